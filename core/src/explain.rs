@@ -1,0 +1,102 @@
+//! What a short code means, for a person who has only the message.
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Code;
+
+/// An explanation of a failure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Explanation {
+    /// The kind of failure.
+    pub code: Code,
+    /// The op that failed, where the text names one.
+    pub op: Option<String>,
+    /// The operating system's code, where the text names one.
+    pub os: Option<String>,
+    /// What it means.
+    pub meaning: String,
+    /// What became of the data.
+    pub data: String,
+    /// What to do.
+    pub hint: String,
+}
+
+/// Finds the first short code (`cutover:<code>…`) in any text, such as a log line, and explains it.
+#[must_use]
+pub fn explain_error(text: &str) -> Option<Explanation> {
+    text.match_indices("cutover:").find_map(|(at, found)| {
+        let short: String =
+            text[at + found.len()..].chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '-')).collect();
+        let mut parts = short.split(':');
+        let code = parts.next()?;
+        let code = Code::ALL.into_iter().find(|known| known.as_str() == code)?;
+        let rest: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+        let (op, os) = match rest.as_slice() {
+            [op, os, ..] => (Some((*op).to_owned()), Some((*os).to_owned())),
+            [one] if one.starts_with('E') => (None, Some((*one).to_owned())),
+            [one] => (Some((*one).to_owned()), None),
+            [] => (None, None),
+        };
+        let (meaning, data, hint) = words(code);
+        Some(Explanation { code, op, os, meaning: meaning.into(), data: data.into(), hint: hint.into() })
+    })
+}
+
+fn words(code: Code) -> (&'static str, &'static str, &'static str) {
+    const UNTOUCHED: &str = "Nothing was touched.";
+    const V1_WHOLE: &str = "The old database is whole and in its place.";
+    match code {
+        Code::Owned => (
+            "Another instance of the application owns this database.",
+            UNTOUCHED,
+            "Use the instance that runs, or close it and start again.",
+        ),
+        Code::Held => (
+            "A program, or a part of this one, has the database open or writes to it.",
+            "All rows are whole: in the old database, or in the new one with the old one beside it.",
+            "Close the programs that the message names and start again.",
+        ),
+        Code::Newer => {
+            ("A newer release of the application wrote this database.", UNTOUCHED, "Start the newer release, or restore an older backup.")
+        }
+        Code::NotADatabase => (
+            "The file is not a SQLite database: it is something else, encrypted, or overwritten.",
+            UNTOUCHED,
+            "Restore it from a backup, or move it away to start with an empty one.",
+        ),
+        Code::V1Corrupt => (
+            "SQLite finds the old database damaged.",
+            "Nothing was removed.",
+            "Copy the file and its -wal and -journal away first, then restore a backup or use sqlite3's .recover.",
+        ),
+        Code::NoSpace => {
+            ("The volume has not the room that the upgrade may need.", V1_WHOLE, "Free the space that the message names and start again.")
+        }
+        Code::Io => (
+            "The operating system refused a file operation.",
+            "All rows are whole: in the old database, or in the new one with the old one beside it; the message names the file.",
+            "Look at the system's code in the message: rights, a read-only volume or a failing disk.",
+        ),
+        Code::Journal => (
+            "An earlier upgrade was interrupted, and its journal cannot be used by this release.",
+            "Nothing was touched.",
+            "Start the release that began the upgrade, or choose one of the files that the message names.",
+        ),
+        Code::Host => (
+            "The application's own part of the upgrade failed.",
+            V1_WHOLE,
+            "The cause is in the application's own error; report it to its author.",
+        ),
+        Code::Verify => {
+            ("What was built did not pass its checks, so it was not installed.", V1_WHOLE, "Report it to the application's author.")
+        }
+        Code::StillOld => (
+            "The upgraded database still looks like the old one, so it was not installed.",
+            V1_WHOLE,
+            "Report it to the application's author: the upgrade does not set what detect looks for.",
+        ),
+        Code::Aborted => ("The application asked to stop before the new database was built.", V1_WHOLE, "Start again to upgrade."),
+    }
+}

@@ -1,0 +1,48 @@
+//! POSIX error numbers. Sources: errno(3) of Linux, `sys/errno.h` of macOS.
+
+use super::Class;
+
+type Table = &'static [(i32, &'static str)];
+
+const COMMON: Table = &[
+    (1, "EPERM"),
+    (2, "ENOENT"),
+    (4, "EINTR"),
+    (5, "EIO"),
+    (9, "EBADF"),
+    (12, "ENOMEM"),
+    (13, "EACCES"),
+    (16, "EBUSY"),
+    (17, "EEXIST"),
+    (18, "EXDEV"),
+    (20, "ENOTDIR"),
+    (21, "EISDIR"),
+    (22, "EINVAL"),
+    (23, "ENFILE"),
+    (24, "EMFILE"),
+    (26, "ETXTBSY"),
+    (27, "EFBIG"),
+    (28, "ENOSPC"),
+    (30, "EROFS"),
+    (31, "EMLINK"),
+];
+
+pub(super) const LINUX: Table =
+    &[(11, "EAGAIN"), (36, "ENAMETOOLONG"), (39, "ENOTEMPTY"), (40, "ELOOP"), (95, "ENOTSUP"), (116, "ESTALE"), (122, "EDQUOT")];
+
+pub(super) const MACOS: Table =
+    &[(35, "EAGAIN"), (45, "ENOTSUP"), (62, "ELOOP"), (63, "ENAMETOOLONG"), (66, "ENOTEMPTY"), (69, "EDQUOT"), (70, "ESTALE")];
+
+pub(super) fn name(raw: i32, own: Table) -> Option<(&'static str, &'static str)> {
+    COMMON.iter().chain(own).find(|(number, _)| *number == raw).map(|(_, name)| (*name, *name))
+}
+
+/// EBUSY is permanent here: on POSIX a rename or removal gets it for a mount point, which does not go away by waiting.
+pub(super) fn class(code: &str) -> Class {
+    match code {
+        "EAGAIN" | "EINTR" | "ETXTBSY" | "ENFILE" | "EMFILE" => Class::Transient,
+        "ENOSPC" | "EDQUOT" | "EFBIG" => Class::NoSpace,
+        "ENOTSUP" | "EINVAL" | "EXDEV" | "EMLINK" => Class::Unsupported,
+        _ => Class::Permanent,
+    }
+}

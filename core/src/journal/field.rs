@@ -1,0 +1,134 @@
+//! Version 1 of the journal: the one that the daemon in the field writes. It is read, finished or undone, never written.
+//!
+//! It has absolute paths. They are re-rooted by base name to the database's own directory, since the directory may have been moved or
+//! copied, and each base name must then be of the grammar.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{ReadError, read_versioned};
+use crate::names::{FileName, Label, NameError, Names, Nonce};
+
+/// How far the field's daemon had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FieldPhase {
+    /// v2 is being built.
+    Building,
+    /// v2 is complete; canonical is v1.
+    Built,
+    /// Canonical was moved to the backup.
+    CanonicalMoved,
+    /// v2 is canonical.
+    Committed,
+}
+
+/// The field's journal as it lies on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Raw {
+    version: u32,
+    source: String,
+    normalized_source: String,
+    staging: String,
+    backup: String,
+    auth_path: String,
+    auth_backup: Option<String>,
+    auth_existed: bool,
+    #[serde(default)]
+    keychain_backups: Option<Value>,
+    nonce: String,
+    phase: FieldPhase,
+}
+
+/// The field's journal, re-rooted and checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldJournal {
+    /// How far it had come.
+    pub phase: FieldPhase,
+    /// Always `v1-v2`.
+    pub label: Label,
+    /// Its nonce.
+    pub nonce: Nonce,
+    /// Its files; `install` is not used there.
+    pub names: Names,
+    /// The companion's absolute path, as written. For messages and comparison only.
+    pub auth_path: String,
+    /// The companion's bare name.
+    pub auth_file: FileName,
+    /// Whether a backup of it was made.
+    pub auth_backup: bool,
+    /// Whether it existed before.
+    pub auth_existed: bool,
+    /// Whether it lay in the database's directory when the journal was written.
+    pub auth_beside: bool,
+    /// What the host wants back for its undo or clean-up.
+    pub keychain_backups: Option<Value>,
+}
+
+/// Both separators: the journal may have been written on another system than the one that reads it.
+fn split(path: &str) -> (&str, &str) {
+    path.rfind(['/', '\\']).map_or(("", path), |at| (&path[..at], &path[at + 1..]))
+}
+
+fn mismatch(what: &str, found: &str, why: impl Into<String>) -> ReadError {
+    NameError { what: what.to_owned(), found: found.to_owned(), why: why.into() }.into()
+}
+
+impl FieldJournal {
+    /// Reads it and proves that every name is the grammar's, beside this canonical.
+    ///
+    /// # Errors
+    /// See [`ReadError`]; each says which field.
+    pub fn parse(text: &str, canonical: &FileName) -> Result<Self, ReadError> {
+        let raw: Raw = read_versioned(text, 1)?;
+        let nonce = Nonce::new(raw.nonce)?;
+        let label = Label::new("v1-v2")?;
+        let (directory, source) = split(&raw.source);
+        if source != canonical.as_str() {
+            return Err(mismatch("source", &raw.source, format!("must end in {canonical}, the database beside which it lies")));
+        }
+        let own = |what: &str, path: &str| -> Result<FileName, ReadError> {
+            let (dir, name) = split(path);
+            if dir != directory {
+                return Err(mismatch(what, path, "must lie in the directory of the field `source`"));
+            }
+            Ok(FileName::new(name)?)
+        };
+        let backup = own("backup", &raw.backup)?;
+        let started_ms = match crate::names::Role::of(canonical, &backup) {
+            Some(crate::names::Role::Backup { started_ms, .. }) => started_ms,
+            _ => return Err(mismatch("backup", &raw.backup, format!("must be {canonical}.{label}-<unix ms>-{nonce}"))),
+        };
+        let names = Names::new(canonical, &label, &nonce, started_ms)?;
+        for (what, found, path, want) in [
+            ("backup", backup, &raw.backup, &names.backup),
+            ("staging", own("staging", &raw.staging)?, &raw.staging, &names.staging),
+            ("normalizedSource", own("normalizedSource", &raw.normalized_source)?, &raw.normalized_source, &names.source),
+        ] {
+            if found != *want {
+                return Err(mismatch(what, path, format!("must end in {want}")));
+            }
+        }
+        let (auth_directory, auth_name) = split(&raw.auth_path);
+        let auth_file = FileName::new(auth_name)?;
+        if let Some(path) = &raw.auth_backup {
+            let want = crate::names::companion_backup(&auth_file, &label, &nonce);
+            if split(path) != (auth_directory, want.as_str()) {
+                return Err(mismatch("authBackup", path, format!("must be {want} beside authPath")));
+            }
+        }
+        Ok(Self {
+            phase: raw.phase,
+            label,
+            nonce,
+            names,
+            auth_beside: auth_directory == directory,
+            auth_file,
+            auth_backup: raw.auth_backup.is_some(),
+            auth_existed: raw.auth_existed,
+            auth_path: raw.auth_path,
+            keychain_backups: raw.keychain_backups,
+        })
+    }
+}

@@ -1,0 +1,368 @@
+//! The journal: what a start that was interrupted must know. At commit it becomes the backup's receipt.
+//!
+//! A journal is hostile input. It is read with a size bound, every name in it must be the one that the grammar gives, and a version that this
+//! release does not know is refused with what to do.
+
+pub mod field;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::names::{self, CompanionName, FileName, Label, NameError, Names, Nonce, companion_backup};
+use crate::observe::Fingerprint;
+use crate::sqlite::JournalMode;
+
+/// The version of the journal that this release writes.
+pub const VERSION: u32 = 2;
+/// The version of the receipt that this release writes.
+pub const RECEIPT_VERSION: u32 = 1;
+/// The largest journal that is read, in bytes. The host's state and report are kept in it.
+pub const MAX_BYTES: usize = 4 << 20;
+
+/// How far a cutover has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// v2 is being built; everything is undone by a recovery.
+    Building,
+    /// v2 is complete and checked; recovery goes on with the flip, or undoes.
+    Built,
+    /// v2's pages are being copied into canonical (page-copy only).
+    Installing,
+    /// v2 is canonical, durably; only cleaning up is left.
+    Committed,
+}
+
+impl Phase {
+    /// The word in the journal.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Building => "building",
+            Self::Built => "built",
+            Self::Installing => "installing",
+            Self::Committed => "committed",
+        }
+    }
+}
+
+/// How v2 becomes canonical.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// Link canonical to the backup's name, then rename v2 over canonical: canonical is never missing.
+    LinkReplace,
+    /// What the daemon in the field does; only its own journals are finished this way.
+    TwoRename,
+}
+
+/// v1, as it was settled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct V1 {
+    /// Device and inode.
+    pub file_id: String,
+    /// Header and size. It tells only once v1 was settled.
+    pub fingerprint: Fingerprint,
+    /// The journal mode that v1 had before.
+    pub journal_mode: JournalMode,
+}
+
+/// v2, as it was checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct V2 {
+    /// The file that will be installed: staging, or install.
+    pub file: FileName,
+    /// Device and inode.
+    pub file_id: String,
+    /// Bytes.
+    pub size: u64,
+    /// The masked digest of page 1.
+    pub page1: String,
+}
+
+/// A companion, as it was when the build began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Companion {
+    /// The application's word for it.
+    pub name: CompanionName,
+    /// Its bare file name.
+    pub file: FileName,
+    /// SHA-256 of its content, or nothing where it did not exist.
+    pub before: Option<String>,
+    /// Whether the host staged new content.
+    pub staged: bool,
+}
+
+/// Something that went less than well, and did not stop the cutover.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Warning {
+    /// Who says so.
+    pub from: WarningFrom,
+    /// A stable word, where there is one.
+    pub code: Option<String>,
+    /// One sentence.
+    pub message: String,
+}
+
+/// Who a warning comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum WarningFrom {
+    /// This project.
+    Cutover,
+    /// The application.
+    Host,
+}
+
+/// Version 2 of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Journal {
+    /// Always 2.
+    pub version: u32,
+    /// Which upgrade.
+    pub label: Label,
+    /// Which attempt's files.
+    pub nonce: Nonce,
+    /// How far it has come.
+    pub phase: Phase,
+    /// 1 for the first try; an undo passes it on.
+    pub attempt: u32,
+    /// How v2 becomes canonical.
+    pub strategy: Strategy,
+    /// The files.
+    pub names: Names,
+    /// v1, once it was looked at.
+    pub v1: Option<V1>,
+    /// v2, once it was built.
+    pub v2: Option<V2>,
+    /// Rows that the host expects in each table of v2.
+    pub expect: BTreeMap<String, u64>,
+    /// The companions.
+    pub companions: Vec<Companion>,
+    /// What the host last saved.
+    pub host_state: Option<Value>,
+    /// What the host's build returned.
+    pub report: Option<Value>,
+    /// What went less than well.
+    pub warnings: Vec<Warning>,
+}
+
+/// What is kept of a journal beside the backup: no host state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Receipt {
+    /// Always 1.
+    pub version: u32,
+    /// Which upgrade.
+    pub label: Label,
+    /// Which attempt's files.
+    pub nonce: Nonce,
+    /// The database's name.
+    pub canonical: FileName,
+    /// The backup's name.
+    pub backup: FileName,
+    /// When the cutover began, Unix milliseconds.
+    pub started_ms: u64,
+    /// How v2 became canonical.
+    pub strategy: Strategy,
+    /// v1, which the backup is. Nothing for a cutover that the daemon in the field began.
+    pub v1: Option<V1>,
+    /// v2 as it was installed. Likewise.
+    pub v2: Option<V2>,
+    /// Backups of companions, in their own directories.
+    pub companions: BTreeMap<CompanionName, FileName>,
+    /// What the host's build returned.
+    pub report: Option<Value>,
+    /// What went less than well.
+    pub warnings: Vec<Warning>,
+}
+
+/// Why a journal, a receipt or a plan cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// It is not JSON of the right form.
+    #[error("line {line}, column {column}: {message}")]
+    Form {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// What is wrong.
+        message: String,
+    },
+    /// It is larger than any that this project writes.
+    #[error("it has {0} bytes; at most {MAX_BYTES} are read")]
+    TooLarge(usize),
+    /// A newer release wrote it.
+    #[error(
+        "it is version {found}, and this release reads up to version {known}: start the newer release of the application, or install it again"
+    )]
+    TooNew {
+        /// The version it has.
+        found: u64,
+        /// The newest that is known here.
+        known: u32,
+    },
+    /// A version that never was.
+    #[error("it is version {found}, which no release ever wrote; this one reads version {known}")]
+    TooOld {
+        /// The version it has.
+        found: u64,
+        /// The version that is known here.
+        known: u32,
+    },
+    /// A name in it is not of the grammar.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// Fields that contradict each other.
+    #[error("{0}")]
+    Contradiction(String),
+}
+
+impl From<serde_json::Error> for ReadError {
+    fn from(error: serde_json::Error) -> Self {
+        let full = error.to_string();
+        let message = full.rsplit_once(" at line ").map_or(full.as_str(), |(message, _)| message).to_owned();
+        Self::Form { line: error.line(), column: error.column(), message }
+    }
+}
+
+/// Reads versioned JSON: first the version alone, so that a newer form is refused as newer and not as malformed.
+pub(crate) fn read_versioned<T: serde::de::DeserializeOwned>(text: &str, known: u32) -> Result<T, ReadError> {
+    #[derive(Deserialize)]
+    struct Version {
+        version: u64,
+    }
+    if text.len() > MAX_BYTES {
+        return Err(ReadError::TooLarge(text.len()));
+    }
+    let Version { version } = serde_json::from_str(text)?;
+    match version.cmp(&u64::from(known)) {
+        std::cmp::Ordering::Greater => Err(ReadError::TooNew { found: version, known }),
+        std::cmp::Ordering::Less => Err(ReadError::TooOld { found: version, known }),
+        std::cmp::Ordering::Equal => Ok(serde_json::from_str(text)?),
+    }
+}
+
+/// Writes versioned JSON, with a final newline. Serialising these types cannot fail: their maps have text keys.
+pub(crate) fn write_json<T: Serialize>(value: &T) -> String {
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+impl Journal {
+    /// Reads a journal and proves that its names are the grammar's.
+    ///
+    /// # Errors
+    /// See [`ReadError`]; each says which field.
+    pub fn parse(text: &str, canonical: &FileName) -> Result<Self, ReadError> {
+        let journal: Self = read_versioned(text, VERSION)?;
+        if journal.names.canonical != *canonical {
+            return Err(NameError {
+                what: "names.canonical".into(),
+                found: journal.names.canonical.to_string(),
+                why: format!("must be {canonical}, the database beside which it lies"),
+            }
+            .into());
+        }
+        journal.check()?;
+        Ok(journal)
+    }
+
+    /// Proves that names, companions and phase fit each other.
+    ///
+    /// # Errors
+    /// The first field that does not.
+    pub fn check(&self) -> Result<(), ReadError> {
+        self.names.check(&self.label, &self.nonce)?;
+        let mut seen = std::collections::BTreeSet::new();
+        for companion in &self.companions {
+            if !seen.insert(&companion.name) {
+                return Err(ReadError::Contradiction(format!("companions: {} is there twice", companion.name)));
+            }
+        }
+        if let Some(v2) = &self.v2 {
+            let names = &self.names;
+            if v2.file != names.staging && v2.file != names.install {
+                let why = format!("must be {} or {}", names.staging, names.install);
+                return Err(NameError { what: "v2.file".into(), found: v2.file.to_string(), why }.into());
+            }
+        }
+        if self.phase >= Phase::Built && self.strategy != Strategy::TwoRename && (self.v1.is_none() || self.v2.is_none()) {
+            return Err(ReadError::Contradiction(format!("phase {} without v1 and v2", self.phase.as_str())));
+        }
+        Ok(())
+    }
+
+    /// The name of the file that holds this journal.
+    #[must_use]
+    pub fn file(&self) -> FileName {
+        match self.strategy {
+            Strategy::TwoRename => names::field_journal(&self.names.canonical),
+            Strategy::LinkReplace => names::journal(&self.names.canonical, &self.label),
+        }
+    }
+
+    /// The text that is written to disk.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        write_json(self)
+    }
+
+    /// What is kept beside the backup.
+    #[must_use]
+    pub fn receipt(&self, started_ms: u64) -> Receipt {
+        Receipt {
+            version: RECEIPT_VERSION,
+            label: self.label.clone(),
+            nonce: self.nonce.clone(),
+            canonical: self.names.canonical.clone(),
+            backup: self.names.backup.clone(),
+            started_ms,
+            strategy: self.strategy,
+            v1: self.v1.clone(),
+            v2: self.v2.clone(),
+            companions: self
+                .companions
+                .iter()
+                .filter(|companion| companion.before.is_some())
+                .map(|c| (c.name.clone(), companion_backup(&c.file, &self.label, &self.nonce)))
+                .collect(),
+            report: self.report.clone(),
+            warnings: self.warnings.clone(),
+        }
+    }
+}
+
+impl Receipt {
+    /// Reads a receipt.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn parse(text: &str) -> Result<Self, ReadError> {
+        read_versioned(text, RECEIPT_VERSION)
+    }
+
+    /// The text that is written to disk.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        write_json(self)
+    }
+}

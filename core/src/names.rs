@@ -1,0 +1,470 @@
+//! The grammar of every name this project puts on disk, and the only place that knows it.
+//!
+//! A journal or a plan is hostile input that names files to be removed. So a name is a bare file name (never a path), and
+//! a name that a journal gives must be exactly the one this grammar makes from its canonical name, label and nonce.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The longest file name accepted, in bytes: the limit of ext4, xfs, APFS (in UTF-8) and, roughly, NTFS.
+pub const MAX_NAME_BYTES: usize = 255;
+
+/// Sidecars of a database, in the order in which a set is taken apart.
+pub const SIDECARS: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// A name that does not fit the grammar.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} {found:?}: {why}")]
+pub struct NameError {
+    /// Which field held it.
+    pub what: String,
+    /// What it held.
+    pub found: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+fn bad(what: &str, found: &str, why: impl Into<String>) -> NameError {
+    NameError { what: what.to_owned(), found: found.to_owned(), why: why.into() }
+}
+
+macro_rules! text_newtype {
+    ($name:ident) => {
+        impl $name {
+            /// The text itself.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+            fn try_from(text: String) -> Result<Self, NameError> {
+                Self::new(text)
+            }
+        }
+        impl From<$name> for String {
+            fn from(name: $name) -> String {
+                name.0
+            }
+        }
+    };
+}
+
+/// A bare file name: one path component, in any directory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(try_from = "String", into = "String")]
+pub struct FileName(String);
+text_newtype!(FileName);
+
+impl FileName {
+    /// Accepts one path component and nothing else.
+    ///
+    /// # Errors
+    /// When the text is empty, `.` or `..`, longer than [`MAX_NAME_BYTES`], or holds a separator or a control character.
+    pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
+        let text = text.into();
+        let why = if text.is_empty() {
+            "is empty"
+        } else if text == "." || text == ".." {
+            "is a directory, not a file name"
+        } else if text.len() > MAX_NAME_BYTES {
+            "is longer than 255 bytes"
+        } else if text.contains(['/', '\\']) {
+            "is a path; only a bare file name is accepted"
+        } else if text.chars().any(char::is_control) {
+            "holds a control character"
+        } else {
+            return Ok(Self(text));
+        };
+        Err(bad("file name", &text, why))
+    }
+
+    /// This name with `suffix` behind it. The caller has made sure that it fits: see [`Names::new`].
+    fn with(&self, suffix: &str) -> Self {
+        Self(format!("{}{suffix}", self.0))
+    }
+
+    /// `-wal`, `-shm` and `-journal` of this database.
+    #[must_use]
+    pub fn sidecars(&self) -> [FileName; 3] {
+        SIDECARS.map(|suffix| self.with(suffix))
+    }
+
+    /// The database and its sidecars: the file set.
+    #[must_use]
+    pub fn set(&self) -> [FileName; 4] {
+        let [wal, shm, journal] = self.sidecars();
+        [self.clone(), wal, shm, journal]
+    }
+}
+
+/// Names one kind of upgrade, for example `v1-v2`. It is part of the backup's and the journal's name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(try_from = "String", into = "String")]
+pub struct Label(String);
+text_newtype!(Label);
+
+impl Label {
+    /// Accepts 1 to 32 of `a-z`, `0-9`, `.` and `-`, beginning and ending with a letter or digit.
+    ///
+    /// # Errors
+    /// When the text is anything else, or a word that the grammar uses itself.
+    pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
+        let text = text.into();
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        let why = if text.is_empty() || text.len() > 32 {
+            "must have 1 to 32 characters"
+        } else if !text.chars().all(|c| plain(c) || c == '.' || c == '-') {
+            "may hold only a-z, 0-9, '.' and '-'"
+        } else if !text.starts_with(plain) || !text.ends_with(plain) {
+            "must begin and end with a letter or a digit"
+        } else if ["source", "building", "install", "owner", "cutover", "displaced", "aside"].contains(&text.as_str()) {
+            "is a word this grammar uses itself"
+        } else {
+            return Ok(Self(text));
+        };
+        Err(bad("label", &text, why))
+    }
+}
+
+/// Eight lower-case hex digits that tell one attempt's files from another's.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(try_from = "String", into = "String")]
+pub struct Nonce(String);
+text_newtype!(Nonce);
+
+impl Nonce {
+    /// Accepts exactly eight lower-case hex digits.
+    ///
+    /// # Errors
+    /// When the text is anything else.
+    pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
+        let text = text.into();
+        if text.len() == 8 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            Ok(Self(text))
+        } else {
+            Err(bad("nonce", &text, "must be 8 lower-case hex digits"))
+        }
+    }
+
+    /// The nonce of this number.
+    #[must_use]
+    pub fn from_number(number: u32) -> Self {
+        Self(format!("{number:08x}"))
+    }
+}
+
+/// The application's own word for a companion, for example `auth`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(try_from = "String", into = "String")]
+pub struct CompanionName(String);
+text_newtype!(CompanionName);
+
+impl CompanionName {
+    /// Accepts 1 to 32 of `a-z`, `A-Z`, `0-9`, `_` and `-`.
+    ///
+    /// # Errors
+    /// When the text is anything else.
+    pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
+        let text = text.into();
+        let fits = (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        if fits { Ok(Self(text)) } else { Err(bad("companion", &text, "must be 1 to 32 letters, digits, '_' or '-'")) }
+    }
+}
+
+/// A file that an op works on: `<name>` in the database's directory, or `<companion>/<name>` in a companion's.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(with = "String"))]
+#[serde(try_from = "String", into = "String")]
+pub struct At {
+    /// Whose directory; nothing for the database's own.
+    pub companion: Option<CompanionName>,
+    /// The bare file name there.
+    pub name: FileName,
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.companion {
+            Some(companion) => write!(f, "{companion}/{}", self.name),
+            None => write!(f, "{}", self.name),
+        }
+    }
+}
+
+impl TryFrom<String> for At {
+    type Error = NameError;
+    fn try_from(text: String) -> Result<Self, NameError> {
+        match text.split_once('/') {
+            Some((companion, name)) => Ok(Self { companion: Some(CompanionName::new(companion)?), name: FileName::new(name)? }),
+            None => Ok(Self { companion: None, name: FileName::new(text)? }),
+        }
+    }
+}
+
+impl From<At> for String {
+    fn from(at: At) -> String {
+        at.to_string()
+    }
+}
+
+impl From<&FileName> for At {
+    fn from(name: &FileName) -> Self {
+        Self { companion: None, name: name.clone() }
+    }
+}
+
+/// The names of one cutover, all in the directory of the canonical database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Names {
+    /// The name the application opens.
+    pub canonical: FileName,
+    /// A private copy of v1, made only for a host callback.
+    pub source: FileName,
+    /// Where v2 is built.
+    pub staging: FileName,
+    /// The file that is installed when staging itself cannot be.
+    pub install: FileName,
+    /// v1 after the cutover.
+    pub backup: FileName,
+}
+
+impl Names {
+    /// The names that `label`, `nonce` and the start time (Unix milliseconds) give.
+    ///
+    /// # Errors
+    /// When a name would be longer than a file system takes.
+    pub fn new(canonical: &FileName, label: &Label, nonce: &Nonce, started_ms: u64) -> Result<Self, NameError> {
+        let names = Self {
+            source: canonical.with(&format!(".source-{nonce}")),
+            staging: canonical.with(&format!(".building-{nonce}")),
+            install: canonical.with(&format!(".install-{nonce}")),
+            backup: canonical.with(&format!(".{label}-{started_ms}-{nonce}")),
+            canonical: canonical.clone(),
+        };
+        let longest = names.backup.as_str().len().max(journal_tmp(canonical, label, nonce).as_str().len()) + "-journal".len();
+        if longest > MAX_NAME_BYTES {
+            return Err(bad("canonical", canonical.as_str(), "is too long: the names made from it would pass 255 bytes"));
+        }
+        Ok(names)
+    }
+
+    /// Proves that a journal's or plan's names are exactly the ones its label and nonce give.
+    ///
+    /// # Errors
+    /// The first field that is not, with what it must be.
+    pub fn check(&self, label: &Label, nonce: &Nonce) -> Result<(), NameError> {
+        let started_ms = match Role::of(&self.canonical, &self.backup) {
+            Some(Role::Backup { label: l, nonce: n, started_ms }) if l == *label && n == *nonce => started_ms,
+            _ => {
+                let want = format!("must be {}.{label}-<unix ms>-{nonce}", self.canonical);
+                return Err(bad("names.backup", self.backup.as_str(), want));
+            }
+        };
+        let want = Self::new(&self.canonical, label, nonce, started_ms)?;
+        for (field, found, want) in [
+            ("names.source", &self.source, &want.source),
+            ("names.staging", &self.staging, &want.staging),
+            ("names.install", &self.install, &want.install),
+            ("names.backup", &self.backup, &want.backup),
+        ] {
+            if found != want {
+                return Err(bad(field, found.as_str(), format!("must be {want}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The receipt beside the backup.
+    #[must_use]
+    pub fn receipt(&self) -> FileName {
+        receipt(&self.backup)
+    }
+}
+
+/// The receipt of a backup: `<backup>.json`.
+#[must_use]
+pub fn receipt(backup: &FileName) -> FileName {
+    backup.with(".json")
+}
+
+/// The journal of a label: `<canonical>.<label>-cutover.json`.
+#[must_use]
+pub fn journal(canonical: &FileName, label: &Label) -> FileName {
+    canonical.with(&format!(".{label}-cutover.json"))
+}
+
+/// Where a journal is written before it is renamed into place.
+#[must_use]
+pub fn journal_tmp(canonical: &FileName, label: &Label, nonce: &Nonce) -> FileName {
+    journal(canonical, label).with(&format!(".tmp-{nonce}"))
+}
+
+/// Where an unreadable journal is set aside.
+#[must_use]
+pub fn journal_aside(journal: &FileName, nonce: &Nonce) -> FileName {
+    journal.with(&format!(".aside-{nonce}"))
+}
+
+/// The journal of the daemon that is already in the field: `<canonical>.v1-v2-migration.json`.
+#[must_use]
+pub fn field_journal(canonical: &FileName) -> FileName {
+    canonical.with(".v1-v2-migration.json")
+}
+
+/// Where a canonical that appeared while v1 was moved away is set aside.
+#[must_use]
+pub fn displaced(file: &FileName, nonce: &Nonce) -> FileName {
+    file.with(&format!(".displaced-{nonce}"))
+}
+
+/// The SQLite file whose exclusive lock says who owns the database.
+#[must_use]
+pub fn owner_lock(canonical: &FileName) -> FileName {
+    canonical.with(".owner-lock")
+}
+
+/// The second lock file, held with flock or `LockFileEx`.
+#[must_use]
+pub fn cutover_lock(canonical: &FileName) -> FileName {
+    canonical.with(".cutover-lock")
+}
+
+/// A companion's backup: `<file>.<label>-<nonce>`.
+#[must_use]
+pub fn companion_backup(file: &FileName, label: &Label, nonce: &Nonce) -> FileName {
+    file.with(&format!(".{label}-{nonce}"))
+}
+
+/// Where a companion's backup is made before it is renamed into place.
+#[must_use]
+pub fn companion_backup_tmp(file: &FileName, label: &Label, nonce: &Nonce) -> FileName {
+    file.with(&format!(".{label}-{nonce}.tmp"))
+}
+
+/// Where the host's new content of a companion waits: `<file>.building-<nonce>`.
+#[must_use]
+pub fn companion_staged(file: &FileName, nonce: &Nonce) -> FileName {
+    file.with(&format!(".building-{nonce}"))
+}
+
+/// What a name in the database's directory is to this project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Role {
+    /// The database itself.
+    Canonical,
+    /// One of its sidecars, or of another database of ours.
+    Sidecar(Box<Role>),
+    /// A private copy of v1.
+    Source(Nonce),
+    /// Where v2 is built.
+    Staging(Nonce),
+    /// The re-staged v2.
+    Install(Nonce),
+    /// v1 after a cutover.
+    Backup {
+        /// The label of the upgrade that made it.
+        label: Label,
+        /// When it began, Unix milliseconds.
+        started_ms: u64,
+        /// Its nonce.
+        nonce: Nonce,
+    },
+    /// A backup's receipt.
+    Receipt,
+    /// A journal of ours.
+    Journal(Label),
+    /// A journal that was being written.
+    JournalTmp(Label, Nonce),
+    /// A journal that was set aside.
+    JournalAside,
+    /// The journal of the daemon in the field.
+    FieldJournal,
+    /// One of the two lock files.
+    Lock,
+    /// A database that was set aside.
+    Displaced(Nonce),
+}
+
+impl Role {
+    /// Reads a name. `None`: not ours.
+    #[must_use]
+    pub fn of(canonical: &FileName, name: &FileName) -> Option<Self> {
+        if let Some(role) = Self::of_main(canonical, name.as_str()) {
+            return Some(role);
+        }
+        let base = SIDECARS.iter().find_map(|suffix| name.as_str().strip_suffix(suffix))?;
+        match Self::of_main(canonical, base)? {
+            role @ (Self::Canonical | Self::Source(_) | Self::Staging(_) | Self::Install(_) | Self::Backup { .. } | Self::Displaced(_)) => {
+                Some(Self::Sidecar(Box::new(role)))
+            }
+            _ => None,
+        }
+    }
+
+    fn of_main(canonical: &FileName, name: &str) -> Option<Self> {
+        let rest = name.strip_prefix(canonical.as_str())?;
+        if rest.is_empty() {
+            return Some(Self::Canonical);
+        }
+        let rest = rest.strip_prefix('.')?;
+        let nonce = |text: &str| Nonce::new(text).ok();
+        let prefixed = [
+            ("source-", Self::Source as fn(Nonce) -> Self),
+            ("building-", Self::Staging),
+            ("install-", Self::Install),
+            ("displaced-", Self::Displaced),
+        ];
+        for (prefix, role) in prefixed {
+            if let Some(nonce) = rest.strip_prefix(prefix).and_then(nonce) {
+                return Some(role(nonce));
+            }
+        }
+        if rest == "owner-lock" || rest == "owner-lock-journal" || rest == "cutover-lock" {
+            return Some(Self::Lock);
+        }
+        if rest == "v1-v2-migration.json" {
+            return Some(Self::FieldJournal);
+        }
+        if let Some(label) = rest.strip_suffix("-cutover.json") {
+            return Label::new(label).ok().map(Self::Journal);
+        }
+        if let Some((label, nonce_text)) = rest.split_once("-cutover.json.tmp-") {
+            return Some(Self::JournalTmp(Label::new(label).ok()?, nonce(nonce_text)?));
+        }
+        if let Some((journal, nonce_text)) = rest.split_once(".json.aside-") {
+            nonce(nonce_text)?;
+            let ours = journal.strip_suffix("-cutover").is_some_and(|label| Label::new(label).is_ok());
+            return (ours || journal == "v1-v2-migration").then_some(Self::JournalAside);
+        }
+        if let Some(backup) = rest.strip_suffix(".json") {
+            return Self::backup(backup).map(|_| Self::Receipt);
+        }
+        Self::backup(rest)
+    }
+
+    /// `<label>-<unix ms>-<nonce>`. The milliseconds are canonical decimal, so that a name has one reading.
+    fn backup(rest: &str) -> Option<Self> {
+        let (rest, nonce) = rest.rsplit_once('-')?;
+        let (label, ms) = rest.rsplit_once('-')?;
+        let started_ms: u64 = ms.parse().ok()?;
+        if started_ms.to_string() != ms {
+            return None;
+        }
+        Some(Self::Backup { label: Label::new(label).ok()?, started_ms, nonce: Nonce::new(nonce).ok()? })
+    }
+}

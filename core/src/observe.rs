@@ -1,0 +1,124 @@
+//! What the runner saw when it looked: the only way in which the disk enters this crate.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::Platform;
+use crate::names::{CompanionName, FileName};
+use crate::sqlite::Header;
+
+/// What `detect` says of a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// A v1: to be migrated.
+    Old,
+    /// Already v2, or nothing that this upgrade is for.
+    Current,
+    /// Written by a newer release: refused before anything is touched.
+    Newer,
+}
+
+/// A process that has a file of the set open.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Holder {
+    /// The process id; 0 where the platform does not tell.
+    pub pid: u32,
+    /// The program's name; empty where the platform does not tell.
+    pub name: String,
+    /// Whether it is the process that is asking.
+    pub this_process: bool,
+}
+
+/// What is known of one file without changing it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FileFacts {
+    /// Bytes.
+    pub size: u64,
+    /// Device and inode (POSIX), or volume and file index (Windows), as text. Two names with one id are one file.
+    pub file_id: String,
+    /// The header, where the file is a database that could be read.
+    pub header: Option<Header>,
+    /// The masked digest of page 1, likewise.
+    pub page1: Option<String>,
+}
+
+impl FileFacts {
+    /// The fingerprint: header and size. It tells only of a database that was settled out of WAL mode; there every
+    /// write bumps the change counter.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        Some(Fingerprint { size: self.size, header: self.header.as_ref()?.bytes.clone() })
+    }
+}
+
+/// The header and the size of a settled database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Fingerprint {
+    /// Bytes.
+    pub size: u64,
+    /// The first 100 bytes in hex.
+    pub header: String,
+}
+
+/// What was seen of a companion: a file outside the set that changes with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CompanionFacts {
+    /// Its bare name in its own directory.
+    pub file: FileName,
+    /// Where it is, for messages and to compare with the field's journal; never used as a target.
+    pub path: String,
+    /// Whether its directory is the database's.
+    pub beside: bool,
+    /// SHA-256 of its content, or nothing where it does not exist.
+    pub digest: Option<String>,
+    /// The names in its directory that begin with its own: backups, staged content.
+    pub present: Vec<FileName>,
+}
+
+/// One look at the database's directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Observation {
+    /// Whose error codes and rules apply.
+    pub platform: Platform,
+    /// The database's bare name, symbolic links resolved.
+    pub canonical: FileName,
+    /// Every file whose name is of the grammar.
+    pub files: BTreeMap<FileName, FileFacts>,
+    /// The text of each journal; nothing where it could not be read as text.
+    pub journals: BTreeMap<FileName, Option<String>>,
+    /// What `detect` says of canonical; nothing where it is missing, held or not a database.
+    pub verdict: Option<Verdict>,
+    /// Who has canonical or a sidecar of it open, this process first.
+    pub holders: Vec<Holder>,
+    /// Free bytes on the volume for this user.
+    pub free_bytes: Option<u64>,
+    /// The declared companions.
+    pub companions: BTreeMap<CompanionName, CompanionFacts>,
+}
+
+impl Observation {
+    /// The facts of canonical, if it is there.
+    #[must_use]
+    pub fn canonical_facts(&self) -> Option<&FileFacts> {
+        self.files.get(&self.canonical)
+    }
+
+    /// Whether two names are one file.
+    #[must_use]
+    pub fn same_file(&self, a: &FileName, b: &FileName) -> bool {
+        matches!((self.files.get(a), self.files.get(b)), (Some(a), Some(b)) if a.file_id == b.file_id)
+    }
+}

@@ -1,0 +1,274 @@
+//! The ops that a plan is made of. Each is small enough that a crash lands between two of them or inside one file's data.
+
+use serde::{Deserialize, Serialize};
+
+use crate::journal::Phase;
+use crate::names::{At, CompanionName, FileName};
+use crate::sqlite::JournalMode;
+
+/// One thing that the runner does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "op", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum Op {
+    /// Create `file` exclusively and write the journal, as the run has it now, in this phase.
+    WriteJournal {
+        /// A name beside the journal.
+        file: FileName,
+        /// The phase it declares.
+        phase: Phase,
+    },
+    /// Create `file` exclusively and write the backup's receipt.
+    WriteReceipt {
+        /// A name beside the receipt.
+        file: FileName,
+    },
+    /// Flush a file's data through a writable handle.
+    SyncFile {
+        /// The file.
+        file: At,
+    },
+    /// Flush a directory's entries.
+    SyncDir {
+        /// Whose directory; nothing for the database's own.
+        companion: Option<CompanionName>,
+    },
+    /// Give a file a second name. Succeeds where `to` already is that file.
+    Link {
+        /// The file.
+        from: At,
+        /// Its second name.
+        to: At,
+    },
+    /// Give a file another name, replacing what has it.
+    Rename {
+        /// The file.
+        from: At,
+        /// Its new name.
+        to: At,
+    },
+    /// Remove files, in this order. A file that is not there is no error.
+    Remove {
+        /// The files.
+        files: Vec<At>,
+    },
+    /// Remove `link` if, and only if, it is the same file as `of`. (Renaming one name of a file onto another does nothing and
+    /// reports success, so a link is undone by removing it.)
+    RemoveLink {
+        /// The extra name.
+        link: FileName,
+        /// The name that stays.
+        of: FileName,
+    },
+    /// Copy a file's bytes to a new file with the same mode; through a reflink where the file system can.
+    Copy {
+        /// The file.
+        from: At,
+        /// The new file, created exclusively.
+        to: At,
+    },
+    /// Look, without opening it, who has the set of `file` open. For canonical a holder is a fault; for staging it is a fact.
+    Look {
+        /// The database.
+        file: FileName,
+    },
+    /// Ask the application to let go of handles that it no longer needs (a garbage collection).
+    Release,
+    /// Make a set one self-contained file: checkpoint, leave WAL mode (which proves sole use), set the mode, close, and read
+    /// back that no sidecar is left.
+    Settle {
+        /// The database.
+        file: FileName,
+        /// The journal mode that the file has afterwards.
+        mode: JournalMode,
+    },
+    /// Give v1 back the journal mode that it had before it was settled.
+    RestoreMode {
+        /// The database.
+        file: FileName,
+        /// Its former mode.
+        mode: JournalMode,
+    },
+    /// Build v2 natively: run the application's SQL on `staging` in one transaction, v1 attached read-only as `v1`.
+    BuildSql {
+        /// Where v1 is read.
+        v1: FileName,
+        /// Where v2 is built.
+        staging: FileName,
+    },
+    /// Let the application build v2.
+    BuildHost {
+        /// The copy of v1 that it may open and change; staging itself when v2 starts as a copy of v1.
+        source: FileName,
+        /// Where v2 is built.
+        staging: FileName,
+    },
+    /// Copy a database that this process still holds into a new file that it does not, page by page through SQLite.
+    Restage {
+        /// The held database.
+        from: FileName,
+        /// The new file, created exclusively.
+        to: FileName,
+        /// Its journal mode.
+        mode: JournalMode,
+    },
+    /// Check the very file that will be installed: alone, sound, foreign keys, the expected counts, and, where the journal
+    /// knows it already, the same identity.
+    Check {
+        /// The database.
+        file: FileName,
+    },
+    /// `detect` run on the file must say "current".
+    Detect {
+        /// The database.
+        file: FileName,
+    },
+    /// Let the application look at v2 before it is installed.
+    VerifyHost {
+        /// The database.
+        file: FileName,
+    },
+    /// Take v1's exclusive lock and keep it, so that nobody writes to it until it is replaced.
+    LockV1 {
+        /// The database.
+        file: FileName,
+    },
+    /// Compare v1 with the fingerprint that was taken when it was settled.
+    CheckV1 {
+        /// The database.
+        file: FileName,
+    },
+    /// Let go of v1's lock.
+    UnlockV1,
+    /// Read back that these files are not there.
+    Absent {
+        /// The files.
+        files: Vec<FileName>,
+    },
+    /// Compare a companion with the digest in the journal.
+    LookCompanion {
+        /// The companion.
+        companion: CompanionName,
+        /// Its bare file name.
+        file: FileName,
+        /// Whether a difference is a fault (before the flip), or a fact (after it).
+        must_be_same: bool,
+    },
+    /// Let the application undo what it did outside the database.
+    UndoHost,
+    /// Let the application remove what it no longer needs outside the database.
+    CleanupHost,
+}
+
+impl Op {
+    /// Whether this is a flush, whose failure must never be answered by trying again.
+    #[must_use]
+    pub fn is_sync(&self) -> bool {
+        matches!(self, Self::SyncFile { .. } | Self::SyncDir { .. })
+    }
+
+    /// The word for it in messages and events; the same as in JSON.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::WriteJournal { .. } => "write-journal",
+            Self::WriteReceipt { .. } => "write-receipt",
+            Self::SyncFile { .. } => "sync-file",
+            Self::SyncDir { .. } => "sync-dir",
+            Self::Link { .. } => "link",
+            Self::Rename { .. } => "rename",
+            Self::Remove { .. } => "remove",
+            Self::RemoveLink { .. } => "remove-link",
+            Self::Copy { .. } => "copy",
+            Self::Look { .. } => "look",
+            Self::Release => "release",
+            Self::Settle { .. } => "settle",
+            Self::RestoreMode { .. } => "restore-mode",
+            Self::BuildSql { .. } => "build-sql",
+            Self::BuildHost { .. } => "build-host",
+            Self::Restage { .. } => "restage",
+            Self::Check { .. } => "check",
+            Self::Detect { .. } => "detect",
+            Self::VerifyHost { .. } => "verify-host",
+            Self::LockV1 { .. } => "lock-v1",
+            Self::CheckV1 { .. } => "check-v1",
+            Self::UnlockV1 => "unlock-v1",
+            Self::Absent { .. } => "absent",
+            Self::LookCompanion { .. } => "look-companion",
+            Self::UndoHost => "undo-host",
+            Self::CleanupHost => "cleanup-host",
+        }
+    }
+
+    /// The file it is mainly about, for messages.
+    #[must_use]
+    pub fn file(&self) -> Option<At> {
+        match self {
+            Self::WriteJournal { file, .. }
+            | Self::WriteReceipt { file }
+            | Self::Look { file }
+            | Self::Settle { file, .. }
+            | Self::RestoreMode { file, .. }
+            | Self::Check { file }
+            | Self::Detect { file }
+            | Self::VerifyHost { file }
+            | Self::LockV1 { file }
+            | Self::CheckV1 { file }
+            | Self::BuildSql { staging: file, .. }
+            | Self::BuildHost { staging: file, .. }
+            | Self::Restage { to: file, .. }
+            | Self::RemoveLink { link: file, .. } => Some(file.into()),
+            Self::SyncFile { file } => Some(file.clone()),
+            Self::Link { to, .. } | Self::Rename { to, .. } | Self::Copy { to, .. } => Some(to.clone()),
+            Self::Remove { files } => files.first().cloned(),
+            Self::Absent { files } => files.first().map(At::from),
+            Self::LookCompanion { companion, file, .. } => Some(At { companion: Some(companion.clone()), name: file.clone() }),
+            Self::SyncDir { .. } | Self::Release | Self::UnlockV1 | Self::UndoHost | Self::CleanupHost => None,
+        }
+    }
+}
+
+/// When a step is performed; without one, always.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "if", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Guard {
+    /// The last look found that this process holds staging.
+    StagingHeld,
+    /// The last look found that it does not.
+    StagingFree,
+    /// The application staged new content of the companion.
+    CompanionStaged {
+        /// Which one.
+        companion: CompanionName,
+    },
+    /// The application staged new content, and the companion was changed since the build began.
+    CompanionStagedOverChange {
+        /// Which one.
+        companion: CompanionName,
+    },
+    /// The companion is there and is not what it was when the build began.
+    CompanionChanged {
+        /// Which one.
+        companion: CompanionName,
+    },
+    /// The companion is not what it was when the build began, or is missing.
+    CompanionDiffers {
+        /// Which one.
+        companion: CompanionName,
+    },
+}
+
+/// One line of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Step {
+    /// What to do.
+    #[serde(rename = "do")]
+    pub op: Op,
+    /// Why, in one sentence.
+    pub why: String,
+    /// When; nothing means always.
+    pub when: Option<Guard>,
+}

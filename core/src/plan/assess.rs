@@ -1,0 +1,72 @@
+//! What a start has to do, from one observation.
+
+use super::{Plan, plan_recovery};
+use crate::failure::{Code, Failure};
+use crate::names::{Label, Nonce};
+use crate::observe::{Observation, Verdict};
+
+/// What comes next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// An interrupted cutover comes first; then look again.
+    Recover(Box<Plan>),
+    /// There is no database.
+    NoDatabase,
+    /// Canonical is v2 already.
+    Current,
+    /// Canonical is a v1.
+    Migrate,
+}
+
+/// Decides what comes next: recover first, then nothing, or the migration.
+///
+/// # Errors
+/// When nothing may be touched: the set is held by this process, the database is newer, damaged or none, or a journal is unusable.
+pub fn assess(observation: &Observation, label: &Label, nonce: &Nonce) -> Result<Next, Failure> {
+    let canonical = &observation.canonical;
+    let refuse = |code: Code, reason: &str, hint: &str| Err(Failure::refusal(code, reason, hint).of(canonical));
+    if observation.holders.iter().any(|holder| holder.this_process) {
+        let mut failure = Failure::refusal(
+            Code::Held,
+            "this process has the database open, and opening it again here would drop that connection's locks",
+            "close the connection (and let it be collected) before the upgrade",
+        )
+        .of(canonical);
+        failure.holders.clone_from(&observation.holders);
+        failure.compose();
+        return Err(failure);
+    }
+    if let Some(plan) = plan_recovery(observation, label, nonce)? {
+        return Ok(Next::Recover(Box::new(plan)));
+    }
+    let [wal, _, hot] = canonical.sidecars();
+    let sidecar_bytes = [wal, hot].iter().filter_map(|name| observation.files.get(name)).map(|facts| facts.size).max().unwrap_or(0);
+    match observation.canonical_facts() {
+        // An empty file is what a first start leaves that was killed at once; SQLite takes it for a new database.
+        facts if facts.is_none_or(|facts| facts.size == 0) => {
+            if sidecar_bytes == 0 {
+                return Ok(Next::NoDatabase);
+            }
+            refuse(
+                Code::V1Corrupt,
+                "the database is missing or empty beside a -wal or -journal that holds data, which SQLite would delete at the next open",
+                "copy both files away, then restore the database from a backup",
+            )
+        }
+        Some(facts) if facts.header.is_none() => refuse(
+            Code::NotADatabase,
+            "the file is not a SQLite database",
+            "restore it from a backup, or move it away to start with an empty one",
+        ),
+        _ => match observation.verdict {
+            Some(Verdict::Old) => Ok(Next::Migrate),
+            Some(Verdict::Current) => Ok(Next::Current),
+            Some(Verdict::Newer) => {
+                refuse(Code::Newer, "a newer release of the application wrote this database", "start the newer release of the application")
+            }
+            None => {
+                refuse(Code::V1Corrupt, "SQLite cannot read the database", "restore it from a backup, or recover it with sqlite3 .recover")
+            }
+        },
+    }
+}

@@ -1,0 +1,190 @@
+//! A plan: the ordered list of ops with the reason for each. Plain data, versioned JSON, byte-identical for one observation.
+
+mod assess;
+mod migrate;
+mod parts;
+mod recover;
+
+pub use assess::{Next, assess};
+pub use migrate::plan_migration;
+pub use recover::plan_recovery;
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::Platform;
+use crate::journal::{Journal, ReadError, read_versioned, write_json};
+use crate::names::{Label, Nonce};
+use crate::op::{Op, Step};
+
+/// The version of the plan that this release writes and performs.
+pub const VERSION: u32 = 1;
+/// The most steps that a plan may have. Ours have fewer than a hundred and ten a companion.
+pub const MAX_STEPS: usize = 1000;
+
+/// What a plan is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum PlanKind {
+    /// Turn v1 into v2.
+    Migrate,
+    /// Go on with an interrupted cutover until v2 is canonical.
+    Finish,
+    /// Undo an interrupted cutover.
+    Undo,
+    /// Remove what a committed cutover left.
+    Clean,
+    /// Set an unreadable journal aside.
+    SetAside,
+}
+
+/// The recovery that a start performed, as the result names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Recovery {
+    /// There was nothing to recover.
+    None,
+    /// An interrupted cutover was finished.
+    Finished,
+    /// An interrupted cutover was undone.
+    Undone,
+    /// What a committed cutover had left was removed.
+    Cleaned,
+    /// An unreadable journal was set aside.
+    SetAside,
+}
+
+/// Where v2 starts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum From {
+    /// A new file.
+    Empty,
+    /// A copy of v1.
+    Copy,
+}
+
+/// Who builds v2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum By {
+    /// SQL that the runner executes.
+    Sql,
+    /// A callback of the application.
+    Host,
+}
+
+/// What the application asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Request {
+    /// Which upgrade.
+    pub label: Label,
+    /// Tells this attempt's files from another's.
+    pub nonce: Nonce,
+    /// Now, Unix milliseconds.
+    pub now_ms: u64,
+    /// 1 for the first try.
+    pub attempt: u32,
+    /// Where v2 starts from.
+    pub from: From,
+    /// Who builds it.
+    pub by: By,
+    /// Whether the application looks at v2 before it is installed.
+    pub verify: bool,
+}
+
+/// An ordered list of ops.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Plan {
+    /// Always 1.
+    pub version: u32,
+    /// What it is for.
+    pub kind: PlanKind,
+    /// Whose rules it keeps.
+    pub platform: Platform,
+    /// The journal as the run begins with it; nothing only when an unreadable one is set aside.
+    pub journal: Option<Journal>,
+    /// What to do, in order.
+    pub steps: Vec<Step>,
+    /// The index in `steps` of the op that makes v2 canonical. A failure there or before it can be undone.
+    pub flip_at: Option<u32>,
+    /// The index in `steps` from which on a failure is a warning: v2 is in place, durably, and the next start cleans up.
+    pub cleanup_from: Option<u32>,
+    /// What to do when a step up to the flip fails; for `undo` plans, what to do after the steps.
+    pub undo: Vec<Step>,
+    /// Free bytes that the worst case takes.
+    pub needs_bytes: u64,
+}
+
+impl Plan {
+    /// Reads a plan that comes from elsewhere. [`Plan::check`] says whether it may be performed.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn parse(text: &str) -> Result<Self, ReadError> {
+        let plan: Self = read_versioned(text, VERSION)?;
+        plan.check()?;
+        Ok(plan)
+    }
+
+    /// The JSON text: the same bytes for the same plan everywhere.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        write_json(self)
+    }
+
+    /// The recovery that this plan amounts to when it ends well.
+    #[must_use]
+    pub fn recovery(&self) -> Recovery {
+        match self.kind {
+            PlanKind::Migrate => Recovery::None,
+            PlanKind::Finish => Recovery::Finished,
+            PlanKind::Undo => Recovery::Undone,
+            PlanKind::Clean => Recovery::Cleaned,
+            PlanKind::SetAside => Recovery::SetAside,
+        }
+    }
+
+    /// Proves the structure: every name is one that the journal's label and nonce give, in the database's own directory or
+    /// a declared companion's, and canonical is never removed or overwritten by anything but the flip.
+    ///
+    /// # Errors
+    /// What does not fit, and in which step.
+    pub fn check(&self) -> Result<(), ReadError> {
+        let contradiction = |text: String| Err(ReadError::Contradiction(text));
+        if self.steps.len() + self.undo.len() > MAX_STEPS {
+            return contradiction(format!("it has more than {MAX_STEPS} steps"));
+        }
+        for (field, index) in [("flipAt", self.flip_at), ("cleanupFrom", self.cleanup_from)] {
+            if index.is_some_and(|index| index as usize > self.steps.len()) {
+                return contradiction(format!("{field} is behind the last step"));
+            }
+        }
+        let Some(journal) = &self.journal else {
+            return parts::check_without_journal(self);
+        };
+        journal.check()?;
+        let allowed = parts::Allowed::of(journal);
+        for (list, steps) in [("steps", &self.steps), ("undo", &self.undo)] {
+            for (index, step) in steps.iter().enumerate() {
+                let flip = list == "steps" && self.flip_at == u32::try_from(index).ok();
+                if let Err(why) = allowed.check(&step.op, flip, list == "undo" || self.kind != PlanKind::Migrate) {
+                    return contradiction(format!("{list}[{index}] ({}): {why}", step.op.name()));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A step without a guard.
+fn step(op: Op, why: &str) -> Step {
+    Step { op, why: why.to_owned(), when: None }
+}

@@ -1,0 +1,401 @@
+//! The pieces that several plans share, each in its one right order, and the names that a plan may touch.
+
+use std::collections::BTreeSet;
+
+use super::{Plan, PlanKind, step};
+use crate::journal::{Companion, Journal, Phase, ReadError};
+use crate::names::{At, FileName, Role, companion_backup, companion_backup_tmp, companion_staged, displaced, journal_tmp};
+use crate::op::{Guard, Op, Step};
+use crate::sqlite::JournalMode;
+
+fn tmp(journal: &Journal) -> FileName {
+    journal_tmp(&journal.names.canonical, &journal.label, &journal.nonce)
+}
+
+/// The names of one companion, in its own directory.
+pub(super) struct CompanionNames {
+    pub file: At,
+    pub backup: At,
+    pub backup_tmp: At,
+    pub staged: At,
+    pub displaced: At,
+}
+
+pub(super) fn companion_names(journal: &Journal, companion: &Companion) -> CompanionNames {
+    let at = |name: FileName| At { companion: Some(companion.name.clone()), name };
+    let (label, nonce) = (&journal.label, &journal.nonce);
+    CompanionNames {
+        backup: at(companion_backup(&companion.file, label, nonce)),
+        backup_tmp: at(companion_backup_tmp(&companion.file, label, nonce)),
+        staged: at(companion_staged(&companion.file, nonce)),
+        displaced: at(displaced(&companion.file, nonce)),
+        file: at(companion.file.clone()),
+    }
+}
+
+/// Write the journal beside itself, flush it, rename it into place, flush the directory. Nothing reads a torn journal.
+pub(super) fn write_journal(journal: &Journal, phase: Phase) -> Vec<Step> {
+    let (tmp, file) = (tmp(journal), journal.file());
+    vec![
+        step(
+            Op::WriteJournal { file: tmp.clone(), phase },
+            &format!("the journal says {}; it is written beside the old one", phase.as_str()),
+        ),
+        step(Op::SyncFile { file: (&tmp).into() }, "a journal that is renamed into place must be whole"),
+        step(Op::Rename { from: (&tmp).into(), to: (&file).into() }, "the journal changes in one step"),
+        step(Op::SyncDir { companion: None }, "what follows must not reach the disk before the journal does"),
+    ]
+}
+
+/// From v1 checked under its lock to v2 canonical and durable. `link` is false where a recovery already sees the link.
+pub(super) fn flip(journal: &Journal, staged: &FileName, link: Link) -> Vec<Step> {
+    let names = &journal.names;
+    let sidecars: Vec<FileName> = names.canonical.sidecars().into();
+    let mut steps = vec![
+        step(Op::LockV1 { file: names.canonical.clone() }, "an old application must not write to v1 once it is checked"),
+        step(Op::CheckV1 { file: names.canonical.clone() }, "v2 must hold what v1 holds now"),
+    ];
+    for companion in &journal.companions {
+        steps.push(Step {
+            op: Op::LookCompanion { companion: companion.name.clone(), file: companion.file.clone(), must_be_same: true },
+            why: "the staged content was made from the companion as it was when the build began".into(),
+            when: Some(Guard::CompanionStaged { companion: companion.name.clone() }),
+        });
+    }
+    if link == Link::Replace {
+        steps.push(step(
+            Op::Remove { files: vec![(&names.backup).into()] },
+            "the directory was copied: this is a second copy of v1, and no link any more",
+        ));
+    }
+    if link != Link::Visible {
+        steps.push(step(
+            Op::Link { from: (&names.canonical).into(), to: (&names.backup).into() },
+            "v1 gets its backup's name while it stays canonical",
+        ));
+    }
+    steps.extend([
+        step(Op::SyncDir { companion: None }, "the backup's name must be durable before canonical's name leaves v1"),
+        step(Op::Absent { files: sidecars.clone() }, "a sidecar of v1 would be replayed over v2"),
+        step(Op::Rename { from: staged.into(), to: (&names.canonical).into() }, "v2 becomes canonical in one step"),
+        step(Op::Absent { files: sidecars }, "nobody made a sidecar meanwhile"),
+        step(Op::SyncDir { companion: None }, "v2 must be durable before the application commits to it"),
+        step(Op::UnlockV1, "v1 is the backup now"),
+    ]);
+    steps
+}
+
+/// What a flip finds under the backup's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Link {
+    /// Nothing.
+    Make,
+    /// The link, made by the start that was interrupted.
+    Visible,
+    /// Another file: the directory was copied since.
+    Replace,
+}
+
+/// Install the companions that the host staged. `present`: whether the staged file is (or will be) there.
+pub(super) fn install_companions(journal: &Journal, present: impl Fn(&Companion) -> bool) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for companion in journal.companions.iter().filter(|companion| present(companion)) {
+        let names = companion_names(journal, companion);
+        let name = companion.name.clone();
+        let staged = || Some(Guard::CompanionStaged { companion: name.clone() });
+        let over_change = || Some(Guard::CompanionStagedOverChange { companion: name.clone() });
+        steps.extend([
+            Step {
+                op: Op::LookCompanion { companion: name.clone(), file: companion.file.clone(), must_be_same: false },
+                why: "whoever changed it since the build began keeps what they wrote".into(),
+                when: staged(),
+            },
+            Step {
+                op: Op::Link { from: names.file.clone(), to: names.displaced.clone() },
+                why: "the changed companion is kept beside the new one".into(),
+                when: over_change(),
+            },
+            Step {
+                op: Op::SyncDir { companion: Some(name.clone()) },
+                why: "the kept companion must be durable before its name goes to the new one".into(),
+                when: over_change(),
+            },
+            Step {
+                op: Op::Rename { from: names.staged, to: names.file },
+                why: "the companion changes in one step, after the database".into(),
+                when: staged(),
+            },
+            Step {
+                op: Op::SyncDir { companion: Some(name.clone()) },
+                why: "the companion must be durable before the journal says committed".into(),
+                when: staged(),
+            },
+        ]);
+    }
+    steps
+}
+
+/// The receipt, then the journal `committed`. One flush of the directory serves both.
+pub(super) fn commit(journal: &Journal) -> Vec<Step> {
+    let receipt = journal.names.receipt();
+    let mut steps = receipt_steps(&receipt);
+    steps.extend(write_journal(journal, Phase::Committed));
+    steps
+}
+
+/// What an interrupted start was writing; written anew by [`commit`].
+pub(super) fn remove_half_written(journal: &Journal) -> Step {
+    let files = vec![(&tmp(journal)).into(), (&journal.names.receipt()).into()];
+    step(Op::Remove { files }, "a journal or receipt that an interrupted start was writing is made anew")
+}
+
+/// The receipt alone. It needs no temporary name: it is whole before the journal goes, and made anew while the journal stands.
+pub(super) fn receipt_steps(receipt: &FileName) -> Vec<Step> {
+    vec![
+        step(Op::WriteReceipt { file: receipt.clone() }, "the backup can say what it is without the journal"),
+        step(Op::SyncFile { file: receipt.into() }, "the receipt outlives the journal"),
+    ]
+}
+
+/// Every temporary file of this attempt in the database's directory.
+fn temporary(journal: &Journal) -> Vec<At> {
+    let names = &journal.names;
+    [&names.source, &names.staging, &names.install]
+        .into_iter()
+        .flat_map(FileName::set)
+        .chain([tmp(journal)])
+        .map(|name| At::from(&name))
+        .collect()
+}
+
+/// After the commit: clean up, then the journal goes last.
+pub(super) fn clean_up(journal: &Journal, temporaries: bool) -> Vec<Step> {
+    let mut steps = vec![step(Op::CleanupHost, "v2 is in place; what the application kept for an undo may go")];
+    if temporaries {
+        steps.push(step(Op::Remove { files: temporary(journal) }, "nothing but v2 and the backup stays"));
+        for companion in &journal.companions {
+            let names = companion_names(journal, companion);
+            steps.push(step(Op::Remove { files: vec![names.staged, names.backup_tmp] }, "nothing temporary stays beside the companion"));
+            steps.push(step(Op::SyncDir { companion: Some(companion.name.clone()) }, "removed for good before the journal goes"));
+        }
+        steps.push(step(Op::SyncDir { companion: None }, "removed for good before the journal goes"));
+    }
+    steps.extend(remove_journal(journal));
+    steps
+}
+
+fn remove_journal(journal: &Journal) -> Vec<Step> {
+    vec![
+        step(Op::Remove { files: vec![(&journal.file()).into()] }, "the journal goes last: until then every start cleans up"),
+        step(Op::SyncDir { companion: None }, "the next start finds no journal"),
+    ]
+}
+
+/// Undo everything before the flip. Each step may find its work done: an undo may be killed and run again.
+pub(super) fn undo(journal: &Journal, companions: Vec<Step>) -> Vec<Step> {
+    let names = &journal.names;
+    let mut steps = vec![
+        step(Op::UnlockV1, "v1 stays; whoever waits for it may have it"),
+        step(Op::UndoHost, "the application takes back what it did outside the database"),
+    ];
+    steps.extend(companions);
+    steps.push(step(
+        Op::RemoveLink { link: names.backup.clone(), of: names.canonical.clone() },
+        "v1 was not replaced, so its second name goes",
+    ));
+    steps.push(step(Op::Remove { files: temporary(journal) }, "nothing temporary stays"));
+    if journal.v1.as_ref().is_some_and(|v1| v1.journal_mode == JournalMode::Wal) {
+        steps.push(step(
+            Op::RestoreMode { file: names.canonical.clone(), mode: JournalMode::Wal },
+            "without its WAL flag the old application would meet \"database is locked\"",
+        ));
+    }
+    steps.push(step(Op::SyncDir { companion: None }, "undone for good before the journal goes"));
+    steps.extend(remove_journal(journal));
+    steps
+}
+
+/// Put back the companions that the host wrote in place. What is displaced is kept. `backed_up`: whether the backup is there.
+pub(super) fn undo_companions(journal: &Journal, backed_up: impl Fn(&Companion) -> bool) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for companion in &journal.companions {
+        let names = companion_names(journal, companion);
+        let name = companion.name.clone();
+        let changed = || Some(Guard::CompanionChanged { companion: name.clone() });
+        let differs = || Some(Guard::CompanionDiffers { companion: name.clone() });
+        steps.push(step(
+            Op::LookCompanion { companion: name.clone(), file: companion.file.clone(), must_be_same: false },
+            "only a companion that was written in place is put back",
+        ));
+        if companion.before.is_none() {
+            steps.push(Step {
+                op: Op::Rename { from: names.file, to: names.displaced },
+                why: "there was none before; what is there now is kept beside".into(),
+                when: changed(),
+            });
+        } else if backed_up(companion) {
+            steps.extend([
+                Step {
+                    op: Op::Link { from: names.file.clone(), to: names.displaced },
+                    why: "what is displaced is kept beside".into(),
+                    when: changed(),
+                },
+                Step {
+                    op: Op::SyncDir { companion: Some(name.clone()) },
+                    why: "what is displaced must be durable before its name goes".into(),
+                    when: changed(),
+                },
+                Step {
+                    op: Op::Rename { from: names.backup.clone(), to: names.file },
+                    why: "the companion matches v1 again".into(),
+                    when: differs(),
+                },
+            ]);
+        }
+        steps.push(step(Op::SyncDir { companion: Some(name.clone()) }, "put back for good before its backup goes"));
+        steps.push(step(
+            Op::Remove { files: vec![names.staged, names.backup_tmp, names.backup] },
+            "nothing temporary stays beside the companion",
+        ));
+        steps.push(step(Op::SyncDir { companion: Some(name) }, "removed for good before the journal goes"));
+    }
+    steps
+}
+
+/// The names that a plan of this journal may touch. Everything else is refused before anything is performed.
+pub(super) struct Allowed<'a> {
+    journal: &'a Journal,
+    /// May be created, renamed, removed: temporary files, the journal, the receipt.
+    own: BTreeSet<At>,
+}
+
+impl<'a> Allowed<'a> {
+    pub(super) fn of(journal: &'a Journal) -> Self {
+        let names = &journal.names;
+        let mut own: BTreeSet<At> = temporary(journal).into_iter().collect();
+        own.extend([&names.receipt(), &journal.file()].map(At::from));
+        for companion in &journal.companions {
+            let of = companion_names(journal, companion);
+            own.extend([of.staged, of.backup_tmp, of.backup, of.displaced]);
+        }
+        Self { journal, own }
+    }
+
+    fn is_companion(&self, at: &At) -> bool {
+        self.journal.companions.iter().any(|c| Some(&c.name) == at.companion.as_ref() && c.file == at.name)
+    }
+
+    fn is_set_of(at: &At, base: &FileName) -> bool {
+        at.companion.is_none() && base.set().contains(&at.name)
+    }
+
+    fn database(&self, file: &FileName) -> bool {
+        let names = &self.journal.names;
+        [&names.canonical, &names.source, &names.staging, &names.install, &names.backup].contains(&file)
+    }
+
+    /// `flip`: this is the step that may replace canonical. `recovering`: a backup may be moved or removed.
+    pub(super) fn check(&self, op: &Op, flip: bool, recovering: bool) -> Result<(), String> {
+        let names = &self.journal.names;
+        let aside = displaced(&names.canonical, &self.journal.nonce);
+        let refuse = |at: &dyn std::fmt::Display| Err(format!("{at} is not a name that this plan may touch"));
+        let own = |at: &At| self.own.contains(at);
+        let database = |file: &FileName| if self.database(file) { Ok(()) } else { refuse(file) };
+        match op {
+            Op::WriteJournal { file, .. } | Op::WriteReceipt { file } if own(&file.into()) => Ok(()),
+            Op::WriteJournal { file, .. } | Op::WriteReceipt { file } => refuse(file),
+            Op::SyncFile { file } if own(file) || self.is_companion(file) || (file.companion.is_none() && self.database(&file.name)) => {
+                Ok(())
+            }
+            Op::SyncFile { file } => refuse(file),
+            Op::SyncDir { companion: Some(name) } if !self.journal.companions.iter().any(|c| c.name == *name) => refuse(name),
+            Op::SyncDir { .. } | Op::Release | Op::UnlockV1 | Op::UndoHost | Op::CleanupHost => Ok(()),
+            Op::Remove { files } => match files.iter().find(|at| {
+                let backup = Self::is_set_of(at, &names.backup) && recovering;
+                let stray = at.companion.is_none() && at.name == names.canonical.sidecars()[1] && recovering;
+                !(own(at) || backup || stray)
+            }) {
+                Some(at) => refuse(at),
+                None => Ok(()),
+            },
+            Op::RemoveLink { link, of } if *link == names.backup && *of == names.canonical => Ok(()),
+            Op::RemoveLink { link, .. } => refuse(link),
+            Op::Link { from, to } => {
+                let backup = *from == At::from(&names.canonical) && *to == At::from(&names.backup);
+                if backup || (self.is_companion(from) && own(to) && from.companion == to.companion) { Ok(()) } else { refuse(to) }
+            }
+            Op::Rename { from, to } => {
+                let to_canonical = *to == At::from(&names.canonical);
+                let staged = own(from) && Self::is_set_of(from, &from.name);
+                let back = recovering && *from == At::from(&names.backup);
+                let moved = recovering
+                    && (0..4).any(|i| {
+                        let canonical = At::from(&names.canonical.set()[i]);
+                        *from == canonical && (*to == At::from(&aside.set()[i]) || (i != 0 && *to == At::from(&names.backup.set()[i])))
+                    });
+                let ok = if to_canonical {
+                    (flip && staged) || back
+                } else {
+                    moved
+                        || (from.companion == to.companion && (own(from) || self.is_companion(from)) && (own(to) || self.is_companion(to)))
+                };
+                if ok { Ok(()) } else { Err(format!("{from} may not be renamed to {to} here")) }
+            }
+            Op::Copy { from, to } => {
+                let source = self.is_companion(from) || *from == At::from(&names.canonical);
+                if source && own(to) && from.companion == to.companion { Ok(()) } else { refuse(to) }
+            }
+            Op::Restage { from, to, .. } | Op::BuildSql { v1: from, staging: to } | Op::BuildHost { source: from, staging: to } => {
+                database(from)?;
+                if own(&to.into()) { Ok(()) } else { refuse(to) }
+            }
+            Op::RestoreMode { file, .. } | Op::LockV1 { file } | Op::CheckV1 { file } => {
+                if *file == names.canonical {
+                    Ok(())
+                } else {
+                    refuse(file)
+                }
+            }
+            Op::Look { file } | Op::Settle { file, .. } | Op::Check { file } | Op::Detect { file } | Op::VerifyHost { file } => {
+                database(file)
+            }
+            Op::Absent { files } => match files.iter().find(|file| !Self::is_set_of(&At::from(*file), &names.canonical)) {
+                Some(file) => refuse(file),
+                None => Ok(()),
+            },
+            Op::LookCompanion { companion, file, .. } => {
+                let at = At { companion: Some(companion.clone()), name: file.clone() };
+                if self.is_companion(&at) { Ok(()) } else { refuse(&at) }
+            }
+        }
+    }
+}
+
+/// Without a journal a plan may only set a journal aside, or remove journals that were being written.
+pub(super) fn check_without_journal(plan: &Plan) -> Result<(), ReadError> {
+    let name_of_ours = |at: &At, fits: fn(&str) -> bool| at.companion.is_none() && fits(at.name.as_str());
+    for (index, step) in plan.steps.iter().chain(&plan.undo).enumerate() {
+        let ok = match &step.op {
+            Op::SyncDir { companion: None } => true,
+            Op::Rename { from, to } => {
+                plan.kind == PlanKind::SetAside
+                    && name_of_ours(from, |name| name.ends_with("-cutover.json") || name.ends_with("-migration.json"))
+                    && to.companion.is_none()
+                    && to.name.as_str().strip_prefix(from.name.as_str()).is_some_and(|rest| rest.starts_with(".aside-"))
+            }
+            Op::Remove { files } => {
+                plan.kind == PlanKind::Clean && files.iter().all(|at| name_of_ours(at, |name| name.contains("-cutover.json.tmp-")))
+            }
+            _ => false,
+        };
+        if !ok {
+            return Err(ReadError::Contradiction(format!("steps[{index}] ({}): not without a journal", step.op.name())));
+        }
+    }
+    Ok(())
+}
+
+/// Journals that were being written, of any label.
+pub(super) fn stray_journal_tmps<'a>(canonical: &FileName, files: impl Iterator<Item = &'a FileName>) -> Vec<At> {
+    files.filter(|name| matches!(Role::of(canonical, name), Some(Role::JournalTmp(..)))).map(At::from).collect()
+}

@@ -1,0 +1,540 @@
+//! The machine that walks a plan. It performs nothing: it hands out actions and is told what happened.
+//!
+//! Call order of a driver:
+//! 1. [`Run::new`];
+//! 2. [`Run::poll_event`] until it has none;
+//! 3. [`Run::poll`]: perform the op and report it with [`Run::handle_done`] or [`Run::handle_fault`]; or wait as told, handles released
+//!    first, and report it with [`Run::handle_waited`]; or stop at an ending;
+//! 4. again from 2.
+//!
+//! At any time: [`Run::cancel`]; and, while the host builds, [`Run::save_state`], [`Run::stage_companion`], [`Run::warn`], [`Run::progress`].
+//!
+//! **The rule of endings.** Until the journal says `built` everything is undone on a failure or a cancellation. From there to the flip a
+//! permanent failure is undone too, since v1 is still canonical, and a transient one is left for the next start to go on with. After the
+//! flip nothing is undone, ever; from `cleanup_from` on a failure is a warning.
+
+mod event;
+mod retry;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde_json::Value;
+
+pub use event::Event;
+pub use retry::{BUDGET_MS, Budget, DELAYS_MS};
+
+use crate::failure::{Code, Failure, Where};
+use crate::fault::{Cause, Class, Fault};
+use crate::journal::{Journal, Phase, Strategy, V1, V2, Warning, WarningFrom};
+use crate::names::{At, CompanionName, Role};
+use crate::observe::{FileFacts, Holder};
+use crate::op::{Guard, Op, Step};
+use crate::plan::{Plan, PlanKind, Recovery};
+
+/// What the driver does next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Perform this op, and report it.
+    Perform {
+        /// What to do.
+        op: Op,
+        /// The bytes to write, for `write-journal` and `write-receipt`.
+        text: Option<String>,
+    },
+    /// Release handles, wait this long, and report it.
+    Wait {
+        /// Milliseconds.
+        delay_ms: u64,
+    },
+    /// The plan ended well.
+    Done(Box<Report>),
+    /// The plan was undone because v1 changed under it: observe again and plan anew.
+    Anew(Box<Failure>),
+    /// The plan failed; the failure says where the data is.
+    Failed(Box<Failure>),
+}
+
+/// What a performed op found out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Done {
+    /// Nothing but that it is done.
+    Plain,
+    /// It is done, and something was tolerated.
+    Tolerated(String),
+    /// `settle`: the settled database.
+    Settled(FileFacts),
+    /// `check`: what will be installed, and foreign key violations and the like that v1 had already.
+    Checked(FileFacts, Vec<String>),
+    /// `look` at staging: whether this process holds it.
+    Looked(Vec<Holder>),
+    /// `look-companion`: its digest now; nothing where it is missing.
+    Companion(Option<String>),
+    /// `build-host`: what the host returned.
+    Built {
+        /// Rows expected in each table.
+        expect: BTreeMap<String, u64>,
+        /// For the result and the receipt.
+        report: Option<Value>,
+    },
+}
+
+/// How a plan ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// What it amounts to as a recovery; `none` for a migration.
+    pub recovery: Recovery,
+    /// Whether canonical is v2 by this plan.
+    pub installed: bool,
+    /// The journal as it was at the end.
+    pub journal: Option<Journal>,
+    /// How long it waited, milliseconds.
+    pub waited_ms: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum List {
+    Steps,
+    Undo,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Stage {
+    /// The step at `index` is to be performed, for the `tries + 1`th time.
+    Ready,
+    /// It was handed out.
+    Performing,
+    /// It waits before its next try.
+    Waiting {
+        delay_ms: u64,
+    },
+    Ended(Action),
+}
+
+/// The state machine.
+#[derive(Debug, Clone)]
+pub struct Run {
+    plan: Plan,
+    journal: Option<Journal>,
+    list: List,
+    index: usize,
+    tries: u32,
+    stage: Stage,
+    budget: Budget,
+    events: VecDeque<Event>,
+    /// The phase that is durable, or was when the run began.
+    phase: Option<Phase>,
+    /// Whether an op that may have changed something was handed out.
+    begun: bool,
+    cancelled: bool,
+    staging_held: bool,
+    companions: BTreeMap<CompanionName, Option<String>>,
+    /// Why it is being undone.
+    failure: Option<(Failure, bool)>,
+    /// What went wrong while it was being undone: then the journal stays.
+    undo_failure: Option<Failure>,
+}
+
+impl Run {
+    /// Begins to walk a plan with what is left of a budget of waiting.
+    #[must_use]
+    pub fn new(plan: Plan, budget: Budget) -> Self {
+        let mut run = Self {
+            journal: plan.journal.clone(),
+            list: List::Steps,
+            index: 0,
+            tries: 0,
+            stage: Stage::Ready,
+            budget,
+            events: VecDeque::new(),
+            phase: match plan.kind {
+                PlanKind::Migrate | PlanKind::SetAside => None,
+                _ => plan.journal.as_ref().map(|journal| journal.phase),
+            },
+            begun: plan.kind != PlanKind::Migrate,
+            cancelled: false,
+            staging_held: false,
+            companions: BTreeMap::new(),
+            failure: None,
+            undo_failure: None,
+            plan,
+        };
+        run.events.push_back(Event::Plan {
+            kind: run.plan.kind,
+            steps: u32::try_from(run.plan.steps.len()).unwrap_or(u32::MAX),
+            attempt: run.journal.as_ref().map_or(1, |journal| journal.attempt),
+        });
+        run
+    }
+
+    /// The next event, oldest first.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// The journal as the run has it.
+    #[must_use]
+    pub fn journal(&self) -> Option<&Journal> {
+        self.journal.as_ref()
+    }
+
+    /// The plan it walks.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The budget as it is now.
+    #[must_use]
+    pub fn budget(&self) -> Budget {
+        self.budget
+    }
+
+    /// The step that was handed out last: whether it is of `undo`, and its index.
+    #[must_use]
+    pub fn position(&self) -> (bool, usize) {
+        (self.list == List::Undo, self.index)
+    }
+
+    /// Asks the run to stop. Honoured until the journal says `built`; after that it is refused, with a warning that says why.
+    pub fn cancel(&mut self) {
+        if self.cancelled {
+            return;
+        }
+        self.cancelled = true;
+        if !self.can_abort() && !matches!(self.stage, Stage::Ended(_)) {
+            self.add_warning(
+                Some("ABORT_TOO_LATE"),
+                "the request to stop came after v2 was built; finishing is quicker and safer than undoing".to_owned(),
+                WarningFrom::Cutover,
+            );
+        }
+    }
+
+    fn can_abort(&self) -> bool {
+        self.plan.kind == PlanKind::Migrate && self.list == List::Steps && self.phase.is_none_or(|phase| phase < Phase::Built)
+    }
+
+    /// What to do now.
+    pub fn poll(&mut self) -> Action {
+        loop {
+            match &self.stage {
+                Stage::Ended(action) => return action.clone(),
+                Stage::Waiting { .. } if self.cancelled && self.can_abort() => self.abort(),
+                Stage::Waiting { delay_ms } => return Action::Wait { delay_ms: *delay_ms },
+                Stage::Performing => return self.hand_out(),
+                Stage::Ready if self.cancelled && self.can_abort() => self.abort(),
+                Stage::Ready => {
+                    let Some(step) = self.steps().get(self.index) else {
+                        self.end_of_list();
+                        continue;
+                    };
+                    if self.skip(step) {
+                        self.next();
+                        continue;
+                    }
+                    if self.tries == 0 {
+                        let event = Event::Step {
+                            index: u32::try_from(self.index).unwrap_or(u32::MAX),
+                            total: u32::try_from(self.steps().len()).unwrap_or(u32::MAX),
+                            op: step.op.name().to_owned(),
+                            file: step.op.file().map(|file| file.to_string()),
+                            why: step.why.clone(),
+                            undo: self.list == List::Undo,
+                        };
+                        self.events.push_back(event);
+                    }
+                    self.stage = Stage::Performing;
+                    return self.hand_out();
+                }
+            }
+        }
+    }
+
+    /// The action of the current step. Until its outcome is reported, every poll gives the same.
+    fn hand_out(&mut self) -> Action {
+        let Some(step) = self.steps().get(self.index) else { return Action::Wait { delay_ms: 0 } };
+        let op = step.op.clone();
+        self.begun |= !matches!(op, Op::Look { .. } | Op::Release | Op::UnlockV1);
+        let text = match (&op, &self.journal) {
+            (Op::WriteJournal { phase, .. }, Some(journal)) => Some(Journal { phase: *phase, ..journal.clone() }.to_text()),
+            (Op::WriteReceipt { .. }, Some(journal)) => {
+                let started_ms = match Role::of(&journal.names.canonical, &journal.names.backup) {
+                    Some(Role::Backup { started_ms, .. }) => started_ms,
+                    _ => 0,
+                };
+                Some(journal.receipt(started_ms).to_text())
+            }
+            _ => None,
+        };
+        Action::Perform { op, text }
+    }
+
+    fn steps(&self) -> &[Step] {
+        match self.list {
+            List::Steps => &self.plan.steps,
+            List::Undo => &self.plan.undo,
+        }
+    }
+
+    /// Whether the step is not for now: its guard says so, or it would remove the journal of an undo that failed.
+    fn skip(&self, step: &Step) -> bool {
+        let journal_goes = |op: &Op| match (op, &self.journal) {
+            (Op::Remove { files }, Some(journal)) => files.contains(&At::from(&journal.file())),
+            _ => false,
+        };
+        if self.list == List::Undo && self.undo_failure.is_some() && journal_goes(&step.op) {
+            return true;
+        }
+        let Some(guard) = &step.when else { return false };
+        let entry = |name: &CompanionName| self.journal.iter().flat_map(|j| &j.companions).find(|c| c.name == *name);
+        let staged = |name: &CompanionName| entry(name).is_some_and(|c| c.staged);
+        let looked = |name: &CompanionName| self.companions.get(name);
+        let changed = |name: &CompanionName| match (entry(name), looked(name)) {
+            (Some(c), Some(Some(now))) => c.before.as_ref() != Some(now),
+            _ => false,
+        };
+        let missing = |name: &CompanionName| matches!((entry(name), looked(name)), (Some(c), Some(None)) if c.before.is_some());
+        !match guard {
+            Guard::StagingHeld => self.staging_held,
+            Guard::StagingFree => !self.staging_held,
+            Guard::CompanionStaged { companion } => staged(companion),
+            Guard::CompanionStagedOverChange { companion } => staged(companion) && changed(companion),
+            Guard::CompanionChanged { companion } => !staged(companion) && changed(companion),
+            Guard::CompanionDiffers { companion } => !staged(companion) && (changed(companion) || missing(companion)),
+        }
+    }
+
+    fn next(&mut self) {
+        self.index += 1;
+        self.tries = 0;
+        self.stage = Stage::Ready;
+    }
+
+    fn current(&self) -> Option<&Op> {
+        self.steps().get(self.index).map(|step| &step.op)
+    }
+
+    /// The op was performed.
+    pub fn handle_done(&mut self, done: Done) {
+        if self.stage != Stage::Performing {
+            return;
+        }
+        let Some(op) = self.current().cloned() else { return };
+        match (&op, done) {
+            (_, Done::Tolerated(message)) => self.add_warning(Some("TOLERATED"), message, WarningFrom::Cutover),
+            (Op::Settle { file, .. }, Done::Settled(facts)) => self.settled(file, &facts),
+            (Op::Check { file }, Done::Checked(facts, warnings)) => {
+                if let (Some(journal), Some(page1)) = (&mut self.journal, facts.page1) {
+                    journal.v2 = Some(V2 { file: file.clone(), file_id: facts.file_id, size: facts.size, page1 });
+                }
+                for warning in warnings {
+                    self.add_warning(Some("V1_VIOLATION"), warning, WarningFrom::Cutover);
+                }
+            }
+            (Op::Look { file }, Done::Looked(holders)) => {
+                if self.journal.as_ref().is_some_and(|journal| journal.names.staging == *file) {
+                    self.staging_held = holders.iter().any(|holder| holder.this_process);
+                }
+            }
+            (Op::LookCompanion { companion, .. }, Done::Companion(digest)) => {
+                self.companions.insert(companion.clone(), digest);
+            }
+            (Op::BuildHost { .. }, Done::Built { expect, report }) => {
+                if let Some(journal) = &mut self.journal {
+                    journal.expect = expect;
+                    journal.report = report;
+                }
+            }
+            _ => {}
+        }
+        // The journal is durable in a phase when the directory was flushed after its rename; every list of ours has the two
+        // side by side, and for an undo it is the safer reading that the rename alone may have reached the disk.
+        if let (Op::Rename { to, .. }, Some(journal)) = (&op, &mut self.journal)
+            && *to == At::from(&journal.file())
+            && let Some(phase) = self.plan.steps[..self.index].iter().rev().find_map(|step| match &step.op {
+                Op::WriteJournal { phase, .. } => Some(*phase),
+                _ => None,
+            })
+        {
+            journal.phase = phase;
+            self.phase = Some(phase);
+            self.events.push_back(Event::Phase { phase });
+        }
+        self.next();
+    }
+
+    fn settled(&mut self, file: &crate::names::FileName, facts: &FileFacts) {
+        let Some(journal) = &mut self.journal else { return };
+        if *file == journal.names.canonical
+            && let Some(fingerprint) = facts.fingerprint()
+        {
+            let journal_mode = journal.v1.as_ref().map_or(crate::sqlite::JournalMode::Delete, |v1| v1.journal_mode);
+            journal.v1 = Some(V1 { file_id: facts.file_id.clone(), fingerprint, journal_mode });
+        }
+    }
+
+    /// The op was not performed.
+    pub fn handle_fault(&mut self, fault: &Fault) {
+        if self.stage != Stage::Performing {
+            return;
+        }
+        let Some(op) = self.current().cloned() else { return };
+        self.tries += 1;
+        let class = fault.class(self.plan.platform, &op);
+        if class == Class::Transient
+            && let Some(delay_ms) = self.budget.next_delay_ms(self.tries)
+        {
+            self.events.push_back(Event::Wait {
+                op: op.name().to_owned(),
+                file: fault.file.as_ref().or(op.file().as_ref()).map(At::to_string),
+                delay_ms,
+                waited_ms: self.budget.waited_ms,
+                budget_ms: self.budget.total_ms,
+                reason: fault.message.clone(),
+                holders: match &fault.cause {
+                    Cause::Held { holders } => holders.clone(),
+                    _ => Vec::new(),
+                },
+            });
+            self.stage = Stage::Waiting { delay_ms };
+            return;
+        }
+        let mut fault = fault.clone();
+        fault.file = fault.file.or_else(|| op.file());
+        let mut failure = Failure::from_fault(&fault, op.name(), class == Class::NoSpace);
+        failure.attempts = self.tries;
+        failure.waited_ms = self.budget.waited_ms;
+        failure.phase = self.phase;
+        let anew = matches!(fault.cause, Cause::V1Changed | Cause::CompanionChanged);
+        self.fail(failure, anew, class == Class::Transient);
+    }
+
+    /// The wait is over.
+    pub fn handle_waited(&mut self) {
+        if matches!(self.stage, Stage::Waiting { .. }) {
+            self.stage = Stage::Ready;
+        }
+    }
+
+    fn abort(&mut self) {
+        let mut failure = Failure::refusal(Code::Aborted, "the application asked to stop", "start again to upgrade");
+        failure.op = self.current().map(|op| op.name().to_owned());
+        failure.phase = self.phase;
+        failure.waited_ms = self.budget.waited_ms;
+        self.fail(failure, false, false);
+    }
+
+    fn fail(&mut self, mut failure: Failure, anew: bool, transient: bool) {
+        if self.list == List::Undo {
+            // The first failure is the one to report; the rest of the undo goes on, and the journal stays.
+            self.undo_failure.get_or_insert(failure);
+            self.next();
+            return;
+        }
+        let at = |index: Option<u32>| index.map(|index| index as usize);
+        if at(self.plan.cleanup_from).is_some_and(|from| self.index >= from) {
+            failure.locate(Where::V2, self.journal.as_ref());
+            let message = format!("{}; the next start cleans up", failure.reason);
+            self.add_warning(Some(failure.code.as_str()), message, WarningFrom::Cutover);
+            self.finish();
+            return;
+        }
+        let flipped =
+            self.plan.kind != PlanKind::Undo && at(self.plan.flip_at).map_or(self.plan.kind == PlanKind::Finish, |flip| self.index > flip);
+        if flipped {
+            failure.locate(Where::FinishAtNextStart, self.journal.as_ref());
+            self.stage = Stage::Ended(Action::Failed(Box::new(failure)));
+        } else if !self.begun || self.plan.undo.is_empty() {
+            let state = if self.plan.kind == PlanKind::Migrate { Where::V1 } else { Where::Unknown };
+            failure.locate(state, self.journal.as_ref());
+            self.stage = Stage::Ended(Action::Failed(Box::new(failure)));
+        } else if self.plan.kind == PlanKind::Undo || (transient && self.phase >= Some(Phase::Built)) {
+            // Whoever is in the way now may be gone at the next start, which goes on from here.
+            let own = self.journal.as_ref().is_some_and(|journal| journal.strategy == Strategy::LinkReplace);
+            failure.locate(if own { Where::V1 } else { Where::FinishAtNextStart }, self.journal.as_ref());
+            self.stage = Stage::Ended(Action::Failed(Box::new(failure)));
+        } else {
+            self.events.push_back(Event::Undo { reason: failure.reason.clone() });
+            self.failure = Some((failure, anew));
+            self.begin_undo();
+        }
+    }
+
+    fn begin_undo(&mut self) {
+        self.list = List::Undo;
+        self.index = 0;
+        self.tries = 0;
+        self.stage = Stage::Ready;
+    }
+
+    fn end_of_list(&mut self) {
+        match self.list {
+            List::Steps if self.plan.kind == PlanKind::Undo => self.begin_undo(),
+            List::Steps => self.finish(),
+            List::Undo => {
+                let journal = self.journal.as_ref();
+                let undo_failure = self.undo_failure.take();
+                let action = match (self.failure.take(), undo_failure) {
+                    // A recovery that could not go on, and was undone, is a recovery: the migration begins anew.
+                    (Some(_), None) if self.plan.kind == PlanKind::Finish => self.report(Recovery::Undone, false),
+                    (Some((mut failure, anew)), None) => {
+                        failure.locate(Where::V1, journal);
+                        if anew { Action::Anew(Box::new(failure)) } else { Action::Failed(Box::new(failure)) }
+                    }
+                    (Some((mut failure, _)), Some(_)) => {
+                        failure.locate(Where::V1, journal);
+                        failure.hint = format!("{}; what was begun is removed at the next start", failure.hint);
+                        failure.compose();
+                        Action::Failed(Box::new(failure))
+                    }
+                    (None, Some(mut failure)) => {
+                        failure.locate(Where::V1, journal);
+                        Action::Failed(Box::new(failure))
+                    }
+                    (None, None) => self.report(Recovery::Undone, false),
+                };
+                self.stage = Stage::Ended(action);
+            }
+        }
+    }
+
+    fn finish(&mut self) {
+        let installed = matches!(self.plan.kind, PlanKind::Migrate | PlanKind::Finish);
+        self.stage = Stage::Ended(self.report(self.plan.recovery(), installed));
+    }
+
+    fn report(&self, recovery: Recovery, installed: bool) -> Action {
+        Action::Done(Box::new(Report { recovery, installed, journal: self.journal.clone(), waited_ms: self.budget.waited_ms }))
+    }
+
+    /// The host saves its state: gives the journal's text, which is to be written and flushed like any journal before the host goes on.
+    pub fn save_state(&mut self, state: Value) -> Option<String> {
+        let journal = self.journal.as_mut()?;
+        journal.host_state = Some(state);
+        Some(journal.to_text())
+    }
+
+    /// The host staged new content of a companion. False: no such companion was declared.
+    pub fn stage_companion(&mut self, name: &CompanionName) -> bool {
+        let entry = self.journal.iter_mut().flat_map(|journal| &mut journal.companions).find(|c| c.name == *name);
+        entry.map(|companion| companion.staged = true).is_some()
+    }
+
+    /// The host has something to say.
+    pub fn warn(&mut self, message: String) {
+        self.add_warning(None, message, WarningFrom::Host);
+    }
+
+    /// The host tells how far it is.
+    pub fn progress(&mut self, done: u64, total: Option<u64>) {
+        self.events.push_back(Event::Progress { done, total });
+    }
+
+    fn add_warning(&mut self, code: Option<&str>, message: String, from: WarningFrom) {
+        let warning = Warning { from, code: code.map(str::to_owned), message };
+        if let Some(journal) = &mut self.journal {
+            journal.warnings.push(warning.clone());
+        }
+        self.events.push_back(Event::Warning { warning });
+    }
+}

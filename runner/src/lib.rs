@@ -1,0 +1,34 @@
+//! `cutover` upgrades an application's local SQLite database in place, from v1 to v2, on the user's own machine, so that no crash, power
+//! loss, locked file or full disk ever costs a row.
+//!
+//! This crate performs what [`cutover_core`] plans: it looks, runs the plan with `std::fs` and SQLite, and asks the
+//! application where only the application knows. Start with [`migrate`].
+
+mod drive;
+mod error;
+mod holders;
+mod host;
+mod inspect;
+mod lock;
+mod migrate;
+mod observe;
+mod options;
+mod os;
+mod perform;
+mod place;
+mod reader;
+mod sqlite;
+
+pub use cutover_core as core;
+pub use cutover_core::failure::{Code, Failure};
+pub use cutover_core::observe::Verdict;
+pub use cutover_core::plan::{From, Recovery};
+pub use cutover_core::run::Event;
+
+pub use error::Error;
+pub use host::{Built, Host, HostError, Job};
+pub use inspect::{Inspection, inspect};
+pub use lock::{OwnerLock, lock};
+pub use migrate::{MigrateResult, Outcome, RecoverResult, migrate, plan, recover, run_plan};
+pub use options::{Detect, Integrity, Lock, Make, Options, Run};
+pub use reader::{Reader, Row, Value};

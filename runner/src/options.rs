@@ -1,0 +1,108 @@
+//! What an application asks for.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use cutover_core::plan::From;
+use cutover_core::run::BUDGET_MS;
+
+use crate::lock::OwnerLock;
+
+/// How v1 is told from v2. It must say "old" of v1 and "current" of v2: that is checked before v2 is installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Detect {
+    /// A row that v2 has and v1 has not. A missing table or column means "old".
+    Stamp {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// The value, compared as text.
+        value: String,
+    },
+    /// `PRAGMA user_version`: below is old, equal is current, above is newer.
+    UserVersion(i32),
+    /// [`crate::Host::detect`] says it.
+    Host,
+}
+
+/// Who builds v2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Run {
+    /// SQL that is executed on v2 in one transaction; v1 is attached read-only as `v1`.
+    Sql(String),
+    /// [`crate::Host::build`] does it.
+    Host,
+}
+
+/// How v2 is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Make {
+    /// From a new file, or from a copy of v1.
+    pub from: From,
+    /// By whom.
+    pub run: Run,
+}
+
+/// How thoroughly v2 is checked before it is installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Integrity {
+    /// `PRAGMA quick_check`.
+    #[default]
+    Quick,
+    /// `PRAGMA integrity_check`, which compares the indexes with their tables too.
+    Full,
+}
+
+/// Who holds the owner lock.
+#[derive(Debug, Clone, Default)]
+pub enum Lock {
+    /// Taken for the migration, then let go.
+    #[default]
+    Acquire,
+    /// The caller took it with [`crate::lock`] and keeps it.
+    Own(OwnerLock),
+    /// The caller says that it holds an equivalent of its own.
+    Held,
+}
+
+/// What an application asks for.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The database. Symbolic links are resolved once, and v2 takes the place of the real file.
+    pub path: PathBuf,
+    /// Names this upgrade, for example `v1-v2`: 1 to 32 of `a-z`, `0-9`, `.` and `-`.
+    pub label: String,
+    /// How v1 is told from v2.
+    pub detect: Detect,
+    /// How v2 is made.
+    pub make: Make,
+    /// Whether [`crate::Host::verify`] looks at v2 before it is installed.
+    pub verify: bool,
+    /// Files outside the database that change with it.
+    pub companions: BTreeMap<String, PathBuf>,
+    /// Who holds the owner lock.
+    pub lock: Lock,
+    /// What all waits together may take, milliseconds.
+    pub wait_ms: u64,
+    /// How thoroughly v2 is checked.
+    pub integrity: Integrity,
+}
+
+impl Options {
+    /// The usual options: the owner lock is taken for the migration, waits take 7.9 s at most, and v2 gets a quick check.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>, label: impl Into<String>, detect: Detect, make: Make) -> Self {
+        Self {
+            path: path.into(),
+            label: label.into(),
+            detect,
+            make,
+            verify: false,
+            companions: BTreeMap::new(),
+            lock: Lock::Acquire,
+            wait_ms: BUDGET_MS,
+            integrity: Integrity::Quick,
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Reading a database with our own SQLite: read-only, and no handle outlives the reader.
+
+use crate::host::HostError;
+
+/// A value of SQLite.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// NULL.
+    Null,
+    /// A 64-bit integer.
+    Integer(i64),
+    /// A floating-point number.
+    Real(f64),
+    /// Text that is valid UTF-8.
+    Text(String),
+    /// A blob, or text that is not valid UTF-8, byte for byte.
+    Blob(Vec<u8>),
+}
+
+/// One row: column names and values, in the order of the query.
+pub type Row = Vec<(String, Value)>;
+
+/// A database open for reading.
+#[derive(Debug)]
+pub struct Reader {
+    pub(crate) connection: rusqlite::Connection,
+}
+
+impl Reader {
+    /// Every row of a query.
+    ///
+    /// # Errors
+    /// SQLite's own.
+    pub fn all(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, HostError> {
+        use rusqlite::types::{ToSqlOutput, Value as Sql, ValueRef};
+        let args: Vec<ToSqlOutput<'_>> = args
+            .iter()
+            .map(|value| match value {
+                Value::Null => ToSqlOutput::Owned(Sql::Null),
+                Value::Integer(integer) => ToSqlOutput::Owned(Sql::Integer(*integer)),
+                Value::Real(real) => ToSqlOutput::Owned(Sql::Real(*real)),
+                Value::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+                Value::Blob(blob) => ToSqlOutput::Borrowed(ValueRef::Blob(blob)),
+            })
+            .collect();
+        let mut statement = self.connection.prepare(sql)?;
+        let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let mut rows = statement.query(rusqlite::params_from_iter(args))?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            let mut out = Vec::with_capacity(names.len());
+            for (index, name) in names.iter().enumerate() {
+                let value = match row.get_ref(index)? {
+                    ValueRef::Null => Value::Null,
+                    ValueRef::Integer(integer) => Value::Integer(integer),
+                    ValueRef::Real(real) => Value::Real(real),
+                    ValueRef::Text(bytes) => std::str::from_utf8(bytes).map_or_else(|_| Value::Blob(bytes.to_vec()), |text| Value::Text(text.to_owned())),
+                    ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+                };
+                out.push((name.clone(), value));
+            }
+            all.push(out);
+        }
+        Ok(all)
+    }
+}
