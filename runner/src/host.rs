@@ -1,7 +1,7 @@
 //! Where the application takes part.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use cutover_core::observe::Verdict;
 use cutover_core::run::Event;
@@ -93,7 +93,7 @@ pub trait Host {
 pub trait Job {
     /// The copy of v1 that the build may open and change. The same as staging where v2 starts as a copy of v1.
     fn source(&self) -> &Path;
-    /// Where v2 is to be built. It does not exist yet, or is a copy of v1.
+    /// Where v2 is to be built: an empty file with v1's mode, or a copy of v1.
     fn staging(&self) -> &Path;
     /// v1 itself, read-only, through our own SQLite.
     fn v1(&self) -> &Reader;
@@ -118,11 +118,4 @@ pub trait Job {
     fn write_companion(&mut self, name: &str, data: &[u8]) -> Result<(), HostError>;
     /// Says something for the result's warnings.
     fn warn(&mut self, message: String);
-    /// Tells how far the build is, in the application's own unit.
-    fn progress(&mut self, done: u64, total: Option<u64>);
-    /// Whether the application wants to stop.
-    fn cancelled(&mut self) -> bool;
 }
-
-/// The directories that names are resolved in.
-pub(crate) type Directories = BTreeMap<cutover_core::names::CompanionName, PathBuf>;

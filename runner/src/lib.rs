@@ -9,6 +9,7 @@ mod error;
 mod holders;
 mod host;
 mod inspect;
+mod job;
 mod lock;
 mod migrate;
 mod observe;

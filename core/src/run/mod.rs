@@ -7,7 +7,7 @@
 //!    first, and report it with [`Run::handle_waited`]; or stop at an ending;
 //! 4. again from 2.
 //!
-//! At any time: [`Run::cancel`]; and, while the host builds, [`Run::save_state`], [`Run::stage_companion`], [`Run::warn`], [`Run::progress`].
+//! At any time: [`Run::cancel`]; and, while the host builds, [`Run::save_state`], [`Run::stage_companion`], [`Run::warn`].
 //!
 //! **The rule of endings.** Until the journal says `built` everything is undone on a failure or a cancellation. From there to the flip a
 //! permanent failure is undone too, since v1 is still canonical, and a transient one is left for the next start to go on with. After the
@@ -523,11 +523,6 @@ impl Run {
     /// The host has something to say.
     pub fn warn(&mut self, message: String) {
         self.add_warning(None, message, WarningFrom::Host);
-    }
-
-    /// The host tells how far it is.
-    pub fn progress(&mut self, done: u64, total: Option<u64>) {
-        self.events.push_back(Event::Progress { done, total });
     }
 
     fn add_warning(&mut self, code: Option<&str>, message: String, from: WarningFrom) {

@@ -1,0 +1,56 @@
+//! The loop over a [`Run`]: perform what it hands out, wait as it says, report what happened.
+
+use cutover_core::failure::Failure;
+use cutover_core::plan::Plan;
+use cutover_core::run::{Action, Budget, Report, Run};
+
+use crate::error::Error;
+use crate::host::Host;
+use crate::options::Options;
+use crate::perform::Performer;
+use crate::place::Place;
+
+/// How a plan ended that did not fail.
+pub(crate) enum Ending {
+    /// As it should.
+    Done(Box<Report>),
+    /// Undone, because v1 changed under it.
+    Anew(Box<Failure>),
+}
+
+/// Walks a plan to its end. The budget of waiting is shared with what was before and what comes after.
+pub(crate) fn drive(plan: Plan, budget: &mut Budget, place: &Place, options: &Options, host: &mut dyn Host) -> Result<Ending, Error> {
+    let mut run = Run::new(plan, *budget);
+    let mut performer = Performer::new(place, options);
+    let ending = loop {
+        while let Some(event) = run.poll_event() {
+            host.event(&event);
+        }
+        if host.cancelled() {
+            run.cancel();
+        }
+        match run.poll() {
+            Action::Perform { op, text } => match performer.perform(&op, text.as_deref(), &mut run, host) {
+                Ok(done) => run.handle_done(done),
+                Err(fault) => run.handle_fault(&fault),
+            },
+            Action::Wait { delay_ms } => {
+                host.release_handles();
+                // The wait is told before it begins, not after.
+                while let Some(event) = run.poll_event() {
+                    host.event(&event);
+                }
+                host.wait(delay_ms);
+                run.handle_waited();
+            }
+            Action::Done(report) => break Ok(Ending::Done(report)),
+            Action::Anew(failure) => break Ok(Ending::Anew(failure)),
+            Action::Failed(failure) => break Err(Error { failure, cause: performer.cause.take() }),
+        }
+    };
+    while let Some(event) = run.poll_event() {
+        host.event(&event);
+    }
+    *budget = run.budget();
+    ending
+}

@@ -1,0 +1,82 @@
+//! What a support person wants to know, without changing anything.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use cutover_core::failure::Failure;
+use cutover_core::fault::{Class, Fault};
+use cutover_core::names::{FileName, Role};
+use cutover_core::observe::Holder;
+use cutover_core::op::Op;
+use cutover_core::sqlite::Header;
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::observe::{Blind, look};
+use crate::os;
+use crate::place::Place;
+
+/// What is in the directory.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Inspection {
+    /// The real path, symbolic links resolved.
+    pub path: PathBuf,
+    /// Whether there is a database.
+    pub exists: bool,
+    /// Bytes of the database.
+    pub size: Option<u64>,
+    /// Whether this process has the set open. Then only sizes are given: opening it would drop that connection's locks.
+    pub held: bool,
+    /// Who has the set open, this process first.
+    pub holders: Vec<Holder>,
+    /// The header, where it could be read.
+    pub header: Option<Header>,
+    /// Sidecars and their sizes in bytes.
+    pub sidecars: BTreeMap<FileName, u64>,
+    /// Journals of interrupted upgrades.
+    pub journals: Vec<FileName>,
+    /// Backups and their sizes in bytes.
+    pub backups: BTreeMap<FileName, u64>,
+    /// Temporary files of interrupted upgrades and their sizes in bytes.
+    pub leftovers: BTreeMap<FileName, u64>,
+}
+
+/// Looks at a database and what lies beside it. Changes nothing, and opens nothing that this process holds.
+///
+/// # Errors
+/// `IO` when the directory cannot be read.
+pub fn inspect(path: &Path) -> Result<Inspection, Error> {
+    let place = Place::of(path, &BTreeMap::new())?;
+    let observation = look(&place).map_err(|blind| {
+        let fault = match blind {
+            Blind::Fault(fault) => fault,
+            Blind::Host(error) => Fault::new(cutover_core::fault::Cause::Host, error.to_string()),
+        };
+        let op = Op::Look { file: place.canonical.clone() };
+        let no_space = fault.class(os::PLATFORM, &op) == Class::NoSpace;
+        place.locate(Failure::from_fault(&fault, op.name(), no_space))
+    })?;
+    let mut inspection = Inspection {
+        path: place.path(&place.canonical),
+        exists: observation.canonical_facts().is_some(),
+        size: observation.canonical_facts().map(|facts| facts.size),
+        held: observation.holders.iter().any(|holder| holder.this_process),
+        header: observation.canonical_facts().and_then(|facts| facts.header.clone()),
+        holders: observation.holders,
+        sidecars: BTreeMap::new(),
+        journals: observation.journals.into_keys().collect(),
+        backups: BTreeMap::new(),
+        leftovers: BTreeMap::new(),
+    };
+    for (name, facts) in observation.files {
+        let list = match Role::of(&place.canonical, &name) {
+            Some(Role::Backup { .. }) => &mut inspection.backups,
+            Some(Role::Sidecar(of)) if *of == Role::Canonical => &mut inspection.sidecars,
+            Some(Role::Canonical | Role::Lock | Role::Receipt | Role::Journal(_) | Role::FieldJournal) | None => continue,
+            Some(_) => &mut inspection.leftovers,
+        };
+        list.insert(name, facts.size);
+    }
+    Ok(inspection)
+}

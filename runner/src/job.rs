@@ -1,0 +1,121 @@
+//! A build, as the host sees it.
+
+use std::path::{Path, PathBuf};
+
+use cutover_core::names::{CompanionName, FileName, companion_staged, journal_tmp};
+use cutover_core::run::Run;
+use serde_json::Value as Json;
+
+use crate::host::{HostError, Job};
+use crate::os;
+use crate::place::Place;
+use crate::reader::Reader;
+
+pub(crate) struct HostJob<'a> {
+    place: &'a Place,
+    run: &'a mut Run,
+    v1: Reader,
+    source: PathBuf,
+    staging: PathBuf,
+    nonce: String,
+    attempt: u32,
+}
+
+impl<'a> HostJob<'a> {
+    pub(crate) fn new(place: &'a Place, run: &'a mut Run, v1: Reader, source: PathBuf, staging: PathBuf) -> Self {
+        let (nonce, attempt) = run.journal().map_or((String::new(), 1), |journal| (journal.nonce.to_string(), journal.attempt));
+        Self { place, run, v1, source, staging, nonce, attempt }
+    }
+
+    fn companion(&self, name: &str) -> Result<(CompanionName, PathBuf, FileName), HostError> {
+        let name = CompanionName::new(name)?;
+        let (directory, file) =
+            self.place.companions.get(&name).ok_or_else(|| format!("companion {name} is not declared in the options"))?;
+        Ok((name, directory.clone(), file.clone()))
+    }
+
+    fn staged(&self, directory: &Path, file: &FileName) -> Result<PathBuf, HostError> {
+        let nonce = cutover_core::names::Nonce::new(self.nonce.clone())?;
+        Ok(directory.join(companion_staged(file, &nonce).as_str()))
+    }
+}
+
+/// Creates a file anew, private or with the mode of `like`, and flushes it.
+fn write_flushed(path: &Path, like: Option<&Path>, data: &[u8]) -> std::io::Result<()> {
+    use std::io::Write as _;
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = os::create_new(path, like)?;
+    file.write_all(data)?;
+    file.sync_all()
+}
+
+impl Job for HostJob<'_> {
+    fn source(&self) -> &Path {
+        &self.source
+    }
+
+    fn staging(&self) -> &Path {
+        &self.staging
+    }
+
+    fn v1(&self) -> &Reader {
+        &self.v1
+    }
+
+    fn nonce(&self) -> &str {
+        &self.nonce
+    }
+
+    fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    fn save_state(&mut self, state: Json) -> Result<(), HostError> {
+        let Some(text) = self.run.save_state(state) else { return Err("this plan has no journal".into()) };
+        if text.len() > cutover_core::journal::MAX_BYTES {
+            return Err(format!(
+                "the state makes a journal of {} bytes; at most {} are read",
+                text.len(),
+                cutover_core::journal::MAX_BYTES
+            )
+            .into());
+        }
+        let Some(journal) = self.run.journal() else { return Err("this plan has no journal".into()) };
+        let tmp = self.place.path(&journal_tmp(&journal.names.canonical, &journal.label, &journal.nonce));
+        write_flushed(&tmp, None, text.as_bytes())?;
+        std::fs::rename(&tmp, self.place.path(&journal.file()))?;
+        os::sync_dir(&self.place.directory)?;
+        Ok(())
+    }
+
+    fn read_companion(&mut self, name: &str) -> Result<Option<Vec<u8>>, HostError> {
+        let (_, directory, file) = self.companion(name)?;
+        for path in [self.staged(&directory, &file)?, directory.join(file.as_str())] {
+            match std::fs::read(path) {
+                Ok(bytes) => return Ok(Some(bytes)),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(None)
+    }
+
+    fn write_companion(&mut self, name: &str, data: &[u8]) -> Result<(), HostError> {
+        let (name, directory, file) = self.companion(name)?;
+        let target = directory.join(file.as_str());
+        let staged = self.staged(&directory, &file)?;
+        let like = target.exists().then_some(target.as_path());
+        // A torn one is never installed: the journal still says `building`, and a recovery removes it.
+        write_flushed(&staged, like, data)?;
+        os::sync_dir(&directory)?;
+        self.run.stage_companion(&name);
+        Ok(())
+    }
+
+    fn warn(&mut self, message: String) {
+        self.run.warn(message);
+    }
+}

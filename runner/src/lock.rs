@@ -1,0 +1,118 @@
+//! Who owns the database: one application at a time, for as long as it lives.
+//!
+//! Two locks, since either alone can be lost. `<db>.owner-lock` is a SQLite file with `BEGIN EXCLUSIVE` held, which the daemon that is already in the field
+//! takes as well; on POSIX it falls when anything in this process opens and closes that file. `<db>.cutover-lock` is held with
+//! flock or `LockFileEx`, which does not. They are two files because on one the two kinds disturb each other.
+
+use std::collections::BTreeSet;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use cutover_core::failure::{Code, Failure};
+use cutover_core::names::{cutover_lock, owner_lock};
+use cutover_core::observe::Holder;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::Error;
+use crate::holders::holders;
+use crate::place::Place;
+
+/// The databases that this process owns: a second try must be refused without opening the lock files, which would drop the first.
+static OWNED: LazyLock<Mutex<BTreeSet<PathBuf>>> = LazyLock::new(Mutex::default);
+
+/// Ownership of a database. Let go when the last clone is dropped, or when the process ends in any way.
+#[derive(Debug, Clone)]
+pub struct OwnerLock(Arc<Held>);
+
+#[derive(Debug)]
+struct Held {
+    database: PathBuf,
+    owner: Mutex<Option<Connection>>,
+    file: Option<File>,
+}
+
+impl OwnerLock {
+    /// Lets go of this clone.
+    pub fn release(self) {
+        drop(self);
+    }
+
+    pub(crate) fn is_of(&self, place: &Place) -> bool {
+        self.0.database == place.path(&place.canonical)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.owner.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        self.file.take();
+        OWNED.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.database);
+    }
+}
+
+/// Takes ownership of the database at `path`, which need not exist yet. Refuses at once when somebody has it.
+///
+/// # Errors
+/// `OWNED` when another process, or another part of this one, owns it; `IO` when a lock file cannot be made.
+pub fn lock(path: &Path) -> Result<OwnerLock, Error> {
+    let place = Place::of(path, &std::collections::BTreeMap::new())?;
+    take(&place).map_err(|failure| place.locate(failure).into())
+}
+
+pub(crate) fn take(place: &Place) -> Result<OwnerLock, Failure> {
+    let database = place.path(&place.canonical);
+    if !OWNED.lock().unwrap_or_else(PoisonError::into_inner).insert(database.clone()) {
+        let own = Holder { pid: std::process::id(), name: String::new(), this_process: true };
+        return Err(owned(place, vec![own]));
+    }
+    // From here on a failure gives the name back, through Drop.
+    let mut held = Held { database, owner: Mutex::new(None), file: None };
+    let owner_path = place.path(&owner_lock(&place.canonical));
+    let cutover_path = place.path(&cutover_lock(&place.canonical));
+    let others = || {
+        let mut others = holders(&[owner_path.clone(), cutover_path.clone()]);
+        others.retain(|holder| !holder.this_process);
+        owned(place, others)
+    };
+    let io = |path: &Path, error: &dyn std::fmt::Display| {
+        let mut failure = Failure::refusal(
+            Code::Io,
+            format!("the lock cannot be taken: {error}"),
+            "give this user the right to write to the database's directory",
+        );
+        failure.path = Some(path.display().to_string());
+        failure.compose();
+        failure
+    };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let owner = Connection::open_with_flags(&owner_path, flags).map_err(|error| io(&owner_path, &error))?;
+    owner.busy_timeout(std::time::Duration::ZERO).map_err(|error| io(&owner_path, &error))?;
+    if let Err(error) = owner.execute_batch("BEGIN EXCLUSIVE") {
+        return Err(match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => others(),
+            _ => io(&owner_path, &error),
+        });
+    }
+    held.owner = Mutex::new(Some(owner));
+    let file = File::options().create(true).truncate(false).write(true).open(&cutover_path).map_err(|error| io(&cutover_path, &error))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(others()),
+        Err(TryLockError::Error(error)) => return Err(io(&cutover_path, &error)),
+    }
+    held.file = Some(file);
+    Ok(OwnerLock(Arc::new(held)))
+}
+
+fn owned(place: &Place, holders: Vec<Holder>) -> Failure {
+    let mut failure = Failure::refusal(
+        Code::Owned,
+        "another instance of the application owns this database",
+        "use the instance that runs, or close it and start again",
+    )
+    .of(&place.canonical);
+    failure.holders = holders;
+    failure.compose();
+    failure
+}

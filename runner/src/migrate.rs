@@ -1,0 +1,378 @@
+//! Observe, plan, run; and again, until canonical is what the application opens.
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use cutover_core::failure::{Code, Failure};
+use cutover_core::fault::{Class, Fault};
+use cutover_core::journal::{Journal, Strategy, Warning};
+use cutover_core::names::{Label, Nonce};
+use cutover_core::observe::Observation;
+use cutover_core::op::Op;
+use cutover_core::plan::{By, Next, Plan, PlanKind, Recovery, Request, assess, plan_migration};
+use cutover_core::run::{Budget, Event, Report};
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use crate::drive::{Ending, drive};
+use crate::error::Error;
+use crate::host::Host;
+use crate::lock::{self, OwnerLock};
+use crate::observe::{Blind, observe};
+use crate::options::{Lock, Options, Run};
+use crate::os;
+use crate::place::Place;
+
+/// How often v2 is built anew because v1 changed under it. A program that writes all the time is in the way, not bad luck.
+const MAX_ATTEMPTS: u32 = 3;
+/// How many recoveries one start performs: our journal, the field's, one of another label, and left-overs, with room to spare.
+const MAX_RECOVERIES: u32 = 8;
+
+/// What became of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It is v2 now; also when a recovery finished it.
+    Migrated,
+    /// It was v2 already.
+    Current,
+    /// There is none.
+    NoDatabase,
+}
+
+/// What [`migrate`] did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MigrateResult {
+    /// What became of the database.
+    pub outcome: Outcome,
+    /// What was recovered before.
+    pub recovery: Recovery,
+    /// Where v1 is now.
+    pub backup: Option<PathBuf>,
+    /// What the host's build returned.
+    pub report: Option<Json>,
+    /// How v2 became canonical.
+    pub strategy: Option<Strategy>,
+    /// What went less than well.
+    pub warnings: Vec<Warning>,
+}
+
+/// What [`recover`] did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecoverResult {
+    /// What was recovered.
+    pub recovery: Recovery,
+    /// Where v1 is now, if a cutover was finished.
+    pub backup: Option<PathBuf>,
+    /// What the host's build had returned.
+    pub report: Option<Json>,
+    /// What went less than well.
+    pub warnings: Vec<Warning>,
+}
+
+/// One start: what is known of the place, and what was recovered so far.
+struct Start<'a> {
+    place: Place,
+    options: &'a Options,
+    label: Label,
+    budget: Budget,
+    attempt: u32,
+    recovery: Recovery,
+    finished: Option<Journal>,
+    warnings: Vec<Warning>,
+    _lock: Option<OwnerLock>,
+}
+
+/// Upgrades the database: finishes or undoes what an earlier start began, then migrates a v1, and does nothing to anything else.
+///
+/// # Errors
+/// See [`Code`]. The failure says where the data is: v1 is whole in its place unless v2 is.
+pub fn migrate(options: &Options, host: &mut dyn Host) -> Result<MigrateResult, Error> {
+    let mut start = Start::of(options, Access::Own)?;
+    let result = start.migrate(host);
+    result.map_err(|error| start.locate(error))
+}
+
+/// Finishes or undoes what an earlier start began, and nothing else.
+///
+/// # Errors
+/// As [`migrate`].
+pub fn recover(options: &Options, host: &mut dyn Host) -> Result<RecoverResult, Error> {
+    let mut start = Start::of(options, Access::Own)?;
+    let result = start.recover(host).map(|_| ());
+    result.map_err(|error| start.locate(error))?;
+    let backup = start.backup();
+    let report = start.finished.and_then(|journal| journal.report);
+    Ok(RecoverResult { recovery: start.recovery, backup, report, warnings: start.warnings })
+}
+
+/// What [`migrate`] would do first. Nothing: there is nothing to do. Touches nothing and takes no lock.
+///
+/// # Errors
+/// As [`migrate`], for what can be told beforehand.
+pub fn plan(options: &Options, host: &mut dyn Host) -> Result<Option<Plan>, Error> {
+    let mut start = Start::of(options, Access::Look)?;
+    let planned = (|| {
+        let observation = start.observe(host)?;
+        match start.assess(&observation)? {
+            Next::Recover(plan) => Ok(Some(*plan)),
+            Next::Migrate => Ok(Some(plan_migration(&observation, &start.request())?)),
+            Next::NoDatabase | Next::Current => Ok(None),
+        }
+    })();
+    planned.map_err(|error: Error| start.locate(error))
+}
+
+/// Performs exactly the plan that `text` holds, after its structure was checked.
+///
+/// # Errors
+/// `JOURNAL` for a plan that cannot be used or is not for this database; else as [`migrate`].
+pub fn run_plan(text: &str, options: &Options, host: &mut dyn Host) -> Result<MigrateResult, Error> {
+    let mut start = Start::of(options, Access::Own)?;
+    let result = start.run_plan(text, host);
+    result.map_err(|error| start.locate(error))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Own,
+    Look,
+}
+
+impl<'a> Start<'a> {
+    fn of(options: &'a Options, access: Access) -> Result<Self, Error> {
+        let place = Place::of(&options.path, &options.companions)?;
+        let label =
+            Label::new(options.label.clone()).map_err(|error| Failure::refusal(Code::Io, error.to_string(), "choose another label"))?;
+        let lock = match &options.lock {
+            Lock::Acquire if access == Access::Own => Some(lock::take(&place).map_err(|failure| place.locate(failure))?),
+            Lock::Own(lock) if !lock.is_of(&place) => {
+                let hint = "pass the lock that was taken for this path";
+                return Err(place
+                    .locate(Failure::refusal(Code::Owned, "the lock is another database's", hint).of(&place.canonical))
+                    .into());
+            }
+            Lock::Own(lock) => Some(lock.clone()),
+            Lock::Acquire | Lock::Held => None,
+        };
+        Ok(Self {
+            place,
+            options,
+            label,
+            budget: Budget::of(options.wait_ms),
+            attempt: 1,
+            recovery: Recovery::None,
+            finished: None,
+            warnings: Vec::new(),
+            _lock: lock,
+        })
+    }
+
+    fn locate(&self, mut error: Error) -> Error {
+        *error.failure = self.place.locate(*error.failure);
+        error
+    }
+
+    fn assess(&self, observation: &Observation) -> Result<Next, Error> {
+        Ok(assess(observation, &self.label, &nonce())?)
+    }
+
+    fn request(&self) -> Request {
+        Request {
+            label: self.label.clone(),
+            nonce: nonce(),
+            now_ms: now_ms(),
+            attempt: self.attempt,
+            from: self.options.make.from,
+            by: match self.options.make.run {
+                Run::Sql(_) => By::Sql,
+                Run::Host => By::Host,
+            },
+            verify: self.options.verify,
+        }
+    }
+
+    /// Looks, waiting for whoever is in the way within the one budget.
+    fn observe(&mut self, host: &mut dyn Host) -> Result<Observation, Error> {
+        let mut tries = 0;
+        loop {
+            let (reason, holders, failure) = match observe(&self.place, &self.options.detect, host) {
+                Ok(observation) if !observation.holders.iter().any(|holder| holder.this_process) => return Ok(observation),
+                Ok(observation) => {
+                    let holders = observation.holders.clone();
+                    ("this process has the database open".to_owned(), holders, Err(observation))
+                }
+                Err(Blind::Host(error)) => {
+                    let fault = Fault::new(cutover_core::fault::Cause::Host, format!("the application's detect failed: {error}"));
+                    let failure = Failure::from_fault(&fault.of(&self.place.canonical), "detect", false);
+                    return Err(Error { failure: Box::new(failure.with_v1(&self.place.canonical)), cause: Some(error) });
+                }
+                Err(Blind::Fault(fault)) => {
+                    let op = Op::Look { file: self.place.canonical.clone() };
+                    let class = fault.class(os::PLATFORM, &op);
+                    let failure = Failure::from_fault(&fault, op.name(), class == Class::NoSpace);
+                    if class != Class::Transient {
+                        return Err(failure.into());
+                    }
+                    (fault.message, Vec::new(), Ok(failure))
+                }
+            };
+            tries += 1;
+            let Some(delay_ms) = self.budget.next_delay_ms(tries) else {
+                return match failure {
+                    // `assess` says who holds it, and refuses.
+                    Err(observation) => Ok(observation),
+                    Ok(mut failure) => {
+                        failure.attempts = tries;
+                        failure.waited_ms = self.budget.waited_ms;
+                        Err(failure.into())
+                    }
+                };
+            };
+            host.release_handles();
+            host.event(&Event::Wait {
+                op: "look".into(),
+                file: Some(self.place.canonical.to_string()),
+                delay_ms,
+                waited_ms: self.budget.waited_ms,
+                budget_ms: self.budget.total_ms,
+                reason,
+                holders,
+            });
+            host.wait(delay_ms);
+            refuse_cancelled(host)?;
+        }
+    }
+
+    /// Recovers until there is nothing to recover. Gives the observation in which that was so, and what comes next.
+    fn recover(&mut self, host: &mut dyn Host) -> Result<(Observation, Next), Error> {
+        for _ in 0..MAX_RECOVERIES {
+            let observation = self.observe(host)?;
+            let next = self.assess(&observation)?;
+            let Next::Recover(plan) = next else { return Ok((observation, next)) };
+            let attempt = plan.journal.as_ref().map_or(1, |journal| journal.attempt);
+            let Ending::Done(report) = drive(*plan, &mut self.budget, &self.place, self.options, host)? else { continue };
+            host.event(&Event::Recovered { recovery: report.recovery });
+            if report.recovery == Recovery::Undone {
+                self.attempt = attempt.saturating_add(1);
+            }
+            // The first that tells of a flip is the one to report; cleaning up after it is part of it.
+            if self.finished.is_none() {
+                self.recovery = report.recovery;
+            }
+            self.keep(*report);
+        }
+        Err(Failure::refusal(
+            Code::Journal,
+            "recovering did not come to an end: something keeps making journals",
+            "see whether another program upgrades this database",
+        )
+        .of(&self.place.canonical)
+        .into())
+    }
+
+    fn keep(&mut self, report: Report) {
+        let Some(journal) = report.journal else { return };
+        self.warnings.extend(journal.warnings.iter().cloned());
+        if report.installed {
+            self.finished = Some(journal);
+        }
+    }
+
+    fn backup(&self) -> Option<PathBuf> {
+        let journal = self.finished.as_ref()?;
+        let backup = self.place.path(&journal.names.backup);
+        backup.exists().then_some(backup)
+    }
+
+    fn result(&mut self, outcome: Outcome) -> MigrateResult {
+        let outcome = if self.finished.is_some() { Outcome::Migrated } else { outcome };
+        MigrateResult {
+            outcome,
+            recovery: self.recovery,
+            backup: self.backup(),
+            strategy: self.finished.as_ref().map(|journal| journal.strategy),
+            report: self.finished.as_ref().and_then(|journal| journal.report.clone()),
+            warnings: std::mem::take(&mut self.warnings),
+        }
+    }
+
+    fn migrate(&mut self, host: &mut dyn Host) -> Result<MigrateResult, Error> {
+        refuse_cancelled(host)?;
+        loop {
+            let (observation, next) = self.recover(host)?;
+            match next {
+                Next::NoDatabase => return Ok(self.result(Outcome::NoDatabase)),
+                Next::Current => return Ok(self.result(Outcome::Current)),
+                Next::Recover(_) | Next::Migrate => {}
+            }
+            refuse_cancelled(host)?;
+            let plan = plan_migration(&observation, &self.request()).map_err(|failure| failure.with_v1(&self.place.canonical))?;
+            match drive(plan, &mut self.budget, &self.place, self.options, host)? {
+                Ending::Done(report) => {
+                    self.keep(*report);
+                    return Ok(self.result(Outcome::Migrated));
+                }
+                Ending::Anew(failure) if self.attempt >= MAX_ATTEMPTS => return Err(Error { failure, cause: None }),
+                Ending::Anew(_) => self.attempt += 1,
+            }
+        }
+    }
+
+    fn run_plan(&mut self, text: &str, host: &mut dyn Host) -> Result<MigrateResult, Error> {
+        let refuse = |why: String| Failure::refusal(Code::Journal, why, "make the plan anew from this database; nothing was touched");
+        let plan = Plan::parse(text).map_err(|error| refuse(format!("the plan cannot be used: {error}")))?;
+        let kind = plan.kind;
+        if let Some(journal) = &plan.journal {
+            if journal.names.canonical != self.place.canonical || journal.label != self.label {
+                let found = format!("{} ({})", journal.names.canonical, journal.label);
+                return Err(refuse(format!("the plan is for {found}, not for {} ({})", self.place.canonical, self.label)).into());
+            }
+            let declared: Vec<_> = self.place.companions.iter().map(|(name, (_, file))| (name, file)).collect();
+            if journal.companions.iter().any(|c| !declared.contains(&(&c.name, &c.file))) {
+                return Err(refuse("the plan has companions that the options do not declare".into()).into());
+            }
+        }
+        let observation = self.observe(host)?;
+        let next = self.assess(&observation)?;
+        let fits = match &next {
+            Next::Recover(own) => own.kind == kind && own.journal == plan.journal,
+            Next::Migrate => kind == PlanKind::Migrate,
+            Next::NoDatabase | Next::Current => false,
+        };
+        if !fits {
+            return Err(refuse("the plan is not for the state that the database is in now".into()).into());
+        }
+        match drive(plan, &mut self.budget, &self.place, self.options, host)? {
+            Ending::Done(report) => {
+                self.recovery = report.recovery;
+                self.keep(*report);
+                Ok(self.result(Outcome::Current))
+            }
+            Ending::Anew(failure) => Err(Error { failure, cause: None }),
+        }
+    }
+}
+
+fn refuse_cancelled(host: &mut dyn Host) -> Result<(), Error> {
+    if host.cancelled() {
+        return Err(
+            Failure::refusal(Code::Aborted, "the application asked to stop before anything was begun", "start again to upgrade").into()
+        );
+    }
+    Ok(())
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Tells one attempt's files from another's. It need not be secret, only new: files are created exclusively, so a clash is
+/// refused, not overwritten. std seeds its hasher from the system's randomness.
+fn nonce() -> Nonce {
+    use std::hash::{BuildHasher as _, RandomState};
+    let number = RandomState::new().hash_one((now_ms(), std::process::id()));
+    Nonce::from_number(u32::try_from(number & u64::from(u32::MAX)).unwrap_or_default())
+}

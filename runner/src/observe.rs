@@ -1,0 +1,134 @@
+//! Looks at the database's directory without changing it.
+
+use std::path::Path;
+
+use cutover_core::fault::Fault;
+use cutover_core::journal::MAX_BYTES;
+use cutover_core::names::{FileName, Role};
+use cutover_core::observe::{CompanionFacts, FileFacts, Observation, Verdict};
+
+use crate::holders::holders;
+use crate::host::{Host, HostError};
+use crate::options::Detect;
+use crate::os;
+use crate::place::Place;
+use crate::sqlite;
+
+/// Why an observation could not be made.
+pub(crate) enum Blind {
+    /// The system or SQLite refused.
+    Fault(Fault),
+    /// The application's `detect` failed.
+    Host(HostError),
+}
+
+impl From<Fault> for Blind {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+fn io(error: &std::io::Error) -> Blind {
+    Blind::Fault(sqlite::os_fault(error))
+}
+
+/// One look. Holders come first: while this process holds the set, nothing of it is opened.
+pub(crate) fn observe(place: &Place, detect: &Detect, host: &mut dyn Host) -> Result<Observation, Blind> {
+    let mut observation = look(place)?;
+    let held = observation.holders.iter().any(|holder| holder.this_process);
+    if !held && observation.canonical_facts().is_some_and(|facts| facts.header.is_some()) {
+        observation.verdict = verdict(&place.path(&place.canonical), detect, host)?;
+    }
+    Ok(observation)
+}
+
+/// Everything but what `detect` says.
+pub(crate) fn look(place: &Place) -> Result<Observation, Blind> {
+    let holders = holders(&place.set(&place.canonical));
+    let held = holders.iter().any(|holder| holder.this_process);
+    let mut observation = Observation {
+        platform: os::PLATFORM,
+        canonical: place.canonical.clone(),
+        files: std::collections::BTreeMap::new(),
+        journals: std::collections::BTreeMap::new(),
+        verdict: None,
+        holders,
+        free_bytes: os::free_bytes(&place.directory).ok(),
+        companions: std::collections::BTreeMap::new(),
+    };
+    for entry in std::fs::read_dir(&place.directory).map_err(|error| io(&error))? {
+        let name = entry.map_err(|error| io(&error))?.file_name();
+        let Some(name) = name.to_str().and_then(|name| FileName::new(name).ok()) else { continue };
+        let Some(role) = Role::of(&place.canonical, &name) else { continue };
+        let path = place.path(&name);
+        let facts = match &role {
+            Role::Canonical if held => unopened(&path),
+            // A directory or a link of this name is no database; it is reported as what it is not.
+            Role::Canonical | Role::Staging(_) | Role::Install(_) if path.is_file() => sqlite::facts(&path),
+            _ => unopened(&path),
+        };
+        match facts {
+            Ok(facts) => drop(observation.files.insert(name.clone(), facts)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(Blind::Fault(sqlite::os_fault(&error).of(&name))),
+        }
+        if matches!(role, Role::Journal(_) | Role::FieldJournal) {
+            observation.journals.insert(name, text(&path));
+        }
+    }
+    for (companion, (directory, file)) in &place.companions {
+        let path = directory.join(file.as_str());
+        let digest = match std::fs::read(&path) {
+            Ok(bytes) => Some(cutover_core::sqlite::digest(&bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(io(&error)),
+        };
+        let mut present: Vec<FileName> = std::fs::read_dir(directory)
+            .map_err(|error| io(&error))?
+            .flatten()
+            .filter_map(|entry| FileName::new(entry.file_name().to_str()?).ok())
+            .filter(|name| name.as_str().strip_prefix(file.as_str()).is_some_and(|rest| rest.starts_with('.')))
+            .collect();
+        present.sort();
+        let facts =
+            CompanionFacts { file: file.clone(), path: path.display().to_string(), beside: *directory == place.directory, digest, present };
+        observation.companions.insert(companion.clone(), facts);
+    }
+    Ok(observation)
+}
+
+fn unopened(path: &Path) -> std::io::Result<FileFacts> {
+    let metadata = std::fs::symlink_metadata(path)?;
+    Ok(FileFacts { size: metadata.len(), file_id: os::file_id(path)?, header: None, page1: None })
+}
+
+/// A journal's text, or nothing where it cannot be read as bounded text.
+fn text(path: &Path) -> Option<String> {
+    use std::io::Read as _;
+    let mut text = String::new();
+    let file = std::fs::File::open(path).ok()?;
+    file.take(MAX_BYTES as u64 + 1).read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+/// What `detect` says. Nothing where SQLite cannot read the file; a busy database is a fault, to be tried again.
+pub(crate) fn verdict(path: &Path, detect: &Detect, host: &mut dyn Host) -> Result<Option<Verdict>, Blind> {
+    use cutover_core::fault::Cause;
+    let unreadable = |error: rusqlite::Error| match sqlite::fault(&error) {
+        Fault { cause: Cause::NotADatabase | Cause::V1Corrupt | Cause::Sqlite, .. } => Ok(None),
+        fault => Err(Blind::Fault(fault)),
+    };
+    let db = match sqlite::reader(path) {
+        Ok(db) => db,
+        Err(error) => return unreadable(error),
+    };
+    // SQLite opens lazily: only a read meets a file that is no database.
+    if let Err(error) = db.connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0)) {
+        return unreadable(error);
+    }
+    match sqlite::detect(&db, detect) {
+        Ok(Some(verdict)) => Ok(Some(verdict)),
+        Ok(None) => host.detect(&db).map(Some).map_err(Blind::Host),
+        Err(error) => unreadable(error),
+    }
+}

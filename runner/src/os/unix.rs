@@ -1,0 +1,51 @@
+use std::fs::{File, Permissions};
+use std::io;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use cutover_core::fault::Platform;
+
+#[cfg(target_vendor = "apple")]
+pub(crate) const PLATFORM: Platform = Platform::Macos;
+#[cfg(not(target_vendor = "apple"))]
+pub(crate) const PLATFORM: Platform = Platform::Linux;
+
+/// An open file can be replaced here, so v1's lock is held until v2 has its name.
+pub(crate) const LOCKS_V1_OVER_THE_FLIP: bool = true;
+
+/// Device and inode, without opening the file: closing a second descriptor of a database drops its locks (POSIX `fcntl`).
+pub(crate) fn file_id(path: &Path) -> io::Result<String> {
+    let metadata = std::fs::symlink_metadata(path)?;
+    Ok(format!("{:x}-{:x}", metadata.dev(), metadata.ino()))
+}
+
+/// Creates a file that was not there, following no link, with the mode and, where allowed, the owner of `like`; else private.
+pub(crate) fn create_new(path: &Path, like: Option<&Path>) -> io::Result<File> {
+    let like = like.map(std::fs::metadata).transpose()?;
+    let mode = like.as_ref().map_or(0o600, |metadata| metadata.mode() & 0o777);
+    let file = File::options().read(true).write(true).create_new(true).mode(mode).open(path)?;
+    if let Some(like) = like {
+        let made = file.metadata()?;
+        if (made.uid(), made.gid()) != (like.uid(), like.gid()) {
+            // Only root may give a file away; an unprivileged process keeps what it makes.
+            let _ = std::os::unix::fs::fchown(&file, Some(like.uid()), Some(like.gid()));
+        }
+        if made.mode() & 0o777 != mode {
+            file.set_permissions(Permissions::from_mode(mode))?;
+        }
+    }
+    Ok(file)
+}
+
+pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+pub(crate) fn free_bytes(directory: &Path) -> io::Result<u64> {
+    let volume = rustix::fs::statvfs(directory)?;
+    Ok(volume.f_bavail.saturating_mul(volume.f_frsize))
+}
+
+pub(crate) fn read_at(file: &File, buffer: &mut [u8]) -> io::Result<()> {
+    file.read_exact_at(buffer, 0)
+}

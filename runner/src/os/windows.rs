@@ -1,0 +1,54 @@
+use std::fs::File;
+use std::io;
+use std::os::windows::ffi::OsStrExt as _;
+use std::os::windows::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::windows::io::AsRawHandle as _;
+use std::path::Path;
+
+use cutover_core::fault::Platform;
+use windows_sys::Win32::Storage::FileSystem::{
+    BY_HANDLE_FILE_INFORMATION, FILE_FLAG_OPEN_REPARSE_POINT, GetDiskFreeSpaceExW, GetFileInformationByHandle,
+};
+
+pub(crate) const PLATFORM: Platform = Platform::Windows;
+
+/// An open file cannot be replaced here (SQLite opens without `FILE_SHARE_DELETE`), so v1's lock cannot outlast its check.
+pub(crate) const LOCKS_V1_OVER_THE_FLIP: bool = false;
+
+/// Volume and file index. The handle asks for no access, so it disturbs no sharing.
+pub(crate) fn file_id(path: &Path) -> io::Result<String> {
+    let file = File::options().access_mode(0).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(path)?;
+    let mut information = BY_HANDLE_FILE_INFORMATION::default();
+    // SAFETY: the handle is open for the whole call and the structure is ours.
+    if unsafe { GetFileInformationByHandle(file.as_raw_handle(), &raw mut information) } == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let index = u64::from(information.nFileIndexHigh) << 32 | u64::from(information.nFileIndexLow);
+    Ok(format!("{:x}-{index:x}", information.dwVolumeSerialNumber))
+}
+
+/// Creates a file that was not there. It inherits the directory's access rules, as v1 did.
+pub(crate) fn create_new(path: &Path, _like: Option<&Path>) -> io::Result<File> {
+    File::options().read(true).write(true).create_new(true).open(path)
+}
+
+/// There is no flush of a directory on Windows; NTFS orders its metadata in its own log.
+#[expect(clippy::unnecessary_wraps, reason = "the other platforms can fail here")]
+pub(crate) fn sync_dir(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+pub(crate) fn free_bytes(directory: &Path) -> io::Result<u64> {
+    let wide: Vec<u16> = directory.as_os_str().encode_wide().chain([0]).collect();
+    let mut free = 0;
+    // SAFETY: the path ends in a zero and the number is ours; the other two results are not asked for.
+    if unsafe { GetDiskFreeSpaceExW(wide.as_ptr(), &raw mut free, std::ptr::null_mut(), std::ptr::null_mut()) } == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(free)
+}
+
+pub(crate) fn read_at(file: &File, buffer: &mut [u8]) -> io::Result<()> {
+    let read = file.seek_read(buffer, 0)?;
+    if read == buffer.len() { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}

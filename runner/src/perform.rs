@@ -1,0 +1,280 @@
+//! Performs the ops of a plan, one by one.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use cutover_core::fault::{Cause, Fault};
+use cutover_core::names::{At, FileName};
+use cutover_core::observe::Verdict;
+use cutover_core::op::Op;
+use cutover_core::run::{Done, Run};
+
+use crate::holders::holders;
+use crate::host::{Host, HostError};
+use crate::job::HostJob;
+use crate::observe::{Blind, verdict};
+use crate::options::{self, Options};
+use crate::os;
+use crate::place::Place;
+use crate::sqlite::{self, Flush, V1Lock, os_fault};
+
+/// What ops need beyond the plan.
+pub(crate) struct Performer<'a> {
+    pub place: &'a Place,
+    pub options: &'a Options,
+    /// v1's lock, from its check to the flip.
+    v1: Option<V1Lock>,
+    /// The application's own error, kept for the one that `migrate` returns.
+    pub cause: Option<HostError>,
+}
+
+type Performed = Result<Done, Fault>;
+
+impl<'a> Performer<'a> {
+    pub(crate) fn new(place: &'a Place, options: &'a Options) -> Self {
+        Self { place, options, v1: None, cause: None }
+    }
+
+    pub(crate) fn perform(&mut self, op: &Op, text: Option<&str>, run: &mut Run, host: &mut dyn Host) -> Performed {
+        match op {
+            Op::WriteJournal { file, .. } | Op::WriteReceipt { file } => self.write_new(file, text.unwrap_or_default()),
+            Op::SyncFile { file } => self.io(file, |path| flushed(os::sync_file(path))),
+            Op::SyncDir { companion } => {
+                let directory = match companion {
+                    None => &self.place.directory,
+                    Some(name) => &self.place.companions.get(name).ok_or_else(|| undeclared(name))?.0,
+                };
+                flushed(os::sync_dir(directory)).map_err(|error| os_fault(&error))
+            }
+            Op::Link { from, to } => {
+                let from = self.path(from)?;
+                self.io(to, |to| match std::fs::hard_link(&from, to) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists && os::same_file(&from, to)? => plain(Ok(())),
+                    result => plain(result),
+                })
+            }
+            Op::Rename { from, to } => {
+                let from = self.path(from)?;
+                self.io(to, |to| plain(std::fs::rename(&from, to)))
+            }
+            Op::Remove { files } => {
+                for file in files {
+                    self.io(file, remove)?;
+                }
+                Ok(Done::Plain)
+            }
+            Op::RemoveLink { link, of } => {
+                let of = self.place.path(of);
+                self.io(&link.into(), |link| match os::same_file(link, &of) {
+                    Ok(true) => remove(link),
+                    Ok(false) => plain(Ok(())),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => plain(Ok(())),
+                    Err(error) => Err(error),
+                })
+            }
+            Op::Copy { from, to } => {
+                let from = self.path(from)?;
+                self.io(to, |to| {
+                    let mut target = os::create_new(to, Some(&from))?;
+                    plain(io::copy(&mut std::fs::File::open(&from)?, &mut target).map(drop))
+                })
+            }
+            Op::Look { file } => self.look(file),
+            Op::Release => {
+                host.release_handles();
+                Ok(Done::Plain)
+            }
+            Op::Settle { file, mode } => {
+                let own = run.journal().is_some_and(|j| [&j.names.source, &j.names.staging, &j.names.install].contains(&file));
+                let flush = if own { Flush::Later } else { Flush::Always };
+                sqlite::settle(&self.place.path(file), *mode, flush).map(Done::Settled).map_err(|fault| fault.of(file))
+            }
+            Op::RestoreMode { file, mode } => {
+                sqlite::restore_mode(&self.place.path(file), *mode).map(|()| Done::Plain).map_err(|fault| fault.of(file))
+            }
+            Op::BuildSql { v1, staging } => self.build_sql(v1, staging),
+            Op::BuildHost { source, staging } => self.build_host(source, staging, run, host),
+            Op::Restage { from, to, mode } => {
+                let target = self.place.path(to);
+                let v1 = self.place.path(&self.place.canonical);
+                self.io(&to.into(), |path| plain(os::create_new(path, Some(&v1)).map(drop)))?;
+                sqlite::restage(&self.place.path(from), &target, *mode).map(|()| Done::Plain).map_err(|fault| {
+                    // A try that failed must not stand in the way of the next one.
+                    let _ = remove(&target);
+                    fault.of(from)
+                })
+            }
+            Op::Check { file } => self.check(file, run),
+            Op::Detect { file } => match verdict(&self.place.path(file), &self.options.detect, host) {
+                Ok(Some(Verdict::Current)) => Ok(Done::Plain),
+                Ok(Some(Verdict::Old)) => Err(Fault::new(Cause::StillOld, "detect says \"old\" of what was built").of(file)),
+                Ok(Some(Verdict::Newer)) => Err(Fault::new(Cause::Verify, "detect says \"newer\" of what was built").of(file)),
+                Ok(None) => Err(Fault::new(Cause::Verify, "what was built cannot be read").of(file)),
+                Err(Blind::Fault(fault)) => Err(fault.of(file)),
+                Err(Blind::Host(error)) => Err(self.host_fault("detect", error)),
+            },
+            Op::VerifyHost { file } => {
+                let v2 = sqlite::installed_reader(&self.place.path(file)).map_err(|error| sqlite::fault(&error).of(file))?;
+                host.verify(&v2).map(|()| Done::Plain).map_err(|error| self.host_fault("verify", error))
+            }
+            Op::LockV1 { file } => {
+                self.v1 = None;
+                self.v1 = Some(V1Lock::take(&self.place.path(file)).map_err(|fault| fault.of(file))?);
+                Ok(Done::Plain)
+            }
+            Op::CheckV1 { file } => self.check_v1(file, run),
+            Op::UnlockV1 => {
+                self.v1 = None;
+                Ok(Done::Plain)
+            }
+            Op::Absent { files } => match files.iter().find(|file| std::fs::symlink_metadata(self.place.path(file)).is_ok()) {
+                None => Ok(Done::Plain),
+                Some(file) => Err(Fault::new(Cause::Sidecar, "this sidecar appeared while the database was upgraded").of(file)),
+            },
+            Op::LookCompanion { companion, must_be_same, .. } => self.look_companion(companion, *must_be_same, run),
+            Op::UndoHost => self.after(run, "undo", |state, nonce| host.undo(state, nonce)),
+            Op::CleanupHost => self.after(run, "cleanup", |state, nonce| host.cleanup(state, nonce)),
+        }
+    }
+
+    fn path(&self, at: &At) -> Result<PathBuf, Fault> {
+        self.place.at(at).ok_or_else(|| undeclared(at))
+    }
+
+    fn io(&self, at: &At, act: impl FnOnce(&Path) -> io::Result<Done>) -> Performed {
+        act(&self.path(at)?).map_err(|error| os_fault(&error).of(at.clone()))
+    }
+
+    fn write_new(&self, file: &FileName, text: &str) -> Performed {
+        self.io(&file.into(), |path| plain(os::create_new(path, None)?.write_all(text.as_bytes())))
+    }
+
+    fn look(&self, file: &FileName) -> Performed {
+        let holders = holders(&self.place.set(file));
+        if *file == self.place.canonical && !holders.is_empty() {
+            let fault = Fault::new(Cause::Held { holders }, "the database is open");
+            return Err(fault.of(file));
+        }
+        Ok(Done::Looked(holders))
+    }
+
+    fn build_sql(&self, v1: &FileName, staging: &FileName) -> Performed {
+        let options::Run::Sql(sql) = &self.options.make.run else {
+            return Err(Fault::new(Cause::Host, "the plan builds by SQL, and the options give none"));
+        };
+        self.make_staging(staging)?;
+        let v1 = self.place.path(v1);
+        sqlite::build(&v1, &self.place.path(staging), sql).map(|()| Done::Plain).map_err(|fault| fault.of(staging))
+    }
+
+    /// Staging exists before anybody opens it, so that it has v1's mode and is no link. A copy of v1 is there already.
+    fn make_staging(&self, staging: &FileName) -> Performed {
+        let v1 = self.place.path(&self.place.canonical);
+        if self.place.path(staging).exists() {
+            return Ok(Done::Plain);
+        }
+        self.io(&staging.into(), |path| plain(os::create_new(path, Some(&v1)).map(drop)))
+    }
+
+    fn build_host(&mut self, source: &FileName, staging: &FileName, run: &mut Run, host: &mut dyn Host) -> Performed {
+        self.make_staging(staging)?;
+        let v1 = sqlite::reader(&self.place.path(&self.place.canonical)).map_err(|error| sqlite::fault(&error))?;
+        let mut job = HostJob::new(self.place, run, v1, self.place.path(source), self.place.path(staging));
+        match host.build(&mut job) {
+            Ok(built) => Ok(Done::Built { expect: built.expect, report: built.report }),
+            Err(error) => Err(self.host_fault("build", error)),
+        }
+    }
+
+    fn check(&self, file: &FileName, run: &Run) -> Performed {
+        let no_expectations = BTreeMap::new();
+        let journal = run.journal();
+        let expect = journal.map_or(&no_expectations, |journal| &journal.expect);
+        // In a recovery of the field's cutover v1 is in the backup already.
+        let v1 = journal
+            .map(|journal| self.place.path(&journal.names.backup))
+            .filter(|_| !self.place.path(&self.place.canonical).exists())
+            .unwrap_or_else(|| self.place.path(&self.place.canonical));
+        let (facts, warnings) =
+            sqlite::check(&self.place.path(file), &v1, self.options.integrity, expect).map_err(|fault| fault.of(file))?;
+        if let Some(known) = journal.and_then(|journal| journal.v2.as_ref())
+            && (facts.size != known.size || facts.page1.as_ref() != Some(&known.page1))
+        {
+            return Err(Fault::new(Cause::Verify, "what was built is not what the journal says").of(file));
+        }
+        Ok(Done::Checked(facts, warnings))
+    }
+
+    fn check_v1(&self, file: &FileName, run: &Run) -> Performed {
+        let Some(lock) = &self.v1 else {
+            return Err(Fault::new(Cause::V1Changed, "v1 was not locked before it was checked").of(file));
+        };
+        let facts = lock.facts().map_err(|error| os_fault(&error).of(file))?;
+        let same_name = os::file_id(&self.place.path(file)).is_ok_and(|now| now == facts.file_id);
+        let known = run.journal().and_then(|journal| journal.v1.as_ref()).map(|v1| &v1.fingerprint);
+        if same_name && facts.fingerprint().as_ref() == known {
+            Ok(Done::Plain)
+        } else {
+            Err(Fault::new(Cause::V1Changed, "another program wrote to the database while it was upgraded").of(file))
+        }
+    }
+
+    fn look_companion(&self, companion: &cutover_core::names::CompanionName, must_be_same: bool, run: &Run) -> Performed {
+        let (directory, file) = self.place.companions.get(companion).ok_or_else(|| undeclared(companion))?;
+        let at = At { companion: Some(companion.clone()), name: file.clone() };
+        let now = match std::fs::read(directory.join(file.as_str())) {
+            Ok(bytes) => Some(cutover_core::sqlite::digest(&bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(os_fault(&error).of(at)),
+        };
+        let before = run.journal().into_iter().flat_map(|j| &j.companions).find(|c| c.name == *companion).and_then(|c| c.before.as_ref());
+        if must_be_same && before != now.as_ref() {
+            return Err(Fault::new(Cause::CompanionChanged, "the companion was changed while the database was upgraded").of(at));
+        }
+        Ok(Done::Companion(now))
+    }
+
+    fn after(&mut self, run: &Run, what: &str, call: impl FnOnce(Option<&serde_json::Value>, &str) -> Result<(), HostError>) -> Performed {
+        let Some(journal) = run.journal() else { return Ok(Done::Plain) };
+        match call(journal.host_state.as_ref(), journal.nonce.as_str()) {
+            Ok(()) => Ok(Done::Plain),
+            Err(error) => Err(self.host_fault(what, error)),
+        }
+    }
+
+    /// The first error of the application is the one it gets back: what fails later, in the undo, follows from it.
+    fn host_fault(&mut self, what: &str, error: HostError) -> Fault {
+        let message = format!("the application's {what} failed: {error}");
+        self.cause.get_or_insert(error);
+        Fault::new(Cause::Host, message)
+    }
+}
+
+fn plain(result: io::Result<()>) -> io::Result<Done> {
+    result.map(|()| Done::Plain)
+}
+
+/// A file system that cannot flush says so (EINVAL, ENOTSUP), as may a handle's rights; that is reported. A failing disk is not
+/// tolerated, and the flush is never tried again on the same data.
+fn flushed(result: io::Result<()>) -> io::Result<Done> {
+    match result {
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied) =>
+        {
+            Ok(Done::Tolerated(format!("the file system cannot flush: {error}")))
+        }
+        result => plain(result),
+    }
+}
+
+fn remove(path: &Path) -> io::Result<Done> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(Done::Plain),
+    }
+}
+
+fn undeclared(name: &dyn std::fmt::Display) -> Fault {
+    Fault::new(Cause::Host, format!("companion {name} is not declared in the options"))
+}

@@ -1,0 +1,84 @@
+//! Where the names of a plan are: one directory for the database, one for each companion.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use cutover_core::failure::{Code, Failure};
+use cutover_core::names::{At, CompanionName, FileName};
+
+/// As many symbolic links in a row as Linux follows.
+const MAX_LINKS: usize = 40;
+
+/// The real directory and name of a database, and those of its companions.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub directory: PathBuf,
+    pub canonical: FileName,
+    pub companions: BTreeMap<CompanionName, (PathBuf, FileName)>,
+}
+
+impl Place {
+    /// Resolves symbolic links once. The file itself need not exist; its directory must.
+    pub(crate) fn of(path: &Path, companions: &BTreeMap<String, PathBuf>) -> Result<Self, Failure> {
+        let (directory, canonical) = resolve(path)?;
+        let mut places = BTreeMap::new();
+        for (name, path) in companions {
+            let name = CompanionName::new(name.clone()).map_err(|error| refuse(path, &error.to_string()))?;
+            let place = resolve(path)?;
+            if place == (directory.clone(), canonical.clone()) {
+                return Err(refuse(path, "a companion cannot be the database itself"));
+            }
+            places.insert(name, place);
+        }
+        Ok(Self { directory, canonical, companions: places })
+    }
+
+    /// The path of a name in the database's directory.
+    pub(crate) fn path(&self, name: &FileName) -> PathBuf {
+        self.directory.join(name.as_str())
+    }
+
+    /// The path of a plan's file. Nothing for a companion that is not declared.
+    pub(crate) fn at(&self, at: &At) -> Option<PathBuf> {
+        match &at.companion {
+            None => Some(self.path(&at.name)),
+            Some(companion) => self.companions.get(companion).map(|(directory, _)| directory.join(at.name.as_str())),
+        }
+    }
+
+    /// The database and its sidecars.
+    pub(crate) fn set(&self, name: &FileName) -> Vec<PathBuf> {
+        name.set().iter().map(|name| self.path(name)).collect()
+    }
+
+    /// Turns the failure's names into the paths that the application knows.
+    pub(crate) fn locate(&self, mut failure: Failure) -> Failure {
+        failure.in_directory(&self.directory.display().to_string(), std::path::MAIN_SEPARATOR);
+        failure
+    }
+}
+
+fn refuse(path: &Path, why: &str) -> Failure {
+    let mut failure = Failure::refusal(Code::Io, why, "check the path in the options");
+    failure.path = Some(path.display().to_string());
+    failure.compose();
+    failure
+}
+
+fn resolve(path: &Path) -> Result<(PathBuf, FileName), Failure> {
+    let mut path = std::path::absolute(path).map_err(|error| refuse(path, &error.to_string()))?;
+    for _ in 0..MAX_LINKS {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(refuse(&path, "this is not the path of a file"));
+        };
+        let name = name.to_str().ok_or_else(|| refuse(&path, "the file name is not valid Unicode"))?;
+        let name = FileName::new(name).map_err(|error| refuse(&path, &error.to_string()))?;
+        let directory = std::fs::canonicalize(parent).map_err(|error| refuse(parent, &format!("the directory cannot be used: {error}")))?;
+        let real = directory.join(name.as_str());
+        match std::fs::read_link(&real) {
+            Ok(target) => path = directory.join(target),
+            Err(_) => return Ok((directory, name)),
+        }
+    }
+    Err(refuse(&path, "too many symbolic links"))
+}

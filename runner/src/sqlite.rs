@@ -1,0 +1,361 @@
+//! Everything that goes through SQLite. No connection made here outlives the function, but for readers and v1's lock.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cutover_core::fault::{Cause, Fault, OsCode};
+use cutover_core::observe::{FileFacts, Verdict};
+use cutover_core::sqlite::{HEADER_BYTES, Header, JournalMode, page1_digest};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::options::{Detect, Integrity};
+use crate::os;
+use crate::reader::Reader;
+
+/// What SQLite's error means for a plan.
+pub(crate) fn fault(error: &rusqlite::Error) -> Fault {
+    let cause = match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Cause::Busy,
+        // SQLITE_FULL is a write that met ENOSPC.
+        Some(ErrorCode::DiskFull) => Cause::Os { os: OsCode::of(os::PLATFORM, if cfg!(windows) { 112 } else { 28 }) },
+        Some(ErrorCode::NotADatabase) => Cause::NotADatabase,
+        Some(ErrorCode::DatabaseCorrupt) => Cause::V1Corrupt,
+        _ => Cause::Sqlite,
+    };
+    Fault::new(cause, format!("SQLite says: {error}"))
+}
+
+type Result<T> = std::result::Result<T, Fault>;
+
+fn run<T>(result: rusqlite::Result<T>) -> Result<T> {
+    result.map_err(|error| fault(&error))
+}
+
+/// SQLite's own waiting is off: the plan's one budget does the waiting, and reports it.
+fn open(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(Duration::ZERO)?;
+    Ok(connection)
+}
+
+fn open_existing(path: &Path) -> rusqlite::Result<Connection> {
+    open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW)
+}
+
+/// A `file:` URI of this path (<https://www.sqlite.org/uri.html>): every byte but the plainest is escaped.
+fn uri(path: &Path, query: &str) -> String {
+    use std::fmt::Write as _;
+    let bytes = path.as_os_str().as_encoded_bytes();
+    let mut uri = String::from(if cfg!(windows) { "file:///" } else { "file:" });
+    for &byte in bytes {
+        match byte {
+            b'\\' if cfg!(windows) => uri.push('/'),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b':' => uri.push(char::from(byte)),
+            _ => {
+                let _ = write!(uri, "%{byte:02X}");
+            }
+        }
+    }
+    uri + "?" + query
+}
+
+fn sidecar(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn has_bytes(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0)
+}
+
+/// Size, identity, header and page 1 of a file that nobody in this process holds.
+pub(crate) fn facts(path: &Path) -> std::io::Result<FileFacts> {
+    use std::io::Read as _;
+    let file_id = os::file_id(path)?;
+    let mut file = std::fs::File::open(path)?;
+    let size = file.metadata()?.len();
+    let mut page = Vec::with_capacity(65536);
+    file.by_ref().take(65536).read_to_end(&mut page)?;
+    let header = Header::parse(&page).ok();
+    let page1 = header.as_ref().and_then(|header| page.get(..header.page_size as usize)).map(page1_digest);
+    Ok(FileFacts { size, file_id, header, page1 })
+}
+
+/// Opens a database to read it, leaving its directory as it is.
+///
+/// A hot journal must be rolled back before anything can be read, which is what every open by the application would do. A database in
+/// WAL mode without a `-wal` is open nowhere, and `immutable` keeps SQLite from making sidecars that a read-only connection cannot remove
+/// (<https://www.sqlite.org/uri.html#uriimmutable>).
+pub(crate) fn reader(path: &Path) -> rusqlite::Result<Reader> {
+    let read_only = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let connection = if has_bytes(&sidecar(path, "-journal")) {
+        open_existing(path)?
+    } else if !sidecar(path, "-wal").exists()
+        && facts(path).is_ok_and(|facts| facts.header.is_some_and(|header| header.journal_mode == JournalMode::Wal))
+    {
+        return installed_reader(path);
+    } else {
+        open(path, read_only)?
+    };
+    Ok(Reader { connection })
+}
+
+/// Opens a settled database that nobody else knows of.
+pub(crate) fn installed_reader(path: &Path) -> rusqlite::Result<Reader> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let connection = Connection::open_with_flags(uri(path, "immutable=1"), flags)?;
+    connection.busy_timeout(Duration::ZERO)?;
+    Ok(Reader { connection })
+}
+
+fn quoted(identifier: &str) -> String {
+    format!("\"{}\"", identifier.replace('"', "\"\""))
+}
+
+/// Runs a native `detect`.
+pub(crate) fn detect(db: &Reader, detect: &Detect) -> rusqlite::Result<Option<Verdict>> {
+    let connection = &db.connection;
+    match detect {
+        Detect::Host => Ok(None),
+        Detect::UserVersion(current) => {
+            let found: i32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+            Ok(Some(match found.cmp(current) {
+                std::cmp::Ordering::Less => Verdict::Old,
+                std::cmp::Ordering::Equal => Verdict::Current,
+                std::cmp::Ordering::Greater => Verdict::Newer,
+            }))
+        }
+        Detect::Stamp { table, column, value } => {
+            let exists: bool = connection.query_row(
+                "SELECT EXISTS (SELECT 1 FROM sqlite_master AS m, pragma_table_info(m.name) AS c \
+                 WHERE m.type IN ('table', 'view') AND m.name = ?1 COLLATE NOCASE AND c.name = ?2 COLLATE NOCASE)",
+                [table, column],
+                |row| row.get(0),
+            )?;
+            if !exists {
+                return Ok(Some(Verdict::Old));
+            }
+            let sql = format!("SELECT EXISTS (SELECT 1 FROM {} WHERE CAST({} AS TEXT) = ?1)", quoted(table), quoted(column));
+            let stamped: bool = connection.query_row(&sql, [value], |row| row.get(0))?;
+            Ok(Some(if stamped { Verdict::Current } else { Verdict::Old }))
+        }
+    }
+}
+
+/// How a database is flushed while it is settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flush {
+    /// By SQLite, at every step: the file is somebody's data.
+    Always,
+    /// By the plan, afterwards: the file is nobody's yet.
+    Later,
+}
+
+/// Makes a set one self-contained file in this journal mode.
+pub(crate) fn settle(path: &Path, mode: JournalMode, flush: Flush) -> Result<FileFacts> {
+    let connection = run(open_existing(path))?;
+    if flush == Flush::Later {
+        run(connection.execute_batch("PRAGMA synchronous = OFF"))?;
+    }
+    // Reading rolls a hot journal back and meets a file that is none.
+    let _: i64 = run(connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)))?;
+    if journal_mode(&connection, None)? == "wal" {
+        // The row says whether it was complete; there is no error when it was not.
+        let (busy, log, done): (i64, i64, i64) =
+            run(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))))?;
+        if busy != 0 || log != done {
+            return Err(in_use("another connection keeps the write-ahead log from being emptied"));
+        }
+        if journal_mode(&connection, Some("DELETE"))? != "delete" {
+            return Err(in_use("another connection keeps the database in WAL mode"));
+        }
+    } else {
+        run(connection.execute_batch("BEGIN EXCLUSIVE; COMMIT"))?;
+    }
+    if sidecar(path, "-journal").exists() {
+        // What a connection in PERSIST or TRUNCATE mode leaves; this pair of pragmas removes it under the lock.
+        journal_mode(&connection, Some("PERSIST"))?;
+        journal_mode(&connection, Some("DELETE"))?;
+    }
+    if mode == JournalMode::Wal && journal_mode(&connection, Some("WAL"))? != "wal" {
+        return Err(in_use("the database cannot be put into WAL mode"));
+    }
+    run(connection.close().map_err(|(_, error)| error))?;
+    alone(path)?;
+    facts(path).map_err(|error| os_fault(&error))
+}
+
+/// Gives a settled database its former journal mode back.
+pub(crate) fn restore_mode(path: &Path, mode: JournalMode) -> Result<()> {
+    let connection = run(open_existing(path))?;
+    journal_mode(&connection, Some(mode.pragma()))?;
+    run(connection.close().map_err(|(_, error)| error))
+}
+
+fn journal_mode(connection: &Connection, set: Option<&str>) -> Result<String> {
+    let sql = set.map_or_else(|| "PRAGMA journal_mode".to_owned(), |mode| format!("PRAGMA journal_mode = {mode}"));
+    run(connection.query_row(&sql, [], |row| row.get(0)))
+}
+
+fn in_use(message: &str) -> Fault {
+    Fault::new(Cause::Busy, message)
+}
+
+/// Reads back that a database has no sidecar.
+pub(crate) fn alone(path: &Path) -> Result<()> {
+    match cutover_core::names::SIDECARS.iter().map(|suffix| sidecar(path, suffix)).find(|path| std::fs::symlink_metadata(path).is_ok()) {
+        None => Ok(()),
+        Some(found) => Err(in_use(&format!("{} is there though the database was closed: somebody has it open", found.display()))),
+    }
+}
+
+pub(crate) fn os_fault(error: &std::io::Error) -> Fault {
+    let cause = error.raw_os_error().map_or(Cause::Sqlite, |raw| Cause::Os { os: OsCode::of(os::PLATFORM, raw) });
+    Fault::new(cause, error.to_string())
+}
+
+/// Builds v2 by SQL in one transaction, with v1 attached read-only.
+///
+/// The rollback journal stays on so that a failed statement is undone whole; nothing is flushed, because the plan flushes the file once.
+pub(crate) fn build(v1: &Path, staging: &Path, sql: &str) -> Result<()> {
+    let header = facts(v1).map_err(|error| os_fault(&error))?.header;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let connection = run(open(staging, flags))?;
+    let new = std::fs::metadata(staging).is_ok_and(|metadata| metadata.len() == 0);
+    if let Some(header) = header.filter(|_| new) {
+        run(connection.execute_batch(&format!("PRAGMA page_size = {}", header.page_size)))?;
+        let encoding: String = run(run(reader(v1))?.connection.query_row("PRAGMA encoding", [], |row| row.get(0)))?;
+        run(connection.execute_batch(&format!("PRAGMA encoding = '{encoding}'")))?;
+    }
+    run(connection.execute_batch("PRAGMA journal_mode = DELETE; PRAGMA synchronous = OFF"))?;
+    run(connection.execute("ATTACH DATABASE ?1 AS v1", [uri(v1, "mode=ro")]))?;
+    run(connection.execute_batch("BEGIN IMMEDIATE"))?;
+    let _: i64 = run(connection.query_row("SELECT count(*) FROM v1.sqlite_master", [], |row| row.get(0)))?;
+    connection.execute_batch(sql).map_err(|error| match fault(&error) {
+        Fault { cause: Cause::Sqlite, message, .. } => Fault::new(Cause::Host, format!("the upgrade's SQL failed: {message}")),
+        other => other,
+    })?;
+    if connection.is_autocommit() {
+        return Err(Fault::new(
+            Cause::Host,
+            "the upgrade's SQL ended the transaction that it runs in; take COMMIT, END and ROLLBACK out of it",
+        ));
+    }
+    run(connection.execute_batch("COMMIT; DETACH DATABASE v1"))?;
+    run(connection.close().map_err(|(_, error)| error))
+}
+
+/// Copies a database that is held into a new file, page by page through SQLite, which reads what is still in its WAL.
+pub(crate) fn restage(from: &Path, to: &Path, mode: JournalMode) -> Result<()> {
+    let source = run(open_existing(from))?;
+    let mut target = run(open_existing(to))?;
+    run(target.execute_batch("PRAGMA synchronous = OFF"))?;
+    {
+        let backup = run(rusqlite::backup::Backup::new(&source, &mut target))?;
+        match run(backup.step(-1))? {
+            rusqlite::backup::StepResult::Done => {}
+            _ => return Err(in_use("another connection writes to what was built")),
+        }
+    }
+    run(target.close().map_err(|(_, error)| error))?;
+    run(source.close().map_err(|(_, error)| error))?;
+    settle(to, mode, Flush::Later).map(drop)
+}
+
+/// Checks what will be installed. Gives its facts, and what was wrong with v1 already.
+pub(crate) fn check(
+    path: &Path,
+    v1: &Path,
+    integrity: Integrity,
+    expect: &std::collections::BTreeMap<String, u64>,
+) -> Result<(FileFacts, Vec<String>)> {
+    let verify = |message: String| Fault::new(Cause::Verify, message);
+    let failed = |error: rusqlite::Error| {
+        let text = error.to_string();
+        if text.contains("malformed database schema") || text.contains("no such module") || text.contains("no such function") {
+            // Not damage: libSQL's vector indexes and the like are unknown to SQLite.
+            verify(format!("the schema of what was built cannot be read by stock SQLite, so it cannot be checked: {text}"))
+        } else {
+            verify(format!("what was built cannot be checked: {text}"))
+        }
+    };
+    if let Err(fault) = alone(path) {
+        return Err(Fault { cause: Cause::Verify, ..fault });
+    }
+    let facts = facts(path).map_err(|error| os_fault(&error))?;
+    if facts.page1.is_none() {
+        return Err(verify(format!("what was built is not a database ({} bytes)", facts.size)));
+    }
+    let v2 = installed_reader(path).map_err(failed)?.connection;
+    let pragma = match integrity {
+        Integrity::Quick => "quick_check(1)",
+        Integrity::Full => "integrity_check(1)",
+    };
+    let sound: String = v2.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0)).map_err(failed)?;
+    if sound != "ok" {
+        return Err(verify(format!("what was built is damaged: {sound}")));
+    }
+    for (table, want) in expect {
+        let found: i64 = v2
+            .query_row(&format!("SELECT count(*) FROM {}", quoted(table)), [], |row| row.get(0))
+            .map_err(|error| verify(format!("table {table}, which should have {want} rows, cannot be counted: {error}")))?;
+        if u64::try_from(found) != Ok(*want) {
+            return Err(verify(format!("table {table} has {found} rows; {want} were expected")));
+        }
+    }
+    let mut warnings = Vec::new();
+    let violations = foreign_key_violations(&v2).map_err(failed)?;
+    if !violations.is_empty() {
+        let before = run(foreign_key_violations(&run(reader(v1))?.connection))?;
+        for ((table, parent), count) in violations {
+            let known = before.get(&(table.clone(), parent.clone())).copied().unwrap_or(0);
+            let text = format!("{count} rows of {table} refer to rows of {parent} that do not exist");
+            if count > known {
+                return Err(verify(format!("{text}; in the old database there were {known}")));
+            }
+            warnings.push(format!("{text}, as in the old database"));
+        }
+    }
+    Ok((facts, warnings))
+}
+
+fn foreign_key_violations(db: &Connection) -> rusqlite::Result<std::collections::BTreeMap<(String, String), u64>> {
+    let mut statement = db.prepare("PRAGMA foreign_key_check")?;
+    let mut rows = statement.query([])?;
+    let mut found = std::collections::BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        *found.entry((row.get(0)?, row.get(2)?)).or_default() += 1;
+    }
+    Ok(found)
+}
+
+/// v1's exclusive lock, and the descriptor through which it is checked meanwhile.
+///
+/// On POSIX closing any descriptor of a file drops the process's locks on it, so the one that reads the header is opened before the
+/// lock is taken and closed after it is let go: fields drop in this order.
+#[derive(Debug)]
+pub(crate) struct V1Lock {
+    _connection: Option<Connection>,
+    file: std::fs::File,
+    file_id: String,
+}
+
+impl V1Lock {
+    pub(crate) fn take(path: &Path) -> Result<Self> {
+        let file_id = os::file_id(path).map_err(|error| os_fault(&error))?;
+        let file = std::fs::File::open(path).map_err(|error| os_fault(&error))?;
+        let connection = run(open_existing(path))?;
+        run(connection.execute_batch("BEGIN EXCLUSIVE"))?;
+        let connection = os::LOCKS_V1_OVER_THE_FLIP.then_some(connection);
+        Ok(Self { _connection: connection, file, file_id })
+    }
+
+    /// The facts of v1 now, read through the descriptor that is open already.
+    pub(crate) fn facts(&self) -> std::io::Result<FileFacts> {
+        let mut header = [0; HEADER_BYTES];
+        os::read_at(&self.file, &mut header)?;
+        let size = self.file.metadata()?.len();
+        Ok(FileFacts { size, file_id: self.file_id.clone(), header: Header::parse(&header).ok(), page1: None })
+    }
+}
