@@ -23,23 +23,21 @@ pub(crate) fn drive(plan: Plan, budget: &mut Budget, place: &Place, options: &Op
     let mut run = Run::new(plan, *budget);
     let mut performer = Performer::new(place, options);
     let ending = loop {
-        while let Some(event) = run.poll_event() {
-            host.event(&event);
-        }
         if host.cancelled() {
             run.cancel();
         }
-        match run.poll() {
+        let action = run.poll();
+        // A step and a wait are told before they begin.
+        while let Some(event) = run.poll_event() {
+            host.event(&event);
+        }
+        match action {
             Action::Perform { op, text } => match performer.perform(&op, text.as_deref(), &mut run, host) {
                 Ok(done) => run.handle_done(done),
                 Err(fault) => run.handle_fault(&fault),
             },
             Action::Wait { delay_ms } => {
                 host.release_handles();
-                // The wait is told before it begins, not after.
-                while let Some(event) = run.poll_event() {
-                    host.event(&event);
-                }
                 host.wait(delay_ms);
                 run.handle_waited();
             }
@@ -48,9 +46,6 @@ pub(crate) fn drive(plan: Plan, budget: &mut Budget, place: &Place, options: &Op
             Action::Failed(failure) => break Err(Error { failure, cause: performer.cause.take() }),
         }
     };
-    while let Some(event) = run.poll_event() {
-        host.event(&event);
-    }
     *budget = run.budget();
     ending
 }

@@ -1,0 +1,69 @@
+// Everything that a fresh clone needs before anything can run. Node built-ins only: nothing is installed yet.
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Ends the program with one line that says what is wrong and what to do. */
+export function fail(message) {
+  console.error(message);
+  process.exit(1);
+}
+
+/** Runs a program in the root and ends ours when it fails. */
+export function run(command, args, options = {}) {
+  const { status, signal, error } = spawnSync(command, args, { cwd: root, stdio: "inherit", ...options });
+  if (error) fail(`${command} cannot be started: ${error.message}`);
+  if (status !== 0) fail(`${[command, ...args].join(" ")} failed (${signal ?? status})`);
+}
+
+function output(command, args) {
+  const { status, stdout } = spawnSync(command, args, { cwd: root, encoding: "utf8" });
+  return status === 0 ? stdout : null;
+}
+
+/** npm's own record of what it installed is newer than the lock file when there is nothing to do. */
+function npmInstall() {
+  const installed = join(root, "node_modules/.package-lock.json");
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(root, "package-lock.json")).mtimeMs) return;
+  console.log("setup: npm ci");
+  run("npm", ["ci", "--no-audit", "--no-fund"]);
+}
+
+function rustTargets() {
+  if (output("cargo", ["--version"]) === null) fail("Rust is missing: install rustup from https://rustup.rs, then start again");
+  const installed = output("rustup", ["target", "list", "--installed"]);
+  if (installed === null) fail("rustup is missing: this project pins its compiler and targets with it; see https://rustup.rs");
+  const wanted = /targets = \[(.*?)\]/s.exec(readFileSync(join(root, "rust-toolchain.toml"), "utf8"))[1].match(/[\w-]+/g);
+  const missing = wanted.filter((target) => !installed.split("\n").includes(target));
+  if (missing.length > 0) run("rustup", ["target", "add", ...missing]);
+}
+
+/** Programs that the tests measure and check with, and the Debian packages that bring them. */
+const TOOLS = { sqlite3: "sqlite3", strace: "strace", "x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64-win32" };
+
+/** In a container and in CI what is missing is installed; on a person's machine it is only named. */
+export function testTools() {
+  const missing = Object.keys(TOOLS).filter((tool) => spawnSync(tool, ["--version"], { stdio: "ignore" }).error);
+  if (missing.length === 0) return;
+  const asRoot = process.getuid?.() === 0 ? [] : ["sudo"];
+  const install = [...asRoot, "apt-get", "install", "--yes", "--no-install-recommends", ...missing.map((tool) => TOOLS[tool])];
+  if ((asRoot.length > 0 && !process.env.CI) || output("apt-get", ["--version"]) === null) {
+    fail(`The tests need ${missing.join(", ")}. Install with: ${install.join(" ")}`);
+  }
+  console.log(`setup: ${install.join(" ")}`);
+  for (const [command, ...args] of [[...asRoot, "apt-get", "update"], install]) run(command, args, { stdio: ["ignore", "ignore", "inherit"] });
+}
+
+/** Brings a fresh clone, or one that was pulled, to where the addon and the TypeScript can run. */
+export function setup() {
+  npmInstall();
+  rustTargets();
+  run("npm", ["run", "--silent", "build", "--workspace", "cutover"]);
+  run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "--project", "tests"]);
+}
+
+/** The Bun that npm installed. */
+export const bun = join(root, "node_modules/.bin/bun");

@@ -1,0 +1,61 @@
+// The corpus: SQL that every writer runs, and databases made from it.
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const tests = fileURLToPath(new URL("../../", import.meta.url));
+const root = dirname(tests.replace(/\/$/, ""));
+
+/** The text of one of the corpus's SQL files. */
+export const corpus = (name: string): string => readFileSync(join(tests, "corpus", name), "utf8");
+
+/** A compiled program of the tests, below tests/dist. */
+export const program = (name: string): string => join(tests, "dist", name);
+
+/** A program of tests/rust. `npm test` builds it. */
+export const rust = (name: string): string => join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "debug", name);
+
+/** The runtimes that the addon is for. */
+export const RUNTIMES = { node: process.execPath, bun: join(root, "node_modules/.bin/bun") };
+export type Runtime = keyof typeof RUNTIMES;
+
+/** A new empty directory, removed when this process ends. */
+export function scratch(): string {
+  const directory = mkdtempSync(join(tmpdir(), "cutover-"));
+  process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** Copies a database and what lies beside it under its name into `directory`; gives the copy's path. */
+export function copySet(database: string, directory = scratch()): string {
+  for (const name of readdirSync(dirname(database))) {
+    if (["", "-wal", "-shm", "-journal"].some((suffix) => name === basename(database) + suffix)) {
+      cpSync(join(dirname(database), name), join(directory, name));
+    }
+  }
+  return join(directory, basename(database));
+}
+
+export type Writer = "libsql" | "bun" | "rusqlite";
+export type Mode = "wal" | "delete" | "hot";
+const seeds = new Map<string, string>();
+
+/** A fresh copy of a v1 database left by a killed writer. */
+export function seed(writer: Writer, mode: Mode, pageSize = 4096): string {
+  const key = `${writer} ${mode} ${pageSize}`;
+  let made = seeds.get(key);
+  if (made === undefined) {
+    made = join(scratch(), "data.db");
+    const [command, ...args] = {
+      libsql: [RUNTIMES.node, program("corpus/seed.js"), "libsql"],
+      bun: [RUNTIMES.bun, program("corpus/seed.js"), "bun"],
+      rusqlite: [rust("seed")],
+    }[writer] as [string, ...string[]];
+    const { signal, stderr } = spawnSync(command, [...args, made, mode, String(pageSize)], { encoding: "utf8" });
+    if (signal !== "SIGKILL") throw new Error(`${writer} could not write its v1: ${stderr}`);
+    seeds.set(key, made);
+  }
+  return copySet(made);
+}

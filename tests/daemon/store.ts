@@ -1,0 +1,79 @@
+// What the application knows of its own data: how v2 is built from v1, and how it is read and written.
+import { createClient, type Client } from "@libsql/client";
+import type { Built, Job } from "cutover";
+
+const SCHEMA = `
+  CREATE TABLE schema_info(version TEXT NOT NULL);
+  CREATE TABLE note(id TEXT PRIMARY KEY, title TEXT NOT NULL, body TEXT, created_ms INTEGER NOT NULL);
+  CREATE TABLE tag(note TEXT NOT NULL REFERENCES note(id), name TEXT NOT NULL, PRIMARY KEY(note, name)) WITHOUT ROWID;
+  CREATE INDEX note_created ON note(created_ms);
+`;
+
+/** Tells v2 from v1. It is the last thing that the build writes. */
+export const stamp = { table: "schema_info", column: "version", value: "v2" };
+
+export interface Report {
+  notes: number;
+  tags: number;
+}
+
+/** Builds v2 through libSQL, as the application would do anything else. `close()` leaves a connection on staging; that is expected. */
+export async function build(job: Job): Promise<Built<Report>> {
+  const v1 = createClient({ url: `file:${job.source}` });
+  const v2 = createClient({ url: `file:${job.staging}` });
+  try {
+    await v2.executeMultiple(SCHEMA);
+    const { rows } = await v1.execute("SELECT id, title, body, tags, created_ms FROM notes ORDER BY created_ms");
+    const work = await v2.transaction("write");
+    let tags = 0;
+    for (const [done, row] of rows.entries()) {
+      await work.execute({
+        sql: "INSERT INTO note(id, title, body, created_ms) VALUES(?, ?, ?, ?)",
+        args: [row.id, row.title, row.body, row.created_ms] as string[],
+      });
+      for (const name of new Set(String(row.tags).split(",").filter(Boolean))) {
+        await work.execute({ sql: "INSERT INTO tag(note, name) VALUES(?, ?)", args: [row.id as string, name] });
+        tags += 1;
+      }
+      if (done % 50 === 0) job.progress(done, rows.length);
+    }
+    await work.execute({ sql: "INSERT INTO schema_info(version) VALUES(?)", args: [stamp.value] });
+    await work.commit();
+    return { expect: { note: rows.length, tag: tags }, report: { notes: rows.length, tags } };
+  } finally {
+    v1.close();
+    v2.close();
+  }
+}
+
+/** The live database, as v2 has it. */
+export class Store {
+  readonly #db: Client;
+
+  constructor(path: string) {
+    this.#db = createClient({ url: `file:${path}` });
+  }
+
+  async open(): Promise<void> {
+    await this.#db.executeMultiple(`PRAGMA journal_mode=WAL; ${SCHEMA.replaceAll(/CREATE (TABLE|INDEX)/g, "CREATE $1 IF NOT EXISTS")}`);
+    await this.#db.execute({
+      sql: "INSERT INTO schema_info(version) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM schema_info)",
+      args: [stamp.value],
+    });
+  }
+
+  async all(): Promise<unknown> {
+    const { rows } = await this.#db.execute(`
+      SELECT id, title, body, created_ms AS createdMs, (SELECT json_group_array(name) FROM tag WHERE note = id) AS tags
+      FROM note ORDER BY created_ms, id`);
+    return { version: stamp.value, notes: rows.map((row) => ({ ...row, tags: JSON.parse(String(row.tags)) })) };
+  }
+
+  async add(id: string, title: string): Promise<void> {
+    await this.#db.execute({ sql: "INSERT INTO note(id, title, body, created_ms) VALUES(?, ?, NULL, 0)", args: [id, title] });
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+}
