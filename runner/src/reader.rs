@@ -44,7 +44,7 @@ impl Reader {
             })
             .collect();
         let mut statement = self.connection.prepare(sql)?;
-        let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let mut rows = statement.query(rusqlite::params_from_iter(args))?;
         let mut all = Vec::new();
         while let Some(row) = rows.next()? {

@@ -89,16 +89,15 @@ pub(crate) fn facts(path: &Path) -> std::io::Result<FileFacts> {
 /// (<https://www.sqlite.org/uri.html#uriimmutable>).
 pub(crate) fn reader(path: &Path) -> rusqlite::Result<Reader> {
     let read_only = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let connection = if has_bytes(&sidecar(path, "-journal")) {
-        open_existing(path)?
-    } else if !sidecar(path, "-wal").exists()
+    if has_bytes(&sidecar(path, "-journal")) {
+        open_existing(path)?.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0))?;
+    }
+    if !sidecar(path, "-wal").exists()
         && facts(path).is_ok_and(|facts| facts.header.is_some_and(|header| header.journal_mode == JournalMode::Wal))
     {
         return installed_reader(path);
-    } else {
-        open(path, read_only)?
-    };
-    Ok(Reader { connection })
+    }
+    Ok(Reader { connection: open(path, read_only)? })
 }
 
 /// Opens a settled database that nobody else knows of.
@@ -189,7 +188,9 @@ pub(crate) fn settle(path: &Path, mode: JournalMode, flush: Flush) -> Result<Fil
 /// Gives a settled database its former journal mode back.
 pub(crate) fn restore_mode(path: &Path, mode: JournalMode) -> Result<()> {
     let connection = run(open_existing(path))?;
-    journal_mode(&connection, Some(mode.pragma()))?;
+    if !journal_mode(&connection, Some(mode.pragma()))?.eq_ignore_ascii_case(mode.pragma()) {
+        return Err(in_use("another connection keeps the database's journal mode from being restored"));
+    }
     run(connection.close().map_err(|(_, error)| error))
 }
 
@@ -228,7 +229,8 @@ pub(crate) fn build(v1: &Path, staging: &Path, sql: &str) -> Result<()> {
         let encoding: String = run(run(reader(v1))?.connection.query_row("PRAGMA encoding", [], |row| row.get(0)))?;
         run(connection.execute_batch(&format!("PRAGMA encoding = '{encoding}'")))?;
     }
-    run(connection.execute_batch("PRAGMA journal_mode = DELETE; PRAGMA synchronous = OFF"))?;
+    // Rows may come in any order, as SQLite's own default has it; what refers to nothing in the end is found by the check.
+    run(connection.execute_batch("PRAGMA journal_mode = DELETE; PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF"))?;
     run(connection.execute("ATTACH DATABASE ?1 AS v1", [uri(v1, "mode=ro")]))?;
     run(connection.execute_batch("BEGIN IMMEDIATE"))?;
     let _: i64 = run(connection.query_row("SELECT count(*) FROM v1.sqlite_master", [], |row| row.get(0)))?;

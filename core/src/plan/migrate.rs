@@ -127,10 +127,7 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         step(Op::Detect { file: staged.clone() }, "a v2 that is still \"old\" would be migrated for ever"),
     ]);
     if request.verify {
-        steps.extend([
-            step(Op::VerifyHost { file: staged.clone() }, "the application knows what v2 must hold"),
-            step(Op::Look { file: canonical.clone() }, "the callback may have opened v1"),
-        ]);
+        steps.push(step(Op::VerifyHost { file: staged.clone() }, "the application knows what v2 must hold"));
     }
     steps.push(step(Op::SyncFile { file: staged.into() }, "v2's data must be durable before its name is"));
     steps.extend(write_journal(&journal, Phase::Built));

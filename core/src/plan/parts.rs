@@ -52,6 +52,7 @@ pub(super) fn flip(journal: &Journal, staged: &FileName, link: Link) -> Vec<Step
     let names = &journal.names;
     let sidecars: Vec<FileName> = names.canonical.sidecars().into();
     let mut steps = vec![
+        step(Op::Look { file: names.canonical.clone() }, "a callback may have opened v1, or another program"),
         step(Op::LockV1 { file: names.canonical.clone() }, "an old application must not write to v1 once it is checked"),
         step(Op::CheckV1 { file: names.canonical.clone() }, "v2 must hold what v1 holds now"),
     ];
@@ -205,6 +206,7 @@ pub(super) fn undo(journal: &Journal, companions: Vec<Step>) -> Vec<Step> {
     ));
     steps.push(step(Op::Remove { files: temporary(journal) }, "nothing temporary stays"));
     if journal.v1.as_ref().is_some_and(|v1| v1.journal_mode == JournalMode::Wal) {
+        steps.push(step(Op::Look { file: names.canonical.clone() }, "v1 may be opened only while nobody else has it open"));
         steps.push(step(
             Op::RestoreMode { file: names.canonical.clone(), mode: JournalMode::Wal },
             "without its WAL flag the old application would meet \"database is locked\"",

@@ -426,9 +426,15 @@ impl Run {
 
     fn fail(&mut self, mut failure: Failure, anew: bool, transient: bool) {
         if self.list == List::Undo {
-            // The first failure is the one to report; the rest of the undo goes on, and the journal stays.
+            // The first failure is the one to report; the rest of the undo goes on, and the journal stays. Only where somebody has
+            // v1 open the undo stops: what follows would open it too.
+            let stop = matches!(self.current(), Some(Op::Look { .. }));
             self.undo_failure.get_or_insert(failure);
-            self.next();
+            if stop {
+                self.end_of_list();
+            } else {
+                self.next();
+            }
             return;
         }
         let at = |index: Option<u32>| index.map(|index| index as usize);

@@ -14,7 +14,7 @@ use std::path::Path;
 pub(crate) use platform::{LOCKS_V1_OVER_THE_FLIP, PLATFORM, create_new, file_id, free_bytes, read_at, sync_dir};
 
 /// Flushes a file's data and metadata. The handle is writable: `FlushFileBuffers` refuses a read-only one (its documentation asks for
-/// GENERIC_WRITE). On macOS std asks for `F_FULLFSYNC`, which reaches the platter.
+/// `GENERIC_WRITE`). On macOS std asks for `F_FULLFSYNC`, which reaches the platter.
 pub(crate) fn sync_file(path: &Path) -> io::Result<()> {
     File::options().write(true).open(path)?.sync_all()
 }

@@ -25,12 +25,12 @@ pub(crate) fn create_new(path: &Path, like: Option<&Path>) -> io::Result<File> {
     let mode = like.as_ref().map_or(0o600, |metadata| metadata.mode() & 0o777);
     let file = File::options().read(true).write(true).create_new(true).mode(mode).open(path)?;
     if let Some(like) = like {
-        let made = file.metadata()?;
-        if (made.uid(), made.gid()) != (like.uid(), like.gid()) {
+        let now = file.metadata()?;
+        if (now.uid(), now.gid()) != (like.uid(), like.gid()) {
             // Only root may give a file away; an unprivileged process keeps what it makes.
             let _ = std::os::unix::fs::fchown(&file, Some(like.uid()), Some(like.gid()));
         }
-        if made.mode() & 0o777 != mode {
+        if now.mode() & 0o777 != mode {
             file.set_permissions(Permissions::from_mode(mode))?;
         }
     }

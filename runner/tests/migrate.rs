@@ -1,0 +1,604 @@
+//! One migration through real files and real SQLite, and each way in which it can be disturbed.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use cutover::{
+    Built, Code, Detect, Error, Event, From, Host, HostError, Job, Lock, Make, MigrateResult, Options, Outcome, Reader, Recovery, Run,
+    Value, Verdict,
+};
+use rusqlite::Connection;
+use serde_json::json;
+
+const V1: &str = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
+    INSERT INTO notes (text) VALUES ('milk'), ('bread'), ('a new bicycle');";
+const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
+    INSERT INTO note SELECT id, text FROM v1.notes;
+    PRAGMA user_version = 2;";
+
+/// A fresh directory with a v1 in it.
+struct Bed {
+    directory: tempfile::TempDir,
+}
+
+impl Bed {
+    fn new(journal_mode: &str) -> Self {
+        let bed = Self { directory: tempfile::tempdir().unwrap() };
+        let db = bed.open();
+        db.execute_batch(&format!("PRAGMA journal_mode = {journal_mode}; {V1}")).unwrap();
+        bed
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("data.db")
+    }
+
+    fn open(&self) -> Connection {
+        Connection::open(self.path()).unwrap()
+    }
+
+    fn sql(&self) -> Options {
+        Options::new(self.path(), "v1-v2", Detect::UserVersion(2), Make { from: From::Empty, run: Run::Sql(TO_V2.into()) })
+    }
+
+    fn host(&self, from: From) -> Options {
+        Options { make: Make { from, run: Run::Host }, ..self.sql() }
+    }
+
+    fn notes(&self, table: &str) -> Vec<String> {
+        rows(&self.path(), table)
+    }
+
+    /// Every name in the directory but the locks.
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = std::fs::read_dir(self.directory.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| !name.ends_with("-lock"))
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Nothing but v1, as it was.
+    fn assert_untouched(&self, mode: &str) {
+        assert_eq!(self.names(), ["data.db"]);
+        assert_eq!(self.notes("notes"), ["milk", "bread", "a new bicycle"]);
+        let now: String = self.open().query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+        assert_eq!(now, mode);
+    }
+
+    /// v2, its backup and the receipt, and nothing else.
+    fn assert_migrated(&self, result: &MigrateResult) {
+        let backup = result.backup.clone().unwrap();
+        assert_eq!(self.notes("note"), ["milk", "bread", "a new bicycle"]);
+        assert_eq!(rows(&backup, "notes"), ["milk", "bread", "a new bicycle"]);
+        let name = backup.file_name().unwrap().to_str().unwrap();
+        assert_eq!(self.names(), ["data.db".to_owned(), name.to_owned(), format!("{name}.json")]);
+    }
+}
+
+fn rows(path: &Path, table: &str) -> Vec<String> {
+    let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+    let column = if table == "note" { "body" } else { "text" };
+    let mut statement = db.prepare(&format!("SELECT {column} FROM {table} ORDER BY id")).unwrap();
+    let rows = statement.query_map([], |row| row.get(0)).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+/// A host of which each test sets what it needs.
+#[derive(Default)]
+struct Scripted<'a> {
+    build: Option<Box<dyn FnMut(&mut dyn Job) -> Result<Built, HostError> + 'a>>,
+    detect: Option<Box<dyn FnMut(&Reader) -> Verdict + 'a>>,
+    verify: Option<Box<dyn FnMut(&Reader) -> Result<(), HostError> + 'a>>,
+    on_event: Option<Box<dyn FnMut(&Event) + 'a>>,
+    undone: RefCell<Vec<Option<serde_json::Value>>>,
+    cleaned: RefCell<Vec<Option<serde_json::Value>>>,
+    stop: bool,
+    stop_at: Option<&'static str>,
+    released: u32,
+}
+
+impl Host for Scripted<'_> {
+    fn detect(&mut self, db: &Reader) -> Result<Verdict, HostError> {
+        Ok(self.detect.as_mut().ok_or("no detect")?(db))
+    }
+    fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
+        self.build.as_mut().ok_or("no build")?(job)
+    }
+    fn verify(&mut self, v2: &Reader) -> Result<(), HostError> {
+        self.verify.as_mut().ok_or("no verify")?(v2)
+    }
+    fn undo(&mut self, state: Option<&serde_json::Value>, _nonce: &str) -> Result<(), HostError> {
+        self.undone.borrow_mut().push(state.cloned());
+        Ok(())
+    }
+    fn cleanup(&mut self, state: Option<&serde_json::Value>, _nonce: &str) -> Result<(), HostError> {
+        self.cleaned.borrow_mut().push(state.cloned());
+        Ok(())
+    }
+    fn release_handles(&mut self) {
+        self.released += 1;
+    }
+    fn event(&mut self, event: &Event) {
+        if let (Event::Step { op, .. }, Some(at)) = (event, self.stop_at) {
+            self.stop |= op == at;
+        }
+        if let Some(on_event) = &mut self.on_event {
+            on_event(event);
+        }
+    }
+    fn cancelled(&mut self) -> bool {
+        self.stop
+    }
+    /// Time is not what these tests are about.
+    fn wait(&mut self, _delay_ms: u64) {}
+}
+
+/// What an application's own build does.
+fn build_v2(job: &mut dyn Job) -> Result<Built, HostError> {
+    let db = Connection::open(job.staging())?;
+    db.execute("ATTACH DATABASE ?1 AS v1", [job.source().to_str().unwrap()])?;
+    db.execute_batch(TO_V2)?;
+    Ok(Built { expect: BTreeMap::from([("note".to_owned(), 3)]), report: Some(json!({ "notes": 3 })) })
+}
+
+#[test]
+fn sql_turns_v1_into_v2_in_either_journal_mode_and_keeps_it() {
+    for journal_mode in ["wal", "delete"] {
+        let bed = Bed::new(journal_mode);
+        let result = cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap();
+        assert_eq!((result.outcome, result.recovery), (Outcome::Migrated, Recovery::None));
+        assert_eq!(result.warnings, []);
+        bed.assert_migrated(&result);
+        let now: String = bed.open().query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+        assert_eq!(now, journal_mode);
+        let again = cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap();
+        assert_eq!((again.outcome, again.backup), (Outcome::Current, None));
+    }
+}
+
+#[test]
+fn rows_that_are_only_in_the_wal_are_migrated_and_backed_up() {
+    let bed = Bed::new("wal");
+    let live = bed.open();
+    live.execute_batch("PRAGMA wal_autocheckpoint = 0; INSERT INTO notes (text) VALUES ('only in the wal')").unwrap();
+    // The files as a killed process leaves them.
+    let crashed = Bed { directory: tempfile::tempdir().unwrap() };
+    for name in ["data.db", "data.db-wal"] {
+        std::fs::copy(bed.directory.path().join(name), crashed.directory.path().join(name)).unwrap();
+    }
+    let result = cutover::migrate(&crashed.sql(), &mut Scripted::default()).unwrap();
+    assert_eq!(crashed.notes("note").last().unwrap(), "only in the wal");
+    assert_eq!(rows(&result.backup.unwrap(), "notes").last().unwrap(), "only in the wal");
+}
+
+#[test]
+fn a_host_builds_v2_from_a_private_copy() {
+    let bed = Bed::new("wal");
+    let mut host = Scripted { build: Some(Box::new(build_v2)), ..Scripted::default() };
+    let result = cutover::migrate(&bed.host(From::Empty), &mut host).unwrap();
+    assert_eq!(result.report, Some(json!({ "notes": 3 })));
+    assert_eq!(*host.cleaned.borrow(), [None]);
+    drop(host);
+    bed.assert_migrated(&result);
+}
+
+#[test]
+fn a_host_migrates_a_copy_in_place() {
+    let bed = Bed::new("delete");
+    let mut host = Scripted::default();
+    host.build = Some(Box::new(|job| {
+        assert_eq!(job.source(), job.staging());
+        Connection::open(job.staging())?
+            .execute_batch("ALTER TABLE notes RENAME TO note; ALTER TABLE note RENAME COLUMN text TO body; PRAGMA user_version = 2")?;
+        Ok(Built::default())
+    }));
+    let result = cutover::migrate(&bed.host(From::Copy), &mut host).unwrap();
+    bed.assert_migrated(&result);
+}
+
+#[test]
+fn a_staging_that_is_still_held_is_built_into_a_fresh_file() {
+    let bed = Bed::new("wal");
+    let zombie = RefCell::new(None);
+    let mut steps = Vec::new();
+    let mut host = Scripted::default();
+    host.build = Some(Box::new(|job| {
+        let db = Connection::open(job.staging())?;
+        db.execute_batch("PRAGMA journal_mode = WAL")?;
+        db.execute("ATTACH DATABASE ?1 AS v1", [job.source().to_str().unwrap()])?;
+        db.execute_batch(TO_V2)?;
+        db.execute_batch("DETACH DATABASE v1")?;
+        *zombie.borrow_mut() = Some(db);
+        Ok(Built::default())
+    }));
+    host.on_event = Some(Box::new(|event| {
+        if let Event::Step { op, .. } = event {
+            steps.push(op.clone());
+        }
+    }));
+    let result = cutover::migrate(&bed.host(From::Empty), &mut host).unwrap();
+    drop(host);
+    assert!(steps.contains(&"restage".to_owned()), "{steps:?}");
+    // What is canonical is no file that the zombie knows: it may write what it likes.
+    zombie.borrow().as_ref().unwrap().execute_batch("DELETE FROM note").unwrap();
+    bed.assert_migrated(&result);
+}
+
+#[test]
+fn a_failing_build_is_undone_and_its_own_error_comes_back() {
+    for journal_mode in ["wal", "delete"] {
+        let bed = Bed::new(journal_mode);
+        let mut host = Scripted::default();
+        host.build = Some(Box::new(|job| {
+            job.save_state(json!({ "keychain": "entry" }))?;
+            build_v2(job)?;
+            Err("the keychain is locked".into())
+        }));
+        let error = cutover::migrate(&bed.host(From::Empty), &mut host).unwrap_err();
+        assert_eq!(error.failure.code, Code::Host);
+        assert_eq!(error.cause.unwrap().to_string(), "the keychain is locked");
+        assert!(error.failure.message.contains("your data is whole in"), "{}", error.failure.message);
+        assert!(error.failure.message.ends_with("[cutover:HOST:build-host]"), "{}", error.failure.message);
+        assert_eq!(*host.undone.borrow(), [Some(json!({ "keychain": "entry" }))]);
+        drop(host);
+        bed.assert_untouched(journal_mode);
+    }
+}
+
+#[test]
+fn a_v2_that_is_not_what_it_must_be_is_not_installed() {
+    let still_old = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT)";
+    let broken_reference = "CREATE TABLE a (id INTEGER PRIMARY KEY); CREATE TABLE b (a INTEGER REFERENCES a); \
+        INSERT INTO b VALUES (7); PRAGMA user_version = 2";
+    let commits = "CREATE TABLE note (id INTEGER PRIMARY KEY); COMMIT; PRAGMA user_version = 2";
+    let writes_v1 = "DELETE FROM v1.notes; PRAGMA user_version = 2";
+    for (sql, code) in [
+        (still_old, Code::StillOld),
+        (broken_reference, Code::Verify),
+        (commits, Code::Host),
+        (writes_v1, Code::Host),
+        ("nonsense", Code::Host),
+    ] {
+        let bed = Bed::new("wal");
+        let options = Options { make: Make { from: From::Empty, run: Run::Sql(sql.into()) }, ..bed.sql() };
+        let error = cutover::migrate(&options, &mut Scripted::default()).unwrap_err();
+        assert_eq!(error.failure.code, code, "{sql}: {}", error.failure.message);
+        bed.assert_untouched("wal");
+    }
+}
+
+#[test]
+fn wrong_counts_and_a_failing_verify_are_undone() {
+    let bed = Bed::new("wal");
+    let mut host = Scripted::default();
+    host.build = Some(Box::new(|job| Ok(Built { expect: BTreeMap::from([("note".to_owned(), 4)]), ..build_v2(job)? })));
+    let error = cutover::migrate(&bed.host(From::Empty), &mut host).unwrap_err();
+    assert_eq!(error.failure.code, Code::Verify);
+    assert!(error.failure.message.contains("table note has 3 rows; 4 were expected"), "{}", error.failure.message);
+    drop(host);
+    bed.assert_untouched("wal");
+
+    let mut host = Scripted { verify: Some(Box::new(|_| Err("a note is missing".into()))), ..Scripted::default() };
+    let error = cutover::migrate(&Options { verify: true, ..bed.sql() }, &mut host).unwrap_err();
+    assert_eq!(error.cause.unwrap().to_string(), "a note is missing");
+    drop(host);
+    bed.assert_untouched("wal");
+}
+
+#[test]
+fn foreign_key_violations_of_v1_are_warnings() {
+    let bed = Bed::new("delete");
+    bed.open()
+        .execute_batch("CREATE TABLE tag (note INTEGER REFERENCES notes (id)); PRAGMA foreign_keys = OFF; INSERT INTO tag VALUES (99)")
+        .unwrap();
+    let options = Options { make: Make { from: From::Copy, run: Run::Sql("PRAGMA user_version = 2".into()) }, ..bed.sql() };
+    let result = cutover::migrate(&options, &mut Scripted::default()).unwrap();
+    assert_eq!(result.warnings.len(), 1);
+    assert!(result.warnings[0].message.contains("1 rows of tag refer to rows of notes that do not exist"), "{:?}", result.warnings);
+}
+
+#[test]
+fn what_an_old_application_writes_meanwhile_is_in_v2() {
+    let bed = Bed::new("wal");
+    let path = bed.path();
+    let mut late = Some("written while v2 was built");
+    let mut host = Scripted::default();
+    host.on_event = Some(Box::new(|event| {
+        if let Event::Phase { phase: cutover::core::journal::Phase::Built } = event
+            && let Some(text) = late.take()
+        {
+            Connection::open(&path).unwrap().execute("INSERT INTO notes (text) VALUES (?1)", [text]).unwrap();
+        }
+    }));
+    let result = cutover::migrate(&bed.sql(), &mut host).unwrap();
+    drop(host);
+    assert_eq!(bed.notes("note").last().unwrap(), "written while v2 was built");
+    assert_eq!(rows(&result.backup.unwrap(), "notes").len(), 4);
+    assert_eq!(bed.names().len(), 3, "{:?}", bed.names());
+}
+
+#[test]
+fn a_program_that_never_stops_writing_is_named_after_three_tries() {
+    let bed = Bed::new("delete");
+    let path = bed.path();
+    let mut host = Scripted::default();
+    host.on_event = Some(Box::new(|event| {
+        if let Event::Phase { phase: cutover::core::journal::Phase::Built } = event {
+            Connection::open(&path).unwrap().execute("INSERT INTO notes (text) VALUES ('again')", []).unwrap();
+        }
+    }));
+    let error = cutover::migrate(&bed.sql(), &mut host).unwrap_err();
+    drop(host);
+    assert_eq!(error.failure.code, Code::Held);
+    assert_eq!(bed.notes("notes").len(), 6);
+    assert_eq!(bed.names(), ["data.db"]);
+}
+
+#[test]
+fn a_connection_of_this_process_is_refused_before_anything_is_opened() {
+    for journal_mode in ["wal", "delete"] {
+        let bed = Bed::new(journal_mode);
+        let live = bed.open();
+        live.execute_batch("BEGIN IMMEDIATE; INSERT INTO notes (text) VALUES ('uncommitted')").unwrap();
+        let mut host = Scripted::default();
+        let error = cutover::migrate(&bed.sql(), &mut host).unwrap_err();
+        assert_eq!(error.failure.code, Code::Held);
+        assert!(error.failure.holders[0].this_process);
+        assert_eq!(error.failure.holders[0].pid, std::process::id());
+        assert!(host.released > 0, "handles are released before every wait");
+        // Had the file been opened and closed here, this lock would be gone (POSIX drops them on any close).
+        let other = std::process::Command::new("sqlite3").arg(bed.path()).arg("BEGIN IMMEDIATE").output().unwrap();
+        assert!(String::from_utf8_lossy(&other.stderr).contains("locked"), "{other:?}");
+        live.execute_batch("COMMIT").unwrap();
+        drop(live);
+        assert!(cutover::migrate(&bed.sql(), &mut Scripted::default()).is_ok());
+    }
+}
+
+#[test]
+fn a_connection_of_another_process_is_named() {
+    let bed = Bed::new("delete");
+    let mut other = std::process::Command::new("sqlite3")
+        .arg(bed.path())
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    use std::io::{BufRead as _, Write as _};
+    other.stdin.as_mut().unwrap().write_all(b"SELECT 'open' FROM notes LIMIT 1;\n").unwrap();
+    let mut line = String::new();
+    std::io::BufReader::new(other.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "open\n");
+    let error = cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap_err();
+    assert_eq!(error.failure.code, Code::Held);
+    assert_eq!((error.failure.holders[0].pid, error.failure.holders[0].name.as_str()), (other.id(), "sqlite3"));
+    drop(other.stdin.take());
+    other.wait().unwrap();
+    bed.assert_untouched("delete");
+}
+
+#[test]
+fn stopping_is_honoured_until_v2_is_built_and_refused_after() {
+    for op in ["look", "settle", "build-sql", "check", "sync-file"] {
+        let bed = Bed::new("wal");
+        let mut host = Scripted { stop_at: Some(op), ..Scripted::default() };
+        let error = cutover::migrate(&bed.sql(), &mut host).unwrap_err();
+        assert_eq!(error.failure.code, Code::Aborted, "{op}");
+        drop(host);
+        bed.assert_untouched("wal");
+    }
+    for op in ["lock-v1", "link", "write-receipt", "cleanup-host"] {
+        let bed = Bed::new("wal");
+        let mut host = Scripted { stop_at: Some(op), ..Scripted::default() };
+        let result = cutover::migrate(&bed.sql(), &mut host).unwrap();
+        assert_eq!(result.warnings[0].code.as_deref(), Some("ABORT_TOO_LATE"), "{op}");
+        drop(host);
+        bed.assert_migrated(&result);
+    }
+    let bed = Bed::new("wal");
+    let error = cutover::migrate(&bed.sql(), &mut Scripted { stop: true, ..Scripted::default() }).unwrap_err();
+    assert_eq!(error.failure.code, Code::Aborted);
+    bed.assert_untouched("wal");
+}
+
+#[test]
+fn modes_and_symbolic_links_are_kept() {
+    for run in [Run::Sql(TO_V2.into()), Run::Host] {
+        let bed = Bed::new("wal");
+        std::fs::set_permissions(bed.path(), std::fs::Permissions::from_mode(0o640)).unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let link = elsewhere.path().join("link.db");
+        std::os::unix::fs::symlink(bed.path(), &link).unwrap();
+        let directory_link = elsewhere.path().join("directory");
+        std::os::unix::fs::symlink(elsewhere.path(), &directory_link).unwrap();
+        let mut options = bed.sql();
+        options.path = directory_link.join("link.db");
+        options.make.run = run;
+        let mut host = Scripted { build: Some(Box::new(build_v2)), ..Scripted::default() };
+        let result = cutover::migrate(&options, &mut host).unwrap();
+        drop(host);
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+        assert_eq!((mode(&bed.path()), mode(&result.backup.clone().unwrap())), (0o640, 0o640));
+        bed.assert_migrated(&result);
+    }
+}
+
+#[test]
+fn what_is_no_v1_is_left_alone() {
+    let empty = Bed { directory: tempfile::tempdir().unwrap() };
+    assert_eq!(cutover::migrate(&empty.sql(), &mut Scripted::default()).unwrap().outcome, Outcome::NoDatabase);
+    std::fs::write(empty.path(), b"").unwrap();
+    assert_eq!(cutover::migrate(&empty.sql(), &mut Scripted::default()).unwrap().outcome, Outcome::NoDatabase);
+    assert_eq!(empty.names(), ["data.db"]);
+
+    std::fs::write(empty.path(), [b'x'; 4096]).unwrap();
+    let error = cutover::migrate(&empty.sql(), &mut Scripted::default()).unwrap_err();
+    assert_eq!(error.failure.code, Code::NotADatabase);
+    assert_eq!(std::fs::read(empty.path()).unwrap(), [b'x'; 4096]);
+
+    let newer = Bed::new("wal");
+    newer.open().execute_batch("PRAGMA user_version = 3").unwrap();
+    let error = cutover::migrate(&newer.sql(), &mut Scripted::default()).unwrap_err();
+    assert_eq!(error.failure.code, Code::Newer);
+    newer.assert_untouched("wal");
+}
+
+#[test]
+fn every_way_to_detect_works() {
+    let stamp = || Detect::Stamp { table: "meta".into(), column: "version".into(), value: "2".into() };
+    let stamped = format!("{TO_V2} CREATE TABLE meta (version INTEGER); INSERT INTO meta VALUES (2);");
+    for (detect, sql) in [(stamp(), stamped.as_str()), (Detect::Host, TO_V2), (Detect::UserVersion(2), TO_V2)] {
+        let bed = Bed::new("wal");
+        let options = Options { detect, make: Make { from: From::Empty, run: Run::Sql(sql.into()) }, ..bed.sql() };
+        let mut host = Scripted {
+            detect: Some(Box::new(|db| {
+                let version = db.all("PRAGMA user_version", &[]).unwrap()[0][0].1.clone();
+                if version == Value::Integer(2) { Verdict::Current } else { Verdict::Old }
+            })),
+            ..Scripted::default()
+        };
+        let result = cutover::migrate(&options, &mut host).unwrap();
+        bed.assert_migrated(&result);
+        assert_eq!(cutover::migrate(&options, &mut host).unwrap().outcome, Outcome::Current);
+    }
+}
+
+#[test]
+fn looking_at_a_current_database_changes_nothing() {
+    let bed = Bed::new("wal");
+    bed.open().execute_batch("PRAGMA user_version = 2").unwrap();
+    let before = std::fs::read(bed.path()).unwrap();
+    assert_eq!(cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap().outcome, Outcome::Current);
+    assert_eq!(cutover::plan(&bed.sql(), &mut Scripted::default()).unwrap(), None);
+    assert!(cutover::inspect(&bed.path()).unwrap().exists);
+    assert_eq!(std::fs::read(bed.path()).unwrap(), before);
+    assert_eq!(bed.names(), ["data.db"]);
+}
+
+#[test]
+fn staged_companions_change_with_the_database() {
+    let bed = Bed::new("wal");
+    let auth = bed.directory.path().join("auth.json");
+    std::fs::write(&auth, "v1 secret").unwrap();
+    std::fs::set_permissions(&auth, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let mut options = bed.host(From::Empty);
+    options.companions.insert("auth".into(), auth.clone());
+
+    let mut failing = Scripted::default();
+    failing.build = Some(Box::new(|job| {
+        job.write_companion("auth", b"v2 secret")?;
+        Err("no".into())
+    }));
+    cutover::migrate(&options, &mut failing).unwrap_err();
+    assert_eq!(std::fs::read(&auth).unwrap(), b"v1 secret");
+    assert_eq!(bed.names(), ["auth.json", "data.db"]);
+
+    let mut host = Scripted::default();
+    host.build = Some(Box::new(|job| {
+        assert_eq!(job.read_companion("auth")?, Some(b"v1 secret".to_vec()));
+        job.write_companion("auth", b"v2 secret")?;
+        assert_eq!(job.read_companion("auth")?, Some(b"v2 secret".to_vec()));
+        assert!(job.read_companion("other").is_err());
+        build_v2(job)
+    }));
+    let result = cutover::migrate(&options, &mut host).unwrap();
+    assert_eq!(std::fs::read(&auth).unwrap(), b"v2 secret");
+    assert_eq!(mode(&auth), 0o600);
+    let nonce = result.backup.unwrap().to_str().unwrap().rsplit('-').next().unwrap().to_owned();
+    assert_eq!(std::fs::read(bed.directory.path().join(format!("auth.json.v1-v2-{nonce}"))).unwrap(), b"v1 secret");
+    assert_eq!(bed.names().len(), 5, "{:?}", bed.names());
+}
+
+#[test]
+fn a_companion_written_in_place_is_put_back_and_what_it_held_is_kept() {
+    let bed = Bed::new("wal");
+    let auth = bed.directory.path().join("auth.json");
+    std::fs::write(&auth, "v1 secret").unwrap();
+    let mut options = bed.host(From::Empty);
+    options.companions.insert("auth".into(), auth.clone());
+    let mut host = Scripted::default();
+    host.build = Some(Box::new(|_| {
+        std::fs::write(&auth, "half of v2")?;
+        Err("no".into())
+    }));
+    cutover::migrate(&options, &mut host).unwrap_err();
+    drop(host);
+    assert_eq!(std::fs::read(&auth).unwrap(), b"v1 secret");
+    let displaced: Vec<String> = bed.names().into_iter().filter(|name| name.contains(".displaced-")).collect();
+    assert_eq!(std::fs::read(bed.directory.path().join(&displaced[0])).unwrap(), b"half of v2");
+}
+
+#[test]
+fn the_owner_lock_is_held_once_and_let_go() {
+    let bed = Bed::new("wal");
+    let lock = cutover::lock(&bed.path()).unwrap();
+    let refused = |result: Result<MigrateResult, Error>| result.unwrap_err().failure.code == Code::Owned;
+    assert!(refused(cutover::migrate(&bed.sql(), &mut Scripted::default())));
+    // The refused try must not have dropped the lock: the daemon in the field asks SQLite for it.
+    let field = std::process::Command::new("sqlite3")
+        .arg(bed.directory.path().join("data.db.owner-lock"))
+        .args(["PRAGMA busy_timeout = 0", "BEGIN EXCLUSIVE"])
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&field.stderr).contains("locked"), "{field:?}");
+    let other = Bed::new("wal");
+    assert!(refused(cutover::migrate(&Options { lock: Lock::Own(lock.clone()), ..other.sql() }, &mut Scripted::default())));
+    cutover::migrate(&Options { lock: Lock::Own(lock.clone()), ..bed.sql() }, &mut Scripted::default()).unwrap();
+    assert!(refused(cutover::migrate(&bed.sql(), &mut Scripted::default())));
+    lock.release();
+    assert_eq!(cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap().outcome, Outcome::Current);
+}
+
+#[test]
+fn a_plan_given_as_json_is_performed_as_it_is() {
+    let bed = Bed::new("wal");
+    let text = cutover::plan(&bed.sql(), &mut Scripted::default()).unwrap().unwrap().to_text();
+    bed.assert_untouched("wal");
+    let mut performed = Vec::new();
+    let mut host = Scripted::default();
+    host.on_event = Some(Box::new(|event| {
+        if let Event::Step { op, .. } = event {
+            performed.push(op.clone());
+        }
+    }));
+    let result = cutover::run_plan(&text, &bed.sql(), &mut host).unwrap();
+    drop(host);
+    let plan = cutover::core::plan::Plan::parse(&text).unwrap();
+    assert_eq!(performed, plan.steps.iter().map(|step| step.op.name()).collect::<Vec<_>>());
+    bed.assert_migrated(&result);
+
+    // The same plan again is not for this state, and nothing is touched.
+    let names = bed.names();
+    let error = cutover::run_plan(&text, &bed.sql(), &mut Scripted::default()).unwrap_err();
+    assert_eq!(error.failure.code, Code::Journal);
+    let hostile = text.replace(&plan.journal.unwrap().names.staging.to_string(), "../../etc/passwd");
+    let error = cutover::run_plan(&hostile, &bed.sql(), &mut Scripted::default()).unwrap_err();
+    assert_eq!(error.failure.code, Code::Journal);
+    assert_eq!(bed.names(), names);
+}
+
+#[test]
+fn text_that_is_not_utf8_and_large_integers_are_read_exactly() {
+    let bed = Bed::new("delete");
+    bed.open()
+        .execute_batch("CREATE TABLE odd (v); INSERT INTO odd VALUES (CAST(x'ff41' AS TEXT)), (9223372036854775807), (NULL), (1.5)")
+        .unwrap();
+    let mut host = Scripted::default();
+    host.build = Some(Box::new(|job| {
+        let values: Vec<Value> =
+            job.v1().all("SELECT v FROM odd WHERE v IS NOT ?1", &[Value::Real(1.5)])?.into_iter().map(|mut row| row.remove(0).1).collect();
+        assert_eq!(values, [Value::Blob(vec![0xff, 0x41]), Value::Integer(i64::MAX), Value::Null]);
+        assert!(job.v1().all("DELETE FROM odd", &[]).is_err(), "a reader cannot write");
+        build_v2(job)
+    }));
+    cutover::migrate(&bed.host(From::Empty), &mut host).unwrap();
+}
