@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use crate::host::{HostError, Job};
 use crate::os;
+use crate::perform::flushed;
 use crate::place::Place;
 use crate::reader::Reader;
 
@@ -87,7 +88,7 @@ impl Job for HostJob<'_> {
         let tmp = self.place.path(&journal_tmp(&journal.names.canonical, &journal.label, &journal.nonce));
         write_flushed(&tmp, None, text.as_bytes())?;
         std::fs::rename(&tmp, self.place.path(&journal.file()))?;
-        os::sync_dir(&self.place.directory)?;
+        flushed(os::sync_dir(&self.place.directory))?;
         Ok(())
     }
 
@@ -110,7 +111,7 @@ impl Job for HostJob<'_> {
         let like = target.exists().then_some(target.as_path());
         // A torn one is never installed: the journal still says `building`, and a recovery removes it.
         write_flushed(&staged, like, data)?;
-        os::sync_dir(&directory)?;
+        flushed(os::sync_dir(&directory))?;
         self.run.stage_companion(&name);
         Ok(())
     }

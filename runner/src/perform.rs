@@ -257,7 +257,7 @@ fn plain(result: io::Result<()>) -> io::Result<Done> {
 
 /// A file system that cannot flush says so (EINVAL, ENOTSUP), as may a handle's rights; that is reported. A failing disk is not
 /// tolerated, and the flush is never tried again on the same data.
-fn flushed(result: io::Result<()>) -> io::Result<Done> {
+pub(crate) fn flushed(result: io::Result<()>) -> io::Result<Done> {
     match result {
         Err(error)
             if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied) =>

@@ -1,4 +1,5 @@
 //! The example is what a Rust application does without Node: it must run as it stands.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::path::PathBuf;
 use std::process::Command;

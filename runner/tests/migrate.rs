@@ -1,7 +1,9 @@
 //! One migration through real files and real SQLite, and each way in which it can be disturbed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -373,7 +375,6 @@ fn a_connection_of_another_process_is_named() {
         .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    use std::io::{BufRead as _, Write as _};
     other.stdin.as_mut().unwrap().write_all(b"SELECT 'open' FROM notes LIMIT 1;\n").unwrap();
     let mut line = String::new();
     std::io::BufReader::new(other.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
