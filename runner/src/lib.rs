@@ -33,3 +33,8 @@ pub use lock::{OwnerLock, lock};
 pub use migrate::{MigrateResult, Outcome, RecoverResult, migrate, plan, recover, run_plan};
 pub use options::{Detect, Integrity, Lock, Make, Options, Run};
 pub use reader::{Reader, Row, Value};
+
+/// The README's Rust code is compiled as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

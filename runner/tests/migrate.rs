@@ -1,5 +1,6 @@
 //! One migration through real files and real SQLite, and each way in which it can be disturbed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::type_complexity, clippy::field_reassign_with_default, reason = "a host of closures is scripted test by test")]
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
