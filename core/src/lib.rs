@@ -17,4 +17,6 @@ pub mod observe;
 pub mod op;
 pub mod plan;
 pub mod run;
+#[cfg(all(test, not(target_family = "wasm")))]
+mod schema;
 pub mod sqlite;
