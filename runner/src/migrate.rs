@@ -48,7 +48,7 @@ pub struct MigrateResult {
     pub outcome: Outcome,
     /// What was recovered before.
     pub recovery: Recovery,
-    /// Where v1 is now.
+    /// Where v1 is now. Given as well for a cutover that this start only cleaned up after.
     pub backup: Option<PathBuf>,
     /// What the host's build returned.
     pub report: Option<Json>,
@@ -80,7 +80,9 @@ struct Start<'a> {
     budget: Budget,
     attempt: u32,
     recovery: Recovery,
+    /// The cutover to tell of: one that this start installed, or cleaned up after.
     finished: Option<Journal>,
+    installed: bool,
     warnings: Vec<Warning>,
     _lock: Option<OwnerLock>,
 }
@@ -165,6 +167,7 @@ impl<'a> Start<'a> {
             attempt: 1,
             recovery: Recovery::None,
             finished: None,
+            installed: false,
             warnings: Vec::new(),
             _lock: lock,
         })
@@ -276,7 +279,9 @@ impl<'a> Start<'a> {
     fn keep(&mut self, report: Report) {
         let Some(journal) = report.journal else { return };
         self.warnings.extend(journal.warnings.iter().cloned());
-        if report.installed {
+        // Killed after the commit, the start before this one told nobody where the backup is.
+        if report.installed || (report.recovery == Recovery::Cleaned && self.finished.is_none()) {
+            self.installed |= report.installed;
             self.finished = Some(journal);
         }
     }
@@ -288,7 +293,7 @@ impl<'a> Start<'a> {
     }
 
     fn result(&mut self, outcome: Outcome) -> MigrateResult {
-        let outcome = if self.finished.is_some() { Outcome::Migrated } else { outcome };
+        let outcome = if self.installed { Outcome::Migrated } else { outcome };
         MigrateResult {
             outcome,
             recovery: self.recovery,

@@ -88,7 +88,10 @@ impl<'a> Performer<'a> {
             Op::Settle { file, mode } => {
                 let own = run.journal().is_some_and(|j| [&j.names.source, &j.names.staging, &j.names.install].contains(&file));
                 let flush = if own { Flush::Later } else { Flush::Always };
-                sqlite::settle(&self.place.path(file), *mode, flush).map(Done::Settled).map_err(|fault| fault.of(file))
+                sqlite::settle(&self.place.path(file), *mode, flush).map(Done::Settled).map_err(|fault| match fault.cause {
+                    Cause::NotADatabase | Cause::V1Corrupt if own => Fault { cause: Cause::Verify, ..fault }.of(file),
+                    _ => fault.of(file),
+                })
             }
             Op::RestoreMode { file, mode } => {
                 sqlite::restore_mode(&self.place.path(file), *mode).map(|()| Done::Plain).map_err(|fault| fault.of(file))

@@ -114,8 +114,7 @@ fn take(op: &Op, calls: &mut VecDeque<Call>) -> Result<(), String> {
             return Ok(());
         }
         Op::Settle { file, .. } => (file, file.as_str() == "data.db"),
-        Op::BuildSql { staging: file, .. } => (file, false),
-        Op::LockV1 { file } => (file, false),
+        Op::BuildSql { staging: file, .. } | Op::LockV1 { file } => (file, false),
         _ => return Ok(()),
     };
     let set: Vec<String> = set.set().iter().map(|file| name(file)).collect();

@@ -1,0 +1,278 @@
+//! What a start does with what an interrupted start left, on real files. The start is interrupted by a panic in the host's `event`, which is
+//! told of each step before it is performed; nothing of ours runs after it but the closing of handles, as after a kill.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::{Path, PathBuf};
+
+use cutover::{Code, Detect, Event, From, Host, HostError, Make, MigrateResult, Options, Outcome, Recovery, Run};
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+const V1: &str = "PRAGMA journal_mode = WAL; CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
+    INSERT INTO notes (text) VALUES ('milk'), ('bread'), ('a new bicycle');";
+const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
+    INSERT INTO note SELECT id, text FROM v1.notes;
+    PRAGMA user_version = 2;";
+
+struct Interrupt {
+    at: usize,
+    seen: usize,
+}
+
+impl Host for Interrupt {
+    fn event(&mut self, event: &Event) {
+        if let Event::Step { .. } = event {
+            if self.seen == self.at {
+                resume_unwind(Box::new("interrupted"));
+            }
+            self.seen += 1;
+        }
+    }
+    fn wait(&mut self, _delay_ms: u64) {}
+}
+
+#[derive(Default)]
+struct Calm {
+    undone: Vec<Option<Value>>,
+    cleaned: u32,
+}
+
+impl Host for Calm {
+    fn undo(&mut self, state: Option<&Value>, _nonce: &str) -> Result<(), HostError> {
+        self.undone.push(state.cloned());
+        Ok(())
+    }
+    fn cleanup(&mut self, _state: Option<&Value>, _nonce: &str) -> Result<(), HostError> {
+        self.cleaned += 1;
+        Ok(())
+    }
+    fn wait(&mut self, _delay_ms: u64) {}
+}
+
+struct Bed(tempfile::TempDir);
+
+impl Bed {
+    fn new() -> Self {
+        let bed = Self(tempfile::tempdir().unwrap());
+        Connection::open(bed.path("data.db")).unwrap().execute_batch(V1).unwrap();
+        bed
+    }
+
+    /// A v1 of which the upgrade was interrupted before this op.
+    fn interrupted_before(op: &str) -> Self {
+        let bed = Self::new();
+        let plan = cutover::plan(&bed.options(), &mut Calm::default()).unwrap().unwrap();
+        let at = plan.steps.iter().position(|step| step.op.name() == op).unwrap();
+        bed.interrupt(at);
+        bed
+    }
+
+    /// Interrupts a start before its `at`th step, whatever plans they are of. False: it ended before.
+    fn interrupt(&self, at: usize) -> bool {
+        let mut host = Interrupt { at, seen: 0 };
+        catch_unwind(AssertUnwindSafe(|| cutover::migrate(&self.options(), &mut host).map(drop).unwrap())).is_err()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn options(&self) -> Options {
+        Options::new(self.path("data.db"), "v1-v2", Detect::UserVersion(2), Make { from: From::Empty, run: Run::Sql(TO_V2.into()) })
+    }
+
+    fn migrate(&self) -> Result<MigrateResult, cutover::Error> {
+        cutover::migrate(&self.options(), &mut Calm::default())
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.0.path()).unwrap();
+        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.retain(|name| !name.ends_with("-lock"));
+        names.sort();
+        names
+    }
+
+    fn find(&self, part: &str) -> PathBuf {
+        self.path(self.names().iter().find(|name| name.contains(part)).unwrap())
+    }
+
+    fn assert_migrated(&self, result: &MigrateResult, rows: i64) {
+        assert_eq!(result.outcome, Outcome::Migrated);
+        assert_eq!(count(&self.path("data.db"), "note"), rows);
+        let backup = result.backup.as_ref().unwrap();
+        assert_eq!(count(backup, "notes"), rows);
+        let backup = backup.file_name().unwrap().to_str().unwrap();
+        assert_eq!(self.names(), ["data.db".to_owned(), backup.to_owned(), format!("{backup}.json")]);
+    }
+}
+
+fn count(path: &Path, table: &str) -> i64 {
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
+    Connection::open_with_flags(path, flags).unwrap().query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn interrupted_at_any_step_and_again_at_any_step_of_the_next_start() {
+    let mut first = 0;
+    loop {
+        let bed = Bed::new();
+        let interrupted = bed.interrupt(first);
+        for second in [0, 1, 2, 3, 5, 8, 13, 21] {
+            bed.interrupt(second);
+        }
+        let result = bed.migrate().unwrap();
+        if result.outcome == Outcome::Migrated {
+            bed.assert_migrated(&result, 3);
+        } else {
+            // A start in between finished it.
+            assert_eq!((result.outcome, count(&bed.path("data.db"), "note"), bed.names().len()), (Outcome::Current, 3, 3));
+        }
+        if !interrupted {
+            break;
+        }
+        first += 1;
+    }
+    assert!(first > 20, "{first} steps");
+}
+
+#[test]
+fn an_interrupted_flip_is_finished_and_reported_with_its_backup() {
+    for op in ["lock-v1", "link", "write-receipt"] {
+        let bed = Bed::interrupted_before(op);
+        let mut host = Calm::default();
+        let result = cutover::recover(&bed.options(), &mut host).unwrap();
+        assert_eq!((result.recovery, host.cleaned), (Recovery::Finished, 1), "{op}");
+        assert!(result.backup.is_some());
+        let result = bed.migrate().unwrap();
+        assert_eq!(result.outcome, Outcome::Current);
+    }
+    let bed = Bed::interrupted_before("link");
+    let result = bed.migrate().unwrap();
+    assert_eq!(result.recovery, Recovery::Finished);
+    bed.assert_migrated(&result, 3);
+}
+
+#[test]
+fn an_interrupted_build_is_undone_and_v1_has_its_journal_mode_again() {
+    let bed = Bed::interrupted_before("check");
+    let result = cutover::recover(&bed.options(), &mut Calm::default()).unwrap();
+    assert_eq!(result.recovery, Recovery::Undone);
+    assert_eq!(bed.names(), ["data.db"]);
+    let mode: String = Connection::open(bed.path("data.db")).unwrap().query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+    assert_eq!(mode, "wal");
+}
+
+#[test]
+fn rows_that_an_older_application_wrote_after_the_crash_are_in_v2() {
+    for op in ["lock-v1", "link"] {
+        let bed = Bed::interrupted_before(op);
+        Connection::open(bed.path("data.db")).unwrap().execute_batch("INSERT INTO notes (text) VALUES ('after the crash')").unwrap();
+        let result = bed.migrate().unwrap();
+        assert_eq!(result.recovery, Recovery::Undone, "{op}");
+        bed.assert_migrated(&result, 4);
+    }
+}
+
+#[test]
+fn a_staged_file_that_was_damaged_is_not_installed() {
+    for damage in [0, 100, 5000] {
+        let bed = Bed::interrupted_before("link");
+        let staged = bed.find(".building-");
+        std::fs::File::options().write(true).open(&staged).unwrap().set_len(damage).unwrap();
+        let result = bed.migrate().unwrap();
+        assert_eq!(result.recovery, Recovery::Undone, "{damage}");
+        bed.assert_migrated(&result, 3);
+    }
+    let bed = Bed::interrupted_before("link");
+    std::fs::remove_file(bed.find(".building-")).unwrap();
+    let result = bed.migrate().unwrap();
+    bed.assert_migrated(&result, 3);
+}
+
+#[test]
+fn a_directory_that_was_copied_or_moved_is_recovered_where_it_is_now() {
+    for op in ["settle", "check", "lock-v1", "sync-file", "rename", "write-receipt", "cleanup-host"] {
+        let bed = Bed::interrupted_before(op);
+        let copy = Bed(tempfile::tempdir().unwrap());
+        for name in bed.names() {
+            std::fs::copy(bed.path(&name), copy.path(&name)).unwrap();
+        }
+        let before = bed.names();
+        let result = copy.migrate().unwrap();
+        assert_eq!(count(&copy.path("data.db"), "note"), 3, "{op}");
+        assert_eq!(count(&result.backup.unwrap(), "notes"), 3, "{op}");
+        assert_eq!(copy.names().len(), 3, "{op}: {:?}", copy.names());
+        assert_eq!(bed.names(), before, "the original is not touched");
+    }
+}
+
+#[test]
+fn an_unreadable_journal_beside_a_whole_database_is_set_aside() {
+    let bed = Bed::new();
+    std::fs::write(bed.path("data.db.v1-v2-cutover.json"), "{ torn").unwrap();
+    std::fs::write(bed.path("data.db.building-0badc0de"), "left over").unwrap();
+    let result = bed.migrate().unwrap();
+    assert_eq!((result.outcome, result.recovery), (Outcome::Migrated, Recovery::SetAside));
+    assert_eq!(std::fs::read(bed.find(".aside-")).unwrap(), b"{ torn");
+    assert_eq!(std::fs::read(bed.find(".building-")).unwrap(), b"left over", "left-overs are reported, none is removed");
+}
+
+#[test]
+fn what_cannot_be_recovered_is_refused_and_nothing_is_touched() {
+    let hostile = |text: &str| text.replace("data.db.building-", "../../building-");
+    let newer = |text: &str| text.replace("\"version\": 2", "\"version\": 3");
+    let other_label = |text: &str| text.replace("v1-v2", "v0-v1");
+    type Change<'a> = &'a dyn Fn(&str) -> String;
+    let cases: [(Change<'_>, bool, Code, &str); 4] = [
+        (&newer, false, Code::Journal, "start the newer release"),
+        (&other_label, false, Code::Journal, "another upgrade of this database (v0-v1)"),
+        (&hostile, true, Code::Journal, "choose a whole database among"),
+        (&str::to_owned, true, Code::Journal, "the database itself is missing"),
+    ];
+    for (change, remove_canonical, code, says) in cases {
+        let bed = Bed::interrupted_before("sync-file");
+        let bed = if remove_canonical { Bed::interrupted_before("rename") } else { bed };
+        let journal = bed.find("-cutover.json");
+        let text = change(&std::fs::read_to_string(&journal).unwrap());
+        let label = if text.contains("v0-v1") { "data.db.v0-v1-cutover.json" } else { "data.db.v1-v2-cutover.json" };
+        // The first step of an interrupted flip is what has a built journal.
+        std::fs::remove_file(&journal).unwrap();
+        std::fs::write(bed.path(label), text).unwrap();
+        if remove_canonical {
+            std::fs::rename(bed.path("data.db"), bed.path("moved-away")).unwrap();
+        }
+        let before = bed.names();
+        let error = bed.migrate().unwrap_err();
+        assert_eq!(error.failure.code, code, "{}", error.failure.message);
+        assert!(error.failure.message.contains(says), "{}", error.failure.message);
+        assert_eq!(bed.names(), before);
+    }
+}
+
+#[test]
+fn the_host_gets_its_state_back_and_the_attempt_is_counted() {
+    struct Kills(u32);
+    impl Host for Kills {
+        fn build(&mut self, job: &mut dyn cutover::Job) -> Result<cutover::Built, HostError> {
+            assert_eq!(job.attempt(), self.0);
+            job.save_state(json!({ "keychain": job.attempt() })).unwrap();
+            resume_unwind(Box::new("killed in the build"));
+        }
+        fn undo(&mut self, state: Option<&Value>, _nonce: &str) -> Result<(), HostError> {
+            assert_eq!(state, Some(&json!({ "keychain": self.0 - 1 })));
+            Ok(())
+        }
+        fn wait(&mut self, _delay_ms: u64) {}
+    }
+    let bed = Bed::new();
+    let options = Options { make: Make { from: From::Empty, run: Run::Host }, ..bed.options() };
+    for attempt in 1..=3 {
+        assert!(catch_unwind(AssertUnwindSafe(|| cutover::migrate(&options, &mut Kills(attempt)).map(drop))).is_err());
+    }
+    let mut host = Calm::default();
+    assert_eq!(cutover::recover(&options, &mut host).unwrap().recovery, Recovery::Undone);
+    assert_eq!(host.undone, [Some(json!({ "keychain": 3 }))]);
+    assert_eq!(bed.names(), ["data.db"]);
+}
