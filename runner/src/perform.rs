@@ -17,7 +17,7 @@ use crate::observe::{Blind, verdict};
 use crate::options::{self, Options};
 use crate::os;
 use crate::place::Place;
-use crate::sqlite::{self, Flush, V1Lock, os_fault};
+use crate::sqlite::{self, Flush, V1Lock, no_space, os_fault};
 
 /// What ops need beyond the plan.
 pub(crate) struct Performer<'a> {
@@ -29,6 +29,9 @@ pub(crate) struct Performer<'a> {
     pub cause: Option<HostError>,
 }
 
+/// Less than this is no room for SQLite to work in: the `-shm` of a database alone has 32 KiB.
+const LEAST_FREE_BYTES: u64 = 64 << 10;
+
 type Performed = Result<Done, Fault>;
 
 impl<'a> Performer<'a> {
@@ -37,6 +40,16 @@ impl<'a> Performer<'a> {
     }
 
     pub(crate) fn perform(&mut self, op: &Op, text: Option<&str>, run: &mut Run, host: &mut dyn Host) -> Performed {
+        self.perform_op(op, text, run, host).map_err(|fault| match &fault.cause {
+            // SQLite says "disk I/O error" where it cannot size its -shm on a full disk.
+            Cause::Sqlite if os::free_bytes(&self.place.directory).is_ok_and(|free| free < LEAST_FREE_BYTES) => {
+                Fault { cause: no_space(), ..fault }
+            }
+            _ => fault,
+        })
+    }
+
+    fn perform_op(&mut self, op: &Op, text: Option<&str>, run: &mut Run, host: &mut dyn Host) -> Performed {
         match op {
             Op::WriteJournal { file, .. } | Op::WriteReceipt { file } => self.write_new(file, text.unwrap_or_default()),
             Op::SyncFile { file } => self.io(file, |path| flushed(os::sync_file(path))),

@@ -17,12 +17,17 @@ pub(crate) fn fault(error: &rusqlite::Error) -> Fault {
     let cause = match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Cause::Busy,
         // SQLITE_FULL is a write that met ENOSPC.
-        Some(ErrorCode::DiskFull) => Cause::Os { os: OsCode::of(os::PLATFORM, if cfg!(windows) { 112 } else { 28 }) },
+        Some(ErrorCode::DiskFull) => no_space(),
         Some(ErrorCode::NotADatabase) => Cause::NotADatabase,
         Some(ErrorCode::DatabaseCorrupt) => Cause::V1Corrupt,
         _ => Cause::Sqlite,
     };
     Fault::new(cause, format!("SQLite says: {error}"))
+}
+
+/// `ERROR_DISK_FULL`, ENOSPC.
+pub(crate) fn no_space() -> Cause {
+    Cause::Os { os: OsCode::of(os::PLATFORM, if cfg!(windows) { 112 } else { 28 }) }
 }
 
 type Result<T> = std::result::Result<T, Fault>;
@@ -187,6 +192,10 @@ pub(crate) fn settle(path: &Path, mode: JournalMode, flush: Flush) -> Result<Fil
 
 /// Gives a settled database its former journal mode back.
 pub(crate) fn restore_mode(path: &Path, mode: JournalMode) -> Result<()> {
+    // Opening it for nothing would make sidecars, for which a full disk has no room.
+    if facts(path).map_err(|error| os_fault(&error))?.header.is_some_and(|header| header.journal_mode == mode) {
+        return Ok(());
+    }
     let connection = run(open_existing(path))?;
     if !journal_mode(&connection, Some(mode.pragma()))?.eq_ignore_ascii_case(mode.pragma()) {
         return Err(in_use("another connection keeps the database's journal mode from being restored"));

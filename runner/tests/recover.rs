@@ -221,10 +221,10 @@ fn an_unreadable_journal_beside_a_whole_database_is_set_aside() {
 
 #[test]
 fn what_cannot_be_recovered_is_refused_and_nothing_is_touched() {
+    type Change<'a> = &'a dyn Fn(&str) -> String;
     let hostile = |text: &str| text.replace("data.db.building-", "../../building-");
     let newer = |text: &str| text.replace("\"version\": 2", "\"version\": 3");
     let other_label = |text: &str| text.replace("v1-v2", "v0-v1");
-    type Change<'a> = &'a dyn Fn(&str) -> String;
     let cases: [(Change<'_>, bool, Code, &str); 4] = [
         (&newer, false, Code::Journal, "start the newer release"),
         (&other_label, false, Code::Journal, "another upgrade of this database (v0-v1)"),
