@@ -3,11 +3,12 @@
 import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { dirname } from "node:path";
-import { copySet, scratch } from "./corpus.js";
+import { copySet, corpus } from "./corpus.js";
 
 /** Runs SQL in the sqlite3 shell; gives the lines that it prints. */
-export function shell(path: string, sql: string, ...flags: string[]): string[] {
-  const { status, stdout, stderr, error } = spawnSync("sqlite3", ["-batch", "-bail", ...flags, path], {
+export function shell(path: string, sql: string): string[] {
+  const { status, stdout, stderr, error } = spawnSync("sqlite3", ["-batch", "-bail", path], {
+    cwd: dirname(path),
     input: sql,
     encoding: "utf8",
     maxBuffer: 1 << 28,
@@ -18,46 +19,18 @@ export function shell(path: string, sql: string, ...flags: string[]): string[] {
 }
 
 const literal = (text: string) => `'${text.replaceAll("'", "''")}'`;
-const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
-/** A value's type and bytes: text and blobs in hex, since they may hold NUL or be no UTF-8 at all. */
-const value = (column: string) => `typeof(${column}) || ':' || CASE WHEN typeof(${column}) IN ('text', 'blob') THEN hex(${column}) ELSE quote(${column}) END`;
 
 export interface Options {
   /** Leaves out the index of FTS5 tables, whose bytes differ from one release of SQLite to another. Their rows and their integrity are still checked. */
   withoutFtsIndex?: boolean;
 }
 
-/** Every fact of a database, one per line, sorted. */
+/** Every fact of a database, one per line. */
 export function facts(database: string, options: Options = {}): string[] {
-  const directory = scratch();
-  const path = copySet(database, directory);
-  try {
-    const lines: string[] = [];
-    for (const pragma of ["page_size", "encoding", "user_version", "application_id", "auto_vacuum", "integrity_check", "foreign_key_check"]) {
-      lines.push(...shell(path, `PRAGMA ${pragma};`).map((line) => `${pragma}: ${line}`));
-    }
-    lines.push(...shell(path, "SELECT 'schema: ' || type || ' ' || name || ' on ' || tbl_name || ' ' || coalesce(hex(sql), 'NULL') FROM sqlite_schema;"));
-    const tables = JSON.parse(
-      shell(
-        path,
-        `SELECT json_group_array(json_object('name', t.name, 'type', t.type, 'wr', t.wr, 'columns',
-           (SELECT json_group_array(name) FROM pragma_table_xinfo(t.name) WHERE hidden <> 1))) FROM pragma_table_list t WHERE t.schema = 'main' AND t.name <> 'sqlite_schema';`,
-      ).join(""),
-    ) as { name: string; type: string; wr: number; columns: string }[];
-    let rows = "";
-    for (const { name, type, wr, columns } of tables) {
-      const names = (typeof columns === "string" ? JSON.parse(columns) : columns) as string[];
-      if (type === "virtual") rows += `INSERT INTO ${quoted(name)}(${quoted(name)}) VALUES('integrity-check');\n`;
-      if (type === "shadow" && options.withoutFtsIndex && /_(data|idx|docsize|config)$/.test(name)) continue;
-      const rowid = type === "view" || wr ? [] : ["rowid"];
-      const all = [...rowid, ...names.map((column) => value(quoted(column)))].join(" || ' ' || ");
-      rows += `SELECT ${literal(`row: ${name} `)} || ${all} FROM ${quoted(name)};\n`;
-    }
-    lines.push(...shell(path, rows));
-    return lines.sort();
-  } finally {
-    rmSync(dirname(path), { recursive: true });
-  }
+  const path = copySet(database);
+  const lines = shell(path, corpus("facts.sql"));
+  rmSync(dirname(path), { recursive: true });
+  return options.withoutFtsIndex ? lines.filter((line) => !/^row: \w+_(data|idx|docsize|config) /.test(line)) : lines;
 }
 
 /** What two lists of facts do not share; empty when they are the same. */

@@ -1,6 +1,6 @@
 // The corpus: SQL that every writer runs, and databases made from it.
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,10 +21,19 @@ export const rust = (name: string): string => join(process.env.CARGO_TARGET_DIR 
 export const RUNTIMES = { node: process.execPath, bun: join(root, "node_modules/.bin/bun") };
 export type Runtime = keyof typeof RUNTIMES;
 
+let mine: string | undefined;
+let count = 0;
+
 /** A new empty directory, removed when this process ends. */
 export function scratch(): string {
-  const directory = mkdtempSync(join(tmpdir(), "cutover-"));
-  process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
+  if (mine === undefined) {
+    const made = mkdtempSync(join(tmpdir(), "cutover-"));
+    mine = made;
+    process.on("exit", () => rmSync(made, { recursive: true, force: true }));
+  }
+  count += 1;
+  const directory = join(mine, String(count));
+  mkdirSync(directory);
   return directory;
 }
 

@@ -12,7 +12,7 @@ CREATE TABLE notes(
 );
 CREATE INDEX notes_rated ON notes(rating) WHERE rating IS NOT NULL;
 CREATE INDEX notes_key ON notes(length(body), title_key DESC);
-CREATE TABLE settings(scope TEXT, key TEXT, value ANY, PRIMARY KEY(scope, key)) WITHOUT ROWID;
+CREATE TABLE settings(scope TEXT, key TEXT, value ANY, PRIMARY KEY(scope, key)) WITHOUT ROWID, STRICT;
 CREATE TABLE "odd ""name"" 'here'"(x, "two words" BLOB);
 CREATE TABLE files(path TEXT PRIMARY KEY, data BLOB, sum INTEGER) STRICT;
 CREATE TABLE changes(note INTEGER, what TEXT);

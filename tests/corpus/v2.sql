@@ -12,7 +12,7 @@ CREATE TABLE notes(
   euros REAL GENERATED ALWAYS AS (cents / 100.0) VIRTUAL,
   title_key TEXT GENERATED ALWAYS AS (lower(title)) STORED
 );
-CREATE TABLE settings(scope TEXT, key TEXT, value ANY, PRIMARY KEY(scope, key)) WITHOUT ROWID;
+CREATE TABLE settings(scope TEXT, key TEXT, value ANY, PRIMARY KEY(scope, key)) WITHOUT ROWID, STRICT;
 CREATE TABLE odd(x, "two words" BLOB);
 CREATE TABLE files(path TEXT PRIMARY KEY, data BLOB, sum INTEGER) STRICT;
 CREATE TABLE changes(note INTEGER, what TEXT);

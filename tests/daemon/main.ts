@@ -21,7 +21,8 @@ try {
     lock: owner,
   });
   for (const warning of warnings) console.error(`warning: ${warning.message}`);
-  if (outcome === "migrated") console.log(`Migrated local data to v2; moved old DB to ${backup}`);
+  // Also when it was an earlier start that did it, and was killed before it could say so.
+  if (backup !== null) console.log(`Migrated local data to v2; moved old DB to ${backup}`);
   else console.log(outcome === "current" ? "Local data is already v2" : "No local data yet; starting with an empty v2");
 
   const store = new Store(path);

@@ -1,0 +1,61 @@
+// The kill campaign: the application is killed (SIGKILL) at every step of its upgrade and inside its callback, and started again.
+//
+// A killed process leaves what it handed to the system, so this needs no model of a disk: what is there is what recovery finds. (A power
+// loss is another matter: see the crash explorer.) The kill is exact, because the application tells each step on the thread that performs it.
+import assert from "node:assert/strict";
+import { readdirSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { test } from "node:test";
+import { facts, shell } from "../corpus/compare.js";
+import { seed } from "../corpus/corpus.js";
+import { Case, HOW, start, v2Of } from "./upgrade.js";
+
+/** What an older application writes to a v1 that it finds. */
+const OLDER = "INSERT INTO settings VALUES ('older', 'application', 'wrote this'); DELETE FROM changes;";
+
+let points = 0;
+for (const how of HOW) {
+  const upgrade = new Case(seed("rusqlite", "wal"), how);
+  const whole = upgrade.copy();
+  const { points: all, result } = start(whole, how);
+  test(`${how}: upgrades when nothing kills it (${all.length} points)`, () => {
+    assert.equal(result?.outcome, "migrated", JSON.stringify(result));
+    upgrade.assertOver(whole);
+  });
+
+  // A kill at a point comes before its op; after these two ops the next start has less to tell.
+  const committed = all.findLastIndex((what) => what.startsWith("rename data.db.v1-v2-cutover.json"));
+  const journalGone = all.findLastIndex((what) => what.startsWith("remove data.db.v1-v2-cutover.json")) + 1;
+
+  all.forEach((what, index) => {
+    points += 1;
+    test(`${how}: killed at ${index + 1}, ${what}`, () => {
+      const database = upgrade.copy();
+      assert.ok(start(database, how, index + 1).killed);
+      const was = upgrade.which(database);
+      const { result } = start(database, how);
+      // The start that was killed told nobody, so this one does: as its own upgrade, or as what it cleaned up after. Only when the
+      // journal is gone, and the kill came in the instant before the result, is there nothing left to tell.
+      const told = index < journalGone ? "string" : "object";
+      assert.equal(typeof result?.backup, told, JSON.stringify(result));
+      assert.equal(result?.outcome, index <= committed ? "migrated" : "current", JSON.stringify(result));
+      upgrade.assertOver(database);
+      const names = readdirSync(dirname(database));
+      assert.equal(start(database, how).result?.outcome, "current");
+      assert.deepEqual(readdirSync(dirname(database)), names);
+
+      if (was === "v1") {
+        points += 1;
+        const older = upgrade.copy();
+        assert.ok(start(older, how, index + 1).killed);
+        shell(older, OLDER);
+        const v1 = facts(older);
+        const v2 = v2Of(older, how);
+        assert.equal(start(older, how).result?.outcome, "migrated");
+        upgrade.assertOver(older, v1, v2);
+        rmSync(dirname(older), { recursive: true });
+      }
+      rmSync(dirname(database), { recursive: true });
+    });
+  });
+}
