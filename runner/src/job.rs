@@ -75,15 +75,7 @@ impl Job for HostJob<'_> {
     }
 
     fn save_state(&mut self, state: Json) -> Result<(), HostError> {
-        let Some(text) = self.run.save_state(state) else { return Err("this plan has no journal".into()) };
-        if text.len() > cutover_core::journal::MAX_BYTES {
-            return Err(format!(
-                "the state makes a journal of {} bytes; at most {} are read",
-                text.len(),
-                cutover_core::journal::MAX_BYTES
-            )
-            .into());
-        }
+        let text = self.run.save_state(state).map_err(|error| format!("the state cannot be kept in the journal: {error}"))?;
         let Some(journal) = self.run.journal() else { return Err("this plan has no journal".into()) };
         let tmp = self.place.path(&journal_tmp(&journal.names.canonical, &journal.label, &journal.nonce));
         write_flushed(&tmp, None, text.as_bytes())?;
