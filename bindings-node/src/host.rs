@@ -1,0 +1,220 @@
+//! The application, as the thread of a task sees it: a [`Host`] whose methods are messages.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::{Duration, Instant};
+
+use cutover::{Built, Event, Host, HostError, Job, Reader, Verdict};
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use crate::message::{Call, FromJs, Request, ToJs, blob, blob_to_json, rows_to_json, value_from_json};
+
+/// How long a callback that was aborted may take to settle. After that the run goes on without it.
+const ABORT_GRACE: Duration = Duration::from_secs(2);
+/// The same for those that put something right after an abort.
+const UNDO_GRACE: Duration = Duration::from_secs(30);
+
+/// What a callback threw. JavaScript keeps the value itself, under the call's id.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Thrown {
+    pub call: u32,
+    pub message: String,
+}
+
+/// What a callback may use while it runs.
+enum Desk<'a> {
+    Job(&'a mut dyn Job),
+    Reader(&'a Reader),
+    Empty,
+}
+
+/// The application in JavaScript. `tell` gives it a text, or says that nobody is there.
+pub(crate) struct JsHost<Tell: FnMut(String) -> bool> {
+    tell: Tell,
+    inbox: Receiver<FromJs>,
+    events: bool,
+    calls: u32,
+    aborted: bool,
+    gone: bool,
+}
+
+impl<Tell: FnMut(String) -> bool> JsHost<Tell> {
+    pub(crate) fn new(tell: Tell, inbox: Receiver<FromJs>, events: bool) -> Self {
+        Self { tell, inbox, events, calls: 0, aborted: false, gone: false }
+    }
+
+    /// Calls JavaScript and waits for its answer. Meanwhile it serves what the callback wants, so that one thread alone touches the database.
+    fn ask(&mut self, call: Call<'_>, mut desk: Desk<'_>) -> Result<Json, HostError> {
+        let grace = if matches!(call, Call::Undo { .. } | Call::Cleanup { .. }) { UNDO_GRACE } else { ABORT_GRACE };
+        self.calls += 1;
+        let asked = self.calls;
+        self.send(&ToJs::Call { id: asked, call })?;
+        let mut deadline = self.aborted.then(|| Instant::now() + grace);
+        loop {
+            let Some(message) = self.receive(deadline) else {
+                return Err(format!("it was aborted and did not settle within {} s", grace.as_secs()).into());
+            };
+            match message {
+                FromJs::Answer { id, value } if id == asked => return Ok(value),
+                FromJs::Threw { id, message } if id == asked => return Err(Box::new(Thrown { call: asked, message })),
+                // Of a callback that was given up.
+                FromJs::Answer { .. } | FromJs::Threw { .. } => {}
+                FromJs::Request { call, id, request } => {
+                    let served = if call == asked { desk.serve(request) } else { Desk::Empty.serve(request) };
+                    self.reply(id, served)?;
+                }
+                FromJs::Warn { call, message } => {
+                    if let Desk::Job(job) = &mut desk
+                        && call == asked
+                    {
+                        job.warn(message);
+                    }
+                }
+                FromJs::Abort => {
+                    self.aborted = true;
+                    deadline.get_or_insert_with(|| Instant::now() + grace);
+                }
+                FromJs::Gone => return Err(self.left()),
+            }
+        }
+    }
+
+    fn reply(&mut self, id: u32, served: Result<Json, HostError>) -> Result<(), HostError> {
+        match served {
+            Ok(ok) => self.send(&ToJs::Reply { id, ok }),
+            Err(error) => self.send(&ToJs::Refused { id, message: error.to_string() }),
+        }
+    }
+
+    fn send(&mut self, message: &ToJs<'_>) -> Result<(), HostError> {
+        if !self.gone && (self.tell)(message.to_text()) { Ok(()) } else { Err(self.left()) }
+    }
+
+    /// JavaScript has gone: nothing more can be asked, and what can still be undone is.
+    fn left(&mut self) -> HostError {
+        self.gone = true;
+        self.aborted = true;
+        "the JavaScript environment ended".into()
+    }
+
+    /// The next message. Nothing: the deadline has come.
+    fn receive(&self, deadline: Option<Instant>) -> Option<FromJs> {
+        let Some(deadline) = deadline else { return Some(self.inbox.recv().unwrap_or(FromJs::Gone)) };
+        match self.inbox.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(message) => Some(message),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(FromJs::Gone),
+        }
+    }
+
+    /// A message that came while nothing was asked.
+    fn note(&mut self, message: FromJs) {
+        match message {
+            FromJs::Abort => self.aborted = true,
+            FromJs::Gone => drop(self.left()),
+            // Where JavaScript has gone meanwhile, the next call meets that.
+            FromJs::Request { id, request, .. } => drop(self.reply(id, Desk::Empty.serve(request))),
+            FromJs::Answer { .. } | FromJs::Threw { .. } | FromJs::Warn { .. } => {}
+        }
+    }
+}
+
+impl Desk<'_> {
+    fn serve(&mut self, request: Request) -> Result<Json, HostError> {
+        match (self, request) {
+            (Desk::Job(job), Request::All { sql, args }) => all(job.v1(), &sql, &args),
+            (Desk::Reader(reader), Request::All { sql, args }) => all(reader, &sql, &args),
+            (Desk::Job(job), Request::SaveState { state }) => job.save_state(state).map(|()| Json::Null),
+            (Desk::Job(job), Request::ReadCompanion { companion }) => {
+                Ok(job.read_companion(&companion)?.map_or(Json::Null, |bytes| blob_to_json(&bytes)))
+            }
+            (Desk::Job(job), Request::WriteCompanion { companion, data }) => {
+                job.write_companion(&companion, &blob(&data)?).map(|()| Json::Null)
+            }
+            (Desk::Reader(_) | Desk::Empty, _) => Err("it can be used only until the callback that it was given to has settled".into()),
+        }
+    }
+}
+
+fn all(reader: &Reader, sql: &str, args: &[Json]) -> Result<Json, HostError> {
+    let args = args.iter().map(value_from_json).collect::<Result<Vec<_>, _>>()?;
+    Ok(rows_to_json(&reader.all(sql, &args)?))
+}
+
+/// What the build answers.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answer {
+    expect: std::collections::BTreeMap<String, u64>,
+    report: Option<Json>,
+}
+
+impl<Tell: FnMut(String) -> bool> Host for JsHost<Tell> {
+    fn detect(&mut self, db: &Reader) -> Result<Verdict, HostError> {
+        Ok(serde_json::from_value(self.ask(Call::Detect, Desk::Reader(db))?)?)
+    }
+
+    fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
+        let path = |path: &std::path::Path| path.to_str().map(str::to_owned).ok_or("the path of the database is not Unicode");
+        let call = Call::Build {
+            source: path(job.source())?,
+            staging: path(job.staging())?,
+            nonce: job.nonce().to_owned(),
+            attempt: job.attempt(),
+        };
+        let Answer { expect, report } = serde_json::from_value(self.ask(call, Desk::Job(job))?)?;
+        Ok(Built { expect, report })
+    }
+
+    fn verify(&mut self, v2: &Reader) -> Result<(), HostError> {
+        self.ask(Call::Verify, Desk::Reader(v2)).map(drop)
+    }
+
+    fn undo(&mut self, state: Option<&Json>, nonce: &str) -> Result<(), HostError> {
+        self.ask(Call::Undo { state, nonce }, Desk::Empty).map(drop)
+    }
+
+    fn cleanup(&mut self, state: Option<&Json>, nonce: &str) -> Result<(), HostError> {
+        self.ask(Call::Cleanup { state, nonce }, Desk::Empty).map(drop)
+    }
+
+    /// The TypeScript face makes a warning of a failure.
+    fn release_handles(&mut self) {
+        drop(self.ask(Call::Release, Desk::Empty));
+    }
+
+    /// Waits until JavaScript has been told, so that a step is told before it is performed.
+    fn event(&mut self, event: &Event) {
+        if self.events {
+            drop(self.ask(Call::Event { event }, Desk::Empty));
+        }
+    }
+
+    fn cancelled(&mut self) -> bool {
+        loop {
+            match self.inbox.try_recv() {
+                Ok(message) => self.note(message),
+                Err(TryRecvError::Empty) => return self.aborted,
+                Err(TryRecvError::Disconnected) => {
+                    drop(self.left());
+                    return true;
+                }
+            }
+        }
+    }
+
+    /// Comes back early when the application aborts meanwhile. An abort that came before was refused or is dealt with; it must not
+    /// burn the waits that are left.
+    fn wait(&mut self, delay_ms: u64) {
+        let end = Instant::now() + Duration::from_millis(delay_ms);
+        let aborted = self.aborted;
+        while aborted == self.aborted {
+            if self.gone {
+                return std::thread::sleep(end.saturating_duration_since(Instant::now()));
+            }
+            let Some(message) = self.receive(Some(end)) else { return };
+            self.note(message);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Tasks and options, as JavaScript gives them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use cutover::core::names::{CompanionName, Label};
+use cutover::{Code, Detect, Error, Failure, From, Host, Integrity, Lock, Make, Options, OwnerLock, Run};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::error::internal;
+
+/// What a thread is started for.
+pub(crate) enum Task {
+    Upgrade { verb: Verb, options: Box<Options>, events: bool, aborted: bool },
+    Lock(PathBuf),
+    Inspect(PathBuf),
+}
+
+/// What is done with a set of options.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Verb {
+    Migrate,
+    Recover,
+    Plan,
+    RunPlan(String),
+}
+
+/// What a task gives.
+pub(crate) enum Product {
+    Json(Json),
+    Lock(OwnerLock),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+enum Given {
+    Upgrade { verb: Verb, options: GivenOptions },
+    Lock { path: PathBuf },
+    Inspect { path: PathBuf },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct GivenOptions {
+    path: PathBuf,
+    label: String,
+    detect: GivenDetect,
+    from: From,
+    /// Nothing: the host builds.
+    sql: Option<String>,
+    companions: BTreeMap<String, PathBuf>,
+    wait_ms: Option<u64>,
+    flags: Flags,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools)] // each is an option of its own
+struct Flags {
+    /// The host looks at v2.
+    verify: bool,
+    /// `integrity: "full"`.
+    full: bool,
+    /// `lock: "held"`.
+    held: bool,
+    /// Somebody listens to events.
+    events: bool,
+    /// The signal was aborted before anything began.
+    aborted: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum GivenDetect {
+    #[serde(rename_all = "camelCase")]
+    Stamp {
+        table: String,
+        column: String,
+        value: String,
+    },
+    UserVersion(i32),
+    Host,
+}
+
+impl Task {
+    /// Reads a task. The TypeScript face checks forms; this checks what only the runner knows.
+    pub(crate) fn parse(text: &str, lock: Option<OwnerLock>) -> Result<Self, String> {
+        Ok(match serde_json::from_str(text).map_err(|error| error.to_string())? {
+            Given::Upgrade { verb, options } => {
+                let Flags { events, aborted, .. } = options.flags;
+                Self::Upgrade { verb, options: Box::new(options.check(lock)?), events, aborted }
+            }
+            Given::Lock { path } => Self::Lock(path),
+            Given::Inspect { path } => Self::Inspect(path),
+        })
+    }
+
+    /// Whether somebody listens to events.
+    pub(crate) fn tells_events(&self) -> bool {
+        matches!(self, Self::Upgrade { events: true, .. })
+    }
+
+    /// Does what it says, on this thread.
+    pub(crate) fn perform(self, host: &mut dyn Host) -> Result<Product, Error> {
+        match self {
+            Self::Upgrade { aborted: true, .. } => {
+                let reason = "the signal was aborted before anything was begun; nothing was touched";
+                Err(Failure::refusal(Code::Aborted, reason, "start again to upgrade").into())
+            }
+            Self::Upgrade { verb: Verb::Migrate, options, .. } => json(&cutover::migrate(&options, host)?),
+            Self::Upgrade { verb: Verb::Recover, options, .. } => json(&cutover::recover(&options, host)?),
+            Self::Upgrade { verb: Verb::Plan, options, .. } => json(&cutover::plan(&options, host)?),
+            Self::Upgrade { verb: Verb::RunPlan(plan), options, .. } => json(&cutover::run_plan(&plan, &options, host)?),
+            Self::Lock(path) => Ok(Product::Lock(cutover::lock(&path)?)),
+            Self::Inspect(path) => json(&cutover::inspect(&path)?),
+        }
+    }
+}
+
+impl GivenOptions {
+    fn check(self, lock: Option<OwnerLock>) -> Result<Options, String> {
+        Label::new(self.label.clone()).map_err(|error| format!("options.label: {error}"))?;
+        for name in self.companions.keys() {
+            CompanionName::new(name.clone()).map_err(|error| format!("options.companions: {error}"))?;
+        }
+        let detect = match self.detect {
+            GivenDetect::Stamp { table, column, value } => Detect::Stamp { table, column, value },
+            GivenDetect::UserVersion(version) => Detect::UserVersion(version),
+            GivenDetect::Host => Detect::Host,
+        };
+        let run = self.sql.map_or(Run::Host, Run::Sql);
+        let mut options = Options::new(self.path, self.label, detect, Make { from: self.from, run });
+        options.verify = self.flags.verify;
+        options.companions = self.companions;
+        options.lock = match lock {
+            Some(lock) => Lock::Own(lock),
+            None if self.flags.held => Lock::Held,
+            None => Lock::Acquire,
+        };
+        options.wait_ms = self.wait_ms.unwrap_or(options.wait_ms);
+        options.integrity = if self.flags.full { Integrity::Full } else { Integrity::Quick };
+        Ok(options)
+    }
+}
+
+/// A path that is not Unicode is all that cannot be told.
+fn json(value: &impl Serialize) -> Result<Product, Error> {
+    serde_json::to_value(value).map(Product::Json).map_err(|error| internal(&error.to_string()))
+}
