@@ -12,19 +12,28 @@ export type How = (typeof HOW)[number];
 export interface Started {
   /** Every point that was reached, in order; the kill, if there was one, is at the last. */
   points: string[];
+  /** The most bytes that the directory held at any of them. */
+  peakBytes: number;
   killed: boolean;
   /** MigrateResult, or the failure. Nothing of a start that was killed. */
   result: { outcome?: string; recovery?: string; backup?: string | null; message?: string; report?: unknown } | null;
 }
 
-/** Starts the application; it kills itself at `point`, if it gets there. */
-export function start(database: string, how: How, point = 0): Started {
-  const { status, signal, stdout, stderr } = spawnSync(rust("upgrade"), [database, how, String(point)], { encoding: "utf8" });
+/** Starts the application, perhaps `under` another program; it kills itself at `point`, if it gets there. */
+export function start(database: string, how: How, point = 0, under: string[] = []): Started {
+  const [command = "", ...args] = [...under, rust("upgrade"), database, how, String(point)];
+  const { status, signal, stdout, stderr } = spawnSync(command, args, { encoding: "utf8" });
   const lines = stdout.split("\n").slice(0, -1);
   const killed = signal === "SIGKILL";
   assert.ok(killed || status === 0 || status === 1, `upgrade ended with ${status ?? signal}: ${stderr}`);
   const result = killed ? null : (JSON.parse(lines.pop() ?? "") as Started["result"]);
-  return { points: lines.map((line) => line.replace(/^\d+ /, "").replaceAll(/\d{13}-[0-9a-f]{8}|[0-9a-f]{8}(?=\.|$)/g, "*")), killed, result };
+  const parsed = lines.map((line) => /^\d+ (\d+) (.*)$/.exec(line) ?? []);
+  return {
+    points: parsed.map(([, , what]) => (what ?? "").replaceAll(/\d{13}-[0-9a-f]{8}|[0-9a-f]{8}(?=\.|$)/g, "*")),
+    peakBytes: Math.max(...parsed.map(([, bytes]) => Number(bytes))),
+    killed,
+    result,
+  };
 }
 
 /** The facts of the v2 that this v1 must become. */

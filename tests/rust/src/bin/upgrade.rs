@@ -2,9 +2,12 @@
 //!
 //! HOW is `sql`, `sql-copy`, `host` or `host-copy`. Every event of the run is a point, counted from 1, and so are some places inside the
 //! callback. A step's event comes before its op, on the same thread, so a kill there is exactly between two ops. Each point is
-//! printed as it is reached; the last line is the result, or the failure, as JSON.
+//! printed as it is reached, with the bytes that the directory holds then; the last line is the result, or the failure, as JSON.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use cutover::{Built, Detect, Event, Host, HostError, Job, Make, Options, Run, From};
 use serde_json::json;
@@ -13,15 +16,23 @@ const V2: &str = include_str!("../../../corpus/v2.sql");
 const V2_COPY: &str = include_str!("../../../corpus/v2-copy.sql");
 
 struct App {
+    directory: PathBuf,
     point: usize,
     kill_at: usize,
     copy: bool,
 }
 
 impl App {
+    /// A file with two names is counted once.
+    fn disk_bytes(&self) -> u64 {
+        let entries = std::fs::read_dir(&self.directory).into_iter().flatten().flatten();
+        let files: BTreeMap<u64, u64> = entries.filter_map(|entry| entry.metadata().ok()).map(|m| (m.ino(), m.len())).collect();
+        files.values().sum()
+    }
+
     fn point(&mut self, what: &str) {
         self.point += 1;
-        println!("{} {what}", self.point);
+        println!("{} {} {what}", self.point, self.disk_bytes());
         let _ = std::io::stdout().flush();
         if self.point == self.kill_at {
             let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
@@ -84,10 +95,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut options = Options::new(path, "v1-v2", detect, Make { from: if copy { From::Copy } else { From::Empty }, run });
     options.wait_ms = 0;
     if host {
-        let auth = std::path::Path::new(path).with_file_name("auth.json");
+        let auth = Path::new(path).with_file_name("auth.json");
         options.companions = [("auth".to_owned(), auth)].into();
     }
-    let mut app = App { point: 0, kill_at, copy };
+    let directory = Path::new(path).parent().map(PathBuf::from).unwrap_or_default();
+    let mut app = App { directory, point: 0, kill_at, copy };
     match cutover::migrate(&options, &mut app) {
         Ok(result) => {
             app.point("migrated");

@@ -1,0 +1,49 @@
+// What a program asks of the disk, as strace counts it. It does not depend on the machine.
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { scratch } from "../corpus/corpus.js";
+
+export interface Counts {
+  /** Flushes of each file, and of the directory, by its name without time and nonce. */
+  flushes: Map<string, number>;
+  /** Bytes written to each file. */
+  bytes: Map<string, number>;
+}
+
+/** The sum over the files that `which` picks. */
+export const sum = (counts: Map<string, number>, which = (_: string) => true): number =>
+  [...counts].reduce((total, [file, n]) => total + (which(file) ? n : 0), 0);
+
+/** The command to put before another, and what it counted once that has run. One file a thread, so that no call is split in two. */
+export function strace(database: string): { under: string[]; counts: () => Counts } {
+  const output = join(scratch(), "trace");
+  const calls = "trace=fsync,fdatasync,write,writev,pwrite64,pwritev,pwritev2,copy_file_range,sendfile";
+  return {
+    under: ["strace", "-ff", "-y", "-s", "0", "-e", calls, "-o", output],
+    counts: () => {
+      const counts: Counts = { flushes: new Map(), bytes: new Map() };
+      const directory = dirname(database);
+      for (const name of readdirSync(dirname(output))) {
+        for (const line of readFileSync(join(dirname(output), name), "utf8").split("\n")) {
+          const [, call, args, result] = /^(\w+)\((.*)\) += (-?\d+)/.exec(line) ?? [];
+          // What is written to: the second descriptor of a copy, the first of anything else.
+          const files = [...(args ?? "").matchAll(/\d+<([^>]*)>/g)].map(([, path]) => path ?? "");
+          const path = (call === "copy_file_range" ? files[1] : files[0]) ?? "";
+          // The owner lock is the application's, held for its life.
+          if (!path.startsWith(directory) || path.includes("-lock")) continue;
+          const file = path === directory ? "." : basename(path).replaceAll(/\d{13}-[0-9a-f]{8}|[0-9a-f]{8}(?=[.-]|$)/g, "*");
+          const flush = call === "fsync" || call === "fdatasync";
+          const map = flush ? counts.flushes : counts.bytes;
+          map.set(file, (map.get(file) ?? 0) + (flush ? 1 : Math.max(0, Number(result))));
+        }
+      }
+      return counts;
+    },
+  };
+}
+
+/** The size of a set, -shm apart: it is no data. */
+export function setBytes(database: string): number {
+  const size = (path: string) => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  return size(database) + size(`${database}-wal`) + size(`${database}-journal`);
+}

@@ -1,0 +1,115 @@
+// An application in JavaScript that upgrades its database, for tests to start on Node and on Bun: `app.js PATH HOW [JSON]`.
+// Its last line is `{ result }` or `{ error }` as JSON. The Rust twin is tests/rust/src/bin/upgrade.rs.
+import { dirname, join } from "node:path";
+import { createClient } from "@libsql/client";
+import { CutoverError, lock, migrate, type Job, type MigrateOptions, type Verdict } from "cutover";
+import { corpus } from "../corpus/corpus.js";
+import * as drizzle from "./drizzle.js";
+
+/** What a test may ask for beyond HOW. */
+export interface Wish {
+  sql?: string;
+  detect?: "stamp" | "function" | { userVersion: number };
+  expect?: Record<string, number>;
+  /** Where the callback is killed, throws or stops. */
+  at?: "begin" | "middle" | "end";
+  then?: "kill" | "throw" | "abort";
+  /** Keeps a libSQL connection of this very process open on the database. */
+  hold?: boolean;
+  /** How often the lock is taken before, and kept. */
+  lock?: number;
+}
+
+const [path, how, json] = process.argv.slice(2);
+if (!path || !how) throw new Error("usage: app.js PATH HOW [JSON]");
+const wish = JSON.parse(json ?? "{}") as Wish;
+const stopper = new AbortController();
+
+function reach(place: Wish["at"]): void {
+  if (wish.at !== place) return;
+  if (wish.then === "kill") process.kill(process.pid, "SIGKILL");
+  if (wish.then === "throw") throw new TypeError("the application's own error");
+  if (wish.then === "abort") stopper.abort(new Error("the user closed the window"));
+}
+
+const count = async (db: { execute(sql: string): Promise<{ rows: Record<string, unknown>[] }> }) =>
+  Number((await db.execute("SELECT count(*) AS n FROM notes")).rows[0]?.n);
+
+/** Builds v2 through libSQL and closes it, which leaves its files open. */
+async function build(job: Job) {
+  reach("begin");
+  const copy = how === "host-copy";
+  const db = createClient({ url: `file:${job.staging}` });
+  await job.saveState({ attempt: job.attempt });
+  if (copy) {
+    await db.executeMultiple(`BEGIN; ${corpus("v2-copy.sql")}`);
+  } else {
+    await db.executeMultiple(`ATTACH '${job.source}' AS v1; ${corpus("v2.sql")}`);
+  }
+  reach("middle");
+  if (copy) await db.executeMultiple("COMMIT");
+  const notes = await count(db);
+  db.close();
+  const auth = job.companion("auth");
+  await auth.write(`v2 of ${new TextDecoder().decode((await auth.read()) ?? new Uint8Array())}`);
+  job.warn("the application has something to say");
+  job.progress(1, 1);
+  reach("end");
+  return { expect: { notes, ...wish.expect }, report: { notes, v1: await job.v1.all("SELECT count(*) AS n FROM notes") } };
+}
+
+/** The same through bun:sqlite. */
+async function buildWithBun(job: Job) {
+  const module = "bun:sqlite";
+  const { Database } = (await import(module)) as { Database: new (path: string) => { exec(sql: string): void; prepare(sql: string): { get(): unknown }; close(): void } };
+  const db = new Database(job.staging);
+  db.exec(`ATTACH '${job.source}' AS v1; ${corpus("v2.sql")}`);
+  db.prepare("SELECT count(*) FROM notes").get();
+  db.close();
+  const auth = job.companion("auth");
+  await auth.write(`v2 of ${new TextDecoder().decode((await auth.read()) ?? new Uint8Array())}`);
+}
+
+const RUN: Record<string, MigrateOptions["make"]> = {
+  sql: { from: "empty", run: { sql: wish.sql ?? corpus("v2.sql") } },
+  "sql-copy": { from: "copy", run: { sql: wish.sql ?? corpus("v2-copy.sql") } },
+  host: { from: "empty", run: build },
+  "host-copy": { from: "copy", run: build },
+  "host-bun": { from: "empty", run: buildWithBun },
+  drizzle: { from: "copy", run: (job) => drizzle.upgrade(job.staging) },
+};
+
+const stamp = { table: "schema_info", column: "version", value: "v2" };
+const DETECT = {
+  stamp: { stamp },
+  function: async (db: { all(sql: string): Promise<object[]> }): Promise<Verdict> =>
+    (await db.all("SELECT 1 FROM sqlite_master WHERE name = 'schema_info'")).length > 0 ? "current" : "old",
+};
+
+// Kept until this process ends.
+const kept: unknown[] = [];
+if (wish.hold) {
+  const db = createClient({ url: `file:${path}` });
+  await db.execute("SELECT count(*) FROM notes");
+  kept.push(db);
+}
+try {
+  for (let n = 0; n < (wish.lock ?? 0); n += 1) kept.push(await lock(path));
+  const make = RUN[how];
+  if (!make) throw new Error(`HOW is one of ${Object.keys(RUN).join(", ")}`);
+  const { detect = how === "drizzle" ? "drizzle" : "stamp" } = wish as { detect?: Wish["detect"] | "drizzle" };
+  const result = await migrate({
+    path,
+    label: "v1-v2",
+    detect: detect === "drizzle" ? drizzle.detect : typeof detect === "object" ? detect : DETECT[detect],
+    make,
+    waitMs: 100,
+    signal: stopper.signal,
+    ...(how.startsWith("host") ? { companions: { auth: join(dirname(path), "auth.json") } } : {}),
+  });
+  console.log(JSON.stringify({ result }));
+} catch (error) {
+  if (!(error instanceof CutoverError)) throw error;
+  const { code, message, data, holders, hint, phase, cause } = error;
+  console.log(JSON.stringify({ error: { code, message, data, holders, hint, phase, cause: cause === undefined ? null : String(cause) } }));
+}

@@ -1,0 +1,37 @@
+// An application whose schema drizzle's own migrator keeps: the upgrade is drizzle's next migration, on a copy of v1.
+// As a program (`drizzle.js PATH`) it is the old release, which knows the first migration only, and is killed with rows in its -wal.
+import { cpSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createClient } from "@libsql/client";
+import type { Reader, Verdict } from "cutover";
+import { drizzle } from "drizzle-orm/libsql";
+import { migrate } from "drizzle-orm/libsql/migrator";
+
+const folder = fileURLToPath(new URL("../../node/drizzle", import.meta.url));
+
+export async function upgrade(staging: string, migrationsFolder = folder): Promise<void> {
+  const client = createClient({ url: `file:${staging}` });
+  await migrate(drizzle(client), { migrationsFolder });
+  client.close();
+}
+
+export async function detect(db: Reader): Promise<Verdict> {
+  const [row] = await db.all<{ n: number }>("SELECT count(*) AS n FROM __drizzle_migrations");
+  return row !== undefined && row.n >= 2 ? "current" : "old";
+}
+
+const path = process.argv[1] === fileURLToPath(import.meta.url) ? process.argv[2] : undefined;
+if (path !== undefined) {
+  const old = join(mkdtempSync(join(tmpdir(), "cutover-drizzle-")), "drizzle");
+  cpSync(folder, old, { recursive: true });
+  const journal = JSON.parse(readFileSync(join(old, "meta/_journal.json"), "utf8")) as { entries: unknown[] };
+  journal.entries.pop();
+  writeFileSync(join(old, "meta/_journal.json"), JSON.stringify(journal));
+  const client = createClient({ url: `file:${path}` });
+  await client.execute("PRAGMA journal_mode=WAL");
+  await upgrade(path, old);
+  await client.executeMultiple("INSERT INTO todos(title) VALUES ('milk'), ('bread'); PRAGMA wal_autocheckpoint=0; UPDATE todos SET done = 1 WHERE id = 2;");
+  process.kill(process.pid, "SIGKILL");
+}
