@@ -200,6 +200,20 @@ impl Op {
         }
     }
 
+    /// The companion in whose directory it works.
+    #[must_use]
+    pub fn companion(&self) -> Option<&CompanionName> {
+        match self {
+            Self::SyncDir { companion } => companion.as_ref(),
+            Self::LookCompanion { companion, .. } => Some(companion),
+            Self::SyncFile { file: at } | Self::Link { to: at, .. } | Self::Rename { to: at, .. } | Self::Copy { to: at, .. } => {
+                at.companion.as_ref()
+            }
+            Self::Remove { files } => files.first().and_then(|at| at.companion.as_ref()),
+            _ => None,
+        }
+    }
+
     /// The file it is mainly about, for messages.
     #[must_use]
     pub fn file(&self) -> Option<At> {

@@ -74,12 +74,8 @@ fn all() -> String {
 #[expect(clippy::disallowed_methods, reason = "this test compares files; nothing but tests is compiled here")]
 fn the_checked_in_schemas_are_those_of_the_types() {
     let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("schema");
-    let files = [
-        ("journal", of::<journal::Journal>()),
-        ("plan", of::<plan::Plan>()),
-        ("receipt", of::<journal::Receipt>()),
-        ("types", all()),
-    ];
+    let files =
+        [("journal", of::<journal::Journal>()), ("plan", of::<plan::Plan>()), ("receipt", of::<journal::Receipt>()), ("types", all())];
     for (name, wanted) in files {
         let path = directory.join(format!("{name}.schema.json"));
         if std::env::var_os(UPDATE).is_some() {
@@ -94,7 +90,9 @@ fn the_checked_in_schemas_are_those_of_the_types() {
 #[test]
 fn the_schemas_know_the_names_that_serde_gives() {
     let plan = of::<plan::Plan>();
-    for word in ["\"do\"", "\"if\"", "\"op\"", "\"write-journal\"", "\"staging-held\"", "\"mustBeSame\"", "\"needsBytes\"", "\"link-replace\""] {
+    for word in
+        ["\"do\"", "\"if\"", "\"op\"", "\"write-journal\"", "\"staging-held\"", "\"mustBeSame\"", "\"needsBytes\"", "\"link-replace\""]
+    {
         assert!(plan.contains(word), "{word}");
     }
     for word in ["must_be_same", "\"StagingHeld\"", "\"LinkReplace\""] {

@@ -20,6 +20,12 @@ pub const VERSION: u32 = 2;
 pub const RECEIPT_VERSION: u32 = 1;
 /// The largest journal that is read, in bytes. The host's state and report are kept in it.
 pub const MAX_BYTES: usize = 4 << 20;
+/// How large the host's state and report may make it, in bytes; the rest is for warnings.
+pub const MAX_HOST_BYTES: usize = MAX_BYTES / 2;
+/// The most warnings that are kept, and the most characters of each: a host that warns of every row must not make its journal unreadable.
+pub const MAX_WARNINGS: usize = 100;
+/// See [`MAX_WARNINGS`].
+pub const MAX_WARNING_CHARS: usize = 1000;
 
 /// How far a cutover has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -207,8 +213,13 @@ pub enum ReadError {
         message: String,
     },
     /// It is larger than any that this project writes.
-    #[error("it has {0} bytes; at most {MAX_BYTES} are read")]
-    TooLarge(usize),
+    #[error("it has {found} bytes; at most {most} are taken")]
+    TooLarge {
+        /// What it has.
+        found: usize,
+        /// The bound.
+        most: usize,
+    },
     /// A newer release wrote it.
     #[error(
         "it is version {found}, and this release reads up to version {known}: start the newer release of the application, or install it again"
@@ -250,7 +261,7 @@ pub(crate) fn read_versioned<T: serde::de::DeserializeOwned>(text: &str, known: 
         version: u64,
     }
     if text.len() > MAX_BYTES {
-        return Err(ReadError::TooLarge(text.len()));
+        return Err(ReadError::TooLarge { found: text.len(), most: MAX_BYTES });
     }
     let Version { version } = serde_json::from_str(text)?;
     match version.cmp(&u64::from(known)) {
@@ -291,11 +302,19 @@ impl Journal {
     /// # Errors
     /// The first field that does not.
     pub fn check(&self) -> Result<(), ReadError> {
+        if self.version != VERSION {
+            return Err(ReadError::Contradiction(format!("version: must be {VERSION}")));
+        }
         self.names.check(&self.label, &self.nonce)?;
         let mut seen = std::collections::BTreeSet::new();
         for companion in &self.companions {
             if !seen.insert(&companion.name) {
                 return Err(ReadError::Contradiction(format!("companions: {} is there twice", companion.name)));
+            }
+            let longest = names::companion_backup_tmp(&companion.file, &self.label, &self.nonce).as_str().len();
+            if longest.max(names::displaced(&companion.file, &self.nonce).as_str().len()) > names::MAX_NAME_BYTES {
+                let why = "is too long: the names made from it would pass 255 bytes".into();
+                return Err(NameError { what: format!("companions.{}", companion.name), found: companion.file.to_string(), why }.into());
             }
         }
         if let Some(v2) = &self.v2 {
@@ -324,6 +343,30 @@ impl Journal {
     #[must_use]
     pub fn to_text(&self) -> String {
         write_json(self)
+    }
+
+    /// The text, proven to be one that a start can read: what the host gives may be too large, or nested too deeply.
+    ///
+    /// # Errors
+    /// What a start would say of it.
+    pub fn to_readable_text(&self) -> Result<String, ReadError> {
+        let text = self.to_text();
+        if text.len() > MAX_HOST_BYTES {
+            return Err(ReadError::TooLarge { found: text.len(), most: MAX_HOST_BYTES });
+        }
+        Self::parse(&text, &self.names.canonical)?;
+        Ok(text)
+    }
+
+    /// Keeps a warning, within bounds.
+    pub fn warn(&mut self, mut warning: Warning) {
+        if self.warnings.len() >= MAX_WARNINGS {
+            return;
+        }
+        if let Some((end, _)) = warning.message.char_indices().nth(MAX_WARNING_CHARS) {
+            warning.message.truncate(end);
+        }
+        self.warnings.push(warning);
     }
 
     /// What is kept beside the backup.

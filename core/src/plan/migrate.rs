@@ -66,6 +66,7 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         warnings: Vec::new(),
         names,
     };
+    journal.check().map_err(|error| refuse(Code::Io, error.to_string(), "use a shorter file name"))?;
     let names = &journal.names;
     let host = request.by == By::Host;
     let staged = if host { &names.install } else { &names.staging };

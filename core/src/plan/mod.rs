@@ -11,9 +11,10 @@ pub use recover::plan_recovery;
 
 use serde::{Deserialize, Serialize};
 
+use self::parts::Spot;
 use crate::fault::Platform;
-use crate::journal::{Journal, ReadError, read_versioned, write_json};
-use crate::names::{Label, Nonce};
+use crate::journal::{Journal, ReadError, Strategy, read_versioned, write_json};
+use crate::names::{At, Label, Nonce};
 use crate::op::{Op, Step};
 
 /// The version of the plan that this release writes and performs.
@@ -153,7 +154,8 @@ impl Plan {
     }
 
     /// Proves the structure: every name is one that the journal's label and nonce give, in the database's own directory or
-    /// a declared companion's, and canonical is never removed or overwritten by anything but the flip.
+    /// a declared companion's; canonical is never removed or overwritten by anything but the flip; and the flip is where the plan
+    /// says that it is, since the rule of endings goes by that.
     ///
     /// # Errors
     /// What does not fit, and in which step.
@@ -162,22 +164,52 @@ impl Plan {
         if self.steps.len() + self.undo.len() > MAX_STEPS {
             return contradiction(format!("it has more than {MAX_STEPS} steps"));
         }
-        for (field, index) in [("flipAt", self.flip_at), ("cleanupFrom", self.cleanup_from)] {
-            if index.is_some_and(|index| index as usize > self.steps.len()) {
-                return contradiction(format!("{field} is behind the last step"));
-            }
+        let at = |index: Option<u32>| index.map(|index| index as usize);
+        let (flip_at, cleanup_from) = (at(self.flip_at), at(self.cleanup_from));
+        if cleanup_from.is_some_and(|from| from > self.steps.len()) {
+            return contradiction("cleanupFrom is behind the last step".into());
         }
         let Some(journal) = &self.journal else {
             return parts::check_without_journal(self);
         };
         journal.check()?;
+        let misfit = match self.kind {
+            PlanKind::Migrate if journal.strategy != Strategy::LinkReplace => {
+                Some("strategy: two-rename only finishes what the field began")
+            }
+            PlanKind::Migrate if flip_at.is_none() || cleanup_from.is_none() => Some("flipAt and cleanupFrom: a migration has both"),
+            PlanKind::Finish if cleanup_from.is_none() => Some("cleanupFrom: a plan that finishes has one"),
+            PlanKind::Undo if flip_at.is_some() || cleanup_from.is_some() => Some("flipAt and cleanupFrom: an undo has neither"),
+            PlanKind::Clean if flip_at.is_some() => Some("flipAt: nothing is flipped by a plan that cleans up"),
+            PlanKind::SetAside => Some("journal: one that is set aside cannot be read"),
+            _ => None,
+        };
+        if let Some(misfit) = misfit {
+            return contradiction(misfit.into());
+        }
+        if let Some(flip) = flip_at {
+            let step = self.steps.get(flip).filter(|step| step.when.is_none());
+            if !matches!(step.map(|step| &step.op), Some(Op::Rename { to, .. }) if *to == At::from(&journal.names.canonical)) {
+                return contradiction("flipAt: that step does not always rename a file to the database".into());
+            }
+            if cleanup_from.is_some_and(|from| from <= flip) {
+                return contradiction("cleanupFrom: clean-up comes after the flip".into());
+            }
+        }
         let allowed = parts::Allowed::of(journal);
-        for (list, steps) in [("steps", &self.steps), ("undo", &self.undo)] {
-            for (index, step) in steps.iter().enumerate() {
-                let flip = list == "steps" && self.flip_at == u32::try_from(index).ok();
-                if let Err(why) = allowed.check(&step.op, flip, list == "undo" || self.kind != PlanKind::Migrate) {
-                    return contradiction(format!("{list}[{index}] ({}): {why}", step.op.name()));
-                }
+        for (index, step) in self.steps.iter().enumerate() {
+            let spot = match flip_at {
+                Some(flip) if index == flip => Spot::Flip,
+                Some(flip) if index < flip => Spot::BeforeFlip,
+                _ => Spot::Other,
+            };
+            if let Err(why) = allowed.check(&step.op, self.kind, spot) {
+                return contradiction(format!("steps[{index}] ({}): {why}", step.op.name()));
+            }
+        }
+        for (index, step) in self.undo.iter().enumerate() {
+            if let Err(why) = allowed.check(&step.op, self.kind, Spot::Undo) {
+                return contradiction(format!("undo[{index}] ({}): {why}", step.op.name()));
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Plan, PlanKind, step};
-use crate::journal::{Companion, Journal, Phase, ReadError};
+use crate::journal::{Companion, Journal, Phase, ReadError, Strategy};
 use crate::names::{At, FileName, Role, companion_backup, companion_backup_tmp, companion_staged, displaced, journal_tmp};
 use crate::op::{Guard, Op, Step};
 use crate::sqlite::JournalMode;
@@ -264,6 +264,19 @@ pub(super) fn undo_companions(journal: &Journal, backed_up: impl Fn(&Companion) 
     steps
 }
 
+/// Where in a plan an op stands. Some ops are right in one place only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spot {
+    /// In `steps`, before the flip.
+    BeforeFlip,
+    /// The step that makes v2 canonical.
+    Flip,
+    /// Anywhere else in `steps`.
+    Other,
+    /// In `undo`.
+    Undo,
+}
+
 /// The names that a plan of this journal may touch. Everything else is refused before anything is performed.
 pub(super) struct Allowed<'a> {
     journal: &'a Journal,
@@ -287,6 +300,11 @@ impl<'a> Allowed<'a> {
         self.journal.companions.iter().any(|c| Some(&c.name) == at.companion.as_ref() && c.file == at.name)
     }
 
+    /// What somebody else wrote is never removed.
+    fn is_displaced(&self, at: &At) -> bool {
+        self.journal.companions.iter().any(|companion| companion_names(self.journal, companion).displaced == *at)
+    }
+
     fn is_set_of(at: &At, base: &FileName) -> bool {
         at.companion.is_none() && base.set().contains(&at.name)
     }
@@ -296,15 +314,18 @@ impl<'a> Allowed<'a> {
         [&names.canonical, &names.source, &names.staging, &names.install, &names.backup].contains(&file)
     }
 
-    /// `flip`: this is the step that may replace canonical. `recovering`: a backup may be moved or removed.
-    pub(super) fn check(&self, op: &Op, flip: bool, recovering: bool) -> Result<(), String> {
+    /// Whether this op may stand here in a plan of this kind.
+    pub(super) fn check(&self, op: &Op, kind: PlanKind, spot: Spot) -> Result<(), String> {
         let names = &self.journal.names;
         let aside = displaced(&names.canonical, &self.journal.nonce);
+        // Only a recovery of the field's two renames finds v1 under another name than canonical.
+        let two_rename = self.journal.strategy == Strategy::TwoRename && kind != PlanKind::Migrate;
         let refuse = |at: &dyn std::fmt::Display| Err(format!("{at} is not a name that this plan may touch"));
         let own = |at: &At| self.own.contains(at);
         let database = |file: &FileName| if self.database(file) { Ok(()) } else { refuse(file) };
         match op {
-            Op::WriteJournal { file, .. } | Op::WriteReceipt { file } if own(&file.into()) => Ok(()),
+            Op::WriteJournal { file, .. } if *file == tmp(self.journal) => Ok(()),
+            Op::WriteReceipt { file } if *file == names.receipt() => Ok(()),
             Op::WriteJournal { file, .. } | Op::WriteReceipt { file } => refuse(file),
             Op::SyncFile { file } if own(file) || self.is_companion(file) || (file.companion.is_none() && self.database(&file.name)) => {
                 Ok(())
@@ -313,9 +334,10 @@ impl<'a> Allowed<'a> {
             Op::SyncDir { companion: Some(name) } if !self.journal.companions.iter().any(|c| c.name == *name) => refuse(name),
             Op::SyncDir { .. } | Op::Release | Op::UnlockV1 | Op::UndoHost | Op::CleanupHost => Ok(()),
             Op::Remove { files } => match files.iter().find(|at| {
-                let backup = Self::is_set_of(at, &names.backup) && recovering;
-                let stray = at.companion.is_none() && at.name == names.canonical.sidecars()[1] && recovering;
-                !(own(at) || backup || stray)
+                // A second copy of v1, in a directory that was copied, gives way to a link to v1.
+                let backup = **at == At::from(&names.backup) && kind == PlanKind::Finish && spot == Spot::BeforeFlip;
+                let stray = **at == At::from(&names.canonical.sidecars()[1]) && two_rename && spot != Spot::Undo;
+                !(own(at) && !self.is_displaced(at) || backup || stray)
             }) {
                 Some(at) => refuse(at),
                 None => Ok(()),
@@ -328,15 +350,16 @@ impl<'a> Allowed<'a> {
             }
             Op::Rename { from, to } => {
                 let to_canonical = *to == At::from(&names.canonical);
-                let staged = own(from) && Self::is_set_of(from, &from.name);
-                let back = recovering && *from == At::from(&names.backup);
-                let moved = recovering
+                let staged = [&names.staging, &names.install].into_iter().any(|file| *from == At::from(file));
+                let back = two_rename && spot == Spot::Undo && *from == At::from(&names.backup);
+                let moved = two_rename
+                    && spot != Spot::Undo
                     && (0..4).any(|i| {
                         let canonical = At::from(&names.canonical.set()[i]);
                         *from == canonical && (*to == At::from(&aside.set()[i]) || (i != 0 && *to == At::from(&names.backup.set()[i])))
                     });
                 let ok = if to_canonical {
-                    (flip && staged) || back
+                    (spot == Spot::Flip && staged) || back
                 } else {
                     moved
                         || (from.companion == to.companion && (own(from) || self.is_companion(from)) && (own(to) || self.is_companion(to)))
@@ -375,18 +398,26 @@ impl<'a> Allowed<'a> {
 
 /// Without a journal a plan may only set a journal aside, or remove journals that were being written.
 pub(super) fn check_without_journal(plan: &Plan) -> Result<(), ReadError> {
-    let name_of_ours = |at: &At, fits: fn(&str) -> bool| at.companion.is_none() && fits(at.name.as_str());
-    for (index, step) in plan.steps.iter().chain(&plan.undo).enumerate() {
+    if !matches!(plan.kind, PlanKind::SetAside | PlanKind::Clean) || !plan.undo.is_empty() || plan.flip_at.is_some() {
+        return Err(ReadError::Contradiction("journal: a plan of this kind has one".into()));
+    }
+    // The database's name is not in the plan, so any will do that makes the name a journal's.
+    let is = |at: &At, fits: fn(Role) -> bool| {
+        let name = at.name.as_str();
+        let canonicals = name.match_indices('.').filter_map(|(dot, _)| FileName::new(&name[..dot]).ok());
+        at.companion.is_none() && canonicals.filter_map(|canonical| Role::of(&canonical, &at.name)).any(fits)
+    };
+    for (index, step) in plan.steps.iter().enumerate() {
         let ok = match &step.op {
             Op::SyncDir { companion: None } => true,
             Op::Rename { from, to } => {
                 plan.kind == PlanKind::SetAside
-                    && name_of_ours(from, |name| name.ends_with("-cutover.json") || name.ends_with("-migration.json"))
-                    && to.companion.is_none()
-                    && to.name.as_str().strip_prefix(from.name.as_str()).is_some_and(|rest| rest.starts_with(".aside-"))
+                    && is(from, |role| matches!(role, Role::Journal(_) | Role::FieldJournal))
+                    && is(to, |role| role == Role::JournalAside)
+                    && to.name.as_str().starts_with(from.name.as_str())
             }
             Op::Remove { files } => {
-                plan.kind == PlanKind::Clean && files.iter().all(|at| name_of_ours(at, |name| name.contains("-cutover.json.tmp-")))
+                plan.kind == PlanKind::Clean && files.iter().all(|at| is(at, |role| matches!(role, Role::JournalTmp(..))))
             }
             _ => false,
         };

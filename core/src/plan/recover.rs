@@ -142,19 +142,30 @@ fn undeclared(companion: &str, path: &str) -> Warning {
 
 fn forward(observation: &Observation, journal: Journal) -> Plan {
     let mut steps = vec![step(Op::SyncDir { companion: None }, FLUSH)];
-    let committed = journal.phase == Phase::Committed;
+    let mut kind = PlanKind::Finish;
     let mut cleanup_from = steps.len();
-    if !committed {
-        if journal.phase != Phase::Building {
+    match journal.phase {
+        Phase::Committed | Phase::Building => {
+            // `building` beside a v2: only a directory that cannot be flushed shows this, or somebody who put a v2 there. The journal
+            // knows nothing of this v2 and cannot say committed. `committed`: its name may have reached the disk without the receipt's.
+            let backup = observation.files.contains_key(&journal.names.backup);
+            if backup {
+                steps.push(remove_half_written(&journal));
+                steps.extend(receipt_steps(&journal.names.receipt()));
+            }
+            if !backup || journal.phase == Phase::Committed {
+                kind = PlanKind::Clean;
+            }
+        }
+        Phase::Built | Phase::Installing => {
             let staged = |c: &Companion| is_staged(observation, &journal.nonce, c);
             steps.extend(install_companions(&journal, staged));
+            cleanup_from = steps.len();
+            steps.push(remove_half_written(&journal));
+            steps.extend(commit(&journal));
         }
-        cleanup_from = steps.len();
-        steps.push(remove_half_written(&journal));
-        steps.extend(commit(&journal));
     }
     steps.extend(clean_up(&journal, true));
-    let kind = if committed { PlanKind::Clean } else { PlanKind::Finish };
     plan(observation, kind, Some(journal), steps, None, Some(cleanup_from), Vec::new())
 }
 
@@ -357,7 +368,8 @@ fn plan_field(observation: &Observation, field: &FieldJournal) -> Result<Plan, F
             steps.extend(receipt_steps(&names.receipt()));
         }
         steps.extend(clean_up(&journal, true));
-        return Ok(plan(observation, PlanKind::Finish, Some(journal), steps, None, Some(0), Vec::new()));
+        // Not from 0: what the field renamed need not be durable, and the application may not open it before it is.
+        return Ok(plan(observation, PlanKind::Finish, Some(journal), steps, None, Some(1), Vec::new()));
     }
     if canonical && (!backup || observation.same_file(&names.canonical, &names.backup)) {
         if observation.verdict.is_none() {

@@ -16,7 +16,7 @@
 mod event;
 mod retry;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::Value;
 
@@ -25,7 +25,7 @@ pub use retry::{BUDGET_MS, Budget, DELAYS_MS};
 
 use crate::failure::{Code, Failure, Where};
 use crate::fault::{Cause, Class, Fault};
-use crate::journal::{Journal, Phase, Strategy, V1, V2, Warning, WarningFrom};
+use crate::journal::{Journal, Phase, ReadError, V1, V2, Warning, WarningFrom};
 use crate::names::{At, CompanionName, Role};
 use crate::observe::{FileFacts, Holder};
 use crate::op::{Guard, Op, Step};
@@ -132,6 +132,10 @@ pub struct Run {
     failure: Option<(Failure, bool)>,
     /// What went wrong while it was being undone: then the journal stays.
     undo_failure: Option<Failure>,
+    /// Companions of which an undo step failed: the rest of theirs would act on what that step did not do.
+    stuck: BTreeSet<CompanionName>,
+    /// Whether v1 is not canonical now, and the undo gives it its name back (the field's two renames).
+    v1_away: bool,
 }
 
 impl Run {
@@ -156,6 +160,8 @@ impl Run {
             companions: BTreeMap::new(),
             failure: None,
             undo_failure: None,
+            stuck: BTreeSet::new(),
+            v1_away: plan.undo.iter().any(|step| gives_v1_back(&plan, &step.op)),
             plan,
         };
         run.events.push_back(Event::Plan {
@@ -202,6 +208,13 @@ impl Run {
         }
         self.cancelled = true;
         if !self.can_abort() && !matches!(self.stage, Stage::Ended(_)) {
+            self.refuse_abort();
+        }
+    }
+
+    /// An undo that runs is what was asked for: it says nothing.
+    fn refuse_abort(&mut self) {
+        if self.list == List::Steps && matches!(self.plan.kind, PlanKind::Migrate | PlanKind::Finish) {
             self.add_warning(
                 Some("ABORT_TOO_LATE"),
                 "the request to stop came after v2 was built; finishing is quicker and safer than undoing".to_owned(),
@@ -282,7 +295,8 @@ impl Run {
             (Op::Remove { files }, Some(journal)) => files.contains(&At::from(&journal.file())),
             _ => false,
         };
-        if self.list == List::Undo && self.undo_failure.is_some() && journal_goes(&step.op) {
+        let stuck = step.op.companion().is_some_and(|name| self.stuck.contains(name));
+        if stuck || (self.list == List::Undo && self.undo_failure.is_some() && journal_goes(&step.op)) {
             return true;
         }
         let Some(guard) = &step.when else { return false };
@@ -340,17 +354,23 @@ impl Run {
                 self.companions.insert(companion.clone(), digest);
             }
             (Op::BuildHost { .. }, Done::Built { expect, report }) => {
-                if let Some(journal) = &mut self.journal {
-                    journal.expect = expect;
-                    journal.report = report;
+                if let Some(journal) = &self.journal {
+                    let built = Journal { expect, report, ..journal.clone() };
+                    if let Err(error) = built.to_readable_text() {
+                        let message = format!("what the build returned cannot be kept in the journal: {error}");
+                        return self.handle_fault(&Fault::new(Cause::Host, message));
+                    }
+                    self.journal = Some(built);
                 }
             }
+            (op, _) if gives_v1_back(&self.plan, op) => self.v1_away = false,
             _ => {}
         }
         // The journal is durable in a phase when the directory was flushed after its rename; every list of ours has the two
         // side by side, and for an undo it is the safer reading that the rename alone may have reached the disk.
         if let (Op::Rename { to, .. }, Some(journal)) = (&op, &mut self.journal)
             && *to == At::from(&journal.file())
+            && self.list == List::Steps
             && let Some(phase) = self.plan.steps[..self.index].iter().rev().find_map(|step| match &step.op {
                 Op::WriteJournal { phase, .. } => Some(*phase),
                 _ => None,
@@ -359,6 +379,9 @@ impl Run {
             journal.phase = phase;
             self.phase = Some(phase);
             self.events.push_back(Event::Phase { phase });
+            if self.cancelled && phase == Phase::Built {
+                self.refuse_abort();
+            }
         }
         self.next();
     }
@@ -429,6 +452,8 @@ impl Run {
             // The first failure is the one to report; the rest of the undo goes on, and the journal stays. Only where somebody has
             // v1 open the undo stops: what follows would open it too.
             let stop = matches!(self.current(), Some(Op::Look { .. }));
+            let companion = self.current().and_then(Op::companion).cloned();
+            self.stuck.extend(companion);
             self.undo_failure.get_or_insert(failure);
             if stop {
                 self.end_of_list();
@@ -456,8 +481,7 @@ impl Run {
             self.stage = Stage::Ended(Action::Failed(Box::new(failure)));
         } else if self.plan.kind == PlanKind::Undo || (transient && self.phase >= Some(Phase::Built)) {
             // Whoever is in the way now may be gone at the next start, which goes on from here.
-            let own = self.journal.as_ref().is_some_and(|journal| journal.strategy == Strategy::LinkReplace);
-            failure.locate(if own { Where::V1 } else { Where::FinishAtNextStart }, self.journal.as_ref());
+            failure.locate(self.v1_is(), self.journal.as_ref());
             self.stage = Stage::Ended(Action::Failed(Box::new(failure)));
         } else {
             self.events.push_back(Event::Undo { reason: failure.reason.clone() });
@@ -478,23 +502,23 @@ impl Run {
             List::Steps if self.plan.kind == PlanKind::Undo => self.begin_undo(),
             List::Steps => self.finish(),
             List::Undo => {
-                let journal = self.journal.as_ref();
+                let (journal, v1_is) = (self.journal.as_ref(), self.v1_is());
                 let undo_failure = self.undo_failure.take();
                 let action = match (self.failure.take(), undo_failure) {
                     // A recovery that could not go on, and was undone, is a recovery: the migration begins anew.
                     (Some(_), None) if self.plan.kind == PlanKind::Finish => self.report(Recovery::Undone, false),
                     (Some((mut failure, anew)), None) => {
-                        failure.locate(Where::V1, journal);
+                        failure.locate(v1_is, journal);
                         if anew { Action::Anew(Box::new(failure)) } else { Action::Failed(Box::new(failure)) }
                     }
                     (Some((mut failure, _)), Some(_)) => {
-                        failure.locate(Where::V1, journal);
+                        failure.locate(v1_is, journal);
                         failure.hint = format!("{}; what was begun is removed at the next start", failure.hint);
                         failure.compose();
                         Action::Failed(Box::new(failure))
                     }
                     (None, Some(mut failure)) => {
-                        failure.locate(Where::V1, journal);
+                        failure.locate(v1_is, journal);
                         Action::Failed(Box::new(failure))
                     }
                     (None, None) => self.report(Recovery::Undone, false),
@@ -502,6 +526,11 @@ impl Run {
                 self.stage = Stage::Ended(action);
             }
         }
+    }
+
+    /// Where v1 is before the flip, and after an undo.
+    fn v1_is(&self) -> Where {
+        if self.v1_away { Where::FinishAtNextStart } else { Where::V1 }
     }
 
     fn finish(&mut self) {
@@ -514,10 +543,15 @@ impl Run {
     }
 
     /// The host saves its state: gives the journal's text, which is to be written and flushed like any journal before the host goes on.
-    pub fn save_state(&mut self, state: Value) -> Option<String> {
-        let journal = self.journal.as_mut()?;
-        journal.host_state = Some(state);
-        Some(journal.to_text())
+    ///
+    /// # Errors
+    /// When a start could not read it back: the state is too large, or nested too deeply. The last state stays.
+    pub fn save_state(&mut self, state: Value) -> Result<String, ReadError> {
+        let Some(journal) = &self.journal else { return Err(ReadError::Contradiction("this plan has no journal".into())) };
+        let saved = Journal { host_state: Some(state), ..journal.clone() };
+        let text = saved.to_readable_text()?;
+        self.journal = Some(saved);
+        Ok(text)
     }
 
     /// The host staged new content of a companion. False: no such companion was declared.
@@ -534,8 +568,14 @@ impl Run {
     fn add_warning(&mut self, code: Option<&str>, message: String, from: WarningFrom) {
         let warning = Warning { from, code: code.map(str::to_owned), message };
         if let Some(journal) = &mut self.journal {
-            journal.warnings.push(warning.clone());
+            journal.warn(warning.clone());
         }
         self.events.push_back(Event::Warning { warning });
     }
+}
+
+/// Whether this is the op by which the backup gets canonical's name back.
+fn gives_v1_back(plan: &Plan, op: &Op) -> bool {
+    matches!((op, &plan.journal), (Op::Rename { from, to }, Some(journal))
+        if *from == At::from(&journal.names.backup) && *to == At::from(&journal.names.canonical))
 }

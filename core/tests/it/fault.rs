@@ -1,0 +1,131 @@
+use cutover_core::fault::{Cause, Class, Fault, OsCode, Platform};
+use cutover_core::op::Op;
+use proptest::prelude::*;
+
+use crate::world::{me, name};
+
+const TRANSIENT_ON_WINDOWS: [i32; 10] = [32, 33, 170, 303, 1224, 55, 64, 121, 1231, 5];
+const PERMANENT_ON_WINDOWS: [i32; 13] = [2, 3, 17, 19, 50, 87, 112, 123, 145, 206, 1295, 1314, 1117];
+
+fn rename() -> Op {
+    Op::Rename { from: (&name("a")).into(), to: (&name("b")).into() }
+}
+
+fn class(platform: Platform, raw: i32, op: &Op) -> Class {
+    Fault::new(Cause::Os { os: OsCode::of(platform, raw) }, "").class(platform, op)
+}
+
+#[test]
+fn windows_codes_are_worth_waiting_for_or_not() {
+    for raw in TRANSIENT_ON_WINDOWS {
+        assert_eq!(class(Platform::Windows, raw, &rename()), Class::Transient, "{raw}");
+    }
+    for raw in PERMANENT_ON_WINDOWS {
+        assert_ne!(class(Platform::Windows, raw, &rename()), Class::Transient, "{raw}");
+    }
+    for raw in [39, 112, 1295] {
+        assert_eq!(class(Platform::Windows, raw, &rename()), Class::NoSpace, "{raw}");
+    }
+    for raw in [17, 50, 87] {
+        assert_eq!(class(Platform::Windows, raw, &rename()), Class::Unsupported, "{raw}");
+    }
+}
+
+/// As libuv maps them, so that a message says what the application's own messages say; those that libuv calls UNKNOWN have names here.
+#[test]
+fn windows_codes_have_the_names_of_node() {
+    for (code, raws) in [
+        ("EPERM", &[5, 1314][..]),
+        ("EBUSY", &[32, 33, 303, 1224]),
+        ("EXDEV", &[17]),
+        ("ENOSPC", &[112, 39]),
+        ("ENOENT", &[2, 3, 123, 267]),
+        ("ENAMETOOLONG", &[206]),
+        ("EROFS", &[19]),
+        ("ENOTEMPTY", &[145]),
+        ("EEXIST", &[80, 183]),
+        ("EIO", &[1175, 1176, 1177, 1117]),
+    ] {
+        for raw in raws {
+            let os = OsCode::of(Platform::Windows, *raw);
+            assert_eq!(os.code, code, "{raw}");
+            assert!(os.name.starts_with("ERROR_"), "{raw}: {}", os.name);
+            assert_eq!(os.raw, *raw);
+        }
+    }
+}
+
+#[test]
+fn posix_codes_are_known_on_both_systems() {
+    let class = |platform, raw| class(platform, raw, &rename());
+    for (code, linux, macos, expected) in [
+        ("EAGAIN", 11, 35, Class::Transient),
+        ("EINTR", 4, 4, Class::Transient),
+        ("ETXTBSY", 26, 26, Class::Transient),
+        ("ENFILE", 23, 23, Class::Transient),
+        ("EMFILE", 24, 24, Class::Transient),
+        ("ENOSPC", 28, 28, Class::NoSpace),
+        ("EDQUOT", 122, 69, Class::NoSpace),
+        ("ENOTSUP", 95, 45, Class::Unsupported),
+        ("EINVAL", 22, 22, Class::Unsupported),
+        ("EXDEV", 18, 18, Class::Unsupported),
+        ("EIO", 5, 5, Class::Permanent),
+        ("EACCES", 13, 13, Class::Permanent),
+        ("EPERM", 1, 1, Class::Permanent),
+        ("EROFS", 30, 30, Class::Permanent),
+        ("ENOENT", 2, 2, Class::Permanent),
+        ("ENAMETOOLONG", 36, 63, Class::Permanent),
+        // A mount point: it does not go away by waiting.
+        ("EBUSY", 16, 16, Class::Permanent),
+    ] {
+        for (platform, raw) in [(Platform::Linux, linux), (Platform::Macos, macos)] {
+            assert_eq!(OsCode::of(platform, raw).code, code);
+            assert_eq!(class(platform, raw), expected, "{code} on {platform:?}");
+        }
+    }
+}
+
+#[test]
+fn who_is_in_the_way_may_go_and_what_is_wrong_stays() {
+    let class = |cause| Fault::new(cause, "").class(Platform::Linux, &rename());
+    for cause in [Cause::Busy, Cause::Held { holders: vec![me()] }] {
+        assert_eq!(class(cause), Class::Transient);
+    }
+    for cause in [
+        Cause::V1Changed,
+        Cause::CompanionChanged,
+        Cause::NotADatabase,
+        Cause::V1Corrupt,
+        Cause::Verify,
+        Cause::StillOld,
+        Cause::Newer,
+        Cause::Host,
+        Cause::Sidecar,
+        Cause::Sqlite,
+        Cause::Aborted,
+    ] {
+        assert_eq!(class(cause), Class::Permanent);
+    }
+}
+
+proptest! {
+    /// A failed flush has dropped the pages and marked them clean: flushing again would report a success that is none.
+    #[test]
+    fn a_failed_flush_is_never_tried_again(raw in -10..3000_i32, directory in any::<bool>()) {
+        let op = if directory { Op::SyncDir { companion: None } } else { Op::SyncFile { file: (&name("a")).into() } };
+        for platform in [Platform::Linux, Platform::Macos, Platform::Windows] {
+            prop_assert_ne!(class(platform, raw, &op), Class::Transient);
+        }
+    }
+
+    /// Never "Unknown error": a number without a name keeps its number.
+    #[test]
+    fn every_number_has_a_name(raw in any::<i32>()) {
+        for platform in [Platform::Linux, Platform::Macos, Platform::Windows] {
+            let os = OsCode::of(platform, raw);
+            prop_assert!(os.code.starts_with('E') && os.raw == raw);
+            let unknown = format!("error {raw}");
+            prop_assert!([os.code.as_str(), unknown.as_str()].contains(&os.name.as_str()) || os.name.starts_with("ERROR_"), "{:?}", os);
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The tests of the pure core, one module for each of its own. They run natively and in wasm: no file, no clock, no thread.
+
+mod arbitrary;
+mod assess;
+mod explain;
+mod fault;
+mod field;
+mod journal;
+mod names;
+mod plan;
+mod recovery;
+mod retry;
+mod run;
+mod sqlite;
+mod validate;
+mod world;
