@@ -1,0 +1,126 @@
+import { refuse } from "./check.js";
+import type { Event, Warning } from "./generated.js";
+import { checkBuilt, type Companion, type Job, type Json, type MigrateOptions } from "./options.js";
+import { base64, bytes, reader } from "./reader.js";
+import { releaseHandles } from "./release.js";
+import { describe, type Application, type Call, type Desk } from "./session.js";
+
+/** The callbacks of a set of options. */
+export class Callbacks<S extends Json, R extends Json> implements Application {
+  /** What went less than well on this side. */
+  readonly warnings: Warning[] = [];
+  readonly #options: MigrateOptions<S, R>;
+  #onEventFailed = false;
+
+  constructor(options: MigrateOptions<S, R>) {
+    this.#options = options;
+  }
+
+  get signal(): AbortSignal | undefined {
+    return this.#options.signal;
+  }
+
+  answer(call: Call, desk: Desk): unknown {
+    switch (call.name) {
+      case "detect":
+        return this.#detect(desk);
+      case "build":
+        return this.#build(call, desk);
+      case "verify":
+        return this.#void(this.#options.verify?.(reader(desk.ask)));
+      case "undo":
+        return this.#void(this.#options.undo?.(call.state as S | null, { nonce: call.nonce }));
+      case "cleanup":
+        return this.#void(this.#options.cleanup?.(call.state as S | null, { nonce: call.nonce }));
+      case "release":
+        return this.#release();
+      case "event":
+        return this.#tell(call.event);
+    }
+  }
+
+  unsettled(name: string, ms: number): void {
+    const message = `${name} has neither settled nor told progress for ${ms / 1000} s; abort options.signal if it never will`;
+    this.#warn({ from: "cutover", code: "UNSETTLED", message });
+  }
+
+  /** What these callbacks give is nobody's business, and need not be JSON. */
+  async #void(given: void | Promise<void>): Promise<void> {
+    await given;
+  }
+
+  async #detect(desk: Desk): Promise<string> {
+    const { detect } = this.#options;
+    const verdict: unknown = typeof detect === "function" ? await detect(reader(desk.ask)) : undefined;
+    return verdict === "old" || verdict === "current" || verdict === "newer"
+      ? verdict
+      : refuse("what detect gives", '"old", "current" or "newer"', verdict);
+  }
+
+  async #build(call: Call & { name: "build" }, desk: Desk): Promise<object> {
+    const { run } = this.#options.make;
+    if (typeof run !== "function") throw new TypeError("cutover: this plan builds through a callback, and options.make.run is none");
+    return checkBuilt(await run(this.#job(call, desk)));
+  }
+
+  #job({ source, staging, nonce, attempt }: Call & { name: "build" }, desk: Desk): Job<S> {
+    return {
+      source,
+      staging,
+      nonce,
+      attempt,
+      v1: reader(desk.ask),
+      signal: this.#options.signal ?? new AbortController().signal,
+      companion: (name) => companion(name, desk),
+      saveState: async (state) => {
+        if (state === undefined) refuse("the state", "what JSON can hold", state);
+        await desk.ask({ name: "save-state", state });
+      },
+      warn: (message) => desk.warn(message),
+      progress: (done, total) => {
+        if (desk.alive()) this.#tell({ type: "progress", done, total: total ?? null });
+      },
+    };
+  }
+
+  async #release(): Promise<void> {
+    try {
+      await (this.#options.releaseHandles ? this.#options.releaseHandles() : releaseHandles());
+    } catch (error) {
+      this.#warn({ from: "host", code: "RELEASE_HANDLES", message: `releaseHandles failed: ${describe(error)}` });
+    }
+  }
+
+  #warn(warning: Warning): void {
+    this.warnings.push(warning);
+    this.#tell({ type: "warning", warning });
+  }
+
+  /** A listener that fails is told of once, and goes on to be called. Nobody waits for it. */
+  #tell(event: Event): void {
+    const failed = (error: unknown) => {
+      if (this.#onEventFailed) return;
+      this.#onEventFailed = true;
+      this.warnings.push({ from: "host", code: "ON_EVENT", message: `onEvent failed: ${describe(error)}` });
+    };
+    try {
+      Promise.resolve(this.#options.onEvent?.(event)).catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+}
+
+function companion(name: string, desk: Desk): Companion {
+  return {
+    async read() {
+      const data = (await desk.ask({ name: "read-companion", companion: name })) as string | null;
+      return data === null ? null : bytes(data);
+    },
+    async write(data) {
+      if (typeof data !== "string" && !(data instanceof Uint8Array)) refuse("a companion's content", "a string or a Uint8Array", data);
+      const content = typeof data === "string" ? Buffer.from(data) : data;
+      await desk.ask({ name: "write-companion", companion: name, data: base64(content) });
+    },
+  };
+}

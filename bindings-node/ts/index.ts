@@ -1,0 +1,36 @@
+/**
+ * Upgrades an application's local SQLite database in place, so that no crash, power loss, locked file or full disk ever costs a row.
+ *
+ * Start with {@link migrate}.
+ *
+ * @module
+ */
+export { CutoverError, explainError } from "./error.js";
+export { inspect, type Inspection } from "./inspect.js";
+export { lock, type OwnerLock } from "./lock.js";
+export { migrate, plan, recover, runPlan, validatePlan, type Finding, type MigrateResult, type RecoverResult } from "./migrate.js";
+export type { Built, Companion, Detect, Job, Json, Make, MigrateOptions } from "./options.js";
+export type { Reader, SqlValue } from "./reader.js";
+export type {
+  Code,
+  Data,
+  Event,
+  Explanation,
+  Failure,
+  Header,
+  Holder,
+  Journal,
+  JournalMode,
+  Op,
+  OsCode,
+  Phase,
+  Plan,
+  PlanKind,
+  Receipt,
+  Recovery,
+  Step,
+  Strategy,
+  Verdict,
+  Warning,
+  Where,
+} from "./generated.js";

@@ -1,0 +1,36 @@
+import type { Header, Holder } from "./generated.js";
+import { filePath } from "./check.js";
+import { deliver } from "./session.js";
+
+/** What lies in the database's directory. Sizes are bytes. */
+export interface Inspection {
+  /** The real path, symbolic links resolved. */
+  path: string;
+  /** Whether there is a database. */
+  exists: boolean;
+  /** Bytes of the database. */
+  size: number | null;
+  /** Whether this process has the set open. Then it is not opened, since that would drop that connection's locks, and `header` is `null`. */
+  held: boolean;
+  /** Who has the set open, this process first. */
+  holders: Holder[];
+  /** The header, where it could be read. */
+  header: Header | null;
+  /** `-wal`, `-shm`, `-journal`, and their sizes. */
+  sidecars: Record<string, number>;
+  /** Journals of interrupted upgrades. */
+  journals: string[];
+  /** Backups and their sizes. */
+  backups: Record<string, number>;
+  /** Temporary files of interrupted upgrades and their sizes. */
+  leftovers: Record<string, number>;
+}
+
+/**
+ * Looks at a database and what lies beside it. Changes nothing, takes no lock, and opens nothing that this process holds.
+ *
+ * @throws {@link CutoverError} `IO` when the directory cannot be read.
+ */
+export async function inspect(path: string): Promise<Inspection> {
+  return (await deliver({ inspect: { path: filePath(path, "path") } })) as Inspection;
+}

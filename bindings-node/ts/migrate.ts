@@ -1,0 +1,98 @@
+import { Callbacks } from "./application.js";
+import type { Plan, Recovery, Strategy, Warning } from "./generated.js";
+import { Lock } from "./lock.js";
+import { native } from "./native.js";
+import { checkOptions, crossing, type Json, type MigrateOptions } from "./options.js";
+import { deliver } from "./session.js";
+
+/** What {@link migrate} did. */
+export interface MigrateResult<R extends Json = Json> {
+  /** "migrated": it is v2 now, also when a recovery finished it. "current": it was v2 already. "no-database": there is none. */
+  outcome: "migrated" | "current" | "no-database";
+  /** What was recovered before. */
+  recovery: Recovery;
+  /** Where v1 is now, if there was a cutover. */
+  backup: string | null;
+  /** What the build gave, also when it did so in an earlier start. */
+  report: R | null;
+  /** How v2 became the database. */
+  strategy: Strategy | null;
+  /** What went less than well, and did not stop it. */
+  warnings: Warning[];
+}
+
+/** What {@link recover} did. */
+export type RecoverResult<R extends Json = Json> = Omit<MigrateResult<R>, "outcome" | "strategy">;
+
+/**
+ * Upgrades the database: finishes or undoes what an earlier start began, then migrates a v1, and does nothing to anything else. Call it before
+ * the application opens the database.
+ *
+ * All work is done on a thread of its own: the event loop is free. Callbacks may be synchronous or not.
+ *
+ * @throws {@link CutoverError} It says where the data is: v1 is whole in its place unless v2 is. What a callback threw is the `cause`.
+ * @throws {@link TypeError} Wrong options; nothing was touched.
+ */
+export async function migrate<S extends Json = Json, R extends Json = Json>(options: MigrateOptions<S, R>): Promise<MigrateResult<R>> {
+  return (await upgrade("migrate", options)) as MigrateResult<R>;
+}
+
+/**
+ * Finishes or undoes what an earlier start began, and nothing else. Takes the same options as {@link migrate}.
+ *
+ * @throws As {@link migrate}.
+ */
+export async function recover<S extends Json = Json, R extends Json = Json>(options: MigrateOptions<S, R>): Promise<RecoverResult<R>> {
+  return (await upgrade("recover", options)) as RecoverResult<R>;
+}
+
+/**
+ * What {@link migrate} would do first: a recovery or the migration, step by step with the reason for each. `null`: nothing. Touches nothing
+ * and takes no lock.
+ *
+ * @throws As {@link migrate}, for what can be told beforehand.
+ */
+export async function plan<S extends Json = Json, R extends Json = Json>(options: MigrateOptions<S, R>): Promise<Plan | null> {
+  return (await upgrade("plan", options)) as Plan | null;
+}
+
+/**
+ * Performs exactly this plan, once its structure was checked and it is seen to be for the state that the database is in.
+ *
+ * @throws {@link CutoverError} `JOURNAL` for a plan that cannot be used; else as {@link migrate}.
+ */
+export async function runPlan<S extends Json = Json, R extends Json = Json>(
+  plan: Plan | string,
+  options: MigrateOptions<S, R>,
+): Promise<MigrateResult<R>> {
+  return (await upgrade({ runPlan: planText(plan) }, options)) as MigrateResult<R>;
+}
+
+/** What is wrong with a plan. */
+export interface Finding {
+  /** Which rule it breaks. */
+  rule: "structure";
+  /** An error: the plan is refused. */
+  severity: "error";
+  /** What is wrong, and where. */
+  message: string;
+}
+
+/** Checks the structure of a plan that comes from elsewhere: its form, and that it names no file but its own. Empty when it is sound. */
+export function validatePlan(plan: Plan | string): Finding[] {
+  return JSON.parse(native.validatePlan(planText(plan))) as Finding[];
+}
+
+/** Without a plan the text is none either, and is refused as any other. */
+function planText(plan: Plan | string): string {
+  return typeof plan === "string" ? plan : (JSON.stringify(plan) ?? "");
+}
+
+async function upgrade<S extends Json, R extends Json>(verb: string | object, options: MigrateOptions<S, R>): Promise<unknown> {
+  checkOptions(options);
+  const callbacks = new Callbacks(options);
+  const lock = options.lock instanceof Lock ? options.lock.native : null;
+  const result = (await deliver({ upgrade: { verb, options: crossing(options) } }, callbacks, lock)) as { warnings?: Warning[] } | null;
+  result?.warnings?.push(...callbacks.warnings);
+  return result;
+}

@@ -1,0 +1,27 @@
+// Loads the addon. Each name is spelt out, so that a bundler sees exactly the file that its target needs.
+
+/** A task that runs on a thread of its own. */
+export interface Session {
+  send(text: string): void;
+}
+
+/** Ownership of a database, as the addon keeps it. */
+export interface NativeLock {
+  release(): void;
+}
+
+interface Addon {
+  start(task: string, lock: NativeLock | null, receive: (delivery: string | NativeLock) => void): Session;
+  validatePlan(text: string): string;
+  explainError(text: string): string | null;
+}
+
+function load(): Addon {
+  const { platform, arch } = process;
+  if (platform === "linux" && arch === "x64") return require("../cutover.linux-x64-gnu.node") as Addon;
+  if (platform === "win32" && arch === "x64") return require("../cutover.win32-x64-msvc.node") as Addon;
+  if (platform === "darwin" && arch === "arm64") return require("../cutover.darwin-arm64.node") as Addon;
+  throw new Error(`cutover has no addon for ${platform}-${arch}; build it with "npm run build" in bindings-node`);
+}
+
+export const native = load();

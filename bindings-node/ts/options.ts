@@ -1,0 +1,178 @@
+import { callback, checkFields, isObject, object, oneOf, refuse, text, whole, type Check } from "./check.js";
+import type { Event, Verdict } from "./generated.js";
+import { Lock, type OwnerLock } from "./lock.js";
+import type { Reader } from "./reader.js";
+
+/** What JSON can hold. Members are `any`, so that an interface fits as well as a type; what JSON cannot hold is refused when it is given. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: any };
+
+/**
+ * How v1 is told from v2. It must say "old" of v1 and "current" of v2: the latter is checked before v2 is installed (`STILL_OLD`).
+ *
+ * - `stamp`: a row that v2 has and v1 has not, compared as text. A missing table or column means "old".
+ * - `userVersion`: `PRAGMA user_version`: below is old, equal is current, above is newer.
+ * - a function, which must depend on nothing but the database. "newer" is refused before anything is touched.
+ */
+export type Detect =
+  | { stamp: { table: string; column: string; value: string } }
+  | { userVersion: number }
+  | ((db: Reader) => Verdict | Promise<Verdict>);
+
+/** A file outside the database that changes with it. */
+export interface Companion {
+  /** What this build staged, or the file as it is; `null` where it does not exist. */
+  read(): Promise<Uint8Array | null>;
+  /** Stages new content. It is installed after the database, and never where v2 is not. */
+  write(data: string | Uint8Array): Promise<void>;
+}
+
+/** One build of v2. Usable until the callback settles. */
+export interface Job<S extends Json = Json> {
+  /** A copy of v1 that the build may open and change. The same as `staging` for `from: "copy"`. */
+  readonly source: string;
+  /** Where v2 is to be built: an empty file, or a copy of v1. */
+  readonly staging: string;
+  /** v1 itself, read-only. */
+  readonly v1: Reader;
+  /** Eight hex digits that tell this attempt's files from another's. */
+  readonly nonce: string;
+  /** 1 for the first try. */
+  readonly attempt: number;
+  /** Aborted when `options.signal` is. The build should stop then; it is given up two seconds later. */
+  readonly signal: AbortSignal;
+  /** A companion that the options declare. */
+  companion(name: string): Companion;
+  /** Keeps a state for `undo` and `cleanup`. Durable when it resolves; replaces the last one. */
+  saveState(state: S): Promise<void>;
+  /** Says something for the result's warnings. */
+  warn(message: string): void;
+  /** Tells `onEvent` how far the build is, in a unit of its own. */
+  progress(done: number, total?: number): void;
+}
+
+/** What a build gives. */
+export interface Built<R extends Json = Json> {
+  /** Table -> rows. Checked before v2 is installed, kept in the journal, and checked again by a recovery. */
+  expect?: Record<string, number>;
+  /** For the result and the backup's receipt. */
+  report?: R;
+}
+
+/** How v2 is made. */
+export interface Make<S extends Json = Json, R extends Json = Json> {
+  /** From a new file, or from a copy of v1 on which the application's own migrator runs. */
+  from: "empty" | "copy";
+  /** SQL, executed on v2 in one transaction with v1 attached read-only as schema "v1"; or a callback that builds. */
+  run: { sql: string } | ((job: Job<S>) => Built<R> | void | Promise<Built<R> | void>);
+}
+
+/** What an application asks for. `S` is the state that `saveState` keeps, `R` the report of the build. */
+export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
+  /** The database. Symbolic links are resolved once, and v2 takes the place of the real file. */
+  path: string;
+  /** Names this upgrade, for example `v1-v2`: 1 to 32 of `a-z`, `0-9`, `.` and `-`. Part of the backup's name. */
+  label: string;
+  /** How v1 is told from v2. */
+  detect: Detect;
+  /** How v2 is made. */
+  make: Make<S, R>;
+  /** Looks at v2 before it is installed; throws when it is not right, and everything is undone. */
+  verify?(v2: Reader): void | Promise<void>;
+  /** Files outside the database that change with it: name -> path. */
+  companions?: Record<string, string>;
+  /** Takes back what the build did outside the database. Idempotent: it may run twice, and for a build that never ran. */
+  undo?(state: S | null, at: { nonce: string }): void | Promise<void>;
+  /** Removes what was kept for an undo. Idempotent. A failure is a warning, and it is tried again at the next start. */
+  cleanup?(state: S | null, at: { nonce: string }): void | Promise<void>;
+  /** The owner lock, where the application holds it for life; "held" when it holds an equivalent of its own. Default: taken for the migration. */
+  lock?: OwnerLock | "held";
+  /** Lets go of handles that were closed and are still open; called before every wait. Default: garbage collection. A failure is a warning. */
+  releaseHandles?(): void | Promise<void>;
+  /** What all waits for whoever is in the way may take together, milliseconds. Default: 7900. */
+  waitMs?: number;
+  /** How v2 is checked: `quick_check`, or `integrity_check`, which compares the indexes with their tables too. Default: "quick". */
+  integrity?: "quick" | "full";
+  /** Hears of every step, wait and warning before it happens. A failure of it is a warning; it never ends a migration. */
+  onEvent?(event: Event): void | Promise<void>;
+  /** Asks to stop: everything is undone (`ABORTED`). Once v2 is built it is refused with a warning, since finishing is quicker and safer. */
+  signal?: AbortSignal;
+}
+
+const stamp: Check = (value) =>
+  isObject(value) && [value.table, value.column, value.value].every((part) => typeof part === "string") && Object.keys(value).length === 3
+    ? undefined
+    : "{ table, column, value }, all strings";
+
+const detect: Check = (value) => {
+  if (typeof value === "function") return undefined;
+  if (!isObject(value) || Object.keys(value).length !== 1) return "{ stamp }, { userVersion } or a function";
+  if ("stamp" in value) return stamp(value.stamp) && `{ stamp: ${stamp(value.stamp)} }`;
+  const must = whole(-(2 ** 31), 2 ** 31 - 1)(value.userVersion);
+  return must && `{ userVersion: ${must} }`;
+};
+
+const run: Check = (value) => {
+  if (typeof value === "function") return undefined;
+  return isObject(value) && typeof value.sql === "string" && Object.keys(value).length === 1 ? undefined : "{ sql } or a function";
+};
+
+const paths: Check = (value) =>
+  isObject(value) && Object.values(value).every((path) => text(path) === undefined) ? undefined : "an object of name -> path";
+
+const lock: Check = (value) => (value instanceof Lock || value === "held" ? undefined : 'what lock() gave, or "held"');
+
+const signal: Check = (value) => (value instanceof AbortSignal ? undefined : "an AbortSignal");
+
+/** Refuses what is not a set of options, before anything is touched. */
+export function checkOptions<S extends Json, R extends Json>(options: MigrateOptions<S, R>): void {
+  checkFields("options", options, {
+    path: text,
+    label: text,
+    detect,
+    make: object,
+    "verify?": callback,
+    "companions?": paths,
+    "undo?": callback,
+    "cleanup?": callback,
+    "lock?": lock,
+    "releaseHandles?": callback,
+    "waitMs?": whole(0, Number.MAX_SAFE_INTEGER),
+    "integrity?": oneOf("quick", "full"),
+    "onEvent?": callback,
+    "signal?": signal,
+  });
+  checkFields("options.make", options.make, { from: oneOf("empty", "copy"), run });
+}
+
+/** What `build` gave, in its full form. */
+export function checkBuilt(built: unknown): { expect: Record<string, number>; report: unknown } {
+  if (built === undefined || built === null) return { expect: {}, report: null };
+  checkFields("what make.run gives", built, { "expect?": object, "report?": () => undefined });
+  const { expect = {}, report = null } = built as { expect?: Record<string, number>; report?: unknown };
+  for (const [table, rows] of Object.entries(expect)) {
+    const must = whole(0, Number.MAX_SAFE_INTEGER)(rows);
+    if (must !== undefined) refuse(`expect.${table}`, must, rows);
+  }
+  return { expect, report };
+}
+
+/** The options as they cross; callbacks stay here. */
+export function crossing<S extends Json, R extends Json>(options: MigrateOptions<S, R>): object {
+  const { path, label, detect, make, companions = {}, waitMs = null } = options;
+  return {
+    path,
+    label,
+    detect: typeof detect === "function" ? "host" : detect,
+    from: make.from,
+    sql: typeof make.run === "function" ? null : make.run.sql,
+    companions,
+    waitMs,
+    flags: {
+      verify: options.verify !== undefined,
+      full: options.integrity === "full",
+      held: options.lock === "held",
+      events: options.onEvent !== undefined,
+      aborted: options.signal?.aborted ?? false,
+    },
+  };
+}

@@ -1,0 +1,168 @@
+import { inspect } from "node:util";
+import { CutoverError } from "./error.js";
+import type { Event, Failure } from "./generated.js";
+import { native, type NativeLock, type Session } from "./native.js";
+import type { Ask } from "./reader.js";
+
+/** What the thread of a task asks of the application. The addon's `Call`. */
+export type Call =
+  | { name: "detect" | "verify" | "release" }
+  | { name: "build"; source: string; staging: string; nonce: string; attempt: number }
+  | { name: "undo" | "cleanup"; state: unknown; nonce: string }
+  | { name: "event"; event: Event };
+
+/** What a callback may use, until it settles. */
+export interface Desk {
+  readonly ask: Ask;
+  warn(message: string): void;
+  /** Says that the callback is alive. False: it has settled. */
+  alive(): boolean;
+}
+
+/** The application's part of a task. */
+export interface Application {
+  answer(call: Call, desk: Desk): unknown;
+  /** The callback has not settled, nor said that it is alive, for this long. */
+  unsettled(name: string, ms: number): void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+type Message =
+  | { type: "call"; id: number; call: Call }
+  | { type: "reply"; id: number; ok: unknown }
+  | { type: "refused"; id: number; message: string }
+  | { type: "done"; ok: unknown }
+  | { type: "failed"; failure: Failure; cause: { call: number | null; message: string } | null };
+
+/** After this long without a sign of life a callback is reported. */
+const UNSETTLED_MS = 60_000;
+
+/** Lock and inspect ask nothing of the application. */
+const nobody: Application = { answer: () => undefined, unsettled: () => undefined };
+
+/** Starts a task and gives its result: the lock for a lock, parsed JSON for anything else. */
+export async function deliver(task: object, application = nobody, lock: NativeLock | null = null): Promise<unknown> {
+  const conversation = new Conversation(application);
+  const end = await conversation.hold(JSON.stringify(task), lock);
+  // Thrown here, after the await, so that the stack names who called.
+  if ("failure" in end) throw new CutoverError(end.failure, end.cause);
+  return end.ok;
+}
+
+type End = { ok: unknown } | { failure: Failure; cause: ErrorOptions | undefined };
+
+/** One task's talk with its thread. */
+class Conversation {
+  readonly #application: Application;
+  #session: Session | undefined;
+  #requests = 0;
+  readonly #waiting = new Map<number, { resolve(ok: unknown): void; reject(error: Error): void }>();
+  /** What callbacks threw, by the call's id: it comes back as the cause. */
+  readonly #thrown = new Map<number, unknown>();
+
+  constructor(application: Application) {
+    this.#application = application;
+  }
+
+  async hold(task: string, lock: NativeLock | null): Promise<End> {
+    const abort = () => this.#send({ type: "abort" });
+    const { signal } = this.#application;
+    try {
+      return await new Promise<End>((end) => {
+        this.#session = start(task, lock, (delivery) => {
+          if (typeof delivery === "string") this.#receive(JSON.parse(delivery) as Message, end);
+          else end({ ok: delivery });
+        });
+        signal?.addEventListener("abort", abort, { once: true });
+      });
+    } finally {
+      signal?.removeEventListener("abort", abort);
+      this.#session = undefined;
+    }
+  }
+
+  #receive(message: Message, end: (end: End) => void): void {
+    switch (message.type) {
+      case "call":
+        return void this.#answer(message.id, message.call);
+      case "reply":
+        return this.#take(message.id)?.resolve(message.ok);
+      case "refused":
+        return this.#take(message.id)?.reject(new Error(message.message));
+      case "done":
+        return end({ ok: message.ok });
+      case "failed":
+        return end({ failure: message.failure, cause: this.#cause(message.failure, message.cause) });
+    }
+  }
+
+  #take(id: number) {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    return waiting;
+  }
+
+  #cause({ code }: Failure, cause: { call: number | null; message: string } | null): ErrorOptions | undefined {
+    if (cause && cause.call !== null) return { cause: this.#thrown.get(cause.call) };
+    if (code === "ABORTED") return { cause: this.#application.signal?.reason as unknown };
+    return cause ? { cause: new Error(cause.message) } : undefined;
+  }
+
+  async #answer(id: number, call: Call): Promise<void> {
+    const watch = setTimeout(() => this.#application.unsettled(call.name, UNSETTLED_MS), UNSETTLED_MS);
+    watch.unref();
+    let open = true;
+    const desk: Desk = {
+      ask: (request) => this.#request(id, request),
+      warn: (message) => this.#send({ type: "warn", call: id, message: wellFormed(message) }),
+      alive: () => {
+        if (open) watch.refresh();
+        return open;
+      },
+    };
+    try {
+      const value = await this.#application.answer(call, desk);
+      this.#send({ type: "answer", id, value: value ?? null });
+    } catch (error) {
+      this.#thrown.set(id, error);
+      this.#send({ type: "threw", id, message: wellFormed(describe(error)) });
+    } finally {
+      open = false;
+      clearTimeout(watch);
+    }
+  }
+
+  #request(call: number, request: Parameters<Ask>[0]): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (!this.#session) throw new Error("it can be used only until the callback that it was given to has settled");
+      const id = ++this.#requests;
+      this.#send({ type: "request", call, id, request });
+      this.#waiting.set(id, { resolve, reject });
+    });
+  }
+
+  #send(message: object): void {
+    this.#session?.send(JSON.stringify(message));
+  }
+}
+
+/** The addon refuses what is not a task; the caller gets that as the TypeError that it is. */
+function start(task: string, lock: NativeLock | null, receive: (delivery: string | NativeLock) => void): Session {
+  try {
+    return native.start(task, lock, receive);
+  } catch (error) {
+    throw new TypeError(`cutover: ${describe(error)}`, { cause: error });
+  }
+}
+
+/** Whatever was thrown, in words. */
+export function describe(thrown: unknown): string {
+  try {
+    return (thrown instanceof Error && thrown.message) || (typeof thrown === "string" && thrown) || inspect(thrown, { depth: 1 });
+  } catch {
+    return "something that cannot be described";
+  }
+}
+
+/** Half a surrogate pair cannot cross. */
+const wellFormed = (text: string) => String(text).toWellFormed();
