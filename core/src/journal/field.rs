@@ -75,6 +75,10 @@ fn mismatch(what: &str, found: &str, why: impl Into<String>) -> ReadError {
     NameError { what: what.to_owned(), found: found.to_owned(), why: why.into() }.into()
 }
 
+fn bare(what: &str, path: &str, name: &str) -> Result<FileName, ReadError> {
+    FileName::new(name).map_err(|error| mismatch(what, path, error.why))
+}
+
 impl FieldJournal {
     /// Reads it and proves that every name is the grammar's, beside this canonical.
     ///
@@ -93,7 +97,7 @@ impl FieldJournal {
             if dir != directory {
                 return Err(mismatch(what, path, "must lie in the directory of the field `source`"));
             }
-            Ok(FileName::new(name)?)
+            bare(what, path, name)
         };
         let backup = own("backup", &raw.backup)?;
         let started_ms = match crate::names::Role::of(canonical, &backup) {
@@ -111,7 +115,7 @@ impl FieldJournal {
             }
         }
         let (auth_directory, auth_name) = split(&raw.auth_path);
-        let auth_file = FileName::new(auth_name)?;
+        let auth_file = bare("authPath", &raw.auth_path, auth_name)?;
         if let Some(path) = &raw.auth_backup {
             let want = crate::names::companion_backup(&auth_file, &label, &nonce);
             if split(path) != (auth_directory, want.as_str()) {

@@ -63,9 +63,10 @@ pub fn json() -> impl Strategy<Value = Value> {
         any::<String>().prop_map(Value::from),
     ];
     leaf.prop_recursive(4, 24, 4, |inner| {
-        prop_oneof![vec(inner.clone(), 0..4).prop_map(Value::from), btree_map(any::<String>(), inner, 0..4).prop_map(|map| Value::Object(
-            map.into_iter().collect()
-        ))]
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Value::from),
+            btree_map(any::<String>(), inner, 0..4).prop_map(|map| Value::Object(map.into_iter().collect()))
+        ]
     })
 }
 

@@ -1,1 +1,137 @@
+use cutover_core::failure::Code;
+use cutover_core::journal::Phase;
+use cutover_core::names::journal_tmp;
+use cutover_core::observe::{Observation, Verdict};
+use cutover_core::plan::{By, From, Next, assess, plan_migration};
 
+use crate::world::{
+    canonical, database, directory, interrupted, journal, label, me, name, new_nonce, nonce, plain, request, somebody, with_auth,
+};
+use cutover_core::sqlite::JournalMode;
+
+fn next(observation: &Observation) -> Result<Next, Code> {
+    assess(observation, &label(), &new_nonce()).map_err(|failure| {
+        assert!(failure.message.ends_with(&format!("[cutover:{}]", failure.code.as_str())), "{}", failure.message);
+        assert!(!failure.hint.is_empty());
+        failure.code
+    })
+}
+
+fn without_database() -> Observation {
+    let mut observation = directory();
+    observation.files.clear();
+    observation.verdict = None;
+    observation
+}
+
+#[test]
+fn a_v1_is_migrated_and_a_v2_is_let_be() {
+    assert_eq!(next(&directory()), Ok(Next::Migrate));
+    assert_eq!(next(&Observation { verdict: Some(Verdict::Current), ..directory() }), Ok(Next::Current));
+    assert_eq!(next(&Observation { verdict: Some(Verdict::Newer), ..directory() }), Err(Code::Newer));
+}
+
+#[test]
+fn no_database_is_none_and_so_is_an_empty_file_alone() {
+    assert_eq!(next(&without_database()), Ok(Next::NoDatabase));
+    let mut empty = without_database();
+    empty.files.insert(canonical(), plain("1", 0));
+    assert_eq!(next(&empty), Ok(Next::NoDatabase));
+    for sidecar in canonical().sidecars() {
+        empty.files.insert(sidecar, plain("w", 0));
+    }
+    empty.files.insert(name("data.db-shm"), plain("s", 32768));
+    assert_eq!(next(&empty), Ok(Next::NoDatabase), "a -shm holds no rows");
+}
+
+/// Opened with CREATE, SQLite would delete the log, and with it the rows.
+#[test]
+fn an_empty_or_missing_database_beside_a_log_with_data_is_refused() {
+    for sidecar in ["data.db-wal", "data.db-journal"] {
+        for empty in [false, true] {
+            let mut observation = without_database();
+            if empty {
+                observation.files.insert(canonical(), plain("1", 0));
+            }
+            observation.files.insert(name(sidecar), plain("w", 4152));
+            assert_eq!(next(&observation), Err(Code::V1Corrupt), "{sidecar} {empty}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_database_or_cannot_be_read_is_refused() {
+    let mut observation = without_database();
+    observation.files.insert(canonical(), plain("1", 5000));
+    assert_eq!(next(&observation), Err(Code::NotADatabase));
+    assert_eq!(next(&Observation { verdict: None, ..directory() }), Err(Code::V1Corrupt));
+}
+
+/// Before anything else, recovery included: opening it here would drop that connection's locks.
+#[test]
+fn a_database_that_this_process_holds_is_not_touched() {
+    for held in [directory(), interrupted(&journal(Phase::Built)), without_database()] {
+        let observation = Observation { holders: vec![me(), somebody()], ..held };
+        let failure = assess(&observation, &label(), &new_nonce()).unwrap_err();
+        assert_eq!(failure.code, Code::Held);
+        assert_eq!(failure.holders, [me(), somebody()]);
+        assert!(failure.message.contains("held by this process (pid 42), backupd (pid 7)"), "{}", failure.message);
+    }
+    assert_eq!(next(&Observation { holders: vec![somebody()], ..directory() }), Ok(Next::Migrate), "others are the plan's business");
+}
+
+#[test]
+fn what_was_interrupted_comes_first() {
+    let mut observation = interrupted(&journal(Phase::Built));
+    for verdict in [Verdict::Old, Verdict::Current, Verdict::Newer] {
+        observation.verdict = Some(verdict);
+        assert!(matches!(next(&observation), Ok(Next::Recover(_))), "{verdict:?}");
+    }
+    let mut tmp = directory();
+    tmp.files.insert(journal_tmp(&canonical(), &label(), &nonce()), plain("t", 10));
+    assert!(matches!(next(&tmp), Ok(Next::Recover(_))));
+}
+
+#[test]
+fn a_migration_is_refused_before_anything_is_touched() {
+    let refused = |observation: &Observation| {
+        let failure = plan_migration(observation, &request(By::Host, From::Empty)).unwrap_err();
+        assert!(failure.message.contains("data.db") || failure.path.is_some(), "{}", failure.message);
+        failure.code
+    };
+    assert_eq!(refused(&without_database()), Code::Io);
+    let mut none = directory();
+    none.files.insert(canonical(), plain("1", 0));
+    assert_eq!(refused(&none), Code::NotADatabase);
+    let mut long = with_auth(directory());
+    long.companions.values_mut().for_each(|seen| seen.file = name(&"a".repeat(250)));
+    assert_eq!(refused(&long), Code::Io, "a companion's backup would have no name");
+}
+
+/// v1 is 8192 bytes with a log of 4000.
+#[test]
+fn the_room_for_the_worst_case_is_asked_for() {
+    for (by, from, needs) in [
+        (By::Sql, From::Empty, 12192 + 4000),
+        (By::Sql, From::Copy, 12192 + 4000),
+        (By::Host, From::Copy, 2 * 12192 + 4000),
+        (By::Host, From::Empty, 3 * 12192 + 4000),
+    ] {
+        let mut observation = directory();
+        observation.files.insert(canonical(), database("1", JournalMode::Wal, 7));
+        observation.files.insert(name("data.db-wal"), plain("w", 4000));
+        for (free, fits) in [(Some(needs), true), (Some(needs - 1), false), (Some(0), false), (None, true)] {
+            observation.free_bytes = free;
+            match plan_migration(&observation, &request(by, from)) {
+                Ok(plan) => assert!(fits && plan.needs_bytes == needs, "{by:?} {from:?} {free:?}"),
+                Err(failure) => {
+                    assert!(!fits && failure.code == Code::NoSpace, "{by:?} {from:?} {free:?}: {failure}");
+                    assert!(failure.hint.contains(&format!("free {} bytes", needs - free.unwrap())), "{}", failure.hint);
+                }
+            }
+        }
+    }
+    let mut huge = directory();
+    huge.files.get_mut(&canonical()).unwrap().size = u64::MAX;
+    assert_eq!(plan_migration(&huge, &request(By::Host, From::Empty)).unwrap_err().code, Code::NoSpace);
+}
