@@ -20,3 +20,4 @@ pub mod run;
 #[cfg(all(test, not(target_family = "wasm")))]
 mod schema;
 pub mod sqlite;
+pub mod validate;

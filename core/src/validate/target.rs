@@ -1,0 +1,111 @@
+//! What the directory says against a plan.
+
+use std::collections::BTreeSet;
+
+use super::{Finding, Severity};
+use crate::fault::Platform;
+use crate::names::FileName;
+use crate::observe::Observation;
+use crate::op::Op;
+use crate::plan::{Plan, PlanKind};
+
+/// Names that Windows keeps for devices, with any extension ("Naming Files, Paths, and Namespaces" of its documentation).
+const RESERVED: [&str; 22] = [
+    "CON", "PRN", "AUX", "NUL", "COM1", "COM2", "COM3", "COM4", "COM5", "COM6", "COM7", "COM8", "COM9", "LPT1", "LPT2", "LPT3", "LPT4",
+    "LPT5", "LPT6", "LPT7", "LPT8", "LPT9",
+];
+
+pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut find = |rule: &str, severity: Severity, step: Option<usize>, message: String, hint: &str| {
+        let step = step.and_then(|at| u32::try_from(at).ok());
+        findings.push(Finding { rule: rule.into(), severity, step, undo: false, message, hint: hint.into() });
+    };
+    if plan.platform != observation.platform {
+        let message = format!("the plan is for {:?}, and this is {:?}", plan.platform, observation.platform);
+        find("platform", Severity::Error, None, message, "make the plan on the machine that performs it");
+    }
+    if let Some(journal) = &plan.journal
+        && journal.names.canonical != observation.canonical
+    {
+        let message = format!("the plan is for {}, and this is {}", journal.names.canonical, observation.canonical);
+        find("other-database", Severity::Error, None, message, "make the plan from this database");
+    }
+    if let Some(holder) = observation.holders.first() {
+        let who = if holder.this_process { "this process".to_owned() } else { format!("{} (pid {})", holder.name, holder.pid) };
+        find("held", Severity::Error, None, format!("{who} has the database open"), "close it first");
+    }
+    if let Some(free) = observation.free_bytes.filter(|free| *free < plan.needs_bytes) {
+        let message = format!("the plan may need {} bytes of disk and {free} are free", plan.needs_bytes);
+        find("space", Severity::Error, None, message, "free some space on this volume");
+    }
+    // The part of a file id before the dash is its device.
+    let device = |name: &FileName| observation.files.get(name).and_then(|facts| facts.file_id.split_once('-')).map(|(device, _)| device);
+    let devices: BTreeSet<&str> = observation.files.keys().filter_map(device).collect();
+    if devices.len() > 1 {
+        find(
+            "cross-volume",
+            Severity::Error,
+            None,
+            "files of the set are on different volumes (one is a mount point): they cannot be linked or renamed onto each other".into(),
+            "mount the directory, not the file",
+        );
+    }
+    let mut made: Vec<(usize, &FileName)> = Vec::new();
+    for (index, step) in plan.steps.iter().enumerate() {
+        match &step.op {
+            Op::WriteJournal { file, .. } | Op::WriteReceipt { file } | Op::Restage { to: file, .. } => made.push((index, file)),
+            Op::Copy { to, .. } | Op::Link { to, .. } | Op::Rename { to, .. } if to.companion.is_none() => made.push((index, &to.name)),
+            Op::BuildSql { staging, .. } => made.push((index, staging)),
+            _ => {}
+        }
+    }
+    if plan.kind == PlanKind::Migrate {
+        for (index, name) in &made {
+            let replaces = matches!(&plan.steps[*index].op, Op::Rename { .. });
+            if !replaces && observation.files.contains_key(*name) {
+                find(
+                    "name-taken",
+                    Severity::Error,
+                    Some(*index),
+                    format!("{name} is there already"),
+                    "make the plan anew: it gets a nonce of its own",
+                );
+            }
+        }
+    }
+    if observation.platform != Platform::Linux {
+        for (index, name) in &made {
+            if let Some(other) =
+                observation.files.keys().find(|other| *other != *name && other.as_str().eq_ignore_ascii_case(name.as_str()))
+            {
+                let message = format!("{name} and {other} are one name on a file system that ignores case");
+                find("case-collision", Severity::Error, Some(*index), message, "rename the other file");
+            }
+        }
+    }
+    if observation.platform == Platform::Windows {
+        let canonical = [(0, &observation.canonical)];
+        for (index, name) in made.iter().chain(&canonical) {
+            if let Some(why) = refused_by_windows(name.as_str()) {
+                find("windows-name", Severity::Error, Some(*index), format!("{name} {why}"), "give the database another name");
+            }
+        }
+    }
+    findings
+}
+
+fn refused_by_windows(name: &str) -> Option<&'static str> {
+    let base = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
+    if RESERVED.contains(&base.as_str()) {
+        Some("begins with a name that Windows keeps for a device")
+    } else if name.ends_with(['.', ' ']) {
+        Some("ends in a dot or a space, which Windows drops")
+    } else if name.contains(['<', '>', ':', '"', '|', '?', '*']) {
+        Some("holds a character that Windows does not take")
+    } else if name.encode_utf16().count() > 255 {
+        Some("is longer than 255 UTF-16 units")
+    } else {
+        None
+    }
+}
