@@ -69,7 +69,11 @@ impl<'a> Performer<'a> {
             }
             Op::Rename { from, to } => {
                 let from = self.path(from)?;
-                self.io(to, |to| plain(std::fs::rename(&from, to)))
+                self.io(to, |to| match os::same_file(&from, to) {
+                    // A power loss can leave both names of a rename, and renaming one name of a file onto another does nothing.
+                    Ok(true) => remove(&from),
+                    _ => plain(std::fs::rename(&from, to)),
+                })
             }
             Op::Remove { files } => {
                 for file in files {

@@ -29,6 +29,12 @@ use crate::sqlite::JournalMode;
 
 const FLUSH: &str = "what is visible need not be durable; nothing may act on it before it is";
 
+/// Flushes the database's directory, and those of the companions that the journal names.
+fn flush(journal: &Journal) -> Vec<Step> {
+    let companions = journal.companions.iter().map(|companion| Some(companion.name.clone()));
+    std::iter::once(None).chain(companions).map(|companion| step(Op::SyncDir { companion }, FLUSH)).collect()
+}
+
 /// Plans what must be done before anything else. Nothing: there is no journal and no trace of one.
 ///
 /// `nonce` names what has to be set aside.
@@ -141,7 +147,7 @@ fn undeclared(companion: &str, path: &str) -> Warning {
 }
 
 fn forward(observation: &Observation, journal: Journal) -> Plan {
-    let mut steps = vec![step(Op::SyncDir { companion: None }, FLUSH)];
+    let mut steps = flush(&journal);
     let mut kind = PlanKind::Finish;
     let mut cleanup_from = steps.len();
     match journal.phase {
@@ -179,11 +185,11 @@ fn go_on(observation: &Observation, journal: Journal) -> Plan {
     } else {
         Link::Replace
     };
-    let mut steps = vec![
-        step(Op::SyncDir { companion: None }, FLUSH),
+    let mut steps = flush(&journal);
+    steps.extend([
         step(Op::Check { file: staged.clone() }, "a crash may have damaged what was built"),
         step(Op::Detect { file: staged.clone() }, "only a v2 is installed"),
-    ];
+    ]);
     steps.extend(flip(&journal, &staged, link));
     let flip_at = steps.iter().position(|step| matches!(&step.op, Op::Rename { to, .. } if *to == At::from(&names.canonical)));
     steps.extend(install_companions(&journal, |c| is_staged(observation, &journal.nonce, c)));
@@ -197,7 +203,8 @@ fn go_on(observation: &Observation, journal: Journal) -> Plan {
 
 fn go_back(observation: &Observation, journal: Journal) -> Plan {
     let back = undo(&journal, undo_companions(&journal, |c| backed_up(observation, &journal, c)));
-    plan(observation, PlanKind::Undo, Some(journal), vec![step(Op::SyncDir { companion: None }, FLUSH)], None, None, back)
+    let steps = flush(&journal);
+    plan(observation, PlanKind::Undo, Some(journal), steps, None, None, back)
 }
 
 fn backed_up(observation: &Observation, journal: &Journal, companion: &Companion) -> bool {

@@ -1,0 +1,151 @@
+//! A start of the application: look, recover, migrate, by the real planner and the real `Run`, in the order in which a runner does it.
+
+use super::mutate::Mutant;
+use super::perform::Machine;
+use crate::failure::Failure;
+use crate::names::Nonce;
+use crate::op::Op;
+use crate::plan::{Next, Plan, Recovery, Request, assess, plan_migration};
+use crate::run::{Action, Budget, Run};
+
+/// How often one start builds anew, and how many recoveries it performs: the runner's own bounds.
+const MAX_ATTEMPTS: u32 = 3;
+const MAX_RECOVERIES: u32 = 8;
+/// More ops than any start performs.
+const MAX_OPS: u32 = 4000;
+
+/// How a start ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum End {
+    /// Canonical is v2.
+    Current,
+    /// Canonical is v1 and nothing is left to recover.
+    Old,
+    /// There is no database.
+    NoDatabase,
+    /// It failed; the failure says where the data is.
+    Failed(Box<Failure>),
+    /// It did not end.
+    Endless,
+}
+
+/// How far a start has come. With a machine and a run it can be continued from any op, in more than one way.
+#[derive(Debug, Clone)]
+pub struct Boot {
+    /// Whether a v1 is migrated, or only recovered to.
+    pub migrate: bool,
+    attempt: u32,
+    recoveries: u32,
+    ops: u32,
+    /// Tells this start's attempts from those of others.
+    nonce: u32,
+}
+
+impl Boot {
+    /// A start that has not looked yet. `number` tells it from other starts.
+    #[must_use]
+    pub fn new(migrate: bool, number: u32) -> Self {
+        Self { migrate, attempt: 1, recoveries: 0, ops: 0, nonce: number << 4 }
+    }
+
+    /// Goes on until the start ends. `before` is told of every op before it is performed, and may stop the start there.
+    pub fn go(
+        &mut self,
+        machine: &mut Machine,
+        mut run: Option<Run>,
+        mutant: Option<&Mutant>,
+        before: &mut dyn FnMut(&Self, &Machine, &Run, &Op) -> bool,
+    ) -> Option<End> {
+        loop {
+            let mut going = match run.take() {
+                Some(run) => run,
+                None => match self.next(machine) {
+                    Ok(Some(plan)) => Run::new(if let Some(mutant) = mutant { mutant.apply(plan) } else { plan }, Budget::default()),
+                    Ok(None) => return Some(if self.migrate { End::Current } else { End::Old }),
+                    Err(end) => return Some(end),
+                },
+            };
+            match self.drive(machine, &mut going, before)? {
+                Action::Done(report) => {
+                    if report.recovery == Recovery::None {
+                        return Some(End::Current);
+                    }
+                    if report.recovery == Recovery::Undone {
+                        self.attempt += 1;
+                    }
+                }
+                Action::Anew(failure) if going.plan().kind == crate::plan::PlanKind::Migrate => {
+                    if self.attempt >= MAX_ATTEMPTS {
+                        return Some(End::Failed(failure));
+                    }
+                    self.attempt += 1;
+                    self.nonce += 1;
+                }
+                Action::Anew(_) => {}
+                Action::Failed(failure) => return Some(End::Failed(failure)),
+                Action::Perform { .. } | Action::Wait { .. } => return Some(End::Endless),
+            }
+        }
+    }
+
+    /// The next plan of this start. Nothing: it ends as it was meant to.
+    fn next(&mut self, machine: &mut Machine) -> Result<Option<Plan>, End> {
+        let observation = machine.observe();
+        let setting = machine.setting;
+        let nonce = Nonce::from_number(self.nonce + 1);
+        match assess(&observation, &setting.label, &nonce) {
+            Err(failure) => Err(End::Failed(Box::new(failure))),
+            Ok(Next::Recover(_)) if self.recoveries == MAX_RECOVERIES => Err(End::Endless),
+            Ok(Next::Recover(plan)) => {
+                self.recoveries += 1;
+                Ok(Some(*plan))
+            }
+            Ok(Next::NoDatabase) => Err(End::NoDatabase),
+            Ok(Next::Current) => Err(End::Current),
+            Ok(Next::Migrate) if !self.migrate => Ok(None),
+            Ok(Next::Migrate) => {
+                let request = Request {
+                    label: setting.label.clone(),
+                    nonce,
+                    now_ms: 1000,
+                    attempt: self.attempt,
+                    from: setting.from,
+                    by: setting.by,
+                    verify: setting.verify,
+                };
+                plan_migration(&observation, &request).map(Some).map_err(|failure| End::Failed(Box::new(failure)))
+            }
+        }
+    }
+
+    fn drive(
+        &mut self,
+        machine: &mut Machine,
+        run: &mut Run,
+        before: &mut dyn FnMut(&Self, &Machine, &Run, &Op) -> bool,
+    ) -> Option<Action> {
+        loop {
+            while run.poll_event().is_some() {}
+            match run.poll() {
+                Action::Perform { op, text } => {
+                    self.ops += 1;
+                    if self.ops > MAX_OPS {
+                        return Some(Action::Wait { delay_ms: 0 });
+                    }
+                    if before(self, machine, run, &op) {
+                        return None;
+                    }
+                    match machine.perform(&op, text.as_deref(), run) {
+                        Ok(done) => run.handle_done(done),
+                        Err(fault) => run.handle_fault(&fault),
+                    }
+                }
+                Action::Wait { .. } => {
+                    machine.release();
+                    run.handle_waited();
+                }
+                end => return Some(end),
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! A counterexample: what was done, what persisted, what recovery did, which invariant broke, and the line that replays it.
+
+use std::cell::{Cell, RefCell};
+use std::fmt::Write as _;
+
+use super::boot::Boot;
+use super::disk::{ASIDE, Content, Disk, HOME};
+use super::mutate::Mutant;
+use super::perform::Machine;
+use super::{Choice, Happening, Model, Planted, Setting, State, Violation, invariant, matrix};
+
+/// A state that breaks an invariant, and the way there.
+#[derive(Debug, Clone)]
+pub struct Counterexample {
+    /// Where it began.
+    pub setting: Setting,
+    /// How the machine stops.
+    pub model: Model,
+    /// One choice for each start.
+    pub choices: Vec<Choice>,
+    /// What is broken.
+    pub violation: Violation,
+}
+
+/// One name of a disk, in words.
+fn entry(name: &str, content: &Content) -> String {
+    let text = match content {
+        Content::Empty => "empty".to_owned(),
+        Content::Torn => "torn".to_owned(),
+        Content::Shm => "shared memory".to_owned(),
+        Content::Db(db) => format!("{:?} {:?} counter {}", db.data, db.mode, db.counter),
+        Content::Wal(db) => format!("log up to {:?} of database {}", db.data, db.of),
+        Content::Hot(db) => format!("journal back to {:?} of database {}", db.data, db.of),
+        Content::Companion(version) => format!("companion {version}"),
+        Content::Text(text) => {
+            let phase = text.text.split("\"phase\": \"").nth(1).and_then(|rest| rest.split('"').next());
+            phase.map_or_else(|| "text".to_owned(), |phase| format!("journal, {phase}"))
+        }
+    };
+    format!("{name}: {text}")
+}
+
+/// Every name, what it holds, and which names are one file.
+#[must_use]
+pub fn describe(disk: &Disk) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (dir, prefix) in [(HOME, ""), (ASIDE, "auth/")] {
+        for (name, ino) in &disk.dirs[dir].now {
+            let inode = &disk.inodes[ino];
+            let mut line = entry(&format!("{prefix}{name}"), &inode.now);
+            let _ = write!(line, " (file {ino}{})", if inode.is_flushed() { "" } else { ", not flushed" });
+            lines.push(line);
+        }
+    }
+    lines
+}
+
+/// The model's word and the choices, as one line without spaces.
+#[must_use]
+pub fn line(choices: &[Choice]) -> String {
+    let mut text = String::new();
+    for choice in choices {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        if let Some((at, happening)) = choice.happening {
+            let _ = write!(text, "{at}:{happening:?}@");
+        }
+        match choice.crash {
+            Some((tick, variant)) => {
+                let _ = write!(text, "{tick}.{variant}");
+            }
+            None => text.push_str("end"),
+        }
+        if choice.copied {
+            text.push('c');
+        }
+    }
+    text
+}
+
+/// Performs the choices again. Gives what happened, in lines, and the state in which it ended.
+#[must_use]
+pub fn replay(setting: &Setting, model: Model, choices: &[Choice], mutant: Option<&Mutant>) -> (Vec<String>, State) {
+    let log = RefCell::new(vec![format!("starts with {}", describe(&matrix::lay(setting).disk).join(", "))]);
+    let mut state = matrix::lay(setting);
+    for (number, choice) in choices.iter().enumerate() {
+        let crash = choice.crash.map_or((u32::MAX, 0), |crash| crash);
+        let (tick, at) = (Cell::new(0_u32), Cell::new(0_u32));
+        let crashed: RefCell<Option<State>> = RefCell::new(None);
+        let mut tap = |state: &State| {
+            tick.set(tick.get() + 1);
+            if tick.get() == crash.0 {
+                crashed.replace(Some(state.clone()));
+            }
+        };
+        let say = |line: String| {
+            if crashed.borrow().is_none() {
+                log.borrow_mut().push(line);
+            }
+        };
+        say(format!("start {}", number + 1));
+        let mut boot = Boot::new(number == 0, u32::try_from(number).unwrap_or(0));
+        let mut machine = Machine::new(state.clone(), setting, &mut tap);
+        if number == 0 && !setting.links() {
+            matrix::field_daemon(&mut machine);
+        } else {
+            let stop = choice.happening.map(|(at, _)| at);
+            let mut kept = None;
+            let mut end = boot.go(&mut machine, None, mutant, &mut |boot, _, run, op| {
+                if stop == Some(at.get()) {
+                    kept = Some((boot.clone(), run.clone(), op.clone()));
+                    return true;
+                }
+                at.set(at.get() + 1);
+                say(told(run, op));
+                false
+            });
+            if let (Some((mut going, run, op)), Some((_, happening))) = (kept, choice.happening) {
+                tick.set(0);
+                say(format!("  {happening:?}"));
+                match happening {
+                    Happening::OlderApplication => drop(machine.older_application(false).then_some(())),
+                    Happening::OlderApplicationKilled => drop(machine.older_application(true).then_some(())),
+                    Happening::ApplicationWrites => {}
+                    Happening::CompanionChanged => drop(machine.change_companion().then_some(())),
+                    Happening::FailsOnce(fail) | Happening::Fails(fail) => {
+                        let for_ever = matches!(happening, Happening::Fails(_));
+                        machine.process.fault = Some(Planted { op, fail, for_ever, spent: false });
+                    }
+                }
+                end = going.go(&mut machine, Some(run), mutant, &mut |_, _, run, op| {
+                    say(told(run, op));
+                    false
+                });
+            }
+            if choice.happening.is_some_and(|(at, _)| at == u32::MAX) {
+                tick.set(0);
+                say("  the application commits a row to v2".to_owned());
+                machine.application();
+            }
+            match end {
+                Some(super::boot::End::Failed(failure)) => say(format!("  ended: {}", failure.message)),
+                end => say(format!("  ended: {end:?}")),
+            }
+        }
+        let ended = machine.state;
+        let crashed = crashed.into_inner();
+        state = match crashed {
+            None => ended,
+            Some(live) if crash.1 == 0 => {
+                log.borrow_mut().push(format!("  killed; there is {}", describe(&live.disk).join(", ")));
+                live
+            }
+            Some(live) => {
+                let disk = live.disk.power_losses(model).swap_remove(crash.1 as usize - 1);
+                log.borrow_mut().push(format!("  the power fails; there is {}", describe(&disk).join(", ")));
+                let mut after = State { disk, ledger: live.ledger };
+                after.ledger.v2_durable |= invariant::is_v2(&after, setting) && setting.links();
+                after
+            }
+        };
+        if choice.copied {
+            log.borrow_mut().push("  the directory is copied".to_owned());
+            state.disk = state.disk.copied();
+        }
+    }
+    let mut log = log.into_inner();
+    log.push(format!("there is {}", describe(&state.disk).join(", ")));
+    (log, state)
+}
+
+fn told(run: &crate::run::Run, op: &crate::op::Op) -> String {
+    let (undo, index) = run.position();
+    let file = op.file().map(|file| format!(" {file}")).unwrap_or_default();
+    format!("  {}{index} {}{file}", if undo { "undo " } else { "" }, op.name())
+}
+
+impl Counterexample {
+    /// The whole story.
+    #[must_use]
+    pub fn tell(&self, mutant: Option<&Mutant>) -> String {
+        let (mut lines, _) = replay(&self.setting, self.model, &self.choices, mutant);
+        lines.push(format!("{} is broken: {}", self.violation.rule, self.violation.what));
+        lines.push(format!("replay: {} {}", self.model.as_str(), line(&self.choices)));
+        lines.join("\n")
+    }
+}
