@@ -10,8 +10,10 @@ use crate::message::{Cause, ToJs};
 
 /// The last message of a task that failed.
 pub(crate) fn failed(error: &Error) -> String {
-    let cause =
-        error.cause.as_ref().map(|cause| Cause { call: cause.downcast_ref::<Thrown>().map(|thrown| thrown.call), message: cause.to_string() });
+    let cause = error
+        .cause
+        .as_ref()
+        .map(|cause| Cause { call: cause.downcast_ref::<Thrown>().map(|thrown| thrown.call), message: cause.to_string() });
     ToJs::Failed { failure: &error.failure, cause }.to_text()
 }
 

@@ -218,3 +218,70 @@ impl<Tell: FnMut(String) -> bool> Host for JsHost<Tell> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    /// A host whose application said all this before it was asked anything.
+    fn host(said: Vec<FromJs>) -> JsHost<impl FnMut(String) -> bool> {
+        let (inbox, messages) = channel();
+        said.into_iter().for_each(|message| inbox.send(message).unwrap());
+        // JavaScript stays: only `gone` says that it went.
+        std::mem::forget(inbox);
+        JsHost::new(|_| true, messages, true)
+    }
+
+    fn answer(id: u32) -> FromJs {
+        FromJs::Answer { id, value: Json::from(id) }
+    }
+
+    #[test]
+    fn the_answer_of_a_callback_that_was_given_up_is_not_taken_for_another() {
+        let mut host = host(vec![answer(1), FromJs::Threw { id: 1, message: "late".into() }, answer(2)]);
+        assert_eq!(host.ask(Call::Verify, Desk::Empty).unwrap(), 1);
+        assert_eq!(host.ask(Call::Verify, Desk::Empty).unwrap(), 2);
+    }
+
+    #[test]
+    fn without_javascript_nothing_is_asked_or_waited_for() {
+        let mut host = host(vec![FromJs::Gone]);
+        assert_eq!(host.undo(None, "").unwrap_err().to_string(), "the JavaScript environment ended");
+        assert!(host.cancelled());
+        assert!(host.cleanup(None, "").is_err());
+        host.release_handles();
+        host.wait(0);
+    }
+
+    #[test]
+    fn an_environment_that_takes_no_message_has_ended() {
+        let (_inbox, messages) = channel();
+        let mut host = JsHost::new(|_| false, messages, true);
+        assert!(host.undo(None, "").is_err());
+        assert!(host.cancelled());
+    }
+
+    #[test]
+    fn an_abort_ends_the_wait_that_it_meets() {
+        let mut host = host(vec![FromJs::Abort]);
+        host.wait(u64::from(u32::MAX));
+        assert!(host.cancelled());
+    }
+
+    #[test]
+    fn only_the_callback_that_runs_is_served() {
+        let warn = |call| FromJs::Warn { call, message: String::new() };
+        let all = |call, id| FromJs::Request { call, id, request: Request::All { sql: "SELECT 1".into(), args: Vec::new() } };
+        let mut told = Vec::new();
+        let (inbox, messages) = channel();
+        for message in [all(7, 1), all(1, 2), warn(7), answer(1)] {
+            inbox.send(message).unwrap();
+        }
+        let mut host = JsHost::new(|text| told.push(text) == (), messages, true);
+        host.ask(Call::Verify, Desk::Empty).unwrap();
+        assert!(told[1..].iter().all(|text| text.contains(r#""type":"refused""#)), "{told:?}");
+        assert_eq!(told.len(), 3);
+    }
+}

@@ -169,7 +169,9 @@ mod tests {
 
     #[test]
     fn what_is_no_value_is_refused() {
-        for text in ["true", "[]", "{}", r#"{"i":"9223372036854775808"}"#, r#"{"i":1}"#, r#"{"x":"1"}"#, r#"{"i":"1","b":""}"#, r#"{"b":"*"}"#] {
+        for text in
+            ["true", "[]", "{}", r#"{"i":"9223372036854775808"}"#, r#"{"i":1}"#, r#"{"x":"1"}"#, r#"{"i":"1","b":""}"#, r#"{"b":"*"}"#]
+        {
             let json = serde_json::from_str(text).unwrap();
             assert!(value_from_json(&json).is_err(), "{text}");
         }

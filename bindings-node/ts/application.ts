@@ -1,9 +1,11 @@
+import { isUint8Array } from "node:util/types";
 import { refuse } from "./check.js";
 import type { Event, Warning } from "./generated.js";
 import { checkBuilt, type Companion, type Job, type Json, type MigrateOptions } from "./options.js";
 import { base64, bytes, reader } from "./reader.js";
 import { releaseHandles } from "./release.js";
-import { describe, type Application, type Call, type Desk } from "./session.js";
+import { describe } from "./error.js";
+import type { Application, Call, Desk } from "./session.js";
 
 /** The callbacks of a set of options. */
 export class Callbacks<S extends Json, R extends Json> implements Application {
@@ -118,7 +120,7 @@ function companion(name: string, desk: Desk): Companion {
       return data === null ? null : bytes(data);
     },
     async write(data) {
-      if (typeof data !== "string" && !(data instanceof Uint8Array)) refuse("a companion's content", "a string or a Uint8Array", data);
+      if (typeof data !== "string" && !(isUint8Array(data))) refuse("a companion's content", "a string or a Uint8Array", data);
       const content = typeof data === "string" ? Buffer.from(data) : data;
       await desk.ask({ name: "write-companion", companion: name, data: base64(content) });
     },

@@ -12,7 +12,7 @@ const when = (right: (value: unknown) => boolean, must: string): Check => (value
 
 export const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
 
-export const text = when((value) => typeof value === "string" && value !== "", "a string that is not empty");
+export const text = when((value) => typeof value === "string" && value !== "" && value.isWellFormed(), "a well-formed string that is not empty");
 export const callback = when((value) => typeof value === "function", "a function");
 export const object = when(isObject, "an object");
 export const oneOf = (...words: string[]) => when((value) => words.includes(value as string), words.map((word) => `"${word}"`).join(" or "));

@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import type { Code, Data, Explanation, Failure, Holder, OsCode, Phase } from "./generated.js";
 import { native } from "./native.js";
 
@@ -52,6 +53,16 @@ export class CutoverError extends Error {
  * `null` when there is none.
  */
 export function explainError(error: unknown): Explanation | null {
-  const found = native.explainError(error instanceof Error ? error.message : String(error));
+  const found = native.explainError(describe(error));
   return found === null ? null : (JSON.parse(found) as Explanation);
+}
+
+/** Whatever was thrown, in words. */
+export function describe(thrown: unknown): string {
+  try {
+    if (thrown instanceof Error) return thrown.message || thrown.name;
+    return (typeof thrown === "string" && thrown) || inspect(thrown, { depth: 1, breakLength: Infinity });
+  } catch {
+    return "something that cannot be described";
+  }
 }

@@ -38,7 +38,7 @@ export interface Job<S extends Json = Json> {
   readonly nonce: string;
   /** 1 for the first try. */
   readonly attempt: number;
-  /** Aborted when `options.signal` is. The build should stop then; it is given up two seconds later. */
+  /** Aborted when `options.signal` is. The build should stop then; it is given up after 2 s. */
   readonly signal: AbortSignal;
   /** A companion that the options declare. */
   companion(name: string): Companion;
@@ -94,7 +94,10 @@ export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
   integrity?: "quick" | "full";
   /** Hears of every step, wait and warning before it happens. A failure of it is a warning; it never ends a migration. */
   onEvent?(event: Event): void | Promise<void>;
-  /** Asks to stop: everything is undone (`ABORTED`). Once v2 is built it is refused with a warning, since finishing is quicker and safer. */
+  /**
+   * Asks to stop: everything is undone (`ABORTED`). Once v2 is built it is refused with a warning, since finishing is quicker and safer. A
+   * callback that runs then has 2 s to settle, `undo` and `cleanup` 30 s; after that it is given up.
+   */
   signal?: AbortSignal;
 }
 

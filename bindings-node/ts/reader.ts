@@ -1,3 +1,5 @@
+import { isUint8Array } from "node:util/types";
+
 /**
  * A value of SQLite. An integer is a `number` where that is exact (up to 2^53 - 1) and a `bigint` where it is not; text that is not valid
  * UTF-8 comes as a `Uint8Array`, byte for byte, as blobs do.
@@ -39,7 +41,7 @@ function encode(value: SqlValue, index: number): unknown {
   if (typeof value === "bigint") return { i: String(value) };
   // A whole number beyond 2^53 is not known to be exact, and stays what it is: a double.
   if (typeof value === "number") return Number.isSafeInteger(value) ? value : { f: String(value) };
-  if (value instanceof Uint8Array) return { b: base64(value) };
+  if (isUint8Array(value)) return { b: base64(value) };
   throw new TypeError(`args[${index}] must be null, a number, a bigint, a string or a Uint8Array, not ${typeof value}`);
 }
 

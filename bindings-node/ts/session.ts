@@ -1,5 +1,4 @@
-import { inspect } from "node:util";
-import { CutoverError } from "./error.js";
+import { CutoverError, describe } from "./error.js";
 import type { Event, Failure } from "./generated.js";
 import { native, type NativeLock, type Session } from "./native.js";
 import type { Ask } from "./reader.js";
@@ -152,15 +151,6 @@ function start(task: string, lock: NativeLock | null, receive: (delivery: string
     return native.start(task, lock, receive);
   } catch (error) {
     throw new TypeError(`cutover: ${describe(error)}`, { cause: error });
-  }
-}
-
-/** Whatever was thrown, in words. */
-export function describe(thrown: unknown): string {
-  try {
-    return (thrown instanceof Error && thrown.message) || (typeof thrown === "string" && thrown) || inspect(thrown, { depth: 1 });
-  } catch {
-    return "something that cannot be described";
   }
 }
 

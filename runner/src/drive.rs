@@ -34,7 +34,13 @@ pub(crate) fn drive(plan: Plan, budget: &mut Budget, place: &Place, options: &Op
         match action {
             Action::Perform { op, text } => match performer.perform(&op, text.as_deref(), &mut run, host) {
                 Ok(done) => run.handle_done(done),
-                Err(fault) => run.handle_fault(&fault),
+                Err(fault) => {
+                    // A callback may have failed because it was cancelled meanwhile.
+                    if host.cancelled() {
+                        run.cancel();
+                    }
+                    run.handle_fault(&fault);
+                }
             },
             Action::Wait { delay_ms } => {
                 host.release_handles();

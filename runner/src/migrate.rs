@@ -208,6 +208,9 @@ impl<'a> Start<'a> {
                     ("this process has the database open".to_owned(), holders, Err(observation))
                 }
                 Err(Blind::Host(error)) => {
+                    if let Err(refused) = refuse_cancelled(host) {
+                        return Err(Error { cause: Some(error), ..refused });
+                    }
                     let fault = Fault::new(cutover_core::fault::Cause::Host, format!("the application's detect failed: {error}"));
                     let failure = Failure::from_fault(&fault.of(&self.place.canonical), "detect", false);
                     return Err(Error { failure: Box::new(failure.with_v1(&self.place.canonical)), cause: Some(error) });

@@ -403,6 +403,10 @@ impl Run {
         }
         let Some(op) = self.current().cloned() else { return };
         self.tries += 1;
+        // A callback that stops because it was asked to is what was asked for, not a failure of the application.
+        if self.cancelled && self.can_abort() && fault.cause == Cause::Host {
+            return self.abort();
+        }
         let class = fault.class(self.plan.platform, &op);
         if class == Class::Transient
             && let Some(delay_ms) = self.budget.next_delay_ms(self.tries)

@@ -1,0 +1,154 @@
+// What the application's callbacks may do: answer at once or later, and fail in any way.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CutoverError, migrate } from "cutover";
+import { assertUntouched, assertUpgraded, build, failure, made, options, seed } from "./support.mjs";
+
+const later = () => new Promise((resolve) => setImmediate(resolve));
+const version = async (db) => (await db.all("PRAGMA user_version"))[0].user_version;
+
+for (const [how, wrap] of [
+  ["sync", (work) => work],
+  ["async", (work) => async (...args) => (await later(), work(...args))],
+]) {
+  test(`${how} callbacks are called with what they need, in order`, async () => {
+    const place = seed();
+    const called = [];
+    const { outcome, recovery, report, strategy, backup, warnings } = await migrate(
+      options(place.path, {
+        detect: async (db) => (called.push("detect"), (await version(db)) < 2 ? "old" : "current"),
+        ...made(
+          wrap((job) => {
+            called.push("build");
+            assert.match(job.nonce, /^[0-9a-f]{8}$/);
+            assert.equal(job.attempt, 1);
+            assert.equal(job.signal.aborted, false);
+            assert.notEqual(job.source, job.staging);
+            build(job);
+            job.warn("mind the gap");
+            return { expect: { note: 2 }, report: { moved: [1, "two", null] } };
+          }),
+        ),
+        verify: wrap(() => void called.push("verify")),
+        cleanup: wrap((state, at) => void called.push(`cleanup ${state} ${at.nonce.length}`)),
+        undo: wrap(() => void called.push("undo")),
+      }),
+    );
+    assert.deepEqual(called, ["detect", "build", "detect", "verify", "cleanup null 8"]);
+    assert.deepEqual({ outcome, recovery, report, strategy }, { outcome: "migrated", recovery: "none", report: { moved: [1, "two", null] }, strategy: "link-replace" });
+    assert.deepEqual(warnings, [{ from: "host", code: null, message: "mind the gap" }]);
+    assert.match(backup, /data\.db\.v1-v2-\d{13}-[0-9a-f]{8}$/);
+    assertUpgraded(place);
+  });
+
+  test(`${how} undo gets the last state of a build that failed`, async () => {
+    const place = seed();
+    const undone = [];
+    const thrown = new Error("no more keys");
+    const error = await failure(
+      migrate(
+        options(place.path, {
+          ...made(async (job) => {
+            await job.saveState({ step: 1 });
+            await job.saveState({ step: 2, text: "\0 \u{1f600}" });
+            undone.push(job.nonce);
+            throw thrown;
+          }),
+          undo: wrap((state, { nonce }) => void undone.push(state, nonce)),
+        }),
+      ),
+    );
+    assert.equal(error.code, "HOST");
+    assert.equal(error.cause, thrown);
+    const [nonce] = undone;
+    assert.deepEqual(undone, [nonce, { step: 2, text: "\0 \u{1f600}" }, nonce]);
+    assertUntouched(place);
+  });
+
+  const things = [new Error("boom"), new TypeError(""), "text", "", 0, null, undefined, Symbol("s"), { a: 1 }, "half \ud800 pair", hostile()];
+  test(`${how} errors of every kind come back as the cause`, async () => {
+    for (const callback of ["build", "verify", "detect"]) {
+      for (const thing of callback === "build" ? things : things.slice(0, 1)) {
+        const place = seed();
+        const fail = wrap(() => {
+          throw thing;
+        });
+        const more = callback === "build" ? made(fail) : { [callback]: fail };
+        const error = await failure(migrate(options(place.path, more)));
+        assert.ok(error instanceof CutoverError && error instanceof Error);
+        assert.equal(error.code, "HOST");
+        assert.ok(Object.hasOwn(error, "cause") && Object.is(error.cause, thing), `${callback} threw something else`);
+        assert.match(error.message, new RegExp(`the application's ${callback} failed: .+\\[cutover:HOST:.*\\]$`));
+        assertUntouched(place);
+      }
+    }
+  });
+}
+
+/** An error that cannot even be looked at. */
+function hostile() {
+  const trap = () => {
+    throw new Error("do not look");
+  };
+  return new Proxy({}, { get: trap, getPrototypeOf: trap, ownKeys: trap, getOwnPropertyDescriptor: trap, has: trap });
+}
+
+test("the first error is the one that comes back, also when undo fails too", async () => {
+  const place = seed();
+  const boom = () => {
+    throw new Error("undo");
+  };
+  const first = new Error("build");
+  const error = await failure(migrate(options(place.path, { ...made(() => Promise.reject(first)), undo: boom })));
+  assert.equal(error.cause, first);
+  assert.equal(error.data.state, "v1");
+  // The journal stays, so that the next start undoes what this one could not.
+  assert.ok(place.names().includes("data.db.v1-v2-cutover.json"), String(place.names()));
+  const undone = [];
+  const { outcome, recovery } = await migrate(options(place.path, { undo: (_, { nonce }) => void undone.push(nonce) }));
+  assert.deepEqual([outcome, recovery, undone.length], ["migrated", "undone", 1]);
+  assertUpgraded(place);
+});
+
+test("a cleanup that fails is a warning", async () => {
+  const place = seed();
+  const { outcome, warnings } = await migrate(options(place.path, { cleanup: () => Promise.reject(new Error("still in use")) }));
+  assert.equal(outcome, "migrated");
+  assert.match(warnings[0].message, /still in use/);
+  assertUpgraded(place);
+});
+
+test("what a callback gives is checked", async () => {
+  for (const [more, why] of [
+    [{ detect: () => "v1" }, /what detect gives must be "old", "current" or "newer", not 'v1'/],
+    [{ detect: () => undefined }, /what detect gives must be .*, not undefined/],
+    [made(() => 7), /what make\.run gives must be an object, not 7/],
+    [made(() => ({ expected: {} })), /what make\.run gives\.expected is not known; there are expect, report/],
+    [made(() => ({ expect: { note: -1 } })), /expect\.note must be a whole number from 0/],
+    [made(() => ({ expect: { note: 1.5 } })), /expect\.note must be/],
+    [made(() => ({ report: 1n })), /BigInt/],
+    [made((job) => job.saveState(undefined)), /the state must be what JSON can hold/],
+    [made((job) => job.saveState(1n)), /BigInt/],
+  ]) {
+    const place = seed();
+    const error = await failure(migrate(options(place.path, more)));
+    assert.equal(error.code, "HOST");
+    assert.ok(error.cause instanceof TypeError);
+    assert.match(error.cause.message, why);
+    assertUntouched(place);
+  }
+});
+
+test("a newer database is refused before anything is touched", async () => {
+  const place = seed();
+  const error = await failure(migrate(options(place.path, { detect: () => "newer" })));
+  assert.equal(error.code, "NEWER");
+  assertUntouched(place);
+});
+
+test("a build that expects other rows is not installed", async () => {
+  const place = seed();
+  const error = await failure(migrate(options(place.path, made((job) => (build(job), { expect: { note: 3 } })))));
+  assert.equal(error.code, "VERIFY");
+  assertUntouched(place);
+});

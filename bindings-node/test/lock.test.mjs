@@ -1,0 +1,60 @@
+// The owner lock, as JavaScript holds it.
+import assert from "node:assert/strict";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { test } from "node:test";
+import { lock, migrate } from "cutover";
+import { assertUpgraded, failure, options, seed } from "./support.mjs";
+
+test("one owner at a time, until it lets go", async () => {
+  const place = seed();
+  const owner = await lock(place.path);
+  assert.equal(owner.path, place.path);
+  const refused = await failure(lock(place.path));
+  assert.deepEqual([refused.code, refused.holders[0].pid], ["OWNED", process.pid]);
+  assert.equal((await failure(migrate(options(place.path)))).code, "OWNED");
+  owner.release();
+  owner.release();
+  (await lock(place.path)).release();
+});
+
+test("the owner migrates with its lock and keeps it", async () => {
+  const place = seed();
+  const owner = await lock(place.path);
+  assert.equal((await migrate(options(place.path, { lock: owner }))).outcome, "migrated");
+  assert.equal((await failure(lock(place.path))).code, "OWNED");
+  owner.release();
+  assertUpgraded(place);
+});
+
+test("a lock that was released, or is of another database, is refused", async () => {
+  const [place, other] = [seed(), seed()];
+  const owner = await lock(other.path);
+  assert.equal((await failure(migrate(options(place.path, { lock: owner })))).code, "OWNED");
+  owner.release();
+  const error = await failure(migrate(options(place.path, { lock: owner })));
+  assert.ok(error instanceof TypeError);
+  assert.equal(error.message, "cutover: options.lock was released");
+});
+
+test("a lock that nobody refers to is held all the same", async () => {
+  const place = seed();
+  await lock(place.path);
+  const collect = () => {
+    if (globalThis.Bun) return Bun.gc(true);
+    setFlagsFromString("--expose-gc");
+    runInNewContext("gc")();
+  };
+  for (let turn = 0; turn < 3; turn += 1) {
+    collect();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.equal((await failure(lock(place.path))).code, "OWNED");
+});
+
+test("a caller that holds an equivalent says so", async () => {
+  const place = seed();
+  const owner = await lock(place.path);
+  assert.equal((await migrate(options(place.path, { lock: "held" }))).outcome, "migrated");
+  owner.release();
+});

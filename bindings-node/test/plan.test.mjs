@@ -1,0 +1,81 @@
+// The middle is public: plans as data, and what support wants to know.
+import assert from "node:assert/strict";
+import { statSync } from "node:fs";
+import { test } from "node:test";
+import { CutoverError, explainError, inspect, lock, migrate, plan, runPlan, validatePlan } from "cutover";
+import { assertUntouched, assertUpgraded, build, failure, made, options, seed } from "./support.mjs";
+
+test("a plan touches nothing, is sound, and can be performed exactly", async () => {
+  const place = seed();
+  const planned = await plan(options(place.path));
+  assert.deepEqual(place.names(), ["data.db"]);
+  assert.equal(planned.kind, "migrate");
+  assert.deepEqual(validatePlan(planned), []);
+  assert.deepEqual(validatePlan(JSON.stringify(planned)), []);
+  const steps = [];
+  const onEvent = (event) => void (event.type === "step" && steps.push(event.why));
+  const result = await runPlan(planned, options(place.path, { onEvent }));
+  assert.equal(result.outcome, "migrated");
+  assert.ok(steps.length > 0 && steps.every((why) => planned.steps.some((step) => step.why === why)));
+  assertUpgraded(place);
+  assert.equal(await plan(options(place.path)), null);
+});
+
+test("a plan as text, with a callback", async () => {
+  const place = seed();
+  const given = options(place.path, made(build));
+  assert.equal((await runPlan(JSON.stringify(await plan(given)), given)).outcome, "migrated");
+  assertUpgraded(place);
+});
+
+test("a plan that cannot be used is refused with the reason", async () => {
+  const place = seed();
+  const planned = await plan(options(place.path));
+  const hostile = structuredClone(planned);
+  hostile.steps[0].do.file = "../elsewhere";
+  for (const [wrong, why] of [
+    ["{", /line 1, column 1/],
+    ["{}", /missing field/],
+    [{ ...planned, version: 99 }, /version 99.*newer release/],
+    [{ ...planned, more: 1 }, /unknown field/],
+    [hostile, /elsewhere/],
+    [undefined, /line 1/],
+  ]) {
+    const [finding] = validatePlan(wrong);
+    assert.deepEqual([finding.rule, finding.severity], ["structure", "error"]);
+    assert.match(finding.message, why);
+    const error = await failure(runPlan(wrong, options(place.path)));
+    assert.equal(error.code, "JOURNAL");
+    assert.match(error.message, why);
+  }
+  assertUntouched(place);
+});
+
+test("inspect says what is there", async () => {
+  const place = seed("PRAGMA journal_mode=WAL; PRAGMA user_version=1; CREATE TABLE notes(id INTEGER PRIMARY KEY, body);");
+  const before = await inspect(place.path);
+  assert.deepEqual(
+    { ...before, header: null },
+    { path: place.path, exists: true, size: statSync(place.path).size, held: false, holders: [], header: null, sidecars: {}, journals: [], backups: {}, leftovers: {} },
+  );
+  assert.deepEqual([before.header.userVersion, before.header.journalMode], [1, "wal"]);
+  const { backup } = await migrate(options(place.path));
+  assert.deepEqual(Object.keys((await inspect(place.path)).backups), [backup.slice(place.directory.length + 1)]);
+  const missing = await failure(inspect(`${place.directory}/nowhere/data.db`));
+  assert.ok(missing instanceof CutoverError);
+  assert.match(missing.message, /nowhere/);
+});
+
+test("every failure explains itself", async () => {
+  const place = seed();
+  const owner = await lock(place.path);
+  const error = await failure(migrate(options(place.path)));
+  owner.release();
+  const explained = explainError(error);
+  assert.equal(explained.code, "OWNED");
+  assert.deepEqual(explainError(`2026-11-21 ERROR ${error.message} at boot`), explained);
+  assert.ok(explained.meaning && explained.data && explained.hint);
+  for (const other of ["nothing here", new Error("Unknown error"), undefined, 7, Symbol("s")]) assert.equal(explainError(other), null);
+  // The stack names who called, though the failure was found on another thread.
+  assert.match(error.stack, /plan\.test\.mjs/);
+});

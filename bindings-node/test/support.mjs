@@ -1,0 +1,60 @@
+// A v1 to upgrade, made by the sqlite3 shell: a process of its own leaves no handle in this one.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const scratches = [];
+process.on("exit", () => scratches.forEach((directory) => rmSync(directory, { recursive: true, force: true })));
+
+export function shell(path, sql) {
+  return execFileSync("sqlite3", [path, sql], { encoding: "utf8" }).trimEnd();
+}
+
+export const V1 = "PRAGMA user_version=1; CREATE TABLE notes(id INTEGER PRIMARY KEY, body); INSERT INTO notes(body) VALUES ('a'), ('b');";
+export const V2 = "CREATE TABLE note(id INTEGER PRIMARY KEY, body); INSERT INTO note SELECT * FROM v1.notes; PRAGMA user_version=2;";
+
+/** A directory with a v1 in it. */
+export function seed(sql = V1) {
+  const directory = mkdtempSync(join(tmpdir(), "cutover-node-"));
+  scratches.push(directory);
+  const path = join(directory, "data.db");
+  if (sql) shell(path, sql);
+  return { directory, path, names: () => readdirSync(directory).sort() };
+}
+
+/** What builds v2 from a job. */
+export function build(job) {
+  shell(job.staging, `ATTACH '${job.source}' AS v1; ${V2}`);
+}
+
+export const options = (path, more = {}) => ({
+  path,
+  label: "v1-v2",
+  detect: { userVersion: 2 },
+  make: { from: "empty", run: { sql: V2 } },
+  ...more,
+});
+
+export const made = (run, from = "empty") => ({ make: { from, run } });
+
+/** v1 is in its place, whole, and nothing else but what locks. */
+export function assertUntouched({ path, names }) {
+  assert.deepEqual(names().filter((name) => !name.endsWith("-lock")), ["data.db"]);
+  assert.equal(shell(path, "PRAGMA user_version; SELECT group_concat(body) FROM notes; PRAGMA integrity_check"), "1\na,b\nok");
+}
+
+export function assertUpgraded({ path }) {
+  assert.equal(shell(path, "PRAGMA user_version; SELECT group_concat(body) FROM note; PRAGMA integrity_check"), "2\na,b\nok");
+}
+
+/** The error that a promise was rejected with. */
+export async function failure(promise) {
+  try {
+    await promise;
+  } catch (error) {
+    return error;
+  }
+  assert.fail("it was not rejected");
+}

@@ -1,0 +1,43 @@
+// How an application uses the types, as ECMAScript modules.
+import { CutoverError, explainError, lock, migrate, plan, runPlan, type Built, type Event, type Job } from "cutover";
+
+interface Report {
+  notes: number;
+}
+
+async function build(job: Job): Promise<Built<Report>> {
+  const [row] = await job.v1.all<{ n: number }>("SELECT count(*) AS n FROM notes WHERE id > ?", [1n]);
+  job.progress(1);
+  await job.companion("auth").write(new Uint8Array());
+  return { expect: { note: row?.n ?? 0 }, report: { notes: 1 } };
+}
+
+export async function start(path: string): Promise<number | undefined> {
+  const owner = await lock(path);
+  const options = {
+    path,
+    label: "v1-v2",
+    detect: { stamp: { table: "info", column: "version", value: "v2" } },
+    make: { from: "empty" as const, run: build },
+    lock: owner,
+    undo: (state: { step: number } | null) => console.log(state?.step),
+    onEvent: (event: Event) => console.log(event.type === "wait" ? event.delayMs : event.type),
+  };
+  const planned = await plan<{ step: number }, Report>(options);
+  if (planned) await runPlan(planned, options);
+  try {
+    const { report } = await migrate<{ step: number }, Report>(options);
+    return report?.notes;
+  } catch (error) {
+    if (error instanceof CutoverError) console.log(error.code === "HELD" ? error.holders[0]?.pid : error.os?.raw, explainError(error)?.hint);
+    throw error;
+  }
+}
+
+// The report is what the build gives.
+const inferred = await migrate({ path: "x", label: "x", detect: { userVersion: 2 }, make: { from: "copy", run: async () => ({ report: { n: 1 } }) } });
+export const n: number | undefined = inferred.report?.n;
+// @ts-expect-error there is no such option
+await migrate({ path: "x", label: "x", detect: { userVersion: 2 }, make: { from: "copy", run: { sql: "" } }, keep: 1 });
+// @ts-expect-error JSON cannot hold it
+await migrate<bigint>({ path: "x", label: "x", detect: { userVersion: 2 }, make: { from: "copy", run: { sql: "" } } });

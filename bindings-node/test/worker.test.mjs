@@ -1,0 +1,51 @@
+// The same addon in a worker; and a worker that is ended in the middle.
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { test } from "node:test";
+import { Worker } from "node:worker_threads";
+import { lock, migrate } from "cutover";
+import { assertUpgraded, options, seed, shell } from "./support.mjs";
+
+const worker = (work, path) => new Worker(new URL("worker.mjs", import.meta.url), { workerData: { work, path } });
+
+test("a worker migrates", async () => {
+  const place = seed();
+  const [{ outcome, warnings }] = await once(worker("migrate", place.path), "message");
+  assert.deepEqual([outcome, warnings], ["migrated", []]);
+  assertUpgraded(place);
+});
+
+/** The lock, once the thread of an ended worker has undone what was begun and let go. */
+async function eventually({ path }) {
+  for (;;) {
+    const owner = await lock(path).catch((error) => assert.equal(error.code, "OWNED"));
+    if (owner) return owner;
+  }
+}
+
+for (const work of ["build", "reading", "event", "sql"]) {
+  test(`a worker that is ended in the middle (${work}) leaves v1, and the next start upgrades`, async () => {
+    const place = seed();
+    const ended = worker(work, place.path);
+    await once(ended, "message");
+    await ended.terminate();
+    const owner = await eventually(place);
+    if (work !== "event" && work !== "sql") {
+      // The journal stays: the application's undo could not be called, and is called by the next start.
+      assert.deepEqual(place.names().filter((name) => !name.includes("-lock")), ["data.db", "data.db.v1-v2-cutover.json"]);
+      assert.equal(shell(place.path, "SELECT group_concat(body) FROM notes"), "a,b");
+    }
+    assert.equal((await migrate(options(place.path, { lock: owner }))).outcome, "migrated");
+    owner.release();
+    assertUpgraded(place);
+  });
+}
+
+test("a lock falls when its worker ends", async () => {
+  const place = seed();
+  const ended = worker("lock", place.path);
+  await once(ended, "message");
+  await assert.rejects(lock(place.path), { code: "OWNED" });
+  await ended.terminate();
+  (await eventually(place)).release();
+});
