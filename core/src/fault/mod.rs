@@ -143,13 +143,11 @@ impl Fault {
     /// same data again would report a success that is none.
     #[must_use]
     pub fn class(&self, platform: Platform, op: &Op) -> Class {
-        match &self.cause {
-            Cause::Os { os } => match os.class(platform) {
-                Class::Transient if op.is_sync() => Class::Permanent,
-                class => class,
-            },
+        let class = match &self.cause {
+            Cause::Os { os } => os.class(platform),
             Cause::Busy | Cause::Held { .. } => Class::Transient,
             _ => Class::Permanent,
-        }
+        };
+        if class == Class::Transient && op.is_sync() { Class::Permanent } else { class }
     }
 }

@@ -115,6 +115,7 @@ proptest! {
         let op = if directory { Op::SyncDir { companion: None } } else { Op::SyncFile { file: (&name("a")).into() } };
         for platform in [Platform::Linux, Platform::Macos, Platform::Windows] {
             prop_assert_ne!(class(platform, raw, &op), Class::Transient);
+            prop_assert_eq!(Fault::new(Cause::Busy, "").class(platform, &op), Class::Permanent);
         }
     }
 

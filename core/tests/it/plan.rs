@@ -1,1 +1,319 @@
+//! A plan from elsewhere is hostile input: it names files to be removed and renamed. Ours pass; each planted fault is refused.
 
+use cutover_core::journal::{Phase, ReadError, Strategy};
+use cutover_core::names::{At, FileName, journal_aside, journal_tmp};
+use cutover_core::op::{Guard, Op, Step};
+use cutover_core::plan::{By, From, MAX_STEPS, Plan, PlanKind, plan_migration, plan_recovery};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::recovery;
+use crate::world::{
+    auth, canonical, directory, interrupted, journal, label, migrations, name, new_nonce, nonce, our_journal, our_names, plain, request,
+    with_auth,
+};
+
+fn main_plan() -> Plan {
+    plan_migration(&with_auth(directory()), &request(By::Host, From::Empty)).unwrap()
+}
+
+fn at(text: &str) -> At {
+    At::try_from(text.to_owned()).unwrap()
+}
+
+fn refused(plan: &Plan) -> String {
+    let error = plan.check().unwrap_err();
+    assert_eq!(Plan::parse(&plan.to_text()).unwrap_err(), error, "the reader says the same");
+    error.to_string()
+}
+
+/// The main plan with one op put first, behind the flip and into the undo: refused wherever it stands.
+fn refused_everywhere(op: &Op) {
+    let plan = main_plan();
+    let step = Step { op: op.clone(), why: "planted".into(), when: None };
+    for (field, index) in [("steps", 0), ("steps", plan.flip_at.unwrap() as usize + 1), ("undo", 3)] {
+        let mut bad = plan.clone();
+        if field == "steps" {
+            bad.steps.insert(index, step.clone());
+            if index == 0 {
+                bad.flip_at = bad.flip_at.map(|at| at + 1);
+            }
+            bad.cleanup_from = bad.cleanup_from.map(|at| at + 1);
+        } else {
+            bad.undo.insert(index, step.clone());
+        }
+        let said = refused(&bad);
+        assert!(said.starts_with(&format!("{field}[{index}] ({})", op.name())), "{op:?}: {said}");
+    }
+}
+
+#[test]
+fn every_plan_of_ours_passes_and_is_read_back() {
+    let plans: Vec<(String, Plan)> = migrations().into_iter().chain(recovery::plans()).collect();
+    assert!(plans.len() > 45, "{}", plans.len());
+    for (name, plan) in plans {
+        plan.check().unwrap_or_else(|error| panic!("{name}: {error}"));
+        let text = plan.to_text();
+        let read = Plan::parse(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(read.to_text(), text, "{name}: byte by byte");
+        assert_eq!(read, plan, "{name}");
+        assert!(plan.steps.iter().chain(&plan.undo).all(|step| step.why.len() > 10), "{name}: each step says why");
+    }
+}
+
+#[test]
+fn canonical_is_never_removed_nor_overwritten() {
+    let files = |names: &[&str]| Op::Remove { files: names.iter().map(|name| at(name)).collect() };
+    let tmp = journal_tmp(&canonical(), &label(), &nonce());
+    for op in [
+        files(&["data.db"]),
+        files(&["data.db.source-3fa9c1d2", "data.db"]),
+        files(&["data.db-wal"]),
+        files(&["data.db-journal"]),
+        Op::Rename { from: at("data.db.source-3fa9c1d2"), to: at("data.db") },
+        Op::Rename { from: at("data.db.install-3fa9c1d2"), to: at("data.db") },
+        Op::Rename { from: at("data.db.v1-v2-1782718800000-3fa9c1d2"), to: at("data.db") },
+        Op::Rename { from: At::from(&tmp), to: at("data.db") },
+        Op::Rename { from: at("data.db"), to: at("data.db.v1-v2-1782718800000-3fa9c1d2") },
+        Op::Rename { from: at("data.db"), to: at("data.db.source-3fa9c1d2") },
+        Op::Rename { from: at("data.db-wal"), to: at("data.db.source-3fa9c1d2") },
+        Op::Copy { from: at("data.db.install-3fa9c1d2"), to: at("data.db") },
+        Op::Restage { from: name("data.db.building-3fa9c1d2"), to: canonical(), mode: cutover_core::sqlite::JournalMode::Wal },
+        Op::BuildSql { v1: canonical(), staging: canonical() },
+        Op::BuildHost { source: canonical(), staging: canonical() },
+        Op::WriteJournal { file: canonical(), phase: Phase::Building },
+        Op::WriteReceipt { file: canonical() },
+        Op::Link { from: at("data.db.install-3fa9c1d2"), to: at("data.db") },
+        Op::RemoveLink { link: canonical(), of: our_names().backup },
+    ] {
+        refused_everywhere(&op);
+    }
+}
+
+#[test]
+fn the_backup_and_what_was_displaced_are_never_removed() {
+    let backup = our_names().backup;
+    for op in [
+        Op::Remove { files: vec![At::from(&backup)] },
+        Op::Remove { files: vec![At::from(&backup.sidecars()[0])] },
+        Op::RemoveLink { link: backup.clone(), of: name("data.db.install-3fa9c1d2") },
+        Op::Remove { files: vec![at("auth/auth.json.displaced-3fa9c1d2")] },
+        Op::Remove { files: vec![at("auth/auth.json")] },
+        Op::Rename { from: at("data.db.install-3fa9c1d2"), to: At::from(&backup) },
+        Op::RestoreMode { file: backup, mode: cutover_core::sqlite::JournalMode::Wal },
+    ] {
+        refused_everywhere(&op);
+    }
+}
+
+#[test]
+fn names_of_nobody_or_of_another_attempt_are_refused() {
+    for other in [
+        "passwords.kdbx",
+        "data.db.building-00000000",
+        "data.db.v1-v2-1-00000000",
+        "data.db.v1-v2-migration.json",
+        "other.db",
+        "data.db.owner-lock",
+    ] {
+        let (file, place) = (name(other), at(other));
+        for op in [
+            Op::Remove { files: vec![place.clone()] },
+            Op::Rename { from: place.clone(), to: at("data.db.source-3fa9c1d2") },
+            Op::Rename { from: at("data.db.source-3fa9c1d2"), to: place.clone() },
+            Op::Copy { from: at("data.db"), to: place.clone() },
+            Op::Copy { from: place.clone(), to: at("data.db.source-3fa9c1d2") },
+            Op::Link { from: at("data.db"), to: place.clone() },
+            Op::SyncFile { file: place.clone() },
+            Op::WriteJournal { file: file.clone(), phase: Phase::Built },
+            Op::WriteReceipt { file: file.clone() },
+            Op::Settle { file: file.clone(), mode: cutover_core::sqlite::JournalMode::Delete },
+            Op::Look { file: file.clone() },
+            Op::Check { file: file.clone() },
+            Op::Detect { file: file.clone() },
+            Op::VerifyHost { file: file.clone() },
+            Op::LockV1 { file: file.clone() },
+            Op::CheckV1 { file: file.clone() },
+            Op::Absent { files: vec![file.clone()] },
+            Op::BuildHost { source: file.clone(), staging: name("data.db.building-3fa9c1d2") },
+            Op::BuildSql { v1: canonical(), staging: file.clone() },
+        ] {
+            refused_everywhere(&op);
+        }
+    }
+}
+
+#[test]
+fn files_of_a_companion_stay_in_its_directory_and_are_declared() {
+    let nobody = cutover_core::names::CompanionName::new("nobody").unwrap();
+    for op in [
+        Op::SyncDir { companion: Some(nobody.clone()) },
+        Op::Rename { from: at("auth/auth.json.building-3fa9c1d2"), to: at("auth.json") },
+        Op::Rename { from: at("data.db.install-3fa9c1d2"), to: at("auth/auth.json") },
+        Op::Rename { from: at("nobody/auth.json.building-3fa9c1d2"), to: at("nobody/auth.json") },
+        Op::Rename { from: at("auth/auth.json.building-3fa9c1d2"), to: at("auth/id_ed25519") },
+        Op::Link { from: at("auth/auth.json"), to: at("auth.json.displaced-3fa9c1d2") },
+        Op::Copy { from: at("data.db"), to: at("auth/auth.json.v1-v2-3fa9c1d2.tmp") },
+        Op::Remove { files: vec![at("auth/id_ed25519")] },
+        Op::LookCompanion { companion: auth(), file: name("id_ed25519"), must_be_same: false },
+        Op::LookCompanion { companion: nobody, file: name("auth.json"), must_be_same: false },
+    ] {
+        refused_everywhere(&op);
+    }
+}
+
+#[test]
+fn a_path_is_not_a_name() {
+    let text = main_plan().to_text();
+    for path in ["../data.db", "/etc/passwd", "a/b/c", "..", "C:\\\\data.db"] {
+        let bad = text.replace("\"data.db.source-3fa9c1d2-wal\"", &format!("\"{path}\""));
+        assert_ne!(bad, text);
+        assert!(matches!(Plan::parse(&bad), Err(ReadError::Form { .. })), "{path}");
+    }
+}
+
+/// The rule of endings goes by where the flip is: a plan that lies about it would call a failed build a success.
+#[test]
+fn a_plan_that_lies_about_its_flip_is_refused() {
+    let plan = main_plan();
+    let flip = plan.flip_at.unwrap();
+    let with = |flip_at: Option<u32>, cleanup_from: Option<u32>| refused(&Plan { flip_at, cleanup_from, ..plan.clone() });
+    assert!(with(None, plan.cleanup_from).contains("flipAt"));
+    assert!(with(Some(flip), None).contains("cleanupFrom"));
+    for wrong in (0..plan.steps.len() + 2).filter(|wrong| *wrong != flip as usize) {
+        assert!(with(u32::try_from(wrong).ok(), plan.cleanup_from).contains("flipAt"), "{wrong}");
+    }
+    for early in 0..=flip {
+        assert!(with(Some(flip), Some(early)).contains("cleanupFrom"), "{early}");
+    }
+    assert!(with(Some(flip), Some(u32::try_from(plan.steps.len()).unwrap() + 1)).contains("cleanupFrom"));
+    let mut sometimes = plan.clone();
+    sometimes.steps[flip as usize].when = Some(Guard::StagingHeld);
+    assert!(refused(&sometimes).contains("flipAt"));
+    let mut old = plan.clone();
+    old.journal.as_mut().unwrap().strategy = Strategy::TwoRename;
+    assert!(refused(&old).contains("strategy"));
+    for kind in [PlanKind::Undo, PlanKind::Clean, PlanKind::SetAside] {
+        refused(&Plan { kind, ..plan.clone() });
+    }
+    let undo = recovery::plans().into_iter().find(|(_, plan)| plan.kind == PlanKind::Undo).unwrap().1;
+    assert!(refused(&Plan { cleanup_from: Some(0), ..undo }).contains("an undo has neither"), "or no failure would ever be told");
+}
+
+#[test]
+fn without_a_journal_only_journals_may_be_touched() {
+    let mut observation = interrupted(&journal(Phase::Building));
+    observation.journals.insert(our_journal(), Some("{".into()));
+    let aside = plan_recovery(&observation, &label(), &new_nonce()).unwrap().unwrap();
+    let mut stray = directory();
+    stray.files.insert(journal_tmp(&canonical(), &label(), &nonce()), plain("t", 1));
+    let clean = plan_recovery(&stray, &label(), &new_nonce()).unwrap().unwrap();
+    assert_eq!((aside.kind, clean.kind), (PlanKind::SetAside, PlanKind::Clean));
+    let step = |op| Step { op, why: "planted".into(), when: None };
+    let to = |file: &FileName| At::from(&journal_aside(file, &new_nonce()));
+    for op in [
+        Op::Remove { files: vec![at("data.db")] },
+        Op::Remove { files: vec![At::from(&our_journal())] },
+        Op::Remove { files: vec![at("notes-cutover.json.tmp-3fa9c1d2")] },
+        Op::Remove { files: vec![at("auth/data.db.v1-v2-cutover.json.tmp-3fa9c1d2")] },
+        Op::Rename { from: at("data.db"), to: to(&canonical()) },
+        Op::Rename { from: at("notes-cutover.json"), to: to(&name("notes-cutover.json")) },
+        Op::Rename { from: At::from(&our_journal()), to: at("data.db") },
+        Op::Rename { from: At::from(&our_journal()), to: at("data.db.v1-v2-cutover.json.aside-x") },
+        Op::Rename { from: At::from(&our_journal()), to: to(&name("data.db.v9-v8-cutover.json")) },
+        Op::SyncDir { companion: Some(auth()) },
+        Op::Settle { file: canonical(), mode: cutover_core::sqlite::JournalMode::Delete },
+        Op::UndoHost,
+    ] {
+        for plan in [&aside, &clean] {
+            let mut bad = plan.clone();
+            bad.steps.push(step(op.clone()));
+            refused(&bad);
+            let mut undoing = plan.clone();
+            undoing.undo.push(step(op.clone()));
+            refused(&undoing);
+        }
+    }
+    // Each may do its own, and not the other's.
+    refused(&Plan { kind: PlanKind::Clean, ..aside.clone() });
+    refused(&Plan { kind: PlanKind::SetAside, ..clean });
+    for kind in [PlanKind::Migrate, PlanKind::Finish, PlanKind::Undo] {
+        refused(&Plan { kind, steps: Vec::new(), ..aside.clone() });
+    }
+}
+
+#[test]
+fn the_form_is_versioned_and_bounded() {
+    let plan = main_plan();
+    let mut value = serde_json::to_value(&plan).unwrap();
+    value["version"] = 2.into();
+    assert_eq!(Plan::parse(&value.to_string()).unwrap_err(), ReadError::TooNew { found: 2, known: 1 });
+    value["version"] = 0.into();
+    assert_eq!(Plan::parse(&value.to_string()).unwrap_err(), ReadError::TooOld { found: 0, known: 1 });
+    for pointer in ["", "/steps/0", "/steps/0/do", "/journal", "/journal/names"] {
+        let mut value = serde_json::to_value(&plan).unwrap();
+        value.pointer_mut(pointer).unwrap()["more"] = json!(1);
+        assert!(Plan::parse(&value.to_string()).unwrap_err().to_string().contains("unknown field"), "{pointer}");
+    }
+    let mut newer = serde_json::to_value(&plan).unwrap();
+    newer["journal"]["version"] = 3.into();
+    assert!(Plan::parse(&newer.to_string()).is_err(), "its journal would be unreadable here at the next start");
+    let mut long = plan.clone();
+    long.steps.extend(std::iter::repeat_n(Step { op: Op::Release, why: "again".into(), when: None }, MAX_STEPS));
+    assert!(refused(&long).contains("more than 1000 steps"));
+    let mut hostile = plan;
+    hostile.journal.as_mut().unwrap().names.backup = canonical();
+    assert!(refused(&hostile).contains("names.backup"));
+}
+
+/// The JSON that both bindings and the page go by.
+#[test]
+fn a_step_looks_like_this() {
+    let plan = main_plan();
+    let value = serde_json::to_value(&plan).unwrap();
+    assert_eq!(
+        value["steps"][1]["do"],
+        json!({ "op": "write-journal", "file": "data.db.v1-v2-cutover.json.tmp-3fa9c1d2", "phase": "building" })
+    );
+    assert_eq!(value["steps"][0]["when"], Value::Null);
+    let guards: Vec<&Value> = value["steps"].as_array().unwrap().iter().map(|step| &step["when"]).filter(|when| !when.is_null()).collect();
+    assert_eq!(*guards[0], json!({ "if": "staging-held" }));
+    assert!(guards.contains(&&json!({ "if": "companion-staged", "companion": "auth" })));
+    assert_eq!(value["flipAt"], plan.flip_at.unwrap());
+}
+
+proptest! {
+    /// For one observation the same bytes, always.
+    #[test]
+    fn a_plan_depends_on_nothing_but_what_comes_in(number in any::<u32>(), ms in any::<u64>(), host in any::<bool>(), copy in any::<bool>()) {
+        let request = cutover_core::plan::Request {
+            nonce: cutover_core::names::Nonce::from_number(number),
+            now_ms: ms,
+            ..request(if host { By::Host } else { By::Sql }, if copy { From::Copy } else { From::Empty })
+        };
+        let plan = |_| plan_migration(&with_auth(directory()), &request).unwrap();
+        prop_assert_eq!(plan(1).to_text(), plan(2).to_text());
+        prop_assert!(plan(3).check().is_ok());
+    }
+
+    /// Any one name in a plan replaced by any other file name: what is still accepted touches nothing but this plan's own names.
+    #[test]
+    fn a_changed_name_is_refused_or_one_of_its_own(index in any::<prop::sample::Index>(), file in crate::arbitrary::canonical()) {
+        let plan = main_plan();
+        let mut value = serde_json::to_value(&plan).unwrap();
+        let mut pointers = Vec::new();
+        for list in ["steps", "undo"] {
+            for (at, step) in value[list].as_array().unwrap().iter().enumerate() {
+                for (key, _) in step["do"].as_object().unwrap().iter().filter(|(key, field)| *key != "op" && *key != "phase" && field.is_string()) {
+                    if !matches!(key.as_str(), "mode" | "companion") {
+                        pointers.push(format!("/{list}/{at}/do/{key}"));
+                    }
+                }
+            }
+        }
+        let pointer = &pointers[index.index(pointers.len())];
+        prop_assume!(*value.pointer(pointer).unwrap() != json!(file) && !plan.to_text().contains(&format!("\"{file}\"")));
+        *value.pointer_mut(pointer).unwrap() = json!(file);
+        prop_assert!(Plan::parse(&value.to_string()).is_err(), "{} {}", pointer, file);
+    }
+}

@@ -1,1 +1,634 @@
+//! The recovery table of the design, row by row, and the order of its rows.
 
+use cutover_core::failure::{Code, Failure};
+use cutover_core::journal::{Journal, Phase};
+use cutover_core::names::{At, FileName, Label, displaced, field_journal, journal_aside, journal_tmp};
+use cutover_core::observe::{Observation, Verdict};
+use cutover_core::op::Op;
+use cutover_core::plan::{Plan, PlanKind, plan_recovery};
+use cutover_core::sqlite::JournalMode;
+use serde_json::{Value, json};
+
+use crate::world::{
+    auth, canonical, database, directory, flip, interrupted, journal, label, line, name, new_nonce, our_journal, our_names, plain,
+    put_journal, v1, v2, with_auth, with_companion,
+};
+
+fn recover(observation: &Observation) -> Result<Option<Plan>, Failure> {
+    plan_recovery(observation, &label(), &new_nonce())
+}
+
+fn planned(observation: &Observation) -> Plan {
+    recover(observation).unwrap().unwrap()
+}
+
+fn refused(observation: &Observation) -> Failure {
+    recover(observation).unwrap_err()
+}
+
+fn ops(plan: &Plan) -> Vec<&Op> {
+    plan.steps.iter().chain(&plan.undo).map(|step| &step.op).collect()
+}
+
+fn has(plan: &Plan, fits: impl Fn(&Op) -> bool) -> bool {
+    ops(plan).into_iter().any(fits)
+}
+
+fn renames(plan: &Plan, from: &FileName, to: &FileName) -> bool {
+    has(plan, |op| *op == Op::Rename { from: from.into(), to: to.into() })
+}
+
+fn built(file: &str) -> Observation {
+    let mut observation = interrupted(&journal(Phase::Built));
+    observation.files.insert(name(file), v2());
+    observation
+}
+
+fn field(phase: &str) -> Value {
+    let path = |file: &str| format!("/home/u/app/{file}");
+    json!({
+        "version": 1, "source": path("data.db"), "normalizedSource": path("data.db.source-3fa9c1d2"),
+        "staging": path("data.db.building-3fa9c1d2"), "backup": path("data.db.v1-v2-1782718800000-3fa9c1d2"),
+        "authPath": path("auth.json"), "authBackup": path("auth.json.v1-v2-3fa9c1d2"), "authExisted": true,
+        "keychainBackups": ["k"], "nonce": "3fa9c1d2", "phase": phase,
+    })
+}
+
+/// The field was killed in this phase. Which of the files are there is said one by one, since its renames and its journal may have reached
+/// the disk in any order.
+fn field_at(phase: &str, canonical_is: Option<Verdict>, staging: bool, backup: bool) -> Observation {
+    let mut observation = directory();
+    observation.files.clear();
+    observation.verdict = canonical_is;
+    match canonical_is {
+        Some(Verdict::Old) => drop(observation.files.insert(canonical(), v1())),
+        Some(_) => drop(observation.files.insert(canonical(), v2())),
+        None => {}
+    }
+    if staging {
+        observation.files.insert(our_names().staging, v2());
+    }
+    if backup {
+        observation.files.insert(our_names().backup, v1());
+    }
+    put_journal(&mut observation, &field_journal(&canonical()), &field(phase).to_string());
+    observation
+}
+
+struct Row {
+    name: &'static str,
+    seen: Observation,
+    kind: PlanKind,
+    /// Whether the plan can still make v2 canonical.
+    flips: bool,
+}
+
+fn rows() -> Vec<Row> {
+    let flipped = |phase: Phase| {
+        let mut observation = interrupted(&journal(phase));
+        flip(&mut observation);
+        observation
+    };
+    let with = |mut observation: Observation, change: &dyn Fn(&mut Observation)| {
+        change(&mut observation);
+        observation
+    };
+    let staged = |phase: Phase| {
+        let mut observation = with_auth(interrupted(&with_companion(journal(phase), true)));
+        let seen = observation.companions.get_mut(&auth()).unwrap();
+        seen.present.extend([name("auth.json.v1-v2-3fa9c1d2"), name("auth.json.building-3fa9c1d2")]);
+        observation.files.insert(our_names().install, v2());
+        observation
+    };
+    let row = |name, seen, kind, flips| Row { name, seen, kind, flips };
+    vec![
+        row(
+            "no journal, a left-over tmp",
+            with(directory(), &|seen| drop(seen.files.insert(name("data.db.v1-v2-cutover.json.tmp-3fa9c1d2"), plain("t", 9)))),
+            PlanKind::Clean,
+            false,
+        ),
+        row("built, canonical is v2", flipped(Phase::Built), PlanKind::Finish, false),
+        row("installing, canonical is v2", flipped(Phase::Installing), PlanKind::Finish, false),
+        row("committed, canonical is v2", flipped(Phase::Committed), PlanKind::Clean, false),
+        row("built, canonical is newer", with(flipped(Phase::Built), &|seen| seen.verdict = Some(Verdict::Newer)), PlanKind::Finish, false),
+        row(
+            "built, canonical is v2 by file and digest where detect fails",
+            with(flipped(Phase::Built), &|seen| seen.verdict = None),
+            PlanKind::Finish,
+            false,
+        ),
+        row("building", interrupted(&journal(Phase::Building)), PlanKind::Undo, false),
+        row(
+            "building, v1 not settled yet",
+            with(interrupted(&journal(Phase::Building)), &|seen| drop(seen.files.insert(canonical(), database("1", JournalMode::Wal, 7)))),
+            PlanKind::Undo,
+            false,
+        ),
+        row("building, a companion staged", staged(Phase::Building), PlanKind::Undo, false),
+        row("built, v1 unchanged", built("data.db.install-3fa9c1d2"), PlanKind::Finish, true),
+        row("built, a companion staged", staged(Phase::Built), PlanKind::Finish, true),
+        row(
+            "built, the link visible",
+            with(built("data.db.install-3fa9c1d2"), &|seen| drop(seen.files.insert(our_names().backup, v1()))),
+            PlanKind::Finish,
+            true,
+        ),
+        row(
+            "built, the directory copied, so that the link is a file of its own",
+            with(built("data.db.install-3fa9c1d2"), &|seen| {
+                seen.files.insert(canonical(), database("11", JournalMode::Delete, 7));
+                seen.files.insert(our_names().backup, database("12", JournalMode::Delete, 7));
+            }),
+            PlanKind::Finish,
+            true,
+        ),
+        row(
+            "built, v1 changed",
+            with(built("data.db.install-3fa9c1d2"), &|seen| drop(seen.files.insert(canonical(), database("1", JournalMode::Delete, 8)))),
+            PlanKind::Undo,
+            false,
+        ),
+        row(
+            "built, v1 grew",
+            with(built("data.db.install-3fa9c1d2"), &|seen| seen.files.get_mut(&canonical()).unwrap().size += 4096),
+            PlanKind::Undo,
+            false,
+        ),
+        row(
+            "built, v1 in WAL mode again",
+            with(built("data.db.install-3fa9c1d2"), &|seen| drop(seen.files.insert(canonical(), database("1", JournalMode::Wal, 7)))),
+            PlanKind::Undo,
+            false,
+        ),
+        row("built, v2 missing", interrupted(&journal(Phase::Built)), PlanKind::Undo, false),
+        row("built, only staging there and not install", built("data.db.building-3fa9c1d2"), PlanKind::Undo, false),
+        row("installing, canonical is v1", interrupted(&journal(Phase::Installing)), PlanKind::Undo, false),
+        row("committed, v1 restored by somebody", interrupted(&journal(Phase::Committed)), PlanKind::Clean, false),
+        row("the field's building", field_at("building", Some(Verdict::Old), true, false), PlanKind::Undo, false),
+        row("the field's building, nothing built", field_at("building", Some(Verdict::Old), false, false), PlanKind::Undo, false),
+        row("the field's built", field_at("built", Some(Verdict::Old), true, false), PlanKind::Undo, false),
+        row("the field's canonical-moved, staging there", field_at("canonical-moved", None, true, true), PlanKind::Finish, true),
+        row("the field's built, but canonical moved already", field_at("built", None, true, true), PlanKind::Finish, true),
+        row("the field's canonical-moved, no staging", field_at("canonical-moved", None, false, true), PlanKind::Undo, false),
+        row(
+            "the field's canonical-moved, a foreign canonical",
+            field_at("canonical-moved", Some(Verdict::Old), true, true).foreign(),
+            PlanKind::Finish,
+            true,
+        ),
+        row(
+            "the field's canonical-moved, v2 there",
+            field_at("canonical-moved", Some(Verdict::Current), false, true),
+            PlanKind::Finish,
+            false,
+        ),
+        row("the field's committed", field_at("committed", Some(Verdict::Current), false, true), PlanKind::Finish, false),
+        row(
+            "an unreadable journal, canonical whole",
+            with(directory(), &|seen| put_journal(seen, &our_journal(), "{\"version\":2,")),
+            PlanKind::SetAside,
+            false,
+        ),
+        row(
+            "a journal that is no text, canonical whole",
+            with(directory(), &|seen| drop(seen.journals.insert(our_journal(), None))),
+            PlanKind::SetAside,
+            false,
+        ),
+        row(
+            "the field's journal unreadable, canonical whole",
+            with(directory(), &|seen| put_journal(seen, &field_journal(&canonical()), "")),
+            PlanKind::SetAside,
+            false,
+        ),
+    ]
+}
+
+trait Foreign {
+    fn foreign(self) -> Self;
+}
+
+impl Foreign for Observation {
+    /// Canonical is a database that an older release made while v1 was moved, with a log of its own.
+    fn foreign(mut self) -> Self {
+        self.files.insert(canonical(), database("99", JournalMode::Wal, 1));
+        self.files.insert(name("data.db-wal"), plain("w", 4152));
+        self
+    }
+}
+
+/// Every recovery plan of the table, for the tests of plans.
+pub fn plans() -> Vec<(String, Plan)> {
+    rows().into_iter().map(|row| (row.name.to_owned(), planned(&row.seen))).collect()
+}
+
+#[test]
+fn every_row_does_what_it_says() {
+    for Row { name, seen, kind, flips } in rows() {
+        let plan = planned(&seen);
+        assert_eq!(plan.kind, kind, "{name}");
+        assert_eq!(plan.flip_at.is_some(), flips, "{name}");
+        assert_eq!(plan.steps[0].op, Op::SyncDir { companion: None }, "{name}: what is visible need not be durable");
+        plan.check().unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(planned(&seen), plan, "{name}: the same again");
+    }
+}
+
+#[test]
+fn no_trace_of_an_upgrade_is_no_plan() {
+    assert_eq!(recover(&directory()), Ok(None));
+    let mut left = directory();
+    for file in [
+        "data.db.v1-v2-1-00000000",
+        "data.db.v1-v2-1-00000000.json",
+        "data.db.building-00000000",
+        "data.db.v1-v2-cutover.json.aside-00000000",
+    ] {
+        left.files.insert(name(file), plain("x", 1));
+    }
+    assert_eq!(recover(&left), Ok(None), "left-overs without a journal may be somebody's: none is removed");
+}
+
+/// The journal goes last, and only after everything before it is durable: a start that is killed earlier does it all again.
+#[test]
+fn the_journal_goes_last() {
+    for (row, plan) in plans() {
+        let ours = At::from(&our_journal());
+        let theirs = At::from(&field_journal(&canonical()));
+        let all = ops(&plan);
+        let gone = |op: &&Op| match op {
+            Op::Remove { files } => files.contains(&ours) || files.contains(&theirs),
+            Op::Rename { from, .. } => *from == ours || *from == theirs,
+            _ => false,
+        };
+        if plan.journal.is_none() && plan.kind == PlanKind::Clean {
+            continue;
+        }
+        let undo: Vec<&Op> = plan.undo.iter().map(|step| &step.op).collect();
+        let endings = match plan.kind {
+            PlanKind::Undo => vec![all],
+            _ if undo.is_empty() => vec![all],
+            _ => vec![all[..plan.steps.len()].to_vec(), undo],
+        };
+        for all in endings {
+            let at = all.iter().position(gone).unwrap_or_else(|| panic!("{row}: the journal stays for ever"));
+            assert_eq!(all[at + 1..], [&Op::SyncDir { companion: None }], "{row}");
+            assert_eq!(*all[at - 1], Op::SyncDir { companion: None }, "{row}: what was done is durable first");
+        }
+    }
+}
+
+#[test]
+fn canonical_is_never_removed_and_replaced_only_by_a_flip_or_by_the_backup() {
+    for (row, plan) in plans() {
+        let main = At::from(&canonical());
+        for (undo, steps) in [(false, &plan.steps), (true, &plan.undo)] {
+            for (index, step) in steps.iter().enumerate() {
+                let flip = !undo && plan.flip_at.is_some_and(|flip| flip as usize == index);
+                match &step.op {
+                    Op::Remove { files } => assert!(!files.contains(&main), "{row}"),
+                    Op::Rename { from, to } if *to == main => assert!(flip || *from == At::from(&our_names().backup), "{row}"),
+                    Op::Rename { from, to } if *from == main => {
+                        assert_eq!(*to, At::from(&displaced(&canonical(), &crate::world::nonce())), "{row}");
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let removes_backup = has(&plan, |op| matches!(op, Op::Remove { files } if files.contains(&At::from(&our_names().backup))));
+        assert_eq!(removes_backup, row.contains("directory copied"), "{row}");
+    }
+}
+
+/// Nothing may be undone once canonical is v2, whatever the phase says.
+#[test]
+fn canonical_is_v2_comes_before_the_phase() {
+    for phase in [Phase::Building, Phase::Built, Phase::Installing, Phase::Committed] {
+        for verdict in [Verdict::Current, Verdict::Newer] {
+            let mut seen = interrupted(&journal(phase));
+            seen.files.insert(our_names().install, v2());
+            flip(&mut seen);
+            seen.verdict = Some(verdict);
+            let plan = planned(&seen);
+            assert!(matches!(plan.kind, PlanKind::Finish | PlanKind::Clean), "{phase:?}");
+            assert_eq!(plan.undo, [], "{phase:?}");
+            assert!(!has(&plan, |op| matches!(op, Op::UndoHost | Op::RemoveLink { .. } | Op::RestoreMode { .. })), "{phase:?}");
+            assert!(has(&plan, |op| *op == Op::CleanupHost), "{phase:?}");
+        }
+    }
+}
+
+/// The same files, one row earlier or later: each pair has another outcome, so the order decides.
+#[test]
+fn the_order_of_the_rows_decides() {
+    // `building` before `built`: with v2 whole and v1 unchanged a `building` is undone all the same, since nobody checked that v2.
+    let mut seen = interrupted(&journal(Phase::Building));
+    seen.files.insert(our_names().install, v2());
+    assert_eq!(planned(&seen).kind, PlanKind::Undo);
+    // "canonical is v2" before "v1 unchanged": a v2 that bears v1's fingerprint is not flipped again.
+    let mut seen = built("data.db.install-3fa9c1d2");
+    seen.verdict = Some(Verdict::Current);
+    let plan = planned(&seen);
+    assert_eq!((plan.kind, plan.flip_at), (PlanKind::Finish, None));
+    // The field's journal before ours, and an unreadable one of the field before ours.
+    let mut seen = interrupted(&journal(Phase::Built));
+    put_journal(&mut seen, &field_journal(&canonical()), &field("built").to_string());
+    assert_eq!(planned(&seen).journal.unwrap().file(), field_journal(&canonical()));
+    put_journal(&mut seen, &field_journal(&canonical()), "torn");
+    let plan = planned(&seen);
+    assert!(renames(&plan, &field_journal(&canonical()), &journal_aside(&field_journal(&canonical()), &new_nonce())));
+    seen.journals.remove(&field_journal(&canonical()));
+    assert_eq!(planned(&seen).journal.unwrap().file(), our_journal(), "and then ours");
+    // A journal before a left-over tmp.
+    let mut seen = interrupted(&journal(Phase::Building));
+    seen.files.insert(journal_tmp(&canonical(), &label(), &new_nonce()), plain("t", 1));
+    assert_eq!(planned(&seen).kind, PlanKind::Undo);
+    // A newer journal before "unreadable": it is not set aside, since the newer release can go on with it.
+    let mut seen = directory();
+    put_journal(&mut seen, &our_journal(), r#"{"version":3,"phase":"built"}"#);
+    let failure = refused(&seen);
+    assert_eq!(failure.code, Code::Journal);
+    assert!(failure.message.contains("start the newer release"), "{}", failure.message);
+    put_journal(&mut seen, &our_journal(), r#"{"version":1}"#);
+    assert_eq!(planned(&seen).kind, PlanKind::SetAside);
+}
+
+#[test]
+fn going_on_begins_with_the_first_step_that_is_not_visible() {
+    let links = |seen: &Observation| {
+        let plan = planned(seen);
+        (
+            has(&plan, |op| matches!(op, Op::Link { .. })),
+            has(&plan, |op| matches!(op, Op::Remove { files } if files.len() == 1 && files[0] == At::from(&our_names().backup))),
+        )
+    };
+    let mut seen = built("data.db.install-3fa9c1d2");
+    assert_eq!(links(&seen), (true, false), "no link yet");
+    seen.files.insert(our_names().backup, v1());
+    assert_eq!(links(&seen), (false, false), "the link is there");
+    seen.files.insert(our_names().backup, database("12", JournalMode::Delete, 7));
+    assert_eq!(links(&seen), (true, true), "a copied directory: a file of its own gives way to a link");
+    let plan = planned(&seen);
+    let order: Vec<&str> = plan.steps.iter().map(|step| step.op.name()).take(12).collect();
+    assert_eq!(
+        order,
+        ["sync-dir", "check", "detect", "look", "lock-v1", "check-v1", "remove", "link", "sync-dir", "absent", "rename", "absent"]
+    );
+}
+
+#[test]
+fn what_was_built_is_checked_before_it_is_installed() {
+    for (row, plan) in plans() {
+        let Some(flip) = plan.flip_at else { continue };
+        let Op::Rename { from, .. } = &plan.steps[flip as usize].op else { panic!("{row}") };
+        let before = &plan.steps[..flip as usize];
+        for op in [Op::Check { file: from.name.clone() }, Op::Detect { file: from.name.clone() }] {
+            assert!(before.iter().any(|step| step.op == op && step.when.is_none()), "{row}: {op:?}");
+        }
+        let after = &plan.steps[flip as usize + 1..];
+        let absent = after.iter().position(|step| matches!(step.op, Op::Absent { .. })).unwrap();
+        let durable = after.iter().position(|step| step.op == Op::SyncDir { companion: None }).unwrap();
+        let receipt = after.iter().position(|step| matches!(step.op, Op::WriteReceipt { .. })).unwrap();
+        assert!(absent < receipt && durable < receipt, "{row}");
+        assert!(plan.cleanup_from.unwrap() as usize > flip as usize + 1 + durable, "{row}: a v2 that is not durable is no success");
+    }
+}
+
+#[test]
+fn an_undo_gives_everything_back() {
+    let seen = interrupted(&journal(Phase::Building));
+    let plan = planned(&seen);
+    let printed: Vec<String> = plan.undo.iter().map(line).collect();
+    assert_eq!(printed[..3], ["unlock-v1", "undo-host", "remove-link link=data.db.v1-v2-MS-N of=data.db"]);
+    assert!(printed[3].starts_with("remove files=[data.db.source-N,data.db.source-N-wal,"), "{}", printed[3]);
+    for file in our_names().source.set().iter().chain(&our_names().staging.set()).chain(&our_names().install.set()) {
+        assert!(has(&plan, |op| matches!(op, Op::Remove { files } if files.contains(&At::from(file)))), "{file}");
+    }
+    assert_eq!(
+        printed[4..],
+        [
+            "look file=data.db",
+            "restore-mode file=data.db mode=wal",
+            "sync-dir companion=null",
+            "remove files=[data.db.v1-v2-cutover.json]",
+            "sync-dir companion=null"
+        ]
+    );
+    let mut rollback = journal(Phase::Building);
+    rollback.v1.as_mut().unwrap().journal_mode = JournalMode::Delete;
+    assert!(!has(&planned(&interrupted(&rollback)), |op| matches!(op, Op::RestoreMode { .. })), "a v1 that had no WAL gets none");
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_and_names_what_could_be_chosen() {
+    let backup = our_names().backup;
+    // Canonical missing, or there and not whole.
+    let mut missing = interrupted(&journal(Phase::Built));
+    missing.files.remove(&canonical());
+    missing.verdict = None;
+    missing.files.insert(backup.clone(), v1());
+    let failure = refused(&missing);
+    assert_eq!(failure.code, Code::Journal);
+    assert!(failure.hint.contains(backup.as_str()) && failure.hint.contains("nothing was touched"), "{}", failure.hint);
+    let mut damaged = interrupted(&journal(Phase::Built));
+    damaged.verdict = None;
+    assert_eq!(refused(&damaged).code, Code::V1Corrupt);
+    // An unreadable journal and no whole canonical.
+    for text in [Some("{"), None] {
+        let mut seen = missing.clone();
+        seen.journals.insert(our_journal(), text.map(str::to_owned));
+        let failure = refused(&seen);
+        assert_eq!(failure.code, Code::Journal);
+        assert_eq!(failure.path.as_deref(), Some(our_journal().as_str()));
+        assert!(failure.hint.contains(backup.as_str()) && failure.hint.contains("remove the journal"), "{}", failure.hint);
+    }
+    let mut nothing = missing;
+    nothing.files.remove(&backup);
+    assert!(refused(&nothing).hint.contains("your own backups"));
+    // The field's: nothing to flip and nothing to give back.
+    assert_eq!(refused(&field_at("canonical-moved", None, true, false)).code, Code::Journal);
+    let mut unreadable = field_at("built", Some(Verdict::Old), true, false);
+    unreadable.verdict = None;
+    assert_eq!(refused(&unreadable).code, Code::V1Corrupt);
+}
+
+#[test]
+fn another_label_waits_until_its_own_release_has_finished() {
+    let other = Label::new("v2-v3").unwrap();
+    for phase in [Phase::Building, Phase::Built, Phase::Installing] {
+        let failure = plan_recovery(&interrupted(&journal(phase)), &other, &new_nonce()).unwrap_err();
+        assert_eq!(failure.code, Code::Journal, "{phase:?}");
+        assert!(failure.message.contains("v1-v2"), "{}", failure.message);
+    }
+    let mut committed = interrupted(&journal(Phase::Committed));
+    flip(&mut committed);
+    assert_eq!(plan_recovery(&committed, &other, &new_nonce()).unwrap().unwrap().kind, PlanKind::Clean, "only cleaning up is left");
+    // A journal under the name of another label.
+    let mut seen = directory();
+    put_journal(&mut seen, &cutover_core::names::journal(&canonical(), &other), &journal(Phase::Building).to_text());
+    assert_eq!(planned(&seen).kind, PlanKind::SetAside);
+}
+
+/// What a hostile journal asks for is never planned.
+#[test]
+fn a_hostile_journal_touches_nothing_but_itself() {
+    let text = journal(Phase::Committed).to_text();
+    for (from, to) in [
+        ("data.db.install-3fa9c1d2", "data.db"),
+        ("data.db.building-3fa9c1d2", "passwords.kdbx"),
+        ("data.db.source-3fa9c1d2", "../other/data.db"),
+        ("data.db.v1-v2-1782718800000-3fa9c1d2", "data.db"),
+        ("\"nonce\": \"3fa9c1d2\"", "\"nonce\": \"ffffffff\""),
+    ] {
+        let hostile = text.replace(from, to);
+        assert_ne!(hostile, text);
+        let mut seen = interrupted(&journal(Phase::Committed));
+        put_journal(&mut seen, &our_journal(), &hostile);
+        let plan = planned(&seen);
+        assert_eq!(plan.kind, PlanKind::SetAside, "{to}");
+        let touched: Vec<&str> = plan.steps.iter().map(|step| step.op.name()).collect();
+        assert_eq!(touched, ["sync-dir", "rename", "sync-dir"], "{to}");
+        assert!(renames(&plan, &our_journal(), &journal_aside(&our_journal(), &new_nonce())), "{to}");
+        assert!(plan.steps[1].why.contains("cannot be used"), "{}", plan.steps[1].why);
+    }
+}
+
+// ---- companions ----
+
+#[test]
+fn a_companion_that_is_no_longer_declared_is_left_alone_and_reported() {
+    for (phase, moved) in [(Phase::Building, false), (Phase::Built, false), (Phase::Built, true)] {
+        let mut seen = interrupted(&with_companion(journal(phase), true));
+        seen.files.insert(our_names().install, v2());
+        if moved {
+            seen = with_auth(seen);
+            seen.companions.get_mut(&auth()).unwrap().file = name("other.json");
+        }
+        let plan = planned(&seen);
+        assert!(!has(&plan, |op| op.companion().is_some()), "{phase:?}");
+        let [warning] = plan.journal.unwrap().warnings.try_into().unwrap();
+        assert_eq!(warning.code.as_deref(), Some("COMPANION_MOVED"));
+        assert!(warning.message.contains("auth.json"), "{}", warning.message);
+    }
+}
+
+#[test]
+fn only_a_backup_that_is_there_is_put_back() {
+    for there in [false, true] {
+        let mut seen = with_auth(interrupted(&with_companion(journal(Phase::Building), false)));
+        if there {
+            seen.companions.get_mut(&auth()).unwrap().present.push(name("auth.json.v1-v2-3fa9c1d2"));
+        }
+        let puts_back = has(&planned(&seen), |op| matches!(op, Op::Rename { to, .. } if to.to_string() == "auth/auth.json"));
+        assert_eq!(puts_back, there);
+    }
+}
+
+// ---- the field ----
+
+/// A v1 log that stayed behind when the field moved v1 goes where v1 is; left in place it would be replayed over v2.
+#[test]
+fn an_orphan_log_of_v1_goes_to_the_backup() {
+    for (sidecar, moved) in [("data.db-wal", true), ("data.db-journal", true), ("data.db-shm", false)] {
+        let mut seen = field_at("canonical-moved", None, true, true);
+        seen.files.insert(name(sidecar), plain("w", 4152));
+        let plan = planned(&seen);
+        let to = name(&sidecar.replace("data.db", our_names().backup.as_str()));
+        assert_eq!(renames(&plan, &name(sidecar), &to), moved, "{sidecar}");
+        assert_eq!(has(&plan, |op| *op == Op::Remove { files: vec![At::from(&name(sidecar))] }), !moved, "{sidecar}");
+        let at = |fits: &dyn Fn(&Op) -> bool| plan.steps.iter().position(|step| fits(&step.op)).unwrap();
+        let settled = at(&|op| matches!(op, Op::Settle { file, .. } if *file == our_names().backup));
+        let touched = at(&|op| matches!(op, Op::Rename { .. } | Op::Remove { .. }));
+        assert!(touched < settled, "{sidecar}: v1 has its log before it is opened");
+        assert_eq!(plan.steps[settled - 1].op, Op::SyncDir { companion: None }, "{sidecar}: for good");
+    }
+}
+
+#[test]
+fn a_foreign_canonical_is_set_aside_with_its_log_and_never_removed() {
+    let plan = planned(&field_at("canonical-moved", Some(Verdict::Old), true, true).foreign());
+    let aside = displaced(&canonical(), &crate::world::nonce());
+    let moves: Vec<(String, String)> = plan
+        .steps
+        .iter()
+        .filter_map(|step| match &step.op {
+            Op::Rename { from, to } => Some((from.to_string(), to.to_string())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(moves[0], ("data.db-wal".into(), format!("{aside}-wal")), "its log first: alone in place it would be v1's");
+    assert_eq!(moves[1], ("data.db".into(), aside.to_string()));
+    assert_eq!(moves[2], ("data.db.building-3fa9c1d2".into(), "data.db".into()));
+}
+
+#[test]
+fn the_field_s_companion_is_put_back_only_after_its_backup_was_whole() {
+    let plan = |staging: bool, existed: bool, there: bool| {
+        let mut seen = with_auth(field_at("building", Some(Verdict::Old), staging, false));
+        let mut text = field("building");
+        text["authExisted"] = existed.into();
+        if !existed {
+            text["authBackup"] = Value::Null;
+        }
+        put_journal(&mut seen, &field_journal(&canonical()), &text.to_string());
+        let facts = seen.companions.get_mut(&auth()).unwrap();
+        facts.path = "/home/u/app/auth.json".into();
+        if there {
+            facts.present.push(name("auth.json.v1-v2-3fa9c1d2"));
+        }
+        planned(&seen)
+    };
+    let puts_back = |plan: &Plan| has(plan, |op| matches!(op, Op::Rename { to, .. } if to.to_string() == "auth/auth.json"));
+    let aside = |plan: &Plan| has(plan, |op| matches!(op, Op::Rename { from, .. } if from.to_string() == "auth/auth.json"));
+    assert!(puts_back(&plan(true, true, true)));
+    assert!(!puts_back(&plan(false, true, true)), "without staging the backup may be torn");
+    assert!(!puts_back(&plan(true, true, false)));
+    assert!(aside(&plan(true, false, false)) && !aside(&plan(false, false, false)));
+    for plan in [plan(true, true, true), plan(true, false, false)] {
+        assert!(plan.journal.unwrap().warnings.is_empty());
+    }
+}
+
+/// The environment changed between the two releases: both paths are told, and the file is left alone.
+#[test]
+fn the_field_s_companion_elsewhere_is_left_alone() {
+    let mut seen = with_auth(field_at("canonical-moved", None, true, true));
+    let facts = seen.companions.get_mut(&auth()).unwrap();
+    facts.path = "/srv/elsewhere/auth.json".into();
+    facts.beside = false;
+    let plan = planned(&seen);
+    assert!(!has(&plan, |op| op.companion().is_some()));
+    let [warning] = plan.journal.unwrap().warnings.try_into().unwrap();
+    assert!(
+        warning.message.contains("/home/u/app/auth.json") && warning.message.contains("/srv/elsewhere/auth.json"),
+        "{}",
+        warning.message
+    );
+    // A directory that was moved as a whole: beside the database then, and now.
+    let facts = seen.companions.get_mut(&auth()).unwrap();
+    facts.path = "/moved/app/auth.json".into();
+    facts.beside = true;
+    assert!(planned(&seen).journal.unwrap().warnings.is_empty());
+}
+
+#[test]
+fn what_the_field_kept_for_the_host_is_handed_to_it() {
+    for seen in [field_at("building", Some(Verdict::Old), true, false), field_at("canonical-moved", None, true, true)] {
+        let journal: Journal = planned(&seen).journal.unwrap();
+        assert_eq!(journal.host_state, Some(json!(["k"])));
+        assert_eq!(journal.file(), field_journal(&canonical()));
+    }
+    assert!(has(&planned(&field_at("building", Some(Verdict::Old), true, false)), |op| *op == Op::UndoHost));
+    assert!(has(&planned(&field_at("canonical-moved", None, true, true)), |op| *op == Op::CleanupHost));
+}
+
+/// What the field renamed last need not be durable: that its directory cannot be flushed is a failure, not a warning.
+#[test]
+fn a_recovered_v2_is_not_served_before_it_is_durable() {
+    for (row, plan) in plans() {
+        if plan.kind == PlanKind::Finish {
+            assert!(plan.cleanup_from.unwrap() > 0, "{row}");
+        }
+    }
+}
