@@ -61,7 +61,7 @@ export function testTools() {
 export function setup() {
   npmInstall();
   rustTargets();
-  run("npm", ["run", "--silent", "build", "--workspace", "cutover"]);
+  run("npm", ["run", "--silent", "build:debug", "--workspace", "cutover"]);
   run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "--project", "tests"]);
 }
 

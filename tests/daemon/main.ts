@@ -1,9 +1,8 @@
 // The sample daemon: takes the owner lock for life, upgrades its data if need be, then serves it. Runs on Node and on Bun.
 import { mkdirSync } from "node:fs";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { CutoverError, lock, migrate } from "cutover";
+import { serve } from "./serve.js";
 import { build, stamp, Store, type Report } from "./store.js";
 
 const [directory, ...flags] = process.argv.slice(2);
@@ -27,39 +26,18 @@ try {
 
   const store = new Store(path);
   await store.open();
-  const server = createServer((request, response) => void answer(store, request, response));
-  server.listen(0, "127.0.0.1", () => {
-    console.log(`READY:${(server.address() as AddressInfo).port}`);
-    if (flags.includes("--exit-when-ready")) stop();
-  });
+  const server = await serve(store);
   const stop = () => {
     server.close();
-    server.closeAllConnections();
     store.close();
     owner.release();
     process.exit(0);
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+  if (flags.includes("--exit-when-ready")) stop();
 } catch (error) {
   if (!(error instanceof CutoverError)) throw error;
   console.error(error.message);
   process.exitCode = 1;
-}
-
-/** GET gives everything; POST {id, title} adds a note. */
-async function answer(store: Store, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const send = (status: number, body: unknown) =>
-    response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
-  try {
-    if (request.method === "POST") {
-      const { id, title } = JSON.parse((await request.toArray()).join("")) as { id: string; title: string };
-      await store.add(id, title);
-      send(201, { id, title });
-    } else {
-      send(200, await store.all());
-    }
-  } catch (error) {
-    send(500, { error: String(error) });
-  }
 }

@@ -22,7 +22,7 @@ export async function build(job: Job): Promise<Built<Report>> {
   const v1 = createClient({ url: `file:${job.source}` });
   const v2 = createClient({ url: `file:${job.staging}` });
   try {
-    await v2.executeMultiple(SCHEMA);
+    await v2.executeMultiple(`PRAGMA journal_mode=WAL; ${SCHEMA}`);
     const { rows } = await v1.execute("SELECT id, title, body, tags, created_ms FROM notes ORDER BY created_ms");
     const work = await v2.transaction("write");
     let tags = 0;

@@ -12,7 +12,7 @@ fn go(name: &str, settings: Vec<Setting>, models: &[Model], bounds: Bounds) {
 }
 fn main() {
     let which = std::env::args().nth(1).unwrap_or_default();
-    let plain = Bounds { crashes: 2, others: false, faults: false, crash_after_happening: false, copies: false, stop_after: 1 };
+    let plain = Bounds { crashes: 2, others: false, faults: false, happening_after_crashes: 1, crash_after_happening: false, copies: false, stop_after: 1 };
     let posix = [Model::M0, Model::M1, Model::M2, Model::M3];
     match which.as_str() {
         "shapes" => go("shapes", matrix::shapes(), &posix, plain),

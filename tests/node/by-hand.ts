@@ -1,0 +1,26 @@
+// The sample daemon as it was in the field: it builds v2 through libSQL and renames the file into place, though the closed connection still
+// holds it. `by-hand.js DIRECTORY`, where data.db is a settled v1 and data.db.building an empty database in WAL mode.
+import { closeSync, copyFileSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { createClient } from "@libsql/client";
+import type { Job } from "cutover";
+import { serve } from "../daemon/serve.js";
+import { build, Store } from "../daemon/store.js";
+
+const path = join(process.argv[2] ?? "", "data.db");
+const [source, staging] = [`${path}.source`, `${path}.building`];
+copyFileSync(path, source);
+await build({ source, staging, progress: () => {} } as unknown as Job);
+const settle = createClient({ url: `file:${staging}` });
+await settle.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+settle.close();
+// Whoever opens and closes a file drops every lock that this process has on it, the closed connection's too.
+const handle = openSync(staging, "r+");
+fsyncSync(handle);
+closeSync(handle);
+renameSync(path, `${path}.v1`);
+renameSync(staging, path);
+for (const suffix of ["-wal", "-shm"]) rmSync(staging + suffix, { force: true });
+const store = new Store(path);
+await store.open();
+await serve(store);
