@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod explain;
+pub mod explore;
 pub mod failure;
 pub mod fault;
 pub mod journal;

@@ -9,7 +9,7 @@ use cutover_core::journal::{Journal, Strategy, Warning};
 use cutover_core::names::{Label, Nonce};
 use cutover_core::observe::Observation;
 use cutover_core::op::Op;
-use cutover_core::plan::{By, Next, Plan, PlanKind, Recovery, Request, assess, plan_migration};
+use cutover_core::plan::{By, Next, Plan, PlanKind, Recovery, Request, assess, assess_left, plan_migration};
 use cutover_core::run::{Budget, Event, Report};
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -268,7 +268,13 @@ impl<'a> Start<'a> {
             if self.finished.is_none() {
                 self.recovery = report.recovery;
             }
+            let left = report.left;
             self.keep(*report);
+            if left {
+                let observation = self.observe(host)?;
+                let next = assess_left(&observation)?;
+                return Ok((observation, next));
+            }
         }
         Err(Failure::refusal(
             Code::Journal,

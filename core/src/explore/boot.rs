@@ -5,7 +5,7 @@ use super::perform::Machine;
 use crate::failure::Failure;
 use crate::names::Nonce;
 use crate::op::Op;
-use crate::plan::{Next, Plan, Recovery, Request, assess, plan_migration};
+use crate::plan::{Next, Plan, Recovery, Request, assess, assess_left, plan_migration};
 use crate::run::{Action, Budget, Run};
 
 /// How often one start builds anew, and how many recoveries it performs: the runner's own bounds.
@@ -37,6 +37,8 @@ pub struct Boot {
     attempt: u32,
     recoveries: u32,
     ops: u32,
+    /// Whether a clean-up failed in it.
+    left: bool,
     /// Tells this start's attempts from those of others.
     nonce: u32,
 }
@@ -45,7 +47,7 @@ impl Boot {
     /// A start that has not looked yet. `number` tells it from other starts.
     #[must_use]
     pub fn new(migrate: bool, number: u32) -> Self {
-        Self { migrate, attempt: 1, recoveries: 0, ops: 0, nonce: number << 4 }
+        Self { migrate, attempt: 1, recoveries: 0, ops: 0, left: false, nonce: number << 4 }
     }
 
     /// Goes on until the start ends. `before` is told of every op before it is performed, and may stop the start there.
@@ -73,6 +75,7 @@ impl Boot {
                     if report.recovery == Recovery::Undone {
                         self.attempt += 1;
                     }
+                    self.left |= report.left;
                 }
                 Action::Anew(failure) if going.plan().kind == crate::plan::PlanKind::Migrate => {
                     if self.attempt >= MAX_ATTEMPTS {
@@ -93,7 +96,8 @@ impl Boot {
         let observation = machine.observe();
         let setting = machine.setting;
         let nonce = Nonce::from_number(self.nonce + 1);
-        match assess(&observation, &setting.label, &nonce) {
+        let next = if self.left { assess_left(&observation) } else { assess(&observation, &setting.label, &nonce) };
+        match next {
             Err(failure) => Err(End::Failed(Box::new(failure))),
             Ok(Next::Recover(_)) if self.recoveries == MAX_RECOVERIES => Err(End::Endless),
             Ok(Next::Recover(plan)) => {

@@ -50,8 +50,8 @@ pub mod disk;
 mod invariant;
 pub mod matrix;
 pub mod mutate;
-pub mod predict;
 mod perform;
+pub mod predict;
 pub mod sqlite;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -303,6 +303,8 @@ pub struct Bounds {
     pub others: bool,
     /// Whether every op may fail in every way.
     pub faults: bool,
+    /// After how many crashes something may still happen: 1 is in the first recovery as well.
+    pub happening_after_crashes: u8,
     /// Whether crashes are enumerated after a happening.
     pub crash_after_happening: bool,
     /// Whether the directory may be copied between a crash and the recovery.
@@ -420,7 +422,7 @@ impl Explorer<'_> {
             });
             return;
         }
-        let may_happen = !node.happened && (self.bounds.others || self.bounds.faults) && (node.first || !self.setting.links());
+        let may_happen = !node.happened && (self.bounds.others || self.bounds.faults) && node.crashes <= self.bounds.happening_after_crashes;
         let (setting, mutant, bounds) = (self.setting, self.mutant, self.bounds);
         let (end, state) = self.watch(node, node.happened, None, true, |tap| {
             let mut machine = Machine::new(node.state.clone(), setting, tap);
@@ -434,7 +436,9 @@ impl Explorer<'_> {
                     happenings.retain(|happening| !looked || *happening != Happening::CompanionChanged);
                     looked = match op {
                         Op::LookCompanion { .. } => true,
-                        Op::Link { to: at, .. } | Op::Rename { to: at, .. } => looked && at.companion.is_some() && !matches!(op, Op::Rename { .. }),
+                        Op::Link { to: at, .. } | Op::Rename { to: at, .. } => {
+                            looked && at.companion.is_some() && !matches!(op, Op::Rename { .. })
+                        }
                         Op::SyncDir { companion } => looked && companion.is_some(),
                         _ => false,
                     };

@@ -24,7 +24,6 @@ pub enum Next {
 /// When nothing may be touched: the set is held by this process, the database is newer, damaged or none, or a journal is unusable.
 pub fn assess(observation: &Observation, label: &Label, nonce: &Nonce) -> Result<Next, Failure> {
     let canonical = &observation.canonical;
-    let refuse = |code: Code, reason: &str, hint: &str| Err(Failure::refusal(code, reason, hint).of(canonical));
     if observation.holders.iter().any(|holder| holder.this_process) {
         let mut failure = Failure::refusal(
             Code::Held,
@@ -39,6 +38,31 @@ pub fn assess(observation: &Observation, label: &Label, nonce: &Nonce) -> Result
     if let Some(plan) = plan_recovery(observation, label, nonce)? {
         return Ok(Next::Recover(Box::new(plan)));
     }
+    beside(observation)
+}
+
+/// Decides what comes after a recovery that could not remove everything: what it left waits for the next start and is in nobody's way,
+/// unless v1 is to be migrated beside a journal.
+///
+/// # Errors
+/// As [`assess`].
+pub fn assess_left(observation: &Observation) -> Result<Next, Failure> {
+    let next = beside(observation)?;
+    match observation.journals.keys().next() {
+        Some(journal) if next == Next::Migrate => Err(Failure::refusal(
+            Code::Journal,
+            "what an earlier upgrade left could not be removed, and another one may not begin before it is",
+            "see the warnings for the file and the reason, and start again",
+        )
+        .of(journal)),
+        _ => Ok(next),
+    }
+}
+
+/// What canonical is, journals apart.
+fn beside(observation: &Observation) -> Result<Next, Failure> {
+    let canonical = &observation.canonical;
+    let refuse = |code: Code, reason: &str, hint: &str| Err(Failure::refusal(code, reason, hint).of(canonical));
     let [wal, _, hot] = canonical.sidecars();
     let sidecar_bytes = [wal, hot].iter().filter_map(|name| observation.files.get(name)).map(|facts| facts.size).max().unwrap_or(0);
     match observation.canonical_facts() {

@@ -5,7 +5,7 @@ mod migrate;
 mod parts;
 mod recover;
 
-pub use assess::{Next, assess};
+pub use assess::{Next, assess, assess_left};
 pub use migrate::plan_migration;
 pub use recover::plan_recovery;
 

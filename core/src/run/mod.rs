@@ -89,6 +89,8 @@ pub struct Report {
     pub journal: Option<Journal>,
     /// How long it waited, milliseconds.
     pub waited_ms: u64,
+    /// Whether a clean-up failed: what is left waits for the next start, and recovering again now would meet the same.
+    pub left: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,6 +134,8 @@ pub struct Run {
     failure: Option<(Failure, bool)>,
     /// What went wrong while it was being undone: then the journal stays.
     undo_failure: Option<Failure>,
+    /// Whether a clean-up failed.
+    left: bool,
     /// Companions of which an undo step failed: the rest of theirs would act on what that step did not do.
     stuck: BTreeSet<CompanionName>,
     /// Whether v1 is not canonical now, and the undo gives it its name back (the field's two renames).
@@ -160,6 +164,7 @@ impl Run {
             companions: BTreeMap::new(),
             failure: None,
             undo_failure: None,
+            left: false,
             stuck: BTreeSet::new(),
             v1_away: plan.undo.iter().any(|step| gives_v1_back(&plan, &step.op)),
             plan,
@@ -471,6 +476,7 @@ impl Run {
             failure.locate(Where::V2, self.journal.as_ref());
             let message = format!("{}; the next start cleans up", failure.reason);
             self.add_warning(Some(failure.code.as_str()), message, WarningFrom::Cutover);
+            self.left = true;
             self.finish();
             return;
         }
@@ -543,7 +549,7 @@ impl Run {
     }
 
     fn report(&self, recovery: Recovery, installed: bool) -> Action {
-        Action::Done(Box::new(Report { recovery, installed, journal: self.journal.clone(), waited_ms: self.budget.waited_ms }))
+        Action::Done(Box::new(Report { recovery, installed, journal: self.journal.clone(), waited_ms: self.budget.waited_ms, left: self.left }))
     }
 
     /// The host saves its state: gives the journal's text, which is to be written and flushed like any journal before the host goes on.
