@@ -2,14 +2,13 @@
 // Its last line is `{ result }` or `{ error }` as JSON. The Rust twin is tests/rust/src/bin/upgrade.rs.
 import { dirname, join } from "node:path";
 import { createClient } from "@libsql/client";
-import { CutoverError, lock, migrate, type Job, type MigrateOptions, type Verdict } from "cutover";
+import { CutoverError, lock, migrate, type Job, type MigrateOptions, type Reader, type Verdict } from "cutover";
 import { corpus } from "../corpus/corpus.js";
-import * as drizzle from "./drizzle.js";
 
 /** What a test may ask for beyond HOW. */
 export interface Wish {
   sql?: string;
-  detect?: "stamp" | "function" | { userVersion: number };
+  detect?: "stamp" | "function" | "drizzle" | { userVersion: number };
   expect?: Record<string, number>;
   /** Where the callback is killed, throws or stops. */
   at?: "begin" | "middle" | "end";
@@ -38,16 +37,17 @@ const count = async (db: { execute(sql: string): Promise<{ rows: Record<string, 
 /** Builds v2 through libSQL and closes it, which leaves its files open. */
 async function build(job: Job) {
   reach("begin");
-  const copy = how === "host-copy";
   const db = createClient({ url: `file:${job.staging}` });
   await job.saveState({ attempt: job.attempt });
-  if (copy) {
-    await db.executeMultiple(`BEGIN; ${corpus("v2-copy.sql")}`);
+  if (how === "host-copy") {
+    const work = await db.transaction("write");
+    await work.executeMultiple(corpus("v2-copy.sql"));
+    reach("middle");
+    await work.commit();
   } else {
     await db.executeMultiple(`ATTACH '${job.source}' AS v1; ${corpus("v2.sql")}`);
+    reach("middle");
   }
-  reach("middle");
-  if (copy) await db.executeMultiple("COMMIT");
   const notes = await count(db);
   db.close();
   const auth = job.companion("auth");
@@ -76,13 +76,14 @@ const RUN: Record<string, MigrateOptions["make"]> = {
   host: { from: "empty", run: build },
   "host-copy": { from: "copy", run: build },
   "host-bun": { from: "empty", run: buildWithBun },
-  drizzle: { from: "copy", run: (job) => drizzle.upgrade(job.staging) },
+  drizzle: { from: "copy", run: async (job) => (await import("./drizzle.js")).upgrade(job.staging) },
 };
 
 const stamp = { table: "schema_info", column: "version", value: "v2" };
 const DETECT = {
   stamp: { stamp },
-  function: async (db: { all(sql: string): Promise<object[]> }): Promise<Verdict> =>
+  drizzle: async (db: Reader): Promise<Verdict> => (await import("./drizzle.js")).detect(db),
+  function: async (db: Reader): Promise<Verdict> =>
     (await db.all("SELECT 1 FROM sqlite_master WHERE name = 'schema_info'")).length > 0 ? "current" : "old",
 };
 
@@ -97,11 +98,11 @@ try {
   for (let n = 0; n < (wish.lock ?? 0); n += 1) kept.push(await lock(path));
   const make = RUN[how];
   if (!make) throw new Error(`HOW is one of ${Object.keys(RUN).join(", ")}`);
-  const { detect = how === "drizzle" ? "drizzle" : "stamp" } = wish as { detect?: Wish["detect"] | "drizzle" };
+  const { detect = how === "drizzle" ? "drizzle" : "stamp" } = wish;
   const result = await migrate({
     path,
     label: "v1-v2",
-    detect: detect === "drizzle" ? drizzle.detect : typeof detect === "object" ? detect : DETECT[detect],
+    detect: typeof detect === "object" ? detect : DETECT[detect],
     make,
     waitMs: 100,
     signal: stopper.signal,
