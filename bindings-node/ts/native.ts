@@ -1,4 +1,5 @@
-// Loads the addon. Each name is spelt out, so that a bundler sees exactly the file that its target needs.
+// Loads the addon. Each name is spelt out, and each platform compared in place, so that a bundler takes exactly the file that
+// its target needs.
 
 /** A task that runs on a thread of its own. */
 export interface Session {
@@ -17,11 +18,10 @@ interface Addon {
 }
 
 function load(): Addon {
-  const { platform, arch } = process;
-  if (platform === "linux" && arch === "x64") return require("../cutover.linux-x64-gnu.node") as Addon;
-  if (platform === "win32" && arch === "x64") return require("../cutover.win32-x64-msvc.node") as Addon;
-  if (platform === "darwin" && arch === "arm64") return require("../cutover.darwin-arm64.node") as Addon;
-  throw new Error(`cutover has no addon for ${platform}-${arch}; build it with "npm run build" in bindings-node`);
+  if (process.platform === "linux" && process.arch === "x64") return require("../cutover.linux-x64-gnu.node") as Addon;
+  if (process.platform === "win32" && process.arch === "x64") return require("../cutover.win32-x64-msvc.node") as Addon;
+  if (process.platform === "darwin" && process.arch === "arm64") return require("../cutover.darwin-arm64.node") as Addon;
+  throw new Error(`cutover has no addon for ${process.platform}-${process.arch}; build it with "npm run build" in bindings-node`);
 }
 
 export const native = load();
