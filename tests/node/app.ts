@@ -45,7 +45,8 @@ async function build(job: Job) {
     reach("middle");
     await work.commit();
   } else {
-    await db.executeMultiple(`ATTACH '${job.source}' AS v1; ${corpus("v2.sql")}`);
+    // What is built here is flushed once, by the plan, when it is complete.
+    await db.executeMultiple(`PRAGMA synchronous = OFF; ATTACH '${job.source}' AS v1; BEGIN; ${corpus("v2.sql")} COMMIT;`);
     reach("middle");
   }
   const notes = await count(db);

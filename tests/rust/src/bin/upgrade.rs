@@ -46,6 +46,8 @@ impl Host for App {
         job.save_state(json!({ "attempt": job.attempt() }))?;
         self.point("callback saved its state");
         let v2 = rusqlite::Connection::open(job.staging())?;
+        // What is built here is flushed once, by the plan, when it is complete.
+        v2.execute_batch("PRAGMA synchronous = OFF")?;
         if self.copy {
             v2.execute_batch("BEGIN")?;
             v2.execute_batch(V2_COPY)?;
