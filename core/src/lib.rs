@@ -18,7 +18,8 @@ pub mod observe;
 pub mod op;
 pub mod plan;
 pub mod run;
-#[cfg(all(test, not(target_family = "wasm")))]
+#[cfg(test)]
+#[cfg(not(target_family = "wasm"))]
 mod schema;
 pub mod sqlite;
 pub mod validate;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{ReadError, read_versioned};
-use crate::names::{FileName, Label, NameError, Names, Nonce};
+use crate::names::{FileName, Label, NameError, Names, Nonce, Role};
 
 /// How far the field's daemon had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,9 +100,8 @@ impl FieldJournal {
             bare(what, path, name)
         };
         let backup = own("backup", &raw.backup)?;
-        let started_ms = match crate::names::Role::of(canonical, &backup) {
-            Some(crate::names::Role::Backup { started_ms, .. }) => started_ms,
-            _ => return Err(mismatch("backup", &raw.backup, format!("must be {canonical}.{label}-<unix ms>-{nonce}"))),
+        let Some(Role::Backup { started_ms, .. }) = Role::of(canonical, &backup) else {
+            return Err(mismatch("backup", &raw.backup, format!("must be {canonical}.{label}-<unix ms>-{nonce}")));
         };
         let names = Names::new(canonical, &label, &nonce, started_ms)?;
         for (what, found, path, want) in [

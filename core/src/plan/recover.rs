@@ -114,7 +114,8 @@ fn plan_ours(observation: &Observation, mut journal: Journal) -> Result<Plan, Fa
     }
     let is = identify(observation, &journal);
     match (journal.phase, is) {
-        (_, Is::V2) => Ok(forward(observation, journal)),
+        // `committed` beside a v1: v2 was durably canonical, and somebody restored v1. Only the journal is left of that cutover.
+        (_, Is::V2) | (Phase::Committed, Is::V1Unchanged | Is::V1Changed) => Ok(forward(observation, journal)),
         (_, Is::Missing) => Err(refuse_missing(observation, &journal)),
         (_, Is::Unknown) => Err(Failure::refusal(
             Code::V1Corrupt,
@@ -126,8 +127,6 @@ fn plan_ours(observation: &Observation, mut journal: Journal) -> Result<Plan, Fa
             Ok(go_on(observation, journal))
         }
         (Phase::Building | Phase::Built | Phase::Installing, Is::V1Unchanged | Is::V1Changed) => Ok(go_back(observation, journal)),
-        // v2 was durably canonical and v1 is again: somebody restored it. The cutover is over; only its journal is left.
-        (Phase::Committed, Is::V1Unchanged | Is::V1Changed) => Ok(forward(observation, journal)),
     }
 }
 
@@ -323,19 +322,15 @@ fn adopt(observation: &Observation, field: &FieldJournal) -> Journal {
         .companions
         .iter()
         .find(|(_, seen)| seen.file == field.auth_file && (seen.path == field.auth_path || (seen.beside && field.auth_beside)));
-    let companions = match declared {
-        Some((name, seen)) => {
-            vec![Companion { name: name.clone(), file: seen.file.clone(), before: field.auth_existed.then(String::new), staged: false }]
-        }
-        None => {
-            if !observation.companions.is_empty() || field.auth_backup {
-                let now: Vec<&str> = observation.companions.values().map(|seen| seen.path.as_str()).collect();
-                let now = if now.is_empty() { "nowhere".to_owned() } else { now.join(", ") };
-                warnings.push(undeclared("auth", &format!("{}; declared now: {now}", field.auth_path)));
-            }
-            Vec::new()
-        }
-    };
+    let mut companions = Vec::new();
+    if let Some((name, seen)) = declared {
+        let before = field.auth_existed.then(String::new);
+        companions.push(Companion { name: name.clone(), file: seen.file.clone(), before, staged: false });
+    } else if !observation.companions.is_empty() || field.auth_backup {
+        let now: Vec<&str> = observation.companions.values().map(|seen| seen.path.as_str()).collect();
+        let now = if now.is_empty() { "nowhere".to_owned() } else { now.join(", ") };
+        warnings.push(undeclared("auth", &format!("{}; declared now: {now}", field.auth_path)));
+    }
     Journal {
         version: journal::VERSION,
         label: field.label.clone(),

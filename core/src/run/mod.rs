@@ -134,12 +134,10 @@ pub struct Run {
     failure: Option<(Failure, bool)>,
     /// What went wrong while it was being undone: then the journal stays.
     undo_failure: Option<Failure>,
-    /// Whether a clean-up failed.
-    left: bool,
     /// Companions of which an undo step failed: the rest of theirs would act on what that step did not do.
     stuck: BTreeSet<CompanionName>,
-    /// Whether v1 is not canonical now, and the undo gives it its name back (the field's two renames).
-    v1_away: bool,
+    /// Where v1 is before the flip and after an undo: in its place, unless the undo must give it its name back (the field's two renames).
+    v1_is: Where,
 }
 
 impl Run {
@@ -164,9 +162,8 @@ impl Run {
             companions: BTreeMap::new(),
             failure: None,
             undo_failure: None,
-            left: false,
             stuck: BTreeSet::new(),
-            v1_away: plan.undo.iter().any(|step| gives_v1_back(&plan, &step.op)),
+            v1_is: if plan.undo.iter().any(|step| gives_v1_back(&plan, &step.op)) { Where::FinishAtNextStart } else { Where::V1 },
             plan,
         };
         run.events.push_back(Event::Plan {
@@ -237,10 +234,9 @@ impl Run {
         loop {
             match &self.stage {
                 Stage::Ended(action) => return action.clone(),
-                Stage::Waiting { .. } if self.cancelled && self.can_abort() => self.abort(),
+                Stage::Waiting { .. } | Stage::Ready if self.cancelled && self.can_abort() => self.abort(),
                 Stage::Waiting { delay_ms } => return Action::Wait { delay_ms: *delay_ms },
                 Stage::Performing => return self.hand_out(),
-                Stage::Ready if self.cancelled && self.can_abort() => self.abort(),
                 Stage::Ready => {
                     let Some(step) = self.steps().get(self.index) else {
                         self.end_of_list();
@@ -350,10 +346,8 @@ impl Run {
                     self.add_warning(Some("V1_VIOLATION"), warning, WarningFrom::Cutover);
                 }
             }
-            (Op::Look { file }, Done::Looked(holders)) => {
-                if self.journal.as_ref().is_some_and(|journal| journal.names.staging == *file) {
-                    self.staging_held = holders.iter().any(|holder| holder.this_process);
-                }
+            (Op::Look { file }, Done::Looked(holders)) if self.journal.as_ref().is_some_and(|journal| journal.names.staging == *file) => {
+                self.staging_held = holders.iter().any(|holder| holder.this_process);
             }
             (Op::LookCompanion { companion, .. }, Done::Companion(digest)) => {
                 self.companions.insert(companion.clone(), digest);
@@ -368,7 +362,7 @@ impl Run {
                     self.journal = Some(built);
                 }
             }
-            (op, _) if gives_v1_back(&self.plan, op) => self.v1_away = false,
+            (op, _) if gives_v1_back(&self.plan, op) => self.v1_is = Where::V1,
             _ => {}
         }
         // The journal is durable in a phase when the directory was flushed after its rename; every list of ours has the two
@@ -476,8 +470,7 @@ impl Run {
             failure.locate(Where::V2, self.journal.as_ref());
             let message = format!("{}; the next start cleans up", failure.reason);
             self.add_warning(Some(failure.code.as_str()), message, WarningFrom::Cutover);
-            self.left = true;
-            self.finish();
+            self.finish(true);
             return;
         }
         let flipped =
@@ -491,7 +484,7 @@ impl Run {
             self.stage = Stage::Ended(Action::Failed(Box::new(failure)));
         } else if self.plan.kind == PlanKind::Undo || (transient && self.phase >= Some(Phase::Built)) {
             // Whoever is in the way now may be gone at the next start, which goes on from here.
-            failure.locate(self.v1_is(), self.journal.as_ref());
+            failure.locate(self.v1_is, self.journal.as_ref());
             self.stage = Stage::Ended(Action::Failed(Box::new(failure)));
         } else {
             self.events.push_back(Event::Undo { reason: failure.reason.clone() });
@@ -510,13 +503,13 @@ impl Run {
     fn end_of_list(&mut self) {
         match self.list {
             List::Steps if self.plan.kind == PlanKind::Undo => self.begin_undo(),
-            List::Steps => self.finish(),
+            List::Steps => self.finish(false),
             List::Undo => {
-                let (journal, v1_is) = (self.journal.as_ref(), self.v1_is());
+                let (journal, v1_is) = (self.journal.as_ref(), self.v1_is);
                 let undo_failure = self.undo_failure.take();
                 let action = match (self.failure.take(), undo_failure) {
                     // A recovery that could not go on, and was undone, is a recovery: the migration begins anew.
-                    (Some(_), None) if self.plan.kind == PlanKind::Finish => self.report(Recovery::Undone, false),
+                    (Some(_), None) if self.plan.kind == PlanKind::Finish => self.report(Recovery::Undone, false, false),
                     (Some((mut failure, anew)), None) => {
                         failure.locate(v1_is, journal);
                         if anew { Action::Anew(Box::new(failure)) } else { Action::Failed(Box::new(failure)) }
@@ -531,25 +524,21 @@ impl Run {
                         failure.locate(v1_is, journal);
                         Action::Failed(Box::new(failure))
                     }
-                    (None, None) => self.report(Recovery::Undone, false),
+                    (None, None) => self.report(Recovery::Undone, false, false),
                 };
                 self.stage = Stage::Ended(action);
             }
         }
     }
 
-    /// Where v1 is before the flip, and after an undo.
-    fn v1_is(&self) -> Where {
-        if self.v1_away { Where::FinishAtNextStart } else { Where::V1 }
-    }
-
-    fn finish(&mut self) {
+    /// `left`: a clean-up failed.
+    fn finish(&mut self, left: bool) {
         let installed = matches!(self.plan.kind, PlanKind::Migrate | PlanKind::Finish);
-        self.stage = Stage::Ended(self.report(self.plan.recovery(), installed));
+        self.stage = Stage::Ended(self.report(self.plan.recovery(), installed, left));
     }
 
-    fn report(&self, recovery: Recovery, installed: bool) -> Action {
-        Action::Done(Box::new(Report { recovery, installed, journal: self.journal.clone(), waited_ms: self.budget.waited_ms, left: self.left }))
+    fn report(&self, recovery: Recovery, installed: bool, left: bool) -> Action {
+        Action::Done(Box::new(Report { recovery, installed, journal: self.journal.clone(), waited_ms: self.budget.waited_ms, left }))
     }
 
     /// The host saves its state: gives the journal's text, which is to be written and flushed like any journal before the host goes on.

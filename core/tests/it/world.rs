@@ -287,12 +287,10 @@ pub fn drive_well(plan: Plan) -> Trace {
 /// `op`, its files and its guard on one line, as the tests print plans.
 pub fn line(step: &Step) -> String {
     let value = serde_json::to_value(&step.op).unwrap();
-    let mut text = step.op.name().to_owned();
-    for (key, value) in value.as_object().unwrap().iter().filter(|(key, _)| *key != "op") {
-        text += &format!(" {key}={}", value.to_string().replace('"', ""));
-    }
+    let mut words = vec![step.op.name().to_owned()];
+    words.extend(value.as_object().unwrap().iter().filter(|(key, _)| *key != "op").map(|(key, value)| format!("{key}={value}")));
     if let Some(guard) = &step.when {
-        text += &format!(" if {}", serde_json::to_value(guard).unwrap()["if"].as_str().unwrap());
+        words.push(format!("if {}", serde_json::to_value(guard).unwrap()["if"].as_str().unwrap()));
     }
-    text.replace("-3fa9c1d2", "-N").replace("-1782718800000", "-MS")
+    words.join(" ").replace('"', "").replace("-3fa9c1d2", "-N").replace("-1782718800000", "-MS")
 }
