@@ -41,14 +41,14 @@ impl<'a> HostJob<'a> {
     }
 }
 
-/// Creates a file anew, private or with the mode of `like`, and flushes it.
-fn write_flushed(path: &Path, like: Option<&Path>, data: &[u8]) -> std::io::Result<()> {
+/// Creates a file anew, with the mode of `like` or for the owner of `owner` alone, and flushes it.
+fn write_flushed(path: &Path, like: Option<&Path>, owner: &Path, data: &[u8]) -> std::io::Result<()> {
     use std::io::Write as _;
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = os::create_new(path, like)?;
+    let mut file = if let Some(like) = like { os::create_new(path, like)? } else { os::create_private(path, owner)? };
     file.write_all(data)?;
     file.sync_all()
 }
@@ -78,7 +78,7 @@ impl Job for HostJob<'_> {
         let text = self.run.save_state(state).map_err(|error| format!("the state cannot be kept in the journal: {error}"))?;
         let Some(journal) = self.run.journal() else { return Err("this plan has no journal".into()) };
         let tmp = self.place.path(&journal_tmp(&journal.names.canonical, &journal.label, &journal.nonce));
-        write_flushed(&tmp, None, text.as_bytes())?;
+        write_flushed(&tmp, None, &self.place.path(&self.place.canonical), text.as_bytes())?;
         std::fs::rename(&tmp, self.place.path(&journal.file()))?;
         flushed(os::sync_dir(&self.place.directory))?;
         Ok(())
@@ -102,7 +102,7 @@ impl Job for HostJob<'_> {
         let staged = self.staged(&directory, &file)?;
         let like = target.exists().then_some(target.as_path());
         // A torn one is never installed: the journal still says `building`, and a recovery removes it.
-        write_flushed(&staged, like, data)?;
+        write_flushed(&staged, like, &self.place.path(&self.place.canonical), data)?;
         flushed(os::sync_dir(&directory))?;
         self.run.stage_companion(&name);
         Ok(())

@@ -6,17 +6,23 @@
 
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use cutover_core::failure::{Code, Failure};
+use cutover_core::fault::{Cause, Class, Fault};
 use cutover_core::names::{cutover_lock, owner_lock};
 use cutover_core::observe::Holder;
+use cutover_core::op::Op;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::Error;
 use crate::holders::holders;
+use crate::os;
+use crate::perform::name_full_disk;
 use crate::place::Place;
+use crate::sqlite::{self, os_fault};
 
 /// The databases that this process owns: a second try must be refused without opening the lock files, which would drop the first.
 static OWNED: LazyLock<Mutex<BTreeSet<PathBuf>>> = LazyLock::new(Mutex::default);
@@ -75,23 +81,26 @@ pub(crate) fn take(place: &Place) -> Result<OwnerLock, Failure> {
         others.retain(|holder| !holder.this_process);
         owned(place, others)
     };
-    let io = |path: &Path, error: &dyn std::fmt::Display| {
-        let mut failure = Failure::refusal(
-            Code::Io,
-            format!("the lock cannot be taken: {error}"),
-            "give this user the right to write to the database's directory",
-        );
+    let refuse = |path: &Path, fault: &Fault| {
+        let no_space = fault.class(os::PLATFORM, &Op::Release) == Class::NoSpace;
+        let mut failure = Failure::from_fault(fault, "lock", no_space);
         failure.path = Some(path.display().to_string());
         failure.compose();
         failure
     };
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let owner = Connection::open_with_flags(&owner_path, flags).map_err(|error| io(&owner_path, &error))?;
-    owner.busy_timeout(std::time::Duration::ZERO).map_err(|error| io(&owner_path, &error))?;
+    let io = |path: &Path, error: &std::io::Error| refuse(path, &os_fault(error));
+    // A lock file belongs to whoever the database belongs to: one that root made would shut its owner out.
+    for path in [&owner_path, &cutover_path] {
+        match os::create_new(path, &held.database) {
+            Err(error) if !matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => return Err(io(path, &error)),
+            _ => {}
+        }
+    }
+    let owner = sqlite::open_to_write(&owner_path, OpenFlags::SQLITE_OPEN_CREATE).map_err(|fault| refuse(&owner_path, &fault))?;
     if let Err(error) = owner.execute_batch("BEGIN EXCLUSIVE") {
-        return Err(match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => others(),
-            _ => io(&owner_path, &error),
+        return Err(match sqlite::fault(&error) {
+            Fault { cause: Cause::Busy, .. } => others(),
+            fault => refuse(&owner_path, &name_full_disk(fault, place)),
         });
     }
     held.owner = Mutex::new(Some(owner));

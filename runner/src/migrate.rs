@@ -11,6 +11,7 @@ use cutover_core::observe::Observation;
 use cutover_core::op::Op;
 use cutover_core::plan::{By, Next, Plan, PlanKind, Recovery, Request, assess, assess_left, plan_migration};
 use cutover_core::run::{Budget, Event, Report};
+use cutover_core::validate::{Severity, validate};
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -21,6 +22,7 @@ use crate::lock::{self, OwnerLock};
 use crate::observe::{Blind, observe};
 use crate::options::{Lock, Options, Run};
 use crate::os;
+use crate::perform::name_full_disk;
 use crate::place::Place;
 
 /// How often v2 is built anew because v1 changed under it. A program that writes all the time is in the way, not bad luck.
@@ -78,6 +80,8 @@ struct Start<'a> {
     options: &'a Options,
     label: Label,
     budget: Budget,
+    /// How often the last look was tried.
+    looks: u32,
     attempt: u32,
     recovery: Recovery,
     /// The cutover to tell of: one that this start installed, or cleaned up after.
@@ -110,7 +114,8 @@ pub fn recover(options: &Options, host: &mut dyn Host) -> Result<RecoverResult, 
     Ok(RecoverResult { recovery: start.recovery, backup, report, warnings: start.warnings })
 }
 
-/// What [`migrate`] would do first. Nothing: there is nothing to do. Touches nothing and takes no lock.
+/// What [`migrate`] would do first. Nothing: there is nothing to do. Takes no lock, and changes no more than any reader of the database does:
+/// the hot journal of a killed process is rolled back.
 ///
 /// # Errors
 /// As [`migrate`], for what can be told beforehand.
@@ -164,6 +169,7 @@ impl<'a> Start<'a> {
             options,
             label,
             budget: Budget::of(options.wait_ms),
+            looks: 1,
             attempt: 1,
             recovery: Recovery::None,
             finished: None,
@@ -179,7 +185,11 @@ impl<'a> Start<'a> {
     }
 
     fn assess(&self, observation: &Observation) -> Result<Next, Error> {
-        Ok(assess(observation, &self.label, &nonce())?)
+        Ok(assess(observation, &self.label, &nonce()).map_err(|mut failure| {
+            failure.attempts = self.looks;
+            failure.waited_ms = self.budget.waited_ms;
+            failure
+        })?)
     }
 
     fn request(&self) -> Request {
@@ -216,6 +226,7 @@ impl<'a> Start<'a> {
                     return Err(Error { failure: Box::new(failure.with_v1(&self.place.canonical)), cause: Some(error) });
                 }
                 Err(Blind::Fault(fault)) => {
+                    let fault = name_full_disk(fault, &self.place);
                     let op = Op::Look { file: self.place.canonical.clone() };
                     let class = fault.class(os::PLATFORM, &op);
                     let failure = Failure::from_fault(&fault, op.name(), class == Class::NoSpace);
@@ -227,6 +238,7 @@ impl<'a> Start<'a> {
             };
             tries += 1;
             let Some(delay_ms) = self.budget.next_delay_ms(tries) else {
+                self.looks = tries;
                 return match failure {
                     // `assess` says who holds it, and refuses.
                     Err(observation) => Ok(observation),
@@ -351,6 +363,10 @@ impl<'a> Start<'a> {
         }
         let observation = self.observe(host)?;
         let next = self.assess(&observation)?;
+        if let Some(finding) = validate(&plan, Some(&observation)).into_iter().find(|finding| finding.severity == Severity::Error) {
+            let step = finding.step.map_or_else(String::new, |step| format!(" (step {step})"));
+            return Err(refuse(format!("the plan is not safe to perform: {}: {}{step}", finding.rule, finding.message)).into());
+        }
         let fits = match &next {
             Next::Recover(own) => own.kind == kind && own.journal == plan.journal,
             Next::Migrate => kind == PlanKind::Migrate,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use cutover_core::fault::Fault;
 use cutover_core::journal::MAX_BYTES;
-use cutover_core::names::{FileName, Role};
+use cutover_core::names::{At, FileName, Role};
 use cutover_core::observe::{CompanionFacts, FileFacts, Observation, Verdict};
 
 use crate::holders::holders;
@@ -61,10 +61,16 @@ pub(crate) fn look(place: &Place) -> Result<Observation, Blind> {
         let Some(name) = name.to_str().and_then(|name| FileName::new(name).ok()) else { continue };
         let Some(role) = Role::of(&place.canonical, &name) else { continue };
         let path = place.path(&name);
+        if name == place.canonical.sidecars()[2]
+            && !held
+            && std::fs::metadata(place.path(&place.canonical)).is_ok_and(|m| m.len() == 0)
+            && is_of_nothing(&path)
+        {
+            continue;
+        }
         let facts = match &role {
-            Role::Canonical if held => unopened(&path),
             // A directory or a link of this name is no database; it is reported as what it is not.
-            Role::Canonical | Role::Staging(_) | Role::Install(_) if path.is_file() => sqlite::facts(&path),
+            Role::Canonical | Role::Staging(_) | Role::Install(_) | Role::Backup { .. } if path.is_file() && !held => sqlite::facts(&path),
             _ => unopened(&path),
         };
         match facts {
@@ -73,18 +79,29 @@ pub(crate) fn look(place: &Place) -> Result<Observation, Blind> {
             Err(error) => return Err(Blind::Fault(sqlite::os_fault(&error).of(&name))),
         }
         if matches!(role, Role::Journal(_) | Role::FieldJournal) {
-            observation.journals.insert(name, text(&path));
+            let text = text(&path).map_err(|error| Blind::Fault(sqlite::os_fault(&error).of(&name)))?;
+            observation.journals.insert(name, text);
         }
     }
     for (companion, (directory, file)) in &place.companions {
         let path = directory.join(file.as_str());
+        let of = |error: &std::io::Error| {
+            let at = At { companion: Some(companion.clone()), name: file.clone() };
+            Blind::Fault(sqlite::os_fault(error).of(at))
+        };
+        let absent = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
         let digest = match std::fs::read(&path) {
             Ok(bytes) => Some(cutover_core::sqlite::digest(&bytes)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(io(&error)),
+            Err(error) if absent(&error) => None,
+            Err(error) => return Err(of(&error)),
         };
-        let mut present: Vec<FileName> = std::fs::read_dir(directory)
-            .map_err(|error| io(&error))?
+        let entries = match std::fs::read_dir(directory) {
+            Ok(entries) => entries.collect(),
+            Err(error) if absent(&error) => Vec::new(),
+            Err(error) => return Err(of(&error)),
+        };
+        let mut present: Vec<FileName> = entries
+            .into_iter()
             .flatten()
             .filter_map(|entry| FileName::new(entry.file_name().to_str()?).ok())
             .filter(|name| name.as_str().strip_prefix(file.as_str()).is_some_and(|rest| rest.starts_with('.')))
@@ -102,20 +119,30 @@ fn unopened(path: &Path) -> std::io::Result<FileFacts> {
     Ok(FileFacts { size: metadata.len(), file_id: os::file_id(path)?, header: None, page1: None })
 }
 
-/// A journal's text, or nothing where it cannot be read as bounded text.
-fn text(path: &Path) -> Option<String> {
+/// A journal's text, or nothing where it is no bounded text. One that cannot be read now is not for that without meaning.
+fn text(path: &Path) -> std::io::Result<Option<String>> {
     use std::io::Read as _;
-    let mut text = String::new();
-    let file = std::fs::File::open(path).ok()?;
-    file.take(MAX_BYTES as u64 + 1).read_to_string(&mut text).ok()?;
-    Some(text)
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8(bytes).ok())
 }
 
-/// What `detect` says. Nothing where SQLite cannot read the file; a busy database is a fault, to be tried again.
+/// Whether this is the rollback journal of a database that had no page before: the trace of a process that was killed in its very
+/// first transaction. SQLite removes it (`hasHotJournal` in pager.c); there is nothing in it.
+fn is_of_nothing(journal: &Path) -> bool {
+    use std::io::Read as _;
+    let mut header = [0; 20];
+    std::fs::File::open(journal).and_then(|mut file| file.read_exact(&mut header)).is_ok() && header[16..20] == [0; 4]
+}
+
+/// What `detect` says. Nothing where the file is no database, or damaged; anything else that keeps SQLite from reading it is a fault.
 pub(crate) fn verdict(path: &Path, detect: &Detect, host: &mut dyn Host) -> Result<Option<Verdict>, Blind> {
     use cutover_core::fault::Cause;
     let unreadable = |error: rusqlite::Error| match sqlite::fault(&error) {
-        Fault { cause: Cause::NotADatabase | Cause::V1Corrupt | Cause::Sqlite, .. } => Ok(None),
+        Fault { cause: Cause::NotADatabase | Cause::V1Corrupt, .. } => Ok(None),
         fault => Err(Blind::Fault(fault)),
     };
     let db = match sqlite::reader(path) {

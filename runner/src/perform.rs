@@ -32,6 +32,14 @@ pub(crate) struct Performer<'a> {
 /// Less than this is no room for SQLite to work in: the `-shm` of a database alone has 32 KiB.
 const LEAST_FREE_BYTES: u64 = 64 << 10;
 
+/// SQLite says "disk I/O error" where it cannot size its -shm on a full disk.
+pub(crate) fn name_full_disk(fault: Fault, place: &Place) -> Fault {
+    match &fault.cause {
+        Cause::Sqlite if os::free_bytes(&place.directory).is_ok_and(|free| free < LEAST_FREE_BYTES) => Fault { cause: no_space(), ..fault },
+        _ => fault,
+    }
+}
+
 type Performed = Result<Done, Fault>;
 
 impl<'a> Performer<'a> {
@@ -40,13 +48,7 @@ impl<'a> Performer<'a> {
     }
 
     pub(crate) fn perform(&mut self, op: &Op, text: Option<&str>, run: &mut Run, host: &mut dyn Host) -> Performed {
-        self.perform_op(op, text, run, host).map_err(|fault| match &fault.cause {
-            // SQLite says "disk I/O error" where it cannot size its -shm on a full disk.
-            Cause::Sqlite if os::free_bytes(&self.place.directory).is_ok_and(|free| free < LEAST_FREE_BYTES) => {
-                Fault { cause: no_space(), ..fault }
-            }
-            _ => fault,
-        })
+        self.perform_op(op, text, run, host).map_err(|fault| name_full_disk(fault, self.place))
     }
 
     fn perform_op(&mut self, op: &Op, text: Option<&str>, run: &mut Run, host: &mut dyn Host) -> Performed {
@@ -58,7 +60,11 @@ impl<'a> Performer<'a> {
                     None => &self.place.directory,
                     Some(name) => &self.place.companions.get(name).ok_or_else(|| undeclared(name))?.0,
                 };
-                flushed(os::sync_dir(directory)).map_err(|error| os_fault(&error))
+                match os::sync_dir(directory) {
+                    // A companion's directory that is not there has nothing to flush.
+                    Err(error) if companion.is_some() && error.kind() == io::ErrorKind::NotFound => Ok(Done::Plain),
+                    result => flushed(result).map_err(|error| os_fault(&error)),
+                }
             }
             Op::Link { from, to } => {
                 let from = self.path(from)?;
@@ -93,8 +99,12 @@ impl<'a> Performer<'a> {
             Op::Copy { from, to } => {
                 let from = self.path(from)?;
                 self.io(to, |to| {
-                    let mut target = os::create_new(to, Some(&from))?;
-                    plain(io::copy(&mut std::fs::File::open(&from)?, &mut target).map(drop))
+                    let mut source = std::fs::File::open(&from)?;
+                    let mut target = os::create_new(to, &from)?;
+                    plain(io::copy(&mut source, &mut target).map(drop)).inspect_err(|_| {
+                        // A try that failed must not stand in the way of the next one.
+                        let _ = remove(to);
+                    })
                 })
             }
             Op::Look { file } => self.look(file),
@@ -118,7 +128,7 @@ impl<'a> Performer<'a> {
             Op::Restage { from, to, mode } => {
                 let target = self.place.path(to);
                 let v1 = self.place.path(&self.place.canonical);
-                self.io(&to.into(), |path| plain(os::create_new(path, Some(&v1)).map(drop)))?;
+                self.io(&to.into(), |path| plain(os::create_new(path, &v1).map(drop)))?;
                 sqlite::restage(&self.place.path(from), &target, *mode).map(|()| Done::Plain).map_err(|fault| {
                     // A try that failed must not stand in the way of the next one.
                     let _ = remove(&target);
@@ -167,7 +177,8 @@ impl<'a> Performer<'a> {
     }
 
     fn write_new(&self, file: &FileName, text: &str) -> Performed {
-        self.io(&file.into(), |path| plain(os::create_new(path, None)?.write_all(text.as_bytes())))
+        let owner = self.place.path(&self.place.canonical);
+        self.io(&file.into(), |path| plain(os::create_private(path, &owner)?.write_all(text.as_bytes())))
     }
 
     fn look(&self, file: &FileName) -> Performed {
@@ -194,7 +205,7 @@ impl<'a> Performer<'a> {
         if self.place.path(staging).exists() {
             return Ok(Done::Plain);
         }
-        self.io(&staging.into(), |path| plain(os::create_new(path, Some(&v1)).map(drop)))
+        self.io(&staging.into(), |path| plain(os::create_new(path, &v1).map(drop)))
     }
 
     fn build_host(&mut self, source: &FileName, staging: &FileName, run: &mut Run, host: &mut dyn Host) -> Performed {
@@ -216,6 +227,8 @@ impl<'a> Performer<'a> {
             .map(|journal| self.place.path(&journal.names.backup))
             .filter(|_| !self.place.path(&self.place.canonical).exists())
             .unwrap_or_else(|| self.place.path(&self.place.canonical));
+        // A host may have made the file anew, with a mode of its own.
+        os::adopt(&self.place.path(file), &v1).map_err(|error| os_fault(&error).of(file))?;
         let (facts, warnings) =
             sqlite::check(&self.place.path(file), &v1, self.options.integrity, expect).map_err(|fault| fault.of(file))?;
         if let Some(known) = journal.and_then(|journal| journal.v2.as_ref())

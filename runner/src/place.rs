@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cutover_core::failure::{Code, Failure};
-use cutover_core::names::{At, CompanionName, FileName};
+use cutover_core::names::{At, CompanionName, FileName, Role};
 
 /// As many symbolic links in a row as Linux follows.
 const MAX_LINKS: usize = 40;
@@ -24,9 +24,12 @@ impl Place {
         let mut places = BTreeMap::new();
         for (name, path) in companions {
             let name = CompanionName::new(name.clone()).map_err(|error| refuse(path, &error.to_string()))?;
-            let place = resolve(path)?;
-            if place == (directory.clone(), canonical.clone()) {
-                return Err(refuse(path, "a companion cannot be the database itself"));
+            let place = companion(path)?;
+            if place.0 == directory && Role::of(&canonical, &place.1).is_some() {
+                return Err(refuse(path, "a companion cannot be the database, or a file that belongs to it"));
+            }
+            if places.values().any(|other| *other == place) {
+                return Err(refuse(path, "two companions cannot be one file"));
             }
             places.insert(name, place);
         }
@@ -53,6 +56,11 @@ impl Place {
 
     /// Turns the failure's names into the paths that the application knows.
     pub(crate) fn locate(&self, mut failure: Failure) -> Failure {
+        if let Some(at) = failure.path.clone().and_then(|path| At::try_from(path).ok())
+            && let Some(path) = at.companion.as_ref().and_then(|_| self.at(&at))
+        {
+            failure.path = Some(path.display().to_string());
+        }
         failure.in_directory(&self.directory.display().to_string(), std::path::MAIN_SEPARATOR);
         failure
     }
@@ -63,6 +71,17 @@ fn refuse(path: &Path, why: &str) -> Failure {
     failure.path = Some(path.display().to_string());
     failure.compose();
     failure
+}
+
+/// A companion's directory may not be there yet; then neither is the companion.
+fn companion(path: &Path) -> Result<(PathBuf, FileName), Failure> {
+    let absolute = std::path::absolute(path).map_err(|error| refuse(path, &error.to_string()))?;
+    match (absolute.parent(), absolute.file_name().and_then(std::ffi::OsStr::to_str)) {
+        (Some(parent), Some(name)) if !parent.exists() => {
+            Ok((parent.to_owned(), FileName::new(name).map_err(|error| refuse(path, &error.to_string()))?))
+        }
+        _ => resolve(path),
+    }
 }
 
 fn resolve(path: &Path) -> Result<(PathBuf, FileName), Failure> {

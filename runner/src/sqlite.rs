@@ -19,10 +19,19 @@ pub(crate) fn fault(error: &rusqlite::Error) -> Fault {
         // SQLITE_FULL is a write that met ENOSPC.
         Some(ErrorCode::DiskFull) => no_space(),
         Some(ErrorCode::NotADatabase) => Cause::NotADatabase,
+        // Not damage: libSQL's vector indexes and the like are unknown to SQLite.
+        _ if is_foreign_schema(error) => {
+            return Fault::new(Cause::Sqlite, format!("stock SQLite cannot read this schema: {error}"));
+        }
         Some(ErrorCode::DatabaseCorrupt) => Cause::V1Corrupt,
         _ => Cause::Sqlite,
     };
     Fault::new(cause, format!("SQLite says: {error}"))
+}
+
+fn is_foreign_schema(error: &rusqlite::Error) -> bool {
+    let text = error.to_string();
+    ["malformed database schema", "no such module", "no such function"].iter().any(|part| text.contains(part))
 }
 
 /// `ERROR_DISK_FULL`, ENOSPC.
@@ -43,8 +52,19 @@ fn open(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn open_existing(path: &Path) -> rusqlite::Result<Connection> {
-    open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW)
+/// Opens a database to change or to lock it. SQLite falls back to reading where it has no right to write, and then "BEGIN EXCLUSIVE"
+/// takes a shared lock only.
+pub(crate) fn open_to_write(path: &Path, more: OpenFlags) -> Result<Connection> {
+    let connection = run(open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW | more))?;
+    if run(connection.is_readonly("main"))? {
+        let denied = Cause::Os { os: OsCode::of(os::PLATFORM, if cfg!(windows) { 5 } else { 13 }) };
+        return Err(Fault::new(denied, "there is no right to write to it"));
+    }
+    Ok(connection)
+}
+
+fn open_existing(path: &Path) -> Result<Connection> {
+    open_to_write(path, OpenFlags::empty())
 }
 
 /// A `file:` URI of this path (<https://www.sqlite.org/uri.html>): every byte but the plainest is escaped.
@@ -95,7 +115,11 @@ pub(crate) fn facts(path: &Path) -> std::io::Result<FileFacts> {
 pub(crate) fn reader(path: &Path) -> rusqlite::Result<Reader> {
     let read_only = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     if has_bytes(&sidecar(path, "-journal")) {
-        open_existing(path)?.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0))?;
+        open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW)?.query_row(
+            "SELECT count(*) FROM sqlite_master",
+            [],
+            |row| row.get::<_, i64>(0),
+        )?;
     }
     if !sidecar(path, "-wal").exists()
         && facts(path).is_ok_and(|facts| facts.header.is_some_and(|header| header.journal_mode == JournalMode::Wal))
@@ -158,7 +182,7 @@ pub(crate) enum Flush {
 
 /// Makes a set one self-contained file in this journal mode.
 pub(crate) fn settle(path: &Path, mode: JournalMode, flush: Flush) -> Result<FileFacts> {
-    let connection = run(open_existing(path))?;
+    let connection = open_existing(path)?;
     if flush == Flush::Later {
         run(connection.execute_batch("PRAGMA synchronous = OFF"))?;
     }
@@ -176,6 +200,12 @@ pub(crate) fn settle(path: &Path, mode: JournalMode, flush: Flush) -> Result<Fil
         }
     } else {
         run(connection.execute_batch("BEGIN EXCLUSIVE; COMMIT"))?;
+        if ["-wal", "-shm"].iter().any(|suffix| sidecar(path, suffix).exists()) {
+            // Left by a copy or a restore; SQLite ignores them beside a database in rollback mode. This pair of pragmas removes
+            // them under the lock.
+            journal_mode(&connection, Some("WAL"))?;
+            journal_mode(&connection, Some("DELETE"))?;
+        }
     }
     if sidecar(path, "-journal").exists() {
         // What a connection in PERSIST or TRUNCATE mode leaves; this pair of pragmas removes it under the lock.
@@ -196,7 +226,7 @@ pub(crate) fn restore_mode(path: &Path, mode: JournalMode) -> Result<()> {
     if facts(path).map_err(|error| os_fault(&error))?.header.is_some_and(|header| header.journal_mode == mode) {
         return Ok(());
     }
-    let connection = run(open_existing(path))?;
+    let connection = open_existing(path)?;
     if !journal_mode(&connection, Some(mode.pragma()))?.eq_ignore_ascii_case(mode.pragma()) {
         return Err(in_use("another connection keeps the database's journal mode from being restored"));
     }
@@ -259,8 +289,8 @@ pub(crate) fn build(v1: &Path, staging: &Path, sql: &str) -> Result<()> {
 
 /// Copies a database that is held into a new file, page by page through SQLite, which reads what is still in its WAL.
 pub(crate) fn restage(from: &Path, to: &Path, mode: JournalMode) -> Result<()> {
-    let source = run(open_existing(from))?;
-    let mut target = run(open_existing(to))?;
+    let source = open_existing(from)?;
+    let mut target = open_existing(to)?;
     run(target.execute_batch("PRAGMA synchronous = OFF"))?;
     {
         let backup = run(rusqlite::backup::Backup::new(&source, &mut target))?;
@@ -283,13 +313,9 @@ pub(crate) fn check(
 ) -> Result<(FileFacts, Vec<String>)> {
     let verify = |message: String| Fault::new(Cause::Verify, message);
     let failed = |error: rusqlite::Error| {
-        let text = error.to_string();
-        if text.contains("malformed database schema") || text.contains("no such module") || text.contains("no such function") {
-            // Not damage: libSQL's vector indexes and the like are unknown to SQLite.
-            verify(format!("the schema of what was built cannot be read by stock SQLite, so it cannot be checked: {text}"))
-        } else {
-            verify(format!("what was built cannot be checked: {text}"))
-        }
+        let why =
+            if is_foreign_schema(&error) { "the schema of what was built cannot be read by stock SQLite, so it" } else { "what was built" };
+        verify(format!("{why} cannot be checked: {error}"))
     };
     if let Err(fault) = alone(path) {
         return Err(Fault { cause: Cause::Verify, ..fault });
@@ -356,7 +382,7 @@ impl V1Lock {
     pub(crate) fn take(path: &Path) -> Result<Self> {
         let file_id = os::file_id(path).map_err(|error| os_fault(&error))?;
         let file = std::fs::File::open(path).map_err(|error| os_fault(&error))?;
-        let connection = run(open_existing(path))?;
+        let connection = open_existing(path)?;
         run(connection.execute_batch("BEGIN EXCLUSIVE"))?;
         let connection = os::LOCKS_V1_OVER_THE_FLIP.then_some(connection);
         Ok(Self { _connection: connection, file, file_id })

@@ -19,22 +19,39 @@ pub(crate) fn file_id(path: &Path) -> io::Result<String> {
     Ok(format!("{:x}-{:x}", metadata.dev(), metadata.ino()))
 }
 
-/// Creates a file that was not there, following no link, with the mode and, where allowed, the owner of `like`; else private.
-pub(crate) fn create_new(path: &Path, like: Option<&Path>) -> io::Result<File> {
-    let like = like.map(std::fs::metadata).transpose()?;
-    let mode = like.as_ref().map_or(0o600, |metadata| metadata.mode() & 0o777);
+/// Creates a file that was not there, following no link, with the mode and, where allowed, the owner of `like`.
+pub(crate) fn create_new(path: &Path, like: &Path) -> io::Result<File> {
+    let mode = std::fs::metadata(like)?.mode() & 0o777;
     let file = File::options().read(true).write(true).create_new(true).mode(mode).open(path)?;
-    if let Some(like) = like {
-        let now = file.metadata()?;
-        if (now.uid(), now.gid()) != (like.uid(), like.gid()) {
-            // Only root may give a file away; an unprivileged process keeps what it makes.
-            let _ = std::os::unix::fs::fchown(&file, Some(like.uid()), Some(like.gid()));
-        }
-        if now.mode() & 0o777 != mode {
-            file.set_permissions(Permissions::from_mode(mode))?;
-        }
+    take_after(&file, like, mode)?;
+    Ok(file)
+}
+
+/// The same for its owner alone to read: what it holds is the application's business.
+pub(crate) fn create_private(path: &Path, owner: &Path) -> io::Result<File> {
+    let file = File::options().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+    if owner.exists() {
+        take_after(&file, owner, 0o600)?;
     }
     Ok(file)
+}
+
+/// Gives a file the mode and, where allowed, the owner of `like`.
+pub(crate) fn adopt(path: &Path, like: &Path) -> io::Result<()> {
+    let mode = std::fs::metadata(like)?.mode() & 0o777;
+    take_after(&File::open(path)?, like, mode)
+}
+
+fn take_after(file: &File, like: &Path, mode: u32) -> io::Result<()> {
+    let (now, like) = (file.metadata()?, std::fs::metadata(like)?);
+    if (now.uid(), now.gid()) != (like.uid(), like.gid()) {
+        // Only root may give a file away; an unprivileged process keeps what it makes.
+        let _ = std::os::unix::fs::fchown(file, Some(like.uid()), Some(like.gid()));
+    }
+    if now.mode() & 0o777 != mode {
+        file.set_permissions(Permissions::from_mode(mode))?;
+    }
+    Ok(())
 }
 
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {

@@ -28,8 +28,19 @@ pub(crate) fn file_id(path: &Path) -> io::Result<String> {
 }
 
 /// Creates a file that was not there. It inherits the directory's access rules, as v1 did.
-pub(crate) fn create_new(path: &Path, _like: Option<&Path>) -> io::Result<File> {
+pub(crate) fn create_new(path: &Path, _like: &Path) -> io::Result<File> {
     File::options().read(true).write(true).create_new(true).open(path)
+}
+
+/// Likewise: the directory of the user's data is the user's alone.
+pub(crate) fn create_private(path: &Path, owner: &Path) -> io::Result<File> {
+    create_new(path, owner)
+}
+
+/// What is made in the directory has its access rules already.
+#[expect(clippy::unnecessary_wraps, reason = "the other platforms can fail here")]
+pub(crate) fn adopt(_path: &Path, _like: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// There is no flush of a directory on Windows; NTFS orders its metadata in its own log.
