@@ -202,8 +202,9 @@ pub(crate) fn settle(path: &Path, mode: JournalMode, flush: Flush) -> Result<Fil
         run(connection.execute_batch("BEGIN EXCLUSIVE; COMMIT"))?;
         if ["-wal", "-shm"].iter().any(|suffix| sidecar(path, suffix).exists()) {
             // Left by a copy or a restore; SQLite ignores them beside a database in rollback mode. This pair of pragmas removes
-            // them under the lock.
+            // them under the lock, once the log was opened by a read.
             journal_mode(&connection, Some("WAL"))?;
+            let _: i64 = run(connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)))?;
             journal_mode(&connection, Some("DELETE"))?;
         }
     }

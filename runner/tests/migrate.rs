@@ -604,3 +604,95 @@ fn text_that_is_not_utf8_and_large_integers_are_read_exactly() {
     }));
     cutover::migrate(&bed.host(From::Empty), &mut host).unwrap();
 }
+
+#[test]
+fn a_plan_that_would_lose_v1_is_not_performed() {
+    let bed = Bed::new("wal");
+    let plan = cutover::plan(&bed.sql(), &mut Scripted::default()).unwrap().unwrap();
+    for op in ["link", "lock-v1", "check-v1", "settle", "sync-file"] {
+        let mut less = plan.clone();
+        let at = less.steps.iter().position(|step| step.op.name() == op).unwrap();
+        less.steps.remove(at);
+        for index in [&mut less.flip_at, &mut less.cleanup_from].into_iter().flatten() {
+            *index -= u32::from(at < *index as usize);
+        }
+        let error = cutover::run_plan(&less.to_text(), &bed.sql(), &mut Scripted::default()).unwrap_err();
+        assert_eq!(error.failure.code, Code::Journal, "{op}");
+        assert!(error.failure.message.contains("is not safe to perform"), "{op}: {}", error.failure.message);
+        bed.assert_untouched("wal");
+    }
+    let windows = plan.to_text().replace("\"platform\": \"linux\"", "\"platform\": \"windows\"");
+    assert_eq!(cutover::run_plan(&windows, &bed.sql(), &mut Scripted::default()).unwrap_err().failure.code, Code::Journal);
+}
+
+#[test]
+fn sidecars_that_sqlite_ignores_are_no_reason_to_refuse() {
+    for (suffix, bytes) in [("-shm", 32768), ("-wal", 0), ("-journal", 0)] {
+        let bed = Bed::new("delete");
+        std::fs::write(bed.directory.path().join(format!("data.db{suffix}")), vec![0; bytes]).unwrap();
+        let result = cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap();
+        bed.assert_migrated(&result);
+    }
+}
+
+#[test]
+fn a_process_that_was_killed_in_its_first_transaction_left_no_database() {
+    let bed = Bed { directory: tempfile::tempdir().unwrap() };
+    let db = bed.open();
+    db.execute_batch("PRAGMA cache_size = 2; BEGIN; CREATE TABLE t (x); INSERT INTO t VALUES (zeroblob(50000))").unwrap();
+    let journal = std::fs::read(bed.directory.path().join("data.db-journal")).unwrap();
+    drop(db);
+    std::fs::write(bed.path(), b"").unwrap();
+    std::fs::write(bed.directory.path().join("data.db-journal"), journal).unwrap();
+    assert_eq!(cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap().outcome, Outcome::NoDatabase);
+    // A log beside an empty database is another thing: SQLite would delete it at the next open.
+    std::fs::write(bed.directory.path().join("data.db-wal"), [0; 4152]).unwrap();
+    assert_eq!(cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap_err().failure.code, Code::V1Corrupt);
+}
+
+#[test]
+fn a_schema_that_only_libsql_reads_is_not_called_damage() {
+    let bed = Bed::new("wal");
+    bed.open()
+        .execute_batch(
+            "PRAGMA writable_schema = ON;
+             INSERT INTO sqlite_master VALUES ('table', 'odd', 'odd', 0, 'CREATE TABLE odd (x) RANDOM ROWID');",
+        )
+        .unwrap();
+    let before = std::fs::read(bed.path()).unwrap();
+    let error = cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap_err();
+    assert_eq!(error.failure.code, Code::Io);
+    assert!(error.failure.message.contains("stock SQLite cannot read this schema"), "{}", error.failure.message);
+    assert_eq!(std::fs::read(bed.path()).unwrap(), before);
+}
+
+#[test]
+fn v2_has_v1s_mode_even_when_the_host_makes_the_file_anew() {
+    let bed = Bed::new("delete");
+    std::fs::set_permissions(bed.path(), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let mut host = Scripted::default();
+    host.build = Some(Box::new(|job| {
+        std::fs::remove_file(job.staging())?;
+        let built = build_v2(job)?;
+        std::fs::set_permissions(job.staging(), std::fs::Permissions::from_mode(0o644))?;
+        Ok(built)
+    }));
+    cutover::migrate(&bed.host(From::Empty), &mut host).unwrap();
+    assert_eq!(mode(&bed.path()), 0o600);
+}
+
+#[test]
+fn companions_are_files_of_their_own() {
+    let bed = Bed::new("wal");
+    let with = |companions: &[(&str, &str)]| {
+        let mut options = bed.sql();
+        options.companions = companions.iter().map(|(name, file)| ((*name).to_owned(), bed.directory.path().join(file))).collect();
+        cutover::migrate(&options, &mut Scripted::default())
+    };
+    for refused in [&[("a", "data.db-wal")][..], &[("a", "data.db")], &[("a", "auth.json"), ("b", "auth.json")], &[("a/b", "auth.json")]] {
+        assert_eq!(with(refused).unwrap_err().failure.code, Code::Io, "{refused:?}");
+        bed.assert_untouched("wal");
+    }
+    // One whose directory is not there yet is one that is not there yet.
+    assert_eq!(with(&[("a", "not-yet/auth.json")]).unwrap().outcome, Outcome::Migrated);
+}
