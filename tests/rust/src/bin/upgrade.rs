@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use cutover::{Built, Detect, Event, Host, HostError, Job, Make, Options, Run, From};
+use cutover::{Built, Detect, Event, From, Host, HostError, Job, Make, Options, Run};
 use serde_json::json;
 
 const V2: &str = include_str!("../../../corpus/v2.sql");
