@@ -87,10 +87,11 @@ pub fn replay(setting: &Setting, model: Model, choices: &[Choice], mutant: Optio
     for (number, choice) in choices.iter().enumerate() {
         let crash = choice.crash.map_or((u32::MAX, 0), |crash| crash);
         let (tick, at) = (Cell::new(0_u32), Cell::new(0_u32));
+        let armed = Cell::new(choice.happening.is_none());
         let crashed: RefCell<Option<State>> = RefCell::new(None);
         let mut tap = |state: &State| {
             tick.set(tick.get() + 1);
-            if tick.get() == crash.0 {
+            if armed.get() && tick.get() == crash.0 {
                 crashed.replace(Some(state.clone()));
             }
         };
@@ -118,6 +119,7 @@ pub fn replay(setting: &Setting, model: Model, choices: &[Choice], mutant: Optio
             });
             if let (Some((mut going, run, op)), Some((_, happening))) = (kept, choice.happening) {
                 tick.set(0);
+                armed.set(true);
                 say(format!("  {happening:?}"));
                 match happening {
                     Happening::OlderApplication => drop(machine.older_application(false).then_some(())),
@@ -136,6 +138,7 @@ pub fn replay(setting: &Setting, model: Model, choices: &[Choice], mutant: Optio
             }
             if choice.happening.is_some_and(|(at, _)| at == u32::MAX) {
                 tick.set(0);
+                armed.set(true);
                 say("  the application commits a row to v2".to_owned());
                 machine.application();
             }

@@ -127,6 +127,12 @@ pub enum Change {
     Move(Name, Name, u16),
 }
 
+impl Change {
+    fn concerns(&self, ino: u16) -> bool {
+        matches!(self, Self::Add(_, of) | Self::Move(_, _, of) if *of == ino)
+    }
+}
+
 /// A directory.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Dir {
@@ -216,6 +222,9 @@ pub struct Disk {
     pub inodes: BTreeMap<u16, Inode>,
     /// The database's directory and the companion's.
     pub dirs: [Dir; 2],
+    /// Windows: changes of directories are in one ordered log, which a flush of a file writes up to that file's last change, and a
+    /// rename that is written through up to itself.
+    pub log: bool,
     next: u16,
 }
 
@@ -271,6 +280,20 @@ impl Disk {
         {
             inode.durable = inode.now.clone();
         }
+        if self.log
+            && let Some(ino) = self.ino(dir, name)
+            && let Some(last) = self.dirs[dir].pending.iter().rposition(|change| change.concerns(ino))
+        {
+            self.write_log(dir, last + 1);
+        }
+    }
+
+    /// Makes the first `count` changes of a directory durable.
+    fn write_log(&mut self, dir: usize, count: usize) {
+        let dir = &mut self.dirs[dir];
+        for change in dir.pending.drain(..count) {
+            apply(&mut dir.durable, &change, Reached::Yes);
+        }
     }
 
     /// A flush of a file that failed.
@@ -301,6 +324,9 @@ impl Disk {
             && self.ino(dir, to) != Some(ino)
         {
             self.dirs[dir].change(Change::Move(from.into(), to.into(), ino));
+            if self.log {
+                self.write_log(dir, self.dirs[dir].pending.len());
+            }
         }
     }
 
@@ -314,7 +340,7 @@ impl Disk {
     /// The directory copied by a person: every name is a file of its own, with a new id.
     #[must_use]
     pub fn copied(&self) -> Self {
-        let mut copy = Self { next: self.next, ..Self::default() };
+        let mut copy = Self { next: self.next, log: self.log, ..Self::default() };
         for (index, dir) in self.dirs.iter().enumerate() {
             for (name, ino) in &dir.now {
                 copy.lay(index, name, self.inodes[ino].now.clone());
@@ -353,7 +379,12 @@ impl Disk {
                         .collect();
                 }
                 let dir = |entries: &Entries| Dir { now: entries.clone(), durable: entries.clone(), pending: Vec::new() };
-                found.extend(files.into_iter().map(|inodes| Self { inodes, dirs: [dir(&home), dir(&aside)], next: self.next }));
+                found.extend(files.into_iter().map(|inodes| Self {
+                    inodes,
+                    dirs: [dir(&home), dir(&aside)],
+                    log: self.log,
+                    next: self.next,
+                }));
             }
         }
         found

@@ -1,7 +1,7 @@
 //! What must hold, judged from a state alone. Nothing here is shared with what made the state: how SQLite opens a set is told a second
 //! time, in the words of the invariants.
 
-use super::disk::{ASIDE, Content, Disk, HOME};
+use super::disk::{Content, Disk, HOME};
 use super::sqlite::{Data, Db};
 use super::{HostUse, Setting, Shape, State};
 use crate::names::{FileName, Role};
@@ -166,7 +166,7 @@ pub fn at_end(state: &State, setting: &Setting) -> Option<Violation> {
 fn companion(state: &State, setting: &Setting, v2: bool) -> Option<Violation> {
     let (_, file) = setting.companion.as_ref()?;
     let disk = &state.disk;
-    let found = match disk.get(ASIDE, file.as_str()) {
+    let found = match disk.get(setting.aside(), file.as_str()) {
         None => None,
         Some(Content::Companion(version)) => Some(*version),
         Some(_) => return broken("I7", "the companion is torn"),
@@ -180,7 +180,7 @@ fn companion(state: &State, setting: &Setting, v2: bool) -> Option<Violation> {
     if !fits {
         return broken("I7", format!("canonical is {}, and the companion is {found:?}", if v2 { "v2" } else { "v1" }));
     }
-    let kept = disk.dirs[ASIDE].now.iter().any(|(name, ino)| {
+    let kept = disk.dirs[setting.aside()].now.iter().any(|(name, ino)| {
         (**name == *file.as_str() || name.contains(".displaced-") || name.contains(".v1-v2-"))
             && disk.inodes[ino].now == Content::Companion(2)
     });
@@ -188,7 +188,7 @@ fn companion(state: &State, setting: &Setting, v2: bool) -> Option<Violation> {
     if changed && !kept && setting.host != HostUse::WritesInPlace {
         return broken("I7", "what somebody wrote to the companion is gone");
     }
-    let left = disk.dirs[ASIDE].now.keys().find(|name| {
+    let left = disk.dirs[setting.aside()].now.keys().find(|name| {
         let rest = name.strip_prefix(file.as_str()).unwrap_or_default();
         rest.starts_with(".building-") || rest.ends_with(".tmp") || (rest.starts_with(".v1-v2-") && !v2)
     });

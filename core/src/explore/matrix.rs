@@ -1,6 +1,6 @@
 //! The starts that are explored from.
 
-use super::disk::{ASIDE, Content, Disk, HOME};
+use super::disk::{Content, Disk, HOME};
 use super::perform::Machine;
 use super::sqlite::{Data, Db};
 use super::{HostUse, Ledger, Setting, Shape, State, Zombie};
@@ -82,6 +82,7 @@ fn with_companion(mut setting: Setting, host: HostUse, before: bool) -> Option<S
 #[must_use]
 pub fn lay(setting: &Setting) -> State {
     let mut disk = Disk::default();
+    disk.log = setting.platform == Platform::Windows;
     let name = setting.canonical.as_str();
     let mut rows = 0;
     let journal = format!("{name}.v1-v2-cutover.json");
@@ -120,12 +121,88 @@ pub fn lay(setting: &Setting) -> State {
     if let Some((_, file)) = &setting.companion
         && setting.companion_before
     {
-        disk.lay(ASIDE, file.as_str(), Content::Companion(0));
+        disk.lay(setting.aside(), file.as_str(), Content::Companion(0));
     }
     State { disk, ledger: Ledger::of(rows) }
 }
 
-/// What the daemon in the field does, step by step.
+/// Few starts that together perform every step there is: the ones to try mutants on.
+#[must_use]
+pub fn mutants() -> Vec<Setting> {
+    let mut all: Vec<Setting> = plain(Shape::WalRows, By::Sql, From::Empty).into_iter().collect();
+    for (host, before) in [(HostUse::SavesState, true), (HostUse::WritesInPlace, true), (HostUse::WritesInPlace, false)] {
+        all.extend(plain(Shape::WalRows, By::Host, From::Copy).and_then(|setting| with_companion(setting, host, before)));
+    }
+    let restaged = plain(Shape::WalRows, By::Host, From::Empty).map(|setting| Setting { zombie: Zombie::ForEver, ..setting });
+    all.extend(restaged);
+    all.extend(plain(Shape::JournalTmp, By::Sql, From::Empty));
+    all.extend(plain(Shape::UnreadableJournal, By::Sql, From::Empty));
+    all
+}
+
+/// Starts of the daemon in the field, to be finished or undone by ours.
+#[must_use]
+pub fn field() -> Vec<Setting> {
+    let mut all = Vec::new();
+    for shape in [Shape::Field, Shape::FieldWal] {
+        all.extend(plain(shape, By::Sql, From::Empty));
+        for before in [true, false] {
+            all.extend(plain(shape, By::Host, From::Copy).and_then(|setting| with_companion(setting, HostUse::WritesInPlace, before)));
+        }
+    }
+    all
+}
+
+/// What the daemon in the field does, step by step. It flushes each file and each directory after it changed it, so what it leaves differs
+/// by its steps alone; its journal's writing is taken as one change. It settles nothing, and moves the database before its log.
 pub fn field_daemon(machine: &mut Machine) {
-    let _ = machine;
+    let setting = machine.setting;
+    let name = setting.canonical.as_str();
+    let (nonce, ms) = ("0f0f0f0f", "900");
+    let (source, staging) = (format!("{name}.source-{nonce}"), format!("{name}.building-{nonce}"));
+    let (backup, journal) = (format!("{name}.v1-v2-{ms}-{nonce}"), format!("{name}.v1-v2-migration.json"));
+    let auth = "auth.json";
+    let auth_backup = format!("{auth}.v1-v2-{nonce}");
+    let has_companion = setting.companion.is_some();
+    let existed = has_companion && setting.companion_before;
+    let text = |phase: &str| {
+        let home = |file: &str| format!("/data/{file}");
+        let backup_path = if existed { serde_json::json!(format!("/aside/{auth_backup}")) } else { serde_json::Value::Null };
+        serde_json::json!({
+            "version": 1, "source": home(name), "normalizedSource": home(&source), "staging": home(&staging), "backup": home(&backup),
+            "authPath": format!("/aside/{auth}"), "authBackup": backup_path, "authExisted": existed, "nonce": nonce, "phase": phase,
+        })
+        .to_string()
+    };
+    let aside = setting.aside();
+    let write_journal = |machine: &mut Machine, phase: &str| {
+        machine.durably(|disk| {
+            disk.ensure(HOME, &journal);
+            disk.write(HOME, &journal, Content::text(&text(phase)));
+        });
+    };
+    let write = |machine: &mut Machine, dir: usize, file: &str, content: Content| {
+        machine.durably(|disk| disk.ensure(dir, file));
+        machine.durably(|disk| disk.write(dir, file, Content::Torn));
+        machine.durably(|disk| disk.write(dir, file, content));
+    };
+    let rows = machine.state.ledger.rows;
+    write_journal(machine, "building");
+    if existed {
+        write(machine, aside, &auth_backup, Content::Companion(0));
+    }
+    write(machine, HOME, &source, Content::Db(Db { of: 2, ..Db::v1(rows, JournalMode::Delete) }));
+    let v2 = Db { data: Data::V2 { of: rows, rows: 0 }, mode: JournalMode::Delete, counter: 3, of: 3 };
+    write(machine, HOME, &staging, Content::Db(v2));
+    if has_companion {
+        write(machine, aside, auth, Content::Companion(1));
+    }
+    write_journal(machine, "built");
+    machine.durably(|disk| disk.rename(HOME, name, &backup));
+    machine.durably(|disk| disk.rename(HOME, &format!("{name}-wal"), &format!("{backup}-wal")));
+    write_journal(machine, "canonical-moved");
+    machine.durably(|disk| disk.rename(HOME, &staging, name));
+    write_journal(machine, "committed");
+    machine.durably(|disk| disk.unlink(HOME, &source));
+    machine.durably(|disk| disk.unlink(aside, &auth_backup));
 }

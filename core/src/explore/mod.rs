@@ -14,7 +14,9 @@
 //! old, new or half changed. Where two directories are involved each loses its own tail. After a flush that failed the pages count as
 //! clean, though they are not on the disk: no later flush of them helps.
 //!
-//! On **Windows** there is no flush of a directory. Changes arrive in order, and any tail of them may be lost, however long.
+//! On **Windows** there is no flush of a directory. Changes arrive in order, in one log, and any tail of it may be lost, however long. A flush of
+//! a file writes the log up to that file's last change, which is what SQLite itself relies on there, and a rename is written through
+//! (`MOVEFILE_WRITE_THROUGH`).
 //!
 //! And not only the machine is in the way: an op may fail, once or for ever, having done nothing or half; an older release of the
 //! application, which knows no lock of ours, may open canonical between any two ops, create it if it is missing, and commit a row; a
@@ -45,6 +47,7 @@
 //! the kernel, and of the runner: that the runner does what the ops say is proven by tests of the runner, beside this.
 
 pub mod boot;
+pub mod control;
 pub mod counterexample;
 pub mod disk;
 mod invariant;
@@ -184,6 +187,12 @@ impl Setting {
     #[must_use]
     pub fn links(&self) -> bool {
         !matches!(self.shape, Shape::Field | Shape::FieldWal)
+    }
+
+    /// The companion's directory: on Windows the database's own, for there the order of changes is one for the whole volume.
+    #[must_use]
+    pub fn aside(&self) -> usize {
+        if self.platform == Platform::Windows { disk::HOME } else { disk::ASIDE }
     }
 
     /// Whether the upgrade makes a new companion.
@@ -385,6 +394,22 @@ pub fn explore(setting: &Setting, model: Model, bounds: &Bounds, mutant: Option<
     explorer.report
 }
 
+/// The plans that the starts after one crash perform, and the first start's own: the ones to make mutants of.
+fn explore_plans(setting: &Setting) -> Vec<crate::plan::Plan> {
+    let mut plans = Vec::new();
+    for state in std::iter::once(matrix::lay(setting)).chain(predict::crash_states(setting, Model::M2)) {
+        let mut ignore = |_: &State| {};
+        let mut machine = Machine::new(state, setting, &mut ignore);
+        Boot::new(true, 0).go(&mut machine, None, None, &mut |_, _, run, _| {
+            if !plans.contains(run.plan()) {
+                plans.push(run.plan().clone());
+            }
+            false
+        });
+    }
+    plans
+}
+
 struct Explorer<'a> {
     setting: &'a Setting,
     model: Model,
@@ -411,7 +436,7 @@ impl Explorer<'_> {
     fn expand(&mut self, node: &Node) {
         let boot = Boot::new(node.first, u32::from(node.crashes));
         let mut forks = Vec::new();
-        let mut looked = false;
+        let (mut looked, mut checked) = (false, false);
         self.report.starts += 1;
         if node.first && !self.setting.links() {
             let setting = self.setting;
@@ -422,7 +447,8 @@ impl Explorer<'_> {
             });
             return;
         }
-        let may_happen = !node.happened && (self.bounds.others || self.bounds.faults) && node.crashes <= self.bounds.happening_after_crashes;
+        let may_happen =
+            !node.happened && (self.bounds.others || self.bounds.faults) && node.crashes <= self.bounds.happening_after_crashes;
         let (setting, mutant, bounds) = (self.setting, self.mutant, self.bounds);
         let (end, state) = self.watch(node, node.happened, None, true, |tap| {
             let mut machine = Machine::new(node.state.clone(), setting, tap);
@@ -434,6 +460,16 @@ impl Explorer<'_> {
                     // Between our look at a companion and the rename no program can be kept from changing it: it takes the companion's
                     // lock, or it is not protected.
                     happenings.retain(|happening| !looked || *happening != Happening::CompanionChanged);
+                    // On Windows v1's lock cannot outlast its check, and the plan does not look again after the flip.
+                    checked &= setting.platform == Platform::Windows;
+                    happenings.retain(|happening| {
+                        !checked || !matches!(happening, Happening::OlderApplication | Happening::OlderApplicationKilled)
+                    });
+                    checked = match op {
+                        Op::CheckV1 { .. } => true,
+                        Op::Rename { to, .. } => checked && to.name != setting.canonical,
+                        _ => checked,
+                    };
                     looked = match op {
                         Op::LookCompanion { .. } => true,
                         Op::Link { to: at, .. } | Op::Rename { to: at, .. } => {
@@ -450,8 +486,7 @@ impl Explorer<'_> {
             });
             (end, machine.state)
         });
-        // Where a directory cannot be flushed nobody can promise yet that v2 stays.
-        if end == Some(End::Current) && setting.platform != Platform::Windows && setting.links() {
+        if end == Some(End::Current) && setting.links() {
             let choice = Some((u32::MAX, Happening::ApplicationWrites));
             let (_, written) = self.watch(node, node.happened, choice, true, |tap| {
                 let mut machine = Machine::new(state.clone(), setting, tap);
@@ -624,6 +659,10 @@ impl Explorer<'_> {
             if end != Some(End::Current) {
                 return Some(Violation { rule: "I5", what: format!("the next migration ended with {end:?}") });
             }
+            // What a zombie keeps this process from removing is removed by the next.
+            machine.process = perform::Process::default();
+            let mut boot = Boot::new(false, 11);
+            boot.go(&mut machine, None, None, &mut |_, _, _, _| false);
             return invariant::at_end(&machine.state, setting);
         }
         None

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::disk::{ASIDE, Content, Disk, HOME, Inode};
+use super::disk::{Content, Disk, HOME, Inode};
 use super::sqlite::{Data, Db, FOREIGN_LINE, Seen, V1_LINE, seen, sidecar};
 use super::{Fail, HostUse, Ledger, Planted, Setting, State, Zombie};
 use crate::fault::{Cause, Fault, OsCode, Platform};
@@ -57,6 +57,18 @@ impl<'a> Machine<'a> {
     fn tick(&mut self, change: impl FnOnce(&mut Disk)) {
         change(&mut self.state.disk);
         (self.tap)(&self.state);
+    }
+
+    /// A change that is flushed at once.
+    pub fn durably(&mut self, change: impl FnOnce(&mut Disk)) {
+        self.tick(|disk| {
+            change(disk);
+            for inode in disk.inodes.values_mut() {
+                inode.durable = inode.now.clone();
+            }
+            disk.sync_dir(HOME);
+            disk.sync_dir(super::disk::ASIDE);
+        });
     }
 
     fn sync_dir(&mut self, dir: usize) {
@@ -218,13 +230,13 @@ impl<'a> Machine<'a> {
     }
 
     fn companion_facts(&self, file: &FileName) -> CompanionFacts {
-        let entries = self.state.disk.dirs[ASIDE].now.keys();
+        let entries = self.state.disk.dirs[self.setting.aside()].now.keys();
         let behind = |name: &&super::disk::Name| name.strip_prefix(file.as_str()).is_some_and(|rest| rest.starts_with('.'));
         CompanionFacts {
             file: file.clone(),
             path: format!("/aside/{file}"),
-            beside: false,
-            digest: self.state.disk.get(ASIDE, file.as_str()).map(companion_digest),
+            beside: self.setting.aside() == HOME,
+            digest: self.state.disk.get(self.setting.aside(), file.as_str()).map(companion_digest),
             present: entries.filter(behind).filter_map(|name| FileName::new(&**name).ok()).collect(),
         }
     }
@@ -311,19 +323,20 @@ impl<'a> Machine<'a> {
     /// Somebody writes a new companion, as one should: beside it, flushed, renamed, flushed.
     pub fn change_companion(&mut self) -> bool {
         let Some((_, file)) = &self.setting.companion else { return false };
+        let aside = self.setting.aside();
         let State { disk, ledger } = &mut self.state;
-        disk.create(ASIDE, "new");
-        disk.write(ASIDE, "new", Content::Companion(2));
-        disk.sync_file(ASIDE, "new");
-        disk.rename(ASIDE, "new", file.as_str());
-        disk.sync_dir(ASIDE);
+        disk.create(aside, "new");
+        disk.write(aside, "new", Content::Companion(2));
+        disk.sync_file(aside, "new");
+        disk.rename(aside, "new", file.as_str());
+        disk.sync_dir(aside);
         ledger.companion_changed = true;
         (self.tap)(&self.state);
         true
     }
 
     fn at<'b>(&self, at: &'b At) -> (usize, &'b str) {
-        (if at.companion.is_some() { ASIDE } else { HOME }, at.name.as_str())
+        (if at.companion.is_some() { self.setting.aside() } else { HOME }, at.name.as_str())
     }
 
     /// Windows: SQLite opens without sharing deletion.
@@ -417,7 +430,7 @@ impl<'a> Machine<'a> {
                 plain
             }
             Op::SyncDir { companion } => {
-                self.sync_dir(if companion.is_some() { ASIDE } else { HOME });
+                self.sync_dir(if companion.is_some() { self.setting.aside() } else { HOME });
                 plain
             }
             Op::Link { from, to } => {
@@ -634,21 +647,22 @@ impl<'a> Machine<'a> {
 
     fn write_companion(&mut self, name: &CompanionName, file: &FileName, run: &mut Run) {
         let new = Content::Companion(1);
+        let aside = self.setting.aside();
         if self.setting.host == HostUse::WritesInPlace {
-            self.tick(|disk| disk.ensure(ASIDE, file.as_str()));
-            self.tick(|disk| disk.write(ASIDE, file.as_str(), Content::Torn));
-            self.tick(|disk| disk.write(ASIDE, file.as_str(), new));
-            self.tick(|disk| disk.sync_file(ASIDE, file.as_str()));
-            self.sync_dir(ASIDE);
+            self.tick(|disk| disk.ensure(aside, file.as_str()));
+            self.tick(|disk| disk.write(aside, file.as_str(), Content::Torn));
+            self.tick(|disk| disk.write(aside, file.as_str(), new));
+            self.tick(|disk| disk.sync_file(aside, file.as_str()));
+            self.sync_dir(aside);
             return;
         }
         let Some(journal) = run.journal() else { return };
         let staged = companion_staged(file, &journal.nonce);
-        self.tick(|disk| disk.ensure(ASIDE, staged.as_str()));
-        self.tick(|disk| disk.write(ASIDE, staged.as_str(), Content::Torn));
-        self.tick(|disk| disk.write(ASIDE, staged.as_str(), new));
-        self.tick(|disk| disk.sync_file(ASIDE, staged.as_str()));
-        self.sync_dir(ASIDE);
+        self.tick(|disk| disk.ensure(aside, staged.as_str()));
+        self.tick(|disk| disk.write(aside, staged.as_str(), Content::Torn));
+        self.tick(|disk| disk.write(aside, staged.as_str(), new));
+        self.tick(|disk| disk.sync_file(aside, staged.as_str()));
+        self.sync_dir(aside);
         run.stage_companion(name);
     }
 
@@ -673,7 +687,7 @@ impl<'a> Machine<'a> {
     }
 
     fn look_companion(&self, name: &CompanionName, file: &FileName, must_be_same: bool, run: &Run) -> Performed {
-        let now = self.state.disk.get(ASIDE, file.as_str()).map(companion_digest);
+        let now = self.state.disk.get(self.setting.aside(), file.as_str()).map(companion_digest);
         let before = run.journal().into_iter().flat_map(|j| &j.companions).find(|c| c.name == *name).and_then(|c| c.before.as_ref());
         if must_be_same && before != now.as_ref() {
             return Err(Fault::new(Cause::CompanionChanged, "the companion changed"));

@@ -134,7 +134,7 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
     steps.extend(write_journal(&journal, Phase::Built));
     steps.extend(flip(&journal, staged, Link::Make));
     let flip_at = steps.iter().position(|step| matches!(&step.op, Op::Rename { to, .. } if *to == canonical.into()));
-    steps.extend(install_companions(&journal, |_| true));
+    steps.extend(install_companions(&journal, |_| true, |_| false));
     let cleanup_from = steps.len();
     steps.extend(commit(&journal));
     steps.extend(clean_up(&journal, host || !journal.companions.is_empty()));
@@ -143,7 +143,7 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         version: VERSION,
         kind: PlanKind::Migrate,
         platform: observation.platform,
-        undo: undo(&journal, undo_companions(&journal, |_| true)),
+        undo: undo(&journal, undo_companions(&journal, |_| true, |_| false)),
         journal: Some(journal),
         steps,
         flip_at: flip_at.and_then(|at| u32::try_from(at).ok()),

@@ -98,7 +98,7 @@ pub(super) enum Link {
 }
 
 /// Install the companions that the host staged. `present`: whether the staged file is (or will be) there.
-pub(super) fn install_companions(journal: &Journal, present: impl Fn(&Companion) -> bool) -> Vec<Step> {
+pub(super) fn install_companions(journal: &Journal, present: impl Fn(&Companion) -> bool, kept: impl Fn(&Companion) -> bool) -> Vec<Step> {
     let mut steps = Vec::new();
     for companion in journal.companions.iter().filter(|companion| present(companion)) {
         let names = companion_names(journal, companion);
@@ -112,7 +112,7 @@ pub(super) fn install_companions(journal: &Journal, present: impl Fn(&Companion)
                 when: staged(),
             },
             Step {
-                op: Op::Link { from: names.file.clone(), to: names.displaced.clone() },
+                op: set_aside(&names, kept(companion)),
                 why: "the changed companion is kept beside the new one".into(),
                 when: over_change(),
             },
@@ -217,8 +217,16 @@ pub(super) fn undo(journal: &Journal, companions: Vec<Step>) -> Vec<Step> {
     steps
 }
 
-/// Put back the companions that the host wrote in place. What is displaced is kept. `backed_up`: whether the backup is there.
-pub(super) fn undo_companions(journal: &Journal, backed_up: impl Fn(&Companion) -> bool) -> Vec<Step> {
+/// Keeps the companion that is there beside the one that comes. Where an interrupted start has kept one already its name is taken, and a link
+/// would fail at every start; what was written last is the one to keep.
+pub(super) fn set_aside(names: &CompanionNames, kept: bool) -> Op {
+    let (from, to) = (names.file.clone(), names.displaced.clone());
+    if kept { Op::Rename { from, to } } else { Op::Link { from, to } }
+}
+
+/// Put back the companions that the host wrote in place. What is displaced is kept. `backed_up`: whether the backup is there. `kept`: whether
+/// an interrupted start has kept a displaced one already.
+pub(super) fn undo_companions(journal: &Journal, backed_up: impl Fn(&Companion) -> bool, kept: impl Fn(&Companion) -> bool) -> Vec<Step> {
     let mut steps = Vec::new();
     for companion in &journal.companions {
         let names = companion_names(journal, companion);
@@ -237,22 +245,18 @@ pub(super) fn undo_companions(journal: &Journal, backed_up: impl Fn(&Companion) 
             });
         } else if backed_up(companion) {
             steps.extend([
-                Step {
-                    op: Op::Link { from: names.file.clone(), to: names.displaced },
-                    why: "what is displaced is kept beside".into(),
-                    when: changed(),
-                },
+                Step { op: set_aside(&names, kept(companion)), why: "what is displaced is kept beside".into(), when: changed() },
                 Step {
                     op: Op::SyncDir { companion: Some(name.clone()) },
                     why: "what is displaced must be durable before its name goes".into(),
                     when: changed(),
                 },
-                Step {
-                    op: Op::Rename { from: names.backup.clone(), to: names.file },
-                    why: "the companion matches v1 again".into(),
-                    when: differs(),
-                },
             ]);
+            steps.push(Step {
+                op: Op::Rename { from: names.backup.clone(), to: names.file },
+                why: "the companion matches v1 again".into(),
+                when: differs(),
+            });
         }
         steps.push(step(Op::SyncDir { companion: Some(name.clone()) }, "put back for good before its backup goes"));
         steps.push(step(

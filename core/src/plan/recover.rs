@@ -15,12 +15,12 @@
 //! Every plan begins by flushing the directory: what is visible need not be durable, and acting on it could outrun it.
 
 use super::parts::{
-    Link, clean_up, commit, companion_names, flip, install_companions, receipt_steps, remove_half_written, stray_journal_tmps, undo,
-    undo_companions,
+    Link, clean_up, commit, companion_names, flip, install_companions, receipt_steps, remove_half_written, set_aside, stray_journal_tmps,
+    undo, undo_companions,
 };
 use super::{Plan, PlanKind, VERSION, step};
 use crate::failure::{Code, Failure};
-use crate::journal::field::FieldJournal;
+use crate::journal::field::{FieldJournal, FieldPhase};
 use crate::journal::{self, Companion, Journal, Phase, ReadError, Strategy, Warning, WarningFrom};
 use crate::names::{At, FileName, Label, Nonce, Role, companion_staged, displaced, field_journal, journal_aside};
 use crate::observe::{Observation, Verdict};
@@ -123,7 +123,9 @@ fn plan_ours(observation: &Observation, mut journal: Journal) -> Result<Plan, Fa
             format!("look at {} and restore a whole database from there", candidates(observation)),
         )
         .of(&names.canonical)),
-        (Phase::Built, Is::V1Unchanged) if journal.v2.as_ref().is_some_and(|v2| observation.files.contains_key(&v2.file)) => {
+        (Phase::Built, Is::V1Unchanged)
+            if journal.v2.as_ref().is_some_and(|v2| observation.files.contains_key(&v2.file)) && backup_is_v1(observation, &journal) =>
+        {
             Ok(go_on(observation, journal))
         }
         (Phase::Building | Phase::Built | Phase::Installing, Is::V1Unchanged | Is::V1Changed) => Ok(go_back(observation, journal)),
@@ -164,7 +166,7 @@ fn forward(observation: &Observation, journal: Journal) -> Plan {
         }
         Phase::Built | Phase::Installing => {
             let staged = |c: &Companion| is_staged(observation, &journal.nonce, c);
-            steps.extend(install_companions(&journal, staged));
+            steps.extend(install_companions(&journal, staged, |c| kept(observation, &journal, c)));
             cleanup_from = steps.len();
             steps.push(remove_half_written(&journal));
             steps.extend(commit(&journal));
@@ -172,6 +174,16 @@ fn forward(observation: &Observation, journal: Journal) -> Plan {
     }
     steps.extend(clean_up(&journal, true));
     plan(observation, kind, Some(journal), steps, None, Some(cleanup_from), Vec::new())
+}
+
+/// Whether the backup's name is free, or v1's: a link, or the second copy that a copied directory has. Anything else is kept, and v2
+/// is built anew under another nonce.
+fn backup_is_v1(observation: &Observation, journal: &Journal) -> bool {
+    let names = &journal.names;
+    let v1 = journal.v1.as_ref().map(|v1| &v1.fingerprint);
+    observation.files.get(&names.backup).is_none_or(|backup| {
+        observation.same_file(&names.backup, &names.canonical) || (backup.header.is_some() && backup.fingerprint().as_ref() == v1)
+    })
 }
 
 fn go_on(observation: &Observation, journal: Journal) -> Plan {
@@ -191,19 +203,24 @@ fn go_on(observation: &Observation, journal: Journal) -> Plan {
     ]);
     steps.extend(flip(&journal, &staged, link));
     let flip_at = steps.iter().position(|step| matches!(&step.op, Op::Rename { to, .. } if *to == At::from(&names.canonical)));
-    steps.extend(install_companions(&journal, |c| is_staged(observation, &journal.nonce, c)));
+    steps.extend(install_companions(&journal, |c| is_staged(observation, &journal.nonce, c), |c| kept(observation, &journal, c)));
     let cleanup_from = steps.len();
     steps.push(remove_half_written(&journal));
     steps.extend(commit(&journal));
     steps.extend(clean_up(&journal, true));
-    let back = undo(&journal, undo_companions(&journal, |c| backed_up(observation, &journal, c)));
+    let back = undo(&journal, undo_companions(&journal, |c| backed_up(observation, &journal, c), |c| kept(observation, &journal, c)));
     plan(observation, PlanKind::Finish, Some(journal), steps, flip_at, Some(cleanup_from), back)
 }
 
 fn go_back(observation: &Observation, journal: Journal) -> Plan {
-    let back = undo(&journal, undo_companions(&journal, |c| backed_up(observation, &journal, c)));
+    let back = undo(&journal, undo_companions(&journal, |c| backed_up(observation, &journal, c), |c| kept(observation, &journal, c)));
     let steps = flush(&journal);
     plan(observation, PlanKind::Undo, Some(journal), steps, None, None, back)
+}
+
+fn kept(observation: &Observation, journal: &Journal, companion: &Companion) -> bool {
+    let displaced = companion_names(journal, companion).displaced.name;
+    observation.companions.get(&companion.name).is_some_and(|seen| seen.present.contains(&displaced))
 }
 
 fn backed_up(observation: &Observation, journal: &Journal, companion: &Companion) -> bool {
@@ -373,7 +390,21 @@ fn plan_field(observation: &Observation, field: &FieldJournal) -> Result<Plan, F
         // Not from 0: what the field renamed need not be durable, and the application may not open it before it is.
         return Ok(plan(observation, PlanKind::Finish, Some(journal), steps, None, Some(1), Vec::new()));
     }
-    if canonical && (!backup || observation.same_file(&names.canonical, &names.backup)) {
+    let empty = observation.canonical_facts().is_none_or(|facts| facts.size == 0);
+    // v2 was canonical, and nothing of it is left in staging: somebody restored v1 since. The cutover is over; only its journal is left.
+    if canonical
+        && !empty
+        && field.phase == FieldPhase::Committed
+        && observation.verdict.is_some()
+        && !observation.files.contains_key(&names.staging)
+    {
+        journal.phase = Phase::Committed;
+        let steps = [flush].into_iter().chain(clean_up(&journal, true)).collect();
+        return Ok(plan(observation, PlanKind::Clean, Some(journal), steps, None, Some(0), Vec::new()));
+    }
+    // A canonical that cannot be read is not taken for somebody else's: it may be the user's v2.
+    let unread = !empty && observation.verdict.is_none();
+    if canonical && (!backup || observation.same_file(&names.canonical, &names.backup) || unread) {
         if observation.verdict.is_none() {
             return Err(Failure::refusal(
                 Code::V1Corrupt,
@@ -402,21 +433,31 @@ fn plan_field(observation: &Observation, field: &FieldJournal) -> Result<Plan, F
             }
         }
         steps.push(step(Op::SyncDir { companion: None }, "set aside for good before its name is used again"));
-    } else {
-        let [wal, shm, hot] = names.canonical.sidecars();
-        let [backup_wal, _, backup_hot] = names.backup.sidecars();
-        let orphans = [(wal, backup_wal), (hot, backup_hot)];
-        for (from, to) in orphans.iter().filter(|(from, _)| observation.files.contains_key(from)) {
-            steps.push(step(
-                Op::Rename { from: from.into(), to: to.into() },
-                "v1's own sidecar goes where v1 is, and never stands beside v2",
-            ));
-        }
-        if observation.files.contains_key(&shm) {
-            steps.push(step(Op::Remove { files: vec![(&shm).into()] }, "a -shm is never moved"));
-        }
-        steps.push(step(Op::SyncDir { companion: None }, "v1 has its sidecars for good before v2 is installed"));
+        // A plan of its own, whose only news is this: were it part of the next one, a failure before it would put v1 back over it.
+        journal.warnings = vec![Warning {
+            from: WarningFrom::Cutover,
+            code: Some("DISPLACED".into()),
+            message: format!("another program made a {} while the old one was moved; it was set aside as {aside}", names.canonical),
+        }];
+        return Ok(plan(observation, PlanKind::Clean, Some(journal), steps, None, None, Vec::new()));
     }
+    let [wal, shm, hot] = names.canonical.sidecars();
+    let [backup_wal, _, backup_hot] = names.backup.sidecars();
+    let orphans = [(wal, backup_wal), (hot, backup_hot)];
+    let [aside_wal, _, aside_hot] = aside.sidecars();
+    for ((from, to), aside) in orphans.iter().zip([aside_wal, aside_hot]).filter(|((from, _), _)| observation.files.contains_key(from)) {
+        // The backup's own sidecar is v1's; a second one is of a database that an older release made in the gap.
+        let (to, why) = if observation.files.contains_key(to) {
+            (&aside, "v1 has its sidecar already; this one is somebody else's, and is kept")
+        } else {
+            (to, "v1's own sidecar goes where v1 is, and never stands beside v2")
+        };
+        steps.push(step(Op::Rename { from: from.into(), to: to.into() }, why));
+    }
+    if observation.files.contains_key(&shm) {
+        steps.push(step(Op::Remove { files: vec![(&shm).into()] }, "a -shm is never moved"));
+    }
+    steps.push(step(Op::SyncDir { companion: None }, "v1 has its sidecars for good before v2 is installed"));
     steps.push(step(Op::Settle { file: names.backup.clone(), mode: JournalMode::Delete }, "v1 becomes one file"));
 
     let give_back = [
@@ -459,7 +500,7 @@ fn undo_field_companions(observation: &Observation, journal: &Journal, field: &F
         let backed_up = field.auth_backup && seen.present.contains(&names.backup.name);
         if built && backed_up {
             if seen.digest.is_some() {
-                steps.push(step(Op::Link { from: names.file.clone(), to: names.displaced }, "what is displaced is kept beside"));
+                steps.push(step(set_aside(&names, kept(observation, journal, companion)), "what is displaced is kept beside"));
                 steps.push(sync("what is displaced must be durable before its name goes"));
             }
             steps.push(step(Op::Rename { from: names.backup.clone(), to: names.file }, "the companion matches v1 again"));
