@@ -3,6 +3,7 @@
 
 mod arbitrary;
 mod assess;
+mod directories;
 mod explain;
 mod fault;
 mod field;
