@@ -70,7 +70,7 @@ export interface Make<S extends Json = Json, R extends Json = Json> {
 export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
   /** The database. Symbolic links are resolved once, and v2 takes the place of the real file. */
   path: string;
-  /** Names this upgrade, for example `v1-v2`: 1 to 32 of `a-z`, `0-9`, `.` and `-`. Part of the backup's name. */
+  /** Names this upgrade, for example `v1-v2`: 1 to 32 of `a-z`, `0-9` and `-`. Part of the backup's name. */
   label: string;
   /** How v1 is told from v2. */
   detect: Detect;

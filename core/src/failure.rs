@@ -186,7 +186,7 @@ impl Failure {
     pub fn from_fault(fault: &Fault, op: &str, no_space: bool) -> Self {
         let (code, hint) = match &fault.cause {
             _ if no_space => (Code::NoSpace, "free some space on this volume and start again"),
-            Cause::Os { os } => (Code::Io, os_hint(&os.code)),
+            Cause::Os { os } => (Code::Io, if op == "link" { link_hint(&os.code) } else { os_hint(&os.code) }),
             Cause::Busy | Cause::Held { .. } => (Code::Held, "close the program that has the database open and start again"),
             Cause::V1Changed | Cause::CompanionChanged => {
                 (Code::Held, "another program writes to the database while it is upgraded; close it and start again")
@@ -287,6 +287,16 @@ impl Failure {
 fn holder_text(holder: &Holder) -> String {
     let who = if holder.this_process { "this process".to_owned() } else { holder.name.clone() };
     if holder.pid == 0 { who } else { format!("{who} (pid {})", holder.pid) }
+}
+
+/// A file system without hard links says EPERM, and so does Linux to whoever does not own the file (`protected_hardlinks`, proc(5)).
+fn link_hint(code: &str) -> &'static str {
+    match code {
+        "EPERM" | "EACCES" | "ENOTSUP" | "EINVAL" | "EMLINK" | "ENOSYS" => {
+            "the file cannot get a second name: move the database to a file system with hard links, or start as the user who owns it"
+        }
+        code => os_hint(code),
+    }
 }
 
 fn os_hint(code: &str) -> &'static str {

@@ -114,7 +114,7 @@ pub struct Label(String);
 text_newtype!(Label);
 
 impl Label {
-    /// Accepts 1 to 32 of `a-z`, `0-9`, `.` and `-`, beginning and ending with a letter or digit.
+    /// Accepts 1 to 32 of `a-z`, `0-9` and `-`, beginning and ending with a letter or digit.
     ///
     /// # Errors
     /// When the text is anything else, or a word that the grammar uses itself.
@@ -123,8 +123,9 @@ impl Label {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         let why = if text.is_empty() || text.len() > 32 {
             "must have 1 to 32 characters"
-        } else if !text.chars().all(|c| plain(c) || c == '.' || c == '-') {
-            "may hold only a-z, 0-9, '.' and '-'"
+        } else if !text.chars().all(|c| plain(c) || c == '-') {
+            // No dot: beside a database `data`, those of `data.db` would read as its own.
+            "may hold only a-z, 0-9 and '-'"
         } else if !text.starts_with(plain) || !text.ends_with(plain) {
             "must begin and end with a letter or a digit"
         } else if ["source", "building", "install", "owner", "cutover", "displaced", "aside"].contains(&text.as_str()) {

@@ -298,8 +298,8 @@ impl<'a> Start<'a> {
     }
 
     fn keep(&mut self, report: Report) {
+        self.warnings.extend(report.warnings);
         let Some(journal) = report.journal else { return };
-        self.warnings.extend(journal.warnings.iter().cloned());
         // Killed after the commit, the start before this one told nobody where the backup is.
         if report.installed || (report.recovery == Recovery::Cleaned && self.finished.is_none()) {
             self.installed |= report.installed;

@@ -71,7 +71,7 @@ pub enum Lock {
 pub struct Options {
     /// The database. Symbolic links are resolved once, and v2 takes the place of the real file.
     pub path: PathBuf,
-    /// Names this upgrade, for example `v1-v2`: 1 to 32 of `a-z`, `0-9`, `.` and `-`.
+    /// Names this upgrade, for example `v1-v2`: 1 to 32 of `a-z`, `0-9` and `-`.
     pub label: String,
     /// How v1 is told from v2.
     pub detect: Detect,

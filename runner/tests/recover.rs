@@ -209,12 +209,29 @@ fn a_directory_that_was_copied_or_moved_is_recovered_where_it_is_now() {
 }
 
 #[test]
+fn a_file_that_has_the_backups_name_and_is_not_v1_is_kept() {
+    let bed = Bed::interrupted_before("rename");
+    let bed = if bed.names().iter().any(|name| name.contains(".v1-v2-1")) { bed } else { Bed::interrupted_before("link") };
+    let journal: Value = serde_json::from_slice(&std::fs::read(bed.find("-cutover.json")).unwrap()).unwrap();
+    let Some(name) = journal["names"]["backup"].as_str() else { panic!("{journal}") };
+    let _ = std::fs::remove_file(bed.path(name));
+    let other = Connection::open(bed.path(name)).unwrap();
+    other.execute_batch(V1).unwrap();
+    other.execute_batch("PRAGMA journal_mode = DELETE; INSERT INTO notes (text) VALUES ('only here')").unwrap();
+    drop(other);
+    let result = bed.migrate().unwrap();
+    assert_eq!(result.recovery, Recovery::Undone);
+    assert_eq!((count(&bed.path("data.db"), "note"), count(&bed.path(name), "notes")), (3, 4));
+}
+
+#[test]
 fn an_unreadable_journal_beside_a_whole_database_is_set_aside() {
     let bed = Bed::new();
     std::fs::write(bed.path("data.db.v1-v2-cutover.json"), "{ torn").unwrap();
     std::fs::write(bed.path("data.db.building-0badc0de"), "left over").unwrap();
     let result = bed.migrate().unwrap();
     assert_eq!((result.outcome, result.recovery), (Outcome::Migrated, Recovery::SetAside));
+    assert_eq!(result.warnings[0].code.as_deref(), Some("SET_ASIDE"));
     assert_eq!(std::fs::read(bed.find(".aside-")).unwrap(), b"{ torn");
     assert_eq!(std::fs::read(bed.find(".building-")).unwrap(), b"left over", "left-overs are reported, none is removed");
 }

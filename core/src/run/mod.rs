@@ -89,6 +89,8 @@ pub struct Report {
     pub journal: Option<Journal>,
     /// How long it waited, milliseconds.
     pub waited_ms: u64,
+    /// What went less than well: the journal's warnings, or this run's where there is no journal.
+    pub warnings: Vec<Warning>,
     /// Whether a clean-up failed: what is left waits for the next start, and recovering again now would meet the same.
     pub left: bool,
 }
@@ -130,6 +132,8 @@ pub struct Run {
     cancelled: bool,
     staging_held: bool,
     companions: BTreeMap<CompanionName, Option<String>>,
+    /// Those of a run without a journal.
+    warnings: Vec<Warning>,
     /// Why it is being undone.
     failure: Option<(Failure, bool)>,
     /// What went wrong while it was being undone: then the journal stays.
@@ -160,6 +164,7 @@ impl Run {
             cancelled: false,
             staging_held: false,
             companions: BTreeMap::new(),
+            warnings: Vec::new(),
             failure: None,
             undo_failure: None,
             stuck: BTreeSet::new(),
@@ -335,6 +340,7 @@ impl Run {
             return;
         }
         let Some(op) = self.current().cloned() else { return };
+        self.tell_of_kept(&op);
         match (&op, done) {
             (_, Done::Tolerated(message)) => self.add_warning(Some("TOLERATED"), message, WarningFrom::Cutover),
             (Op::Settle { file, .. }, Done::Settled(facts)) => self.settled(file, &facts),
@@ -383,6 +389,17 @@ impl Run {
             }
         }
         self.next();
+    }
+
+    /// Nobody finds a file that was kept under another name unless they are told.
+    fn tell_of_kept(&mut self, op: &Op) {
+        let (Op::Link { from, to } | Op::Rename { from, to }) = op else { return };
+        let why = self.steps().get(self.index).map(|step| step.why.clone()).unwrap_or_default();
+        if to.name.as_str().contains(".displaced-") {
+            self.add_warning(Some("KEPT"), format!("{from} is kept as {to}: {why}"), WarningFrom::Cutover);
+        } else if to.name.as_str().contains(".json.aside-") {
+            self.add_warning(Some("SET_ASIDE"), format!("{from} is kept as {to}: {why}"), WarningFrom::Cutover);
+        }
     }
 
     fn settled(&mut self, file: &crate::names::FileName, facts: &FileFacts) {
@@ -482,7 +499,7 @@ impl Run {
             let state = if self.plan.kind == PlanKind::Migrate { Where::V1 } else { Where::Unknown };
             failure.locate(state, self.journal.as_ref());
             self.stage = Stage::Ended(Action::Failed(Box::new(failure)));
-        } else if self.plan.kind == PlanKind::Undo || (transient && self.phase >= Some(Phase::Built)) {
+        } else if self.plan.kind == PlanKind::Undo || self.canonical_is_foreign() || (transient && self.phase >= Some(Phase::Built)) {
             // Whoever is in the way now may be gone at the next start, which goes on from here.
             failure.locate(self.v1_is, self.journal.as_ref());
             self.stage = Stage::Ended(Action::Failed(Box::new(failure)));
@@ -491,6 +508,13 @@ impl Run {
             self.failure = Some((failure, anew));
             self.begin_undo();
         }
+    }
+
+    /// Whether canonical is somebody else's and still to be set aside: the undo would put v1 over it.
+    fn canonical_is_foreign(&self) -> bool {
+        let Some(journal) = &self.journal else { return false };
+        let canonical = At::from(&journal.names.canonical);
+        self.plan.steps.iter().skip(self.index).any(|step| matches!(&step.op, Op::Rename { from, .. } if *from == canonical))
     }
 
     fn begin_undo(&mut self) {
@@ -538,7 +562,15 @@ impl Run {
     }
 
     fn report(&self, recovery: Recovery, installed: bool, left: bool) -> Action {
-        Action::Done(Box::new(Report { recovery, installed, journal: self.journal.clone(), waited_ms: self.budget.waited_ms, left }))
+        let warnings = self.journal.as_ref().map_or_else(|| self.warnings.clone(), |journal| journal.warnings.clone());
+        Action::Done(Box::new(Report {
+            recovery,
+            installed,
+            journal: self.journal.clone(),
+            waited_ms: self.budget.waited_ms,
+            warnings,
+            left,
+        }))
     }
 
     /// The host saves its state: gives the journal's text, which is to be written and flushed like any journal before the host goes on.
@@ -568,6 +600,8 @@ impl Run {
         let warning = Warning { from, code: code.map(str::to_owned), message };
         if let Some(journal) = &mut self.journal {
             journal.warn(warning.clone());
+        } else {
+            self.warnings.push(warning.clone());
         }
         self.events.push_back(Event::Warning { warning });
     }

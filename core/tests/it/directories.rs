@@ -249,3 +249,29 @@ proptest! {
         prop_assert!(disk.inode(&name("data.db.building-00000000")).is_some() == seen.files.contains_key(&name("data.db.building-00000000")));
     }
 }
+
+/// Found by the property above: the undo would have put v1 over a canonical that was still to be set aside.
+#[test]
+fn a_foreign_canonical_that_cannot_be_set_aside_is_not_overwritten() {
+    let names = our_names();
+    let mut seen = directory();
+    seen.files.insert(canonical(), database("foreign", JournalMode::Delete, 1));
+    for file in [&names.backup, &names.staging] {
+        seen.files.insert(file.clone(), database(file.as_str(), JournalMode::Delete, 7));
+    }
+    let path = |file: &FileName| format!("/home/u/app/{file}");
+    let text = serde_json::json!({
+        "version": 1, "source": path(&canonical()), "normalizedSource": path(&names.source), "staging": path(&names.staging),
+        "backup": path(&names.backup), "authPath": "/home/u/app/auth.json", "authBackup": null, "authExisted": false,
+        "nonce": "3fa9c1d2", "phase": "canonical-moved",
+    });
+    put_journal(&mut seen, &field_journal(&canonical()), &text.to_string());
+    let plan = plan_recovery(&seen, &label(), &new_nonce()).unwrap().unwrap();
+    let mut disk = Names::of(&seen);
+    let trace = drive(Run::new(plan, Budget::default()), |_, now| match &now.op {
+        Op::Rename { from, .. } if *from == At::from(&canonical()) => Err(permanent()),
+        op => disk.perform(op),
+    });
+    assert!(matches!(trace.ending, Action::Failed(_)), "{}", told(&trace));
+    assert!(disk.has("foreign") && disk.has(names.backup.as_str()), "{}", told(&trace));
+}
