@@ -54,7 +54,7 @@ await stage("core is pure", [node, "scripts/check-purity.mjs"]);
 await stage("Rust", ["cargo", "test", "--quiet", "--workspace"], { count: cargoTests });
 await stage("core on wasm32", [node, "scripts/run-wasi.mjs"], { count: cargoTests });
 await stage("programs for the campaign", ["cargo", "build", "--quiet", "--package", "cutover-tests"]);
-await stage("Node and Bun", [node, "--test", "--test-reporter=spec", ...tests()], { env: memoryDisk(), count: nodeTests });
+await stage("Node and Bun", [node, "--test", "--test-reporter=spec", "--test-timeout=900000", ...tests()], { env: memoryDisk(), count: nodeTests });
 
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
