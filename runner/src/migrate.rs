@@ -351,6 +351,9 @@ impl<'a> Start<'a> {
         let refuse = |why: String| Failure::refusal(Code::Journal, why, "make the plan anew from this database; nothing was touched");
         let plan = Plan::parse(text).map_err(|error| refuse(format!("the plan cannot be used: {error}")))?;
         let kind = plan.kind;
+        if plan.journal.is_none() && !plan.is_for(&self.place.canonical) {
+            return Err(refuse(format!("the plan is not for {}", self.place.canonical)).into());
+        }
         if let Some(journal) = &plan.journal {
             if journal.names.canonical != self.place.canonical || journal.label != self.label {
                 let found = format!("{} ({})", journal.names.canonical, journal.label);

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use self::parts::Spot;
 use crate::fault::Platform;
 use crate::journal::{Journal, ReadError, Strategy, read_versioned, write_json};
-use crate::names::{At, Label, Nonce};
+use crate::names::{At, FileName, Label, Nonce, Role};
 use crate::op::{Op, Step};
 
 /// The version of the plan that this release writes and performs.
@@ -139,6 +139,20 @@ impl Plan {
     #[must_use]
     pub fn to_text(&self) -> String {
         write_json(self)
+    }
+
+    /// Whether it is a plan for this database. One without a journal says so by its names alone.
+    #[must_use]
+    pub fn is_for(&self, canonical: &FileName) -> bool {
+        let ours = |at: &At| Role::of(canonical, &at.name).is_some();
+        match &self.journal {
+            Some(journal) => journal.names.canonical == *canonical,
+            None => self.steps.iter().all(|step| match &step.op {
+                Op::Rename { from, to } => ours(from) && ours(to),
+                Op::Remove { files } => files.iter().all(ours),
+                _ => true,
+            }),
+        }
     }
 
     /// The recovery that this plan amounts to when it ends well.

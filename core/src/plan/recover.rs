@@ -433,12 +433,8 @@ fn plan_field(observation: &Observation, field: &FieldJournal) -> Result<Plan, F
             }
         }
         steps.push(step(Op::SyncDir { companion: None }, "set aside for good before its name is used again"));
-        // A plan of its own, whose only news is this: were it part of the next one, a failure before it would put v1 back over it.
-        journal.warnings = vec![Warning {
-            from: WarningFrom::Cutover,
-            code: Some("DISPLACED".into()),
-            message: format!("another program made a {} while the old one was moved; it was set aside as {aside}", names.canonical),
-        }];
+        // A plan of its own: were it part of the next one, a failure before it would put v1 back over it. The next one warns of the rest.
+        journal.warnings.clear();
         return Ok(plan(observation, PlanKind::Clean, Some(journal), steps, None, None, Vec::new()));
     }
     let [wal, shm, hot] = names.canonical.sidecars();

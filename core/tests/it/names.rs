@@ -44,6 +44,26 @@ proptest! {
         prop_assert!(names.check(&label, &nonce).is_ok());
     }
 
+    /// Two databases in one directory, the name of one beginning with the other's: neither takes the other's files for its own.
+    #[test]
+    fn files_of_the_database_beside_it_are_not_ours(
+        (ours, label, nonce, ms) in arbitrary::names(),
+        more in prop::sample::select(vec![".db", "2", ".sqlite3", "-old", ".v1", ".bak"]),
+    ) {
+        let other = FileName::new(format!("{}{more}", ours.canonical)).unwrap();
+        prop_assume!(other.as_str().len() < 150);
+        let names = Names::new(&other, &label, &nonce, ms).unwrap();
+        let journal = names::journal(&other, &label);
+        let files = [&names.canonical, &names.source, &names.staging, &names.install, &names.backup, &displaced(&other, &nonce)];
+        let all = files.into_iter().flat_map(FileName::set).chain([
+            names.receipt(), journal_tmp(&other, &label, &nonce), journal_aside(&journal, &nonce), field_journal(&other),
+            names::owner_lock(&other), names::cutover_lock(&other), journal,
+        ]);
+        for file in all {
+            prop_assert_eq!(Role::of(&ours.canonical, &file), None, "{}", file);
+        }
+    }
+
     /// Made names are bare file names that a file system takes: read back from text they are accepted.
     #[test]
     fn every_name_that_is_made_is_accepted((names, label, nonce, _) in arbitrary::names()) {
@@ -144,7 +164,7 @@ fn what_is_no_file_name_is_refused_with_why() {
 #[test]
 fn labels_and_nonces_keep_to_their_letters() {
     let long = "a".repeat(33);
-    for text in ["", "V1", "v1_v2", "v1/v2", "-v1", "v1-", ".v1", "v1.", "v1 v2", "ä", &long] {
+    for text in ["", "V1", "v1_v2", "v1/v2", "-v1", "v1-", "v1.2", ".v1", "v1.", "v1 v2", "ä", &long] {
         assert!(Label::new(text).is_err(), "{text:?}");
     }
     for word in ["source", "building", "install", "owner", "cutover", "displaced", "aside"] {

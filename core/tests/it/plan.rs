@@ -234,11 +234,24 @@ fn without_a_journal_only_journals_may_be_touched() {
             refused(&undoing);
         }
     }
+    for plan in [&aside, &clean] {
+        assert!(plan.is_for(&canonical()) && !plan.is_for(&name("other.db")), "a plan for the database beside it");
+    }
     // Each may do its own, and not the other's.
     refused(&Plan { kind: PlanKind::Clean, ..aside.clone() });
     refused(&Plan { kind: PlanKind::SetAside, ..clean });
     for kind in [PlanKind::Migrate, PlanKind::Finish, PlanKind::Undo] {
         refused(&Plan { kind, steps: Vec::new(), ..aside.clone() });
+    }
+}
+
+#[test]
+fn a_plan_is_for_one_database() {
+    for (name, plan) in migrations().into_iter().chain(recovery::plans()) {
+        assert!(plan.is_for(&canonical()), "{name}");
+        for other in ["other.db", "data", "data.db.v1-v2-1782718800000-3fa9c1d2"] {
+            assert!(!plan.is_for(&crate::world::name(other)), "{name}: {other}");
+        }
     }
 }
 
