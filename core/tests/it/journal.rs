@@ -1,6 +1,7 @@
 use cutover_core::journal::{
     Journal, MAX_BYTES, MAX_HOST_BYTES, MAX_WARNING_CHARS, MAX_WARNINGS, Phase, ReadError, Receipt, Strategy, Warning, WarningFrom,
 };
+use cutover_core::names::{Label, Names};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -197,6 +198,14 @@ fn a_companion_whose_backup_would_have_too_long_a_name_is_refused() {
     assert_eq!(error.what, "companions.auth");
     long.companions[0].file = name(&"a".repeat(200));
     assert_eq!(long.check(), Ok(()));
+    // With a short label it is the displaced one that has the longest name.
+    let label = Label::new("v").unwrap();
+    long.names = Names::new(&canonical(), &label, &nonce(), 1).unwrap();
+    long.label = label;
+    for (length, fits) in [(236, true), (237, false)] {
+        long.companions[0].file = name(&"a".repeat(length));
+        assert_eq!(long.check().is_ok(), fits, "{length}");
+    }
 }
 
 #[test]
