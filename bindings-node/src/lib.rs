@@ -12,7 +12,7 @@ mod options;
 use std::sync::mpsc::{Sender, channel};
 
 use cutover::core::explain;
-use cutover::core::plan::Plan;
+use cutover::core::validate::validate_text;
 use napi::bindgen_prelude::{Either, Function};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Error, Result, Status};
@@ -108,15 +108,12 @@ pub fn start(task: String, lock: Option<&OwnerLock>, receive: Function<'_, Deliv
     Ok(Session { inbox })
 }
 
-/// Checks the structure of a plan: JSON text of an array of findings, empty for a sound one.
+/// Judges a plan: JSON text of an array of findings, empty for a sound one.
 #[napi(catch_unwind)]
 #[must_use]
 #[allow(clippy::needless_pass_by_value)] // napi hands strings over
 pub fn validate_plan(text: String) -> String {
-    let message = Plan::parse(&text).err().map(|error| error.to_string());
-    let findings: Vec<_> =
-        message.into_iter().map(|message| serde_json::json!({ "rule": "structure", "severity": "error", "message": message })).collect();
-    serde_json::Value::from(findings).to_string()
+    serde_json::to_string(&validate_text(&text, None)).unwrap_or_default()
 }
 
 /// Explains the first short code in a text: JSON text, or nothing when there is none.

@@ -21,6 +21,19 @@ test("a plan touches nothing, is sound, and can be performed exactly", async () 
   assert.equal(await plan(options(place.path)), null);
 });
 
+test("a plan whose order could cost a row is found, and not performed", async () => {
+  const place = seed();
+  const planned = await plan(options(place.path));
+  const at = planned.steps.findIndex((step) => step.do.op === "link");
+  planned.steps.splice(at, 1);
+  planned.flipAt -= 1;
+  planned.cleanupFrom -= 1;
+  const [finding] = validatePlan(planned);
+  assert.deepEqual([finding.rule, finding.severity, finding.step], ["backup-before-flip", "error", planned.flipAt]);
+  assert.equal((await failure(runPlan(planned, options(place.path)))).code, "JOURNAL");
+  assertUntouched(place);
+});
+
 test("a plan as text, with a callback", async () => {
   const place = seed();
   const given = options(place.path, made(build));

@@ -211,6 +211,10 @@ export type Cause =
  */
 export type At = string;
 /**
+ * How bad a finding is.
+ */
+export type Severity = "warning" | "error";
+/**
  * When a step is performed; without one, always.
  */
 export type Guard =
@@ -520,6 +524,7 @@ export interface Types {
   Explanation: Explanation;
   Failure: Failure;
   Fault: Fault;
+  Finding: Finding;
   Guard: Guard;
   Holder: Holder;
   Journal: Journal;
@@ -705,6 +710,35 @@ export interface Fault {
    * What the system, SQLite or the application said.
    */
   message: string;
+}
+/**
+ * One thing that is wrong with a plan.
+ */
+export interface Finding {
+  /**
+   * What to do about it.
+   */
+  hint: string;
+  /**
+   * What is wrong, in one sentence.
+   */
+  message: string;
+  /**
+   * The stable id of the rule.
+   */
+  rule: string;
+  /**
+   * How bad it is.
+   */
+  severity: Severity;
+  /**
+   * The index of the step in `steps`, or in `undo` where `undo` is set; nothing for the plan as a whole.
+   */
+  step: number | null;
+  /**
+   * Whether the step is one of `undo`.
+   */
+  undo: boolean;
 }
 /**
  * Version 2 of the journal.

@@ -8,7 +8,7 @@
 export { CutoverError, explainError } from "./error.js";
 export { inspect, type Inspection } from "./inspect.js";
 export { lock, type OwnerLock } from "./lock.js";
-export { migrate, plan, recover, runPlan, validatePlan, type Finding, type MigrateResult, type RecoverResult } from "./migrate.js";
+export { migrate, plan, recover, runPlan, validatePlan, type MigrateResult, type RecoverResult } from "./migrate.js";
 export type { Built, Companion, Detect, Job, Json, Make, MigrateOptions } from "./options.js";
 export type { Reader, SqlValue } from "./reader.js";
 export type {
@@ -17,6 +17,7 @@ export type {
   Event,
   Explanation,
   Failure,
+  Finding,
   Header,
   Holder,
   Journal,
@@ -28,6 +29,7 @@ export type {
   PlanKind,
   Receipt,
   Recovery,
+  Severity,
   Step,
   Strategy,
   Verdict,

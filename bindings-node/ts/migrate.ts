@@ -1,5 +1,5 @@
 import { Callbacks } from "./application.js";
-import type { Plan, Recovery, Strategy, Warning } from "./generated.js";
+import type { Finding, Plan, Recovery, Strategy, Warning } from "./generated.js";
 import { Lock } from "./lock.js";
 import { native } from "./native.js";
 import { checkOptions, crossing, type Json, type MigrateOptions } from "./options.js";
@@ -68,17 +68,10 @@ export async function runPlan<S extends Json = Json, R extends Json = Json>(
   return (await upgrade({ runPlan: planText(plan) }, options)) as MigrateResult<R>;
 }
 
-/** What is wrong with a plan. */
-export interface Finding {
-  /** Which rule it breaks. */
-  rule: "structure";
-  /** An error: the plan is refused. */
-  severity: "error";
-  /** What is wrong, and where. */
-  message: string;
-}
-
-/** Checks the structure of a plan that comes from elsewhere: its form, and that it names no file but its own. Empty when it is sound. */
+/**
+ * Judges a plan that comes from elsewhere: its form, that it names no file but its own, and that its steps stand in an order in which no
+ * crash costs a row. Empty when it is sound.
+ */
 export function validatePlan(plan: Plan | string): Finding[] {
   return JSON.parse(native.validatePlan(planText(plan))) as Finding[];
 }

@@ -5,7 +5,7 @@
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema, json_schema};
 
-use crate::{explain, failure, fault, journal, names, observe, op, plan, run};
+use crate::{explain, failure, fault, journal, names, observe, op, plan, run, validate};
 
 /// Sets this variable to have the files written instead of compared.
 const UPDATE: &str = "UPDATE_SCHEMA";
@@ -56,6 +56,7 @@ fn all() -> String {
         plan::Recovery,
         plan::Request,
         run::Event,
+        validate::Finding,
     ];
     let required: Vec<String> = properties.keys().cloned().collect();
     text(&json_schema!({

@@ -12,6 +12,7 @@ mod target;
 
 use serde::{Deserialize, Serialize};
 
+use crate::journal::ReadError;
 use crate::observe::Observation;
 use crate::plan::Plan;
 
@@ -45,22 +46,35 @@ pub struct Finding {
     pub hint: String,
 }
 
-/// Judges a plan, and holds it against the directory it is for where that is known. No finding: nothing is wrong with it.
+/// Judges the text of a plan, and holds it against the directory it is for where that is known. No finding: nothing is wrong with it.
+#[must_use]
+pub fn validate_text(text: &str, target: Option<&Observation>) -> Vec<Finding> {
+    match Plan::parse(text) {
+        Ok(plan) => validate(&plan, target),
+        Err(error) => vec![structure(&error)],
+    }
+}
+
+/// Judges a plan, likewise.
 #[must_use]
 pub fn validate(plan: &Plan, target: Option<&Observation>) -> Vec<Finding> {
     if let Err(error) = plan.check() {
-        return vec![Finding {
-            rule: "structure".into(),
-            severity: Severity::Error,
-            step: None,
-            undo: false,
-            message: format!("the plan cannot be performed: {error}"),
-            hint: "make the plan anew with this release".into(),
-        }];
+        return vec![structure(&error)];
     }
     let mut findings = order::judge(plan, target);
     if let Some(observation) = target {
         findings.extend(target::judge(plan, observation));
     }
     findings
+}
+
+fn structure(error: &ReadError) -> Finding {
+    Finding {
+        rule: "structure".into(),
+        severity: Severity::Error,
+        step: None,
+        undo: false,
+        message: format!("the plan cannot be performed: {error}"),
+        hint: "make the plan anew with this release".into(),
+    }
 }
