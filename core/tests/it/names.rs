@@ -215,6 +215,15 @@ fn a_database_name_that_leaves_no_room_is_refused_before_anything_is_made() {
     for label in [Label::new("v").unwrap(), label(), Label::new("a".repeat(32)).unwrap()] {
         let most = (1..=255).rev().find(|length| fits(*length, &label)).unwrap();
         assert!((1..=most).all(|length| fits(length, &label)));
+        let canonical = name(&"a".repeat(most));
+        let names = Names::new(&canonical, &label, &nonce(), u64::MAX).unwrap();
+        let longest = names.backup.set().into_iter().chain(displaced(&canonical, &nonce()).set()).chain([
+            names.receipt(),
+            journal_tmp(&canonical, &label, &nonce()),
+            journal_aside(&names::journal(&canonical, &label), &nonce()),
+            journal_aside(&field_journal(&canonical), &nonce()),
+        ]);
+        assert!(longest.map(|file| file.as_str().len()).max().unwrap() <= MAX_NAME_BYTES);
         assert!(most >= 150, "{most} bytes are little for a name");
     }
 }
