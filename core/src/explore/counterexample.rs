@@ -79,6 +79,37 @@ pub fn line(choices: &[Choice]) -> String {
     text
 }
 
+/// Reads a replay line: the number of the start, the model, the choices.
+#[must_use]
+pub fn parse(text: &str) -> Option<(Setting, Model, Vec<Choice>)> {
+    let mut parts = text.split('/');
+    let setting = matrix::all().into_iter().nth(parts.next()?.parse().ok()?)?;
+    let word = parts.next()?;
+    let model = Model::ALL.into_iter().find(|model| model.as_str() == word)?;
+    let choices: Option<Vec<Choice>> = parts.next()?.split(',').map(choice).collect();
+    Some((setting, model, choices?))
+}
+
+fn choice(text: &str) -> Option<Choice> {
+    let (text, copied) = text.strip_suffix('c').map_or((text, false), |text| (text, true));
+    let (happening, crash) = match text.split_once('@') {
+        None => (None, text),
+        Some((happening, crash)) => {
+            let (at, word) = happening.split_once(':')?;
+            let happening = Happening::all().into_iter().find(|happening| format!("{happening:?}") == word)?;
+            (Some((at.parse().ok()?, happening)), crash)
+        }
+    };
+    let crash = match crash {
+        "end" => None,
+        crash => {
+            let (tick, variant) = crash.split_once('.')?;
+            Some((tick.parse().ok()?, variant.parse().ok()?))
+        }
+    };
+    Some(Choice { happening, crash, copied })
+}
+
 /// Performs the choices again. Gives what happened, in lines, and the state in which it ended.
 #[must_use]
 pub fn replay(setting: &Setting, model: Model, choices: &[Choice], mutant: Option<&Mutant>) -> (Vec<String>, State) {
@@ -122,8 +153,9 @@ pub fn replay(setting: &Setting, model: Model, choices: &[Choice], mutant: Optio
                 armed.set(true);
                 say(format!("  {happening:?}"));
                 match happening {
-                    Happening::OlderApplication => drop(machine.older_application(false).then_some(())),
-                    Happening::OlderApplicationKilled => drop(machine.older_application(true).then_some(())),
+                    Happening::OlderApplication => drop(machine.older_application(false, true).then_some(())),
+                    Happening::OlderApplicationKilled => drop(machine.older_application(true, true).then_some(())),
+                    Happening::OlderApplicationInRollbackMode => drop(machine.older_application(false, false).then_some(())),
                     Happening::ApplicationWrites => {}
                     Happening::CompanionChanged => drop(machine.change_companion().then_some(())),
                     Happening::FailsOnce(fail) | Happening::Fails(fail) => {
@@ -185,7 +217,9 @@ impl Counterexample {
     pub fn tell(&self, mutant: Option<&Mutant>) -> String {
         let (mut lines, _) = replay(&self.setting, self.model, &self.choices, mutant);
         lines.push(format!("{} is broken: {}", self.violation.rule, self.violation.what));
-        lines.push(format!("replay: {} {}", self.model.as_str(), line(&self.choices)));
+        let number = matrix::all().iter().position(|setting| *setting == self.setting);
+        let number = number.map_or_else(|| "?".to_owned(), |number| number.to_string());
+        lines.push(format!("replay: {number}/{}/{}", self.model.as_str(), line(&self.choices)));
         lines.join("\n")
     }
 }

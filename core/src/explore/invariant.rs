@@ -15,6 +15,7 @@ pub struct Violation {
     pub what: String,
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "every judgement ends in one")]
 fn broken(rule: &'static str, what: impl Into<String>) -> Option<Violation> {
     Some(Violation { rule, what: what.into() })
 }
@@ -190,7 +191,7 @@ fn companion(state: &State, setting: &Setting, v2: bool) -> Option<Violation> {
     }
     let left = disk.dirs[setting.aside()].now.keys().find(|name| {
         let rest = name.strip_prefix(file.as_str()).unwrap_or_default();
-        rest.starts_with(".building-") || rest.ends_with(".tmp") || (rest.starts_with(".v1-v2-") && !v2)
+        rest.starts_with(".building-") || rest.contains(".tmp") || (rest.starts_with(".v1-v2-") && !v2)
     });
     left.and_then(|name| broken("I6", format!("{name} is left")))
 }

@@ -3,7 +3,7 @@
 use super::disk::{Content, Disk, HOME};
 use super::perform::Machine;
 use super::sqlite::{Data, Db};
-use super::{HostUse, Ledger, Setting, Shape, State, Zombie};
+use super::{Bounds, HostUse, Ledger, Model, Setting, Shape, State, Zombie};
 use crate::fault::Platform;
 use crate::names::{CompanionName, FileName, Label};
 use crate::plan::{By, From};
@@ -78,6 +78,129 @@ fn with_companion(mut setting: Setting, host: HostUse, before: bool) -> Option<S
     Some(setting)
 }
 
+/// One line of the table: what is crossed with what.
+#[derive(Debug, Clone)]
+pub struct Dimension {
+    /// What it is about.
+    pub name: &'static str,
+    /// The starts.
+    pub settings: Vec<Setting>,
+    /// How the machine may stop.
+    pub models: Vec<Model>,
+    /// How far it goes.
+    pub bounds: Bounds,
+}
+
+/// Everything that is explored; without `full`, what takes seconds.
+#[must_use]
+pub fn dimensions(full: bool) -> Vec<Dimension> {
+    use Model::{M0, M1, M2, M3, Windows};
+    let bounds = Bounds {
+        crashes: 2,
+        others: false,
+        faults: false,
+        happening_after_crashes: 0,
+        crash_after_happening: false,
+        copies: false,
+        stop_after: 3,
+    };
+    // A build by a callback from an empty file has the most files unflushed at once, and so by far the most states.
+    let (large, small): (Vec<_>, Vec<_>) =
+        shapes().into_iter().chain(zombies()).partition(|setting| setting.by == By::Host && setting.from == From::Empty);
+    let rows = |settings: Vec<Setting>| settings.into_iter().filter(|s| full || s.shape == Shape::WalRows).collect::<Vec<_>>();
+    let all = || shapes().into_iter().chain(zombies()).chain(companions()).collect::<Vec<_>>();
+    let once = Bounds { crashes: 1, happening_after_crashes: 1, ..bounds };
+    let mut dimensions = vec![
+        Dimension {
+            name: "shapes, builds and zombies; a crash, and one more in its recovery",
+            settings: small,
+            models: vec![M0, M1, M2, M3],
+            bounds,
+        },
+        Dimension {
+            name: "the same, built by a callback from an empty file",
+            settings: large,
+            models: if full { vec![M0, M1, M2, M3] } else { vec![M0, M1] },
+            bounds,
+        },
+        Dimension {
+            name: "companions: staged, in place, with a saved state; there before or not",
+            settings: companions(),
+            models: vec![M0, M1, M2, M3],
+            bounds,
+        },
+        Dimension {
+            name: "what the daemon in the field leaves at each of its steps",
+            settings: field(),
+            models: vec![M0, M1, M2, M3],
+            bounds,
+        },
+        Dimension {
+            name: "the directory copied after a crash: new file ids, links cut",
+            settings: rows(all()),
+            models: vec![M0, M2],
+            bounds: Bounds { crashes: 1, copies: true, ..bounds },
+        },
+        Dimension {
+            name: "an older application or another writer between any two ops, also of a recovery",
+            settings: rows(all()),
+            models: vec![M0],
+            bounds: Bounds { others: true, ..once },
+        },
+        Dimension {
+            name: "every fault at every op, once and for ever, also of a recovery",
+            settings: rows(all()),
+            models: vec![M0],
+            bounds: Bounds { faults: true, ..once },
+        },
+        Dimension {
+            name: "Windows: all of these shapes, zombies and companions",
+            settings: on_windows(all()),
+            models: vec![M0, Windows],
+            bounds,
+        },
+    ];
+    if full {
+        let after = Bounds { crash_after_happening: true, happening_after_crashes: 0, crashes: 1, ..bounds };
+        let some = || all().into_iter().filter(|s| s.shape == Shape::WalRows && s.from == From::Copy).collect::<Vec<_>>();
+        dimensions.extend([
+            Dimension {
+                name: "an older application or another writer, then power loss, then one in a recovery",
+                settings: rows(all()),
+                models: vec![M2],
+                bounds: Bounds { others: true, ..once },
+            },
+            Dimension {
+                name: "every fault, also of a recovery after a power loss",
+                settings: rows(all()),
+                models: vec![M2],
+                bounds: Bounds { faults: true, ..once },
+            },
+            Dimension {
+                name: "an older application or a fault, and a crash after it",
+                settings: some(),
+                models: vec![M0, M2],
+                bounds: Bounds { others: true, faults: true, ..after },
+            },
+            Dimension {
+                name: "Windows: an older application and every fault",
+                settings: on_windows(some()),
+                models: vec![M0, Windows],
+                bounds: Bounds { others: true, faults: true, ..once },
+            },
+        ]);
+    }
+    dimensions
+}
+
+/// Every start, in a fixed order: its place is its number in a replay line.
+#[must_use]
+pub fn all() -> Vec<Setting> {
+    let posix: Vec<Setting> = shapes().into_iter().chain(companions()).chain(zombies()).chain(field()).chain(mutants()).collect();
+    let windows = on_windows(posix.clone());
+    posix.into_iter().chain(windows).collect()
+}
+
 /// Lays out the shape of a setting.
 #[must_use]
 pub fn lay(setting: &Setting) -> State {
@@ -133,7 +256,7 @@ pub fn mutants() -> Vec<Setting> {
     for (host, before) in [(HostUse::SavesState, true), (HostUse::WritesInPlace, true), (HostUse::WritesInPlace, false)] {
         all.extend(plain(Shape::WalRows, By::Host, From::Copy).and_then(|setting| with_companion(setting, host, before)));
     }
-    let restaged = plain(Shape::WalRows, By::Host, From::Empty).map(|setting| Setting { zombie: Zombie::ForEver, ..setting });
+    let restaged = plain(Shape::Settled, By::Host, From::Copy).map(|setting| Setting { zombie: Zombie::ForEver, ..setting });
     all.extend(restaged);
     all.extend(plain(Shape::JournalTmp, By::Sql, From::Empty));
     all.extend(plain(Shape::UnreadableJournal, By::Sql, From::Empty));

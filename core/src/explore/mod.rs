@@ -154,7 +154,7 @@ pub enum HostUse {
 }
 
 /// One start to explore from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
     /// The database.
     pub canonical: FileName,
@@ -293,6 +293,8 @@ pub enum Happening {
     OlderApplication,
     /// An older release opens canonical, commits a row and is killed.
     OlderApplicationKilled,
+    /// An older release that uses a rollback journal opens canonical, commits a row and closes.
+    OlderApplicationInRollbackMode,
     /// Somebody changes the companion.
     CompanionChanged,
     /// After the start has ended the application opens v2 and commits a row.
@@ -303,8 +305,23 @@ pub enum Happening {
     Fails(Fail),
 }
 
+impl Happening {
+    /// What an older release may do.
+    pub const OLDER: [Self; 3] = [Self::OlderApplication, Self::OlderApplicationKilled, Self::OlderApplicationInRollbackMode];
+
+    /// All of them.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        use Fail::{Busy, Denied, Full, Host, Io, Shared, Unsupported, Wrong};
+        let fails = [Busy, Shared, Denied, Full, Io, Unsupported, Wrong, Host];
+        let others = Self::OLDER.into_iter().chain([Self::CompanionChanged, Self::ApplicationWrites]);
+        others.chain(fails.into_iter().flat_map(|fail| [Self::FailsOnce(fail), Self::Fails(fail)])).collect()
+    }
+}
+
 /// How far the exploration goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a dimension that is crossed or not")]
 pub struct Bounds {
     /// How many crashes there may be: 2 is a crash in the migration and one further in the recovery.
     pub crashes: u8,
@@ -462,9 +479,7 @@ impl Explorer<'_> {
                     happenings.retain(|happening| !looked || *happening != Happening::CompanionChanged);
                     // On Windows v1's lock cannot outlast its check, and the plan does not look again after the flip.
                     checked &= setting.platform == Platform::Windows;
-                    happenings.retain(|happening| {
-                        !checked || !matches!(happening, Happening::OlderApplication | Happening::OlderApplicationKilled)
-                    });
+                    happenings.retain(|happening| !checked || !Happening::OLDER.contains(happening));
                     checked = match op {
                         Op::CheckV1 { .. } => true,
                         Op::Rename { to, .. } => checked && to.name != setting.canonical,
@@ -493,9 +508,9 @@ impl Explorer<'_> {
                 machine.application();
                 (None, machine.state)
             });
-            self.end(node, choice, end.clone(), &written, true);
+            self.end(node, choice, end.as_ref(), &written, true);
         }
-        self.end(node, None, end, &state, is_v2(&node.state, self.setting));
+        self.end(node, None, end.as_ref(), &state, is_v2(&node.state, self.setting));
         for fork in forks {
             for happening in &fork.happenings {
                 self.fork(node, &fork, *happening);
@@ -513,8 +528,9 @@ impl Explorer<'_> {
             let mut machine = Machine::new(fork.state.clone(), setting, tap);
             machine.process = fork.process.clone();
             let happened = match happening {
-                Happening::OlderApplication => machine.older_application(false),
-                Happening::OlderApplicationKilled => machine.older_application(true),
+                Happening::OlderApplication => machine.older_application(false, true),
+                Happening::OlderApplicationKilled => machine.older_application(true, true),
+                Happening::OlderApplicationInRollbackMode => machine.older_application(false, false),
                 Happening::CompanionChanged => machine.change_companion(),
                 Happening::ApplicationWrites => machine.application(),
                 Happening::FailsOnce(fail) | Happening::Fails(fail) => {
@@ -535,7 +551,7 @@ impl Explorer<'_> {
             (end, machine.state)
         });
         if !idle {
-            self.end(node, choice, end, &state, is_v2(&fork.state, self.setting));
+            self.end(node, choice, end.as_ref(), &state, is_v2(&fork.state, self.setting));
         }
     }
 
@@ -598,21 +614,20 @@ impl Explorer<'_> {
     }
 
     /// Judges how a start ended.
-    fn end(&mut self, node: &Node, happening: Option<(u32, Happening)>, end: Option<End>, state: &State, was_v2: bool) {
+    fn end(&mut self, node: &Node, happening: Option<(u32, Happening)>, end: Option<&End>, state: &State, was_v2: bool) {
         let setting = self.setting;
         let choice = Choice { happening, crash: None, copied: false };
-        let mut judged = match &end {
+        let mut judged = match end {
             None => return,
             Some(End::Endless) => Some(Violation { rule: "I5", what: "the start does not end".into() }),
             Some(End::NoDatabase) => Some(Violation { rule: "I1", what: "the start found no database".into() }),
             Some(End::Failed(failure)) if happening.is_none() && !node.happened && setting.shape != Shape::NoCanonical => {
                 Some(Violation { rule: "I5", what: format!("nothing was in the way, and the start failed: {}", failure.message) })
             }
-            Some(End::Failed(_)) => None,
             Some(End::Current | End::Old) if was_v2 && !is_v2(state, setting) => {
                 Some(Violation { rule: "I3", what: "canonical was v2 and is v1 again".into() })
             }
-            Some(End::Current | End::Old) => None,
+            Some(End::Failed(_) | End::Current | End::Old) => None,
         };
         if judged.is_none() {
             judged = self.afterwards(state);
@@ -675,7 +690,7 @@ use invariant::is_v2;
 fn happenings(op: &Op, bounds: &Bounds, setting: &Setting) -> Vec<Happening> {
     let mut all = Vec::new();
     if bounds.others {
-        all.extend([Happening::OlderApplication, Happening::OlderApplicationKilled]);
+        all.extend(Happening::OLDER);
         if setting.companion.is_some() {
             all.push(Happening::CompanionChanged);
         }

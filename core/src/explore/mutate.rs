@@ -131,25 +131,33 @@ pub enum Fate {
     Survived,
 }
 
-/// Every plan that the exploration of these settings meets.
+/// The plans that the exploration of each of these settings meets.
 #[must_use]
-pub fn plans(settings: &[Setting]) -> Vec<Plan> {
-    let mut all: Vec<Plan> = Vec::new();
-    for setting in settings {
-        for plan in explore_plans(setting) {
-            if !all.contains(&plan) {
-                all.push(plan);
-            }
-        }
-    }
-    all
+pub fn plans(settings: &[Setting]) -> Vec<Vec<Plan>> {
+    settings.iter().map(explore_plans).collect()
 }
 
-/// Explores a mutant from these settings until it is caught.
+/// Explores a mutant, from those settings whose plans it changes, until it is caught.
 #[must_use]
-pub fn fate(mutant: &Mutant, settings: &[Setting], runs: &[(Model, Bounds)]) -> Fate {
-    for (model, bounds) in runs {
-        for setting in settings {
+pub fn fate(mutant: &Mutant, settings: &[Setting], plans: &[Vec<Plan>]) -> Fate {
+    let plain = Bounds {
+        crashes: 1,
+        others: false,
+        faults: false,
+        happening_after_crashes: 0,
+        crash_after_happening: false,
+        copies: false,
+        stop_after: 1,
+    };
+    let changed = |plans: &[Plan]| plans.iter().any(|plan| mutant.apply(plan.clone()) != *plan);
+    let settings: Vec<&Setting> = settings.iter().zip(plans).filter(|(_, plans)| changed(plans)).map(|(setting, _)| setting).collect();
+    let mut runs = vec![(Model::M2, plain), (Model::M0, Bounds { crashes: 0, others: true, ..plain })];
+    if mutant.kind != PlanKind::Migrate {
+        runs.push((Model::M3, Bounds { crashes: 2, ..plain }));
+        runs.push((Model::M0, Bounds { crashes: 1, others: true, happening_after_crashes: 1, ..plain }));
+    }
+    for (model, bounds) in &runs {
+        for setting in &settings {
             if let Some(bad) = explore(setting, *model, bounds, Some(mutant)).bad.into_iter().next() {
                 return Fate::Caught(Box::new(bad));
             }

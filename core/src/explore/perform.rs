@@ -201,7 +201,7 @@ impl<'a> Machine<'a> {
         for (text, ino) in &self.state.disk.dirs[HOME].now {
             let Some(name) = FileName::new(&**text).ok() else { continue };
             let Some(role) = Role::of(&canonical, &name) else { continue };
-            let opened = matches!(role, Role::Canonical | Role::Staging(_) | Role::Install(_));
+            let opened = matches!(role, Role::Canonical | Role::Staging(_) | Role::Install(_) | Role::Backup { .. });
             if matches!(role, Role::Journal(_) | Role::FieldJournal) {
                 let text = match &self.state.disk.inodes[ino].now {
                     Content::Text(text) => Some(text.text.clone()),
@@ -258,20 +258,19 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// An application without this project opens canonical with CREATE, turns WAL on, commits a row, and closes or is killed. Its
+    /// An application without this project opens canonical with CREATE, sets the journal mode that it knows, commits a row, and closes or is killed. Its
     /// commit is SQLite's own and taken as one change.
-    pub fn older_application(&mut self, killed: bool) -> bool {
+    pub fn older_application(&mut self, killed: bool, wal_mode: bool) -> bool {
         let name = self.canonical().to_string();
         let held = self.process.locked.is_some() && self.process.locked == self.state.disk.ino(HOME, &name);
         let found = seen(&self.state.disk, &name);
         let db = match found {
             _ if held => return false,
-            Seen::Db(db @ Db { data: Data::V1 { rows }, .. }) => Db {
-                data: Data::V1 { rows: rows + 1 },
-                mode: JournalMode::Wal,
-                counter: db.counter + u8::from(db.mode != JournalMode::Wal),
-                ..db
-            },
+            Seen::Db(db @ Db { data: Data::V1 { rows }, .. }) => {
+                let mode = if wal_mode { JournalMode::Wal } else { JournalMode::Delete };
+                let counted = !wal_mode || db.mode != mode;
+                Db { data: Data::V1 { rows: rows + 1 }, mode, counter: db.counter + u8::from(counted), ..db }
+            }
             Seen::Nothing => Db { data: Data::Foreign, mode: JournalMode::Wal, counter: 1, of: FOREIGN_LINE },
             _ => return false,
         };

@@ -97,7 +97,7 @@ impl Db {
     }
 
     /// How much it holds, to compare two states of one database.
-    fn rank(&self) -> u8 {
+    fn rank(self) -> u8 {
         match self.data {
             Data::V1 { rows } | Data::V2 { rows, .. } => rows + 1,
             _ => 0,
