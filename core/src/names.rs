@@ -444,15 +444,12 @@ impl Role {
         if let Some(label) = rest.strip_suffix("-cutover.json") {
             return Label::new(label).ok().map(Self::Journal);
         }
-        // From the right, and on to a backup when it does not fit: a label may hold these words itself.
-        if let Some((label, nonce_text)) = rest.rsplit_once("-cutover.json.tmp-")
-            && let (Ok(label), Some(nonce)) = (Label::new(label), nonce(nonce_text))
-        {
-            return Some(Self::JournalTmp(label, nonce));
+        // A label has no dot, so none of these words is part of one.
+        if let Some((label, nonce_text)) = rest.split_once("-cutover.json.tmp-") {
+            return Some(Self::JournalTmp(Label::new(label).ok()?, nonce(nonce_text)?));
         }
-        if let Some((journal, nonce_text)) = rest.rsplit_once(".json.aside-")
-            && nonce(nonce_text).is_some()
-        {
+        if let Some((journal, nonce_text)) = rest.split_once(".json.aside-") {
+            nonce(nonce_text)?;
             let ours = journal.strip_suffix("-cutover").is_some_and(|label| Label::new(label).is_ok());
             return (ours || journal == "v1-v2-migration").then_some(Self::JournalAside);
         }

@@ -323,7 +323,7 @@ impl<'a> Allowed<'a> {
         let names = &self.journal.names;
         let aside = displaced(&names.canonical, &self.journal.nonce);
         // Only a recovery of the field's two renames finds v1 under another name than canonical.
-        let two_rename = self.journal.strategy == Strategy::TwoRename && kind != PlanKind::Migrate;
+        let two_rename = self.journal.strategy == Strategy::TwoRename;
         let refuse = |at: &dyn std::fmt::Display| Err(format!("{at} is not a name that this plan may touch"));
         let own = |at: &At| self.own.contains(at);
         let database = |file: &FileName| if self.database(file) { Ok(()) } else { refuse(file) };
