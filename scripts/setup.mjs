@@ -33,9 +33,9 @@ function npmInstall() {
 }
 
 function rustTargets() {
-  if (output("cargo", ["--version"]) === null) fail("Rust is missing: install rustup from https://rustup.rs, then start again");
+  if (output("cargo", ["--version"]) === null) fail("Rust is missing: install rustup, then start again");
   const installed = output("rustup", ["target", "list", "--installed"]);
-  if (installed === null) fail("rustup is missing: this project pins its compiler and targets with it; see https://rustup.rs");
+  if (installed === null) fail("rustup is missing: this project pins its compiler and targets with it; install rustup, then start again");
   const wanted = /targets = \[(.*?)\]/s.exec(readFileSync(join(root, "rust-toolchain.toml"), "utf8"))[1].match(/[\w-]+/g);
   const missing = wanted.filter((target) => !installed.split("\n").includes(target));
   if (missing.length > 0) run("rustup", ["target", "add", ...missing]);
