@@ -23,7 +23,7 @@ pub const ASIDE: usize = 1;
 pub use crate::names::SIDECARS;
 
 /// The most directory ops that may be unsynced at once for their subsets to be enumerated.
-pub const MAX_PENDING: usize = 12;
+pub const MAX_PENDING: usize = 14;
 
 /// A text, and what tells it from every other.
 #[derive(Debug, PartialEq, Eq)]
