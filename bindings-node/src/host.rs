@@ -228,7 +228,9 @@ mod tests {
     /// A host whose application said all this before it was asked anything.
     fn host(said: Vec<FromJs>) -> JsHost<impl FnMut(String) -> bool> {
         let (inbox, messages) = channel();
-        said.into_iter().for_each(|message| inbox.send(message).unwrap());
+        for message in said {
+            inbox.send(message).unwrap();
+        }
         // JavaScript stays: only `gone` says that it went.
         std::mem::forget(inbox);
         JsHost::new(|_| true, messages, true)
@@ -279,7 +281,14 @@ mod tests {
         for message in [all(7, 1), all(1, 2), warn(7), answer(1)] {
             inbox.send(message).unwrap();
         }
-        let mut host = JsHost::new(|text| told.push(text) == (), messages, true);
+        let mut host = JsHost::new(
+            |text| {
+                told.push(text);
+                true
+            },
+            messages,
+            true,
+        );
         host.ask(Call::Verify, Desk::Empty).unwrap();
         assert!(told[1..].iter().all(|text| text.contains(r#""type":"refused""#)), "{told:?}");
         assert_eq!(told.len(), 3);
