@@ -22,9 +22,6 @@ pub const ASIDE: usize = 1;
 
 pub use crate::names::SIDECARS;
 
-/// The most directory ops that may be unsynced at once for their subsets to be enumerated.
-pub const MAX_PENDING: usize = 14;
-
 /// A text, and what tells it from every other.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Text {
@@ -147,7 +144,6 @@ pub struct Dir {
 /// How much of one change reached the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reached {
-    No,
     Yes,
     /// A rename that left both names.
     Both,
@@ -155,7 +151,6 @@ enum Reached {
 
 fn apply(entries: &mut Entries, change: &Change, reached: Reached) {
     match change {
-        _ if reached == Reached::No => {}
         Change::Add(name, ino) => drop(entries.insert(name.clone(), *ino)),
         Change::Del(name) => drop(entries.remove(name)),
         Change::Move(from, to, ino) => {
@@ -175,39 +170,24 @@ impl Dir {
 
     /// What the directory may hold after a power loss.
     fn power_losses(&self, model: Model) -> Vec<Entries> {
-        let count = self.pending.len();
-        let mut found = BTreeSet::new();
-        let mut keep = |reached: &dyn Fn(usize) -> Reached| {
-            let mut entries = self.durable.clone();
-            for (at, change) in self.pending.iter().enumerate() {
-                apply(&mut entries, change, reached(at));
-            }
-            found.insert(entries);
-        };
-        match model {
-            Model::M0 => {}
-            Model::M1 | Model::Windows => {
-                for prefix in 0..=count {
-                    keep(&|at| if at < prefix { Reached::Yes } else { Reached::No });
+        let mut found = BTreeSet::from([self.durable.clone()]);
+        let mut prefix = self.durable.clone();
+        for change in &self.pending {
+            match model {
+                Model::M0 => {}
+                Model::M1 | Model::Windows => {
+                    apply(&mut prefix, change, Reached::Yes);
+                    found.insert(prefix.clone());
                 }
-            }
-            Model::M2 => {
-                for subset in 0..1_u32 << count.min(MAX_PENDING) {
-                    keep(&|at| if subset >> at & 1 == 1 { Reached::Yes } else { Reached::No });
-                }
-            }
-            Model::M3 => {
-                let ways = |at: usize| if matches!(self.pending[at], Change::Move(..)) { 3 } else { 2 };
-                let total: u32 = (0..count.min(MAX_PENDING)).map(ways).product();
-                for mut number in 0..total {
-                    let digits: Vec<u32> = (0..count)
-                        .map(|at| {
-                            let digit = number % ways(at);
-                            number /= ways(at);
-                            digit
-                        })
-                        .collect();
-                    keep(&|at| [Reached::No, Reached::Yes, Reached::Both][digits[at] as usize]);
+                // Change by change, equal directories taken as one: every subset, and none twice.
+                Model::M2 | Model::M3 => {
+                    let ways: &[Reached] = if model == Model::M3 { &[Reached::Yes, Reached::Both] } else { &[Reached::Yes] };
+                    let before: Vec<Entries> = found.iter().cloned().collect();
+                    for (entries, way) in before.iter().flat_map(|entries| ways.iter().map(move |way| (entries, *way))) {
+                        let mut entries = entries.clone();
+                        apply(&mut entries, change, way);
+                        found.insert(entries);
+                    }
                 }
             }
         }

@@ -379,8 +379,6 @@ pub struct Report {
     pub transitions: u64,
     /// Starts that were run.
     pub starts: u64,
-    /// More directory changes were unsynced at once than are enumerated. Never in our plans.
-    pub beyond_bounds: bool,
     /// What is wrong.
     pub bad: Vec<Counterexample>,
 }
@@ -592,7 +590,6 @@ impl Explorer<'_> {
             let node_of =
                 |state: State, choice: Choice| Node { state, path: path(choice), crashes: node.crashes + 1, happened, first: false };
             queue.push_back(node_of(state.clone(), choice(0, false)));
-            report.beyond_bounds |= state.disk.dirs.iter().any(|dir| dir.pending.len() > disk::MAX_PENDING) && model != Model::Windows;
             let mut variant = 0;
             let lost = if model == Model::M0 || state.disk.is_flushed() { Vec::new() } else { state.disk.power_losses(model) };
             for disk in lost {
