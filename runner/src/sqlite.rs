@@ -346,10 +346,12 @@ pub(crate) fn check(
     let violations = foreign_key_violations(&v2).map_err(failed)?;
     if !violations.is_empty() {
         let before = run(foreign_key_violations(&run(reader(v1))?.connection))?;
+        // A table that v2 renames keeps its violations under another name; what counts is that there are no more of them.
+        let no_more = violations.values().sum::<u64>() <= before.values().sum();
         for ((table, parent), count) in violations {
             let known = before.get(&(table.clone(), parent.clone())).copied().unwrap_or(0);
             let text = format!("{count} rows of {table} refer to rows of {parent} that do not exist");
-            if count > known {
+            if count > known && !no_more {
                 return Err(verify(format!("{text}; in the old database there were {known}")));
             }
             warnings.push(format!("{text}, as in the old database"));

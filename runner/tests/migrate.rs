@@ -310,6 +310,18 @@ fn foreign_key_violations_of_v1_are_warnings() {
 }
 
 #[test]
+fn a_renamed_parent_keeps_its_violations() {
+    let bed = Bed::new("delete");
+    bed.open()
+        .execute_batch("PRAGMA foreign_keys = OFF; CREATE TABLE tag (note INTEGER REFERENCES notes (id)); INSERT INTO tag VALUES (99)")
+        .unwrap();
+    let rename = "ALTER TABLE notes RENAME TO note; PRAGMA user_version = 2";
+    let options = Options { make: Make { from: From::Copy, run: Run::Sql(rename.into()) }, ..bed.sql() };
+    let result = cutover::migrate(&options, &mut Scripted::default()).unwrap();
+    assert!(result.warnings[0].message.contains("1 rows of tag refer to rows of note that"), "{:?}", result.warnings);
+}
+
+#[test]
 fn what_an_old_application_writes_meanwhile_is_in_v2() {
     let bed = Bed::new("wal");
     let path = bed.path();
