@@ -339,6 +339,19 @@ pub struct Bounds {
     pub stop_after: usize,
 }
 
+impl Bounds {
+    /// One crash, nothing else in the way, and the first counterexample ends it.
+    pub const ONE_CRASH: Self = Self {
+        crashes: 1,
+        others: false,
+        faults: false,
+        happening_after_crashes: 0,
+        crash_after_happening: false,
+        copies: false,
+        stop_after: 1,
+    };
+}
+
 /// What one start went through, and how it was stopped: enough to do it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {

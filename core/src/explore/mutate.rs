@@ -140,15 +140,7 @@ pub fn plans(settings: &[Setting]) -> Vec<Vec<Plan>> {
 /// Explores a mutant, from those settings whose plans it changes, until it is caught.
 #[must_use]
 pub fn fate(mutant: &Mutant, settings: &[Setting], plans: &[Vec<Plan>]) -> Fate {
-    let plain = Bounds {
-        crashes: 1,
-        others: false,
-        faults: false,
-        happening_after_crashes: 0,
-        crash_after_happening: false,
-        copies: false,
-        stop_after: 1,
-    };
+    let plain = Bounds::ONE_CRASH;
     let changed = |plans: &[Plan]| plans.iter().any(|plan| mutant.apply(plan.clone()) != *plan);
     let settings: Vec<&Setting> = settings.iter().zip(plans).filter(|(_, plans)| changed(plans)).map(|(setting, _)| setting).collect();
     let mut runs = vec![(Model::M2, plain), (Model::M0, Bounds { crashes: 0, others: true, ..plain })];

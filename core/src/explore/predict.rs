@@ -10,15 +10,7 @@ use super::{Bounds, End, Explorer, Model, Node, Report, Setting, State, matrix};
 /// The distinct states that one crash of the first start may leave.
 #[must_use]
 pub fn crash_states(setting: &Setting, model: Model) -> Vec<State> {
-    let bounds = Bounds {
-        crashes: 1,
-        others: false,
-        faults: false,
-        happening_after_crashes: 0,
-        crash_after_happening: false,
-        copies: false,
-        stop_after: 1,
-    };
+    let bounds = Bounds::ONE_CRASH;
     let state = matrix::lay(setting);
     let node = Node { state, path: None, crashes: 0, happened: false, first: true };
     let mut explorer = Explorer {
