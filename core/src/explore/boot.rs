@@ -1,7 +1,9 @@
 //! A start of the application: look, recover, migrate, by the real planner and the real `Run`, in the order in which a runner does it.
 
+use sha2::{Digest as _, Sha256};
+
+use super::machine::Machine;
 use super::mutate::Mutant;
-use super::perform::Machine;
 use crate::failure::Failure;
 use crate::names::Nonce;
 use crate::op::Op;
@@ -35,39 +37,51 @@ pub struct Boot {
     /// Whether a v1 is migrated, or only recovered to.
     pub migrate: bool,
     attempt: u32,
+    /// How often what was built had to be built anew.
+    anew: u32,
     recoveries: u32,
     ops: u32,
     /// Whether a clean-up failed in it.
     left: bool,
-    /// Tells this start's attempts from those of others.
-    nonce: u32,
 }
 
+/// Where a start is asked whether it shall go on.
+pub enum Before<'a> {
+    /// It looks at the disk, and plans.
+    Look,
+    /// It performs this op.
+    Op(&'a Run, &'a Op),
+}
+
+/// Is asked before each look and each op; yes stops the start there.
+pub type Stop<'a> = &'a mut dyn FnMut(&Boot, &Machine, Before) -> bool;
+
 impl Boot {
-    /// A start that has not looked yet. `number` tells it from other starts.
+    /// A start that has not looked yet.
     #[must_use]
-    pub fn new(migrate: bool, number: u32) -> Self {
-        Self { migrate, attempt: 1, recoveries: 0, ops: 0, left: false, nonce: number << 4 }
+    pub fn new(migrate: bool) -> Self {
+        Self { migrate, attempt: 1, anew: 0, recoveries: 0, ops: 0, left: false }
     }
 
-    /// Goes on until the start ends. `before` is told of every op before it is performed, and may stop the start there.
-    pub fn go(
-        &mut self,
-        machine: &mut Machine,
-        mut run: Option<Run>,
-        mutant: Option<&Mutant>,
-        before: &mut dyn FnMut(&Self, &Machine, &Run, &Op) -> bool,
-    ) -> Option<End> {
+    /// Feeds what decides how it goes on from a look. Its bounds on recoveries and ops are left out: they end what does not end.
+    pub fn feed(&self, hash: &mut Sha256) {
+        hash.update([u8::from(self.migrate), u8::from(self.left)]);
+        hash.update(self.anew.to_le_bytes());
+    }
+
+    /// Goes on until the start ends, or is stopped.
+    pub fn go(&mut self, machine: &mut Machine, mut run: Option<Run>, mutant: Option<&Mutant>, stop: Stop) -> Option<End> {
         loop {
             let mut going = match run.take() {
                 Some(run) => run,
+                None if stop(self, machine, Before::Look) => return None,
                 None => match self.next(machine) {
                     Ok(Some(plan)) => Run::new(if let Some(mutant) = mutant { mutant.apply(plan) } else { plan }, Budget::default()),
                     Ok(None) => return Some(if self.migrate { End::Current } else { End::Old }),
                     Err(end) => return Some(end),
                 },
             };
-            match self.drive(machine, &mut going, before)? {
+            match self.drive(machine, &mut going, stop)? {
                 Action::Done(report) => {
                     if report.recovery == Recovery::None {
                         return Some(End::Current);
@@ -82,7 +96,7 @@ impl Boot {
                         return Some(End::Failed(failure));
                     }
                     self.attempt += 1;
-                    self.nonce += 1;
+                    self.anew += 1;
                 }
                 Action::Anew(_) => {}
                 Action::Failed(failure) => return Some(End::Failed(failure)),
@@ -95,7 +109,11 @@ impl Boot {
     fn next(&mut self, machine: &mut Machine) -> Result<Option<Plan>, End> {
         let observation = machine.observe();
         let setting = machine.setting;
-        let nonce = Nonce::from_number(self.nonce + 1);
+        // No two attempts have the same, and nothing else goes by it: the lowest that is nowhere on the disk makes the same of the same.
+        let nonce = (1..=u32::MAX)
+            .map(Nonce::from_number)
+            .find(|nonce| !machine.state.disk.mentions(nonce.as_str()))
+            .unwrap_or(Nonce::from_number(0));
         let next = if self.left { assess_left(&observation) } else { assess(&observation, &setting.label, &nonce) };
         match next {
             Err(failure) => Err(End::Failed(Box::new(failure))),
@@ -112,7 +130,8 @@ impl Boot {
                     label: setting.label.clone(),
                     nonce,
                     now_ms: 1000,
-                    attempt: self.attempt,
+                    // The journal passes the number of the attempt on to people; nothing is decided by it.
+                    attempt: 1,
                     from: setting.from,
                     by: setting.by,
                     verify: setting.verify,
@@ -122,12 +141,7 @@ impl Boot {
         }
     }
 
-    fn drive(
-        &mut self,
-        machine: &mut Machine,
-        run: &mut Run,
-        before: &mut dyn FnMut(&Self, &Machine, &Run, &Op) -> bool,
-    ) -> Option<Action> {
+    fn drive(&mut self, machine: &mut Machine, run: &mut Run, stop: Stop) -> Option<Action> {
         loop {
             while run.poll_event().is_some() {}
             match run.poll() {
@@ -136,7 +150,7 @@ impl Boot {
                     if self.ops > MAX_OPS {
                         return Some(Action::Wait { delay_ms: 0 });
                     }
-                    if before(self, machine, run, &op) {
+                    if stop(self, machine, Before::Op(run, &op)) {
                         return None;
                     }
                     match machine.perform(&op, text.as_deref(), run) {

@@ -3,11 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
 
-use super::boot::Boot;
+use super::boot::{Before, Boot, End};
 use super::disk::{ASIDE, Content, Disk, HOME};
+use super::machine::Machine;
 use super::mutate::Mutant;
-use super::perform::Machine;
-use super::{Choice, Happening, Model, Planted, Setting, State, Violation, invariant, matrix};
+use super::search::happen;
+use super::{Choice, Happening, Model, Setting, State, Violation, invariant, matrix, others};
 
 /// A state that breaks an invariant, and the way there.
 #[derive(Debug, Clone)]
@@ -132,50 +133,42 @@ pub fn replay(setting: &Setting, model: Model, choices: &[Choice], mutant: Optio
             }
         };
         say(format!("start {}", number + 1));
-        let mut boot = Boot::new(number == 0, u32::try_from(number).unwrap_or(0));
+        let mut boot = Boot::new(true);
         let mut machine = Machine::new(state.clone(), setting, &mut tap);
         if number == 0 && !setting.links() {
             matrix::field_daemon(&mut machine);
         } else {
             let stop = choice.happening.map(|(at, _)| at);
             let mut kept = None;
-            let mut end = boot.go(&mut machine, None, mutant, &mut |boot, _, run, op| {
+            let mut end = boot.go(&mut machine, None, mutant, &mut |boot, _, before| {
+                let Before::Op(run, op) = before else { return false };
                 if stop == Some(at.get()) {
-                    kept = Some((boot.clone(), run.clone(), op.clone()));
+                    kept = Some((boot.clone(), run.clone()));
                     return true;
                 }
                 at.set(at.get() + 1);
                 say(told(run, op));
                 false
             });
-            if let (Some((mut going, run, op)), Some((_, happening))) = (kept, choice.happening) {
+            if let Some((_, happening)) = choice.happening {
                 tick.set(0);
                 armed.set(true);
                 say(format!("  {happening:?}"));
-                match happening {
-                    Happening::OlderApplication => drop(machine.older_application(false, true).then_some(())),
-                    Happening::OlderApplicationKilled => drop(machine.older_application(true, true).then_some(())),
-                    Happening::OlderApplicationInRollbackMode => drop(machine.older_application(false, false).then_some(())),
-                    Happening::ApplicationWrites => {}
-                    Happening::CompanionChanged => drop(machine.change_companion().then_some(())),
-                    Happening::FailsOnce(fail) | Happening::Fails(fail) => {
-                        let for_ever = matches!(happening, Happening::Fails(_));
-                        machine.process.fault = Some(Planted { op, fail, for_ever, spent: false });
+                match kept {
+                    Some((mut going, mut run)) => {
+                        happen(&mut machine, &mut run, happening);
+                        end = going.go(&mut machine, Some(run), mutant, &mut |_, _, before| {
+                            if let Before::Op(run, op) = before {
+                                say(told(run, op));
+                            }
+                            false
+                        });
                     }
+                    None => drop(others::application(&mut machine).then_some(())),
                 }
-                end = going.go(&mut machine, Some(run), mutant, &mut |_, _, run, op| {
-                    say(told(run, op));
-                    false
-                });
-            }
-            if choice.happening.is_some_and(|(at, _)| at == u32::MAX) {
-                tick.set(0);
-                armed.set(true);
-                say("  the application commits a row to v2".to_owned());
-                machine.application();
             }
             match end {
-                Some(super::boot::End::Failed(failure)) => say(format!("  ended: {}", failure.message)),
+                Some(End::Failed(failure)) => say(format!("  ended: {}", failure.message)),
                 end => say(format!("  ended: {end:?}")),
             }
         }
@@ -185,19 +178,21 @@ pub fn replay(setting: &Setting, model: Model, choices: &[Choice], mutant: Optio
             None => ended,
             Some(live) if crash.1 == 0 => {
                 log.borrow_mut().push(format!("  killed; there is {}", describe(&live.disk).join(", ")));
-                live
+                live.as_seen(setting)
             }
             Some(live) => {
+                let live = live.as_seen(setting);
                 let disk = live.disk.power_losses(model).swap_remove(crash.1 as usize - 1);
                 log.borrow_mut().push(format!("  the power fails; there is {}", describe(&disk).join(", ")));
                 let mut after = State { disk, ledger: live.ledger };
                 after.ledger.v2_durable |= invariant::is_v2(&after, setting) && setting.links();
-                after
+                if choice.copied { after } else { after.as_seen(setting) }
             }
         };
         if choice.copied {
             log.borrow_mut().push("  the directory is copied".to_owned());
             state.disk = state.disk.copied();
+            state = state.as_seen(setting);
         }
     }
     let mut log = log.into_inner();

@@ -113,6 +113,14 @@ pub struct Inode {
     pub lost: bool,
 }
 
+impl Inode {
+    /// Whether a power loss leaves it as it is.
+    #[must_use]
+    pub fn is_flushed(&self) -> bool {
+        self.now == self.durable
+    }
+}
+
 /// A change of a directory that was not flushed yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
@@ -205,7 +213,8 @@ pub struct Disk {
     /// Windows: changes of directories are in one ordered log, which a flush of a file writes up to that file's last change, and a
     /// rename that is written through up to itself.
     pub log: bool,
-    next: u16,
+    /// Files that a process holds open: their numbers are not given to others, though they may have no name.
+    pub held: BTreeSet<u16>,
 }
 
 impl Disk {
@@ -221,12 +230,18 @@ impl Disk {
         Some(&self.inodes.get(&self.ino(dir, name)?)?.now)
     }
 
+    /// The lowest number that no file has: file systems use numbers again.
+    fn number(&mut self) -> u16 {
+        self.forget();
+        (1..u16::MAX).find(|ino| !self.inodes.contains_key(ino) && !self.held.contains(ino)).unwrap_or(u16::MAX)
+    }
+
     /// A file that was always there.
     pub fn lay(&mut self, dir: usize, name: &str, content: Content) {
-        self.next += 1;
-        self.inodes.insert(self.next, Inode { durable: content.clone(), now: content, lost: false });
+        let ino = self.number();
+        self.inodes.insert(ino, Inode { durable: content.clone(), now: content, lost: false });
         for entries in [&mut self.dirs[dir].now, &mut self.dirs[dir].durable] {
-            entries.insert(name.into(), self.next);
+            entries.insert(name.into(), ino);
         }
     }
 
@@ -235,9 +250,9 @@ impl Disk {
         if self.dirs[dir].now.contains_key(name) {
             return false;
         }
-        self.next += 1;
-        self.inodes.insert(self.next, Inode { now: Content::Empty, durable: Content::Empty, lost: false });
-        self.dirs[dir].change(Change::Add(name.into(), self.next));
+        let ino = self.number();
+        self.inodes.insert(ino, Inode { now: Content::Empty, durable: Content::Empty, lost: false });
+        self.dirs[dir].change(Change::Add(name.into(), ino));
         true
     }
 
@@ -320,7 +335,7 @@ impl Disk {
     /// The directory copied by a person: every name is a file of its own, with a new id.
     #[must_use]
     pub fn copied(&self) -> Self {
-        let mut copy = Self { next: self.next, log: self.log, ..Self::default() };
+        let mut copy = Self { log: self.log, ..Self::default() };
         for (index, dir) in self.dirs.iter().enumerate() {
             for (name, ino) in &dir.now {
                 copy.lay(index, name, self.inodes[ino].now.clone());
@@ -333,7 +348,7 @@ impl Disk {
     #[must_use]
     pub fn is_flushed(&self) -> bool {
         self.dirs.iter().all(|dir| dir.pending.is_empty())
-            && self.dirs.iter().flat_map(|dir| dir.now.values()).all(|ino| self.inodes[ino].now == self.inodes[ino].durable)
+            && self.dirs.iter().flat_map(|dir| dir.now.values()).all(|ino| self.inodes[ino].is_flushed())
     }
 
     /// Every disk that a power loss may leave, in a fixed order.
@@ -346,8 +361,7 @@ impl Disk {
                 let mut files: Vec<BTreeMap<u16, Inode>> = vec![BTreeMap::new()];
                 for ino in inos {
                     let inode = &self.inodes[&ino];
-                    let outcomes =
-                        if inode.now == inode.durable { vec![inode.now.clone()] } else { Content::unsynced(&inode.durable, &inode.now) };
+                    let outcomes = if inode.is_flushed() { vec![inode.now.clone()] } else { Content::unsynced(&inode.durable, &inode.now) };
                     files = outcomes
                         .into_iter()
                         .flat_map(|content| {
@@ -363,7 +377,7 @@ impl Disk {
                     inodes,
                     dirs: [dir(&home), dir(&aside)],
                     log: self.log,
-                    next: self.next,
+                    held: BTreeSet::new(),
                 }));
             }
         }
@@ -386,6 +400,43 @@ impl Disk {
         }
     }
 
+    /// What no name can lead to is gone, and no process holds anything: what the next start finds.
+    pub fn settle_numbers(&mut self) {
+        self.held.clear();
+        self.forget();
+    }
+
+    /// Whether any name, visible, durable or on its way, is such a one.
+    pub fn any_name(&self, is: impl Fn(&str) -> bool) -> bool {
+        self.dirs.iter().any(|dir| {
+            dir.now.keys().chain(dir.durable.keys()).any(|name| is(name))
+                || dir.pending.iter().any(|change| match change {
+                    Change::Add(name, _) | Change::Del(name) | Change::Move(_, name, _) => is(name),
+                })
+        })
+    }
+
+    /// Whether a name or a text holds this.
+    #[must_use]
+    pub fn mentions(&self, part: &str) -> bool {
+        self.any_name(|name| name.contains(part))
+            || self.inodes.values().flat_map(|inode| [&inode.now, &inode.durable]).any(|content| match content {
+                Content::Text(text) => text.text.contains(part),
+                _ => false,
+            })
+    }
+
+    /// Changes every database, in files and in logs.
+    pub fn each_database(&mut self, change: impl Fn(&mut Db)) {
+        for inode in self.inodes.values_mut() {
+            for content in [&mut inode.now, &mut inode.durable] {
+                if let Content::Db(db) | Content::Wal(db) | Content::Hot(db) = content {
+                    change(db);
+                }
+            }
+        }
+    }
+
     /// Forgets files that no name can lead to any more.
     fn forget(&mut self) {
         let mut named: BTreeSet<u16> = BTreeSet::new();
@@ -396,7 +447,7 @@ impl Disk {
                 Change::Del(_) => None,
             }));
         }
-        self.inodes.retain(|ino, _| named.contains(ino));
+        self.inodes.retain(|ino, _| named.contains(ino) || self.held.contains(ino));
     }
 
     /// Feeds everything that can matter later into `hash`.

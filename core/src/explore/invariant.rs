@@ -9,7 +9,7 @@ use crate::names::{FileName, Role};
 /// An invariant that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Violation {
-    /// `I1` to `I8`.
+    /// `I1` to `I9`.
     pub rule: &'static str,
     /// What was found.
     pub what: String,
@@ -55,6 +55,7 @@ fn holds(disk: &Disk, name: &str) -> Holds {
         Data::V1 { rows } => Holds::V1(rows),
         Data::V2 { of, rows } => Holds::V2 { of, rows },
         Data::Partial => Holds::Else("a database that is not done"),
+        Data::Refused => Holds::Else("a v2 that the application does not accept"),
         Data::Damaged | Data::Half => Holds::Else("a damaged database"),
         Data::Mixed => Holds::Else("pages of two databases"),
         Data::Foreign => Holds::Else("a new, empty database"),

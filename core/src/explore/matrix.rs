@@ -1,9 +1,9 @@
 //! The starts that are explored from.
 
 use super::disk::{Content, Disk, HOME};
-use super::perform::Machine;
+use super::machine::Machine;
 use super::sqlite::{Data, Db};
-use super::{Bounds, HostUse, Ledger, Model, Setting, Shape, State, Zombie};
+use super::{Bounds, Build, HostUse, Ledger, Model, Setting, Shape, State, Zombie};
 use crate::fault::Platform;
 use crate::names::{CompanionName, FileName, Label};
 use crate::plan::{By, From};
@@ -25,6 +25,7 @@ fn plain(shape: Shape, by: By, from: From) -> Option<Setting> {
         companion_before: true,
         host: HostUse::Stages,
         zombie: Zombie::None,
+        build: Build::Right,
         left: [".building-0a0a0a0a", ".source-0a0a0a0a"].map(|suffix| format!("{CANONICAL}{suffix}").into()).into(),
     })
 }
@@ -196,8 +197,7 @@ pub fn all() -> Vec<Setting> {
 /// Lays out the shape of a setting.
 #[must_use]
 pub fn lay(setting: &Setting) -> State {
-    let mut disk = Disk::default();
-    disk.log = setting.platform == Platform::Windows;
+    let mut disk = Disk { log: setting.platform == Platform::Windows, ..Disk::default() };
     let name = setting.canonical.as_str();
     let mut rows = 0;
     let journal = format!("{name}.v1-v2-cutover.json");

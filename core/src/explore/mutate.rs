@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Bounds, Counterexample, Model, Setting, explore, explore_plans};
+use super::boot::{Before, Boot};
+use super::machine::Machine;
+use super::{Bounds, Counterexample, Model, Setting, State, explore, matrix, predict};
 use crate::op::{Op, Step};
 use crate::plan::{Plan, PlanKind};
 
@@ -131,10 +133,28 @@ pub enum Fate {
     Survived,
 }
 
-/// The plans that the exploration of each of these settings meets.
+/// The plans that the exploration of each of these settings meets: those of the first start, and of the starts after one crash of it.
 #[must_use]
 pub fn plans(settings: &[Setting]) -> Vec<Vec<Plan>> {
-    settings.iter().map(explore_plans).collect()
+    settings.iter().map(plans_of).collect()
+}
+
+fn plans_of(setting: &Setting) -> Vec<Plan> {
+    let mut plans = Vec::new();
+    let first = setting.links().then(|| matrix::lay(setting));
+    for state in first.into_iter().chain(predict::crash_states(setting, Model::M2)) {
+        let mut ignore = |_: &State| {};
+        let mut machine = Machine::new(state, setting, &mut ignore);
+        Boot::new(true).go(&mut machine, None, None, &mut |_, _, before| {
+            if let Before::Op(run, _) = before
+                && !plans.contains(run.plan())
+            {
+                plans.push(run.plan().clone());
+            }
+            false
+        });
+    }
+    plans
 }
 
 /// Explores a mutant, from those settings whose plans it changes, until it is caught.

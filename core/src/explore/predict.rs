@@ -1,29 +1,14 @@
 //! What a test needs that lays crash states out on a real disk and lets the real runner recover from them: the states, and how the model
 //! says that each will end.
 
-use std::collections::VecDeque;
-
-use super::boot::Boot;
-use super::perform::Machine;
-use super::{Bounds, End, Explorer, Model, Node, Report, Setting, State, matrix};
+use super::boot::{Boot, End};
+use super::machine::Machine;
+use super::{Model, Setting, State, search};
 
 /// The distinct states that one crash of the first start may leave.
 #[must_use]
 pub fn crash_states(setting: &Setting, model: Model) -> Vec<State> {
-    let bounds = Bounds::ONE_CRASH;
-    let state = matrix::lay(setting);
-    let node = Node { state, path: None, crashes: 0, happened: false, first: true };
-    let mut explorer = Explorer {
-        setting,
-        model,
-        bounds: &bounds,
-        mutant: None,
-        report: Report::default(),
-        queue: VecDeque::new(),
-        settled: std::collections::BTreeSet::new(),
-    };
-    explorer.expand(&node);
-    explorer.queue.into_iter().map(|node| node.state).collect()
+    search::crash_states(setting, model)
 }
 
 /// How the next start ends from this state, and what it leaves.
@@ -31,6 +16,6 @@ pub fn crash_states(setting: &Setting, model: Model) -> Vec<State> {
 pub fn next_start(setting: &Setting, state: &State) -> (Option<End>, State) {
     let mut ignore = |_: &State| {};
     let mut machine = Machine::new(state.clone(), setting, &mut ignore);
-    let end = Boot::new(true, 1).go(&mut machine, None, None, &mut |_, _, _, _| false);
+    let end = Boot::new(true).go(&mut machine, None, None, &mut |_, _, _| false);
     (end, machine.state)
 }

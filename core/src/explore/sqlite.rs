@@ -21,6 +21,8 @@ pub enum Data {
     },
     /// A database that is sound, and not done.
     Partial,
+    /// A sound v2 that the application does not accept.
+    Refused,
     /// Pages are missing or wrong, behind a header that reads well.
     Damaged,
     /// Half changed in place: only its own log or journal makes it whole.
@@ -67,6 +69,7 @@ impl Db {
             Data::Half => (5, 0, 0),
             Data::Mixed => (6, 0, 0),
             Data::Foreign => (7, 0, 0),
+            Data::Refused => (8, 0, 0),
         };
         [kind, of, rows, u8::from(self.mode == JournalMode::Wal), self.counter, self.of]
     }
@@ -83,7 +86,7 @@ impl Db {
         bytes[31] = 3;
         bytes[63] = match self.data {
             Data::V1 { .. } | Data::Foreign => 1,
-            Data::V2 { .. } => 2,
+            Data::V2 { .. } | Data::Refused => 2,
             _ => self.of,
         };
         bytes

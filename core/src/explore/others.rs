@@ -1,0 +1,83 @@
+//! What others do: an older release of the application, the new one once it may, a person.
+
+use super::State;
+use super::disk::{Content, HOME};
+use super::machine::Machine;
+use super::sqlite::{Data, Db, FOREIGN_LINE, Seen, seen, sidecar};
+use crate::sqlite::JournalMode;
+
+/// An application without this project opens canonical with CREATE, sets the journal mode that it knows, commits a row, and closes or is killed. Its
+/// commit is SQLite's own and taken as one change.
+pub fn older_application(machine: &mut Machine, killed: bool, wal_mode: bool) -> bool {
+    let name = machine.canonical().to_string();
+    let held = machine.process.locked.is_some() && machine.process.locked == machine.state.disk.ino(HOME, &name);
+    let found = seen(&machine.state.disk, &name);
+    let db = match found {
+        _ if held => return false,
+        Seen::Db(db @ Db { data: Data::V1 { rows }, .. }) => {
+            let mode = if wal_mode { JournalMode::Wal } else { JournalMode::Delete };
+            let counted = !wal_mode || db.mode != mode;
+            Db { data: Data::V1 { rows: rows + 1 }, mode, counter: db.counter + u8::from(counted), ..db }
+        }
+        Seen::Nothing => Db { data: Data::Foreign, mode: JournalMode::Wal, counter: 1, of: FOREIGN_LINE },
+        _ => return false,
+    };
+    let State { disk, ledger } = &mut machine.state;
+    let [wal, shm, journal] = ["-wal", "-shm", "-journal"].map(|suffix| sidecar(&name, suffix));
+    disk.unlink(HOME, &journal);
+    if found == Seen::Nothing {
+        disk.unlink(HOME, &wal);
+        disk.create(HOME, &name);
+    } else {
+        ledger.rows += 1;
+    }
+    if killed {
+        disk.create(HOME, &wal);
+        disk.create(HOME, &shm);
+        disk.write(HOME, &shm, Content::Shm);
+        disk.write(HOME, &wal, Content::Wal(db));
+        disk.sync_file(HOME, &wal);
+        let base = match found {
+            Seen::Db(before) => Db { mode: db.mode, counter: db.counter, ..before },
+            _ => db,
+        };
+        disk.write(HOME, &name, Content::Db(base));
+    } else {
+        disk.unlink(HOME, &wal);
+        disk.unlink(HOME, &shm);
+        disk.write(HOME, &name, Content::Db(db));
+    }
+    disk.sync_file(HOME, &name);
+    // A commit that makes a journal or a log flushes the directory.
+    machine.sync_dir(HOME);
+    machine.show();
+    true
+}
+
+/// The application opens v2 after the upgrade, and commits a row.
+pub fn application(machine: &mut Machine) -> bool {
+    let name = machine.canonical().to_string();
+    let Seen::Db(db @ Db { data: Data::V2 { of, rows }, .. }) = seen(&machine.state.disk, &name) else { return false };
+    let State { disk, ledger } = &mut machine.state;
+    disk.write(HOME, &name, Content::Db(Db { data: Data::V2 { of, rows: rows + 1 }, counter: db.counter + 1, ..db }));
+    disk.sync_file(HOME, &name);
+    ledger.v2_rows = rows + 1;
+    ledger.v2_durable = true;
+    machine.show();
+    true
+}
+
+/// Somebody writes a new companion, as one should: beside it, flushed, renamed, flushed.
+pub fn change_companion(machine: &mut Machine) -> bool {
+    let Some((_, file)) = &machine.setting.companion else { return false };
+    let aside = machine.setting.aside();
+    let State { disk, ledger } = &mut machine.state;
+    disk.create(aside, "new");
+    disk.write(aside, "new", Content::Companion(2));
+    disk.sync_file(aside, "new");
+    disk.rename(aside, "new", file.as_str());
+    disk.sync_dir(aside);
+    ledger.companion_changed = true;
+    machine.show();
+    true
+}

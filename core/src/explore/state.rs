@@ -1,0 +1,78 @@
+//! Everything that outlives a process.
+
+use sha2::{Digest as _, Sha256};
+
+use super::Setting;
+use super::disk::{self, Disk, Key};
+use super::sqlite::V1_LINE;
+
+/// What the world knows beside the disk: what was committed, by whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ledger {
+    /// Rows of v1.
+    pub rows: u8,
+    /// Rows of v2 that the application committed once it was told that it may.
+    pub v2_rows: u8,
+    /// v2 was canonical for good.
+    pub v2_durable: bool,
+    /// Somebody changed the companion.
+    pub companion_changed: bool,
+    /// The application did something outside the database that an undo must take back.
+    pub host: bool,
+}
+
+impl Ledger {
+    /// Nothing happened yet; v1 has this many rows.
+    #[must_use]
+    pub fn of(rows: u8) -> Self {
+        Self { rows, v2_rows: 0, v2_durable: false, companion_changed: false, host: false }
+    }
+}
+
+/// The disk, and what was committed to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// The disk.
+    pub disk: Disk,
+    /// What was committed.
+    pub ledger: Ledger,
+}
+
+impl State {
+    /// Equal keys: equal in everything that can matter later.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        let mut hash = Sha256::new();
+        self.feed(&mut hash);
+        disk::key_of(hash)
+    }
+
+    /// Feeds everything that can matter later into `hash`.
+    pub fn feed(&self, hash: &mut Sha256) {
+        self.disk.feed(hash);
+        let ledger = &self.ledger;
+        hash.update([ledger.rows, ledger.v2_rows, u8::from(ledger.v2_durable), u8::from(ledger.companion_changed), u8::from(ledger.host)]);
+    }
+
+    /// The same, as far as any later start can tell: what a private copy of v1 holds, and what is in the sidecars of files that are
+    /// nobody's yet, is never read, only removed; and a change counter is only ever compared with the one in a journal's fingerprint of v1.
+    #[must_use]
+    pub fn as_seen(&self, setting: &Setting) -> Self {
+        let mut state = self.clone();
+        let links = setting.links();
+        let sidecar = |name: &str| disk::SIDECARS.iter().any(|suffix| name.ends_with(suffix));
+        state.disk.settle_numbers();
+        state.disk.level(|name| {
+            name.contains(".source-")
+                || name.ends_with("-shm")
+                || (links && sidecar(name) && (name.contains(".building-") || name.contains(".install-")))
+        });
+        let remembered = state.disk.any_name(|name| name.contains(".json"));
+        state.disk.each_database(|db| {
+            if !remembered || db.of != V1_LINE {
+                db.counter = 1;
+            }
+        });
+        state
+    }
+}
