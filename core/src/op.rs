@@ -47,6 +47,13 @@ pub enum Op {
         /// Its new name.
         to: At,
     },
+    /// Give a file another name that nobody has: a file that has it stays, and that is an error.
+    RenameNew {
+        /// The file.
+        from: At,
+        /// Its new name.
+        to: At,
+    },
     /// Remove files, in this order. A file that is not there is no error.
     Remove {
         /// The files.
@@ -177,6 +184,7 @@ impl Op {
             Self::SyncDir { .. } => "sync-dir",
             Self::Link { .. } => "link",
             Self::Rename { .. } => "rename",
+            Self::RenameNew { .. } => "rename-new",
             Self::Remove { .. } => "remove",
             Self::RemoveLink { .. } => "remove-link",
             Self::Copy { .. } => "copy",
@@ -206,9 +214,11 @@ impl Op {
         match self {
             Self::SyncDir { companion } => companion.as_ref(),
             Self::LookCompanion { companion, .. } => Some(companion),
-            Self::SyncFile { file: at } | Self::Link { to: at, .. } | Self::Rename { to: at, .. } | Self::Copy { to: at, .. } => {
-                at.companion.as_ref()
-            }
+            Self::SyncFile { file: at }
+            | Self::Link { to: at, .. }
+            | Self::Rename { to: at, .. }
+            | Self::RenameNew { to: at, .. }
+            | Self::Copy { to: at, .. } => at.companion.as_ref(),
             Self::Remove { files } => files.first().and_then(|at| at.companion.as_ref()),
             _ => None,
         }
@@ -233,7 +243,7 @@ impl Op {
             | Self::Restage { to: file, .. }
             | Self::RemoveLink { link: file, .. } => Some(file.into()),
             Self::SyncFile { file } => Some(file.clone()),
-            Self::Link { to, .. } | Self::Rename { to, .. } | Self::Copy { to, .. } => Some(to.clone()),
+            Self::Link { to, .. } | Self::Rename { to, .. } | Self::RenameNew { to, .. } | Self::Copy { to, .. } => Some(to.clone()),
             Self::Remove { files } => files.first().cloned(),
             Self::Absent { files } => files.first().map(At::from),
             Self::LookCompanion { companion, file, .. } => Some(At { companion: Some(companion.clone()), name: file.clone() }),

@@ -104,7 +104,7 @@ impl Job for HostJob<'_> {
         // A torn one is never installed: the journal still says `building`, and a recovery removes it.
         write_flushed(&staged, like, &self.place.path(&self.place.canonical), data)?;
         flushed(os::sync_dir(&directory))?;
-        self.run.stage_companion(&name);
+        self.run.stage_companion(&name, cutover_core::sqlite::digest(data));
         Ok(())
     }
 

@@ -81,6 +81,13 @@ impl<'a> Performer<'a> {
                     _ => plain(std::fs::rename(&from, to)),
                 })
             }
+            Op::RenameNew { from, to } => {
+                let from = self.path(from)?;
+                self.io(to, |to| match os::same_file(&from, to) {
+                    Ok(true) => remove(&from),
+                    _ => plain(os::rename_new(&from, to)),
+                })
+            }
             Op::Remove { files } => {
                 for file in files {
                     self.io(file, remove)?;

@@ -52,7 +52,7 @@ fn words(step: &Step) -> String {
     let more = match op {
         Op::WriteJournal { phase, .. } => format!(" {}", phase.as_str()),
         Op::SyncDir { companion: Some(_) } => " of the companion".to_owned(),
-        Op::Rename { from, .. } => format!(" from {from}"),
+        Op::Rename { from, .. } | Op::RenameNew { from, .. } => format!(" from {from}"),
         _ => String::new(),
     };
     let file = op.file().map(|file| format!(" {file}")).unwrap_or_default();

@@ -12,18 +12,21 @@ pub fn older_application(machine: &mut Machine, killed: bool, wal_mode: bool) ->
     let name = machine.canonical().to_string();
     let held = machine.process.locked.is_some() && machine.process.locked == machine.state.disk.ino(HOME, &name);
     let found = seen(&machine.state.disk, &name);
+    let [wal, shm, journal] = ["-wal", "-shm", "-journal"].map(|suffix| sidecar(&name, suffix));
+    // Whoever creates a database beside a log deletes the log. Only the field's flip leaves one alone, and nobody can guard it there.
+    let orphan = found == Seen::Nothing && matches!(machine.state.disk.get(HOME, &wal), Some(Content::Wal(_)));
     let db = match found {
-        _ if held => return false,
+        _ if held || (orphan && !machine.setting.links()) => return false,
         Seen::Db(db @ Db { data: Data::V1 { rows }, .. }) => {
             let mode = if wal_mode { JournalMode::Wal } else { JournalMode::Delete };
-            let counted = !wal_mode || db.mode != mode;
-            Db { data: Data::V1 { rows: rows + 1 }, mode, counter: db.counter + u8::from(counted), ..db }
+            // The change of the mode is a commit of its own.
+            let counted = u8::from(db.mode != mode) + u8::from(!wal_mode);
+            Db { data: Data::V1 { rows: rows + 1 }, mode, counter: db.counter + counted, ..db }
         }
         Seen::Nothing => Db { data: Data::Foreign, mode: JournalMode::Wal, counter: 1, of: FOREIGN_LINE },
         _ => return false,
     };
     let State { disk, ledger } = &mut machine.state;
-    let [wal, shm, journal] = ["-wal", "-shm", "-journal"].map(|suffix| sidecar(&name, suffix));
     disk.unlink(HOME, &journal);
     if found == Seen::Nothing {
         disk.unlink(HOME, &wal);

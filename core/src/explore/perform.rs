@@ -59,6 +59,17 @@ impl Machine<'_> {
                 }
                 plain
             }
+            Op::RenameNew { from, to } => {
+                let ((dir, from), (_, to)) = (self.at(from), self.at(to));
+                self.exists(dir, from)?;
+                self.shared(dir, from, 32)?;
+                match self.state.disk.ino(dir, to) {
+                    Some(ino) if Some(ino) == self.state.disk.ino(dir, from) => self.tick(|disk| disk.unlink(dir, from)),
+                    Some(_) => return Err(os(self.setting.platform, 17, 183)),
+                    None => self.tick(|disk| disk.rename(dir, from, to)),
+                }
+                plain
+            }
             Op::Remove { files } => {
                 for file in files {
                     let (dir, name) = self.at(file);
@@ -257,6 +268,7 @@ impl Machine<'_> {
 
     fn write_companion(&mut self, name: &CompanionName, file: &FileName, run: &mut Run) {
         let new = Content::Companion(1);
+        let digest = companion_digest(&new);
         let aside = self.setting.aside();
         if self.setting.host == HostUse::WritesInPlace {
             self.tick(|disk| disk.ensure(aside, file.as_str()));
@@ -273,7 +285,7 @@ impl Machine<'_> {
         self.tick(|disk| disk.write(aside, staged.as_str(), new));
         self.tick(|disk| disk.sync_file(aside, staged.as_str()));
         self.sync_dir(aside);
-        run.stage_companion(name);
+        run.stage_companion(name, digest);
     }
 
     fn check(&mut self, file: &FileName, run: &Run) -> Performed {

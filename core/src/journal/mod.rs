@@ -107,6 +107,8 @@ pub struct Companion {
     pub before: Option<String>,
     /// Whether the host staged new content.
     pub staged: bool,
+    /// SHA-256 of what it staged, once that is known.
+    pub after: Option<String>,
 }
 
 /// Something that went less than well, and did not stop the cutover.

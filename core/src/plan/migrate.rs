@@ -59,7 +59,13 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         companions: observation
             .companions
             .iter()
-            .map(|(name, seen)| Companion { name: name.clone(), file: seen.file.clone(), before: seen.digest.clone(), staged: false })
+            .map(|(name, seen)| Companion {
+                name: name.clone(),
+                file: seen.file.clone(),
+                before: seen.digest.clone(),
+                staged: false,
+                after: None,
+            })
             .collect(),
         host_state: None,
         report: None,
@@ -143,7 +149,7 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         version: VERSION,
         kind: PlanKind::Migrate,
         platform: observation.platform,
-        undo: undo(&journal, undo_companions(&journal, |_| true, |_| false)),
+        undo: undo(&journal, Some(staged), undo_companions(&journal, |_| true, |_| false)),
         journal: Some(journal),
         steps,
         flip_at: flip_at.and_then(|at| u32::try_from(at).ok()),

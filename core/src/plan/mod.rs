@@ -203,7 +203,13 @@ impl Plan {
         }
         if let Some(flip) = flip_at {
             let step = self.steps.get(flip).filter(|step| step.when.is_none());
-            if !matches!(step.map(|step| &step.op), Some(Op::Rename { to, .. }) if *to == At::from(&journal.names.canonical)) {
+            let ours = journal.strategy == Strategy::LinkReplace;
+            let flips = match step.map(|step| &step.op) {
+                Some(Op::Rename { to, .. }) if ours => *to == At::from(&journal.names.canonical),
+                Some(Op::RenameNew { to, .. }) if !ours => *to == At::from(&journal.names.canonical),
+                _ => false,
+            };
+            if !flips {
                 return contradiction("flipAt: that step does not always rename a file to the database".into());
             }
             if cleanup_from.is_some_and(|from| from <= flip) {

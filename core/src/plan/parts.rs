@@ -192,13 +192,18 @@ fn remove_journal(journal: &Journal) -> Vec<Step> {
     ]
 }
 
-/// Undo everything before the flip. Each step may find its work done: an undo may be killed and run again.
-pub(super) fn undo(journal: &Journal, companions: Vec<Step>) -> Vec<Step> {
+/// Undo everything before the flip. Each step may find its work done: an undo may be killed and run again. `staged`: the file that
+/// a later start would install.
+pub(super) fn undo(journal: &Journal, staged: Option<&FileName>, companions: Vec<Step>) -> Vec<Step> {
     let names = &journal.names;
-    let mut steps = vec![
-        step(Op::UnlockV1, "v1 stays; whoever waits for it may have it"),
-        step(Op::UndoHost, "the application takes back what it did outside the database"),
-    ];
+    let mut steps = vec![step(Op::UnlockV1, "v1 stays; whoever waits for it may have it")];
+    if let Some(staged) = staged {
+        steps.extend([
+            step(Op::Remove { files: vec![staged.into()] }, "a start that finds v2 beside a journal that says `built` installs it"),
+            step(Op::SyncDir { companion: None }, "v2 is gone for good before what belongs to it is undone: it is never installed alone"),
+        ]);
+    }
+    steps.push(step(Op::UndoHost, "the application takes back what it did outside the database"));
     steps.extend(companions);
     steps.push(step(
         Op::RemoveLink { link: names.backup.clone(), of: names.canonical.clone() },
@@ -355,7 +360,6 @@ impl<'a> Allowed<'a> {
             Op::Rename { from, to } => {
                 let to_canonical = *to == At::from(&names.canonical);
                 let staged = [&names.staging, &names.install].into_iter().any(|file| *from == At::from(file));
-                let back = two_rename && spot == Spot::Undo && *from == At::from(&names.backup);
                 let moved = two_rename
                     && spot != Spot::Undo
                     && (0..4).any(|i| {
@@ -363,12 +367,22 @@ impl<'a> Allowed<'a> {
                         *from == canonical && (*to == At::from(&aside.set()[i]) || (i != 0 && *to == At::from(&names.backup.set()[i])))
                     });
                 let ok = if to_canonical {
-                    (spot == Spot::Flip && staged) || back
+                    spot == Spot::Flip && staged && !two_rename
                 } else {
                     moved
                         || (from.companion == to.companion && (own(from) || self.is_companion(from)) && (own(to) || self.is_companion(to)))
                 };
                 if ok { Ok(()) } else { Err(format!("{from} may not be renamed to {to} here")) }
+            }
+            // Where v1 is another name than canonical, somebody may have made a canonical since.
+            Op::RenameNew { from, to } => {
+                let staged = spot == Spot::Flip && *from == At::from(&names.staging);
+                let back = spot == Spot::Undo && *from == At::from(&names.backup);
+                if two_rename && *to == At::from(&names.canonical) && (staged || back) {
+                    Ok(())
+                } else {
+                    Err(format!("{from} may not be renamed to {to} here"))
+                }
             }
             Op::Copy { from, to } => {
                 let source = self.is_companion(from) || *from == At::from(&names.canonical);

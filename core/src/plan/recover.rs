@@ -188,7 +188,7 @@ fn backup_is_v1(observation: &Observation, journal: &Journal) -> bool {
 
 fn go_on(observation: &Observation, journal: Journal) -> Plan {
     let names = &journal.names;
-    let staged = journal.v2.as_ref().map_or_else(|| names.staging.clone(), |v2| v2.file.clone());
+    let staged = staged(&journal).clone();
     let link = if !observation.files.contains_key(&names.backup) {
         Link::Make
     } else if observation.same_file(&names.backup, &names.canonical) {
@@ -208,12 +208,22 @@ fn go_on(observation: &Observation, journal: Journal) -> Plan {
     steps.push(remove_half_written(&journal));
     steps.extend(commit(&journal));
     steps.extend(clean_up(&journal, true));
-    let back = undo(&journal, undo_companions(&journal, |c| backed_up(observation, &journal, c), |c| kept(observation, &journal, c)));
+    let back = undo_ours(observation, &journal);
     plan(observation, PlanKind::Finish, Some(journal), steps, flip_at, Some(cleanup_from), back)
 }
 
+/// The file that is installed.
+fn staged(journal: &Journal) -> &FileName {
+    journal.v2.as_ref().map_or(&journal.names.staging, |v2| &v2.file)
+}
+
+fn undo_ours(observation: &Observation, journal: &Journal) -> Vec<Step> {
+    let companions = undo_companions(journal, |c| backed_up(observation, journal, c), |c| kept(observation, journal, c));
+    undo(journal, Some(staged(journal)), companions)
+}
+
 fn go_back(observation: &Observation, journal: Journal) -> Plan {
-    let back = undo(&journal, undo_companions(&journal, |c| backed_up(observation, &journal, c), |c| kept(observation, &journal, c)));
+    let back = undo_ours(observation, &journal);
     let steps = flush(&journal);
     plan(observation, PlanKind::Undo, Some(journal), steps, None, None, back)
 }
@@ -342,7 +352,7 @@ fn adopt(observation: &Observation, field: &FieldJournal) -> Journal {
     let mut companions = Vec::new();
     if let Some((name, seen)) = declared {
         let before = field.auth_existed.then(String::new);
-        companions.push(Companion { name: name.clone(), file: seen.file.clone(), before, staged: false });
+        companions.push(Companion { name: name.clone(), file: seen.file.clone(), before, staged: false, after: None });
     } else if !observation.companions.is_empty() || field.auth_backup {
         let now: Vec<&str> = observation.companions.values().map(|seen| seen.path.as_str()).collect();
         let now = if now.is_empty() { "nowhere".to_owned() } else { now.join(", ") };
@@ -373,7 +383,8 @@ fn plan_field(observation: &Observation, field: &FieldJournal) -> Result<Plan, F
     let mut journal = adopt(observation, field);
     let names = journal.names.clone();
     let flush = step(Op::SyncDir { companion: None }, FLUSH);
-    let back = undo(&journal, undo_field_companions(observation, &journal, field));
+    // Staging stays until the companions are back: only beside it is their backup known to be whole.
+    let back = undo(&journal, None, undo_field_companions(observation, &journal, field));
     let backup = observation.files.contains_key(&names.backup);
     let canonical = observation.files.contains_key(&names.canonical);
     if canonical && matches!(observation.verdict, Some(Verdict::Current | Verdict::Newer)) {
@@ -457,7 +468,7 @@ fn plan_field(observation: &Observation, field: &FieldJournal) -> Result<Plan, F
     steps.push(step(Op::Settle { file: names.backup.clone(), mode: JournalMode::Delete }, "v1 becomes one file"));
 
     let give_back = [
-        step(Op::Rename { from: (&names.backup).into(), to: (&names.canonical).into() }, "v1 is canonical again"),
+        step(Op::RenameNew { from: (&names.backup).into(), to: (&names.canonical).into() }, "v1 is canonical again"),
         step(Op::SyncDir { companion: None }, "v1 must be canonical for good before anything is removed"),
     ];
     let back: Vec<Step> = give_back.into_iter().chain(back).collect();
@@ -470,7 +481,10 @@ fn plan_field(observation: &Observation, field: &FieldJournal) -> Result<Plan, F
         step(Op::Check { file: names.staging.clone() }, "an unseen staging file may be empty or torn"),
         step(Op::Detect { file: names.staging.clone() }, "only a v2 is installed"),
         step(Op::SyncFile { file: (&names.staging).into() }, "v2's data must be durable before its name is"),
-        step(Op::Rename { from: (&names.staging).into(), to: (&names.canonical).into() }, "v2 becomes canonical"),
+        step(
+            Op::RenameNew { from: (&names.staging).into(), to: (&names.canonical).into() },
+            "v2 becomes canonical, unless an older release has made another database in the gap",
+        ),
     ]);
     let flip_at = steps.len() - 1;
     steps.extend([

@@ -25,7 +25,7 @@ pub use retry::{BUDGET_MS, Budget, DELAYS_MS};
 
 use crate::failure::{Code, Failure, Where};
 use crate::fault::{Cause, Class, Fault};
-use crate::journal::{Journal, Phase, ReadError, V1, V2, Warning, WarningFrom};
+use crate::journal::{Journal, Phase, ReadError, Strategy, V1, V2, Warning, WarningFrom};
 use crate::names::{At, CompanionName, Role};
 use crate::observe::{FileFacts, Holder};
 use crate::op::{Guard, Op, Step};
@@ -310,7 +310,8 @@ impl Run {
         let staged = |name: &CompanionName| entry(name).is_some_and(|c| c.staged);
         let looked = |name: &CompanionName| self.companions.get(name);
         let changed = |name: &CompanionName| match (entry(name), looked(name)) {
-            (Some(c), Some(Some(now))) => c.before.as_ref() != Some(now),
+            // One that is what the host staged was installed already by a start whose rename left both names.
+            (Some(c), Some(Some(now))) => c.before.as_ref() != Some(now) && c.after.as_ref() != Some(now),
             _ => false,
         };
         let missing = |name: &CompanionName| matches!((entry(name), looked(name)), (Some(c), Some(None)) if c.before.is_some());
@@ -469,9 +470,13 @@ impl Run {
 
     fn fail(&mut self, mut failure: Failure, anew: bool, transient: bool) {
         if self.list == List::Undo {
-            // The first failure is the one to report; the rest of the undo goes on, and the journal stays. Only where somebody has
-            // v1 open the undo stops: what follows would open it too.
-            let stop = matches!(self.current(), Some(Op::Look { .. }));
+            // The first failure is the one to report; the rest of the undo goes on, and the journal stays. It stops where somebody has
+            // v1 open, since what follows would open it too; where a start might still install the v2 whose companions and whose
+            // application's doings come next; and in the field's cutover, whose every step goes by what those before it left.
+            let ahead = self.plan.undo.iter().skip(self.index);
+            let may_install = self.phase >= Some(Phase::Built) && ahead.into_iter().any(|step| step.op == Op::UndoHost);
+            let field = self.journal.as_ref().is_some_and(|journal| journal.strategy == Strategy::TwoRename);
+            let stop = may_install || field || matches!(self.current(), Some(Op::Look { .. }));
             let companion = self.current().and_then(Op::companion).cloned();
             self.stuck.extend(companion);
             self.undo_failure.get_or_insert(failure);
@@ -499,7 +504,7 @@ impl Run {
             let state = if self.plan.kind == PlanKind::Migrate { Where::V1 } else { Where::Unknown };
             failure.locate(state, self.journal.as_ref());
             self.stage = Stage::Ended(Action::Failed(Box::new(failure)));
-        } else if self.plan.kind == PlanKind::Undo || self.canonical_is_foreign() || (transient && self.phase >= Some(Phase::Built)) {
+        } else if self.plan.kind == PlanKind::Undo || self.v1_is_in_pieces() || (transient && self.phase >= Some(Phase::Built)) {
             // Whoever is in the way now may be gone at the next start, which goes on from here.
             failure.locate(self.v1_is, self.journal.as_ref());
             self.stage = Stage::Ended(Action::Failed(Box::new(failure)));
@@ -510,11 +515,11 @@ impl Run {
         }
     }
 
-    /// Whether canonical is somebody else's and still to be set aside: the undo would put v1 over it.
-    fn canonical_is_foreign(&self) -> bool {
+    /// Whether v1 is a backup whose sidecars are still to be brought to it: its name alone would be given back without their rows.
+    fn v1_is_in_pieces(&self) -> bool {
         let Some(journal) = &self.journal else { return false };
-        let canonical = At::from(&journal.names.canonical);
-        self.plan.steps.iter().skip(self.index).any(|step| matches!(&step.op, Op::Rename { from, .. } if *from == canonical))
+        let ahead = self.plan.steps.iter().skip(self.index);
+        ahead.into_iter().any(|step| matches!(&step.op, Op::Settle { file, .. } if *file == journal.names.backup))
     }
 
     fn begin_undo(&mut self) {
@@ -585,10 +590,10 @@ impl Run {
         Ok(text)
     }
 
-    /// The host staged new content of a companion. False: no such companion was declared.
-    pub fn stage_companion(&mut self, name: &CompanionName) -> bool {
+    /// The host staged new content of a companion, with this digest. False: no such companion was declared.
+    pub fn stage_companion(&mut self, name: &CompanionName, digest: String) -> bool {
         let entry = self.journal.iter_mut().flat_map(|journal| &mut journal.companions).find(|c| c.name == *name);
-        entry.map(|companion| companion.staged = true).is_some()
+        entry.map(|companion| (companion.staged, companion.after) = (true, Some(digest))).is_some()
     }
 
     /// The host has something to say.
@@ -609,6 +614,6 @@ impl Run {
 
 /// Whether this is the op by which the backup gets canonical's name back.
 fn gives_v1_back(plan: &Plan, op: &Op) -> bool {
-    matches!((op, &plan.journal), (Op::Rename { from, to }, Some(journal))
+    matches!((op, &plan.journal), (Op::RenameNew { from, to }, Some(journal))
         if *from == At::from(&journal.names.backup) && *to == At::from(&journal.names.canonical))
 }

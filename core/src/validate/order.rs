@@ -258,7 +258,7 @@ impl<'a> Walk<'a> {
                     *durable = true;
                 }
             }
-            Op::Rename { from, to } => self.rename(from, to, &journal_file, step.when.as_ref()),
+            Op::Rename { from, to } | Op::RenameNew { from, to } => self.rename(from, to, &journal_file, step.when.as_ref()),
             Op::Link { from, to } if from.companion.is_none() => {
                 self.need(
                     self.durable(Phase::Built),
@@ -635,7 +635,7 @@ fn indexes(plan: &Plan) -> Vec<Finding> {
     let Some(journal) = &plan.journal else { return Vec::new() };
     let canonical = At::from(&journal.names.canonical);
     let position = |found: &dyn Fn(&Op) -> bool| plan.steps.iter().position(|step| found(&step.op)).and_then(|at| u32::try_from(at).ok());
-    let flip = position(&|op| matches!(op, Op::Rename { to, .. } if *to == canonical));
+    let flip = position(&|op| matches!(op, Op::Rename { to, .. } | Op::RenameNew { to, .. } if *to == canonical));
     let mut findings = Vec::new();
     let mut find = |rule: &str, message: String| {
         findings.push(Finding {

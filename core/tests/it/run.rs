@@ -592,8 +592,8 @@ fn a_staged_companion_is_installed_after_the_flip_and_an_untouched_one_is_not() 
     for (staged, now_digest) in [(false, Some("before")), (true, Some("before")), (true, Some("changed")), (true, None)] {
         let trace = drive(Run::new(plan.clone(), Budget::default()), |run, now| {
             if staged && matches!(now.op, Op::BuildHost { .. }) {
-                assert!(run.stage_companion(&auth()));
-                assert!(!run.stage_companion(&CompanionName::new("nobody").unwrap()));
+                assert!(run.stage_companion(&auth(), "after".into()));
+                assert!(!run.stage_companion(&CompanionName::new("nobody").unwrap(), "after".into()));
             }
             Ok(match &now.op {
                 Op::LookCompanion { .. } => Done::Companion(now_digest.map(str::to_owned)),
@@ -717,7 +717,7 @@ fn a_set_aside_journal_has_no_state_to_save() {
     observation.journals.insert(our_journal(), Some("{".into()));
     let plan = plan_recovery(&observation, &label(), &new_nonce()).unwrap().unwrap();
     let mut run = Run::new(plan, Budget::default());
-    assert!(run.save_state(json!(1)).is_err() && !run.stage_companion(&auth()));
+    assert!(run.save_state(json!(1)).is_err() && !run.stage_companion(&auth(), "after".into()));
 }
 
 #[test]

@@ -162,7 +162,7 @@ pub fn journal(phase: Phase) -> Journal {
 }
 
 pub fn with_companion(mut journal: Journal, staged: bool) -> Journal {
-    journal.companions.push(Companion { name: auth(), file: name("auth.json"), before: Some("before".into()), staged });
+    journal.companions.push(Companion { name: auth(), file: name("auth.json"), before: Some("before".into()), staged, after: None });
     journal
 }
 
