@@ -464,7 +464,7 @@ impl Explorer<'_> {
     fn expand(&mut self, node: &Node) {
         let boot = Boot::new(node.first, u32::from(node.crashes));
         let mut forks = Vec::new();
-        let (mut looked, mut checked) = (false, false);
+        let mut looked = false;
         self.report.starts += 1;
         if node.first && !self.setting.links() {
             let setting = self.setting;
@@ -488,14 +488,6 @@ impl Explorer<'_> {
                     // Between our look at a companion and the rename no program can be kept from changing it: it takes the companion's
                     // lock, or it is not protected.
                     happenings.retain(|happening| !looked || *happening != Happening::CompanionChanged);
-                    // On Windows v1's lock cannot outlast its check, and the plan does not look again after the flip.
-                    checked &= setting.platform == Platform::Windows;
-                    happenings.retain(|happening| !checked || !Happening::OLDER.contains(happening));
-                    checked = match op {
-                        Op::CheckV1 { .. } => true,
-                        Op::Rename { to, .. } => checked && to.name != setting.canonical,
-                        _ => checked,
-                    };
                     looked = match op {
                         Op::LookCompanion { .. } => true,
                         Op::Link { to: at, .. } | Op::Rename { to: at, .. } => {

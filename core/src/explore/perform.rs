@@ -10,6 +10,7 @@ use crate::fault::{Cause, Fault, OsCode, Platform};
 use crate::names::{At, CompanionName, FileName, Role, companion_staged, journal_tmp};
 use crate::observe::{CompanionFacts, FileFacts, Holder, Observation, Verdict};
 use crate::op::Op;
+use crate::plan::may_open_canonical;
 use crate::run::{Done, Run};
 use crate::sqlite::JournalMode;
 
@@ -214,19 +215,21 @@ impl<'a> Machine<'a> {
                 files.insert(name, facts);
             }
         }
-        let readable = files.get(&canonical).is_some_and(|facts| facts.header.is_some());
-        let verdict = if readable { self.verdict(canonical.as_str()) } else { None };
         let companions = self.setting.companion.iter().map(|(name, file)| (name.clone(), self.companion_facts(file))).collect();
-        Observation {
+        let mut observation = Observation {
             platform: self.setting.platform,
             canonical,
             files,
             journals,
-            verdict,
+            verdict: None,
             holders: Vec::new(),
             free_bytes: Some(1 << 40),
             companions,
+        };
+        if observation.canonical_facts().is_some_and(|facts| facts.header.is_some()) && may_open_canonical(&observation) {
+            observation.verdict = self.verdict(self.setting.canonical.as_str());
         }
+        observation
     }
 
     fn companion_facts(&self, file: &FileName) -> CompanionFacts {
@@ -300,8 +303,9 @@ impl<'a> Machine<'a> {
             disk.write(HOME, &name, Content::Db(db));
         }
         disk.sync_file(HOME, &name);
-        // A commit that makes a journal or a log flushes the directory.
-        self.sync_dir(HOME);
+        // A commit that makes a journal or a log flushes the directory. On Windows it flushes that file, and with it every change before it; a log that
+        // came back would hold what was committed.
+        disk.sync_dir(HOME);
         (self.tap)(&self.state);
         true
     }
