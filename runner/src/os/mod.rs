@@ -11,7 +11,9 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-pub(crate) use platform::{LOCKS_V1_OVER_THE_FLIP, PLATFORM, adopt, create_new, create_private, file_id, free_bytes, read_at, sync_dir};
+pub(crate) use platform::{
+    LOCKS_V1_OVER_THE_FLIP, PLATFORM, adopt, create_new, create_private, file_id, free_bytes, read_at, rename, sync_dir,
+};
 
 /// Flushes a file's data and metadata. The handle is writable: `FlushFileBuffers` refuses a read-only one (its documentation asks for
 /// `GENERIC_WRITE`). On macOS std asks for `F_FULLFSYNC`, which reaches the platter.

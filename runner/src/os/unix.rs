@@ -54,6 +54,10 @@ fn take_after(file: &File, like: &Path, mode: u32) -> io::Result<()> {
     Ok(())
 }
 
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::rename(from, to)
+}
+
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
