@@ -14,7 +14,7 @@ use crate::place::Place;
 pub(crate) enum Ending {
     /// As it should.
     Done(Box<Report>),
-    /// Undone, because v1 changed under it.
+    /// v1 changed under it: undone, or for the recovery to undo.
     Anew(Box<Failure>),
 }
 

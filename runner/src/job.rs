@@ -79,7 +79,7 @@ impl Job for HostJob<'_> {
         let Some(journal) = self.run.journal() else { return Err("this plan has no journal".into()) };
         let tmp = self.place.path(&journal_tmp(&journal.names.canonical, &journal.label, &journal.nonce));
         write_flushed(&tmp, None, &self.place.path(&self.place.canonical), text.as_bytes())?;
-        std::fs::rename(&tmp, self.place.path(&journal.file()))?;
+        os::rename(&tmp, &self.place.path(&journal.file()))?;
         flushed(os::sync_dir(&self.place.directory))?;
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use cutover_core::failure::{Code, Failure};
+use cutover_core::failure::{Code, Failure, Where};
 use cutover_core::fault::{Class, Fault};
 use cutover_core::journal::{Journal, Strategy, Warning};
 use cutover_core::names::{Label, Nonce};
@@ -327,12 +327,16 @@ impl<'a> Start<'a> {
 
     fn migrate(&mut self, host: &mut dyn Host) -> Result<MigrateResult, Error> {
         refuse_cancelled(host)?;
+        let mut given_up: Option<Box<Failure>> = None;
         loop {
             let (observation, next) = self.recover(host)?;
             match next {
                 Next::NoDatabase => return Ok(self.result(Outcome::NoDatabase)),
                 Next::Current => return Ok(self.result(Outcome::Current)),
                 Next::Recover(_) | Next::Migrate => {}
+            }
+            if let Some(failure) = given_up {
+                return Err(failure.with_v1(&self.place.canonical).into());
             }
             refuse_cancelled(host)?;
             let plan = plan_migration(&observation, &self.request()).map_err(|failure| failure.with_v1(&self.place.canonical))?;
@@ -341,8 +345,10 @@ impl<'a> Start<'a> {
                     self.keep(*report);
                     return Ok(self.result(Outcome::Migrated));
                 }
-                Ending::Anew(failure) if self.attempt >= MAX_ATTEMPTS => return Err(Error { failure, cause: None }),
-                Ending::Anew(_) => self.attempt += 1,
+                Ending::Anew(_) if self.attempt < MAX_ATTEMPTS => self.attempt += 1,
+                // v1 changed behind the flip, and is put back before this is told.
+                Ending::Anew(failure) if failure.data.state == Where::FinishAtNextStart => given_up = Some(failure),
+                Ending::Anew(failure) => return Err(Error { failure, cause: None }),
             }
         }
     }

@@ -6,6 +6,7 @@ use cutover_core::fault::Fault;
 use cutover_core::journal::MAX_BYTES;
 use cutover_core::names::{At, FileName, Role};
 use cutover_core::observe::{CompanionFacts, FileFacts, Observation, Verdict};
+use cutover_core::plan::may_open_canonical;
 
 use crate::holders::holders;
 use crate::host::{Host, HostError};
@@ -36,7 +37,7 @@ fn io(error: &std::io::Error) -> Blind {
 pub(crate) fn observe(place: &Place, detect: &Detect, host: &mut dyn Host) -> Result<Observation, Blind> {
     let mut observation = look(place)?;
     let held = observation.holders.iter().any(|holder| holder.this_process);
-    if !held && observation.canonical_facts().is_some_and(|facts| facts.header.is_some()) {
+    if !held && observation.canonical_facts().is_some_and(|facts| facts.header.is_some()) && may_open_canonical(&observation) {
         observation.verdict = verdict(&place.path(&place.canonical), detect, host)?;
     }
     Ok(observation)

@@ -78,7 +78,7 @@ impl<'a> Performer<'a> {
                 self.io(to, |to| match os::same_file(&from, to) {
                     // A power loss can leave both names of a rename, and renaming one name of a file onto another does nothing.
                     Ok(true) => remove(&from),
-                    _ => plain(std::fs::rename(&from, to)),
+                    _ => plain(os::rename(&from, to)),
                 })
             }
             Op::RenameNew { from, to } => {
@@ -250,8 +250,9 @@ impl<'a> Performer<'a> {
         let Some(lock) = &self.v1 else {
             return Err(Fault::new(Cause::V1Changed, "v1 was not locked before it was checked").of(file));
         };
-        let facts = lock.facts().map_err(|error| os_fault(&error).of(file))?;
-        let same_name = os::file_id(&self.place.path(file)).is_ok_and(|now| now == facts.file_id);
+        let path = self.place.path(file);
+        let facts = lock.facts(&path).map_err(|error| os_fault(&error).of(file))?;
+        let same_name = os::file_id(&path).is_ok_and(|now| now == facts.file_id);
         let known = run.journal().and_then(|journal| journal.v1.as_ref()).map(|v1| &v1.fingerprint);
         if same_name && facts.fingerprint().as_ref() == known {
             Ok(Done::Plain)

@@ -373,13 +373,10 @@ fn foreign_key_violations(db: &Connection) -> rusqlite::Result<std::collections:
 /// v1's exclusive lock, and the descriptor through which it is checked meanwhile.
 ///
 /// On POSIX closing any descriptor of a file drops the process's locks on it, so the one that reads the header is opened before the
-/// lock is taken and closed after it is let go: fields drop in this order.
+/// lock is taken and closed after it is let go: a tuple's fields drop in this order. On Windows both are closed once the lock was had, for an
+/// open file, by whomever, is not replaced there; then v1 is read anew each time.
 #[derive(Debug)]
-pub(crate) struct V1Lock {
-    _connection: Option<Connection>,
-    file: std::fs::File,
-    file_id: String,
-}
+pub(crate) struct V1Lock(Option<(Connection, std::fs::File, String)>);
 
 impl V1Lock {
     pub(crate) fn take(path: &Path) -> Result<Self> {
@@ -387,15 +384,15 @@ impl V1Lock {
         let file = std::fs::File::open(path).map_err(|error| os_fault(&error))?;
         let connection = open_existing(path)?;
         run(connection.execute_batch("BEGIN EXCLUSIVE"))?;
-        let connection = os::LOCKS_V1_OVER_THE_FLIP.then_some(connection);
-        Ok(Self { _connection: connection, file, file_id })
+        Ok(Self(os::LOCKS_V1_OVER_THE_FLIP.then_some((connection, file, file_id))))
     }
 
-    /// The facts of v1 now, read through the descriptor that is open already.
-    pub(crate) fn facts(&self) -> std::io::Result<FileFacts> {
+    /// The facts of v1 now, which has this path; read through the descriptor that is open, if there is one.
+    pub(crate) fn facts(&self, path: &Path) -> std::io::Result<FileFacts> {
+        let Some((_, file, file_id)) = &self.0 else { return facts(path) };
         let mut header = [0; HEADER_BYTES];
-        os::read_at(&self.file, &mut header)?;
-        let size = self.file.metadata()?.len();
-        Ok(FileFacts { size, file_id: self.file_id.clone(), header: Header::parse(&header).ok(), page1: None })
+        os::read_at(file, &mut header)?;
+        let size = file.metadata()?.len();
+        Ok(FileFacts { size, file_id: file_id.clone(), header: Header::parse(&header).ok(), page1: None })
     }
 }

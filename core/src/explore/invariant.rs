@@ -4,6 +4,7 @@
 use super::disk::{Content, Disk, HOME};
 use super::sqlite::{Data, Db};
 use super::{HostUse, Setting, Shape, State};
+use crate::fault::Platform;
 use crate::names::{FileName, Role};
 
 /// An invariant that does not hold.
@@ -62,10 +63,10 @@ fn holds(disk: &Disk, name: &str) -> Holds {
     }
 }
 
-/// Whether canonical is v2.
+/// Whether canonical is v2, with all that v1 held. (One that lacks a row is a violation, or put back.)
 #[must_use]
 pub fn is_v2(state: &State, setting: &Setting) -> bool {
-    matches!(holds(&state.disk, setting.canonical.as_str()), Holds::V2 { .. })
+    matches!(holds(&state.disk, setting.canonical.as_str()), Holds::V2 { of, .. } if of == state.ledger.rows)
 }
 
 fn roles<'a>(disk: &'a Disk, setting: &'a Setting) -> impl Iterator<Item = (&'a str, Role)> {
@@ -79,6 +80,34 @@ fn backup_holds(state: &State, setting: &Setting, want: Holds) -> bool {
 /// What must hold at every instant, before any recovery as well.
 #[must_use]
 pub fn at_every_instant(state: &State, setting: &Setting) -> Option<Violation> {
+    if waits_for_v1(state, setting) { None } else { always(state, setting) }
+}
+
+/// On Windows v1 may gain a row between its check and the flip: the next start, or this one, puts it back. Until then a `built` journal stands, the
+/// application was told nothing, and the backup under canonical's name, with the sidecars that are there, is all of v1.
+fn waits_for_v1(state: &State, setting: &Setting) -> bool {
+    let State { disk, ledger } = state;
+    let name = setting.canonical.as_str();
+    let lacks_rows = match disk.get(HOME, name) {
+        Some(Content::Db(Db { data: Data::V2 { of, rows: 0 }, .. })) => *of < ledger.rows && ledger.v2_rows == 0 && !ledger.v2_durable,
+        _ => false,
+    };
+    let text = |name: &str| match disk.get(HOME, name) {
+        Some(Content::Text(text)) => text.text.contains("\"phase\": \"built\""),
+        _ => false,
+    };
+    let v1_given_back = |backup: &str| {
+        let mut back = disk.clone();
+        back.rename(HOME, backup, name);
+        holds(&back, name) == Holds::V1(ledger.rows)
+    };
+    setting.platform == Platform::Windows
+        && lacks_rows
+        && roles(disk, setting).any(|(name, role)| matches!(role, Role::Journal(_)) && text(name))
+        && roles(disk, setting).any(|(name, role)| matches!(role, Role::Backup { .. }) && v1_given_back(name))
+}
+
+fn always(state: &State, setting: &Setting) -> Option<Violation> {
     let State { disk, ledger } = state;
     let canonical = holds(disk, setting.canonical.as_str());
     let rows = ledger.rows;
@@ -119,7 +148,7 @@ pub fn at_every_instant(state: &State, setting: &Setting) -> Option<Violation> {
 /// What must hold when a start has ended and nothing was in its way.
 #[must_use]
 pub fn at_end(state: &State, setting: &Setting) -> Option<Violation> {
-    if let Some(violation) = at_every_instant(state, setting) {
+    if let Some(violation) = always(state, setting) {
         return Some(violation);
     }
     if setting.shape == Shape::NoCanonical {

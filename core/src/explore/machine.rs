@@ -12,6 +12,7 @@ use crate::fault::{Cause, Fault, OsCode, Platform};
 use crate::names::{At, FileName, Role};
 use crate::observe::{CompanionFacts, FileFacts, Holder, Observation, Verdict};
 use crate::op::Op;
+use crate::plan::may_open_canonical;
 use crate::run::Done;
 
 /// Is shown the state after every change.
@@ -160,19 +161,21 @@ impl<'a> Machine<'a> {
         if held && let Some(facts) = files.get_mut(&canonical) {
             (facts.header, facts.page1) = (None, None);
         }
-        let readable = files.get(&canonical).is_some_and(|facts| facts.header.is_some());
-        let verdict = if readable { self.verdict(canonical.as_str()) } else { None };
         let companions = self.setting.companion.iter().map(|(name, file)| (name.clone(), self.companion_facts(file))).collect();
-        Observation {
+        let mut observation = Observation {
             platform: self.setting.platform,
             canonical,
             files,
             journals,
-            verdict,
+            verdict: None,
             holders: held.then(this_process).into_iter().collect(),
             free_bytes: Some(1 << 40),
             companions,
+        };
+        if observation.canonical_facts().is_some_and(|facts| facts.header.is_some()) && may_open_canonical(&observation) {
+            observation.verdict = self.verdict(self.setting.canonical.as_str());
         }
+        observation
     }
 
     pub(super) fn companion_facts(&self, file: &FileName) -> CompanionFacts {

@@ -51,8 +51,9 @@ pub fn older_application(machine: &mut Machine, killed: bool, wal_mode: bool) ->
         disk.write(HOME, &name, Content::Db(db));
     }
     disk.sync_file(HOME, &name);
-    // A commit that makes a journal or a log flushes the directory.
-    machine.sync_dir(HOME);
+    // A commit that makes a journal or a log flushes the directory. On Windows it flushes that file, and with it every change before it; a log that
+    // came back would hold what was committed.
+    machine.state.disk.sync_dir(HOME);
     machine.show();
     true
 }

@@ -1,6 +1,6 @@
 //! The way from v1 to v2.
 
-use super::parts::{Link, clean_up, commit, companion_names, flip, install_companions, undo, undo_companions, write_journal};
+use super::parts::{Link, clean_up, commit, companion_names, flip, install_companions, undo, undo_companions, warns_from, write_journal};
 use super::{By, From, Plan, PlanKind, Request, VERSION, step};
 use crate::failure::{Code, Failure};
 use crate::journal::{self, Companion, Journal, Phase, Strategy, V1};
@@ -138,11 +138,12 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
     }
     steps.push(step(Op::SyncFile { file: staged.into() }, "v2's data must be durable before its name is"));
     steps.extend(write_journal(&journal, Phase::Built));
-    steps.extend(flip(&journal, staged, Link::Make));
+    steps.extend(flip(&journal, staged, Link::Make, observation.platform));
     let flip_at = steps.iter().position(|step| matches!(&step.op, Op::Rename { to, .. } if *to == canonical.into()));
     steps.extend(install_companions(&journal, |_| true, |_| false));
-    let cleanup_from = steps.len();
+    let installed = steps.len();
     steps.extend(commit(&journal));
+    let cleanup_from = warns_from(observation.platform, installed, steps.len());
     steps.extend(clean_up(&journal, host || !journal.companions.is_empty()));
 
     Ok(Plan {

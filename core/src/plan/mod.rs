@@ -7,7 +7,7 @@ mod recover;
 
 pub use assess::{Next, assess, assess_left};
 pub use migrate::plan_migration;
-pub use recover::plan_recovery;
+pub use recover::{may_open_canonical, plan_recovery};
 
 use serde::{Deserialize, Serialize};
 
@@ -216,7 +216,7 @@ impl Plan {
                 return contradiction("cleanupFrom: clean-up comes after the flip".into());
             }
         }
-        let allowed = parts::Allowed::of(journal);
+        let allowed = parts::Allowed::of(journal, self.platform);
         for (index, step) in self.steps.iter().enumerate() {
             let spot = match flip_at {
                 Some(flip) if index == flip => Spot::Flip,

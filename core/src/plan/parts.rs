@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Plan, PlanKind, step};
+use crate::fault::Platform;
 use crate::journal::{Companion, Journal, Phase, ReadError, Strategy};
 use crate::names::{At, FileName, Role, companion_backup, companion_backup_tmp, companion_staged, displaced, journal_tmp};
 use crate::op::{Guard, Op, Step};
@@ -47,8 +48,8 @@ pub(super) fn write_journal(journal: &Journal, phase: Phase) -> Vec<Step> {
     ]
 }
 
-/// From v1 checked under its lock to v2 canonical and durable. `link` is false where a recovery already sees the link.
-pub(super) fn flip(journal: &Journal, staged: &FileName, link: Link) -> Vec<Step> {
+/// From v1 checked under its lock to v2 canonical and durable.
+pub(super) fn flip(journal: &Journal, staged: &FileName, link: Link, platform: Platform) -> Vec<Step> {
     let names = &journal.names;
     let sidecars: Vec<FileName> = names.canonical.sidecars().into();
     let mut steps = vec![
@@ -79,6 +80,15 @@ pub(super) fn flip(journal: &Journal, staged: &FileName, link: Link) -> Vec<Step
         step(Op::SyncDir { companion: None }, "the backup's name must be durable before canonical's name leaves v1"),
         step(Op::Absent { files: sidecars.clone() }, "a sidecar of v1 would be replayed over v2"),
         step(Op::Rename { from: staged.into(), to: (&names.canonical).into() }, "v2 becomes canonical in one step"),
+    ]);
+    if platform == Platform::Windows {
+        // Before the sidecars: an old application that left one has written, and what it wrote is to be given back, not only reported.
+        steps.push(step(
+            Op::CheckV1 { file: names.backup.clone() },
+            "nobody could be kept from writing to v1 until it was replaced; what was written is in the backup",
+        ));
+    }
+    steps.extend([
         step(Op::Absent { files: sidecars }, "nobody made a sidecar meanwhile"),
         step(Op::SyncDir { companion: None }, "v2 must be durable before the application commits to it"),
         step(Op::UnlockV1, "v1 is the backup now"),
@@ -144,6 +154,16 @@ pub(super) fn commit(journal: &Journal) -> Vec<Step> {
     steps
 }
 
+/// The step from which on a failure is a warning: `installed` is the first behind those that make v2 canonical, `committed` the first behind
+/// the commit.
+///
+/// What is in place, durably, can be committed by the next start as well. Not on Windows: a recovery may put v1 back there as long as the
+/// journal says `built`, so the application is not told of v2 before it says `committed`. (Nothing in v2 itself would show that it was used:
+/// a commit in WAL mode need not change its size nor its first page, and the digest leaves out what other commits change.)
+pub(super) fn warns_from(platform: Platform, installed: usize, committed: usize) -> usize {
+    if platform == Platform::Windows { committed } else { installed }
+}
+
 /// What an interrupted start was writing; written anew by [`commit`].
 pub(super) fn remove_half_written(journal: &Journal) -> Step {
     let files = vec![(&tmp(journal)).into(), (&journal.names.receipt()).into()];
@@ -183,6 +203,14 @@ pub(super) fn clean_up(journal: &Journal, temporaries: bool) -> Vec<Step> {
     }
     steps.extend(remove_journal(journal));
     steps
+}
+
+/// v1 has its backup's name alone, and gets canonical's back: over our own v2, or, in the field's cutover, over nobody's file.
+pub(super) fn give_v1_back(journal: &Journal) -> [Step; 2] {
+    let names = &journal.names;
+    let (from, to) = ((&names.backup).into(), (&names.canonical).into());
+    let back = if journal.strategy == Strategy::TwoRename { Op::RenameNew { from, to } } else { Op::Rename { from, to } };
+    [step(back, "v1 is canonical again"), step(Op::SyncDir { companion: None }, "v1 must be canonical for good before anything is removed")]
 }
 
 fn remove_journal(journal: &Journal) -> Vec<Step> {
@@ -289,12 +317,13 @@ pub(super) enum Spot {
 /// The names that a plan of this journal may touch. Everything else is refused before anything is performed.
 pub(super) struct Allowed<'a> {
     journal: &'a Journal,
+    platform: Platform,
     /// May be created, renamed, removed: temporary files, the journal, the receipt.
     own: BTreeSet<At>,
 }
 
 impl<'a> Allowed<'a> {
-    pub(super) fn of(journal: &'a Journal) -> Self {
+    pub(super) fn of(journal: &'a Journal, platform: Platform) -> Self {
         let names = &journal.names;
         let mut own: BTreeSet<At> = temporary(journal).into_iter().collect();
         own.extend([&names.receipt(), &journal.file()].map(At::from));
@@ -302,7 +331,7 @@ impl<'a> Allowed<'a> {
             let of = companion_names(journal, companion);
             own.extend([of.staged, of.backup_tmp, of.backup, of.displaced]);
         }
-        Self { journal, own }
+        Self { journal, platform, own }
     }
 
     fn is_companion(&self, at: &At) -> bool {
@@ -329,6 +358,8 @@ impl<'a> Allowed<'a> {
         let aside = displaced(&names.canonical, &self.journal.nonce);
         // Only a recovery of the field's two renames finds v1 under another name than canonical.
         let two_rename = self.journal.strategy == Strategy::TwoRename;
+        // Only there can v1 change between its check and the flip, so that the backup is looked at again, and v1 put back.
+        let behind_windows_flip = self.platform == Platform::Windows && spot == Spot::Other;
         let refuse = |at: &dyn std::fmt::Display| Err(format!("{at} is not a name that this plan may touch"));
         let own = |at: &At| self.own.contains(at);
         let database = |file: &FileName| if self.database(file) { Ok(()) } else { refuse(file) };
@@ -360,6 +391,7 @@ impl<'a> Allowed<'a> {
             Op::Rename { from, to } => {
                 let to_canonical = *to == At::from(&names.canonical);
                 let staged = [&names.staging, &names.install].into_iter().any(|file| *from == At::from(file));
+                let back = *from == At::from(&names.backup) && behind_windows_flip && kind == PlanKind::Undo;
                 let moved = two_rename
                     && spot != Spot::Undo
                     && (0..4).any(|i| {
@@ -367,7 +399,7 @@ impl<'a> Allowed<'a> {
                         *from == canonical && (*to == At::from(&aside.set()[i]) || (i != 0 && *to == At::from(&names.backup.set()[i])))
                     });
                 let ok = if to_canonical {
-                    spot == Spot::Flip && staged && !two_rename
+                    (spot == Spot::Flip && staged && !two_rename) || back
                 } else {
                     moved
                         || (from.companion == to.companion && (own(from) || self.is_companion(from)) && (own(to) || self.is_companion(to)))
@@ -392,6 +424,7 @@ impl<'a> Allowed<'a> {
                 database(from)?;
                 if own(&to.into()) { Ok(()) } else { refuse(to) }
             }
+            Op::CheckV1 { file } if *file == names.backup && behind_windows_flip => Ok(()),
             Op::RestoreMode { file, .. } | Op::LockV1 { file } | Op::CheckV1 { file } => {
                 if *file == names.canonical {
                     Ok(())

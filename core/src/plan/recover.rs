@@ -3,6 +3,7 @@
 //! | seen, in this order | do |
 //! | --- | --- |
 //! | no journal | remove a left-over journal tmp; nothing else |
+//! | Windows: `built`, canonical is v2 as it was built, v1 changed in the backup | put v1 back, undo, and build anew |
 //! | canonical is v2 | forward: commit, companions, clean up; nothing is ever undone from here |
 //! | `building` | undo |
 //! | `built`, v1 unchanged, v2's file there | go on with the flip from the first step that is not visible; undo if a check fails |
@@ -15,11 +16,12 @@
 //! Every plan begins by flushing the directory: what is visible need not be durable, and acting on it could outrun it.
 
 use super::parts::{
-    Link, clean_up, commit, companion_names, flip, install_companions, receipt_steps, remove_half_written, set_aside, stray_journal_tmps,
-    undo, undo_companions,
+    Link, clean_up, commit, companion_names, flip, give_v1_back, install_companions, receipt_steps, remove_half_written, set_aside,
+    stray_journal_tmps, undo, undo_companions, warns_from,
 };
 use super::{Plan, PlanKind, VERSION, step};
 use crate::failure::{Code, Failure};
+use crate::fault::Platform;
 use crate::journal::field::{FieldJournal, FieldPhase};
 use crate::journal::{self, Companion, Journal, Phase, ReadError, Strategy, Warning, WarningFrom};
 use crate::names::{At, FileName, Label, Nonce, Role, companion_staged, displaced, field_journal, journal_aside};
@@ -112,6 +114,10 @@ fn plan_ours(observation: &Observation, mut journal: Journal) -> Result<Plan, Fa
     for companion in gone {
         journal.warnings.push(undeclared(&companion.name.to_string(), companion.file.as_str()));
     }
+    if v1_changed_at_the_flip(observation, &journal) {
+        let back = give_v1_back(&journal);
+        return Ok(go_back(observation, journal, back.into()));
+    }
     let is = identify(observation, &journal);
     match (journal.phase, is) {
         // `committed` beside a v1: v2 was durably canonical, and somebody restored v1. Only the journal is left of that cutover.
@@ -128,8 +134,44 @@ fn plan_ours(observation: &Observation, mut journal: Journal) -> Result<Plan, Fa
         {
             Ok(go_on(observation, journal))
         }
-        (Phase::Building | Phase::Built | Phase::Installing, Is::V1Unchanged | Is::V1Changed) => Ok(go_back(observation, journal)),
+        (Phase::Building | Phase::Built | Phase::Installing, Is::V1Unchanged | Is::V1Changed) => {
+            Ok(go_back(observation, journal, Vec::new()))
+        }
     }
+}
+
+/// Whether v2 was installed over a v1 that another program wrote to at the last moment. On Windows an open file cannot be replaced, so v1's lock
+/// cannot outlast its check; what was written after that is in the backup alone, and v2 lacks it.
+///
+/// v2 is then replaced, not kept beside: it is a build of ours that nobody has used. That must be sure, for an application that may use v2
+/// has rows in it. It is told of v2 only once the journal says `committed` ([`warns_from`]); and here nothing was begun of what comes after
+/// the look at the backup: canonical is as it was built, every staged companion still waits, there is no receipt. So what changed the
+/// backup was not somebody who opened it later, by that name.
+///
+/// Sidecars beside canonical are v1's, of an old application that was killed. The rename makes them v1's again, so nothing may open canonical
+/// before it: [`may_open_canonical`].
+fn v1_changed_at_the_flip(observation: &Observation, journal: &Journal) -> bool {
+    let names = &journal.names;
+    let facts = (observation.canonical_facts(), observation.files.get(&names.backup));
+    let ((Some(canonical), Some(backup)), Some(v1), Some(v2)) = (facts, &journal.v1, &journal.v2) else { return false };
+    let is_v2 = matches!(observation.verdict, Some(Verdict::Current | Verdict::Newer)) || canonical.file_id == v2.file_id;
+    observation.platform == Platform::Windows
+        && journal.phase == Phase::Built
+        && is_v2
+        && canonical.size == v2.size
+        && canonical.page1.as_ref() == Some(&v2.page1)
+        && !observation.same_file(&names.backup, &names.canonical)
+        && backup.fingerprint().is_some_and(|now| now != v1.fingerprint)
+        && !observation.files.contains_key(&names.receipt())
+        && journal.companions.iter().all(|c| !c.staged || is_staged(observation, &journal.nonce, c))
+}
+
+/// Whether canonical may be opened, to ask `detect` what it is. Not while it is a v2 that v1 is to be put back over: a log or hot
+/// journal of v1's beside it would be replayed over v2 by the mere open, and be gone from v1.
+#[must_use]
+pub fn may_open_canonical(observation: &Observation) -> bool {
+    let mut journals = observation.journals.values().flatten().filter_map(|text| Journal::parse(text, &observation.canonical).ok());
+    !journals.any(|journal| v1_changed_at_the_flip(observation, &journal))
 }
 
 fn is_staged(observation: &Observation, nonce: &Nonce, companion: &Companion) -> bool {
@@ -167,9 +209,10 @@ fn forward(observation: &Observation, journal: Journal) -> Plan {
         Phase::Built | Phase::Installing => {
             let staged = |c: &Companion| is_staged(observation, &journal.nonce, c);
             steps.extend(install_companions(&journal, staged, |c| kept(observation, &journal, c)));
-            cleanup_from = steps.len();
+            let installed = steps.len();
             steps.push(remove_half_written(&journal));
             steps.extend(commit(&journal));
+            cleanup_from = warns_from(observation.platform, installed, steps.len());
         }
     }
     steps.extend(clean_up(&journal, true));
@@ -201,12 +244,13 @@ fn go_on(observation: &Observation, journal: Journal) -> Plan {
         step(Op::Check { file: staged.clone() }, "a crash may have damaged what was built"),
         step(Op::Detect { file: staged.clone() }, "only a v2 is installed"),
     ]);
-    steps.extend(flip(&journal, &staged, link));
+    steps.extend(flip(&journal, &staged, link, observation.platform));
     let flip_at = steps.iter().position(|step| matches!(&step.op, Op::Rename { to, .. } if *to == At::from(&names.canonical)));
     steps.extend(install_companions(&journal, |c| is_staged(observation, &journal.nonce, c), |c| kept(observation, &journal, c)));
-    let cleanup_from = steps.len();
+    let installed = steps.len();
     steps.push(remove_half_written(&journal));
     steps.extend(commit(&journal));
+    let cleanup_from = warns_from(observation.platform, installed, steps.len());
     steps.extend(clean_up(&journal, true));
     let back = undo_ours(observation, &journal);
     plan(observation, PlanKind::Finish, Some(journal), steps, flip_at, Some(cleanup_from), back)
@@ -222,9 +266,11 @@ fn undo_ours(observation: &Observation, journal: &Journal) -> Vec<Step> {
     undo(journal, Some(staged(journal)), companions)
 }
 
-fn go_back(observation: &Observation, journal: Journal) -> Plan {
+/// `first`: what comes before the undo, which goes on after a step that failed, and must not after one of these.
+fn go_back(observation: &Observation, journal: Journal, first: Vec<Step>) -> Plan {
     let back = undo_ours(observation, &journal);
-    let steps = flush(&journal);
+    let mut steps = flush(&journal);
+    steps.extend(first);
     plan(observation, PlanKind::Undo, Some(journal), steps, None, None, back)
 }
 

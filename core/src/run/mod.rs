@@ -11,7 +11,8 @@
 //!
 //! **The rule of endings.** Until the journal says `built` everything is undone on a failure or a cancellation. From there to the flip a
 //! permanent failure is undone too, since v1 is still canonical, and a transient one is left for the next start to go on with. After the
-//! flip nothing is undone, ever; from `cleanup_from` on a failure is a warning.
+//! flip nothing is undone by its plan, ever; from `cleanup_from` on a failure is a warning. Where the backup shows behind the flip that v1
+//! changed at the last moment (Windows), the plan ends as it is: the recovery that follows puts v1 back.
 
 mod event;
 mod retry;
@@ -48,7 +49,7 @@ pub enum Action {
     },
     /// The plan ended well.
     Done(Box<Report>),
-    /// The plan was undone because v1 changed under it: observe again and plan anew.
+    /// v1 changed under the plan, and it was undone or, behind the flip, is for the recovery to undo: observe again and plan anew.
     Anew(Box<Failure>),
     /// The plan failed; the failure says where the data is.
     Failed(Box<Failure>),
@@ -140,7 +141,8 @@ pub struct Run {
     undo_failure: Option<Failure>,
     /// Companions of which an undo step failed: the rest of theirs would act on what that step did not do.
     stuck: BTreeSet<CompanionName>,
-    /// Where v1 is before the flip and after an undo: in its place, unless the undo must give it its name back (the field's two renames).
+    /// Where v1 is before the flip and after an undo: in its place, unless the plan must give it its name back (the field's two
+    /// renames, and a flip that v1 changed under).
     v1_is: Where,
 }
 
@@ -168,7 +170,11 @@ impl Run {
             failure: None,
             undo_failure: None,
             stuck: BTreeSet::new(),
-            v1_is: if plan.undo.iter().any(|step| gives_v1_back(&plan, &step.op)) { Where::FinishAtNextStart } else { Where::V1 },
+            v1_is: if plan.steps.iter().chain(&plan.undo).any(|step| gives_v1_back(&plan, &step.op)) {
+                Where::FinishAtNextStart
+            } else {
+                Where::V1
+            },
             plan,
         };
         run.events.push_back(Event::Plan {
@@ -499,7 +505,7 @@ impl Run {
             self.plan.kind != PlanKind::Undo && at(self.plan.flip_at).map_or(self.plan.kind == PlanKind::Finish, |flip| self.index > flip);
         if flipped {
             failure.locate(Where::FinishAtNextStart, self.journal.as_ref());
-            self.stage = Stage::Ended(Action::Failed(Box::new(failure)));
+            self.stage = Stage::Ended(if anew { Action::Anew(Box::new(failure)) } else { Action::Failed(Box::new(failure)) });
         } else if !self.begun || self.plan.undo.is_empty() {
             let state = if self.plan.kind == PlanKind::Migrate { Where::V1 } else { Where::Unknown };
             failure.locate(state, self.journal.as_ref());
@@ -614,6 +620,6 @@ impl Run {
 
 /// Whether this is the op by which the backup gets canonical's name back.
 fn gives_v1_back(plan: &Plan, op: &Op) -> bool {
-    matches!((op, &plan.journal), (Op::RenameNew { from, to }, Some(journal))
+    matches!((op, &plan.journal), (Op::Rename { from, to } | Op::RenameNew { from, to }, Some(journal))
         if *from == At::from(&journal.names.backup) && *to == At::from(&journal.names.canonical))
 }

@@ -1,5 +1,6 @@
 //! A plan from elsewhere is hostile input: it names files to be removed and renamed. Ours pass; each planted fault is refused.
 
+use cutover_core::fault::Platform;
 use cutover_core::journal::{Phase, ReadError, Strategy};
 use cutover_core::names::{At, FileName, journal_aside, journal_tmp};
 use cutover_core::op::{Guard, Op, Step};
@@ -172,6 +173,68 @@ fn a_path_is_not_a_name() {
         assert_ne!(bad, text);
         assert!(matches!(Plan::parse(&bad), Err(ReadError::Form { .. })), "{path}");
     }
+}
+
+/// On Windows v1 can be written to until it is replaced, so the backup is compared right behind the flip, and nobody is told of v2 before the
+/// journal says committed: until then v1 may be put back.
+#[test]
+fn on_windows_v1_is_compared_again_behind_the_flip() {
+    let again = Op::CheckV1 { file: our_names().backup };
+    let place = |op: &Op, platform: Platform, kind: PlanKind| {
+        let mut seen = match kind {
+            PlanKind::Migrate => with_auth(directory()),
+            _ => interrupted(&journal(Phase::Built)),
+        };
+        seen.platform = platform;
+        seen.files.insert(our_names().install, crate::world::v2());
+        let plan = match kind {
+            PlanKind::Migrate => {
+                seen.files.remove(&our_names().install);
+                plan_migration(&seen, &request(By::Host, From::Empty)).unwrap()
+            }
+            _ => plan_recovery(&seen, &label(), &new_nonce()).unwrap().unwrap(),
+        };
+        assert_eq!(plan.kind, kind);
+        (plan.steps.iter().position(|step| step.op == *op), plan)
+    };
+    for kind in [PlanKind::Migrate, PlanKind::Finish] {
+        for other in [Platform::Linux, Platform::Macos] {
+            let (at, plan) = place(&again, other, kind);
+            assert_eq!(at, None);
+            let receipt = plan.steps.iter().position(|step| matches!(step.op, Op::WriteReceipt { .. })).unwrap();
+            assert!(plan.cleanup_from.unwrap() as usize <= receipt, "a commit that fails is for the next start");
+            let (at, mut windows) = place(&again, Platform::Windows, kind);
+            assert_eq!(at, windows.flip_at.map(|flip| flip as usize + 1));
+            let committed =
+                windows.steps.iter().position(|step| matches!(step.op, Op::WriteJournal { phase: Phase::Committed, .. })).unwrap();
+            assert_eq!(windows.steps[committed + 3].op, Op::SyncDir { companion: None });
+            assert_eq!(windows.cleanup_from.unwrap() as usize, committed + 4, "or a v2 that somebody uses could be given up");
+            windows.steps.remove(at.unwrap());
+            assert_eq!((windows.steps, windows.undo), (plan.steps, plan.undo), "nothing else differs");
+        }
+        let (at, windows) = place(&again, Platform::Windows, kind);
+        let step = windows.steps[at.unwrap()].clone();
+        assert!(refused(&Plan { platform: Platform::Linux, ..windows.clone() }).contains("check-v1"));
+        let mut early = windows.clone();
+        early.steps.swap(at.unwrap(), at.unwrap() - 1);
+        early.flip_at = early.flip_at.map(|at| at + 1);
+        assert!(refused(&early).contains("check-v1"), "before the flip the backup is v1 itself");
+        let mut undoing = windows;
+        undoing.undo.insert(0, step);
+        assert!(refused(&undoing).starts_with("undo[0] (check-v1)"));
+    }
+}
+
+#[test]
+fn v1_is_put_back_only_by_an_undo_on_windows() {
+    let plan = plan_recovery(&recovery::overtaken(&journal(Phase::Built)), &label(), &new_nonce()).unwrap().unwrap();
+    plan.check().unwrap();
+    assert!(refused(&Plan { platform: Platform::Linux, ..plan.clone() }).contains("may not be renamed"));
+    let mut undoing = plan.clone();
+    undoing.undo.insert(0, undoing.steps[1].clone());
+    assert!(refused(&undoing).starts_with("undo[0] (rename)"), "an undo goes on after a step that failed");
+    let clean = Plan { kind: PlanKind::Clean, undo: Vec::new(), ..plan };
+    assert!(refused(&clean).contains("may not be renamed"));
 }
 
 /// The rule of endings goes by where the flip is: a plan that lies about it would call a failed build a success.

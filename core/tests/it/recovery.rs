@@ -1,11 +1,12 @@
 //! The recovery table of the design, row by row, and the order of its rows.
 
 use cutover_core::failure::{Code, Failure};
+use cutover_core::fault::Platform;
 use cutover_core::journal::{Journal, Phase};
 use cutover_core::names::{At, FileName, Label, displaced, field_journal, journal_aside, journal_tmp};
 use cutover_core::observe::{Observation, Verdict};
 use cutover_core::op::Op;
-use cutover_core::plan::{Plan, PlanKind, plan_recovery};
+use cutover_core::plan::{Plan, PlanKind, may_open_canonical, plan_recovery};
 use cutover_core::run::Action;
 use cutover_core::sqlite::JournalMode;
 use serde_json::{Value, json};
@@ -42,6 +43,15 @@ fn renames(plan: &Plan, from: &FileName, to: &FileName) -> bool {
 fn built(file: &str) -> Observation {
     let mut observation = interrupted(&journal(Phase::Built));
     observation.files.insert(name(file), v2());
+    observation
+}
+
+/// Windows: v2 was installed, and v1, which is the backup now, was written to after its check.
+pub fn overtaken(journal: &Journal) -> Observation {
+    let mut observation = interrupted(journal);
+    flip(&mut observation);
+    observation.platform = Platform::Windows;
+    observation.files.insert(our_names().backup, database("1", JournalMode::Delete, 8));
     observation
 }
 
@@ -164,6 +174,7 @@ fn rows() -> Vec<Row> {
         ),
         row("built, v2 missing", interrupted(&journal(Phase::Built)), PlanKind::Undo, false),
         row("built, only staging there and not install", built("data.db.building-3fa9c1d2"), PlanKind::Undo, false),
+        row("Windows: built, v2 installed, v1 changed in the backup", overtaken(&journal(Phase::Built)), PlanKind::Undo, false),
         row("installing, canonical is v1", interrupted(&journal(Phase::Installing)), PlanKind::Undo, false),
         row("committed, v1 restored by somebody", interrupted(&journal(Phase::Committed)), PlanKind::Clean, false),
         row("the field's building", field_at("building", Some(Verdict::Old), true, false), PlanKind::Undo, false),
@@ -419,6 +430,64 @@ fn an_undo_gives_everything_back() {
     let mut rollback = journal(Phase::Building);
     rollback.v1.as_mut().unwrap().journal_mode = JournalMode::Delete;
     assert!(!has(&planned(&interrupted(&rollback)), |op| matches!(op, Op::RestoreMode { .. })), "a v1 that had no WAL gets none");
+}
+
+/// v1 gets its name back before anything is undone, by steps that must succeed.
+#[test]
+fn a_v1_that_changed_at_the_flip_is_put_back() {
+    let plan = planned(&overtaken(&journal(Phase::Built)));
+    let printed: Vec<String> = plan.steps.iter().map(line).collect();
+    assert_eq!(printed, ["sync-dir companion=null", "rename from=data.db.v1-v2-MS-N to=data.db", "sync-dir companion=null"]);
+    assert_eq!(plan.undo, planned(&interrupted(&journal(Phase::Building))).undo, "and then the usual undo");
+    assert!(!has(&plan, |op| matches!(op, Op::Settle { .. } | Op::Check { .. } | Op::Detect { .. } | Op::LockV1 { .. })));
+}
+
+/// v2 is given up only where that is sure: each thing that says otherwise leads forward.
+#[test]
+fn a_v2_that_may_be_in_use_is_never_given_up() {
+    type Change = (&'static str, fn(&mut Observation));
+    let staged = || {
+        let mut seen = with_auth(overtaken(&with_companion(journal(Phase::Built), true)));
+        seen.companions.get_mut(&auth()).unwrap().present.push(name("auth.json.building-3fa9c1d2"));
+        seen
+    };
+    let puts_back = |seen: &Observation| renames(&planned(seen), &our_names().backup, &canonical());
+    let changes: [Change; 9] = [
+        ("another platform", |seen| seen.platform = Platform::Linux),
+        ("committed", |seen| put_journal(seen, &our_journal(), &with_companion(journal(Phase::Committed), true).to_text())),
+        ("v2 grew", |seen| seen.files.get_mut(&canonical()).unwrap().size += 4096),
+        ("v2's first page changed", |seen| seen.files.get_mut(&canonical()).unwrap().page1 = Some("another".into())),
+        ("v1 is unchanged", |seen| drop(seen.files.insert(our_names().backup, v1()))),
+        ("the backup is gone", |seen| drop(seen.files.remove(&our_names().backup))),
+        ("the backup is canonical", |seen| drop(seen.files.insert(our_names().backup, database("2", JournalMode::Delete, 8)))),
+        ("the backup is no database", |seen| drop(seen.files.insert(our_names().backup, plain("1", 8192)))),
+        ("a receipt was begun", |seen| drop(seen.files.insert(our_names().receipt(), plain("r", 0)))),
+    ];
+    let companion: Change = ("the companion is installed", |seen| {
+        seen.companions.get_mut(&auth()).unwrap().present.retain(|file| *file != name("auth.json.building-3fa9c1d2"));
+    });
+    for (what, change) in changes.into_iter().chain([companion]) {
+        let mut seen = staged();
+        assert!(puts_back(&seen));
+        change(&mut seen);
+        let plan = planned(&seen);
+        assert!(matches!(plan.kind, PlanKind::Finish | PlanKind::Clean) && plan.undo.is_empty() && !puts_back(&seen), "{what}");
+        seen.verdict = None;
+        assert!(may_open_canonical(&seen), "{what}");
+    }
+    // By its name alone, where `detect` was not asked or read through v1's log; by `detect`, where the directory was copied.
+    let mut seen = staged();
+    for verdict in [None, Some(Verdict::Old)] {
+        seen.verdict = verdict;
+        assert!(puts_back(&seen) && !may_open_canonical(&seen), "{verdict:?}");
+    }
+    seen.files.get_mut(&canonical()).unwrap().file_id = "22".into();
+    seen.verdict = Some(Verdict::Current);
+    assert!(puts_back(&seen));
+    // Neither: a v1 that happens to look alike is not written over.
+    seen.verdict = Some(Verdict::Old);
+    assert!(!puts_back(&seen));
+    assert!(may_open_canonical(&directory()) && may_open_canonical(&interrupted(&journal(Phase::Built))));
 }
 
 #[test]

@@ -44,6 +44,10 @@ fn built_at(plan: &Plan) -> usize {
     position(plan, |op| matches!(op, Op::WriteJournal { phase: Phase::Built, .. })) + 2
 }
 
+fn committed_at(plan: &Plan) -> usize {
+    position(plan, |op| matches!(op, Op::WriteJournal { phase: Phase::Committed, .. })) + 2
+}
+
 fn flip_at(plan: &Plan) -> usize {
     plan.flip_at.unwrap() as usize
 }
@@ -206,7 +210,10 @@ fn check_ending(name: &str, plan: &Plan, at: usize, trace: &Trace, transient: bo
     assert_eq!((failure.data.state, failure.data.v1.as_deref()), (state, Some(file.as_str())), "{name}");
     assert_eq!(failure.op.as_deref(), Some(plan.steps[at].op.name()), "{name}");
     assert!(failure.message.contains(file.as_str()), "{name}: {}", failure.message);
-    let phase = (at > built_at(plan)).then_some(Phase::Built).or((at > 3).then_some(Phase::Building));
+    let phase = (at > committed_at(plan))
+        .then_some(Phase::Committed)
+        .or((at > built_at(plan)).then_some(Phase::Built))
+        .or((at > 3).then_some(Phase::Building));
     assert_eq!(failure.phase, phase, "{name}");
 }
 
@@ -315,6 +322,38 @@ fn a_v1_that_changed_is_built_anew() {
             });
             assert!(matches!(failed.ending, Action::Failed(_)), "what could not be undone is not built anew over");
         }
+    }
+}
+
+fn on_windows(companion: bool) -> Plan {
+    let mut observation = if companion { with_auth(directory()) } else { directory() };
+    observation.platform = Platform::Windows;
+    plan_migration(&observation, &request(By::Host, From::Empty)).unwrap()
+}
+
+#[test]
+fn the_rule_of_endings_holds_on_windows() {
+    for plan in [on_windows(false), on_windows(true)] {
+        for at in drive_well(plan.clone()).steps(false) {
+            let failing = || Fault::new(Cause::Os { os: OsCode::of(Platform::Windows, 1117) }, "I/O device error");
+            let trace = faulty(&plan, |now| (!now.undo && now.index == at).then(failing));
+            check_ending("Windows", &plan, at, &trace, false);
+        }
+    }
+}
+
+/// v2 is canonical then, so the plan leaves everything as it is, the journal too: what is there tells the recovery to put v1 back.
+#[test]
+fn a_v1_that_changed_at_the_flip_is_for_the_recovery() {
+    for plan in [on_windows(false), on_windows(true)] {
+        let at = position(&plan, |op| *op == Op::CheckV1 { file: our_names().backup });
+        assert_eq!(at, flip_at(&plan) + 1);
+        let trace = faulty(&plan, |now| (now.index == at).then(|| Fault::new(Cause::V1Changed, "written to")));
+        let Action::Anew(failure) = &trace.ending else { panic!("{:?}", trace.ending) };
+        assert_eq!((failure.code, failure.phase), (Code::Held, Some(Phase::Built)));
+        assert_eq!((failure.data.state, failure.data.v1.as_deref()), (Where::FinishAtNextStart, Some(our_names().backup.as_str())));
+        assert_eq!(trace.performed.iter().map(|p| (p.undo, p.index)).max(), Some((false, at)), "nothing comes after it");
+        assert!(!trace.events.iter().any(|event| matches!(event, Event::Undo { .. })));
     }
 }
 
@@ -559,6 +598,28 @@ fn an_undo_tells_its_recovery_and_a_failed_one_where_v1_is() {
         let trace = faulty(&plan, |now| (now.undo && now.index == failing).then(permanent));
         let failure = trace.failure();
         assert_eq!((failure.data.state, failure.data.v1.as_deref()), (Where::V1, Some("data.db")), "undo[{failing}]");
+    }
+}
+
+/// Until v1 has its name back nothing is undone; and where it is, is told by whether that was done.
+#[test]
+fn a_v1_that_is_put_back_is_told_where_it_is() {
+    let plan = plan_recovery(&crate::recovery::overtaken(&journal(Phase::Built)), &label(), &new_nonce()).unwrap().unwrap();
+    let Action::Done(report) = drive_well(plan.clone()).ending else { panic!() };
+    assert_eq!((report.recovery, report.installed), (Recovery::Undone, false));
+    let failing = || Fault::new(Cause::Os { os: OsCode::of(Platform::Windows, 1117) }, "I/O device error");
+    let back = position(&plan, |op| matches!(op, Op::Rename { .. }));
+    let located = |trace: &Trace| (trace.failure().data.state, trace.failure().data.v1.clone().unwrap());
+    for at in 0..plan.steps.len() {
+        let trace = faulty(&plan, |now| (!now.undo && now.index == at).then(failing));
+        assert!(matches!(trace.ending, Action::Failed(_)) && trace.performed.iter().all(|p| !p.undo), "{at}");
+        let where_v1_is =
+            if at <= back { (Where::FinishAtNextStart, our_names().backup.to_string()) } else { (Where::V1, canonical().to_string()) };
+        assert_eq!(located(&trace), where_v1_is, "{at}");
+    }
+    for at in 0..plan.undo.len() {
+        let trace = faulty(&plan, |now| (now.undo && now.index == at).then(failing));
+        assert_eq!(located(&trace), (Where::V1, canonical().to_string()), "undo[{at}]");
     }
 }
 

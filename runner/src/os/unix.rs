@@ -54,6 +54,10 @@ fn take_after(file: &File, like: &Path, mode: u32) -> io::Result<()> {
     Ok(())
 }
 
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::rename(from, to)
+}
+
 /// Renames, unless somebody has the new name.
 pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};

@@ -3,11 +3,12 @@ use std::io;
 use std::os::windows::ffi::OsStrExt as _;
 use std::os::windows::fs::{FileExt as _, OpenOptionsExt as _};
 use std::os::windows::io::AsRawHandle as _;
-use std::path::Path;
+use std::path::{Component, Path, Prefix};
 
 use cutover_core::fault::Platform;
 use windows_sys::Win32::Storage::FileSystem::{
-    BY_HANDLE_FILE_INFORMATION, FILE_FLAG_OPEN_REPARSE_POINT, GetDiskFreeSpaceExW, GetFileInformationByHandle,
+    BY_HANDLE_FILE_INFORMATION, FILE_FLAG_OPEN_REPARSE_POINT, GetDiskFreeSpaceExW, GetFileInformationByHandle, MOVE_FILE_FLAGS,
+    MOVEFILE_REPLACE_EXISTING, MOVEFILE_WRITE_THROUGH, MoveFileExW,
 };
 
 pub(crate) const PLATFORM: Platform = Platform::Windows;
@@ -41,6 +42,43 @@ pub(crate) fn create_private(path: &Path, owner: &Path) -> io::Result<File> {
 #[expect(clippy::unnecessary_wraps, reason = "the other platforms can fail here")]
 pub(crate) fn adopt(_path: &Path, _like: &Path) -> io::Result<()> {
     Ok(())
+}
+
+/// Renames a file, replacing what has the name, and returns only when that is on the disk (`MOVEFILE_WRITE_THROUGH` in the documentation of
+/// `MoveFileExW`): there is no flush of a directory that could follow. std's rename does not write through.
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    move_file(from, to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)
+}
+
+/// The same, unless somebody has the new name (183 then).
+pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    move_file(from, to, MOVEFILE_WRITE_THROUGH)
+}
+
+fn move_file(from: &Path, to: &Path, flags: MOVE_FILE_FLAGS) -> io::Result<()> {
+    let (from, to) = (wide(from)?, wide(to)?);
+    // SAFETY: both paths end in a zero and live for the whole call.
+    if unsafe { MoveFileExW(from.as_ptr(), to.as_ptr(), flags) } == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// A path as the system's functions take it, in the verbatim form, which alone may be longer than 260 units ("Maximum Path Length Limitation" of the
+/// Windows documentation). The database's directory has that form already; a companion's may not.
+fn wide(path: &Path) -> io::Result<Vec<u16>> {
+    let path = std::path::absolute(path)?;
+    let kind = match path.components().next() {
+        Some(Component::Prefix(prefix)) => Some(prefix.kind()),
+        _ => None,
+    };
+    // `C:\x` is `\\?\C:\x`, and `\\server\share` is `\\?\UNC\server\share`.
+    let (prefix, skip) = match kind {
+        Some(Prefix::Disk(_)) => (r"\\?\", 0),
+        Some(Prefix::UNC(..)) => (r"\\?\UNC", 1),
+        _ => ("", 0),
+    };
+    Ok(prefix.encode_utf16().chain(path.as_os_str().encode_wide().skip(skip)).chain([0]).collect())
 }
 
 /// There is no flush of a directory on Windows; NTFS orders its metadata in its own log.
