@@ -425,7 +425,9 @@ pub fn explore(setting: &Setting, model: Model, bounds: &Bounds, mutant: Option<
 /// The plans that the starts after one crash perform, and the first start's own: the ones to make mutants of.
 fn explore_plans(setting: &Setting) -> Vec<crate::plan::Plan> {
     let mut plans = Vec::new();
-    for state in std::iter::once(matrix::lay(setting)).chain(predict::crash_states(setting, Model::M2)) {
+    // The first start of the field's is the field's daemon, which has no plan of ours.
+    let first = setting.links().then(|| matrix::lay(setting));
+    for state in first.into_iter().chain(predict::crash_states(setting, Model::M2)) {
         let mut ignore = |_: &State| {};
         let mut machine = Machine::new(state, setting, &mut ignore);
         Boot::new(true, 0).go(&mut machine, None, None, &mut |_, _, run, _| {
