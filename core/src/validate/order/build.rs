@@ -6,7 +6,27 @@ use crate::op::{Guard, Op};
 use crate::validate::Severity;
 
 impl Walk<'_> {
-    pub(super) fn look(&mut self, what: &str) {
+    pub(super) fn look(&mut self, file: &FileName) {
+        if !self.released {
+            self.find(
+                "release",
+                Severity::Warning,
+                "the host is not asked to let go of handles before the look who holds them: v2 may be copied, or refused, for nothing",
+                "release handles right after the host's build",
+            );
+            self.released = true;
+        }
+        self.looked |= *file == self.journal.names.canonical;
+        self.looked_staging |= *file == self.journal.names.staging;
+    }
+
+    /// A callback may open v1, and v2 as the application does, which changes it.
+    pub(super) fn verify(&mut self, file: &FileName) {
+        self.looked = false;
+        self.unsynced.insert(file.into());
+    }
+
+    pub(super) fn opens_v1(&mut self, what: &str) {
         let message =
             format!("{what} without a look who has it open: opening a file that this process holds drops that connection's locks");
         self.need(self.looked, "look-before-open", &message, "look at canonical first, and again after every callback of the host");
@@ -24,6 +44,7 @@ impl Walk<'_> {
         self.begun("a file is copied");
         if from.companion.is_none() {
             self.need(self.settled, "settle-before-read", "v1 is copied before it is one file", "settle v1 first");
+            self.create(&to.name);
             self.temporaries.insert(to.name.clone());
         } else {
             self.unsynced.insert(to.clone());
@@ -36,9 +57,17 @@ impl Walk<'_> {
         let names = &self.journal.names;
         self.begun("a database is settled");
         if *file == names.canonical {
-            self.look("v1 is settled");
+            self.opens_v1("v1 is settled");
             self.settled = true;
-        } else if *file != names.backup {
+        } else if *file == names.backup {
+            self.need(
+                !self.dirty.contains(&None),
+                "settle-backup",
+                "v1 is settled in the backup before its sidecars are there for good",
+                "move them, and flush the directory, first",
+            );
+            self.backup_settled = true;
+        } else {
             if when == Some(&Guard::StagingFree) {
                 self.need(
                     self.looked_staging,
@@ -64,10 +93,13 @@ impl Walk<'_> {
         if let Op::BuildHost { source, .. } = op {
             self.need(self.temporaries.contains(source), "source", "the host's copy of v1 is not made", "copy v1 to it first");
             self.host_built = true;
-            self.looked = false;
             self.looked_staging = false;
+            self.released = false;
         }
+        // Building takes its time, and the application may open v1 meanwhile.
+        self.looked = false;
         self.built = true;
+        self.taken.insert(staging.clone());
         self.temporaries.insert(staging.clone());
         self.changed(staging);
     }
@@ -79,6 +111,7 @@ impl Walk<'_> {
             "staging is copied without a look who holds it",
             "look at staging after the host's build",
         );
+        self.create(to);
         self.temporaries.insert(to.clone());
         self.changed(to);
         self.one_file.insert(to.clone());
@@ -121,5 +154,7 @@ impl Walk<'_> {
             "settle it, or restage it, first",
         );
         self.checked.insert(file.clone());
+        // As building does.
+        self.looked = false;
     }
 }

@@ -2,7 +2,6 @@
 
 use super::Walk;
 use crate::names::At;
-use crate::op::Op;
 use crate::plan::{Plan, PlanKind};
 use crate::validate::Severity;
 
@@ -18,8 +17,12 @@ impl Walk<'_> {
                 "flush the directory first",
             );
             if self.kind != PlanKind::Undo {
-                let receipt = self.receipt || self.field();
-                self.need(receipt, "receipt-before-commit", "the journal goes and no receipt stays", "write and flush the receipt first");
+                self.need(
+                    self.receipt,
+                    "receipt-before-commit",
+                    "the journal goes and no receipt stays",
+                    "write and flush the receipt first",
+                );
                 self.committed("the journal is removed");
                 if !self.cleaned {
                     self.find(
@@ -33,7 +36,7 @@ impl Walk<'_> {
                     let name = Some(companion.name.clone());
                     let clean = self.companion_cleaned.contains(&companion.name) && !self.dirty.contains(&name);
                     self.need(
-                        clean || self.field(),
+                        clean,
                         "temporaries-removed",
                         "temporary files may stay beside a companion",
                         "remove them, and flush its directory, first",
@@ -57,12 +60,17 @@ impl Walk<'_> {
                 "lock and check v1 before",
             );
         }
-        for file in files.iter().filter(|at| at.companion.is_none()) {
-            if self.temporaries.remove(&file.name) && !self.undo && self.kind != PlanKind::Undo {
+        for file in files {
+            let temporary = file.companion.is_some() || self.temporaries.remove(&file.name);
+            if temporary && self.kind != PlanKind::Undo {
                 self.committed("a temporary file is removed");
             }
-        }
-        for file in files {
+            if file.companion.is_none() {
+                self.taken.remove(&file.name);
+                self.sidecars.remove(&file.name);
+                self.receipt &= file.name != names.receipt();
+                self.linked &= file.name != names.backup;
+            }
             self.companion_cleaned.extend(file.companion.clone());
             self.dirty.insert(file.companion.clone());
             self.unsynced.remove(file);
@@ -84,7 +92,13 @@ impl Walk<'_> {
             self.need(!self.locked, "lock-and-check", "v1 stays locked", "unlock v1 after the flip");
         }
         if plan.kind != PlanKind::Undo {
-            self.need(self.journal_gone, "journal-last", "the journal stays: every start would recover again", "remove the journal last");
+            // What is set aside has a plan of its own; the next one goes on from the journal.
+            self.need(
+                self.journal_gone || self.moved_aside,
+                "journal-last",
+                "the journal stays: every start would recover again",
+                "remove the journal last",
+            );
             if self.dirty.contains(&None) {
                 self.find(
                     "last-flush",
@@ -93,14 +107,6 @@ impl Walk<'_> {
                     "flush the directory last",
                 );
             }
-        }
-        if plan.kind == PlanKind::Migrate && self.host_built && !plan.steps.iter().any(|step| step.op == Op::Release) {
-            self.find(
-                "release",
-                Severity::Warning,
-                "the host is not asked to let go of handles, so v2 may be copied for nothing",
-                "release handles before the look at staging",
-            );
         }
     }
 }

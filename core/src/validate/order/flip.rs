@@ -1,11 +1,11 @@
 //! From v1 locked and checked to v2 canonical, durably.
 
 use super::Walk;
-use crate::names::{At, FileName};
+use crate::names::{At, FileName, displaced};
 
 impl Walk<'_> {
     pub(super) fn lock(&mut self) {
-        self.look("v1 is locked");
+        self.opens_v1("v1 is locked");
         self.built("v1 is locked before the journal says built", "write the journal first");
         self.locked = true;
     }
@@ -33,6 +33,8 @@ impl Walk<'_> {
             "v1 is linked without having been locked and compared with its fingerprint",
             "lock and check v1 first",
         );
+        let free = !self.taken.contains(&to.name);
+        self.need(free, "left-over", "v1 is linked to a name that another file has: it would fail", "remove the second copy of v1 first");
         self.linked |= *to == At::from(&self.journal.names.backup);
         self.dirty.insert(None);
     }
@@ -50,6 +52,17 @@ impl Walk<'_> {
             self.need(self.linked, "backup-before-flip", "canonical is replaced before v1 has its backup's name", hint);
             self.need(!self.dirty.contains(&None), "backup-durable", "canonical is replaced before the backup's name is durable", hint);
             self.need(self.absent, "sidecars-absent", "nothing proves that no sidecar of v1 stands beside v2", hint);
+        }
+        if self.field() {
+            self.need(
+                self.backup_settled,
+                "settle-backup",
+                "v2 is installed before v1 is one file in the backup",
+                "settle the backup first",
+            );
+            self.no_sidecars("v2 is installed");
+        } else {
+            self.companions_compared();
         }
         let checked = self.checked.contains(&from.name) && self.detected.contains(&from.name);
         self.need(self.built, "build", "nothing builds v2", "build it before the flip");
@@ -74,6 +87,33 @@ impl Walk<'_> {
         self.flipped = true;
         self.absent = false;
         self.dirty.insert(None);
+    }
+
+    /// Only the directory itself can tell that a sidecar stands there.
+    fn no_sidecars(&mut self, what: &str) {
+        let left: Vec<String> = self.sidecars.iter().map(ToString::to_string).collect();
+        if !left.is_empty() {
+            let message = format!("{what} while this stays beside it: {}", left.join(", "));
+            self.need(false, "sidecars-absent", &message, "move the sidecars first");
+        }
+    }
+
+    /// A database that somebody made while v1 was moved away is set aside, its sidecars first: one that stayed would be taken for v1's.
+    pub(super) fn move_aside(&mut self, from: &At, to: &At) {
+        let canonical = &self.journal.names.canonical;
+        let aside = displaced(canonical, &self.journal.nonce);
+        if from.name == *canonical {
+            self.moved_aside = true;
+            self.sidecars.retain(|name| !name.as_str().ends_with("-shm"));
+            self.no_sidecars("canonical is set aside");
+        } else if self.moved_aside && aside.sidecars().contains(&to.name) {
+            self.need(
+                false,
+                "sidecars-absent",
+                "canonical is set aside before its sidecar: a crash between would leave one that is taken for v1's",
+                "move the sidecars first",
+            );
+        }
     }
 
     pub(super) fn after_flip(&mut self, what: &str) {

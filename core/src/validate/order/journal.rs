@@ -18,6 +18,18 @@ impl Walk<'_> {
                 "flush the directory first",
             );
         }
+        let acts = match &step.op {
+            Op::SyncDir { .. } => None,
+            op => op.companion().map(|companion| Some(companion.clone())),
+        };
+        if acts.is_some_and(|directory| self.unseen.contains(&directory)) {
+            self.find(
+                "recovery-flush-first",
+                Severity::Error,
+                "a recovery acts on what it sees of a companion before that is durable",
+                "flush the companion's directory first",
+            );
+        }
         if self.journal_gone && !matches!(step.op, Op::SyncDir { companion: None }) {
             self.need(false, "journal-last", "something is done after the journal is gone", "remove the journal last");
         }
@@ -46,7 +58,8 @@ impl Walk<'_> {
     }
 
     pub(super) fn committed(&mut self, what: &str) {
-        let committed = self.durable(Phase::Committed);
+        // The field's journal is never written again: it stays until everything else is done.
+        let committed = self.durable(Phase::Committed) || (self.field() && self.flip_durable);
         let message = format!("{what} before the journal says committed, durably");
         self.need(committed, "commit-before-clean-up", &message, "write the journal committed first");
     }
@@ -55,7 +68,7 @@ impl Walk<'_> {
         let names = &self.journal.names;
         if phase == Phase::Committed {
             self.need(
-                self.flipped && (self.field() || self.receipt),
+                self.flipped && self.receipt,
                 "receipt-before-commit",
                 "the journal says committed before the receipt is written and flushed",
                 "write and flush the receipt first",
@@ -82,9 +95,16 @@ impl Walk<'_> {
                 "run detect on the file that will be installed first",
             );
         }
+        self.create(file);
         self.written = Some(phase);
         self.unsynced.insert(file.into());
         self.dirty.insert(None);
+    }
+
+    pub(super) fn create(&mut self, file: &FileName) {
+        let free = self.taken.insert(file.clone());
+        let message = format!("{file} is created and may be there already: every start would fail here");
+        self.need(free, "left-over", &message, "remove what is left of it first");
     }
 
     pub(super) fn journal_renamed(&mut self) {
@@ -97,9 +117,8 @@ impl Walk<'_> {
 
     pub(super) fn write_receipt(&mut self, file: &FileName) {
         self.after_flip("a receipt is written");
-        if self.kind == PlanKind::Migrate {
-            self.companions_installed();
-        }
+        self.companions_installed();
+        self.create(file);
         self.unsynced.insert(file.into());
         self.dirty.insert(None);
     }
@@ -113,6 +132,7 @@ impl Walk<'_> {
 
     pub(super) fn sync_dir(&mut self, companion: Option<&CompanionName>) {
         self.dirty.remove(&companion.cloned());
+        self.unseen.remove(&companion.cloned());
         if companion.is_none() {
             self.flip_durable |= self.flipped;
             if let Some((_, durable)) = &mut self.phase {
