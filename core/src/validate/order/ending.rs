@@ -82,7 +82,6 @@ impl Walk<'_> {
         self.index = plan.steps.len();
         let installs = matches!(plan.kind, PlanKind::Migrate | PlanKind::Finish);
         if installs {
-            self.need(self.flipped, "no-flip", "the plan never makes v2 canonical", "rename the staged file over canonical");
             self.need(
                 self.absent || plan.flip_at.is_none(),
                 "sidecars-absent",

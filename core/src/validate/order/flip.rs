@@ -44,24 +44,17 @@ impl Walk<'_> {
     }
 
     pub(super) fn flip(&mut self, from: &At) {
-        let names = &self.journal.names;
         let hint = "keep the order: lock, check, link, flush, read back, rename, read back, flush";
-        if !self.field() {
+        if self.field() {
+            let settled = self.backup_settled;
+            self.need(settled, "settle-backup", "v2 is installed before v1 is one file in the backup", "settle the backup first");
+            self.no_sidecars("v2 is installed");
+        } else {
             self.built("v2 is installed before the journal says built", hint);
             self.need(self.locked && self.v1_checked, "lock-and-check", "v1 is replaced without being locked since its check", hint);
             self.need(self.linked, "backup-before-flip", "canonical is replaced before v1 has its backup's name", hint);
             self.need(!self.dirty.contains(&None), "backup-durable", "canonical is replaced before the backup's name is durable", hint);
             self.need(self.absent, "sidecars-absent", "nothing proves that no sidecar of v1 stands beside v2", hint);
-        }
-        if self.field() {
-            self.need(
-                self.backup_settled,
-                "settle-backup",
-                "v2 is installed before v1 is one file in the backup",
-                "settle the backup first",
-            );
-            self.no_sidecars("v2 is installed");
-        } else {
             self.companions_compared();
         }
         let checked = self.checked.contains(&from.name) && self.detected.contains(&from.name);
@@ -79,9 +72,6 @@ impl Walk<'_> {
                 "the plan does not say what to do where staging is held, or where it is free",
                 "restage it where it is held, and rename it where it is free",
             );
-        }
-        if from.name != names.staging && from.name != names.install {
-            self.need(false, "check-before-install", "what is installed is not what was built", hint);
         }
         self.temporaries.remove(&from.name);
         self.flipped = true;

@@ -24,7 +24,6 @@ struct Walk<'a> {
     kind: PlanKind,
     findings: Vec<Finding>,
     index: usize,
-    undo: bool,
     /// Files whose data was written and not flushed.
     unsynced: BTreeSet<At>,
     /// Directories whose entries changed since their last flush.
@@ -88,7 +87,7 @@ pub(super) fn judge(plan: &Plan, target: Option<&Observation>) -> Vec<Finding> {
     walk.end(plan);
     let unseen = walk.unseen;
     let mut findings = walk.findings;
-    findings.extend(bare::indexes(plan));
+    findings.extend(bare::clean_up_index(plan));
     if !plan.undo.is_empty() || matches!(plan.kind, PlanKind::Migrate | PlanKind::Undo) {
         findings.extend(undo::judge(plan, journal, target, &unseen));
     }
@@ -116,7 +115,6 @@ impl<'a> Walk<'a> {
             kind: plan.kind,
             findings: Vec::new(),
             index: 0,
-            undo: false,
             unsynced: BTreeSet::new(),
             // What a recovery sees may not be durable.
             dirty: if recovering { [None].into() } else { BTreeSet::new() },
@@ -169,7 +167,7 @@ impl<'a> Walk<'a> {
             rule: rule.into(),
             severity,
             step: u32::try_from(self.index).ok(),
-            undo: self.undo,
+            undo: false,
             message: message.into(),
             hint: hint.into(),
         });
