@@ -11,6 +11,7 @@
 //! | --- | --- | --- |
 //! | `structure` | error | The plan can be performed: names of the grammar in one directory, nothing removes or overwrites canonical, one flip where the plan says. |
 //! | `recovery-flush-first` | error | A recovery flushes each directory before it acts on what it sees there. |
+//! | `guard` | error | Only what nothing needs else is done under a condition, and a flush under that of the change right before it. |
 //! | `journal-first` | error | Nothing is made before the journal says `building`, durably. |
 //! | `journal-durable` | error | A renamed journal is flushed before anything else is done. |
 //! | `flush-before-rename` | error | A file gets its final name only once its data is durable. |
@@ -77,9 +78,10 @@ use crate::observe::Observation;
 use crate::plan::Plan;
 
 /// Every rule, in the order of the table above.
-pub const RULES: [(&str, Severity); 57] = [
+pub const RULES: [(&str, Severity); 58] = [
     ("structure", Severity::Error),
     ("recovery-flush-first", Severity::Error),
+    ("guard", Severity::Error),
     ("journal-first", Severity::Error),
     ("journal-durable", Severity::Error),
     ("flush-before-rename", Severity::Error),

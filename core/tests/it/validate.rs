@@ -6,7 +6,7 @@ use cutover_core::fault::Platform;
 use cutover_core::journal::Phase;
 use cutover_core::names::At;
 use cutover_core::observe::{FileFacts, Observation};
-use cutover_core::op::{Op, Step};
+use cutover_core::op::{Guard, Op, Step};
 use cutover_core::plan::{By, From, Plan, plan_migration, plan_recovery};
 use cutover_core::sqlite::JournalMode;
 use cutover_core::validate::{RULES, Severity, validate, validate_text};
@@ -143,6 +143,13 @@ fn broken_orders() -> Vec<(&'static str, Plan, Held)> {
     let mut cases: Vec<(&'static str, Plan, Held)> = Vec::new();
     let mut alone = |rule, plan: &Plan, broken: Plan| cases.push((rule, plan.clone(), (broken, None)));
     alone("structure", &sql, edit(&sql, false, |steps| steps[0].op = Op::Remove { files: vec![At::from(&canonical())] }));
+    let under = |plan: &Plan, undo, when: &Guard, at: usize| edit(plan, undo, |steps| steps[at].when = Some(when.clone()));
+    let put_back = undo.0.undo.iter().position(|step| matches!(step.op, Op::Rename { .. })).unwrap();
+    alone("guard", &sql, under(&sql, false, &Guard::StagingHeld, 4));
+    alone("guard", &sql, under(&sql, false, &Guard::CompanionStaged { companion: auth() }, 4));
+    alone("guard", &undo.0, under(&undo.0, true, &Guard::CompanionStaged { companion: auth() }, put_back));
+    alone("guard", &undo.0, under(&undo.0, true, &Guard::CompanionChanged { companion: auth() }, put_back + 1));
+    alone("undo-companion", &undo.0, under(&undo.0, true, &Guard::CompanionChanged { companion: auth() }, put_back + 1));
     alone("journal-first", &sql, without(&sql, false, phase(Phase::Building)));
     alone("journal-durable", &sql, without(&sql, false, sync));
     alone("flush-before-rename", &sql, without(&sql, false, is("sync-file", journal)));
@@ -174,6 +181,12 @@ fn broken_orders() -> Vec<(&'static str, Plan, Held)> {
     alone("companion-before-commit", &host, without_after(&host, flip, is("rename", "auth.json")));
     alone("receipt-before-commit", &sql, without(&sql, false, is("write-receipt", "")));
     alone("commit-before-clean-up", &sql, without(&sql, false, phase(Phase::Committed)));
+    let early = edit(&field.0, false, |steps| {
+        let at = steps.iter().position(|step| step.op == Op::CleanupHost).unwrap();
+        let step = steps.remove(at);
+        steps.insert(field.0.flip_at.unwrap() as usize + 1, step);
+    });
+    alone("commit-before-clean-up", &field.0, early);
     alone("host-clean-up", &sql, without(&sql, false, is("cleanup-host", "")));
     alone("temporaries-removed", &host, without(&host, false, is("remove", "data.db.source-")));
     alone("flush-before-journal-goes", &host, without_after(&host, is("remove", "auth"), sync));

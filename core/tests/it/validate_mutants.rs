@@ -196,7 +196,6 @@ fn known() -> Vec<(Why, &'static [&'static str])> {
                 "Finish steps: sync-dir of the companion after remove journal.tmp",
                 "Finish steps: sync-dir of the companion after sync-dir",
                 "Finish steps: sync-dir of the companion (2) after sync-dir",
-                "Finish steps: sync-dir of the companion (3) after remove journal.tmp",
                 "Finish steps: sync-dir of the companion (4) after sync-dir",
                 "Migrate steps: sync-dir of the companion after settle data.db",
                 "Migrate steps: sync-dir of the companion (3) after sync-dir",

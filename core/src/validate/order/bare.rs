@@ -1,6 +1,6 @@
-//! What is judged of a plan without a walk: an index, and plans without a journal.
+//! What is judged of a plan without a walk: an index, conditions, and plans without a journal.
 
-use crate::op::Op;
+use crate::op::{Guard, Op};
 use crate::plan::Plan;
 use crate::validate::{Finding, Severity};
 
@@ -16,6 +16,40 @@ pub(super) fn clean_up_index(plan: &Plan) -> Option<Finding> {
         message: "cleanupFrom lies before the flush that makes v2 durable: a failing flush would be a warning".into(),
         hint: "make the plan anew with this release".into(),
     })
+}
+
+/// A step under a condition may not be performed at all, so each kind of step has the conditions under which nothing needs it.
+pub(super) fn guards(plan: &Plan) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (undo, list) in [(false, &plan.steps), (true, &plan.undo)] {
+        for (index, step) in list.iter().enumerate() {
+            let before = index.checked_sub(1).and_then(|before| list[before].when.as_ref());
+            if step.when.as_ref().is_some_and(|when| !may_wait(when, &step.op, before, undo)) {
+                findings.push(Finding {
+                    rule: "guard".into(),
+                    severity: Severity::Error,
+                    step: u32::try_from(index).ok(),
+                    undo,
+                    message: format!("{} is only done under a condition that is not this step's", step.op.name()),
+                    hint: "make the plan anew with this release".into(),
+                });
+            }
+        }
+    }
+    findings
+}
+
+fn may_wait(when: &Guard, op: &Op, before: Option<&Guard>, undo: bool) -> bool {
+    let (companion, ok) = match when {
+        Guard::StagingHeld => return matches!(op, Op::Restage { .. }),
+        Guard::StagingFree => return matches!(op, Op::Settle { .. } | Op::Rename { .. }) && op.companion().is_none(),
+        Guard::CompanionStaged { companion } => (companion, !undo && matches!(op, Op::LookCompanion { .. } | Op::Rename { .. })),
+        Guard::CompanionStagedOverChange { companion } => (companion, !undo && matches!(op, Op::Link { .. } | Op::Rename { .. })),
+        Guard::CompanionChanged { companion } => (companion, undo && matches!(op, Op::Link { .. } | Op::Rename { .. })),
+        Guard::CompanionDiffers { companion } => (companion, undo && matches!(op, Op::Rename { .. })),
+    };
+    // A flush is done where the change right before it is.
+    op.companion() == Some(companion) && (ok || (matches!(op, Op::SyncDir { .. }) && before == Some(when)))
 }
 
 /// Setting a journal aside, or removing journals that were being written: flush, act, flush.

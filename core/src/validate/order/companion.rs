@@ -34,9 +34,7 @@ impl Walk<'_> {
     /// A migration installs all of them; a recovery those that it looks at, which are the ones that are still staged.
     pub(super) fn companions_installed(&mut self) {
         for companion in &self.journal.companions {
-            let must = self.kind == PlanKind::Migrate
-                || self.companion_looked.contains(&companion.name)
-                || self.companion_kept.contains(&companion.name);
+            let must = self.kind == PlanKind::Migrate || self.companion_looked.contains(&companion.name);
             let name = Some(companion.name.clone());
             let installed = self.companion_installed.contains(&companion.name) && !self.dirty.contains(&name);
             self.need(

@@ -88,6 +88,7 @@ pub(super) fn judge(plan: &Plan, target: Option<&Observation>) -> Vec<Finding> {
     let unseen = walk.unseen;
     let mut findings = walk.findings;
     findings.extend(bare::clean_up_index(plan));
+    findings.extend(bare::guards(plan));
     if !plan.undo.is_empty() || matches!(plan.kind, PlanKind::Migrate | PlanKind::Undo) {
         findings.extend(undo::judge(plan, journal, target, &unseen));
     }
