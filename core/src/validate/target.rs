@@ -9,11 +9,12 @@ use crate::observe::Observation;
 use crate::op::Op;
 use crate::plan::{Plan, PlanKind};
 
-/// Names that Windows keeps for devices, with any extension ("Naming Files, Paths, and Namespaces" of its documentation).
-const RESERVED: [&str; 22] = [
-    "CON", "PRN", "AUX", "NUL", "COM1", "COM2", "COM3", "COM4", "COM5", "COM6", "COM7", "COM8", "COM9", "LPT1", "LPT2", "LPT3", "LPT4",
-    "LPT5", "LPT6", "LPT7", "LPT8", "LPT9",
-];
+/// Names that Windows keeps for devices, with any extension: "Naming Files, Paths, and Namespaces" of its documentation, where the superscript
+/// digits count as digits, and the console's from "Consoles" of `CreateFile`.
+const RESERVED: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
+/// Likewise, with one digit behind them.
+const RESERVED_WITH_DIGIT: [&str; 2] = ["COM", "LPT"];
+const DIGITS: [char; 12] = ['1', '2', '3', '4', '5', '6', '7', '8', '9', '\u{b9}', '\u{b2}', '\u{b3}'];
 
 pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -85,26 +86,27 @@ pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
         }
     }
     if observation.platform == Platform::Windows {
-        let canonical = [(0, &observation.canonical)];
-        for (index, name) in made.iter().chain(&canonical) {
+        // Every other name begins with one of these, and ends in letters and digits.
+        let companions = plan.journal.iter().flat_map(|journal| &journal.companions).map(|companion| &companion.file);
+        for name in std::iter::once(&observation.canonical).chain(companions) {
             if let Some(why) = refused_by_windows(name.as_str()) {
-                find("windows-name", Severity::Error, Some(*index), format!("{name} {why}"), "give the database another name");
+                find("windows-name", Severity::Error, None, format!("{name} {why}"), "give the file another name");
             }
         }
     }
     findings
 }
 
+/// Windows takes 255 UTF-16 units, which a [`FileName`] never passes: it has at most 255 bytes.
 fn refused_by_windows(name: &str) -> Option<&'static str> {
     let base = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
-    if RESERVED.contains(&base.as_str()) {
+    let device = |word: &&str| base.strip_prefix(*word).is_some_and(|rest| DIGITS.iter().any(|digit| rest.chars().eq([*digit])));
+    if RESERVED.contains(&base.as_str()) || RESERVED_WITH_DIGIT.iter().any(device) {
         Some("begins with a name that Windows keeps for a device")
     } else if name.ends_with(['.', ' ']) {
         Some("ends in a dot or a space, which Windows drops")
     } else if name.contains(['<', '>', ':', '"', '|', '?', '*']) {
         Some("holds a character that Windows does not take")
-    } else if name.encode_utf16().count() > 255 {
-        Some("is longer than 255 UTF-16 units")
     } else {
         None
     }

@@ -15,4 +15,5 @@ mod retry;
 mod run;
 mod sqlite;
 mod validate;
+mod validate_mutants;
 mod world;

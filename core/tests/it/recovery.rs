@@ -184,6 +184,34 @@ fn rows() -> Vec<Row> {
         row("the field's built, but canonical moved already", field_at("built", None, true, true), PlanKind::Finish, true),
         row("the field's canonical-moved, no staging", field_at("canonical-moved", None, false, true), PlanKind::Undo, false),
         row(
+            "the field's canonical-moved, v1's log still beside canonical",
+            with(field_at("canonical-moved", None, true, true), &|seen| {
+                seen.files.insert(name("data.db-wal"), plain("w", 4152));
+                seen.files.insert(name("data.db-shm"), plain("s", 32768));
+            }),
+            PlanKind::Finish,
+            true,
+        ),
+        row(
+            "the field's built, a companion written in place",
+            with(with_auth(field_at("built", Some(Verdict::Old), true, false)), &|seen| {
+                seen.companions.get_mut(&auth()).unwrap().present.push(name("auth.json.v1-v2-3fa9c1d2"));
+            }),
+            PlanKind::Undo,
+            false,
+        ),
+        row(
+            "the field's built, a companion that was not there before",
+            with(with_auth(field_at("built", Some(Verdict::Old), true, false)), &|seen| {
+                let mut journal = field("built");
+                journal["authExisted"] = false.into();
+                journal["authBackup"] = Value::Null;
+                put_journal(seen, &field_journal(&canonical()), &journal.to_string());
+            }),
+            PlanKind::Undo,
+            false,
+        ),
+        row(
             "the field's canonical-moved, a foreign canonical",
             field_at("canonical-moved", Some(Verdict::Old), true, true).foreign(),
             PlanKind::Clean,
@@ -232,7 +260,12 @@ impl Foreign for Observation {
 
 /// Every recovery plan of the table, for the tests of plans.
 pub fn plans() -> Vec<(String, Plan)> {
-    rows().into_iter().map(|row| (row.name.to_owned(), planned(&row.seen))).collect()
+    seen_plans().into_iter().map(|(name, _, plan)| (name, plan)).collect()
+}
+
+/// The same, with what was seen.
+pub fn seen_plans() -> Vec<(String, Observation, Plan)> {
+    rows().into_iter().map(|row| (row.name.to_owned(), row.seen.clone(), planned(&row.seen))).collect()
 }
 
 #[test]

@@ -2,13 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use cutover_core::fault::Platform;
 use cutover_core::journal::Phase;
-use cutover_core::names::{At, FileName};
-use cutover_core::op::{Op, Step};
-use cutover_core::plan::{Plan, PlanKind, plan_recovery};
-use cutover_core::validate::{Severity, validate};
+use cutover_core::names::At;
+use cutover_core::observe::{FileFacts, Observation};
+use cutover_core::op::{Guard, Op, Step};
+use cutover_core::plan::{By, From, Plan, plan_migration, plan_recovery};
+use cutover_core::sqlite::JournalMode;
+use cutover_core::validate::{RULES, Severity, validate, validate_text};
 
-use crate::world::{directory, flip, interrupted, journal, label, me, migrations, new_nonce, plain, v1, v2, with_auth, with_companion};
+use crate::recovery::seen_plans;
+use crate::world::{
+    auth, canonical, directory, flip, interrupted, journal, label, me, migrations, name, new_nonce, our_names, plain, request, v1, v2,
+    with_auth, with_companion,
+};
 
 fn errors(plan: &Plan) -> Vec<String> {
     validate(plan, None).into_iter().filter(|finding| finding.severity == Severity::Error).map(|finding| finding.rule).collect()
@@ -52,61 +59,6 @@ fn every_recovery_of_ours_passes() {
     assert_eq!(plans, 24);
 }
 
-/// The plan without one step, its indexes moved along.
-fn without(plan: &Plan, at: usize) -> (Plan, Step) {
-    let mut plan = plan.clone();
-    let removed = plan.steps.remove(at);
-    for index in [&mut plan.flip_at, &mut plan.cleanup_from].into_iter().flatten() {
-        *index -= u32::from(at < *index as usize);
-    }
-    (plan, removed)
-}
-
-/// Steps that may be missing without a finding, each with the reason.
-fn dispensable(step: &Step, by_host: bool) -> Option<&'static str> {
-    match &step.op {
-        Op::VerifyHost { .. } => Some("the application asks for it or not, and the plan does not say"),
-        Op::Copy { from, .. } if !by_host && from.companion.is_none() => Some("nothing in a plan says whether v2 starts as a copy of v1"),
-        Op::Look { .. } => Some("a second look stands before the same file is opened"),
-        Op::LookCompanion { must_be_same: true, .. } => {
-            Some("the one after the flip keeps what was changed; this one only builds anew from it")
-        }
-        Op::Remove { files } if !by_host && files[0].companion.is_none() => {
-            Some("a build by SQL leaves no temporary file: staging was renamed")
-        }
-        _ => None,
-    }
-}
-
-#[test]
-fn every_step_that_is_taken_out_is_missed() {
-    let mut rules = BTreeSet::new();
-    let mut missed = Vec::new();
-    for (name, plan) in migrations() {
-        let by_host = plan.steps.iter().any(|step| matches!(step.op, Op::BuildHost { .. }));
-        for at in 0..plan.steps.len() {
-            let (less, removed) = without(&plan, at);
-            let found: Vec<String> = validate(&less, None).into_iter().map(|finding| finding.rule).collect();
-            if found.is_empty() && dispensable(&removed, by_host).is_none() {
-                missed.push(format!("{name}: step {at} {:?}", removed.op));
-            }
-            rules.extend(found);
-        }
-        for at in 0..plan.undo.len() {
-            let mut less = plan.clone();
-            let removed = less.undo.remove(at).op;
-            let companion = matches!(&removed, Op::LookCompanion { .. })
-                || matches!(&removed, Op::SyncDir { companion: Some(_) })
-                || removed.file().is_some_and(|file| file.companion.is_some());
-            if !companion && errors(&less).is_empty() {
-                missed.push(format!("{name}: undo {at} {removed:?}"));
-            }
-        }
-    }
-    assert!(missed.is_empty(), "{}", missed.join("\n"));
-    assert!(rules.len() >= 15, "{rules:?}");
-}
-
 #[test]
 fn an_order_that_can_cost_a_row_is_found() {
     let (_, plan) = migrations().into_iter().next().unwrap();
@@ -127,62 +79,254 @@ fn an_order_that_can_cost_a_row_is_found() {
     assert!(errors(&swapped(settle, build)).contains(&"settle-before-read".to_owned()));
 }
 
-#[test]
-fn the_directory_is_held_against_the_plan() {
-    let (_, plan) = migrations().into_iter().find(|(_, plan)| plan.kind == PlanKind::Migrate).unwrap();
-    let rules = |change: &dyn Fn(&mut cutover_core::observe::Observation)| {
-        let mut observation = directory();
-        change(&mut observation);
-        validate(&plan, Some(&observation)).into_iter().map(|finding| finding.rule).collect::<Vec<_>>()
+/// A plan, and the directory that it is held against.
+type Held = (Plan, Option<Observation>);
+
+/// The plan with its steps, or those of its undo, changed; the indexes stay with their steps.
+fn edit(plan: &Plan, undo: bool, change: impl FnOnce(&mut Vec<Step>)) -> Plan {
+    let mut edited = plan.clone();
+    change(if undo { &mut edited.undo } else { &mut edited.steps });
+    let follow = |index: Option<u32>| {
+        let step = &plan.steps[index? as usize];
+        edited.steps.iter().position(|other| other == step).map(|at| u32::try_from(at).unwrap()).or(index)
     };
-    let names = &plan.journal.as_ref().unwrap().names;
-    assert_eq!(rules(&|_| {}), Vec::<String>::new());
-    assert_eq!(rules(&|o| o.holders = vec![me()]), ["held"]);
-    assert_eq!(rules(&|o| o.free_bytes = Some(plan.needs_bytes - 1)), ["space"]);
-    assert_eq!(rules(&|o| o.canonical = FileName::new("other.db").unwrap()), ["other-database"]);
-    assert_eq!(rules(&|o| drop(o.files.insert(names.staging.clone(), plain("9", 1)))), ["name-taken"]);
-    assert_eq!(
-        rules(&|o| {
-            let mut elsewhere = plain("9", 1);
-            elsewhere.file_id = "ffff-9".into();
-            o.files.values_mut().for_each(|facts| facts.file_id = "aaaa-1".into());
-            o.files.insert(FileName::new("data.db.owner-lock").unwrap(), elsewhere);
+    (edited.flip_at, edited.cleanup_from) = (follow(plan.flip_at), follow(plan.cleanup_from));
+    edited
+}
+
+/// Without the first step that fits.
+fn without(plan: &Plan, undo: bool, fits: impl Fn(&Op) -> bool) -> Plan {
+    edit(plan, undo, |steps| drop(steps.remove(steps.iter().position(|step| fits(&step.op)).unwrap())))
+}
+
+/// Without the first step that fits and comes after one that does.
+fn without_after(plan: &Plan, after: impl Fn(&Op) -> bool, fits: impl Fn(&Op) -> bool) -> Plan {
+    edit(plan, false, |steps| {
+        let from = steps.iter().position(|step| after(&step.op)).unwrap();
+        let at = steps.iter().skip(from).position(|step| fits(&step.op)).unwrap();
+        steps.remove(from + at);
+    })
+}
+
+fn sync(op: &Op) -> bool {
+    *op == Op::SyncDir { companion: None }
+}
+
+fn sync_beside(op: &Op) -> bool {
+    matches!(op, Op::SyncDir { companion: Some(_) })
+}
+
+/// The op of this word, about a file that has this in its name.
+fn is<'a>(word: &'a str, file: &'a str) -> impl Fn(&Op) -> bool + 'a {
+    move |op| op.name() == word && op.file().is_none_or(|at| at.to_string().contains(file))
+}
+
+/// For each rule of order a plan that breaks it, beside the one it was made from.
+fn broken_orders() -> Vec<(&'static str, Plan, Held)> {
+    let sql = plan_migration(&directory(), &request(By::Sql, From::Empty)).unwrap();
+    let host = plan_migration(&with_auth(directory()), &request(By::Host, From::Copy)).unwrap();
+    let recovery = |name: &str| seen_plans().into_iter().find(|(row, ..)| row == name).map(|(_, seen, plan)| (plan, Some(seen))).unwrap();
+    let undo = recovery("building, a companion staged");
+    let on = recovery("built, v1 unchanged");
+    let linked = recovery("built, the link visible");
+    let forward = recovery("built, canonical is v2");
+    let field = recovery("the field's canonical-moved, staging there");
+    let orphans = recovery("the field's canonical-moved, v1's log still beside canonical");
+    let journal = "cutover.json";
+    let staging = "data.db.building-";
+    let backup = "data.db.v1-v2-1";
+    let phase = |wanted| move |op: &Op| matches!(op, Op::WriteJournal { phase, .. } if *phase == wanted);
+    let flip = |op: &Op| matches!(op, Op::Rename { to, .. } if *to == At::from(&canonical()));
+    let goes = |op: &Op| is("remove", "cutover.json")(op) && !is("remove", ".tmp-")(op);
+    let add = |op: Op| edit(&sql, false, |steps| steps.insert(6, Step { op: op.clone(), why: String::new(), when: None }));
+    let names = our_names();
+    let mut cases: Vec<(&'static str, Plan, Held)> = Vec::new();
+    let mut alone = |rule, plan: &Plan, broken: Plan| cases.push((rule, plan.clone(), (broken, None)));
+    alone("structure", &sql, edit(&sql, false, |steps| steps[0].op = Op::Remove { files: vec![At::from(&canonical())] }));
+    let under = |plan: &Plan, undo, when: &Guard, at: usize| edit(plan, undo, |steps| steps[at].when = Some(when.clone()));
+    let put_back = undo.0.undo.iter().position(|step| matches!(step.op, Op::Rename { .. })).unwrap();
+    alone("guard", &sql, under(&sql, false, &Guard::StagingHeld, 4));
+    alone("guard", &sql, under(&sql, false, &Guard::CompanionStaged { companion: auth() }, 4));
+    alone("guard", &undo.0, under(&undo.0, true, &Guard::CompanionStaged { companion: auth() }, put_back));
+    alone("guard", &undo.0, under(&undo.0, true, &Guard::CompanionChanged { companion: auth() }, put_back + 1));
+    alone("undo-companion", &undo.0, under(&undo.0, true, &Guard::CompanionChanged { companion: auth() }, put_back + 1));
+    alone("journal-first", &sql, without(&sql, false, phase(Phase::Building)));
+    alone("journal-durable", &sql, without(&sql, false, sync));
+    alone("flush-before-rename", &sql, without(&sql, false, is("sync-file", journal)));
+    alone("left-over", &forward.0, without(&forward.0, false, is("remove", journal)));
+    alone("look-before-open", &sql, without(&sql, false, is("look", "data.db")));
+    alone("settle-before-read", &sql, without(&sql, false, is("settle", "data.db")));
+    alone("companion-backup", &host, without(&host, false, sync_beside));
+    alone("source", &host, without(&host, false, is("copy", staging)));
+    alone("build", &sql, without(&sql, false, is("build-sql", "")));
+    alone("release", &host, without(&host, false, is("release", "")));
+    alone("look-at-staging", &host, without(&host, false, is("look", staging)));
+    alone("settle-before-check", &sql, without(&sql, false, is("settle", staging)));
+    alone("check-before-built", &sql, without(&sql, false, is("check", "")));
+    alone("detect-before-built", &sql, without(&sql, false, is("detect", "")));
+    alone("flush-before-built", &sql, without(&sql, false, is("sync-file", staging)));
+    alone("built-before-flip", &sql, without(&sql, false, phase(Phase::Built)));
+    alone("lock-and-check", &sql, without(&sql, false, is("lock-v1", "")));
+    alone("companion-same", &host, without(&host, false, is("look-companion", "")));
+    alone("backup-before-flip", &sql, without(&sql, false, is("link", backup)));
+    alone("backup-durable", &sql, without_after(&sql, is("link", backup), sync));
+    alone("sidecars-absent", &sql, without(&sql, false, is("absent", "")));
+    alone("sidecars-absent", &sql, without_after(&sql, flip, is("absent", "")));
+    alone("check-before-install", &on.0, without(&on.0, false, is("check", "")));
+    alone("settle-backup", &field.0, without(&field.0, false, is("settle", backup)));
+    alone("flip-durable", &sql, without_after(&sql, flip, sync));
+    alone("clean-up-index", &sql, Plan { cleanup_from: sql.flip_at.map(|at| at + 1), ..sql.clone() });
+    alone("companion-after-flip", &host, without_after(&host, flip, sync));
+    alone("companion-kept", &host, without(&host, false, is("link", "displaced")));
+    alone("companion-before-commit", &host, without_after(&host, flip, is("rename", "auth.json")));
+    alone("receipt-before-commit", &sql, without(&sql, false, is("write-receipt", "")));
+    alone("commit-before-clean-up", &sql, without(&sql, false, phase(Phase::Committed)));
+    let early = edit(&field.0, false, |steps| {
+        let at = steps.iter().position(|step| step.op == Op::CleanupHost).unwrap();
+        let step = steps.remove(at);
+        steps.insert(field.0.flip_at.unwrap() as usize + 1, step);
+    });
+    alone("commit-before-clean-up", &field.0, early);
+    alone("host-clean-up", &sql, without(&sql, false, is("cleanup-host", "")));
+    alone("temporaries-removed", &host, without(&host, false, is("remove", "data.db.source-")));
+    alone("flush-before-journal-goes", &host, without_after(&host, is("remove", "auth"), sync));
+    alone("journal-last", &sql, without(&sql, false, goes));
+    alone("last-flush", &sql, without_after(&sql, goes, sync));
+    alone("backup-kept", &sql, add(Op::RemoveLink { link: names.backup.clone(), of: canonical() }));
+    alone("restore-mode-in-undo", &sql, add(Op::RestoreMode { file: canonical(), mode: JournalMode::Wal }));
+    alone("recovery-flush-first", &undo.0, without(&undo.0, false, sync));
+    alone("recovery-flush-first", &undo.0, without(&undo.0, false, sync_beside));
+    alone("undo-host", &undo.0, without(&undo.0, true, is("undo-host", "")));
+    alone("undo-unlock", &undo.0, without(&undo.0, true, is("unlock-v1", "")));
+    alone("undo-give-back", &field.0, without(&field.0, true, sync));
+    alone("undo-companion", &undo.0, without(&undo.0, true, |op| matches!(op, Op::Rename { .. })));
+    alone("undo-companion-kept", &undo.0, without(&undo.0, true, is("link", "displaced")));
+    alone("undo-link", &undo.0, without(&undo.0, true, is("remove-link", "")));
+    alone("undo-temporaries", &undo.0, without(&undo.0, true, is("remove", "data.db.source-")));
+    alone("undo-temporaries", &undo.0, without(&undo.0, true, is("remove", "auth")));
+    alone("undo-restore-mode", &undo.0, without(&undo.0, true, is("restore-mode", "")));
+    alone("undo-flush", &undo.0, without(&undo.0, true, sync));
+    alone("undo-journal-last", &undo.0, without(&undo.0, true, goes));
+    // What only the directory can tell.
+    let linked_plan = linked.0;
+    cases.push(("backup-before-flip", on.0.clone(), (linked_plan, on.1)));
+    let orphan = without(&orphans.0, false, is("rename", "-wal"));
+    cases.push(("sidecars-absent", orphans.0, (orphan, orphans.1)));
+    cases
+}
+
+/// For each rule of the directory one that breaks it, beside one that the plan fits.
+fn broken_directories() -> Vec<(&'static str, Held, Held)> {
+    let sql = plan_migration(&directory(), &request(By::Sql, From::Empty)).unwrap();
+    let names = our_names();
+    let fits = |platform| (Plan { platform, ..sql.clone() }, Observation { platform, ..directory() });
+    let case = |rule, platform, change: &dyn Fn(&mut Observation)| {
+        let (plan, seen) = fits(platform);
+        let mut broken = seen.clone();
+        change(&mut broken);
+        (rule, (plan.clone(), Some(seen)), (plan, Some(broken)))
+    };
+    vec![
+        case("platform", Platform::Linux, &|seen| seen.platform = Platform::Windows),
+        case("other-database", Platform::Linux, &|seen| seen.canonical = name("other.db")),
+        case("held", Platform::Linux, &|seen| seen.holders = vec![me()]),
+        case("space", Platform::Linux, &|seen| seen.free_bytes = Some(sql.needs_bytes - 1)),
+        case("name-taken", Platform::Linux, &|seen| drop(seen.files.insert(names.staging.clone(), plain("9", 1)))),
+        case("cross-volume", Platform::Linux, &|seen| {
+            seen.files.values_mut().for_each(|facts| facts.file_id = "aaaa-1".into());
+            seen.files.insert(name("data.db.owner-lock"), FileFacts { file_id: "ffff-9".into(), ..plain("9", 1) });
         }),
-        ["cross-volume"]
-    );
-    assert_eq!(rules(&|o| o.platform = cutover_core::fault::Platform::Macos), ["platform"]);
-    let shouting = FileName::new(names.staging.as_str().to_ascii_uppercase()).unwrap();
-    assert_eq!(
-        rules(&|o| {
-            o.platform = cutover_core::fault::Platform::Macos;
-            o.files.insert(shouting.clone(), plain("9", 1));
-        })
-        .into_iter()
-        .collect::<BTreeSet<_>>(),
-        BTreeSet::from(["platform".to_owned(), "case-collision".to_owned()])
-    );
+        case("case-collision", Platform::Macos, &|seen| {
+            drop(seen.files.insert(name(&names.staging.as_str().to_ascii_uppercase()), plain("9", 1)));
+        }),
+    ]
 }
 
 #[test]
-fn names_that_windows_refuses_are_found() {
-    use cutover_core::plan::{By, From, plan_migration};
-    for (name, refused) in [("nul.db", true), ("COM1", true), ("data.", true), ("a?b.db", true), ("data.db", false), ("null.db", false)] {
-        let mut observation = directory();
-        let canonical = FileName::new(name).unwrap();
-        let facts = observation.files.remove(&observation.canonical).unwrap();
-        observation.files.clear();
-        observation.files.insert(canonical.clone(), facts);
-        observation.canonical = canonical;
-        observation.platform = cutover_core::fault::Platform::Windows;
-        let plan = plan_migration(&observation, &crate::world::request(By::Sql, From::Empty)).unwrap();
-        let found = validate(&plan, Some(&observation)).iter().any(|finding| finding.rule == "windows-name");
-        assert_eq!(found, refused, "{name}");
+fn each_rule_has_a_plan_that_breaks_it_and_one_that_does_not() {
+    let mut seen = BTreeSet::new();
+    let orders = broken_orders().into_iter().map(|(rule, fits, broken)| (rule, (fits, broken.1.clone()), broken));
+    for (rule, fits, broken) in orders.chain(broken_directories()) {
+        assert_eq!(validate(&fits.0, fits.1.as_ref()), [], "{rule}");
+        let found = validate(&broken.0, broken.1.as_ref());
+        assert!(found.iter().any(|finding| finding.rule == rule), "{rule}: {found:#?}");
+        seen.extend(found.into_iter().map(|finding| (finding.rule, finding.severity)));
     }
+    for (plan, observation, refused) in on_windows() {
+        let found = validate(&plan, Some(&observation));
+        let rules: Vec<&str> = found.iter().map(|finding| finding.rule.as_str()).collect();
+        assert_eq!(rules, if refused { vec!["windows-name"] } else { vec![] }, "{}", observation.canonical);
+        seen.extend(found.into_iter().map(|finding| (finding.rule, finding.severity)));
+    }
+    let all: BTreeSet<_> = RULES.iter().map(|(rule, severity)| ((*rule).to_owned(), *severity)).collect();
+    assert_eq!(seen, all);
+    assert_eq!(RULES.len(), all.len());
+}
+
+/// Names that a plan is made for, and whether Windows refuses them.
+fn on_windows() -> Vec<(Plan, Observation, bool)> {
+    let refused = [
+        "nul.db",
+        "NUL",
+        "con",
+        "prn.x",
+        "aux.tar.gz",
+        "COM1",
+        "com9.db",
+        "LPT1.db",
+        "COM\u{b9}",
+        "com\u{b2}.db",
+        "lpt\u{b3}.db",
+        "conin$",
+        "CONOUT$.db",
+        "con .db",
+        "data.",
+        "data ",
+        "a?b.db",
+        "a:b.db",
+    ];
+    let fine = ["data.db", "null.db", "com.db", "com0.db", "com10.db", "lpt\u{2074}.db", "conin.db", "a.nul.db", ".db"];
+    let named = |text: &str, refused: bool| {
+        let mut seen = Observation { platform: Platform::Windows, canonical: name(text), ..directory() };
+        let facts = seen.files.remove(&canonical()).unwrap();
+        seen.files.insert(name(text), facts);
+        (plan_migration(&seen, &request(By::Sql, From::Empty)).unwrap(), seen, refused)
+    };
+    let mut all: Vec<_> = refused.iter().map(|text| named(text, true)).chain(fine.iter().map(|text| named(text, false))).collect();
+    let mut seen = with_auth(Observation { platform: Platform::Windows, ..directory() });
+    seen.companions.get_mut(&auth()).unwrap().file = name("aux.json");
+    all.push((plan_migration(&seen, &request(By::Sql, From::Empty)).unwrap(), seen, true));
+    all
 }
 
 #[test]
 fn a_plan_of_another_structure_is_one_finding() {
     let (_, mut plan) = migrations().into_iter().next().unwrap();
-    plan.steps[0].op = Op::Remove { files: vec![At::from(&FileName::new("data.db").unwrap())] };
+    plan.steps[0].op = Op::Remove { files: vec![At::from(&canonical())] };
     assert_eq!(errors(&plan), ["structure"]);
+}
+
+/// A name that is too long anywhere is none of the grammar's.
+#[test]
+fn a_name_that_is_too_long_is_refused_with_the_structure() {
+    let plan = plan_migration(&directory(), &request(By::Sql, From::Empty)).unwrap();
+    for length in [190, 300] {
+        let text = plan.to_text().replace("data.db", &"d".repeat(length));
+        let rules: Vec<_> = validate_text(&text, None).into_iter().map(|finding| finding.rule).collect();
+        assert_eq!(rules, if length == 190 { vec![] } else { vec!["structure"] }, "{length}");
+    }
+}
+
+/// What the docs say of the rules is what the code has.
+#[test]
+fn the_table_of_rules_is_complete() {
+    let docs = include_str!("../../src/validate/mod.rs");
+    let rows: Vec<(String, String)> = docs
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! | `")?.split_once("` | "))
+        .map(|(rule, rest)| (rule.to_owned(), rest.split(" | ").next().unwrap().to_owned()))
+        .collect();
+    let rules: Vec<(String, String)> =
+        RULES.iter().map(|(rule, severity)| ((*rule).to_owned(), format!("{severity:?}").to_ascii_lowercase())).collect();
+    assert_eq!(rows, rules);
 }

@@ -1,0 +1,113 @@
+//! From v1 locked and checked to v2 canonical, durably.
+
+use super::Walk;
+use crate::names::{At, FileName, displaced};
+
+impl Walk<'_> {
+    pub(super) fn lock(&mut self) {
+        self.opens_v1("v1 is locked");
+        self.built("v1 is locked before the journal says built", "write the journal first");
+        self.locked = true;
+    }
+
+    pub(super) fn check_v1(&mut self) {
+        self.need(self.locked, "lock-and-check", "v1 is checked before it is locked: it could change after", "lock v1 first");
+        self.v1_checked = true;
+    }
+
+    pub(super) fn unlock(&mut self) {
+        self.need(
+            self.flipped,
+            "lock-and-check",
+            "v1 is unlocked before it is replaced: it could change after its check",
+            "unlock v1 after the flip",
+        );
+        self.locked = false;
+    }
+
+    pub(super) fn link(&mut self, to: &At) {
+        self.built("v1 is linked before the journal says built", "write the journal first");
+        self.need(
+            self.locked && self.v1_checked,
+            "lock-and-check",
+            "v1 is linked without having been locked and compared with its fingerprint",
+            "lock and check v1 first",
+        );
+        let free = !self.taken.contains(&to.name);
+        self.need(free, "left-over", "v1 is linked to a name that another file has: it would fail", "remove the second copy of v1 first");
+        self.linked |= *to == At::from(&self.journal.names.backup);
+        self.dirty.insert(None);
+    }
+
+    pub(super) fn absent(&mut self, files: &[FileName]) {
+        self.absent |= self.journal.names.canonical.sidecars().iter().all(|file| files.contains(file));
+    }
+
+    pub(super) fn flip(&mut self, from: &At) {
+        let hint = "keep the order: lock, check, link, flush, read back, rename, read back, flush";
+        if self.field() {
+            let settled = self.backup_settled;
+            self.need(settled, "settle-backup", "v2 is installed before v1 is one file in the backup", "settle the backup first");
+            self.no_sidecars("v2 is installed");
+        } else {
+            self.built("v2 is installed before the journal says built", hint);
+            self.need(self.locked && self.v1_checked, "lock-and-check", "v1 is replaced without being locked since its check", hint);
+            self.need(self.linked, "backup-before-flip", "canonical is replaced before v1 has its backup's name", hint);
+            self.need(!self.dirty.contains(&None), "backup-durable", "canonical is replaced before the backup's name is durable", hint);
+            self.need(self.absent, "sidecars-absent", "nothing proves that no sidecar of v1 stands beside v2", hint);
+            self.companions_compared();
+        }
+        let checked = self.checked.contains(&from.name) && self.detected.contains(&from.name);
+        self.need(self.built, "build", "nothing builds v2", "build it before the flip");
+        self.need(
+            checked,
+            "check-before-install",
+            "what is installed was not checked, or was changed since",
+            "check and detect the very file that is installed",
+        );
+        if self.host_built {
+            self.need(
+                self.restaged && self.renamed,
+                "look-at-staging",
+                "the plan does not say what to do where staging is held, or where it is free",
+                "restage it where it is held, and rename it where it is free",
+            );
+        }
+        self.temporaries.remove(&from.name);
+        self.flipped = true;
+        self.absent = false;
+        self.dirty.insert(None);
+    }
+
+    /// Only the directory itself can tell that a sidecar stands there.
+    fn no_sidecars(&mut self, what: &str) {
+        let left: Vec<String> = self.sidecars.iter().map(ToString::to_string).collect();
+        if !left.is_empty() {
+            let message = format!("{what} while this stays beside it: {}", left.join(", "));
+            self.need(false, "sidecars-absent", &message, "move the sidecars first");
+        }
+    }
+
+    /// A database that somebody made while v1 was moved away is set aside, its sidecars first: one that stayed would be taken for v1's.
+    pub(super) fn move_aside(&mut self, from: &At, to: &At) {
+        let canonical = &self.journal.names.canonical;
+        let aside = displaced(canonical, &self.journal.nonce);
+        if from.name == *canonical {
+            self.moved_aside = true;
+            self.sidecars.retain(|name| !name.as_str().ends_with("-shm"));
+            self.no_sidecars("canonical is set aside");
+        } else if self.moved_aside && aside.sidecars().contains(&to.name) {
+            self.need(
+                false,
+                "sidecars-absent",
+                "canonical is set aside before its sidecar: a crash between would leave one that is taken for v1's",
+                "move the sidecars first",
+            );
+        }
+    }
+
+    pub(super) fn after_flip(&mut self, what: &str) {
+        let message = format!("{what} before v2 is canonical, durably");
+        self.need(self.flip_durable, "flip-durable", &message, "flush the directory after the flip first");
+    }
+}

@@ -1,0 +1,258 @@
+//! An undo: everything is given back, each thing for good before what it was made from goes, and the journal goes last.
+
+use std::collections::BTreeSet;
+
+use crate::journal::{Companion, Journal, Strategy};
+use crate::names::{At, CompanionName, FileName, companion_backup, companion_backup_tmp, companion_staged, displaced, journal_tmp};
+use crate::observe::Observation;
+use crate::op::{Guard, Op, Step};
+use crate::plan::{Plan, PlanKind};
+use crate::sqlite::JournalMode;
+use crate::validate::{Finding, Severity};
+
+/// What is true after the ops so far.
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact of the walk, and rules combine them freely")]
+struct Undo<'a> {
+    journal: &'a Journal,
+    target: Option<&'a Observation>,
+    findings: Vec<Finding>,
+    index: usize,
+    /// Whether the companions' backups are all there: in the undo of a migration.
+    backed_up: bool,
+    /// Directories that changed since their last flush. An undo begins at any instant: all of them may have.
+    dirty: BTreeSet<Option<CompanionName>>,
+    /// Whether v1 is in the backup alone, durably: it must get canonical's name back before anything is removed.
+    v1_away: bool,
+    v1_renamed: bool,
+    unlocked: bool,
+    host: bool,
+    link_removed: bool,
+    looked: bool,
+    restored: bool,
+    removed: BTreeSet<At>,
+    journal_gone: bool,
+    companion_looked: BTreeSet<CompanionName>,
+    companion_kept: BTreeSet<CompanionName>,
+    kept_durably: BTreeSet<CompanionName>,
+    put_back: BTreeSet<CompanionName>,
+}
+
+/// `unseen`: directories of which nobody knows whether what is seen there is durable.
+pub(super) fn judge(
+    plan: &Plan,
+    journal: &Journal,
+    target: Option<&Observation>,
+    unseen: &BTreeSet<Option<CompanionName>>,
+) -> Vec<Finding> {
+    let companions = journal.companions.iter().map(|companion| Some(companion.name.clone()));
+    let backup = &journal.names.backup;
+    let settled = plan.steps.iter().any(|step| matches!(&step.op, Op::Settle { file, .. } if file == backup));
+    let mut undo = Undo {
+        journal,
+        target,
+        findings: Vec::new(),
+        index: 0,
+        backed_up: plan.kind == PlanKind::Migrate,
+        dirty: companions.chain([None]).collect(),
+        v1_away: settled,
+        v1_renamed: false,
+        unlocked: false,
+        host: false,
+        link_removed: false,
+        looked: false,
+        restored: false,
+        removed: BTreeSet::new(),
+        journal_gone: false,
+        companion_looked: BTreeSet::new(),
+        companion_kept: BTreeSet::new(),
+        kept_durably: BTreeSet::new(),
+        put_back: BTreeSet::new(),
+    };
+    let given_back = plan
+        .undo
+        .iter()
+        .any(|step| matches!(&step.op, Op::Rename { to, .. } | Op::RenameNew { to, .. } if *to == At::from(&journal.names.canonical)));
+    undo.need(!given_back || settled, "settle-backup", "v1 gets canonical's name back from the backup, and its -wal would stay behind");
+    if plan.kind == PlanKind::Undo {
+        undo.need(unseen.is_empty(), "recovery-flush-first", "an undo acts on what it sees before that is durable");
+    }
+    for (index, step) in plan.undo.iter().enumerate() {
+        undo.index = index;
+        undo.step(step);
+    }
+    undo.index = plan.undo.len();
+    undo.need(undo.journal_gone, "undo-journal-last", "an undo leaves its journal: every start would undo again");
+    let flushed = !undo.journal_gone || !undo.dirty.contains(&None);
+    undo.need(flushed, "undo-journal-last", "the journal's removal is not flushed: the next start would undo again");
+    undo.findings
+}
+
+impl Undo<'_> {
+    fn need(&mut self, holds: bool, rule: &str, message: &str) {
+        if !holds {
+            self.findings.push(Finding {
+                rule: rule.into(),
+                severity: Severity::Error,
+                step: u32::try_from(self.index).ok(),
+                undo: true,
+                message: message.into(),
+                hint: "make the plan anew with this release".into(),
+            });
+        }
+    }
+
+    /// The daemon in the field made no look, and kept no digest to compare with: its recovery plans by what it sees.
+    fn field(&self) -> bool {
+        self.journal.strategy == Strategy::TwoRename
+    }
+
+    fn companion(&self, name: &CompanionName) -> Option<&Companion> {
+        self.journal.companions.iter().find(|companion| companion.name == *name)
+    }
+
+    fn step(&mut self, step: &Step) {
+        let names = &self.journal.names;
+        let op = &step.op;
+        let flush = matches!(op, Op::SyncDir { companion: None });
+        self.need(flush || !self.journal_gone, "undo-journal-last", "something is undone after the journal is gone");
+        let first = flush || matches!(op, Op::UnlockV1 | Op::UndoHost | Op::RenameNew { .. }) && op.companion().is_none();
+        let message = "something is undone before the application was asked to undo: it may read, or put back, what this changes";
+        self.need(first || self.host, "undo-host", message);
+        let looked = std::mem::replace(&mut self.looked, matches!(op, Op::Look { file } if *file == names.canonical));
+        match op {
+            Op::UnlockV1 => self.unlocked = true,
+            Op::UndoHost => {
+                self.need(self.unlocked, "undo-unlock", "the application undoes while v1 is locked, and may open it");
+                self.host = true;
+            }
+            Op::RemoveLink { .. } => {
+                self.v1_is_back();
+                self.link_removed = true;
+                self.dirty.insert(None);
+            }
+            Op::RestoreMode { .. } => {
+                self.need(looked, "look-before-open", "v1 is opened without a look who has it open right before");
+                self.need(self.unlocked, "undo-unlock", "v1 is opened while it is locked");
+                self.need(self.link_removed, "undo-link", "v1 is written to while it has a second name");
+                self.restored = true;
+                self.dirty.insert(None);
+            }
+            Op::SyncDir { companion } => self.sync_dir(companion.as_ref(), step.when.as_ref()),
+            Op::LookCompanion { companion, .. } => drop(self.companion_looked.insert(companion.clone())),
+            Op::Link { from, to } | Op::Rename { from, to } | Op::RenameNew { from, to } => {
+                if *to == At::from(&names.canonical) {
+                    self.v1_renamed = true;
+                }
+                if let Some(companion) = &to.companion {
+                    self.companion_renamed(from, to, companion, step.when.as_ref());
+                }
+                self.dirty.insert(to.companion.clone());
+            }
+            Op::Remove { files } => self.remove(files),
+            _ => {}
+        }
+    }
+
+    fn sync_dir(&mut self, companion: Option<&CompanionName>, when: Option<&Guard>) {
+        if let Some(companion) = companion.filter(|companion| self.companion_kept.contains(companion)) {
+            self.kept_durably.insert(companion.clone());
+        }
+        // One that is made under a condition proves nothing of what is done without it.
+        if when.is_none() {
+            self.v1_away &= companion.is_some() || !self.v1_renamed;
+            self.dirty.remove(&companion.cloned());
+        }
+    }
+
+    fn v1_is_back(&mut self) {
+        let message = "something is removed before v1 has canonical's name again, durably";
+        self.need(!self.v1_away, "undo-give-back", message);
+    }
+
+    fn companion_renamed(&mut self, from: &At, to: &At, companion: &CompanionName, when: Option<&Guard>) {
+        let Some(entry) = self.companion(companion) else { return };
+        let (file, aside) = (entry.file.clone(), displaced(&entry.file, &self.journal.nonce));
+        let looked = when.is_none() || self.companion_looked.contains(companion);
+        self.need(looked, "undo-companion", "a companion is put back without a look whether it was changed");
+        if from.name == file && to.name == aside {
+            self.companion_kept.insert(companion.clone());
+            if entry_was_missing(self.companion(companion)) {
+                self.put_back.insert(companion.clone());
+            }
+        } else if to.name == file {
+            let seen = self.target.and_then(|target| target.companions.get(companion));
+            // Where there is none now there is nothing to keep; the field's plan was made by what was seen.
+            let none = self.field() && seen.is_none_or(|seen| seen.digest.is_none());
+            let kept = none && !self.companion_kept.contains(companion) || self.kept_durably.contains(companion);
+            self.need(kept, "undo-companion-kept", "a companion is overwritten before what is there is kept beside, durably");
+            self.put_back.insert(companion.clone());
+        }
+    }
+
+    fn remove(&mut self, files: &[At]) {
+        self.v1_is_back();
+        for at in files {
+            self.removed.insert(at.clone());
+            if let Some(entry) = at.companion.as_ref().and_then(|name| self.companion(name)).cloned() {
+                let backup = companion_backup(&entry.file, &self.journal.label, &self.journal.nonce);
+                if at.name == backup {
+                    self.companion_backup_goes(&entry, &backup);
+                }
+            }
+            if *at == At::from(&self.journal.file()) {
+                self.journal_goes();
+            }
+        }
+        self.dirty.extend(files.iter().map(|at| at.companion.clone()));
+    }
+
+    fn companion_backup_goes(&mut self, entry: &Companion, backup: &FileName) {
+        let name = &entry.name;
+        let durable = !self.dirty.contains(&Some(name.clone()));
+        self.need(durable, "undo-companion", "a companion's backup goes before what was put back is durable");
+        let seen = self.target.and_then(|target| target.companions.get(name));
+        let there = seen.is_some_and(|seen| seen.present.contains(backup));
+        let must = if self.field() {
+            // Its recovery puts back by what it sees, and only what was whole: the field makes staging after the backup.
+            let begun = self.target.is_some_and(|target| target.files.contains_key(&self.journal.names.staging));
+            begun && if entry.before.is_some() { there } else { seen.is_some_and(|seen| seen.digest.is_some()) }
+        } else {
+            entry.before.is_none() || self.backed_up || there
+        };
+        let must = must || self.companion_kept.contains(name);
+        let message = "a companion that the application wrote in place is not put back";
+        self.need(!must || self.put_back.contains(name), "undo-companion", message);
+    }
+
+    fn journal_goes(&mut self) {
+        let names = &self.journal.names;
+        let (label, nonce) = (&self.journal.label, &self.journal.nonce);
+        self.journal_gone = true;
+        self.need(self.dirty.is_empty(), "undo-flush", "the journal goes before what was undone is durable");
+        self.need(self.host, "undo-host", "the application is not asked to undo before the journal goes");
+        self.need(self.unlocked, "undo-unlock", "v1 stays locked");
+        self.need(self.link_removed, "undo-link", "v1's second name stays after an undo");
+        for base in [&names.source, &names.staging, &names.install] {
+            let all = base.set().iter().all(|name| self.removed.contains(&At::from(name)));
+            self.need(all, "undo-temporaries", &format!("{base} or a sidecar of it stays after an undo"));
+        }
+        let tmp = At::from(&journal_tmp(&names.canonical, label, nonce));
+        self.need(self.removed.contains(&tmp), "undo-temporaries", "a journal that was being written stays after an undo");
+        for companion in &self.journal.companions {
+            let of = |name| At { companion: Some(companion.name.clone()), name };
+            let backup = of(companion_backup(&companion.file, label, nonce));
+            let tmp = of(companion_backup_tmp(&companion.file, label, nonce));
+            let staged = of(companion_staged(&companion.file, nonce));
+            let all = [backup, tmp, staged].iter().take(if self.field() { 1 } else { 3 }).all(|at| self.removed.contains(at));
+            self.need(all, "undo-temporaries", "temporary files stay beside a companion after an undo");
+        }
+        if self.journal.v1.as_ref().is_some_and(|v1| v1.journal_mode == JournalMode::Wal) {
+            let message = "v1 does not get its WAL mode back, and the old application would meet \"database is locked\"";
+            self.need(self.restored, "undo-restore-mode", message);
+        }
+    }
+}
+
+fn entry_was_missing(companion: Option<&Companion>) -> bool {
+    companion.is_some_and(|companion| companion.before.is_none())
+}
