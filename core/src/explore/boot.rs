@@ -5,9 +5,10 @@ use sha2::{Digest as _, Sha256};
 use super::machine::Machine;
 use super::mutate::Mutant;
 use crate::failure::Failure;
-use crate::names::Nonce;
+use crate::names::{Label, Nonce};
+use crate::observe::Observation;
 use crate::op::Op;
-use crate::plan::{Next, Plan, Recovery, Request, assess, assess_left, plan_migration};
+use crate::plan::{Next, Plan, Recovery, Request, assess, assess_by, assess_left, plan_migration};
 use crate::run::{Action, Budget, Run};
 
 /// How often one start builds anew, and how many recoveries it performs: the runner's own bounds.
@@ -43,6 +44,8 @@ pub struct Boot {
     ops: u32,
     /// Whether a clean-up failed in it.
     left: bool,
+    /// Whether a mutant of the recovery table made it do something else.
+    pub swayed: bool,
 }
 
 /// Where a start is asked whether it shall go on.
@@ -60,7 +63,7 @@ impl Boot {
     /// A start that has not looked yet.
     #[must_use]
     pub fn new(migrate: bool) -> Self {
-        Self { migrate, attempt: 1, anew: 0, recoveries: 0, ops: 0, left: false }
+        Self { migrate, attempt: 1, anew: 0, recoveries: 0, ops: 0, left: false, swayed: false }
     }
 
     /// Feeds what decides how it goes on from a look. Its bounds on recoveries and ops are left out: they end what does not end.
@@ -75,7 +78,7 @@ impl Boot {
             let mut going = match run.take() {
                 Some(run) => run,
                 None if stop(self, machine, Before::Look) => return None,
-                None => match self.next(machine) {
+                None => match self.next(machine, mutant) {
                     Ok(Some(plan)) => Run::new(if let Some(mutant) = mutant { mutant.apply(plan) } else { plan }, Budget::default()),
                     Ok(None) => return Some(if self.migrate { End::Current } else { End::Old }),
                     Err(end) => return Some(end),
@@ -106,7 +109,7 @@ impl Boot {
     }
 
     /// The next plan of this start. Nothing: it ends as it was meant to.
-    fn next(&mut self, machine: &mut Machine) -> Result<Option<Plan>, End> {
+    fn next(&mut self, machine: &mut Machine, mutant: Option<&Mutant>) -> Result<Option<Plan>, End> {
         let observation = machine.observe();
         let setting = machine.setting;
         // No two attempts have the same, and nothing else goes by it: the lowest that is nowhere on the disk makes the same of the same.
@@ -114,7 +117,7 @@ impl Boot {
             .map(Nonce::from_number)
             .find(|nonce| !machine.state.disk.mentions(nonce.as_str()))
             .unwrap_or(Nonce::from_number(0));
-        let next = if self.left { assess_left(&observation) } else { assess(&observation, &setting.label, &nonce) };
+        let next = if self.left { assess_left(&observation) } else { self.assess(&observation, &setting.label, &nonce, mutant) };
         match next {
             Err(failure) => Err(End::Failed(Box::new(failure))),
             Ok(Next::Recover(_)) if self.recoveries == MAX_RECOVERIES => Err(End::Endless),
@@ -139,6 +142,14 @@ impl Boot {
                 plan_migration(&observation, &request).map(Some).map_err(|failure| End::Failed(Box::new(failure)))
             }
         }
+    }
+
+    fn assess(&mut self, observation: &Observation, label: &Label, nonce: &Nonce, mutant: Option<&Mutant>) -> Result<Next, Failure> {
+        let right = assess(observation, label, nonce);
+        let Some(table) = mutant.and_then(Mutant::table) else { return right };
+        let next = assess_by(table, observation, label, nonce);
+        self.swayed |= next != right;
+        next
     }
 
     fn drive(&mut self, machine: &mut Machine, run: &mut Run, stop: Stop) -> Option<Action> {

@@ -135,7 +135,7 @@ pub fn replay(setting: &Setting, model: Model, choices: &[Choice], mutant: Optio
         say(format!("start {}", number + 1));
         let mut boot = Boot::new(true);
         let mut machine = Machine::new(state.clone(), setting, &mut tap);
-        if number == 0 && !setting.links() {
+        if setting.field_after().map(u32::from) == u32::try_from(number).ok() && invariant::is_v1(&machine.state, setting) {
             matrix::field_daemon(&mut machine);
         } else {
             let stop = choice.happening.map(|(at, _)| at);

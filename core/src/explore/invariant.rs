@@ -69,6 +69,12 @@ pub fn is_v2(state: &State, setting: &Setting) -> bool {
     matches!(holds(&state.disk, setting.canonical.as_str()), Holds::V2 { of, .. } if of == state.ledger.rows)
 }
 
+/// Whether canonical is v1.
+#[must_use]
+pub fn is_v1(state: &State, setting: &Setting) -> bool {
+    matches!(holds(&state.disk, setting.canonical.as_str()), Holds::V1(_))
+}
+
 fn roles<'a>(disk: &'a Disk, setting: &'a Setting) -> impl Iterator<Item = (&'a str, Role)> {
     disk.dirs[HOME].now.keys().filter_map(|name| Some((&**name, Role::of(&setting.canonical, &FileName::new(&**name).ok()?)?)))
 }
@@ -151,7 +157,7 @@ pub fn at_end(state: &State, setting: &Setting) -> Option<Violation> {
     if let Some(violation) = always(state, setting) {
         return Some(violation);
     }
-    if setting.shape == Shape::NoCanonical {
+    if setting.refuses() {
         return None;
     }
     let State { disk, ledger } = state;
@@ -189,6 +195,9 @@ pub fn at_end(state: &State, setting: &Setting) -> Option<Violation> {
     }
     if !v2 && ledger.host {
         return broken("I7", "canonical is v1, and what the application did outside the database was not undone");
+    }
+    if ledger.kept {
+        return broken("I7", "the application still keeps what an undo would need");
     }
     companion(state, setting, v2)
 }

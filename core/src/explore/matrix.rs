@@ -1,11 +1,13 @@
 //! The starts that are explored from.
 
+use super::boot::{Before, Boot};
 use super::disk::{Content, Disk, HOME};
 use super::machine::Machine;
 use super::sqlite::{Data, Db};
 use super::{Bounds, Build, HostUse, Ledger, Model, Setting, Shape, State, Zombie};
 use crate::fault::Platform;
 use crate::names::{CompanionName, FileName, Label};
+use crate::op::Op;
 use crate::plan::{By, From};
 use crate::sqlite::JournalMode;
 
@@ -26,7 +28,7 @@ fn plain(shape: Shape, by: By, from: From) -> Option<Setting> {
         host: HostUse::Stages,
         zombie: Zombie::None,
         build: Build::Right,
-        left: [".building-0a0a0a0a", ".source-0a0a0a0a"].map(|suffix| format!("{CANONICAL}{suffix}").into()).into(),
+        left: [".building-0a0a0a0a", ".source-0a0a0a0a"].map(|suffix| format!("{CANONICAL}{suffix}")).into(),
     })
 }
 
@@ -35,8 +37,8 @@ const BUILDS: [(By, From); 4] = [(By::Sql, From::Empty), (By::Sql, From::Copy), 
 /// Every shape that v1 may have, and the ways to build.
 #[must_use]
 pub fn shapes() -> Vec<Setting> {
-    use Shape::{HotJournal, JournalTmp, NoCanonical, Orphans, Settled, UnreadableJournal, WalClosed, WalRows};
-    let shapes = [Settled, WalClosed, WalRows, HotJournal, JournalTmp, Orphans, UnreadableJournal, NoCanonical];
+    use Shape::{HotJournal, JournalTmp, NoCanonical, Orphans, OtherLabel, Settled, UnreadableJournal, WalClosed, WalRows};
+    let shapes = [Settled, WalClosed, WalRows, HotJournal, JournalTmp, Orphans, UnreadableJournal, NoCanonical, OtherLabel];
     shapes.into_iter().flat_map(|shape| BUILDS.map(|(by, from)| plain(shape, by, from))).flatten().collect()
 }
 
@@ -60,6 +62,22 @@ pub fn zombies() -> Vec<Setting> {
         for from in [From::Empty, From::Copy] {
             all.extend(plain(Shape::WalRows, By::Host, from).map(|setting| Setting { zombie, ..setting }));
         }
+    }
+    all
+}
+
+/// What the application may do wrong: a build of something else than v2, or one that opens v1 itself and keeps it. v1 stays.
+#[must_use]
+pub fn wrong() -> Vec<Setting> {
+    let mut all = Vec::new();
+    for build in [Build::Damaged, Build::StillOld] {
+        all.extend(plain(Shape::WalRows, By::Sql, From::Empty).map(|setting| Setting { build, ..setting }));
+    }
+    for build in [Build::Damaged, Build::StillOld, Build::Refused] {
+        all.extend(plain(Shape::WalRows, By::Host, From::Copy).map(|setting| Setting { build, ..setting }));
+    }
+    for from in [From::Empty, From::Copy] {
+        all.extend(plain(Shape::WalRows, By::Host, from).map(|setting| Setting { zombie: Zombie::OnV1, ..setting }));
     }
     all
 }
@@ -189,7 +207,8 @@ pub fn dimensions(full: bool) -> Vec<Dimension> {
 /// Every start, in a fixed order: its place is its number in a replay line.
 #[must_use]
 pub fn all() -> Vec<Setting> {
-    let posix: Vec<Setting> = shapes().into_iter().chain(companions()).chain(zombies()).chain(field()).chain(mutants()).collect();
+    let posix: Vec<Setting> =
+        shapes().into_iter().chain(companions()).chain(zombies()).chain(wrong()).chain(field()).chain(mutants()).collect();
     let windows = on_windows(posix.clone());
     posix.into_iter().chain(windows).collect()
 }
@@ -199,12 +218,15 @@ pub fn all() -> Vec<Setting> {
 pub fn lay(setting: &Setting) -> State {
     let mut disk = Disk { log: setting.platform == Platform::Windows, ..Disk::default() };
     let name = setting.canonical.as_str();
+    if setting.shape == Shape::OtherLabel {
+        return other_label(setting);
+    }
     let mut rows = 0;
     let journal = format!("{name}.v1-v2-cutover.json");
     match setting.shape {
         Shape::Settled | Shape::Field => disk.lay(HOME, name, Content::Db(Db::v1(0, JournalMode::Delete))),
         Shape::WalClosed => disk.lay(HOME, name, Content::Db(Db::v1(0, JournalMode::Wal))),
-        Shape::WalRows | Shape::FieldWal => {
+        Shape::WalRows | Shape::FieldWal | Shape::BothJournals | Shape::OtherLabel => {
             rows = 1;
             disk.lay(HOME, name, Content::Db(Db::v1(0, JournalMode::Wal)));
             disk.lay(HOME, &format!("{name}-wal"), Content::Wal(Db::v1(1, JournalMode::Wal)));
@@ -241,10 +263,22 @@ pub fn lay(setting: &Setting) -> State {
     State { disk, ledger: Ledger::of(rows) }
 }
 
+/// An upgrade with another label, killed as it began to build.
+fn other_label(setting: &Setting) -> State {
+    let plain = Setting { shape: Shape::WalRows, ..setting.clone() };
+    let other = Setting { label: Label::new("v0-v1").unwrap_or_else(|_| setting.label.clone()), ..plain };
+    let mut ignore = |_: &State| {};
+    let mut machine = Machine::new(lay(&other), &other, &mut ignore);
+    Boot::new(true)
+        .go(&mut machine, None, None, &mut |_, _, before| matches!(before, Before::Op(_, Op::BuildSql { .. } | Op::BuildHost { .. })));
+    machine.state
+}
+
 /// Few starts that together perform every step there is: the ones to try mutants on.
 #[must_use]
 pub fn mutants() -> Vec<Setting> {
     let mut all: Vec<Setting> = plain(Shape::WalRows, By::Sql, From::Empty).into_iter().collect();
+    // The first two are tried on Windows as well.
     for (host, before) in [(HostUse::SavesState, true), (HostUse::WritesInPlace, true), (HostUse::WritesInPlace, false)] {
         all.extend(plain(Shape::WalRows, By::Host, From::Copy).and_then(|setting| with_companion(setting, host, before)));
     }
@@ -252,6 +286,12 @@ pub fn mutants() -> Vec<Setting> {
     all.extend(restaged);
     all.extend(plain(Shape::JournalTmp, By::Sql, From::Empty));
     all.extend(plain(Shape::UnreadableJournal, By::Sql, From::Empty));
+    all.extend(plain(Shape::WalRows, By::Host, From::Empty));
+    all.extend(plain(Shape::WalRows, By::Sql, From::Copy));
+    all.extend(wrong());
+    all.extend(field());
+    let windows = all.iter().filter(|setting| setting.shape == Shape::WalRows && setting.build == Build::Right).take(2).cloned().collect();
+    all.extend(on_windows(windows));
     all
 }
 
@@ -259,6 +299,7 @@ pub fn mutants() -> Vec<Setting> {
 #[must_use]
 pub fn field() -> Vec<Setting> {
     let mut all = Vec::new();
+    all.extend(plain(Shape::BothJournals, By::Sql, From::Empty));
     for shape in [Shape::Field, Shape::FieldWal] {
         all.extend(plain(shape, By::Sql, From::Empty));
         for before in [true, false] {
@@ -302,6 +343,8 @@ pub fn field_daemon(machine: &mut Machine) {
         machine.durably(|disk| disk.write(dir, file, content));
     };
     let rows = machine.state.ledger.rows;
+    // It reads v1 through SQLite first.
+    machine.roll_back(name);
     write_journal(machine, "building");
     if existed {
         write(machine, aside, &auth_backup, Content::Companion(0));

@@ -181,6 +181,8 @@ pub struct Report {
     pub transitions: u64,
     /// Starts that were run, those with something in their way counted each.
     pub starts: u64,
+    /// Whether a mutant of the recovery table made any start do something else.
+    pub swayed: bool,
     /// What is wrong.
     pub bad: Vec<Counterexample>,
 }

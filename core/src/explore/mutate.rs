@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use super::boot::{Before, Boot};
 use super::machine::Machine;
 use super::{Bounds, Counterexample, Model, Setting, State, explore, matrix, predict};
+use crate::fault::Platform;
 use crate::op::{Op, Step};
+use crate::plan::recover::Table;
 use crate::plan::{Plan, PlanKind};
 
 /// What is done to a plan.
@@ -18,9 +20,27 @@ pub enum Change {
     Swapped,
 }
 
+/// One thing wrong, everywhere.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mutant {
+    /// In every plan that has such a step.
+    Step(StepMutant),
+    /// In the recovery table.
+    Rows {
+        /// Which rows, in words.
+        rows: String,
+        /// The table with the two in each other's place.
+        order: RowOrder,
+    },
+}
+
+/// A recovery table in an order that is not the right one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RowOrder(Table);
+
 /// One change of every plan that has such a step.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Mutant {
+pub struct StepMutant {
     /// In plans of this kind.
     pub kind: PlanKind,
     /// In their `undo` list, or in their steps.
@@ -37,11 +57,16 @@ pub struct Mutant {
 
 impl std::fmt::Display for Mutant {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let list = if self.undo { "undo" } else { "steps" };
-        let nth = if self.nth == 0 { String::new() } else { format!(" ({})", self.nth + 1) };
-        match &self.next {
-            None => write!(f, "{:?} {list}: without {}{nth}", self.kind, self.step),
-            Some(next) => write!(f, "{:?} {list}: {}{nth} after {next}", self.kind, self.step),
+        match self {
+            Self::Rows { rows, .. } => write!(f, "recovery table: {rows}"),
+            Self::Step(mutant) => {
+                let list = if mutant.undo { "undo" } else { "steps" };
+                let nth = if mutant.nth == 0 { String::new() } else { format!(" ({})", mutant.nth + 1) };
+                match &mutant.next {
+                    None => write!(f, "{:?} {list}: without {}{nth}", mutant.kind, mutant.step),
+                    Some(next) => write!(f, "{:?} {list}: {}{nth} after {next}", mutant.kind, mutant.step),
+                }
+            }
         }
     }
 }
@@ -75,7 +100,7 @@ fn without_nonces(text: &str) -> String {
 }
 
 impl Mutant {
-    /// Every mutant of these plans.
+    /// Every mutant of these plans' steps.
     #[must_use]
     pub fn all(plans: &[Plan]) -> BTreeSet<Self> {
         let mut all = BTreeSet::new();
@@ -84,20 +109,60 @@ impl Mutant {
                 let told: Vec<String> = list.iter().map(words).collect();
                 for (index, step) in told.iter().enumerate() {
                     let nth = told[..index].iter().filter(|other| *other == step).count();
-                    let base = Self { kind: plan.kind, undo, step: step.clone(), next: None, nth, change: Change::Without };
+                    let base = StepMutant { kind: plan.kind, undo, step: step.clone(), next: None, nth, change: Change::Without };
                     if let Some(next) = told.get(index + 1).filter(|next| *next != step) {
-                        all.insert(Self { next: Some(next.clone()), change: Change::Swapped, ..base.clone() });
+                        all.insert(Self::Step(StepMutant { next: Some(next.clone()), change: Change::Swapped, ..base.clone() }));
                     }
-                    all.insert(base);
+                    all.insert(Self::Step(base));
                 }
             }
         }
         all
     }
 
+    /// Every two rows of the recovery table in the other order.
+    #[must_use]
+    pub fn rows() -> Vec<Self> {
+        let right = Table::default();
+        let field_last = Table { field_first: false, ..right.clone() };
+        let mut all = vec![Self::Rows { rows: "our journal before the field's".into(), order: RowOrder(field_last) }];
+        for a in 0..right.ours.len() {
+            for b in a + 1..right.ours.len() {
+                let mut table = right.clone();
+                table.ours.swap(a, b);
+                all.push(Self::Rows { rows: format!("{:?} after {:?}", right.ours[a], right.ours[b]), order: RowOrder(table) });
+            }
+        }
+        for a in 0..right.field.len() {
+            for b in a + 1..right.field.len() {
+                let mut table = right.clone();
+                table.field.swap(a, b);
+                let rows = format!("the field's {:?} after {:?}", right.field[a], right.field[b]);
+                all.push(Self::Rows { rows, order: RowOrder(table) });
+            }
+        }
+        all
+    }
+
+    pub(crate) fn table(&self) -> Option<&Table> {
+        match self {
+            Self::Rows { order, .. } => Some(&order.0),
+            Self::Step(_) => None,
+        }
+    }
+
     /// The changed plan.
     #[must_use]
-    pub fn apply(&self, mut plan: Plan) -> Plan {
+    pub fn apply(&self, plan: Plan) -> Plan {
+        match self {
+            Self::Step(mutant) => mutant.apply(plan),
+            Self::Rows { .. } => plan,
+        }
+    }
+}
+
+impl StepMutant {
+    fn apply(&self, mut plan: Plan) -> Plan {
         if plan.kind != self.kind {
             return plan;
         }
@@ -157,25 +222,45 @@ fn plans_of(setting: &Setting) -> Vec<Plan> {
     plans
 }
 
-/// Explores a mutant, from those settings whose plans it changes, until it is caught.
+/// Explores a mutant, from those settings whose plans it changes, until it is caught: first what is quick.
 #[must_use]
 pub fn fate(mutant: &Mutant, settings: &[Setting], plans: &[Vec<Plan>]) -> Fate {
-    let plain = Bounds::ONE_CRASH;
-    let changed = |plans: &[Plan]| plans.iter().any(|plan| mutant.apply(plan.clone()) != *plan);
+    let changed = |plans: &[Plan]| mutant.table().is_some() || plans.iter().any(|plan| mutant.apply(plan.clone()) != *plan);
     let settings: Vec<&Setting> = settings.iter().zip(plans).filter(|(_, plans)| changed(plans)).map(|(setting, _)| setting).collect();
-    let mut runs = vec![(Model::M2, plain), (Model::M0, Bounds { crashes: 0, others: true, ..plain })];
-    if mutant.kind != PlanKind::Migrate {
-        runs.push((Model::M3, Bounds { crashes: 2, ..plain }));
-        runs.push((Model::M0, Bounds { crashes: 1, others: true, happening_after_crashes: 1, ..plain }));
-    }
-    for (model, bounds) in &runs {
+    let mut swayed = mutant.table().is_none();
+    let known = reason(mutant);
+    for (quick, unordered, bounds) in &stages() {
+        // One that is known to make no difference is not proven so again at length.
+        if !quick && (known.is_some() || !swayed) {
+            break;
+        }
         for setting in &settings {
-            if let Some(bad) = explore(setting, *model, bounds, Some(mutant)).bad.into_iter().next() {
+            let model = match (setting.platform, unordered) {
+                (Platform::Windows, _) => Model::Windows,
+                (_, true) => Model::M3,
+                (_, false) => Model::M0,
+            };
+            let report = explore(setting, model, bounds, Some(mutant));
+            swayed |= report.swayed;
+            if let Some(bad) = report.bad.into_iter().next() {
                 return Fate::Caught(Box::new(bad));
             }
         }
     }
-    reason(mutant).map_or(Fate::Survived, Fate::Equivalent)
+    if swayed { known.map_or(Fate::Survived, Fate::Equivalent) } else { Fate::Equivalent("no state that was explored fits both rows") }
+}
+
+/// From what is quick to everything: whether it is quick, whether a power loss is tried, and how far it goes.
+fn stages() -> [(bool, bool, Bounds); 5] {
+    let once = Bounds::ONE_CRASH;
+    let met = Bounds { others: true, faults: true, happening_after_crashes: 1, ..once };
+    [
+        (true, false, once),
+        (true, true, once),
+        (true, false, met),
+        (true, true, Bounds { copies: true, ..once }),
+        (false, true, Bounds { crash_after_happening: true, ..met }),
+    ]
 }
 
 /// Why a mutant that is not caught makes no difference.

@@ -11,6 +11,7 @@ use crate::fault::{Cause, Fault, Platform};
 use crate::names::{CompanionName, FileName, companion_staged, journal_tmp};
 use crate::observe::Holder;
 use crate::op::Op;
+use crate::plan::From;
 use crate::run::{Done, Run};
 use crate::sqlite::JournalMode;
 
@@ -185,10 +186,15 @@ impl Machine<'_> {
             Op::LookCompanion { companion, file, must_be_same } => self.look_companion(companion, file, *must_be_same, run),
             Op::UndoHost => {
                 self.state.ledger.host = false;
+                self.state.ledger.kept = false;
                 self.show();
                 plain
             }
-            Op::CleanupHost => plain,
+            Op::CleanupHost => {
+                self.state.ledger.kept = false;
+                self.show();
+                plain
+            }
         }
     }
 
@@ -201,12 +207,19 @@ impl Machine<'_> {
         }
     }
 
+    /// Staging is a new file, or the copy of v1 that the application counts on.
+    fn staging(&mut self, staging: &str) -> Result<(), Fault> {
+        match (self.setting.from, self.db(staging)) {
+            (From::Empty, _) => self.create(HOME, staging),
+            (From::Copy, Some(Db { data: Data::V1 { .. }, .. })) => Ok(()),
+            (From::Copy, _) => Err(Fault::new(Cause::Host, "no such table")),
+        }
+    }
+
     fn build_sql(&mut self, v1: &str, staging: &str) -> Performed {
         self.opens(v1);
         let Seen::Db(source) = seen(&self.state.disk, v1) else { return Err(Fault::new(Cause::V1Corrupt, "no v1")) };
-        if self.state.disk.ino(HOME, staging).is_none() {
-            self.create(HOME, staging)?;
-        }
+        self.staging(staging)?;
         let db = Db { data: Data::Partial, mode: JournalMode::Delete, counter: 1, of: line(staging) };
         self.transaction(staging, db, false);
         self.transaction(staging, Db { data: self.made_from(source), counter: 2, ..db }, false);
@@ -216,10 +229,9 @@ impl Machine<'_> {
     fn build_host(&mut self, source: &str, staging: &str, run: &mut Run) -> Performed {
         let from = if source == staging { self.setting.canonical.as_str() } else { source };
         let Seen::Db(v1) = seen(&self.state.disk, from) else { return Err(Fault::new(Cause::V1Corrupt, "no v1")) };
-        if self.state.disk.ino(HOME, staging).is_none() {
-            self.create(HOME, staging)?;
-        }
+        self.staging(staging)?;
         self.state.ledger.host = true;
+        self.state.ledger.kept = true;
         self.show();
         if self.setting.host == HostUse::SavesState {
             self.save_state(run)?;

@@ -11,7 +11,7 @@ use super::happening::{Planted, happenings};
 use super::invariant::{self, is_v2};
 use super::machine::{Machine, Process, Tap};
 use super::mutate::Mutant;
-use super::{Bounds, Choice, Counterexample, Happening, Model, Path, Report, Setting, Shape, State, Violation, matrix, others};
+use super::{Bounds, Choice, Counterexample, Happening, Model, Path, Report, Setting, State, Violation, matrix, others};
 use crate::op::Op;
 use crate::run::{Action, Run};
 
@@ -98,11 +98,12 @@ struct Outcome {
     end: Option<End>,
     state: State,
     misuse: Option<Violation>,
+    swayed: bool,
 }
 
 impl Outcome {
-    fn of(end: Option<End>, machine: Machine) -> Self {
-        Self { end, misuse: machine.misuse(), state: machine.state }
+    fn of(end: Option<End>, machine: Machine, boot: &Boot) -> Self {
+        Self { end, misuse: machine.misuse(), state: machine.state, swayed: boot.swayed }
     }
 }
 
@@ -128,11 +129,11 @@ impl<'a> Explorer<'a> {
         self.report.states.insert(node.state.key());
         let setting = self.setting;
         let plain = Watch { node, happened: node.happened, happening: None, crash: true };
-        if node.crashes == 0 && !setting.links() {
+        if setting.field_after() == Some(node.crashes) && invariant::is_v1(&node.state, setting) {
             self.watch(plain, |tap, _| {
                 let mut machine = Machine::new(node.state.clone(), setting, tap);
                 matrix::field_daemon(&mut machine);
-                Outcome::of(None, machine)
+                Outcome::of(None, machine, &Boot::new(true))
             });
             return;
         }
@@ -162,7 +163,7 @@ impl<'a> Explorer<'a> {
                 false
             });
             looks.came_back(&machine.state);
-            Outcome::of(end, machine)
+            Outcome::of(end, machine, &boot)
         });
         if outcome.end == Some(End::Current) {
             let choice = Some((u32::MAX, Happening::ApplicationWrites));
@@ -170,7 +171,7 @@ impl<'a> Explorer<'a> {
             let written = self.watch(watch, |tap, _| {
                 let mut machine = Machine::new(outcome.state.clone(), setting, tap);
                 others::application(&mut machine);
-                Outcome::of(Some(End::Current), machine)
+                Outcome::of(Some(End::Current), machine, &Boot::new(true))
             });
             self.end(watch, &written);
         }
@@ -193,7 +194,7 @@ impl<'a> Explorer<'a> {
             let mut run = fork.run.clone();
             idle = !happen(&mut machine, &mut run, happening);
             if idle {
-                return Outcome::of(None, machine);
+                return Outcome::of(None, machine, &fork.boot);
             }
             let mut boot = fork.boot.clone();
             let end = boot.go(&mut machine, Some(run), mutant, &mut |boot, machine, before| match before {
@@ -201,7 +202,7 @@ impl<'a> Explorer<'a> {
                 Before::Op(..) => false,
             });
             looks.came_back(&machine.state);
-            Outcome::of(end, machine)
+            Outcome::of(end, machine, &boot)
         });
         if !idle {
             self.end(watch, &outcome);
@@ -282,6 +283,7 @@ impl<'a> Explorer<'a> {
             outcome.misuse.get_or_insert(violation);
         }
         self.covered = looks.covered;
+        self.report.swayed |= outcome.swayed;
         if crash && is_last {
             // No start from one of these may crash, so none of them adds to the list.
             self.last.extend(found);
@@ -305,7 +307,7 @@ impl<'a> Explorer<'a> {
                 None => return,
                 Some(End::Endless) => Some(Violation { rule: "I5", what: "the start does not end".into() }),
                 Some(End::NoDatabase) => Some(Violation { rule: "I1", what: "the start found no database".into() }),
-                Some(End::Failed(failure)) if !watch.happened && !setting.never_upgrades() && setting.shape != Shape::NoCanonical => {
+                Some(End::Failed(failure)) if !watch.happened && !setting.never_upgrades() && !setting.refuses() => {
                     Some(Violation { rule: "I5", what: format!("nothing was in the way, and the start failed: {}", failure.message) })
                 }
                 Some(End::Failed(_) | End::Current | End::Old) => self.afterwards(&outcome.state),
@@ -327,9 +329,10 @@ impl<'a> Explorer<'a> {
         }
         let mut ignore = |_: &State| {};
         let mut machine = Machine::new(state.clone(), setting, &mut ignore);
-        let start = |machine: &mut Machine, migrate| Boot::new(migrate).go(machine, None, None, &mut |_, _, _| false);
+        let mutant = self.mutant;
+        let start = |machine: &mut Machine, migrate| Boot::new(migrate).go(machine, None, mutant, &mut |_, _, _| false);
         let again = start(&mut machine, false);
-        if setting.shape == Shape::NoCanonical {
+        if setting.refuses() {
             let same = machine.state == state;
             return (!same).then(|| Violation { rule: "I5", what: "a start that refuses has changed the disk".into() });
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::disk::{self, Name};
+use super::disk;
 use crate::fault::Platform;
 use crate::names::{CompanionName, FileName, Label};
 use crate::plan::{By, From};
@@ -26,6 +26,10 @@ pub enum Shape {
     UnreadableJournal,
     /// A journal that nobody can read, and no canonical: nothing may be touched.
     NoCanonical,
+    /// The journal of another upgrade that is not finished: nothing may be touched.
+    OtherLabel,
+    /// An upgrade of ours that was interrupted while v1 was canonical, and then an older release that began its own: both journals.
+    BothJournals,
     /// What the daemon in the field leaves at each of its steps.
     Field,
     /// The same, v1 in WAL mode with rows in its log.
@@ -97,14 +101,30 @@ pub struct Setting {
     /// What comes of the build.
     pub build: Build,
     /// Names that were there before and that nobody may remove.
-    pub left: BTreeSet<Name>,
+    pub left: BTreeSet<String>,
 }
 
 impl Setting {
     /// Whether canonical must be whole at every instant: all plans but those that finish the field's.
     #[must_use]
     pub fn links(&self) -> bool {
-        !matches!(self.shape, Shape::Field | Shape::FieldWal)
+        !matches!(self.shape, Shape::Field | Shape::FieldWal | Shape::BothJournals)
+    }
+
+    /// After how many crashes it is the daemon in the field that starts, not this project.
+    #[must_use]
+    pub fn field_after(&self) -> Option<u8> {
+        match self.shape {
+            Shape::Field | Shape::FieldWal => Some(0),
+            Shape::BothJournals => Some(1),
+            _ => None,
+        }
+    }
+
+    /// Whether every start refuses, and touches nothing.
+    #[must_use]
+    pub fn refuses(&self) -> bool {
+        matches!(self.shape, Shape::NoCanonical | Shape::OtherLabel)
     }
 
     /// Whether the application itself makes every upgrade fail: v1 stays.

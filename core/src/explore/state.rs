@@ -6,6 +6,7 @@ use super::Setting;
 use super::disk::{self, Disk, Key};
 use super::sqlite::V1_LINE;
 
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact, and they combine freely")]
 /// What the world knows beside the disk: what was committed, by whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ledger {
@@ -19,13 +20,15 @@ pub struct Ledger {
     pub companion_changed: bool,
     /// The application did something outside the database that an undo must take back.
     pub host: bool,
+    /// The application keeps what an undo would need, until it is told to clean up.
+    pub kept: bool,
 }
 
 impl Ledger {
     /// Nothing happened yet; v1 has this many rows.
     #[must_use]
     pub fn of(rows: u8) -> Self {
-        Self { rows, v2_rows: 0, v2_durable: false, companion_changed: false, host: false }
+        Self { rows, v2_rows: 0, v2_durable: false, companion_changed: false, host: false, kept: false }
     }
 }
 
@@ -51,7 +54,8 @@ impl State {
     pub fn feed(&self, hash: &mut Sha256) {
         self.disk.feed(hash);
         let ledger = &self.ledger;
-        hash.update([ledger.rows, ledger.v2_rows, u8::from(ledger.v2_durable), u8::from(ledger.companion_changed), u8::from(ledger.host)]);
+        hash.update([ledger.rows, ledger.v2_rows]);
+        hash.update([ledger.v2_durable, ledger.companion_changed, ledger.host, ledger.kept].map(u8::from));
     }
 
     /// The same, as far as any later start can tell: what a private copy of v1 holds, and what is in the sidecars of files that are

@@ -1,6 +1,7 @@
 //! What a start has to do, from one observation.
 
-use super::{Plan, plan_recovery};
+use super::Plan;
+use super::recover::{self, Table};
 use crate::failure::{Code, Failure};
 use crate::names::{Label, Nonce};
 use crate::observe::{Observation, Verdict};
@@ -23,6 +24,11 @@ pub enum Next {
 /// # Errors
 /// When nothing may be touched: the set is held by this process, the database is newer, damaged or none, or a journal is unusable.
 pub fn assess(observation: &Observation, label: &Label, nonce: &Nonce) -> Result<Next, Failure> {
+    assess_by(&Table::default(), observation, label, nonce)
+}
+
+/// The same, by a recovery table in another order.
+pub(crate) fn assess_by(table: &Table, observation: &Observation, label: &Label, nonce: &Nonce) -> Result<Next, Failure> {
     let canonical = &observation.canonical;
     if observation.holders.iter().any(|holder| holder.this_process) {
         let mut failure = Failure::refusal(
@@ -35,10 +41,10 @@ pub fn assess(observation: &Observation, label: &Label, nonce: &Nonce) -> Result
         failure.compose();
         return Err(failure);
     }
-    if let Some(plan) = plan_recovery(observation, label, nonce)? {
-        return Ok(Next::Recover(Box::new(plan)));
+    match recover::by(table, observation, label, nonce)? {
+        Some(plan) => Ok(Next::Recover(Box::new(plan))),
+        None => beside(observation),
     }
-    beside(observation)
 }
 
 /// Decides what comes after a recovery that could not remove everything: what it left waits for the next start and is in nobody's way,

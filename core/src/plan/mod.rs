@@ -3,8 +3,9 @@
 mod assess;
 mod migrate;
 mod parts;
-mod recover;
+pub(crate) mod recover;
 
+pub(crate) use assess::assess_by;
 pub use assess::{Next, assess, assess_left};
 pub use migrate::plan_migration;
 pub use recover::{may_open_canonical, plan_recovery};

@@ -1,0 +1,228 @@
+//! What a start does about a journal that it finds: the recovery table of the design, row by row.
+//!
+//! | seen, in this order | do |
+//! | --- | --- |
+//! | no journal | remove a left-over journal tmp; nothing else |
+//! | Windows: `built`, canonical is v2 as it was built, v1 changed in the backup | put v1 back, undo, and build anew |
+//! | canonical is v2 | forward: commit, companions, clean up; nothing is ever undone from here |
+//! | `building` | undo |
+//! | `built`, v1 unchanged, v2's file there | go on with the flip from the first step that is not visible; undo if a check fails |
+//! | `built`, v1 changed, or v2's file missing | undo, and build anew |
+//! | `installing` | canonical was opened through SQLite: v2 forward, v1 undo |
+//! | the field's `canonical-moved` | install the verified staging, or move the backup back |
+//! | unreadable journal, canonical whole | set the journal aside, go on |
+//! | unreadable journal, no whole canonical | refuse, touch nothing, name the candidates |
+//!
+//! Every plan begins by flushing the directory: what is visible need not be durable, and acting on it could outrun it.
+
+mod field;
+mod ours;
+
+pub use ours::may_open_canonical;
+
+use super::parts::{companion_names, stray_journal_tmps};
+use super::{Plan, PlanKind, VERSION, step};
+use crate::failure::{Code, Failure};
+use crate::journal::field::FieldJournal;
+use crate::journal::{Companion, Journal, Phase, ReadError, Warning, WarningFrom};
+use crate::names::{FileName, Label, Nonce, Role, field_journal, journal_aside};
+use crate::observe::Observation;
+use crate::op::{Op, Step};
+
+const FLUSH: &str = "what is visible need not be durable; nothing may act on it before it is";
+
+/// Plans what must be done before anything else. Nothing: there is no journal and no trace of one.
+///
+/// `nonce` names what has to be set aside.
+///
+/// # Errors
+/// When a journal cannot be used and canonical is not whole, or another upgrade is unfinished. Nothing was touched.
+pub fn plan_recovery(observation: &Observation, label: &Label, nonce: &Nonce) -> Result<Option<Plan>, Failure> {
+    by(&Table::default(), observation, label, nonce)
+}
+
+/// The rows, in the order in which they are tried: the first that fits is what is done.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Table {
+    /// Whether the field's journal is read before ours.
+    pub field_first: bool,
+    /// About a journal of ours.
+    pub ours: [ours::Row; 7],
+    /// About the field's.
+    pub field: [field::Row; 7],
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self { field_first: true, ours: ours::Row::IN_ORDER, field: field::Row::IN_ORDER }
+    }
+}
+
+/// The same, by a table in another order: the explorer shows that the order matters.
+pub(crate) fn by(table: &Table, observation: &Observation, label: &Label, nonce: &Nonce) -> Result<Option<Plan>, Failure> {
+    let canonical = &observation.canonical;
+    // The field's journal first: where both exist, an old release began its own upgrade over ours, and what it moved must be
+    // back before ours can be judged.
+    let field = field_journal(canonical);
+    let mut names: Vec<&FileName> = observation.journals.keys().collect();
+    names.sort_by_key(|name| (**name != field) == table.field_first);
+    let Some(name) = names.first() else { return Ok(clean_tmps(observation)) };
+    let Some(text) = observation.journals.get(*name).and_then(Option::as_deref) else {
+        return unreadable(observation, name, nonce, "it cannot be read as text").map(Some);
+    };
+    if **name == field {
+        return match FieldJournal::parse(text, canonical) {
+            Ok(journal) => field::plan(&table.field, observation, &journal).map(Some),
+            Err(error) => unusable(observation, name, nonce, &error).map(Some),
+        };
+    }
+    match Journal::parse(text, canonical) {
+        Ok(journal) if journal.file() != **name => {
+            let error = ReadError::Contradiction(format!("label {} does not belong in a file of this name", journal.label));
+            unusable(observation, name, nonce, &error).map(Some)
+        }
+        Ok(journal) if journal.label != *label && journal.phase != Phase::Committed => Err(Failure::refusal(
+            Code::Journal,
+            format!("another upgrade of this database ({}) was interrupted and is not finished", journal.label),
+            "start the release of the application that began it",
+        )
+        .of(name)),
+        Ok(journal) => ours::plan(&table.ours, observation, journal).map(Some),
+        Err(error) => unusable(observation, name, nonce, &error).map(Some),
+    }
+}
+
+/// Flushes the database's directory, and those of the companions that the journal names.
+fn flush(journal: &Journal) -> Vec<Step> {
+    let companions = journal.companions.iter().map(|companion| Some(companion.name.clone()));
+    std::iter::once(None).chain(companions).map(|companion| step(Op::SyncDir { companion }, FLUSH)).collect()
+}
+
+fn clean_tmps(observation: &Observation) -> Option<Plan> {
+    let files = stray_journal_tmps(&observation.canonical, observation.files.keys());
+    if files.is_empty() {
+        return None;
+    }
+    let steps = vec![
+        step(Op::SyncDir { companion: None }, FLUSH),
+        step(Op::Remove { files }, "a start was killed while it wrote its first journal; nothing else was begun"),
+        step(Op::SyncDir { companion: None }, "removed for good"),
+    ];
+    Some(plan_of(observation, PlanKind::Clean, None, steps, None, Some(0), Vec::new()))
+}
+
+/// A newer version is refused in any case: the newer release can go on with it. Anything else is as good as unreadable.
+fn unusable(observation: &Observation, name: &FileName, nonce: &Nonce, error: &ReadError) -> Result<Plan, Failure> {
+    if let ReadError::TooNew { .. } = error {
+        return Err(Failure::refusal(
+            Code::Journal,
+            format!("the journal of an interrupted upgrade cannot be used: {error}"),
+            "nothing was touched",
+        )
+        .of(name));
+    }
+    unreadable(observation, name, nonce, &error.to_string())
+}
+
+fn unreadable(observation: &Observation, name: &FileName, nonce: &Nonce, why: &str) -> Result<Plan, Failure> {
+    if observation.verdict.is_none() {
+        return Err(Failure::refusal(
+            Code::Journal,
+            format!("the journal of an interrupted upgrade cannot be used ({why}), and {} is not whole", observation.canonical),
+            format!(
+                "nothing was touched; choose a whole database among {} and rename it to {}, then remove the journal",
+                candidates(observation),
+                observation.canonical
+            ),
+        )
+        .of(name));
+    }
+    let aside = journal_aside(name, nonce);
+    let steps = vec![
+        step(Op::SyncDir { companion: None }, FLUSH),
+        step(
+            Op::Rename { from: name.into(), to: (&aside).into() },
+            &format!("the journal cannot be used ({why}) and canonical is whole; left-overs are reported, none is removed"),
+        ),
+        step(Op::SyncDir { companion: None }, "set aside for good"),
+    ];
+    Ok(plan_of(observation, PlanKind::SetAside, None, steps, None, None, Vec::new()))
+}
+
+fn refuse_missing(observation: &Observation, journal: &Journal) -> Failure {
+    Failure::refusal(
+        Code::Journal,
+        format!("an upgrade was interrupted ({}), and the database itself is missing", journal.phase.as_str()),
+        format!(
+            "nothing was touched; choose a whole database among {} and rename it to {}",
+            candidates(observation),
+            observation.canonical
+        ),
+    )
+    .of(&observation.canonical)
+}
+
+/// Every file that may hold the user's data, for a person to choose from.
+#[must_use]
+pub(crate) fn candidates(observation: &Observation) -> String {
+    let names: Vec<&str> = observation
+        .files
+        .keys()
+        .filter(|name| {
+            matches!(
+                Role::of(&observation.canonical, name),
+                Some(Role::Backup { .. } | Role::Staging(_) | Role::Install(_) | Role::Source(_) | Role::Displaced(_))
+            )
+        })
+        .map(FileName::as_str)
+        .collect();
+    if names.is_empty() { "your own backups (none is in this directory)".to_owned() } else { names.join(", ") }
+}
+
+fn kept(observation: &Observation, journal: &Journal, companion: &Companion) -> bool {
+    let displaced = companion_names(journal, companion).displaced.name;
+    observation.companions.get(&companion.name).is_some_and(|seen| seen.present.contains(&displaced))
+}
+
+fn undeclared(companion: &str, path: &str) -> Warning {
+    Warning {
+        from: WarningFrom::Cutover,
+        code: Some("COMPANION_MOVED".into()),
+        message: format!(
+            "the interrupted upgrade changed a companion ({companion}, {path}) that is not declared at that place now; it was left alone"
+        ),
+    }
+}
+
+fn plan_of(
+    observation: &Observation,
+    kind: PlanKind,
+    journal: Option<Journal>,
+    steps: Vec<Step>,
+    flip_at: Option<usize>,
+    cleanup_from: Option<usize>,
+    undo: Vec<Step>,
+) -> Plan {
+    let index = |at: Option<usize>| at.and_then(|at| u32::try_from(at).ok());
+    Plan {
+        version: VERSION,
+        kind,
+        platform: observation.platform,
+        journal,
+        steps,
+        flip_at: index(flip_at),
+        cleanup_from: index(cleanup_from),
+        undo,
+        needs_bytes: 0,
+    }
+}
+
+/// SQLite cannot read canonical: it may be the user's v2, or v1.
+fn refuse_unread(observation: &Observation) -> Failure {
+    Failure::refusal(
+        Code::V1Corrupt,
+        "an upgrade was interrupted, and SQLite cannot read the database now",
+        format!("look at {} and restore a whole database from there", candidates(observation)),
+    )
+    .of(&observation.canonical)
+}

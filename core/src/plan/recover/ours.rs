@@ -1,0 +1,234 @@
+//! What is done about a journal of ours.
+
+use super::{flush, kept, plan_of, refuse_missing, refuse_unread, undeclared};
+use crate::failure::Failure;
+use crate::fault::Platform;
+use crate::journal::{Companion, Journal, Phase};
+use crate::names::{At, FileName, Nonce, companion_staged};
+use crate::observe::{Observation, Verdict};
+use crate::op::{Op, Step};
+use crate::plan::parts::{
+    Link, clean_up, commit, companion_names, flip, give_v1_back, install_companions, receipt_steps, remove_half_written, undo,
+    undo_companions, warns_from,
+};
+use crate::plan::{Plan, PlanKind, step};
+
+/// What is seen of a journal of ours and canonical.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Row {
+    /// Windows: v1 changed between its check and the flip.
+    PutBack,
+    /// Canonical is v2.
+    V2,
+    /// There is no canonical.
+    Missing,
+    /// Nobody can tell what canonical is.
+    Unread,
+    /// `committed` beside a v1: v2 was durably canonical, and somebody restored v1. Only the journal is left of that cutover.
+    Committed,
+    /// `built`, v1 unchanged, v2's file there, and the backup's name free or v1's.
+    GoOn,
+    /// Any other v1.
+    GoBack,
+}
+
+impl Row {
+    /// The table.
+    pub(crate) const IN_ORDER: [Self; 7] =
+        [Self::PutBack, Self::V2, Self::Missing, Self::Unread, Self::Committed, Self::GoOn, Self::GoBack];
+
+    fn fits(self, observation: &Observation, journal: &Journal, is: Is) -> bool {
+        let staged = || journal.v2.as_ref().is_some_and(|v2| observation.files.contains_key(&v2.file));
+        match self {
+            Self::PutBack => v1_changed_at_the_flip(observation, journal),
+            Self::V2 => is == Is::V2,
+            Self::Missing => is == Is::Missing,
+            Self::Unread => is == Is::Unread,
+            Self::Committed => journal.phase == Phase::Committed,
+            Self::GoOn => journal.phase == Phase::Built && is == Is::V1Unchanged && staged() && backup_is_v1(observation, journal),
+            Self::GoBack => true,
+        }
+    }
+}
+
+/// What canonical is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Is {
+    V1Unchanged,
+    V1Changed,
+    V2,
+    Unread,
+    Missing,
+}
+
+/// `detect` is the application's own word for what tells v1 from v2, and it was proven on v2 before it was installed, so it
+/// goes first: file ids do not survive a copied directory, and sizes and digests change as soon as the application writes.
+fn identify(observation: &Observation, journal: &Journal) -> Is {
+    let Some(facts) = observation.canonical_facts() else { return Is::Missing };
+    let unchanged = || journal.v1.as_ref().is_some_and(|v1| facts.fingerprint().as_ref() == Some(&v1.fingerprint));
+    let v2_id = journal.v2.as_ref().is_some_and(|v2| v2.file_id == facts.file_id && facts.page1.as_ref() == Some(&v2.page1));
+    match observation.verdict {
+        Some(Verdict::Current | Verdict::Newer) => Is::V2,
+        Some(Verdict::Old) if unchanged() => Is::V1Unchanged,
+        Some(Verdict::Old) => Is::V1Changed,
+        None if v2_id => Is::V2,
+        None => Is::Unread,
+    }
+}
+
+pub(super) fn plan(table: &[Row], observation: &Observation, mut journal: Journal) -> Result<Plan, Failure> {
+    for companion in &mut journal.companions {
+        companion.staged |= is_staged(observation, &journal.nonce, companion);
+    }
+    // A companion that is no longer declared has no directory here: leave it, and say so.
+    let (declared, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut journal.companions)
+        .into_iter()
+        .partition(|c| observation.companions.get(&c.name).is_some_and(|seen| seen.file == c.file));
+    journal.companions = declared;
+    for companion in gone {
+        journal.warnings.push(undeclared(&companion.name.to_string(), companion.file.as_str()));
+    }
+    let is = identify(observation, &journal);
+    let row = table.iter().find(|row| row.fits(observation, &journal, is));
+    match row.copied().unwrap_or(Row::GoBack) {
+        Row::PutBack => {
+            let back = give_v1_back(&journal);
+            Ok(go_back(observation, journal, back.into()))
+        }
+        Row::V2 | Row::Committed => Ok(forward(observation, journal)),
+        Row::Missing => Err(refuse_missing(observation, &journal)),
+        Row::Unread => Err(refuse_unread(observation)),
+        Row::GoOn => Ok(go_on(observation, journal)),
+        Row::GoBack => Ok(go_back(observation, journal, Vec::new())),
+    }
+}
+
+/// Whether v2 was installed over a v1 that another program wrote to at the last moment. On Windows an open file cannot be replaced, so v1's lock
+/// cannot outlast its check; what was written after that is in the backup alone, and v2 lacks it.
+///
+/// v2 is then replaced, not kept beside: it is a build of ours that nobody has used. That must be sure, for an application that may use v2
+/// has rows in it. It is told of v2 only once the journal says `committed` ([`warns_from`]); and here nothing was begun of what comes after
+/// the look at the backup: canonical is as it was built, every staged companion still waits, there is no receipt. So what changed the
+/// backup was not somebody who opened it later, by that name.
+///
+/// Sidecars beside canonical are v1's, of an old application that was killed. The rename makes them v1's again, so nothing may open canonical
+/// before it: [`may_open_canonical`].
+fn v1_changed_at_the_flip(observation: &Observation, journal: &Journal) -> bool {
+    let names = &journal.names;
+    let facts = (observation.canonical_facts(), observation.files.get(&names.backup));
+    let ((Some(canonical), Some(backup)), Some(v1), Some(v2)) = (facts, &journal.v1, &journal.v2) else { return false };
+    let is_v2 = matches!(observation.verdict, Some(Verdict::Current | Verdict::Newer)) || canonical.file_id == v2.file_id;
+    observation.platform == Platform::Windows
+        && journal.phase == Phase::Built
+        && is_v2
+        && canonical.size == v2.size
+        && canonical.page1.as_ref() == Some(&v2.page1)
+        && !observation.same_file(&names.backup, &names.canonical)
+        && backup.fingerprint().is_some_and(|now| now != v1.fingerprint)
+        && !observation.files.contains_key(&names.receipt())
+        && journal.companions.iter().all(|c| !c.staged || is_staged(observation, &journal.nonce, c))
+}
+
+/// Whether canonical may be opened, to ask `detect` what it is. Not while it is a v2 that v1 is to be put back over: a log or hot
+/// journal of v1's beside it would be replayed over v2 by the mere open, and be gone from v1.
+#[must_use]
+pub fn may_open_canonical(observation: &Observation) -> bool {
+    let mut journals = observation.journals.values().flatten().filter_map(|text| Journal::parse(text, &observation.canonical).ok());
+    !journals.any(|journal| v1_changed_at_the_flip(observation, &journal))
+}
+
+fn is_staged(observation: &Observation, nonce: &Nonce, companion: &Companion) -> bool {
+    let staged = companion_staged(&companion.file, nonce);
+    observation.companions.get(&companion.name).is_some_and(|seen| seen.present.contains(&staged))
+}
+
+fn forward(observation: &Observation, journal: Journal) -> Plan {
+    let mut steps = flush(&journal);
+    let mut kind = PlanKind::Finish;
+    let mut cleanup_from = steps.len();
+    let backup = observation.files.contains_key(&journal.names.backup);
+    match journal.phase {
+        Phase::Built | Phase::Installing if backup => {
+            let staged = |c: &Companion| is_staged(observation, &journal.nonce, c);
+            steps.extend(install_companions(&journal, staged, |c| kept(observation, &journal, c)));
+            let installed = steps.len();
+            steps.push(remove_half_written(&journal));
+            steps.extend(commit(&journal));
+            cleanup_from = warns_from(observation.platform, installed, steps.len());
+        }
+        _ => {
+            // Without a backup somebody else made this v2: an older release that upgraded over ours, or a person. So did they beside
+            // `building`, unless the directory cannot be flushed: the journal knows nothing of this v2 and cannot say committed.
+            // `committed`: its name may have reached the disk without the receipt's.
+            if backup {
+                steps.push(remove_half_written(&journal));
+                steps.extend(receipt_steps(&journal.names.receipt()));
+            }
+            if !backup || journal.phase == Phase::Committed {
+                kind = PlanKind::Clean;
+            }
+        }
+    }
+    steps.extend(clean_up(&journal, true));
+    plan_of(observation, kind, Some(journal), steps, None, Some(cleanup_from), Vec::new())
+}
+
+/// Whether the backup's name is free, or v1's: a link, or the second copy that a copied directory has. Anything else is kept, and v2
+/// is built anew under another nonce.
+fn backup_is_v1(observation: &Observation, journal: &Journal) -> bool {
+    let names = &journal.names;
+    let v1 = journal.v1.as_ref().map(|v1| &v1.fingerprint);
+    observation.files.get(&names.backup).is_none_or(|backup| {
+        observation.same_file(&names.backup, &names.canonical) || (backup.header.is_some() && backup.fingerprint().as_ref() == v1)
+    })
+}
+
+fn go_on(observation: &Observation, journal: Journal) -> Plan {
+    let names = &journal.names;
+    let staged = staged(&journal).clone();
+    let link = if !observation.files.contains_key(&names.backup) {
+        Link::Make
+    } else if observation.same_file(&names.backup, &names.canonical) {
+        Link::Visible
+    } else {
+        Link::Replace
+    };
+    let mut steps = flush(&journal);
+    steps.extend([
+        step(Op::Check { file: staged.clone() }, "a crash may have damaged what was built"),
+        step(Op::Detect { file: staged.clone() }, "only a v2 is installed"),
+    ]);
+    steps.extend(flip(&journal, &staged, link, observation.platform));
+    let flip_at = steps.iter().position(|step| matches!(&step.op, Op::Rename { to, .. } if *to == At::from(&names.canonical)));
+    steps.extend(install_companions(&journal, |c| is_staged(observation, &journal.nonce, c), |c| kept(observation, &journal, c)));
+    let installed = steps.len();
+    steps.push(remove_half_written(&journal));
+    steps.extend(commit(&journal));
+    let cleanup_from = warns_from(observation.platform, installed, steps.len());
+    steps.extend(clean_up(&journal, true));
+    let back = undo_ours(observation, &journal);
+    plan_of(observation, PlanKind::Finish, Some(journal), steps, flip_at, Some(cleanup_from), back)
+}
+
+/// The file that is installed.
+fn staged(journal: &Journal) -> &FileName {
+    journal.v2.as_ref().map_or(&journal.names.staging, |v2| &v2.file)
+}
+
+fn undo_ours(observation: &Observation, journal: &Journal) -> Vec<Step> {
+    let companions = undo_companions(journal, |c| backed_up(observation, journal, c), |c| kept(observation, journal, c));
+    undo(journal, Some(staged(journal)), companions)
+}
+
+/// `first`: what comes before the undo, which goes on after a step that failed, and must not after one of these.
+fn go_back(observation: &Observation, journal: Journal, first: Vec<Step>) -> Plan {
+    let back = undo_ours(observation, &journal);
+    let mut steps = flush(&journal);
+    steps.extend(first);
+    plan_of(observation, PlanKind::Undo, Some(journal), steps, None, None, back)
+}
+
+fn backed_up(observation: &Observation, journal: &Journal, companion: &Companion) -> bool {
+    let backup = companion_names(journal, companion).backup.name;
+    observation.companions.get(&companion.name).is_some_and(|seen| seen.present.contains(&backup))
+}
