@@ -59,6 +59,7 @@ pub fn count(setting: &Setting, flip: Flip, model: Model) -> Count {
         }
     }
     let states = disk.power_losses(model);
-    let judged = |disk: &Disk| invariant::at_every_instant(&State { disk: disk.clone(), ledger: Ledger::of(rows) }, setting).is_some();
+    let judged =
+        |disk: &Disk| invariant::at_every_instant(&State { disk: disk.clone(), ledger: Ledger::of(rows, mode) }, setting).is_some();
     Count { states: states.len(), bad: states.iter().filter(|disk| judged(disk)).count() }
 }

@@ -3,14 +3,14 @@
 
 use super::disk::{Content, Disk, HOME};
 use super::sqlite::{Data, Db};
-use super::{HostUse, Setting, Shape, State};
+use super::{Setting, Shape, State};
 use crate::fault::Platform;
 use crate::names::{FileName, Role};
 
 /// An invariant that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Violation {
-    /// `I1` to `I9`.
+    /// `I1` to `I10`.
     pub rule: &'static str,
     /// What was found.
     pub what: String,
@@ -193,6 +193,12 @@ pub fn at_end(state: &State, setting: &Setting) -> Option<Violation> {
     if receipts != backups {
         return broken("I6", format!("{backups} backups and {receipts} receipts"));
     }
+    if let Some(Content::Db(db)) = disk.get(HOME, setting.canonical.as_str())
+        && let Some(mode) = ledger.mode.filter(|mode| *mode != db.mode)
+        && setting.links()
+    {
+        return broken("I10", format!("canonical is in {:?} mode, and its application counts on {mode:?}", db.mode));
+    }
     if !v2 && ledger.host {
         return broken("I7", "canonical is v1, and what the application did outside the database was not undone");
     }
@@ -224,8 +230,7 @@ fn companion(state: &State, setting: &Setting, v2: bool) -> Option<Violation> {
         (**name == *file.as_str() || name.contains(".displaced-") || name.contains(".v1-v2-"))
             && disk.inodes[ino].now == Content::Companion(2)
     });
-    // A callback that writes in place overwrites what it finds, by its own doing.
-    if changed && !kept && setting.host != HostUse::WritesInPlace {
+    if state.ledger.companion_owed && !kept {
         return broken("I7", "what somebody wrote to the companion is gone");
     }
     let left = disk.dirs[setting.aside()].now.keys().find(|name| {

@@ -76,8 +76,8 @@ pub fn wrong() -> Vec<Setting> {
     for build in [Build::Damaged, Build::StillOld, Build::Refused] {
         all.extend(plain(Shape::WalRows, By::Host, From::Copy).map(|setting| Setting { build, ..setting }));
     }
-    for from in [From::Empty, From::Copy] {
-        all.extend(plain(Shape::WalRows, By::Host, from).map(|setting| Setting { zombie: Zombie::OnV1, ..setting }));
+    for zombie in [Zombie::OnV1, Zombie::OnV1InVerify] {
+        all.extend(plain(Shape::WalRows, By::Host, From::Copy).map(|setting| Setting { zombie, ..setting }));
     }
     all
 }
@@ -260,7 +260,11 @@ pub fn lay(setting: &Setting) -> State {
     {
         disk.lay(setting.aside(), file.as_str(), Content::Companion(0));
     }
-    State { disk, ledger: Ledger::of(rows) }
+    let mode = match setting.shape {
+        Shape::Settled | Shape::Field | Shape::HotJournal => JournalMode::Delete,
+        _ => JournalMode::Wal,
+    };
+    State { disk, ledger: Ledger::of(rows, mode) }
 }
 
 /// An upgrade with another label, killed as it began to build.
@@ -282,8 +286,9 @@ pub fn mutants() -> Vec<Setting> {
     for (host, before) in [(HostUse::SavesState, true), (HostUse::WritesInPlace, true), (HostUse::WritesInPlace, false)] {
         all.extend(plain(Shape::WalRows, By::Host, From::Copy).and_then(|setting| with_companion(setting, host, before)));
     }
-    let restaged = plain(Shape::Settled, By::Host, From::Copy).map(|setting| Setting { zombie: Zombie::ForEver, ..setting });
-    all.extend(restaged);
+    for zombie in [Zombie::UntilReleased, Zombie::ForEver] {
+        all.extend(plain(Shape::WalRows, By::Host, From::Copy).map(|setting| Setting { zombie, ..setting }));
+    }
     all.extend(plain(Shape::JournalTmp, By::Sql, From::Empty));
     all.extend(plain(Shape::UnreadableJournal, By::Sql, From::Empty));
     all.extend(plain(Shape::WalRows, By::Host, From::Empty));

@@ -33,6 +33,7 @@ pub fn older_application(machine: &mut Machine, killed: bool, wal_mode: bool) ->
         disk.create(HOME, &name);
     } else {
         ledger.rows += 1;
+        ledger.mode = None;
     }
     if killed {
         disk.create(HOME, &wal);
@@ -82,6 +83,7 @@ pub fn change_companion(machine: &mut Machine) -> bool {
     disk.rename(aside, "new", file.as_str());
     disk.sync_dir(aside);
     ledger.companion_changed = true;
+    ledger.companion_owed = true;
     machine.show();
     true
 }

@@ -145,10 +145,15 @@ impl Machine<'_> {
                 Seen::Db(Db { data: Data::V2 { .. } | Data::Refused | Data::Damaged, .. }) => plain,
                 _ => Err(Fault::new(Cause::StillOld, "detect says old")),
             },
-            Op::VerifyHost { file } => match seen(&self.state.disk, file.as_str()) {
-                Seen::Db(Db { data: Data::Refused, .. }) => Err(Fault::new(Cause::Host, "the application does not accept it")),
-                _ => plain,
-            },
+            Op::VerifyHost { file } => {
+                if self.setting.zombie == Zombie::OnV1InVerify {
+                    self.hold(self.setting.canonical.as_str());
+                }
+                match seen(&self.state.disk, file.as_str()) {
+                    Seen::Db(Db { data: Data::Refused, .. }) => Err(Fault::new(Cause::Host, "the application does not accept it")),
+                    _ => plain,
+                }
+            }
             Op::LockV1 { file } => {
                 let name = file.as_str();
                 self.exists(HOME, name)?;
@@ -218,8 +223,10 @@ impl Machine<'_> {
 
     fn build_sql(&mut self, v1: &str, staging: &str) -> Performed {
         self.opens(v1);
-        let Seen::Db(source) = seen(&self.state.disk, v1) else { return Err(Fault::new(Cause::V1Corrupt, "no v1")) };
         self.staging(staging)?;
+        let from = if self.setting.from == From::Copy { staging } else { v1 };
+        let Seen::Db(source) = seen(&self.state.disk, from) else { return Err(Fault::new(Cause::V1Corrupt, "no v1")) };
+        self.state.ledger.kept = true;
         let db = Db { data: Data::Partial, mode: JournalMode::Delete, counter: 1, of: line(staging) };
         self.transaction(staging, db, false);
         self.transaction(staging, Db { data: self.made_from(source), counter: 2, ..db }, false);
@@ -227,9 +234,8 @@ impl Machine<'_> {
     }
 
     fn build_host(&mut self, source: &str, staging: &str, run: &mut Run) -> Performed {
-        let from = if source == staging { self.setting.canonical.as_str() } else { source };
-        let Seen::Db(v1) = seen(&self.state.disk, from) else { return Err(Fault::new(Cause::V1Corrupt, "no v1")) };
         self.staging(staging)?;
+        let Seen::Db(v1) = seen(&self.state.disk, source) else { return Err(Fault::new(Cause::V1Corrupt, "no v1")) };
         self.state.ledger.host = true;
         self.state.ledger.kept = true;
         self.show();
@@ -252,7 +258,7 @@ impl Machine<'_> {
         if let Some((name, file)) = &self.setting.companion {
             self.write_companion(name, file, run);
         }
-        if self.setting.zombie == Zombie::None {
+        if matches!(self.setting.zombie, Zombie::None | Zombie::OnV1InVerify) {
             self.empty_log(staging, true);
             self.remove_log(staging);
         } else if self.setting.zombie == Zombie::OnV1 {
@@ -283,6 +289,8 @@ impl Machine<'_> {
         let digest = companion_digest(&new);
         let aside = self.setting.aside();
         if self.setting.host == HostUse::WritesInPlace {
+            // It overwrites what it finds, by its own doing.
+            self.state.ledger.companion_owed = false;
             self.tick(|disk| disk.ensure(aside, file.as_str()));
             self.tick(|disk| disk.write(aside, file.as_str(), Content::Torn));
             self.tick(|disk| disk.write(aside, file.as_str(), new));

@@ -11,7 +11,8 @@ use super::happening::{Planted, happenings};
 use super::invariant::{self, is_v2};
 use super::machine::{Machine, Process, Tap};
 use super::mutate::Mutant;
-use super::{Bounds, Choice, Counterexample, Happening, Model, Path, Report, Setting, State, Violation, matrix, others};
+use super::{Bounds, Choice, Counterexample, Happening, Model, Path, Report, Setting, State, Violation, Zombie, matrix, others};
+use crate::fault::Platform;
 use crate::op::Op;
 use crate::run::{Action, Run};
 
@@ -310,7 +311,7 @@ impl<'a> Explorer<'a> {
                 Some(End::Failed(failure)) if !watch.happened && !setting.never_upgrades() && !setting.refuses() => {
                     Some(Violation { rule: "I5", what: format!("nothing was in the way, and the start failed: {}", failure.message) })
                 }
-                Some(End::Failed(_) | End::Current | End::Old) => self.afterwards(&outcome.state),
+                Some(end) => self.left_nothing(watch, end, &outcome.state).or_else(|| self.afterwards(&outcome.state)),
             };
         }
         if let Some(violation) = violation {
@@ -318,6 +319,12 @@ impl<'a> Explorer<'a> {
             choices.push(Choice { happening: watch.happening, crash: None, copied: false });
             self.report.bad.push(Counterexample { setting: setting.clone(), model: self.model, choices, violation });
         }
+    }
+
+    /// A start that had nothing in its way, and could remove what it had made, leaves nothing for the next to do.
+    fn left_nothing(&self, watch: Watch, end: &End, state: &State) -> Option<Violation> {
+        let removes = self.setting.platform != Platform::Windows || self.setting.zombie == Zombie::None;
+        if *end == End::Current && !watch.happened && removes { invariant::at_end(state, self.setting) } else { None }
     }
 
     /// What was in the way is gone: the next start must end well, and the one after it must find nothing to do.

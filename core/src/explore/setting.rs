@@ -47,6 +47,8 @@ pub enum Zombie {
     ForEver,
     /// The build opened v1 itself, and keeps that as long as the process lives: v1 may not be replaced.
     OnV1,
+    /// The same, by the look at v2 that the application asked for.
+    OnV1InVerify,
 }
 
 /// What the build makes.
@@ -130,7 +132,7 @@ impl Setting {
     /// Whether the application itself makes every upgrade fail: v1 stays.
     #[must_use]
     pub fn never_upgrades(&self) -> bool {
-        self.build != Build::Right || self.zombie == Zombie::OnV1
+        self.build != Build::Right || matches!(self.zombie, Zombie::OnV1 | Zombie::OnV1InVerify)
     }
 
     /// The companion's directory: on Windows the database's own, for there the order of changes is one for the whole volume.

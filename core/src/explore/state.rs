@@ -5,6 +5,7 @@ use sha2::{Digest as _, Sha256};
 use super::Setting;
 use super::disk::{self, Disk, Key};
 use super::sqlite::V1_LINE;
+use crate::sqlite::JournalMode;
 
 #[expect(clippy::struct_excessive_bools, reason = "each is one fact, and they combine freely")]
 /// What the world knows beside the disk: what was committed, by whom.
@@ -16,8 +17,12 @@ pub struct Ledger {
     pub v2_rows: u8,
     /// v2 was canonical for good.
     pub v2_durable: bool,
+    /// The journal mode that its application counts on; nothing once another application has set its own.
+    pub mode: Option<JournalMode>,
     /// Somebody changed the companion.
     pub companion_changed: bool,
+    /// What they wrote must be somewhere: nobody but this project could have replaced it since.
+    pub companion_owed: bool,
     /// The application did something outside the database that an undo must take back.
     pub host: bool,
     /// The application keeps what an undo would need, until it is told to clean up.
@@ -25,10 +30,19 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Nothing happened yet; v1 has this many rows.
+    /// Nothing happened yet; v1 has this many rows, and this mode.
     #[must_use]
-    pub fn of(rows: u8) -> Self {
-        Self { rows, v2_rows: 0, v2_durable: false, companion_changed: false, host: false, kept: false }
+    pub fn of(rows: u8, mode: JournalMode) -> Self {
+        Self {
+            rows,
+            v2_rows: 0,
+            v2_durable: false,
+            mode: Some(mode),
+            companion_changed: false,
+            companion_owed: false,
+            host: false,
+            kept: false,
+        }
     }
 }
 
@@ -55,7 +69,8 @@ impl State {
         self.disk.feed(hash);
         let ledger = &self.ledger;
         hash.update([ledger.rows, ledger.v2_rows]);
-        hash.update([ledger.v2_durable, ledger.companion_changed, ledger.host, ledger.kept].map(u8::from));
+        let (any, wal) = (ledger.mode.is_none(), ledger.mode == Some(JournalMode::Wal));
+        hash.update([any, wal, ledger.v2_durable, ledger.companion_changed, ledger.companion_owed, ledger.host, ledger.kept].map(u8::from));
     }
 
     /// The same, as far as any later start can tell: what a private copy of v1 holds, and what is in the sidecars of files that are
