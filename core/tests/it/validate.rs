@@ -137,6 +137,9 @@ fn broken_orders() -> Vec<(&'static str, Plan, Held)> {
     let on_windows = |seen: Observation, by, from| plan_migration(&Observation { platform: Platform::Windows, ..seen }, &request(by, from));
     let windows = on_windows(directory(), By::Sql, From::Empty).unwrap();
     let windows_host = on_windows(with_auth(directory()), By::Host, From::Copy).unwrap();
+    let mut flipped = Observation { platform: Platform::Windows, ..interrupted(&journal(Phase::Built)) };
+    flip(&mut flipped);
+    let windows_forward = plan_recovery(&flipped, &label(), &new_nonce()).unwrap().unwrap();
     let journal = "cutover.json";
     let staging = "data.db.building-";
     let backup = "data.db.v1-v2-1";
@@ -194,6 +197,7 @@ fn broken_orders() -> Vec<(&'static str, Plan, Held)> {
     alone("clean-up-index", &sql, Plan { cleanup_from: sql.flip_at.map(|at| at + 1), ..sql.clone() });
     let committed = windows.steps.iter().rposition(|step| is("rename", journal)(&step.op)).and_then(|at| u32::try_from(at).ok());
     alone("clean-up-index", &windows, Plan { cleanup_from: committed.map(|at| at + 1), ..windows.clone() });
+    alone("clean-up-index", &windows_forward, Plan { cleanup_from: forward.0.cleanup_from, ..windows_forward.clone() });
     alone("clean-up-index", &windows, Plan { cleanup_from: sql.cleanup_from.map(|at| at + 1), ..windows.clone() });
     alone("companion-after-flip", &host, without_after(&host, flip, sync));
     alone("companion-kept", &host, without(&host, false, is("link", "displaced")));
