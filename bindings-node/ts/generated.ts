@@ -344,6 +344,17 @@ export type Op =
     }
   | {
       /**
+       * The file.
+       */
+      from: At;
+      op: "rename-new";
+      /**
+       * Its new name.
+       */
+      to: At;
+    }
+  | {
+      /**
        * The files.
        */
       files: At[];
@@ -807,6 +818,10 @@ export interface Journal {
  * A companion, as it was when the build began.
  */
 export interface Companion {
+  /**
+   * SHA-256 of what it staged, once that is known.
+   */
+  after: string | null;
   /**
    * SHA-256 of its content, or nothing where it did not exist.
    */

@@ -293,3 +293,69 @@ fn the_host_gets_its_state_back_and_the_attempt_is_counted() {
     assert_eq!(host.undone, [Some(json!({ "keychain": 3 }))]);
     assert_eq!(bed.names(), ["data.db"]);
 }
+
+/// The daemon in the field was killed after it moved v1, and before it installed v2 (or without one).
+fn moved_by_the_field(built: bool) -> Bed {
+    let bed = Bed::new();
+    Connection::open(bed.path("data.db")).unwrap().query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(())).unwrap();
+    let staging = bed.path("data.db.building-3fa9c1d2");
+    if built {
+        let v2 = Connection::open(&staging).unwrap();
+        v2.execute("ATTACH ?1 AS v1", [bed.path("data.db").to_str().unwrap()]).unwrap();
+        v2.execute_batch(TO_V2).unwrap();
+    }
+    let backup = bed.path("data.db.v1-v2-1782718800000-3fa9c1d2");
+    std::fs::rename(bed.path("data.db"), &backup).unwrap();
+    let journal = json!({
+        "version": 1, "source": bed.path("data.db"), "normalizedSource": bed.path("data.db.source-3fa9c1d2"), "staging": staging,
+        "backup": backup, "authPath": bed.path("auth.json"), "authBackup": null, "authExisted": false, "nonce": "3fa9c1d2",
+        "phase": "canonical-moved",
+    });
+    std::fs::write(bed.path("data.db.v1-v2-migration.json"), journal.to_string()).unwrap();
+    bed
+}
+
+/// An older release that is started right before canonical gets its file makes a database of its own there: neither v2 nor v1 replaces it.
+#[test]
+fn a_database_that_an_older_release_made_in_the_gap_is_kept() {
+    struct Gap(PathBuf);
+    impl Host for Gap {
+        fn event(&mut self, event: &Event) {
+            if matches!(event, Event::Step { op, .. } if op == "rename-new") && !self.0.exists() {
+                Connection::open(&self.0).unwrap().execute_batch("CREATE TABLE other (x); INSERT INTO other VALUES (1)").unwrap();
+            }
+        }
+        fn wait(&mut self, _delay_ms: u64) {}
+    }
+    for built in [true, false] {
+        let bed = moved_by_the_field(built);
+        let before = bed.names();
+        cutover::migrate(&bed.options(), &mut Gap(bed.path("data.db"))).unwrap_err();
+        let there = [vec!["data.db".to_owned()], before].concat();
+        assert_eq!(bed.names(), there, "built={built}: nothing is gone");
+        assert_eq!((count(&bed.path("data.db"), "other"), count(&bed.find(".v1-v2-1"), "notes")), (1, 3), "built={built}");
+        assert!(!built || count(&bed.find(".building-"), "note") == 3);
+        let result = bed.migrate().unwrap();
+        assert_eq!((result.outcome, count(&bed.path("data.db"), "note")), (Outcome::Migrated, 3), "built={built}");
+        assert_eq!(count(&bed.find(".displaced-"), "other"), 1, "built={built}: set aside by the next start");
+    }
+}
+
+/// A start that finds v2 beside a journal `built` would install it, without what the application has undone by then.
+#[test]
+fn nothing_is_undone_while_v2_cannot_be_taken_away() {
+    let bed = Bed::interrupted_before("link");
+    Connection::open(bed.path("data.db")).unwrap().execute_batch("INSERT INTO notes (text) VALUES ('after the crash')").unwrap();
+    let staged = bed.find(".building-");
+    std::fs::remove_file(&staged).unwrap();
+    std::fs::create_dir(&staged).unwrap();
+    let names = bed.names();
+    let mut host = Calm::default();
+    let error = cutover::migrate(&bed.options(), &mut host).unwrap_err();
+    assert_eq!(error.failure.op.as_deref(), Some("remove"), "{}", error.failure.message);
+    assert_eq!((host.undone, bed.names()), (Vec::new(), names), "the journal stays");
+    std::fs::remove_dir(&staged).unwrap();
+    let result = bed.migrate().unwrap();
+    assert_eq!(result.recovery, Recovery::Undone);
+    bed.assert_migrated(&result, 4);
+}

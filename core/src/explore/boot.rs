@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::names::{Label, Nonce};
 use crate::observe::Observation;
 use crate::op::Op;
-use crate::plan::{Next, Plan, Recovery, Request, assess, assess_by, assess_left, plan_migration};
+use crate::plan::{Next, Plan, PlanKind, Recovery, Request, assess, assess_by, assess_left, plan_migration};
 use crate::run::{Action, Budget, Run};
 
 /// How often one start builds anew, and how many recoveries it performs: the runner's own bounds.
@@ -43,7 +43,7 @@ pub struct Boot {
     recoveries: u32,
     ops: u32,
     /// Whether a clean-up failed in it.
-    left: bool,
+    pub left: bool,
     /// Whether a mutant of the recovery table made it do something else.
     pub swayed: bool,
 }
@@ -52,6 +52,8 @@ pub struct Boot {
 pub enum Before<'a> {
     /// It looks at the disk, and plans.
     Look,
+    /// It has recovered what there was to recover, and begins to migrate.
+    Migrate,
     /// It performs this op.
     Op(&'a Run, &'a Op),
 }
@@ -79,6 +81,7 @@ impl Boot {
                 Some(run) => run,
                 None if stop(self, machine, Before::Look) => return None,
                 None => match self.next(machine, mutant) {
+                    Ok(Some(plan)) if plan.kind == PlanKind::Migrate && stop(self, machine, Before::Migrate) => return None,
                     Ok(Some(plan)) => Run::new(if let Some(mutant) = mutant { mutant.apply(plan) } else { plan }, Budget::default()),
                     Ok(None) => return Some(if self.migrate { End::Current } else { End::Old }),
                     Err(end) => return Some(end),

@@ -149,6 +149,7 @@ impl<'a> Explorer<'a> {
             let end = boot.go(&mut machine, None, mutant, &mut |boot, machine, before| {
                 let (run, op) = match before {
                     Before::Look => return looks.stop(boot, machine),
+                    Before::Migrate => return looks.recovered(boot, machine),
                     Before::Op(run, op) => (run, op),
                 };
                 if may_happen {
@@ -200,6 +201,7 @@ impl<'a> Explorer<'a> {
             let mut boot = fork.boot.clone();
             let end = boot.go(&mut machine, Some(run), mutant, &mut |boot, machine, before| match before {
                 Before::Look => looks.stop(boot, machine),
+                Before::Migrate => looks.recovered(boot, machine),
                 Before::Op(..) => false,
             });
             looks.came_back(&machine.state);
@@ -400,6 +402,16 @@ impl Looks<'_> {
         self.wrong.is_some() || !self.covered.insert(key)
     }
 
+    /// What a migration begins with is as good as an end: nothing is left of what was recovered, unless a clean-up failed.
+    fn recovered(&mut self, boot: &Boot, machine: &Machine) -> bool {
+        if !boot.left
+            && let Some(violation) = invariant::at_end(&machine.state, self.setting)
+        {
+            self.wrong.get_or_insert(violation);
+        }
+        self.wrong.is_some()
+    }
+
     /// A start never turns a v2 back into a v1.
     fn came_back(&mut self, state: &State) {
         if self.was_v2 && !is_v2(state, self.setting) {
@@ -429,7 +441,8 @@ pub(super) fn happen(machine: &mut Machine, run: &mut Run, happening: Happening)
 fn unguarded(op: &Op, looked: bool) -> bool {
     match op {
         Op::LookCompanion { .. } => true,
-        Op::Link { to: at, .. } => looked && at.companion.is_some(),
+        // What is kept beside is what it was then.
+        Op::Link { to: at, .. } => at.companion.is_some(),
         Op::SyncDir { companion } => looked && companion.is_some(),
         _ => false,
     }

@@ -8,6 +8,7 @@ pub(crate) mod recover;
 pub(crate) use assess::assess_by;
 pub use assess::{Next, assess, assess_left};
 pub use migrate::plan_migration;
+pub(crate) use recover::v1_changed_at_the_flip;
 pub use recover::{may_open_canonical, plan_recovery};
 
 use serde::{Deserialize, Serialize};

@@ -391,7 +391,7 @@ impl<'a> Allowed<'a> {
             Op::Rename { from, to } => {
                 let to_canonical = *to == At::from(&names.canonical);
                 let staged = [&names.staging, &names.install].into_iter().any(|file| *from == At::from(file));
-                let back = *from == At::from(&names.backup) && behind_windows_flip && kind == PlanKind::Undo;
+                let back = *from == At::from(&names.backup) && behind_windows_flip && kind == PlanKind::Undo && !two_rename;
                 let moved = two_rename
                     && spot != Spot::Undo
                     && (0..4).any(|i| {

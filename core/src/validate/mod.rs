@@ -35,8 +35,9 @@
 //! | `sidecars-absent` | error | No sidecar of another database stands beside canonical: it is proven before and after the flip, and they are moved first. |
 //! | `check-before-install` | error | The very file that is installed was checked and detected, and not changed since. |
 //! | `settle-backup` | error | Where the field moved v1, it is one file in the backup, its sidecars durably beside it, before v2 is installed or v1 given back. |
+//! | `v1-read-back` | error | On Windows v1 is compared again, in the backup, after the flip, before companions are installed and the receipt is written. |
 //! | `flip-durable` | error | v2 is canonical, durably, before the receipt is written. |
-//! | `clean-up-index` | error | A failure is a warning only after the flush that makes v2 durable. |
+//! | `clean-up-index` | error | A failure is a warning only after the flush that makes v2 durable; on Windows, that makes `committed` durable. |
 //! | `companion-after-flip` | error | Companions are installed after v2 is canonical, durably. |
 //! | `companion-kept` | error | A companion is looked at after the flip, and kept beside, durably, where it changed, before it is replaced. |
 //! | `companion-before-commit` | error | Staged companions are installed, durably, before the commit. |
@@ -49,9 +50,11 @@
 //! | `last-flush` | warning | The journal's removal is flushed. |
 //! | `backup-kept` | error | The backup is removed only where v1, locked and checked, is canonical. |
 //! | `restore-mode-in-undo` | error | Only an undo gives v1 its journal mode back. |
-//! | `undo-host` | error | The application undoes before anything that it may read, or put back, is changed. |
+//! | `undo-v2-first` | error | What a start would install is gone, durably, before anything that belongs to it is undone. |
+//! | `undo-host` | error | The application undoes before anything that it may read, or put back, is changed; only v2 goes before, and v1 is given back. |
 //! | `undo-unlock` | error | v1 is unlocked before the application undoes, or v1 is opened. |
 //! | `undo-give-back` | error | Where v1 is in the backup alone, it has canonical's name again, durably, before anything is removed. |
+//! | `put-back` | error | v1 is put back over v2 where it changed at the flip on Windows, and nowhere else. Without a directory a plan is believed. |
 //! | `undo-companion` | error | A companion that was written in place is looked at, and put back, durably, before its backup goes. |
 //! | `undo-companion-kept` | error | What putting a companion back displaces is kept beside, durably. |
 //! | `undo-link` | error | v1's second name goes, before v1 is written to. |
@@ -64,7 +67,7 @@
 //! | `held` | error | Nobody has the database open. |
 //! | `space` | error | The disk has the room that the plan may take. |
 //! | `cross-volume` | error | All files of the set are on one volume. |
-//! | `name-taken` | error | Names that a migration makes are free. |
+//! | `name-taken` | error | Names that a migration makes are free, and so is canonical where it is given to a file that must replace nobody's. |
 //! | `case-collision` | error | No name differs from another by case alone where case is ignored. |
 //! | `windows-name` | error | Windows takes the names of the database and the companions. |
 
@@ -78,7 +81,7 @@ use crate::observe::Observation;
 use crate::plan::Plan;
 
 /// Every rule, in the order of the table above.
-pub const RULES: [(&str, Severity); 58] = [
+pub const RULES: [(&str, Severity); 61] = [
     ("structure", Severity::Error),
     ("recovery-flush-first", Severity::Error),
     ("guard", Severity::Error),
@@ -105,6 +108,7 @@ pub const RULES: [(&str, Severity); 58] = [
     ("sidecars-absent", Severity::Error),
     ("check-before-install", Severity::Error),
     ("settle-backup", Severity::Error),
+    ("v1-read-back", Severity::Error),
     ("flip-durable", Severity::Error),
     ("clean-up-index", Severity::Error),
     ("companion-after-flip", Severity::Error),
@@ -119,9 +123,11 @@ pub const RULES: [(&str, Severity); 58] = [
     ("last-flush", Severity::Warning),
     ("backup-kept", Severity::Error),
     ("restore-mode-in-undo", Severity::Error),
+    ("undo-v2-first", Severity::Error),
     ("undo-host", Severity::Error),
     ("undo-unlock", Severity::Error),
     ("undo-give-back", Severity::Error),
+    ("put-back", Severity::Error),
     ("undo-companion", Severity::Error),
     ("undo-companion-kept", Severity::Error),
     ("undo-link", Severity::Error),

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::{Finding, Severity};
 use crate::fault::Platform;
-use crate::names::FileName;
+use crate::names::{At, FileName};
 use crate::observe::Observation;
 use crate::op::Op;
-use crate::plan::{Plan, PlanKind};
+use crate::plan::{Plan, PlanKind, v1_changed_at_the_flip};
 
 /// Names that Windows keeps for devices, with any extension: "Naming Files, Paths, and Namespaces" of its documentation, where the superscript
 /// digits count as digits, and the console's from "Consoles" of `CreateFile`.
@@ -73,6 +73,25 @@ pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
                     "make the plan anew: it gets a nonce of its own",
                 );
             }
+        }
+    }
+    for step in plan.steps.iter().chain(&plan.undo) {
+        if let Op::RenameNew { to, .. } = &step.op
+            && observation.files.contains_key(&to.name)
+        {
+            find("name-taken", Severity::Error, None, format!("{to} is there already, and would stay"), "make the plan anew");
+        }
+    }
+    if let Some(journal) = &plan.journal {
+        let (backup, canonical) = (At::from(&journal.names.backup), At::from(&journal.names.canonical));
+        let back = plan.steps.iter().position(|step| matches!(&step.op, Op::Rename { from, to } if *from == backup && *to == canonical));
+        let message = match (back.is_some(), v1_changed_at_the_flip(observation, journal)) {
+            (true, false) => Some("v1 would be put back over what is not, for sure, a v2 that nobody used and that lacks its rows"),
+            (false, true) => Some("v1 changed at the flip, and the plan does not put it back: v2 lacks its rows"),
+            _ => None,
+        };
+        if let Some(message) = message {
+            find("put-back", Severity::Error, back, message.into(), "make the plan anew from what is there");
         }
     }
     if observation.platform != Platform::Linux {

@@ -237,6 +237,40 @@ fn v1_is_put_back_only_by_an_undo_on_windows() {
     assert!(refused(&clean).contains("may not be renamed"));
 }
 
+/// Where v1 was moved away, somebody may have made another canonical since: it is not overwritten, by v2 nor by v1.
+#[test]
+fn the_field_s_v2_and_v1_replace_nobody_s_file() {
+    let swapped = |op: &Op| match op.clone() {
+        Op::RenameNew { from, to } => Some(Op::Rename { from, to }),
+        Op::Rename { from, to } if to == At::from(&canonical()) => Some(Op::RenameNew { from, to }),
+        _ => None,
+    };
+    let (mut flips, mut backs) = (0, 0);
+    for (row, plan) in recovery::plans().into_iter().chain(migrations()) {
+        let field = row.starts_with("the field");
+        for (undo, list) in [(false, &plan.steps), (true, &plan.undo)] {
+            for (index, op) in list.iter().enumerate().filter_map(|(index, step)| Some((index, swapped(&step.op)?))) {
+                assert_eq!(matches!(list[index].op, Op::RenameNew { .. }), field, "{row}");
+                let mut bad = plan.clone();
+                let (list, count) = if undo { (&mut bad.undo, &mut backs) } else { (&mut bad.steps, &mut flips) };
+                list[index].op = op;
+                refused(&bad);
+                *count += usize::from(field);
+            }
+        }
+        if !field || plan.undo.is_empty() {
+            continue;
+        }
+        // Nor by a way that is only ours.
+        let mut windows = Plan { platform: Platform::Windows, kind: PlanKind::Undo, flip_at: None, cleanup_from: None, ..plan };
+        let journal = windows.journal.as_ref().unwrap();
+        let op = Op::Rename { from: At::from(&journal.names.backup), to: At::from(&canonical()) };
+        windows.steps = vec![Step { op, why: "planted".into(), when: None }];
+        assert!(refused(&windows).contains("may not be renamed"), "{row}");
+    }
+    assert_eq!((flips, backs), (3, 4));
+}
+
 /// The rule of endings goes by where the flip is: a plan that lies about it would call a failed build a success.
 #[test]
 fn a_plan_that_lies_about_its_flip_is_refused() {

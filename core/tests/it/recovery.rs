@@ -333,7 +333,11 @@ fn canonical_is_never_removed_and_replaced_only_by_a_flip_or_by_the_backup() {
                 let flip = !undo && plan.flip_at.is_some_and(|flip| flip as usize == index);
                 match &step.op {
                     Op::Remove { files } => assert!(!files.contains(&main), "{row}"),
-                    Op::Rename { from, to } if *to == main => assert!(flip || *from == At::from(&our_names().backup), "{row}"),
+                    Op::Rename { from, to } | Op::RenameNew { from, to } if *to == main => {
+                        assert!(flip || *from == At::from(&our_names().backup), "{row}");
+                        // v1 was moved away there, and somebody may have made another canonical since.
+                        assert_eq!(matches!(step.op, Op::RenameNew { .. }), row.starts_with("the field"), "{row}");
+                    }
                     Op::Rename { from, to } if *from == main => {
                         assert_eq!(*to, At::from(&displaced(&canonical(), &crate::world::nonce())), "{row}");
                     }
@@ -426,7 +430,10 @@ fn going_on_begins_with_the_first_step_that_is_not_visible() {
 fn what_was_built_is_checked_before_it_is_installed() {
     for (row, plan) in plans() {
         let Some(flip) = plan.flip_at else { continue };
-        let Op::Rename { from, .. } = &plan.steps[flip as usize].op else { panic!("{row}") };
+        let from = match (&plan.steps[flip as usize].op, row.starts_with("the field")) {
+            (Op::Rename { from, .. }, false) | (Op::RenameNew { from, .. }, true) => from,
+            (other, _) => panic!("{row}: {other:?}"),
+        };
         let before = &plan.steps[..flip as usize];
         for op in [Op::Check { file: from.name.clone() }, Op::Detect { file: from.name.clone() }] {
             assert!(before.iter().any(|step| step.op == op && step.when.is_none()), "{row}: {op:?}");
@@ -445,13 +452,20 @@ fn an_undo_gives_everything_back() {
     let seen = interrupted(&journal(Phase::Building));
     let plan = planned(&seen);
     let printed: Vec<String> = plan.undo.iter().map(line).collect();
-    assert_eq!(printed[..3], ["unlock-v1", "undo-host", "remove-link link=data.db.v1-v2-MS-N of=data.db"]);
-    assert!(printed[3].starts_with("remove files=[data.db.source-N,data.db.source-N-wal,"), "{}", printed[3]);
+    let first = [
+        "unlock-v1",
+        "remove files=[data.db.building-N]",
+        "sync-dir companion=null",
+        "undo-host",
+        "remove-link link=data.db.v1-v2-MS-N of=data.db",
+    ];
+    assert_eq!(printed[..5], first, "v2 is gone for good before anything else is undone");
+    assert!(printed[5].starts_with("remove files=[data.db.source-N,data.db.source-N-wal,"), "{}", printed[5]);
     for file in our_names().source.set().iter().chain(&our_names().staging.set()).chain(&our_names().install.set()) {
         assert!(has(&plan, |op| matches!(op, Op::Remove { files } if files.contains(&At::from(file)))), "{file}");
     }
     assert_eq!(
-        printed[4..],
+        printed[6..],
         [
             "look file=data.db",
             "restore-mode file=data.db mode=wal",
@@ -471,7 +485,8 @@ fn a_v1_that_changed_at_the_flip_is_put_back() {
     let plan = planned(&overtaken(&journal(Phase::Built)));
     let printed: Vec<String> = plan.steps.iter().map(line).collect();
     assert_eq!(printed, ["sync-dir companion=null", "rename from=data.db.v1-v2-MS-N to=data.db", "sync-dir companion=null"]);
-    assert_eq!(plan.undo, planned(&interrupted(&journal(Phase::Building))).undo, "and then the usual undo");
+    assert_eq!(plan.undo, planned(&interrupted(&journal(Phase::Built))).undo, "and then the usual undo");
+    assert_eq!(plan.undo[1].op, Op::Remove { files: vec![At::from(&our_names().install)] }, "of the file that the journal calls v2");
     assert!(!has(&plan, |op| matches!(op, Op::Settle { .. } | Op::Check { .. } | Op::Detect { .. } | Op::LockV1 { .. })));
 }
 

@@ -9,11 +9,12 @@ use cutover_core::names::{At, CompanionName};
 use cutover_core::op::{Guard, Op};
 use cutover_core::plan::{By, From, Plan, PlanKind, Recovery, Request, plan_migration, plan_recovery};
 use cutover_core::run::{Action, BUDGET_MS, Budget, DELAYS_MS, Done, Event, Run};
+use cutover_core::sqlite::JournalMode;
 use serde_json::json;
 
 use crate::world::{
-    Performed, Trace, auth, canonical, directory, drive, drive_well, fine, flip, interrupted, journal, label, line, me, migrations,
-    new_nonce, our_journal, our_names, permanent, request, somebody, transient, v2, with_auth, with_companion,
+    Performed, Trace, auth, canonical, database, directory, drive, drive_well, fine, flip, interrupted, journal, label, line, me,
+    migrations, new_nonce, our_journal, our_names, permanent, request, somebody, transient, v2, with_auth, with_companion,
 };
 
 fn host_plan() -> Plan {
@@ -389,6 +390,97 @@ fn an_undo_that_fails_anywhere_keeps_the_journal_and_the_first_failure() {
     }
 }
 
+/// A start that finds v2 beside a journal `built` installs it. Until v2 is gone for good nothing that belongs to it is undone; from there on,
+/// and at `building`, an undo does what it can.
+#[test]
+fn an_undo_from_built_stops_where_v2_could_not_be_taken_away() {
+    let moved = |phase| {
+        let mut seen = with_auth(interrupted(&with_companion(journal(phase), false)));
+        seen.files.insert(canonical(), database("1", JournalMode::Delete, 8));
+        seen.files.insert(our_names().install, v2());
+        plan_recovery(&seen, &label(), &new_nonce()).unwrap().unwrap()
+    };
+    let link = |plan: &Plan| position(plan, |op| matches!(op, Op::Link { to, .. } if to.companion.is_none()));
+    let check = |plan: &Plan| position(plan, |op| matches!(op, Op::Check { .. }));
+    let (migration, going_on) = (companion_plan(), recovery_of(&with_companion(journal(Phase::Built), false)));
+    // A plan, the step whose failure begins its undo, and whether the journal says `built` by then.
+    let cases = [
+        (migration.clone(), Some(link(&migration)), true),
+        (migration.clone(), Some(check(&migration)), false),
+        (going_on.clone(), Some(check(&going_on)), true),
+        (moved(Phase::Built), None, true),
+        (moved(Phase::Building), None, false),
+    ];
+    for (case, (plan, at, built)) in cases.into_iter().enumerate() {
+        let host = plan.undo.iter().position(|step| step.op == Op::UndoHost).unwrap();
+        let ops: Vec<&str> = plan.undo[..host].iter().map(|step| step.op.name()).collect();
+        assert_eq!(ops, ["unlock-v1", "remove", "sync-dir"], "{case}");
+        for failing in 0..=host {
+            let trace = faulty(&plan, |now| (if now.undo { now.index == failing } else { Some(now.index) == at }).then(permanent));
+            let failure = trace.failure();
+            assert!(matches!(trace.ending, Action::Failed(_)), "{case}, undo[{failing}]");
+            assert_eq!((failure.data.state, failure.data.v1.as_deref()), (Where::V1, Some("data.db")), "{case}, undo[{failing}]");
+            assert!(!trace.performed.iter().any(|p| p.undo && removes_journal(&p.op)), "{case}, undo[{failing}]: the journal stays");
+            if built && failing < host {
+                assert_eq!(trace.steps(true), (0..=failing).collect::<Vec<_>>(), "{case}, undo[{failing}]: nothing comes after it");
+            } else {
+                let done = |fits: &dyn Fn(&Op) -> bool| trace.performed.iter().any(|p| p.undo && fits(&p.op));
+                assert!(done(&|op| *op == Op::UndoHost) && done(&|op| op.companion().is_some()), "{case}, undo[{failing}]");
+                assert!(trace.performed.last().is_some_and(|p| p.undo && p.op.is_sync()), "{case}, undo[{failing}]: the rest goes on");
+            }
+        }
+    }
+}
+
+// ---- the field's cutover ----
+
+fn field_plan(row: &str) -> Plan {
+    crate::recovery::plans().into_iter().find(|(name, _)| name == row).unwrap().1
+}
+
+/// Its every step goes by what those before it left: v1 has its name back, the companion is kept, staging tells that its backup was whole.
+#[test]
+fn an_undo_of_the_field_s_stops_at_its_first_failure() {
+    let mut failures = 0;
+    for row in [
+        "the field's built",
+        "the field's built, a companion written in place",
+        "the field's canonical-moved, no staging",
+        "the field's building",
+    ] {
+        let plan = field_plan(row);
+        for failing in 0..plan.undo.len() {
+            let trace = faulty(&plan, |now| (now.undo && now.index == failing).then(permanent));
+            assert!(matches!(trace.ending, Action::Failed(_)), "{row}, undo[{failing}]");
+            assert_eq!(trace.steps(true), (0..=failing).collect::<Vec<_>>(), "{row}, undo[{failing}]: nothing comes after it");
+            failures += 1;
+        }
+    }
+    assert!(failures > 30, "{failures}");
+}
+
+/// v1 is in the backup, and its log may be elsewhere: given back by its name alone it would lack the rows in that.
+#[test]
+fn v1_is_not_given_back_before_its_log_is_beside_it() {
+    for row in ["the field's canonical-moved, staging there", "the field's canonical-moved, v1's log still beside canonical"] {
+        let plan = field_plan(row);
+        let settled = position(&plan, |op| matches!(op, Op::Settle { file, .. } if *file == our_names().backup));
+        for at in 0..=flip_at(&plan) {
+            let trace = faulty(&plan, |now| (!now.undo && now.index == at).then(permanent));
+            let undone = trace.performed.iter().any(|p| p.undo);
+            assert_eq!(undone, at > settled, "{row}, steps[{at}]");
+            if undone {
+                let Action::Done(report) = trace.ending else { panic!("{row}, steps[{at}]") };
+                assert_eq!(report.recovery, Recovery::Undone, "{row}, steps[{at}]");
+            } else {
+                let backup = our_names().backup;
+                let data = &trace.failure().data;
+                assert_eq!((data.state, data.v1.as_deref()), (Where::FinishAtNextStart, Some(backup.as_str())), "{row}, steps[{at}]");
+            }
+        }
+    }
+}
+
 /// While somebody has v1 open nothing of the undo opens it.
 #[test]
 fn a_held_v1_is_not_given_its_mode_back() {
@@ -650,7 +742,9 @@ fn a_held_staging_is_staged_again() {
 #[test]
 fn a_staged_companion_is_installed_after_the_flip_and_an_untouched_one_is_not() {
     let plan = companion_plan();
-    for (staged, now_digest) in [(false, Some("before")), (true, Some("before")), (true, Some("changed")), (true, None)] {
+    for (staged, now_digest) in
+        [(false, Some("before")), (true, Some("before")), (true, Some("after")), (true, Some("changed")), (true, None)]
+    {
         let trace = drive(Run::new(plan.clone(), Budget::default()), |run, now| {
             if staged && matches!(now.op, Op::BuildHost { .. }) {
                 assert!(run.stage_companion(&auth(), "after".into()));
@@ -683,7 +777,38 @@ fn a_staged_companion_is_installed_after_the_flip_and_an_untouched_one_is_not() 
         let journal = trace.performed.iter().rev().find_map(|p| p.text.clone()).unwrap();
         let Action::Done(report) = trace.ending else { panic!() };
         assert_eq!(report.journal.unwrap().companions[0].staged, staged);
-        assert!(journal.contains(&format!("\"staged\": {staged}")));
+        let after = if staged { "\"after\"" } else { "null" };
+        assert!(journal.contains(&format!("\"staged\": {staged},\n      \"after\": {after}\n")), "{journal}");
+    }
+}
+
+/// A rename that a power loss left under both names: the companion is what was staged, and the staged file is there still. Nobody else
+/// wrote that, and kept beside it would displace what somebody did write.
+#[test]
+fn a_companion_that_is_what_was_staged_is_not_kept_beside() {
+    for (after, now, kept) in [
+        (Some("after"), "after", false),
+        (Some("after"), "before", false),
+        (Some("after"), "changed", true),
+        (None, "before", false),
+        (None, "after", true),
+    ] {
+        let mut journal = with_companion(journal(Phase::Built), true);
+        journal.companions[0].after = after.map(str::to_owned);
+        let mut seen = with_auth(interrupted(&journal));
+        flip(&mut seen);
+        seen.companions.get_mut(&auth()).unwrap().present.push(crate::world::name("auth.json.building-3fa9c1d2"));
+        let plan = plan_recovery(&seen, &label(), &new_nonce()).unwrap().unwrap();
+        let trace = drive(Run::new(plan, Budget::default()), |_, step| {
+            Ok(match &step.op {
+                Op::LookCompanion { .. } => Done::Companion(Some(now.into())),
+                op => fine(op),
+            })
+        });
+        let count = |name: &str| trace.performed.iter().filter(|p| p.op.name() == name && p.op.companion().is_some()).count();
+        assert_eq!((count("link"), count("rename")), (usize::from(kept), 1), "after={after:?} now={now}");
+        let Action::Done(report) = trace.ending else { panic!() };
+        assert_eq!(report.warnings.iter().any(|warning| warning.code.as_deref() == Some("KEPT")), kept, "after={after:?} now={now}");
     }
 }
 

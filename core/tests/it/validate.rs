@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use cutover_core::fault::Platform;
 use cutover_core::journal::Phase;
 use cutover_core::names::At;
-use cutover_core::observe::{FileFacts, Observation};
+use cutover_core::observe::{FileFacts, Observation, Verdict};
 use cutover_core::op::{Guard, Op, Step};
 use cutover_core::plan::{By, From, Plan, plan_migration, plan_recovery};
 use cutover_core::sqlite::JournalMode;
@@ -31,12 +31,13 @@ fn every_plan_of_ours_passes() {
 #[test]
 fn every_recovery_of_ours_passes() {
     let mut plans = 0;
-    for phase in [Phase::Building, Phase::Built, Phase::Committed] {
+    let phases = [Phase::Building, Phase::Built, Phase::Committed];
+    for (platform, phase) in [Platform::Linux, Platform::Windows].into_iter().flat_map(|platform| phases.map(|phase| (platform, phase))) {
         for companion in [false, true] {
             for flipped in [false, true] {
                 for linked in [false, true] {
                     let journal = if companion { with_companion(journal(phase), true) } else { journal(phase) };
-                    let mut observation = interrupted(&journal);
+                    let mut observation = Observation { platform, ..interrupted(&journal) };
                     if companion {
                         observation = with_auth(observation);
                     }
@@ -50,13 +51,13 @@ fn every_recovery_of_ours_passes() {
                     }
                     let plan = plan_recovery(&observation, &label(), &new_nonce()).unwrap().unwrap();
                     let found: Vec<_> = validate(&plan, Some(&observation)).into_iter().filter(|f| f.severity == Severity::Error).collect();
-                    assert_eq!(found, [], "{phase:?} companion={companion} flipped={flipped} linked={linked} {:?}", plan.kind);
+                    assert_eq!(found, [], "{platform:?} {phase:?} companion={companion} flipped={flipped} linked={linked} {:?}", plan.kind);
                     plans += 1;
                 }
             }
         }
     }
-    assert_eq!(plans, 24);
+    assert_eq!(plans, 48);
 }
 
 #[test]
@@ -132,6 +133,13 @@ fn broken_orders() -> Vec<(&'static str, Plan, Held)> {
     let forward = recovery("built, canonical is v2");
     let field = recovery("the field's canonical-moved, staging there");
     let orphans = recovery("the field's canonical-moved, v1's log still beside canonical");
+    let back = recovery("Windows: built, v2 installed, v1 changed in the backup");
+    let on_windows = |seen: Observation, by, from| plan_migration(&Observation { platform: Platform::Windows, ..seen }, &request(by, from));
+    let windows = on_windows(directory(), By::Sql, From::Empty).unwrap();
+    let windows_host = on_windows(with_auth(directory()), By::Host, From::Copy).unwrap();
+    let mut flipped = Observation { platform: Platform::Windows, ..interrupted(&journal(Phase::Built)) };
+    flip(&mut flipped);
+    let windows_forward = plan_recovery(&flipped, &label(), &new_nonce()).unwrap().unwrap();
     let journal = "cutover.json";
     let staging = "data.db.building-";
     let backup = "data.db.v1-v2-1";
@@ -174,8 +182,23 @@ fn broken_orders() -> Vec<(&'static str, Plan, Held)> {
     alone("sidecars-absent", &sql, without_after(&sql, flip, is("absent", "")));
     alone("check-before-install", &on.0, without(&on.0, false, is("check", "")));
     alone("settle-backup", &field.0, without(&field.0, false, is("settle", backup)));
+    alone("v1-read-back", &windows, without(&windows, false, is("check-v1", backup)));
+    let late = |word: &str, file: &str| {
+        edit(&windows_host, false, |steps| {
+            let step = steps.remove(windows_host.flip_at.unwrap() as usize + 1);
+            let at = steps.iter().rposition(|step| is(word, file)(&step.op)).unwrap();
+            steps.insert(at + 1, step);
+        })
+    };
+    alone("v1-read-back", &windows_host, late("rename", "auth.json"));
+    alone("v1-read-back", &windows_host, late("write-receipt", ""));
+    alone("lock-and-check", &windows_host, late("unlock-v1", ""));
     alone("flip-durable", &sql, without_after(&sql, flip, sync));
     alone("clean-up-index", &sql, Plan { cleanup_from: sql.flip_at.map(|at| at + 1), ..sql.clone() });
+    let committed = windows.steps.iter().rposition(|step| is("rename", journal)(&step.op)).and_then(|at| u32::try_from(at).ok());
+    alone("clean-up-index", &windows, Plan { cleanup_from: committed.map(|at| at + 1), ..windows.clone() });
+    alone("clean-up-index", &windows_forward, Plan { cleanup_from: forward.0.cleanup_from, ..windows_forward.clone() });
+    alone("clean-up-index", &windows, Plan { cleanup_from: sql.cleanup_from.map(|at| at + 1), ..windows.clone() });
     alone("companion-after-flip", &host, without_after(&host, flip, sync));
     alone("companion-kept", &host, without(&host, false, is("link", "displaced")));
     alone("companion-before-commit", &host, without_after(&host, flip, is("rename", "auth.json")));
@@ -196,22 +219,37 @@ fn broken_orders() -> Vec<(&'static str, Plan, Held)> {
     alone("restore-mode-in-undo", &sql, add(Op::RestoreMode { file: canonical(), mode: JournalMode::Wal }));
     alone("recovery-flush-first", &undo.0, without(&undo.0, false, sync));
     alone("recovery-flush-first", &undo.0, without(&undo.0, false, sync_beside));
+    let first_goes = |plan: &Plan, files: Vec<At>| edit(plan, true, |steps| steps[1].op = Op::Remove { files });
+    alone("undo-v2-first", &undo.0, without(&undo.0, true, is("remove", staging)));
+    alone("undo-v2-first", &undo.0, without(&undo.0, true, sync));
+    alone("undo-v2-first", &undo.0, edit(&undo.0, true, |steps| steps.swap(1, 2)));
+    alone("undo-v2-first", &sql, without(&sql, true, is("remove", staging)));
+    alone("undo-v2-first", &on.0, first_goes(&on.0, vec![At::from(&names.staging)]));
+    alone("undo-host", &undo.0, first_goes(&undo.0, [&names.staging, &names.source].map(At::from).into()));
+    alone("undo-host", &undo.0, edit(&undo.0, true, |steps| steps.swap(3, 5)));
     alone("undo-host", &undo.0, without(&undo.0, true, is("undo-host", "")));
     alone("undo-unlock", &undo.0, without(&undo.0, true, is("unlock-v1", "")));
     alone("undo-give-back", &field.0, without(&field.0, true, sync));
+    alone("undo-give-back", &back.0, edit(&back.0, false, |steps| drop(steps.pop())));
+    let mut told = back.0.clone();
+    told.journal.as_mut().unwrap().phase = Phase::Installing;
+    alone("put-back", &back.0, told);
+    alone("put-back", &back.0, under(&back.0, false, &Guard::StagingFree, 1));
     alone("undo-companion", &undo.0, without(&undo.0, true, |op| matches!(op, Op::Rename { .. })));
     alone("undo-companion-kept", &undo.0, without(&undo.0, true, is("link", "displaced")));
     alone("undo-link", &undo.0, without(&undo.0, true, is("remove-link", "")));
     alone("undo-temporaries", &undo.0, without(&undo.0, true, is("remove", "data.db.source-")));
     alone("undo-temporaries", &undo.0, without(&undo.0, true, is("remove", "auth")));
     alone("undo-restore-mode", &undo.0, without(&undo.0, true, is("restore-mode", "")));
-    alone("undo-flush", &undo.0, without(&undo.0, true, sync));
+    alone("undo-flush", &undo.0, edit(&undo.0, true, |steps| drop(steps.remove(steps.len() - 3))));
     alone("undo-journal-last", &undo.0, without(&undo.0, true, goes));
     // What only the directory can tell.
     let linked_plan = linked.0;
     cases.push(("backup-before-flip", on.0.clone(), (linked_plan, on.1)));
     let orphan = without(&orphans.0, false, is("rename", "-wal"));
     cases.push(("sidecars-absent", orphans.0, (orphan, orphans.1)));
+    let left = without(&back.0, false, is("rename", "data.db"));
+    cases.push(("put-back", back.0, (left, back.1)));
     cases
 }
 
@@ -226,7 +264,25 @@ fn broken_directories() -> Vec<(&'static str, Held, Held)> {
         change(&mut broken);
         (rule, (plan.clone(), Some(seen)), (plan, Some(broken)))
     };
+    let recovered = |row: &str, rule, change: &dyn Fn(&mut Observation)| {
+        let (_, seen, plan) = seen_plans().into_iter().find(|(name, ..)| name == row).unwrap();
+        let mut broken = seen.clone();
+        change(&mut broken);
+        (rule, (plan.clone(), Some(seen)), (plan, Some(broken)))
+    };
+    let back = |change: &dyn Fn(&mut Observation)| recovered("Windows: built, v2 installed, v1 changed in the backup", "put-back", change);
+    let taken = |row: &str| recovered(row, "name-taken", &|seen| drop(seen.files.insert(canonical(), v1())));
     vec![
+        // An old copy of v1 over v1, over a v2 that somebody wrote to, or over one that was told of.
+        back(&|seen| {
+            seen.files.insert(canonical(), v1());
+            seen.verdict = Some(Verdict::Old);
+        }),
+        back(&|seen| drop(seen.files.insert(canonical(), FileFacts { size: 12288, ..v2() }))),
+        back(&|seen| drop(seen.files.insert(names.receipt(), plain("9", 1)))),
+        back(&|seen| drop(seen.files.insert(names.backup.clone(), v1()))),
+        taken("the field's canonical-moved, staging there"),
+        taken("the field's canonical-moved, no staging"),
         case("platform", Platform::Linux, &|seen| seen.platform = Platform::Windows),
         case("other-database", Platform::Linux, &|seen| seen.canonical = name("other.db")),
         case("held", Platform::Linux, &|seen| seen.holders = vec![me()]),

@@ -19,6 +19,7 @@ mod field;
 mod ours;
 
 pub use ours::may_open_canonical;
+pub(crate) use ours::v1_changed_at_the_flip;
 
 use super::parts::{companion_names, stray_journal_tmps};
 use super::{Plan, PlanKind, VERSION, step};

@@ -1,19 +1,31 @@
 //! What is judged of a plan without a walk: an index, conditions, and plans without a journal.
 
+use crate::fault::Platform;
+use crate::journal::{Phase, Strategy};
+use crate::names::At;
 use crate::op::{Guard, Op};
 use crate::plan::Plan;
 use crate::validate::{Finding, Severity};
 
 /// The index says where the rule of endings changes; a wrong one fails to fail. [`Plan::check`] proves the flip's.
 pub(super) fn clean_up_index(plan: &Plan) -> Option<Finding> {
-    let (flip, cleanup) = (plan.flip_at? as usize, plan.cleanup_from? as usize);
-    let secured = plan.steps.iter().enumerate().skip(flip).find(|(_, step)| step.op == Op::SyncDir { companion: None });
+    let cleanup = plan.cleanup_from? as usize;
+    let journal = plan.journal.as_ref().filter(|journal| plan.platform == Platform::Windows && journal.strategy != Strategy::TwoRename);
+    // A recovery may put v1 back there as long as the journal says `built`: nobody is told of v2 before it says `committed`.
+    let committed = journal.and_then(|journal| {
+        let written = plan.steps.iter().position(|step| matches!(step.op, Op::WriteJournal { phase: Phase::Committed, .. }))?;
+        let file = At::from(&journal.file());
+        plan.steps.iter().rposition(|step| matches!(&step.op, Op::Rename { to, .. } if *to == file)).map(|renamed| renamed.max(written))
+    });
+    let last = plan.flip_at.map(|flip| flip as usize).max(committed)?;
+    let secured = plan.steps.iter().enumerate().skip(last).find(|(_, step)| step.op == Op::SyncDir { companion: None });
     secured.is_none_or(|(at, _)| cleanup <= at).then(|| Finding {
         rule: "clean-up-index".into(),
         severity: Severity::Error,
         step: None,
         undo: false,
-        message: "cleanupFrom lies before the flush that makes v2 durable: a failing flush would be a warning".into(),
+        message: "cleanupFrom lies before the flush that makes v2, or on Windows `committed`, durable: a failing flush would be a warning"
+            .into(),
         hint: "make the plan anew with this release".into(),
     })
 }

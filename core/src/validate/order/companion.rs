@@ -73,6 +73,7 @@ impl Walk<'_> {
             let message = "a companion is installed before v2 is canonical, durably";
             let ok = self.flipped && !self.dirty.contains(&None);
             self.need(ok, "companion-after-flip", message, "install companions after the flip and its flush");
+            self.v1_read_back("a companion is installed");
             let kept = self.companion_kept.contains(companion) && !self.dirty.contains(&to.companion);
             self.need(
                 kept,

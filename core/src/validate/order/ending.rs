@@ -90,6 +90,8 @@ impl Walk<'_> {
             );
             self.need(!self.locked, "lock-and-check", "v1 stays locked", "unlock v1 after the flip");
         }
+        let back = !self.put_back || !self.dirty.contains(&None);
+        self.need(back, "undo-give-back", "the undo begins before v1 has canonical's name again, durably", "flush the directory first");
         if plan.kind != PlanKind::Undo {
             // What is set aside has a plan of its own; the next one goes on from the journal.
             self.need(

@@ -1,7 +1,9 @@
 //! From v1 locked and checked to v2 canonical, durably.
 
 use super::Walk;
+use crate::journal::Phase;
 use crate::names::{At, FileName, displaced};
+use crate::op::Guard;
 
 impl Walk<'_> {
     pub(super) fn lock(&mut self) {
@@ -10,9 +12,27 @@ impl Walk<'_> {
         self.locked = true;
     }
 
-    pub(super) fn check_v1(&mut self) {
+    pub(super) fn check_v1(&mut self, file: &FileName) {
         self.need(self.locked, "lock-and-check", "v1 is checked before it is locked: it could change after", "lock v1 first");
-        self.v1_checked = true;
+        if *file == self.journal.names.backup {
+            self.read_back = true;
+        } else {
+            self.v1_checked = true;
+        }
+    }
+
+    /// Where v1's lock cannot outlast its check.
+    pub(super) fn v1_read_back(&mut self, what: &str) {
+        let message = format!("{what} before v1 was compared again: what was written to it until it was replaced would be lost");
+        self.need(self.read_back, "v1-read-back", &message, "compare v1, which is the backup then, right after the flip");
+    }
+
+    /// Not a flip: v1, which is the backup, over a v2 that nobody uses. Whether that is so, only the directory can tell.
+    pub(super) fn put_back(&mut self, when: Option<&Guard>) {
+        let unused = self.journal.phase == Phase::Built && when.is_none();
+        let message = "v1 is put back over a v2 that may be in use, or only under a condition";
+        self.need(unused, "put-back", message, "put v1 back only while the journal says built");
+        self.put_back = true;
     }
 
     pub(super) fn unlock(&mut self) {

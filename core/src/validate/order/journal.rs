@@ -117,6 +117,7 @@ impl Walk<'_> {
 
     pub(super) fn write_receipt(&mut self, file: &FileName) {
         self.after_flip("a receipt is written");
+        self.v1_read_back("a receipt is written");
         self.companions_installed();
         self.create(file);
         self.unsynced.insert(file.into());

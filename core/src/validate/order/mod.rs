@@ -11,6 +11,7 @@ mod undo;
 use std::collections::BTreeSet;
 
 use super::{Finding, Severity};
+use crate::fault::Platform;
 use crate::journal::{Journal, Phase, Strategy};
 use crate::names::{At, CompanionName, FileName, journal_tmp};
 use crate::observe::Observation;
@@ -55,6 +56,10 @@ struct Walk<'a> {
     v1_checked: bool,
     linked: bool,
     absent: bool,
+    /// Whether v1 was compared again behind the flip, where it could change until then.
+    read_back: bool,
+    /// Whether v1 got its name back over v2.
+    put_back: bool,
     /// Whether canonical, which somebody made while v1 was moved away, was set aside.
     moved_aside: bool,
     flipped: bool,
@@ -142,6 +147,8 @@ impl<'a> Walk<'a> {
             v1_checked: false,
             linked,
             absent: false,
+            read_back: field || plan.platform != Platform::Windows || plan.flip_at.is_none(),
+            put_back: false,
             moved_aside: false,
             flipped: flipped_before,
             // A recovery that finds v2 in place makes that durable by its first flush, which has a rule of its own.
@@ -213,7 +220,7 @@ impl<'a> Walk<'a> {
             Op::Detect { file } => drop(self.detected.insert(file.clone())),
             Op::VerifyHost { file } => self.verify(file),
             Op::LockV1 { .. } => self.lock(),
-            Op::CheckV1 { .. } => self.check_v1(),
+            Op::CheckV1 { file } => self.check_v1(file),
             Op::UnlockV1 => self.unlock(),
             Op::Absent { files } => self.absent(files),
             Op::LookCompanion { companion, must_be_same, .. } => self.look_companion(companion, *must_be_same),
@@ -240,6 +247,8 @@ impl<'a> Walk<'a> {
         }
         if *to == At::from(&self.journal.file()) {
             self.journal_renamed();
+        } else if *to == At::from(&names.canonical) && *from == At::from(&names.backup) {
+            self.put_back(when);
         } else if *to == At::from(&names.canonical) {
             self.flip(from);
         } else if to.name == names.install && to.companion.is_none() {

@@ -23,6 +23,8 @@ struct Undo<'a> {
     dirty: BTreeSet<Option<CompanionName>>,
     /// Whether v1 is in the backup alone, durably: it must get canonical's name back before anything is removed.
     v1_away: bool,
+    /// What a start would install beside a journal `built`: the file that the journal names, which is the one checked last.
+    installable: BTreeSet<At>,
     v1_renamed: bool,
     unlocked: bool,
     host: bool,
@@ -55,6 +57,7 @@ pub(super) fn judge(
         backed_up: plan.kind == PlanKind::Migrate,
         dirty: companions.chain([None]).collect(),
         v1_away: settled,
+        installable: installable(plan, journal),
         v1_renamed: false,
         unlocked: false,
         host: false,
@@ -68,10 +71,7 @@ pub(super) fn judge(
         kept_durably: BTreeSet::new(),
         put_back: BTreeSet::new(),
     };
-    let given_back = plan
-        .undo
-        .iter()
-        .any(|step| matches!(&step.op, Op::Rename { to, .. } | Op::RenameNew { to, .. } if *to == At::from(&journal.names.canonical)));
+    let given_back = plan.undo.iter().any(|step| matches!(step.op, Op::RenameNew { .. }));
     undo.need(!given_back || settled, "settle-backup", "v1 gets canonical's name back from the backup, and its -wal would stay behind");
     if plan.kind == PlanKind::Undo {
         undo.need(unseen.is_empty(), "recovery-flush-first", "an undo acts on what it sees before that is durable");
@@ -115,7 +115,10 @@ impl Undo<'_> {
         let op = &step.op;
         let flush = matches!(op, Op::SyncDir { companion: None });
         self.need(flush || !self.journal_gone, "undo-journal-last", "something is undone after the journal is gone");
-        let first = flush || matches!(op, Op::UnlockV1 | Op::UndoHost | Op::RenameNew { .. }) && op.companion().is_none();
+        let first = match op {
+            Op::Remove { files } => files.iter().all(|at| self.installable.contains(at)),
+            op => flush || matches!(op, Op::UnlockV1 | Op::UndoHost | Op::RenameNew { .. }),
+        };
         let message = "something is undone before the application was asked to undo: it may read, or put back, what this changes";
         self.need(first || self.host, "undo-host", message);
         let looked = std::mem::replace(&mut self.looked, matches!(op, Op::Look { file } if *file == names.canonical));
@@ -123,6 +126,9 @@ impl Undo<'_> {
             Op::UnlockV1 => self.unlocked = true,
             Op::UndoHost => {
                 self.need(self.unlocked, "undo-unlock", "the application undoes while v1 is locked, and may open it");
+                let gone = self.installable.is_subset(&self.removed) && !self.dirty.contains(&None);
+                let message = "what belongs to v2 is undone before v2 is gone, durably: a start would install it without";
+                self.need(gone || self.field(), "undo-v2-first", message);
                 self.host = true;
             }
             Op::RemoveLink { .. } => {
@@ -251,6 +257,17 @@ impl Undo<'_> {
             self.need(self.restored, "undo-restore-mode", message);
         }
     }
+}
+
+/// Nothing in the field's cutover: there staging stays until the companions are back.
+fn installable(plan: &Plan, journal: &Journal) -> BTreeSet<At> {
+    if journal.strategy == Strategy::TwoRename {
+        return BTreeSet::new();
+    }
+    let checked = plan.steps.iter().filter_map(|step| if let Op::Check { file } = &step.op { Some(file) } else { None });
+    let known = journal.v2.as_ref().map(|v2| &v2.file);
+    let files: BTreeSet<At> = checked.chain(known).map(At::from).collect();
+    if files.is_empty() { [At::from(&journal.names.staging)].into() } else { files }
 }
 
 fn entry_was_missing(companion: Option<&Companion>) -> bool {
