@@ -43,6 +43,7 @@ async function stage(name, [command, ...args], { env = {}, count } = {}) {
 
 const cargoTests = { passed: /^test result: .*? (\d+) passed/gm, failed: /^test result: .*?; (\d+) failed/gm };
 const nodeTests = { passed: /^ℹ pass (\d+)$/gm, failed: /^ℹ (?:fail|cancelled|skipped|todo) (\d+)$/gm };
+const explored = { passed: /^explore: (\d+) passed/gm, failed: /^explore: \d+ passed, (\d+) failed/gm };
 const node = process.execPath;
 
 await stage("format", ["cargo", "fmt", "--all", "--check"]);
@@ -53,6 +54,9 @@ await stage("types are the Rust types", [node, "scripts/generate-types.mjs", "--
 await stage("core is pure", [node, "scripts/check-purity.mjs"]);
 await stage("Rust", ["cargo", "test", "--quiet", "--workspace"], { count: cargoTests });
 await stage("core on wasm32", [node, "scripts/run-wasi.mjs"], { count: cargoTests });
+const explore = ["cargo", "run", "--quiet", "--release", "--package", "cutover-explore", "--"];
+await stage("every crash state", [...explore, "--full"], { count: explored });
+await stage("every mutant", [...explore, "--mutants"], { count: explored });
 await stage("programs for the campaign", ["cargo", "build", "--quiet", "--package", "cutover-tests"]);
 await stage("Node and Bun", [node, "--test", "--test-reporter=spec", "--test-timeout=900000", ...tests()], { env: memoryDisk(), count: nodeTests });
 

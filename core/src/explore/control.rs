@@ -30,6 +30,14 @@ pub struct Count {
     pub bad: usize,
 }
 
+/// What the design counted by hand: in order (M1), and without order (M2).
+pub const KNOWN: [(Flip, &str, Count, Count); 4] = [
+    (Flip::TwoRenameLiveLog, "the field's two renames, v1 with a live log", Count { states: 4, bad: 2 }, Count { states: 8, bad: 6 }),
+    (Flip::TwoRenameSettled, "two renames, v1 settled", Count { states: 3, bad: 1 }, Count { states: 4, bad: 2 }),
+    (Flip::LinkReplaceUnflushed, "link and replace, not flushed between", Count { states: 3, bad: 0 }, Count { states: 4, bad: 1 }),
+    (Flip::LinkReplace, "link, flush, replace", Count { states: 2, bad: 0 }, Count { states: 2, bad: 0 }),
+];
+
 /// Counts a flip under a model.
 #[must_use]
 pub fn count(setting: &Setting, flip: Flip, model: Model) -> Count {

@@ -1,6 +1,6 @@
 //! What may come between any two ops.
 
-use super::{Bounds, Setting};
+use super::{Bounds, Faults, Setting};
 use crate::op::Op;
 
 /// How an op fails.
@@ -79,7 +79,17 @@ pub(super) fn happenings(op: &Op, bounds: &Bounds, setting: &Setting) -> Vec<Hap
             all.push(Happening::CompanionChanged);
         }
     }
-    if bounds.faults {
+    if bounds.faults == Faults::ToUndo {
+        let fail = match op {
+            Op::VerifyHost { .. } => Some(Fail::Host),
+            Op::Detect { .. } => Some(Fail::Wrong),
+            Op::Link { to, .. } if to.companion.is_none() => Some(Fail::Denied),
+            Op::SyncDir { companion: None } => Some(Fail::Io),
+            _ => None,
+        };
+        all.extend(fail.map(Happening::FailsOnce));
+    }
+    if bounds.faults == Faults::All {
         let fails: &[Fail] = match op {
             Op::UnlockV1 | Op::Release => &[],
             Op::Look { .. } | Op::Absent { .. } | Op::CheckV1 { .. } => &[Fail::Io],

@@ -4,7 +4,7 @@ use super::boot::{Before, Boot};
 use super::disk::{Content, Disk, HOME};
 use super::machine::Machine;
 use super::sqlite::{Data, Db};
-use super::{Bounds, Build, HostUse, Ledger, Model, Setting, Shape, State, Zombie};
+use super::{Bounds, Build, Faults, HostUse, Ledger, Model, Setting, Shape, State, Zombie};
 use crate::fault::Platform;
 use crate::names::{CompanionName, FileName, Label};
 use crate::op::Op;
@@ -110,98 +110,58 @@ pub struct Dimension {
     pub bounds: Bounds,
 }
 
-/// Everything that is explored; without `full`, what takes seconds.
+/// A crash anywhere, and one more anywhere in the recovery.
+const TWO_CRASHES: Bounds = Bounds { crashes: 2, stop_after: 3, ..Bounds::ONE_CRASH };
+/// Something in the way, or a fault, of a start or of the recovery after a crash; and a crash anywhere after it.
+const CROSSED: Bounds = Bounds {
+    others: true,
+    faults: Faults::All,
+    happening_after_crashes: 1,
+    crash_after_happening: true,
+    stop_after: 3,
+    ..Bounds::ONE_CRASH
+};
+
+/// Everything that is explored.
+///
+/// Every state of M0, M1 and M2 is one of M3, as `core/tests/it/explore.rs` shows of the model, so that M3 alone stands for all four where the
+/// crossing is large; counted one by one they show what each adds.
 #[must_use]
-pub fn dimensions(full: bool) -> Vec<Dimension> {
+pub fn full() -> Vec<Dimension> {
     use Model::{M0, M1, M2, M3, Windows};
-    let bounds = Bounds {
-        crashes: 2,
-        others: false,
-        faults: false,
-        happening_after_crashes: 0,
-        crash_after_happening: false,
-        copies: false,
-        stop_after: 3,
-    };
-    // A build by a callback from an empty file has the most files unflushed at once, and so by far the most states.
-    let (large, small): (Vec<_>, Vec<_>) =
-        shapes().into_iter().chain(zombies()).partition(|setting| setting.by == By::Host && setting.from == From::Empty);
-    let rows = |settings: Vec<Setting>| settings.into_iter().filter(|s| full || s.shape == Shape::WalRows).collect::<Vec<_>>();
-    let all = || shapes().into_iter().chain(zombies()).chain(companions()).collect::<Vec<_>>();
-    // Every state of M0, M1 and M2 is one of M3, so that M3 alone covers them; counted one by one they show what each adds.
-    let posix = || if full { vec![M0, M1, M2, M3] } else { vec![M3] };
-    let once = Bounds { crashes: 1, happening_after_crashes: 1, ..bounds };
-    let mut dimensions = vec![
-        Dimension { name: "shapes, builds and zombies; a crash, and one more in its recovery", settings: small, models: posix(), bounds },
-        Dimension {
-            name: "the same, built by a callback from an empty file",
-            settings: large,
-            models: if full { posix() } else { vec![M1] },
-            bounds,
-        },
-        Dimension {
-            name: "companions: staged, in place, with a saved state; there before or not",
-            settings: companions(),
-            models: posix(),
-            bounds,
-        },
-        Dimension { name: "what the daemon in the field leaves at each of its steps", settings: field(), models: posix(), bounds },
-        Dimension {
-            name: "the directory copied after a crash: new file ids, links cut",
-            settings: rows(all()),
-            models: vec![M2],
-            bounds: Bounds { crashes: 1, copies: true, ..bounds },
-        },
-        Dimension {
-            name: "an older application or another writer between any two ops, also of a recovery",
-            settings: rows(all()),
-            models: vec![M0],
-            bounds: Bounds { others: true, ..once },
-        },
-        Dimension {
-            name: "every fault at every op, once and for ever, also of a recovery",
-            settings: rows(all()),
-            models: vec![M0],
-            bounds: Bounds { faults: true, ..once },
-        },
-        Dimension {
-            name: "Windows: all of these shapes, zombies and companions",
-            settings: on_windows(all()),
-            models: vec![Windows],
-            bounds,
-        },
-    ];
-    if full {
-        let after = Bounds { crash_after_happening: true, happening_after_crashes: 0, crashes: 1, ..bounds };
-        let some = || all().into_iter().filter(|s| s.shape == Shape::WalRows && s.from == From::Copy).collect::<Vec<_>>();
-        dimensions.extend([
-            Dimension {
-                name: "an older application or another writer, then power loss, then one in a recovery",
-                settings: rows(all()),
-                models: vec![M2],
-                bounds: Bounds { others: true, ..once },
-            },
-            Dimension {
-                name: "every fault, also of a recovery after a power loss",
-                settings: rows(all()),
-                models: vec![M2],
-                bounds: Bounds { faults: true, ..once },
-            },
-            Dimension {
-                name: "an older application or a fault, and a crash after it",
-                settings: some(),
-                models: vec![M2],
-                bounds: Bounds { others: true, faults: true, ..after },
-            },
-            Dimension {
-                name: "Windows: an older application and every fault",
-                settings: on_windows(some()),
-                models: vec![Windows],
-                bounds: Bounds { others: true, faults: true, ..once },
-            },
-        ]);
-    }
-    dimensions
+    let copied = Bounds { copies: true, stop_after: 3, ..Bounds::ONE_CRASH };
+    let plans = || shapes().into_iter().chain(zombies()).chain(wrong()).chain(companions()).collect::<Vec<_>>();
+    let all = || plans().into_iter().chain(field()).collect::<Vec<_>>();
+    let dimension = |name, settings, models: &[Model], bounds| Dimension { name, settings, models: models.to_vec(), bounds };
+    vec![
+        dimension("every plan: the process killed twice", plans(), &[M0], TWO_CRASHES),
+        dimension("every plan: power lost twice, changes in order", plans(), &[M1], TWO_CRASHES),
+        dimension("every plan: power lost twice, any subset of changes", plans(), &[M2], TWO_CRASHES),
+        dimension("every plan: power lost twice, a rename may leave both names", plans(), &[M3], TWO_CRASHES),
+        dimension("what the daemon in the field leaves at each step, over our journal too", field(), &[M0, M1, M2, M3], TWO_CRASHES),
+        dimension("an older application, another writer or a fault anywhere, and a crash before or after it", all(), &[M3], CROSSED),
+        dimension("the directory copied after a crash: new file ids, links cut", all(), &[M3], copied),
+        dimension("Windows: every plan and the field's, the machine stopped twice", on_windows(all()), &[Windows], TWO_CRASHES),
+        dimension("Windows: an older application, another writer or a fault, and a crash", on_windows(all()), &[Windows], CROSSED),
+        dimension("Windows: the directory copied after a crash", on_windows(all()), &[Windows], copied),
+    ]
+}
+
+/// The same within bounds that take seconds: one crash where the full matrix has two, and crashes of the process only where it crosses.
+#[must_use]
+pub fn short() -> Vec<Dimension> {
+    full()
+        .into_iter()
+        .map(|mut dimension| {
+            dimension.bounds.crashes = 1;
+            if dimension.bounds.faults == Faults::All {
+                dimension.models = vec![Model::M0];
+                dimension.settings.retain(|setting| setting.shape == Shape::WalRows && setting.from == From::Copy);
+            }
+            dimension.settings.retain(|setting| dimension.models != [Model::M3] || setting.from == From::Copy);
+            dimension
+        })
+        .collect()
 }
 
 /// Every start, in a fixed order: its place is its number in a replay line.

@@ -20,16 +20,33 @@
 //!
 //! And not only the machine is in the way: an op may fail, once or for ever, having done nothing or half; an older release of the
 //! application, which knows no lock of ours, may open canonical between any two ops, create it if it is missing, and commit a row; a
-//! person may copy the whole directory, which gives every name a file of its own; somebody may change a companion; and the
-//! application's own closed connections may keep their files.
+//! person may copy the whole directory, which gives every name a file of its own; somebody may change a companion; the
+//! application's own closed connections may keep their files, v1 itself among them; and what it builds may be wrong.
+//!
+//! # What must hold
+//!
+//! The design's invariants. **I1** canonical opens as a whole v1 or a whole v2. **I2** while v2 is not canonical for good all of v1 is
+//! reachable; afterwards the backup is v1, and v2 was made from all of it. **I3** a v2 that was used never goes back. **I4** no sidecar of one
+//! database stands beside another. **I5** a recovery ends, and done again changes nothing. **I6** no temporary file is left, and each backup
+//! has a receipt. **I7** companions, and what the application did outside, match the database that is canonical. **I8** canonical is never
+//! missing, at any instant. And two that the design says in words: **I9** a process opens nothing that it holds, and holds nothing that
+//! becomes canonical; **I10** canonical has the journal mode that its application counts on.
+//!
+//! I1 to I4 and I8 are judged at every instant, before any recovery; all of them at every end, and where a migration begins anew. In the field's own cutover,
+//! which moves canonical away, they are judged after recovery. So is I2 on Windows for as long as the journal says `built`: there v1 may gain a row
+//! between its check and the flip, and is put back.
 //!
 //! # What is done about it
 //!
 //! [`explore`] performs a start on a model disk: the real [`plan_migration`](crate::plan::plan_migration), [`assess`](crate::plan::assess) and
 //! [`Run`](crate::run::Run), with a model in place of the file system and of SQLite. After each change it asks what a crash at
-//! that instant could leave, and lets a new start recover from each answer, crash again at each of *its* changes, and so on up to a bound. Nothing is
-//! sampled. Two states that are equal in everything that can matter later are one state and are looked at once, so counts are counts of distinct
-//! states. Every instant, and every end, is judged by `invariant`, which shares no code with what made the state.
+//! that instant could leave, and lets a new start recover from each answer, migrate anew, crash again at each of *its* changes, and so on up to a
+//! bound. Nothing is sampled. Two states that are equal in everything that can matter later are one state and are looked at once: what is counted are
+//! distinct crash states, each of which a start was run from. A start that looks at what another has looked at goes on as that one did, and is not
+//! run twice. Judgements share no code with what made the state.
+//!
+//! And the judge is judged: every step of every plan is taken out, or swapped with its neighbour, and every two rows of the recovery table are put in the
+//! other order ([`mutate`]). Each is caught, or the reason why it makes no difference is listed.
 //!
 //! # What is modelled of SQLite
 //!
@@ -45,6 +62,10 @@
 //! Disks that lie about a flush, that lose what they had flushed, or that damage what they were not asked to write. Network file systems, which
 //! break the atomicity of rename and link in ways of their own. File systems that lose a rename's old *and* new name. Bugs of SQLite, of
 //! the kernel, and of the runner: that the runner does what the ops say is proven by tests of the runner, beside this.
+//!
+//! Nor what nobody can guard: an older application that creates canonical while the field's flip has moved it and not yet its log (it deletes the log);
+//! one that is killed in the middle of writing a page of v1, on Windows, between v1's check and the flip; and a program that changes a companion
+//! between our look at it and the rename, without taking its lock.
 
 pub mod boot;
 pub mod control;
@@ -110,14 +131,13 @@ impl Model {
 
 /// How far the exploration goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a dimension that is crossed or not")]
 pub struct Bounds {
     /// How many crashes there may be: 2 is a crash in the migration and one further in the recovery.
     pub crashes: u8,
     /// Whether an older application and others may come between any two ops.
     pub others: bool,
-    /// Whether every op may fail in every way.
-    pub faults: bool,
+    /// Which ops may fail.
+    pub faults: Faults,
     /// After how many crashes something may still happen: 1 is in the first recovery as well.
     pub happening_after_crashes: u8,
     /// Whether crashes are enumerated after a happening.
@@ -128,12 +148,23 @@ pub struct Bounds {
     pub stop_after: usize,
 }
 
+/// Which ops may fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Faults {
+    /// None does.
+    None,
+    /// One before the journal says `built`, and some behind it: what an undo begins with.
+    ToUndo,
+    /// Every op, in every way, once and for ever.
+    All,
+}
+
 impl Bounds {
     /// One crash, nothing else in the way, and the first counterexample ends it.
     pub const ONE_CRASH: Self = Self {
         crashes: 1,
         others: false,
-        faults: false,
+        faults: Faults::None,
         happening_after_crashes: 0,
         crash_after_happening: false,
         copies: false,

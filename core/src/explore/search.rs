@@ -11,7 +11,7 @@ use super::happening::{Planted, happenings};
 use super::invariant::{self, is_v2};
 use super::machine::{Machine, Process, Tap};
 use super::mutate::Mutant;
-use super::{Bounds, Choice, Counterexample, Happening, Model, Path, Report, Setting, State, Violation, Zombie, matrix, others};
+use super::{Bounds, Choice, Counterexample, Faults, Happening, Model, Path, Report, Setting, State, Violation, Zombie, matrix, others};
 use crate::fault::Platform;
 use crate::op::Op;
 use crate::run::{Action, Run};
@@ -138,8 +138,9 @@ impl<'a> Explorer<'a> {
             });
             return;
         }
-        let may_happen =
-            !node.happened && (self.bounds.others || self.bounds.faults) && node.crashes <= self.bounds.happening_after_crashes;
+        let may_happen = !node.happened
+            && (self.bounds.others || self.bounds.faults != Faults::None)
+            && node.crashes <= self.bounds.happening_after_crashes;
         let (mutant, bounds) = (self.mutant, self.bounds);
         let mut forks = Vec::new();
         let outcome = self.watch(plain, |tap, looks| {

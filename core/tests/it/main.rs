@@ -5,6 +5,7 @@ mod arbitrary;
 mod assess;
 mod directories;
 mod explain;
+mod explore;
 mod fault;
 mod field;
 mod journal;
