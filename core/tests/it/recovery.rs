@@ -378,8 +378,14 @@ fn the_order_of_the_rows_decides() {
     // "canonical is v2" before "v1 unchanged": a v2 that bears v1's fingerprint is not flipped again.
     let mut seen = built("data.db.install-3fa9c1d2");
     seen.verdict = Some(Verdict::Current);
+    seen.files.insert(our_names().backup, v1());
     let plan = planned(&seen);
     assert_eq!((plan.kind, plan.flip_at), (PlanKind::Finish, None));
+    // Without a backup somebody else made this v2: it gets no receipt of ours.
+    seen.files.remove(&our_names().backup);
+    let plan = planned(&seen);
+    assert_eq!(plan.kind, PlanKind::Clean);
+    assert!(!has(&plan, |op| matches!(op, Op::WriteReceipt { .. })));
     // The field's journal before ours, and an unreadable one of the field before ours.
     let mut seen = interrupted(&journal(Phase::Built));
     put_journal(&mut seen, &field_journal(&canonical()), &field("built").to_string());
