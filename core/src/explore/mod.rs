@@ -72,6 +72,7 @@ pub mod control;
 pub mod counterexample;
 mod database;
 pub mod disk;
+mod equivalent;
 mod happening;
 mod invariant;
 mod machine;

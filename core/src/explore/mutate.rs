@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::boot::{Before, Boot};
+use super::equivalent::REASONS;
 use super::machine::Machine;
 use super::{Bounds, Counterexample, Faults, Model, Setting, State, explore, matrix, predict};
 use crate::fault::Platform;
@@ -163,6 +164,18 @@ impl Mutant {
         all
     }
 
+    /// Why it makes no difference; nothing where nobody says that it does not.
+    #[must_use]
+    pub fn equivalent(&self) -> Option<&'static str> {
+        let words = self.to_string();
+        REASONS.iter().find(|(_, mutants)| mutants.contains(&words.as_str())).map(|(reason, _)| *reason)
+    }
+
+    /// Every mutant that a reason is listed for, in words.
+    pub fn explained() -> impl Iterator<Item = &'static str> {
+        REASONS.iter().flat_map(|(_, mutants)| mutants.iter().copied())
+    }
+
     pub(crate) fn table(&self) -> Option<&Table> {
         match self {
             Self::Rows { order, .. } => Some(&order.0),
@@ -247,7 +260,7 @@ pub fn fate(mutant: &Mutant, settings: &[Setting], plans: &[Vec<Plan>]) -> Fate 
     let changed = |plans: &[Plan]| mutant.table().is_some() || plans.iter().any(|plan| mutant.apply(plan.clone()) != *plan);
     let settings: Vec<&Setting> = settings.iter().zip(plans).filter(|(_, plans)| changed(plans)).map(|(setting, _)| setting).collect();
     let mut swayed = mutant.table().is_none();
-    let known = reason(mutant);
+    let known = mutant.equivalent();
     let recovers = !matches!(mutant, Mutant::Step(StepMutant { kind: PlanKind::Migrate, .. }));
     let undoes = matches!(mutant, Mutant::Step(StepMutant { kind: PlanKind::Finish, undo: true, .. }));
     for (unordered, bounds) in &stages() {
@@ -283,9 +296,4 @@ fn stages() -> [(bool, Bounds); 4] {
     let met = Bounds { others: true, faults: Faults::All, happening_after_crashes: 1, crashes: 0, ..once };
     let undone = Bounds { others: true, faults: Faults::ToUndo, crash_after_happening: true, ..once };
     [(false, once), (false, met), (true, once), (true, undone)]
-}
-
-/// Why a mutant that is not caught makes no difference.
-fn reason(_mutant: &Mutant) -> Option<&'static str> {
-    None
 }
