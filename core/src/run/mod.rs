@@ -13,6 +13,9 @@
 //! permanent failure is undone too, since v1 is still canonical, and a transient one is left for the next start to go on with. After the
 //! flip nothing is undone by its plan, ever; from `cleanup_from` on a failure is a warning. Where the backup shows behind the flip that v1
 //! changed at the last moment (Windows), the plan ends as it is: the recovery that follows puts v1 back.
+//!
+//! An undo goes on after a step that failed, and keeps the journal. It stops where a later start might still install v2 (its file could not be
+//! taken away for good), where somebody has v1 open, and at any failure in the field's cutover.
 
 mod event;
 mod retry;

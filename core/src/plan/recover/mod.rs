@@ -4,16 +4,18 @@
 //! | --- | --- |
 //! | no journal | remove a left-over journal tmp; nothing else |
 //! | Windows: `built`, canonical is v2 as it was built, v1 changed in the backup | put v1 back, undo, and build anew |
-//! | canonical is v2 | forward: commit, companions, clean up; nothing is ever undone from here |
+//! | canonical is v2 | forward: commit, companions, clean up; nothing is ever undone from here. Without a backup it is somebody else's v2: clean up |
 //! | `building` | undo |
 //! | `built`, v1 unchanged, v2's file there | go on with the flip from the first step that is not visible; undo if a check fails |
 //! | `built`, v1 changed, or v2's file missing | undo, and build anew |
 //! | `installing` | canonical was opened through SQLite: v2 forward, v1 undo |
-//! | the field's `canonical-moved` | install the verified staging, or move the backup back |
+//! | the field's `canonical-moved` | install the verified staging, or move the backup back; over nobody's file |
 //! | unreadable journal, canonical whole | set the journal aside, go on |
 //! | unreadable journal, no whole canonical | refuse, touch nothing, name the candidates |
 //!
 //! Every plan begins by flushing the directory: what is visible need not be durable, and acting on it could outrun it.
+//!
+//! The rows about one journal are `Row` in `ours.rs` and `field.rs`, tried in the order of `IN_ORDER`; the explorer tries every two in the other order.
 
 mod field;
 mod ours;
