@@ -1,7 +1,7 @@
 //! Why some mutants make no difference: each is named, in the words of [`Mutant`](super::mutate::Mutant), under the reason.
 
 /// The reasons, and the mutants that each explains.
-pub(super) const REASONS: [(&str, &[&str]); 42] = [
+pub(super) const REASONS: [(&str, &[&str]); 45] = [
     (
         "both only read, and nothing is changed between them",
         &[
@@ -193,6 +193,9 @@ pub(super) const REASONS: [(&str, &[&str]); 42] = [
             "Finish steps: remove field-journal after sync-dir",
             "Finish steps: remove journal after sync-dir",
             "Finish steps: without sync-dir (6)",
+            "Finish undo: remove field-journal after sync-dir",
+            "Finish undo: remove journal after sync-dir",
+            "Finish undo: without sync-dir (3)",
             "Migrate steps: remove journal after sync-dir",
             "Migrate steps: without sync-dir (7)",
             "Migrate undo: remove journal after sync-dir",
@@ -225,6 +228,7 @@ pub(super) const REASONS: [(&str, &[&str]); 42] = [
             "Finish steps: absent data.db-wal after rename data.db from staging",
             "Finish steps: rename data.db from install after absent data.db-wal",
             "Finish steps: rename data.db from staging after absent data.db-wal",
+            "Finish steps: rename-new data.db from staging after absent data.db-wal",
             "Finish steps: without absent data.db-wal",
             "Finish steps: without absent data.db-wal (2)",
             "Migrate steps: rename data.db from install after absent data.db-wal",
@@ -282,6 +286,7 @@ pub(super) const REASONS: [(&str, &[&str]); 42] = [
         &[
             "Finish steps: without unlock-v1",
             "Finish undo: unlock-v1 after undo-host",
+            "Finish undo: without unlock-v1",
             "Migrate steps: without unlock-v1",
             "Migrate undo: without unlock-v1",
             "Undo undo: unlock-v1 after undo-host",
@@ -300,7 +305,10 @@ pub(super) const REASONS: [(&str, &[&str]); 42] = [
     (
         "what the application undoes lies outside the database, and its companions' turn is before the journal goes either way",
         &[
+            "Finish undo: undo-host after link auth.json.displaced-*",
             "Finish undo: undo-host after look-companion auth.json",
+            "Finish undo: undo-host after remove-link backup",
+            "Finish undo: undo-host after rename auth.json.displaced-* from auth.json",
             "Migrate undo: undo-host after look-companion auth.json",
             "Migrate undo: undo-host after remove-link backup",
             "Undo undo: undo-host after look-companion auth.json",
@@ -340,8 +348,21 @@ pub(super) const REASONS: [(&str, &[&str]); 42] = [
     (
         "the flush that follows in the same directory makes durable what this one would",
         &[
+            "Finish undo: rename auth.json from auth.json.v1-v2-* after sync-dir of the companion",
+            "Finish undo: rename auth.json.displaced-* from auth.json after sync-dir of the companion",
+            "Finish undo: sync-dir of the companion (2) after remove auth.json.building-*",
+            "Finish undo: sync-dir of the companion (2) after remove auth.json.v1-v2-*",
+            "Finish undo: sync-dir of the companion after remove auth.json.building-*",
+            "Finish undo: sync-dir of the companion after remove auth.json.v1-v2-*",
+            "Finish undo: sync-dir of the companion after rename auth.json from auth.json.v1-v2-*",
+            "Migrate undo: rename auth.json from auth.json.v1-v2-* after sync-dir of the companion",
+            "Migrate undo: rename auth.json.displaced-* from auth.json after sync-dir of the companion",
+            "Migrate undo: sync-dir of the companion (2) after remove auth.json.building-*",
+            "Migrate undo: sync-dir of the companion after remove auth.json.building-*",
+            "Migrate undo: sync-dir of the companion after rename auth.json from auth.json.v1-v2-*",
             "Undo steps: sync-dir after sync-dir of the companion",
             "Undo steps: without sync-dir of the companion",
+            "Undo undo: rename auth.json.displaced-* from auth.json after sync-dir of the companion",
             "Undo undo: sync-dir of the companion (2) after remove auth.json.v1-v2-*",
             "Undo undo: sync-dir of the companion after remove auth.json.v1-v2-*",
             "Undo undo: without sync-dir of the companion",
@@ -350,10 +371,39 @@ pub(super) const REASONS: [(&str, &[&str]); 42] = [
     (
         "the model's undo callback opens nothing of v1; the look is for one that does",
         &[
+            "Finish undo: look data.db after restore-mode data.db",
+            "Finish undo: remove source after look data.db",
+            "Finish undo: without look data.db",
             "Migrate undo: remove source after look data.db",
             "Undo undo: look data.db after restore-mode data.db",
             "Undo undo: remove source after look data.db",
             "Undo undo: without look data.db",
+        ],
+    ),
+    (
+        "what is seen is flushed before the first change that builds on it all the same",
+        &[
+            "Finish steps: remove data.db-shm after sync-dir",
+            "Finish steps: sync-dir (3) after remove backup.json",
+            "Finish steps: sync-dir after check install",
+            "Finish steps: sync-dir after check staging",
+            "Finish steps: sync-dir after remove backup.json",
+            "Finish steps: sync-dir after remove data.db-shm",
+            "Finish steps: sync-dir after remove journal.tmp",
+            "Finish steps: sync-dir after rename backup-wal from data.db-wal",
+            "Finish steps: sync-dir after sync-dir of the companion",
+            "Finish steps: sync-dir of the companion (3) after remove journal.tmp",
+            "Finish steps: sync-dir of the companion after look-companion auth.json",
+        ],
+    ),
+    ("each of the two databases is settled alone", &["Finish steps: settle backup after settle staging"]),
+    (
+        "the daemon in the field closed its staging whole and flushed it, in the model; this is for one that did not",
+        &[
+            "Finish steps: settle staging after check staging",
+            "Finish steps: sync-file staging after rename-new data.db from staging",
+            "Finish steps: without settle staging",
+            "Finish steps: without sync-file staging",
         ],
     ),
 ];

@@ -260,16 +260,12 @@ pub fn fate(mutant: &Mutant, settings: &[Setting], plans: &[Vec<Plan>]) -> Fate 
     let changed = |plans: &[Plan]| mutant.table().is_some() || plans.iter().any(|plan| mutant.apply(plan.clone()) != *plan);
     let settings: Vec<&Setting> = settings.iter().zip(plans).filter(|(_, plans)| changed(plans)).map(|(setting, _)| setting).collect();
     let mut swayed = mutant.table().is_none();
-    let known = mutant.equivalent();
     let recovers = !matches!(mutant, Mutant::Step(StepMutant { kind: PlanKind::Migrate, .. }));
+    let keeps = mutant.to_string().contains(".displaced-");
     let undoes = matches!(mutant, Mutant::Step(StepMutant { kind: PlanKind::Finish, undo: true, .. }));
     for (unordered, bounds) in &stages() {
-        // One that is known to make no difference is not shown so at length each time.
-        if known.is_some() && *unordered {
-            break;
-        }
-        // What a recovery undoes is reached by two crashes and a fault: only for its undo that is worth the while.
-        if recovers && bounds.crash_after_happening && !undoes {
+        // What lies behind two crashes and something in the way is worth the while only where it is performed.
+        if recovers && bounds.crash_after_happening && !undoes && !keeps {
             break;
         }
         for setting in &settings {
@@ -287,7 +283,11 @@ pub fn fate(mutant: &Mutant, settings: &[Setting], plans: &[Vec<Plan>]) -> Fate 
             }
         }
     }
-    if swayed { known.map_or(Fate::Survived, Fate::Equivalent) } else { Fate::Equivalent("no state that was explored fits both rows") }
+    if swayed {
+        mutant.equivalent().map_or(Fate::Survived, Fate::Equivalent)
+    } else {
+        Fate::Equivalent("no state that was explored fits both rows")
+    }
 }
 
 /// From what is quick to what is less so: whether a power loss is tried, and how far it goes.
