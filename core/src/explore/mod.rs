@@ -46,7 +46,7 @@
 //! run twice. Judgements share no code with what made the state.
 //!
 //! And the judge is judged: every step of every plan is taken out, or swapped with its neighbour, and every two rows of the recovery table are put in the
-//! other order ([`mutate`]). Each is caught, or the reason why it makes no difference is listed.
+//! other order ([`mutate`]). What is not caught is printed with the listed reason why it makes no difference, or as a survivor that nobody has explained.
 //!
 //! # What is modelled of SQLite
 //!
