@@ -25,6 +25,15 @@ struct Node {
     happened: bool,
 }
 
+impl Node {
+    /// What was chosen up to this state, and then.
+    fn counterexample(&self, setting: &Setting, model: Model, then: Choice, violation: Violation) -> Counterexample {
+        let mut choices = Path::choices(self.path.as_ref());
+        choices.push(then);
+        Counterexample { setting: setting.clone(), model, choices, violation }
+    }
+}
+
 /// Explores everything that can follow from `setting`, under `model`. With a mutant every plan is changed by it before it runs.
 #[must_use]
 pub fn explore(setting: &Setting, model: Model, bounds: &Bounds, mutant: Option<&Mutant>) -> Report {
@@ -245,9 +254,7 @@ impl<'a> Explorer<'a> {
                     && let Some(violation) = invariant::at_every_instant(state, setting)
                 {
                     met.insert(key, Met { plain: true, happened: true });
-                    let mut choices = Path::choices(node.path.as_ref());
-                    choices.push(choice.clone());
-                    report.bad.push(Counterexample { setting: setting.clone(), model, choices, violation });
+                    report.bad.push(node.counterexample(setting, model, choice.clone(), violation));
                     return false;
                 }
                 let before = before.copied().unwrap_or_default();
@@ -318,9 +325,8 @@ impl<'a> Explorer<'a> {
             };
         }
         if let Some(violation) = violation {
-            let mut choices = Path::choices(watch.node.path.as_ref());
-            choices.push(Choice { happening: watch.happening, crash: None, copied: false });
-            self.report.bad.push(Counterexample { setting: setting.clone(), model: self.model, choices, violation });
+            let choice = Choice { happening: watch.happening, crash: None, copied: false };
+            self.report.bad.push(watch.node.counterexample(setting, self.model, choice, violation));
         }
     }
 

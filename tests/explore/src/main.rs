@@ -62,7 +62,6 @@ struct Sum {
 fn sum(dimension: &Dimension) -> Sum {
     let models = &dimension.models;
     let sum = Mutex::new(Sum::default());
-    // The largest come last in each group; begun first, they leave no core idle at the end.
     let count = dimension.settings.len() * models.len();
     on_every_core(count, |number| {
         let (setting, model) = (&dimension.settings[number / models.len()], models[number % models.len()]);
