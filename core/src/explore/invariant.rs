@@ -203,8 +203,7 @@ pub fn at_end(state: &State, setting: &Setting) -> Option<Violation> {
     if !v2 && ledger.host {
         return broken("I7", "canonical is v1, and what the application did outside the database was not undone");
     }
-    // Not on Windows yet: there an undo cannot flush that it took v2 away, and what the application undoes is not on this disk.
-    if v2 && !ledger.host && setting.by == By::Host && setting.links() && setting.platform != Platform::Windows {
+    if v2 && !ledger.host && setting.by == By::Host && setting.links() {
         return broken("I7", "canonical is v2, and what the application did outside the database for it was undone");
     }
     if ledger.kept {

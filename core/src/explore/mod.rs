@@ -66,9 +66,6 @@
 //! Nor what nobody can guard: an older application that creates canonical while the field's flip has moved it and not yet its log (it deletes the log);
 //! an older application that is killed in the middle of writing a page of v1, on Windows, between v1's check and the flip; and a program that changes a companion
 //! between our look at it and the rename, without taking its lock.
-//!
-//! And one thing that is a fault of the plan, not yet mended: on Windows the removal of a file cannot be flushed, so a power loss after an undo from `built`
-//! may bring v2's file back, and the next start installs it though the application has undone what it did outside the database. No row is lost.
 
 pub mod boot;
 pub mod control;

@@ -150,7 +150,7 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         version: VERSION,
         kind: PlanKind::Migrate,
         platform: observation.platform,
-        undo: undo(&journal, Some(staged), undo_companions(&journal, |_| true, |_| false)),
+        undo: undo(&journal, Some(staged), undo_companions(&journal, |_| true, |_| false), observation.platform),
         journal: Some(journal),
         steps,
         flip_at: flip_at.and_then(|at| u32::try_from(at).ok()),

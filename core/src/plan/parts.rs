@@ -222,14 +222,11 @@ fn remove_journal(journal: &Journal) -> Vec<Step> {
 
 /// Undo everything before the flip. Each step may find its work done: an undo may be killed and run again. `staged`: the file that
 /// a later start would install.
-pub(super) fn undo(journal: &Journal, staged: Option<&FileName>, companions: Vec<Step>) -> Vec<Step> {
+pub(super) fn undo(journal: &Journal, staged: Option<&FileName>, companions: Vec<Step>, platform: Platform) -> Vec<Step> {
     let names = &journal.names;
     let mut steps = vec![step(Op::UnlockV1, "v1 stays; whoever waits for it may have it")];
     if let Some(staged) = staged {
-        steps.extend([
-            step(Op::Remove { files: vec![staged.into()] }, "a start that finds v2 beside a journal that says `built` installs it"),
-            step(Op::SyncDir { companion: None }, "v2 is gone for good before what belongs to it is undone: it is never installed alone"),
-        ]);
+        steps.extend(give_v2_up(journal, staged, platform));
     }
     steps.push(step(Op::UndoHost, "the application takes back what it did outside the database"));
     steps.extend(companions);
@@ -247,6 +244,19 @@ pub(super) fn undo(journal: &Journal, staged: Option<&FileName>, companions: Vec
     }
     steps.push(step(Op::SyncDir { companion: None }, "undone for good before the journal goes"));
     steps.extend(remove_journal(journal));
+    steps
+}
+
+/// What belongs to v2 may be undone only once no start installs v2 any more. Where a removal cannot be flushed the journal says so: its rename
+/// is written through, and everything before it.
+fn give_v2_up(journal: &Journal, staged: &FileName, platform: Platform) -> Vec<Step> {
+    let why = "a start that finds v2 beside a journal that says `built` installs it";
+    if platform != Platform::Windows {
+        let flush = "v2 is gone for good before what belongs to it is undone: it is never installed alone";
+        return vec![step(Op::Remove { files: vec![staged.into()] }, why), step(Op::SyncDir { companion: None }, flush)];
+    }
+    let mut steps = vec![step(Op::Remove { files: vec![staged.into(), (&tmp(journal)).into()] }, why)];
+    steps.extend(write_journal(journal, Phase::Building));
     steps
 }
 

@@ -482,8 +482,8 @@ impl Run {
             // The first failure is the one to report; the rest of the undo goes on, and the journal stays. It stops where somebody has
             // v1 open, since what follows would open it too; where a start might still install the v2 whose companions and whose
             // application's doings come next; and in the field's cutover, whose every step goes by what those before it left.
-            let ahead = self.plan.undo.iter().skip(self.index + 1);
-            let may_install = self.phase >= Some(Phase::Built) && ahead.into_iter().any(|step| step.op == Op::UndoHost);
+            let gives_v2_up = self.plan.undo.iter().skip(self.index + 1).position(|step| step.op == Op::UndoHost);
+            let may_install = self.phase >= Some(Phase::Built) && gives_v2_up.is_some();
             let field = self.journal.as_ref().is_some_and(|journal| journal.strategy == Strategy::TwoRename);
             let stop = may_install || field || matches!(self.current(), Some(Op::Look { .. }));
             let companion = self.current().and_then(Op::companion).cloned();
@@ -492,6 +492,8 @@ impl Run {
             if stop {
                 self.end_of_list();
             } else {
+                // A journal that could not be written is not renamed either.
+                self.index += gives_v2_up.unwrap_or_default();
                 self.next();
             }
             return;

@@ -50,7 +50,7 @@
 //! | `last-flush` | warning | The journal's removal is flushed. |
 //! | `backup-kept` | error | The backup is removed only where v1, locked and checked, is canonical. |
 //! | `restore-mode-in-undo` | error | Only an undo gives v1 its journal mode back. |
-//! | `undo-v2-first` | error | What a start would install is gone, durably, before anything that belongs to it is undone. |
+//! | `undo-v2-first` | error | What a start would install is gone, durably, before anything that belongs to it is undone; on Windows the journal says `building` again. |
 //! | `undo-host` | error | The application undoes before anything that it may read, or put back, is changed; only v2 goes before, and v1 is given back. |
 //! | `undo-unlock` | error | v1 is unlocked before the application undoes, or v1 is opened. |
 //! | `undo-give-back` | error | Where v1 is in the backup alone, it has canonical's name again, durably, before anything is removed. |

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use cutover_core::fault::Platform;
 use cutover_core::journal::Phase;
-use cutover_core::names::At;
+use cutover_core::names::{At, journal_tmp};
 use cutover_core::observe::{FileFacts, Observation, Verdict};
 use cutover_core::op::{Guard, Op, Step};
 use cutover_core::plan::{By, From, Plan, plan_migration, plan_recovery};
@@ -13,8 +13,8 @@ use cutover_core::validate::{RULES, Severity, validate, validate_text};
 
 use crate::recovery::seen_plans;
 use crate::world::{
-    auth, canonical, directory, flip, interrupted, journal, label, me, migrations, name, new_nonce, our_names, plain, request, v1, v2,
-    with_auth, with_companion,
+    auth, canonical, directory, flip, interrupted, journal, label, me, migrations, name, new_nonce, nonce, our_names, plain, request, v1,
+    v2, with_auth, with_companion,
 };
 
 fn errors(plan: &Plan) -> Vec<String> {
@@ -148,6 +148,11 @@ fn broken_orders() -> Vec<(&'static str, Plan, Held)> {
     let goes = |op: &Op| is("remove", "cutover.json")(op) && !is("remove", ".tmp-")(op);
     let add = |op: Op| edit(&sql, false, |steps| steps.insert(6, Step { op: op.clone(), why: String::new(), when: None }));
     let names = our_names();
+    let tmp = || journal_tmp(&canonical(), &label(), &nonce());
+    let staged = |op: &Op| match op {
+        Op::Remove { files } => files[..1].to_vec(),
+        _ => Vec::new(),
+    };
     let mut cases: Vec<(&'static str, Plan, Held)> = Vec::new();
     let mut alone = |rule, plan: &Plan, broken: Plan| cases.push((rule, plan.clone(), (broken, None)));
     alone("structure", &sql, edit(&sql, false, |steps| steps[0].op = Op::Remove { files: vec![At::from(&canonical())] }));
@@ -225,6 +230,17 @@ fn broken_orders() -> Vec<(&'static str, Plan, Held)> {
     alone("undo-v2-first", &undo.0, edit(&undo.0, true, |steps| steps.swap(1, 2)));
     alone("undo-v2-first", &sql, without(&sql, true, is("remove", staging)));
     alone("undo-v2-first", &on.0, first_goes(&on.0, vec![At::from(&names.staging)]));
+    // Windows cannot flush a removal: the journal must say `building`, durably, once v2 is gone.
+    let from_undo = |plan: &Plan, change: &dyn Fn(&mut Vec<Step>)| edit(plan, true, |steps| change(steps));
+    for plan in [&windows, &windows_host] {
+        alone("undo-v2-first", plan, without(plan, true, phase(Phase::Building)));
+        alone("undo-v2-first", plan, without(plan, true, is("rename", journal)));
+        alone("undo-v2-first", plan, without(plan, true, is("remove", "")));
+        alone("undo-v2-first", plan, from_undo(plan, &|steps| steps[1..5].rotate_left(1)));
+        alone("undo-v2-first", plan, from_undo(plan, &|steps| steps[2].op = Op::WriteJournal { file: tmp(), phase: Phase::Built }));
+        alone("left-over", plan, from_undo(plan, &|steps| steps[1].op = Op::Remove { files: staged(&steps[1].op) }));
+        alone("flush-before-rename", plan, without(plan, true, is("sync-file", journal)));
+    }
     alone("undo-host", &undo.0, first_goes(&undo.0, [&names.staging, &names.source].map(At::from).into()));
     alone("undo-host", &undo.0, edit(&undo.0, true, |steps| steps.swap(3, 5)));
     alone("undo-host", &undo.0, without(&undo.0, true, is("undo-host", "")));

@@ -59,7 +59,7 @@ pub(super) fn plan(table: &[Row], observation: &Observation, field: &FieldJourna
     let journal = adopt(observation, field);
     let flush = step(Op::SyncDir { companion: None }, FLUSH);
     // Staging stays until the companions are back: only beside it is their backup known to be whole.
-    let back = undo(&journal, None, undo_companions(observation, &journal, field));
+    let back = undo(&journal, None, undo_companions(observation, &journal, field), observation.platform);
     let row = table.iter().find(|row| row.fits(observation, &journal, field));
     match row.copied().unwrap_or(Row::Moved) {
         Row::V2 => Ok(forward(observation, journal, flush)),

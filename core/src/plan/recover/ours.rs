@@ -217,7 +217,7 @@ fn staged(journal: &Journal) -> &FileName {
 
 fn undo_ours(observation: &Observation, journal: &Journal) -> Vec<Step> {
     let companions = undo_companions(journal, |c| backed_up(observation, journal, c), |c| kept(observation, journal, c));
-    undo(journal, Some(staged(journal)), companions)
+    undo(journal, Some(staged(journal)), companions, observation.platform)
 }
 
 /// `first`: what comes before the undo, which goes on after a step that failed, and must not after one of these.

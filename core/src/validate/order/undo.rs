@@ -2,13 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use crate::journal::{Companion, Journal, Strategy};
+use crate::fault::Platform;
+use crate::journal::{Companion, Journal, Phase, Strategy};
 use crate::names::{At, CompanionName, FileName, companion_backup, companion_backup_tmp, companion_staged, displaced, journal_tmp};
 use crate::observe::Observation;
 use crate::op::{Guard, Op, Step};
 use crate::plan::{Plan, PlanKind};
 use crate::sqlite::JournalMode;
 use crate::validate::{Finding, Severity};
+
+/// How far the journal is that says `building` again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rewritten {
+    No,
+    Written,
+    Flushed,
+    InPlace,
+}
 
 /// What is true after the ops so far.
 #[expect(clippy::struct_excessive_bools, reason = "each is one fact of the walk, and rules combine them freely")]
@@ -25,6 +35,8 @@ struct Undo<'a> {
     v1_away: bool,
     /// What a start would install beside a journal `built`: the file that the journal names, which is the one checked last.
     installable: BTreeSet<At>,
+    /// Where a removal cannot be flushed: the journal that says that nothing is installed.
+    rewritten: Option<Rewritten>,
     v1_renamed: bool,
     unlocked: bool,
     host: bool,
@@ -58,6 +70,7 @@ pub(super) fn judge(
         dirty: companions.chain([None]).collect(),
         v1_away: settled,
         installable: installable(plan, journal),
+        rewritten: (plan.platform == Platform::Windows && journal.strategy != Strategy::TwoRename).then_some(Rewritten::No),
         v1_renamed: false,
         unlocked: false,
         host: false,
@@ -115,8 +128,11 @@ impl Undo<'_> {
         let op = &step.op;
         let flush = matches!(op, Op::SyncDir { companion: None });
         self.need(flush || !self.journal_gone, "undo-journal-last", "something is undone after the journal is gone");
+        let tmp = At::from(&journal_tmp(&names.canonical, &self.journal.label, &self.journal.nonce));
         let first = match op {
-            Op::Remove { files } => files.iter().all(|at| self.installable.contains(at)),
+            Op::Remove { files } => files.iter().all(|at| self.installable.contains(at) || *at == tmp),
+            Op::WriteJournal { file: at, .. } => self.rewritten.is_some() && tmp == At::from(at),
+            Op::SyncFile { file: at } | Op::Rename { from: at, .. } if self.rewritten.is_some() && *at == tmp => true,
             op => flush || matches!(op, Op::UnlockV1 | Op::UndoHost | Op::RenameNew { .. }),
         };
         let message = "something is undone before the application was asked to undo: it may read, or put back, what this changes";
@@ -126,7 +142,8 @@ impl Undo<'_> {
             Op::UnlockV1 => self.unlocked = true,
             Op::UndoHost => {
                 self.need(self.unlocked, "undo-unlock", "the application undoes while v1 is locked, and may open it");
-                let gone = self.installable.is_subset(&self.removed) && !self.dirty.contains(&None);
+                let said = self.rewritten.is_none_or(|journal| journal == Rewritten::InPlace);
+                let gone = self.installable.is_subset(&self.removed) && said && !self.dirty.contains(&None);
                 let message = "what belongs to v2 is undone before v2 is gone, durably: a start would install it without";
                 self.need(gone || self.field(), "undo-v2-first", message);
                 self.host = true;
@@ -144,6 +161,9 @@ impl Undo<'_> {
                 self.dirty.insert(None);
             }
             Op::SyncDir { companion } => self.sync_dir(companion.as_ref(), step.when.as_ref()),
+            Op::WriteJournal { file, phase } => self.write_journal(file, *phase),
+            Op::SyncFile { .. } if self.rewritten == Some(Rewritten::Written) => self.rewritten = Some(Rewritten::Flushed),
+            Op::Rename { from, to } if *from == tmp && *to == At::from(&self.journal.file()) => self.journal_renamed(),
             Op::LookCompanion { companion, .. } => drop(self.companion_looked.insert(companion.clone())),
             Op::Link { from, to } | Op::Rename { from, to } | Op::RenameNew { from, to } => {
                 if *to == At::from(&names.canonical) {
@@ -168,6 +188,24 @@ impl Undo<'_> {
             self.v1_away &= companion.is_some() || !self.v1_renamed;
             self.dirty.remove(&companion.cloned());
         }
+    }
+
+    fn write_journal(&mut self, file: &FileName, phase: Phase) {
+        let free = self.removed.remove(&At::from(file));
+        let message = format!("{file} is created and may be there already: every start would fail here");
+        self.need(free, "left-over", &message);
+        self.rewritten = self.rewritten.map(|_| if phase == Phase::Building { Rewritten::Written } else { Rewritten::No });
+        self.dirty.insert(None);
+    }
+
+    fn journal_renamed(&mut self) {
+        let flushed = self.rewritten == Some(Rewritten::Flushed);
+        self.need(flushed, "flush-before-rename", "the journal gets its name before its data is durable");
+        // What its rename writes through is what came before it.
+        if flushed && self.installable.is_subset(&self.removed) {
+            self.rewritten = Some(Rewritten::InPlace);
+        }
+        self.dirty.insert(None);
     }
 
     fn v1_is_back(&mut self) {
