@@ -19,6 +19,8 @@ pub struct Counterexample {
     pub model: Model,
     /// One choice for each start.
     pub choices: Vec<Choice>,
+    /// Which start performed a mutant, counted from 0; nothing: each did.
+    pub mutated: Option<u8>,
     /// What is broken.
     pub violation: Violation,
 }
@@ -111,12 +113,14 @@ fn choice(text: &str) -> Option<Choice> {
     Some(Choice { happening, crash, copied })
 }
 
-/// Performs the choices again. Gives what happened, in lines, and the state in which it ended.
+/// Performs the choices again. Gives what happened, in lines, and the state in which it ended. `mutant`: what is wrong with every start, or with
+/// one, counted from 0.
 #[must_use]
-pub fn replay(setting: &Setting, model: Model, choices: &[Choice], mutant: Option<&Mutant>) -> (Vec<String>, State) {
+pub fn replay(setting: &Setting, model: Model, choices: &[Choice], mutant: Option<(&Mutant, Option<u8>)>) -> (Vec<String>, State) {
     let log = RefCell::new(vec![format!("starts with {}", describe(&matrix::lay(setting).disk).join(", "))]);
     let mut state = matrix::lay(setting);
     for (number, choice) in choices.iter().enumerate() {
+        let mutant = mutant.filter(|(_, start)| start.is_none_or(|start| usize::from(start) == number)).map(|(mutant, _)| mutant);
         let crash = choice.crash.map_or((u32::MAX, 0), |crash| crash);
         let (tick, at) = (Cell::new(0_u32), Cell::new(0_u32));
         let armed = Cell::new(choice.happening.is_none());
@@ -210,7 +214,7 @@ impl Counterexample {
     /// The whole story.
     #[must_use]
     pub fn tell(&self, mutant: Option<&Mutant>) -> String {
-        let (mut lines, _) = replay(&self.setting, self.model, &self.choices, mutant);
+        let (mut lines, _) = replay(&self.setting, self.model, &self.choices, mutant.map(|mutant| (mutant, self.mutated)));
         lines.push(format!("{} is broken: {}", self.violation.rule, self.violation.what));
         let number = matrix::all().iter().position(|setting| *setting == self.setting);
         let number = number.map_or_else(|| "?".to_owned(), |number| number.to_string());

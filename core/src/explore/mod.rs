@@ -85,6 +85,7 @@ mod search;
 mod setting;
 pub mod sqlite;
 mod state;
+pub mod trial;
 
 use std::collections::BTreeSet;
 use std::rc::Rc;

@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 use super::boot::{Before, Boot};
 use super::equivalent::REASONS;
 use super::machine::Machine;
-use super::{Bounds, Counterexample, Faults, Model, Setting, State, explore, matrix, predict};
-use crate::fault::Platform;
+use super::{Model, Setting, State, matrix, predict};
 use crate::op::{Op, Step};
 use crate::plan::recover::Table;
 use crate::plan::{Plan, PlanKind};
@@ -193,14 +192,32 @@ impl Mutant {
     }
 }
 
+/// A plan in words that are the same for every attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Told {
+    kind: PlanKind,
+    steps: Vec<String>,
+    undo: Vec<String>,
+}
+
+impl Told {
+    pub(super) fn of(plan: &Plan) -> Self {
+        let told = |list: &[Step]| list.iter().map(words).collect();
+        Self { kind: plan.kind, steps: told(&plan.steps), undo: told(&plan.undo) }
+    }
+}
+
 impl StepMutant {
+    /// The step that it changes in this plan.
+    pub(super) fn finds(&self, plan: &Told) -> Option<usize> {
+        let list = if self.undo { &plan.undo } else { &plan.steps };
+        let index = (0..list.len()).filter(|index| list[*index] == self.step).nth(self.nth);
+        index.filter(|index| plan.kind == self.kind && (self.change == Change::Without || list.get(index + 1) == self.next.as_ref()))
+    }
+
     fn apply(&self, mut plan: Plan) -> Plan {
-        if plan.kind != self.kind {
-            return plan;
-        }
+        let Some(index) = self.finds(&Told::of(&plan)) else { return plan };
         let list = if self.undo { &mut plan.undo } else { &mut plan.steps };
-        let told: Vec<String> = list.iter().map(words).collect();
-        let Some(index) = (0..told.len()).filter(|index| told[*index] == self.step).nth(self.nth) else { return plan };
         match self.change {
             Change::Without => {
                 list.remove(index);
@@ -212,22 +229,10 @@ impl StepMutant {
                     }
                 }
             }
-            Change::Swapped if told.get(index + 1) == self.next.as_ref() => list.swap(index, index + 1),
-            Change::Swapped => {}
+            Change::Swapped => list.swap(index, index + 1),
         }
         plan
     }
-}
-
-/// What became of a mutant.
-#[derive(Debug)]
-pub enum Fate {
-    /// It was caught, by this.
-    Caught(Box<Counterexample>),
-    /// It makes no difference, because of this.
-    Equivalent(&'static str),
-    /// It was not caught, and nobody knows why.
-    Survived,
 }
 
 /// The plans that the exploration of each of these settings meets: those of the first start, and of the starts after one crash of it.
@@ -240,60 +245,27 @@ fn plans_of(setting: &Setting) -> Vec<Plan> {
     let mut plans = Vec::new();
     let first = setting.links().then(|| matrix::lay(setting));
     for state in first.into_iter().chain(predict::crash_states(setting, Model::M2)) {
-        let mut ignore = |_: &State| {};
-        let mut machine = Machine::new(state, setting, &mut ignore);
-        Boot::new(true).go(&mut machine, None, None, &mut |_, _, before| {
-            if let Before::Op(run, _) = before
-                && !plans.contains(run.plan())
-            {
-                plans.push(run.plan().clone());
+        for plan in performed(setting, &state) {
+            if !plans.contains(&plan) {
+                plans.push(plan);
             }
-            false
-        });
+        }
     }
     plans
 }
 
-/// Explores a mutant, from those settings whose plans it changes, until it is caught: first what is quick.
-#[must_use]
-pub fn fate(mutant: &Mutant, settings: &[Setting], plans: &[Vec<Plan>]) -> Fate {
-    let changed = |plans: &[Plan]| mutant.table().is_some() || plans.iter().any(|plan| mutant.apply(plan.clone()) != *plan);
-    let settings: Vec<&Setting> = settings.iter().zip(plans).filter(|(_, plans)| changed(plans)).map(|(setting, _)| setting).collect();
-    let mut swayed = mutant.table().is_none();
-    let recovers = !matches!(mutant, Mutant::Step(StepMutant { kind: PlanKind::Migrate, .. }));
-    let keeps = mutant.to_string().contains(".displaced-");
-    let undoes = matches!(mutant, Mutant::Step(StepMutant { kind: PlanKind::Finish, undo: true, .. }));
-    for (unordered, bounds) in &stages() {
-        // What lies behind two crashes and something in the way is worth the while only where it is performed.
-        if recovers && bounds.crash_after_happening && !undoes && !keeps {
-            break;
+/// The plans that a start from this state performs.
+pub(super) fn performed(setting: &Setting, state: &State) -> Vec<Plan> {
+    let mut plans: Vec<Plan> = Vec::new();
+    let mut ignore = |_: &State| {};
+    let mut machine = Machine::new(state.clone(), setting, &mut ignore);
+    Boot::new(true).go(&mut machine, None, None, &mut |_, _, before| {
+        if let Before::Op(run, _) = before
+            && plans.last() != Some(run.plan())
+        {
+            plans.push(run.plan().clone());
         }
-        for setting in &settings {
-            let model = match (setting.platform, unordered) {
-                (Platform::Windows, _) => Model::Windows,
-                (_, true) => Model::M2,
-                (_, false) => Model::M0,
-            };
-            // A recovery is performed after one crash, and in the way of the next; the daemon in the field may have crashed before it.
-            let crashes = bounds.crashes + u8::from(recovers) + setting.field_after().unwrap_or(0);
-            let report = explore(setting, model, &Bounds { crashes, ..*bounds }, Some(mutant));
-            swayed |= report.swayed;
-            if let Some(bad) = report.bad.into_iter().next() {
-                return Fate::Caught(Box::new(bad));
-            }
-        }
-    }
-    if swayed {
-        mutant.equivalent().map_or(Fate::Survived, Fate::Equivalent)
-    } else {
-        Fate::Equivalent("no state that was explored fits both rows")
-    }
-}
-
-/// From what is quick to what is less so: whether a power loss is tried, and how far it goes.
-fn stages() -> [(bool, Bounds); 4] {
-    let once = Bounds::ONE_CRASH;
-    let met = Bounds { others: true, faults: Faults::All, happening_after_crashes: 1, crashes: 0, ..once };
-    let undone = Bounds { others: true, faults: Faults::ToUndo, crash_after_happening: true, ..once };
-    [(false, once), (false, met), (true, once), (true, undone)]
+        false
+    });
+    plans
 }

@@ -17,20 +17,29 @@ use crate::op::Op;
 use crate::run::{Action, Run};
 
 /// A state to start from.
-struct Node {
-    state: State,
+pub(super) struct Node {
+    pub state: State,
     path: Option<Rc<Path>>,
-    crashes: u8,
+    pub crashes: u8,
     /// Something was in the way before.
-    happened: bool,
+    pub happened: bool,
 }
 
 impl Node {
+    pub fn first(setting: &Setting) -> Self {
+        Self { state: matrix::lay(setting), path: None, crashes: 0, happened: false }
+    }
+
+    /// What was chosen up to this state.
+    pub fn choices(&self) -> Vec<Choice> {
+        Path::choices(self.path.as_ref())
+    }
+
     /// What was chosen up to this state, and then.
     fn counterexample(&self, setting: &Setting, model: Model, then: Choice, violation: Violation) -> Counterexample {
-        let mut choices = Path::choices(self.path.as_ref());
+        let mut choices = self.choices();
         choices.push(then);
-        Counterexample { setting: setting.clone(), model, choices, violation }
+        Counterexample { setting: setting.clone(), model, choices, mutated: None, violation }
     }
 }
 
@@ -38,7 +47,7 @@ impl Node {
 #[must_use]
 pub fn explore(setting: &Setting, model: Model, bounds: &Bounds, mutant: Option<&Mutant>) -> Report {
     let mut explorer = Explorer::new(setting, model, bounds, mutant);
-    let mut next = Some(Node { state: matrix::lay(setting), path: None, crashes: 0, happened: false });
+    let mut next = Some(Node::first(setting));
     while let Some(node) = next {
         explorer.expand(&node);
         if explorer.report.bad.len() >= bounds.stop_after {
@@ -53,17 +62,17 @@ pub fn explore(setting: &Setting, model: Model, bounds: &Bounds, mutant: Option<
 pub(super) fn crash_states(setting: &Setting, model: Model) -> Vec<State> {
     let bounds = Bounds { crashes: 2, ..Bounds::ONE_CRASH };
     let mut explorer = Explorer::new(setting, model, &bounds, None);
-    explorer.expand(&Node { state: matrix::lay(setting), path: None, crashes: 0, happened: false });
+    explorer.expand(&Node::first(setting));
     explorer.queue.into_iter().map(|node| node.state).collect()
 }
 
-struct Explorer<'a> {
+pub(super) struct Explorer<'a> {
     setting: &'a Setting,
-    model: Model,
-    bounds: &'a Bounds,
+    pub model: Model,
+    bounds: Bounds,
     mutant: Option<&'a Mutant>,
-    report: Report,
-    queue: VecDeque<Node>,
+    pub report: Report,
+    pub queue: VecDeque<Node>,
     /// Crash states after which there will be no other crash: a start is run from each at once, so that they need not all be kept.
     last: Vec<Node>,
     met: BTreeMap<Key, Met>,
@@ -118,7 +127,11 @@ impl Outcome {
 }
 
 impl<'a> Explorer<'a> {
-    fn new(setting: &'a Setting, model: Model, bounds: &'a Bounds, mutant: Option<&'a Mutant>) -> Self {
+    pub fn new(setting: &'a Setting, model: Model, bounds: &Bounds, mutant: Option<&'a Mutant>) -> Self {
+        // The crash after which the daemon in the field goes on is one more: what is explored is what our own start does then.
+        let before = setting.field_after().unwrap_or(0);
+        let bounds =
+            Bounds { crashes: bounds.crashes + before, happening_after_crashes: bounds.happening_after_crashes + before, ..*bounds };
         Self {
             setting,
             model,
@@ -134,7 +147,7 @@ impl<'a> Explorer<'a> {
     }
 
     /// Runs a start from this state, to its end, with everything that may come between.
-    fn expand(&mut self, node: &Node) {
+    pub fn expand(&mut self, node: &Node) {
         self.report.starts += 1;
         self.report.states.insert(node.state.key());
         let setting = self.setting;
@@ -163,7 +176,7 @@ impl<'a> Explorer<'a> {
                     Before::Op(run, op) => (run, op),
                 };
                 if may_happen {
-                    let mut happenings = happenings(op, bounds, setting);
+                    let mut happenings = happenings(op, &bounds, setting);
                     // Between our look at a companion and the rename no program can be kept from changing it: it takes the companion's
                     // lock, or it is not protected.
                     happenings.retain(|happening| !looked || *happening != Happening::CompanionChanged);

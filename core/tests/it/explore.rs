@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use cutover_core::explore::control::{KNOWN, count};
-use cutover_core::explore::mutate::{Fate, Mutant, fate, plans};
+use cutover_core::explore::mutate::{Mutant, plans};
 use cutover_core::explore::predict::crash_states;
+use cutover_core::explore::trial::{Fate, Trial};
 use cutover_core::explore::{Bounds, Faults, Model, Setting, Shape, counterexample, explore, matrix};
 use cutover_core::plan::{By, From};
 
@@ -74,7 +75,7 @@ fn a_planted_fault_is_caught_and_told() {
     ];
     for (words, rule) in planted {
         let mutant = Mutant::all(&plans.concat()).into_iter().find(|mutant| mutant.to_string() == words).unwrap();
-        let Fate::Caught(bad) = fate(&mutant, &settings, &plans) else { panic!("{words} is not caught") };
+        let Fate::Caught(bad) = Trial::new(&settings).fate(&mutant) else { panic!("{words} is not caught") };
         assert_eq!(bad.violation.rule, rule, "{words}");
         let told = bad.tell(Some(&mutant));
         assert!(told.starts_with("starts with data.db: V1") && told.contains("\nstart 1\n"), "{told}");
@@ -83,19 +84,19 @@ fn a_planted_fault_is_caught_and_told() {
         let line = told.rsplit("replay: ").next().unwrap();
         let (setting, model, choices) = counterexample::parse(line).unwrap();
         assert_eq!((&setting, model, &choices), (&bad.setting, bad.model, &bad.choices));
-        let again = counterexample::replay(&setting, model, &choices, Some(&mutant)).1;
-        assert_eq!(again.key(), counterexample::replay(&bad.setting, bad.model, &bad.choices, Some(&mutant)).1.key());
+        let mutant = Some((&mutant, bad.mutated));
+        let again = counterexample::replay(&setting, model, &choices, mutant).1;
+        assert_eq!(again.key(), counterexample::replay(&bad.setting, bad.model, &bad.choices, mutant).1.key());
     }
 }
 
 #[test]
 fn the_recovery_table_in_another_order_is_caught() {
     let settings: Vec<Setting> = matrix::field().into_iter().take(1).collect();
-    let plans = plans(&settings);
     let rows = Mutant::rows();
     assert_eq!(rows.len(), 1 + 21 + 21);
     let first = rows.iter().find(|mutant| mutant.to_string() == "recovery table: our journal before the field's").unwrap();
-    assert!(matches!(fate(first, &settings, &plans), Fate::Caught(_)), "our journal is judged by what the field moved away");
+    assert!(matches!(Trial::new(&settings).fate(first), Fate::Caught(_)), "our journal is judged by what the field moved away");
 }
 
 #[test]

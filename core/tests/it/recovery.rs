@@ -189,6 +189,16 @@ fn rows() -> Vec<Row> {
                 seen.files.insert(name("data.db-wal"), plain("w", 4152));
                 seen.files.insert(name("data.db-shm"), plain("s", 32768));
             }),
+            PlanKind::Undo,
+            false,
+        ),
+        row(
+            "the field's canonical-moved, somebody else's log where canonical was",
+            with(field_at("canonical-moved", None, true, true), &|seen| {
+                for file in ["data.db-wal", "data.db-shm", "data.db.v1-v2-1782718800000-3fa9c1d2-wal"] {
+                    seen.files.insert(name(file), plain("w", 4152));
+                }
+            }),
             PlanKind::Finish,
             true,
         ),
@@ -528,7 +538,8 @@ fn a_v2_that_may_be_in_use_is_never_given_up() {
         seen
     };
     let puts_back = |seen: &Observation| renames(&planned(seen), &our_names().backup, &canonical());
-    let changes: [Change; 9] = [
+    let changes: [Change; 10] = [
+        ("an old release has upgraded over ours", |seen| seen.files.get_mut(&canonical()).unwrap().file_id = "77".into()),
         ("another platform", |seen| seen.platform = Platform::Linux),
         ("committed", |seen| put_journal(seen, &our_journal(), &with_companion(journal(Phase::Committed), true).to_text())),
         ("v2 grew", |seen| seen.files.get_mut(&canonical()).unwrap().size += 4096),
@@ -558,6 +569,7 @@ fn a_v2_that_may_be_in_use_is_never_given_up() {
         assert!(puts_back(&seen) && !may_open_canonical(&seen), "{verdict:?}");
     }
     seen.files.get_mut(&canonical()).unwrap().file_id = "22".into();
+    seen.files.get_mut(&our_names().backup).unwrap().file_id = "23".into();
     seen.verdict = Some(Verdict::Current);
     assert!(puts_back(&seen));
     // Neither: a v1 that happens to look alike is not written over.
@@ -673,22 +685,38 @@ fn only_a_backup_that_is_there_is_put_back() {
 
 // ---- the field ----
 
-/// A v1 log that stayed behind when the field moved v1 goes where v1 is; left in place it would be replayed over v2.
+/// v1 goes back to its log, under a name that must be free: a log that is moved may be somebody else's by then, who made a database there.
 #[test]
-fn an_orphan_log_of_v1_goes_to_the_backup() {
-    for (sidecar, moved) in [("data.db-wal", true), ("data.db-journal", true), ("data.db-shm", false)] {
+fn a_v1_whose_log_stayed_behind_goes_back_to_it() {
+    for sidecar in ["data.db-wal", "data.db-journal"] {
         let mut seen = field_at("canonical-moved", None, true, true);
         seen.files.insert(name(sidecar), plain("w", 4152));
         let plan = planned(&seen);
-        let to = name(&sidecar.replace("data.db", our_names().backup.as_str()));
-        assert_eq!(renames(&plan, &name(sidecar), &to), moved, "{sidecar}");
-        assert_eq!(has(&plan, |op| *op == Op::Remove { files: vec![At::from(&name(sidecar))] }), !moved, "{sidecar}");
-        let at = |fits: &dyn Fn(&Op) -> bool| plan.steps.iter().position(|step| fits(&step.op)).unwrap();
-        let settled = at(&|op| matches!(op, Op::Settle { file, .. } if *file == our_names().backup));
-        let touched = at(&|op| matches!(op, Op::Rename { .. } | Op::Remove { .. }));
-        assert!(touched < settled, "{sidecar}: v1 has its log before it is opened");
-        assert_eq!(plan.steps[settled - 1].op, Op::SyncDir { companion: None }, "{sidecar}: for good");
+        assert_eq!((plan.kind, plan.steps.len()), (PlanKind::Undo, 1), "{sidecar}: nothing but the flush of what is seen");
+        let back = Op::RenameNew { from: (&our_names().backup).into(), to: (&canonical()).into() };
+        assert_eq!((&plan.undo[0].op, &plan.undo[1].op), (&back, &Op::SyncDir { companion: None }), "{sidecar}");
+        assert!(!plan.steps.iter().chain(&plan.undo).any(|step| matches!(&step.op, Op::Rename { from, .. } if from.name == name(sidecar))));
     }
+}
+
+/// Beside a backup that has its own log, one where canonical was is somebody else's.
+#[test]
+fn somebody_else_s_log_is_kept_aside() {
+    let mut seen = field_at("canonical-moved", None, true, true);
+    for file in ["data.db-wal".to_owned(), "data.db-shm".into(), format!("{}-wal", our_names().backup)] {
+        seen.files.insert(name(&file), plain("w", 4152));
+    }
+    let plan = planned(&seen);
+    let aside = displaced(&canonical(), &crate::world::nonce());
+    assert!(renames(&plan, &name("data.db-wal"), &name(&format!("{aside}-wal"))));
+    assert!(has(&plan, |op| *op == Op::Remove { files: vec![At::from(&name("data.db-shm"))] }), "a -shm is never moved");
+    let at = |fits: &dyn Fn(&Op) -> bool| plan.steps.iter().position(|step| fits(&step.op)).unwrap();
+    let settled = at(&|op| matches!(op, Op::Settle { file, .. } if *file == our_names().backup));
+    let touched = at(&|op| matches!(op, Op::Rename { .. } | Op::Remove { .. }));
+    assert!(
+        touched < settled && plan.steps[settled - 1].op == Op::SyncDir { companion: None },
+        "v1 has its own log alone before it is opened"
+    );
 }
 
 #[test]

@@ -479,7 +479,7 @@ fn an_undo_of_the_field_s_stops_at_its_first_failure() {
 /// v1 is in the backup, and its log may be elsewhere: given back by its name alone it would lack the rows in that.
 #[test]
 fn v1_is_not_given_back_before_its_log_is_beside_it() {
-    for row in ["the field's canonical-moved, staging there", "the field's canonical-moved, v1's log still beside canonical"] {
+    for row in ["the field's canonical-moved, staging there", "the field's canonical-moved, somebody else's log where canonical was"] {
         let plan = field_plan(row);
         let settled = position(&plan, |op| matches!(op, Op::Settle { file, .. } if *file == our_names().backup));
         for at in 0..=flip_at(&plan) {

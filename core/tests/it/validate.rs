@@ -132,7 +132,7 @@ fn broken_orders() -> Vec<(&'static str, Plan, Held)> {
     let linked = recovery("built, the link visible");
     let forward = recovery("built, canonical is v2");
     let field = recovery("the field's canonical-moved, staging there");
-    let orphans = recovery("the field's canonical-moved, v1's log still beside canonical");
+    let orphans = recovery("the field's canonical-moved, somebody else's log where canonical was");
     let back = recovery("Windows: built, v2 installed, v1 changed in the backup");
     let on_windows = |seen: Observation, by, from| plan_migration(&Observation { platform: Platform::Windows, ..seen }, &request(by, from));
     let windows = on_windows(directory(), By::Sql, From::Empty).unwrap();

@@ -111,18 +111,20 @@ fn make_recoveries(platform: Platform) -> Vec<Made> {
 }
 
 /// What a plan alone cannot tell, and why: held against the directory it is found, which is proven for at least one plan of each.
-const DIRECTORY: [(&str, &[&str]); 4] = [
+const DIRECTORY: [(&str, &[&str]); 6] = [
     (
         "whether the backup's name is v1's link, another file's, or free",
         &["Finish steps: without link backup", "Finish steps: without remove backup"],
     ),
     ("whether v1 changed at the flip", &["Undo steps: without rename data.db from backup"]),
+    ("whether v1 is in the backup alone", &["Undo undo: without rename-new data.db from backup"]),
+    ("whether v1 has a log beside its backup", &["Undo steps: without settle backup"]),
     (
         "whether canonical has sidecars",
         &[
             "Clean steps: without rename displaced-wal from data.db-wal",
             "Finish steps: without remove data.db-shm",
-            "Finish steps: without rename backup-wal from data.db-wal",
+            "Finish steps: without rename displaced-wal from data.db-wal",
         ],
     ),
     (

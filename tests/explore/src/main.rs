@@ -12,7 +12,8 @@ use std::time::Instant;
 use cutover_core::explore::control::{KNOWN, count};
 use cutover_core::explore::disk::Key;
 use cutover_core::explore::matrix::{self, Dimension};
-use cutover_core::explore::mutate::{Fate, Mutant, fate, plans};
+use cutover_core::explore::mutate::{Mutant, plans};
+use cutover_core::explore::trial::{Fate, Trial};
 use cutover_core::explore::{Model, counterexample, explore};
 
 fn main() -> ExitCode {
@@ -30,19 +31,20 @@ fn main() -> ExitCode {
     }
 }
 
-/// Does `work` for each of `count` numbers, on every core.
-fn on_every_core(count: usize, work: impl Fn(usize) + Sync) {
+/// Does `work` for each of `count` numbers, on every core, each with what `begin` makes once.
+fn on_every_core<T>(count: usize, begin: impl Fn() -> T + Sync, work: impl Fn(&mut T, usize) + Sync) {
     let next = AtomicUsize::new(0);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..cores {
             scope.spawn(|| {
+                let mut with = begin();
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     if number >= count {
                         break;
                     }
-                    work(number);
+                    work(&mut with, number);
                 }
             });
         }
@@ -63,18 +65,22 @@ fn sum(dimension: &Dimension) -> Sum {
     let models = &dimension.models;
     let sum = Mutex::new(Sum::default());
     let count = dimension.settings.len() * models.len();
-    on_every_core(count, |number| {
-        let (setting, model) = (&dimension.settings[number / models.len()], models[number % models.len()]);
-        let report = explore(setting, model, &dimension.bounds, None);
-        let stories: Vec<String> = report.bad.iter().take(1).map(|bad| bad.tell(None)).collect();
-        if let Ok(mut sum) = sum.lock() {
-            sum.states.extend(report.states);
-            sum.changes += report.transitions;
-            sum.starts += report.starts;
-            sum.bad += report.bad.len();
-            sum.stories.extend(stories);
-        }
-    });
+    on_every_core(
+        count,
+        || (),
+        |(), number| {
+            let (setting, model) = (&dimension.settings[number / models.len()], models[number % models.len()]);
+            let report = explore(setting, model, &dimension.bounds, None);
+            let stories: Vec<String> = report.bad.iter().take(1).map(|bad| bad.tell(None)).collect();
+            if let Ok(mut sum) = sum.lock() {
+                sum.states.extend(report.states);
+                sum.changes += report.transitions;
+                sum.starts += report.starts;
+                sum.bad += report.bad.len();
+                sum.stories.extend(stories);
+            }
+        },
+    );
     sum.into_inner().unwrap_or_default()
 }
 
@@ -146,17 +152,21 @@ fn mutants() -> ExitCode {
     let all: Vec<_> = plans.iter().flatten().cloned().collect();
     let mutants: Vec<Mutant> = Mutant::all(&all).into_iter().chain(Mutant::rows()).collect();
     let fates = Mutex::new(Vec::new());
-    on_every_core(mutants.len(), |number| {
-        let mutant = &mutants[number];
-        let (word, line) = match fate(mutant, &settings, &plans) {
-            Fate::Caught(bad) => ("caught", format!("caught by {}: {mutant}", bad.violation.rule)),
-            Fate::Equivalent(why) => ("equivalent", format!("equivalent: {mutant}: {why}")),
-            Fate::Survived => ("survived", format!("SURVIVED: {mutant}")),
-        };
-        if let Ok(mut fates) = fates.lock() {
-            fates.push((number, word, line));
-        }
-    });
+    on_every_core(
+        mutants.len(),
+        || Trial::new(&settings),
+        |trial, number| {
+            let mutant = &mutants[number];
+            let (word, line) = match trial.fate(mutant) {
+                Fate::Caught(bad) => ("caught", format!("caught by {}: {mutant}", bad.violation.rule)),
+                Fate::Equivalent(why) => ("equivalent", format!("equivalent: {mutant}: {why}")),
+                Fate::Survived => ("survived", format!("SURVIVED: {mutant}")),
+            };
+            if let Ok(mut fates) = fates.lock() {
+                fates.push((number, word, line));
+            }
+        },
+    );
     let mut fates = fates.into_inner().unwrap_or_default();
     fates.sort_unstable();
     for (_, _, line) in &fates {

@@ -110,10 +110,17 @@ fn move_aside(observation: &Observation, mut journal: Journal, flush: Step) -> P
 fn move_on(observation: &Observation, journal: Journal, flush: Step, back: Vec<Step>) -> Plan {
     let names = &journal.names;
     let aside = displaced(&names.canonical, &journal.nonce);
-    let mut steps = vec![flush];
     let [wal, shm, hot] = names.canonical.sidecars();
     let [backup_wal, _, backup_hot] = names.backup.sidecars();
     let orphans = [(wal, backup_wal), (hot, backup_hot)];
+    let is_there = |name| observation.files.contains_key(name);
+    let back: Vec<Step> = give_v1_back(&journal).into_iter().chain(back).collect();
+    // v1's own log still lies where v1 was: v1 goes back to it, and is built anew. A log that is moved may be somebody else's by then, who made
+    // a database under the name; that name is given to nobody who has it.
+    if orphans.iter().any(|(from, _)| is_there(from)) && !orphans.iter().any(|(_, to)| is_there(to)) {
+        return plan_of(observation, PlanKind::Undo, Some(journal), vec![flush], None, None, back);
+    }
+    let mut steps = vec![flush];
     let [aside_wal, _, aside_hot] = aside.sidecars();
     for ((from, to), aside) in orphans.iter().zip([aside_wal, aside_hot]).filter(|((from, _), _)| observation.files.contains_key(from)) {
         // The backup's own sidecar is v1's; a second one is of a database that an older release made in the gap.
@@ -130,7 +137,6 @@ fn move_on(observation: &Observation, journal: Journal, flush: Step, back: Vec<S
     steps.push(step(Op::SyncDir { companion: None }, "v1 has its sidecars for good before v2 is installed"));
     steps.push(step(Op::Settle { file: names.backup.clone(), mode: JournalMode::Delete }, "v1 becomes one file"));
 
-    let back: Vec<Step> = give_v1_back(&journal).into_iter().chain(back).collect();
     let Some(staging) = observation.files.get(&names.staging) else {
         return plan_of(observation, PlanKind::Undo, Some(journal), steps, None, None, back);
     };

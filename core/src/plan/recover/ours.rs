@@ -118,9 +118,12 @@ pub(crate) fn v1_changed_at_the_flip(observation: &Observation, journal: &Journa
     let facts = (observation.canonical_facts(), observation.files.get(&names.backup));
     let ((Some(canonical), Some(backup)), Some(v1), Some(v2)) = (facts, &journal.v1, &journal.v2) else { return false };
     let is_v2 = matches!(observation.verdict, Some(Verdict::Current | Verdict::Newer)) || canonical.file_id == v2.file_id;
+    // An old release may have upgraded over ours: canonical is our build if it is that very file, or in a copied directory, where none is.
+    let ours = canonical.file_id == v2.file_id || backup.file_id != v1.file_id;
     observation.platform == Platform::Windows
         && journal.phase == Phase::Built
         && is_v2
+        && ours
         && canonical.size == v2.size
         && canonical.page1.as_ref() == Some(&v2.page1)
         && !observation.same_file(&names.backup, &names.canonical)

@@ -61,6 +61,7 @@ pub(super) fn judge(
     let companions = journal.companions.iter().map(|companion| Some(companion.name.clone()));
     let backup = &journal.names.backup;
     let settled = plan.steps.iter().any(|step| matches!(&step.op, Op::Settle { file, .. } if file == backup));
+    let given_back = plan.undo.iter().any(|step| matches!(step.op, Op::RenameNew { .. }));
     let mut undo = Undo {
         journal,
         target,
@@ -68,7 +69,7 @@ pub(super) fn judge(
         index: 0,
         backed_up: plan.kind == PlanKind::Migrate,
         dirty: companions.chain([None]).collect(),
-        v1_away: settled,
+        v1_away: settled || given_back,
         installable: installable(plan, journal),
         rewritten: (plan.platform == Platform::Windows && journal.strategy != Strategy::TwoRename).then_some(Rewritten::No),
         v1_renamed: false,
@@ -84,8 +85,18 @@ pub(super) fn judge(
         kept_durably: BTreeSet::new(),
         put_back: BTreeSet::new(),
     };
-    let given_back = plan.undo.iter().any(|step| matches!(step.op, Op::RenameNew { .. }));
-    undo.need(!given_back || settled, "settle-backup", "v1 gets canonical's name back from the backup, and its -wal would stay behind");
+    // Only the directory itself can tell that v1's log lies where canonical was, and none beside the backup.
+    let log_stayed = target.is_none_or(|seen| {
+        let has_log = |file: &FileName| file.sidecars().iter().any(|name| seen.files.contains_key(name));
+        has_log(&journal.names.canonical) && !has_log(backup)
+    });
+    undo.need(
+        !given_back || settled || (plan.kind == PlanKind::Undo && log_stayed),
+        "settle-backup",
+        "v1 gets canonical's name back from the backup, and its -wal would stay behind",
+    );
+    let away = journal.strategy == Strategy::TwoRename && target.is_some_and(|seen| !seen.files.contains_key(&journal.names.canonical));
+    undo.need(!away || given_back, "undo-give-back", "v1 is in the backup alone, and does not get canonical's name back");
     if plan.kind == PlanKind::Undo {
         undo.need(unseen.is_empty(), "recovery-flush-first", "an undo acts on what it sees before that is durable");
     }

@@ -1,0 +1,209 @@
+//! The trial of mutants. Each is performed in one start, from every state that leads to what it changes; what that leaves is judged by right
+//! starts. So where a state leads is found out once, for all mutants.
+
+use std::collections::BTreeMap;
+
+use super::boot::{Before, Boot};
+use super::disk::Key;
+use super::machine::Machine;
+use super::mutate::{Mutant, Told, performed};
+use super::search::{Explorer, Node};
+use super::{Bounds, Counterexample, Faults, Model, Setting, State, Violation};
+use crate::fault::Platform;
+use crate::plan::PlanKind;
+
+/// What became of a mutant.
+#[derive(Debug)]
+pub enum Fate {
+    /// It was caught, by this.
+    Caught(Box<Counterexample>),
+    /// It makes no difference, because of this.
+    Equivalent(&'static str),
+    /// It was not caught, and nobody knows why.
+    Survived,
+}
+
+/// Where mutants are tried.
+pub struct Trial<'a> {
+    /// What starts perform, each once.
+    performed: Vec<(Platform, Vec<Told>)>,
+    benches: Vec<Bench<'a>>,
+}
+
+/// One setting.
+struct Bench<'a> {
+    setting: &'a Setting,
+    starts: Vec<Start>,
+    /// Right starts, nothing in their way.
+    right: Explorer<'a>,
+    /// Where they led from each state: nothing is wrong, or this.
+    judged: BTreeMap<Key, Option<Violation>>,
+}
+
+/// A state to start from, and what a right start performs then.
+struct Start {
+    node: Node,
+    performs: usize,
+}
+
+/// How a mutant is tried.
+struct Stage {
+    power_loss: bool,
+    /// In how many of the starts that perform the same.
+    at_most: usize,
+    /// Whether something is in the way.
+    disturbed: bool,
+}
+
+/// From what is quick to what is less so.
+const STAGES: [Stage; 3] = [
+    Stage { power_loss: false, at_most: 4, disturbed: false },
+    Stage { power_loss: true, at_most: 16, disturbed: false },
+    Stage { power_loss: true, at_most: 2, disturbed: true },
+];
+/// An undisturbed start.
+const RIGHT: Bounds = Bounds { crashes: 0, ..Bounds::ONE_CRASH };
+
+fn model(setting: &Setting, power_loss: bool) -> Model {
+    match (setting.platform, power_loss) {
+        (Platform::Windows, _) => Model::Windows,
+        (_, true) => Model::M2,
+        (_, false) => Model::M0,
+    }
+}
+
+impl<'a> Trial<'a> {
+    /// Finds out what there is to start from.
+    #[must_use]
+    pub fn new(settings: &'a [Setting]) -> Self {
+        let mut trial = Self { performed: Vec::new(), benches: Vec::new() };
+        for setting in settings {
+            let mut starts = Vec::new();
+            for node in nodes(setting) {
+                let performs = (setting.platform, performed(setting, &node.state).iter().map(Told::of).collect());
+                let known = trial.performed.iter().position(|other| *other == performs);
+                let performs = known.unwrap_or_else(|| {
+                    trial.performed.push(performs);
+                    trial.performed.len() - 1
+                });
+                starts.push(Start { node, performs });
+            }
+            let right = Explorer::new(setting, Model::M0, &RIGHT, None);
+            trial.benches.push(Bench { setting, starts, right, judged: BTreeMap::new() });
+        }
+        trial
+    }
+
+    /// Tries a mutant until it is caught.
+    pub fn fate(&mut self, mutant: &Mutant) -> Fate {
+        let changes: Vec<bool> = match mutant {
+            Mutant::Rows { .. } => vec![true; self.performed.len()],
+            Mutant::Step(step) => self.performed.iter().map(|(_, plans)| plans.iter().any(|plan| step.finds(plan).is_some())).collect(),
+        };
+        let mut swayed = mutant.table().is_none();
+        for stage in &STAGES {
+            let mut tried = vec![0; self.performed.len()];
+            for bench in &mut self.benches {
+                for index in 0..bench.starts.len() {
+                    let Start { node, performs } = &bench.starts[index];
+                    if !changes[*performs] || tried[*performs] >= stage.at_most || !is_tried_from(mutant, node) {
+                        continue;
+                    }
+                    if mutant.table().is_some() && !sways(mutant, bench.setting, &node.state) {
+                        continue;
+                    }
+                    swayed = true;
+                    tried[*performs] += 1;
+                    if let Some(bad) = bench.attempt(mutant, index, stage) {
+                        return Fate::Caught(Box::new(bad));
+                    }
+                }
+            }
+        }
+        if swayed {
+            mutant.equivalent().map_or(Fate::Survived, Fate::Equivalent)
+        } else {
+            Fate::Equivalent("no state that was explored fits both rows")
+        }
+    }
+}
+
+/// What a migration that is wrong does is seen from the first start of all.
+fn is_tried_from(mutant: &Mutant, node: &Node) -> bool {
+    !matches!(mutant, Mutant::Step(step) if step.kind == PlanKind::Migrate) || node.crashes == 0
+}
+
+/// Whether a recovery table in this order makes the start from this state do something else.
+fn sways(mutant: &Mutant, setting: &Setting, state: &State) -> bool {
+    let mut ignore = |_: &State| {};
+    let mut machine = Machine::new(state.clone(), setting, &mut ignore);
+    let mut boot = Boot::new(true);
+    boot.go(&mut machine, None, Some(mutant), &mut |boot, _, before| boot.swayed || matches!(before, Before::Migrate));
+    boot.swayed
+}
+
+/// Every state to start from: the first, and what a crash may leave, of a start that had nothing in its way, or somebody else.
+fn nodes(setting: &Setting) -> Vec<Node> {
+    let mut nodes = vec![Node::first(setting)];
+    let first_of_ours = setting.field_after().map_or(0, |after| after + 1);
+    for _ in 0..first_of_ours {
+        nodes = nodes.iter().flat_map(|node| crashes(setting, node, model(setting, true), &Bounds::ONE_CRASH)).collect();
+    }
+    if first_of_ours == 0 {
+        let others = Bounds { others: true, crash_after_happening: true, ..Bounds::ONE_CRASH };
+        let plain = crashes(setting, &nodes[0], model(setting, true), &Bounds::ONE_CRASH);
+        let disturbed = crashes(setting, &nodes[0], model(setting, false), &others).into_iter().filter(|node| node.happened);
+        nodes.extend(plain.into_iter().chain(disturbed));
+    }
+    nodes
+}
+
+/// What may be left of a right start from here.
+fn crashes(setting: &Setting, node: &Node, model: Model, bounds: &Bounds) -> Vec<Node> {
+    let bounds = Bounds { crashes: node.crashes + 2, ..*bounds };
+    let mut explorer = Explorer::new(setting, model, &bounds, None);
+    explorer.expand(node);
+    explorer.queue.into()
+}
+
+impl Bench<'_> {
+    fn attempt(&mut self, mutant: &Mutant, start: usize, stage: &Stage) -> Option<Counterexample> {
+        let node = &self.starts[start].node;
+        let undo = matches!(mutant, Mutant::Step(step) if step.undo);
+        let bounds = Bounds {
+            crashes: node.crashes + 2,
+            others: stage.disturbed && !undo,
+            faults: if stage.disturbed && undo { Faults::ToUndo } else { Faults::None },
+            happening_after_crashes: node.crashes,
+            crash_after_happening: true,
+            ..Bounds::ONE_CRASH
+        };
+        let mut explorer = Explorer::new(self.setting, model(self.setting, stage.power_loss), &bounds, Some(mutant));
+        explorer.expand(node);
+        let by = Some(node.crashes);
+        if let Some(bad) = explorer.report.bad.pop() {
+            return Some(Counterexample { mutated: by, ..bad });
+        }
+        let model = explorer.model;
+        explorer.queue.into_iter().find_map(|left| {
+            let violation = self.judge(&left)?;
+            Some(Counterexample { setting: self.setting.clone(), model, choices: left.choices(), mutated: by, violation })
+        })
+    }
+
+    /// What is wrong with a right start from here.
+    fn judge(&mut self, left: &Node) -> Option<Violation> {
+        let key = left.state.key();
+        if let Some(known) = self.judged.get(&key) {
+            return known.clone();
+        }
+        self.right.expand(left);
+        let bad = self.right.report.bad.pop().map(|bad| bad.violation);
+        if bad.is_some() {
+            // What it looked at on the way is not to be taken for good.
+            self.right = Explorer::new(self.setting, Model::M0, &RIGHT, None);
+        }
+        self.judged.insert(key, bad.clone());
+        bad
+    }
+}
