@@ -326,13 +326,12 @@ pub(crate) fn check(
         return Err(verify(format!("what was built is not a database ({} bytes)", facts.size)));
     }
     let v2 = installed_reader(path).map_err(failed)?.connection;
-    let pragma = match integrity {
-        Integrity::Quick => "quick_check(1)",
-        Integrity::Full => "integrity_check(1)",
-    };
-    let sound: String = v2.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0)).map_err(failed)?;
-    if sound != "ok" {
-        return Err(verify(format!("what was built is damaged: {sound}")));
+    if let Some(damage) = damage(&v2, integrity).map_err(failed)? {
+        // A copy has v1's damage, and then it is v1 that must be mended.
+        return Err(match run(damage_of_v1(v1, integrity))? {
+            Some(damage) => Fault::new(Cause::V1Corrupt, format!("the old database is damaged: {damage}")),
+            None => verify(format!("what was built is damaged: {damage}")),
+        });
     }
     for (table, want) in expect {
         let found: i64 = v2
@@ -358,6 +357,20 @@ pub(crate) fn check(
         }
     }
     Ok((facts, warnings))
+}
+
+/// The first damage that SQLite finds.
+fn damage(db: &Connection, integrity: Integrity) -> rusqlite::Result<Option<String>> {
+    let pragma = match integrity {
+        Integrity::Quick => "quick_check(1)",
+        Integrity::Full => "integrity_check(1)",
+    };
+    let sound: String = db.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0))?;
+    Ok(Some(sound).filter(|sound| sound != "ok"))
+}
+
+fn damage_of_v1(v1: &Path, integrity: Integrity) -> rusqlite::Result<Option<String>> {
+    damage(&reader(v1)?.connection, integrity)
 }
 
 fn foreign_key_violations(db: &Connection) -> rusqlite::Result<std::collections::BTreeMap<(String, String), u64>> {

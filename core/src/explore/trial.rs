@@ -8,7 +8,7 @@ use super::disk::Key;
 use super::machine::Machine;
 use super::mutate::{Mutant, Told, performed};
 use super::search::{Explorer, Node};
-use super::{Bounds, Counterexample, Faults, Model, Setting, State, Violation};
+use super::{Bounds, Build, Counterexample, Faults, HostUse, Model, Setting, State, Violation, Zombie};
 use crate::fault::Platform;
 use crate::plan::PlanKind;
 
@@ -25,14 +25,16 @@ pub enum Fate {
 
 /// Where mutants are tried.
 pub struct Trial<'a> {
-    /// What starts perform, each once.
-    performed: Vec<(Platform, Vec<Told>)>,
+    /// The plans that right starts perform, each once.
+    plans: Vec<Told>,
     benches: Vec<Bench<'a>>,
 }
 
 /// One setting.
 struct Bench<'a> {
     setting: &'a Setting,
+    /// The first bench whose application does the same.
+    like: usize,
     starts: Vec<Start>,
     /// Right starts, nothing in their way.
     right: Explorer<'a>,
@@ -40,10 +42,10 @@ struct Bench<'a> {
     judged: BTreeMap<Key, Option<Violation>>,
 }
 
-/// A state to start from, and what a right start performs then.
+/// A state to start from, and the plans that a right start performs then.
 struct Start {
     node: Node,
-    performs: usize,
+    plans: Vec<usize>,
 }
 
 /// How a mutant is tried.
@@ -58,7 +60,7 @@ struct Stage {
 /// From what is quick to what is less so.
 const STAGES: [Stage; 3] = [
     Stage { power_loss: false, at_most: 4, disturbed: false },
-    Stage { power_loss: true, at_most: 16, disturbed: false },
+    Stage { power_loss: true, at_most: 8, disturbed: false },
     Stage { power_loss: true, at_most: 2, disturbed: true },
 ];
 /// An undisturbed start.
@@ -76,61 +78,75 @@ impl<'a> Trial<'a> {
     /// Finds out what there is to start from.
     #[must_use]
     pub fn new(settings: &'a [Setting]) -> Self {
-        let mut trial = Self { performed: Vec::new(), benches: Vec::new() };
+        let mut trial = Self { plans: Vec::new(), benches: Vec::new() };
         for setting in settings {
-            let mut starts = Vec::new();
-            for node in nodes(setting) {
-                let performs = (setting.platform, performed(setting, &node.state).iter().map(Told::of).collect());
-                let known = trial.performed.iter().position(|other| *other == performs);
-                let performs = known.unwrap_or_else(|| {
-                    trial.performed.push(performs);
-                    trial.performed.len() - 1
-                });
-                starts.push(Start { node, performs });
-            }
+            let starts = nodes(setting).into_iter().map(|node| {
+                let plans = performed(setting, &node.state).iter().map(|plan| trial.number(Told::of(plan))).collect();
+                Start { node, plans }
+            });
+            let starts = starts.collect();
+            let same = |bench: &Bench| does(bench.setting) == does(setting);
+            let like = trial.benches.iter().position(same).unwrap_or(trial.benches.len());
             let right = Explorer::new(setting, Model::M0, &RIGHT, None);
-            trial.benches.push(Bench { setting, starts, right, judged: BTreeMap::new() });
+            trial.benches.push(Bench { setting, like, starts, right, judged: BTreeMap::new() });
         }
         trial
     }
 
+    fn number(&mut self, plan: Told) -> usize {
+        let known = self.plans.iter().position(|other| *other == plan);
+        known.unwrap_or_else(|| {
+            self.plans.push(plan);
+            self.plans.len() - 1
+        })
+    }
+
     /// Tries a mutant until it is caught.
     pub fn fate(&mut self, mutant: &Mutant) -> Fate {
-        let changes: Vec<bool> = match mutant {
-            Mutant::Rows { .. } => vec![true; self.performed.len()],
-            Mutant::Step(step) => self.performed.iter().map(|(_, plans)| plans.iter().any(|plan| step.finds(plan).is_some())).collect(),
-        };
-        let mut swayed = mutant.table().is_none();
+        let starts = self.starts_of(mutant);
+        if starts.is_empty() {
+            return Fate::Equivalent("no state that was explored fits both rows");
+        }
         for stage in &STAGES {
-            let mut tried = vec![0; self.performed.len()];
-            for bench in &mut self.benches {
-                for index in 0..bench.starts.len() {
-                    let Start { node, performs } = &bench.starts[index];
-                    if !changes[*performs] || tried[*performs] >= stage.at_most || !is_tried_from(mutant, node) {
-                        continue;
-                    }
-                    if mutant.table().is_some() && !sways(mutant, bench.setting, &node.state) {
-                        continue;
-                    }
-                    swayed = true;
-                    tried[*performs] += 1;
-                    if let Some(bad) = bench.attempt(mutant, index, stage) {
-                        return Fate::Caught(Box::new(bad));
-                    }
+            let mut tried: BTreeMap<&(usize, Vec<usize>), usize> = BTreeMap::new();
+            for (bench, start, alike) in &starts {
+                let tried = tried.entry(alike).or_default();
+                if *tried < stage.at_most
+                    && let Some(bad) = self.benches[*bench].attempt(mutant, *start, stage)
+                {
+                    return Fate::Caught(Box::new(bad));
+                }
+                *tried += 1;
+            }
+        }
+        mutant.equivalent().map_or(Fate::Survived, Fate::Equivalent)
+    }
+
+    /// The starts that a mutant changes, by bench and place, and what those that are much the same have in common.
+    fn starts_of(&self, mutant: &Mutant) -> Vec<(usize, usize, (usize, Vec<usize>))> {
+        let changes = |plan: &usize| match mutant {
+            Mutant::Rows { .. } => true,
+            Mutant::Step(step) => step.finds(&self.plans[*plan]).is_some(),
+        };
+        // What a migration that is wrong does is seen from the first start of all.
+        let migrates = matches!(mutant, Mutant::Step(step) if step.kind == PlanKind::Migrate);
+        let mut found = Vec::new();
+        for (number, bench) in self.benches.iter().enumerate() {
+            for (index, Start { node, plans }) in bench.starts.iter().enumerate() {
+                let changed: Vec<usize> = plans.iter().copied().filter(changes).collect();
+                let met = !changed.is_empty() && !(migrates && node.crashes > 0);
+                if met && (mutant.table().is_none() || sways(mutant, bench.setting, &node.state)) {
+                    found.push((number, index, (bench.like, changed)));
                 }
             }
         }
-        if swayed {
-            mutant.equivalent().map_or(Fate::Survived, Fate::Equivalent)
-        } else {
-            Fate::Equivalent("no state that was explored fits both rows")
-        }
+        found
     }
 }
 
-/// What a migration that is wrong does is seen from the first start of all.
-fn is_tried_from(mutant: &Mutant, node: &Node) -> bool {
-    !matches!(mutant, Mutant::Step(step) if step.kind == PlanKind::Migrate) || node.crashes == 0
+/// What of a setting decides what its application does.
+fn does(setting: &Setting) -> (Platform, HostUse, Zombie, Build, bool) {
+    (setting.platform, setting.host, setting.zombie, setting.build, setting.companion_before)
 }
 
 /// Whether a recovery table in this order makes the start from this state do something else.
