@@ -145,20 +145,11 @@ impl Mutant {
         let right = Table::default();
         let field_last = Table { field_first: false, ..right.clone() };
         let mut all = vec![Self::Rows { rows: "our journal before the field's".into(), order: RowOrder(field_last) }];
-        for a in 0..right.ours.len() {
-            for b in a + 1..right.ours.len() {
-                let mut table = right.clone();
-                table.ours.swap(a, b);
-                all.push(Self::Rows { rows: format!("{:?} after {:?}", right.ours[a], right.ours[b]), order: RowOrder(table) });
-            }
+        for (a, b, ours) in swaps(right.ours) {
+            all.push(Self::Rows { rows: format!("{a:?} after {b:?}"), order: RowOrder(Table { ours, ..right.clone() }) });
         }
-        for a in 0..right.field.len() {
-            for b in a + 1..right.field.len() {
-                let mut table = right.clone();
-                table.field.swap(a, b);
-                let rows = format!("the field's {:?} after {:?}", right.field[a], right.field[b]);
-                all.push(Self::Rows { rows, order: RowOrder(table) });
-            }
+        for (a, b, field) in swaps(right.field) {
+            all.push(Self::Rows { rows: format!("the field's {a:?} after {b:?}"), order: RowOrder(Table { field, ..right.clone() }) });
         }
         all
     }
@@ -205,6 +196,17 @@ impl Told {
         let told = |list: &[Step]| list.iter().map(words).collect();
         Self { kind: plan.kind, steps: told(&plan.steps), undo: told(&plan.undo) }
     }
+}
+
+/// Every two of these in the other order.
+fn swaps<R: Copy, const N: usize>(right: [R; N]) -> impl Iterator<Item = (R, R, [R; N])> {
+    (0..N).flat_map(move |a| {
+        (a + 1..N).map(move |b| {
+            let mut swapped = right;
+            swapped.swap(a, b);
+            (right[a], right[b], swapped)
+        })
+    })
 }
 
 impl StepMutant {

@@ -124,19 +124,22 @@ impl<'a> Trial<'a> {
 
     /// The starts that a mutant changes, by bench and place, and what those that are much the same have in common.
     fn starts_of(&self, mutant: &Mutant) -> Vec<(usize, usize, (usize, Vec<usize>))> {
-        let changes = |plan: &usize| match mutant {
+        let sees = |plan| match mutant {
             Mutant::Rows { .. } => true,
-            Mutant::Step(step) => step.finds(&self.plans[*plan]).is_some(),
+            Mutant::Step(step) => step.finds(plan).is_some(),
         };
+        let wrong: Vec<bool> = self.plans.iter().map(sees).collect();
         // What a migration that is wrong does is seen from the first start of all.
         let migrates = matches!(mutant, Mutant::Step(step) if step.kind == PlanKind::Migrate);
         let mut found = Vec::new();
         for (number, bench) in self.benches.iter().enumerate() {
             for (index, Start { node, plans }) in bench.starts.iter().enumerate() {
-                let changed: Vec<usize> = plans.iter().copied().filter(changes).collect();
-                let met = !changed.is_empty() && !(migrates && node.crashes > 0);
-                if met && (mutant.table().is_none() || sways(mutant, bench.setting, &node.state)) {
-                    found.push((number, index, (bench.like, changed)));
+                let of_it: Vec<usize> = plans.iter().copied().filter(|plan| wrong[*plan]).collect();
+                if of_it.is_empty() || (migrates && node.crashes > 0) {
+                    continue;
+                }
+                if mutant.table().is_none() || sways(mutant, bench.setting, &node.state) {
+                    found.push((number, index, (bench.like, of_it)));
                 }
             }
         }
