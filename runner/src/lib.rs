@@ -15,6 +15,7 @@ mod migrate;
 mod observe;
 mod options;
 mod os;
+mod page_copy;
 mod perform;
 mod place;
 mod reader;

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use cutover_core::failure::{Code, Failure, Where};
 use cutover_core::fault::{Class, Fault};
 use cutover_core::journal::{Journal, Strategy, Warning};
-use cutover_core::names::{Label, Nonce};
+use cutover_core::names::{Label, Nonce, journal_tmp};
 use cutover_core::observe::Observation;
 use cutover_core::op::Op;
 use cutover_core::plan::{By, Next, Plan, PlanKind, Recovery, Request, assess, assess_left, plan_migration};
@@ -19,7 +19,7 @@ use crate::drive::{Ending, drive};
 use crate::error::Error;
 use crate::host::Host;
 use crate::lock::{self, OwnerLock};
-use crate::observe::{Blind, observe};
+use crate::observe::{Blind, can_link, observe};
 use crate::options::{Lock, Options, Run};
 use crate::os;
 use crate::perform::name_full_disk;
@@ -115,7 +115,7 @@ pub fn recover(options: &Options, host: &mut dyn Host) -> Result<RecoverResult, 
 }
 
 /// What [`migrate`] would do first. Nothing: there is nothing to do. Takes no lock, and changes no more than any reader of the database does:
-/// the hot journal of a killed process is rolled back.
+/// the hot journal of a killed process is rolled back. So whether canonical can be linked is not tried, and taken for granted: [`migrate`] tries.
 ///
 /// # Errors
 /// As [`migrate`], for what can be told beforehand.
@@ -329,7 +329,7 @@ impl<'a> Start<'a> {
         refuse_cancelled(host)?;
         let mut given_up: Option<Box<Failure>> = None;
         loop {
-            let (observation, next) = self.recover(host)?;
+            let (mut observation, next) = self.recover(host)?;
             match next {
                 Next::NoDatabase => return Ok(self.result(Outcome::NoDatabase)),
                 Next::Current => return Ok(self.result(Outcome::Current)),
@@ -339,6 +339,7 @@ impl<'a> Start<'a> {
                 return Err(failure.with_v1(&self.place.canonical).into());
             }
             refuse_cancelled(host)?;
+            observation.can_link = can_link(&self.place, &journal_tmp(&self.place.canonical, &self.label, &nonce()));
             let plan = plan_migration(&observation, &self.request()).map_err(|failure| failure.with_v1(&self.place.canonical))?;
             match drive(plan, &mut self.budget, &self.place, self.options, host)? {
                 Ending::Done(report) => {

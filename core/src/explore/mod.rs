@@ -79,6 +79,7 @@ mod machine;
 pub mod matrix;
 pub mod mutate;
 mod others;
+mod page_copy;
 mod perform;
 pub mod predict;
 mod search;
