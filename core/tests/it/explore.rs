@@ -134,7 +134,7 @@ fn a_fault_planted_in_a_page_copy_is_caught() {
         ("Migrate steps: without restage source", "I5"),
         // The rollback journal comes back, and makes canonical v1 again beside a journal that says committed.
         ("Migrate steps: without sync-dir (5)", "I6"),
-        ("Finish steps: without page-copy data.db", "I5"),
+        ("Finish steps: without page-copy data.db", "I6"),
         ("Undo undo: without remove backup", "I6"),
     ];
     let mutants = Mutant::all(&plans.concat());
