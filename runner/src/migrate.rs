@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::lock::{self, OwnerLock};
 use crate::observe::{Blind, can_link, observe};
-use crate::options::{Lock, Options, Run};
+use crate::options::{Held, Lock, Options, Run};
 use crate::os;
 use crate::perform::name_full_disk;
 use crate::place::Place;
@@ -83,6 +83,7 @@ struct Start<'a> {
     /// How often the last look was tried.
     looks: u32,
     attempt: u32,
+    access: Access,
     recovery: Recovery,
     /// The cutover to tell of: one that this start installed, or cleaned up after.
     finished: Option<Journal>,
@@ -171,6 +172,7 @@ impl<'a> Start<'a> {
             budget: Budget::of(options.wait_ms),
             looks: 1,
             attempt: 1,
+            access,
             recovery: Recovery::None,
             finished: None,
             installed: false,
@@ -213,6 +215,11 @@ impl<'a> Start<'a> {
         loop {
             let (reason, holders, failure) = match observe(&self.place, &self.options.detect, host) {
                 Ok(observation) if !observation.holders.iter().any(|holder| holder.this_process) => return Ok(observation),
+                Ok(observation) if tries == 1 && self.may_leave_a_zombie(&observation) => {
+                    tries += 1;
+                    self.leave_zombie()?;
+                    continue;
+                }
                 Ok(observation) => {
                     let holders = observation.holders.clone();
                     ("this process has the database open".to_owned(), holders, Err(observation))
@@ -237,6 +244,11 @@ impl<'a> Start<'a> {
                 }
             };
             tries += 1;
+            if tries == 1 && failure.as_ref().is_err_and(|observation| self.may_leave_a_zombie(observation)) {
+                // One that can be let go of need not be left behind.
+                host.release_handles();
+                continue;
+            }
             let Some(delay_ms) = self.budget.next_delay_ms(tries) else {
                 self.looks = tries;
                 return match failure {
@@ -262,6 +274,35 @@ impl<'a> Start<'a> {
             host.wait(delay_ms);
             refuse_cancelled(host)?;
         }
+    }
+
+    /// Whether the only holder is this process, by a connection that the caller calls a zombie.
+    fn may_leave_a_zombie(&self, observation: &Observation) -> bool {
+        let proceed = cfg!(unix) && self.access == Access::Own && self.options.held == Held::Proceed;
+        proceed && observation.journals.is_empty() && observation.holders.iter().all(|holder| holder.this_process)
+    }
+
+    #[cfg(unix)]
+    fn leave_zombie(&mut self) -> Result<(), Error> {
+        let name = journal_tmp(&self.place.canonical, &self.label, &nonce());
+        crate::fresh::fresh_file(&self.place, &name).map_err(|fault| {
+            let fault = name_full_disk(fault, &self.place);
+            let op = Op::Look { file: self.place.canonical.clone() };
+            let no_space = fault.class(os::PLATFORM, &op) == Class::NoSpace;
+            Failure::from_fault(&fault.of(&self.place.canonical), "look", no_space).with_v1(&self.place.canonical)
+        })?;
+        self.warnings.push(Warning {
+            from: cutover_core::journal::WarningFrom::Cutover,
+            code: Some("ZOMBIE".into()),
+            message: "this process has the database open; the database is a new file now, and that connection has the old one".into(),
+        });
+        Ok(())
+    }
+
+    #[cfg(not(unix))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "an open file cannot be left behind here")]
+    fn leave_zombie(&mut self) -> Result<(), Error> {
+        Ok(())
     }
 
     /// Recovers until there is nothing to recover. Gives the observation in which that was so, and what comes next.

@@ -84,13 +84,13 @@ fn uri(path: &Path, query: &str) -> String {
     uri + "?" + query
 }
 
-fn sidecar(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn sidecar(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-fn has_bytes(path: &Path) -> bool {
+pub(crate) fn has_bytes(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0)
 }
 
@@ -246,7 +246,7 @@ pub(crate) fn restore_mode(path: &Path, mode: JournalMode) -> Result<()> {
     run(connection.close().map_err(|(_, error)| error))
 }
 
-fn journal_mode(connection: &Connection, set: Option<&str>) -> Result<String> {
+pub(crate) fn journal_mode(connection: &Connection, set: Option<&str>) -> Result<String> {
     let sql = set.map_or_else(|| "PRAGMA journal_mode".to_owned(), |mode| format!("PRAGMA journal_mode = {mode}"));
     run(connection.query_row(&sql, [], |row| row.get(0)))
 }
