@@ -211,12 +211,12 @@ impl<'a> Start<'a> {
 
     /// Looks, waiting for whoever is in the way within the one budget.
     fn observe(&mut self, host: &mut dyn Host) -> Result<Observation, Error> {
-        let mut tries = 0;
+        let (mut tries, mut left) = (0, false);
         loop {
             let (reason, holders, failure) = match observe(&self.place, &self.options.detect, host) {
                 Ok(observation) if !observation.holders.iter().any(|holder| holder.this_process) => return Ok(observation),
-                Ok(observation) if tries == 1 && self.may_leave_a_zombie(&observation) => {
-                    tries += 1;
+                Ok(observation) if tries > 0 && !left && self.may_leave_a_zombie(&observation) => {
+                    left = true;
                     self.leave_zombie()?;
                     continue;
                 }
