@@ -1,7 +1,7 @@
 //! Why some mutants make no difference: each is named, in the words of [`Mutant`](super::mutate::Mutant), under the reason.
 
 /// The reasons, and the mutants that each explains.
-pub(super) const REASONS: [(&str, &[&str]); 47] = [
+pub(super) const REASONS: [(&str, &[&str]); 48] = [
     (
         "both only read, and nothing is changed between them",
         &[
@@ -66,6 +66,10 @@ pub(super) const REASONS: [(&str, &[&str]); 47] = [
             "Migrate steps: remove source after look data.db",
             "Migrate steps: sync-dir (5) after look-companion auth.json",
         ],
+    ),
+    (
+        "no callback ran since the last look; it is for what another thread of the application opens meanwhile",
+        &["Migrate steps: look data.db (2) after restage source", "Migrate steps: without look data.db (4)"],
     ),
     (
         "both only remove what no start needs, and neither is relied on before the next flush",

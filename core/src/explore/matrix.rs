@@ -285,6 +285,8 @@ pub fn mutants() -> Vec<Setting> {
     // Each plan by page copy that differs in its flip.
     let mut copies: Vec<Setting> = plain(Shape::WalRows, By::Sql, From::Empty).into_iter().collect();
     copies.extend(plain(Shape::WalRows, By::Host, From::Empty).and_then(|setting| with_companion(setting, HostUse::Stages, true)));
+    let on_v1 = plain(Shape::WalRows, By::Host, From::Copy).map(|setting| Setting { zombie: Zombie::OnV1InVerify, ..setting });
+    copies.extend(on_v1);
     copies.extend(on_windows(copies.iter().take(1).cloned().collect()));
     all.extend(copies.into_iter().map(|setting| Setting { can_link: false, ..setting }));
     all
