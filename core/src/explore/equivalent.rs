@@ -1,7 +1,7 @@
 //! Why some mutants make no difference: each is named, in the words of [`Mutant`](super::mutate::Mutant), under the reason.
 
 /// The reasons, and the mutants that each explains.
-pub(super) const REASONS: [(&str, &[&str]); 48] = [
+pub(super) const REASONS: [(&str, &[&str]); 50] = [
     (
         "both only read, and nothing is changed between them",
         &[
@@ -65,6 +65,17 @@ pub(super) const REASONS: [(&str, &[&str]); 48] = [
             "Finish steps: sync-dir (4) after look-companion auth.json",
             "Migrate steps: remove source after look data.db",
             "Migrate steps: sync-dir (5) after look-companion auth.json",
+        ],
+    ),
+    (
+        "canonical is v1 until the journal says `installing`, whose flush makes the backup's name durable as well",
+        &["Migrate steps: rename backup from source after sync-dir"],
+    ),
+    (
+        "a page copy is never put back: beside `installing` a start that finds v2 goes forward as it does beside `committed`",
+        &[
+            "Migrate steps: rename journal from journal.tmp (4) after sync-dir",
+            "Migrate steps: without rename journal from journal.tmp (4)",
         ],
     ),
     (
