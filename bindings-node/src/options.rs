@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use cutover::core::names::{CompanionName, Label};
-use cutover::{Code, Detect, Error, Failure, From, Host, Integrity, Lock, Make, Options, OwnerLock, Run};
+use cutover::{Code, Detect, Error, Failure, From, Held, Host, Integrity, Lock, Make, Options, OwnerLock, Run};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -65,6 +65,8 @@ struct Flags {
     full: bool,
     /// `lock: "held"`.
     held: bool,
+    /// `held: "proceed"`.
+    proceed: bool,
     /// Somebody listens to events.
     events: bool,
     /// The signal was aborted before anything began.
@@ -139,6 +141,7 @@ impl GivenOptions {
             None if self.flags.held => Lock::Held,
             None => Lock::Acquire,
         };
+        options.held = if self.flags.proceed { Held::Proceed } else { Held::Refuse };
         options.wait_ms = self.wait_ms.unwrap_or(options.wait_ms);
         options.integrity = if self.flags.full { Integrity::Full } else { Integrity::Quick };
         Ok(options)

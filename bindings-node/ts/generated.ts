@@ -201,6 +201,9 @@ export type Cause =
       kind: "sidecar";
     }
   | {
+      kind: "second-name";
+    }
+  | {
       kind: "sqlite";
     }
   | {
@@ -271,7 +274,7 @@ export type Nonce = string;
 /**
  * How v2 becomes canonical.
  */
-export type Strategy = "link-replace" | "two-rename";
+export type Strategy = "link-replace" | "page-copy" | "two-rename";
 /**
  * The persistent part of a journal mode: whether the header's WAL flag is set.
  */
@@ -488,6 +491,17 @@ export type Op =
     }
   | {
       op: "unlock-v1";
+    }
+  | {
+      /**
+       * v2, settled.
+       */
+      from: FileName;
+      op: "page-copy";
+      /**
+       * The database.
+       */
+      to: FileName;
     }
   | {
       /**
@@ -919,6 +933,10 @@ export interface V2 {
  * One look at the database's directory.
  */
 export interface Observation {
+  /**
+   * Whether canonical can be given a second name. True where that was not tried.
+   */
+  canLink: boolean;
   /**
    * The database's bare name, symbolic links resolved.
    */

@@ -88,6 +88,12 @@ export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
   lock?: OwnerLock | "held";
   /** Lets go of handles that were closed and are still open; called before every wait. Default: garbage collection. A failure is a warning. */
   releaseHandles?(): void | Promise<void>;
+  /**
+   * What is done where this process itself has the database open. "refuse": it waits, then fails with `HELD`, for a connection that lives cannot be
+   * told from one that was closed and not collected. "proceed": the caller knows that it is a zombie; the database moves to a file of its own
+   * first, which that connection does not have, however the upgrade ends. Not on Windows, and not beside an interrupted upgrade. Default: "refuse".
+   */
+  held?: "refuse" | "proceed";
   /** What all waits for whoever is in the way may take together, milliseconds. Default: 7900. */
   waitMs?: number;
   /** How v2 is checked: `quick_check`, or `integrity_check`, which compares the indexes with their tables too. Default: "quick". */
@@ -139,6 +145,7 @@ export function checkOptions<S extends Json, R extends Json>(options: MigrateOpt
     "cleanup?": callback,
     "lock?": lock,
     "releaseHandles?": callback,
+    "held?": oneOf("refuse", "proceed"),
     "waitMs?": whole(0, Number.MAX_SAFE_INTEGER),
     "integrity?": oneOf("quick", "full"),
     "onEvent?": callback,
@@ -174,6 +181,7 @@ export function crossing<S extends Json, R extends Json>(options: MigrateOptions
       verify: options.verify !== undefined,
       full: options.integrity === "full",
       held: options.lock === "held",
+      proceed: options.held === "proceed",
       events: options.onEvent !== undefined,
       aborted: options.signal?.aborted ?? false,
     },

@@ -200,6 +200,7 @@ impl Failure {
             Cause::Newer => (Code::Newer, "start the newer release of the application"),
             Cause::Host => (Code::Host, "the cause is the application's own error; the old database is unchanged"),
             Cause::Sidecar => (Code::Held, "another program opened the database while it was upgraded; close it and start again"),
+            Cause::SecondName => (Code::Io, "remove the other name (hard link) of the database, and start again"),
             Cause::Sqlite => (Code::Io, "see the reason that SQLite gives; start again once it is mended"),
             Cause::Aborted => (Code::Aborted, "start again to upgrade"),
         };

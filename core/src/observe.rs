@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::Platform;
 use crate::names::{CompanionName, FileName};
-use crate::sqlite::Header;
+use crate::sqlite::{Header, copied_header};
 
 /// What `detect` says of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -69,6 +69,14 @@ pub struct Fingerprint {
     pub header: String,
 }
 
+impl Fingerprint {
+    /// Whether this may be a copy of that, made page by page through SQLite.
+    #[must_use]
+    pub fn is_copy_of(&self, other: &Self) -> bool {
+        self.size == other.size && copied_header(&self.header) == copied_header(&other.header)
+    }
+}
+
 /// What was seen of a companion: a file outside the set that changes with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -105,6 +113,8 @@ pub struct Observation {
     pub holders: Vec<Holder>,
     /// Free bytes on the volume for this user.
     pub free_bytes: Option<u64>,
+    /// Whether canonical can be given a second name. True where that was not tried.
+    pub can_link: bool,
     /// The declared companions.
     pub companions: BTreeMap<CompanionName, CompanionFacts>,
 }

@@ -147,6 +147,14 @@ pub enum Op {
     },
     /// Let go of v1's lock.
     UnlockV1,
+    /// Copy the pages of `from` into `to` in one transaction of SQLite, under whose exclusive lock v1 is first compared with its
+    /// fingerprint. Never into a file that has a second name.
+    PageCopy {
+        /// v2, settled.
+        from: FileName,
+        /// The database.
+        to: FileName,
+    },
     /// Read back that these files are not there.
     Absent {
         /// The files.
@@ -201,6 +209,7 @@ impl Op {
             Self::LockV1 { .. } => "lock-v1",
             Self::CheckV1 { .. } => "check-v1",
             Self::UnlockV1 => "unlock-v1",
+            Self::PageCopy { .. } => "page-copy",
             Self::Absent { .. } => "absent",
             Self::LookCompanion { .. } => "look-companion",
             Self::UndoHost => "undo-host",
@@ -241,6 +250,7 @@ impl Op {
             | Self::BuildSql { staging: file, .. }
             | Self::BuildHost { staging: file, .. }
             | Self::Restage { to: file, .. }
+            | Self::PageCopy { to: file, .. }
             | Self::RemoveLink { link: file, .. } => Some(file.into()),
             Self::SyncFile { file } => Some(file.clone()),
             Self::Link { to, .. } | Self::Rename { to, .. } | Self::RenameNew { to, .. } | Self::Copy { to, .. } => Some(to.clone()),

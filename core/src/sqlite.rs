@@ -115,6 +115,11 @@ pub fn page1_digest(page1: &[u8]) -> String {
     digest(&page)
 }
 
+/// What a page copy leaves of a header, in hex: [`MASKED`] apart, and the version of the library that wrote last.
+pub(crate) fn copied_header(hex: &str) -> Vec<&str> {
+    [0..18, 20..24, 28..40, 44..92].into_iter().filter_map(|bytes| hex.get(2 * bytes.start..2 * bytes.end)).collect()
+}
+
 /// SHA-256 in hex.
 #[must_use]
 pub fn digest(bytes: &[u8]) -> String {

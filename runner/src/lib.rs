@@ -6,6 +6,8 @@
 
 mod drive;
 mod error;
+#[cfg(unix)]
+mod fresh;
 mod holders;
 mod host;
 mod inspect;
@@ -15,6 +17,7 @@ mod migrate;
 mod observe;
 mod options;
 mod os;
+mod page_copy;
 mod perform;
 mod place;
 mod reader;
@@ -31,7 +34,7 @@ pub use host::{Built, Host, HostError, Job};
 pub use inspect::{Inspection, inspect};
 pub use lock::{OwnerLock, lock};
 pub use migrate::{MigrateResult, Outcome, RecoverResult, migrate, plan, recover, run_plan};
-pub use options::{Detect, Integrity, Lock, Make, Options, Run};
+pub use options::{Detect, Held, Integrity, Lock, Make, Options, Run};
 pub use reader::{Reader, Row, Value};
 
 /// The README's Rust code is compiled as a test.

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use cutover_core::failure::{Code, Failure, Where};
 use cutover_core::fault::{Class, Fault};
 use cutover_core::journal::{Journal, Strategy, Warning};
-use cutover_core::names::{Label, Nonce};
+use cutover_core::names::{Label, Nonce, journal_tmp};
 use cutover_core::observe::Observation;
 use cutover_core::op::Op;
 use cutover_core::plan::{By, Next, Plan, PlanKind, Recovery, Request, assess, assess_left, plan_migration};
@@ -19,8 +19,8 @@ use crate::drive::{Ending, drive};
 use crate::error::Error;
 use crate::host::Host;
 use crate::lock::{self, OwnerLock};
-use crate::observe::{Blind, observe};
-use crate::options::{Lock, Options, Run};
+use crate::observe::{Blind, can_link, observe};
+use crate::options::{Held, Lock, Options, Run};
 use crate::os;
 use crate::perform::name_full_disk;
 use crate::place::Place;
@@ -83,6 +83,7 @@ struct Start<'a> {
     /// How often the last look was tried.
     looks: u32,
     attempt: u32,
+    access: Access,
     recovery: Recovery,
     /// The cutover to tell of: one that this start installed, or cleaned up after.
     finished: Option<Journal>,
@@ -115,7 +116,7 @@ pub fn recover(options: &Options, host: &mut dyn Host) -> Result<RecoverResult, 
 }
 
 /// What [`migrate`] would do first. Nothing: there is nothing to do. Takes no lock, and changes no more than any reader of the database does:
-/// the hot journal of a killed process is rolled back.
+/// the hot journal of a killed process is rolled back. So whether canonical can be linked is not tried, and taken for granted: [`migrate`] tries.
 ///
 /// # Errors
 /// As [`migrate`], for what can be told beforehand.
@@ -171,6 +172,7 @@ impl<'a> Start<'a> {
             budget: Budget::of(options.wait_ms),
             looks: 1,
             attempt: 1,
+            access,
             recovery: Recovery::None,
             finished: None,
             installed: false,
@@ -209,10 +211,15 @@ impl<'a> Start<'a> {
 
     /// Looks, waiting for whoever is in the way within the one budget.
     fn observe(&mut self, host: &mut dyn Host) -> Result<Observation, Error> {
-        let mut tries = 0;
+        let (mut tries, mut left) = (0, false);
         loop {
             let (reason, holders, failure) = match observe(&self.place, &self.options.detect, host) {
                 Ok(observation) if !observation.holders.iter().any(|holder| holder.this_process) => return Ok(observation),
+                Ok(observation) if tries > 0 && !left && self.may_leave_a_zombie(&observation) => {
+                    left = true;
+                    self.leave_zombie()?;
+                    continue;
+                }
                 Ok(observation) => {
                     let holders = observation.holders.clone();
                     ("this process has the database open".to_owned(), holders, Err(observation))
@@ -237,6 +244,11 @@ impl<'a> Start<'a> {
                 }
             };
             tries += 1;
+            if tries == 1 && failure.as_ref().is_err_and(|observation| self.may_leave_a_zombie(observation)) {
+                // One that can be let go of need not be left behind.
+                host.release_handles();
+                continue;
+            }
             let Some(delay_ms) = self.budget.next_delay_ms(tries) else {
                 self.looks = tries;
                 return match failure {
@@ -262,6 +274,35 @@ impl<'a> Start<'a> {
             host.wait(delay_ms);
             refuse_cancelled(host)?;
         }
+    }
+
+    /// Whether the only holder is this process, by a connection that the caller calls a zombie.
+    fn may_leave_a_zombie(&self, observation: &Observation) -> bool {
+        let proceed = cfg!(unix) && self.access == Access::Own && self.options.held == Held::Proceed;
+        proceed && observation.journals.is_empty() && observation.holders.iter().all(|holder| holder.this_process)
+    }
+
+    #[cfg(unix)]
+    fn leave_zombie(&mut self) -> Result<(), Error> {
+        let name = journal_tmp(&self.place.canonical, &self.label, &nonce());
+        crate::fresh::fresh_file(&self.place, &name).map_err(|fault| {
+            let fault = name_full_disk(fault, &self.place);
+            let op = Op::Look { file: self.place.canonical.clone() };
+            let no_space = fault.class(os::PLATFORM, &op) == Class::NoSpace;
+            Failure::from_fault(&fault.of(&self.place.canonical), "look", no_space).with_v1(&self.place.canonical)
+        })?;
+        self.warnings.push(Warning {
+            from: cutover_core::journal::WarningFrom::Cutover,
+            code: Some("ZOMBIE".into()),
+            message: "this process has the database open; the database is a new file now, and that connection has the old one".into(),
+        });
+        Ok(())
+    }
+
+    #[cfg(not(unix))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "an open file cannot be left behind here")]
+    fn leave_zombie(&mut self) -> Result<(), Error> {
+        Ok(())
     }
 
     /// Recovers until there is nothing to recover. Gives the observation in which that was so, and what comes next.
@@ -329,7 +370,7 @@ impl<'a> Start<'a> {
         refuse_cancelled(host)?;
         let mut given_up: Option<Box<Failure>> = None;
         loop {
-            let (observation, next) = self.recover(host)?;
+            let (mut observation, next) = self.recover(host)?;
             match next {
                 Next::NoDatabase => return Ok(self.result(Outcome::NoDatabase)),
                 Next::Current => return Ok(self.result(Outcome::Current)),
@@ -339,6 +380,7 @@ impl<'a> Start<'a> {
                 return Err(failure.with_v1(&self.place.canonical).into());
             }
             refuse_cancelled(host)?;
+            observation.can_link = can_link(&self.place, &journal_tmp(&self.place.canonical, &self.label, &nonce()));
             let plan = plan_migration(&observation, &self.request()).map_err(|failure| failure.with_v1(&self.place.canonical))?;
             match drive(plan, &mut self.budget, &self.place, self.options, host)? {
                 Ending::Done(report) => {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cutover_core::fault::Fault;
+use cutover_core::fault::{Cause, Fault};
 use cutover_core::journal::MAX_BYTES;
 use cutover_core::names::{At, FileName, Role};
 use cutover_core::observe::{CompanionFacts, FileFacts, Observation, Verdict};
@@ -33,14 +33,37 @@ fn io(error: &std::io::Error) -> Blind {
     Blind::Fault(sqlite::os_fault(error))
 }
 
-/// One look. Holders come first: while this process holds the set, nothing of it is opened.
+/// One look. Holders come first: while this process holds the set, nothing of it is opened. A hot journal is rolled back before anything is
+/// judged: what canonical is, its file alone does not say.
 pub(crate) fn observe(place: &Place, detect: &Detect, host: &mut dyn Host) -> Result<Observation, Blind> {
     let mut observation = look(place)?;
     let held = observation.holders.iter().any(|holder| holder.this_process);
+    let canonical = place.path(&place.canonical);
+    if !held && sqlite::has_journal(&canonical) && observation.canonical_facts().is_some() && may_open_canonical(&observation) {
+        match sqlite::roll_back(&canonical).map_err(|error| sqlite::fault(&error)) {
+            // What SQLite cannot read is judged below.
+            Ok(()) | Err(Fault { cause: Cause::NotADatabase | Cause::V1Corrupt, .. }) => {}
+            Err(fault) => return Err(fault.of(&place.canonical).into()),
+        }
+        observation = look(place)?;
+    }
     if !held && observation.canonical_facts().is_some_and(|facts| facts.header.is_some()) && may_open_canonical(&observation) {
         observation.verdict = verdict(&place.path(&place.canonical), detect, host)?;
     }
     Ok(observation)
+}
+
+/// Whether canonical can be given a second name: it is, for an instant, one that a start without a journal takes away.
+pub(crate) fn can_link(place: &Place, name: &FileName) -> bool {
+    let second = place.path(name);
+    match std::fs::hard_link(place.path(&place.canonical), &second) {
+        Ok(()) => {
+            // What stays is in nobody's way.
+            let _ = std::fs::remove_file(second);
+            true
+        }
+        Err(error) => !os::says_no_links(&error),
+    }
 }
 
 /// Everything but what `detect` says.
@@ -55,6 +78,7 @@ pub(crate) fn look(place: &Place) -> Result<Observation, Blind> {
         verdict: None,
         holders,
         free_bytes: os::free_bytes(&place.directory).ok(),
+        can_link: true,
         companions: std::collections::BTreeMap::new(),
     };
     for entry in std::fs::read_dir(&place.directory).map_err(|error| io(&error))? {
@@ -141,7 +165,6 @@ fn is_of_nothing(journal: &Path) -> bool {
 
 /// What `detect` says. Nothing where the file is no database, or damaged; anything else that keeps SQLite from reading it is a fault.
 pub(crate) fn verdict(path: &Path, detect: &Detect, host: &mut dyn Host) -> Result<Option<Verdict>, Blind> {
-    use cutover_core::fault::Cause;
     let unreadable = |error: rusqlite::Error| match sqlite::fault(&error) {
         Fault { cause: Cause::NotADatabase | Cause::V1Corrupt, .. } => Ok(None),
         fault => Err(Blind::Fault(fault)),

@@ -66,6 +66,17 @@ pub enum Lock {
     Held,
 }
 
+/// What is done where this process itself has the database open when the budget of waiting is used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Held {
+    /// It is refused: a connection that lives cannot be told from one that was closed and not collected, and its commits would be lost.
+    #[default]
+    Refuse,
+    /// The caller knows that it is a zombie, and does not wait for it. The database moves to a file of its own first, so that the zombie holds one
+    /// without a name, however the upgrade ends. Only on POSIX, and never beside the journal of an interrupted upgrade; elsewhere as `Refuse`.
+    Proceed,
+}
+
 /// What an application asks for.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -83,6 +94,8 @@ pub struct Options {
     pub companions: BTreeMap<String, PathBuf>,
     /// Who holds the owner lock.
     pub lock: Lock,
+    /// What is done where this process has the database open.
+    pub held: Held,
     /// What all waits together may take, milliseconds.
     pub wait_ms: u64,
     /// How thoroughly v2 is checked.
@@ -101,6 +114,7 @@ impl Options {
             verify: false,
             companions: BTreeMap::new(),
             lock: Lock::Acquire,
+            held: Held::Refuse,
             wait_ms: BUDGET_MS,
             integrity: Integrity::Quick,
         }

@@ -16,6 +16,7 @@ use crate::job::HostJob;
 use crate::observe::{Blind, verdict};
 use crate::options::{self, Options};
 use crate::os;
+use crate::page_copy::page_copy;
 use crate::place::Place;
 use crate::sqlite::{self, Flush, V1Lock, no_space, os_fault};
 
@@ -165,6 +166,7 @@ impl<'a> Performer<'a> {
                 self.v1 = None;
                 Ok(Done::Plain)
             }
+            Op::PageCopy { from, to } => self.page_copy(from, to, run),
             Op::Absent { files } => match files.iter().find(|file| std::fs::symlink_metadata(self.place.path(file)).is_ok()) {
                 None => Ok(Done::Plain),
                 Some(file) => Err(Fault::new(Cause::Sidecar, "this sidecar appeared while the database was upgraded").of(file)),
@@ -259,6 +261,13 @@ impl<'a> Performer<'a> {
         } else {
             Err(Fault::new(Cause::V1Changed, "another program wrote to the database while it was upgraded").of(file))
         }
+    }
+
+    fn page_copy(&self, from: &FileName, to: &FileName, run: &Run) -> Performed {
+        let Some(v1) = run.journal().and_then(|journal| journal.v1.as_ref()) else {
+            return Err(Fault::new(Cause::V1Changed, "nothing is known of v1").of(to));
+        };
+        page_copy(&self.place.path(from), &self.place.path(to), &v1.fingerprint).map(|()| Done::Plain).map_err(|fault| fault.of(to))
     }
 
     fn look_companion(&self, companion: &cutover_core::names::CompanionName, must_be_same: bool, run: &Run) -> Performed {

@@ -63,7 +63,7 @@ pub(crate) fn open_to_write(path: &Path, more: OpenFlags) -> Result<Connection> 
     Ok(connection)
 }
 
-fn open_existing(path: &Path) -> Result<Connection> {
+pub(crate) fn open_existing(path: &Path) -> Result<Connection> {
     open_to_write(path, OpenFlags::empty())
 }
 
@@ -84,13 +84,13 @@ fn uri(path: &Path, query: &str) -> String {
     uri + "?" + query
 }
 
-fn sidecar(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn sidecar(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-fn has_bytes(path: &Path) -> bool {
+pub(crate) fn has_bytes(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0)
 }
 
@@ -114,12 +114,8 @@ pub(crate) fn facts(path: &Path) -> std::io::Result<FileFacts> {
 /// (<https://www.sqlite.org/uri.html#uriimmutable>).
 pub(crate) fn reader(path: &Path) -> rusqlite::Result<Reader> {
     let read_only = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    if has_bytes(&sidecar(path, "-journal")) {
-        open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW)?.query_row(
-            "SELECT count(*) FROM sqlite_master",
-            [],
-            |row| row.get::<_, i64>(0),
-        )?;
+    if has_journal(path) {
+        roll_back(path)?;
     }
     if !sidecar(path, "-wal").exists()
         && facts(path).is_ok_and(|facts| facts.header.is_some_and(|header| header.journal_mode == JournalMode::Wal))
@@ -127,6 +123,17 @@ pub(crate) fn reader(path: &Path) -> rusqlite::Result<Reader> {
         return installed_reader(path);
     }
     Ok(Reader { connection: open(path, read_only)? })
+}
+
+/// Whether a rollback journal stands beside it.
+pub(crate) fn has_journal(path: &Path) -> bool {
+    has_bytes(&sidecar(path, "-journal"))
+}
+
+/// Lets SQLite roll back what a killed process began: its first read does.
+pub(crate) fn roll_back(path: &Path) -> rusqlite::Result<()> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW)?;
+    connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0)).map(drop)
 }
 
 /// Opens a settled database that nobody else knows of.
@@ -218,7 +225,12 @@ pub(crate) fn settle(path: &Path, mode: JournalMode, flush: Flush) -> Result<Fil
     }
     run(connection.close().map_err(|(_, error)| error))?;
     alone(path)?;
-    facts(path).map_err(|error| os_fault(&error))
+    let facts = facts(path).map_err(|error| os_fault(&error))?;
+    // The pragma answers with the new mode where the commit that writes it failed, too.
+    if facts.header.as_ref().is_some_and(|header| header.journal_mode != mode) {
+        return Err(Fault::new(Cause::Sqlite, "the journal mode could not be written to the file"));
+    }
+    Ok(facts)
 }
 
 /// Gives a settled database its former journal mode back.
@@ -234,12 +246,12 @@ pub(crate) fn restore_mode(path: &Path, mode: JournalMode) -> Result<()> {
     run(connection.close().map_err(|(_, error)| error))
 }
 
-fn journal_mode(connection: &Connection, set: Option<&str>) -> Result<String> {
+pub(crate) fn journal_mode(connection: &Connection, set: Option<&str>) -> Result<String> {
     let sql = set.map_or_else(|| "PRAGMA journal_mode".to_owned(), |mode| format!("PRAGMA journal_mode = {mode}"));
     run(connection.query_row(&sql, [], |row| row.get(0)))
 }
 
-fn in_use(message: &str) -> Fault {
+pub(crate) fn in_use(message: &str) -> Fault {
     Fault::new(Cause::Busy, message)
 }
 
@@ -383,29 +395,45 @@ fn foreign_key_violations(db: &Connection) -> rusqlite::Result<std::collections:
     Ok(found)
 }
 
+/// A descriptor of a database that is open beside its connection, to read the header while that holds the lock.
+#[derive(Debug)]
+pub(crate) struct HeldFile {
+    file: std::fs::File,
+    file_id: String,
+}
+
+impl HeldFile {
+    pub(crate) fn open(path: &Path) -> std::io::Result<Self> {
+        Ok(Self { file_id: os::file_id(path)?, file: std::fs::File::open(path)? })
+    }
+
+    /// Size and header now.
+    pub(crate) fn facts(&self) -> std::io::Result<FileFacts> {
+        let mut header = [0; HEADER_BYTES];
+        os::read_at(&self.file, &mut header)?;
+        let size = self.file.metadata()?.len();
+        Ok(FileFacts { size, file_id: self.file_id.clone(), header: Header::parse(&header).ok(), page1: None })
+    }
+}
+
 /// v1's exclusive lock, and the descriptor through which it is checked meanwhile.
 ///
 /// On POSIX closing any descriptor of a file drops the process's locks on it, so the one that reads the header is opened before the
 /// lock is taken and closed after it is let go: a tuple's fields drop in this order. On Windows both are closed once the lock was had, for an
 /// open file, by whomever, is not replaced there; then v1 is read anew each time.
 #[derive(Debug)]
-pub(crate) struct V1Lock(Option<(Connection, std::fs::File, String)>);
+pub(crate) struct V1Lock(Option<(Connection, HeldFile)>);
 
 impl V1Lock {
     pub(crate) fn take(path: &Path) -> Result<Self> {
-        let file_id = os::file_id(path).map_err(|error| os_fault(&error))?;
-        let file = std::fs::File::open(path).map_err(|error| os_fault(&error))?;
+        let file = HeldFile::open(path).map_err(|error| os_fault(&error))?;
         let connection = open_existing(path)?;
         run(connection.execute_batch("BEGIN EXCLUSIVE"))?;
-        Ok(Self(os::LOCKS_V1_OVER_THE_FLIP.then_some((connection, file, file_id))))
+        Ok(Self(os::LOCKS_V1_OVER_THE_FLIP.then_some((connection, file))))
     }
 
     /// The facts of v1 now, which has this path; read through the descriptor that is open, if there is one.
     pub(crate) fn facts(&self, path: &Path) -> std::io::Result<FileFacts> {
-        let Some((_, file, file_id)) = &self.0 else { return facts(path) };
-        let mut header = [0; HEADER_BYTES];
-        os::read_at(file, &mut header)?;
-        let size = file.metadata()?.len();
-        Ok(FileFacts { size, file_id: file_id.clone(), header: Header::parse(&header).ok(), page1: None })
+        self.0.as_ref().map_or_else(|| facts(path), |(_, file)| file.facts())
     }
 }

@@ -7,6 +7,8 @@ export interface Said {
   killed: boolean;
   result: { outcome: string; recovery: string; backup: string | null; report: Record<string, unknown> | null; strategy: string | null; warnings: { from: string; code: string | null; message: string }[] };
   error: { code: string; message: string; data: { state: string; v1: string | null; v2: string | null }; holders: { pid: number; name: string }[]; hint: string; phase: string | null; cause: string | null };
+  /** What another process saw while the application went on. */
+  live?: string[];
 }
 
 export function app(runtime: Runtime, database: string, how: string, wish: Wish = {}): Said {

@@ -1,5 +1,6 @@
 // An application in JavaScript that upgrades its database, for tests to start on Node and on Bun: `app.js PATH HOW [JSON]`.
 // Its last line is `{ result }` or `{ error }` as JSON. The Rust twin is tests/rust/src/bin/upgrade.rs.
+import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { createClient } from "@libsql/client";
 import { CutoverError, lock, migrate, type Job, type MigrateOptions, type Reader, type Verdict } from "cutover";
@@ -15,6 +16,10 @@ export interface Wish {
   then?: "kill" | "throw" | "abort";
   /** Keeps a libSQL connection of this very process open on the database. */
   hold?: boolean;
+  /** What is done where this process has the database open. */
+  held?: "refuse" | "proceed";
+  /** Whether the application goes on with its database, while another process tries to take it out of WAL mode and reads. */
+  live?: boolean;
   /** How often the lock is taken before, and kept. */
   lock?: number;
 }
@@ -88,6 +93,19 @@ const DETECT = {
     (await db.all("SELECT 1 FROM sqlite_master WHERE name = 'schema_info'")).length > 0 ? "current" : "old",
 };
 
+/** The application as it goes on, through the same libSQL that may have a zombie: what another process sees of its commits. */
+async function live(): Promise<{ live?: string[] }> {
+  if (!wish.live) return {};
+  const db = createClient({ url: `file:${path}` });
+  kept.push(db);
+  await db.executeMultiple("PRAGMA journal_mode = WAL; CREATE TABLE live (row INTEGER); INSERT INTO live VALUES (1);");
+  const elsewhere = (sql: string) => spawnSync("sqlite3", [path as string, sql], { encoding: "utf8" }).stdout.trim();
+  const seen = [elsewhere("SELECT count(*) FROM live; PRAGMA journal_mode = DELETE;")];
+  await db.execute("INSERT INTO live VALUES (2)");
+  seen.push(elsewhere("SELECT count(*) FROM live; SELECT count(*) FROM notes; PRAGMA integrity_check;"));
+  return { live: seen };
+}
+
 // Kept until this process ends.
 const kept: unknown[] = [];
 if (wish.hold) {
@@ -107,11 +125,12 @@ try {
     make,
     waitMs: 100,
     signal: stopper.signal,
+    ...(wish.held ? { held: wish.held } : {}),
     ...(how.startsWith("host") ? { companions: { auth: join(dirname(path), "auth.json") } } : {}),
   });
-  console.log(JSON.stringify({ result }));
+  console.log(JSON.stringify({ result, ...(await live()) }));
 } catch (error) {
   if (!(error instanceof CutoverError)) throw error;
   const { code, message, data, holders, hint, phase, cause } = error;
-  console.log(JSON.stringify({ error: { code, message, data, holders, hint, phase, cause: cause === undefined ? null : String(cause) } }));
+  console.log(JSON.stringify({ error: { code, message, data, holders, hint, phase, cause: cause === undefined ? null : String(cause) }, ...(await live()) }));
 }

@@ -1,7 +1,7 @@
 //! Why some mutants make no difference: each is named, in the words of [`Mutant`](super::mutate::Mutant), under the reason.
 
 /// The reasons, and the mutants that each explains.
-pub(super) const REASONS: [(&str, &[&str]); 45] = [
+pub(super) const REASONS: [(&str, &[&str]); 50] = [
     (
         "both only read, and nothing is changed between them",
         &[
@@ -10,6 +10,8 @@ pub(super) const REASONS: [(&str, &[&str]); 45] = [
             "Finish steps: check-v1 data.db after look-companion auth.json",
             "Finish steps: detect install after look data.db",
             "Finish steps: detect staging after look data.db",
+            "Finish steps: look-companion auth.json after look data.db",
+            "Migrate steps: look-companion auth.json after look data.db",
             "Migrate steps: check install after detect install",
             "Migrate steps: check staging after detect staging",
             "Migrate steps: check-v1 data.db after look-companion auth.json",
@@ -50,6 +52,46 @@ pub(super) const REASONS: [(&str, &[&str]); 45] = [
         &["Finish steps: check-v1 backup after absent data.db-wal", "Migrate steps: check-v1 backup after absent data.db-wal"],
     ),
     (
+        "one only reads what the other does not change, and no flush is passed that it needs",
+        &[
+            "Finish steps: detect install after remove journal.tmp",
+            "Finish steps: detect staging after remove journal.tmp",
+            "Finish steps: remove source after look data.db",
+            "Finish steps: sync-dir (2) after look data.db",
+            "Finish steps: remove journal.tmp after look data.db",
+            "Finish steps: remove journal.tmp after look-companion auth.json",
+            "Finish steps: sync-dir (2) after look-companion auth.json",
+            "Finish steps: sync-dir (3) after look-companion auth.json",
+            "Finish steps: sync-dir (4) after look-companion auth.json",
+            "Migrate steps: remove source after look data.db",
+            "Migrate steps: sync-dir (5) after look-companion auth.json",
+        ],
+    ),
+    (
+        "canonical is v1 until the journal says `installing`, whose flush makes the backup's name durable as well",
+        &["Migrate steps: rename backup from source after sync-dir"],
+    ),
+    (
+        "a page copy is never put back: beside `installing` a start that finds v2 goes forward as it does beside `committed`",
+        &[
+            "Migrate steps: rename journal from journal.tmp (4) after sync-dir",
+            "Migrate steps: without rename journal from journal.tmp (4)",
+        ],
+    ),
+    (
+        "no callback ran since the last look; it is for what another thread of the application opens meanwhile",
+        &["Migrate steps: look data.db (2) after restage source", "Migrate steps: without look data.db (4)"],
+    ),
+    (
+        "both only remove what no start needs, and neither is relied on before the next flush",
+        &[
+            "Finish steps: remove journal.tmp after remove source",
+            "Finish undo: remove backup after remove source",
+            "Migrate undo: remove backup after remove source",
+            "Undo undo: remove backup after remove source",
+        ],
+    ),
+    (
         "v2 may go while v1 is still locked: nobody else has anything to do with it",
         &[
             "Finish undo: unlock-v1 after remove install",
@@ -86,6 +128,10 @@ pub(super) const REASONS: [(&str, &[&str]); 45] = [
             "Finish steps: sync-dir of the companion after sync-dir",
             "Finish undo: sync-dir of the companion (2) after remove-link backup",
             "Finish undo: sync-dir of the companion (3) after remove-link backup",
+            "Finish undo: sync-dir of the companion (3) after remove backup",
+            "Migrate undo: sync-dir of the companion (3) after remove backup",
+            "Undo undo: sync-dir of the companion (2) after remove backup",
+            "Undo undo: sync-dir of the companion (3) after remove backup",
             "Migrate steps: sync-dir of the companion (3) after sync-dir",
             "Migrate steps: sync-dir of the companion (4) after sync-dir",
             "Migrate steps: sync-dir of the companion after settle data.db",
@@ -100,6 +146,8 @@ pub(super) const REASONS: [(&str, &[&str]); 45] = [
         &[
             "Clean steps: cleanup-host after remove source",
             "Clean steps: remove source after remove auth.json.building-*",
+            "Finish steps: remove source (2) after remove auth.json.building-*",
+            "Migrate steps: remove source (2) after remove auth.json.building-*",
             "Clean steps: sync-file backup.json after cleanup-host",
             "Finish steps: cleanup-host after remove source",
             "Finish steps: remove source after remove auth.json.building-*",

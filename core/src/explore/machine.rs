@@ -136,8 +136,8 @@ impl<'a> Machine<'a> {
         Some(FileFacts { size, file_id: format!("1-{ino:x}"), header, page1 })
     }
 
-    /// One look, with what it changes: `detect` reads through SQLite.
-    pub fn observe(&mut self) -> Observation {
+    /// Everything but what `detect` says. Changes nothing.
+    fn look(&self) -> Observation {
         let canonical = self.canonical().clone();
         let mut files = BTreeMap::new();
         let mut journals = BTreeMap::new();
@@ -162,7 +162,7 @@ impl<'a> Machine<'a> {
             (facts.header, facts.page1) = (None, None);
         }
         let companions = self.setting.companion.iter().map(|(name, file)| (name.clone(), self.companion_facts(file))).collect();
-        let mut observation = Observation {
+        Observation {
             platform: self.setting.platform,
             canonical,
             files,
@@ -170,8 +170,23 @@ impl<'a> Machine<'a> {
             verdict: None,
             holders: held.then(this_process).into_iter().collect(),
             free_bytes: Some(1 << 40),
+            can_link: self.setting.can_link,
             companions,
-        };
+        }
+    }
+
+    /// One look, with what it changes: a hot journal is rolled back before anything is judged, and `detect` reads through SQLite.
+    pub fn observe(&mut self) -> Observation {
+        let mut observation = self.look();
+        let name = self.setting.canonical.as_str();
+        if matches!(self.state.disk.get(HOME, &sidecar(name, "-journal")), Some(Content::Hot(_)))
+            && observation.holders.is_empty()
+            && may_open_canonical(&observation)
+        {
+            self.opens(name);
+            self.roll_back(name);
+            observation = self.look();
+        }
         if observation.canonical_facts().is_some_and(|facts| facts.header.is_some()) && may_open_canonical(&observation) {
             observation.verdict = self.verdict(self.setting.canonical.as_str());
         }
@@ -262,6 +277,8 @@ impl<'a> Machine<'a> {
             Op::BuildSql { staging, .. } | Op::BuildHost { staging, .. } => {
                 self.tick(|disk| disk.ensure(HOME, staging.as_str()));
             }
+            // A lock that is refused, and a full disk, leave canonical as it was: SQLite rolls back.
+            Op::PageCopy { to, .. } if fail == Fail::Io => self.fails_in_page_copy(to.as_str()),
             Op::Remove { files } => {
                 if let Some((dir, name)) = files.iter().map(|at| self.at(at)).find(|(dir, name)| self.state.disk.ino(*dir, name).is_some())
                     && files.len() > 1

@@ -28,6 +28,7 @@ fn plain(shape: Shape, by: By, from: From) -> Option<Setting> {
         host: HostUse::Stages,
         zombie: Zombie::None,
         build: Build::Right,
+        can_link: true,
         left: [".building-0a0a0a0a", ".source-0a0a0a0a"].map(|suffix| format!("{CANONICAL}{suffix}")).into(),
     })
 }
@@ -80,6 +81,18 @@ pub fn wrong() -> Vec<Setting> {
         all.extend(plain(Shape::WalRows, By::Host, From::Copy).map(|setting| Setting { zombie, ..setting }));
     }
     all
+}
+
+/// Where canonical cannot be given a second name, so that v2's pages are copied into it.
+#[must_use]
+pub fn page_copies() -> Vec<Setting> {
+    let mut all = Vec::new();
+    for shape in [Shape::Settled, Shape::WalRows, Shape::HotJournal] {
+        all.extend(BUILDS.map(|(by, from)| plain(shape, by, from)).into_iter().flatten());
+    }
+    all.extend(zombies().into_iter().chain(companions()));
+    all.extend(wrong().into_iter().filter(|setting| setting.zombie != Zombie::None));
+    all.into_iter().map(|setting| Setting { can_link: false, ..setting }).collect()
 }
 
 /// The same on Windows.
@@ -141,6 +154,11 @@ pub fn full() -> Vec<Dimension> {
         dimension("what the daemon in the field leaves at each step, over our journal too", field(), &[M0, M1, M2, M3], TWO_CRASHES),
         dimension("an older application, another writer or a fault anywhere, and a crash before or after it", all(), &[M3], CROSSED),
         dimension("the directory copied after a crash: new file ids, links cut", all(), &[M3], copied),
+        dimension("where canonical cannot be linked: stopped twice", page_copies(), &[M0, M1, M2, M3], TWO_CRASHES),
+        dimension("the same: an older application, another writer or a fault, and a crash", page_copies(), &[M3], CROSSED),
+        dimension("the same: the directory copied after a crash", page_copies(), &[M3], copied),
+        dimension("the same, on Windows: the machine stopped twice", on_windows(page_copies()), &[Windows], TWO_CRASHES),
+        dimension("the same, on Windows: an older application, another writer or a fault", on_windows(page_copies()), &[Windows], CROSSED),
         dimension("Windows: every plan and the field's, the machine stopped twice", on_windows(all()), &[Windows], TWO_CRASHES),
         dimension("Windows: an older application, another writer or a fault, and a crash", on_windows(all()), &[Windows], CROSSED),
         dimension("Windows: the directory copied after a crash", on_windows(all()), &[Windows], copied),
@@ -167,8 +185,15 @@ pub fn short() -> Vec<Dimension> {
 /// Every start, in a fixed order: its place is its number in a replay line.
 #[must_use]
 pub fn all() -> Vec<Setting> {
-    let posix: Vec<Setting> =
-        shapes().into_iter().chain(companions()).chain(zombies()).chain(wrong()).chain(field()).chain(mutants()).collect();
+    let posix: Vec<Setting> = shapes()
+        .into_iter()
+        .chain(companions())
+        .chain(zombies())
+        .chain(wrong())
+        .chain(field())
+        .chain(mutants())
+        .chain(page_copies())
+        .collect();
     let windows = on_windows(posix.clone());
     posix.into_iter().chain(windows).collect()
 }
@@ -257,6 +282,13 @@ pub fn mutants() -> Vec<Setting> {
     all.extend(field());
     let windows = all.iter().filter(|setting| setting.shape == Shape::WalRows && setting.build == Build::Right).take(2).cloned().collect();
     all.extend(on_windows(windows));
+    // Each plan by page copy that differs in its flip.
+    let mut copies: Vec<Setting> = plain(Shape::WalRows, By::Sql, From::Empty).into_iter().collect();
+    copies.extend(plain(Shape::WalRows, By::Host, From::Empty).and_then(|setting| with_companion(setting, HostUse::Stages, true)));
+    let on_v1 = plain(Shape::WalRows, By::Host, From::Copy).map(|setting| Setting { zombie: Zombie::OnV1InVerify, ..setting });
+    copies.extend(on_v1);
+    copies.extend(on_windows(copies.iter().take(1).cloned().collect()));
+    all.extend(copies.into_iter().map(|setting| Setting { can_link: false, ..setting }));
     all
 }
 

@@ -53,7 +53,8 @@
 //! A log or a hot journal is replayed over whatever database it stands beside. A missing or empty database loses its log when it is opened with
 //! CREATE. Commits in WAL mode do not show in the header; those in rollback mode, and changes of the mode, do. A commit of another program is one change.
 //! A reader rolls a hot journal back; leaving WAL mode checkpoints, flushes, truncates and removes the log, and is a commit in rollback mode,
-//! whose flush of the directory is the one thing that makes the log's removal durable.
+//! whose flush of the directory is the one thing that makes the log's removal durable. A page copy into canonical is a transaction in rollback mode:
+//! the journal, its flush, half of the pages, all of them, their flush, the journal's end, which is not durable before the directory is flushed.
 //!
 //! A callback that writes a companion in place flushes what it writes, the directory too; one that does not loses it by its own doing.
 //!
@@ -79,6 +80,7 @@ mod machine;
 pub mod matrix;
 pub mod mutate;
 mod others;
+mod page_copy;
 mod perform;
 pub mod predict;
 mod search;

@@ -44,6 +44,7 @@ impl Machine<'_> {
                 match self.state.disk.ino(dir, to) {
                     Some(ino) if Some(ino) == self.state.disk.ino(dir, from) => return plain,
                     Some(_) => return Err(os(self.setting.platform, 17, 183)),
+                    None if !self.setting.can_link => return Err(os(self.setting.platform, 1, 1)),
                     None => self.tick(|disk| disk.link(dir, from, to)),
                 }
                 plain
@@ -184,6 +185,7 @@ impl Machine<'_> {
                 }
                 plain
             }
+            Op::PageCopy { from, to } => self.page_copy(from.as_str(), to.as_str(), run),
             Op::Absent { files } => match files.iter().find(|file| self.state.disk.ino(HOME, file.as_str()).is_some()) {
                 None => plain,
                 Some(file) => Err(Fault::new(Cause::Sidecar, "a sidecar").of(file)),

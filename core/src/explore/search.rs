@@ -463,6 +463,7 @@ fn unguarded(op: &Op, looked: bool) -> bool {
         Op::LookCompanion { .. } => true,
         // What is kept beside is what it was then.
         Op::Link { to: at, .. } => at.companion.is_some(),
+        Op::Rename { to, .. } => looked && to.name.as_str().contains(".displaced-"),
         Op::SyncDir { companion } => looked && companion.is_some(),
         _ => false,
     }

@@ -102,6 +102,8 @@ pub struct Setting {
     pub zombie: Zombie,
     /// What comes of the build.
     pub build: Build,
+    /// Whether canonical can be given a second name; else v2 is copied into it.
+    pub can_link: bool,
     /// Names that were there before and that nobody may remove.
     pub left: BTreeSet<String>,
 }

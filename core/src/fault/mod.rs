@@ -106,6 +106,8 @@ pub enum Cause {
     Host,
     /// A sidecar stands where none may be.
     Sidecar,
+    /// Canonical has a second name, which a page copy would change as well.
+    SecondName,
     /// SQLite failed in another way.
     Sqlite,
     /// The application asked to stop.

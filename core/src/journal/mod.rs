@@ -62,6 +62,8 @@ impl Phase {
 pub enum Strategy {
     /// Link canonical to the backup's name, then rename v2 over canonical: canonical is never missing.
     LinkReplace,
+    /// Copy v1 to the backup's name, then v2's pages into canonical in one transaction of SQLite: where canonical cannot be linked.
+    PageCopy,
     /// What the daemon in the field does; only its own journals are finished this way.
     TwoRename,
 }
@@ -329,6 +331,9 @@ impl Journal {
         if self.phase >= Phase::Built && self.strategy != Strategy::TwoRename && (self.v1.is_none() || self.v2.is_none()) {
             return Err(ReadError::Contradiction(format!("phase {} without v1 and v2", self.phase.as_str())));
         }
+        if self.phase == Phase::Installing && self.strategy != Strategy::PageCopy {
+            return Err(ReadError::Contradiction("phase installing: only page-copy has it".into()));
+        }
         Ok(())
     }
 
@@ -337,7 +342,7 @@ impl Journal {
     pub fn file(&self) -> FileName {
         match self.strategy {
             Strategy::TwoRename => names::field_journal(&self.names.canonical),
-            Strategy::LinkReplace => names::journal(&self.names.canonical, &self.label),
+            Strategy::LinkReplace | Strategy::PageCopy => names::journal(&self.names.canonical, &self.label),
         }
     }
 

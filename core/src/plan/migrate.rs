@@ -1,6 +1,9 @@
 //! The way from v1 to v2.
 
-use super::parts::{Link, clean_up, commit, companion_names, flip, install_companions, undo, undo_companions, warns_from, write_journal};
+use super::page_copy::{self, page_copy};
+use super::parts::{
+    Link, clean_up, commit, companion_names, flip, install_companions, position_of_flip, undo, undo_companions, warns_from, write_journal,
+};
 use super::{By, From, Plan, PlanKind, Request, VERSION, step};
 use crate::failure::{Code, Failure};
 use crate::journal::{self, Companion, Journal, Phase, Strategy, V1};
@@ -39,7 +42,16 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         (By::Host, From::Copy) => 2,
         (By::Host, From::Empty) => 3,
     };
+    let strategy = if observation.can_link { Strategy::LinkReplace } else { Strategy::PageCopy };
     let needs_bytes = v1_bytes.saturating_mul(copies).saturating_add(wal);
+    let needs_bytes = match strategy {
+        Strategy::PageCopy => {
+            // The copy for the host is gone by then.
+            let gone = if (request.by, request.from) == (By::Host, From::Empty) { v1_bytes } else { 0 };
+            needs_bytes.saturating_add(page_copy::needs_bytes(v1_bytes, v1_bytes, false)).saturating_sub(gone)
+        }
+        _ => needs_bytes,
+    };
     if let Some(free) = observation.free_bytes.filter(|free| *free < needs_bytes) {
         let reason = format!("the upgrade may need {needs_bytes} bytes of disk and {free} are free");
         return Err(refuse(Code::NoSpace, reason, &format!("free {} bytes on this volume and start again", needs_bytes - free)));
@@ -52,7 +64,7 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         nonce: request.nonce.clone(),
         phase: Phase::Building,
         attempt: request.attempt,
-        strategy: Strategy::LinkReplace,
+        strategy,
         v1: facts.fingerprint().map(|fingerprint| V1 { file_id: facts.file_id.clone(), fingerprint, journal_mode: mode }),
         v2: None,
         expect: std::collections::BTreeMap::new(),
@@ -138,19 +150,29 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
     }
     steps.push(step(Op::SyncFile { file: staged.into() }, "v2's data must be durable before its name is"));
     steps.extend(write_journal(&journal, Phase::Built));
-    steps.extend(flip(&journal, staged, Link::Make, observation.platform));
-    let flip_at = steps.iter().position(|step| matches!(&step.op, Op::Rename { to, .. } if *to == canonical.into()));
+    if strategy == Strategy::PageCopy {
+        steps.extend(page_copy(&journal, staged, page_copy::Done { copied: false, installing: false }));
+    } else {
+        steps.extend(flip(&journal, staged, Link::Make, observation.platform));
+    }
+    let flip_at = position_of_flip(&steps, canonical);
     steps.extend(install_companions(&journal, |_| true, |_| false));
     let installed = steps.len();
     steps.extend(commit(&journal));
     let cleanup_from = warns_from(observation.platform, installed, steps.len());
-    steps.extend(clean_up(&journal, host || !journal.companions.is_empty()));
+    steps.extend(clean_up(&journal, host || strategy == Strategy::PageCopy || !journal.companions.is_empty()));
 
     Ok(Plan {
         version: VERSION,
         kind: PlanKind::Migrate,
         platform: observation.platform,
-        undo: undo(&journal, Some(staged), undo_companions(&journal, |_| true, |_| false), observation.platform),
+        undo: undo(
+            &journal,
+            Some(staged),
+            strategy == Strategy::PageCopy,
+            undo_companions(&journal, |_| true, |_| false),
+            observation.platform,
+        ),
         journal: Some(journal),
         steps,
         flip_at: flip_at.and_then(|at| u32::try_from(at).ok()),

@@ -2,6 +2,7 @@
 
 mod assess;
 mod migrate;
+mod page_copy;
 mod parts;
 pub(crate) mod recover;
 
@@ -190,9 +191,7 @@ impl Plan {
         };
         journal.check()?;
         let misfit = match self.kind {
-            PlanKind::Migrate if journal.strategy != Strategy::LinkReplace => {
-                Some("strategy: two-rename only finishes what the field began")
-            }
+            PlanKind::Migrate if journal.strategy == Strategy::TwoRename => Some("strategy: two-rename only finishes what the field began"),
             PlanKind::Migrate if flip_at.is_none() || cleanup_from.is_none() => Some("flipAt and cleanupFrom: a migration has both"),
             PlanKind::Finish if cleanup_from.is_none() => Some("cleanupFrom: a plan that finishes has one"),
             PlanKind::Undo if flip_at.is_some() || cleanup_from.is_some() => Some("flipAt and cleanupFrom: an undo has neither"),
@@ -205,14 +204,15 @@ impl Plan {
         }
         if let Some(flip) = flip_at {
             let step = self.steps.get(flip).filter(|step| step.when.is_none());
-            let ours = journal.strategy == Strategy::LinkReplace;
-            let flips = match step.map(|step| &step.op) {
-                Some(Op::Rename { to, .. }) if ours => *to == At::from(&journal.names.canonical),
-                Some(Op::RenameNew { to, .. }) if !ours => *to == At::from(&journal.names.canonical),
+            let flips = match (step.map(|step| &step.op), journal.strategy) {
+                (Some(Op::Rename { to, .. }), Strategy::LinkReplace) | (Some(Op::RenameNew { to, .. }), Strategy::TwoRename) => {
+                    *to == At::from(&journal.names.canonical)
+                }
+                (Some(Op::PageCopy { .. }), Strategy::PageCopy) => true,
                 _ => false,
             };
             if !flips {
-                return contradiction("flipAt: that step does not always rename a file to the database".into());
+                return contradiction("flipAt: that step does not always make the database v2".into());
             }
             if cleanup_from.is_some_and(|from| from <= flip) {
                 return contradiction("cleanupFrom: clean-up comes after the flip".into());

@@ -57,13 +57,7 @@ pub(super) fn flip(journal: &Journal, staged: &FileName, link: Link, platform: P
         step(Op::LockV1 { file: names.canonical.clone() }, "an old application must not write to v1 once it is checked"),
         step(Op::CheckV1 { file: names.canonical.clone() }, "v2 must hold what v1 holds now"),
     ];
-    for companion in &journal.companions {
-        steps.push(Step {
-            op: Op::LookCompanion { companion: companion.name.clone(), file: companion.file.clone(), must_be_same: true },
-            why: "the staged content was made from the companion as it was when the build began".into(),
-            when: Some(Guard::CompanionStaged { companion: companion.name.clone() }),
-        });
-    }
+    steps.extend(compare_companions(journal));
     if link == Link::Replace {
         steps.push(step(
             Op::Remove { files: vec![(&names.backup).into()] },
@@ -96,6 +90,23 @@ pub(super) fn flip(journal: &Journal, staged: &FileName, link: Link, platform: P
     steps
 }
 
+/// Before the flip: a companion that somebody changed would be replaced by what was made without the change.
+pub(super) fn compare_companions(journal: &Journal) -> impl Iterator<Item = Step> {
+    journal.companions.iter().map(|companion| Step {
+        op: Op::LookCompanion { companion: companion.name.clone(), file: companion.file.clone(), must_be_same: true },
+        why: "the staged content was made from the companion as it was when the build began".into(),
+        when: Some(Guard::CompanionStaged { companion: companion.name.clone() }),
+    })
+}
+
+/// The step that makes v2 canonical.
+pub(super) fn position_of_flip(steps: &[Step], canonical: &FileName) -> Option<usize> {
+    steps.iter().position(|step| match &step.op {
+        Op::Rename { to, .. } => *to == canonical.into(),
+        op => matches!(op, Op::PageCopy { .. }),
+    })
+}
+
 /// What a flip finds under the backup's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Link {
@@ -122,7 +133,7 @@ pub(super) fn install_companions(journal: &Journal, present: impl Fn(&Companion)
                 when: staged(),
             },
             Step {
-                op: set_aside(&names, kept(companion)),
+                op: set_aside(journal, &names, kept(companion)),
                 why: "the changed companion is kept beside the new one".into(),
                 when: over_change(),
             },
@@ -221,8 +232,8 @@ fn remove_journal(journal: &Journal) -> Vec<Step> {
 }
 
 /// Undo everything before the flip. Each step may find its work done: an undo may be killed and run again. `staged`: the file that
-/// a later start would install.
-pub(super) fn undo(journal: &Journal, staged: Option<&FileName>, companions: Vec<Step>, platform: Platform) -> Vec<Step> {
+/// a later start would install. `copied`: the backup is a copy of v1, or there is none.
+pub(super) fn undo(journal: &Journal, staged: Option<&FileName>, copied: bool, companions: Vec<Step>, platform: Platform) -> Vec<Step> {
     let names = &journal.names;
     let mut steps = vec![step(Op::UnlockV1, "v1 stays; whoever waits for it may have it")];
     if let Some(staged) = staged {
@@ -230,10 +241,11 @@ pub(super) fn undo(journal: &Journal, staged: Option<&FileName>, companions: Vec
     }
     steps.push(step(Op::UndoHost, "the application takes back what it did outside the database"));
     steps.extend(companions);
-    steps.push(step(
-        Op::RemoveLink { link: names.backup.clone(), of: names.canonical.clone() },
-        "v1 was not replaced, so its second name goes",
-    ));
+    steps.push(if copied {
+        step(Op::Remove { files: vec![(&names.backup).into()] }, "v1 was not replaced, so its copy goes")
+    } else {
+        step(Op::RemoveLink { link: names.backup.clone(), of: names.canonical.clone() }, "v1 was not replaced, so its second name goes")
+    });
     steps.push(step(Op::Remove { files: temporary(journal) }, "nothing temporary stays"));
     if journal.v1.as_ref().is_some_and(|v1| v1.journal_mode == JournalMode::Wal) {
         steps.push(step(Op::Look { file: names.canonical.clone() }, "v1 may be opened only while nobody else has it open"));
@@ -261,10 +273,10 @@ fn give_v2_up(journal: &Journal, staged: &FileName, platform: Platform) -> Vec<S
 }
 
 /// Keeps the companion that is there beside the one that comes. Where an interrupted start has kept one already its name is taken, and a link
-/// would fail at every start; what was written last is the one to keep.
-pub(super) fn set_aside(names: &CompanionNames, kept: bool) -> Op {
+/// would fail at every start; what was written last is the one to keep. Where canonical cannot be linked no companion can be expected to.
+pub(super) fn set_aside(journal: &Journal, names: &CompanionNames, kept: bool) -> Op {
     let (from, to) = (names.file.clone(), names.displaced.clone());
-    if kept { Op::Rename { from, to } } else { Op::Link { from, to } }
+    if kept || journal.strategy == Strategy::PageCopy { Op::Rename { from, to } } else { Op::Link { from, to } }
 }
 
 /// Put back the companions that the host wrote in place. What is displaced is kept. `backed_up`: whether the backup is there. `kept`: whether
@@ -288,7 +300,7 @@ pub(super) fn undo_companions(journal: &Journal, backed_up: impl Fn(&Companion) 
             });
         } else if backed_up(companion) {
             steps.extend([
-                Step { op: set_aside(&names, kept(companion)), why: "what is displaced is kept beside".into(), when: changed() },
+                Step { op: set_aside(journal, &names, kept(companion)), why: "what is displaced is kept beside".into(), when: changed() },
                 Step {
                     op: Op::SyncDir { companion: Some(name.clone()) },
                     why: "what is displaced must be durable before its name goes".into(),
@@ -368,13 +380,15 @@ impl<'a> Allowed<'a> {
         let aside = displaced(&names.canonical, &self.journal.nonce);
         // Only a recovery of the field's two renames finds v1 under another name than canonical.
         let two_rename = self.journal.strategy == Strategy::TwoRename;
+        let page_copy = self.journal.strategy == Strategy::PageCopy;
+        let backup = At::from(&names.backup);
         // Only there can v1 change between its check and the flip, so that the backup is looked at again, and v1 put back.
         let behind_windows_flip = self.platform == Platform::Windows && spot == Spot::Other;
         let refuse = |at: &dyn std::fmt::Display| Err(format!("{at} is not a name that this plan may touch"));
         let own = |at: &At| self.own.contains(at);
         let database = |file: &FileName| if self.database(file) { Ok(()) } else { refuse(file) };
         match op {
-            Op::WriteJournal { file, .. } if *file == tmp(self.journal) => Ok(()),
+            Op::WriteJournal { file, phase } if *file == tmp(self.journal) && (*phase != Phase::Installing || page_copy) => Ok(()),
             Op::WriteReceipt { file } if *file == names.receipt() => Ok(()),
             Op::WriteJournal { file, .. } | Op::WriteReceipt { file } => refuse(file),
             Op::SyncFile { file } if own(file) || self.is_companion(file) || (file.companion.is_none() && self.database(&file.name)) => {
@@ -385,7 +399,8 @@ impl<'a> Allowed<'a> {
             Op::SyncDir { .. } | Op::Release | Op::UnlockV1 | Op::UndoHost | Op::CleanupHost => Ok(()),
             Op::Remove { files } => match files.iter().find(|at| {
                 // A second copy of v1, in a directory that was copied, gives way to a link to v1.
-                let backup = **at == At::from(&names.backup) && kind == PlanKind::Finish && spot == Spot::BeforeFlip;
+                let second_copy = kind == PlanKind::Finish && spot == Spot::BeforeFlip && !page_copy;
+                let backup = **at == backup && (second_copy || (page_copy && spot == Spot::Undo));
                 let stray = **at == At::from(&names.canonical.sidecars()[1]) && two_rename && spot != Spot::Undo;
                 !(own(at) && !self.is_displaced(at) || backup || stray)
             }) {
@@ -395,7 +410,7 @@ impl<'a> Allowed<'a> {
             Op::RemoveLink { link, of } if *link == names.backup && *of == names.canonical => Ok(()),
             Op::RemoveLink { link, .. } => refuse(link),
             Op::Link { from, to } => {
-                let backup = *from == At::from(&names.canonical) && *to == At::from(&names.backup);
+                let backup = *from == At::from(&names.canonical) && *to == backup && !page_copy;
                 if backup || (self.is_companion(from) && own(to) && from.companion == to.companion) { Ok(()) } else { refuse(to) }
             }
             Op::Rename { from, to } => {
@@ -408,10 +423,12 @@ impl<'a> Allowed<'a> {
                         let canonical = At::from(&names.canonical.set()[i]);
                         *from == canonical && (*to == At::from(&aside.set()[i]) || (i != 0 && *to == At::from(&names.backup.set()[i])))
                     });
+                let copied = page_copy && spot == Spot::BeforeFlip && *from == At::from(&names.source) && *to == backup;
                 let ok = if to_canonical {
-                    (spot == Spot::Flip && staged && !two_rename) || back
+                    ((spot == Spot::Flip && staged && !two_rename) || back) && !page_copy
                 } else {
                     moved
+                        || copied
                         || (from.companion == to.companion && (own(from) || self.is_companion(from)) && (own(to) || self.is_companion(to)))
                 };
                 if ok { Ok(()) } else { Err(format!("{from} may not be renamed to {to} here")) }
@@ -434,7 +451,11 @@ impl<'a> Allowed<'a> {
                 database(from)?;
                 if own(&to.into()) { Ok(()) } else { refuse(to) }
             }
-            Op::CheckV1 { file } if *file == names.backup && behind_windows_flip => Ok(()),
+            Op::PageCopy { from, to } => {
+                let staged = [&names.staging, &names.install].contains(&from);
+                if page_copy && spot == Spot::Flip && staged && *to == names.canonical { Ok(()) } else { refuse(to) }
+            }
+            Op::CheckV1 { file } if *file == names.backup && behind_windows_flip && !page_copy => Ok(()),
             Op::RestoreMode { file, .. } | Op::LockV1 { file } | Op::CheckV1 { file } => {
                 if *file == names.canonical {
                     Ok(())

@@ -14,6 +14,8 @@
 //! flip nothing is undone by its plan, ever; from `cleanup_from` on a failure is a warning. Where the backup shows behind the flip that v1
 //! changed at the last moment (Windows), the plan ends as it is: the recovery that follows puts v1 back.
 //!
+//! A page copy that fails once it was begun is not undone: the next start opens canonical through SQLite, and sees what it is.
+//!
 //! An undo goes on after a step that failed, and keeps the journal. It stops where a later start might still install v2 (its file could not be
 //! taken away for good), where somebody has v1 open, and at any failure in the field's cutover.
 
@@ -120,6 +122,7 @@ enum Stage {
 
 /// The state machine.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact of the run, and they combine freely")]
 pub struct Run {
     plan: Plan,
     journal: Option<Journal>,
@@ -144,6 +147,8 @@ pub struct Run {
     undo_failure: Option<Failure>,
     /// Companions of which an undo step failed: the rest of theirs would act on what that step did not do.
     stuck: BTreeSet<CompanionName>,
+    /// Whether a page copy failed, and canonical may be whole only with its `-journal`: what is made to undo it may not go.
+    half_copied: bool,
     /// Where v1 is before the flip and after an undo: in its place, unless the plan must give it its name back (the field's two
     /// renames, and a flip that v1 changed under).
     v1_is: Where,
@@ -173,6 +178,7 @@ impl Run {
             failure: None,
             undo_failure: None,
             stuck: BTreeSet::new(),
+            half_copied: false,
             v1_is: if plan.steps.iter().chain(&plan.undo).any(|step| gives_v1_back(&plan, &step.op)) {
                 Where::FinishAtNextStart
             } else {
@@ -459,6 +465,9 @@ impl Run {
         failure.waited_ms = self.budget.waited_ms;
         failure.phase = self.phase;
         let anew = matches!(fault.cause, Cause::V1Changed | Cause::CompanionChanged);
+        // A page copy that was begun may need SQLite's rollback, which is the next start's first read.
+        let begun = matches!(op, Op::PageCopy { .. }) && !anew && class != Class::Transient && fault.cause != Cause::SecondName;
+        self.half_copied |= begun;
         self.fail(failure, anew, class == Class::Transient);
     }
 
@@ -508,7 +517,7 @@ impl Run {
         }
         let flipped =
             self.plan.kind != PlanKind::Undo && at(self.plan.flip_at).map_or(self.plan.kind == PlanKind::Finish, |flip| self.index > flip);
-        if flipped {
+        if flipped || self.half_copied {
             failure.locate(Where::FinishAtNextStart, self.journal.as_ref());
             self.stage = Stage::Ended(if anew { Action::Anew(Box::new(failure)) } else { Action::Failed(Box::new(failure)) });
         } else if !self.begun || self.plan.undo.is_empty() {

@@ -30,9 +30,10 @@
 //! | `built-before-flip` | error | The journal says `built`, durably, before v1 is locked, linked or replaced. |
 //! | `lock-and-check` | error | v1 is locked, then compared with its fingerprint, and stays locked until it is replaced, and no longer. |
 //! | `companion-same` | warning | Before the flip each companion is compared with what it was when the build began. |
-//! | `backup-before-flip` | error | v1 has its backup's name before canonical is replaced. |
-//! | `backup-durable` | error | The backup's name is durable before canonical is replaced. |
+//! | `backup-before-flip` | error | v1 has its backup's name, or its copy has, before canonical is replaced or written to. |
+//! | `backup-durable` | error | The backup's name is durable before canonical is replaced, or the journal says `installing`. |
 //! | `sidecars-absent` | error | No sidecar of another database stands beside canonical: it is proven before and after the flip, and they are moved first. |
+//! | `installing-before-page-copy` | error | The journal says `installing`, durably, before v2's pages are copied into canonical. |
 //! | `check-before-install` | error | The very file that is installed was checked and detected, and not changed since. |
 //! | `settle-backup` | error | Where the field moved v1, it is one file in the backup, its sidecars durably beside it, before v2 is installed or v1 given back. |
 //! | `v1-read-back` | error | On Windows v1 is compared again, in the backup, after the flip, before companions are installed and the receipt is written. |
@@ -81,7 +82,7 @@ use crate::observe::Observation;
 use crate::plan::Plan;
 
 /// Every rule, in the order of the table above.
-pub const RULES: [(&str, Severity); 61] = [
+pub const RULES: [(&str, Severity); 62] = [
     ("structure", Severity::Error),
     ("recovery-flush-first", Severity::Error),
     ("guard", Severity::Error),
@@ -106,6 +107,7 @@ pub const RULES: [(&str, Severity); 61] = [
     ("backup-before-flip", Severity::Error),
     ("backup-durable", Severity::Error),
     ("sidecars-absent", Severity::Error),
+    ("installing-before-page-copy", Severity::Error),
     ("check-before-install", Severity::Error),
     ("settle-backup", Severity::Error),
     ("v1-read-back", Severity::Error),

@@ -111,7 +111,7 @@ pub fn journal() -> impl Strategy<Value = Journal> {
                 nonce,
                 phase,
                 attempt,
-                strategy: Flip::LinkReplace,
+                strategy: if phase == Phase::Installing { Flip::PageCopy } else { Flip::LinkReplace },
                 names,
                 v1: Some(v1),
                 v2: (phase != Phase::Building).then_some(V2 { file, file_id, size, page1 }),

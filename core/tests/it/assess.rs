@@ -131,6 +131,15 @@ fn the_room_for_the_worst_case_is_asked_for() {
             }
         }
     }
+    // By page copy the backup is a second v1, and the transaction keeps what it overwrites; the host's copy of v1 is gone by then.
+    for (by, from, copies) in [(By::Sql, From::Empty, 3), (By::Sql, From::Copy, 3), (By::Host, From::Copy, 4), (By::Host, From::Empty, 4)] {
+        let needs = copies * 12192 + 4000;
+        for (free, fits) in [(needs, true), (needs - 1, false)] {
+            let mut observation = Observation { can_link: false, free_bytes: Some(free), ..directory() };
+            observation.files.insert(name("data.db-wal"), plain("w", 4000));
+            assert_eq!(plan_migration(&observation, &request(by, from)).is_ok(), fits, "{by:?} {from:?} {free}");
+        }
+    }
     let mut huge = directory();
     huge.files.get_mut(&canonical()).unwrap().size = u64::MAX;
     assert_eq!(plan_migration(&huge, &request(By::Host, From::Empty)).unwrap_err().code, Code::NoSpace);

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use cutover_core::fault::Fault;
-use cutover_core::journal::Phase;
+use cutover_core::journal::{Phase, Strategy as Flip};
 use cutover_core::names::{At, FileName, Role, field_journal};
-use cutover_core::observe::{Observation, Verdict};
+use cutover_core::observe::{FileFacts, Observation, Verdict};
 use cutover_core::op::{Op, Step};
 use cutover_core::plan::{Plan, plan_recovery};
 use cutover_core::run::{Action, Budget, Done, Run};
@@ -17,7 +17,7 @@ use proptest::sample::select;
 
 use crate::world::{
     Performed, Trace, auth, canonical, database, directory, drive, fine, journal, label, line, name, new_nonce, our_journal, our_names,
-    permanent, plain, put_journal, transient, with_auth, with_companion,
+    permanent, plain, put_journal, transient, v1, with_auth, with_companion,
 };
 
 /// The names of a directory and the inode of each: the least of a file system that renames and removals need.
@@ -182,9 +182,15 @@ fn told(trace: &Trace) -> String {
     trace.performed.iter().map(step).collect::<Vec<_>>().join("\n")
 }
 
-/// What must have a name for ever: canonical, whatever it is, and the backup, unless it gives way to a link to the same v1.
+/// What must have a name for ever: canonical, whatever it is, and the backup, unless it gives way to a link to the same v1, or is a copy of
+/// the v1 that canonical is.
 fn precious(seen: &Observation, plan: &Plan) -> Vec<String> {
-    let replaced = plan.steps.iter().any(|step| step.op == Op::Remove { files: vec![At::from(&our_names().backup)] });
+    let copies = |v1: &FileFacts| {
+        let backup = seen.files.get(&our_names().backup).and_then(FileFacts::fingerprint);
+        seen.verdict == Some(Verdict::Old) && backup.zip(v1.fingerprint()).is_some_and(|(backup, v1)| backup.is_copy_of(&v1))
+    };
+    let is_copy = plan.journal.as_ref().is_some_and(|journal| journal.strategy == Flip::PageCopy) && copies(&v1());
+    let replaced = is_copy || plan.steps.iter().any(|step| step.op == Op::Remove { files: vec![At::from(&our_names().backup)] });
     let files = [canonical(), our_names().backup];
     files
         .iter()

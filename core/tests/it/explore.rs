@@ -105,3 +105,44 @@ fn what_is_no_replay_line_is_refused() {
         assert!(counterexample::parse(line).is_none(), "{line}");
     }
 }
+
+#[test]
+fn a_page_copy_has_no_bad_state() {
+    let is_plain = |setting: &Setting| (setting.shape, setting.by, setting.from) == (Shape::WalRows, By::Sql, From::Empty);
+    let posix: Vec<Setting> = matrix::page_copies().into_iter().filter(is_plain).collect();
+    assert_eq!(posix.len(), 1);
+    let starts = posix.iter().flat_map(|setting| [(setting.clone(), Model::M0), (setting.clone(), Model::M3)]);
+    let windows = matrix::on_windows(posix.clone()).into_iter().map(|setting| (setting, Model::Windows));
+    for (setting, model) in starts.chain(windows) {
+        for bounds in [Bounds { crashes: 2, ..Bounds::ONE_CRASH }, CROSSED] {
+            let report = explore(&setting, model, &bounds, None);
+            let told: Vec<String> = report.bad.iter().map(|bad| bad.tell(None)).collect();
+            assert!(told.is_empty(), "{}", told.join("\n\n"));
+            assert!(report.states.len() > 100, "{}", report.states.len());
+        }
+    }
+}
+
+#[test]
+fn a_fault_planted_in_a_page_copy_is_caught() {
+    let mut settings: Vec<Setting> = matrix::page_copies().into_iter().filter(|s| s.shape == Shape::WalRows && s.by == By::Sql).collect();
+    settings.truncate(1);
+    settings.extend(matrix::on_windows(settings.clone()));
+    let plans = plans(&settings);
+    let planted = [
+        // The backup's copy gets its name before its data is durable.
+        ("Migrate steps: without sync-file source", "I2"),
+        ("Migrate steps: without restage source", "I5"),
+        // The rollback journal comes back, and makes canonical v1 again beside a journal that says committed.
+        ("Migrate steps: without sync-dir (5)", "I6"),
+        ("Finish steps: without page-copy data.db", "I6"),
+        ("Undo undo: without remove backup", "I6"),
+    ];
+    let mutants = Mutant::all(&plans.concat());
+    for (words, rule) in planted {
+        let mutant = mutants.iter().find(|mutant| mutant.to_string() == words);
+        let mutant = mutant.unwrap_or_else(|| panic!("{words}: {:#?}", mutants.iter().map(ToString::to_string).collect::<Vec<_>>()));
+        let Fate::Caught(bad) = fate(mutant, &settings, &plans) else { panic!("{words} is not caught") };
+        assert_eq!(bad.violation.rule, rule, "{words}: {}", bad.tell(Some(mutant)));
+    }
+}

@@ -2,10 +2,10 @@
 
 use cutover_core::failure::{Code, Failure};
 use cutover_core::fault::Platform;
-use cutover_core::journal::{Journal, Phase};
+use cutover_core::journal::{Journal, Phase, Strategy};
 use cutover_core::names::{At, FileName, Label, displaced, field_journal, journal_aside, journal_tmp};
-use cutover_core::observe::{Observation, Verdict};
-use cutover_core::op::Op;
+use cutover_core::observe::{FileFacts, Observation, Verdict};
+use cutover_core::op::{Op, Step};
 use cutover_core::plan::{Plan, PlanKind, may_open_canonical, plan_recovery};
 use cutover_core::run::Action;
 use cutover_core::sqlite::JournalMode;
@@ -175,7 +175,42 @@ fn rows() -> Vec<Row> {
         row("built, v2 missing", interrupted(&journal(Phase::Built)), PlanKind::Undo, false),
         row("built, only staging there and not install", built("data.db.building-3fa9c1d2"), PlanKind::Undo, false),
         row("Windows: built, v2 installed, v1 changed in the backup", overtaken(&journal(Phase::Built)), PlanKind::Undo, false),
-        row("installing, canonical is v1", interrupted(&journal(Phase::Installing)), PlanKind::Undo, false),
+        row("page copy: built, v1 not copied", with(page_copying(Phase::Built), &|_| ()), PlanKind::Finish, true),
+        row("page copy: built, v1 copied", with(page_copying(Phase::Built), &copied), PlanKind::Finish, true),
+        row(
+            "page copy: built, the copy is not of this v1",
+            with(page_copying(Phase::Built), &|seen| drop(seen.files.insert(our_names().backup, FileFacts { size: 12288, ..v1() }))),
+            PlanKind::Undo,
+            false,
+        ),
+        row("page copy: installing, canonical is v1", with(page_copying(Phase::Installing), &copied), PlanKind::Finish, true),
+        row("page copy: installing, canonical is v1, the copy gone", page_copying(Phase::Installing), PlanKind::Finish, true),
+        row("page copy: installing, v2 missing", interrupted(&journal(Phase::Installing)), PlanKind::Undo, false),
+        row(
+            "page copy: installing, v1 changed",
+            with(page_copying(Phase::Installing), &|seen| drop(seen.files.insert(canonical(), database("1", JournalMode::Delete, 8)))),
+            PlanKind::Undo,
+            false,
+        ),
+        row(
+            "page copy: installing, no room for it",
+            with(page_copying(Phase::Installing), &|seen| {
+                copied(seen);
+                seen.free_bytes = Some(8191);
+            }),
+            PlanKind::Undo,
+            false,
+        ),
+        row(
+            "page copy: installing, canonical is v2",
+            with(page_copying(Phase::Installing), &|seen| {
+                copied(seen);
+                seen.files.insert(canonical(), FileFacts { file_id: "1".into(), ..v2() });
+                seen.verdict = Some(Verdict::Current);
+            }),
+            PlanKind::Finish,
+            false,
+        ),
         row("committed, v1 restored by somebody", interrupted(&journal(Phase::Committed)), PlanKind::Clean, false),
         row("the field's building", field_at("building", Some(Verdict::Old), true, false), PlanKind::Undo, false),
         row("the field's building, nothing built", field_at("building", Some(Verdict::Old), false, false), PlanKind::Undo, false),
@@ -253,6 +288,23 @@ fn rows() -> Vec<Row> {
             false,
         ),
     ]
+}
+
+/// A start that copies pages, in this phase, v2 there.
+fn page_copying(phase: Phase) -> Observation {
+    let mut seen = interrupted(&Journal { strategy: Strategy::PageCopy, ..journal(phase) });
+    seen.files.insert(our_names().install, v2());
+    seen.can_link = false;
+    seen
+}
+
+/// The backup that it makes: another file, with v1's pages.
+fn copied(seen: &mut Observation) {
+    seen.files.insert(our_names().backup, FileFacts { file_id: "3".into(), ..v1() });
+}
+
+fn copy_goes(step: &Step) -> bool {
+    matches!(&step.op, Op::Remove { files } if files.contains(&At::from(&our_names().backup)))
 }
 
 trait Foreign {
@@ -356,7 +408,12 @@ fn canonical_is_never_removed_and_replaced_only_by_a_flip_or_by_the_backup() {
             }
         }
         let removes_backup = has(&plan, |op| matches!(op, Op::Remove { files } if files.contains(&At::from(&our_names().backup))));
-        assert_eq!(removes_backup, row.contains("directory copied"), "{row}");
+        assert_eq!(removes_backup, row.contains("directory copied") || plan.undo.iter().any(copy_goes), "{row}");
+        assert_eq!(
+            plan.undo.iter().any(copy_goes),
+            row.starts_with("page copy") && !row.contains("is v2") && !row.contains("not of this"),
+            "{row}"
+        );
     }
 }
 
@@ -446,16 +503,18 @@ fn going_on_begins_with_the_first_step_that_is_not_visible() {
 fn what_was_built_is_checked_before_it_is_installed() {
     for (row, plan) in plans() {
         let Some(flip) = plan.flip_at else { continue };
-        let from = match (&plan.steps[flip as usize].op, row.starts_with("the field")) {
-            (Op::Rename { from, .. }, false) | (Op::RenameNew { from, .. }, true) => from,
-            (other, _) => panic!("{row}: {other:?}"),
+        let (from, pages) = match (&plan.steps[flip as usize].op, row.starts_with("the field"), row.starts_with("page copy")) {
+            (Op::Rename { from, .. }, false, false) | (Op::RenameNew { from, .. }, true, false) => (&from.name, false),
+            (Op::PageCopy { from, .. }, false, true) => (from, true),
+            (other, ..) => panic!("{row}: {other:?}"),
         };
         let before = &plan.steps[..flip as usize];
-        for op in [Op::Check { file: from.name.clone() }, Op::Detect { file: from.name.clone() }] {
+        for op in [Op::Check { file: from.clone() }, Op::Detect { file: from.clone() }] {
             assert!(before.iter().any(|step| step.op == op && step.when.is_none()), "{row}: {op:?}");
         }
         let after = &plan.steps[flip as usize + 1..];
-        let absent = after.iter().position(|step| matches!(step.op, Op::Absent { .. })).unwrap();
+        // The only sidecar of a page copy is its own, which SQLite takes away.
+        let absent = after.iter().position(|step| matches!(step.op, Op::Absent { .. })).or(pages.then_some(0)).unwrap();
         let durable = after.iter().position(|step| step.op == Op::SyncDir { companion: None }).unwrap();
         let receipt = after.iter().position(|step| matches!(step.op, Op::WriteReceipt { .. })).unwrap();
         assert!(absent < receipt && durable < receipt, "{row}");

@@ -6,6 +6,7 @@ use cutover_core::failure::{Code, Where};
 use cutover_core::fault::{Cause, Fault, OsCode, Platform};
 use cutover_core::journal::{Journal, MAX_HOST_BYTES, Phase, Receipt, WarningFrom};
 use cutover_core::names::{At, CompanionName};
+use cutover_core::observe::Observation;
 use cutover_core::op::{Guard, Op};
 use cutover_core::plan::{By, From, Plan, PlanKind, Recovery, Request, plan_migration, plan_recovery};
 use cutover_core::run::{Action, BUDGET_MS, Budget, DELAYS_MS, Done, Event, Run};
@@ -995,4 +996,28 @@ sync-dir companion=null
 remove files=[data.db.v1-v2-cutover.json]
 sync-dir companion=null";
     assert_eq!(printed.join("\n"), expected);
+}
+
+/// Canonical may be whole only with its `-journal` by then, and what is made to undo it is all that v1 has beside.
+#[test]
+fn a_page_copy_that_fails_is_left_to_the_next_start_unless_nothing_was_begun() {
+    let seen = Observation { can_link: false, ..directory() };
+    let plan = plan_migration(&seen, &request(By::Sql, From::Empty)).unwrap();
+    let fails = |fault: Fault| faulty(&plan, |now| (!now.undo && now.index == flip_at(&plan)).then(|| fault.clone()));
+    let undone = |trace: &Trace| trace.performed.iter().any(|p| p.undo);
+    let full = Fault::new(Cause::Os { os: OsCode::of(Platform::Linux, 28) }, "no space left on device");
+    for fault in [permanent(), full, Fault::new(Cause::Sqlite, "disk I/O error"), Fault::new(Cause::V1Corrupt, "malformed")] {
+        let trace = fails(fault);
+        assert!(!undone(&trace), "{:?}", trace.ending);
+        let failure = trace.failure();
+        assert_eq!((failure.data.state, failure.phase), (Where::FinishAtNextStart, Some(Phase::Installing)));
+        assert_eq!(failure.data.v1.as_deref(), Some(our_names().backup.as_str()));
+    }
+    let changed = fails(Fault::new(Cause::V1Changed, "another program wrote to it"));
+    assert!(undone(&changed) && matches!(changed.ending, Action::Anew(_)), "{:?}", changed.ending);
+    let second = fails(Fault::new(Cause::SecondName, "it has a second name"));
+    assert!(undone(&second) && second.failure().data.state == Where::V1, "{:?}", second.ending);
+    // Somebody who is in the way now may be gone at the next start.
+    let busy = fails(transient());
+    assert!(!undone(&busy) && busy.failure().data.state == Where::V1, "{:?}", busy.ending);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use cutover_core::fault::Platform;
-use cutover_core::journal::Phase;
+use cutover_core::journal::{Phase, Strategy};
 use cutover_core::names::{At, journal_tmp};
 use cutover_core::observe::{FileFacts, Observation, Verdict};
 use cutover_core::op::{Guard, Op, Step};
@@ -140,6 +140,9 @@ fn broken_orders() -> Vec<(&'static str, Plan, Held)> {
     let mut flipped = Observation { platform: Platform::Windows, ..interrupted(&journal(Phase::Built)) };
     flip(&mut flipped);
     let windows_forward = plan_recovery(&flipped, &label(), &new_nonce()).unwrap().unwrap();
+    let pages = plan_migration(&Observation { can_link: false, ..directory() }, &request(By::Sql, From::Empty)).unwrap();
+    let copy = pages.steps[pages.flip_at.unwrap() as usize].clone();
+    let again = recovery("page copy: installing, canonical is v1, the copy gone");
     let journal = "cutover.json";
     let staging = "data.db.building-";
     let backup = "data.db.v1-v2-1";
@@ -220,6 +223,20 @@ fn broken_orders() -> Vec<(&'static str, Plan, Held)> {
     alone("flush-before-journal-goes", &host, without_after(&host, is("remove", "auth"), sync));
     alone("journal-last", &sql, without(&sql, false, goes));
     alone("last-flush", &sql, without_after(&sql, goes, sync));
+    alone("installing-before-page-copy", &pages, without(&pages, false, phase(Phase::Installing)));
+    alone("installing-before-page-copy", &pages, without_after(&pages, phase(Phase::Installing), is("rename", journal)));
+    alone("backup-before-flip", &pages, without(&pages, false, is("rename", backup)));
+    alone("backup-before-flip", &pages, without(&pages, false, |op| matches!(op, Op::Restage { .. })));
+    alone("backup-durable", &pages, without_after(&pages, is("rename", backup), sync));
+    alone("flush-before-rename", &pages, without(&pages, false, is("sync-file", "source")));
+    alone("left-over", &again.0, without(&again.0, false, is("remove", "source")));
+    alone("look-before-open", &pages, without_after(&pages, phase(Phase::Installing), is("look", "data.db")));
+    alone("flip-durable", &pages, without_after(&pages, |op| matches!(op, Op::PageCopy { .. }), sync));
+    alone("undo-link", &pages, without(&pages, true, is("remove", backup)));
+    alone("structure", &sql, edit(&sql, false, |steps| steps.insert(6, copy.clone())));
+    let mut linked_journal = pages.clone();
+    linked_journal.journal.as_mut().unwrap().strategy = Strategy::LinkReplace;
+    alone("structure", &pages, linked_journal);
     alone("backup-kept", &sql, add(Op::RemoveLink { link: names.backup.clone(), of: canonical() }));
     alone("restore-mode-in-undo", &sql, add(Op::RestoreMode { file: canonical(), mode: JournalMode::Wal }));
     alone("recovery-flush-first", &undo.0, without(&undo.0, false, sync));
@@ -248,7 +265,7 @@ fn broken_orders() -> Vec<(&'static str, Plan, Held)> {
     alone("undo-give-back", &field.0, without(&field.0, true, sync));
     alone("undo-give-back", &back.0, edit(&back.0, false, |steps| drop(steps.pop())));
     let mut told = back.0.clone();
-    told.journal.as_mut().unwrap().phase = Phase::Installing;
+    told.journal.as_mut().unwrap().phase = Phase::Committed;
     alone("put-back", &back.0, told);
     alone("put-back", &back.0, under(&back.0, false, &Guard::StagingFree, 1));
     alone("undo-companion", &undo.0, without(&undo.0, true, |op| matches!(op, Op::Rename { .. })));

@@ -97,6 +97,7 @@ pub fn directory() -> Observation {
         verdict: Some(Verdict::Old),
         holders: Vec::new(),
         free_bytes: Some(1 << 30),
+        can_link: true,
         companions: BTreeMap::new(),
     }
 }
@@ -149,7 +150,7 @@ pub fn journal(phase: Phase) -> Journal {
         nonce: nonce(),
         phase,
         attempt: 1,
-        strategy: Strategy::LinkReplace,
+        strategy: if phase == Phase::Installing { Strategy::PageCopy } else { Strategy::LinkReplace },
         v1: Some(V1 { file_id: "1".into(), fingerprint: v1().fingerprint().unwrap(), journal_mode: JournalMode::Wal }),
         v2: built.then(|| V2 { file: names.install.clone(), file_id: "2".into(), size: 8192, page1: "page 1 of 2".into() }),
         expect: BTreeMap::new(),

@@ -71,6 +71,19 @@ pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
+/// How many names a file has.
+pub(crate) fn links(path: &Path) -> io::Result<u64> {
+    Ok(std::fs::symlink_metadata(path)?.nlink())
+}
+
+/// Whether this is how a file system, or a mount point, refuses every hard link ("link(2)" of Linux and macOS). EPERM is as well what Linux
+/// answers to whoever may not link the file (`protected_hardlinks`, proc(5)).
+pub(crate) fn says_no_links(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let no = [Errno::PERM, Errno::NOTSUP, Errno::OPNOTSUPP, Errno::NOSYS, Errno::INVAL, Errno::XDEV, Errno::MLINK];
+    no.iter().any(|no| error.raw_os_error() == Some(no.raw_os_error()))
+}
+
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }

@@ -16,16 +16,33 @@ pub(crate) const PLATFORM: Platform = Platform::Windows;
 /// An open file cannot be replaced here (SQLite opens without `FILE_SHARE_DELETE`), so v1's lock cannot outlast its check.
 pub(crate) const LOCKS_V1_OVER_THE_FLIP: bool = false;
 
-/// Volume and file index. The handle asks for no access, so it disturbs no sharing.
+/// Volume and file index.
 pub(crate) fn file_id(path: &Path) -> io::Result<String> {
+    let information = information(path)?;
+    let index = u64::from(information.nFileIndexHigh) << 32 | u64::from(information.nFileIndexLow);
+    Ok(format!("{:x}-{index:x}", information.dwVolumeSerialNumber))
+}
+
+/// How many names a file has.
+pub(crate) fn links(path: &Path) -> io::Result<u64> {
+    Ok(information(path)?.nNumberOfLinks.into())
+}
+
+/// Whether this is how a file system refuses every hard link: `ERROR_INVALID_FUNCTION`, `ERROR_NOT_SAME_DEVICE`, `ERROR_NOT_SUPPORTED`, and
+/// `ERROR_TOO_MANY_LINKS`.
+pub(crate) fn says_no_links(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(1 | 17 | 50 | 1142))
+}
+
+/// The handle asks for no access, so it disturbs no sharing.
+fn information(path: &Path) -> io::Result<BY_HANDLE_FILE_INFORMATION> {
     let file = File::options().access_mode(0).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(path)?;
     let mut information = BY_HANDLE_FILE_INFORMATION::default();
     // SAFETY: the handle is open for the whole call and the structure is ours.
     if unsafe { GetFileInformationByHandle(file.as_raw_handle(), &raw mut information) } == 0 {
         return Err(io::Error::last_os_error());
     }
-    let index = u64::from(information.nFileIndexHigh) << 32 | u64::from(information.nFileIndexLow);
-    Ok(format!("{:x}-{index:x}", information.dwVolumeSerialNumber))
+    Ok(information)
 }
 
 /// Creates a file that was not there. It inherits the directory's access rules, as v1 did.

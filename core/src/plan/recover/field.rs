@@ -59,7 +59,7 @@ pub(super) fn plan(table: &[Row], observation: &Observation, field: &FieldJourna
     let journal = adopt(observation, field);
     let flush = step(Op::SyncDir { companion: None }, FLUSH);
     // Staging stays until the companions are back: only beside it is their backup known to be whole.
-    let back = undo(&journal, None, undo_companions(observation, &journal, field), observation.platform);
+    let back = undo(&journal, None, false, undo_companions(observation, &journal, field), observation.platform);
     let row = table.iter().find(|row| row.fits(observation, &journal, field));
     match row.copied().unwrap_or(Row::Moved) {
         Row::V2 => Ok(forward(observation, journal, flush)),
@@ -210,7 +210,7 @@ fn undo_companions(observation: &Observation, journal: &Journal, field: &FieldJo
         let backed_up = field.auth_backup && seen.present.contains(&names.backup.name);
         if built && backed_up {
             if seen.digest.is_some() {
-                steps.push(step(set_aside(&names, kept(observation, journal, companion)), "what is displaced is kept beside"));
+                steps.push(step(set_aside(journal, &names, kept(observation, journal, companion)), "what is displaced is kept beside"));
                 steps.push(sync("what is displaced must be durable before its name goes"));
             }
             steps.push(step(Op::Rename { from: names.backup.clone(), to: names.file }, "the companion matches v1 again"));

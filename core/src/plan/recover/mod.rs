@@ -8,7 +8,7 @@
 //! | `building` | undo |
 //! | `built`, v1 unchanged, v2's file there | go on with the flip from the first step that is not visible; undo if a check fails |
 //! | `built`, v1 changed, or v2's file missing | undo, and build anew |
-//! | `installing` | canonical was opened through SQLite: v2 forward, v1 undo |
+//! | `installing` | canonical was opened through SQLite: v2 forward; v1 unchanged, v2's file there and room for it: page-copy again; else undo |
 //! | the field's `canonical-moved` | install the verified staging, or move the backup back; over nobody's file |
 //! | unreadable journal, canonical whole | set the journal aside, go on |
 //! | unreadable journal, no whole canonical | refuse, touch nothing, name the candidates |

@@ -3,13 +3,14 @@
 use super::{flush, kept, plan_of, refuse_missing, refuse_unread, undeclared};
 use crate::failure::Failure;
 use crate::fault::Platform;
-use crate::journal::{Companion, Journal, Phase};
-use crate::names::{At, FileName, Nonce, companion_staged};
+use crate::journal::{Companion, Journal, Phase, Strategy};
+use crate::names::{FileName, Nonce, companion_staged};
 use crate::observe::{Observation, Verdict};
 use crate::op::{Op, Step};
+use crate::plan::page_copy::{self, page_copy};
 use crate::plan::parts::{
-    Link, clean_up, commit, companion_names, flip, give_v1_back, install_companions, receipt_steps, remove_half_written, undo,
-    undo_companions, warns_from,
+    Link, clean_up, commit, companion_names, flip, give_v1_back, install_companions, position_of_flip, receipt_steps, remove_half_written,
+    undo, undo_companions, warns_from,
 };
 use crate::plan::{Plan, PlanKind, step};
 
@@ -26,7 +27,7 @@ pub(crate) enum Row {
     Unread,
     /// `committed` beside a v1: v2 was durably canonical, and somebody restored v1. Only the journal is left of that cutover.
     Committed,
-    /// `built`, v1 unchanged, v2's file there, and the backup's name free or v1's.
+    /// `built` or `installing`, v1 unchanged, v2's file there, and the backup's name free or v1's; and the room that a page copy takes.
     GoOn,
     /// Any other v1.
     GoBack,
@@ -45,7 +46,10 @@ impl Row {
             Self::Missing => is == Is::Missing,
             Self::Unread => is == Is::Unread,
             Self::Committed => journal.phase == Phase::Committed,
-            Self::GoOn => journal.phase == Phase::Built && is == Is::V1Unchanged && staged() && backup_is_v1(observation, journal),
+            Self::GoOn => {
+                let begun = matches!(journal.phase, Phase::Built | Phase::Installing);
+                begun && is == Is::V1Unchanged && staged() && backup_is_v1(observation, journal) && has_room(observation, journal)
+            }
             Self::GoBack => true,
         }
     }
@@ -182,13 +186,26 @@ fn backup_is_v1(observation: &Observation, journal: &Journal) -> bool {
     let names = &journal.names;
     let v1 = journal.v1.as_ref().map(|v1| &v1.fingerprint);
     observation.files.get(&names.backup).is_none_or(|backup| {
+        if journal.strategy == Strategy::PageCopy {
+            return page_copy::is_copy(backup, journal);
+        }
         observation.same_file(&names.backup, &names.canonical) || (backup.header.is_some() && backup.fingerprint().as_ref() == v1)
     })
+}
+
+/// A disk that is full must not stop every start: what was built is removed then.
+fn has_room(observation: &Observation, journal: &Journal) -> bool {
+    let copied = observation.files.contains_key(&journal.names.backup);
+    let v1 = observation.canonical_facts().map_or(0, |facts| facts.size);
+    let v2 = journal.v2.as_ref().map_or(0, |v2| v2.size);
+    let needs_bytes = page_copy::needs_bytes(v1, v2, copied);
+    journal.strategy != Strategy::PageCopy || observation.free_bytes.is_none_or(|free| free >= needs_bytes)
 }
 
 fn go_on(observation: &Observation, journal: Journal) -> Plan {
     let names = &journal.names;
     let staged = staged(&journal).clone();
+    let pages = journal.strategy == Strategy::PageCopy;
     let link = if !observation.files.contains_key(&names.backup) {
         Link::Make
     } else if observation.same_file(&names.backup, &names.canonical) {
@@ -201,11 +218,20 @@ fn go_on(observation: &Observation, journal: Journal) -> Plan {
         step(Op::Check { file: staged.clone() }, "a crash may have damaged what was built"),
         step(Op::Detect { file: staged.clone() }, "only a v2 is installed"),
     ]);
-    steps.extend(flip(&journal, &staged, link, observation.platform));
-    let flip_at = steps.iter().position(|step| matches!(&step.op, Op::Rename { to, .. } if *to == At::from(&names.canonical)));
+    if pages {
+        steps.push(remove_half_written(&journal));
+        let done =
+            page_copy::Done { copied: observation.files.contains_key(&names.backup), installing: journal.phase == Phase::Installing };
+        steps.extend(page_copy(&journal, &staged, done));
+    } else {
+        steps.extend(flip(&journal, &staged, link, observation.platform));
+    }
+    let flip_at = position_of_flip(&steps, &names.canonical);
     steps.extend(install_companions(&journal, |c| is_staged(observation, &journal.nonce, c), |c| kept(observation, &journal, c)));
     let installed = steps.len();
-    steps.push(remove_half_written(&journal));
+    if !pages {
+        steps.push(remove_half_written(&journal));
+    }
     steps.extend(commit(&journal));
     let cleanup_from = warns_from(observation.platform, installed, steps.len());
     steps.extend(clean_up(&journal, true));
@@ -220,7 +246,9 @@ fn staged(journal: &Journal) -> &FileName {
 
 fn undo_ours(observation: &Observation, journal: &Journal) -> Vec<Step> {
     let companions = undo_companions(journal, |c| backed_up(observation, journal, c), |c| kept(observation, journal, c));
-    undo(journal, Some(staged(journal)), companions, observation.platform)
+    let backup = observation.files.get(&journal.names.backup);
+    let copied = journal.strategy == Strategy::PageCopy && backup.is_none_or(|backup| page_copy::is_copy(backup, journal));
+    undo(journal, Some(staged(journal)), copied, companions, observation.platform)
 }
 
 /// `first`: what comes before the undo, which goes on after a step that failed, and must not after one of these.

@@ -62,7 +62,9 @@ impl Walk<'_> {
         }
         for file in files {
             let temporary = file.companion.is_some() || self.temporaries.remove(&file.name);
-            if temporary && self.kind != PlanKind::Undo {
+            // What the host was given of v1 makes room for v1's own copy.
+            let room = self.copies_pages() && !self.flipped && names.source.set().contains(&file.name);
+            if temporary && !room && self.kind != PlanKind::Undo {
                 self.committed("a temporary file is removed");
             }
             if file.companion.is_none() {

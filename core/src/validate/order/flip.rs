@@ -77,6 +77,12 @@ impl Walk<'_> {
             self.need(self.absent, "sidecars-absent", "nothing proves that no sidecar of v1 stands beside v2", hint);
             self.companions_compared();
         }
+        self.installs(from);
+        self.absent = false;
+    }
+
+    /// What holds of the file that becomes canonical, whichever way it does.
+    pub(super) fn installs(&mut self, from: &At) {
         let checked = self.checked.contains(&from.name) && self.detected.contains(&from.name);
         self.need(self.built, "build", "nothing builds v2", "build it before the flip");
         self.need(
@@ -95,7 +101,6 @@ impl Walk<'_> {
         }
         self.temporaries.remove(&from.name);
         self.flipped = true;
-        self.absent = false;
         self.dirty.insert(None);
     }
 

@@ -74,6 +74,9 @@ impl Walk<'_> {
                 "write and flush the receipt first",
             );
         }
+        if phase == Phase::Installing {
+            self.installing();
+        }
         if phase == Phase::Built {
             self.need(
                 !self.unsynced.iter().any(|at| names.install.as_str() == at.name.as_str() || names.staging.as_str() == at.name.as_str()),
@@ -136,6 +139,7 @@ impl Walk<'_> {
         self.unseen.remove(&companion.cloned());
         if companion.is_none() {
             self.flip_durable |= self.flipped;
+            self.backup_pending = false;
             if let Some((_, durable)) = &mut self.phase {
                 *durable = true;
             }

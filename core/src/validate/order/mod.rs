@@ -6,6 +6,7 @@ mod companion;
 mod ending;
 mod flip;
 mod journal;
+mod page_copy;
 mod undo;
 
 use std::collections::BTreeSet;
@@ -54,6 +55,11 @@ struct Walk<'a> {
     detected: BTreeSet<FileName>,
     locked: bool,
     v1_checked: bool,
+    /// v1 was copied, and the copy has not its name yet.
+    v1_copied: bool,
+    /// The copy has its name, and not durably.
+    backup_pending: bool,
+    /// v1 has its backup's name, or its copy has.
     linked: bool,
     absent: bool,
     /// Whether v1 was compared again behind the flip, where it could change until then.
@@ -107,12 +113,18 @@ impl<'a> Walk<'a> {
         let flipped_before = plan.kind == PlanKind::Clean || (plan.kind == PlanKind::Finish && plan.flip_at.is_none());
         let foreign = flipped_before && journal.phase == Phase::Building;
         // Only the directory itself can tell that the link is there already; without it a recovery's plan is believed.
-        let linked = recovering && target.is_none_or(|observation| observation.same_file(&names.backup, &names.canonical));
+        let pages = journal.strategy == Strategy::PageCopy;
+        let is_linked = |seen: &Observation| match journal.strategy {
+            Strategy::PageCopy => seen.files.contains_key(&names.backup),
+            _ => seen.same_file(&names.backup, &names.canonical),
+        };
+        let copies = pages && plan.steps.iter().any(|step| matches!(&step.op, Op::Restage { from, .. } if *from == names.canonical));
+        let linked = recovering && target.map_or(!copies, is_linked);
         let field = journal.strategy == Strategy::TwoRename;
         let companions = journal.companions.iter().filter(|_| !field).map(|companion| Some(companion.name.clone()));
         let unseen = std::iter::once(None).chain(companions);
         let tmp = journal_tmp(&names.canonical, &journal.label, &journal.nonce);
-        let left = if recovering { vec![names.receipt(), tmp] } else { Vec::new() };
+        let left = if recovering { vec![names.receipt(), tmp, names.source.clone()] } else { Vec::new() };
         let second_copy =
             target.filter(|seen| recovering && !linked && seen.files.contains_key(&names.backup)).map(|_| names.backup.clone());
         let present = |seen: &Observation| names.canonical.sidecars().into_iter().filter(|name| seen.files.contains_key(name)).collect();
@@ -145,9 +157,11 @@ impl<'a> Walk<'a> {
             detected: BTreeSet::new(),
             locked: false,
             v1_checked: false,
+            v1_copied: false,
+            backup_pending: false,
             linked,
             absent: false,
-            read_back: field || plan.platform != Platform::Windows || plan.flip_at.is_none(),
+            read_back: field || pages || plan.platform != Platform::Windows || plan.flip_at.is_none(),
             put_back: false,
             moved_aside: false,
             flipped: flipped_before,
@@ -215,6 +229,7 @@ impl<'a> Walk<'a> {
                 self.need(false, "restore-mode-in-undo", "v1's journal mode is restored on the way to v2", "only an undo restores it");
             }
             Op::BuildSql { staging, .. } | Op::BuildHost { staging, .. } => self.build(&step.op, staging),
+            Op::Restage { from, to, .. } if *from == self.journal.names.canonical => self.copy_v1(to),
             Op::Restage { to, .. } => self.restage(to),
             Op::Check { file } => self.check(file),
             Op::Detect { file } => drop(self.detected.insert(file.clone())),
@@ -222,6 +237,7 @@ impl<'a> Walk<'a> {
             Op::LockV1 { .. } => self.lock(),
             Op::CheckV1 { file } => self.check_v1(file),
             Op::UnlockV1 => self.unlock(),
+            Op::PageCopy { from, .. } => self.page_copy(from),
             Op::Absent { files } => self.absent(files),
             Op::LookCompanion { companion, must_be_same, .. } => self.look_companion(companion, *must_be_same),
             Op::CleanupHost => {
@@ -251,6 +267,8 @@ impl<'a> Walk<'a> {
             self.put_back(when);
         } else if *to == At::from(&names.canonical) {
             self.flip(from);
+        } else if *to == At::from(&names.backup) && self.copies_pages() {
+            self.name_backup();
         } else if to.name == names.install && to.companion.is_none() {
             self.rename_to_install(when);
         } else if let Some(companion) = &to.companion {

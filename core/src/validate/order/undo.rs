@@ -254,6 +254,8 @@ impl Undo<'_> {
                     self.companion_backup_goes(&entry, &backup);
                 }
             }
+            let copy = self.journal.strategy == Strategy::PageCopy && *at == At::from(&self.journal.names.backup);
+            self.link_removed |= copy;
             if *at == At::from(&self.journal.file()) {
                 self.journal_goes();
             }

@@ -1,0 +1,168 @@
+//! A database that this process has open by a connection which its caller knows to be a zombie. What such a connection keeps is played by plain
+//! descriptors: its library's locks are unknown to ours, as those of a second SQLite in one process are.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use cutover::{Code, Detect, From, Held, Host, Make, Options, Outcome, Run};
+use rusqlite::Connection;
+
+const V1: &str = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
+    INSERT INTO notes (text) VALUES ('milk'), ('bread'), ('a new bicycle');";
+const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
+    INSERT INTO note SELECT id, text FROM v1.notes;
+    PRAGMA user_version = 2;";
+
+#[derive(Default)]
+struct Counts {
+    waits: u32,
+    released: u32,
+}
+
+impl Host for Counts {
+    fn wait(&mut self, _delay_ms: u64) {
+        self.waits += 1;
+    }
+    fn release_handles(&mut self) {
+        self.released += 1;
+    }
+}
+
+/// A child that is being started has every file of this process open for an instant: no two tests at once.
+static ALONE: Mutex<()> = Mutex::new(());
+
+struct Bed {
+    _alone: MutexGuard<'static, ()>,
+    directory: tempfile::TempDir,
+    /// Database, log and shared memory, as they were.
+    zombie: Vec<File>,
+}
+
+impl Bed {
+    /// A v1 with rows in its log, if it is in WAL mode, and what a zombie keeps of it.
+    fn new(mode: &str) -> Self {
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let directory = tempfile::tempdir().unwrap();
+        let live = directory.path().join("live.db");
+        let db = Connection::open(&live).unwrap();
+        db.execute_batch(&format!("PRAGMA journal_mode = {mode}; PRAGMA wal_autocheckpoint = 0; {V1}")).unwrap();
+        for suffix in ["", "-wal", "-shm"] {
+            let from = format!("{}{suffix}", live.display());
+            if Path::new(&from).exists() {
+                std::fs::copy(from, directory.path().join(format!("data.db{suffix}"))).unwrap();
+            }
+        }
+        drop(db);
+        std::fs::remove_file(live).unwrap();
+        let files = ["", "-wal", "-shm"].map(|suffix| directory.path().join(format!("data.db{suffix}")));
+        let zombie = files.iter().filter_map(|path| File::options().read(true).write(true).open(path).ok()).collect();
+        Self { _alone: alone, directory, zombie }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("data.db")
+    }
+
+    fn options(&self, held: Held, sql: &str) -> Options {
+        let make = Make { from: From::Empty, run: Run::Sql(sql.into()) };
+        Options { held, wait_ms: 100, ..Options::new(self.path(), "v1-v2", Detect::UserVersion(2), make) }
+    }
+
+    fn is_the_zombies(&self, path: &Path) -> bool {
+        let ino = std::fs::metadata(path).unwrap().ino();
+        self.zombie.iter().any(|file| file.metadata().unwrap().ino() == ino)
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.directory.path()).unwrap();
+        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.retain(|name| !name.ends_with("-lock"));
+        names.sort();
+        names
+    }
+
+    fn mode(&self) -> String {
+        Connection::open(self.path()).unwrap().query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap()
+    }
+}
+
+/// What another process sees.
+fn elsewhere(path: &Path, sql: &str) -> String {
+    let output = Command::new("sqlite3").arg(path).arg(sql).stderr(Stdio::inherit()).output().expect("sqlite3 is needed for this test");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn by_default_what_this_process_has_open_is_refused_and_not_touched() {
+    let bed = Bed::new("wal");
+    let before = bed.names();
+    let error = cutover::migrate(&bed.options(Held::Refuse, TO_V2), &mut Counts::default()).unwrap_err();
+    assert_eq!(error.failure.code, Code::Held);
+    assert!(bed.is_the_zombies(&bed.path()));
+    assert_eq!(bed.names(), before);
+}
+
+#[test]
+fn with_proceed_v2_is_a_file_that_the_zombie_does_not_have() {
+    for mode in ["wal", "delete"] {
+        let bed = Bed::new(mode);
+        let mut host = Counts::default();
+        let result = cutover::migrate(&bed.options(Held::Proceed, TO_V2), &mut host).unwrap();
+        assert_eq!((result.outcome, host.waits, host.released), (Outcome::Migrated, 0, 1), "{mode}: it is asked to let go once");
+        assert!(result.warnings.iter().any(|warning| warning.code.as_deref() == Some("ZOMBIE")), "{:?}", result.warnings);
+        let backup = result.backup.unwrap();
+        assert!(!bed.is_the_zombies(&bed.path()) && !bed.is_the_zombies(&backup), "{mode}");
+        assert_eq!(bed.mode(), mode);
+        // The application that lives on, and another process.
+        let live = Connection::open(bed.path()).unwrap();
+        live.execute_batch("INSERT INTO note (body) VALUES ('a row since')").unwrap();
+        assert_eq!(elsewhere(&bed.path(), "SELECT count(*) FROM note"), "4", "{mode}");
+        elsewhere(&bed.path(), "INSERT INTO note (body) VALUES ('of another process')");
+        assert_eq!(live.query_row("SELECT count(*) FROM note", [], |row| row.get::<_, i64>(0)).unwrap(), 5, "{mode}");
+        drop(live);
+        assert_eq!(elsewhere(&backup, "SELECT count(*) FROM notes; PRAGMA integrity_check"), "3\nok", "{mode}");
+        let backup = backup.file_name().unwrap().to_str().unwrap().to_owned();
+        assert_eq!(bed.names(), ["data.db".to_owned(), backup.clone(), format!("{backup}.json")], "{mode}");
+    }
+}
+
+#[test]
+fn with_proceed_every_ending_leaves_a_file_that_the_zombie_does_not_have() {
+    for (sql, code) in [("SELECT 1", Code::StillOld), ("no SQL", Code::Host)] {
+        for mode in ["wal", "delete"] {
+            let bed = Bed::new(mode);
+            let error = cutover::migrate(&bed.options(Held::Proceed, sql), &mut Counts::default()).unwrap_err();
+            assert_eq!(error.failure.code, code, "{}", error.failure.message);
+            assert!(!bed.is_the_zombies(&bed.path()), "{mode}");
+            assert_eq!(bed.mode(), mode);
+            assert_eq!(elsewhere(&bed.path(), "SELECT count(*) FROM notes; PRAGMA integrity_check"), "3\nok", "{mode}");
+            assert_eq!(bed.names(), ["data.db"], "{mode}");
+        }
+    }
+}
+
+#[test]
+fn with_proceed_a_v2_is_a_file_that_the_zombie_does_not_have_too() {
+    // To tell that it is one it is opened.
+    let bed = Bed::new("wal");
+    elsewhere(&bed.path(), "PRAGMA user_version = 2");
+    let result = cutover::migrate(&bed.options(Held::Proceed, TO_V2), &mut Counts::default()).unwrap();
+    assert_eq!(result.outcome, Outcome::Current);
+    assert!(!bed.is_the_zombies(&bed.path()));
+}
+
+#[test]
+fn with_proceed_what_another_process_has_open_is_refused() {
+    let bed = Bed::new("delete");
+    let mut other = Command::new("sleep").arg("1000").stdin(File::open(bed.path()).unwrap()).spawn().unwrap();
+    let error = cutover::migrate(&bed.options(Held::Proceed, TO_V2), &mut Counts::default()).unwrap_err();
+    other.kill().unwrap();
+    other.wait().unwrap();
+    assert_eq!(error.failure.code, Code::Held);
+    assert!(bed.is_the_zombies(&bed.path()));
+}
