@@ -67,6 +67,7 @@
 //! an older application that is killed in the middle of writing a page of v1, on Windows, between v1's check and the flip; and a program that changes a companion
 //! between our look at it and the rename, without taking its lock.
 
+mod backups;
 pub mod boot;
 pub mod control;
 pub mod counterexample;
