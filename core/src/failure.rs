@@ -216,6 +216,18 @@ impl Failure {
         failure
     }
 
+    /// The same of a restore, which builds nothing.
+    pub(crate) fn of_restore(mut self) -> Self {
+        self.hint = match self.code {
+            Code::Verify => "the backup is not sound; choose another one".into(),
+            Code::Held => "close the program that has the database, or the backup, open and try again".into(),
+            Code::Aborted => "try again to restore".into(),
+            _ => self.hint,
+        };
+        self.compose();
+        self
+    }
+
     /// Says where the data is, from the journal's names.
     pub(crate) fn locate(&mut self, state: Where, journal: Option<&Journal>) {
         let name = |file: &FileName| Some(file.to_string());

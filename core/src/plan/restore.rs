@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use super::assess::refuse_held;
 use super::parts::{
     clean_up, companion_names, give_v2_up, install_companions, remove_journal, remove_tmp, temporary, warns_from, write_journal,
 };
@@ -18,7 +19,7 @@ use crate::backup::Backup;
 use crate::failure::{Code, Failure};
 use crate::fault::Platform;
 use crate::journal::{self, Companion, Journal, Phase, ReadError, Strategy, V1};
-use crate::names::{At, CompanionName, FileName, Names, Nonce, Role, companion_backup, companion_staged, displaced};
+use crate::names::{At, CompanionName, FileName, Label, Names, Nonce, Role, companion_backup, companion_staged, displaced};
 use crate::observe::Observation;
 use crate::op::{Op, Step};
 use crate::sqlite::JournalMode;
@@ -51,10 +52,23 @@ pub fn displaced_by(journal: &Journal) -> FileName {
     displaced(&journal.names.canonical, &journal.nonce)
 }
 
+/// What must be done before a restore, by what a restore knows: one that was interrupted is ended. Any other journal is left for [`plan_restore`] to refuse.
+///
+/// # Errors
+/// `HELD` when this process holds the database, `JOURNAL` when the database is missing beside the journal.
+pub fn recover_before_restore(observation: &Observation, label: &Label, nonce: &Nonce) -> Result<Option<Plan>, Failure> {
+    refuse_held(observation)?;
+    let restores = |text: &Option<String>| {
+        let journal = text.as_deref().and_then(|text| Journal::parse(text, &observation.canonical).ok());
+        journal.is_some_and(|journal| journal.strategy == Strategy::Restore)
+    };
+    if observation.journals.values().all(restores) { super::plan_recovery(observation, label, nonce) } else { Ok(None) }
+}
+
 /// Plans the restore of a backup. Refuses before anything is touched.
 ///
 /// # Errors
-/// `HELD` when this process holds the database, `VERIFY` when the backup is not whole, `JOURNAL` beside a journal, and where canonical is no database
+/// `VERIFY` when the backup is not whole, `JOURNAL` beside a journal, and where canonical is no database
 /// or the disk has not the room.
 pub fn plan_restore(observation: &Observation, request: &RestoreRequest) -> Result<Restore, Failure> {
     let (canonical, backup) = (&observation.canonical, &request.backup);

@@ -478,7 +478,8 @@ impl Run {
         self.fail(failure, false, false);
     }
 
-    fn fail(&mut self, mut failure: Failure, anew: bool, transient: bool) {
+    fn fail(&mut self, failure: Failure, anew: bool, transient: bool) {
+        let mut failure = if self.restores() { failure.of_restore() } else { failure };
         if self.list == List::Undo {
             // The first failure is the one to report; the rest of the undo goes on, and the journal stays. It stops where somebody has
             // v1 open, since what follows would open it too; where a start might still install the v2 whose companions and whose
