@@ -230,10 +230,11 @@ impl Run {
 
     /// An undo that runs is what was asked for: it says nothing.
     fn refuse_abort(&mut self) {
-        if self.list == List::Steps && matches!(self.plan.kind, PlanKind::Migrate | PlanKind::Finish) {
+        if self.list == List::Steps && matches!(self.plan.kind, PlanKind::Migrate | PlanKind::Finish | PlanKind::Restore) {
+            let built = if self.restores() { "the backup was copied" } else { "v2 was built" };
             self.add_warning(
                 Some("ABORT_TOO_LATE"),
-                "the request to stop came after v2 was built; finishing is quicker and safer than undoing".to_owned(),
+                format!("the request to stop came after {built}; finishing is quicker and safer than undoing"),
                 WarningFrom::Cutover,
             );
         }
