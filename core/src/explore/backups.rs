@@ -8,7 +8,7 @@ use super::boot::End;
 use super::disk::{Content, HOME};
 use super::invariant::{Holds, broken, holds, is_v2, roles, strangers};
 use super::machine::{Machine, companion_digest};
-use super::sqlite::{Data, Db, V1_LINE};
+use super::sqlite::{Data, Db, V2_LINE};
 use super::{Ledger, Setting, Shape, State, Violation};
 use crate::backup::{self, Receipts};
 use crate::journal::{RECEIPT_VERSION, Receipt, Strategy, V1};
@@ -41,8 +41,7 @@ pub(super) fn lay(setting: &Setting, mut state: State) -> State {
     let disk = &mut state.disk;
     let name = setting.canonical.as_str();
     let (v1_mode, v2_mode) = modes(setting);
-    // Its line is that of what is replaced, as v1's is in a migration: the journal remembers its change counter.
-    let v2 = Db { data: Data::V2 { of: ROWS, rows: ROWS }, mode: v2_mode, counter: 3, of: V1_LINE };
+    let v2 = Db { data: Data::V2 { of: ROWS, rows: ROWS }, mode: v2_mode, counter: 3, of: V2_LINE };
     if v2_mode == JournalMode::Wal {
         disk.lay(HOME, name, Content::Db(Db { data: Data::V2 { of: ROWS, rows: 0 }, ..v2 }));
         disk.lay(HOME, &format!("{name}-wal"), Content::Wal(v2));

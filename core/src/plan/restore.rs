@@ -250,6 +250,7 @@ fn undo(journal: &Journal, platform: Platform) -> Vec<Step> {
         steps.push(step(Op::SyncDir { companion: Some(companion.name.clone()) }, "removed for good before the journal goes"));
     }
     if journal.v1.as_ref().is_some_and(|v1| v1.journal_mode == JournalMode::Wal) {
+        steps.push(step(Op::SyncDir { companion: None }, "v2 has one name for good before it is written to"));
         steps.push(step(Op::Look { file: names.canonical.clone() }, "v2 may be opened only while nobody else has it open"));
         steps.push(step(
             Op::RestoreMode { file: names.canonical.clone(), mode: JournalMode::Wal },
@@ -321,7 +322,7 @@ fn is_flipped(observation: &Observation, journal: &Journal) -> bool {
     let installed = facts.size == v2.size && facts.page1.as_ref() == Some(&v2.page1);
     if journal.phase < Phase::Built || observation.same_file(&names.canonical, &aside) {
         false
-    } else if facts.file_id == v2.file_id {
+    } else if (installed && facts.file_id == v2.file_id) || observation.same_file(&names.canonical, &names.install) {
         true
     } else if facts.fingerprint().as_ref() == Some(&v1.fingerprint) {
         false
