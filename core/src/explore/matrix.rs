@@ -184,7 +184,7 @@ pub fn all() -> Vec<Setting> {
     let posix: Vec<Setting> =
         shapes().into_iter().chain(companions()).chain(zombies()).chain(wrong()).chain(field()).chain(mutants()).collect();
     let windows = on_windows(posix.clone());
-    posix.into_iter().chain(windows).collect()
+    posix.into_iter().chain(windows).chain(kept()).chain(on_windows(kept())).collect()
 }
 
 /// Lays out the shape of a setting.
@@ -273,7 +273,6 @@ pub fn mutants() -> Vec<Setting> {
     all.extend(plain(Shape::WalRows, By::Sql, From::Copy));
     all.extend(wrong());
     all.extend(field());
-    all.extend(kept());
     let windows = all.iter().filter(|setting| setting.shape == Shape::WalRows && setting.build == Build::Right).take(2).cloned().collect();
     all.extend(on_windows(windows));
     all
