@@ -4,6 +4,7 @@
 //! calls `receive` with what it wants of the application (`message::ToJs`), and [`Session::send`] gives it the answers
 //! (`message::FromJs`). The thread is the only one that touches the database. A failure is data; the TypeScript face throws it.
 
+mod backups;
 mod error;
 mod host;
 mod message;

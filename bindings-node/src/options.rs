@@ -8,11 +8,14 @@ use cutover::{Code, Detect, Error, Failure, From, Held, Host, Integrity, Lock, M
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::backups;
 use crate::error::internal;
 
 /// What a thread is started for.
 pub(crate) enum Task {
     Upgrade { verb: Verb, options: Box<Options>, events: bool, aborted: bool },
+    Backups(Box<backups::Work>),
+    ListBackups(PathBuf),
     Lock(PathBuf),
     Inspect(PathBuf),
 }
@@ -37,6 +40,8 @@ pub(crate) enum Product {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 enum Given {
     Upgrade { verb: Verb, options: GivenOptions },
+    Backups(backups::Given),
+    ListBackups { path: PathBuf },
     Lock { path: PathBuf },
     Inspect { path: PathBuf },
 }
@@ -52,6 +57,7 @@ struct GivenOptions {
     sql: Option<String>,
     companions: BTreeMap<String, PathBuf>,
     wait_ms: Option<u64>,
+    keep_backups: Option<u32>,
     flags: Flags,
 }
 
@@ -94,6 +100,8 @@ impl Task {
                 let Flags { events, aborted, .. } = options.flags;
                 Self::Upgrade { verb, options: Box::new(options.check(lock)?), events, aborted }
             }
+            Given::Backups(given) => Self::Backups(Box::new(given.check(lock)?)),
+            Given::ListBackups { path } => Self::ListBackups(path),
             Given::Lock { path } => Self::Lock(path),
             Given::Inspect { path } => Self::Inspect(path),
         })
@@ -101,20 +109,24 @@ impl Task {
 
     /// Whether somebody listens to events.
     pub(crate) fn tells_events(&self) -> bool {
-        matches!(self, Self::Upgrade { events: true, .. })
+        match self {
+            Self::Upgrade { events, .. } => *events,
+            Self::Backups(work) => work.events,
+            _ => false,
+        }
     }
 
     /// Does what it says, on this thread.
     pub(crate) fn perform(self, host: &mut dyn Host) -> Result<Product, Error> {
         match self {
-            Self::Upgrade { aborted: true, .. } => {
-                let reason = "the signal was aborted before anything was begun; nothing was touched";
-                Err(Failure::refusal(Code::Aborted, reason, "start again to upgrade").into())
-            }
+            Self::Upgrade { aborted: true, .. } => Err(aborted("start again to upgrade")),
+            Self::Backups(work) if work.aborted => Err(aborted("try again")),
             Self::Upgrade { verb: Verb::Migrate, options, .. } => json(&cutover::migrate(&options, host)?),
             Self::Upgrade { verb: Verb::Recover, options, .. } => json(&cutover::recover(&options, host)?),
             Self::Upgrade { verb: Verb::Plan, options, .. } => json(&cutover::plan(&options, host)?),
             Self::Upgrade { verb: Verb::RunPlan(plan), options, .. } => json(&cutover::run_plan(&plan, &options, host)?),
+            Self::Backups(work) => work.perform(host),
+            Self::ListBackups(path) => json(&cutover::list_backups(&path)?),
             Self::Lock(path) => Ok(Product::Lock(cutover::lock(&path)?)),
             Self::Inspect(path) => json(&cutover::inspect(&path)?),
         }
@@ -143,12 +155,17 @@ impl GivenOptions {
         };
         options.held = if self.flags.proceed { Held::Proceed } else { Held::Refuse };
         options.wait_ms = self.wait_ms.unwrap_or(options.wait_ms);
+        options.keep_backups = self.keep_backups;
         options.integrity = if self.flags.full { Integrity::Full } else { Integrity::Quick };
         Ok(options)
     }
 }
 
+fn aborted(hint: &str) -> Error {
+    Failure::refusal(Code::Aborted, "the signal was aborted before anything was begun; nothing was touched", hint).into()
+}
+
 /// A path that is not Unicode is all that cannot be told.
-fn json(value: &impl Serialize) -> Result<Product, Error> {
+pub(crate) fn json(value: &impl Serialize) -> Result<Product, Error> {
     serde_json::to_value(value).map(Product::Json).map_err(|error| internal(&error.to_string()))
 }

@@ -11,10 +11,10 @@ import type { Application, Call, Desk } from "./session.js";
 export class Callbacks<S extends Json, R extends Json> implements Application {
   /** What went less than well on this side. */
   readonly warnings: Warning[] = [];
-  readonly #options: MigrateOptions<S, R>;
+  readonly #options: Partial<MigrateOptions<S, R>>;
   #onEventFailed = false;
 
-  constructor(options: MigrateOptions<S, R>) {
+  constructor(options: Partial<MigrateOptions<S, R>>) {
     this.#options = options;
   }
 
@@ -60,7 +60,7 @@ export class Callbacks<S extends Json, R extends Json> implements Application {
   }
 
   async #build(call: Call & { name: "build" }, desk: Desk): Promise<object> {
-    const { run } = this.#options.make;
+    const run = this.#options.make?.run;
     if (typeof run !== "function") throw new TypeError("cutover: this plan builds through a callback, and options.make.run is none");
     return checkBuilt(await run(this.#job(call, desk)));
   }

@@ -1,6 +1,26 @@
 // Generated from the Rust types of core by `npm run generate`. Do not edit.
 
 /**
+ * A bare file name: one path component, in any directory.
+ */
+export type FileName = string;
+/**
+ * Names one kind of upgrade, for example `v1-v2`. It is part of the backup's and the journal's name.
+ */
+export type Label = string;
+/**
+ * Eight lower-case hex digits that tell one attempt's files from another's.
+ */
+export type Nonce = string;
+/**
+ * The persistent part of a journal mode: whether the header's WAL flag is set.
+ */
+export type JournalMode = "delete" | "wal";
+/**
+ * Who a warning comes from.
+ */
+export type WarningFrom = "cutover" | "host";
+/**
  * What kind of failure it is.
  */
 export type Code =
@@ -135,15 +155,11 @@ export type Event =
 /**
  * What a plan is for.
  */
-export type PlanKind = "migrate" | "finish" | "undo" | "clean" | "set-aside";
+export type PlanKind = "migrate" | "finish" | "undo" | "clean" | "set-aside" | "restore" | "prune";
 /**
  * How far a cutover has come.
  */
 export type Phase = "building" | "built" | "installing" | "committed";
-/**
- * Who a warning comes from.
- */
-export type WarningFrom = "cutover" | "host";
 /**
  * The recovery that a start performed, as the result names it.
  */
@@ -260,21 +276,9 @@ export type Guard =
  */
 export type CompanionName = string;
 /**
- * A bare file name: one path component, in any directory.
- */
-export type FileName = string;
-/**
- * Names one kind of upgrade, for example `v1-v2`. It is part of the backup's and the journal's name.
- */
-export type Label = string;
-/**
- * Eight lower-case hex digits that tell one attempt's files from another's.
- */
-export type Nonce = string;
-/**
  * How v2 becomes canonical.
  */
-export type Strategy = "link-replace" | "page-copy" | "two-rename";
+export type Strategy = "link-replace" | "page-copy" | "two-rename" | "restore";
 /**
  * The persistent part of a journal mode: whether the header's WAL flag is set.
  */
@@ -544,6 +548,7 @@ export type From = "empty" | "copy";
  * Every type that crosses to JavaScript, by its name.
  */
 export interface Types {
+  Backup: Backup;
   Code: Code;
   Event: Event;
   Explanation: Explanation;
@@ -554,6 +559,7 @@ export interface Types {
   Holder: Holder;
   Journal: Journal;
   Label: Label;
+  Left: Left;
   Names: Names;
   Nonce: Nonce;
   Observation: Observation;
@@ -565,26 +571,91 @@ export interface Types {
   Receipt: Receipt;
   Recovery: Recovery;
   Request: Request;
+  Rule: Rule;
   Strategy: Strategy;
   Verdict: Verdict;
   Warning: Warning;
 }
 /**
- * A process that has a file of the set open.
+ * A backup, and what its receipt says.
  */
-export interface Holder {
+export interface Backup {
   /**
-   * The program's name; empty where the platform does not tell.
+   * Backups of companions, in their own directories.
    */
-  name: string;
+  companions: {
+    [k: string]: FileName;
+  };
   /**
-   * The process id; 0 where the platform does not tell.
+   * Which upgrade made it.
    */
-  pid: number;
+  label: Label;
   /**
-   * Whether it is the process that is asking.
+   * Its bare name, in the database's directory.
    */
-  thisProcess: boolean;
+  name: FileName;
+  /**
+   * Tells it from another that began in the same millisecond.
+   */
+  nonce: Nonce;
+  /**
+   * What the host's build returned.
+   */
+  report: unknown;
+  /**
+   * Bytes.
+   */
+  size: number;
+  /**
+   * When that began, Unix milliseconds.
+   */
+  startedMs: number;
+  /**
+   * v1, as it was settled. Nothing without a receipt, and for an upgrade that the daemon in the field began.
+   */
+  v1: V1 | null;
+  /**
+   * What went less than well in that upgrade.
+   */
+  warnings: Warning[];
+  /**
+   * Whether it can be restored, as far as can be told without opening it.
+   */
+  whole: boolean;
+  /**
+   * Why it is not whole.
+   */
+  why: string | null;
+}
+/**
+ * v1, as it was settled; of a restore, the v2 that is replaced.
+ */
+export interface V1 {
+  /**
+   * Device and inode.
+   */
+  fileId: string;
+  /**
+   * Header and size. It tells only once v1 was settled.
+   */
+  fingerprint: Fingerprint;
+  /**
+   * The journal mode that v1 had before.
+   */
+  journalMode: JournalMode;
+}
+/**
+ * The header and the size of a settled database.
+ */
+export interface Fingerprint {
+  /**
+   * The first 100 bytes in hex.
+   */
+  header: string;
+  /**
+   * Bytes.
+   */
+  size: number;
 }
 /**
  * Something that went less than well, and did not stop the cutover.
@@ -602,6 +673,23 @@ export interface Warning {
    * One sentence.
    */
   message: string;
+}
+/**
+ * A process that has a file of the set open.
+ */
+export interface Holder {
+  /**
+   * The program's name; empty where the platform does not tell.
+   */
+  name: string;
+  /**
+   * The process id; 0 where the platform does not tell.
+   */
+  pid: number;
+  /**
+   * Whether it is the process that is asking.
+   */
+  thisProcess: boolean;
 }
 /**
  * An explanation of a failure.
@@ -812,11 +900,11 @@ export interface Journal {
    */
   strategy: Strategy;
   /**
-   * v1, once it was looked at.
+   * v1, once it was looked at; of a restore, what is replaced.
    */
   v1: V1 | null;
   /**
-   * v2, once it was built.
+   * v2, once it was built; of a restore, what is installed.
    */
   v2: V2 | null;
   /**
@@ -879,37 +967,7 @@ export interface Names {
   staging: FileName;
 }
 /**
- * v1, as it was settled.
- */
-export interface V1 {
-  /**
-   * Device and inode.
-   */
-  fileId: string;
-  /**
-   * Header and size. It tells only once v1 was settled.
-   */
-  fingerprint: Fingerprint;
-  /**
-   * The journal mode that v1 had before.
-   */
-  journalMode: JournalMode;
-}
-/**
- * The header and the size of a settled database.
- */
-export interface Fingerprint {
-  /**
-   * The first 100 bytes in hex.
-   */
-  header: string;
-  /**
-   * Bytes.
-   */
-  size: number;
-}
-/**
- * v2, as it was checked.
+ * v2, as it was checked; of a restore, the copy of the backup that is installed.
  */
 export interface V2 {
   /**
@@ -928,6 +986,19 @@ export interface V2 {
    * Bytes.
    */
   size: number;
+}
+/**
+ * A backup that no rule removes.
+ */
+export interface Left {
+  /**
+   * Its bare name.
+   */
+  backup: FileName;
+  /**
+   * Why it stays.
+   */
+  why: string;
 }
 /**
  * One look at the database's directory.
@@ -1200,4 +1271,17 @@ export interface Request {
    * Whether the application looks at v2 before it is installed.
    */
   verify: boolean;
+}
+/**
+ * Which backups may go. What is given must all hold of a backup that goes; nothing given: none goes.
+ */
+export interface Rule {
+  /**
+   * This many whole ones stay, the newest. None counts as one: the newest never goes.
+   */
+  keep: number | null;
+  /**
+   * Only those go whose upgrade began longer ago than this, milliseconds.
+   */
+  olderThanMs: number | null;
 }

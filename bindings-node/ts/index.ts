@@ -5,6 +5,15 @@
  *
  * @module
  */
+export {
+  listBackups,
+  pruneBackups,
+  restore,
+  type BackupOptions,
+  type PruneResult,
+  type PruneRule,
+  type RestoreResult,
+} from "./backups.js";
 export { CutoverError, explainError } from "./error.js";
 export { inspect, type Inspection } from "./inspect.js";
 export { lock, type OwnerLock } from "./lock.js";
@@ -12,6 +21,7 @@ export { migrate, plan, recover, runPlan, validatePlan, type MigrateResult, type
 export type { Built, Companion, Detect, Job, Json, Make, MigrateOptions } from "./options.js";
 export type { Reader, SqlValue } from "./reader.js";
 export type {
+  Backup,
   Code,
   Data,
   Event,
@@ -22,6 +32,7 @@ export type {
   Holder,
   Journal,
   JournalMode,
+  Left,
   Op,
   OsCode,
   Phase,

@@ -96,6 +96,8 @@ export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
   held?: "refuse" | "proceed";
   /** What all waits for whoever is in the way may take together, milliseconds. Default: 7900. */
   waitMs?: number;
+  /** How many whole backups stay once v2 is in place, the newest; the newest always does. A failure to remove others is a warning. Default: all. */
+  keepBackups?: number;
   /** How v2 is checked: `quick_check`, or `integrity_check`, which compares the indexes with their tables too. Default: "quick". */
   integrity?: "quick" | "full";
   /** Hears of every step, wait and warning before it happens. A failure of it is a warning; it never ends a migration. */
@@ -125,12 +127,12 @@ const run: Check = (value) => {
   return isObject(value) && typeof value.sql === "string" && Object.keys(value).length === 1 ? undefined : "{ sql } or a function";
 };
 
-const paths: Check = (value) =>
+export const paths: Check = (value) =>
   isObject(value) && Object.values(value).every((path) => text(path) === undefined) ? undefined : "an object of name -> path";
 
-const lock: Check = (value) => (value instanceof Lock || value === "held" ? undefined : 'what lock() gave, or "held"');
+export const lock: Check = (value) => (value instanceof Lock || value === "held" ? undefined : 'what lock() gave, or "held"');
 
-const signal: Check = (value) => (value instanceof AbortSignal ? undefined : "an AbortSignal");
+export const signal: Check = (value) => (value instanceof AbortSignal ? undefined : "an AbortSignal");
 
 /** Refuses what is not a set of options, before anything is touched. */
 export function checkOptions<S extends Json, R extends Json>(options: MigrateOptions<S, R>): void {
@@ -147,6 +149,7 @@ export function checkOptions<S extends Json, R extends Json>(options: MigrateOpt
     "releaseHandles?": callback,
     "held?": oneOf("refuse", "proceed"),
     "waitMs?": whole(0, Number.MAX_SAFE_INTEGER),
+    "keepBackups?": whole(0, 2 ** 32 - 1),
     "integrity?": oneOf("quick", "full"),
     "onEvent?": callback,
     "signal?": signal,
@@ -168,7 +171,7 @@ export function checkBuilt(built: unknown): { expect: Record<string, number>; re
 
 /** The options as they cross; callbacks stay here. */
 export function crossing<S extends Json, R extends Json>(options: MigrateOptions<S, R>): object {
-  const { path, label, detect, make, companions = {}, waitMs = null } = options;
+  const { path, label, detect, make, companions = {}, waitMs = null, keepBackups = null } = options;
   return {
     path,
     label,
@@ -177,6 +180,7 @@ export function crossing<S extends Json, R extends Json>(options: MigrateOptions
     sql: typeof make.run === "function" ? null : make.run.sql,
     companions,
     waitMs,
+    keepBackups,
     flags: {
       verify: options.verify !== undefined,
       full: options.integrity === "full",

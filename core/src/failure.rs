@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{Cause, Fault, OsCode};
-use crate::journal::{Journal, Phase};
-use crate::names::{At, FileName};
+use crate::journal::{Journal, Phase, Strategy};
+use crate::names::{At, FileName, displaced};
 use crate::observe::Holder;
 
 /// What kind of failure it is.
@@ -217,10 +217,35 @@ impl Failure {
         failure
     }
 
+    /// The same of a restore, which builds nothing.
+    pub(crate) fn of_restore(mut self) -> Self {
+        self.hint = match self.code {
+            Code::Verify => "the backup is not sound; choose another one".into(),
+            Code::Held => "close the program that has the database, or the backup, open and try again".into(),
+            Code::Aborted => "try again to restore".into(),
+            _ => self.hint,
+        };
+        self.compose();
+        self
+    }
+
     /// Says where the data is, from the journal's names.
     pub(crate) fn locate(&mut self, state: Where, journal: Option<&Journal>) {
         let name = |file: &FileName| Some(file.to_string());
+        let restore = journal.filter(|journal| journal.strategy == Strategy::Restore);
+        let state = match (state, restore) {
+            // What a restore replaces is v2: it stays where v1 would.
+            (Where::V1, Some(_)) => Where::V2,
+            (Where::V2, Some(_)) => Where::V1,
+            _ => state,
+        };
         let (v1, v2) = match (state, journal) {
+            (Where::FinishAtNextStart, Some(j)) if restore.is_some() => {
+                (name(&j.names.canonical), Some(displaced(&j.names.canonical, &j.nonce).to_string()))
+            }
+            (Where::V1, Some(j)) if restore.is_some() => {
+                (name(&j.names.canonical), Some(displaced(&j.names.canonical, &j.nonce).to_string()))
+            }
             (Where::V1, Some(j)) => (name(&j.names.canonical), None),
             (Where::V2, Some(j)) => (name(&j.names.backup), name(&j.names.canonical)),
             (Where::FinishAtNextStart, Some(j)) => (name(&j.names.backup), j.v2.as_ref().map(|_| j.names.canonical.to_string())),

@@ -8,6 +8,7 @@
 //! canonical all of v1 is reachable.
 #![forbid(unsafe_code)]
 
+pub mod backup;
 pub mod explain;
 pub mod explore;
 pub mod failure;

@@ -276,7 +276,26 @@ impl Names {
                 return Err(bad("names.backup", self.backup.as_str(), want));
             }
         };
+        self.check_beside(&Self::new(&self.canonical, label, nonce, started_ms)?)
+    }
+
+    /// The same of a restore, whose backup has the nonce of the upgrade that made it.
+    ///
+    /// # Errors
+    /// The first field that is not, with what it must be.
+    pub fn check_of_restore(&self, label: &Label, nonce: &Nonce) -> Result<(), NameError> {
+        let started_ms = match Role::of(&self.canonical, &self.backup) {
+            Some(Role::Backup { label: l, started_ms, .. }) if l == *label => started_ms,
+            _ => {
+                let want = format!("must be {}.{label}-<unix ms>-<nonce>", self.canonical);
+                return Err(bad("names.backup", self.backup.as_str(), want));
+            }
+        };
         let want = Self::new(&self.canonical, label, nonce, started_ms)?;
+        self.check_beside(&Self { backup: self.backup.clone(), ..want })
+    }
+
+    fn check_beside(&self, want: &Self) -> Result<(), NameError> {
         for (field, found, want) in [
             ("names.source", &self.source, &want.source),
             ("names.staging", &self.staging, &want.staging),

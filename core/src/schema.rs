@@ -5,7 +5,7 @@
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema, json_schema};
 
-use crate::{explain, failure, fault, journal, names, observe, op, plan, run, validate};
+use crate::{backup, explain, failure, fault, journal, names, observe, op, plan, run, validate};
 
 /// Sets this variable to have the files written instead of compared.
 const UPDATE: &str = "UPDATE_SCHEMA";
@@ -33,6 +33,7 @@ fn all() -> String {
         };
     }
     types![
+        backup::Backup,
         explain::Explanation,
         failure::Code,
         failure::Failure,
@@ -51,10 +52,12 @@ fn all() -> String {
         observe::Verdict,
         op::Guard,
         op::Op,
+        plan::Left,
         plan::Plan,
         plan::PlanKind,
         plan::Recovery,
         plan::Request,
+        plan::Rule,
         run::Event,
         validate::Finding,
     ];

@@ -3,17 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use cutover_core::failure::Failure;
-use cutover_core::fault::{Class, Fault};
 use cutover_core::names::{FileName, Role};
 use cutover_core::observe::Holder;
-use cutover_core::op::Op;
 use cutover_core::sqlite::Header;
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::observe::{Blind, look};
-use crate::os;
+use crate::observe::look;
 use crate::place::Place;
 
 /// What is in the directory.
@@ -48,15 +44,7 @@ pub struct Inspection {
 /// `IO` when the directory cannot be read.
 pub fn inspect(path: &Path) -> Result<Inspection, Error> {
     let place = Place::of(path, &BTreeMap::new())?;
-    let observation = look(&place).map_err(|blind| {
-        let fault = match blind {
-            Blind::Fault(fault) => fault,
-            Blind::Host(error) => Fault::new(cutover_core::fault::Cause::Host, error.to_string()),
-        };
-        let op = Op::Look { file: place.canonical.clone() };
-        let no_space = fault.class(os::PLATFORM, &op) == Class::NoSpace;
-        place.locate(Failure::from_fault(&fault, op.name(), no_space))
-    })?;
+    let observation = look(&place).map_err(|blind| blind.into_failure(&place))?;
     let mut inspection = Inspection {
         path: place.path(&place.canonical),
         exists: observation.canonical_facts().is_some(),

@@ -4,6 +4,7 @@
 //! This crate performs what [`cutover_core`] plans: it looks, runs the plan with `std::fs` and SQLite, and asks the
 //! application where only the application knows. Start with [`migrate`].
 
+mod backups;
 mod drive;
 mod error;
 #[cfg(unix)]
@@ -21,21 +22,25 @@ mod page_copy;
 mod perform;
 mod place;
 mod reader;
+mod restore;
 mod sqlite;
 
 pub use cutover_core as core;
+pub use cutover_core::backup::Backup;
 pub use cutover_core::failure::{Code, Failure};
 pub use cutover_core::observe::Verdict;
-pub use cutover_core::plan::{From, Recovery};
+pub use cutover_core::plan::{From, Left, Recovery, Rule};
 pub use cutover_core::run::Event;
 
+pub use backups::{PruneResult, list_backups, prune_backups};
 pub use error::Error;
 pub use host::{Built, Host, HostError, Job};
 pub use inspect::{Inspection, inspect};
 pub use lock::{OwnerLock, lock};
 pub use migrate::{MigrateResult, Outcome, RecoverResult, migrate, plan, recover, run_plan};
-pub use options::{Detect, Held, Integrity, Lock, Make, Options, Run};
+pub use options::{BackupOptions, Detect, Held, Integrity, Lock, Make, Options, Run};
 pub use reader::{Reader, Row, Value};
+pub use restore::{CompanionResult, RestoreResult, restore};
 
 /// The README's Rust code is compiled as a test.
 #[cfg(doctest)]

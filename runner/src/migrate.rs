@@ -5,30 +5,31 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use cutover_core::failure::{Code, Failure, Where};
 use cutover_core::fault::{Class, Fault};
-use cutover_core::journal::{Journal, Strategy, Warning};
+use cutover_core::journal::{Journal, Strategy, Warning, WarningFrom};
 use cutover_core::names::{Label, Nonce, journal_tmp};
 use cutover_core::observe::Observation;
 use cutover_core::op::Op;
-use cutover_core::plan::{By, Next, Plan, PlanKind, Recovery, Request, assess, assess_left, plan_migration};
+use cutover_core::plan::{By, Next, Plan, PlanKind, Recovery, Request, Rule, assess, assess_left, plan_migration};
 use cutover_core::run::{Budget, Event, Report};
 use cutover_core::validate::{Severity, validate};
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use crate::backups;
 use crate::drive::{Ending, drive};
 use crate::error::Error;
 use crate::host::Host;
 use crate::lock::{self, OwnerLock};
 use crate::observe::{Blind, can_link, observe};
-use crate::options::{Held, Lock, Options, Run};
+use crate::options::{Detect, Held, Lock, Options, Run};
 use crate::os;
 use crate::perform::name_full_disk;
 use crate::place::Place;
 
 /// How often v2 is built anew because v1 changed under it. A program that writes all the time is in the way, not bad luck.
-const MAX_ATTEMPTS: u32 = 3;
+pub(crate) const MAX_ATTEMPTS: u32 = 3;
 /// How many recoveries one start performs: our journal, the field's, one of another label, and left-overs, with room to spare.
-const MAX_RECOVERIES: u32 = 8;
+pub(crate) const MAX_RECOVERIES: u32 = 8;
 
 /// What became of the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -75,11 +76,13 @@ pub struct RecoverResult {
 }
 
 /// One start: what is known of the place, and what was recovered so far.
-struct Start<'a> {
-    place: Place,
-    options: &'a Options,
+pub(crate) struct Start<'a> {
+    pub place: Place,
+    pub options: &'a Options,
+    /// Nothing: what canonical is, nobody asks.
+    pub detect: Option<&'a Detect>,
     label: Label,
-    budget: Budget,
+    pub budget: Budget,
     /// How often the last look was tried.
     looks: u32,
     attempt: u32,
@@ -88,7 +91,7 @@ struct Start<'a> {
     /// The cutover to tell of: one that this start installed, or cleaned up after.
     finished: Option<Journal>,
     installed: bool,
-    warnings: Vec<Warning>,
+    pub warnings: Vec<Warning>,
     _lock: Option<OwnerLock>,
 }
 
@@ -98,8 +101,11 @@ struct Start<'a> {
 /// See [`Code`]. The failure says where the data is: v1 is whole in its place unless v2 is.
 pub fn migrate(options: &Options, host: &mut dyn Host) -> Result<MigrateResult, Error> {
     let mut start = Start::of(options, Access::Own)?;
-    let result = start.migrate(host);
-    result.map_err(|error| start.locate(error))
+    let mut result = start.migrate(host).map_err(|error| start.locate(error))?;
+    if let Some(keep) = options.keep_backups.filter(|_| start.installed) {
+        result.warnings.extend(start.prune(keep, host));
+    }
+    Ok(result)
 }
 
 /// Finishes or undoes what an earlier start began, and nothing else.
@@ -144,13 +150,13 @@ pub fn run_plan(text: &str, options: &Options, host: &mut dyn Host) -> Result<Mi
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Access {
+pub(crate) enum Access {
     Own,
     Look,
 }
 
 impl<'a> Start<'a> {
-    fn of(options: &'a Options, access: Access) -> Result<Self, Error> {
+    pub(crate) fn of(options: &'a Options, access: Access) -> Result<Self, Error> {
         let place = Place::of(&options.path, &options.companions)?;
         let label =
             Label::new(options.label.clone()).map_err(|error| Failure::refusal(Code::Io, error.to_string(), "choose another label"))?;
@@ -168,6 +174,7 @@ impl<'a> Start<'a> {
         Ok(Self {
             place,
             options,
+            detect: Some(&options.detect),
             label,
             budget: Budget::of(options.wait_ms),
             looks: 1,
@@ -181,7 +188,7 @@ impl<'a> Start<'a> {
         })
     }
 
-    fn locate(&self, mut error: Error) -> Error {
+    pub(crate) fn locate(&self, mut error: Error) -> Error {
         *error.failure = self.place.locate(*error.failure);
         error
     }
@@ -210,10 +217,10 @@ impl<'a> Start<'a> {
     }
 
     /// Looks, waiting for whoever is in the way within the one budget.
-    fn observe(&mut self, host: &mut dyn Host) -> Result<Observation, Error> {
+    pub(crate) fn observe(&mut self, host: &mut dyn Host) -> Result<Observation, Error> {
         let (mut tries, mut left) = (0, false);
         loop {
-            let (reason, holders, failure) = match observe(&self.place, &self.options.detect, host) {
+            let (reason, holders, failure) = match observe(&self.place, self.detect, host) {
                 Ok(observation) if !observation.holders.iter().any(|holder| holder.this_process) => return Ok(observation),
                 Ok(observation) if tries > 0 && !left && self.may_leave_a_zombie(&observation) => {
                     left = true;
@@ -340,7 +347,8 @@ impl<'a> Start<'a> {
 
     fn keep(&mut self, report: Report) {
         self.warnings.extend(report.warnings);
-        let Some(journal) = report.journal else { return };
+        // A restore that was finished is no cutover to tell of.
+        let Some(journal) = report.journal.filter(|journal| journal.strategy != Strategy::Restore) else { return };
         // Killed after the commit, the start before this one told nobody where the backup is.
         if report.installed || (report.recovery == Recovery::Cleaned && self.finished.is_none()) {
             self.installed |= report.installed;
@@ -395,6 +403,21 @@ impl<'a> Start<'a> {
         }
     }
 
+    /// v2 is in place: what cannot be pruned now is a warning.
+    fn prune(&mut self, keep: u32, host: &mut dyn Host) -> Vec<Warning> {
+        let rule = Rule { keep: Some(keep), older_than_ms: None };
+        let messages: Vec<String> = match backups::prune(&self.place, rule, &mut self.budget, self.options, host) {
+            Ok(pruned) => pruned.left.iter().map(|left| format!("{} is not pruned: {}", left.backup, left.why)).collect(),
+            Err(error) => vec![format!("old backups could not be pruned: {}", error.failure.reason)],
+        };
+        let warn = |message| Warning { from: WarningFrom::Cutover, code: Some("PRUNE".into()), message };
+        let warnings: Vec<Warning> = messages.into_iter().map(warn).collect();
+        for warning in &warnings {
+            host.event(&Event::Warning { warning: warning.clone() });
+        }
+        warnings
+    }
+
     fn run_plan(&mut self, text: &str, host: &mut dyn Host) -> Result<MigrateResult, Error> {
         let refuse = |why: String| Failure::refusal(Code::Journal, why, "make the plan anew from this database; nothing was touched");
         let plan = Plan::parse(text).map_err(|error| refuse(format!("the plan cannot be used: {error}")))?;
@@ -437,7 +460,7 @@ impl<'a> Start<'a> {
     }
 }
 
-fn refuse_cancelled(host: &mut dyn Host) -> Result<(), Error> {
+pub(crate) fn refuse_cancelled(host: &mut dyn Host) -> Result<(), Error> {
     if host.cancelled() {
         return Err(
             Failure::refusal(Code::Aborted, "the application asked to stop before anything was begun", "start again to upgrade").into()
@@ -446,13 +469,13 @@ fn refuse_cancelled(host: &mut dyn Host) -> Result<(), Error> {
     Ok(())
 }
 
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Tells one attempt's files from another's. It need not be secret, only new: files are created exclusively, so a clash is
 /// refused, not overwritten. std seeds its hasher from the system's randomness.
-fn nonce() -> Nonce {
+pub(crate) fn nonce() -> Nonce {
     use std::hash::{BuildHasher as _, RandomState};
     let number = RandomState::new().hash_one((now_ms(), std::process::id()));
     Nonce::from_number(u32::try_from(number & u64::from(u32::MAX)).unwrap_or_default())

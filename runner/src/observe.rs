@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use cutover_core::fault::{Cause, Fault};
+use cutover_core::failure::Failure;
+use cutover_core::fault::{Cause, Class, Fault};
 use cutover_core::journal::MAX_BYTES;
 use cutover_core::names::{At, FileName, Role};
 use cutover_core::observe::{CompanionFacts, FileFacts, Observation, Verdict};
+use cutover_core::op::Op;
 use cutover_core::plan::may_open_canonical;
 
 use crate::holders::holders;
@@ -23,6 +25,18 @@ pub(crate) enum Blind {
     Host(HostError),
 }
 
+impl Blind {
+    pub(crate) fn into_failure(self, place: &Place) -> Failure {
+        let fault = match self {
+            Self::Fault(fault) => fault,
+            Self::Host(error) => Fault::new(Cause::Host, error.to_string()),
+        };
+        let op = Op::Look { file: place.canonical.clone() };
+        let no_space = fault.class(os::PLATFORM, &op) == Class::NoSpace;
+        place.locate(Failure::from_fault(&fault, op.name(), no_space))
+    }
+}
+
 impl From<Fault> for Blind {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
@@ -35,7 +49,7 @@ fn io(error: &std::io::Error) -> Blind {
 
 /// One look. Holders come first: while this process holds the set, nothing of it is opened. A hot journal is rolled back before anything is
 /// judged: what canonical is, its file alone does not say.
-pub(crate) fn observe(place: &Place, detect: &Detect, host: &mut dyn Host) -> Result<Observation, Blind> {
+pub(crate) fn observe(place: &Place, detect: Option<&Detect>, host: &mut dyn Host) -> Result<Observation, Blind> {
     let mut observation = look(place)?;
     let held = observation.holders.iter().any(|holder| holder.this_process);
     let canonical = place.path(&place.canonical);
@@ -47,7 +61,11 @@ pub(crate) fn observe(place: &Place, detect: &Detect, host: &mut dyn Host) -> Re
         }
         observation = look(place)?;
     }
-    if !held && observation.canonical_facts().is_some_and(|facts| facts.header.is_some()) && may_open_canonical(&observation) {
+    if let Some(detect) = detect
+        && !held
+        && observation.canonical_facts().is_some_and(|facts| facts.header.is_some())
+        && may_open_canonical(&observation)
+    {
         observation.verdict = verdict(&place.path(&place.canonical), detect, host)?;
     }
     Ok(observation)
@@ -68,8 +86,17 @@ pub(crate) fn can_link(place: &Place, name: &FileName) -> bool {
 
 /// Everything but what `detect` says.
 pub(crate) fn look(place: &Place) -> Result<Observation, Blind> {
+    look_at(place, true)
+}
+
+/// The same, and no database is opened: the header of each is missing.
+pub(crate) fn survey(place: &Place) -> Result<Observation, Blind> {
+    look_at(place, false)
+}
+
+fn look_at(place: &Place, opens: bool) -> Result<Observation, Blind> {
     let holders = holders(&place.set(&place.canonical));
-    let held = holders.iter().any(|holder| holder.this_process);
+    let opens = opens && !holders.iter().any(|holder| holder.this_process);
     let mut observation = Observation {
         platform: os::PLATFORM,
         canonical: place.canonical.clone(),
@@ -87,7 +114,7 @@ pub(crate) fn look(place: &Place) -> Result<Observation, Blind> {
         let Some(role) = Role::of(&place.canonical, &name) else { continue };
         let path = place.path(&name);
         if name == place.canonical.sidecars()[2]
-            && !held
+            && opens
             && std::fs::metadata(place.path(&place.canonical)).is_ok_and(|m| m.len() == 0)
             && is_of_nothing(&path)
         {
@@ -95,7 +122,7 @@ pub(crate) fn look(place: &Place) -> Result<Observation, Blind> {
         }
         let facts = match &role {
             // A directory or a link of this name is no database; it is reported as what it is not.
-            Role::Canonical | Role::Staging(_) | Role::Install(_) | Role::Backup { .. } if path.is_file() && !held => sqlite::facts(&path),
+            Role::Canonical | Role::Staging(_) | Role::Install(_) | Role::Backup { .. } if path.is_file() && opens => sqlite::facts(&path),
             _ => unopened(&path),
         };
         match facts {
@@ -145,7 +172,7 @@ fn unopened(path: &Path) -> std::io::Result<FileFacts> {
 }
 
 /// A journal's text, or nothing where it is no bounded text. One that cannot be read now is not for that without meaning.
-fn text(path: &Path) -> std::io::Result<Option<String>> {
+pub(crate) fn text(path: &Path) -> std::io::Result<Option<String>> {
     use std::io::Read as _;
     if !path.is_file() {
         return Ok(None);

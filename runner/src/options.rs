@@ -1,7 +1,7 @@
 //! What an application asks for.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cutover_core::plan::From;
 use cutover_core::run::BUDGET_MS;
@@ -100,6 +100,8 @@ pub struct Options {
     pub wait_ms: u64,
     /// How thoroughly v2 is checked.
     pub integrity: Integrity,
+    /// How many whole backups stay once v2 is in place, the newest; nothing: all. See [`crate::prune_backups`].
+    pub keep_backups: Option<u32>,
 }
 
 impl Options {
@@ -117,6 +119,39 @@ impl Options {
             held: Held::Refuse,
             wait_ms: BUDGET_MS,
             integrity: Integrity::Quick,
+            keep_backups: None,
+        }
+    }
+}
+
+/// What work on backups needs beside the path.
+#[derive(Debug, Clone)]
+pub struct BackupOptions {
+    /// Files outside the database that changed with it, as the upgrade declared them.
+    pub companions: BTreeMap<String, PathBuf>,
+    /// Who holds the owner lock.
+    pub lock: Lock,
+    /// What all waits together may take, milliseconds.
+    pub wait_ms: u64,
+    /// How thoroughly what is restored is checked.
+    pub integrity: Integrity,
+}
+
+impl Default for BackupOptions {
+    fn default() -> Self {
+        Self { companions: BTreeMap::new(), lock: Lock::Acquire, wait_ms: BUDGET_MS, integrity: Integrity::Quick }
+    }
+}
+
+impl BackupOptions {
+    /// The same as options of an upgrade that is never made: nothing is detected, and nothing built.
+    pub(crate) fn stand_in(&self, path: &Path, label: &str) -> Options {
+        Options {
+            companions: self.companions.clone(),
+            lock: self.lock.clone(),
+            wait_ms: self.wait_ms,
+            integrity: self.integrity,
+            ..Options::new(path, label, Detect::Host, Make { from: From::Empty, run: Run::Host })
         }
     }
 }

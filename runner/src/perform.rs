@@ -5,7 +5,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use cutover_core::fault::{Cause, Fault};
-use cutover_core::names::{At, FileName};
+use cutover_core::journal::Strategy;
+use cutover_core::names::{At, FileName, Role};
 use cutover_core::observe::Verdict;
 use cutover_core::op::Op;
 use cutover_core::run::{Done, Run};
@@ -192,7 +193,8 @@ impl<'a> Performer<'a> {
 
     fn look(&self, file: &FileName) -> Performed {
         let holders = holders(&self.place.set(file));
-        if *file == self.place.canonical && !holders.is_empty() {
+        let backup = matches!(Role::of(&self.place.canonical, file), Some(Role::Backup { .. }));
+        if (*file == self.place.canonical || backup) && !holders.is_empty() {
             let fault = Fault::new(Cause::Held { holders }, "the database is open");
             return Err(fault.of(file));
         }
@@ -238,6 +240,9 @@ impl<'a> Performer<'a> {
             .unwrap_or_else(|| self.place.path(&self.place.canonical));
         // A host may have made the file anew, with a mode of its own.
         os::adopt(&self.place.path(file), &v1).map_err(|error| os_fault(&error).of(file))?;
+        // What refers to nothing in a v1 that comes back did so before, whatever v2 holds.
+        let restores = journal.is_some_and(|journal| journal.strategy == Strategy::Restore);
+        let v1 = if restores { self.place.path(file) } else { v1 };
         let (facts, warnings) =
             sqlite::check(&self.place.path(file), &v1, self.options.integrity, expect).map_err(|fault| fault.of(file))?;
         if let Some(known) = journal.and_then(|journal| journal.v2.as_ref())

@@ -1,5 +1,5 @@
 // How an application uses the types, as ECMAScript modules.
-import { CutoverError, explainError, lock, migrate, plan, runPlan, type Built, type Event, type Job } from "cutover";
+import { CutoverError, explainError, listBackups, lock, migrate, plan, pruneBackups, restore, runPlan, type Backup, type Built, type Event, type Job } from "cutover";
 
 interface Report {
   notes: number;
@@ -32,6 +32,19 @@ export async function start(path: string): Promise<number | undefined> {
     if (error instanceof CutoverError) console.log(error.code === "HELD" ? error.holders[0]?.pid : error.os?.raw, explainError(error)?.hint);
     throw error;
   }
+}
+
+/** Back to the newest backup that is whole. */
+export async function back(path: string): Promise<string | undefined> {
+  const backups: Backup[] = await listBackups(path);
+  const whole = backups.find((backup) => backup.whole);
+  if (!whole) return backups[0]?.why ?? undefined;
+  const { displaced, companions } = await restore(path, whole.name, { companions: { auth: "auth.json" }, waitMs: 0 });
+  const { removed, left } = await pruneBackups(path, { keep: 2, olderThanMs: 86_400_000 });
+  console.log(companions.auth?.restored, removed.length, left.map(({ backup, why }) => `${backup}: ${why}`));
+  // @ts-expect-error there is no such rule
+  await pruneBackups(path, { newest: 1 });
+  return displaced;
 }
 
 // The report is what the build gives.

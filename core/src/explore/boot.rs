@@ -2,13 +2,14 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::backups;
 use super::machine::Machine;
 use super::mutate::Mutant;
 use crate::failure::Failure;
 use crate::names::{Label, Nonce};
 use crate::observe::Observation;
 use crate::op::Op;
-use crate::plan::{Next, Plan, PlanKind, Recovery, Request, assess, assess_by, assess_left, plan_migration};
+use crate::plan::{Next, Plan, Recovery, Request, assess, assess_by, assess_left, plan_migration};
 use crate::run::{Action, Budget, Run};
 
 /// How often one start builds anew, and how many recoveries it performs: the runner's own bounds.
@@ -81,7 +82,7 @@ impl Boot {
                 Some(run) => run,
                 None if stop(self, machine, Before::Look) => return None,
                 None => match self.next(machine, mutant) {
-                    Ok(Some(plan)) if plan.kind == PlanKind::Migrate && stop(self, machine, Before::Migrate) => return None,
+                    Ok(Some(plan)) if plan.kind.begins() && stop(self, machine, Before::Migrate) => return None,
                     Ok(Some(plan)) => Run::new(if let Some(mutant) = mutant { mutant.apply(plan) } else { plan }, Budget::default()),
                     Ok(None) => return Some(if self.migrate { End::Current } else { End::Old }),
                     Err(end) => return Some(end),
@@ -97,7 +98,7 @@ impl Boot {
                     }
                     self.left |= report.left;
                 }
-                Action::Anew(failure) if going.plan().kind == crate::plan::PlanKind::Migrate => {
+                Action::Anew(failure) if going.plan().kind.begins() => {
                     if self.attempt >= MAX_ATTEMPTS {
                         return Some(End::Failed(failure));
                     }
@@ -120,6 +121,10 @@ impl Boot {
             .map(Nonce::from_number)
             .find(|nonce| !machine.state.disk.mentions(nonce.as_str()))
             .unwrap_or(Nonce::from_number(0));
+        // What a restore could not remove waits for the next start, as a migration's does.
+        if self.left && setting.restores() {
+            return Err(End::Current);
+        }
         let next = if self.left { assess_left(&observation) } else { self.assess(&observation, &setting.label, &nonce, mutant) };
         match next {
             Err(failure) => Err(End::Failed(Box::new(failure))),
@@ -128,6 +133,7 @@ impl Boot {
                 self.recoveries += 1;
                 Ok(Some(*plan))
             }
+            Ok(Next::Current | Next::Migrate) if setting.has_backups() => backups::next(machine, &observation, nonce, self.migrate),
             Ok(Next::NoDatabase) => Err(End::NoDatabase),
             Ok(Next::Current) => Err(End::Current),
             Ok(Next::Migrate) if !self.migrate => Ok(None),

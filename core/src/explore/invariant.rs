@@ -3,7 +3,7 @@
 
 use super::disk::{Content, Disk, HOME};
 use super::sqlite::{Data, Db};
-use super::{Setting, Shape, State};
+use super::{Setting, Shape, State, backups};
 use crate::fault::Platform;
 use crate::names::{FileName, Role};
 use crate::plan::By;
@@ -18,20 +18,20 @@ pub struct Violation {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "every judgement ends in one")]
-fn broken(rule: &'static str, what: impl Into<String>) -> Option<Violation> {
+pub(super) fn broken(rule: &'static str, what: impl Into<String>) -> Option<Violation> {
     Some(Violation { rule, what: what.into() })
 }
 
 /// What somebody who opens this name gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Holds {
+pub(super) enum Holds {
     Nothing,
     V1(u8),
     V2 { of: u8, rows: u8 },
     Else(&'static str),
 }
 
-fn holds(disk: &Disk, name: &str) -> Holds {
+pub(super) fn holds(disk: &Disk, name: &str) -> Holds {
     let base = match disk.get(HOME, name) {
         None | Some(Content::Empty) => return Holds::Nothing,
         Some(Content::Db(db)) => *db,
@@ -64,9 +64,12 @@ fn holds(disk: &Disk, name: &str) -> Holds {
     }
 }
 
-/// Whether canonical is v2, with all that v1 held. (One that lacks a row is a violation, or put back.)
+/// Whether canonical is what a start is for: v2, with all that v1 held. (One that lacks a row is a violation, or put back.) For a restore it is v1.
 #[must_use]
 pub fn is_v2(state: &State, setting: &Setting) -> bool {
+    if setting.restores() {
+        return is_v1(state, setting);
+    }
     matches!(holds(&state.disk, setting.canonical.as_str()), Holds::V2 { of, .. } if of == state.ledger.rows)
 }
 
@@ -76,7 +79,7 @@ pub fn is_v1(state: &State, setting: &Setting) -> bool {
     matches!(holds(&state.disk, setting.canonical.as_str()), Holds::V1(_))
 }
 
-fn roles<'a>(disk: &'a Disk, setting: &'a Setting) -> impl Iterator<Item = (&'a str, Role)> {
+pub(super) fn roles<'a>(disk: &'a Disk, setting: &'a Setting) -> impl Iterator<Item = (&'a str, Role)> {
     disk.dirs[HOME].now.keys().filter_map(|name| Some((&**name, Role::of(&setting.canonical, &FileName::new(&**name).ok()?)?)))
 }
 
@@ -87,6 +90,9 @@ fn backup_holds(state: &State, setting: &Setting, want: Holds) -> bool {
 /// What must hold at every instant, before any recovery as well.
 #[must_use]
 pub fn at_every_instant(state: &State, setting: &Setting) -> Option<Violation> {
+    if setting.has_backups() {
+        return backups::always(state, setting);
+    }
     if waits_for_v1(state, setting) { None } else { always(state, setting) }
 }
 
@@ -114,10 +120,8 @@ fn waits_for_v1(state: &State, setting: &Setting) -> bool {
         && roles(disk, setting).any(|(name, role)| matches!(role, Role::Backup { .. }) && v1_given_back(name))
 }
 
-fn always(state: &State, setting: &Setting) -> Option<Violation> {
-    let State { disk, ledger } = state;
-    let canonical = holds(disk, setting.canonical.as_str());
-    let rows = ledger.rows;
+/// A sidecar beside a database that is not its own.
+pub(super) fn strangers(disk: &Disk) -> Option<Violation> {
     for (name, content) in disk.dirs[HOME].now.iter().map(|(name, ino)| (name, &disk.inodes[ino].now)) {
         let (Content::Wal(Db { of, .. }) | Content::Hot(Db { of, .. })) = content else { continue };
         let base = name.strip_suffix("-wal").or_else(|| name.strip_suffix("-journal")).unwrap_or_default();
@@ -126,6 +130,16 @@ fn always(state: &State, setting: &Setting) -> Option<Violation> {
         {
             return broken("I4", format!("{name} belongs to another database than {base}"));
         }
+    }
+    None
+}
+
+fn always(state: &State, setting: &Setting) -> Option<Violation> {
+    let State { disk, ledger } = state;
+    let canonical = holds(disk, setting.canonical.as_str());
+    let rows = ledger.rows;
+    if let Some(violation) = strangers(disk) {
+        return Some(violation);
     }
     if setting.shape == Shape::NoCanonical {
         return None;
@@ -155,6 +169,9 @@ fn always(state: &State, setting: &Setting) -> Option<Violation> {
 /// What must hold when a start has ended and nothing was in its way.
 #[must_use]
 pub fn at_end(state: &State, setting: &Setting) -> Option<Violation> {
+    if setting.has_backups() {
+        return backups::at_end(state, setting);
+    }
     if let Some(violation) = always(state, setting) {
         return Some(violation);
     }

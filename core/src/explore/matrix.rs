@@ -4,7 +4,7 @@ use super::boot::{Before, Boot};
 use super::disk::{Content, Disk, HOME};
 use super::machine::Machine;
 use super::sqlite::{Data, Db};
-use super::{Bounds, Build, Faults, HostUse, Ledger, Model, Setting, Shape, State, Zombie};
+use super::{Bounds, Build, Faults, HostUse, Ledger, Model, Setting, Shape, State, Zombie, backups};
 use crate::fault::Platform;
 use crate::names::{CompanionName, FileName, Label};
 use crate::op::Op;
@@ -95,6 +95,12 @@ pub fn page_copies() -> Vec<Setting> {
     all.into_iter().map(|setting| Setting { can_link: false, ..setting }).collect()
 }
 
+/// A backup that is made canonical again, and backups that are pruned.
+#[must_use]
+pub fn kept() -> Vec<Setting> {
+    backups::settings(|shape| plain(shape, By::Sql, From::Copy), |setting| with_companion(setting, HostUse::Stages, true))
+}
+
 /// The same on Windows.
 #[must_use]
 pub fn on_windows(settings: Vec<Setting>) -> Vec<Setting> {
@@ -162,6 +168,12 @@ pub fn full() -> Vec<Dimension> {
         dimension("Windows: every plan and the field's, the machine stopped twice", on_windows(all()), &[Windows], TWO_CRASHES),
         dimension("Windows: an older application, another writer or a fault, and a crash", on_windows(all()), &[Windows], CROSSED),
         dimension("Windows: the directory copied after a crash", on_windows(all()), &[Windows], copied),
+        dimension("restores and prunes: the machine stopped twice", kept(), &[M0, M1, M2, M3], TWO_CRASHES),
+        dimension("restores and prunes: an older application, another writer or a fault, and a crash", kept(), &[M3], CROSSED),
+        dimension("restores and prunes: the directory copied after a crash", kept(), &[M3], copied),
+        dimension("Windows: restores and prunes, the machine stopped twice", on_windows(kept()), &[Windows], TWO_CRASHES),
+        dimension("Windows: restores and prunes, something in the way, and a crash", on_windows(kept()), &[Windows], CROSSED),
+        dimension("Windows: restores and prunes, the directory copied", on_windows(kept()), &[Windows], copied),
     ]
 }
 
@@ -174,7 +186,9 @@ pub fn short() -> Vec<Dimension> {
             dimension.bounds.crashes = 1;
             if dimension.bounds.faults == Faults::All {
                 dimension.models = vec![Model::M0];
-                dimension.settings.retain(|setting| setting.shape == Shape::WalRows && setting.from == From::Copy);
+                dimension
+                    .settings
+                    .retain(|setting| (setting.shape == Shape::WalRows && setting.from == From::Copy) || setting.has_backups());
             }
             dimension.settings.retain(|setting| dimension.models != [Model::M3] || setting.from == From::Copy);
             dimension
@@ -195,7 +209,7 @@ pub fn all() -> Vec<Setting> {
         .chain(page_copies())
         .collect();
     let windows = on_windows(posix.clone());
-    posix.into_iter().chain(windows).collect()
+    posix.into_iter().chain(windows).chain(kept()).chain(on_windows(kept())).collect()
 }
 
 /// Lays out the shape of a setting.
@@ -205,6 +219,9 @@ pub fn lay(setting: &Setting) -> State {
     let name = setting.canonical.as_str();
     if setting.shape == Shape::OtherLabel {
         return other_label(setting);
+    }
+    if setting.has_backups() {
+        return backups::lay(setting, State { disk, ledger: Ledger::of(0, JournalMode::Delete) });
     }
     let mut rows = 0;
     let journal = format!("{name}.v1-v2-cutover.json");
@@ -239,6 +256,7 @@ pub fn lay(setting: &Setting) -> State {
             disk.lay(HOME, &format!("{name}.building-0a0a0a0a"), Content::Torn);
             disk.lay(HOME, &journal, Content::Torn);
         }
+        Shape::RestoreSettled | Shape::RestoreWalRows | Shape::Prune => {}
     }
     if let Some((_, file)) = &setting.companion
         && setting.companion_before

@@ -36,6 +36,9 @@
 //! which moves canonical away, they are judged after recovery. So is I2 on Windows for as long as the journal says `built`: there v1 may gain a row
 //! between its check and the flip, and is put back.
 //!
+//! A restore ends with v1 canonical, and v2 with the rows that were committed to it is canonical or set aside at every instant; the backup stays what it is.
+//! A prune ends with the newest backup and those that are not whole, and no receipt ever tells of a backup that is less than it says.
+//!
 //! # What is done about it
 //!
 //! [`explore`] performs a start on a model disk: the real [`plan_migration`](crate::plan::plan_migration), [`assess`](crate::plan::assess) and
@@ -65,9 +68,11 @@
 //! the kernel, and of the runner: that the runner does what the ops say is proven by tests of the runner, beside this.
 //!
 //! Nor what nobody can guard: an older application that creates canonical while the field's flip has moved it and not yet its log (it deletes the log);
-//! an older application that is killed in the middle of writing a page of v1, on Windows, between v1's check and the flip; and a program that changes a companion
+//! an older application that is killed in the middle of writing a page of v1, on Windows, between v1's check and the flip, or a newer one in the middle of writing
+//! v2 between its check and a restore's flip; and a program that changes a companion
 //! between our look at it and the rename, without taking its lock.
 
+mod backups;
 pub mod boot;
 pub mod control;
 pub mod counterexample;

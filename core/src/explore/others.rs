@@ -4,6 +4,7 @@ use super::State;
 use super::disk::{Content, HOME};
 use super::machine::Machine;
 use super::sqlite::{Data, Db, FOREIGN_LINE, Seen, seen, sidecar};
+use crate::fault::Platform;
 use crate::sqlite::JournalMode;
 
 /// An application without this project opens canonical with CREATE, sets the journal mode that it knows, commits a row, and closes or is killed. Its
@@ -23,6 +24,15 @@ pub fn older_application(machine: &mut Machine, killed: bool, wal_mode: bool) ->
             let counted = u8::from(db.mode != mode) + u8::from(!wal_mode);
             Db { data: Data::V1 { rows: rows + 1 }, mode, counter: db.counter + counted, ..db }
         }
+        // A program that knows no lock of ours writes to the v2 that is restored from. On Windows nothing keeps it out until canonical's name has left
+        // v2, and nobody can guard what it leaves when it is killed there.
+        Seen::Db(db @ Db { data: Data::V2 { of, rows }, .. })
+            if machine.setting.restores() && !(killed && machine.setting.platform == Platform::Windows) =>
+        {
+            let mode = if wal_mode { JournalMode::Wal } else { JournalMode::Delete };
+            let counted = u8::from(db.mode != mode) + u8::from(!wal_mode);
+            Db { data: Data::V2 { of, rows: rows + 1 }, mode, counter: db.counter + counted, ..db }
+        }
         Seen::Nothing => Db { data: Data::Foreign, mode: JournalMode::Wal, counter: 1, of: FOREIGN_LINE },
         _ => return false,
     };
@@ -32,7 +42,8 @@ pub fn older_application(machine: &mut Machine, killed: bool, wal_mode: bool) ->
         disk.unlink(HOME, &wal);
         disk.create(HOME, &name);
     } else {
-        ledger.rows += 1;
+        let rows = if matches!(db.data, Data::V2 { .. }) { &mut ledger.v2_rows } else { &mut ledger.rows };
+        *rows += 1;
         ledger.mode = None;
     }
     if killed {

@@ -463,7 +463,8 @@ fn unguarded(op: &Op, looked: bool) -> bool {
         Op::LookCompanion { .. } => true,
         // What is kept beside is what it was then.
         Op::Link { to: at, .. } => at.companion.is_some(),
-        Op::Rename { to, .. } => looked && to.name.as_str().contains(".displaced-"),
+        // Likewise where its name is taken away: whoever makes it anew is between the look and the rename.
+        Op::Rename { to: at, .. } if at.name.as_str().contains(".displaced-") => at.companion.is_some(),
         Op::SyncDir { companion } => looked && companion.is_some(),
         _ => false,
     }

@@ -34,6 +34,12 @@ pub enum Shape {
     Field,
     /// The same, v1 in WAL mode with rows in its log.
     FieldWal,
+    /// v2 in rollback mode, a backup, its receipt: restored. v1 was in WAL mode.
+    RestoreSettled,
+    /// v2 in WAL mode with rows in its log, and the same. v1 was in rollback mode.
+    RestoreWalRows,
+    /// v2 and three backups, one of them without a receipt: pruned to the newest.
+    Prune,
 }
 
 /// What closed connections of the application do with their files.
@@ -123,6 +129,18 @@ impl Setting {
             Shape::BothJournals => Some(1),
             _ => None,
         }
+    }
+
+    /// Whether v2 is in place and a start makes a backup canonical again.
+    #[must_use]
+    pub fn restores(&self) -> bool {
+        matches!(self.shape, Shape::RestoreSettled | Shape::RestoreWalRows)
+    }
+
+    /// Whether it is about backups: a restore, or a prune.
+    #[must_use]
+    pub fn has_backups(&self) -> bool {
+        self.restores() || self.shape == Shape::Prune
     }
 
     /// Whether every start refuses, and touches nothing.

@@ -48,6 +48,8 @@ pub struct Db {
 
 /// v1, wherever it lies.
 pub const V1_LINE: u8 = 1;
+/// v2 that was in place before a restore. It is what a restore's journal remembers, as a migration's remembers v1.
+pub const V2_LINE: u8 = 2;
 /// A database that an older application made in a gap.
 pub const FOREIGN_LINE: u8 = 9;
 

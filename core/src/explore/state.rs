@@ -4,7 +4,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Setting;
 use super::disk::{self, Disk, Key};
-use super::sqlite::V1_LINE;
+use super::sqlite::{V1_LINE, V2_LINE};
 use crate::sqlite::JournalMode;
 
 #[expect(clippy::struct_excessive_bools, reason = "each is one fact, and they combine freely")]
@@ -86,9 +86,10 @@ impl State {
                 || name.ends_with("-shm")
                 || (links && sidecar(name) && (name.contains(".building-") || name.contains(".install-")))
         });
+        let line = if setting.restores() { V2_LINE } else { V1_LINE };
         let remembered = state.disk.any_name(|name| name.contains(".json"));
         state.disk.each_database(|db| {
-            if !remembered || db.of != V1_LINE {
+            if !remembered || db.of != line {
                 db.counter = 1;
             }
         });

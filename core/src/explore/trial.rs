@@ -10,7 +10,6 @@ use super::mutate::{Mutant, Told, performed};
 use super::search::{Explorer, Node};
 use super::{Bounds, Build, Counterexample, Faults, HostUse, Model, Setting, State, Violation, Zombie};
 use crate::fault::Platform;
-use crate::plan::PlanKind;
 
 /// What became of a mutant.
 #[derive(Debug)]
@@ -51,7 +50,7 @@ struct Start {
 /// How a mutant is tried.
 struct Stage {
     power_loss: bool,
-    /// In how many of the starts that perform the same.
+    /// In how many of the starts that are much the same.
     at_most: usize,
     /// Whether something is in the way.
     disturbed: bool,
@@ -59,9 +58,9 @@ struct Stage {
 
 /// From what is quick to what is less so.
 const STAGES: [Stage; 3] = [
-    Stage { power_loss: false, at_most: 4, disturbed: false },
-    Stage { power_loss: true, at_most: 8, disturbed: false },
-    Stage { power_loss: true, at_most: 2, disturbed: true },
+    Stage { power_loss: false, at_most: 1, disturbed: false },
+    Stage { power_loss: true, at_most: 3, disturbed: false },
+    Stage { power_loss: true, at_most: 1, disturbed: true },
 ];
 /// An undisturbed start.
 const RIGHT: Bounds = Bounds { crashes: 0, ..Bounds::ONE_CRASH };
@@ -103,53 +102,58 @@ impl<'a> Trial<'a> {
 
     /// Tries a mutant until it is caught.
     pub fn fate(&mut self, mutant: &Mutant) -> Fate {
-        let starts = self.starts_of(mutant);
-        if starts.is_empty() {
+        let alike = self.starts_of(mutant);
+        if alike.is_empty() {
             return Fate::Equivalent("no state that was explored fits both rows");
         }
         for stage in &STAGES {
-            let mut tried: BTreeMap<&(usize, Vec<usize>), usize> = BTreeMap::new();
-            for (bench, start, alike) in &starts {
-                let tried = tried.entry(alike).or_default();
-                if *tried < stage.at_most
-                    && let Some(bad) = self.benches[*bench].attempt(mutant, *start, stage)
-                {
-                    return Fate::Caught(Box::new(bad));
+            for starts in &alike {
+                for (bench, start) in spread(starts, stage.at_most) {
+                    if let Some(bad) = self.benches[*bench].attempt(mutant, *start, stage) {
+                        return Fate::Caught(Box::new(bad));
+                    }
                 }
-                *tried += 1;
             }
         }
         mutant.equivalent().map_or(Fate::Survived, Fate::Equivalent)
     }
 
-    /// The starts that a mutant changes, by bench and place, and what those that are much the same have in common.
-    fn starts_of(&self, mutant: &Mutant) -> Vec<(usize, usize, (usize, Vec<usize>))> {
+    /// The starts that a mutant changes, by bench and place, those together that are much the same: they perform the same of what is changed, among
+    /// files of the same names.
+    fn starts_of(&self, mutant: &Mutant) -> Vec<Vec<(usize, usize)>> {
         let sees = |plan| match mutant {
             Mutant::Rows { .. } => true,
             Mutant::Step(step) => step.finds(plan).is_some(),
         };
         let wrong: Vec<bool> = self.plans.iter().map(sees).collect();
-        // What a migration that is wrong does is seen from the first start of all.
-        let migrates = matches!(mutant, Mutant::Step(step) if step.kind == PlanKind::Migrate);
-        let mut found = Vec::new();
+        // What a plan that begins something does wrong is seen from the first start of all.
+        let begins = matches!(mutant, Mutant::Step(step) if step.kind.begins());
+        let mut alike: BTreeMap<_, Vec<(usize, usize)>> = BTreeMap::new();
         for (number, bench) in self.benches.iter().enumerate() {
             for (index, Start { node, plans }) in bench.starts.iter().enumerate() {
-                let of_it: Vec<usize> = plans.iter().copied().filter(|plan| wrong[*plan]).collect();
-                if of_it.is_empty() || (migrates && node.crashes > 0) {
+                let performed: Vec<usize> = plans.iter().copied().filter(|plan| wrong[*plan]).collect();
+                if performed.is_empty() || (begins && node.crashes > 0) {
                     continue;
                 }
                 if mutant.table().is_none() || sways(mutant, bench.setting, &node.state) {
-                    found.push((number, index, (bench.like, of_it)));
+                    let names: Vec<_> = node.state.disk.dirs.iter().flat_map(|dir| dir.now.keys()).collect();
+                    alike.entry((bench.like, performed, names)).or_default().push((number, index));
                 }
             }
         }
-        found
+        alike.into_values().collect()
     }
 }
 
+/// At most so many of these, from the first to the last.
+fn spread<T>(all: &[T], at_most: usize) -> impl Iterator<Item = &T> {
+    let count = all.len().min(at_most);
+    (0..count).map(move |number| &all[number * (all.len() - 1) / (count - 1).max(1)])
+}
+
 /// What of a setting decides what its application does.
-fn does(setting: &Setting) -> (Platform, HostUse, Zombie, Build, bool) {
-    (setting.platform, setting.host, setting.zombie, setting.build, setting.companion_before)
+fn does(setting: &Setting) -> (Platform, HostUse, Zombie, Build, [bool; 2]) {
+    (setting.platform, setting.host, setting.zombie, setting.build, [setting.companion_before, setting.can_link])
 }
 
 /// Whether a recovery table in this order makes the start from this state do something else.

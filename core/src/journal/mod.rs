@@ -66,9 +66,11 @@ pub enum Strategy {
     PageCopy,
     /// What the daemon in the field does; only its own journals are finished this way.
     TwoRename,
+    /// Link canonical, which is v2, to its displaced name, then rename a copy of the backup over canonical.
+    Restore,
 }
 
-/// v1, as it was settled.
+/// v1, as it was settled; of a restore, the v2 that is replaced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -81,7 +83,7 @@ pub struct V1 {
     pub journal_mode: JournalMode,
 }
 
-/// v2, as it was checked.
+/// v2, as it was checked; of a restore, the copy of the backup that is installed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -156,9 +158,9 @@ pub struct Journal {
     pub strategy: Strategy,
     /// The files.
     pub names: Names,
-    /// v1, once it was looked at.
+    /// v1, once it was looked at; of a restore, what is replaced.
     pub v1: Option<V1>,
-    /// v2, once it was built.
+    /// v2, once it was built; of a restore, what is installed.
     pub v2: Option<V2>,
     /// Rows that the host expects in each table of v2.
     pub expect: BTreeMap<String, u64>,
@@ -309,7 +311,11 @@ impl Journal {
         if self.version != VERSION {
             return Err(ReadError::Contradiction(format!("version: must be {VERSION}")));
         }
-        self.names.check(&self.label, &self.nonce)?;
+        if self.strategy == Strategy::Restore {
+            self.names.check_of_restore(&self.label, &self.nonce)?;
+        } else {
+            self.names.check(&self.label, &self.nonce)?;
+        }
         let mut seen = std::collections::BTreeSet::new();
         for companion in &self.companions {
             if !seen.insert(&companion.name) {
@@ -342,7 +348,7 @@ impl Journal {
     pub fn file(&self) -> FileName {
         match self.strategy {
             Strategy::TwoRename => names::field_journal(&self.names.canonical),
-            Strategy::LinkReplace | Strategy::PageCopy => names::journal(&self.names.canonical, &self.label),
+            Strategy::LinkReplace | Strategy::PageCopy | Strategy::Restore => names::journal(&self.names.canonical, &self.label),
         }
     }
 

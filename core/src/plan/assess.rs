@@ -29,6 +29,15 @@ pub fn assess(observation: &Observation, label: &Label, nonce: &Nonce) -> Result
 
 /// The same, by a recovery table in another order.
 pub(crate) fn assess_by(table: &Table, observation: &Observation, label: &Label, nonce: &Nonce) -> Result<Next, Failure> {
+    refuse_held(observation)?;
+    match recover::by(table, observation, label, nonce)? {
+        Some(plan) => Ok(Next::Recover(Box::new(plan))),
+        None => beside(observation),
+    }
+}
+
+/// Refuses while this process has the set open.
+pub(super) fn refuse_held(observation: &Observation) -> Result<(), Failure> {
     let canonical = &observation.canonical;
     if observation.holders.iter().any(|holder| holder.this_process) {
         let mut failure = Failure::refusal(
@@ -41,10 +50,7 @@ pub(crate) fn assess_by(table: &Table, observation: &Observation, label: &Label,
         failure.compose();
         return Err(failure);
     }
-    match recover::by(table, observation, label, nonce)? {
-        Some(plan) => Ok(Next::Recover(Box::new(plan))),
-        None => beside(observation),
-    }
+    Ok(())
 }
 
 /// Decides what comes after a recovery that could not remove everything: what it left waits for the next start and is in nobody's way,

@@ -4,13 +4,17 @@ mod assess;
 mod migrate;
 mod page_copy;
 mod parts;
+mod prune;
 pub(crate) mod recover;
+mod restore;
 
 pub(crate) use assess::assess_by;
 pub use assess::{Next, assess, assess_left};
 pub use migrate::plan_migration;
+pub use prune::{Left, Prune, Rule, plan_prune};
 pub(crate) use recover::v1_changed_at_the_flip;
 pub use recover::{may_open_canonical, plan_recovery};
+pub use restore::{Restore, RestoreRequest, displaced_by, plan_restore, recover_before_restore};
 
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +44,17 @@ pub enum PlanKind {
     Clean,
     /// Set an unreadable journal aside.
     SetAside,
+    /// Make a backup canonical again, and keep v2 under another name.
+    Restore,
+    /// Remove old backups.
+    Prune,
+}
+
+impl PlanKind {
+    /// Whether it begins something, and writes the first journal of it.
+    pub(crate) fn begins(self) -> bool {
+        matches!(self, Self::Migrate | Self::Restore)
+    }
 }
 
 /// The recovery that a start performed, as the result names it.
@@ -162,7 +177,7 @@ impl Plan {
     #[must_use]
     pub fn recovery(&self) -> Recovery {
         match self.kind {
-            PlanKind::Migrate => Recovery::None,
+            PlanKind::Migrate | PlanKind::Restore | PlanKind::Prune => Recovery::None,
             PlanKind::Finish => Recovery::Finished,
             PlanKind::Undo => Recovery::Undone,
             PlanKind::Clean => Recovery::Cleaned,
@@ -190,6 +205,9 @@ impl Plan {
             return parts::check_without_journal(self);
         };
         journal.check()?;
+        if journal.strategy == Strategy::Restore {
+            return restore::check(self, journal);
+        }
         let misfit = match self.kind {
             PlanKind::Migrate if journal.strategy == Strategy::TwoRename => Some("strategy: two-rename only finishes what the field began"),
             PlanKind::Migrate if flip_at.is_none() || cleanup_from.is_none() => Some("flipAt and cleanupFrom: a migration has both"),
@@ -197,6 +215,7 @@ impl Plan {
             PlanKind::Undo if flip_at.is_some() || cleanup_from.is_some() => Some("flipAt and cleanupFrom: an undo has neither"),
             PlanKind::Clean if flip_at.is_some() => Some("flipAt: nothing is flipped by a plan that cleans up"),
             PlanKind::SetAside => Some("journal: one that is set aside cannot be read"),
+            PlanKind::Restore | PlanKind::Prune => Some("kind: not of a plan by this journal"),
             _ => None,
         };
         if let Some(misfit) = misfit {
@@ -236,6 +255,11 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// Whether two lists do the same, whatever they say of it.
+fn same_ops(a: &[Step], b: &[Step]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.op == b.op && a.when == b.when)
 }
 
 /// A step without a guard.

@@ -181,6 +181,11 @@ pub(super) fn remove_half_written(journal: &Journal) -> Step {
     step(Op::Remove { files }, "a journal or receipt that an interrupted start was writing is made anew")
 }
 
+/// What an interrupted start was writing of its journal alone.
+pub(super) fn remove_tmp(journal: &Journal) -> Step {
+    step(Op::Remove { files: vec![(&tmp(journal)).into()] }, "a journal that an interrupted start was writing is made anew")
+}
+
 /// The receipt alone. It needs no temporary name: it is whole before the journal goes, and made anew while the journal stands.
 pub(super) fn receipt_steps(receipt: &FileName) -> Vec<Step> {
     vec![
@@ -190,7 +195,7 @@ pub(super) fn receipt_steps(receipt: &FileName) -> Vec<Step> {
 }
 
 /// Every temporary file of this attempt in the database's directory.
-fn temporary(journal: &Journal) -> Vec<At> {
+pub(super) fn temporary(journal: &Journal) -> Vec<At> {
     let names = &journal.names;
     [&names.source, &names.staging, &names.install]
         .into_iter()
@@ -224,7 +229,7 @@ pub(super) fn give_v1_back(journal: &Journal) -> [Step; 2] {
     [step(back, "v1 is canonical again"), step(Op::SyncDir { companion: None }, "v1 must be canonical for good before anything is removed")]
 }
 
-fn remove_journal(journal: &Journal) -> Vec<Step> {
+pub(super) fn remove_journal(journal: &Journal) -> Vec<Step> {
     vec![
         step(Op::Remove { files: vec![(&journal.file()).into()] }, "the journal goes last: until then every start cleans up"),
         step(Op::SyncDir { companion: None }, "the next start finds no journal"),
@@ -261,7 +266,7 @@ pub(super) fn undo(journal: &Journal, staged: Option<&FileName>, copied: bool, c
 
 /// What belongs to v2 may be undone only once no start installs v2 any more. Where a removal cannot be flushed the journal says so: its rename
 /// is written through, and everything before it.
-fn give_v2_up(journal: &Journal, staged: &FileName, platform: Platform) -> Vec<Step> {
+pub(super) fn give_v2_up(journal: &Journal, staged: &FileName, platform: Platform) -> Vec<Step> {
     let why = "a start that finds v2 beside a journal that says `built` installs it";
     if platform != Platform::Windows {
         let flush = "v2 is gone for good before what belongs to it is undone: it is never installed alone";
@@ -480,6 +485,9 @@ impl<'a> Allowed<'a> {
 
 /// Without a journal a plan may only set a journal aside, or remove journals that were being written.
 pub(super) fn check_without_journal(plan: &Plan) -> Result<(), ReadError> {
+    if plan.kind == PlanKind::Prune {
+        return super::prune::check(plan);
+    }
     if !matches!(plan.kind, PlanKind::SetAside | PlanKind::Clean) || !plan.undo.is_empty() || plan.flip_at.is_some() {
         return Err(ReadError::Contradiction("journal: a plan of this kind has one".into()));
     }

@@ -167,10 +167,10 @@ impl Run {
             budget,
             events: VecDeque::new(),
             phase: match plan.kind {
-                PlanKind::Migrate | PlanKind::SetAside => None,
+                PlanKind::Migrate | PlanKind::SetAside | PlanKind::Restore | PlanKind::Prune => None,
                 _ => plan.journal.as_ref().map(|journal| journal.phase),
             },
-            begun: plan.kind != PlanKind::Migrate,
+            begun: !plan.kind.begins(),
             cancelled: false,
             staging_held: false,
             companions: BTreeMap::new(),
@@ -236,17 +236,18 @@ impl Run {
 
     /// An undo that runs is what was asked for: it says nothing.
     fn refuse_abort(&mut self) {
-        if self.list == List::Steps && matches!(self.plan.kind, PlanKind::Migrate | PlanKind::Finish) {
+        if self.list == List::Steps && matches!(self.plan.kind, PlanKind::Migrate | PlanKind::Finish | PlanKind::Restore) {
+            let built = if self.restores() { "the backup was copied" } else { "v2 was built" };
             self.add_warning(
                 Some("ABORT_TOO_LATE"),
-                "the request to stop came after v2 was built; finishing is quicker and safer than undoing".to_owned(),
+                format!("the request to stop came after {built}; finishing is quicker and safer than undoing"),
                 WarningFrom::Cutover,
             );
         }
     }
 
     fn can_abort(&self) -> bool {
-        self.plan.kind == PlanKind::Migrate && self.list == List::Steps && self.phase.is_none_or(|phase| phase < Phase::Built)
+        self.plan.kind.begins() && self.list == List::Steps && self.phase.is_none_or(|phase| phase < Phase::Built)
     }
 
     /// What to do now.
@@ -411,7 +412,8 @@ impl Run {
     fn tell_of_kept(&mut self, op: &Op) {
         let (Op::Link { from, to } | Op::Rename { from, to }) = op else { return };
         let why = self.steps().get(self.index).map(|step| step.why.clone()).unwrap_or_default();
-        if to.name.as_str().contains(".displaced-") {
+        // Where a restore sets v2 aside is its result, not a warning.
+        if to.name.as_str().contains(".displaced-") && !(self.restores() && to.companion.is_none()) {
             self.add_warning(Some("KEPT"), format!("{from} is kept as {to}: {why}"), WarningFrom::Cutover);
         } else if to.name.as_str().contains(".json.aside-") {
             self.add_warning(Some("SET_ASIDE"), format!("{from} is kept as {to}: {why}"), WarningFrom::Cutover);
@@ -486,12 +488,15 @@ impl Run {
         self.fail(failure, false, false);
     }
 
-    fn fail(&mut self, mut failure: Failure, anew: bool, transient: bool) {
+    fn fail(&mut self, failure: Failure, anew: bool, transient: bool) {
+        let mut failure = if self.restores() { failure.of_restore() } else { failure };
         if self.list == List::Undo {
             // The first failure is the one to report; the rest of the undo goes on, and the journal stays. It stops where somebody has
             // v1 open, since what follows would open it too; where a start might still install the v2 whose companions and whose
             // application's doings come next; and in the field's cutover, whose every step goes by what those before it left.
-            let gives_v2_up = self.plan.undo.iter().skip(self.index + 1).position(|step| step.op == Op::UndoHost);
+            let restores = self.restores();
+            let given_up = |op: &Op| if restores { matches!(op, Op::RemoveLink { .. }) } else { *op == Op::UndoHost };
+            let gives_v2_up = self.plan.undo.iter().skip(self.index + 1).position(|step| given_up(&step.op));
             let may_install = self.phase >= Some(Phase::Built) && gives_v2_up.is_some();
             let field = self.journal.as_ref().is_some_and(|journal| journal.strategy == Strategy::TwoRename);
             let stop = may_install || field || matches!(self.current(), Some(Op::Look { .. }));
@@ -521,10 +526,13 @@ impl Run {
             failure.locate(Where::FinishAtNextStart, self.journal.as_ref());
             self.stage = Stage::Ended(if anew { Action::Anew(Box::new(failure)) } else { Action::Failed(Box::new(failure)) });
         } else if !self.begun || self.plan.undo.is_empty() {
-            let state = if self.plan.kind == PlanKind::Migrate { Where::V1 } else { Where::Unknown };
+            let state = if self.plan.kind.begins() { Where::V1 } else { Where::Unknown };
             failure.locate(state, self.journal.as_ref());
             self.stage = Stage::Ended(Action::Failed(Box::new(failure)));
-        } else if self.plan.kind == PlanKind::Undo || self.v1_is_in_pieces() || (transient && self.phase >= Some(Phase::Built)) {
+        } else if self.plan.kind == PlanKind::Undo
+            || self.v1_is_in_pieces()
+            || (transient && self.phase >= Some(Phase::Built) && !self.restores())
+        {
             // Whoever is in the way now may be gone at the next start, which goes on from here.
             failure.locate(self.v1_is, self.journal.as_ref());
             self.stage = Stage::Ended(Action::Failed(Box::new(failure)));
@@ -540,6 +548,11 @@ impl Run {
         let Some(journal) = &self.journal else { return false };
         let ahead = self.plan.steps.iter().skip(self.index);
         ahead.into_iter().any(|step| matches!(&step.op, Op::Settle { file, .. } if *file == journal.names.backup))
+    }
+
+    /// A restore that failed is undone whatever the cause: the next start may be one that upgrades, and must not go on with it.
+    fn restores(&self) -> bool {
+        self.journal.as_ref().is_some_and(|journal| journal.strategy == Strategy::Restore)
     }
 
     fn begin_undo(&mut self) {

@@ -7,7 +7,7 @@ use crate::fault::Platform;
 use crate::names::{At, FileName};
 use crate::observe::Observation;
 use crate::op::Op;
-use crate::plan::{Plan, PlanKind, v1_changed_at_the_flip};
+use crate::plan::{Plan, v1_changed_at_the_flip};
 
 /// Names that Windows keeps for devices, with any extension: "Naming Files, Paths, and Namespaces" of its documentation, where the superscript
 /// digits count as digits, and the console's from "Consoles" of `CreateFile`.
@@ -61,7 +61,7 @@ pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
             _ => {}
         }
     }
-    if plan.kind == PlanKind::Migrate {
+    if plan.kind.begins() {
         for (index, name) in &made {
             let replaces = matches!(&plan.steps[*index].op, Op::Rename { .. });
             if !replaces && observation.files.contains_key(*name) {

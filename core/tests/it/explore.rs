@@ -139,10 +139,11 @@ fn a_fault_planted_in_a_page_copy_is_caught() {
         ("Undo undo: without remove backup", "I6"),
     ];
     let mutants = Mutant::all(&plans.concat());
+    let mut trial = Trial::new(&settings);
     for (words, rule) in planted {
         let mutant = mutants.iter().find(|mutant| mutant.to_string() == words);
         let mutant = mutant.unwrap_or_else(|| panic!("{words}: {:#?}", mutants.iter().map(ToString::to_string).collect::<Vec<_>>()));
-        let Fate::Caught(bad) = fate(mutant, &settings, &plans) else { panic!("{words} is not caught") };
+        let Fate::Caught(bad) = trial.fate(mutant) else { panic!("{words} is not caught") };
         assert_eq!(bad.violation.rule, rule, "{words}: {}", bad.tell(Some(mutant)));
     }
 }

@@ -3,6 +3,7 @@
 
 mod arbitrary;
 mod assess;
+mod backups;
 mod directories;
 mod explain;
 mod explore;

@@ -162,6 +162,8 @@ fn mutants() -> ExitCode {
                 Fate::Equivalent(why) => ("equivalent", format!("equivalent: {mutant}: {why}")),
                 Fate::Survived => ("survived", format!("SURVIVED: {mutant}")),
             };
+            // It takes minutes: what is known is shown at once, and the whole in order at the end.
+            eprintln!("{:.0} s: {line}", begun.elapsed().as_secs_f64());
             if let Ok(mut fates) = fates.lock() {
                 fates.push((number, word, line));
             }

@@ -9,6 +9,8 @@
 //! | `built`, v1 unchanged, v2's file there | go on with the flip from the first step that is not visible; undo if a check fails |
 //! | `built`, v1 changed, or v2's file missing | undo, and build anew |
 //! | `installing` | canonical was opened through SQLite: v2 forward; v1 unchanged, v2's file there and room for it: page-copy again; else undo |
+//! | a restore's, `building`, or canonical is still v2 | undo: v2 stays |
+//! | a restore's, canonical is v1 | forward: companions, commit, clean up |
 //! | the field's `canonical-moved` | install the verified staging, or move the backup back; over nobody's file |
 //! | unreadable journal, canonical whole | set the journal aside, go on |
 //! | unreadable journal, no whole canonical | refuse, touch nothing, name the candidates |
@@ -20,14 +22,15 @@
 mod field;
 mod ours;
 
+pub(super) use ours::is_staged;
 pub use ours::may_open_canonical;
 pub(crate) use ours::v1_changed_at_the_flip;
 
 use super::parts::{companion_names, stray_journal_tmps};
-use super::{Plan, PlanKind, VERSION, step};
+use super::{Plan, PlanKind, VERSION, restore, step};
 use crate::failure::{Code, Failure};
 use crate::journal::field::FieldJournal;
-use crate::journal::{Companion, Journal, Phase, ReadError, Warning, WarningFrom};
+use crate::journal::{Companion, Journal, Phase, ReadError, Strategy, Warning, WarningFrom};
 use crate::names::{FileName, Label, Nonce, Role, field_journal, journal_aside};
 use crate::observe::Observation;
 use crate::op::{Op, Step};
@@ -84,6 +87,8 @@ pub(crate) fn by(table: &Table, observation: &Observation, label: &Label, nonce:
             let error = ReadError::Contradiction(format!("label {} does not belong in a file of this name", journal.label));
             unusable(observation, name, nonce, &error).map(Some)
         }
+        // It needs nothing of the application, so any start may end it.
+        Ok(journal) if journal.strategy == Strategy::Restore => of_restore(observation, journal).map(Some),
         Ok(journal) if journal.label != *label && journal.phase != Phase::Committed => Err(Failure::refusal(
             Code::Journal,
             format!("another upgrade of this database ({}) was interrupted and is not finished", journal.label),
@@ -95,8 +100,28 @@ pub(crate) fn by(table: &Table, observation: &Observation, label: &Label, nonce:
     }
 }
 
+fn of_restore(observation: &Observation, mut journal: Journal) -> Result<Plan, Failure> {
+    keep_declared(observation, &mut journal);
+    if observation.canonical_facts().is_none() {
+        return Err(refuse_missing(observation, &journal));
+    }
+    let first = flush(&journal);
+    Ok(restore::plan_recovery(observation, journal, first))
+}
+
+/// A companion that is no longer declared has no directory here: leave it, and say so.
+fn keep_declared(observation: &Observation, journal: &mut Journal) {
+    let (declared, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut journal.companions)
+        .into_iter()
+        .partition(|c| observation.companions.get(&c.name).is_some_and(|seen| seen.file == c.file));
+    journal.companions = declared;
+    for companion in gone {
+        journal.warnings.push(undeclared(&companion.name.to_string(), companion.file.as_str()));
+    }
+}
+
 /// Flushes the database's directory, and those of the companions that the journal names.
-fn flush(journal: &Journal) -> Vec<Step> {
+pub(super) fn flush(journal: &Journal) -> Vec<Step> {
     let companions = journal.companions.iter().map(|companion| Some(companion.name.clone()));
     std::iter::once(None).chain(companions).map(|companion| step(Op::SyncDir { companion }, FLUSH)).collect()
 }

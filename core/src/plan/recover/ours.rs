@@ -1,6 +1,6 @@
 //! What is done about a journal of ours.
 
-use super::{flush, kept, plan_of, refuse_missing, refuse_unread, undeclared};
+use super::{flush, keep_declared, kept, plan_of, refuse_missing, refuse_unread};
 use crate::failure::Failure;
 use crate::fault::Platform;
 use crate::journal::{Companion, Journal, Phase, Strategy};
@@ -84,14 +84,7 @@ pub(super) fn plan(table: &[Row], observation: &Observation, mut journal: Journa
     for companion in &mut journal.companions {
         companion.staged |= is_staged(observation, &journal.nonce, companion);
     }
-    // A companion that is no longer declared has no directory here: leave it, and say so.
-    let (declared, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut journal.companions)
-        .into_iter()
-        .partition(|c| observation.companions.get(&c.name).is_some_and(|seen| seen.file == c.file));
-    journal.companions = declared;
-    for companion in gone {
-        journal.warnings.push(undeclared(&companion.name.to_string(), companion.file.as_str()));
-    }
+    keep_declared(observation, &mut journal);
     let is = identify(observation, &journal);
     let row = table.iter().find(|row| row.fits(observation, &journal, is));
     match row.copied().unwrap_or(Row::GoBack) {
@@ -125,6 +118,7 @@ pub(crate) fn v1_changed_at_the_flip(observation: &Observation, journal: &Journa
     // An old release may have upgraded over ours: canonical is our build if it is that very file, or in a copied directory, where none is.
     let ours = canonical.file_id == v2.file_id || backup.file_id != v1.file_id;
     observation.platform == Platform::Windows
+        && journal.strategy != Strategy::Restore
         && journal.phase == Phase::Built
         && is_v2
         && ours
@@ -144,7 +138,7 @@ pub fn may_open_canonical(observation: &Observation) -> bool {
     !journals.any(|journal| v1_changed_at_the_flip(observation, &journal))
 }
 
-fn is_staged(observation: &Observation, nonce: &Nonce, companion: &Companion) -> bool {
+pub(in crate::plan) fn is_staged(observation: &Observation, nonce: &Nonce, companion: &Companion) -> bool {
     let staged = companion_staged(&companion.file, nonce);
     observation.companions.get(&companion.name).is_some_and(|seen| seen.present.contains(&staged))
 }

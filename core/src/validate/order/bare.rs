@@ -4,7 +4,7 @@ use crate::fault::Platform;
 use crate::journal::{Phase, Strategy};
 use crate::names::At;
 use crate::op::{Guard, Op};
-use crate::plan::Plan;
+use crate::plan::{Plan, PlanKind};
 use crate::validate::{Finding, Severity};
 
 /// The index says where the rule of endings changes; a wrong one fails to fail. [`Plan::check`] proves the flip's.
@@ -66,6 +66,9 @@ fn may_wait(when: &Guard, op: &Op, before: Option<&Guard>, undo: bool) -> bool {
 
 /// Setting a journal aside, or removing journals that were being written: flush, act, flush.
 pub(super) fn judge_without_journal(plan: &Plan) -> Vec<Finding> {
+    if plan.kind == PlanKind::Prune {
+        return Vec::new();
+    }
     let flush = |at: usize| plan.steps.get(at).is_some_and(|step| step.op == Op::SyncDir { companion: None });
     let mut findings = Vec::new();
     if !flush(0) {

@@ -1,0 +1,104 @@
+//! The backups of a database, as names, sizes and receipts tell of them. None is opened for that: whoever lists backups may hold one.
+//!
+//! A backup is *whole* when its receipt is there, is its own, says its size, and no log or journal of somebody's stands beside it. Whether its
+//! pages are sound only reading it can tell, which a restore does.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::journal::{Receipt, V1, Warning};
+use crate::names::{CompanionName, FileName, Label, Nonce, Role, receipt};
+use crate::observe::Observation;
+
+/// The text of each receipt; nothing where it could not be read as text.
+pub type Receipts = BTreeMap<FileName, Option<String>>;
+
+/// A backup, and what its receipt says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Backup {
+    /// Its bare name, in the database's directory.
+    pub name: FileName,
+    /// Which upgrade made it.
+    pub label: Label,
+    /// When that began, Unix milliseconds.
+    pub started_ms: u64,
+    /// Tells it from another that began in the same millisecond.
+    pub nonce: Nonce,
+    /// Bytes.
+    pub size: u64,
+    /// Whether it can be restored, as far as can be told without opening it.
+    pub whole: bool,
+    /// Why it is not whole.
+    pub why: Option<String>,
+    /// v1, as it was settled. Nothing without a receipt, and for an upgrade that the daemon in the field began.
+    pub v1: Option<V1>,
+    /// Backups of companions, in their own directories.
+    pub companions: BTreeMap<CompanionName, FileName>,
+    /// What the host's build returned.
+    pub report: Option<Value>,
+    /// What went less than well in that upgrade.
+    pub warnings: Vec<Warning>,
+}
+
+/// Every backup, newest first.
+#[must_use]
+pub fn list(observation: &Observation, receipts: &Receipts) -> Vec<Backup> {
+    let mut backups: Vec<Backup> = observation.files.keys().filter_map(|name| look_at(observation, receipts, name)).collect();
+    backups.sort_by(|a, b| (b.started_ms, &b.nonce).cmp(&(a.started_ms, &a.nonce)));
+    backups
+}
+
+fn look_at(observation: &Observation, receipts: &Receipts, name: &FileName) -> Option<Backup> {
+    let Some(Role::Backup { label, started_ms, nonce }) = Role::of(&observation.canonical, name) else { return None };
+    let size = observation.files.get(name)?.size;
+    let mut backup = Backup {
+        name: name.clone(),
+        label,
+        started_ms,
+        nonce,
+        size,
+        whole: true,
+        why: None,
+        v1: None,
+        companions: BTreeMap::new(),
+        report: None,
+        warnings: Vec::new(),
+    };
+    backup.why = match read(&observation.canonical, receipts, name) {
+        Err(why) => Some(why),
+        Ok(receipt) => {
+            let known = receipt.v1.as_ref().map(|v1| v1.fingerprint.size);
+            backup.v1 = receipt.v1;
+            backup.companions = receipt.companions;
+            backup.report = receipt.report;
+            backup.warnings = receipt.warnings;
+            let [wal, _, journal] = name.sidecars();
+            let beside = [wal, journal].into_iter().find(|name| observation.files.get(name).is_some_and(|facts| facts.size > 0));
+            match (known, beside) {
+                (Some(known), _) if known != size => Some(format!("it has {size} bytes, and its receipt says {known}")),
+                (None, _) if size == 0 => Some("it is empty".into()),
+                (_, Some(beside)) => Some(format!("{beside} stands beside it: somebody opened it, and may have changed it")),
+                _ => None,
+            }
+        }
+    };
+    backup.whole = backup.why.is_none();
+    Some(backup)
+}
+
+/// The receipt of a backup, proven to be its own.
+pub(crate) fn read(canonical: &FileName, receipts: &Receipts, backup: &FileName) -> Result<Receipt, String> {
+    let text = match receipts.get(&receipt(backup)) {
+        None => return Err("there is no receipt beside it".into()),
+        Some(None) => return Err("its receipt cannot be read as text".into()),
+        Some(Some(text)) => text,
+    };
+    let receipt = Receipt::parse(text).map_err(|error| format!("its receipt cannot be used: {error}"))?;
+    let role = Role::Backup { label: receipt.label.clone(), started_ms: receipt.started_ms, nonce: receipt.nonce.clone() };
+    let own = receipt.backup == *backup && receipt.canonical == *canonical && Role::of(canonical, backup) == Some(role);
+    if own { Ok(receipt) } else { Err("the receipt beside it is of another backup".into()) }
+}

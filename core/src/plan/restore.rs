@@ -1,0 +1,356 @@
+//! The way back: a backup becomes canonical again, and v2 is kept under another name.
+//!
+//! It is a flip like a migration's, with the parts exchanged, so its journal's `v1` is the database that is replaced, and its `v2` the one that is
+//! installed: a copy of the backup, which nobody holds and which has the journal mode that v1 had. The backup stays what it is. v2 gets its second
+//! name, `data.db.displaced-<nonce>`, by a hard link that is durable before canonical's name leaves it.
+//!
+//! Until canonical is v1 an interrupted restore is undone, and from there on it is finished: a start that upgrades must not meet, later,
+//! a restore that its caller was told had failed. Whether the flip was done, the files tell, not `detect`, which a restore does without.
+
+use std::collections::BTreeMap;
+
+use super::assess::refuse_held;
+use super::parts::{
+    clean_up, companion_names, give_v2_up, install_companions, remove_journal, remove_tmp, temporary, warns_from, write_journal,
+};
+use super::recover::is_staged;
+use super::{Plan, PlanKind, VERSION, same_ops, step};
+use crate::backup::Backup;
+use crate::failure::{Code, Failure};
+use crate::fault::Platform;
+use crate::journal::{self, Companion, Journal, Phase, ReadError, Strategy, V1};
+use crate::names::{At, CompanionName, FileName, Label, Names, Nonce, Role, companion_backup, companion_staged, displaced};
+use crate::observe::Observation;
+use crate::op::{Op, Step};
+use crate::sqlite::JournalMode;
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoreRequest {
+    /// What is restored.
+    pub backup: Backup,
+    /// Tells this restore's files from another's.
+    pub nonce: Nonce,
+    /// The digest of each companion's backup that is there.
+    pub companions: BTreeMap<CompanionName, String>,
+}
+
+/// What a restore does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restore {
+    /// The plan.
+    pub plan: Plan,
+    /// Where v2 will be.
+    pub displaced: FileName,
+    /// Each companion that was declared, or kept with the backup: why it is left as it is; nothing where it is put back.
+    pub companions: BTreeMap<CompanionName, Option<String>>,
+}
+
+/// Where a restore sets v2 aside.
+#[must_use]
+pub fn displaced_by(journal: &Journal) -> FileName {
+    displaced(&journal.names.canonical, &journal.nonce)
+}
+
+/// What must be done before a restore, by what a restore knows: one that was interrupted is ended. Any other journal is left for [`plan_restore`] to refuse.
+///
+/// # Errors
+/// `HELD` when this process holds the database, `JOURNAL` when the database is missing beside the journal.
+pub fn recover_before_restore(observation: &Observation, label: &Label, nonce: &Nonce) -> Result<Option<Plan>, Failure> {
+    refuse_held(observation)?;
+    let restores = |text: &Option<String>| {
+        let journal = text.as_deref().and_then(|text| Journal::parse(text, &observation.canonical).ok());
+        journal.is_some_and(|journal| journal.strategy == Strategy::Restore)
+    };
+    if observation.journals.values().all(restores) { super::plan_recovery(observation, label, nonce) } else { Ok(None) }
+}
+
+/// Plans the restore of a backup. Refuses before anything is touched.
+///
+/// # Errors
+/// `VERIFY` when the backup is not whole, `JOURNAL` beside a journal, and where canonical is no database
+/// or the disk has not the room.
+pub fn plan_restore(observation: &Observation, request: &RestoreRequest) -> Result<Restore, Failure> {
+    let (canonical, backup) = (&observation.canonical, &request.backup);
+    let refuse = |code: Code, reason: String, hint: &str| Failure::refusal(code, reason, hint);
+    if let Some(journal) = observation.journals.keys().next() {
+        let reason = "an upgrade of this database is not finished, and a restore knows neither its callbacks nor its `detect`";
+        return Err(refuse(Code::Journal, reason.into(), "finish it first: start the application, or recover").of(journal));
+    }
+    if let Some(why) = not_whole(observation, backup) {
+        return Err(
+            refuse(Code::Verify, format!("the backup is not whole: {why}"), "choose another backup; nothing was touched").of(&backup.name)
+        );
+    }
+    let Some((facts, header)) = observation.canonical_facts().and_then(|facts| Some((facts, facts.header.as_ref()?))) else {
+        let reason = "there is no SQLite database to set aside";
+        return Err(refuse(Code::NotADatabase, reason.into(), "copy the backup to this name, since nothing is in its way").of(canonical));
+    };
+    let names = Names::new(canonical, &backup.label, &request.nonce, backup.started_ms)
+        .map_err(|error| refuse(Code::Io, error.to_string(), "use a shorter file name").of(canonical))?;
+    let wal = observation.files.get(&canonical.sidecars()[0]).map_or(0, |wal| wal.size);
+    let needs_bytes = backup.size.saturating_add(wal);
+    if let Some(free) = observation.free_bytes.filter(|free| *free < needs_bytes) {
+        let reason = format!("the restore may need {needs_bytes} bytes of disk and {free} are free");
+        return Err(refuse(Code::NoSpace, reason, &format!("free {} bytes on this volume and try again", needs_bytes - free)).of(canonical));
+    }
+
+    let companions = companions(observation, request);
+    let put_back = companions.iter().filter(|(_, why)| why.is_none());
+    let journal = Journal {
+        version: journal::VERSION,
+        label: backup.label.clone(),
+        nonce: request.nonce.clone(),
+        phase: Phase::Building,
+        attempt: 1,
+        strategy: Strategy::Restore,
+        v1: facts.fingerprint().map(|fingerprint| V1 { file_id: facts.file_id.clone(), fingerprint, journal_mode: header.journal_mode }),
+        v2: None,
+        expect: BTreeMap::new(),
+        companions: put_back
+            .filter_map(|(name, _)| {
+                let (seen, after) = (observation.companions.get(name)?, request.companions.get(name)?);
+                // With nothing `before`, whatever is there is kept beside when its name goes to the one that is put back.
+                Some(Companion { name: name.clone(), file: seen.file.clone(), before: None, staged: true, after: Some(after.clone()) })
+            })
+            .collect(),
+        host_state: None,
+        report: None,
+        warnings: Vec::new(),
+        names: Names { backup: backup.name.clone(), ..names },
+    };
+    journal.check().map_err(|error| refuse(Code::Io, error.to_string(), "use a shorter file name").of(canonical))?;
+    let of_header = observation.files.get(&backup.name).and_then(|facts| facts.header.as_ref()).map(|header| header.journal_mode);
+    let mode = backup.v1.as_ref().map(|v1| v1.journal_mode).or(of_header).unwrap_or(JournalMode::Delete);
+    let displaced = displaced_by(&journal);
+    Ok(Restore { plan: made(journal, mode, observation.platform, needs_bytes), displaced, companions })
+}
+
+/// Why it cannot be restored. More than a list tells: the header is read here, and every change of a settled database shows in it.
+fn not_whole(observation: &Observation, backup: &Backup) -> Option<String> {
+    if backup.why.is_some() {
+        return backup.why.clone();
+    }
+    let Some(facts) = observation.files.get(&backup.name) else { return Some("it is not there".into()) };
+    match (facts.fingerprint(), &backup.v1) {
+        (None, _) => Some("it is not a SQLite database".into()),
+        (Some(now), Some(v1)) if now != v1.fingerprint => Some("it was changed since it was made".into()),
+        _ => None,
+    }
+}
+
+fn companions(observation: &Observation, request: &RestoreRequest) -> BTreeMap<CompanionName, Option<String>> {
+    let kept = &request.backup.companions;
+    let why = |name: &CompanionName| {
+        if !observation.companions.contains_key(name) {
+            Some("it is not declared in the options".to_owned())
+        } else if !kept.contains_key(name) {
+            Some("none is kept with this backup: it was not there before the upgrade".to_owned())
+        } else if request.companions.contains_key(name) {
+            None
+        } else {
+            Some("its backup is gone".to_owned())
+        }
+    };
+    kept.keys().chain(observation.companions.keys()).map(|name| (name.clone(), why(name))).collect()
+}
+
+/// A companion's backup has the nonce of the upgrade that made it.
+fn kept_with_backup(journal: &Journal, companion: &Companion) -> Option<At> {
+    let Some(Role::Backup { label, nonce, .. }) = Role::of(&journal.names.canonical, &journal.names.backup) else { return None };
+    Some(At { companion: Some(companion.name.clone()), name: companion_backup(&companion.file, &label, &nonce) })
+}
+
+/// The plan of this journal.
+fn made(journal: Journal, mode: JournalMode, platform: Platform, needs_bytes: u64) -> Plan {
+    let names = &journal.names;
+    let mut steps = vec![
+        step(Op::Look { file: names.canonical.clone() }, "a connection of this process would lose its locks by our opening the file"),
+        step(Op::Look { file: names.backup.clone() }, "whoever has the backup open may change it while it is copied"),
+    ];
+    steps.extend(write_journal(&journal, Phase::Building));
+    for companion in &journal.companions {
+        let Some(kept) = kept_with_backup(&journal, companion) else { continue };
+        let staged = companion_names(&journal, companion).staged;
+        steps.extend([
+            step(Op::Copy { from: kept, to: staged.clone() }, "the companion's backup stays, as the database's does"),
+            step(Op::SyncFile { file: staged }, "what is renamed into place must be whole"),
+            step(Op::SyncDir { companion: Some(companion.name.clone()) }, "it must be there for good before the flip"),
+        ]);
+    }
+    steps.extend([
+        step(
+            Op::Settle { file: names.canonical.clone(), mode: JournalMode::Delete },
+            "v2 becomes one file, with every row, and leaving WAL mode proves that nobody else has it open",
+        ),
+        step(
+            Op::Copy { from: (&names.backup).into(), to: (&names.install).into() },
+            "the backup stays a backup, and canonical gets a file that nobody holds",
+        ),
+        step(Op::Settle { file: names.install.clone(), mode }, "v1 gets back the journal mode that it had before the upgrade"),
+        step(Op::Check { file: names.install.clone() }, "only a sound v1 takes the place of v2"),
+        step(Op::SyncFile { file: (&names.install).into() }, "v1's data must be durable before its name is"),
+    ]);
+    steps.extend(write_journal(&journal, Phase::Built));
+    let sidecars: Vec<FileName> = names.canonical.sidecars().into();
+    steps.extend([
+        step(Op::Look { file: names.canonical.clone() }, "somebody may have opened v2 meanwhile"),
+        step(Op::LockV1 { file: names.canonical.clone() }, "nobody may write to v2 once it is checked"),
+        step(Op::CheckV1 { file: names.canonical.clone() }, "v2 is still what was settled"),
+        step(
+            Op::Link { from: (&names.canonical).into(), to: (&displaced_by(&journal)).into() },
+            "v2 gets another name while it stays canonical",
+        ),
+        step(Op::SyncDir { companion: None }, "v2's other name must be durable before canonical's name leaves it"),
+        step(Op::Absent { files: sidecars.clone() }, "a sidecar of v2 would be replayed over v1"),
+    ]);
+    let flip_at = steps.len();
+    steps.extend([
+        step(Op::Rename { from: (&names.install).into(), to: (&names.canonical).into() }, "v1 becomes canonical in one step"),
+        step(Op::Absent { files: sidecars }, "nobody made a sidecar meanwhile"),
+        step(Op::SyncDir { companion: None }, "v1 must be durable before the application commits to it"),
+        step(Op::UnlockV1, "v2 is set aside now"),
+    ]);
+    steps.extend(install_companions(&journal, |_| true, |_| false));
+    let installed = steps.len();
+    steps.extend(write_journal(&journal, Phase::Committed));
+    let cleanup_from = warns_from(platform, installed, steps.len());
+    steps.extend(ending(&journal));
+    let index = |at: usize| u32::try_from(at).ok();
+    Plan {
+        version: VERSION,
+        kind: PlanKind::Restore,
+        platform,
+        undo: undo(&journal, platform),
+        journal: Some(journal),
+        steps,
+        flip_at: index(flip_at),
+        cleanup_from: index(cleanup_from),
+        needs_bytes,
+    }
+}
+
+/// After the commit. The application made nothing for a restore, so it has nothing to clean up.
+fn ending(journal: &Journal) -> Vec<Step> {
+    clean_up(journal, true).into_iter().filter(|step| step.op != Op::CleanupHost).collect()
+}
+
+fn undo(journal: &Journal, platform: Platform) -> Vec<Step> {
+    let names = &journal.names;
+    let mut steps = vec![step(Op::UnlockV1, "v2 stays; whoever waits for it may have it")];
+    steps.extend(give_v2_up(journal, &names.install, platform));
+    steps.push(step(
+        Op::RemoveLink { link: displaced_by(journal), of: names.canonical.clone() },
+        "v2 was not replaced, so its second name goes",
+    ));
+    steps.push(step(Op::Remove { files: temporary(journal) }, "nothing temporary stays"));
+    for companion in &journal.companions {
+        let staged = companion_names(journal, companion).staged;
+        steps.push(step(Op::Remove { files: vec![staged] }, "nothing temporary stays beside the companion"));
+        steps.push(step(Op::SyncDir { companion: Some(companion.name.clone()) }, "removed for good before the journal goes"));
+    }
+    if journal.v1.as_ref().is_some_and(|v1| v1.journal_mode == JournalMode::Wal) {
+        steps.push(step(Op::SyncDir { companion: None }, "v2 has one name for good before it is written to"));
+        steps.push(step(Op::Look { file: names.canonical.clone() }, "v2 may be opened only while nobody else has it open"));
+        steps.push(step(
+            Op::RestoreMode { file: names.canonical.clone(), mode: JournalMode::Wal },
+            "without its WAL flag the application would meet \"database is locked\"",
+        ));
+    }
+    steps.push(step(Op::SyncDir { companion: None }, "undone for good before the journal goes"));
+    steps.extend(remove_journal(journal));
+    steps
+}
+
+/// The recovery of an interrupted restore. `flipped`: canonical is v1, or was and belongs to somebody since. `first`: the flushes that a recovery
+/// begins with. `staged`, `kept`: companions that still wait, and those of which one is kept beside already.
+fn recovery(
+    journal: Journal,
+    platform: Platform,
+    first: Vec<Step>,
+    flipped: bool,
+    staged: impl Fn(&Companion) -> bool,
+    kept: impl Fn(&Companion) -> bool,
+) -> Plan {
+    let mut steps = first;
+    let mut back = Vec::new();
+    let mut cleanup_from = Some(steps.len());
+    let kind = if journal.phase == Phase::Committed {
+        steps.extend(ending(&journal));
+        PlanKind::Clean
+    } else if flipped {
+        steps.extend(install_companions(&journal, staged, kept));
+        let installed = steps.len();
+        steps.push(remove_tmp(&journal));
+        steps.extend(write_journal(&journal, Phase::Committed));
+        cleanup_from = Some(warns_from(platform, installed, steps.len()));
+        steps.extend(ending(&journal));
+        PlanKind::Finish
+    } else {
+        back = undo(&journal, platform);
+        cleanup_from = None;
+        PlanKind::Undo
+    };
+    Plan {
+        version: VERSION,
+        kind,
+        platform,
+        journal: Some(journal),
+        steps,
+        flip_at: None,
+        cleanup_from: cleanup_from.and_then(|at| u32::try_from(at).ok()),
+        undo: back,
+        needs_bytes: 0,
+    }
+}
+
+/// The same, of what is seen.
+pub(super) fn plan_recovery(observation: &Observation, journal: Journal, first: Vec<Step>) -> Plan {
+    let flipped = is_flipped(observation, &journal);
+    let seen = |companion: &Companion| observation.companions.get(&companion.name);
+    let nonce = journal.nonce.clone();
+    let kept = |c: &Companion| seen(c).is_some_and(|seen| seen.present.contains(&displaced(&c.file, &nonce)));
+    recovery(journal, observation.platform, first, flipped, |c| is_staged(observation, &nonce, c), kept)
+}
+
+/// Whether canonical is no longer the v2 of this journal. The application may have written to either since: what was seen before it did tells most,
+/// and ids of files nothing once somebody copied the directory.
+fn is_flipped(observation: &Observation, journal: &Journal) -> bool {
+    let names = &journal.names;
+    let (Some(facts), Some(v1), Some(v2)) = (observation.canonical_facts(), &journal.v1, &journal.v2) else { return false };
+    let aside = displaced_by(journal);
+    let installed = facts.size == v2.size && facts.page1.as_ref() == Some(&v2.page1);
+    if journal.phase < Phase::Built || observation.same_file(&names.canonical, &aside) {
+        false
+    } else if (installed && facts.file_id == v2.file_id) || observation.same_file(&names.canonical, &names.install) {
+        true
+    } else if facts.fingerprint().as_ref() == Some(&v1.fingerprint) {
+        false
+    } else {
+        installed || (!observation.files.contains_key(&names.install) && observation.files.contains_key(&aside))
+    }
+}
+
+/// Proves that a plan that comes from elsewhere is, step by step, the one that its journal gives.
+pub(super) fn check(plan: &Plan, journal: &Journal) -> Result<(), ReadError> {
+    let renamed = |from: &At| plan.steps.iter().any(|step| matches!(&step.op, Op::Rename { from: at, .. } if at == from));
+    let staged = |c: &Companion| renamed(&At { companion: Some(c.name.clone()), name: companion_staged(&c.file, &journal.nonce) });
+    let kept = |c: &Companion| renamed(&At { companion: Some(c.name.clone()), name: c.file.clone() });
+    let mode = plan.steps.iter().find_map(|step| match &step.op {
+        Op::Settle { file, mode } if *file == journal.names.install => Some(*mode),
+        _ => None,
+    });
+    let first = super::recover::flush(journal);
+    let right = match plan.kind {
+        PlanKind::Restore => made(journal.clone(), mode.unwrap_or(JournalMode::Delete), plan.platform, plan.needs_bytes),
+        kind => recovery(journal.clone(), plan.platform, first, kind == PlanKind::Finish, staged, kept),
+    };
+    let begins = plan.kind != PlanKind::Restore || journal.phase == Phase::Building;
+    let marks = |plan: &Plan| (plan.kind, plan.flip_at, plan.cleanup_from);
+    if begins && marks(plan) == marks(&right) && same_ops(&plan.steps, &right.steps) && same_ops(&plan.undo, &right.undo) {
+        return Ok(());
+    }
+    let differs = plan.steps.iter().zip(&right.steps).position(|(a, b)| a.op != b.op || a.when != b.when);
+    let at = differs.map_or_else(String::new, |at| format!("[{at}]"));
+    Err(ReadError::Contradiction(format!("steps{at}: they are not those that a restore by this journal takes")))
+}

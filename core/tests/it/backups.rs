@@ -1,0 +1,452 @@
+//! Backups: what a list tells of them, what a prune removes, and how one becomes canonical again.
+
+use std::collections::BTreeMap;
+
+use cutover_core::backup::{Backup, Receipts, list};
+use cutover_core::explore::mutate::{Mutant, plans};
+use cutover_core::explore::trial::{Fate, Trial};
+use cutover_core::explore::{Setting, Shape, matrix};
+use cutover_core::failure::{Code, Where};
+use cutover_core::fault::{Cause, Fault, Platform};
+use cutover_core::journal::{Journal, Phase, Receipt, Strategy};
+use cutover_core::names::{FileName, Names, Nonce, Role, companion_backup, displaced, receipt};
+use cutover_core::observe::{Observation, Verdict};
+use cutover_core::op::{Op, Step};
+use cutover_core::plan::{Plan, PlanKind, Prune, RestoreRequest, Rule, plan_prune, plan_recovery, plan_restore};
+use cutover_core::run::{Budget, Done, Run};
+use cutover_core::sqlite::JournalMode;
+use cutover_core::validate::validate;
+
+use crate::world::{
+    NOW_MS, auth, canonical, database, directory, drive, fine, interrupted, journal, label, line, me, name, new_nonce, plain, put_journal,
+    v1, v2, with_auth, with_companion,
+};
+
+const DAY_MS: u64 = 86_400_000;
+
+/// v2 in place, and the backups of this many days ago, each with its receipt.
+fn upgraded(days: &[u64]) -> (Observation, Receipts) {
+    let mut seen = Observation { verdict: Some(Verdict::Current), ..directory() };
+    seen.files.insert(canonical(), v2());
+    let mut receipts = Receipts::new();
+    for &ago in days {
+        let receipt_of = receipt_of(ago, Journal::receipt);
+        let backup = receipt_of.backup.clone();
+        seen.files.insert(backup.clone(), v1());
+        seen.files.insert(receipt(&backup), plain("receipt", 100));
+        receipts.insert(receipt(&backup), Some(receipt_of.to_text()));
+    }
+    (seen, receipts)
+}
+
+fn receipt_of(days_ago: u64, of: impl Fn(&Journal, u64) -> Receipt) -> Receipt {
+    let started_ms = NOW_MS - days_ago * DAY_MS;
+    let nonce = Nonce::from_number(u32::try_from(days_ago).unwrap());
+    let names = Names::new(&canonical(), &label(), &nonce, started_ms).unwrap();
+    of(&Journal { names, nonce, ..with_companion(journal(Phase::Committed), true) }, started_ms)
+}
+
+fn backup_of(days_ago: u64) -> FileName {
+    receipt_of(days_ago, Journal::receipt).backup
+}
+
+fn prune(days: &[u64], rule: Rule) -> Prune {
+    let (seen, receipts) = upgraded(days);
+    plan_prune(&with_auth(seen), &receipts, rule, NOW_MS).unwrap()
+}
+
+fn keep(keep: u32) -> Rule {
+    Rule { keep: Some(keep), older_than_ms: None }
+}
+
+fn request((seen, receipts): &(Observation, Receipts)) -> RestoreRequest {
+    let backup = list(seen, receipts).remove(0);
+    RestoreRequest { backup, nonce: new_nonce(), companions: BTreeMap::from([(auth(), "of the backup".into())]) }
+}
+
+fn restore_plan(platform: Platform) -> Plan {
+    let made = upgraded(&[1]);
+    let seen = with_auth(Observation { platform, ..made.0.clone() });
+    plan_restore(&seen, &request(&made)).unwrap().plan
+}
+
+fn ops(steps: &[Step]) -> Vec<String> {
+    steps.iter().map(line).collect()
+}
+
+#[test]
+fn a_list_tells_what_receipts_say_newest_first() {
+    let (seen, receipts) = upgraded(&[3, 1, 2]);
+    let found = list(&seen, &receipts);
+    assert_eq!(found.iter().map(|backup| backup.name.clone()).collect::<Vec<_>>(), [1, 2, 3].map(backup_of));
+    let Backup { label: of, started_ms, size, whole, why, v1: settled, companions, report, .. } = &found[0];
+    assert_eq!((of, *started_ms, *size, *whole, why), (&label(), NOW_MS - DAY_MS, 8192, true, &None));
+    assert_eq!(settled.as_ref().unwrap().journal_mode, JournalMode::Wal);
+    assert_eq!(companions[&auth()], companion_backup(&name("auth.json"), &label(), &found[0].nonce));
+    assert_eq!(report.as_ref().unwrap()["rows"], 3);
+}
+
+#[test]
+fn what_is_not_whole_says_why() {
+    let made = || upgraded(&[1]);
+    let backup = backup_of(1);
+    let why = |(seen, receipts): (Observation, Receipts)| {
+        let found = list(&seen, &receipts).remove(0);
+        assert!(!found.whole);
+        found.why.unwrap()
+    };
+    let mut lost = made();
+    lost.1.clear();
+    assert_eq!(why(lost), "there is no receipt beside it");
+    let mut binary = made();
+    binary.1.insert(receipt(&backup), None);
+    assert_eq!(why(binary), "its receipt cannot be read as text");
+    let mut torn = made();
+    torn.1.insert(receipt(&backup), Some("{".into()));
+    assert!(why(torn).starts_with("its receipt cannot be used: line 1"));
+    let mut other = made();
+    other.1.insert(receipt(&backup), Some(receipt_of(2, Journal::receipt).to_text()));
+    assert_eq!(why(other), "the receipt beside it is of another backup");
+    let mut cut = made();
+    cut.0.files.insert(backup.clone(), plain("1", 4096));
+    assert_eq!(why(cut), "it has 4096 bytes, and its receipt says 8192");
+    let mut opened = made();
+    opened.0.files.insert(backup.sidecars()[0].clone(), plain("w", 1));
+    assert!(why(opened).ends_with("-wal stands beside it: somebody opened it, and may have changed it"));
+    let mut closed = made();
+    closed.0.files.insert(backup.sidecars()[0].clone(), plain("w", 0));
+    assert!(list(&closed.0, &closed.1)[0].whole, "an empty log holds nothing");
+}
+
+#[test]
+fn a_rule_goes_by_count_and_by_age_and_never_takes_the_newest() {
+    let days = [1, 2, 3, 4];
+    let removed = |rule| prune(&days, rule).removed;
+    assert_eq!(removed(keep(2)), [3, 4].map(backup_of));
+    for few in [keep(0), keep(1), Rule { keep: None, older_than_ms: Some(0) }] {
+        assert_eq!(removed(few), [2, 3, 4].map(backup_of), "the newest stays");
+    }
+    assert_eq!(removed(Rule { keep: None, older_than_ms: Some(3 * DAY_MS) }), [backup_of(4)], "longer ago, not as long ago");
+    assert_eq!(removed(Rule { keep: Some(3), older_than_ms: Some(2 * DAY_MS) }), [backup_of(4)], "both must hold");
+    let nothing = prune(&days, Rule::default());
+    assert_eq!((nothing.plan, nothing.removed.len()), (None, 0), "a rule that says nothing removes nothing");
+    assert_eq!(prune(&[1], keep(1)).plan, None);
+}
+
+#[test]
+fn a_prune_removes_the_receipt_last() {
+    let plan = prune(&[1, 2], keep(1)).plan.unwrap();
+    let (backup, nonce) = (backup_of(2), "00000002");
+    assert_eq!(
+        ops(&plan.steps),
+        [
+            "sync-dir companion=null".to_owned(),
+            format!("remove files=[{0},{0}-wal,{0}-shm,{0}-journal]", backup.as_str().replace("-1782718800000", "-MS")),
+            format!("remove files=[auth/auth.json.v1-v2-{nonce}]"),
+            "sync-dir companion=auth".into(),
+            "sync-dir companion=null".into(),
+            format!("remove files=[{backup}.json]"),
+            "sync-dir companion=null".into(),
+        ]
+    );
+    assert_eq!(Plan::parse(&plan.to_text()).unwrap(), plan);
+    assert_eq!(validate(&plan, None), []);
+}
+
+#[test]
+fn what_is_not_whole_is_left_and_named_and_not_counted() {
+    let (mut seen, mut receipts) = upgraded(&[1, 2, 3]);
+    receipts.remove(&receipt(&backup_of(1)));
+    let pruned = plan_prune(&with_auth(seen.clone()), &receipts, keep(1), NOW_MS).unwrap();
+    assert_eq!(pruned.removed, [backup_of(3)], "the newest whole one is what can be restored");
+    assert_eq!((pruned.left[0].backup.clone(), pruned.left[0].why.as_str()), (backup_of(1), "there is no receipt beside it"));
+    // A companion that is not declared has no directory here.
+    seen.companions.clear();
+    let pruned = plan_prune(&seen, &receipts, keep(1), NOW_MS).unwrap();
+    assert_eq!((pruned.plan, pruned.left[1].backup.clone()), (None, backup_of(3)));
+    assert!(pruned.left[1].why.contains("auth is not declared"), "{}", pruned.left[1].why);
+}
+
+#[test]
+fn what_a_killed_prune_left_is_removed_by_the_next() {
+    let (mut seen, receipts) = upgraded(&[1, 2]);
+    seen.files.remove(&backup_of(2));
+    let pruned = plan_prune(&with_auth(seen), &receipts, keep(1), NOW_MS).unwrap();
+    assert_eq!((pruned.removed.len(), pruned.left.len()), (0, 0));
+    assert!(ops(&pruned.plan.unwrap().steps)[5].contains(&format!("{}.json", backup_of(2))));
+}
+
+#[test]
+fn nothing_is_pruned_or_restored_beside_a_journal() {
+    let (seen, receipts) = upgraded(&[1, 2]);
+    let mut unfinished = interrupted(&journal(Phase::Committed));
+    unfinished.files.extend(seen.files);
+    assert_eq!(plan_prune(&unfinished, &receipts, keep(1), NOW_MS).unwrap_err().code, Code::Journal);
+    assert_eq!(plan_restore(&unfinished, &request(&upgraded(&[1]))).unwrap_err().code, Code::Journal);
+}
+
+#[test]
+fn a_restore_is_a_flip_with_the_parts_exchanged() {
+    let plan = restore_plan(Platform::Linux);
+    let told = ops(&plan.steps).join("\n").replace("0badcafe", "R").replace(backup_of(1).as_str(), "BACKUP");
+    let told = told.replace("00000001", "B");
+    assert_eq!(
+        told,
+        "look file=data.db
+look file=BACKUP
+write-journal file=data.db.v1-v2-cutover.json.tmp-R phase=building
+sync-file file=data.db.v1-v2-cutover.json.tmp-R
+rename from=data.db.v1-v2-cutover.json.tmp-R to=data.db.v1-v2-cutover.json
+sync-dir companion=null
+copy from=auth/auth.json.v1-v2-B to=auth/auth.json.building-R
+sync-file file=auth/auth.json.building-R
+sync-dir companion=auth
+settle file=data.db mode=delete
+copy from=BACKUP to=data.db.install-R
+settle file=data.db.install-R mode=wal
+check file=data.db.install-R
+sync-file file=data.db.install-R
+write-journal file=data.db.v1-v2-cutover.json.tmp-R phase=built
+sync-file file=data.db.v1-v2-cutover.json.tmp-R
+rename from=data.db.v1-v2-cutover.json.tmp-R to=data.db.v1-v2-cutover.json
+sync-dir companion=null
+look file=data.db
+lock-v1 file=data.db
+check-v1 file=data.db
+link from=data.db to=data.db.displaced-R
+sync-dir companion=null
+absent files=[data.db-wal,data.db-shm,data.db-journal]
+rename from=data.db.install-R to=data.db
+absent files=[data.db-wal,data.db-shm,data.db-journal]
+sync-dir companion=null
+unlock-v1
+look-companion companion=auth file=auth.json mustBeSame=false if companion-staged
+link from=auth/auth.json to=auth/auth.json.displaced-R if companion-staged-over-change
+sync-dir companion=auth if companion-staged-over-change
+rename from=auth/auth.json.building-R to=auth/auth.json if companion-staged
+sync-dir companion=auth if companion-staged
+write-journal file=data.db.v1-v2-cutover.json.tmp-R phase=committed
+sync-file file=data.db.v1-v2-cutover.json.tmp-R
+rename from=data.db.v1-v2-cutover.json.tmp-R to=data.db.v1-v2-cutover.json
+sync-dir companion=null
+remove files=[data.db.source-R,data.db.source-R-wal,data.db.source-R-shm,data.db.source-R-journal,data.db.building-R,data.db.building-R-wal,data.db.building-R-shm,data.db.building-R-journal,data.db.install-R,data.db.install-R-wal,data.db.install-R-shm,data.db.install-R-journal,data.db.v1-v2-cutover.json.tmp-R]
+remove files=[auth/auth.json.building-R,auth/auth.json.v1-v2-R.tmp]
+sync-dir companion=auth
+sync-dir companion=null
+remove files=[data.db.v1-v2-cutover.json]
+sync-dir companion=null"
+    );
+    assert_eq!(plan.needs_bytes, 8192);
+}
+
+#[test]
+fn a_restore_is_refused_before_anything_is_touched() {
+    let refused = |change: &dyn Fn(&mut Observation, &mut RestoreRequest)| {
+        let made = upgraded(&[1]);
+        let (mut seen, mut asked) = (with_auth(made.0.clone()), request(&made));
+        change(&mut seen, &mut asked);
+        plan_restore(&seen, &asked).unwrap_err()
+    };
+    let not_whole = refused(&|_, asked| asked.backup.why = Some("there is no receipt beside it".into()));
+    assert_eq!((not_whole.code, not_whole.reason.as_str()), (Code::Verify, "the backup is not whole: there is no receipt beside it"));
+    let changed = refused(&|seen, _| drop(seen.files.insert(backup_of(1), database("1", JournalMode::Delete, 8))));
+    assert!(changed.reason.ends_with("it was changed since it was made"), "{}", changed.reason);
+    assert!(refused(&|seen, _| drop(seen.files.remove(&backup_of(1)))).reason.ends_with("it is not there"));
+    assert_eq!(refused(&|seen, _| drop(seen.files.remove(&canonical()))).code, Code::NotADatabase);
+    assert_eq!(refused(&|seen, _| seen.free_bytes = Some(8191)).code, Code::NoSpace);
+}
+
+#[test]
+fn each_companion_is_told_of() {
+    let made = upgraded(&[1]);
+    let told = |seen: &Observation, asked: &RestoreRequest| plan_restore(seen, asked).unwrap().companions;
+    let (bare, declared) = (made.0.clone(), with_auth(made.0.clone()));
+    assert_eq!(told(&declared, &request(&made)), BTreeMap::from([(auth(), None)]));
+    let why = |seen, asked: &RestoreRequest| told(seen, asked)[&auth()].clone().unwrap();
+    assert_eq!(why(&bare, &request(&made)), "it is not declared in the options");
+    assert_eq!(why(&declared, &RestoreRequest { companions: BTreeMap::new(), ..request(&made) }), "its backup is gone");
+    let mut none = request(&made);
+    none.backup.companions.clear();
+    assert!(why(&declared, &none).starts_with("none is kept with this backup"));
+}
+
+/// A start that finds this restore, as far as `change` says that it got.
+fn found(phase: Phase, change: impl Fn(&mut Observation, &FileName)) -> Plan {
+    let plan = restore_plan(Platform::Linux);
+    let journal = drive(Run::new(plan, Budget::default()), |_, now| {
+        Ok(match &now.op {
+            Op::Settle { file, .. } if *file == canonical() => Done::Settled(database("2", JournalMode::Delete, 4)),
+            Op::Check { .. } => Done::Checked(database("9", JournalMode::Wal, 8), Vec::new()),
+            op => fine(op),
+        })
+    });
+    let texts = journal.performed.iter().filter(|now| matches!(now.op, Op::WriteJournal { .. })).filter_map(|now| now.text.clone());
+    let text = texts.into_iter().find(|text| text.contains(&format!("\"phase\": \"{}\"", phase.as_str()))).unwrap();
+    let mut seen = with_auth(upgraded(&[1]).0);
+    put_journal(&mut seen, &crate::world::our_journal(), &text);
+    seen.files.insert(canonical(), database("2", JournalMode::Delete, 4));
+    let aside = displaced(&canonical(), &new_nonce());
+    change(&mut seen, &aside);
+    // Whatever label this start has: it needs nothing of the application.
+    let other = cutover_core::names::Label::new("v2-v3").unwrap();
+    let plan = plan_recovery(&seen, &other, &Nonce::from_number(7)).unwrap().unwrap();
+    assert_eq!(Plan::parse(&plan.to_text()).unwrap(), plan);
+    assert_eq!(validate(&plan, Some(&seen)), []);
+    plan
+}
+
+#[test]
+fn whether_it_was_flipped_the_files_tell() {
+    let install = || name("data.db.install-0badcafe");
+    let kind = |phase, change: &dyn Fn(&mut Observation, &FileName)| found(phase, change).kind;
+    let v1_installed = || database("9", JournalMode::Wal, 8);
+    assert_eq!(kind(Phase::Building, &|_, _| {}), PlanKind::Undo);
+    assert_eq!(kind(Phase::Built, &|seen, _| drop(seen.files.insert(install(), v1_installed()))), PlanKind::Undo);
+    let linked = |seen: &mut Observation, aside: &FileName| {
+        seen.files.insert(install(), v1_installed());
+        seen.files.insert(aside.clone(), plain("2", 8192));
+    };
+    assert_eq!(kind(Phase::Built, &linked), PlanKind::Undo);
+    let flipped = |facts: cutover_core::observe::FileFacts| {
+        move |seen: &mut Observation, aside: &FileName| {
+            seen.files.insert(canonical(), facts.clone());
+            seen.files.insert(aside.clone(), plain("2", 8192));
+        }
+    };
+    assert_eq!(kind(Phase::Built, &flipped(v1_installed())), PlanKind::Finish);
+    assert_eq!(kind(Phase::Built, &flipped(database("9", JournalMode::Wal, 99))), PlanKind::Finish, "an old application wrote to v1");
+    let copied = cutover_core::observe::FileFacts { file_id: "77".into(), ..v1_installed() };
+    assert_eq!(kind(Phase::Built, &flipped(copied)), PlanKind::Finish, "the directory was copied");
+    let written = |seen: &mut Observation, _: &FileName| {
+        seen.files.insert(canonical(), database("2", JournalMode::Wal, 12));
+        seen.files.insert(install(), v1_installed());
+    };
+    assert_eq!(kind(Phase::Built, &written), PlanKind::Undo, "an application wrote to v2");
+    assert_eq!(kind(Phase::Committed, &flipped(v1_installed())), PlanKind::Clean);
+}
+
+#[test]
+fn a_start_without_canonical_refuses() {
+    let plan = restore_plan(Platform::Linux);
+    let mut seen = upgraded(&[1]).0;
+    put_journal(&mut seen, &crate::world::our_journal(), &plan.journal.unwrap().to_text());
+    seen.files.remove(&canonical());
+    assert_eq!(plan_recovery(&seen, &label(), &new_nonce()).unwrap_err().code, Code::Journal);
+}
+
+#[test]
+fn a_restore_that_fails_is_undone_and_says_where_the_data_is() {
+    let plan = restore_plan(Platform::Linux);
+    let flip = plan.flip_at.unwrap() as usize;
+    for at in 0..plan.steps.len() {
+        // Who is in the way does not go: after the journal says `built` as well, for nobody may go on with it behind the caller's back.
+        let trace = drive(Run::new(plan.clone(), Budget::of(0)), |_, now| {
+            if !now.undo && now.index == at { Err(Fault::new(Cause::Busy, "planted")) } else { Ok(fine(&now.op)) }
+        });
+        if at >= plan.cleanup_from.unwrap() as usize {
+            assert!(matches!(trace.ending, cutover_core::run::Action::Done(_)), "{at}");
+            continue;
+        }
+        // The companion's guarded steps are not all performed.
+        if matches!(trace.ending, cutover_core::run::Action::Done(_)) {
+            assert!(plan.steps[at].when.is_some(), "{at}");
+            continue;
+        }
+        let data = &trace.failure().data;
+        let wanted = if at <= flip { Where::V2 } else { Where::FinishAtNextStart };
+        assert_eq!(data.state, wanted, "{at}");
+        let whole = if at <= flip { &data.v2 } else { &data.v1 };
+        assert_eq!(whole.as_deref(), Some("data.db"), "{at}");
+        assert_eq!(trace.performed.iter().any(|now| now.undo), (2..=flip).contains(&at), "{at}");
+    }
+}
+
+/// Every plan of the explorer's restores and prunes.
+fn explored() -> Vec<Plan> {
+    plans(&matrix::kept()).concat().into_iter().chain([restore_plan(Platform::Windows)]).collect()
+}
+
+#[test]
+fn no_plan_but_its_own_is_performed() {
+    let mut tried = 0;
+    for plan in explored() {
+        assert_eq!(validate(&plan, None), []);
+        for list in 0..2 {
+            let steps = |plan: &Plan| if list == 0 { plan.steps.clone() } else { plan.undo.clone() };
+            for at in 0..steps(&plan).len() {
+                let mut without = steps(&plan);
+                let gone = without.remove(at);
+                let mut swapped = steps(&plan);
+                let swaps = at + 1 < swapped.len() && swapped[at].op != swapped[at + 1].op;
+                if swaps {
+                    swapped.swap(at, at + 1);
+                }
+                for steps in [without, swapped].into_iter().take(1 + usize::from(swaps)) {
+                    let bad = if list == 0 { Plan { steps, ..plan.clone() } } else { Plan { undo: steps, ..plan.clone() } };
+                    // A recovery that finishes need not install a companion, nor a prune remove one more backup: the plan alone cannot tell.
+                    let fewer = matches!(bad.kind, PlanKind::Prune) && matches!(gone.op, Op::Remove { .. });
+                    assert!(fewer || !validate(&bad, None).is_empty(), "{:?} without {}", bad.kind, gone.op.name());
+                    tried += 1;
+                }
+            }
+        }
+    }
+    assert!(tried > 500, "{tried}");
+}
+
+#[test]
+fn a_hostile_journal_or_plan_names_nothing_else() {
+    let plan = restore_plan(Platform::Linux);
+    let journal = plan.journal.clone().unwrap();
+    for backup in ["data.db", "data.db.v1-v2-cutover.json", "data.db.v9-v8-1-00000001", "other.db.v1-v2-1-00000001"] {
+        let mut bad = journal.clone();
+        bad.names.backup = name(backup);
+        assert!(Journal::parse(&bad.to_text(), &canonical()).is_err(), "{backup}");
+    }
+    let mut install = journal.clone();
+    install.names.install = name("data.db.install-00000000");
+    assert!(Journal::parse(&install.to_text(), &canonical()).is_err());
+    // Only a restore's backup has another nonce than its journal.
+    assert!(Journal::parse(&Journal { strategy: Strategy::LinkReplace, ..journal.clone() }.to_text(), &canonical()).is_err());
+    for kind in [PlanKind::Migrate, PlanKind::SetAside, PlanKind::Prune, PlanKind::Undo] {
+        assert!(Plan { kind, ..plan.clone() }.check().is_err(), "{kind:?}");
+    }
+    let begun = Plan { journal: Some(Journal { phase: Phase::Building, ..journal }), ..plan.clone() };
+    assert!(begun.check().is_ok());
+    let ours = Role::of(&canonical(), &displaced(&canonical(), &new_nonce()));
+    assert_eq!(ours, Some(Role::Displaced(new_nonce())));
+    let mut held = upgraded(&[1]).0;
+    held.holders.push(me());
+    assert!(validate(&plan, Some(&held)).iter().any(|finding| finding.rule == "held"));
+    let mut foreign = prune(&[1, 2], keep(1)).plan.unwrap();
+    foreign.steps.insert(2, Step { op: Op::Remove { files: vec![(&canonical()).into()] }, why: "planted".into(), when: None });
+    assert!(foreign.check().is_err(), "canonical is no backup");
+}
+
+fn start(shape: Shape) -> Vec<Setting> {
+    matrix::kept().into_iter().filter(|setting| setting.shape == shape && setting.companion.is_some()).collect()
+}
+
+#[test]
+fn a_fault_in_a_restore_or_a_prune_is_caught() {
+    let planted = [
+        // v2's other name is not durable before canonical's name leaves it.
+        (Shape::RestoreSettled, "Restore steps: without sync-dir (3)", "I2"),
+        (Shape::RestoreSettled, "Restore steps: without link displaced", "I2"),
+        // v2's rows are in its log, which would stand beside v1.
+        (Shape::RestoreWalRows, "Restore steps: without settle data.db", "I5"),
+        (Shape::RestoreSettled, "Restore steps: without settle install", "I10"),
+        // The receipt is gone for good, and the backup is not.
+        (Shape::Prune, "Prune steps: without sync-dir (2)", "I6"),
+    ];
+    for (shape, words, rule) in planted {
+        let settings = start(shape);
+        let plans = plans(&settings);
+        let all = Mutant::all(&plans.concat());
+        let told: Vec<String> = all.iter().map(ToString::to_string).collect();
+        let mutant = all.into_iter().find(|mutant| mutant.to_string() == words);
+        let mutant = mutant.unwrap_or_else(|| panic!("{words} is none of {told:#?}"));
+        let Fate::Caught(bad) = Trial::new(&settings).fate(&mutant) else { panic!("{words} is not caught") };
+        assert_eq!(bad.violation.rule, rule, "{words}: {}", bad.violation.what);
+    }
+}

@@ -1,0 +1,82 @@
+//! Backups: listed without opening one, and pruned.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use cutover_core::backup::{self, Backup, Receipts};
+use cutover_core::names::Role;
+use cutover_core::observe::Observation;
+use cutover_core::plan::{Left, Rule, plan_prune};
+use cutover_core::run::Budget;
+use serde::Serialize;
+
+use crate::drive::{Ending, drive};
+use crate::error::Error;
+use crate::host::Host;
+use crate::migrate::{Access, Start, now_ms};
+use crate::observe::{Blind, survey, text};
+use crate::options::{BackupOptions, Options};
+use crate::place::Place;
+use crate::sqlite::os_fault;
+
+/// What [`prune_backups`] did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PruneResult {
+    /// Backups that are gone, newest first.
+    pub removed: Vec<PathBuf>,
+    /// Backups that no rule removes: those that are not whole, and those whose companions are not declared.
+    pub left: Vec<Left>,
+}
+
+/// Every backup of a database, newest first, with what its receipt says. Nothing but names, sizes and receipts is looked at: no database is opened,
+/// so that nobody's locks fall (on POSIX closing a descriptor drops them).
+///
+/// # Errors
+/// `IO` when the directory or a receipt cannot be read.
+pub fn list_backups(path: &Path) -> Result<Vec<Backup>, Error> {
+    let place = Place::of(path, &BTreeMap::new())?;
+    let (observation, receipts) = surveyed(&place)?;
+    Ok(backup::list(&observation, &receipts))
+}
+
+/// Removes old backups by a rule, each with its receipt and its companions' backups. The newest whole one stays, whatever the rule says; one that is not
+/// whole stays and is named. A companion's backup is found through [`BackupOptions::companions`].
+///
+/// # Errors
+/// `OWNED`; `JOURNAL` while an upgrade or a restore is unfinished; `IO` when a file cannot be removed, and the next prune goes on.
+pub fn prune_backups(path: &Path, rule: Rule, options: &BackupOptions, host: &mut dyn Host) -> Result<PruneResult, Error> {
+    let options = options.stand_in(path, "backups");
+    let mut start = Start::of(&options, Access::Own)?;
+    let mut budget = start.budget;
+    let result = prune(&start.place, rule, &mut budget, &options, host);
+    start.budget = budget;
+    result.map_err(|error| start.locate(error))
+}
+
+/// The same under a lock that is held.
+pub(crate) fn prune(place: &Place, rule: Rule, budget: &mut Budget, options: &Options, host: &mut dyn Host) -> Result<PruneResult, Error> {
+    let (observation, receipts) = surveyed(place)?;
+    let prune = plan_prune(&observation, &receipts, rule, now_ms())?;
+    if let Some(plan) = prune.plan
+        && let Ending::Anew(failure) = drive(plan, budget, place, options, host)?
+    {
+        return Err(Error { failure, cause: None });
+    }
+    Ok(PruneResult { removed: prune.removed.iter().map(|name| place.path(name)).collect(), left: prune.left })
+}
+
+fn surveyed(place: &Place) -> Result<(Observation, Receipts), Error> {
+    let observation = survey(place).map_err(|blind| blind.into_failure(place))?;
+    let receipts = receipts(place, &observation).map_err(|blind| blind.into_failure(place))?;
+    Ok((observation, receipts))
+}
+
+pub(crate) fn receipts(place: &Place, observation: &Observation) -> Result<Receipts, Blind> {
+    let names = observation.files.keys().filter(|name| Role::of(&place.canonical, name) == Some(Role::Receipt));
+    let read = |name: &cutover_core::names::FileName| match text(&place.path(name)) {
+        Ok(text) => Ok((name.clone(), text)),
+        Err(error) => Err(Blind::Fault(os_fault(&error).of(name))),
+    };
+    names.map(read).collect()
+}

@@ -1,0 +1,157 @@
+//! A backup becomes the database again.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use cutover_core::backup;
+use cutover_core::failure::{Code, Failure};
+use cutover_core::journal::{Journal, Warning};
+use cutover_core::names::{CompanionName, FileName, Label, Role, companion_backup, displaced};
+use cutover_core::observe::Observation;
+use cutover_core::plan::{Recovery, RestoreRequest, displaced_by, plan_restore, recover_before_restore};
+use cutover_core::run::Event;
+use serde::Serialize;
+
+use crate::backups::receipts;
+use crate::drive::{Ending, drive};
+use crate::error::Error;
+use crate::host::Host;
+use crate::migrate::{Access, MAX_ATTEMPTS, MAX_RECOVERIES, Start, nonce, refuse_cancelled};
+use crate::options::BackupOptions;
+use crate::place::Place;
+
+/// What [`restore`] did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RestoreResult {
+    /// What was restored. It is still there.
+    pub backup: PathBuf,
+    /// Where v2 was set aside, with every row that was committed to it.
+    pub displaced: PathBuf,
+    /// What was recovered before. `finished` where an interrupted restore of this backup was: then nothing else was done.
+    pub recovery: Recovery,
+    /// Each companion that is declared, or kept with the backup.
+    pub companions: BTreeMap<CompanionName, CompanionResult>,
+    /// What went less than well.
+    pub warnings: Vec<Warning>,
+}
+
+/// What became of a companion.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CompanionResult {
+    /// Whether it is as it was before the upgrade.
+    pub restored: bool,
+    /// Why it was left as it was.
+    pub why: Option<String>,
+    /// Where what was in its place is kept.
+    pub displaced: Option<PathBuf>,
+}
+
+/// Makes `backup`, a path or a bare name, the database again, in the journal mode that v1 had, and sets v2 aside beside it. A restore that
+/// was interrupted is finished or undone first. An unfinished upgrade is not: that takes its callbacks, so [`crate::recover`] comes before.
+///
+/// Start the release of the application that v1 is for afterwards: one that upgrades would upgrade it again.
+///
+/// # Errors
+/// `VERIFY` when the backup is not whole or not sound, `JOURNAL` beside an unfinished upgrade, `HELD` when somebody has the database or the backup
+/// open, `OWNED`, `NO_SPACE`, `IO`. v2 stays, unless the failure says that the next start finishes.
+pub fn restore(path: &Path, backup: &Path, options: &BackupOptions, host: &mut dyn Host) -> Result<RestoreResult, Error> {
+    let place = Place::of(path, &options.companions)?;
+    let (name, label) = named(&place, backup).map_err(|failure| place.locate(failure))?;
+    let options = options.stand_in(path, label.as_str());
+    let mut start = Start::of(&options, Access::Own)?;
+    start.detect = None;
+    let result = put_back(&mut start, &name, &label, host);
+    result.map_err(|error| start.locate(error))
+}
+
+fn named(place: &Place, backup: &Path) -> Result<(FileName, Label), Failure> {
+    let refuse = |why: &str| {
+        let mut failure = Failure::refusal(Code::Io, why, "take a backup from the list of this database's backups");
+        failure.path = Some(backup.display().to_string());
+        failure.compose();
+        failure
+    };
+    let directory = backup.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if directory.is_some_and(|directory| std::fs::canonicalize(directory).ok().as_deref() != Some(&place.directory)) {
+        return Err(refuse("the backup is not in the database's directory"));
+    }
+    let name = backup.file_name().and_then(std::ffi::OsStr::to_str).and_then(|name| FileName::new(name).ok());
+    let name = name.ok_or_else(|| refuse("this is not the name of a backup"))?;
+    match Role::of(&place.canonical, &name) {
+        Some(Role::Backup { label, .. }) => Ok((name, label)),
+        _ => Err(refuse("this is not the name of a backup of this database")),
+    }
+}
+
+fn put_back(start: &mut Start, name: &FileName, label: &Label, host: &mut dyn Host) -> Result<RestoreResult, Error> {
+    refuse_cancelled(host)?;
+    let mut recovery = Recovery::None;
+    let mut attempt = 0;
+    for _ in 0..MAX_RECOVERIES {
+        let observation = start.observe(host)?;
+        if let Some(plan) = recover_before_restore(&observation, label, &nonce())? {
+            let Ending::Done(report) = drive(plan, &mut start.budget, &start.place, start.options, host)? else { continue };
+            recovery = report.recovery;
+            host.event(&Event::Recovered { recovery });
+            start.warnings.extend(report.warnings);
+            let finished = matches!(recovery, Recovery::Finished | Recovery::Cleaned);
+            if let Some(journal) = report.journal.filter(|journal| finished && journal.names.backup == *name) {
+                return Ok(result(start, &journal, recovery, BTreeMap::new()));
+            }
+            continue;
+        }
+        let request = request(&start.place, &observation, name)?;
+        let restore = plan_restore(&observation, &request)?;
+        attempt += 1;
+        match drive(restore.plan, &mut start.budget, &start.place, start.options, host)? {
+            Ending::Done(report) => {
+                start.warnings.extend(report.warnings);
+                let Some(journal) = report.journal else { break };
+                return Ok(result(start, &journal, recovery, restore.companions));
+            }
+            Ending::Anew(_) if attempt < MAX_ATTEMPTS => {}
+            Ending::Anew(failure) => return Err(Error { failure, cause: None }),
+        }
+    }
+    let hint = "see whether another program upgrades or restores this database";
+    Err(Failure::refusal(Code::Journal, "the restore did not come to an end", hint).of(&start.place.canonical).into())
+}
+
+fn request(place: &Place, observation: &Observation, name: &FileName) -> Result<RestoreRequest, Error> {
+    let receipts = receipts(place, observation).map_err(|blind| blind.into_failure(place))?;
+    let Some(backup) = backup::list(observation, &receipts).into_iter().find(|backup| backup.name == *name) else {
+        return Err(Failure::refusal(Code::Io, "there is no such backup", "take one from the list of this database's backups")
+            .of(name)
+            .into());
+    };
+    let mut companions = BTreeMap::new();
+    for name in backup.companions.keys() {
+        let Some((directory, file)) = place.companions.get(name) else { continue };
+        // One that cannot be read is not put back, and the result says that it is gone.
+        if let Ok(bytes) = std::fs::read(directory.join(companion_backup(file, &backup.label, &backup.nonce).as_str())) {
+            companions.insert(name.clone(), cutover_core::sqlite::digest(&bytes));
+        }
+    }
+    Ok(RestoreRequest { backup, nonce: nonce(), companions })
+}
+
+fn result(start: &mut Start, journal: &Journal, recovery: Recovery, mut told: BTreeMap<CompanionName, Option<String>>) -> RestoreResult {
+    let place = &start.place;
+    for companion in &journal.companions {
+        told.entry(companion.name.clone()).or_default();
+    }
+    let companion = |(name, why): (CompanionName, Option<String>)| {
+        let aside = place.companions.get(&name).map(|(directory, file)| directory.join(displaced(file, &journal.nonce).as_str()));
+        let displaced = aside.filter(|path| path.exists());
+        (name, CompanionResult { restored: why.is_none(), why, displaced })
+    };
+    RestoreResult {
+        backup: place.path(&journal.names.backup),
+        displaced: place.path(&displaced_by(journal)),
+        recovery,
+        companions: told.into_iter().map(companion).collect(),
+        warnings: std::mem::take(&mut start.warnings),
+    }
+}
