@@ -8,7 +8,7 @@ use super::disk::{ASIDE, Content, Disk, HOME};
 use super::machine::Machine;
 use super::mutate::Mutant;
 use super::search::happen;
-use super::{Choice, Happening, Model, Setting, State, Violation, invariant, matrix, others};
+use super::{Choice, Happening, Model, Setting, State, Violation, invariant, matrix, others, trial};
 
 /// A state that breaks an invariant, and the way there.
 #[derive(Debug, Clone)]
@@ -120,6 +120,7 @@ pub fn replay(setting: &Setting, model: Model, choices: &[Choice], mutant: Optio
     let log = RefCell::new(vec![format!("starts with {}", describe(&matrix::lay(setting).disk).join(", "))]);
     let mut state = matrix::lay(setting);
     for (number, choice) in choices.iter().enumerate() {
+        let exact = mutant.and_then(|(_, start)| start).filter(|start| usize::from(*start) == number).map_or(usize::MAX, |_| trial::EXACT);
         let mutant = mutant.filter(|(_, start)| start.is_none_or(|start| usize::from(start) == number)).map(|(mutant, _)| mutant);
         let crash = choice.crash.map_or((u32::MAX, 0), |crash| crash);
         let (tick, at) = (Cell::new(0_u32), Cell::new(0_u32));
@@ -186,7 +187,7 @@ pub fn replay(setting: &Setting, model: Model, choices: &[Choice], mutant: Optio
             }
             Some(live) => {
                 let live = live.as_seen(setting);
-                let disk = live.disk.power_losses(model).swap_remove(crash.1 as usize - 1);
+                let disk = live.disk.some_power_losses(model, exact).swap_remove(crash.1 as usize - 1);
                 log.borrow_mut().push(format!("  the power fails; there is {}", describe(&disk).join(", ")));
                 let mut after = State { disk, ledger: live.ledger };
                 after.ledger.v2_durable |= invariant::is_v2(&after, setting) && setting.links();

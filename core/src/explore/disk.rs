@@ -176,8 +176,12 @@ impl Dir {
         self.pending.push(change);
     }
 
-    /// What the directory may hold after a power loss.
-    fn power_losses(&self, model: Model) -> Vec<Entries> {
+    /// What the directory may hold after a power loss. Of more changes than `exact` not every subset is taken, only each prefix, each change alone, and
+    /// all but each.
+    fn power_losses(&self, model: Model, exact: usize) -> Vec<Entries> {
+        if matches!(model, Model::M2 | Model::M3) && self.pending.len() > exact {
+            return self.some_power_losses();
+        }
         let mut found = BTreeSet::from([self.durable.clone()]);
         let mut prefix = self.durable.clone();
         for change in &self.pending {
@@ -199,6 +203,22 @@ impl Dir {
                 }
             }
         }
+        found.into_iter().collect()
+    }
+}
+
+impl Dir {
+    fn some_power_losses(&self) -> Vec<Entries> {
+        let count = self.pending.len();
+        let of = |is_there: &dyn Fn(usize) -> bool| {
+            let mut entries = self.durable.clone();
+            self.pending.iter().enumerate().filter(|(index, _)| is_there(*index)).for_each(|(_, change)| {
+                apply(&mut entries, change, Reached::Yes);
+            });
+            entries
+        };
+        let each = |one: usize| [of(&|index| index <= one), of(&|index| index == one), of(&|index| index != one)];
+        let found: BTreeSet<Entries> = (0..count).flat_map(each).chain([self.durable.clone()]).collect();
         found.into_iter().collect()
     }
 }
@@ -354,9 +374,15 @@ impl Disk {
     /// Every disk that a power loss may leave, in a fixed order.
     #[must_use]
     pub fn power_losses(&self, model: Model) -> Vec<Self> {
+        self.some_power_losses(model, usize::MAX)
+    }
+
+    /// Where a directory has more than `exact` changes, not every one.
+    #[must_use]
+    pub fn some_power_losses(&self, model: Model, exact: usize) -> Vec<Self> {
         let mut found = Vec::new();
-        for home in self.dirs[HOME].power_losses(model) {
-            for aside in self.dirs[ASIDE].power_losses(model) {
+        for home in self.dirs[HOME].power_losses(model, exact) {
+            for aside in self.dirs[ASIDE].power_losses(model, exact) {
                 let inos: BTreeSet<u16> = home.values().chain(aside.values()).copied().collect();
                 let mut files: Vec<BTreeMap<u16, Inode>> = vec![BTreeMap::new()];
                 for ino in inos {

@@ -286,7 +286,9 @@ fn other_label(setting: &Setting) -> State {
 pub fn mutants() -> Vec<Setting> {
     let mut all: Vec<Setting> = plain(Shape::WalRows, By::Sql, From::Empty).into_iter().collect();
     // The first two are tried on Windows as well.
-    for (host, before) in [(HostUse::SavesState, true), (HostUse::WritesInPlace, true), (HostUse::WritesInPlace, false)] {
+    let companions =
+        [(HostUse::SavesState, true), (HostUse::WritesInPlace, true), (HostUse::WritesInPlace, false), (HostUse::Stages, false)];
+    for (host, before) in companions {
         all.extend(plain(Shape::WalRows, By::Host, From::Copy).and_then(|setting| with_companion(setting, host, before)));
     }
     for zombie in [Zombie::UntilReleased, Zombie::ForEver] {

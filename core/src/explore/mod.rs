@@ -153,6 +153,10 @@ pub struct Bounds {
     pub crash_after_happening: bool,
     /// Whether the directory may be copied between a crash and the recovery.
     pub copies: bool,
+    /// Of how many changes of a directory a power loss may lose any subset; of more, not every one is tried.
+    pub exact: usize,
+    /// Whether a start ends where its recovery does: what begins there is as good as new.
+    pub only_recovery: bool,
     /// How many counterexamples are kept before it stops.
     pub stop_after: usize,
 }
@@ -177,6 +181,8 @@ impl Bounds {
         happening_after_crashes: 0,
         crash_after_happening: false,
         copies: false,
+        exact: usize::MAX,
+        only_recovery: false,
         stop_after: 1,
     };
 }

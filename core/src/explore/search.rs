@@ -17,6 +17,7 @@ use crate::op::Op;
 use crate::run::{Action, Run};
 
 /// A state to start from.
+#[derive(Clone)]
 pub(super) struct Node {
     pub state: State,
     path: Option<Rc<Path>>,
@@ -172,7 +173,7 @@ impl<'a> Explorer<'a> {
             let end = boot.go(&mut machine, None, mutant, &mut |boot, machine, before| {
                 let (run, op) = match before {
                     Before::Look => return looks.stop(boot, machine),
-                    Before::Migrate => return looks.recovered(boot, machine),
+                    Before::Migrate => return looks.recovered(boot, machine) || bounds.only_recovery,
                     Before::Op(run, op) => (run, op),
                 };
                 if may_happen {
@@ -209,7 +210,7 @@ impl<'a> Explorer<'a> {
     }
 
     fn fork(&mut self, node: &Node, fork: &Fork, happening: Happening) {
-        let (setting, mutant) = (self.setting, self.mutant);
+        let (setting, mutant, bounds) = (self.setting, self.mutant, self.bounds);
         let watch = Watch { node, happened: true, happening: Some((fork.at, happening)), crash: self.bounds.crash_after_happening };
         let mut idle = false;
         self.report.starts += 1;
@@ -224,7 +225,7 @@ impl<'a> Explorer<'a> {
             let mut boot = fork.boot.clone();
             let end = boot.go(&mut machine, Some(run), mutant, &mut |boot, machine, before| match before {
                 Before::Look => looks.stop(boot, machine),
-                Before::Migrate => looks.recovered(boot, machine),
+                Before::Migrate => looks.recovered(boot, machine) || bounds.only_recovery,
                 Before::Op(..) => false,
             });
             looks.came_back(&machine.state);
@@ -285,7 +286,7 @@ impl<'a> Explorer<'a> {
                 return;
             }
             if model != Model::M0 && !state.disk.is_flushed() {
-                for (variant, disk) in (1..).zip(state.disk.power_losses(model)) {
+                for (variant, disk) in (1..).zip(state.disk.some_power_losses(model, bounds.exact)) {
                     let mut after = State { disk, ledger: state.ledger.clone() };
                     after.ledger.v2_durable |= is_v2(&after, setting) && links;
                     if bounds.copies {

@@ -62,6 +62,8 @@ const STAGES: [Stage; 3] = [
     Stage { power_loss: true, at_most: 3, disturbed: false },
     Stage { power_loss: true, at_most: 1, disturbed: true },
 ];
+/// Of how many changes of a directory every subset may be lost: a flush that is taken out leaves many.
+pub(super) const EXACT: usize = 6;
 /// An undisturbed start.
 const RIGHT: Bounds = Bounds { crashes: 0, ..Bounds::ONE_CRASH };
 
@@ -172,6 +174,11 @@ fn nodes(setting: &Setting) -> Vec<Node> {
     for _ in 0..first_of_ours {
         nodes = nodes.iter().flat_map(|node| crashes(setting, node, model(setting, true), &Bounds::ONE_CRASH)).collect();
     }
+    if first_of_ours > 0 {
+        // What the daemon left is recovered by a start that may be killed as well.
+        let killed: Vec<Node> = nodes.iter().flat_map(|node| crashes(setting, node, model(setting, false), &Bounds::ONE_CRASH)).collect();
+        nodes.extend(killed);
+    }
     if first_of_ours == 0 {
         let others = Bounds { others: true, crash_after_happening: true, ..Bounds::ONE_CRASH };
         let plain = crashes(setting, &nodes[0], model(setting, true), &Bounds::ONE_CRASH);
@@ -191,18 +198,23 @@ fn crashes(setting: &Setting, node: &Node, model: Model, bounds: &Bounds) -> Vec
 
 impl Bench<'_> {
     fn attempt(&mut self, mutant: &Mutant, start: usize, stage: &Stage) -> Option<Counterexample> {
-        let node = &self.starts[start].node;
         let undo = matches!(mutant, Mutant::Step(step) if step.undo);
+        // An undo needs a failure, which may come on top of what somebody did before.
+        let mut node = self.starts[start].node.clone();
+        node.happened &= !undo;
+        let recovers = !matches!(mutant, Mutant::Step(step) if step.kind.begins());
         let bounds = Bounds {
             crashes: node.crashes + 2,
             others: stage.disturbed && !undo,
             faults: if stage.disturbed && undo { Faults::ToUndo } else { Faults::None },
             happening_after_crashes: node.crashes,
             crash_after_happening: true,
+            exact: EXACT,
+            only_recovery: recovers && stage.power_loss,
             ..Bounds::ONE_CRASH
         };
         let mut explorer = Explorer::new(self.setting, model(self.setting, stage.power_loss), &bounds, Some(mutant));
-        explorer.expand(node);
+        explorer.expand(&node);
         let by = Some(node.crashes);
         if let Some(bad) = explorer.report.bad.pop() {
             return Some(Counterexample { mutated: by, ..bad });

@@ -221,12 +221,20 @@ pub(super) fn clean_up(journal: &Journal, temporaries: bool) -> Vec<Step> {
     steps
 }
 
-/// v1 has its backup's name alone, and gets canonical's back: over our own v2, or, in the field's cutover, over nobody's file.
-pub(super) fn give_v1_back(journal: &Journal) -> [Step; 2] {
+/// v1 has its backup's name alone, and gets canonical's back: over our own v2, or, in the field's cutover, over nobody's file. There it may just
+/// have been settled: SQLite's own journal of that must not come back beside a name that v1 has left.
+pub(super) fn give_v1_back(journal: &Journal) -> Vec<Step> {
     let names = &journal.names;
     let (from, to) = ((&names.backup).into(), (&names.canonical).into());
-    let back = if journal.strategy == Strategy::TwoRename { Op::RenameNew { from, to } } else { Op::Rename { from, to } };
-    [step(back, "v1 is canonical again"), step(Op::SyncDir { companion: None }, "v1 must be canonical for good before anything is removed")]
+    let why = "v1 is canonical again";
+    let mut steps = if journal.strategy == Strategy::TwoRename {
+        let flush = step(Op::SyncDir { companion: None }, "what SQLite removed beside v1 is gone for good before v1 goes elsewhere");
+        vec![flush, step(Op::RenameNew { from, to }, why)]
+    } else {
+        vec![step(Op::Rename { from, to }, why)]
+    };
+    steps.push(step(Op::SyncDir { companion: None }, "v1 must be canonical for good before anything is removed"));
+    steps
 }
 
 pub(super) fn remove_journal(journal: &Journal) -> Vec<Step> {
