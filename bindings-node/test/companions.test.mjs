@@ -1,8 +1,11 @@
 // Companions: staged by the build, installed after the database.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { migrate } from "cutover";
 import { assertUntouched, assertUpgraded, build, failure, made, options, seed } from "./support.mjs";
 
@@ -37,4 +40,26 @@ test("one that was not declared, or not given bytes, is refused", async () => {
   const error = await failure(migrate(options(place.path, { ...made(run), companions: { auth } })));
   assert.equal(error.cause.message, "undone");
   assertUntouched(place);
+});
+
+// [29] The other process upgrades its own data directory with the same companion, and its build never ends.
+test("one that another data directory's upgrade works on is refused, and is free when that is killed", async () => {
+  const [place, other] = [seed(), seed()];
+  const auth = join(other.directory, "auth.json");
+  writeFileSync(auth, "old");
+  const holder = fileURLToPath(new URL("holder.mjs", import.meta.url));
+  const child = spawn(process.execPath, [holder, other.path, auth], { stdio: ["ignore", "pipe", "inherit"] });
+  const ended = once(child, "exit");
+  assert.equal(String((await once(child.stdout, "data"))[0]), "begun");
+  const waits = [];
+  const onEvent = ({ type, op, file }) => type === "wait" && waits.push([op, file]);
+  const again = (waitMs) => migrate(options(place.path, { ...made(build), companions: { auth }, lock: "held", waitMs, onEvent }));
+  const error = await failure(again(60));
+  assert.deepEqual([error.code, error.path, error.holders.map(({ pid }) => pid)], ["OWNED", auth, [child.pid]]);
+  assert.deepEqual(waits, [["lock", "auth/auth.json"], ["lock", "auth/auth.json"]]);
+  assertUntouched(place);
+  child.kill("SIGKILL");
+  await ended;
+  assert.equal((await again()).outcome, "migrated");
+  assertUpgraded(place);
 });

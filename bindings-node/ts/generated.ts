@@ -280,10 +280,6 @@ export type CompanionName = string;
  */
 export type Strategy = "link-replace" | "page-copy" | "two-rename" | "restore";
 /**
- * The persistent part of a journal mode: whether the header's WAL flag is set.
- */
-export type JournalMode = "delete" | "wal";
-/**
  * Whose error codes and sharing rules apply.
  */
 export type Platform = "linux" | "macos" | "windows";

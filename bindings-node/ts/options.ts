@@ -78,7 +78,10 @@ export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
   make: Make<S, R>;
   /** Looks at v2 before it is installed; throws when it is not right, and everything is undone. */
   verify?(v2: Reader): void | Promise<void>;
-  /** Files outside the database that change with it: name -> path. */
+  /**
+   * Files outside the database that change with it: name -> path. Each is locked beside it (`<file>.cutover-lock`) until the call ends, whoever holds
+   * the owner lock: two data directories may share one. Another's lock is waited for within `waitMs`, then refused as `OWNED`.
+   */
   companions?: Record<string, string>;
   /** Takes back what the build did outside the database. Idempotent: it may run twice, and for a build that never ran. */
   undo?(state: S | null, at: { nonce: string }): void | Promise<void>;

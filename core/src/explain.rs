@@ -49,7 +49,7 @@ fn words(code: Code) -> (&'static str, &'static str, &'static str) {
     const V1_WHOLE: &str = "The old database is whole and in its place.";
     match code {
         Code::Owned => (
-            "Another instance of the application owns this database.",
+            "Another instance of the application owns this database, or works on a companion of it.",
             UNTOUCHED,
             "Use the instance that runs, or close it and start again.",
         ),

@@ -364,6 +364,13 @@ pub fn cutover_lock(canonical: &FileName) -> FileName {
     canonical.with(".cutover-lock")
 }
 
+/// The lock beside a companion: `<file>.cutover-lock`, a file of the second kind. Its name says nothing of the database, since two data
+/// directories may share a companion.
+#[must_use]
+pub fn companion_lock(file: &FileName) -> FileName {
+    cutover_lock(file)
+}
+
 /// A companion's backup: `<file>.<label>-<nonce>`.
 #[must_use]
 pub fn companion_backup(file: &FileName, label: &Label, nonce: &Nonce) -> FileName {

@@ -7,15 +7,14 @@ use cutover_core::backup::{self, Backup, Receipts};
 use cutover_core::names::Role;
 use cutover_core::observe::Observation;
 use cutover_core::plan::{Left, Rule, plan_prune};
-use cutover_core::run::Budget;
 use serde::Serialize;
 
-use crate::drive::{Ending, drive};
+use crate::drive::Ending;
 use crate::error::Error;
 use crate::host::Host;
-use crate::migrate::{Access, Start, now_ms};
+use crate::migrate::{Start, now_ms};
 use crate::observe::{Blind, survey, text};
-use crate::options::{BackupOptions, Options};
+use crate::options::BackupOptions;
 use crate::place::Place;
 use crate::sqlite::os_fault;
 
@@ -47,23 +46,21 @@ pub fn list_backups(path: &Path) -> Result<Vec<Backup>, Error> {
 /// `OWNED`; `JOURNAL` while an upgrade or a restore is unfinished; `IO` when a file cannot be removed, and the next prune goes on.
 pub fn prune_backups(path: &Path, rule: Rule, options: &BackupOptions, host: &mut dyn Host) -> Result<PruneResult, Error> {
     let options = options.stand_in(path, "backups");
-    let mut start = Start::of(&options, Access::Own)?;
-    let mut budget = start.budget;
-    let result = prune(&start.place, rule, &mut budget, &options, host);
-    start.budget = budget;
+    let mut start = Start::own(&options, host)?;
+    let result = prune(&mut start, rule, host);
     result.map_err(|error| start.locate(error))
 }
 
-/// The same under a lock that is held.
-pub(crate) fn prune(place: &Place, rule: Rule, budget: &mut Budget, options: &Options, host: &mut dyn Host) -> Result<PruneResult, Error> {
-    let (observation, receipts) = surveyed(place)?;
+/// The same under locks that are held.
+pub(crate) fn prune(start: &mut Start, rule: Rule, host: &mut dyn Host) -> Result<PruneResult, Error> {
+    let (observation, receipts) = surveyed(&start.place)?;
     let prune = plan_prune(&observation, &receipts, rule, now_ms())?;
     if let Some(plan) = prune.plan
-        && let Ending::Anew(failure) = drive(plan, budget, place, options, host)?
+        && let Ending::Anew(failure) = start.drive(plan, host)?
     {
         return Err(Error { failure, cause: None });
     }
-    Ok(PruneResult { removed: prune.removed.iter().map(|name| place.path(name)).collect(), left: prune.left })
+    Ok(PruneResult { removed: prune.removed.iter().map(|name| start.place.path(name)).collect(), left: prune.left })
 }
 
 fn surveyed(place: &Place) -> Result<(Observation, Receipts), Error> {

@@ -1,11 +1,13 @@
 //! The loop over a [`Run`]: perform what it hands out, wait as it says, report what happened.
 
 use cutover_core::failure::Failure;
+use cutover_core::observe::Holder;
 use cutover_core::plan::Plan;
-use cutover_core::run::{Action, Budget, Report, Run};
+use cutover_core::run::{Action, Budget, Event, Report, Run};
 
 use crate::error::Error;
 use crate::host::Host;
+use crate::migrate::refuse_cancelled;
 use crate::options::Options;
 use crate::perform::Performer;
 use crate::place::Place;
@@ -54,4 +56,18 @@ pub(crate) fn drive(plan: Plan, budget: &mut Budget, place: &Place, options: &Op
     };
     *budget = run.budget();
     ending
+}
+
+/// Before or between plans: tells what (op and file) waits for whom (reason and holders), and waits.
+pub(crate) fn wait(
+    delay_ms: u64,
+    (op, file): (&str, String),
+    (reason, holders): (String, Vec<Holder>),
+    Budget { total_ms: budget_ms, waited_ms }: Budget,
+    host: &mut dyn Host,
+) -> Result<(), Error> {
+    host.release_handles();
+    host.event(&Event::Wait { op: op.into(), file: Some(file), delay_ms, waited_ms, budget_ms, reason, holders });
+    host.wait(delay_ms);
+    refuse_cancelled(host)
 }

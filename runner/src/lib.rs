@@ -5,6 +5,7 @@
 //! application where only the application knows. Start with [`migrate`].
 
 mod backups;
+mod companion_lock;
 mod drive;
 mod error;
 #[cfg(unix)]

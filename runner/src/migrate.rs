@@ -16,7 +16,8 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::backups;
-use crate::drive::{Ending, drive};
+use crate::companion_lock::CompanionLocks;
+use crate::drive::{Ending, drive, wait};
 use crate::error::Error;
 use crate::host::Host;
 use crate::lock::{self, OwnerLock};
@@ -92,6 +93,7 @@ pub(crate) struct Start<'a> {
     finished: Option<Journal>,
     installed: bool,
     pub warnings: Vec<Warning>,
+    companions: CompanionLocks,
     _lock: Option<OwnerLock>,
 }
 
@@ -100,7 +102,7 @@ pub(crate) struct Start<'a> {
 /// # Errors
 /// See [`Code`]. The failure says where the data is: v1 is whole in its place unless v2 is.
 pub fn migrate(options: &Options, host: &mut dyn Host) -> Result<MigrateResult, Error> {
-    let mut start = Start::of(options, Access::Own)?;
+    let mut start = Start::own(options, host)?;
     let mut result = start.migrate(host).map_err(|error| start.locate(error))?;
     if let Some(keep) = options.keep_backups.filter(|_| start.installed) {
         result.warnings.extend(start.prune(keep, host));
@@ -113,7 +115,7 @@ pub fn migrate(options: &Options, host: &mut dyn Host) -> Result<MigrateResult, 
 /// # Errors
 /// As [`migrate`].
 pub fn recover(options: &Options, host: &mut dyn Host) -> Result<RecoverResult, Error> {
-    let mut start = Start::of(options, Access::Own)?;
+    let mut start = Start::own(options, host)?;
     let result = start.recover(host).map(|_| ());
     result.map_err(|error| start.locate(error))?;
     let backup = start.backup();
@@ -144,7 +146,7 @@ pub fn plan(options: &Options, host: &mut dyn Host) -> Result<Option<Plan>, Erro
 /// # Errors
 /// `JOURNAL` for a plan that cannot be used or is not for this database; else as [`migrate`].
 pub fn run_plan(text: &str, options: &Options, host: &mut dyn Host) -> Result<MigrateResult, Error> {
-    let mut start = Start::of(options, Access::Own)?;
+    let mut start = Start::own(options, host)?;
     let result = start.run_plan(text, host);
     result.map_err(|error| start.locate(error))
 }
@@ -184,8 +186,23 @@ impl<'a> Start<'a> {
             finished: None,
             installed: false,
             warnings: Vec::new(),
+            companions: CompanionLocks::default(),
             _lock: lock,
         })
+    }
+
+    /// With the owner lock, and the companions' until the call ends. Nothing is looked at before.
+    pub(crate) fn own(options: &'a Options, host: &mut dyn Host) -> Result<Self, Error> {
+        let mut start = Self::of(options, Access::Own)?;
+        let locks = CompanionLocks::take(&start.place, &mut start.budget, host);
+        start.companions = locks.map_err(|error| start.locate(error))?;
+        Ok(start)
+    }
+
+    /// Walks a plan to its end, unless it works on a companion that could not be locked.
+    pub(crate) fn drive(&mut self, plan: Plan, host: &mut dyn Host) -> Result<Ending, Error> {
+        self.companions.allow(&plan)?;
+        drive(plan, &mut self.budget, &self.place, self.options, host)
     }
 
     pub(crate) fn locate(&self, mut error: Error) -> Error {
@@ -268,18 +285,7 @@ impl<'a> Start<'a> {
                     }
                 };
             };
-            host.release_handles();
-            host.event(&Event::Wait {
-                op: "look".into(),
-                file: Some(self.place.canonical.to_string()),
-                delay_ms,
-                waited_ms: self.budget.waited_ms,
-                budget_ms: self.budget.total_ms,
-                reason,
-                holders,
-            });
-            host.wait(delay_ms);
-            refuse_cancelled(host)?;
+            wait(delay_ms, ("look", self.place.canonical.to_string()), (reason, holders), self.budget, host)?;
         }
     }
 
@@ -319,7 +325,7 @@ impl<'a> Start<'a> {
             let next = self.assess(&observation)?;
             let Next::Recover(plan) = next else { return Ok((observation, next)) };
             let attempt = plan.journal.as_ref().map_or(1, |journal| journal.attempt);
-            let Ending::Done(report) = drive(*plan, &mut self.budget, &self.place, self.options, host)? else { continue };
+            let Ending::Done(report) = self.drive(*plan, host)? else { continue };
             host.event(&Event::Recovered { recovery: report.recovery });
             if report.recovery == Recovery::Undone {
                 self.attempt = attempt.saturating_add(1);
@@ -390,7 +396,7 @@ impl<'a> Start<'a> {
             refuse_cancelled(host)?;
             observation.can_link = can_link(&self.place, &journal_tmp(&self.place.canonical, &self.label, &nonce()));
             let plan = plan_migration(&observation, &self.request()).map_err(|failure| failure.with_v1(&self.place.canonical))?;
-            match drive(plan, &mut self.budget, &self.place, self.options, host)? {
+            match self.drive(plan, host)? {
                 Ending::Done(report) => {
                     self.keep(*report);
                     return Ok(self.result(Outcome::Migrated));
@@ -406,7 +412,7 @@ impl<'a> Start<'a> {
     /// v2 is in place: what cannot be pruned now is a warning.
     fn prune(&mut self, keep: u32, host: &mut dyn Host) -> Vec<Warning> {
         let rule = Rule { keep: Some(keep), older_than_ms: None };
-        let messages: Vec<String> = match backups::prune(&self.place, rule, &mut self.budget, self.options, host) {
+        let messages: Vec<String> = match backups::prune(self, rule, host) {
             Ok(pruned) => pruned.left.iter().map(|left| format!("{} is not pruned: {}", left.backup, left.why)).collect(),
             Err(error) => vec![format!("old backups could not be pruned: {}", error.failure.reason)],
         };
@@ -449,7 +455,7 @@ impl<'a> Start<'a> {
         if !fits {
             return Err(refuse("the plan is not for the state that the database is in now".into()).into());
         }
-        match drive(plan, &mut self.budget, &self.place, self.options, host)? {
+        match self.drive(plan, host)? {
             Ending::Done(report) => {
                 self.recovery = report.recovery;
                 self.keep(*report);

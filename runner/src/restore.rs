@@ -13,10 +13,10 @@ use cutover_core::run::Event;
 use serde::Serialize;
 
 use crate::backups::receipts;
-use crate::drive::{Ending, drive};
+use crate::drive::Ending;
 use crate::error::Error;
 use crate::host::Host;
-use crate::migrate::{Access, MAX_ATTEMPTS, MAX_RECOVERIES, Start, nonce, refuse_cancelled};
+use crate::migrate::{MAX_ATTEMPTS, MAX_RECOVERIES, Start, nonce, refuse_cancelled};
 use crate::options::BackupOptions;
 use crate::place::Place;
 
@@ -60,7 +60,7 @@ pub fn restore(path: &Path, backup: &Path, options: &BackupOptions, host: &mut d
     let place = Place::of(path, &options.companions)?;
     let (name, label) = named(&place, backup).map_err(|failure| place.locate(failure))?;
     let options = options.stand_in(path, label.as_str());
-    let mut start = Start::of(&options, Access::Own)?;
+    let mut start = Start::own(&options, host)?;
     start.detect = None;
     let result = put_back(&mut start, &name, &label, host);
     result.map_err(|error| start.locate(error))
@@ -92,7 +92,7 @@ fn put_back(start: &mut Start, name: &FileName, label: &Label, host: &mut dyn Ho
     for _ in 0..MAX_RECOVERIES {
         let observation = start.observe(host)?;
         if let Some(plan) = recover_before_restore(&observation, label, &nonce())? {
-            let Ending::Done(report) = drive(plan, &mut start.budget, &start.place, start.options, host)? else { continue };
+            let Ending::Done(report) = start.drive(plan, host)? else { continue };
             recovery = report.recovery;
             host.event(&Event::Recovered { recovery });
             start.warnings.extend(report.warnings);
@@ -105,7 +105,7 @@ fn put_back(start: &mut Start, name: &FileName, label: &Label, host: &mut dyn Ho
         let request = request(&start.place, &observation, name)?;
         let restore = plan_restore(&observation, &request)?;
         attempt += 1;
-        match drive(restore.plan, &mut start.budget, &start.place, start.options, host)? {
+        match start.drive(restore.plan, host)? {
             Ending::Done(report) => {
                 start.warnings.extend(report.warnings);
                 let Some(journal) = report.journal else { break };

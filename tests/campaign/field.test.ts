@@ -63,7 +63,7 @@ function assertOver(database: string, { v1 = facts(SETTLED), v2 = facts(V2, { wi
   const backup = names.find((name) => /^data\.db\.v1-v2-\d{13}-[0-9a-f]{8}$/.test(name)) ?? "";
   assert.deepEqual(differences(v1, facts(join(directory, backup))), [], "the backup is not v1");
   assert.equal(readFileSync(join(directory, "auth.json"), "utf8"), auth);
-  const expected = ["auth.json", `auth.json.v1-v2-${backup.slice(-8)}`, "data.db", "data.db.cutover-lock", "data.db.owner-lock", backup, `${backup}.json`, ...kept];
+  const expected = ["auth.json", "auth.json.cutover-lock", `auth.json.v1-v2-${backup.slice(-8)}`, "data.db", "data.db.cutover-lock", "data.db.owner-lock", backup, `${backup}.json`, ...kept];
   assert.deepEqual(names.sort(), expected.sort());
 }
 

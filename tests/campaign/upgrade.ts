@@ -77,7 +77,7 @@ export class Case {
   assertOver(database: string, v1 = this.v1, v2 = this.v2): void {
     const directory = dirname(database);
     assert.deepEqual(differences(v2, facts(database, { withoutFtsIndex: true })), [], "v2 is not whole");
-    const names = readdirSync(directory).filter((name) => !/^data\.db\.(owner|cutover)-lock$/.test(name));
+    const names = readdirSync(directory).filter((name) => !/^(data\.db\.(owner|cutover)|auth\.json\.cutover)-lock$/.test(name));
     const backups = names.filter((name) => /^data\.db\.v1-v2-\d{13}-[0-9a-f]{8}$/.test(name));
     assert.equal(backups.length, 1, `there must be one backup: ${names.join(", ")}`);
     const backup = backups[0] as string;

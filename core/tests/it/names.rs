@@ -130,6 +130,7 @@ fn the_names_of_sets_and_backups_are_those_of_the_field() {
     assert_eq!(field_journal(&canonical()).as_str(), "data.db.v1-v2-migration.json");
     assert_eq!(names::owner_lock(&canonical()).as_str(), "data.db.owner-lock");
     assert_eq!(names::cutover_lock(&canonical()).as_str(), "data.db.cutover-lock");
+    assert_eq!(names::companion_lock(&FileName::new("auth.json").unwrap()).as_str(), "auth.json.cutover-lock");
     let auth = name("auth.json");
     assert_eq!(companion_backup(&auth, &label(), &nonce()).as_str(), "auth.json.v1-v2-3fa9c1d2");
     assert_eq!(companion_backup_tmp(&auth, &label(), &nonce()).as_str(), "auth.json.v1-v2-3fa9c1d2.tmp");

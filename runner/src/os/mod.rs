@@ -12,8 +12,8 @@ use std::io;
 use std::path::Path;
 
 pub(crate) use platform::{
-    LOCKS_V1_OVER_THE_FLIP, PLATFORM, adopt, create_new, create_private, file_id, free_bytes, links, read_at, rename, rename_new,
-    says_no_links, sync_dir,
+    LOCKS_V1_OVER_THE_FLIP, PLATFORM, adopt, create_lock, create_new, create_private, file_id, free_bytes, links, read_at, rename,
+    rename_new, says_no_links, sync_dir,
 };
 
 /// Flushes a file's data and metadata. The handle is writable: `FlushFileBuffers` refuses a read-only one (its documentation asks for

@@ -36,6 +36,16 @@ pub(crate) fn create_private(path: &Path, owner: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// The same for whoever may write in `directory`, and nobody else: who can open a lock can hold it.
+pub(crate) fn create_lock(path: &Path, directory: &Path) -> io::Result<File> {
+    let writes = std::fs::metadata(directory)?.mode() & 0o222;
+    let mode = writes | writes << 1;
+    let file = File::options().read(true).write(true).create_new(true).mode(mode).open(path)?;
+    // It locks with any rights; vfat refuses to change them.
+    let _ = take_after(&file, directory, mode);
+    Ok(file)
+}
+
 /// Gives a file the mode and, where allowed, the owner of `like`.
 pub(crate) fn adopt(path: &Path, like: &Path) -> io::Result<()> {
     let mode = std::fs::metadata(like)?.mode() & 0o777;

@@ -55,6 +55,11 @@ pub(crate) fn create_private(path: &Path, owner: &Path) -> io::Result<File> {
     create_new(path, owner)
 }
 
+/// Likewise.
+pub(crate) fn create_lock(path: &Path, directory: &Path) -> io::Result<File> {
+    create_new(path, directory)
+}
+
 /// What is made in the directory has its access rules already.
 #[expect(clippy::unnecessary_wraps, reason = "the other platforms can fail here")]
 pub(crate) fn adopt(_path: &Path, _like: &Path) -> io::Result<()> {
