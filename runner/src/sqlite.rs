@@ -339,8 +339,9 @@ pub(crate) fn check(
     }
     let v2 = installed_reader(path).map_err(failed)?.connection;
     if let Some(damage) = damage(&v2, integrity).map_err(failed)? {
-        // A copy has v1's damage, and then it is v1 that must be mended.
-        return Err(match run(damage_of_v1(v1, integrity))? {
+        // A copy has v1's damage, and then it is v1 that must be mended. A backup that is restored is compared with itself.
+        let before = if v1 == path { None } else { run(damage_of_v1(v1, integrity))? };
+        return Err(match before {
             Some(damage) => Fault::new(Cause::V1Corrupt, format!("the old database is damaged: {damage}")),
             None => verify(format!("what was built is damaged: {damage}")),
         });

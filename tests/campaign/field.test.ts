@@ -111,13 +111,15 @@ test("canonical-moved, canonical missing: the verified staging is installed, and
   assertOver(it.database, { auth: "v2 secret, written in place" });
 });
 
-test("canonical-moved with v1's -wal left behind: it goes to the backup, and never stands beside v2", () => {
+test("canonical-moved with v1's -wal left behind: v1 goes back to it, and is upgraded anew with every row", () => {
   const it = field();
   copyFileSync(V2, it.name.staging);
   renameSync(it.database, it.name.backup);
   it.journal("canonical-moved");
-  start(it.database, "sql");
-  assert.deepEqual(differences(facts(V1), facts(it.name.backup)), []);
+  const { result } = start(it.database, "sql");
+  assert.deepEqual([result?.outcome, result?.recovery], ["migrated", "undone"], JSON.stringify(result));
+  assert.ok(!existsSync(it.name.backup));
+  assert.deepEqual(differences(facts(V1), facts(result?.backup ?? "")), []);
   assert.deepEqual(differences(facts(V2, { withoutFtsIndex: true }), facts(it.database, { withoutFtsIndex: true })), []);
   assert.ok(!existsSync(`${it.database}-wal`));
 });

@@ -182,7 +182,7 @@ pub(super) const REASONS: [(&str, &[&str]); 50] = [
     ),
     (
         "a recovery of the field's never took v1's lock, so there is none to let go of",
-        &["Finish undo: sync-dir after unlock-v1", "Undo undo: sync-dir after unlock-v1"],
+        &["Finish undo: sync-dir (2) after unlock-v1", "Undo undo: sync-dir (2) after unlock-v1"],
     ),
     (
         "the companion has no backup, so nothing depends on what the look sees",

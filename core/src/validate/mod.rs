@@ -54,7 +54,7 @@
 //! | `undo-v2-first` | error | What a start would install is gone, durably, before anything that belongs to it is undone; on Windows the journal says `building` again. |
 //! | `undo-host` | error | The application undoes before anything that it may read, or put back, is changed; only v2 goes before, and v1 is given back. |
 //! | `undo-unlock` | error | v1 is unlocked before the application undoes, or v1 is opened. |
-//! | `undo-give-back` | error | Where v1 is in the backup alone, it has canonical's name again, durably, before anything is removed. |
+//! | `undo-give-back` | error | Where v1 is in the backup alone, what was beside it is flushed, and it has canonical's name again, durably, before anything is removed. |
 //! | `put-back` | error | v1 is put back over v2 where it changed at the flip on Windows, and nowhere else. Without a directory a plan is believed. |
 //! | `undo-companion` | error | A companion that was written in place is looked at, and put back, durably, before its backup goes. |
 //! | `undo-companion-kept` | error | What putting a companion back displaces is kept beside, durably. |

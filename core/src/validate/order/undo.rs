@@ -179,6 +179,8 @@ impl Undo<'_> {
             Op::Link { from, to } | Op::Rename { from, to } | Op::RenameNew { from, to } => {
                 if *to == At::from(&names.canonical) {
                     self.v1_renamed = true;
+                    let message = "v1 leaves the backup's name before what SQLite removed beside it is gone for good";
+                    self.need(!self.dirty.contains(&None), "undo-give-back", message);
                 }
                 if let Some(companion) = &to.companion {
                     self.companion_renamed(from, to, companion, step.when.as_ref());
