@@ -140,6 +140,7 @@ impl Model {
 
 /// How far the exploration goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one bound, and they are crossed freely")]
 pub struct Bounds {
     /// How many crashes there may be: 2 is a crash in the migration and one further in the recovery.
     pub crashes: u8,

@@ -90,7 +90,7 @@ pub(super) fn plan(table: &[Row], observation: &Observation, mut journal: Journa
     match row.copied().unwrap_or(Row::GoBack) {
         Row::PutBack => {
             let back = give_v1_back(&journal);
-            Ok(go_back(observation, journal, back.into()))
+            Ok(go_back(observation, journal, back))
         }
         Row::V2 | Row::Committed => Ok(forward(observation, journal)),
         Row::Missing => Err(refuse_missing(observation, &journal)),
