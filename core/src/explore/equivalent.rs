@@ -1,7 +1,10 @@
 //! Why some mutants make no difference: each is named, in the words of [`Mutant`](super::mutate::Mutant), under the reason.
+//!
+//! The same words may fit steps of several plans. What is caught in one of them is caught; the reason is for the others, where a plan that is judged
+//! by `validate` alone has this too.
 
 /// The reasons, and the mutants that each explains.
-pub(super) const REASONS: [(&str, &[&str]); 50] = [
+pub(super) const REASONS: [(&str, &[&str]); 59] = [
     (
         "both only read, and nothing is changed between them",
         &[
@@ -11,13 +14,13 @@ pub(super) const REASONS: [(&str, &[&str]); 50] = [
             "Finish steps: detect install after look data.db",
             "Finish steps: detect staging after look data.db",
             "Finish steps: look-companion auth.json after look data.db",
-            "Migrate steps: look-companion auth.json after look data.db",
             "Migrate steps: check install after detect install",
             "Migrate steps: check staging after detect staging",
             "Migrate steps: check-v1 data.db after look-companion auth.json",
             "Migrate steps: detect install after verify-host install",
             "Migrate steps: detect staging after verify-host staging",
             "Migrate steps: look data.db (2) after look staging",
+            "Migrate steps: look-companion auth.json after look data.db",
         ],
     ),
     (
@@ -56,20 +59,28 @@ pub(super) const REASONS: [(&str, &[&str]); 50] = [
         &[
             "Finish steps: detect install after remove journal.tmp",
             "Finish steps: detect staging after remove journal.tmp",
-            "Finish steps: remove source after look data.db",
-            "Finish steps: sync-dir (2) after look data.db",
             "Finish steps: remove journal.tmp after look data.db",
             "Finish steps: remove journal.tmp after look-companion auth.json",
+            "Finish steps: remove source after look data.db",
+            "Finish steps: sync-dir (2) after look data.db",
             "Finish steps: sync-dir (2) after look-companion auth.json",
+            "Finish steps: sync-dir (3) after look data.db",
             "Finish steps: sync-dir (3) after look-companion auth.json",
             "Finish steps: sync-dir (4) after look-companion auth.json",
             "Migrate steps: remove source after look data.db",
+            "Migrate steps: sync-dir (4) after look data.db",
+            "Migrate steps: sync-dir (4) after look-companion auth.json",
             "Migrate steps: sync-dir (5) after look-companion auth.json",
         ],
     ),
     (
         "canonical is v1 until the journal says `installing`, whose flush makes the backup's name durable as well",
-        &["Migrate steps: rename backup from source after sync-dir"],
+        &[
+            "Finish steps: rename backup from source after sync-dir",
+            "Finish steps: sync-dir (2) after write-journal journal.tmp installing",
+            "Migrate steps: rename backup from source after sync-dir",
+            "Migrate steps: sync-dir (3) after write-journal journal.tmp installing",
+        ],
     ),
     (
         "a page copy is never put back: beside `installing` a start that finds v2 goes forward as it does beside `committed`",
@@ -80,7 +91,17 @@ pub(super) const REASONS: [(&str, &[&str]); 50] = [
     ),
     (
         "no callback ran since the last look; it is for what another thread of the application opens meanwhile",
-        &["Migrate steps: look data.db (2) after restage source", "Migrate steps: without look data.db (4)"],
+        &[
+            "Finish steps: look data.db (2) after page-copy data.db",
+            "Finish steps: look data.db after page-copy data.db",
+            "Finish steps: look data.db after restage source",
+            "Finish steps: without look data.db (2)",
+            "Migrate steps: look data.db (2) after restage source",
+            "Migrate steps: look data.db (3) after page-copy data.db",
+            "Migrate steps: look data.db (3) after restage source",
+            "Migrate steps: look data.db (4) after page-copy data.db",
+            "Migrate steps: without look data.db (4)",
+        ],
     ),
     (
         "both only remove what no start needs, and neither is relied on before the next flush",
@@ -127,17 +148,17 @@ pub(super) const REASONS: [(&str, &[&str]); 50] = [
             "Finish steps: sync-dir of the companion after remove journal.tmp",
             "Finish steps: sync-dir of the companion after sync-dir",
             "Finish undo: sync-dir of the companion (2) after remove-link backup",
-            "Finish undo: sync-dir of the companion (3) after remove-link backup",
             "Finish undo: sync-dir of the companion (3) after remove backup",
-            "Migrate undo: sync-dir of the companion (3) after remove backup",
-            "Undo undo: sync-dir of the companion (2) after remove backup",
-            "Undo undo: sync-dir of the companion (3) after remove backup",
+            "Finish undo: sync-dir of the companion (3) after remove-link backup",
             "Migrate steps: sync-dir of the companion (3) after sync-dir",
             "Migrate steps: sync-dir of the companion (4) after sync-dir",
             "Migrate steps: sync-dir of the companion after settle data.db",
             "Migrate undo: sync-dir of the companion (2) after remove-link backup",
+            "Migrate undo: sync-dir of the companion (3) after remove backup",
             "Migrate undo: sync-dir of the companion (3) after remove-link backup",
+            "Undo undo: sync-dir of the companion (2) after remove backup",
             "Undo undo: sync-dir of the companion (2) after remove-link backup",
+            "Undo undo: sync-dir of the companion (3) after remove backup",
             "Undo undo: sync-dir of the companion (3) after remove-link backup",
         ],
     ),
@@ -146,15 +167,15 @@ pub(super) const REASONS: [(&str, &[&str]); 50] = [
         &[
             "Clean steps: cleanup-host after remove source",
             "Clean steps: remove source after remove auth.json.building-*",
-            "Finish steps: remove source (2) after remove auth.json.building-*",
-            "Migrate steps: remove source (2) after remove auth.json.building-*",
             "Clean steps: sync-file backup.json after cleanup-host",
             "Finish steps: cleanup-host after remove source",
+            "Finish steps: remove source (2) after remove auth.json.building-*",
             "Finish steps: remove source after remove auth.json.building-*",
             "Finish steps: rename displaced-wal from data.db-wal after remove data.db-shm",
             "Finish steps: sync-file backup.json after cleanup-host",
             "Finish undo: remove-link backup after remove source",
             "Migrate steps: cleanup-host after remove source",
+            "Migrate steps: remove source (2) after remove auth.json.building-*",
             "Migrate steps: remove source after remove auth.json.building-*",
             "Migrate undo: remove-link backup after remove source",
             "Undo undo: remove-link backup after remove source",
@@ -240,13 +261,14 @@ pub(super) const REASONS: [(&str, &[&str]); 50] = [
             "Clean steps: without sync-dir (3)",
             "Finish steps: remove field-journal after sync-dir",
             "Finish steps: remove journal after sync-dir",
-            "Finish steps: without sync-dir (6)",
-            "Finish undo: remove field-journal after sync-dir",
+            "Finish steps: without remove journal",
+            "Finish steps: without sync-dir (7)",
             "Finish undo: remove journal after sync-dir",
-            "Finish undo: without sync-dir (3)",
+            "Finish undo: without remove journal",
             "Migrate steps: remove journal after sync-dir",
-            "Migrate steps: without sync-dir (7)",
+            "Migrate steps: without sync-dir (8)",
             "Migrate undo: remove journal after sync-dir",
+            "Migrate undo: without remove journal",
             "Migrate undo: without sync-dir (3)",
             "SetAside steps: rename journal.aside-* from journal after sync-dir",
             "SetAside steps: without sync-dir (2)",
@@ -272,8 +294,6 @@ pub(super) const REASONS: [(&str, &[&str]); 50] = [
     (
         "v1 is one file, locked and checked, so SQLite leaves it no sidecar in the model; the read-back is for one that does",
         &[
-            "Finish steps: absent data.db-wal after rename data.db from install",
-            "Finish steps: absent data.db-wal after rename data.db from staging",
             "Finish steps: rename data.db from install after absent data.db-wal",
             "Finish steps: rename data.db from staging after absent data.db-wal",
             "Finish steps: rename-new data.db from staging after absent data.db-wal",
@@ -290,18 +310,23 @@ pub(super) const REASONS: [(&str, &[&str]); 50] = [
         &[
             "Migrate steps: rename journal from journal.tmp (2) after sync-dir",
             "Migrate steps: sync-dir (2) after look data.db",
+            "Migrate steps: sync-dir (2) after remove source",
             "Migrate steps: without sync-dir (2)",
         ],
     ),
     (
         "canonical itself tells that it is v2: from there every start goes forward, whatever the journal says",
         &[
+            "Finish steps: rename journal from journal.tmp (2) after sync-dir",
             "Finish steps: rename journal from journal.tmp after sync-dir",
             "Finish steps: sync-dir (2) after cleanup-host",
+            "Finish steps: sync-dir (3) after cleanup-host",
             "Finish steps: sync-dir (4) after cleanup-host",
-            "Finish steps: without rename journal from journal.tmp",
+            "Finish steps: sync-dir (5) after cleanup-host",
+            "Finish steps: without rename journal from journal.tmp (2)",
             "Migrate steps: rename journal from journal.tmp (3) after sync-dir",
             "Migrate steps: sync-dir (5) after cleanup-host",
+            "Migrate steps: sync-dir (6) after cleanup-host",
         ],
     ),
     (
@@ -325,6 +350,7 @@ pub(super) const REASONS: [(&str, &[&str]); 50] = [
     (
         "the receipt lies in another directory than the companion",
         &[
+            "Finish steps: sync-dir of the companion (3) after write-receipt backup.json",
             "Migrate steps: sync-dir of the companion (2) after write-receipt backup.json",
             "Migrate steps: sync-dir of the companion (3) after write-receipt backup.json",
         ],
@@ -333,8 +359,6 @@ pub(super) const REASONS: [(&str, &[&str]); 50] = [
         "the lock ends with the run at the latest, and nothing waits for it in between",
         &[
             "Finish steps: without unlock-v1",
-            "Finish undo: unlock-v1 after undo-host",
-            "Finish undo: without unlock-v1",
             "Migrate steps: without unlock-v1",
             "Migrate undo: without unlock-v1",
             "Undo undo: unlock-v1 after undo-host",
@@ -353,13 +377,13 @@ pub(super) const REASONS: [(&str, &[&str]); 50] = [
     (
         "what the application undoes lies outside the database, and its companions' turn is before the journal goes either way",
         &[
-            "Finish undo: undo-host after link auth.json.displaced-*",
             "Finish undo: undo-host after look-companion auth.json",
-            "Finish undo: undo-host after remove-link backup",
-            "Finish undo: undo-host after rename auth.json.displaced-* from auth.json",
+            "Finish undo: undo-host after remove backup",
             "Migrate undo: undo-host after look-companion auth.json",
+            "Migrate undo: undo-host after remove backup",
             "Migrate undo: undo-host after remove-link backup",
-            "Undo undo: undo-host after look-companion auth.json",
+            "Undo undo: undo-host after link auth.json.displaced-*",
+            "Undo undo: undo-host after remove backup",
             "Undo undo: undo-host after remove-link backup",
             "Undo undo: undo-host after rename auth.json.displaced-* from auth.json",
             "Undo undo: undo-host after sync-dir of the companion",
@@ -368,10 +392,10 @@ pub(super) const REASONS: [(&str, &[&str]); 50] = [
     (
         "a companion that is put back takes its backup's name with it, so the flush after the removal serves both",
         &[
+            "Migrate undo: without sync-dir of the companion (2)",
             "Undo undo: rename auth.json from auth.json.v1-v2-* after sync-dir of the companion",
             "Undo undo: sync-dir of the companion (2) after remove auth.json.building-*",
             "Undo undo: sync-dir of the companion after remove auth.json.building-*",
-            "Undo undo: sync-dir of the companion after rename auth.json from auth.json.v1-v2-*",
         ],
     ),
     (
@@ -385,35 +409,21 @@ pub(super) const REASONS: [(&str, &[&str]); 50] = [
     ),
     (
         "what made this start undo is still there for the next, which undoes as well",
-        &[
-            "Undo undo: remove install after sync-dir",
-            "Undo undo: remove staging after sync-dir",
-            "Undo undo: sync-dir after undo-host",
-            "Undo undo: without remove install",
-            "Undo undo: without remove staging",
-        ],
+        &["Undo undo: remove install after sync-dir", "Undo undo: remove staging after sync-dir", "Undo undo: sync-dir after undo-host"],
     ),
     (
         "the flush that follows in the same directory makes durable what this one would",
         &[
-            "Finish undo: rename auth.json from auth.json.v1-v2-* after sync-dir of the companion",
-            "Finish undo: rename auth.json.displaced-* from auth.json after sync-dir of the companion",
             "Finish undo: sync-dir of the companion (2) after remove auth.json.building-*",
-            "Finish undo: sync-dir of the companion (2) after remove auth.json.v1-v2-*",
             "Finish undo: sync-dir of the companion after remove auth.json.building-*",
-            "Finish undo: sync-dir of the companion after remove auth.json.v1-v2-*",
-            "Finish undo: sync-dir of the companion after rename auth.json from auth.json.v1-v2-*",
             "Migrate undo: rename auth.json from auth.json.v1-v2-* after sync-dir of the companion",
             "Migrate undo: rename auth.json.displaced-* from auth.json after sync-dir of the companion",
             "Migrate undo: sync-dir of the companion (2) after remove auth.json.building-*",
             "Migrate undo: sync-dir of the companion after remove auth.json.building-*",
             "Migrate undo: sync-dir of the companion after rename auth.json from auth.json.v1-v2-*",
             "Undo steps: sync-dir after sync-dir of the companion",
-            "Undo steps: without sync-dir of the companion",
-            "Undo undo: rename auth.json.displaced-* from auth.json after sync-dir of the companion",
             "Undo undo: sync-dir of the companion (2) after remove auth.json.v1-v2-*",
             "Undo undo: sync-dir of the companion after remove auth.json.v1-v2-*",
-            "Undo undo: without sync-dir of the companion",
         ],
     ),
     (
@@ -449,9 +459,79 @@ pub(super) const REASONS: [(&str, &[&str]); 50] = [
         "the daemon in the field closed its staging whole and flushed it, in the model; this is for one that did not",
         &[
             "Finish steps: settle staging after check staging",
-            "Finish steps: sync-file staging after rename-new data.db from staging",
             "Finish steps: without settle staging",
             "Finish steps: without sync-file staging",
+        ],
+    ),
+    (
+        "what is missing fails the next step, before canonical is written to; the start undoes, and builds v2 anew",
+        &[
+            "Finish steps: remove journal.tmp after write-journal journal.tmp installing",
+            "Finish steps: restage source after sync-file source",
+            "Finish steps: without restage source",
+            "Finish steps: without write-journal journal.tmp installing",
+            "Finish steps: write-journal journal.tmp installing after sync-file journal.tmp",
+        ],
+    ),
+    (
+        "the receipt is made anew until the journal says committed, which is flushed after both",
+        &[
+            "Finish steps: sync-dir (2) after write-receipt backup.json",
+            "Finish steps: sync-dir (3) after write-receipt backup.json",
+            "Finish steps: sync-dir (4) after write-receipt backup.json",
+            "Migrate steps: sync-dir (5) after write-receipt backup.json",
+        ],
+    ),
+    ("v1 with its log beside it is v1 as well; settled, it is one file that a person can copy", &["Finish steps: without settle backup"]),
+    (
+        "a companion that changed meanwhile is kept beside by the look after the flip; this one has v2 built anew from what it holds now",
+        &["Migrate steps: without look-companion auth.json"],
+    ),
+    (
+        "on Windows a flush of a directory does nothing, and the flush of the journal's new file writes everything before it",
+        &[
+            "Finish undo: rename journal from journal.tmp after sync-dir",
+            "Finish undo: without rename journal from journal.tmp",
+            "Migrate undo: rename journal from journal.tmp after sync-dir",
+            "Migrate undo: without rename journal from journal.tmp",
+            "Undo undo: rename journal from journal.tmp after sync-dir",
+            "Undo undo: without rename journal from journal.tmp",
+        ],
+    ),
+    (
+        "the journal's rename, which is written through, comes after both",
+        &[
+            "Finish undo: remove install after write-journal journal.tmp building",
+            "Finish undo: remove staging after write-journal journal.tmp building",
+            "Migrate undo: remove install after write-journal journal.tmp building",
+            "Migrate undo: remove staging after write-journal journal.tmp building",
+        ],
+    ),
+    (
+        "the undo stops for want of it, and the next start undoes",
+        &[
+            "Finish undo: without write-journal journal.tmp building",
+            "Finish undo: write-journal journal.tmp building after sync-file journal.tmp",
+            "Migrate undo: without write-journal journal.tmp building",
+            "Migrate undo: write-journal journal.tmp building after sync-file journal.tmp",
+        ],
+    ),
+    (
+        "SQL does nothing outside the database, so a v2 that the next start installs is whole",
+        &[
+            "Finish undo: remove staging after sync-dir",
+            "Finish undo: without remove staging",
+            "Migrate undo: remove staging after sync-dir",
+            "Migrate undo: without remove staging",
+        ],
+    ),
+    (
+        "one thing is in the way at a time, here the failure that leads to the undo; what the application itself wrote need not be kept",
+        &[
+            "Migrate undo: link auth.json.displaced-* after sync-dir of the companion",
+            "Migrate undo: look-companion auth.json after link auth.json.displaced-*",
+            "Migrate undo: without link auth.json.displaced-*",
+            "Migrate undo: without sync-dir of the companion",
         ],
     ),
 ];
