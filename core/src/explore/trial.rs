@@ -174,7 +174,7 @@ fn nodes(setting: &Setting) -> Vec<Node> {
     for _ in 0..first_of_ours {
         nodes = nodes.iter().flat_map(|node| crashes(setting, node, model(setting, true), &Bounds::ONE_CRASH)).collect();
     }
-    if first_of_ours > 0 {
+    if first_of_ours == 1 {
         // What the daemon left is recovered by a start that may be killed as well.
         let killed: Vec<Node> = nodes.iter().flat_map(|node| crashes(setting, node, model(setting, false), &Bounds::ONE_CRASH)).collect();
         nodes.extend(killed);
