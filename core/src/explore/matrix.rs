@@ -151,6 +151,8 @@ pub fn full() -> Vec<Dimension> {
     let copied = Bounds { copies: true, stop_after: 3, ..Bounds::ONE_CRASH };
     let plans = || shapes().into_iter().chain(zombies()).chain(wrong()).chain(companions()).collect::<Vec<_>>();
     let all = || plans().into_iter().chain(field()).collect::<Vec<_>>();
+    // Crossing a page copy's every page write with everything else takes long: of these the ones that have most to lose.
+    let crossed = || page_copies().into_iter().filter(|of| of.shape == Shape::WalRows && of.from == From::Copy).collect::<Vec<_>>();
     let dimension = |name, settings, models: &[Model], bounds| Dimension { name, settings, models: models.to_vec(), bounds };
     vec![
         dimension("every plan: the process killed twice", plans(), &[M0], TWO_CRASHES),
@@ -161,10 +163,10 @@ pub fn full() -> Vec<Dimension> {
         dimension("an older application, another writer or a fault anywhere, and a crash before or after it", all(), &[M3], CROSSED),
         dimension("the directory copied after a crash: new file ids, links cut", all(), &[M3], copied),
         dimension("where canonical cannot be linked: stopped twice", page_copies(), &[M0, M1, M2, M3], TWO_CRASHES),
-        dimension("the same: an older application, another writer or a fault, and a crash", page_copies(), &[M3], CROSSED),
+        dimension("the same: an older application, another writer or a fault, and a crash", crossed(), &[M3], CROSSED),
         dimension("the same: the directory copied after a crash", page_copies(), &[M3], copied),
         dimension("the same, on Windows: the machine stopped twice", on_windows(page_copies()), &[Windows], TWO_CRASHES),
-        dimension("the same, on Windows: an older application, another writer or a fault", on_windows(page_copies()), &[Windows], CROSSED),
+        dimension("the same, on Windows: an older application, another writer or a fault", on_windows(crossed()), &[Windows], CROSSED),
         dimension("Windows: every plan and the field's, the machine stopped twice", on_windows(all()), &[Windows], TWO_CRASHES),
         dimension("Windows: an older application, another writer or a fault, and a crash", on_windows(all()), &[Windows], CROSSED),
         dimension("Windows: the directory copied after a crash", on_windows(all()), &[Windows], copied),
