@@ -1,7 +1,10 @@
 //! Backups of real migrations: listed, pruned, and made the database again, through real files and real SQLite.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+#[path = "support/interrupt.rs"]
+mod interrupt;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use cutover::core::failure::Where;
@@ -9,6 +12,8 @@ use cutover::{
     BackupOptions, Built, Code, Detect, Event, From, Host, HostError, Job, Make, Options, Outcome, Recovery, RestoreResult, Rule, Run,
 };
 use rusqlite::Connection;
+
+use interrupt::Interrupt;
 
 const V1: &str = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
     INSERT INTO notes (text) VALUES ('milk'), ('bread'), ('a new bicycle');";
@@ -40,24 +45,6 @@ impl Host for Calm {
 }
 
 /// Ends the process, as far as this project is concerned, before its `at`th step.
-struct Interrupt {
-    at: usize,
-    seen: usize,
-}
-
-impl Host for Interrupt {
-    fn wait(&mut self, _delay_ms: u64) {}
-
-    fn event(&mut self, event: &Event) {
-        if let Event::Step { .. } = event {
-            if self.seen == self.at {
-                resume_unwind(Box::new("interrupted"));
-            }
-            self.seen += 1;
-        }
-    }
-}
-
 struct Bed(tempfile::TempDir);
 
 impl Bed {

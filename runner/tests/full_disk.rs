@@ -6,6 +6,9 @@
 //! Mounting needs a mount namespace of our own, so this test starts itself again inside one and has no harness.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/namespace.rs"]
+mod namespace;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -101,14 +104,7 @@ fn full_at(directory: &Path, at: usize) -> (bool, bool) {
 }
 
 fn main() {
-    if std::env::var_os(INSIDE).is_none() {
-        let status = Command::new("unshare")
-            .args(["--user", "--map-root-user", "--mount"])
-            .arg(std::env::current_exe().unwrap())
-            .env(INSIDE, "1")
-            .status()
-            .expect("unshare is needed for this test: apt-get install util-linux");
-        assert!(status.success(), "the test inside the mount namespace failed");
+    if namespace::started_inside(INSIDE) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();

@@ -4,35 +4,25 @@
 //! Mounting needs a mount namespace of our own, so this test starts itself again inside one and has no harness.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+#[path = "support/interrupt.rs"]
+mod interrupt;
+#[path = "support/namespace.rs"]
+mod namespace;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cutover::core::journal::Strategy;
-use cutover::{Detect, Event, From, Host, Make, Options, Outcome, Run};
+use cutover::{Detect, From, Make, Options, Outcome, Run};
 use rusqlite::Connection;
+
+use interrupt::Interrupt;
 
 const INSIDE: &str = "CUTOVER_MOUNTED_FILE";
 const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
     INSERT INTO note SELECT id, text FROM v1.notes;
     PRAGMA user_version = 2;";
-
-struct Interrupt {
-    at: usize,
-    seen: usize,
-}
-
-impl Host for Interrupt {
-    fn event(&mut self, event: &Event) {
-        if let Event::Step { .. } = event {
-            if self.seen == self.at {
-                resume_unwind(Box::new("interrupted"));
-            }
-            self.seen += 1;
-        }
-    }
-    fn wait(&mut self, _delay_ms: u64) {}
-}
 
 struct Mounted {
     _directory: tempfile::TempDir,
@@ -84,14 +74,7 @@ impl Drop for Mounted {
 }
 
 fn main() {
-    if std::env::var_os(INSIDE).is_none() {
-        let status = Command::new("unshare")
-            .args(["--user", "--map-root-user", "--mount"])
-            .arg(std::env::current_exe().unwrap())
-            .env(INSIDE, "1")
-            .status()
-            .expect("unshare is needed for this test: apt-get install util-linux");
-        assert!(status.success(), "the test inside the mount namespace failed");
+    if namespace::started_inside(INSIDE) {
         return;
     }
     std::panic::set_hook(Box::new(|info| eprintln!("{info}")));

@@ -2,6 +2,9 @@
 //! told of each step before it is performed; nothing of ours runs after it but the closing of handles, as after a kill.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/interrupt.rs"]
+mod interrupt;
+
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 
@@ -9,28 +12,13 @@ use cutover::{Code, Detect, Event, From, Host, HostError, Make, MigrateResult, O
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
+use interrupt::Interrupt;
+
 const V1: &str = "PRAGMA journal_mode = WAL; CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
     INSERT INTO notes (text) VALUES ('milk'), ('bread'), ('a new bicycle');";
 const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
     INSERT INTO note SELECT id, text FROM v1.notes;
     PRAGMA user_version = 2;";
-
-struct Interrupt {
-    at: usize,
-    seen: usize,
-}
-
-impl Host for Interrupt {
-    fn event(&mut self, event: &Event) {
-        if let Event::Step { .. } = event {
-            if self.seen == self.at {
-                resume_unwind(Box::new("interrupted"));
-            }
-            self.seen += 1;
-        }
-    }
-    fn wait(&mut self, _delay_ms: u64) {}
-}
 
 #[derive(Default)]
 struct Calm {

@@ -205,9 +205,7 @@ impl Dir {
         }
         found.into_iter().collect()
     }
-}
 
-impl Dir {
     fn some_power_losses(&self) -> Vec<Entries> {
         let count = self.pending.len();
         let of = |is_there: &dyn Fn(usize) -> bool| {

@@ -61,10 +61,15 @@ pub fn explore(setting: &Setting, model: Model, bounds: &Bounds, mutant: Option<
 
 /// The distinct states that one crash of the first start may leave.
 pub(super) fn crash_states(setting: &Setting, model: Model) -> Vec<State> {
-    let bounds = Bounds { crashes: 2, ..Bounds::ONE_CRASH };
+    crashes(setting, &Node::first(setting), model, &Bounds::ONE_CRASH).into_iter().map(|node| node.state).collect()
+}
+
+/// What one crash of a right start from here may leave, to start from again.
+pub(super) fn crashes(setting: &Setting, node: &Node, model: Model, bounds: &Bounds) -> Vec<Node> {
+    let bounds = Bounds { crashes: node.crashes + 2, ..*bounds };
     let mut explorer = Explorer::new(setting, model, &bounds, None);
-    explorer.expand(&Node::first(setting));
-    explorer.queue.into_iter().map(|node| node.state).collect()
+    explorer.expand(node);
+    explorer.queue.into()
 }
 
 pub(super) struct Explorer<'a> {
@@ -211,7 +216,7 @@ impl<'a> Explorer<'a> {
 
     fn fork(&mut self, node: &Node, fork: &Fork, happening: Happening) {
         let (setting, mutant, bounds) = (self.setting, self.mutant, self.bounds);
-        let watch = Watch { node, happened: true, happening: Some((fork.at, happening)), crash: self.bounds.crash_after_happening };
+        let watch = Watch { node, happened: true, happening: Some((fork.at, happening)), crash: bounds.crash_after_happening };
         let mut idle = false;
         self.report.starts += 1;
         let outcome = self.watch(watch, |tap, looks| {

@@ -7,7 +7,7 @@ use super::boot::{Before, Boot};
 use super::disk::Key;
 use super::machine::Machine;
 use super::mutate::{Mutant, Told, performed};
-use super::search::{Explorer, Node};
+use super::search::{Explorer, Node, crashes};
 use super::{Bounds, Build, Counterexample, Faults, HostUse, Model, Setting, State, Violation, Zombie};
 use crate::fault::Platform;
 
@@ -186,14 +186,6 @@ fn nodes(setting: &Setting) -> Vec<Node> {
         nodes.extend(plain.into_iter().chain(disturbed));
     }
     nodes
-}
-
-/// What may be left of a right start from here.
-fn crashes(setting: &Setting, node: &Node, model: Model, bounds: &Bounds) -> Vec<Node> {
-    let bounds = Bounds { crashes: node.crashes + 2, ..*bounds };
-    let mut explorer = Explorer::new(setting, model, &bounds, None);
-    explorer.expand(node);
-    explorer.queue.into()
 }
 
 impl Bench<'_> {

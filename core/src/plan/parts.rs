@@ -237,7 +237,7 @@ pub(super) fn give_v1_back(journal: &Journal) -> Vec<Step> {
     steps
 }
 
-pub(super) fn remove_journal(journal: &Journal) -> Vec<Step> {
+fn remove_journal(journal: &Journal) -> Vec<Step> {
     vec![
         step(Op::Remove { files: vec![(&journal.file()).into()] }, "the journal goes last: until then every start cleans up"),
         step(Op::SyncDir { companion: None }, "the next start finds no journal"),
@@ -260,16 +260,29 @@ pub(super) fn undo(journal: &Journal, staged: Option<&FileName>, copied: bool, c
         step(Op::RemoveLink { link: names.backup.clone(), of: names.canonical.clone() }, "v1 was not replaced, so its second name goes")
     });
     steps.push(step(Op::Remove { files: temporary(journal) }, "nothing temporary stays"));
-    if journal.v1.as_ref().is_some_and(|v1| v1.journal_mode == JournalMode::Wal) {
-        steps.push(step(Op::Look { file: names.canonical.clone() }, "v1 may be opened only while nobody else has it open"));
-        steps.push(step(
-            Op::RestoreMode { file: names.canonical.clone(), mode: JournalMode::Wal },
-            "without its WAL flag the old application would meet \"database is locked\"",
-        ));
+    if had_wal(journal) {
+        let look = "v1 may be opened only while nobody else has it open";
+        steps.extend(give_wal_back(journal, look, "without its WAL flag the old application would meet \"database is locked\""));
     }
-    steps.push(step(Op::SyncDir { companion: None }, "undone for good before the journal goes"));
-    steps.extend(remove_journal(journal));
+    steps.extend(end_undo(journal));
     steps
+}
+
+/// Whether the database that is replaced was in WAL mode before it was settled.
+pub(super) fn had_wal(journal: &Journal) -> bool {
+    journal.v1.as_ref().is_some_and(|v1| v1.journal_mode == JournalMode::Wal)
+}
+
+/// The database that stays gets back the mode that settling took from it.
+pub(super) fn give_wal_back(journal: &Journal, look: &str, mode: &str) -> [Step; 2] {
+    let file = || journal.names.canonical.clone();
+    [step(Op::Look { file: file() }, look), step(Op::RestoreMode { file: file(), mode: JournalMode::Wal }, mode)]
+}
+
+/// The last of every undo.
+pub(super) fn end_undo(journal: &Journal) -> Vec<Step> {
+    let flush = step(Op::SyncDir { companion: None }, "undone for good before the journal goes");
+    std::iter::once(flush).chain(remove_journal(journal)).collect()
 }
 
 /// What belongs to v2 may be undone only once no start installs v2 any more. Where a removal cannot be flushed the journal says so: its rename

@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 
 use super::assess::refuse_held;
 use super::parts::{
-    clean_up, companion_names, give_v2_up, install_companions, remove_journal, remove_tmp, temporary, warns_from, write_journal,
+    clean_up, companion_names, end_undo, give_v2_up, give_wal_back, had_wal, install_companions, remove_tmp, temporary, warns_from,
+    write_journal,
 };
 use super::recover::is_staged;
 use super::{Plan, PlanKind, VERSION, same_ops, step};
@@ -249,16 +250,12 @@ fn undo(journal: &Journal, platform: Platform) -> Vec<Step> {
         steps.push(step(Op::Remove { files: vec![staged] }, "nothing temporary stays beside the companion"));
         steps.push(step(Op::SyncDir { companion: Some(companion.name.clone()) }, "removed for good before the journal goes"));
     }
-    if journal.v1.as_ref().is_some_and(|v1| v1.journal_mode == JournalMode::Wal) {
+    if had_wal(journal) {
         steps.push(step(Op::SyncDir { companion: None }, "v2 has one name for good before it is written to"));
-        steps.push(step(Op::Look { file: names.canonical.clone() }, "v2 may be opened only while nobody else has it open"));
-        steps.push(step(
-            Op::RestoreMode { file: names.canonical.clone(), mode: JournalMode::Wal },
-            "without its WAL flag the application would meet \"database is locked\"",
-        ));
+        let look = "v2 may be opened only while nobody else has it open";
+        steps.extend(give_wal_back(journal, look, "without its WAL flag the application would meet \"database is locked\""));
     }
-    steps.push(step(Op::SyncDir { companion: None }, "undone for good before the journal goes"));
-    steps.extend(remove_journal(journal));
+    steps.extend(end_undo(journal));
     steps
 }
 
