@@ -1067,6 +1067,10 @@ export interface CompanionFacts {
    * The names in its directory that begin with its own: backups, staged content.
    */
   present: FileName[];
+  /**
+   * Which of them are the file itself, under a second name: what an interrupted rename or link may leave.
+   */
+  same: FileName[];
 }
 /**
  * What is known of one file without changing it.

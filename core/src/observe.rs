@@ -92,6 +92,8 @@ pub struct CompanionFacts {
     pub digest: Option<String>,
     /// The names in its directory that begin with its own: backups, staged content.
     pub present: Vec<FileName>,
+    /// Which of them are the file itself, under a second name: what an interrupted rename or link may leave.
+    pub same: Vec<FileName>,
 }
 
 /// One look at the database's directory.

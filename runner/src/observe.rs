@@ -159,8 +159,16 @@ fn look_at(place: &Place, opens: bool) -> Result<Observation, Blind> {
             .filter(|name| name.as_str().strip_prefix(file.as_str()).is_some_and(|rest| rest.starts_with('.')))
             .collect();
         present.sort();
-        let facts =
-            CompanionFacts { file: file.clone(), path: path.display().to_string(), beside: *directory == place.directory, digest, present };
+        let id = digest.as_ref().and_then(|_| os::file_id(&path).ok());
+        let is_it = |name: &&FileName| id.is_some() && os::file_id(&directory.join(name.as_str())).ok() == id;
+        let facts = CompanionFacts {
+            file: file.clone(),
+            path: path.display().to_string(),
+            beside: *directory == place.directory,
+            digest,
+            same: present.iter().filter(is_it).cloned().collect(),
+            present,
+        };
         observation.companions.insert(companion.clone(), facts);
     }
     Ok(observation)

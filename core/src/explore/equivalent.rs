@@ -4,7 +4,7 @@
 //! by `validate` alone has this too.
 
 /// The reasons, and the mutants that each explains.
-pub(super) const REASONS: [(&str, &[&str]); 59] = [
+pub(super) const REASONS: [(&str, &[&str]); 61] = [
     (
         "both only read, and nothing is changed between them",
         &[
@@ -199,6 +199,7 @@ pub(super) const REASONS: [(&str, &[&str]); 59] = [
             "Undo steps: sync-dir (2) after settle backup",
             "Undo steps: without sync-dir",
             "Undo steps: without sync-dir (2)",
+            "Undo undo: sync-dir after rename-new data.db from backup",
         ],
     ),
     (
@@ -263,8 +264,11 @@ pub(super) const REASONS: [(&str, &[&str]); 59] = [
             "Finish steps: remove journal after sync-dir",
             "Finish steps: without remove journal",
             "Finish steps: without sync-dir (7)",
+            "Finish undo: remove field-journal after sync-dir",
             "Finish undo: remove journal after sync-dir",
+            "Finish undo: without remove field-journal",
             "Finish undo: without remove journal",
+            "Finish undo: without sync-dir (4)",
             "Migrate steps: remove journal after sync-dir",
             "Migrate steps: without sync-dir (8)",
             "Migrate undo: remove journal after sync-dir",
@@ -275,6 +279,7 @@ pub(super) const REASONS: [(&str, &[&str]); 59] = [
             "Undo undo: remove field-journal after sync-dir",
             "Undo undo: remove journal after sync-dir",
             "Undo undo: without sync-dir (3)",
+            "Undo undo: without sync-dir (4)",
         ],
     ),
     (
@@ -359,6 +364,8 @@ pub(super) const REASONS: [(&str, &[&str]); 59] = [
         "the lock ends with the run at the latest, and nothing waits for it in between",
         &[
             "Finish steps: without unlock-v1",
+            "Finish undo: unlock-v1 after undo-host",
+            "Finish undo: without unlock-v1",
             "Migrate steps: without unlock-v1",
             "Migrate undo: without unlock-v1",
             "Undo undo: unlock-v1 after undo-host",
@@ -377,8 +384,11 @@ pub(super) const REASONS: [(&str, &[&str]); 59] = [
     (
         "what the application undoes lies outside the database, and its companions' turn is before the journal goes either way",
         &[
+            "Finish undo: undo-host after link auth.json.displaced-*",
             "Finish undo: undo-host after look-companion auth.json",
             "Finish undo: undo-host after remove backup",
+            "Finish undo: undo-host after remove-link backup",
+            "Finish undo: undo-host after rename auth.json.displaced-* from auth.json",
             "Migrate undo: undo-host after look-companion auth.json",
             "Migrate undo: undo-host after remove backup",
             "Migrate undo: undo-host after remove-link backup",
@@ -414,8 +424,12 @@ pub(super) const REASONS: [(&str, &[&str]); 59] = [
     (
         "the flush that follows in the same directory makes durable what this one would",
         &[
+            "Finish undo: rename auth.json from auth.json.v1-v2-* after sync-dir of the companion",
+            "Finish undo: rename auth.json.displaced-* from auth.json after sync-dir of the companion",
             "Finish undo: sync-dir of the companion (2) after remove auth.json.building-*",
+            "Finish undo: sync-dir of the companion (2) after remove auth.json.v1-v2-*",
             "Finish undo: sync-dir of the companion after remove auth.json.building-*",
+            "Finish undo: sync-dir of the companion after remove auth.json.v1-v2-*",
             "Migrate undo: rename auth.json from auth.json.v1-v2-* after sync-dir of the companion",
             "Migrate undo: rename auth.json.displaced-* from auth.json after sync-dir of the companion",
             "Migrate undo: sync-dir of the companion (2) after remove auth.json.building-*",
@@ -533,5 +547,13 @@ pub(super) const REASONS: [(&str, &[&str]); 59] = [
             "Migrate undo: without link auth.json.displaced-*",
             "Migrate undo: without sync-dir of the companion",
         ],
+    ),
+    (
+        "a companion that is put back takes its backup's name with it; where a power loss left both, an Undo follows, and removes it",
+        &["Finish undo: remove auth.json.v1-v2-* after sync-dir of the companion", "Finish undo: without remove auth.json.v1-v2-*"],
+    ),
+    (
+        "until a flush v1 stays in the backup, with its log where it was: the next start gives it back once more",
+        &["Undo undo: rename-new data.db from backup after sync-dir"],
     ),
 ];

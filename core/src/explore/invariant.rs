@@ -254,9 +254,11 @@ fn companion(state: &State, setting: &Setting, v2: bool) -> Option<Violation> {
     if state.ledger.companion_owed && !kept {
         return broken("I7", "what somebody wrote to the companion is gone");
     }
+    let is_backed_up =
+        |rest: &str| roles(disk, setting).any(|(_, role)| matches!(role, Role::Backup { nonce, .. } if rest.ends_with(nonce.as_str())));
     let left = disk.dirs[setting.aside()].now.keys().find(|name| {
         let rest = name.strip_prefix(file.as_str()).unwrap_or_default();
-        rest.starts_with(".building-") || rest.contains(".tmp") || (rest.starts_with(".v1-v2-") && !v2)
+        rest.starts_with(".building-") || rest.contains(".tmp") || (rest.starts_with(".v1-v2-") && !(v2 && is_backed_up(rest)))
     });
     left.and_then(|name| broken("I6", format!("{name} is left")))
 }

@@ -196,12 +196,15 @@ impl<'a> Machine<'a> {
     pub(super) fn companion_facts(&self, file: &FileName) -> CompanionFacts {
         let entries = self.state.disk.dirs[self.setting.aside()].now.keys();
         let behind = |name: &&super::disk::Name| name.strip_prefix(file.as_str()).is_some_and(|rest| rest.starts_with('.'));
+        let present: Vec<FileName> = entries.filter(behind).filter_map(|name| FileName::new(&**name).ok()).collect();
+        let ino = |name: &FileName| self.state.disk.ino(self.setting.aside(), name.as_str());
         CompanionFacts {
             file: file.clone(),
             path: format!("/aside/{file}"),
             beside: self.setting.aside() == HOME,
             digest: self.state.disk.get(self.setting.aside(), file.as_str()).map(companion_digest),
-            present: entries.filter(behind).filter_map(|name| FileName::new(&**name).ok()).collect(),
+            same: present.iter().filter(|name| ino(name).is_some() && ino(name) == ino(file)).cloned().collect(),
+            present,
         }
     }
 

@@ -141,6 +141,9 @@ const CROSSED: Bounds = Bounds {
     ..Bounds::ONE_CRASH
 };
 
+/// Likewise in a recovery of what the daemon in the field left, up to where it is over, which is stopped twice before or after.
+const RECOVERED: Bounds = Bounds { crashes: 3, happening_after_crashes: 2, only_recovery: true, ..CROSSED };
+
 /// Everything that is explored.
 ///
 /// Every state of M0, M1 and M2 is one of M3, as `core/tests/it/explore.rs` shows of the model, so that M3 alone stands for all four where the
@@ -160,6 +163,8 @@ pub fn full() -> Vec<Dimension> {
         dimension("every plan: power lost twice, any subset of changes", plans(), &[M2], TWO_CRASHES),
         dimension("every plan: power lost twice, a rename may leave both names", plans(), &[M3], TWO_CRASHES),
         dimension("what the daemon in the field leaves at each step, over our journal too", field(), &[M0, M1, M2, M3], TWO_CRASHES),
+        dimension("its recovery: an older application, another writer or a fault, and three crashes", field(), &[M3], RECOVERED),
+        dimension("the same, on Windows", on_windows(field()), &[Windows], RECOVERED),
         dimension("an older application, another writer or a fault anywhere, and a crash before or after it", all(), &[M3], CROSSED),
         dimension("the directory copied after a crash: new file ids, links cut", all(), &[M3], copied),
         dimension("where canonical cannot be linked: stopped twice", page_copies(), &[M0, M1, M2, M3], TWO_CRASHES),
@@ -311,6 +316,8 @@ pub fn mutants() -> Vec<Setting> {
     copies.extend(on_v1);
     copies.extend(on_windows(copies.iter().take(1).cloned().collect()));
     all.extend(copies.into_iter().map(|setting| Setting { can_link: false, ..setting }));
+    all.extend(kept());
+    all.extend(on_windows(kept().into_iter().filter(|setting| setting.restores()).take(1).collect()));
     all
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::boot::{Before, Boot};
 use super::disk::Key;
-use super::machine::Machine;
+use super::machine::{Machine, companion_digest};
 use super::mutate::{Mutant, Told, performed};
 use super::search::{Explorer, Node, crashes};
 use super::{Bounds, Build, Counterexample, Faults, HostUse, Model, Setting, State, Violation, Zombie};
@@ -121,7 +121,7 @@ impl<'a> Trial<'a> {
     }
 
     /// The starts that a mutant changes, by bench and place, those together that are much the same: they perform the same of what is changed, among
-    /// files of the same names.
+    /// files of the same names, and beside the same companion.
     fn starts_of(&self, mutant: &Mutant) -> Vec<Vec<(usize, usize)>> {
         let sees = |plan| match mutant {
             Mutant::Rows { .. } => true,
@@ -138,8 +138,15 @@ impl<'a> Trial<'a> {
                     continue;
                 }
                 if mutant.table().is_none() || sways(mutant, bench.setting, &node.state) {
-                    let names: Vec<_> = node.state.disk.dirs.iter().flat_map(|dir| dir.now.keys()).collect();
-                    alike.entry((bench.like, performed, names)).or_default().push((number, index));
+                    let disk = &node.state.disk;
+                    let names: Vec<_> = disk.dirs.iter().flat_map(|dir| dir.now.keys()).collect();
+                    let companion = bench
+                        .setting
+                        .companion
+                        .as_ref()
+                        .and_then(|(_, file)| disk.get(bench.setting.aside(), file.as_str()))
+                        .map(companion_digest);
+                    alike.entry((bench.like, performed, names, companion)).or_default().push((number, index));
                 }
             }
         }

@@ -9,6 +9,7 @@ use cutover_core::op::{Op, Step};
 use cutover_core::plan::{Plan, PlanKind, may_open_canonical, plan_recovery};
 use cutover_core::run::Action;
 use cutover_core::sqlite::JournalMode;
+use cutover_core::validate::validate;
 use serde_json::{Value, json};
 
 use crate::world::{
@@ -743,6 +744,24 @@ fn only_a_backup_that_is_there_is_put_back() {
 }
 
 // ---- the field ----
+
+/// An interrupted rename can leave both names: what is the backup itself would take the place of what was kept, and its name may be
+/// somebody else's by the time of a second rename.
+#[test]
+fn a_companion_that_is_its_backup_already_is_left_where_it_is() {
+    for same in [false, true] {
+        let mut seen = with_auth(field_at("canonical-moved", None, true, true));
+        let facts = seen.companions.get_mut(&auth()).unwrap();
+        facts.path = "/home/u/app/auth.json".into();
+        facts.present.push(name("auth.json.v1-v2-3fa9c1d2"));
+        facts.same.extend(same.then(|| name("auth.json.v1-v2-3fa9c1d2")));
+        let plan = planned(&seen);
+        let sets_aside = |op: &Op| matches!(op, Op::Link { to, .. } | Op::Rename { to, .. } if to.to_string().contains("displaced"));
+        assert_eq!(plan.undo.iter().any(|step| sets_aside(&step.op)), !same, "{plan:#?}");
+        assert_eq!(plan.undo.iter().any(|step| matches!(&step.op, Op::Rename { to, .. } if to.to_string() == "auth/auth.json")), !same);
+        assert_eq!(validate(&plan, Some(&seen)), []);
+    }
+}
 
 /// v1 goes back to its log, under a name that must be free: a log that is moved may be somebody else's by then, who made a database there.
 #[test]

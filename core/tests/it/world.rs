@@ -111,6 +111,7 @@ pub fn with_auth(mut observation: Observation) -> Observation {
             beside: true,
             digest: Some("before".into()),
             present: vec![name("auth.json")],
+            same: Vec::new(),
         },
     );
     observation

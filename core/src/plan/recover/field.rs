@@ -93,13 +93,14 @@ fn move_aside(observation: &Observation, mut journal: Journal, flush: Step) -> P
     let canonical = &journal.names.canonical;
     let aside = displaced(canonical, &journal.nonce);
     let mut steps = vec![flush];
-    // Sidecars first: one that stayed behind would be taken for v1's.
-    for (from, to) in canonical.set().iter().zip(aside.set()).skip(1).chain([(canonical, aside.clone())]) {
-        if observation.files.contains_key(from) {
-            let why = "an older release made it while v1 was moved; it is kept";
-            steps.push(step(Op::Rename { from: from.into(), to: (&to).into() }, why));
-        }
+    let why = "an older release made it while v1 was moved; it is kept";
+    for (from, to) in canonical.sidecars().iter().zip(aside.sidecars()).filter(|(from, _)| observation.files.contains_key(*from)) {
+        steps.push(step(Op::Rename { from: from.into(), to: (&to).into() }, why));
     }
+    if steps.len() > 1 {
+        steps.push(step(Op::SyncDir { companion: None }, "a sidecar that stayed behind its database would be taken for v1's"));
+    }
+    steps.push(step(Op::Rename { from: canonical.into(), to: (&aside).into() }, why));
     steps.push(step(Op::SyncDir { companion: None }, "set aside for good before its name is used again"));
     // A plan of its own: were it part of the next one, a failure before it would put v1 back over it. The next one warns of the rest.
     journal.warnings.clear();
@@ -209,11 +210,18 @@ fn undo_companions(observation: &Observation, journal: &Journal, field: &FieldJo
         let sync = |why: &str| step(Op::SyncDir { companion: Some(companion.name.clone()) }, why);
         let backed_up = field.auth_backup && seen.present.contains(&names.backup.name);
         if built && backed_up {
-            if seen.digest.is_some() {
-                steps.push(step(set_aside(journal, &names, kept(observation, journal, companion)), "what is displaced is kept beside"));
-                steps.push(sync("what is displaced must be durable before its name goes"));
+            // An interrupted rename may have left both names: then it is back, and would take the place of what is kept.
+            if !seen.same.contains(&names.backup.name) {
+                if seen.digest.is_some() {
+                    let kept = kept(observation, journal, companion);
+                    if kept {
+                        steps.push(sync("what is kept may be this very file, and its name there must be durable before this one goes"));
+                    }
+                    steps.push(step(set_aside(journal, &names, kept), "what is displaced is kept beside"));
+                    steps.push(sync("what is displaced must be durable before its name goes"));
+                }
+                steps.push(step(Op::Rename { from: names.backup.clone(), to: names.file }, "the companion matches v1 again"));
             }
-            steps.push(step(Op::Rename { from: names.backup.clone(), to: names.file }, "the companion matches v1 again"));
         } else if built && !field.auth_existed && seen.digest.is_some() {
             steps.push(step(
                 Op::Rename { from: names.file, to: names.displaced },

@@ -121,6 +121,12 @@ impl Walk<'_> {
             self.moved_aside = true;
             self.sidecars.retain(|name| !name.as_str().ends_with("-shm"));
             self.no_sidecars("canonical is set aside");
+            self.need(
+                !self.dirty.contains(&None),
+                "sidecars-absent",
+                "canonical is set aside before its sidecar's new name is durable: one that comes back would be taken for v1's",
+                "flush the directory between them",
+            );
         } else if self.moved_aside && aside.sidecars().contains(&to.name) {
             self.need(
                 false,

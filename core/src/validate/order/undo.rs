@@ -274,7 +274,8 @@ impl Undo<'_> {
         let must = if self.field() {
             // Its recovery puts back by what it sees, and only what was whole: the field makes staging after the backup.
             let begun = self.target.is_some_and(|target| target.files.contains_key(&self.journal.names.staging));
-            begun && if entry.before.is_some() { there } else { seen.is_some_and(|seen| seen.digest.is_some()) }
+            let back = seen.is_some_and(|seen| seen.same.contains(backup));
+            begun && if entry.before.is_some() { there && !back } else { seen.is_some_and(|seen| seen.digest.is_some()) }
         } else {
             entry.before.is_none() || self.backed_up || there
         };
