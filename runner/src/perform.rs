@@ -243,8 +243,8 @@ impl<'a> Performer<'a> {
         // What refers to nothing in a v1 that comes back did so before, whatever v2 holds.
         let restores = journal.is_some_and(|journal| journal.strategy == Strategy::Restore);
         let v1 = if restores { self.place.path(file) } else { v1 };
-        let (facts, warnings) =
-            sqlite::check(&self.place.path(file), &v1, self.options.integrity, expect).map_err(|fault| fault.of(file))?;
+        let (facts, warnings) = sqlite::check(&self.place.path(file), &v1, self.options.integrity, expect, restores || self.options.verify)
+            .map_err(|fault| fault.of(file))?;
         if let Some(known) = journal.and_then(|journal| journal.v2.as_ref())
             && (facts.size != known.size || facts.page1.as_ref() != Some(&known.page1))
         {

@@ -31,7 +31,7 @@ pub(crate) fn fault(error: &rusqlite::Error) -> Fault {
 
 fn is_foreign_schema(error: &rusqlite::Error) -> bool {
     let text = error.to_string();
-    ["malformed database schema", "no such module", "no such function"].iter().any(|part| text.contains(part))
+    ["malformed database schema", "no such module", "no such function", "unknown function"].iter().any(|part| text.contains(part))
 }
 
 /// `ERROR_DISK_FULL`, ENOSPC.
@@ -52,6 +52,12 @@ fn open(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// Has the connection pass over what it cannot parse in a schema that another SQLite wrote
+/// (<https://www.sqlite.org/pragma.html#pragma_writable_schema>): what lies in the pages, the log and the other tables needs none of it.
+fn pass_over_foreign_schema(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch("PRAGMA writable_schema = ON")
+}
+
 /// Opens a database to change or to lock it. SQLite falls back to reading where it has no right to write, and then "BEGIN EXCLUSIVE"
 /// takes a shared lock only.
 pub(crate) fn open_to_write(path: &Path, more: OpenFlags) -> Result<Connection> {
@@ -60,6 +66,7 @@ pub(crate) fn open_to_write(path: &Path, more: OpenFlags) -> Result<Connection> 
         let denied = Cause::Os { os: OsCode::of(os::PLATFORM, if cfg!(windows) { 5 } else { 13 }) };
         return Err(Fault::new(denied, "there is no right to write to it"));
     }
+    run(pass_over_foreign_schema(&connection))?;
     Ok(connection)
 }
 
@@ -122,7 +129,9 @@ pub(crate) fn reader(path: &Path) -> rusqlite::Result<Reader> {
     {
         return installed_reader(path);
     }
-    Ok(Reader { connection: open(path, read_only)? })
+    let connection = open(path, read_only)?;
+    pass_over_foreign_schema(&connection)?;
+    Ok(Reader { connection })
 }
 
 /// Whether a rollback journal stands beside it.
@@ -133,15 +142,22 @@ pub(crate) fn has_journal(path: &Path) -> bool {
 /// Lets SQLite roll back what a killed process began: its first read does.
 pub(crate) fn roll_back(path: &Path) -> rusqlite::Result<()> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW)?;
+    pass_over_foreign_schema(&connection)?;
     connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0)).map(drop)
 }
 
 /// Opens a settled database that nobody else knows of.
 pub(crate) fn installed_reader(path: &Path) -> rusqlite::Result<Reader> {
+    let connection = installed(path)?;
+    pass_over_foreign_schema(&connection)?;
+    Ok(Reader { connection })
+}
+
+fn installed(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(uri(path, "immutable=1"), flags)?;
     connection.busy_timeout(Duration::ZERO)?;
-    Ok(Reader { connection })
+    Ok(connection)
 }
 
 fn quoted(identifier: &str) -> String {
@@ -317,19 +333,17 @@ pub(crate) fn restage(from: &Path, to: &Path, mode: JournalMode) -> Result<()> {
     settle(to, mode, Flush::Later).map(drop)
 }
 
-/// Checks what will be installed. Gives its facts, and what was wrong with v1 already.
+/// Checks what will be installed. Gives its facts, and what was wrong with v1 already. `verified`: whether its application checks it too, or did
+/// when it was its own.
 pub(crate) fn check(
     path: &Path,
     v1: &Path,
     integrity: Integrity,
     expect: &std::collections::BTreeMap<String, u64>,
+    verified: bool,
 ) -> Result<(FileFacts, Vec<String>)> {
     let verify = |message: String| Fault::new(Cause::Verify, message);
-    let failed = |error: rusqlite::Error| {
-        let why =
-            if is_foreign_schema(&error) { "the schema of what was built cannot be read by stock SQLite, so it" } else { "what was built" };
-        verify(format!("{why} cannot be checked: {error}"))
-    };
+    let failed = |error: rusqlite::Error| verify(format!("what was built cannot be checked: {error}"));
     if let Err(fault) = alone(path) {
         return Err(Fault { cause: Cause::Verify, ..fault });
     }
@@ -337,24 +351,42 @@ pub(crate) fn check(
     if facts.page1.is_none() {
         return Err(verify(format!("what was built is not a database ({} bytes)", facts.size)));
     }
-    let v2 = installed_reader(path).map_err(failed)?.connection;
-    if let Some(damage) = damage(&v2, integrity).map_err(failed)? {
+    let v2 = installed(path).map_err(failed)?;
+    let mut warnings = Vec::new();
+    let mut how = Checked::Wholly(integrity);
+    // Its expressions are parsed, and evaluated: so the check meets what only another SQLite has.
+    if let Err(error) = damage(&v2, how) {
+        if !is_foreign_schema(&error) {
+            return Err(failed(error));
+        }
+        if !verified {
+            let why =
+                "the schema of what was built cannot be read by stock SQLite, so your own `verify` has to check it, and there is none";
+            return Err(verify(format!("{why}: {error}")));
+        }
+        pass_over_foreign_schema(&v2).map_err(failed)?;
+        how = Checked::ButIndexes;
+        warnings
+            .push(format!("stock SQLite checked of v2 only what it can read, without its indexes; the rest was left to `verify`: {error}"));
+    }
+    if let Some(found) = damage(&v2, how).map_err(failed)? {
         // A copy has v1's damage, and then it is v1 that must be mended. A backup that is restored is compared with itself.
-        let before = if v1 == path { None } else { run(damage_of_v1(v1, integrity))? };
+        let before = if v1 == path { None } else { run(damage(&run(reader(v1))?.connection, how))? };
         return Err(match before {
-            Some(damage) => Fault::new(Cause::V1Corrupt, format!("the old database is damaged: {damage}")),
-            None => verify(format!("what was built is damaged: {damage}")),
+            Some(found) => Fault::new(Cause::V1Corrupt, format!("the old database is damaged: {found}")),
+            None => verify(format!("what was built is damaged: {found}")),
         });
     }
+    // An index that cannot be read would be counted instead of its table.
+    let indexes = if matches!(how, Checked::ButIndexes) { " NOT INDEXED" } else { "" };
     for (table, want) in expect {
         let found: i64 = v2
-            .query_row(&format!("SELECT count(*) FROM {}", quoted(table)), [], |row| row.get(0))
+            .query_row(&format!("SELECT count(*) FROM {}{indexes}", quoted(table)), [], |row| row.get(0))
             .map_err(|error| verify(format!("table {table}, which should have {want} rows, cannot be counted: {error}")))?;
         if u64::try_from(found) != Ok(*want) {
             return Err(verify(format!("table {table} has {found} rows; {want} were expected")));
         }
     }
-    let mut warnings = Vec::new();
     let violations = foreign_key_violations(&v2).map_err(failed)?;
     if !violations.is_empty() {
         let before = run(foreign_key_violations(&run(reader(v1))?.connection))?;
@@ -372,18 +404,30 @@ pub(crate) fn check(
     Ok((facts, warnings))
 }
 
-/// The first damage that SQLite finds.
-fn damage(db: &Connection, integrity: Integrity) -> rusqlite::Result<Option<String>> {
-    let pragma = match integrity {
-        Integrity::Quick => "quick_check(1)",
-        Integrity::Full => "integrity_check(1)",
-    };
-    let sound: String = db.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0))?;
-    Ok(Some(sound).filter(|sound| sound != "ok"))
+/// How far a database is checked.
+#[derive(Debug, Clone, Copy)]
+enum Checked {
+    Wholly(Integrity),
+    /// An index of libSQL's keeps its entries elsewhere, so that their number says nothing.
+    ButIndexes,
 }
 
-fn damage_of_v1(v1: &Path, integrity: Integrity) -> rusqlite::Result<Option<String>> {
-    damage(&reader(v1)?.connection, integrity)
+/// The first damage that SQLite finds.
+fn damage(db: &Connection, how: Checked) -> rusqlite::Result<Option<String>> {
+    let (pragma, passed_over) = match how {
+        Checked::Wholly(Integrity::Quick) => ("quick_check(1)", None),
+        Checked::Wholly(Integrity::Full) => ("integrity_check(1)", None),
+        Checked::ButIndexes => ("quick_check(1000)", Some("wrong # of entries in index ")),
+    };
+    let mut statement = db.prepare(&format!("PRAGMA {pragma}"))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let found: String = row.get(0)?;
+        if found != "ok" && passed_over.is_none_or(|start| !found.starts_with(start)) {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }
 
 fn foreign_key_violations(db: &Connection) -> rusqlite::Result<std::collections::BTreeMap<(String, String), u64>> {

@@ -160,8 +160,8 @@ pub(super) fn always(state: &State, setting: &Setting) -> Option<Violation> {
     }
     // Whoever lists the one that goes must not be told that it is whole when it is not.
     let name = name_of(setting, BACKUPS[0]);
-    let lies =
-        disk.get(HOME, &format!("{name}.json")).is_some() && disk.get(HOME, &name).is_some() && holds(disk, &name) != Holds::V1(ROWS);
+    let told = disk.get(HOME, &format!("{name}.json")).is_some() && disk.get(HOME, &name).is_some();
+    let lies = told && present(setting).first() == Some(&BACKUPS[0]) && !is_kept(state, setting, BACKUPS[0]);
     if lies { broken("I2", "a receipt tells of a backup that is not there") } else { None }
 }
 

@@ -4,7 +4,7 @@
 //! by `validate` alone has this too.
 
 /// The reasons, and the mutants that each explains.
-pub(super) const REASONS: [(&str, &[&str]); 61] = [
+pub(super) const REASONS: [(&str, &[&str]); 74] = [
     (
         "both only read, and nothing is changed between them",
         &[
@@ -32,6 +32,7 @@ pub(super) const REASONS: [(&str, &[&str]); 61] = [
             "Finish steps: sync-dir (2) after absent data.db-wal",
             "Migrate steps: look-companion auth.json after link backup",
             "Migrate steps: sync-dir (3) after absent data.db-wal",
+            "Restore steps: sync-dir (3) after absent data.db-wal",
         ],
     ),
     (
@@ -48,6 +49,7 @@ pub(super) const REASONS: [(&str, &[&str]); 61] = [
             "Finish steps: absent data.db-wal (2) after sync-dir",
             "Finish steps: absent data.db-wal after sync-dir",
             "Migrate steps: absent data.db-wal (2) after sync-dir",
+            "Restore steps: absent data.db-wal (2) after sync-dir",
         ],
     ),
     (
@@ -71,6 +73,10 @@ pub(super) const REASONS: [(&str, &[&str]); 61] = [
             "Migrate steps: sync-dir (4) after look data.db",
             "Migrate steps: sync-dir (4) after look-companion auth.json",
             "Migrate steps: sync-dir (5) after look-companion auth.json",
+            "Restore steps: check install after sync-file install",
+            "Restore steps: sync-dir (2) after look data.db",
+            "Restore undo: sync-dir (2) after look data.db",
+            "Undo undo: sync-dir (2) after look data.db",
         ],
     ),
     (
@@ -119,6 +125,7 @@ pub(super) const REASONS: [(&str, &[&str]); 61] = [
             "Finish undo: unlock-v1 after remove staging",
             "Migrate undo: unlock-v1 after remove install",
             "Migrate undo: unlock-v1 after remove staging",
+            "Restore undo: unlock-v1 after remove install",
             "Undo undo: unlock-v1 after remove install",
             "Undo undo: unlock-v1 after remove staging",
         ],
@@ -142,6 +149,7 @@ pub(super) const REASONS: [(&str, &[&str]); 61] = [
             "Clean steps: sync-dir of the companion (2) after sync-dir",
             "Clean steps: sync-dir of the companion after cleanup-host",
             "Clean steps: sync-dir of the companion after remove journal.tmp",
+            "Clean steps: sync-dir of the companion after remove source",
             "Finish steps: sync-dir of the companion (2) after sync-dir",
             "Finish steps: sync-dir of the companion (4) after sync-dir",
             "Finish steps: sync-dir of the companion after check install",
@@ -156,10 +164,15 @@ pub(super) const REASONS: [(&str, &[&str]); 61] = [
             "Migrate undo: sync-dir of the companion (2) after remove-link backup",
             "Migrate undo: sync-dir of the companion (3) after remove backup",
             "Migrate undo: sync-dir of the companion (3) after remove-link backup",
+            "Prune steps: sync-dir of the companion after sync-dir",
+            "Restore steps: sync-dir of the companion (4) after sync-dir",
+            "Restore steps: sync-dir of the companion after settle data.db",
+            "Restore undo: sync-dir of the companion after sync-dir",
             "Undo undo: sync-dir of the companion (2) after remove backup",
             "Undo undo: sync-dir of the companion (2) after remove-link backup",
             "Undo undo: sync-dir of the companion (3) after remove backup",
             "Undo undo: sync-dir of the companion (3) after remove-link backup",
+            "Undo undo: sync-dir of the companion after sync-dir",
         ],
     ),
     (
@@ -167,18 +180,25 @@ pub(super) const REASONS: [(&str, &[&str]); 61] = [
         &[
             "Clean steps: cleanup-host after remove source",
             "Clean steps: remove source after remove auth.json.building-*",
+            "Clean steps: sync-dir after remove source",
             "Clean steps: sync-file backup.json after cleanup-host",
             "Finish steps: cleanup-host after remove source",
             "Finish steps: remove source (2) after remove auth.json.building-*",
             "Finish steps: remove source after remove auth.json.building-*",
             "Finish steps: rename displaced-wal from data.db-wal after remove data.db-shm",
+            "Finish steps: sync-dir (2) after remove source",
             "Finish steps: sync-file backup.json after cleanup-host",
             "Finish undo: remove-link backup after remove source",
             "Migrate steps: cleanup-host after remove source",
             "Migrate steps: remove source (2) after remove auth.json.building-*",
             "Migrate steps: remove source after remove auth.json.building-*",
             "Migrate undo: remove-link backup after remove source",
+            "Restore steps: remove source after remove auth.json.building-*",
+            "Restore undo: remove source after remove auth.json.building-*",
+            "Restore undo: remove-link displaced after remove source",
+            "Undo undo: remove source after remove auth.json.building-*",
             "Undo undo: remove-link backup after remove source",
+            "Undo undo: remove-link displaced after remove source",
         ],
     ),
     ("only one of the two is performed: staging is held, or it is free", &["Migrate steps: restage install after settle staging"]),
@@ -230,7 +250,11 @@ pub(super) const REASONS: [(&str, &[&str]); 61] = [
     ),
     (
         "the link is undone where the check fails",
-        &["Finish steps: check-v1 data.db after link backup", "Migrate steps: check-v1 data.db after link backup"],
+        &[
+            "Finish steps: check-v1 data.db after link backup",
+            "Migrate steps: check-v1 data.db after link backup",
+            "Restore steps: check-v1 data.db after link displaced",
+        ],
     ),
     (
         "nothing of the application ran since the process was last looked at, so it holds nothing new",
@@ -274,6 +298,11 @@ pub(super) const REASONS: [(&str, &[&str]); 61] = [
             "Migrate undo: remove journal after sync-dir",
             "Migrate undo: without remove journal",
             "Migrate undo: without sync-dir (3)",
+            "Restore steps: remove journal after sync-dir",
+            "Restore steps: without sync-dir (7)",
+            "Restore undo: remove journal after sync-dir",
+            "Restore undo: without remove journal",
+            "Restore undo: without sync-dir (4)",
             "SetAside steps: rename journal.aside-* from journal after sync-dir",
             "SetAside steps: without sync-dir (2)",
             "Undo undo: remove field-journal after sync-dir",
@@ -297,7 +326,7 @@ pub(super) const REASONS: [(&str, &[&str]); 61] = [
         ],
     ),
     (
-        "v1 is one file, locked and checked, so SQLite leaves it no sidecar in the model; the read-back is for one that does",
+        "what is replaced is one file, locked and checked, so SQLite leaves it no sidecar in the model; the read-back is for one that does",
         &[
             "Finish steps: rename data.db from install after absent data.db-wal",
             "Finish steps: rename data.db from staging after absent data.db-wal",
@@ -308,6 +337,9 @@ pub(super) const REASONS: [(&str, &[&str]); 61] = [
             "Migrate steps: rename data.db from staging after absent data.db-wal",
             "Migrate steps: without absent data.db-wal",
             "Migrate steps: without absent data.db-wal (2)",
+            "Restore steps: rename data.db from install after absent data.db-wal",
+            "Restore steps: without absent data.db-wal",
+            "Restore steps: without absent data.db-wal (2)",
         ],
     ),
     (
@@ -317,6 +349,8 @@ pub(super) const REASONS: [(&str, &[&str]); 61] = [
             "Migrate steps: sync-dir (2) after look data.db",
             "Migrate steps: sync-dir (2) after remove source",
             "Migrate steps: without sync-dir (2)",
+            "Restore steps: rename journal from journal.tmp (2) after sync-dir",
+            "Restore steps: without sync-dir (2)",
         ],
     ),
     (
@@ -340,7 +374,7 @@ pub(super) const REASONS: [(&str, &[&str]); 61] = [
     ),
     (
         "leaving WAL mode is a commit of SQLite's, which flushes the directory itself before it changes v1",
-        &["Migrate steps: sync-dir after settle data.db"],
+        &["Migrate steps: sync-dir after settle data.db", "Restore steps: sync-dir after settle data.db"],
     ),
     (
         "nobody reads the journal's temporary file: both are flushed before its rename",
@@ -349,6 +383,8 @@ pub(super) const REASONS: [(&str, &[&str]); 61] = [
             "Migrate steps: sync-file backup.json after write-journal journal.tmp committed",
             "Migrate steps: sync-file install after write-journal journal.tmp built",
             "Migrate steps: sync-file staging after write-journal journal.tmp built",
+            "Restore steps: sync-dir of the companion (3) after write-journal journal.tmp committed",
+            "Restore steps: sync-file install after write-journal journal.tmp built",
         ],
     ),
     ("the look at v2 changes nothing that is flushed", &["Migrate steps: verify-host install after sync-file install"]),
@@ -368,6 +404,8 @@ pub(super) const REASONS: [(&str, &[&str]); 61] = [
             "Finish undo: without unlock-v1",
             "Migrate steps: without unlock-v1",
             "Migrate undo: without unlock-v1",
+            "Restore steps: without unlock-v1",
+            "Restore undo: without unlock-v1",
             "Undo undo: unlock-v1 after undo-host",
             "Undo undo: without unlock-v1",
         ],
@@ -508,6 +546,8 @@ pub(super) const REASONS: [(&str, &[&str]); 61] = [
             "Finish undo: without rename journal from journal.tmp",
             "Migrate undo: rename journal from journal.tmp after sync-dir",
             "Migrate undo: without rename journal from journal.tmp",
+            "Restore undo: rename journal from journal.tmp after sync-dir",
+            "Restore undo: without rename journal from journal.tmp",
             "Undo undo: rename journal from journal.tmp after sync-dir",
             "Undo undo: without rename journal from journal.tmp",
         ],
@@ -519,6 +559,7 @@ pub(super) const REASONS: [(&str, &[&str]); 61] = [
             "Finish undo: remove staging after write-journal journal.tmp building",
             "Migrate undo: remove install after write-journal journal.tmp building",
             "Migrate undo: remove staging after write-journal journal.tmp building",
+            "Restore undo: remove install after write-journal journal.tmp building",
         ],
     ),
     (
@@ -528,6 +569,8 @@ pub(super) const REASONS: [(&str, &[&str]); 61] = [
             "Finish undo: write-journal journal.tmp building after sync-file journal.tmp",
             "Migrate undo: without write-journal journal.tmp building",
             "Migrate undo: write-journal journal.tmp building after sync-file journal.tmp",
+            "Restore undo: without write-journal journal.tmp building",
+            "Restore undo: write-journal journal.tmp building after sync-file journal.tmp",
         ],
     ),
     (
@@ -555,5 +598,83 @@ pub(super) const REASONS: [(&str, &[&str]); 61] = [
     (
         "until a flush v1 stays in the backup, with its log where it was: the next start gives it back once more",
         &["Undo undo: rename-new data.db from backup after sync-dir"],
+    ),
+    (
+        "v2 keeps canonical's name, so its second one may go before the copy of v1 is gone for good",
+        &["Restore undo: sync-dir after remove-link displaced", "Undo undo: sync-dir after remove-link displaced"],
+    ),
+    (
+        "what is written to v2 until the flip goes with it to the name that it is set aside under; a log that is left fails the read-back",
+        &["Restore steps: lock-v1 data.db after check-v1 data.db", "Restore steps: without check-v1 data.db"],
+    ),
+    (
+        "a restore runs nothing of the application, so the process holds what it held when the plan was made; the look is for another thread",
+        &[
+            "Restore steps: look backup after write-journal journal.tmp building",
+            "Restore steps: look data.db (2) after lock-v1 data.db",
+            "Restore steps: look data.db after look backup",
+            "Restore steps: without look backup",
+            "Restore steps: without look data.db",
+            "Restore steps: without look data.db (2)",
+            "Restore undo: look data.db after restore-mode data.db",
+            "Restore undo: without look data.db",
+        ],
+    ),
+    (
+        "a restore leaves nothing temporary behind: what it staged was renamed",
+        &[
+            "Restore steps: remove auth.json.building-* after sync-dir of the companion",
+            "Restore steps: remove source after sync-dir",
+            "Restore steps: sync-dir (6) after remove journal",
+            "Restore steps: without remove auth.json.building-*",
+            "Restore steps: without remove source",
+            "Restore steps: without sync-dir (6)",
+            "Restore steps: without sync-dir of the companion (4)",
+        ],
+    ),
+    (
+        "that v1 is canonical and v2 set aside tells every start to go forward, whatever the journal says",
+        &[
+            "Restore steps: rename journal from journal.tmp (3) after sync-dir",
+            "Restore steps: sync-dir (5) after remove source",
+            "Restore steps: without rename journal from journal.tmp (3)",
+            "Restore steps: without sync-dir (5)",
+            "Restore steps: without sync-file journal.tmp (3)",
+        ],
+    ),
+    ("one is v2's, the other the copy of v1: neither needs the other", &["Restore steps: settle data.db after copy install"]),
+    (
+        "settling a copy changes nothing but its journal mode, and both stay before its flush",
+        &["Restore steps: settle install after check install"],
+    ),
+    (
+        "who writes to v2 once it is unlocked writes to what was set aside, flushed or not; where the rename is lost, that is canonical again",
+        &["Restore steps: sync-dir (4) after unlock-v1"],
+    ),
+    (
+        "nobody reads what is staged before the journal says built, and both are flushed before that",
+        &["Restore steps: sync-file auth.json.building-* after sync-dir of the companion"],
+    ),
+    (
+        "v2 is set aside by then, and the other step does not touch it: the lock may go a step later",
+        &["Restore steps: unlock-v1 after look-companion auth.json", "Restore steps: unlock-v1 after write-journal journal.tmp committed"],
+    ),
+    (
+        "what is temporary is removed, and flushed, twice before the journal goes",
+        &[
+            "Restore undo: remove install after sync-dir",
+            "Restore undo: remove source after sync-dir",
+            "Restore undo: without remove install",
+            "Restore undo: without remove source",
+            "Restore undo: without sync-dir",
+        ],
+    ),
+    (
+        "a receipt whose backup is gone tells of none, and the next prune removes it",
+        &["Prune steps: remove data.db.v1-v2-100-*.json after sync-dir", "Prune steps: without sync-dir (3)"],
+    ),
+    (
+        "the backups that stay were durable when their upgrades ended; the flush is for one that was copied here since",
+        &["Prune steps: sync-dir after remove data.db.v1-v2-100-*", "Prune steps: without sync-dir"],
     ),
 ];

@@ -200,6 +200,7 @@ pub fn short() -> Vec<Dimension> {
             dimension.settings.retain(|setting| dimension.models != [Model::M3] || setting.from == From::Copy);
             dimension
         })
+        .filter(|dimension| !dimension.settings.is_empty())
         .collect()
 }
 
@@ -317,7 +318,7 @@ pub fn mutants() -> Vec<Setting> {
     copies.extend(on_windows(copies.iter().take(1).cloned().collect()));
     all.extend(copies.into_iter().map(|setting| Setting { can_link: false, ..setting }));
     all.extend(kept());
-    all.extend(on_windows(kept().into_iter().filter(|setting| setting.restores()).take(1).collect()));
+    all.extend(on_windows(kept().into_iter().filter(Setting::restores).take(1).collect()));
     all
 }
 

@@ -138,13 +138,13 @@ fn steps(backups: &[FileName], companions: &[At]) -> Vec<Step> {
             "the backup is not to be kept; while its receipt is there a prune that is killed is finished by the next",
         ));
     }
+    steps.push(flush(None, "removed for good before its companions' backups go, and its receipt: nobody is offered half a backup"));
     for at in companions {
         steps.push(step(Op::Remove { files: vec![at.clone()] }, "a companion's backup is of no use without the database's"));
     }
     for companion in companions.iter().filter_map(|at| at.companion.as_ref()).collect::<BTreeSet<_>>() {
         steps.push(flush(Some(companion), "removed for good before the receipt, which names it, goes"));
     }
-    steps.push(flush(None, "removed for good before its receipt goes: a backup without one would stay for ever"));
     steps.push(step(Op::Remove { files: backups.iter().map(|backup| At::from(&receipt(backup))).collect() }, "nothing of it is left"));
     steps.push(flush(None, "the next prune finds nothing of it"));
     steps

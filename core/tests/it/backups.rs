@@ -142,9 +142,9 @@ fn a_prune_removes_the_receipt_last() {
         [
             "sync-dir companion=null".to_owned(),
             format!("remove files=[{0},{0}-wal,{0}-shm,{0}-journal]", backup.as_str().replace("-1782718800000", "-MS")),
+            "sync-dir companion=null".into(),
             format!("remove files=[auth/auth.json.v1-v2-{nonce}]"),
             "sync-dir companion=auth".into(),
-            "sync-dir companion=null".into(),
             format!("remove files=[{backup}.json]"),
             "sync-dir companion=null".into(),
         ]
@@ -436,8 +436,8 @@ fn a_fault_in_a_restore_or_a_prune_is_caught() {
         // v2's rows are in its log, which would stand beside v1.
         (Shape::RestoreWalRows, "Restore steps: without settle data.db", "I5"),
         (Shape::RestoreSettled, "Restore steps: without settle install", "I10"),
-        // The receipt is gone for good, and the backup is not.
-        (Shape::Prune, "Prune steps: without sync-dir (2)", "I6"),
+        // Its companion's backup is gone for good, and the backup is not.
+        (Shape::Prune, "Prune steps: without sync-dir (2)", "I2"),
     ];
     for (shape, words, rule) in planted {
         let settings = start(shape);

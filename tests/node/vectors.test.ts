@@ -1,0 +1,40 @@
+// Schemas that stock SQLite cannot read: v1 is settled and copied all the same, and what was built is checked by the application's own `verify`.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { program, RUNTIMES, scratch, type Runtime } from "../corpus/corpus.js";
+
+function run(runtime: Runtime, path: string, what: string): unknown {
+  const { stdout, stderr, signal } = spawnSync(RUNTIMES[runtime], [program("node/vectors.js"), path, what], { encoding: "utf8" });
+  if (signal === "SIGKILL") return null;
+  assert.notEqual(stdout, "", stderr);
+  return JSON.parse(stdout);
+}
+
+function seeded(): string {
+  const path = join(scratch(), "data.db");
+  assert.equal(run("node", path, "seed"), null);
+  return path;
+}
+
+for (const runtime of ["node", "bun"] as const) {
+  test(`${runtime}: a v1 with a vector index and random row ids is upgraded, and libSQL reads v2 and the backup`, () => {
+    const path = seeded();
+    const { outcome, warnings, backup } = run(runtime, path, "verified") as { outcome: string; warnings: string[]; backup: string };
+    assert.equal(outcome, "migrated");
+    assert.match(warnings.join(), /stock SQLite checked of v2 only what it can read/);
+    assert.deepEqual(run("node", path, "count"), ["bread", 2]);
+    assert.deepEqual(run("node", backup, "count"), ["bread", 2]);
+  });
+}
+
+test("without a `verify` of its own nobody could check v2, so v1 stays", () => {
+  const path = seeded();
+  const { code, message } = run("node", path, "upgrade") as { code: string; message: string };
+  assert.equal(code, "VERIFY");
+  assert.match(message, /your own `verify` has to check it/);
+  assert.deepEqual(run("node", path, "count"), ["bread", 2]);
+  assert.deepEqual(readdirSync(dirname(path)).filter((name) => name.includes("v1-v2") || name.includes("building")), []);
+});
