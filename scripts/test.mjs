@@ -56,6 +56,7 @@ await stage("Rust", ["cargo", "test", "--quiet", "--workspace"], { count: cargoT
 await stage("core on wasm32", [node, "scripts/run-wasi.mjs"], { count: cargoTests });
 const explore = ["cargo", "run", "--quiet", "--release", "--package", "cutover-explore", "--"];
 await stage("every crash state", [...explore, "--full"], { count: explored });
+await stage("every mutant of every plan", [...explore, "--mutants"], { count: explored });
 await stage("programs for the campaign", ["cargo", "build", "--quiet", "--package", "cutover-tests"]);
 await stage("Node and Bun", [node, "--test", "--test-reporter=spec", "--test-timeout=900000", ...tests()], { env: memoryDisk(), count: nodeTests });
 

@@ -164,7 +164,6 @@ pub(super) const REASONS: [(&str, &[&str]); 74] = [
             "Migrate undo: sync-dir of the companion (2) after remove-link backup",
             "Migrate undo: sync-dir of the companion (3) after remove backup",
             "Migrate undo: sync-dir of the companion (3) after remove-link backup",
-            "Prune steps: sync-dir of the companion after sync-dir",
             "Restore steps: sync-dir of the companion (4) after sync-dir",
             "Restore steps: sync-dir of the companion after settle data.db",
             "Restore undo: sync-dir of the companion after sync-dir",
