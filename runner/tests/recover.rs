@@ -196,6 +196,43 @@ fn a_directory_that_was_copied_or_moved_is_recovered_where_it_is_now() {
     }
 }
 
+/// As a person does who moves the home directory to a new disk: every name is a file of its own, on another volume.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_directory_that_was_moved_to_another_volume_is_recovered_there() {
+    use std::os::unix::fs::MetadataExt as _;
+    let device = |bed: &Bed| std::fs::metadata(bed.0.path()).unwrap().dev();
+    for op in ["settle", "lock-v1", "rename", "write-receipt", "cleanup-host"] {
+        let bed = Bed::interrupted_before(op);
+        let elsewhere = ["/dev/shm", env!("CARGO_TARGET_TMPDIR")].map(|volume| Bed(tempfile::tempdir_in(volume).unwrap()));
+        let moved =
+            elsewhere.into_iter().find(|other| device(other) != device(&bed)).expect("two volumes are needed: mount one on /dev/shm");
+        for name in bed.names() {
+            std::fs::copy(bed.path(&name), moved.path(&name)).unwrap();
+            std::fs::remove_file(bed.path(&name)).unwrap();
+        }
+        let result = moved.migrate().unwrap();
+        assert_eq!(count(&moved.path("data.db"), "note"), 3, "{op}");
+        assert_eq!(count(&result.backup.unwrap(), "notes"), 3, "{op}");
+        assert_eq!(moved.names().len(), 3, "{op}: {:?}", moved.names());
+    }
+}
+
+/// Somebody removed the journal: nothing tells what the rest is, so nothing of it is taken for ours, and whoever asks is told of all of it.
+#[test]
+fn what_a_lost_journal_leaves_is_listed_and_left_alone() {
+    let bed = Bed::interrupted_before("link");
+    std::fs::remove_file(bed.path("data.db.v1-v2-cutover.json")).unwrap();
+    let orphan = bed.find(".building-");
+    let bytes = std::fs::read(&orphan).unwrap();
+    let listed =
+        || cutover::inspect(&bed.path("data.db")).unwrap().leftovers.into_keys().map(|name| bed.path(name.as_str())).collect::<Vec<_>>();
+    assert_eq!(listed(), std::slice::from_ref(&orphan));
+    assert_eq!(bed.migrate().unwrap().outcome, Outcome::Migrated);
+    assert_eq!(listed(), std::slice::from_ref(&orphan));
+    assert_eq!(std::fs::read(&orphan).unwrap(), bytes);
+}
+
 #[test]
 fn a_file_that_has_the_backups_name_and_is_not_v1_is_kept() {
     let bed = Bed::interrupted_before("rename");
