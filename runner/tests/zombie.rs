@@ -166,3 +166,51 @@ fn with_proceed_what_another_process_has_open_is_refused() {
     assert_eq!(error.failure.code, Code::Held);
     assert!(bed.is_the_zombies(&bed.path()));
 }
+
+const CHANGES: &str = "pwrite64,write,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,unlinkat";
+/// Set where this program is started anew, to hold the database named here and upgrade it.
+const HOLDS: &str = "CUTOVER_TEST_HOLDS";
+
+/// The move to a fresh file is no part of the plan, so the explorer does not see it: it is killed here at every call of it, and of what follows.
+#[test]
+fn with_proceed_and_killed_at_any_call_that_changes_the_disk_no_row_is_lost() {
+    let rows = |path: &Path, table: &str| elsewhere(path, &format!("SELECT count(*) FROM {table}; PRAGMA integrity_check"));
+    if let Some(path) = std::env::var_os(HOLDS) {
+        let path = PathBuf::from(path);
+        let zombie = ["", "-wal", "-shm"].map(|suffix| File::open(format!("{}{suffix}", path.display())));
+        let make = Make { from: From::Empty, run: Run::Sql(TO_V2.into()) };
+        let options = Options { held: Held::Proceed, ..Options::new(path, "v1-v2", Detect::UserVersion(2), make) };
+        cutover::migrate(&options, &mut Counts::default()).unwrap();
+        drop(zombie);
+        return;
+    }
+    for mode in ["wal", "delete"] {
+        let mut moved = 0;
+        for at in 1.. {
+            let mut bed = Bed::new(mode);
+            let old = bed.zombie.iter().map(|file| file.metadata().unwrap().ino()).next().unwrap();
+            bed.zombie.clear();
+            let started = Command::new("strace")
+                .args(["-f", "-o", "/dev/null", "-e", &format!("trace={CHANGES}"), &format!("--inject={CHANGES}:signal=SIGKILL:when={at}")])
+                .arg(std::env::current_exe().unwrap())
+                .args(["--exact", "with_proceed_and_killed_at_any_call_that_changes_the_disk_no_row_is_lost", "--test-threads=1"])
+                .env(HOLDS, bed.path())
+                .output()
+                .expect("strace is needed for this test: apt-get install strace");
+            let there = std::fs::metadata(bed.path()).unwrap().ino();
+            let v1 = !bed.names().iter().any(|name| name.contains(".v1-v2-1"));
+            moved += u32::from(v1 && there != old);
+            let next = cutover::migrate(&bed.options(Held::Refuse, TO_V2), &mut Counts::default()).unwrap();
+            assert!(matches!(next.outcome, Outcome::Migrated | Outcome::Current), "{mode}, call {at}");
+            assert_eq!(rows(&bed.path(), "note"), "3\nok", "{mode}, call {at}");
+            let names = bed.names();
+            let backup = names.iter().find(|name| name.contains(".v1-v2-1")).unwrap();
+            assert_eq!(rows(&bed.directory.path().join(backup), "notes"), "3\nok", "{mode}, call {at}");
+            assert_eq!(names.len(), 3, "{mode}, call {at}: {names:?}");
+            if started.status.success() {
+                break;
+            }
+        }
+        assert!(moved > 3, "{mode}: v1 was a fresh file after {moved} of the kills");
+    }
+}
