@@ -3,6 +3,9 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/strace.rs"]
+mod strace;
+
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -184,33 +187,39 @@ fn with_proceed_and_killed_at_any_call_that_changes_the_disk_no_row_is_lost() {
         drop(zombie);
         return;
     }
+    let hold = |bed: &mut Bed, inject: &[String]| {
+        bed.zombie.clear();
+        let trace = tempfile::NamedTempFile::new().unwrap();
+        let output = Command::new("strace")
+            .args(["-f", "-e", &format!("trace={CHANGES}"), "-o"])
+            .arg(trace.path())
+            .args(inject)
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", "with_proceed_and_killed_at_any_call_that_changes_the_disk_no_row_is_lost", "--test-threads=1"])
+            .env(HOLDS, bed.path())
+            .output()
+            .expect("strace is needed for this test: apt-get install strace");
+        (output.status.success(), strace::calls(&std::fs::read_to_string(trace.path()).unwrap()))
+    };
     for mode in ["wal", "delete"] {
+        let (whole, calls) = hold(&mut Bed::new(mode), &[]);
+        assert!(whole, "{calls:#?}");
         let mut moved = 0;
-        for at in 1.. {
+        for (at, _) in calls.iter().enumerate().filter(|(_, call)| !call.contains(" write(1,")) {
             let mut bed = Bed::new(mode);
-            let old = bed.zombie.iter().map(|file| file.metadata().unwrap().ino()).next().unwrap();
-            bed.zombie.clear();
-            let started = Command::new("strace")
-                .args(["-f", "-o", "/dev/null", "-e", &format!("trace={CHANGES}"), &format!("--inject={CHANGES}:signal=SIGKILL:when={at}")])
-                .arg(std::env::current_exe().unwrap())
-                .args(["--exact", "with_proceed_and_killed_at_any_call_that_changes_the_disk_no_row_is_lost", "--test-threads=1"])
-                .env(HOLDS, bed.path())
-                .output()
-                .expect("strace is needed for this test: apt-get install strace");
-            let there = std::fs::metadata(bed.path()).unwrap().ino();
+            let old = bed.zombie[0].metadata().unwrap().ino();
+            let (_, _) = hold(&mut bed, &[strace::kill_before(&calls, at)]);
+            let there = std::fs::metadata(bed.path()).map(|metadata| metadata.ino());
             let v1 = !bed.names().iter().any(|name| name.contains(".v1-v2-1"));
-            moved += u32::from(v1 && there != old);
+            moved += u32::from(v1 && there.is_ok_and(|there| there != old));
             let next = cutover::migrate(&bed.options(Held::Refuse, TO_V2), &mut Counts::default()).unwrap();
-            assert!(matches!(next.outcome, Outcome::Migrated | Outcome::Current), "{mode}, call {at}");
-            assert_eq!(rows(&bed.path(), "note"), "3\nok", "{mode}, call {at}");
+            assert!(matches!(next.outcome, Outcome::Migrated | Outcome::Current), "{mode}, {}: {next:?}", calls[at]);
+            assert_eq!(rows(&bed.path(), "note"), "3\nok", "{mode}, {}", calls[at]);
             let names = bed.names();
             let backup = names.iter().find(|name| name.contains(".v1-v2-1")).unwrap();
-            assert_eq!(rows(&bed.directory.path().join(backup), "notes"), "3\nok", "{mode}, call {at}");
-            assert_eq!(names.len(), 3, "{mode}, call {at}: {names:?}");
-            if started.status.success() {
-                break;
-            }
+            assert_eq!(rows(&bed.directory.path().join(backup), "notes"), "3\nok", "{mode}, {}", calls[at]);
+            assert_eq!(names.len(), 3, "{mode}, {}: {names:?}", calls[at]);
         }
-        assert!(moved > 3, "{mode}: v1 was a fresh file after {moved} of the kills");
+        assert!(moved > 10, "{mode}: v1 was a fresh file after {moved} of {} kills", calls.len());
     }
 }
