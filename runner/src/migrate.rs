@@ -7,7 +7,7 @@ use cutover_core::failure::{Code, Failure, Where};
 use cutover_core::fault::{Class, Fault};
 use cutover_core::journal::{Journal, Strategy, Warning, WarningFrom};
 use cutover_core::names::{Label, Nonce, journal_tmp};
-use cutover_core::observe::Observation;
+use cutover_core::observe::{Holder, Observation};
 use cutover_core::op::Op;
 use cutover_core::plan::{By, Next, Plan, PlanKind, Recovery, Request, Rule, assess, assess_left, plan_migration};
 use cutover_core::run::{Budget, Event, Report};
@@ -19,6 +19,7 @@ use crate::backups;
 use crate::companion_lock::CompanionLocks;
 use crate::drive::{Ending, drive, wait};
 use crate::error::Error;
+use crate::holders::holders;
 use crate::host::Host;
 use crate::lock::{self, OwnerLock};
 use crate::observe::{Blind, can_link, observe};
@@ -238,7 +239,9 @@ impl<'a> Start<'a> {
         let (mut tries, mut left) = (0, false);
         loop {
             let (reason, holders, failure) = match observe(&self.place, self.detect, host) {
-                Ok(observation) if !observation.holders.iter().any(|holder| holder.this_process) => return Ok(observation),
+                Ok(observation) if !os::OPENING_DROPS_LOCKS || !observation.holders.iter().any(|holder| holder.this_process) => {
+                    return Ok(observation);
+                }
                 Ok(observation) if tries > 0 && !left && self.may_leave_a_zombie(&observation) => {
                     left = true;
                     self.leave_zombie()?;
@@ -383,6 +386,7 @@ impl<'a> Start<'a> {
     fn migrate(&mut self, host: &mut dyn Host) -> Result<MigrateResult, Error> {
         refuse_cancelled(host)?;
         let mut given_up: Option<Box<Failure>> = None;
+        let (mut waited, mut replaced) = (false, false);
         loop {
             let (mut observation, next) = self.recover(host)?;
             match next {
@@ -394,9 +398,26 @@ impl<'a> Start<'a> {
                 return Err(failure.with_v1(&self.place.canonical).into());
             }
             refuse_cancelled(host)?;
-            observation.can_link = can_link(&self.place, &journal_tmp(&self.place.canonical, &self.label, &nonce()));
+            if !waited && !observation.holders.is_empty() && !os::OPENING_DROPS_LOCKS {
+                waited = true;
+                self.wait_for_holders(host)?;
+                continue;
+            }
+            // A link that is made while somebody has the file open cannot be removed again.
+            if observation.holders.is_empty() || os::OPENING_DROPS_LOCKS {
+                observation.can_link = can_link(&self.place, &journal_tmp(&self.place.canonical, &self.label, &nonce()));
+            }
             let plan = plan_migration(&observation, &self.request()).map_err(|failure| failure.with_v1(&self.place.canonical))?;
-            match self.drive(plan, host)? {
+            let replaces = plan.journal.as_ref().is_some_and(|journal| journal.strategy == Strategy::LinkReplace);
+            let ending = match self.drive(plan, host) {
+                Err(error) if replaces && !replaced && self.is_held_since(&error.failure) => {
+                    // Somebody opened v1 after the plan was made, and stays. What was built is not lost: the recovery copies its pages.
+                    (waited, replaced) = (true, true);
+                    continue;
+                }
+                ending => ending?,
+            };
+            match ending {
                 Ending::Done(report) => {
                     self.keep(*report);
                     return Ok(self.result(Outcome::Migrated));
@@ -407,6 +428,30 @@ impl<'a> Start<'a> {
                 Ending::Anew(failure) => return Err(Error { failure, cause: None }),
             }
         }
+    }
+
+    /// Where an open file cannot be replaced: waits for whoever has v1 open, for half of what is left of the budget. The other half is for what comes
+    /// after: there is another way to v2 than to replace v1.
+    fn wait_for_holders(&mut self, host: &mut dyn Host) -> Result<(), Error> {
+        let Budget { total_ms, waited_ms } = self.budget;
+        let mut half = Budget { total_ms: waited_ms + total_ms.saturating_sub(waited_ms) / 2, waited_ms };
+        let mut tries = 0;
+        loop {
+            let who = holders(&self.place.set(&self.place.canonical));
+            tries += 1;
+            let delay_ms = if who.is_empty() { None } else { half.next_delay_ms(tries) };
+            self.budget.waited_ms = half.waited_ms;
+            let Some(delay_ms) = delay_ms else { return Ok(()) };
+            let reason = "somebody has the database open".to_owned();
+            wait(delay_ms, ("look", self.place.canonical.to_string()), (reason, who), self.budget, host)?;
+        }
+    }
+
+    /// Whether v1 is in its place, and an attempt failed because somebody has it open whom a page copy does not disturb.
+    fn is_held_since(&self, failure: &Failure) -> bool {
+        let in_the_way = matches!(failure.code, Code::Held | Code::Io) && failure.data.state == Where::V1;
+        let who = holders(&self.place.set(&self.place.canonical));
+        !os::OPENING_DROPS_LOCKS && in_the_way && !who.is_empty() && !who.iter().any(Holder::is_another)
     }
 
     /// v2 is in place: what cannot be pruned now is a warning.

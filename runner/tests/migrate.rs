@@ -5,7 +5,6 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use cutover::{
@@ -91,8 +90,14 @@ fn rows(path: &Path, table: &str) -> Vec<String> {
     rows.map(Result::unwrap).collect()
 }
 
+#[cfg(unix)]
 fn mode(path: &Path) -> u32 {
-    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(path).unwrap().permissions()) & 0o777
+}
+
+#[cfg(unix)]
+fn set_mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
 }
 
 /// A host of which each test sets what it needs.
@@ -424,11 +429,12 @@ fn stopping_is_honoured_until_v2_is_built_and_refused_after() {
     bed.assert_untouched("wal");
 }
 
+#[cfg(unix)]
 #[test]
 fn modes_and_symbolic_links_are_kept() {
     for run in [Run::Sql(TO_V2.into()), Run::Host] {
         let bed = Bed::new("wal");
-        std::fs::set_permissions(bed.path(), std::fs::Permissions::from_mode(0o640)).unwrap();
+        set_mode(&bed.path(), 0o640);
         let elsewhere = tempfile::tempdir().unwrap();
         let link = elsewhere.path().join("link.db");
         std::os::unix::fs::symlink(bed.path(), &link).unwrap();
@@ -503,7 +509,8 @@ fn staged_companions_change_with_the_database() {
     let bed = Bed::new("wal");
     let auth = bed.directory.path().join("auth.json");
     std::fs::write(&auth, "v1 secret").unwrap();
-    std::fs::set_permissions(&auth, std::fs::Permissions::from_mode(0o600)).unwrap();
+    #[cfg(unix)]
+    set_mode(&auth, 0o600);
     let mut options = bed.host(From::Empty);
     options.companions.insert("auth".into(), auth.clone());
 
@@ -526,6 +533,7 @@ fn staged_companions_change_with_the_database() {
     }));
     let result = cutover::migrate(&options, &mut host).unwrap();
     assert_eq!(std::fs::read(&auth).unwrap(), b"v2 secret");
+    #[cfg(unix)]
     assert_eq!(mode(&auth), 0o600);
     let nonce = result.backup.unwrap().to_str().unwrap().rsplit('-').next().unwrap().to_owned();
     assert_eq!(std::fs::read(bed.directory.path().join(format!("auth.json.v1-v2-{nonce}"))).unwrap(), b"v1 secret");
@@ -678,15 +686,16 @@ fn a_schema_that_only_libsql_reads_is_not_called_damage() {
     assert_eq!(std::fs::read(bed.path()).unwrap(), before);
 }
 
+#[cfg(unix)]
 #[test]
 fn v2_has_v1s_mode_even_when_the_host_makes_the_file_anew() {
     let bed = Bed::new("delete");
-    std::fs::set_permissions(bed.path(), std::fs::Permissions::from_mode(0o600)).unwrap();
+    set_mode(&bed.path(), 0o600);
     let mut host = Scripted::default();
     host.build = Some(Box::new(|job| {
         std::fs::remove_file(job.staging())?;
         let built = build_v2(job)?;
-        std::fs::set_permissions(job.staging(), std::fs::Permissions::from_mode(0o644))?;
+        set_mode(job.staging(), 0o644);
         Ok(built)
     }));
     cutover::migrate(&bed.host(From::Empty), &mut host).unwrap();
