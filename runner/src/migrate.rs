@@ -386,7 +386,7 @@ impl<'a> Start<'a> {
     fn migrate(&mut self, host: &mut dyn Host) -> Result<MigrateResult, Error> {
         refuse_cancelled(host)?;
         let mut given_up: Option<Box<Failure>> = None;
-        let (mut waited, mut replaced) = (false, false);
+        let (mut waited, mut given_way) = (false, false);
         loop {
             let (mut observation, next) = self.recover(host)?;
             match next {
@@ -410,9 +410,9 @@ impl<'a> Start<'a> {
             let plan = plan_migration(&observation, &self.request()).map_err(|failure| failure.with_v1(&self.place.canonical))?;
             let replaces = plan.journal.as_ref().is_some_and(|journal| journal.strategy == Strategy::LinkReplace);
             let ending = match self.drive(plan, host) {
-                Err(error) if replaces && !replaced && self.is_held_since(&error.failure) => {
+                Err(error) if replaces && !given_way && self.is_held_since(&error.failure) => {
                     // Somebody opened v1 after the plan was made, and stays. What was built is not lost: the recovery copies its pages.
-                    (waited, replaced) = (true, true);
+                    (waited, given_way) = (true, true);
                     continue;
                 }
                 ending => ending?,
@@ -435,11 +435,11 @@ impl<'a> Start<'a> {
     fn wait_for_holders(&mut self, host: &mut dyn Host) -> Result<(), Error> {
         let Budget { total_ms, waited_ms } = self.budget;
         let mut half = Budget { total_ms: waited_ms + total_ms.saturating_sub(waited_ms) / 2, waited_ms };
-        let mut tries = 0;
+        let mut looks = 0;
         loop {
             let who = holders(&self.place.set(&self.place.canonical));
-            tries += 1;
-            let delay_ms = if who.is_empty() { None } else { half.next_delay_ms(tries) };
+            looks += 1;
+            let delay_ms = if who.is_empty() { None } else { half.next_delay_ms(looks) };
             self.budget.waited_ms = half.waited_ms;
             let Some(delay_ms) = delay_ms else { return Ok(()) };
             let reason = "somebody has the database open".to_owned();

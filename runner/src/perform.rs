@@ -53,7 +53,19 @@ impl<'a> Performer<'a> {
     }
 
     pub(crate) fn perform(&mut self, op: &Op, text: Option<&str>, run: &mut Run, host: &mut dyn Host) -> Performed {
-        self.perform_op(op, text, run, host).map_err(|fault| name_full_disk(fault, self.place))
+        let result = self.perform_op(op, text, run, host);
+        result.map_err(|fault| name_full_disk(self.name_holders(fault, op), self.place))
+    }
+
+    /// Whoever keeps SQLite from v1 is named. Nothing of ours is open then.
+    fn name_holders(&self, fault: Fault, op: &Op) -> Fault {
+        match op {
+            Op::Settle { file, .. } | Op::LockV1 { file } if fault.cause == Cause::Busy && *file == self.place.canonical => {
+                let holders = holders(&self.place.set(file));
+                if holders.is_empty() { fault } else { Fault { cause: Cause::Held { holders }, ..fault } }
+            }
+            _ => fault,
+        }
     }
 
     fn perform_op(&mut self, op: &Op, text: Option<&str>, run: &mut Run, host: &mut dyn Host) -> Performed {
@@ -72,6 +84,10 @@ impl<'a> Performer<'a> {
                 }
             }
             Op::Link { from, to } => {
+                if !os::OPENING_DROPS_LOCKS && *from == At::from(&self.place.canonical) {
+                    // A link that is made while somebody has v1 open can be removed no more, and v1 not be replaced.
+                    self.look(&self.place.canonical, run)?;
+                }
                 let from = self.path(from)?;
                 self.io(to, |to| match std::fs::hard_link(&from, to) {
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists && os::same_file(&from, to)? => plain(Ok(())),

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use cutover::core::fault::Platform;
 use cutover::{
     Built, Code, Detect, Error, Event, From, Host, HostError, Job, Lock, Make, MigrateResult, Options, Outcome, Reader, Recovery, Run,
     Value, Verdict,
@@ -238,6 +239,12 @@ fn a_staging_that_is_still_held_is_built_into_a_fresh_file() {
     assert!(steps.contains(&"restage".to_owned()), "{steps:?}");
     // What is canonical is no file that the zombie knows: it may write what it likes.
     zombie.borrow().as_ref().unwrap().execute_batch("DELETE FROM note").unwrap();
+    if cfg!(windows) {
+        // An open file cannot be removed, and is by the next start.
+        assert_eq!(result.warnings.len(), 1, "{:?}", result.warnings);
+        zombie.take();
+        assert_eq!(cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap().recovery, Recovery::Cleaned);
+    }
     bed.assert_migrated(&result);
 }
 
@@ -372,8 +379,10 @@ fn a_connection_of_this_process_is_refused_before_anything_is_opened() {
         let mut host = Scripted::default();
         let error = cutover::migrate(&bed.sql(), &mut host).unwrap_err();
         assert_eq!(error.failure.code, Code::Held);
-        assert!(error.failure.holders[0].this_process);
-        assert_eq!(error.failure.holders[0].pid, std::process::id());
+        if cfg!(unix) || error.failure.holders[0].pid != 0 {
+            assert!(error.failure.holders[0].this_process);
+            assert_eq!(error.failure.holders[0].pid, std::process::id());
+        }
         assert!(host.released > 0, "handles are released before every wait");
         // Had the file been opened and closed here, this lock would be gone (POSIX drops them on any close).
         let other = std::process::Command::new("sqlite3").arg(bed.path()).arg("BEGIN IMMEDIATE").output().unwrap();
@@ -397,12 +406,22 @@ fn a_connection_of_another_process_is_named() {
     let mut line = String::new();
     std::io::BufReader::new(other.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "open\n");
-    let error = cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap_err();
-    assert_eq!(error.failure.code, Code::Held);
-    assert_eq!((error.failure.holders[0].pid, error.failure.holders[0].name.as_str()), (other.id(), "sqlite3"));
+    let migrated = cutover::migrate(&bed.sql(), &mut Scripted::default());
     drop(other.stdin.take());
     other.wait().unwrap();
-    bed.assert_untouched("delete");
+    match migrated {
+        // Wine's Restart Manager names nobody, and who is not named is a scanner: v2 is copied under it.
+        Ok(result) if cfg!(windows) => {
+            assert_eq!(result.strategy, Some(cutover::core::journal::Strategy::PageCopy));
+            bed.assert_migrated(&result);
+        }
+        result => {
+            let failure = result.unwrap_err().failure;
+            assert_eq!((failure.code, failure.holders[0].pid), (Code::Held, other.id()));
+            assert!(failure.holders[0].name.starts_with("sqlite3"), "{}", failure.message);
+            bed.assert_untouched("delete");
+        }
+    }
 }
 
 #[test]
@@ -641,8 +660,9 @@ fn a_plan_that_would_lose_v1_is_not_performed() {
         assert!(error.failure.message.contains("is not safe to perform"), "{op}: {}", error.failure.message);
         bed.assert_untouched("wal");
     }
-    let windows = plan.to_text().replace("\"platform\": \"linux\"", "\"platform\": \"windows\"");
-    assert_eq!(cutover::run_plan(&windows, &bed.sql(), &mut Scripted::default()).unwrap_err().failure.code, Code::Journal);
+    let other = if cfg!(windows) { Platform::Linux } else { Platform::Windows };
+    let elsewhere = cutover::core::plan::Plan { platform: other, ..plan }.to_text();
+    assert_eq!(cutover::run_plan(&elsewhere, &bed.sql(), &mut Scripted::default()).unwrap_err().failure.code, Code::Journal);
 }
 
 #[test]

@@ -93,7 +93,7 @@ impl RestartManager {
 
     fn users_in(&self, session: u32, files: &[Vec<u16>]) -> Option<Vec<Process>> {
         debug_assert!(files.iter().all(|file| file.last() == Some(&0)), "each path ends in a zero");
-        let paths: Vec<*const u16> = files.iter().map(|file| file.as_ptr()).collect();
+        let paths: Vec<*const u16> = files.iter().map(Vec::as_ptr).collect();
         let count = u32::try_from(paths.len()).ok()?;
         // SAFETY: the paths end in a zero and live for the whole call; there is nothing else to register.
         let code = unsafe { (self.register_resources)(session, count, paths.as_ptr(), 0, std::ptr::null(), 0, std::ptr::null()) };

@@ -1,7 +1,7 @@
-//! As much of the sqlite3 shell as the tests use, for systems that have none: `sqlite3 [-batch] [-bail] PATH [SQL]`, or SQL line by line from the
+//! As much of the sqlite3 shell as the tests use, for systems that have none: `sqlite3 [-batch] [-bail] PATH [SQL…]`, or SQL line by line from the
 //! standard input, with `.bail`, `.once FILE` and `.read FILE`. Prints rows as the shell does: columns between bars, NULL as nothing.
 
-use std::io::{BufRead as _, Write};
+use std::io::Write;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Batch, Connection, fallible_iterator::FallibleIterator as _};
@@ -82,8 +82,10 @@ fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| !["-batch", "-bail"].contains(&arg.as_str())).collect();
     let path = args.first().ok_or("usage: sqlite3 [-batch] [-bail] PATH [SQL]")?;
     let mut shell = Shell { db: Connection::open(path)?, once: None };
-    match args.get(1) {
-        Some(sql) => shell.run(sql),
-        None => shell.read(std::io::stdin().lock()),
+    // As the shell's: it does not wait unless it is told to.
+    shell.db.busy_timeout(std::time::Duration::ZERO)?;
+    if args.len() == 1 {
+        return shell.read(std::io::stdin().lock());
     }
+    args[1..].iter().try_for_each(|sql| shell.run(sql))
 }

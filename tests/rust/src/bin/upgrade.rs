@@ -4,6 +4,7 @@
 //! callback. A step's event comes before its op, on the same thread, so a kill there is exactly between two ops. Each point is
 //! printed as it is reached, with the bytes that the directory holds then; the last line is the result, or the failure, as JSON.
 
+#[cfg(unix)]
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
