@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { test } from "node:test";
 import { assertUpgraded, V2, seed } from "./support.mjs";
 
-const bun = createRequire(import.meta.url).resolve("bun/bin/bun.exe");
+const bun = process.env.CUTOVER_BUN ?? createRequire(import.meta.url).resolve("bun/bin/bun.exe");
 const files = readdirSync(new URL(".", import.meta.url)).filter((name) => name.endsWith(".test.mjs") && name !== "bun.test.mjs");
 
 test(`${files.length} files pass on Bun`, () => {
