@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { closeSync, openSync } from "node:fs";
 import { test } from "node:test";
 import { migrate, recover } from "cutover";
-import { assertUntouched, assertUpgraded, build, failure, made, options, seed } from "./support.mjs";
+import { assertUntouched, assertUpgraded, build, failure, made, named, options, seed } from "./support.mjs";
 
 test("steps, phases and the build's progress are told in order", async () => {
   const place = seed();
@@ -52,7 +52,7 @@ test("releaseHandles is called before every wait, and what it releases is no lon
     if (held !== undefined) closeSync(held);
     held = undefined;
   };
-  const onEvent = (event) => void (event.type === "wait" && heard.push("wait", event.holders[0].thisProcess));
+  const onEvent = (event) => void (event.type === "wait" && heard.push("wait", named(event.holders, process.pid)));
   const { outcome } = await migrate(options(place.path, { releaseHandles, onEvent }));
   assert.equal(outcome, "migrated");
   assert.deepEqual(heard.slice(0, 3).sort(), [true, "release", "wait"].sort());
