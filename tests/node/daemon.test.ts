@@ -41,8 +41,20 @@ async function stop({ process }: Daemon, signal: NodeJS.Signals = "SIGTERM"): Pr
   return onWindows && signal === "SIGTERM" ? 0 : status;
 }
 
-const add = (url: string, id: string) => fetch(url, { method: "POST", body: JSON.stringify({ id, title: id }) }).then(({ status }) => assert.equal(status, 201));
-const all = async (url: string) => ((await (await fetch(url)).json()) as { notes: { id: string; tags: string[] }[] }).notes;
+/** Asks the daemon. Under Wine Node cannot connect to the loopback interface (libuv sets SIO_TCP_INITIAL_RTO first, which Wine lacks), and Bun can. */
+async function ask(url: string, body?: string): Promise<{ status: number; json: unknown }> {
+  if (!onWindows) {
+    const response = await fetch(url, body === undefined ? {} : { method: "POST", body });
+    return { status: response.status, json: await response.json() };
+  }
+  const script = `const [url, body] = JSON.parse(process.env.ASK); const response = await fetch(url, body === null ? {} : { method: "POST", body });
+    console.log(JSON.stringify({ status: response.status, json: await response.json() }));`;
+  const { stdout } = spawnSync(RUNTIMES.bun, ["-e", script], { encoding: "utf8", env: { ...process.env, ASK: JSON.stringify([url, body ?? null]) } });
+  return JSON.parse(stdout) as { status: number; json: unknown };
+}
+
+const add = async (url: string, id: string) => assert.equal((await ask(url, JSON.stringify({ id, title: id }))).status, 201);
+const all = async (url: string) => ((await ask(url)).json as { notes: { id: string; tags: string[] }[] }).notes;
 
 /** Another process that tries to take WAL mode away from whoever is live; what it was told. */
 function leaveWal(database: string): string {
@@ -76,7 +88,7 @@ for (const runtime of ["node", "bun"] as const) {
     assert.equal((await all(again.url)).length, 251);
     assert.equal(await stop(again), 0);
     assert.deepEqual(
-      readdirSync(directory).filter((name) => !/^data\.db($|-wal$|-shm$|\.v1-v2-|\.(owner|cutover)-lock$)/.test(name)),
+      readdirSync(directory).filter((name) => !/^data\.db($|-wal$|-shm$|\.v1-v2-|\.(owner|cutover)-lock(-journal)?$)/.test(name)),
       [],
     );
     assert.ok(existsSync(database));
@@ -97,7 +109,8 @@ for (const runtime of ["node", "bun"] as const) {
   });
 }
 
-test("control: a staging file that a closed connection still holds, renamed into place by hand, fails exactly that", async () => {
+// On Windows the rename itself fails: see tests/windows/incident.test.ts.
+if (!onWindows) test("control: a staging file that a closed connection still holds, renamed into place by hand, fails exactly that", async () => {
   const directory = scratch();
   const database = copySet(join(old, "data.db"), directory);
   shell(database, "PRAGMA journal_mode=DELETE;");
