@@ -7,8 +7,11 @@ mod platform;
 #[path = "windows.rs"]
 mod platform;
 #[cfg(not(any(target_os = "linux", windows)))]
-#[path = "other.rs"]
+#[path = "own.rs"]
 mod platform;
+
+#[cfg(all(test, target_os = "linux"))]
+mod own;
 #[cfg(windows)]
 mod restart_manager;
 
