@@ -168,7 +168,9 @@ fn look_at(place: &Place, opens: bool) -> Result<Observation, Blind> {
 
 fn unopened(path: &Path) -> std::io::Result<FileFacts> {
     let metadata = std::fs::symlink_metadata(path)?;
-    Ok(FileFacts { size: metadata.len(), file_id: os::file_id(path)?, header: None, page1: None })
+    // A directory has no bytes on Windows, and is no empty database for that.
+    let size = if metadata.is_dir() { metadata.len().max(1) } else { metadata.len() };
+    Ok(FileFacts { size, file_id: os::file_id(path)?, header: None, page1: None })
 }
 
 /// A journal's text, or nothing where it is no bounded text. One that cannot be read now is not for that without meaning.

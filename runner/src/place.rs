@@ -40,7 +40,7 @@ impl Place {
 
     /// A directory by the name that this place has for it, if it is the same.
     pub(crate) fn directory_at(&self, directory: &Path) -> Option<PathBuf> {
-        std::fs::canonicalize(directory).ok().map(|directory| os::plain(directory, &self.canonical))
+        os::real_directory(directory).ok().map(|directory| os::plain(directory, &self.canonical))
     }
 
     /// The path of a name in the database's directory.
@@ -102,7 +102,7 @@ fn resolve(path: &Path) -> Result<(PathBuf, FileName), Failure> {
         if let Some(why) = cutover_core::validate::refused_by_windows(name.as_str()).filter(|_| cfg!(windows)) {
             return Err(refuse(&path, &format!("the file's name {why}")));
         }
-        let directory = std::fs::canonicalize(parent).map_err(|error| refuse(parent, &format!("the directory cannot be used: {error}")))?;
+        let directory = os::real_directory(parent).map_err(|error| refuse(parent, &format!("the directory cannot be used: {error}")))?;
         let directory = os::plain(directory, &name);
         let name = os::stored_name(&directory, name);
         let real = directory.join(name.as_str());

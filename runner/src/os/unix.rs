@@ -108,6 +108,11 @@ pub(crate) fn denied_for_good(_path: &Path, _error: &io::Error) -> Option<&'stat
     None
 }
 
+/// A directory, symbolic links resolved.
+pub(crate) fn real_directory(path: &Path) -> io::Result<PathBuf> {
+    std::fs::canonicalize(path)
+}
+
 /// A real directory is as it is.
 pub(crate) fn plain(directory: PathBuf, _name: &FileName) -> PathBuf {
     directory

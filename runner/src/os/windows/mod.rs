@@ -17,7 +17,7 @@ use windows_sys::Win32::Storage::FileSystem::{
 };
 
 pub(crate) use access::adopt;
-pub(crate) use path::{plain, stored_name};
+pub(crate) use path::{plain, real_directory, stored_name};
 
 pub(crate) const PLATFORM: Platform = Platform::Windows;
 
@@ -145,4 +145,57 @@ pub(crate) fn free_bytes(directory: &Path) -> io::Result<u64> {
 pub(crate) fn read_at(file: &File, buffer: &mut [u8]) -> io::Result<()> {
     let read = file.seek_read(buffer, 0)?;
     if read == buffer.len() { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Wine lets root write to what is read-only, and never says that a name waits to be free: what the system says is planted here.
+    #[test]
+    fn a_denial_is_for_good_only_where_waiting_cannot_help() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("data.db");
+        std::fs::write(&path, "x").unwrap();
+        let why = |path: &Path, raw: i32| denied_for_good(path, &io::Error::from_raw_os_error(raw));
+        assert_eq!(why(&path, 5), None, "somebody may have it open");
+        assert_eq!(why(&directory.path().join("gone"), 5), None, "a name that waits to be free is not there");
+        assert_eq!(why(directory.path(), 5), Some("a directory has this name"));
+        assert_eq!(why(directory.path(), 32), None);
+        let mut permissions = std::fs::metadata(&path).unwrap().permissions();
+        permissions.set_readonly(true);
+        std::fs::set_permissions(&path, permissions.clone()).unwrap();
+        assert_eq!(why(&path, 5), Some("the file is read-only"));
+        #[expect(clippy::permissions_set_readonly_false, reason = "an attribute of Windows, which no mode is behind")]
+        permissions.set_readonly(false);
+        std::fs::set_permissions(&path, permissions).unwrap();
+    }
+
+    #[test]
+    fn a_flush_wants_a_handle_that_writes_and_its_denial_is_no_success() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("data.db");
+        std::fs::write(&path, "x").unwrap();
+        let denied = File::open(&path).unwrap().sync_all().unwrap_err();
+        assert_eq!(denied.raw_os_error(), Some(5));
+        assert!(!says_no_flush(&denied));
+        crate::os::sync_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_file_keeps_its_id_by_each_of_its_names_and_through_a_rename() {
+        let directory = tempfile::tempdir().unwrap();
+        let [a, b, c] = ["a", "b", "c"].map(|name| directory.path().join(name));
+        std::fs::write(&a, "x").unwrap();
+        std::fs::write(&c, "y").unwrap();
+        std::fs::hard_link(&a, &b).unwrap();
+        let id = file_id(&a).unwrap();
+        assert_eq!((file_id(&b).unwrap(), links(&a).unwrap(), links(&c).unwrap()), (id.clone(), 2, 1));
+        assert_ne!(file_id(&c).unwrap(), id);
+        assert_eq!(rename_new(&a, &c).unwrap_err().raw_os_error(), Some(183));
+        rename(&a, &c).unwrap();
+        assert_eq!(file_id(&c).unwrap(), id);
+        assert!(file_id(directory.path()).is_ok(), "a directory has one");
+        assert!(free_bytes(directory.path()).unwrap() > 0);
+    }
 }

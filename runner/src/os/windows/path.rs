@@ -1,7 +1,8 @@
 //! Paths: the form that the system takes at any length, and the form that everybody else understands.
 
+use std::ffi::OsString;
 use std::io;
-use std::os::windows::ffi::OsStrExt as _;
+use std::os::windows::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Component, Path, PathBuf, Prefix};
 
 use cutover_core::names::FileName;
@@ -21,6 +22,19 @@ pub(super) fn wide(path: &Path) -> io::Result<Vec<u16>> {
         _ => ("", 0),
     };
     Ok(prefix.encode_utf16().chain(path.as_os_str().encode_wide().skip(skip)).chain([0]).collect())
+}
+
+/// A directory, links and junctions resolved. Some volumes cannot tell a file's final path (`GetFinalPathNameByHandleW`; those of RAM disks, and Wine's for a
+/// long path): there it is the path that was given, made whole.
+pub(crate) fn real_directory(path: &Path) -> io::Result<PathBuf> {
+    std::fs::canonicalize(path).or_else(|error| {
+        if !std::fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
+            return Err(error);
+        }
+        let mut wide = wide(path)?;
+        wide.pop();
+        Ok(PathBuf::from(OsString::from_wide(&wide)))
+    })
 }
 
 /// What is put behind a database's name at most: a sidecar of a backup whose label is as long as labels may be.
