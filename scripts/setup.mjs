@@ -29,7 +29,7 @@ function npmInstall() {
   const installed = join(root, "node_modules/.package-lock.json");
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(root, "package-lock.json")).mtimeMs) return;
   console.log("setup: npm ci");
-  run("npm", ["ci", "--no-audit", "--no-fund"]);
+  run("npm", ["ci", "--no-audit", "--no-fund"], { shell: process.platform === "win32" });
 }
 
 function rustTargets() {
@@ -56,6 +56,7 @@ export function debianPackages(tools) {
 
 /** Programs that the tests measure and check with, and the Debian packages that bring them. */
 export function testTools() {
+  if (process.platform !== "linux") return;
   debianPackages({ sqlite3: "sqlite3", strace: "strace", "x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64-win32" });
 }
 
@@ -63,9 +64,9 @@ export function testTools() {
 export function setup() {
   npmInstall();
   rustTargets();
-  run("npm", ["run", "--silent", "build:debug", "--workspace", "cutover"]);
+  run("npm", ["run", "--silent", "build:debug", "--workspace", "cutover"], { shell: process.platform === "win32" });
   run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "--project", "tests"]);
 }
 
 /** The Bun that npm installed. */
-export const bun = join(root, "node_modules/.bin/bun");
+export const bun = process.platform === "win32" ? join(root, "node_modules/bun/bin/bun.exe") : join(root, "node_modules/.bin/bun");

@@ -7,25 +7,27 @@ import { TARGET, windowsLab } from "./windows-lab.mjs";
 
 const native = process.platform === "win32";
 setup();
-const { cargo, env, tree, through, node, bun: bunRuntime } = native ? here() : windowsLab();
+const { cargo, env, tree, through, node } = native ? here() : windowsLab();
 const target = native ? [] : ["--target", TARGET];
 
 await stage("lints", ["cargo", "clippy", "--quiet", "--package", "cutover", "--all-targets", ...target, "--", "-D", "warnings"], { env: cargo });
 await stage("Rust", ["cargo", "test", "--quiet", "--package", "cutover", ...target], { env: { ...cargo, ...env }, count: cargoTests });
-for (const [version, command] of Object.entries(node)) {
-  const args = ["--test", "--test-reporter=spec", "--test-timeout=900000", ...tests()];
-  await stage(`Node ${version}`, [...command, ...args], { cwd: tree, env, count: nodeTests, through });
+// Everything with the newest Node, which starts Bun as well; with the others what is the addon's own, and the incident.
+const versions = Object.keys(node).sort();
+const newest = versions.at(-1);
+for (const version of versions) {
+  const own = version === newest ? env : { ...env, CUTOVER_BUN: "" };
+  const directories = ["bindings-node/test", "tests/dist/windows", ...(version === newest ? ["tests/dist/corpus", "tests/dist/node"] : [])];
+  const args = ["--test", "--test-reporter=spec", "--test-timeout=900000", ...directories.flatMap(tests)];
+  await stage(`Node ${version}`, [...node[version], ...args], { cwd: tree, env: own, count: nodeTests, through });
 }
 sum("on Windows: ");
 
-/** Node starts each test file with itself; those start Bun as well. */
-function tests() {
-  return ["tests/dist", "bindings-node/test"].flatMap((directory) =>
-    readdirSync(join(tree, directory), { recursive: true })
-      .map((name) => name.replaceAll("\\", "/"))
-      .filter((name) => /\.test\.m?js$/.test(name))
-      .map((name) => `${directory}/${name}`),
-  );
+/** Node starts each test file with itself. */
+function tests(directory) {
+  return readdirSync(join(tree, directory))
+    .filter((name) => /\.test\.m?js$/.test(name))
+    .map((name) => `${directory}/${name}`);
 }
 
 /** On Windows itself: the runtimes that are installed, and the programs of the tests beside each other. */

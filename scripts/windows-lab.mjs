@@ -113,6 +113,5 @@ export function windowsLab() {
     tree,
     through: join(home, "output"),
     node: { 20: ["wine", program("node-20/bin/node.exe")], 22: ["wine", program("node-22/bin/node.exe")] },
-    bun: ["wine", program("@oven/bun-windows-x64/bin/bun.exe")],
   };
 }
