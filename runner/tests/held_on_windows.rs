@@ -348,3 +348,42 @@ fn all_waits_of_one_start_are_within_the_budget() {
         bed.assert_migrated(&result.backup.unwrap(), 3);
     }
 }
+
+/// What the host saves goes to a journal that a scanner may have open: it is waited for within the budget, and no longer.
+#[test]
+fn a_state_is_saved_when_a_scanner_lets_go_of_the_journal() {
+    for (wait_ms, lets_go) in [(10_000, true), (0, false)] {
+        let (bed, live) = Bed::held("delete");
+        drop(live);
+        let journal = bed.0.path().join("data.db.v1-v2-cutover.json");
+        let mut host = Script::default();
+        host.build = Some(Box::new(|job| {
+            let scanner = File::options().read(true).share_mode(3).open(&journal)?;
+            let (saved, is_saved) = std::sync::mpsc::channel::<()>();
+            let scans = std::thread::spawn(move || {
+                // For as long as it is not told that nobody waits for it.
+                if !lets_go {
+                    let _ = is_saved.recv();
+                }
+                drop(scanner);
+            });
+            let result = job.save_state(serde_json::json!({ "key": 1 }));
+            drop(saved);
+            scans.join().unwrap();
+            result?;
+            build_v2(job)
+        }));
+        let result = cutover::migrate(&Options { wait_ms, ..bed.options(Run::Host) }, &mut host);
+        drop(host);
+        match result {
+            Ok(result) => {
+                assert!(lets_go);
+                bed.assert_migrated(&result.backup.unwrap(), 3);
+            }
+            Err(error) => {
+                assert!(!lets_go && error.failure.code == Code::Host && error.failure.data.state == Where::V1, "{}", error.failure);
+                assert_eq!(bed.names(), ["data.db"]);
+            }
+        }
+    }
+}

@@ -624,6 +624,11 @@ impl Run {
         Ok(text)
     }
 
+    /// The wait before try number `tries + 1` of what the host asked for while it builds, or nothing when the budget is used up. Counts it as waited.
+    pub fn next_delay_ms(&mut self, tries: u32) -> Option<u64> {
+        self.budget.next_delay_ms(tries)
+    }
+
     /// The host staged new content of a companion, with this digest. False: no such companion was declared.
     pub fn stage_companion(&mut self, name: &CompanionName, digest: String) -> bool {
         let entry = self.journal.iter_mut().flat_map(|journal| &mut journal.companions).find(|c| c.name == *name);
