@@ -95,7 +95,7 @@ pub struct Options {
     pub companions: BTreeMap<String, PathBuf>,
     /// Who holds the owner lock.
     pub lock: Lock,
-    /// What is done where this process has the database open.
+    /// What is done where this process has the database open. On Windows neither is needed: there v2 is copied into it, under whichever connection it is.
     pub held: Held,
     /// What all waits together may take, milliseconds.
     pub wait_ms: u64,
