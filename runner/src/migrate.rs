@@ -407,7 +407,10 @@ impl<'a> Start<'a> {
             if observation.holders.is_empty() || os::OPENING_DROPS_LOCKS {
                 observation.can_link = can_link(&self.place, &journal_tmp(&self.place.canonical, &self.label, &nonce()));
             }
-            let plan = plan_migration(&observation, &self.request()).map_err(|failure| failure.with_v1(&self.place.canonical))?;
+            let plan = plan_migration(&observation, &self.request()).map_err(|mut failure| {
+                failure.waited_ms = self.budget.waited_ms;
+                failure.with_v1(&self.place.canonical)
+            })?;
             let replaces = plan.journal.as_ref().is_some_and(|journal| journal.strategy == Strategy::LinkReplace);
             let ending = match self.drive(plan, host) {
                 Err(error) if replaces && !given_way && self.is_held_since(&error.failure) => {
@@ -430,18 +433,22 @@ impl<'a> Start<'a> {
         }
     }
 
-    /// Where an open file cannot be replaced: waits for whoever has v1 open, for half of what is left of the budget. The other half is for what comes
-    /// after: there is another way to v2 than to replace v1.
+    /// Where an open file cannot be replaced: waits for whoever has v1 open. A program that is named for all that is left of the budget, since it is refused
+    /// then; any other for half of it, since there is a way to v2 beside it, which may need the rest.
     fn wait_for_holders(&mut self, host: &mut dyn Host) -> Result<(), Error> {
         let Budget { total_ms, waited_ms } = self.budget;
-        let mut half = Budget { total_ms: waited_ms + total_ms.saturating_sub(waited_ms) / 2, waited_ms };
+        let half_ms = waited_ms + total_ms.saturating_sub(waited_ms) / 2;
         let mut looks = 0;
         loop {
             let who = holders(&self.place.set(&self.place.canonical));
+            if who.is_empty() {
+                return Ok(());
+            }
             looks += 1;
-            let delay_ms = if who.is_empty() { None } else { half.next_delay_ms(looks) };
-            self.budget.waited_ms = half.waited_ms;
-            let Some(delay_ms) = delay_ms else { return Ok(()) };
+            let limit_ms = if who.iter().any(Holder::is_another) { total_ms } else { half_ms };
+            let mut limit = Budget { total_ms: limit_ms, waited_ms: self.budget.waited_ms };
+            let Some(delay_ms) = limit.next_delay_ms(looks) else { return Ok(()) };
+            self.budget.waited_ms = limit.waited_ms;
             let reason = "somebody has the database open".to_owned();
             wait(delay_ms, ("look", self.place.canonical.to_string()), (reason, who), self.budget, host)?;
         }
