@@ -141,7 +141,7 @@ async function round(place: Round["place"], number: number): Promise<Round> {
   const rows = Number((await live.execute("SELECT count(*) AS n FROM note")).rows[0]?.n);
   live.close();
   const again = await migrate({ path, label: "v1-v2", detect: { userVersion: 2 }, make: { from: "empty", run: { sql: "" } }, waitMs: 0 });
-  const names = readdirSync(directory).map((name) => name.replaceAll(/\d{13}-[0-9a-f]{8}|(?<=building-)[0-9a-f]{8}/g, "*"));
+  const names = readdirSync(directory).map((name) => name.replaceAll(/\d{13}-[0-9a-f]{8}|(?<=(?:building|install)-)[0-9a-f]{8}/g, "*"));
   return {
     place,
     old,
