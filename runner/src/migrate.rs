@@ -7,7 +7,7 @@ use cutover_core::failure::{Code, Failure, Where};
 use cutover_core::fault::{Class, Fault};
 use cutover_core::journal::{Journal, Strategy, Warning, WarningFrom};
 use cutover_core::names::{Label, Nonce, journal_tmp};
-use cutover_core::observe::{Holder, Observation};
+use cutover_core::observe::Observation;
 use cutover_core::op::Op;
 use cutover_core::plan::{By, Next, Plan, PlanKind, Recovery, Request, Rule, assess, assess_left, plan_migration};
 use cutover_core::run::{Budget, Event, Report};
@@ -19,7 +19,6 @@ use crate::backups;
 use crate::companion_lock::CompanionLocks;
 use crate::drive::{Ending, drive, wait};
 use crate::error::Error;
-use crate::holders::holders;
 use crate::host::Host;
 use crate::lock::{self, OwnerLock};
 use crate::observe::{Blind, can_link, observe};
@@ -431,34 +430,6 @@ impl<'a> Start<'a> {
                 Ending::Anew(failure) => return Err(Error { failure, cause: None }),
             }
         }
-    }
-
-    /// Where an open file cannot be replaced: waits for whoever has v1 open. A program that is named for all that is left of the budget, since it is refused
-    /// then; any other for half of it, since there is a way to v2 beside it, which may need the rest.
-    fn wait_for_holders(&mut self, host: &mut dyn Host) -> Result<(), Error> {
-        let Budget { total_ms, waited_ms } = self.budget;
-        let half_ms = waited_ms + total_ms.saturating_sub(waited_ms) / 2;
-        let mut looks = 0;
-        loop {
-            let who = holders(&self.place.set(&self.place.canonical));
-            if who.is_empty() {
-                return Ok(());
-            }
-            looks += 1;
-            let limit_ms = if who.iter().any(Holder::is_another) { total_ms } else { half_ms };
-            let mut limit = Budget { total_ms: limit_ms, waited_ms: self.budget.waited_ms };
-            let Some(delay_ms) = limit.next_delay_ms(looks) else { return Ok(()) };
-            self.budget.waited_ms = limit.waited_ms;
-            let reason = "somebody has the database open".to_owned();
-            wait(delay_ms, ("look", self.place.canonical.to_string()), (reason, who), self.budget, host)?;
-        }
-    }
-
-    /// Whether v1 is in its place, and an attempt failed because somebody has it open whom a page copy does not disturb.
-    fn is_held_since(&self, failure: &Failure) -> bool {
-        let in_the_way = matches!(failure.code, Code::Held | Code::Io) && failure.data.state == Where::V1;
-        let who = holders(&self.place.set(&self.place.canonical));
-        !os::OPENING_DROPS_LOCKS && in_the_way && !who.is_empty() && !who.iter().any(Holder::is_another)
     }
 
     /// v2 is in place: what cannot be pruned now is a warning.

@@ -69,11 +69,12 @@ pub enum Lock {
 /// What is done where this process itself has the database open when the budget of waiting is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Held {
-    /// It is refused: a connection that lives cannot be told from one that was closed and not collected, and its commits would be lost.
+    /// It is refused: a connection that lives cannot be told from one that was closed and not collected, and its commits would be lost. (Not on Windows: there
+    /// v2 is copied into the database under it, and it sees v2.)
     #[default]
     Refuse,
     /// The caller knows that it is a zombie, and does not wait for it. The database moves to a file of its own first, so that the zombie holds one
-    /// without a name, however the upgrade ends. Only on POSIX, and never beside the journal of an interrupted upgrade; elsewhere as `Refuse`.
+    /// without a name, however the upgrade ends. Never beside the journal of an interrupted upgrade; on Windows as `Refuse`.
     Proceed,
 }
 
