@@ -29,7 +29,7 @@ function npmInstall() {
   const installed = join(root, "node_modules/.package-lock.json");
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(root, "package-lock.json")).mtimeMs) return;
   console.log("setup: npm ci");
-  run("npm", ["ci", "--no-audit", "--no-fund"]);
+  run("npm", ["ci", "--no-audit", "--no-fund"], { shell: process.platform === "win32" });
 }
 
 function rustTargets() {
@@ -41,15 +41,12 @@ function rustTargets() {
   if (missing.length > 0) run("rustup", ["target", "add", ...missing]);
 }
 
-/** Programs that the tests measure and check with, and the Debian packages that bring them. */
-const TOOLS = { sqlite3: "sqlite3", strace: "strace", "x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64-win32" };
-
-/** In a container and in CI what is missing is installed; on a person's machine it is only named. */
-export function testTools() {
-  const missing = Object.keys(TOOLS).filter((tool) => spawnSync(tool, ["--version"], { stdio: "ignore" }).error);
+/** In a container and in CI the packages of programs that are missing are installed; on a person's machine they are only named. */
+export function debianPackages(tools) {
+  const missing = Object.keys(tools).filter((tool) => spawnSync(tool, ["--version"], { stdio: "ignore" }).error);
   if (missing.length === 0) return;
   const asRoot = process.getuid?.() === 0 ? [] : ["sudo"];
-  const install = [...asRoot, "apt-get", "install", "--yes", "--no-install-recommends", ...missing.map((tool) => TOOLS[tool])];
+  const install = [...asRoot, "apt-get", "install", "--yes", "--no-install-recommends", ...missing.flatMap((tool) => tools[tool].split(" "))];
   if ((asRoot.length > 0 && !process.env.CI) || output("apt-get", ["--version"]) === null) {
     fail(`The tests need ${missing.join(", ")}. Install with: ${install.join(" ")}`);
   }
@@ -57,13 +54,19 @@ export function testTools() {
   for (const [command, ...args] of [[...asRoot, "apt-get", "update"], install]) run(command, args, { stdio: ["ignore", "ignore", "inherit"] });
 }
 
+/** Programs that the tests measure and check with, and the Debian packages that bring them. */
+export function testTools() {
+  if (process.platform !== "linux") return;
+  debianPackages({ sqlite3: "sqlite3", strace: "strace", "x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64-win32" });
+}
+
 /** Brings a fresh clone, or one that was pulled, to where the addon and the TypeScript can run. */
 export function setup() {
   npmInstall();
   rustTargets();
-  run("npm", ["run", "--silent", "build:debug", "--workspace", "cutover"]);
+  run("npm", ["run", "--silent", "build:debug", "--workspace", "cutover"], { shell: process.platform === "win32" });
   run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "--project", "tests"]);
 }
 
 /** The Bun that npm installed. */
-export const bun = join(root, "node_modules/.bin/bun");
+export const bun = process.platform === "win32" ? join(root, "node_modules/bun/bin/bun.exe") : join(root, "node_modules/.bin/bun");

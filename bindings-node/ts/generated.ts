@@ -180,6 +180,13 @@ export type Cause =
       os: OsCode;
     }
   | {
+      kind: "denied";
+      /**
+       * Its code.
+       */
+      os: OsCode;
+    }
+  | {
       kind: "busy";
     }
   | {

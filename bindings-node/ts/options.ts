@@ -94,7 +94,8 @@ export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
   /**
    * What is done where this process itself has the database open. "refuse": it waits, then fails with `HELD`, for a connection that lives cannot be
    * told from one that was closed and not collected. "proceed": the caller knows that it is a zombie; the database moves to a file of its own
-   * first, which that connection does not have, however the upgrade ends. Not on Windows, and not beside an interrupted upgrade. Default: "refuse".
+   * first, which that connection does not have, however the upgrade ends. Not beside an interrupted upgrade. Default: "refuse".
+   * On Windows neither is needed: there v2 is copied into a database that this process has open, whichever connection it is, and that connection sees it.
    */
   held?: "refuse" | "proceed";
   /** What all waits for whoever is in the way may take together, milliseconds. Default: 7900. */

@@ -187,6 +187,7 @@ impl Failure {
         let (code, hint) = match &fault.cause {
             _ if no_space => (Code::NoSpace, "free some space on this volume and start again"),
             Cause::Os { os } => (Code::Io, if op == "link" { link_hint(&os.code) } else { os_hint(&os.code) }),
+            Cause::Denied { os } => (Code::Io, os_hint(&os.code)),
             Cause::Busy | Cause::Held { .. } => (Code::Held, "close the program that has the database open and start again"),
             Cause::V1Changed | Cause::CompanionChanged => {
                 (Code::Held, "another program writes to the database while it is upgraded; close it and start again")
@@ -207,7 +208,7 @@ impl Failure {
         let mut failure = Self::refusal(code, fault.message.clone(), hint);
         failure.op = Some(op.to_owned());
         failure.path = fault.file.as_ref().map(At::to_string);
-        if let Cause::Os { os } = &fault.cause {
+        if let Cause::Os { os } | Cause::Denied { os } = &fault.cause {
             failure.os = Some(os.clone());
         }
         if let Cause::Held { holders } = &fault.cause {
@@ -311,7 +312,11 @@ impl Failure {
 }
 
 fn holder_text(holder: &Holder) -> String {
-    let who = if holder.this_process { "this process".to_owned() } else { holder.name.clone() };
+    let who = match holder {
+        Holder { this_process: true, .. } => "this process".to_owned(),
+        Holder { pid: 0, name, .. } if name.is_empty() => "a program that the system does not name".to_owned(),
+        holder => holder.name.clone(),
+    };
     if holder.pid == 0 { who } else { format!("{who} (pid {})", holder.pid) }
 }
 

@@ -34,6 +34,14 @@ pub struct Holder {
     pub this_process: bool,
 }
 
+impl Holder {
+    /// Whether it is a process that is known, and not the one that is asking.
+    #[must_use]
+    pub fn is_another(&self) -> bool {
+        self.pid != 0 && !self.this_process
+    }
+}
+
 /// What is known of one file without changing it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -70,6 +78,13 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
+    /// Whether every write since shows: not for a database that somebody kept in WAL mode.
+    #[must_use]
+    pub fn tells(&self) -> bool {
+        // The write version, at offset 18: <https://www.sqlite.org/fileformat2.html>.
+        self.header.get(36..38) != Some("02")
+    }
+
     /// Whether this may be a copy of that, made page by page through SQLite.
     #[must_use]
     pub fn is_copy_of(&self, other: &Self) -> bool {
@@ -122,6 +137,20 @@ pub struct Observation {
 }
 
 impl Observation {
+    /// Whether somebody has v1 open on Windows: nothing there opens under a holder's feet, and an open file cannot be replaced. So v1 may be read and
+    /// v2's pages may be copied into it, and that is the only way to v2.
+    #[must_use]
+    pub fn held_on_windows(&self) -> bool {
+        self.platform == Platform::Windows && !self.holders.is_empty() && self.canonical_facts().is_some_and(|facts| facts.header.is_some())
+    }
+
+    /// Other processes, which are named, that have v1 open. One that Windows does not name is a scanner, as far as can be told: whoever upgrades has
+    /// the owner lock.
+    #[must_use]
+    pub fn other_holders(&self) -> Vec<Holder> {
+        self.holders.iter().filter(|holder| holder.is_another()).cloned().collect()
+    }
+
     /// The facts of canonical, if it is there.
     #[must_use]
     pub fn canonical_facts(&self) -> Option<&FileFacts> {

@@ -22,7 +22,8 @@ pub struct Inspection {
     pub exists: bool,
     /// Bytes of the database.
     pub size: Option<u64>,
-    /// Whether this process has the set open. Then only sizes are given: opening it would drop that connection's locks.
+    /// Whether this process has the set open, as far as the system tells. Then, but for Windows, only sizes are given: opening it would drop that
+    /// connection's locks.
     pub held: bool,
     /// Who has the set open, this process first.
     pub holders: Vec<Holder>,

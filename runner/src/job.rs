@@ -1,8 +1,11 @@
 //! A build, as the host sees it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use cutover_core::fault::Class;
 use cutover_core::names::{CompanionName, FileName, companion_staged, journal_tmp};
+use cutover_core::op::Op;
 use cutover_core::run::Run;
 use serde_json::Value as Json;
 
@@ -11,6 +14,7 @@ use crate::os;
 use crate::perform::flushed;
 use crate::place::Place;
 use crate::reader::Reader;
+use crate::sqlite::os_fault;
 
 pub(crate) struct HostJob<'a> {
     place: &'a Place,
@@ -33,6 +37,20 @@ impl<'a> HostJob<'a> {
         let (directory, file) =
             self.place.companions.get(&name).ok_or_else(|| format!("companion {name} is not declared in the options"))?;
         Ok((name, directory.clone(), file.clone()))
+    }
+
+    /// A scanner may have the old journal open, or the new one; it is waited for within the one budget.
+    fn rename_patiently(&mut self, from: &Path, to: &Path) -> std::io::Result<()> {
+        let mut tries = 0;
+        loop {
+            let Err(error) = os::rename(from, to) else { return Ok(()) };
+            tries += 1;
+            if os_fault(&error).class(os::PLATFORM, &Op::Release) != Class::Transient {
+                return Err(error);
+            }
+            let Some(delay_ms) = self.run.next_delay_ms(tries) else { return Err(error) };
+            std::thread::sleep(Duration::from_millis(delay_ms));
+        }
     }
 
     fn staged(&self, directory: &Path, file: &FileName) -> Result<PathBuf, HostError> {
@@ -79,7 +97,8 @@ impl Job for HostJob<'_> {
         let Some(journal) = self.run.journal() else { return Err("this plan has no journal".into()) };
         let tmp = self.place.path(&journal_tmp(&journal.names.canonical, &journal.label, &journal.nonce));
         write_flushed(&tmp, None, &self.place.path(&self.place.canonical), text.as_bytes())?;
-        os::rename(&tmp, &self.place.path(&journal.file()))?;
+        let journal = self.place.path(&journal.file());
+        self.rename_patiently(&tmp, &journal)?;
         flushed(os::sync_dir(&self.place.directory))?;
         Ok(())
     }

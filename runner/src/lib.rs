@@ -10,6 +10,7 @@ mod drive;
 mod error;
 #[cfg(unix)]
 mod fresh;
+mod held;
 mod holders;
 mod host;
 mod inspect;

@@ -78,7 +78,7 @@ pub(crate) fn take(place: &Place) -> Result<OwnerLock, Failure> {
     let cutover_path = place.path(&cutover_lock(&place.canonical));
     let others = || {
         let mut others = holders(&[owner_path.clone(), cutover_path.clone()]);
-        others.retain(|holder| !holder.this_process);
+        others.retain(Holder::is_another);
         owned(place, others)
     };
     let refuse = |path: &Path, fault: &Fault| {

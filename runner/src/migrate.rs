@@ -238,7 +238,9 @@ impl<'a> Start<'a> {
         let (mut tries, mut left) = (0, false);
         loop {
             let (reason, holders, failure) = match observe(&self.place, self.detect, host) {
-                Ok(observation) if !observation.holders.iter().any(|holder| holder.this_process) => return Ok(observation),
+                Ok(observation) if !os::OPENING_DROPS_LOCKS || !observation.holders.iter().any(|holder| holder.this_process) => {
+                    return Ok(observation);
+                }
                 Ok(observation) if tries > 0 && !left && self.may_leave_a_zombie(&observation) => {
                     left = true;
                     self.leave_zombie()?;
@@ -383,6 +385,7 @@ impl<'a> Start<'a> {
     fn migrate(&mut self, host: &mut dyn Host) -> Result<MigrateResult, Error> {
         refuse_cancelled(host)?;
         let mut given_up: Option<Box<Failure>> = None;
+        let (mut waited, mut given_way) = (false, false);
         loop {
             let (mut observation, next) = self.recover(host)?;
             match next {
@@ -394,9 +397,29 @@ impl<'a> Start<'a> {
                 return Err(failure.with_v1(&self.place.canonical).into());
             }
             refuse_cancelled(host)?;
-            observation.can_link = can_link(&self.place, &journal_tmp(&self.place.canonical, &self.label, &nonce()));
-            let plan = plan_migration(&observation, &self.request()).map_err(|failure| failure.with_v1(&self.place.canonical))?;
-            match self.drive(plan, host)? {
+            if !waited && !observation.holders.is_empty() && !os::OPENING_DROPS_LOCKS {
+                waited = true;
+                self.wait_for_holders(host)?;
+                continue;
+            }
+            // A link that is made while somebody has the file open cannot be removed again.
+            if observation.holders.is_empty() || os::OPENING_DROPS_LOCKS {
+                observation.can_link = can_link(&self.place, &journal_tmp(&self.place.canonical, &self.label, &nonce()));
+            }
+            let plan = plan_migration(&observation, &self.request()).map_err(|mut failure| {
+                failure.waited_ms = self.budget.waited_ms;
+                failure.with_v1(&self.place.canonical)
+            })?;
+            let replaces = plan.journal.as_ref().is_some_and(|journal| journal.strategy == Strategy::LinkReplace);
+            let ending = match self.drive(plan, host) {
+                Err(error) if replaces && !given_way && self.is_held_since(&error.failure) => {
+                    // Somebody opened v1 after the plan was made, and stays. What was built is not lost: the recovery copies its pages.
+                    (waited, given_way) = (true, true);
+                    continue;
+                }
+                ending => ending?,
+            };
+            match ending {
                 Ending::Done(report) => {
                     self.keep(*report);
                     return Ok(self.result(Outcome::Migrated));

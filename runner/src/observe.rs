@@ -47,11 +47,11 @@ fn io(error: &std::io::Error) -> Blind {
     Blind::Fault(sqlite::os_fault(error))
 }
 
-/// One look. Holders come first: while this process holds the set, nothing of it is opened. A hot journal is rolled back before anything is
+/// One look. Holders come first: while this process holds the set, nothing of it is opened, but where opening takes nothing from anybody. A hot journal is rolled back before anything is
 /// judged: what canonical is, its file alone does not say.
 pub(crate) fn observe(place: &Place, detect: Option<&Detect>, host: &mut dyn Host) -> Result<Observation, Blind> {
     let mut observation = look(place)?;
-    let held = observation.holders.iter().any(|holder| holder.this_process);
+    let held = os::OPENING_DROPS_LOCKS && observation.holders.iter().any(|holder| holder.this_process);
     let canonical = place.path(&place.canonical);
     if !held && sqlite::has_journal(&canonical) && observation.canonical_facts().is_some() && may_open_canonical(&observation) {
         match sqlite::roll_back(&canonical).map_err(|error| sqlite::fault(&error)) {
@@ -96,7 +96,7 @@ pub(crate) fn survey(place: &Place) -> Result<Observation, Blind> {
 
 fn look_at(place: &Place, opens: bool) -> Result<Observation, Blind> {
     let holders = holders(&place.set(&place.canonical));
-    let opens = opens && !holders.iter().any(|holder| holder.this_process);
+    let opens = opens && !(os::OPENING_DROPS_LOCKS && holders.iter().any(|holder| holder.this_process));
     let mut observation = Observation {
         platform: os::PLATFORM,
         canonical: place.canonical.clone(),
@@ -176,7 +176,9 @@ fn look_at(place: &Place, opens: bool) -> Result<Observation, Blind> {
 
 fn unopened(path: &Path) -> std::io::Result<FileFacts> {
     let metadata = std::fs::symlink_metadata(path)?;
-    Ok(FileFacts { size: metadata.len(), file_id: os::file_id(path)?, header: None, page1: None })
+    // A directory has no bytes on Windows, and is no empty database for that.
+    let size = if metadata.is_dir() { metadata.len().max(1) } else { metadata.len() };
+    Ok(FileFacts { size, file_id: os::file_id(path)?, header: None, page1: None })
 }
 
 /// A journal's text, or nothing where it is no bounded text. One that cannot be read now is not for that without meaning.

@@ -69,11 +69,12 @@ pub enum Lock {
 /// What is done where this process itself has the database open when the budget of waiting is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Held {
-    /// It is refused: a connection that lives cannot be told from one that was closed and not collected, and its commits would be lost.
+    /// It is refused: a connection that lives cannot be told from one that was closed and not collected, and its commits would be lost. (Not on Windows: there
+    /// v2 is copied into the database under it, and it sees v2.)
     #[default]
     Refuse,
     /// The caller knows that it is a zombie, and does not wait for it. The database moves to a file of its own first, so that the zombie holds one
-    /// without a name, however the upgrade ends. Only on POSIX, and never beside the journal of an interrupted upgrade; elsewhere as `Refuse`.
+    /// without a name, however the upgrade ends. Never beside the journal of an interrupted upgrade; on Windows as `Refuse`.
     Proceed,
 }
 
@@ -95,7 +96,7 @@ pub struct Options {
     pub companions: BTreeMap<String, PathBuf>,
     /// Who holds the owner lock.
     pub lock: Lock,
-    /// What is done where this process has the database open.
+    /// What is done where this process has the database open. On Windows neither is needed: there v2 is copied into it, under whichever connection it is.
     pub held: Held,
     /// What all waits together may take, milliseconds.
     pub wait_ms: u64,

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use cutover_core::fault::{Cause, Fault};
+use cutover_core::fault::{Cause, Fault, OsCode};
 use cutover_core::journal::Strategy;
 use cutover_core::names::{At, FileName, Role};
-use cutover_core::observe::Verdict;
+use cutover_core::observe::{Holder, Verdict};
 use cutover_core::op::Op;
 use cutover_core::run::{Done, Run};
+use cutover_core::sqlite::JournalMode;
 
 use crate::holders::holders;
 use crate::host::{Host, HostError};
@@ -17,7 +18,7 @@ use crate::job::HostJob;
 use crate::observe::{Blind, verdict};
 use crate::options::{self, Options};
 use crate::os;
-use crate::page_copy::page_copy;
+use crate::page_copy::{Witness, page_copy};
 use crate::place::Place;
 use crate::sqlite::{self, Flush, V1Lock, no_space, os_fault};
 
@@ -27,6 +28,8 @@ pub(crate) struct Performer<'a> {
     pub options: &'a Options,
     /// v1's lock, from its check to the flip.
     v1: Option<V1Lock>,
+    /// What sees every commit to a v1 that stays in WAL mode, from its settling to the page copy.
+    witness: Option<Witness>,
     /// The application's own error, kept for the one that `migrate` returns.
     pub cause: Option<HostError>,
 }
@@ -46,11 +49,23 @@ type Performed = Result<Done, Fault>;
 
 impl<'a> Performer<'a> {
     pub(crate) fn new(place: &'a Place, options: &'a Options) -> Self {
-        Self { place, options, v1: None, cause: None }
+        Self { place, options, v1: None, witness: None, cause: None }
     }
 
     pub(crate) fn perform(&mut self, op: &Op, text: Option<&str>, run: &mut Run, host: &mut dyn Host) -> Performed {
-        self.perform_op(op, text, run, host).map_err(|fault| name_full_disk(fault, self.place))
+        let result = self.perform_op(op, text, run, host);
+        result.map_err(|fault| name_full_disk(self.name_holders(fault, op), self.place))
+    }
+
+    /// Whoever keeps SQLite from v1 is named. Nothing of ours is open then.
+    fn name_holders(&self, fault: Fault, op: &Op) -> Fault {
+        match op {
+            Op::Settle { file, .. } | Op::LockV1 { file } if fault.cause == Cause::Busy && *file == self.place.canonical => {
+                let holders = holders(&self.place.set(file));
+                if holders.is_empty() { fault } else { Fault { cause: Cause::Held { holders }, ..fault } }
+            }
+            _ => fault,
+        }
     }
 
     fn perform_op(&mut self, op: &Op, text: Option<&str>, run: &mut Run, host: &mut dyn Host) -> Performed {
@@ -69,6 +84,10 @@ impl<'a> Performer<'a> {
                 }
             }
             Op::Link { from, to } => {
+                if !os::OPENING_DROPS_LOCKS && *from == At::from(&self.place.canonical) {
+                    // A link that is made while somebody has v1 open can be removed no more, and v1 not be replaced.
+                    self.look(&self.place.canonical, run)?;
+                }
                 let from = self.path(from)?;
                 self.io(to, |to| match std::fs::hard_link(&from, to) {
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists && os::same_file(&from, to)? => plain(Ok(())),
@@ -116,7 +135,7 @@ impl<'a> Performer<'a> {
                     })
                 })
             }
-            Op::Look { file } => self.look(file),
+            Op::Look { file } => self.look(file, run),
             Op::Release => {
                 host.release_handles();
                 Ok(Done::Plain)
@@ -124,6 +143,9 @@ impl<'a> Performer<'a> {
             Op::Settle { file, mode } => {
                 let own = run.journal().is_some_and(|j| [&j.names.source, &j.names.staging, &j.names.install].contains(&file));
                 let flush = if own { Flush::Later } else { Flush::Always };
+                if !own && *mode == JournalMode::Wal {
+                    return self.settle_held(file);
+                }
                 sqlite::settle(&self.place.path(file), *mode, flush).map(Done::Settled).map_err(|fault| match fault.cause {
                     Cause::NotADatabase | Cause::V1Corrupt if own => Fault { cause: Cause::Verify, ..fault }.of(file),
                     _ => fault.of(file),
@@ -164,7 +186,7 @@ impl<'a> Performer<'a> {
             }
             Op::CheckV1 { file } => self.check_v1(file, run),
             Op::UnlockV1 => {
-                self.v1 = None;
+                (self.v1, self.witness) = (None, None);
                 Ok(Done::Plain)
             }
             Op::PageCopy { from, to } => self.page_copy(from, to, run),
@@ -183,7 +205,8 @@ impl<'a> Performer<'a> {
     }
 
     fn io(&self, at: &At, act: impl FnOnce(&Path) -> io::Result<Done>) -> Performed {
-        act(&self.path(at)?).map_err(|error| os_fault(&error).of(at.clone()))
+        let path = self.path(at)?;
+        act(&path).map_err(|error| denied(&path, &error).unwrap_or_else(|| os_fault(&error)).of(at.clone()))
     }
 
     fn write_new(&self, file: &FileName, text: &str) -> Performed {
@@ -191,10 +214,13 @@ impl<'a> Performer<'a> {
         self.io(&file.into(), |path| plain(os::create_private(path, &owner)?.write_all(text.as_bytes())))
     }
 
-    fn look(&self, file: &FileName) -> Performed {
+    /// Where opening a file takes nothing from anybody, pages may be copied into one that this process holds, or somebody who is not named.
+    fn look(&self, file: &FileName, run: &Run) -> Performed {
         let holders = holders(&self.place.set(file));
         let backup = matches!(Role::of(&self.place.canonical, file), Some(Role::Backup { .. }));
-        if (*file == self.place.canonical || backup) && !holders.is_empty() {
+        let copies_pages = run.journal().is_some_and(|journal| journal.strategy == Strategy::PageCopy);
+        let may_stay = copies_pages && !os::OPENING_DROPS_LOCKS && !holders.iter().any(Holder::is_another);
+        if (*file == self.place.canonical || backup) && !holders.is_empty() && !may_stay {
             let fault = Fault::new(Cause::Held { holders }, "the database is open");
             return Err(fault.of(file));
         }
@@ -268,11 +294,22 @@ impl<'a> Performer<'a> {
         }
     }
 
-    fn page_copy(&self, from: &FileName, to: &FileName, run: &Run) -> Performed {
+    /// Only whoever is alone takes a database out of WAL mode, so one that somebody holds stays in it.
+    fn settle_held(&mut self, file: &FileName) -> Performed {
+        self.witness = None;
+        let path = self.place.path(file);
+        let witness = Witness::of(&path).map_err(|fault| fault.of(file))?;
+        let facts = sqlite::facts(&path).map_err(|error| os_fault(&error).of(file))?;
+        self.witness = Some(witness);
+        Ok(Done::Settled(facts))
+    }
+
+    fn page_copy(&mut self, from: &FileName, to: &FileName, run: &Run) -> Performed {
         let Some(v1) = run.journal().and_then(|journal| journal.v1.as_ref()) else {
             return Err(Fault::new(Cause::V1Changed, "nothing is known of v1").of(to));
         };
-        page_copy(&self.place.path(from), &self.place.path(to), &v1.fingerprint).map(|()| Done::Plain).map_err(|fault| fault.of(to))
+        let (from, path) = (self.place.path(from), self.place.path(to));
+        page_copy(&from, &path, &v1.fingerprint, self.witness.as_mut()).map(|()| Done::Plain).map_err(|fault| fault.of(to))
     }
 
     fn look_companion(&self, companion: &cutover_core::names::CompanionName, must_be_same: bool, run: &Run) -> Performed {
@@ -306,19 +343,21 @@ impl<'a> Performer<'a> {
     }
 }
 
+/// What waiting does not help with, though the system's code alone does not say so.
+fn denied(path: &Path, error: &io::Error) -> Option<Fault> {
+    let why = os::denied_for_good(path, error)?;
+    Some(Fault::new(Cause::Denied { os: OsCode::of(os::PLATFORM, error.raw_os_error()?) }, why))
+}
+
 fn plain(result: io::Result<()>) -> io::Result<Done> {
     result.map(|()| Done::Plain)
 }
 
-/// A file system that cannot flush says so (EINVAL, ENOTSUP), as may a handle's rights; that is reported. A failing disk is not
-/// tolerated, and the flush is never tried again on the same data.
+/// A file system that cannot flush says so; that is reported. A failing disk is not tolerated, and the flush is never tried again on the same
+/// data.
 pub(crate) fn flushed(result: io::Result<()>) -> io::Result<Done> {
     match result {
-        Err(error)
-            if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied) =>
-        {
-            Ok(Done::Tolerated(format!("the file system cannot flush: {error}")))
-        }
+        Err(error) if os::says_no_flush(&error) => Ok(Done::Tolerated(format!("the file system cannot flush: {error}"))),
         result => plain(result),
     }
 }

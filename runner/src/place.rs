@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use cutover_core::failure::{Code, Failure};
 use cutover_core::names::{At, CompanionName, FileName, Role};
 
+use crate::os;
+
 /// As many symbolic links in a row as Linux follows.
 const MAX_LINKS: usize = 40;
 
@@ -34,6 +36,11 @@ impl Place {
             places.insert(name, place);
         }
         Ok(Self { directory, canonical, companions: places })
+    }
+
+    /// A directory by the name that this place has for it, if it is the same.
+    pub(crate) fn directory_at(&self, directory: &Path) -> Option<PathBuf> {
+        os::real_directory(directory).ok().map(|directory| os::plain(directory, &self.canonical))
     }
 
     /// The path of a name in the database's directory.
@@ -92,7 +99,12 @@ fn resolve(path: &Path) -> Result<(PathBuf, FileName), Failure> {
         };
         let name = name.to_str().ok_or_else(|| refuse(&path, "the file name is not valid Unicode"))?;
         let name = FileName::new(name).map_err(|error| refuse(&path, &error.to_string()))?;
-        let directory = std::fs::canonicalize(parent).map_err(|error| refuse(parent, &format!("the directory cannot be used: {error}")))?;
+        if let Some(why) = cutover_core::validate::refused_by_windows(name.as_str()).filter(|_| cfg!(windows)) {
+            return Err(refuse(&path, &format!("the file's name {why}")));
+        }
+        let directory = os::real_directory(parent).map_err(|error| refuse(parent, &format!("the directory cannot be used: {error}")))?;
+        let directory = os::plain(directory, &name);
+        let name = os::stored_name(&directory, name);
         let real = directory.join(name.as_str());
         match std::fs::read_link(&real) {
             Ok(target) => path = directory.join(target),

@@ -74,7 +74,7 @@ fn named(place: &Place, backup: &Path) -> Result<(FileName, Label), Failure> {
         failure
     };
     let directory = backup.parent().filter(|parent| !parent.as_os_str().is_empty());
-    if directory.is_some_and(|directory| std::fs::canonicalize(directory).ok().as_deref() != Some(&place.directory)) {
+    if directory.is_some_and(|directory| place.directory_at(directory).as_ref() != Some(&place.directory)) {
         return Err(refuse("the backup is not in the database's directory"));
     }
     let name = backup.file_name().and_then(std::ffi::OsStr::to_str).and_then(|name| FileName::new(name).ok());

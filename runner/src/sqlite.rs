@@ -63,7 +63,7 @@ fn pass_over_foreign_schema(connection: &Connection) -> rusqlite::Result<()> {
 pub(crate) fn open_to_write(path: &Path, more: OpenFlags) -> Result<Connection> {
     let connection = run(open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW | more))?;
     if run(connection.is_readonly("main"))? {
-        let denied = Cause::Os { os: OsCode::of(os::PLATFORM, if cfg!(windows) { 5 } else { 13 }) };
+        let denied = Cause::Denied { os: OsCode::of(os::PLATFORM, if cfg!(windows) { 5 } else { 13 }) };
         return Err(Fault::new(denied, "there is no right to write to it"));
     }
     run(pass_over_foreign_schema(&connection))?;
@@ -78,10 +78,10 @@ pub(crate) fn open_existing(path: &Path) -> Result<Connection> {
 fn uri(path: &Path, query: &str) -> String {
     use std::fmt::Write as _;
     let bytes = path.as_os_str().as_encoded_bytes();
+    // SQLite takes the slash before `C:` or `\\?\` away again. Backslashes stay: `\\?\` knows no other separator.
     let mut uri = String::from(if cfg!(windows) { "file:///" } else { "file:" });
     for &byte in bytes {
         match byte {
-            b'\\' if cfg!(windows) => uri.push('/'),
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b':' => uri.push(char::from(byte)),
             _ => {
                 let _ = write!(uri, "%{byte:02X}");

@@ -3,7 +3,8 @@
 //! A full disk never costs a row and never bricks a start: the upgrade fails with `NO_SPACE` and v1 in its place, or, once v2 is
 //! installed, ends with a warning; and with room again the next start ends well.
 //!
-//! Mounting needs a mount namespace of our own, so this test starts itself again inside one and has no harness.
+//! Mounting needs a mount namespace of our own, so this test starts itself again inside one and has no harness. Only Linux has
+//! one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "support/namespace.rs"]
@@ -104,6 +105,9 @@ fn full_at(directory: &Path, at: usize) -> (bool, bool) {
 }
 
 fn main() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
     if namespace::started_inside(INSIDE) {
         return;
     }

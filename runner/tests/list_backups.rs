@@ -34,7 +34,7 @@ fn a_list_opens_no_database() {
     for (_, path) in &held {
         assert!(!another_may_write(path), "{}", path.display());
     }
-    // The proof proves something.
+    // The proof proves something. On Windows a lock belongs to the handle that took it.
     drop(std::fs::File::open(&held[0].1).unwrap());
-    assert!(another_may_write(&held[0].1));
+    assert_eq!(another_may_write(&held[0].1), cfg!(unix));
 }

@@ -1,7 +1,8 @@
 //! A database that is mounted as a file of its own, as a container's is: the kernel refuses to link it (EXDEV) and to rename over it (EBUSY), so
 //! v2 is copied into it. Interrupted before any step, and again before any step of the next start, it is finished.
 //!
-//! Mounting needs a mount namespace of our own, so this test starts itself again inside one and has no harness.
+//! Mounting needs a mount namespace of our own, so this test starts itself again inside one and has no harness. Only Linux has
+//! one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "support/interrupt.rs"]
@@ -74,6 +75,9 @@ impl Drop for Mounted {
 }
 
 fn main() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
     if namespace::started_inside(INSIDE) {
         return;
     }

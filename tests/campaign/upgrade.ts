@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { differences, expectedV2, facts } from "../corpus/compare.js";
-import { corpus, rust, scratch } from "../corpus/corpus.js";
+import { corpus, rust, scratch, wasKilled } from "../corpus/corpus.js";
 
 export const HOW = ["sql", "sql-copy", "host", "host-copy"] as const;
 export type How = (typeof HOW)[number];
@@ -22,9 +22,10 @@ export interface Started {
 /** Starts the application, perhaps `under` another program; it kills itself at `point`, if it gets there. */
 export function start(database: string, how: How, point = 0, under: string[] = []): Started {
   const [command = "", ...args] = [...under, rust("upgrade"), database, how, String(point)];
-  const { status, signal, stdout, stderr } = spawnSync(command, args, { encoding: "utf8" });
+  const ended = spawnSync(command, args, { encoding: "utf8" });
+  const { status, signal, stdout, stderr } = ended;
   const lines = stdout.split("\n").slice(0, -1);
-  const killed = signal === "SIGKILL";
+  const killed = wasKilled(ended) && status !== 1;
   assert.ok(killed || status === 0 || status === 1, `upgrade ended with ${status ?? signal}: ${stderr}`);
   const result = killed ? null : (JSON.parse(lines.pop() ?? "") as Started["result"]);
   const parsed = lines.map((line) => /^\d+ (\d+) (.*)$/.exec(line) ?? []);

@@ -6,7 +6,7 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const tests = fileURLToPath(new URL("../../", import.meta.url));
-const root = dirname(tests.replace(/\/$/, ""));
+const root = dirname(tests);
 
 /** The text of one of the corpus's SQL files. */
 export const corpus = (name: string): string => readFileSync(join(tests, "corpus", name), "utf8");
@@ -14,11 +14,22 @@ export const corpus = (name: string): string => readFileSync(join(tests, "corpus
 /** A compiled program of the tests, below tests/dist. */
 export const program = (name: string): string => join(tests, "dist", name);
 
-/** A program of tests/rust. `npm test` builds it. */
-export const rust = (name: string): string => join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "debug", name);
+/** A program of tests/rust. `npm test` builds it, and says where it is where that is another place. */
+export const rust = (name: string): string =>
+  process.env.CUTOVER_PROGRAMS
+    ? join(process.env.CUTOVER_PROGRAMS, `${name}.exe`)
+    : join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "debug", name);
 
 /** The runtimes that the addon is for. */
-export const RUNTIMES = { node: process.execPath, bun: join(root, "node_modules/.bin/bun") };
+export const RUNTIMES = { node: process.execPath, bun: process.env.CUTOVER_BUN ?? join(root, "node_modules/.bin/bun") };
+
+export const onWindows = process.platform === "win32";
+
+/** Whether a process was killed, by itself or another. Windows has no signals: there it is the status that `process.kill`, or tests/rust, gives, and it says nothing. */
+export function wasKilled({ status, signal, stderr }: { status: number | null; signal: NodeJS.Signals | null; stderr: string }): boolean {
+  return signal === "SIGKILL" || (onWindows && (status === 137 || (status === 1 && stderr === "")));
+}
+
 export type Runtime = keyof typeof RUNTIMES;
 
 let mine: string | undefined;
@@ -62,8 +73,8 @@ export function seed(writer: Writer, mode: Mode, pageSize = 4096): string {
       bun: [RUNTIMES.bun, program("corpus/seed.js"), "bun"],
       rusqlite: [rust("seed")],
     }[writer] as [string, ...string[]];
-    const { signal, stderr } = spawnSync(command, [...args, made, mode, String(pageSize)], { encoding: "utf8" });
-    if (signal !== "SIGKILL") throw new Error(`${writer} could not write its v1: ${stderr}`);
+    const ended = spawnSync(command, [...args, made, mode, String(pageSize)], { encoding: "utf8" });
+    if (!wasKilled(ended)) throw new Error(`${writer} could not write its v1: ${ended.stderr}`);
     seeds.set(key, made);
   }
   return copySet(made);

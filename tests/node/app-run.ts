@@ -1,6 +1,6 @@
 // Starts tests/node/app.ts on a runtime and gives what it said.
 import { spawnSync } from "node:child_process";
-import { program, RUNTIMES, type Runtime } from "../corpus/corpus.js";
+import { program, RUNTIMES, wasKilled, type Runtime } from "../corpus/corpus.js";
 import type { Wish } from "./app.js";
 
 export interface Said {
@@ -12,8 +12,9 @@ export interface Said {
 }
 
 export function app(runtime: Runtime, database: string, how: string, wish: Wish = {}): Said {
-  const { status, signal, stdout, stderr } = spawnSync(RUNTIMES[runtime], [program("node/app.js"), database, how, JSON.stringify(wish)], { encoding: "utf8" });
-  if (signal === "SIGKILL") return { killed: true } as Said;
+  const ended = spawnSync(RUNTIMES[runtime], [program("node/app.js"), database, how, JSON.stringify(wish)], { encoding: "utf8" });
+  const { status, signal, stdout, stderr } = ended;
+  if (wasKilled(ended)) return { killed: true } as Said;
   if (status !== 0) throw new Error(`${runtime} app ${how} ended with ${signal ?? status}: ${stdout}${stderr}`);
   return { killed: false, ...(JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as object) } as Said;
 }

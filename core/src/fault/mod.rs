@@ -81,6 +81,11 @@ pub enum Cause {
         /// Its code.
         os: OsCode,
     },
+    /// The operating system refused, and waiting does not help: a right is missing, a file is read-only, a directory has the name.
+    Denied {
+        /// Its code.
+        os: OsCode,
+    },
     /// SQLite says that another connection is in the way (`SQLITE_BUSY`, `SQLITE_LOCKED`).
     Busy,
     /// A process has the set open.

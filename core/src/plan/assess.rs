@@ -39,7 +39,7 @@ pub(crate) fn assess_by(table: &Table, observation: &Observation, label: &Label,
 /// Refuses while this process has the set open.
 pub(super) fn refuse_held(observation: &Observation) -> Result<(), Failure> {
     let canonical = &observation.canonical;
-    if observation.holders.iter().any(|holder| holder.this_process) {
+    if observation.holders.iter().any(|holder| holder.this_process) && !observation.held_on_windows() {
         let mut failure = Failure::refusal(
             Code::Held,
             "this process has the database open, and opening it again here would drop that connection's locks",

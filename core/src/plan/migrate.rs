@@ -42,7 +42,15 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         (By::Host, From::Copy) => 2,
         (By::Host, From::Empty) => 3,
     };
-    let strategy = if observation.can_link { Strategy::LinkReplace } else { Strategy::PageCopy };
+    let held = observation.held_on_windows();
+    let others = observation.other_holders();
+    if held && !others.is_empty() {
+        let mut failure = refuse(Code::Held, "another program has the database open".into(), "close that program and start again");
+        failure.holders = others;
+        failure.compose();
+        return Err(failure);
+    }
+    let strategy = if observation.can_link && !held { Strategy::LinkReplace } else { Strategy::PageCopy };
     let needs_bytes = v1_bytes.saturating_mul(copies).saturating_add(wal);
     let needs_bytes = match strategy {
         Strategy::PageCopy => {
@@ -103,10 +111,17 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
             step(Op::SyncDir { companion: Some(companion.name.clone()) }, "the backup must be durable before the host runs"),
         ]);
     }
-    steps.push(step(
-        Op::Settle { file: canonical.clone(), mode: JournalMode::Delete },
-        "v1 becomes one file, and leaving WAL mode proves that nobody else has it open",
-    ));
+    steps.push(if held {
+        step(
+            Op::Settle { file: canonical.clone(), mode },
+            "v1 becomes one file; whoever has it open keeps it in its journal mode, and every commit since is seen",
+        )
+    } else {
+        step(
+            Op::Settle { file: canonical.clone(), mode: JournalMode::Delete },
+            "v1 becomes one file, and leaving WAL mode proves that nobody else has it open",
+        )
+    });
     match (request.by, request.from) {
         (_, From::Copy) => {
             steps.push(step(Op::Copy { from: canonical.into(), to: (&names.staging).into() }, "v2 starts as a copy of v1"));

@@ -30,7 +30,7 @@ pub use event::Event;
 pub use retry::{BUDGET_MS, Budget, DELAYS_MS};
 
 use crate::failure::{Code, Failure, Where};
-use crate::fault::{Cause, Class, Fault};
+use crate::fault::{Cause, Class, Fault, Platform};
 use crate::journal::{Journal, Phase, ReadError, Strategy, V1, V2, Warning, WarningFrom};
 use crate::names::{At, CompanionName, Role};
 use crate::observe::{FileFacts, Holder};
@@ -370,7 +370,8 @@ impl Run {
                 }
             }
             (Op::Look { file }, Done::Looked(holders)) if self.journal.as_ref().is_some_and(|journal| journal.names.staging == *file) => {
-                self.staging_held = holders.iter().any(|holder| holder.this_process);
+                // On Windows whoever has it open, and may not be named, keeps it from being renamed.
+                self.staging_held = holders.iter().any(|holder| holder.this_process || self.plan.platform == Platform::Windows);
             }
             (Op::LookCompanion { companion, .. }, Done::Companion(digest)) => {
                 self.companions.insert(companion.clone(), digest);
@@ -621,6 +622,11 @@ impl Run {
         let text = saved.to_readable_text()?;
         self.journal = Some(saved);
         Ok(text)
+    }
+
+    /// The wait before try number `tries + 1` of what the host asked for while it builds, or nothing when the budget is used up. Counts it as waited.
+    pub fn next_delay_ms(&mut self, tries: u32) -> Option<u64> {
+        self.budget.next_delay_ms(tries)
     }
 
     /// The host staged new content of a companion, with this digest. False: no such companion was declared.

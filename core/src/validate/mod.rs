@@ -75,6 +75,8 @@
 mod order;
 mod target;
 
+pub use target::refused_by_windows;
+
 use serde::{Deserialize, Serialize};
 
 use crate::journal::ReadError;

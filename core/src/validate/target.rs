@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::{Finding, Severity};
 use crate::fault::Platform;
+use crate::journal::Strategy;
 use crate::names::{At, FileName};
-use crate::observe::Observation;
+use crate::observe::{Holder, Observation};
 use crate::op::Op;
 use crate::plan::{Plan, v1_changed_at_the_flip};
 
@@ -32,7 +33,9 @@ pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
         let message = format!("the plan is for {}, and this is {}", journal.names.canonical, observation.canonical);
         find("other-database", Severity::Error, None, message, "make the plan from this database");
     }
-    if let Some(holder) = observation.holders.first() {
+    let copies_pages = plan.journal.as_ref().is_some_and(|journal| journal.strategy == Strategy::PageCopy);
+    let in_the_way = |holder: &&Holder| holder.is_another() || !(copies_pages && observation.held_on_windows());
+    if let Some(holder) = observation.holders.iter().find(in_the_way) {
         let who = if holder.this_process { "this process".to_owned() } else { format!("{} (pid {})", holder.name, holder.pid) };
         find("held", Severity::Error, None, format!("{who} has the database open"), "close it first");
     }
@@ -116,8 +119,9 @@ pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
     findings
 }
 
-/// Windows takes 255 UTF-16 units, which a [`FileName`] never passes: it has at most 255 bytes.
-fn refused_by_windows(name: &str) -> Option<&'static str> {
+/// Why Windows does not take this as a file's name. It takes 255 UTF-16 units, which a [`FileName`] never passes: it has at most 255 bytes.
+#[must_use]
+pub fn refused_by_windows(name: &str) -> Option<&'static str> {
     let base = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
     let device = |word: &&str| base.strip_prefix(*word).is_some_and(|rest| DIGITS.iter().any(|digit| rest.chars().eq([*digit])));
     if RESERVED.contains(&base.as_str()) || RESERVED_WITH_DIGIT.iter().any(device) {

@@ -9,6 +9,7 @@ mod explain;
 mod explore;
 mod fault;
 mod field;
+mod held;
 mod journal;
 mod names;
 mod plan;

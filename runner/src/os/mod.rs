@@ -4,7 +4,7 @@
 #[path = "unix.rs"]
 mod platform;
 #[cfg(windows)]
-#[path = "windows.rs"]
+#[path = "windows/mod.rs"]
 mod platform;
 
 use std::fs::File;
@@ -12,8 +12,8 @@ use std::io;
 use std::path::Path;
 
 pub(crate) use platform::{
-    LOCKS_V1_OVER_THE_FLIP, PLATFORM, adopt, create_lock, create_new, create_private, file_id, free_bytes, links, read_at, rename,
-    rename_new, says_no_links, sync_dir,
+    LOCKS_V1_OVER_THE_FLIP, OPENING_DROPS_LOCKS, PLATFORM, adopt, create_lock, create_new, create_private, denied_for_good, file_id,
+    free_bytes, links, plain, read_at, real_directory, rename, rename_new, says_no_flush, says_no_links, stored_name, sync_dir,
 };
 
 /// Flushes a file's data and metadata. The handle is writable: `FlushFileBuffers` refuses a read-only one (its documentation asks for

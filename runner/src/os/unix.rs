@@ -1,9 +1,10 @@
 use std::fs::{File, Permissions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cutover_core::fault::Platform;
+use cutover_core::names::FileName;
 
 #[cfg(target_vendor = "apple")]
 pub(crate) const PLATFORM: Platform = Platform::Macos;
@@ -12,6 +13,9 @@ pub(crate) const PLATFORM: Platform = Platform::Linux;
 
 /// An open file can be replaced here, so v1's lock is held until v2 has its name.
 pub(crate) const LOCKS_V1_OVER_THE_FLIP: bool = true;
+
+/// POSIX `fcntl` locks belong to the process: closing any descriptor of a file drops those of every connection to it.
+pub(crate) const OPENING_DROPS_LOCKS: bool = true;
 
 /// Device and inode, without opening the file: closing a second descriptor of a database drops its locks (POSIX `fcntl`).
 pub(crate) fn file_id(path: &Path) -> io::Result<String> {
@@ -92,6 +96,31 @@ pub(crate) fn says_no_links(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let no = [Errno::PERM, Errno::NOTSUP, Errno::OPNOTSUPP, Errno::NOSYS, Errno::INVAL, Errno::XDEV, Errno::MLINK];
     no.iter().any(|no| error.raw_os_error() == Some(no.raw_os_error()))
+}
+
+/// Whether this is how a file system, or a handle, says that there is nothing to flush ("fsync(2)": EINVAL, ENOTSUP; EPERM and EACCES of a handle).
+pub(crate) fn says_no_flush(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied)
+}
+
+/// A right that is missing is permanent here in any case.
+pub(crate) fn denied_for_good(_path: &Path, _error: &io::Error) -> Option<&'static str> {
+    None
+}
+
+/// A directory, symbolic links resolved.
+pub(crate) fn real_directory(path: &Path) -> io::Result<PathBuf> {
+    std::fs::canonicalize(path)
+}
+
+/// A real directory is as it is.
+pub(crate) fn plain(directory: PathBuf, _name: &FileName) -> PathBuf {
+    directory
+}
+
+/// A name is as it is.
+pub(crate) fn stored_name(_directory: &Path, name: FileName) -> FileName {
+    name
 }
 
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {

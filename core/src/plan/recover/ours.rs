@@ -69,7 +69,8 @@ enum Is {
 /// goes first: file ids do not survive a copied directory, and sizes and digests change as soon as the application writes.
 fn identify(observation: &Observation, journal: &Journal) -> Is {
     let Some(facts) = observation.canonical_facts() else { return Is::Missing };
-    let unchanged = || journal.v1.as_ref().is_some_and(|v1| facts.fingerprint().as_ref() == Some(&v1.fingerprint));
+    let unchanged =
+        || journal.v1.as_ref().is_some_and(|v1| v1.fingerprint.tells() && facts.fingerprint().as_ref() == Some(&v1.fingerprint));
     let v2_id = journal.v2.as_ref().is_some_and(|v2| v2.file_id == facts.file_id && facts.page1.as_ref() == Some(&v2.page1));
     match observation.verdict {
         Some(Verdict::Current | Verdict::Newer) => Is::V2,
@@ -196,7 +197,11 @@ fn has_room(observation: &Observation, journal: &Journal) -> bool {
     journal.strategy != Strategy::PageCopy || observation.free_bytes.is_none_or(|free| free >= needs_bytes)
 }
 
-fn go_on(observation: &Observation, journal: Journal) -> Plan {
+fn go_on(observation: &Observation, mut journal: Journal) -> Plan {
+    if observation.held_on_windows() && !observation.files.contains_key(&journal.names.backup) {
+        // Its own end of the flip would meet the holder at every start.
+        journal.strategy = Strategy::PageCopy;
+    }
     let names = &journal.names;
     let staged = staged(&journal).clone();
     let pages = journal.strategy == Strategy::PageCopy;

@@ -1,4 +1,4 @@
-//! The writer of v1 as rusqlite, the twin of tests/corpus/seed.ts: `seed PATH MODE PAGE_SIZE`. It always ends by SIGKILL.
+//! The writer of v1 as rusqlite, the twin of tests/corpus/seed.ts: `seed PATH MODE PAGE_SIZE`. It is always killed.
 
 use rusqlite::Connection;
 
@@ -19,5 +19,5 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if mode == "hot" {
         db.execute_batch(&format!("BEGIN IMMEDIATE; {UNCOMMITTED}"))?;
     }
-    Ok(rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)?)
+    cutover_tests::die()
 }

@@ -4,9 +4,9 @@
 //! callback. A step's event comes before its op, on the same thread, so a kill there is exactly between two ops. Each point is
 //! printed as it is reached, with the bytes that the directory holds then; the last line is the result, or the failure, as JSON.
 
+#[cfg(unix)]
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use cutover::{Built, Detect, Event, From, Host, HostError, Job, Make, Options, Run};
@@ -23,11 +23,13 @@ struct App {
 }
 
 impl App {
-    /// A file with two names is counted once.
+    /// A file with two names is counted once, where its number is told.
     fn disk_bytes(&self) -> u64 {
         let entries = std::fs::read_dir(&self.directory).into_iter().flatten().flatten();
-        let files: BTreeMap<u64, u64> = entries.filter_map(|entry| entry.metadata().ok()).map(|m| (m.ino(), m.len())).collect();
-        files.values().sum()
+        let files = entries.filter_map(|entry| entry.metadata().ok());
+        #[cfg(unix)]
+        let files = files.map(|m| (std::os::unix::fs::MetadataExt::ino(&m), m)).collect::<BTreeMap<_, _>>().into_values();
+        files.map(|metadata| metadata.len()).sum()
     }
 
     fn point(&mut self, what: &str) {
@@ -35,7 +37,7 @@ impl App {
         println!("{} {} {what}", self.point, self.disk_bytes());
         let _ = std::io::stdout().flush();
         if self.point == self.kill_at {
-            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+            cutover_tests::die();
         }
     }
 }

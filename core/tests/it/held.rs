@@ -1,0 +1,139 @@
+//! Windows: somebody has v1 open. It may be read there, and not replaced; so v2's pages are copied into it, or it is refused with the holder's name.
+
+use cutover_core::failure::Code;
+use cutover_core::fault::Platform;
+use cutover_core::journal::{Phase, Strategy};
+use cutover_core::observe::{Holder, Observation};
+use cutover_core::op::Op;
+use cutover_core::plan::{By, From, Next, Plan, PlanKind, assess, plan_migration};
+use cutover_core::run::{Budget, Done, Run};
+use cutover_core::sqlite::JournalMode;
+use cutover_core::validate::validate;
+
+use crate::world::{
+    canonical, database, directory, drive, fine, interrupted, journal, label, me, new_nonce, our_names, request, somebody, v2,
+};
+
+/// What Wine says of every holder, and Windows of one that it may not name.
+fn unnamed() -> Holder {
+    Holder { pid: 0, name: String::new(), this_process: false }
+}
+
+fn held(mode: JournalMode, holders: Vec<Holder>) -> Observation {
+    let mut observation = Observation { platform: Platform::Windows, holders, ..directory() };
+    observation.files.insert(canonical(), database("1", mode, 7));
+    observation
+}
+
+fn strategy(plan: &Plan) -> Strategy {
+    plan.journal.as_ref().unwrap().strategy
+}
+
+#[test]
+fn what_this_process_or_nobody_knows_who_has_open_is_copied_into() {
+    for mode in [JournalMode::Wal, JournalMode::Delete] {
+        for holders in [vec![me()], vec![unnamed()], vec![me(), unnamed()]] {
+            let observation = held(mode, holders);
+            assert_eq!(assess(&observation, &label(), &new_nonce()).unwrap(), Next::Migrate);
+            for (by, from) in [(By::Sql, From::Empty), (By::Sql, From::Copy), (By::Host, From::Empty), (By::Host, From::Copy)] {
+                let plan = plan_migration(&observation, &request(by, from)).unwrap();
+                assert_eq!(strategy(&plan), Strategy::PageCopy);
+                let errors = validate(&plan, Some(&observation));
+                assert_eq!(errors, [], "{by:?} {from:?}");
+                // Whoever has it open keeps it in its journal mode, and no name of it may be made, taken or given away.
+                assert!(plan.steps.iter().any(|step| step.op == Op::Settle { file: canonical(), mode }));
+                let touches = |op: &Op| match op {
+                    Op::Link { from, .. } => *from == (&canonical()).into(),
+                    Op::Rename { to, .. } => *to == (&canonical()).into(),
+                    Op::LockV1 { .. } => true,
+                    _ => false,
+                };
+                assert!(!plan.steps.iter().chain(&plan.undo).any(|step| touches(&step.op)), "{by:?} {from:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_program_that_is_known_is_named_and_nothing_is_begun() {
+    for holders in [vec![somebody()], vec![me(), somebody()], vec![unnamed(), somebody()]] {
+        let observation = held(JournalMode::Wal, holders);
+        let failure = plan_migration(&observation, &request(By::Sql, From::Empty)).unwrap_err();
+        assert_eq!((failure.code, &failure.holders[..]), (Code::Held, &[somebody()][..]));
+        assert!(failure.message.contains("held by backupd (pid 7)"), "{failure}");
+    }
+}
+
+#[test]
+fn a_holder_without_a_name_is_told_of_all_the_same() {
+    let mut failure = plan_migration(&held(JournalMode::Wal, vec![somebody()]), &request(By::Sql, From::Empty)).unwrap_err();
+    failure.holders = vec![unnamed()];
+    failure.compose();
+    assert!(failure.message.contains("held by a program that the system does not name;"), "{failure}");
+}
+
+/// On POSIX an open file takes its locks with it, so nothing changes there.
+#[test]
+fn elsewhere_what_this_process_has_open_is_refused() {
+    for platform in [Platform::Linux, Platform::Macos] {
+        let observation = Observation { platform, ..held(JournalMode::Wal, vec![me()]) };
+        assert_eq!(assess(&observation, &label(), &new_nonce()).unwrap_err().code, Code::Held);
+        let plan = plan_migration(&Observation { holders: vec![somebody()], ..observation }, &request(By::Sql, From::Empty)).unwrap();
+        assert_eq!(strategy(&plan), Strategy::LinkReplace);
+    }
+}
+
+/// One that nobody holds cannot be told from one that Windows does not name, and either keeps staging from being renamed.
+#[test]
+fn staging_that_anybody_has_open_is_staged_again() {
+    for (platform, again) in [(Platform::Windows, true), (Platform::Linux, false)] {
+        let observation = Observation { platform, ..directory() };
+        let plan = plan_migration(&observation, &request(By::Host, From::Empty)).unwrap();
+        let staging = our_names().staging;
+        let trace = drive(Run::new(plan, Budget::default()), |_, performed| match &performed.op {
+            Op::Look { file } if *file == staging => Ok(Done::Looked(vec![unnamed()])),
+            op => Ok(fine(op)),
+        });
+        let restaged = trace.performed.iter().any(|performed| matches!(&performed.op, Op::Restage { .. }));
+        assert_eq!(restaged, again, "{platform:?}");
+    }
+}
+
+/// A flip that was to replace v1, and met somebody at it: the next try copies into it, with what was built.
+#[test]
+fn an_interrupted_replacement_of_what_is_held_goes_on_as_a_copy() {
+    let mut observation = interrupted(&journal(Phase::Built));
+    observation.files.insert(our_names().install, v2());
+    observation.platform = Platform::Windows;
+    let recover = |observation: &Observation| match assess(observation, &label(), &new_nonce()).unwrap() {
+        Next::Recover(plan) => *plan,
+        next => panic!("{next:?}"),
+    };
+    assert_eq!(strategy(&recover(&observation)), Strategy::LinkReplace);
+    observation.holders = vec![unnamed()];
+    let plan = recover(&observation);
+    assert_eq!((plan.kind, strategy(&plan)), (PlanKind::Finish, Strategy::PageCopy));
+    assert!(!plan.steps.iter().any(|step| matches!(step.op, Op::BuildSql { .. } | Op::BuildHost { .. })));
+    assert_eq!(validate(&plan, Some(&observation)), []);
+    // With its second name it may not be copied into, and waits for the holder to go.
+    observation.files.insert(our_names().backup, observation.files[&canonical()].clone());
+    assert_eq!(strategy(&recover(&observation)), Strategy::LinkReplace);
+}
+
+/// What somebody kept in WAL mode can be written to, and its log emptied, with header and size as they were: after a crash nobody knows.
+#[test]
+fn a_fingerprint_taken_in_wal_mode_proves_nothing_to_the_next_start() {
+    let v1 = database("1", JournalMode::Wal, 7);
+    for phase in [Phase::Built, Phase::Installing] {
+        let mut journal = journal(phase);
+        journal.strategy = Strategy::PageCopy;
+        journal.v1.as_mut().unwrap().fingerprint = v1.fingerprint().unwrap();
+        let mut observation = interrupted(&journal);
+        observation.platform = Platform::Windows;
+        observation.files.insert(canonical(), v1.clone());
+        observation.files.insert(our_names().install, v2());
+        let Next::Recover(plan) = assess(&observation, &label(), &new_nonce()).unwrap() else { panic!("it is recovered") };
+        assert_eq!(plan.kind, PlanKind::Undo, "{phase:?}");
+    }
+    assert!(!v1.fingerprint().unwrap().tells() && database("1", JournalMode::Delete, 7).fingerprint().unwrap().tells());
+}

@@ -1,0 +1,41 @@
+use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
+
+use cutover_core::observe::Holder;
+
+/// This process, if it has one of these files open; it is the one whose locks would fall. Others are not told here: they show themselves when they are met
+/// (a busy checkpoint, a lock).
+///
+/// Its descriptors are the entries of `/dev/fd` (fd(4) of macOS), and each is asked with fstat(2), which opens nothing.
+pub(crate) fn holders(files: &[PathBuf]) -> Vec<Holder> {
+    let wanted: Vec<_> = files.iter().filter_map(|path| rustix::fs::lstat(path).ok()).map(|stat| (stat.st_dev, stat.st_ino)).collect();
+    let Ok(descriptors) = std::fs::read_dir("/dev/fd") else { return Vec::new() };
+    let held = descriptors.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).any(|number: i32| {
+        // SAFETY: the number is only asked about. One that was closed meanwhile is answered with EBADF, and one that was given to another file
+        // with that file.
+        let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
+        rustix::fs::fstat(descriptor).is_ok_and(|stat| wanted.contains(&(stat.st_dev, stat.st_ino)))
+    });
+    let this = Holder { pid: std::process::id(), name: String::new(), this_process: true };
+    if held { vec![this] } else { Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Linux has the same `/dev/fd`, so what macOS is asked is proven here.
+    #[test]
+    fn a_file_that_this_process_has_open_is_seen_and_a_closed_one_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("data.db");
+        std::fs::write(&path, "x").unwrap();
+        let files = [directory.path().join("not there"), path.clone()];
+        assert_eq!(holders(&files), []);
+        let held = std::fs::File::open(&path).unwrap();
+        let found = holders(&files);
+        assert_eq!((found.len(), found[0].pid, found[0].this_process), (1, std::process::id(), true));
+        drop(held);
+        assert_eq!(holders(&files), []);
+    }
+}

@@ -1,0 +1,152 @@
+//! The Restart Manager of Windows, which tells who uses a file ("Restart Manager" of its documentation). Some editions have none, so its library is loaded
+//! when it is asked for, and it is asked only of files that are open.
+
+use windows_sys::Win32::Foundation::{ERROR_MORE_DATA, ERROR_SUCCESS, FreeLibrary, HMODULE};
+use windows_sys::Win32::System::LibraryLoader::{GetProcAddress, LOAD_LIBRARY_SEARCH_SYSTEM32, LoadLibraryExW};
+use windows_sys::Win32::System::RestartManager::{CCH_RM_SESSION_KEY, RM_PROCESS_INFO};
+use windows_sys::core::{PCSTR, s, w};
+
+/// Somebody who uses a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Process {
+    pub pid: u32,
+    /// As the system describes it, for example "Node.js JavaScript Runtime".
+    pub name: String,
+}
+
+type StartSession = unsafe extern "system" fn(*mut u32, u32, *mut u16) -> u32;
+type RegisterResources = unsafe extern "system" fn(u32, u32, *const *const u16, u32, *const u8, u32, *const *const u16) -> u32;
+type GetList = unsafe extern "system" fn(u32, *mut u32, *mut u32, *mut RM_PROCESS_INFO, *mut u32) -> u32;
+type EndSession = unsafe extern "system" fn(u32) -> u32;
+
+/// Its library, and the four functions that are used.
+pub(super) struct RestartManager {
+    library: HMODULE,
+    start_session: StartSession,
+    register_resources: RegisterResources,
+    get_list: GetList,
+    end_session: EndSession,
+}
+
+impl Drop for RestartManager {
+    fn drop(&mut self) {
+        // SAFETY: it was loaded by us, and its functions go with it.
+        unsafe { FreeLibrary(self.library) };
+    }
+}
+
+/// How often the list is asked for anew because it grew meanwhile.
+const MAX_TRIES: usize = 4;
+
+impl RestartManager {
+    /// Nothing where Windows has none.
+    pub(super) fn load() -> Option<Self> {
+        Self::load_from(w!("rstrtmgr.dll"))
+    }
+
+    fn load_from(name: *const u16) -> Option<Self> {
+        // SAFETY: the name ends in a zero. Only the system's own directory is searched.
+        let library = unsafe { LoadLibraryExW(name, std::ptr::null_mut(), LOAD_LIBRARY_SEARCH_SYSTEM32) };
+        if library.is_null() {
+            return None;
+        }
+        // SAFETY: the library is loaded and the name ends in a zero.
+        let function = |name: PCSTR| unsafe { GetProcAddress(library, name) };
+        let functions = (|| {
+            Some((
+                function(s!("RmStartSession"))?,
+                function(s!("RmRegisterResources"))?,
+                function(s!("RmGetList"))?,
+                function(s!("RmEndSession"))?,
+            ))
+        })();
+        let Some((start, register, list, end)) = functions else {
+            // SAFETY: it was loaded by us, and nothing of it is used.
+            unsafe { FreeLibrary(library) };
+            return None;
+        };
+        // SAFETY: these are the functions' types in the documentation of each.
+        unsafe {
+            Some(Self {
+                library,
+                start_session: std::mem::transmute::<unsafe extern "system" fn() -> isize, StartSession>(start),
+                register_resources: std::mem::transmute::<unsafe extern "system" fn() -> isize, RegisterResources>(register),
+                get_list: std::mem::transmute::<unsafe extern "system" fn() -> isize, GetList>(list),
+                end_session: std::mem::transmute::<unsafe extern "system" fn() -> isize, EndSession>(end),
+            })
+        }
+    }
+
+    /// Who uses one of these files (paths that end in a zero). Nothing where it cannot tell.
+    pub(super) fn users_of(&self, files: &[Vec<u16>]) -> Option<Vec<Process>> {
+        let mut session = 0;
+        let mut key = [0; CCH_RM_SESSION_KEY as usize + 1];
+        // SAFETY: both results are ours, and the key has the room that is asked for.
+        if unsafe { (self.start_session)(&raw mut session, 0, key.as_mut_ptr()) } != ERROR_SUCCESS {
+            return None;
+        }
+        let users = self.users_in(session, files);
+        // SAFETY: the session was started by us.
+        unsafe { (self.end_session)(session) };
+        users
+    }
+
+    fn users_in(&self, session: u32, files: &[Vec<u16>]) -> Option<Vec<Process>> {
+        debug_assert!(files.iter().all(|file| file.last() == Some(&0)), "each path ends in a zero");
+        let paths: Vec<*const u16> = files.iter().map(Vec::as_ptr).collect();
+        let count = u32::try_from(paths.len()).ok()?;
+        // SAFETY: the paths end in a zero and live for the whole call; there is nothing else to register.
+        let code = unsafe { (self.register_resources)(session, count, paths.as_ptr(), 0, std::ptr::null(), 0, std::ptr::null()) };
+        if code != ERROR_SUCCESS {
+            return None;
+        }
+        let mut found: Vec<RM_PROCESS_INFO> = Vec::new();
+        for _ in 0..MAX_TRIES {
+            let (mut needed, mut given, mut reasons) = (0, u32::try_from(found.len()).ok()?, 0);
+            // SAFETY: the list has room for as many as `given` says, and the other results are ours.
+            let code = unsafe { (self.get_list)(session, &raw mut needed, &raw mut given, found.as_mut_ptr(), &raw mut reasons) };
+            match code {
+                ERROR_SUCCESS => return Some(found.iter().take(given as usize).map(process).collect()),
+                ERROR_MORE_DATA => found.resize(needed as usize, RM_PROCESS_INFO::default()),
+                _ => return None,
+            }
+        }
+        None
+    }
+}
+
+fn process(info: &RM_PROCESS_INFO) -> Process {
+    let name: Vec<u16> = info.strAppName.iter().copied().take_while(|unit| *unit != 0).collect();
+    Process { pid: info.Process.dwProcessId, name: String::from_utf16_lossy(&name) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_there_is_none_nothing_is_loaded() {
+        assert!(RestartManager::load_from(w!("no-such-library.dll")).is_none());
+        // A library that lacks the functions is not one either.
+        assert!(RestartManager::load_from(w!("kernel32.dll")).is_none());
+    }
+
+    #[test]
+    fn it_is_asked_and_answers() {
+        let path = std::env::current_exe().unwrap();
+        let path: Vec<u16> = std::os::windows::ffi::OsStrExt::encode_wide(path.as_os_str()).chain([0]).collect();
+        // Whom it names, Wine's does not say; that the calls are what it takes, it does.
+        let users = RestartManager::load().map(|manager| manager.users_of(&[path]));
+        assert!(users.is_none_or(|users| users.is_some()));
+    }
+
+    #[test]
+    fn a_name_ends_at_its_zero() {
+        let mut info = RM_PROCESS_INFO::default();
+        info.Process.dwProcessId = 7;
+        for (unit, slot) in "Old App\0rest".encode_utf16().zip(&mut info.strAppName) {
+            *slot = unit;
+        }
+        assert_eq!(process(&info), Process { pid: 7, name: "Old App".into() });
+    }
+}

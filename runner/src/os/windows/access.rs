@@ -1,0 +1,94 @@
+//! Access rules (the DACL of "Access Control Lists" in the Windows documentation).
+
+use std::io;
+use std::path::Path;
+use std::ptr::{null, null_mut};
+
+use windows_sys::Win32::Foundation::{ERROR_SUCCESS, LocalFree};
+use windows_sys::Win32::Security::Authorization::{GetNamedSecurityInfoW, SE_FILE_OBJECT, SetNamedSecurityInfoW};
+use windows_sys::Win32::Security::{
+    ACE_HEADER, ACL, DACL_SECURITY_INFORMATION, GetAce, GetSecurityDescriptorControl, INHERITED_ACE, PROTECTED_DACL_SECURITY_INFORMATION,
+    PSECURITY_DESCRIPTOR, SE_DACL_PROTECTED, UNPROTECTED_DACL_SECURITY_INFORMATION,
+};
+
+use super::path::wide;
+
+/// The access rules of a file, in memory that the system allocated.
+struct Rules {
+    descriptor: PSECURITY_DESCRIPTOR,
+    dacl: *mut ACL,
+}
+
+impl Drop for Rules {
+    fn drop(&mut self) {
+        // SAFETY: `GetNamedSecurityInfoW` allocated it, and asks for this.
+        unsafe { LocalFree(self.descriptor) };
+    }
+}
+
+impl Rules {
+    /// Nothing where the file system keeps none (FAT), or they may not be read.
+    fn of(path: &Path) -> io::Result<Option<Self>> {
+        let path = wide(path)?;
+        let mut rules = Self { descriptor: null_mut(), dacl: null_mut() };
+        let (dacl, descriptor) = (&raw mut rules.dacl, &raw mut rules.descriptor);
+        // SAFETY: the path ends in a zero, and both results are ours; the others are not asked for.
+        let code = unsafe {
+            GetNamedSecurityInfoW(
+                path.as_ptr(),
+                SE_FILE_OBJECT,
+                DACL_SECURITY_INFORMATION,
+                null_mut(),
+                null_mut(),
+                dacl,
+                null_mut(),
+                descriptor,
+            )
+        };
+        Ok((code == ERROR_SUCCESS && !rules.dacl.is_null()).then_some(rules))
+    }
+
+    /// Whether they do not follow the directory's.
+    fn are_protected(&self) -> bool {
+        let (mut control, mut revision) = (0, 0);
+        // SAFETY: the descriptor is a valid one while `self` lives, and both results are ours.
+        unsafe {
+            GetSecurityDescriptorControl(self.descriptor, &raw mut control, &raw mut revision) != 0 && control & SE_DACL_PROTECTED != 0
+        }
+    }
+
+    /// Whether somebody gave the file a rule that it has not from its directory.
+    fn are_its_own(&self) -> bool {
+        // SAFETY: the list is a valid one while `self` lives.
+        let count = unsafe { (*self.dacl).AceCount };
+        (0..u32::from(count)).any(|index| {
+            let mut ace = null_mut();
+            // SAFETY: the list is valid, the index below its count, and the result is ours; what it points to is in the list, and begins with
+            // this header whatever its kind.
+            unsafe { GetAce(self.dacl, index, &raw mut ace) != 0 && u32::from((*ace.cast::<ACE_HEADER>()).AceFlags) & INHERITED_ACE == 0 }
+        })
+    }
+}
+
+/// Gives a file the access rules of `like`, where those are not simply their directory's, which every file in it has from the beginning.
+pub(crate) fn adopt(path: &Path, like: &Path) -> io::Result<()> {
+    let Some(rules) = Rules::of(like)? else { return Ok(()) };
+    if !rules.are_protected() && !rules.are_its_own() {
+        return Ok(());
+    }
+    let inherits = if rules.are_protected() { PROTECTED_DACL_SECURITY_INFORMATION } else { UNPROTECTED_DACL_SECURITY_INFORMATION };
+    let path = wide(path)?;
+    // SAFETY: the path ends in a zero, and the list is a valid one while `rules` lives.
+    let code = unsafe {
+        SetNamedSecurityInfoW(
+            path.as_ptr(),
+            SE_FILE_OBJECT,
+            DACL_SECURITY_INFORMATION | inherits,
+            null_mut(),
+            null_mut(),
+            rules.dacl,
+            null(),
+        )
+    };
+    if code == ERROR_SUCCESS { Ok(()) } else { Err(io::Error::from_raw_os_error(code.cast_signed())) }
+}

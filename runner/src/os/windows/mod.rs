@@ -1,0 +1,201 @@
+//! Windows. What a call does is its documentation's; what only a real Windows shows, and Wine does not, is listed in tests/windows/README.md.
+
+mod access;
+mod path;
+
+use std::fs::File;
+use std::io;
+use std::os::windows::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::windows::io::AsRawHandle as _;
+use std::path::Path;
+
+use cutover_core::fault::Platform;
+use windows_sys::Win32::Storage::FileSystem::{
+    BY_HANDLE_FILE_INFORMATION, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT, FILE_ID_INFO, FileIdInfo, GetDiskFreeSpaceExW,
+    GetFileInformationByHandle, GetFileInformationByHandleEx, MOVE_FILE_FLAGS, MOVEFILE_REPLACE_EXISTING, MOVEFILE_WRITE_THROUGH,
+    MoveFileExW,
+};
+
+pub(crate) use access::adopt;
+pub(crate) use path::{plain, real_directory, stored_name};
+
+pub(crate) const PLATFORM: Platform = Platform::Windows;
+
+/// An open file cannot be replaced here (SQLite opens without `FILE_SHARE_DELETE`), so v1's lock cannot outlast its check.
+pub(crate) const LOCKS_V1_OVER_THE_FLIP: bool = false;
+
+/// A lock belongs to the handle that took it (`LockFileEx`): opening a file again takes nothing from it.
+pub(crate) const OPENING_DROPS_LOCKS: bool = false;
+
+/// Volume and file. The 128 bits of `FILE_ID_INFO` are needed on ReFS; where they are not told (FAT, some network drives) the 64 of
+/// `BY_HANDLE_FILE_INFORMATION` are what there is.
+pub(crate) fn file_id(path: &Path) -> io::Result<String> {
+    let file = look(path)?;
+    let mut id = FILE_ID_INFO::default();
+    let size = u32::try_from(size_of::<FILE_ID_INFO>()).unwrap_or_default();
+    // SAFETY: the handle is open for the whole call, and the structure is ours and as large as we say.
+    if unsafe { GetFileInformationByHandleEx(file.as_raw_handle(), FileIdInfo, (&raw mut id).cast(), size) } != 0 {
+        return Ok(format!("{:x}-{:x}", id.VolumeSerialNumber, u128::from_le_bytes(id.FileId.Identifier)));
+    }
+    let information = information(&file)?;
+    let index = u64::from(information.nFileIndexHigh) << 32 | u64::from(information.nFileIndexLow);
+    Ok(format!("{:x}-{index:x}", information.dwVolumeSerialNumber))
+}
+
+/// How many names a file has.
+pub(crate) fn links(path: &Path) -> io::Result<u64> {
+    Ok(information(&look(path)?)?.nNumberOfLinks.into())
+}
+
+/// The handle asks for no access, so it disturbs no sharing. A directory wants `FILE_FLAG_BACKUP_SEMANTICS`.
+fn look(path: &Path) -> io::Result<File> {
+    File::options().access_mode(0).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT | FILE_FLAG_BACKUP_SEMANTICS).open(path)
+}
+
+fn information(file: &File) -> io::Result<BY_HANDLE_FILE_INFORMATION> {
+    let mut information = BY_HANDLE_FILE_INFORMATION::default();
+    // SAFETY: the handle is open for the whole call and the structure is ours.
+    if unsafe { GetFileInformationByHandle(file.as_raw_handle(), &raw mut information) } == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(information)
+}
+
+/// Whether this is how a file system refuses every hard link: `ERROR_INVALID_FUNCTION`, `ERROR_NOT_SAME_DEVICE`, `ERROR_NOT_SUPPORTED`, and
+/// `ERROR_TOO_MANY_LINKS`.
+pub(crate) fn says_no_links(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(1 | 17 | 50 | 1142))
+}
+
+/// Whether this is how a file system says that it has nothing to flush: `ERROR_INVALID_FUNCTION`, `ERROR_NOT_SUPPORTED`. Not
+/// `ERROR_ACCESS_DENIED`: that is a handle without the right to write, which flushed nothing.
+pub(crate) fn says_no_flush(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(1 | 50))
+}
+
+/// Why waiting does not help where the system says `ERROR_ACCESS_DENIED`. Nothing: somebody may have the file open, or it goes as soon as its last
+/// handle is closed.
+pub(crate) fn denied_for_good(path: &Path, error: &io::Error) -> Option<&'static str> {
+    if error.raw_os_error() != Some(5) {
+        return None;
+    }
+    let metadata = std::fs::symlink_metadata(path).ok()?;
+    if metadata.is_dir() {
+        Some("a directory has this name")
+    } else if metadata.permissions().readonly() {
+        Some("the file is read-only")
+    } else {
+        None
+    }
+}
+
+/// Creates a file that was not there, following no link, with the access rules of `like`.
+pub(crate) fn create_new(path: &Path, like: &Path) -> io::Result<File> {
+    let file = File::options().read(true).write(true).create_new(true).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(path)?;
+    adopt(path, like)?;
+    Ok(file)
+}
+
+/// Likewise: the directory of the user's data is the user's alone.
+pub(crate) fn create_private(path: &Path, owner: &Path) -> io::Result<File> {
+    create_new(path, owner)
+}
+
+/// The same for whoever may write in `directory`: it inherits that directory's access rules.
+pub(crate) fn create_lock(path: &Path, _directory: &Path) -> io::Result<File> {
+    File::options().read(true).write(true).create_new(true).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(path)
+}
+
+/// Renames a file, replacing what has the name, and returns only when that is on the disk (`MOVEFILE_WRITE_THROUGH` in the documentation of
+/// `MoveFileExW`): there is no flush of a directory that could follow. std's rename does not write through.
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    move_file(from, to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)
+}
+
+/// The same, unless somebody has the new name (183 then).
+pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    move_file(from, to, MOVEFILE_WRITE_THROUGH)
+}
+
+fn move_file(from: &Path, to: &Path, flags: MOVE_FILE_FLAGS) -> io::Result<()> {
+    let (from, to) = (path::wide(from)?, path::wide(to)?);
+    // SAFETY: both paths end in a zero and live for the whole call.
+    if unsafe { MoveFileExW(from.as_ptr(), to.as_ptr(), flags) } == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// There is no flush of a directory on Windows; NTFS orders its metadata in its own log.
+#[expect(clippy::unnecessary_wraps, reason = "the other platforms can fail here")]
+pub(crate) fn sync_dir(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+pub(crate) fn free_bytes(directory: &Path) -> io::Result<u64> {
+    let wide = path::wide(directory)?;
+    let mut free = 0;
+    // SAFETY: the path ends in a zero and the number is ours; the other two results are not asked for.
+    if unsafe { GetDiskFreeSpaceExW(wide.as_ptr(), &raw mut free, std::ptr::null_mut(), std::ptr::null_mut()) } == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(free)
+}
+
+pub(crate) fn read_at(file: &File, buffer: &mut [u8]) -> io::Result<()> {
+    let read = file.seek_read(buffer, 0)?;
+    if read == buffer.len() { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Wine lets root write to what is read-only, and never says that a name waits to be free: what the system says is planted here.
+    #[test]
+    fn a_denial_is_for_good_only_where_waiting_cannot_help() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("data.db");
+        std::fs::write(&path, "x").unwrap();
+        let why = |path: &Path, raw: i32| denied_for_good(path, &io::Error::from_raw_os_error(raw));
+        assert_eq!(why(&path, 5), None, "somebody may have it open");
+        assert_eq!(why(&directory.path().join("gone"), 5), None, "a name that waits to be free is not there");
+        assert_eq!(why(directory.path(), 5), Some("a directory has this name"));
+        assert_eq!(why(directory.path(), 32), None);
+        let mut permissions = std::fs::metadata(&path).unwrap().permissions();
+        permissions.set_readonly(true);
+        std::fs::set_permissions(&path, permissions.clone()).unwrap();
+        assert_eq!(why(&path, 5), Some("the file is read-only"));
+        #[expect(clippy::permissions_set_readonly_false, reason = "an attribute of Windows, which no mode is behind")]
+        permissions.set_readonly(false);
+        std::fs::set_permissions(&path, permissions).unwrap();
+    }
+
+    #[test]
+    fn a_flush_wants_a_handle_that_writes_and_its_denial_is_no_success() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("data.db");
+        std::fs::write(&path, "x").unwrap();
+        let denied = File::open(&path).unwrap().sync_all().unwrap_err();
+        assert_eq!(denied.raw_os_error(), Some(5));
+        assert!(!says_no_flush(&denied));
+        crate::os::sync_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_file_keeps_its_id_by_each_of_its_names_and_through_a_rename() {
+        let directory = tempfile::tempdir().unwrap();
+        let [a, b, c] = ["a", "b", "c"].map(|name| directory.path().join(name));
+        std::fs::write(&a, "x").unwrap();
+        std::fs::write(&c, "y").unwrap();
+        std::fs::hard_link(&a, &b).unwrap();
+        let id = file_id(&a).unwrap();
+        assert_eq!((file_id(&b).unwrap(), links(&a).unwrap(), links(&c).unwrap()), (id.clone(), 2, 1));
+        assert_ne!(file_id(&c).unwrap(), id);
+        assert_eq!(rename_new(&a, &c).unwrap_err().raw_os_error(), Some(183));
+        rename(&a, &c).unwrap();
+        assert_eq!(file_id(&c).unwrap(), id);
+        assert!(file_id(directory.path()).is_ok(), "a directory has one");
+        assert!(free_bytes(directory.path()).unwrap() > 0);
+    }
+}

@@ -1,0 +1,42 @@
+// `npm run test:windows`: the tests that hold on Windows, with Windows programs. On Windows they run as they are; on Linux in the lab (windows-lab.mjs).
+import { copyFileSync, mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { bun, root, run, setup } from "./setup.mjs";
+import { cargoTests, nodeTests, stage, sum } from "./stage.mjs";
+import { TARGET, windowsLab } from "./windows-lab.mjs";
+
+const native = process.platform === "win32";
+setup();
+const { cargo, env, tree, through, node } = native ? here() : windowsLab();
+const target = native ? [] : ["--target", TARGET];
+
+await stage("lints", ["cargo", "clippy", "--quiet", "--package", "cutover", "--all-targets", ...target, "--", "-D", "warnings"], { env: cargo });
+await stage("Rust", ["cargo", "test", "--quiet", "--package", "cutover", ...target], { env: { ...cargo, ...env }, count: cargoTests });
+// Everything with the newest Node, which starts Bun as well; with the others what is the addon's own, and the incident.
+const versions = Object.keys(node).sort();
+const newest = versions.at(-1);
+for (const version of versions) {
+  const own = version === newest ? env : { ...env, CUTOVER_BUN: "" };
+  const directories = ["bindings-node/test", "tests/dist/windows", ...(version === newest ? ["tests/dist/corpus", "tests/dist/node"] : [])];
+  const args = ["--test", "--test-reporter=spec", "--test-timeout=900000", ...directories.flatMap(tests)];
+  await stage(`Node ${version}`, [...node[version], ...args], { cwd: tree, env: own, count: nodeTests, through });
+}
+sum("on Windows: ");
+
+/** Node starts each test file with itself. */
+function tests(directory) {
+  return readdirSync(join(tree, directory))
+    .filter((name) => /\.test\.m?js$/.test(name))
+    .map((name) => `${directory}/${name}`);
+}
+
+/** On Windows itself: the runtimes that are installed, and the programs of the tests beside each other. */
+function here() {
+  run("cargo", ["build", "--quiet", "--package", "cutover-tests"]);
+  const bin = join(root, "target/windows-bin");
+  const built = join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "debug");
+  mkdirSync(bin, { recursive: true });
+  for (const program of ["seed.exe", "upgrade.exe", "sqlite3.exe"]) copyFileSync(join(built, program), join(bin, program));
+  const env = { CUTOVER_PROGRAMS: bin, CUTOVER_BUN: bun, PATH: `${bin};${process.env.PATH}` };
+  return { cargo: {}, env, tree: root, through: undefined, node: { [process.versions.node]: [process.execPath] } };
+}
