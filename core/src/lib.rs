@@ -14,6 +14,7 @@ pub mod explore;
 pub mod failure;
 pub mod fault;
 pub mod journal;
+pub mod json;
 pub mod names;
 pub mod observe;
 pub mod op;

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::json;
 use crate::names::{self, CompanionName, FileName, Label, NameError, Names, Nonce, companion_backup};
 use crate::observe::Fingerprint;
 use crate::sqlite::JournalMode;
@@ -269,11 +270,11 @@ pub(crate) fn read_versioned<T: serde::de::DeserializeOwned>(text: &str, known: 
     if text.len() > MAX_BYTES {
         return Err(ReadError::TooLarge { found: text.len(), most: MAX_BYTES });
     }
-    let Version { version } = serde_json::from_str(text)?;
+    let Version { version } = json::from_str(text)?;
     match version.cmp(&u64::from(known)) {
         std::cmp::Ordering::Greater => Err(ReadError::TooNew { found: version, known }),
         std::cmp::Ordering::Less => Err(ReadError::TooOld { found: version, known }),
-        std::cmp::Ordering::Equal => Ok(serde_json::from_str(text)?),
+        std::cmp::Ordering::Equal => Ok(json::from_str(text)?),
     }
 }
 

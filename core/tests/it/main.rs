@@ -18,4 +18,5 @@ mod run;
 mod sqlite;
 mod validate;
 mod validate_mutants;
+mod wal;
 mod world;

@@ -1,7 +1,13 @@
 //! What the first page of a SQLite database says, read from bytes. Layout: <https://www.sqlite.org/fileformat2.html>.
 
+mod header;
+mod wal;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+
+pub use header::{DatabaseHeader, TextEncoding, read_database_header};
+pub use wal::{Wal, WalHeader, WalReader, WalState, read_wal};
 
 /// The length of the database header, in bytes.
 pub const HEADER_BYTES: usize = 100;
@@ -62,6 +68,9 @@ pub enum HeaderError {
     /// The first 16 bytes are something else.
     #[error("the file does not begin with \"SQLite format 3\"; it is something else, or encrypted")]
     Magic,
+    /// The same, with what the file seems to be.
+    #[error("the file is not a SQLite database: {0}")]
+    Stranger(&'static str),
     /// A page size that SQLite does not have.
     #[error("the header gives a page size of {0}, which SQLite does not have")]
     PageSize(u32),
