@@ -4,6 +4,7 @@
 mod arbitrary;
 mod assess;
 mod backups;
+mod cells;
 mod directories;
 mod explain;
 mod explore;
