@@ -9,8 +9,11 @@
 #![forbid(unsafe_code)]
 
 pub mod backup;
+pub mod bundle;
+pub mod diagnose;
 pub mod explain;
 pub mod explore;
+pub mod face;
 pub mod failure;
 pub mod fault;
 pub mod journal;

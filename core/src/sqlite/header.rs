@@ -1,11 +1,11 @@
 //! Every field of the database header by name, and how it fits the file's size: enough to judge a database of any size from its first page.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{HEADER_BYTES, Header, HeaderError, JournalMode, page1_digest};
 
 /// How the text of a database is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum TextEncoding {
     /// UTF-8.
@@ -20,7 +20,7 @@ pub enum TextEncoding {
 }
 
 /// The 100 bytes of a database header (<https://www.sqlite.org/fileformat2.html#the_database_header>), and what they say of the file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DatabaseHeader {
@@ -78,6 +78,22 @@ pub struct DatabaseHeader {
     pub bytes: String,
     /// What does not fit, one sentence each. None: header and size are those of a sound database; its pages were not looked at.
     pub problems: Vec<String>,
+}
+
+impl DatabaseHeader {
+    /// What an observation has of it.
+    #[must_use]
+    pub fn facts(&self) -> Header {
+        Header {
+            page_size: self.page_size,
+            journal_mode: self.journal_mode,
+            change_counter: self.change_counter,
+            page_count: self.page_count,
+            user_version: self.user_version,
+            application_id: self.application_id,
+            bytes: self.bytes.clone(),
+        }
+    }
 }
 
 /// Reads the header from a file's first bytes: 100 at least, the whole first page for its digest. Nothing behind that page is looked at.

@@ -142,3 +142,11 @@ fn hex(bytes: &[u8]) -> String {
         text
     })
 }
+
+/// The bytes of hex digits; none where they are not.
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let pairs = text.as_bytes().as_chunks::<2>();
+    let bytes: Option<Vec<u8>> = pairs.0.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
+    bytes.filter(|_| pairs.1.is_empty()).unwrap_or_default()
+}
