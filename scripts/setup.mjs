@@ -57,11 +57,12 @@ export function testTools() {
   for (const [command, ...args] of [[...asRoot, "apt-get", "update"], install]) run(command, args, { stdio: ["ignore", "ignore", "inherit"] });
 }
 
-/** Brings a fresh clone, or one that was pulled, to where the addon and the TypeScript can run. */
+/** Brings a fresh clone, or one that was pulled, to where the addon, the browser's modules and the TypeScript can run. */
 export function setup() {
   npmInstall();
   rustTargets();
   run("npm", ["run", "--silent", "build:debug", "--workspace", "cutover"]);
+  run("npm", ["run", "--silent", "build", "--workspace", "cutover-wasm"]);
   run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "--project", "tests"]);
 }
 

@@ -63,7 +63,7 @@ console.log(`\n${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
 
 function tests() {
-  return ["tests/dist", "bindings-node/test"].flatMap((directory) => {
+  return ["tests/dist", "bindings-node/test", "bindings-wasm/test"].flatMap((directory) => {
     try {
       return readdirSync(join(root, directory), { recursive: true })
         .filter((name) => /\.test\.m?js$/.test(name))
