@@ -6,6 +6,9 @@ use std::fmt;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
 
 /// Reads one value, and nothing behind it.
+///
+/// # Errors
+/// Where in the text, and why it is not one.
 pub fn from_str<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
     let mut json = serde_json::Deserializer::from_str(text);
     let value = T::deserialize(Strict(&mut json))?;

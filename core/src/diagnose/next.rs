@@ -124,6 +124,12 @@ fn verdict(observation: &Observation, canonical: Canonical) -> Option<Verdict> {
     }
 }
 
+/// Whether a start goes on that is told that canonical is a database of the application's.
+fn goes_on(seen: &mut Observation, label: &Label) -> bool {
+    seen.verdict = Some(Verdict::Old);
+    plan_recovery(seen, label, &Nonce::from_number(0)).is_ok()
+}
+
 /// Tells what the next start would do.
 #[must_use]
 pub fn next_start(observation: &Observation, receipts: &Receipts) -> NextStart {
@@ -177,7 +183,7 @@ pub fn next_start(observation: &Observation, receipts: &Receipts) -> NextStart {
             };
             next(Does::Recover, says, Some(plan), None)
         }
-        Err(_) if seen.verdict.is_none() && canonical == Canonical::Unknown => {
+        Err(_) if seen.verdict.is_none() && canonical == Canonical::Unknown && goes_on(&mut seen, &label) => {
             let says = "an upgrade was interrupted; what the database is now only the application's detect can tell, and by that it finishes or undoes";
             next(Does::AskDetect, says, None, None)
         }

@@ -210,9 +210,9 @@ impl Exploration {
             matrix: CrashMatrix { question, steps: Vec::new(), cells: Vec::new(), states: 0, bad: 0, broken: 0, flips: Vec::new() },
         };
         if field {
-            exploration.field_steps()
+            exploration.field_steps();
         } else {
-            exploration.steps()
+            exploration.steps();
         }
         exploration.matrix.flips = flips(&exploration.promise);
         let (rows, columns) = (exploration.matrix.steps.len(), exploration.matrix.question.models.len());

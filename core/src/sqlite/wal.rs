@@ -118,9 +118,9 @@ impl WalReader {
             if self.part.len() == wanted {
                 let part = std::mem::take(&mut self.part);
                 if self.wal.header.is_none() {
-                    self.header(&part)
+                    self.header(&part);
                 } else {
-                    self.frame(&part)
+                    self.frame(&part);
                 }
                 self.part = part;
                 self.part.clear();
@@ -223,10 +223,9 @@ fn be32(bytes: &[u8], at: usize) -> u32 {
 /// The running checksum over pairs of words.
 fn checksum(big_endian: bool, mut sum: (u32, u32), bytes: &[u8]) -> (u32, u32) {
     let word = |bytes: [u8; 4]| if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) };
-    for pair in bytes.as_chunks::<8>().0 {
-        let [a, b, c, d, e, f, g, h] = *pair;
-        sum.0 = sum.0.wrapping_add(word([a, b, c, d])).wrapping_add(sum.1);
-        sum.1 = sum.1.wrapping_add(word([e, f, g, h])).wrapping_add(sum.0);
+    for pair in bytes.as_chunks::<4>().0.as_chunks::<2>().0 {
+        sum.0 = sum.0.wrapping_add(word(pair[0])).wrapping_add(sum.1);
+        sum.1 = sum.1.wrapping_add(word(pair[1])).wrapping_add(sum.0);
     }
     sum
 }

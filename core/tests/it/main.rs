@@ -5,6 +5,7 @@ mod arbitrary;
 mod assess;
 mod backups;
 mod cells;
+mod diagnose;
 mod directories;
 mod explain;
 mod explore;

@@ -26,7 +26,7 @@ fn log(big: bool, salts: [u32; 2], commits: &[u32]) -> Vec<u8> {
     for (number, commit) in (1..).zip(commits) {
         let mut head = Vec::new();
         words(&mut head, &[number, *commit]);
-        let page = vec![number as u8; PAGE];
+        let page = vec![u8::try_from(number).unwrap(); PAGE];
         running = sum(big, sum(big, running, &head), &page);
         words(&mut head, &[salts[0], salts[1], running.0, running.1]);
         bytes.extend(head);
