@@ -95,9 +95,10 @@ fn a_log_says_what_sqlite_says() {
 
     // What SQLite counts: frames in the log, and frames that are in the database.
     let checkpoint = |how: &str| {
-        db.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |row| Ok((row.get::<_, u64>(1)?, row.get::<_, u32>(2)?))).unwrap()
+        db.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |row| Ok((row.get::<_, u32>(1)?, row.get::<_, u32>(2)?))).unwrap()
     };
     let (frames, moved) = checkpoint("PASSIVE");
+    let frames = u64::from(frames);
     let wal = read_wal(&side(&path, "-wal"), Some(&side(&path, "-shm")));
     assert_eq!((wal.valid_frames, wal.checkpointed_frames, wal.commits_not_checkpointed), (frames, Some(moved), 0));
     assert_eq!(read_wal(&side(&path, "-wal"), None).commits_not_checkpointed, 5, "without the -shm nobody knows");
@@ -131,9 +132,9 @@ fn a_torn_log_is_read_as_sqlite_reads_it() {
         std::fs::write(format!("{}-wal", torn.display()), &bytes).unwrap();
         let wal = read_wal(&bytes, None);
         let db = Connection::open(&torn).unwrap();
-        let rows = db.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, u64>(0)).ok();
+        let rows = db.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, u32>(0)).ok();
         // The first commit makes the table; none: there is no table.
-        assert_eq!(rows.map_or(0, |rows| rows + 1), wal.commits, "byte {at}: {wal:?}");
+        assert_eq!(u64::from(rows.map_or(0, |rows| rows + 1)), wal.commits, "byte {at}: {wal:?}");
     }
 }
 
