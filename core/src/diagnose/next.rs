@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::backup::{self, Receipts};
 use crate::failure::{Code, Failure};
 use crate::journal::field::FieldJournal;
-use crate::journal::{Journal, Strategy};
+use crate::journal::{Journal, Phase, Strategy};
 use crate::names::{FileName, Label, Nonce, Role, field_journal};
 use crate::observe::{FileFacts, Observation, Verdict};
 use crate::plan::{Plan, PlanKind, plan_recovery};
@@ -109,6 +109,10 @@ fn verdict(observation: &Observation, canonical: Canonical) -> Option<Verdict> {
     match canonical {
         Canonical::V1 => Some(Verdict::Old),
         Canonical::V2 => Some(Verdict::Current),
+        // Nothing of ours replaces v1 before the journal says `built`.
+        Canonical::Unknown if journal(observation).is_some_and(|of| of.phase == Phase::Building && of.strategy != Strategy::Restore) => {
+            Some(Verdict::Old)
+        }
         Canonical::Unknown => {
             let field = field(observation)?;
             let is_there = |name| observation.files.contains_key(name);
