@@ -1,4 +1,4 @@
-import { checkFields, filePath, isObject, refuse, whole, type Check } from "./check.js";
+import { checkFields, filePath, whole, type Check } from "./check.js";
 import { CutoverError } from "./error.js";
 import type { Bundle, Event, Failure } from "./generated.js";
 import { deliver } from "./session.js";
@@ -27,7 +27,6 @@ const error: Check = (value) => (value instanceof CutoverError ? undefined : "a 
  * @throws {@link CutoverError} `IO` when the directory cannot be read.
  */
 export async function doctor(path: string, options: DoctorOptions = {}): Promise<Bundle> {
-  if (!isObject(options)) refuse("options", "an object", options);
   const fields = { "lastError?": error, "events?": list, "applicationData?": flag, "checkUpTo?": whole(0, Number.MAX_SAFE_INTEGER) };
   checkFields("options", options, fields);
   const { lastError, events = [], applicationData = false, checkUpTo } = options;

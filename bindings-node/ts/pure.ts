@@ -11,6 +11,7 @@ import type {
   DatabaseHeader,
   Diagnosis,
   Dropped,
+  DroppedFile,
   Finding,
   Observation,
   Plan,
@@ -66,8 +67,11 @@ export async function readWal(log: Bytes, shm?: Uint8Array): Promise<Wal> {
   return opened(reader.finish());
 }
 
+/** What was dropped or pasted: a text, or files. What is left out is not there. */
+export type Given = Partial<Omit<Dropped, "files">> & { files?: (Pick<DroppedFile, "name" | "size"> & Partial<DroppedFile>)[] };
+
 /** Judges whatever was dropped or pasted. Nothing in it is trusted. */
-export function diagnose(dropped: Dropped): Diagnosis {
+export function diagnose(dropped: Given): Diagnosis {
   return opened(native.diagnose(JSON.stringify(dropped)));
 }
 

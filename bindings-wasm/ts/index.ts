@@ -8,7 +8,7 @@
 import { opened } from "./error.js";
 import { begin, type Source } from "./module.js";
 import init, * as wasm from "./wasm/cutover_wasm.js";
-import type { DatabaseHeader, Diagnosis, Dropped, Explanation, Finding, Observation, Plan, Request, Wal } from "./generated.js";
+import type { DatabaseHeader, Diagnosis, Dropped, DroppedFile, Explanation, Finding, Observation, Plan, Request, Wal } from "./generated.js";
 
 export { CutoverError } from "./error.js";
 export { explore, replayCrash } from "./explore.js";
@@ -82,7 +82,10 @@ async function* pieces(log: Exclude<Bytes, Uint8Array>): AsyncIterable<Uint8Arra
   for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value;
 }
 
+/** What was dropped or pasted: a text, or files. What is left out is not there. */
+export type Given = Partial<Omit<Dropped, "files">> & { files?: (Pick<DroppedFile, "name" | "size"> & Partial<DroppedFile>)[] };
+
 /** Judges whatever was dropped or pasted. Nothing in it is trusted. */
-export function diagnose(dropped: Dropped): Diagnosis {
+export function diagnose(dropped: Given): Diagnosis {
   return opened(wasm.diagnose(JSON.stringify(dropped)));
 }

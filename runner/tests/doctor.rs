@@ -1,5 +1,6 @@
 //! The doctor looks and touches nothing, whatever state the database is in; and what it says of the next start is what the next start does.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -131,12 +132,6 @@ fn an_open_log_and_a_hot_journal_are_read_in_a_copy() {
     assert!(std::fs::metadata(path.with_file_name("data.db-journal")).unwrap().len() > 512);
     let (bundle, found) = examined(&path);
     assert_eq!((&bundle.check, found.safety), (&Check::Sound, Safety::Safe), "{}", found.because);
-    assert!(
-        std::fs::read_dir(std::env::temp_dir()).unwrap().all(|entry| {
-            let name = entry.unwrap().file_name();
-            !name.to_string_lossy().starts_with("cutover-doctor-") || std::fs::read_dir(std::env::temp_dir().join(name)).is_err()
-        }) || cfg!(not(debug_assertions))
-    );
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! The readers of headers and logs on files that SQLite itself wrote.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
