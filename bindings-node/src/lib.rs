@@ -9,7 +9,7 @@ mod error;
 mod host;
 mod message;
 mod options;
-mod pure;
+pub mod pure;
 
 use std::sync::mpsc::{Sender, channel};
 

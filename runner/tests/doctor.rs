@@ -161,12 +161,14 @@ fn what_is_open_is_not_opened_again_and_not_called_safe() {
     assert_eq!(found.safety, Safety::CannotTell, "{}", found.because);
 }
 
+/// Lays something out under the name of a database.
+type Lay<'a> = &'a dyn Fn(&Path);
+
 #[test]
 fn hostile_folders_are_looked_at_and_left() {
     use std::os::unix::ffi::OsStrExt as _;
     let fifo = |path: &Path| assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
     // A directory, a pipe that nobody writes to, and a link to nowhere, under the names of the set.
-    type Lay<'a> = &'a dyn Fn(&Path);
     let lays: [Lay; 6] = [
         &|path| std::fs::create_dir(path).unwrap(),
         &|path| fifo(path),
