@@ -1,12 +1,12 @@
 // Generates what other languages know of core's types: the JSON Schemas in core/schema from the Rust types, and from
-// them bindings-node/ts/generated.ts. With --check nothing is written: it fails when a checked-in file is not what would be generated.
+// them ts/generated.ts of both bindings. With --check nothing is written: it fails when a checked-in file is not what would be generated.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { compile } from "json-schema-to-typescript";
 import { fail, root, run } from "./setup.mjs";
 
 const check = process.argv.includes("--check");
-const target = join(root, "bindings-node/ts/generated.ts");
+const targets = ["bindings-node/ts/generated.ts", "bindings-wasm/ts/generated.ts"];
 
 run("cargo", ["test", "--quiet", "--package", "cutover-core", "--lib", "schema::"], {
   env: { ...process.env, ...(check ? {} : { UPDATE_SCHEMA: "1" }) },
@@ -26,9 +26,12 @@ const text = await compile(schema, "Types", {
   style: { printWidth: 120 },
 });
 
-if (!check) {
-  mkdirSync(dirname(target), { recursive: true });
-  writeFileSync(target, text);
-} else if (readFileSync(target, "utf8").replaceAll("\r\n", "\n") !== text) {
-  fail("bindings-node/ts/generated.ts is not what core's types give: run `npm run generate` and commit the result");
+for (const name of targets) {
+  const target = join(root, name);
+  if (!check) {
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, text);
+  } else if (readFileSync(target, "utf8").replaceAll("\r\n", "\n") !== text) {
+    fail(`${name} is not what core's types give: run \`npm run generate\` and commit the result`);
+  }
 }

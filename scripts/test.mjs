@@ -35,7 +35,7 @@ if (process.platform !== "darwin") await stage("Windows", [node, "scripts/test-w
 sum();
 
 function tests() {
-  return ["tests/dist", "bindings-node/test"].flatMap((directory) => {
+  return ["tests/dist", "bindings-node/test", "bindings-wasm/test"].flatMap((directory) => {
     try {
       return readdirSync(join(root, directory), { recursive: true })
         .filter((name) => /\.test\.m?js$/.test(name))

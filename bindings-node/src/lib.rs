@@ -9,11 +9,10 @@ mod error;
 mod host;
 mod message;
 mod options;
+pub mod pure;
 
 use std::sync::mpsc::{Sender, channel};
 
-use cutover::core::explain;
-use cutover::core::validate::validate_text;
 use napi::bindgen_prelude::{Either, Function};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Error, Result, Status};
@@ -107,22 +106,6 @@ pub fn start(task: String, lock: Option<&OwnerLock>, receive: Function<'_, Deliv
         .spawn(run)
         .map_err(|error| Error::new(Status::GenericFailure, format!("no thread can be started: {error}")))?;
     Ok(Session { inbox })
-}
-
-/// Judges a plan: JSON text of an array of findings, empty for a sound one.
-#[napi(catch_unwind)]
-#[must_use]
-#[allow(clippy::needless_pass_by_value)] // napi hands strings over
-pub fn validate_plan(text: String) -> String {
-    serde_json::to_string(&validate_text(&text, None)).unwrap_or_default()
-}
-
-/// Explains the first short code in a text: JSON text, or nothing when there is none.
-#[napi(catch_unwind)]
-#[must_use]
-#[allow(clippy::needless_pass_by_value)] // napi hands strings over
-pub fn explain_error(text: String) -> Option<String> {
-    serde_json::to_string(&explain::explain_error(&text)?).ok()
 }
 
 fn invalid(why: &dyn std::fmt::Display) -> Error {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use cutover::core::names::{CompanionName, Label};
-use cutover::{Code, Detect, Error, Failure, From, Held, Host, Integrity, Lock, Make, Options, OwnerLock, Run};
+use cutover::{Code, Detect, DoctorOptions, Error, Event, Failure, From, Held, Host, Integrity, Lock, Make, Options, OwnerLock, Run};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -18,6 +18,7 @@ pub(crate) enum Task {
     ListBackups(PathBuf),
     Lock(PathBuf),
     Inspect(PathBuf),
+    Doctor(PathBuf, Box<DoctorOptions>),
 }
 
 /// What is done with a set of options.
@@ -44,6 +45,18 @@ enum Given {
     ListBackups { path: PathBuf },
     Lock { path: PathBuf },
     Inspect { path: PathBuf },
+    Doctor(GivenDoctor),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct GivenDoctor {
+    path: PathBuf,
+    last_error: Option<Failure>,
+    events: Vec<Event>,
+    runtime: Option<String>,
+    application_data: bool,
+    check_up_to: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -104,6 +117,10 @@ impl Task {
             Given::ListBackups { path } => Self::ListBackups(path),
             Given::Lock { path } => Self::Lock(path),
             Given::Inspect { path } => Self::Inspect(path),
+            Given::Doctor(GivenDoctor { path, last_error, events, runtime, application_data, check_up_to }) => {
+                let check_up_to = check_up_to.unwrap_or(DoctorOptions::default().check_up_to);
+                Self::Doctor(path, Box::new(DoctorOptions { last_error, events, runtime, application_data, check_up_to }))
+            }
         })
     }
 
@@ -129,6 +146,7 @@ impl Task {
             Self::ListBackups(path) => json(&cutover::list_backups(&path)?),
             Self::Lock(path) => Ok(Product::Lock(cutover::lock(&path)?)),
             Self::Inspect(path) => json(&cutover::inspect(&path)?),
+            Self::Doctor(path, options) => json(&cutover::doctor(&path, &options)?),
         }
     }
 }

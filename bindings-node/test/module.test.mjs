@@ -10,7 +10,7 @@ const require = createRequire(import.meta.url);
 
 test("import and require give one and the same", () => {
   const cjs = require("cutover");
-  const names = ["CutoverError", "explainError", "inspect", "listBackups", "lock", "migrate", "plan", "pruneBackups", "recover", "restore", "runPlan", "validatePlan"];
+  const names = ["CutoverError", "doctor", "explainError", "inspect", "listBackups", "lock", "migrate", "plan", "pruneBackups", "recover", "restore", "runPlan", "validatePlan"];
   assert.deepEqual(Object.keys(cjs).sort(), names);
   for (const name of names) assert.equal(esm[name], cjs[name]);
 });

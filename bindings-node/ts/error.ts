@@ -53,8 +53,15 @@ export class CutoverError extends Error {
  * `null` when there is none.
  */
 export function explainError(error: unknown): Explanation | null {
-  const found = native.explainError(describe(error));
-  return found === null ? null : (JSON.parse(found) as Explanation);
+  return opened(native.explainError(describe(error)));
+}
+
+/** What an answer of the pure functions holds; thrown where it refuses. */
+export function opened<T>(answer: string): T {
+  const { ok, invalid, failure } = JSON.parse(answer) as { ok: T; invalid?: string; failure?: Failure };
+  if (failure) throw new CutoverError(failure);
+  if (invalid !== undefined) throw new TypeError(`cutover: ${invalid}`);
+  return ok;
 }
 
 /** Whatever was thrown, in words. */

@@ -21,21 +21,26 @@ export type JournalMode = "delete" | "wal";
  */
 export type WarningFrom = "cutover" | "host";
 /**
- * What kind of failure it is.
+ * What came of SQLite's `quick_check` of a private copy.
  */
-export type Code =
-  | "OWNED"
-  | "HELD"
-  | "NEWER"
-  | "NOT_A_DATABASE"
-  | "V1_CORRUPT"
-  | "NO_SPACE"
-  | "IO"
-  | "JOURNAL"
-  | "HOST"
-  | "VERIFY"
-  | "STILL_OLD"
-  | "ABORTED";
+export type Check =
+  | {
+      result: "sound";
+    }
+  | {
+      /**
+       * How many problems SQLite named.
+       */
+      problems: number;
+      result: "damaged";
+    }
+  | {
+      result: "not-made";
+      /**
+       * Why not.
+       */
+      why: string;
+    };
 /**
  * One thing that happened. Every wait and every retry is reported as it happens.
  */
@@ -165,119 +170,41 @@ export type Phase = "building" | "built" | "installing" | "committed";
  */
 export type Recovery = "none" | "finished" | "undone" | "cleaned" | "set-aside";
 /**
+ * How the text of a database is stored.
+ */
+export type TextEncoding = "UTF-8" | "UTF-16le" | "UTF-16be";
+/**
+ * What kind of failure it is.
+ */
+export type Code =
+  | "OWNED"
+  | "HELD"
+  | "NEWER"
+  | "NOT_A_DATABASE"
+  | "V1_CORRUPT"
+  | "NO_SPACE"
+  | "IO"
+  | "JOURNAL"
+  | "HOST"
+  | "VERIFY"
+  | "STILL_OLD"
+  | "ABORTED";
+/**
  * Where the user's data is now.
  */
 export type Where = "v1" | "v2" | "finish-at-next-start" | "unknown";
 /**
- * Why an op did not succeed.
+ * Whose error codes and sharing rules apply.
  */
-export type Cause =
-  | {
-      kind: "os";
-      /**
-       * Its code.
-       */
-      os: OsCode;
-    }
-  | {
-      kind: "denied";
-      /**
-       * Its code.
-       */
-      os: OsCode;
-    }
-  | {
-      kind: "busy";
-    }
-  | {
-      /**
-       * Which ones, this process first.
-       */
-      holders: Holder[];
-      kind: "held";
-    }
-  | {
-      kind: "v1-changed";
-    }
-  | {
-      kind: "companion-changed";
-    }
-  | {
-      kind: "not-a-database";
-    }
-  | {
-      kind: "v1-corrupt";
-    }
-  | {
-      kind: "verify";
-    }
-  | {
-      kind: "still-old";
-    }
-  | {
-      kind: "newer";
-    }
-  | {
-      kind: "host";
-    }
-  | {
-      kind: "sidecar";
-    }
-  | {
-      kind: "second-name";
-    }
-  | {
-      kind: "sqlite";
-    }
-  | {
-      kind: "aborted";
-    };
+export type Platform = "linux" | "macos" | "windows";
 /**
- * A file that an op works on: `<name>` in the database's directory, or `<companion>/<name>` in a companion's.
+ * What canonical is, as far as files alone tell.
  */
-export type At = string;
+export type Canonical = "missing" | "not-opened" | "not-a-database" | "v1" | "v2" | "unknown";
 /**
- * How bad a finding is.
+ * What the next start would do first.
  */
-export type Severity = "warning" | "error";
-/**
- * When a step is performed; without one, always.
- */
-export type Guard =
-  | {
-      if: "staging-held";
-    }
-  | {
-      if: "staging-free";
-    }
-  | {
-      /**
-       * Which one.
-       */
-      companion: CompanionName;
-      if: "companion-staged";
-    }
-  | {
-      /**
-       * Which one.
-       */
-      companion: CompanionName;
-      if: "companion-staged-over-change";
-    }
-  | {
-      /**
-       * Which one.
-       */
-      companion: CompanionName;
-      if: "companion-changed";
-    }
-  | {
-      /**
-       * Which one.
-       */
-      companion: CompanionName;
-      if: "companion-differs";
-    };
+export type Does = "ask-detect" | "begin-new" | "recover" | "refuse";
 /**
  * The application's own word for a companion, for example `auth`.
  */
@@ -286,14 +213,6 @@ export type CompanionName = string;
  * How v2 becomes canonical.
  */
 export type Strategy = "link-replace" | "page-copy" | "two-rename" | "restore";
-/**
- * Whose error codes and sharing rules apply.
- */
-export type Platform = "linux" | "macos" | "windows";
-/**
- * What `detect` says of a database.
- */
-export type Verdict = "old" | "current" | "newer";
 /**
  * One thing that the runner does.
  */
@@ -539,6 +458,56 @@ export type Op =
       op: "cleanup-host";
     };
 /**
+ * A file that an op works on: `<name>` in the database's directory, or `<companion>/<name>` in a companion's.
+ */
+export type At = string;
+/**
+ * When a step is performed; without one, always.
+ */
+export type Guard =
+  | {
+      if: "staging-held";
+    }
+  | {
+      if: "staging-free";
+    }
+  | {
+      /**
+       * Which one.
+       */
+      companion: CompanionName;
+      if: "companion-staged";
+    }
+  | {
+      /**
+       * Which one.
+       */
+      companion: CompanionName;
+      if: "companion-staged-over-change";
+    }
+  | {
+      /**
+       * Which one.
+       */
+      companion: CompanionName;
+      if: "companion-changed";
+    }
+  | {
+      /**
+       * Which one.
+       */
+      companion: CompanionName;
+      if: "companion-differs";
+    };
+/**
+ * What `detect` says of a database.
+ */
+export type Verdict = "old" | "current" | "newer";
+/**
+ * What SQLite makes of a log.
+ */
+export type WalState = "empty" | "unusable" | "usable";
+/**
  * Who builds v2.
  */
 export type By = "sql" | "host";
@@ -546,13 +515,99 @@ export type By = "sql" | "host";
  * Where v2 starts from.
  */
 export type From = "empty" | "copy";
+/**
+ * How the machine stops.
+ */
+export type Model = "M0" | "M1" | "M2" | "M3" | "Windows";
+/**
+ * How bad a finding is.
+ */
+export type Severity = "warning" | "error";
+/**
+ * What it was taken for.
+ */
+export type Kind = "bundle" | "plan" | "journal" | "receipt" | "line" | "file" | "folder" | "unknown";
+/**
+ * Whether the data is safe; of a plan, whether performing it is.
+ */
+export type Safety = "safe" | "not-safe" | "cannot-tell";
+/**
+ * Why an op did not succeed.
+ */
+export type Cause =
+  | {
+      kind: "os";
+      /**
+       * Its code.
+       */
+      os: OsCode;
+    }
+  | {
+      kind: "denied";
+      /**
+       * Its code.
+       */
+      os: OsCode;
+    }
+  | {
+      kind: "busy";
+    }
+  | {
+      /**
+       * Which ones, this process first.
+       */
+      holders: Holder[];
+      kind: "held";
+    }
+  | {
+      kind: "v1-changed";
+    }
+  | {
+      kind: "companion-changed";
+    }
+  | {
+      kind: "not-a-database";
+    }
+  | {
+      kind: "v1-corrupt";
+    }
+  | {
+      kind: "verify";
+    }
+  | {
+      kind: "still-old";
+    }
+  | {
+      kind: "newer";
+    }
+  | {
+      kind: "host";
+    }
+  | {
+      kind: "sidecar";
+    }
+  | {
+      kind: "second-name";
+    }
+  | {
+      kind: "sqlite";
+    }
+  | {
+      kind: "aborted";
+    };
 
 /**
  * Every type that crosses to JavaScript, by its name.
  */
 export interface Types {
   Backup: Backup;
+  Bundle: Bundle;
   Code: Code;
+  CrashMatrix: CrashMatrix;
+  DatabaseHeader: DatabaseHeader;
+  Diagnosis: Diagnosis;
+  Dropped: Dropped;
+  DroppedFile: DroppedFile;
   Event: Event;
   Explanation: Explanation;
   Failure: Failure;
@@ -571,12 +626,15 @@ export interface Types {
   Plan: Plan;
   PlanKind: PlanKind;
   Platform: Platform;
+  Progress: Progress;
+  Question: Question;
   Receipt: Receipt;
   Recovery: Recovery;
   Request: Request;
   Rule: Rule;
   Strategy: Strategy;
   Verdict: Verdict;
+  Wal: Wal;
   Warning: Warning;
 }
 /**
@@ -678,6 +736,57 @@ export interface Warning {
   message: string;
 }
 /**
+ * What a doctor found.
+ */
+export interface Bundle {
+  /**
+   * Whether SQLite finds the pages of canonical sound.
+   */
+  check: Check;
+  /**
+   * The events that it kept, oldest first.
+   */
+  events: Event[];
+  /**
+   * The header of canonical. Nothing where it was not opened, or is no database.
+   */
+  header: DatabaseHeader | null;
+  /**
+   * The last failure that the application kept.
+   */
+  lastError: Failure | null;
+  /**
+   * Who made it, and where.
+   */
+  made: Made;
+  /**
+   * What the next start would do, and the plan of it where it would recover.
+   */
+  next: NextStart;
+  /**
+   * What lies in its directory. The journals are in it, as text.
+   */
+  observation: Observation;
+  /**
+   * The database's path, the home directory as `~`.
+   */
+  path: string;
+  /**
+   * The text of each receipt; nothing where it could not be read as text.
+   */
+  receipts: {
+    [k: string]: string | null;
+  };
+  /**
+   * Always 1.
+   */
+  version: number;
+  /**
+   * What the log of canonical holds. Nothing where there is none, or it was not opened.
+   */
+  wal: Wal | null;
+}
+/**
  * A process that has a file of the set open.
  */
 export interface Holder {
@@ -695,33 +804,117 @@ export interface Holder {
   thisProcess: boolean;
 }
 /**
- * An explanation of a failure.
+ * The 100 bytes of a database header (<https://www.sqlite.org/fileformat2.html#the_database_header>), and what they say of the file.
  */
-export interface Explanation {
+export interface DatabaseHeader {
   /**
-   * The kind of failure.
+   * `PRAGMA application_id`.
    */
-  code: Code;
+  applicationId: number;
   /**
-   * What became of the data.
+   * All 100 bytes, in hex: with the size this is the fingerprint of a settled database.
    */
-  data: string;
+  bytes: string;
   /**
-   * What to do.
+   * Counts the transactions that changed the file in rollback mode.
    */
-  hint: string;
+  changeCounter: number;
   /**
-   * What it means.
+   * `PRAGMA default_cache_size`, in pages.
    */
-  meaning: string;
+  defaultCacheSize: number;
   /**
-   * The op that failed, where the text names one.
+   * The first page of the list of free pages; 0 where there is none.
    */
-  op: string | null;
+  firstFreelistPage: number;
   /**
-   * The operating system's code, where the text names one.
+   * How many pages are free.
    */
-  os: string | null;
+  freelistPages: number;
+  /**
+   * Whether the database vacuums itself in steps.
+   */
+  incrementalVacuum: boolean;
+  /**
+   * From the read version: whether the WAL flag is set.
+   */
+  journalMode: JournalMode;
+  /**
+   * The largest root page where the database vacuums itself; else 0.
+   */
+  largestRootPage: number;
+  /**
+   * Always 32.
+   */
+  leafPayloadFraction: number;
+  /**
+   * Always 64.
+   */
+  maxPayloadFraction: number;
+  /**
+   * Always 32.
+   */
+  minPayloadFraction: number;
+  /**
+   * The masked digest of page 1, where all of that page was given. It identifies v2.
+   */
+  page1: string | null;
+  /**
+   * The size of the database in pages. It counts only where `pageCountIsValid`.
+   */
+  pageCount: number;
+  /**
+   * Whether the SQLite that wrote last kept `pageCount`: it is not 0, and `versionValidFor` is the change counter.
+   */
+  pageCountIsValid: boolean;
+  /**
+   * Bytes in a page: a power of two, 512 to 65536.
+   */
+  pageSize: number;
+  /**
+   * What does not fit, one sentence each. None: header and size are those of a sound database; its pages were not looked at.
+   */
+  problems: string[];
+  /**
+   * File format to read: likewise.
+   */
+  readVersion: number;
+  /**
+   * Bytes at the end of each page that an extension keeps for itself.
+   */
+  reservedBytes: number;
+  /**
+   * Changes with the schema.
+   */
+  schemaCookie: number;
+  /**
+   * 1 to 4; 0 in a database without a table.
+   */
+  schemaFormat: number;
+  /**
+   * Bytes of the file, where they are known.
+   */
+  size: number | null;
+  /**
+   * The SQLite that wrote last, for example 3046001 for 3.46.1.
+   */
+  sqliteVersion: number;
+  /**
+   * The encoding of text. Nothing in a database without a table, or where the number is none that SQLite has.
+   */
+  textEncoding: TextEncoding | null;
+  /**
+   * `PRAGMA user_version`.
+   */
+  userVersion: number;
+  /**
+   * The change counter when `sqliteVersion` was written.
+   */
+  versionValidFor: number;
+  /**
+   * File format to write: 1 legacy, 2 WAL.
+   */
+  writeVersion: number;
 }
 /**
  * Everything that is known of a failure. The same in Rust, in JSON and as `CutoverError` in JavaScript.
@@ -811,50 +1004,99 @@ export interface OsCode {
   raw: number;
 }
 /**
- * An op that did not succeed, as the runner reports it.
+ * Who made a bundle.
  */
-export interface Fault {
+export interface Made {
   /**
-   * Why.
+   * The processor's architecture, for example `x86_64`.
    */
-  cause: Cause;
+  arch: string;
   /**
-   * The file, where one is to blame.
+   * When, Unix milliseconds.
    */
-  file: At | null;
+  atMs: number;
   /**
-   * What the system, SQLite or the application said.
+   * The version of this project.
    */
-  message: string;
+  cutover: string;
+  /**
+   * Whose rules apply.
+   */
+  platform: Platform;
+  /**
+   * What ran it, for example `node 22.4.0`.
+   */
+  runtime: string | null;
+  /**
+   * The version of SQLite in it.
+   */
+  sqlite: string;
 }
 /**
- * One thing that is wrong with a plan.
+ * What the next start would do.
  */
-export interface Finding {
+export interface NextStart {
   /**
-   * What to do about it.
+   * What canonical is.
    */
-  hint: string;
+  canonical: Canonical;
   /**
-   * What is wrong, in one sentence.
+   * In one word.
    */
-  message: string;
+  does: Does;
   /**
-   * The stable id of the rule.
+   * How it recovers.
    */
-  rule: string;
+  plan: Plan | null;
   /**
-   * How bad it is.
+   * Why it refuses.
    */
-  severity: Severity;
+  refusal: Failure | null;
   /**
-   * The index of the step in `steps`, or in `undo` where `undo` is set; nothing for the plan as a whole.
+   * In one sentence.
    */
-  step: number | null;
+  says: string;
+}
+/**
+ * An ordered list of ops.
+ */
+export interface Plan {
   /**
-   * Whether the step is one of `undo`.
+   * The index in `steps` from which on a failure is a warning: v2 is in place, durably, and the next start cleans up.
    */
-  undo: boolean;
+  cleanupFrom: number | null;
+  /**
+   * The index in `steps` of the op that makes v2 canonical. A failure there or before it can be undone.
+   */
+  flipAt: number | null;
+  /**
+   * The journal as the run begins with it; nothing only when an unreadable one is set aside.
+   */
+  journal: Journal | null;
+  /**
+   * What it is for.
+   */
+  kind: PlanKind;
+  /**
+   * Free bytes that the worst case takes.
+   */
+  needsBytes: number;
+  /**
+   * Whose rules it keeps.
+   */
+  platform: Platform;
+  /**
+   * What to do, in order.
+   */
+  steps: Step[];
+  /**
+   * What to do when a step up to the flip fails; for `undo` plans, what to do after the steps.
+   */
+  undo: Step[];
+  /**
+   * Always 1.
+   */
+  version: number;
 }
 /**
  * Version 2 of the journal.
@@ -991,15 +1233,19 @@ export interface V2 {
   size: number;
 }
 /**
- * A backup that no rule removes.
+ * One line of a plan.
  */
-export interface Left {
+export interface Step {
   /**
-   * Its bare name.
+   * What to do.
    */
-  backup: FileName;
+  do: Op;
   /**
-   * Why it stays.
+   * When; nothing means always.
+   */
+  when: Guard | null;
+  /**
+   * Why, in one sentence.
    */
   why: string;
 }
@@ -1134,62 +1380,462 @@ export interface Header {
   userVersion: number;
 }
 /**
- * An ordered list of ops.
+ * What a log holds.
  */
-export interface Plan {
+export interface Wal {
   /**
-   * The index in `steps` from which on a failure is a warning: v2 is in place, durably, and the next start cleans up.
+   * How many frames are in the database already, as the `-shm` says. Nothing where none of this log was given.
    */
-  cleanupFrom: number | null;
+  checkpointedFrames: number | null;
   /**
-   * The index in `steps` of the op that makes v2 canonical. A failure there or before it can be undone.
+   * Transactions that were committed.
    */
-  flipAt: number | null;
+  commits: number;
   /**
-   * The journal as the run begins with it; nothing only when an unreadable one is set aside.
+   * Commits that are not all in the database yet. Without a `-shm` every commit counts: only it says more.
    */
-  journal: Journal | null;
+  commitsNotCheckpointed: number;
   /**
-   * What it is for.
+   * Valid frames up to the last commit.
    */
-  kind: PlanKind;
+  committedFrames: number;
   /**
-   * Free bytes that the worst case takes.
+   * The header, where it is one.
    */
-  needsBytes: number;
+  header: WalHeader | null;
   /**
-   * Whose rules it keeps.
+   * How many pages the database has after the last commit.
+   */
+  pagesAfter: number | null;
+  /**
+   * Bytes.
+   */
+  size: number;
+  /**
+   * Frames with other salts: what an earlier round left, already in the database.
+   */
+  staleFrames: number;
+  /**
+   * What SQLite makes of it.
+   */
+  state: WalState;
+  /**
+   * Frames of this round that cannot be trusted: the first whose checksum is wrong, those behind it, and a last one that is cut short.
+   */
+  tornFrames: number;
+  /**
+   * Valid frames behind the last commit: a transaction that was not finished, and never happened.
+   */
+  uncommittedFrames: number;
+  /**
+   * Frames whose salts and checksums are right, up to the first that is not: SQLite reads these as far as the last commit.
+   */
+  validFrames: number;
+  /**
+   * What is wrong with the header.
+   */
+  why: string | null;
+}
+/**
+ * The header of a log.
+ */
+export interface WalHeader {
+  /**
+   * Whether checksums take words as big-endian, as a big-endian machine writes them.
+   */
+  bigEndian: boolean;
+  /**
+   * How often the log was begun anew.
+   */
+  checkpointSequence: number;
+  /**
+   * Bytes in a page.
+   */
+  pageSize: number;
+  /**
+   * The two salts, in hex. Frames with others are of an earlier round.
+   */
+  salts: string;
+}
+/**
+ * The answer.
+ */
+export interface CrashMatrix {
+  /**
+   * Those from which the next start ends badly.
+   */
+  bad: number;
+  /**
+   * Those in which, before any start recovers, canonical is not a whole v1 or v2, or v1 cannot be reached.
+   */
+  broken: number;
+  /**
+   * A row for each step, in it a cell for each of the question's models.
+   */
+  cells: Cell[][];
+  /**
+   * Flips alone, not flushed in between, counted as the design did by hand.
+   */
+  flips: FlipCount[];
+  /**
+   * The question.
+   */
+  question: Question;
+  /**
+   * Distinct crash states, over all cells.
+   */
+  states: number;
+  /**
+   * The steps, in order: one row each.
+   */
+  steps: CrashStep[];
+}
+/**
+ * One step, and one way to stop in it.
+ */
+export interface Cell {
+  /**
+   * Those from which the next start ends badly.
+   */
+  bad: number;
+  /**
+   * Those that break the promise before any start recovers.
+   */
+  broken: number;
+  /**
+   * Each of them, to be told by its line: the first two hundred.
+   */
+  crashes: Crash[];
+  /**
+   * Distinct states that a crash there may leave, and no crash before did.
+   */
+  states: number;
+}
+/**
+ * One crash state.
+ */
+export interface Crash {
+  /**
+   * What is wrong once the next start has ended.
+   */
+  bad: Broken | null;
+  /**
+   * What is wrong before it.
+   */
+  broken: Broken | null;
+  /**
+   * The line that tells its story again, with the start that follows.
+   */
+  replay: string;
+}
+/**
+ * An invariant that does not hold.
+ */
+export interface Broken {
+  /**
+   * `I1` to `I10`.
+   */
+  rule: string;
+  /**
+   * What was found.
+   */
+  what: string;
+}
+/**
+ * A flip that stands for its kind.
+ */
+export interface FlipCount {
+  /**
+   * In words.
+   */
+  name: string;
+  /**
+   * States that a power loss leaves where changes arrive in order.
+   */
+  ordered: number;
+  /**
+   * Those that are bad.
+   */
+  orderedBad: number;
+  /**
+   * States where any subset may arrive.
+   */
+  unordered: number;
+  /**
+   * Those that are bad.
+   */
+  unorderedBad: number;
+}
+/**
+ * Which plan, and how the machine may stop.
+ */
+export interface Question {
+  /**
+   * Who builds v2.
+   */
+  by: By;
+  /**
+   * What v2 starts as.
+   */
+  from: From;
+  /**
+   * How the machine may stop: `M0` to `M3`, or on Windows `Windows`. One column each.
+   */
+  models: Model[];
+  /**
+   * Whose rules apply.
    */
   platform: Platform;
   /**
-   * What to do, in order.
+   * How v2 becomes canonical. `two-rename` is what the daemon in the field does, to compare; by it only SQL builds, from nothing.
    */
-  steps: Step[];
-  /**
-   * What to do when a step up to the flip fails; for `undo` plans, what to do after the steps.
-   */
-  undo: Step[];
-  /**
-   * Always 1.
-   */
-  version: number;
+  strategy: Strategy;
 }
 /**
- * One line of a plan.
+ * A step of the plan that is crashed in.
  */
-export interface Step {
+export interface CrashStep {
+  /**
+   * The file that it is about.
+   */
+  file: string | null;
+  /**
+   * Its index in the plan's `steps`. Nothing for what the daemon in the field does.
+   */
+  index: number | null;
+  /**
+   * The op's word.
+   */
+  op: string;
+  /**
+   * Why it is done.
+   */
+  why: string;
+}
+/**
+ * The answer.
+ */
+export interface Diagnosis {
+  /**
+   * What the person should do.
+   */
+  action: string;
+  /**
+   * The backups, newest first.
+   */
+  backups: Backup[];
+  /**
+   * What proves it, or what is missing for a proof. One or two sentences.
+   */
+  because: string;
+  /**
+   * The error, explained, where there is one.
+   */
+  explanation: Explanation | null;
+  /**
+   * What else was seen, one sentence each.
+   */
+  facts: string[];
+  /**
+   * What is wrong with the plan.
+   */
+  findings: Finding[];
+  /**
+   * The header of the database.
+   */
+  header: DatabaseHeader | null;
+  /**
+   * What it was taken for.
+   */
+  kind: Kind;
+  /**
+   * What the next start will do.
+   */
+  next: string;
+  /**
+   * The plan that was given, or that the next start would perform.
+   */
+  plan: Plan | null;
+  /**
+   * An answer to the customer, ready to send.
+   */
+  reply: string;
+  /**
+   * Whether the data is safe; of a plan, whether performing it is.
+   */
+  safety: Safety;
+  /**
+   * Where v1 is.
+   */
+  v1: Place;
+  /**
+   * Where v2 is.
+   */
+  v2: Place;
+  /**
+   * What its log holds.
+   */
+  wal: Wal | null;
+}
+/**
+ * An explanation of a failure.
+ */
+export interface Explanation {
+  /**
+   * The kind of failure.
+   */
+  code: Code;
+  /**
+   * What became of the data.
+   */
+  data: string;
   /**
    * What to do.
    */
-  do: Op;
+  hint: string;
   /**
-   * When; nothing means always.
+   * What it means.
    */
-  when: Guard | null;
+  meaning: string;
   /**
-   * Why, in one sentence.
+   * The op that failed, where the text names one.
+   */
+  op: string | null;
+  /**
+   * The operating system's code, where the text names one.
+   */
+  os: string | null;
+}
+/**
+ * One thing that is wrong with a plan.
+ */
+export interface Finding {
+  /**
+   * What to do about it.
+   */
+  hint: string;
+  /**
+   * What is wrong, in one sentence.
+   */
+  message: string;
+  /**
+   * The stable id of the rule.
+   */
+  rule: string;
+  /**
+   * How bad it is.
+   */
+  severity: Severity;
+  /**
+   * The index of the step in `steps`, or in `undo` where `undo` is set; nothing for the plan as a whole.
+   */
+  step: number | null;
+  /**
+   * Whether the step is one of `undo`.
+   */
+  undo: boolean;
+}
+/**
+ * Where one of the two is.
+ */
+export interface Place {
+  /**
+   * The file that holds it, as far as is known.
+   */
+  file: string | null;
+  /**
+   * In one sentence.
+   */
+  says: string;
+}
+/**
+ * What was dropped or pasted: a text, or files.
+ */
+export interface Dropped {
+  /**
+   * The files of a folder, or some of them.
+   */
+  files: DroppedFile[];
+  /**
+   * Where they are from, where that is known.
+   */
+  platform: Platform | null;
+  /**
+   * A bundle, plan, journal, receipt, or any text with an error in it.
+   */
+  text: string | null;
+  /**
+   * Whether the files are all that lies in the folder. Where some may be missing, nothing is proven.
+   */
+  wholeFolder: boolean;
+}
+/**
+ * One file, without its content.
+ */
+export interface DroppedFile {
+  /**
+   * The beginning of a file that is or may be a database, in hex: 100 bytes at least, better the first page, of which 65536 are the most.
+   */
+  head: string | null;
+  /**
+   * Its bare name.
+   */
+  name: string;
+  /**
+   * Bytes.
+   */
+  size: number;
+  /**
+   * Its text, of a file that ends in `.json` and is small.
+   */
+  text: string | null;
+  /**
+   * What `readWal` gave, of a log.
+   */
+  wal: Wal | null;
+}
+/**
+ * An op that did not succeed, as the runner reports it.
+ */
+export interface Fault {
+  /**
+   * Why.
+   */
+  cause: Cause;
+  /**
+   * The file, where one is to blame.
+   */
+  file: At | null;
+  /**
+   * What the system, SQLite or the application said.
+   */
+  message: string;
+}
+/**
+ * A backup that no rule removes.
+ */
+export interface Left {
+  /**
+   * Its bare name.
+   */
+  backup: FileName;
+  /**
+   * Why it stays.
    */
   why: string;
+}
+/**
+ * How far an exploration is.
+ */
+export interface Progress {
+  /**
+   * Crash states from which a start was run.
+   */
+  done: number;
+  /**
+   * Crash states in all.
+   */
+  total: number;
 }
 /**
  * What is kept of a journal beside the backup: no host state.

@@ -15,6 +15,7 @@ export {
   type RestoreResult,
 } from "./backups.js";
 export { CutoverError, explainError } from "./error.js";
+export { doctor, type DoctorOptions } from "./doctor.js";
 export { inspect, type Inspection } from "./inspect.js";
 export { lock, type OwnerLock } from "./lock.js";
 export { migrate, plan, recover, runPlan, validatePlan, type MigrateResult, type RecoverResult } from "./migrate.js";
@@ -22,6 +23,7 @@ export type { Built, Companion, Detect, Job, Json, Make, MigrateOptions } from "
 export type { Reader, SqlValue } from "./reader.js";
 export type {
   Backup,
+  Bundle,
   Code,
   Data,
   Event,

@@ -1,5 +1,6 @@
 import { Callbacks } from "./application.js";
 import type { Finding, Plan, Recovery, Strategy, Warning } from "./generated.js";
+import { opened } from "./error.js";
 import { Lock } from "./lock.js";
 import { native } from "./native.js";
 import { checkOptions, crossing, type Json, type MigrateOptions } from "./options.js";
@@ -73,11 +74,11 @@ export async function runPlan<S extends Json = Json, R extends Json = Json>(
  * crash costs a row. Empty when it is sound.
  */
 export function validatePlan(plan: Plan | string): Finding[] {
-  return JSON.parse(native.validatePlan(planText(plan))) as Finding[];
+  return opened(native.validatePlan(planText(plan)));
 }
 
 /** Without a plan the text is none either, and is refused as any other. */
-function planText(plan: Plan | string): string {
+export function planText(plan: Plan | string): string {
   return typeof plan === "string" ? plan : (JSON.stringify(plan) ?? "");
 }
 

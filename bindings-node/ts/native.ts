@@ -13,8 +13,15 @@ export interface NativeLock {
 
 interface Addon {
   start(task: string, lock: NativeLock | null, receive: (delivery: string | NativeLock) => void): Session;
-  validatePlan(text: string): string;
-  explainError(text: string): string | null;
+  plan(observation: string, request: string): string;
+  planRecovery(observation: string, label: string, nonce: string): string;
+  validatePlan(plan: string, target?: string): string;
+  explainError(text: string): string;
+  readDatabaseHeader(bytes: Uint8Array, size?: number): string;
+  diagnose(dropped: string): string;
+  replayCrash(line: string): string;
+  WalReader: new (shm?: Uint8Array) => { feed(bytes: Uint8Array): void; finish(): string };
+  Exploration: new (question: string) => { on(states: number): string; matrix(): string };
 }
 
 function load(): Addon {

@@ -9,11 +9,15 @@
 #![forbid(unsafe_code)]
 
 pub mod backup;
+pub mod bundle;
+pub mod diagnose;
 pub mod explain;
 pub mod explore;
+pub mod face;
 pub mod failure;
 pub mod fault;
 pub mod journal;
+pub mod json;
 pub mod names;
 pub mod observe;
 pub mod op;

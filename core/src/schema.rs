@@ -5,7 +5,8 @@
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema, json_schema};
 
-use crate::{backup, explain, failure, fault, journal, names, observe, op, plan, run, validate};
+use crate::explore::cells;
+use crate::{backup, bundle, diagnose, explain, failure, fault, journal, names, observe, op, plan, run, sqlite, validate};
 
 /// Sets this variable to have the files written instead of compared.
 const UPDATE: &str = "UPDATE_SCHEMA";
@@ -34,6 +35,13 @@ fn all() -> String {
     }
     types![
         backup::Backup,
+        bundle::Bundle,
+        cells::CrashMatrix,
+        cells::Progress,
+        cells::Question,
+        diagnose::Diagnosis,
+        diagnose::Dropped,
+        diagnose::DroppedFile,
         explain::Explanation,
         failure::Code,
         failure::Failure,
@@ -59,6 +67,8 @@ fn all() -> String {
         plan::Request,
         plan::Rule,
         run::Event,
+        sqlite::DatabaseHeader,
+        sqlite::Wal,
         validate::Finding,
     ];
     let required: Vec<String> = properties.keys().cloned().collect();
@@ -78,8 +88,13 @@ fn all() -> String {
 #[expect(clippy::disallowed_methods, reason = "this test compares files; nothing but tests is compiled here")]
 fn the_checked_in_schemas_are_those_of_the_types() {
     let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("schema");
-    let files =
-        [("journal", of::<journal::Journal>()), ("plan", of::<plan::Plan>()), ("receipt", of::<journal::Receipt>()), ("types", all())];
+    let files = [
+        ("bundle", of::<bundle::Bundle>()),
+        ("journal", of::<journal::Journal>()),
+        ("plan", of::<plan::Plan>()),
+        ("receipt", of::<journal::Receipt>()),
+        ("types", all()),
+    ];
     for (name, wanted) in files {
         let path = directory.join(format!("{name}.schema.json"));
         if std::env::var_os(UPDATE).is_some() {

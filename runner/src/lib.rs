@@ -6,6 +6,7 @@
 
 mod backups;
 mod companion_lock;
+mod doctor;
 mod drive;
 mod error;
 #[cfg(unix)]
@@ -29,12 +30,14 @@ mod sqlite;
 
 pub use cutover_core as core;
 pub use cutover_core::backup::Backup;
+pub use cutover_core::bundle::Bundle;
 pub use cutover_core::failure::{Code, Failure};
 pub use cutover_core::observe::Verdict;
 pub use cutover_core::plan::{From, Left, Recovery, Rule};
 pub use cutover_core::run::Event;
 
 pub use backups::{PruneResult, list_backups, prune_backups};
+pub use doctor::{DoctorOptions, doctor};
 pub use error::Error;
 pub use host::{Built, Host, HostError, Job};
 pub use inspect::{Inspection, inspect};

@@ -74,6 +74,7 @@
 
 mod backups;
 pub mod boot;
+pub mod cells;
 pub mod control;
 pub mod counterexample;
 mod database;
@@ -98,6 +99,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use disk::Key;
+use serde::{Deserialize, Serialize};
 
 pub use counterexample::Counterexample;
 pub use happening::{Fail, Happening};
@@ -107,7 +109,8 @@ pub use setting::{Build, HostUse, Setting, Shape, Zombie};
 pub use state::{Ledger, State};
 
 /// How the machine stops.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Model {
     /// The process is killed.
     M0,

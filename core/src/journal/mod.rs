@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::json;
 use crate::names::{self, CompanionName, FileName, Label, NameError, Names, Nonce, companion_backup};
 use crate::observe::Fingerprint;
 use crate::sqlite::JournalMode;
@@ -262,18 +263,23 @@ impl From<serde_json::Error> for ReadError {
 
 /// Reads versioned JSON: first the version alone, so that a newer form is refused as newer and not as malformed.
 pub(crate) fn read_versioned<T: serde::de::DeserializeOwned>(text: &str, known: u32) -> Result<T, ReadError> {
+    read_bounded(text, known, MAX_BYTES)
+}
+
+/// The same of something that may be larger.
+pub(crate) fn read_bounded<T: serde::de::DeserializeOwned>(text: &str, known: u32, most: usize) -> Result<T, ReadError> {
     #[derive(Deserialize)]
     struct Version {
         version: u64,
     }
-    if text.len() > MAX_BYTES {
-        return Err(ReadError::TooLarge { found: text.len(), most: MAX_BYTES });
+    if text.len() > most {
+        return Err(ReadError::TooLarge { found: text.len(), most });
     }
-    let Version { version } = serde_json::from_str(text)?;
+    let Version { version } = json::from_str(text)?;
     match version.cmp(&u64::from(known)) {
         std::cmp::Ordering::Greater => Err(ReadError::TooNew { found: version, known }),
         std::cmp::Ordering::Less => Err(ReadError::TooOld { found: version, known }),
-        std::cmp::Ordering::Equal => Ok(serde_json::from_str(text)?),
+        std::cmp::Ordering::Equal => Ok(json::from_str(text)?),
     }
 }
 

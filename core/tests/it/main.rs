@@ -4,6 +4,8 @@
 mod arbitrary;
 mod assess;
 mod backups;
+mod cells;
+mod diagnose;
 mod directories;
 mod explain;
 mod explore;
@@ -19,4 +21,5 @@ mod run;
 mod sqlite;
 mod validate;
 mod validate_mutants;
+mod wal;
 mod world;

@@ -1,5 +1,7 @@
 //! The ops that a plan is made of. Each is small enough that a crash lands between two of them or inside one file's data.
 
+mod read;
+
 use serde::{Deserialize, Serialize};
 
 use crate::journal::Phase;
@@ -7,7 +9,7 @@ use crate::names::{At, CompanionName, FileName};
 use crate::sqlite::JournalMode;
 
 /// One thing that the runner does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "op", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum Op {
@@ -263,7 +265,7 @@ impl Op {
 }
 
 /// When a step is performed; without one, always.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "if", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Guard {

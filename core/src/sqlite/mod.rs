@@ -1,7 +1,13 @@
 //! What the first page of a SQLite database says, read from bytes. Layout: <https://www.sqlite.org/fileformat2.html>.
 
+mod header;
+mod wal;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+
+pub use header::{DatabaseHeader, TextEncoding, read_database_header};
+pub use wal::{Wal, WalHeader, WalReader, WalState, read_wal};
 
 /// The length of the database header, in bytes.
 pub const HEADER_BYTES: usize = 100;
@@ -62,6 +68,9 @@ pub enum HeaderError {
     /// The first 16 bytes are something else.
     #[error("the file does not begin with \"SQLite format 3\"; it is something else, or encrypted")]
     Magic,
+    /// The same, with what the file seems to be.
+    #[error("the file is not a SQLite database: {0}")]
+    Stranger(&'static str),
     /// A page size that SQLite does not have.
     #[error("the header gives a page size of {0}, which SQLite does not have")]
     PageSize(u32),
@@ -132,4 +141,12 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+/// The bytes of hex digits; none where they are not.
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let pairs = text.as_bytes().as_chunks::<2>();
+    let bytes: Option<Vec<u8>> = pairs.0.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
+    bytes.filter(|_| pairs.1.is_empty()).unwrap_or_default()
 }

@@ -1,0 +1,102 @@
+// The doctor, from inside an application and as a process of its own.
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { CutoverError, doctor, lock, migrate } from "cutover";
+import { diagnose } from "cutover/pure";
+import { failure, options, seed, shell, V1 } from "./support.mjs";
+
+const require = createRequire(import.meta.url);
+const cli = join(require.resolve("cutover"), "../cli/main.js");
+
+/** Names, contents and times of change of everything there. */
+const all = ({ directory }) =>
+  readdirSync(directory).sort().map((name) => [name, statSync(join(directory, name)).mtimeMs, readFileSync(join(directory, name), "hex")]);
+
+/** A run of the CLI, with a temporary directory of its own that must be empty afterwards. */
+function run(...args) {
+  const temporary = mkdtempSync(join(tmpdir(), "cutover-cli-"));
+  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], { encoding: "utf8", env: { ...process.env, TMPDIR: temporary, HOME: tmpdir() } });
+  assert.deepEqual(readdirSync(temporary), []);
+  return { status, stdout, stderr };
+}
+
+test("the CLI writes one bundle, which the page judges, and touches nothing", () => {
+  const place = seed();
+  const before = all(place);
+  const { status, stdout } = run("doctor", place.path);
+  assert.equal(status, 0);
+  const bundle = JSON.parse(stdout);
+  assert.deepEqual([bundle.version, bundle.check, bundle.next.does, bundle.header.userVersion], [1, { result: "sound" }, "ask-detect", 1]);
+  assert.match(bundle.made.runtime, /^node \d/);
+  assert.ok(bundle.path.startsWith("~/"), bundle.path);
+  assert.equal(diagnose({ text: stdout }).safety, "safe");
+  assert.deepEqual(all(place), before);
+  const out = join(tmpdir(), `${process.pid}-bundle.json`);
+  assert.equal(run("doctor", place.path, "--out", out).status, 0);
+  assert.equal(JSON.parse(readFileSync(out, "utf8")).version, 1);
+  assert.equal(run("doctor", place.path, "--out", place.path).status, 74);
+  assert.deepEqual(all(place), before);
+});
+
+test("status says it in words, and by its exit status", async () => {
+  const place = seed();
+  const { status, stdout } = run("status", place.path);
+  assert.deepEqual([status, stdout.split("\n")[0]], [0, "The data is safe."]);
+  await migrate(options(place.path));
+  const after = run("status", place.path, "--json");
+  assert.deepEqual([after.status, JSON.parse(after.stdout).backups.length], [0, 1]);
+  writeFileSync(place.path, "something else\u001b[31m");
+  const broken = run("status", place.path);
+  assert.deepEqual([broken.status, broken.stdout.split("\n")[0]], [1, "The data is not safe."]);
+  assert.equal(run("status", join(place.directory, "none.db")).status, 2);
+  for (const args of [[], ["doctor"], ["status", "a", "b"], ["heal", "a"], ["status", "--no-such-option", "a"]]) {
+    const { status, stderr } = run(...args);
+    assert.deepEqual([status, stderr.includes("usage:")], [64, true]);
+  }
+  const missing = run("status", "/nowhere/at/all/data.db");
+  assert.deepEqual([missing.status, missing.stderr.includes("[cutover:IO")], [74, true]);
+  assert.equal(run("--help").status, 0);
+});
+
+test("a log of committed rows is read in a copy, and the copy goes", () => {
+  const place = seed("PRAGMA journal_mode=WAL;" + V1);
+  const writer = spawnSync("sqlite3", [place.path, ".shell true", "INSERT INTO notes(body) VALUES ('c')", `.shell kill -9 $PPID`]);
+  assert.equal(writer.signal, "SIGKILL");
+  assert.ok(statSync(`${place.path}-wal`).size > 0);
+  const before = all(place);
+  const { status, stdout } = run("doctor", place.path);
+  const { check, wal } = JSON.parse(stdout);
+  assert.deepEqual([status, check.result, wal.commits], [0, "sound", 1]);
+  assert.deepEqual(all(place), before);
+});
+
+test("an application gives its last error and its events, and its secrets stay out", async () => {
+  const place = seed();
+  const owner = await lock(place.path);
+  const lastError = await failure(migrate(options(place.path)));
+  owner.release();
+  const events = [{ type: "undo", reason: "SECRET" }];
+  const bundle = await doctor(place.path, { lastError, events });
+  assert.equal(bundle.lastError.code, "OWNED");
+  assert.ok(!JSON.stringify(bundle).includes("SECRET"));
+  assert.ok(JSON.stringify(await doctor(place.path, { events, applicationData: true })).includes("SECRET"));
+  assert.equal(diagnose({ text: JSON.stringify(bundle) }).explanation.code, "OWNED");
+  for (const wrong of [null, { more: 1 }, { lastError: new Error("x") }, { checkUpTo: -1 }, { events: 7 }]) await assert.rejects(doctor(place.path, wrong), TypeError);
+  await assert.rejects(doctor(place.path, { events: [{ type: "nonsense" }] }), TypeError);
+  assert.ok((await failure(doctor("/nowhere/at/all/data.db"))) instanceof CutoverError);
+});
+
+test("beside another process that has the database open nothing is said to be safe", async () => {
+  const place = seed();
+  const holder = spawn("sqlite3", [place.path], { stdio: ["pipe", "pipe", "inherit"] });
+  holder.stdin.write("SELECT count(*) FROM notes;\n");
+  await new Promise((resolve) => holder.stdout.once("data", resolve));
+  const { status, stdout } = run("status", place.path, "--json");
+  holder.kill();
+  assert.deepEqual([status, JSON.parse(stdout).safety], [2, "cannot-tell"]);
+});

@@ -1,0 +1,22 @@
+//! `cutover-wasm-bindgen <in.wasm> <out directory>`: makes the JavaScript module that loads the wasm file, beside a copy of it that fits it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [input, out] = arguments.as_slice() else {
+        eprintln!("usage: cutover-wasm-bindgen <in.wasm> <out directory>");
+        return ExitCode::from(2);
+    };
+    let made = wasm_bindgen_cli_support::Bindgen::new()
+        .input_path(input)
+        .web(true)
+        .and_then(|bindgen| bindgen.typescript(true).remove_name_section(true).remove_producers_section(true).generate(out));
+    match made {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:?}");
+            ExitCode::FAILURE
+        }
+    }
+}

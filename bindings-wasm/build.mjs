@@ -1,0 +1,30 @@
+// Builds both modules with cargo alone, writes their JavaScript by the wasm-bindgen that they were compiled with, then compiles the TypeScript face.
+import { spawnSync } from "node:child_process";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const directory = fileURLToPath(new URL(".", import.meta.url));
+
+function run(command, args, options = {}) {
+  const { status, stdout, error } = spawnSync(command, args, { cwd: directory, encoding: "utf8", maxBuffer: 1 << 28, stdio: ["ignore", "pipe", "inherit"], ...options });
+  if (error) throw error;
+  if (status !== 0) process.exit(1);
+  return stdout;
+}
+
+/** The files that a build of this crate made. */
+function built(args, crate) {
+  const messages = run("cargo", ["build", "--quiet", "--message-format=json-render-diagnostics", ...args]);
+  const artifacts = messages.split("\n").filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+  const { filenames, executable } = artifacts.findLast(({ target }) => target?.name === crate);
+  return executable ?? filenames.find((name) => name.endsWith(".wasm"));
+}
+
+const bindgen = built(["--release", "--package=cutover-wasm-bindgen"], "cutover-wasm-bindgen");
+for (const crate of ["cutover-wasm", "cutover-wasm-explorer"]) {
+  const wasm = built(["--profile=wasm", `--package=${crate}`, "--target=wasm32-unknown-unknown"], crate.replaceAll("-", "_"));
+  run(bindgen, [wasm, join(directory, "dist/wasm")]);
+}
+const typescript = createRequire(import.meta.url).resolve("typescript/package.json");
+run(process.execPath, [join(typescript, "../bin/tsc"), "--project", directory], { stdio: "inherit" });

@@ -1,0 +1,124 @@
+// The browser's module is the addon's twin: the same names, the same answers to the byte, the same errors.
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import * as addon from "cutover/pure";
+import * as wasm from "cutover-wasm";
+import * as text from "../dist/wasm/cutover_wasm.js";
+import { base, headerBytes, hex, migrations, recoveries, request } from "./observations.mjs";
+
+const require = createRequire(import.meta.url);
+const directory = fileURLToPath(new URL("../../bindings-node", import.meta.url));
+const native = require(join(directory, readdirSync(directory).find((name) => name.endsWith(".node"))));
+
+before(() => wasm.load());
+
+/** What both give, which must be the same; or what both throw. */
+function both(call) {
+  const tried = [addon, wasm].map((side) => {
+    try {
+      return { ok: call(side) };
+    } catch ({ name, message, code }) {
+      return { name, message, code };
+    }
+  });
+  assert.deepEqual(tried[1], tried[0]);
+  return tried[0];
+}
+
+test("the names are the same", () => {
+  const names = Object.keys(wasm).filter((name) => name !== "load").sort();
+  assert.deepEqual(names, Object.keys(require("cutover/pure")).sort());
+});
+
+test("plans are the same to the byte", () => {
+  let plans = 0;
+  for (const [observation, asked] of migrations()) {
+    const given = [JSON.stringify(observation), JSON.stringify(asked)];
+    const answer = native.plan(...given);
+    assert.equal(text.plan(...given), answer);
+    plans += answer.startsWith('{"ok":');
+    both((side) => side.plan(observation, asked));
+  }
+  assert.ok(plans >= 192, `${plans}`);
+});
+
+test("recoveries are the same to the byte", () => {
+  const kinds = new Map();
+  for (const observation of recoveries(addon.plan)) {
+    const given = [JSON.stringify(observation), "v1-v2", "0badcafe"];
+    const answer = native.planRecovery(...given);
+    assert.equal(text.planRecovery(...given), answer);
+    const { ok, failure } = JSON.parse(answer);
+    const kind = ok?.kind ?? failure?.code ?? "nothing";
+    kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+    if (ok) assert.deepEqual(both((side) => side.validatePlan(ok)).ok.filter(({ severity }) => severity === "error"), []);
+  }
+  for (const kind of ["finish", "undo", "clean", "set-aside", "JOURNAL"]) assert.ok(kinds.get(kind) > 2, `${kind}: ${kinds.get(kind)}`);
+});
+
+test("findings are the same, and what is no plan is refused alike", () => {
+  const { ok: plan } = both((side) => side.plan(base(), request()));
+  assert.deepEqual(both((side) => side.validatePlan(plan)).ok, []);
+  for (let at = 0; at < plan.steps.length; at++) {
+    const { ok } = both((side) => side.validatePlan({ ...plan, steps: plan.steps.toSpliced(at, 1) }));
+    assert.ok(Array.isArray(ok));
+  }
+  for (const wrong of ["", "{", "[]", "null", undefined, { ...plan, version: 99 }, { ...plan, more: 1 }, [plan.version, plan.kind]]) {
+    assert.equal(both((side) => side.validatePlan(wrong)).ok[0].rule, "structure");
+  }
+  assert.equal(both((side) => side.validatePlan(plan, {})).name, "TypeError");
+});
+
+test("wrong arguments are refused alike", () => {
+  for (const wrong of [{}, [], null, { ...base(), more: 1 }, base({ canonical: "../data.db" }), base({ platform: "beos" })]) {
+    const { name, message } = both((side) => side.plan(wrong, request()));
+    assert.deepEqual([name, /cutover: observation: .* line 1 column \d+/.test(message)], ["TypeError", true], message);
+  }
+  assert.match(both((side) => side.planRecovery(base(), { label: "V1", nonce: "0badcafe" })).message, /label "V1"/);
+  assert.match(both((side) => side.planRecovery(base(), { label: "v1-v2", nonce: "x" })).message, /nonce "x"/);
+});
+
+test("errors are explained alike", () => {
+  for (const line of ["[cutover:IO:fsync:EIO]", "cutover:OWNED", "Unknown error", "", new Error("x [cutover:HELD:look]")]) both((side) => side.explainError(line));
+  assert.equal(wasm.explainError("[cutover:NO_SPACE]").code, "NO_SPACE");
+});
+
+test("headers and logs are read alike", async () => {
+  const page = new Uint8Array(4096);
+  page.set(headerBytes());
+  assert.equal(both((side) => side.readDatabaseHeader(page, 2 ** 42)).ok.size, 2 ** 42);
+  assert.equal(both((side) => side.readDatabaseHeader(page)).ok.page1.length, 64);
+  for (const bytes of [new Uint8Array(), new Uint8Array(4096), new TextEncoder().encode("hello"), page.slice(0, 99)]) {
+    const { code, message } = both((side) => side.readDatabaseHeader(bytes));
+    assert.deepEqual([code, /\[cutover:NOT_A_DATABASE\]$/.test(message)], ["NOT_A_DATABASE", true]);
+  }
+  const log = Uint8Array.from({ length: 70_000 }, (_, at) => (at * 7919) >> 3);
+  for (const bytes of [new Uint8Array(), log, log.slice(0, 31)]) {
+    assert.deepEqual(await wasm.readWal(bytes), await addon.readWal(bytes));
+    assert.deepEqual(await wasm.readWal([bytes.slice(0, 9), bytes.slice(9)]), await addon.readWal(new Blob([bytes]).stream()));
+  }
+});
+
+test("what is dropped is judged alike", () => {
+  const head = hex(headerBytes());
+  const { ok: plan } = both((side) => side.plan(base(), request()));
+  for (const dropped of [
+    {},
+    { text: "" },
+    { text: "EPERM: operation not permitted, fsync" },
+    { text: "#IO:fsync:EIO" },
+    { text: JSON.stringify(plan) },
+    { text: JSON.stringify(plan.journal) },
+    { text: "{".repeat(100_000) },
+    { files: [{ name: "data.db", size: 8192, head }] },
+    { files: [{ name: "data.db", size: 8192, head }, { name: "data.db-wal", size: 0 }], wholeFolder: true },
+  ]) {
+    const { ok } = both((side) => side.diagnose(dropped));
+    assert.ok(["safe", "not-safe", "cannot-tell"].includes(ok.safety));
+  }
+  assert.equal(both((side) => side.diagnose({ more: 1 })).name, "TypeError");
+});

@@ -1,0 +1,42 @@
+// Explores, in a worker: it never yields, for whoever has enough of it ends the worker.
+import { begin } from "./module.js";
+import type { Said, Task } from "./explore.js";
+import type { Progress } from "./generated.js";
+import init, { Exploration, replayCrash } from "./wasm/cutover_wasm_explorer.js";
+
+/** Starts between two words of progress. */
+const STARTS = 64;
+
+async function perform(task: Task, say: (said: Said) => void): Promise<void> {
+  try {
+    await begin(init, "cutover_wasm_explorer_bg.wasm");
+    say({ answer: "replay" in task ? replayCrash(task.replay) : explore(task.question, say) });
+  } catch (error) {
+    // A question that is refused is thrown as its answer.
+    say(typeof error === "string" ? { answer: error } : { broken: String(error) });
+  }
+}
+
+function explore(question: string, say: (said: Said) => void): string {
+  const exploration = new Exploration(question);
+  for (;;) {
+    const progress = exploration.on(STARTS);
+    say({ progress });
+    const { done, total } = (JSON.parse(progress) as { ok: Progress }).ok;
+    if (done === total) return exploration.matrix();
+  }
+}
+
+interface Scope {
+  postMessage(said: Said): void;
+  onmessage: ((message: { data: Task }) => void) | null;
+}
+
+const scope = globalThis as unknown as Scope & { WorkerGlobalScope?: unknown };
+if (typeof scope.WorkerGlobalScope !== "undefined") {
+  scope.onmessage = ({ data }) => void perform(data, (said) => scope.postMessage(said));
+} else {
+  const threads = "node:worker_threads";
+  const { parentPort } = (await import(/* @vite-ignore */ /* webpackIgnore: true */ threads)) as typeof import("node:worker_threads");
+  parentPort?.on("message", (task: Task) => void perform(task, (said) => parentPort.postMessage(said)));
+}

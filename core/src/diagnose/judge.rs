@@ -1,0 +1,264 @@
+//! The judgement of a directory.
+//!
+//! It is *safe* where canonical is there, no record of it is broken, nobody's log stands beside it that is not its own, and one of these proves the pages:
+//! SQLite's check of a copy found them sound; or header and size are exactly those that the journal recorded of v1 once it was settled, which every
+//! later write changes; or page 1 and size are those that the journal or a receipt recorded of v2 once it was checked.
+
+use super::directory::log;
+use super::next::{self, Canonical, Does, NextStart, next_start};
+use super::{Diagnosis, Kind, Place, Safety, blank};
+use crate::backup::{self, Backup, Receipts};
+use crate::bundle::{Check, Given};
+use crate::explain::explain_error;
+use crate::journal::{Journal, Phase, Strategy};
+use crate::names::{FileName, Role};
+use crate::observe::Observation;
+use crate::plan::PlanKind;
+use crate::sqlite::{DatabaseHeader, JournalMode, Wal, WalState, read_database_header, unhex};
+
+/// What is known of a directory.
+pub(super) struct Case<'a> {
+    pub observation: &'a Observation,
+    pub receipts: &'a Receipts,
+    pub header: Option<&'a DatabaseHeader>,
+    pub wal: Option<&'a Wal>,
+    pub check: &'a Check,
+    /// Whether all that lies there is known.
+    pub whole: bool,
+}
+
+pub(super) fn bundle(bundle: &Given) -> Diagnosis {
+    let Given { observation, receipts, wal, check, .. } = bundle;
+    // The header's bytes are in the observation: what else a bundle says of it is not asked.
+    let facts = observation.canonical_facts();
+    let header = facts.and_then(|facts| read_database_header(&unhex(&facts.header.as_ref()?.bytes), Some(facts.size)).ok());
+    let case = Case { observation, receipts, header: header.as_ref(), wal: wal.as_ref(), check, whole: true };
+    let mut diagnosis = judge(Kind::Bundle, &case);
+    if let Some(error) = &bundle.last_error {
+        diagnosis.explanation = explain_error(&error.message);
+        diagnosis.facts.push(format!("The last start failed: {}", error.message));
+    }
+    diagnosis.facts.push(format!("Made by cutover {} with SQLite {}, for {}.", bundle.made.cutover, bundle.made.sqlite, bundle.path));
+    diagnosis
+}
+
+pub(super) fn judge(kind: Kind, case: &Case) -> Diagnosis {
+    let Case { observation, receipts, .. } = case;
+    let next = next_start(observation, receipts);
+    let backups = backup::list(observation, receipts);
+    let journal = next::journal(observation);
+    let mut diagnosis = blank(kind, "");
+    (diagnosis.safety, diagnosis.because) = safety(case, &next, &backups);
+    (diagnosis.v1, diagnosis.v2) = places(case, &next, journal.as_ref(), &backups);
+    diagnosis.next = sentence(&next.says);
+    if let Some(refusal) = &next.refusal {
+        diagnosis.next = format!("{} {}", diagnosis.next, sentence(&refusal.reason));
+    }
+    diagnosis.action = action(diagnosis.safety, &next, observation);
+    if let Some(plan) = &next.plan {
+        diagnosis.findings = crate::validate::validate(plan, None);
+    }
+    diagnosis.plan.clone_from(&next.plan);
+    diagnosis.header = case.header.cloned();
+    diagnosis.wal = case.wal.cloned();
+    diagnosis.facts = facts(case, &backups);
+    diagnosis.backups = backups;
+    diagnosis.with_reply()
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.trim_end_matches('.').chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
+}
+
+fn bytes_of(observation: &Observation, name: &FileName) -> u64 {
+    observation.files.get(name).map_or(0, |facts| facts.size)
+}
+
+fn safety(case: &Case, next: &NextStart, backups: &[Backup]) -> (Safety, String) {
+    let observation = case.observation;
+    let canonical = &observation.canonical;
+    let [wal, _, hot] = canonical.sidecars().map(|name| bytes_of(observation, &name));
+    let no = |because: String| (Safety::NotSafe, because);
+    let unsure = |because: String| (Safety::CannotTell, because);
+    match next.canonical {
+        Canonical::Missing if wal.max(hot) > 0 => {
+            return no(format!(
+                "{canonical} is missing or empty beside a log that holds data. SQLite deletes that log when it opens the database."
+            ));
+        }
+        Canonical::Missing if next.plan.as_ref().is_some_and(|plan| plan.kind == PlanKind::Finish || plan.kind == PlanKind::Undo) => {
+            return unsure(format!(
+                "{canonical} is missing: an upgrade without cutover was stopped between two renames. The next start puts v2, once it is checked, or v1 in its place."
+            ));
+        }
+        Canonical::Missing => {
+            let kept = backups.iter().find(|backup| backup.whole);
+            return match kept {
+                Some(kept) => {
+                    no(format!("{canonical} is missing. What was in v1 is whole in {}, as far as its size and receipt tell.", kept.name))
+                }
+                None if observation.files.keys().any(|name| holds_data(observation, name)) => {
+                    no(format!("{canonical} is missing, and files of an upgrade that did not end are there."))
+                }
+                None => unsure(format!("There is no {canonical}, and nothing that was made from one.")),
+            };
+        }
+        Canonical::NotADatabase => {
+            return no(format!("{canonical} is not a database: it is something else, encrypted, or was overwritten."));
+        }
+        Canonical::NotOpened => {
+            return unsure(
+                "The process that looked has the database open, and did not open it a second time: that would cost its locks.".into(),
+            );
+        }
+        Canonical::V1 | Canonical::V2 | Canonical::Unknown => {}
+    }
+    if let Check::Damaged { problems } = case.check {
+        return no(format!("SQLite finds {canonical} damaged: it names {problems} problems."));
+    }
+    // A hot journal gives the file its size back; and what SQLite read as a whole is one.
+    let mends = hot > 0 || *case.check == Check::Sound;
+    if let Some(problem) = case.header.and_then(|header| header.problems.first()).filter(|_| !mends) {
+        return no(format!("{canonical} does not fit its own header: {problem}."));
+    }
+    if let Some(Wal { state: WalState::Unusable, why, .. }) = case.wal {
+        let why = why.as_deref().unwrap_or("its header is none");
+        return no(format!("The log of {canonical} cannot be used: {why}. SQLite opens the database without what was committed to it."));
+    }
+    let open_log = wal > 0 && case.wal.is_none_or(|wal| wal.commits > 0);
+    let settled = !open_log && hot == 0;
+    if !case.whole {
+        return unsure(format!(
+            "{canonical} looks right, but these may not be all files of its folder, and a log or journal that is missing here would change it. Give the whole folder."
+        ));
+    }
+    let refused = if next.does == Does::Refuse { " The next start refuses, and touches nothing." } else { "" };
+    match (next.canonical, case.check) {
+        (_, Check::Sound) => {
+            let journal = if next.plan.is_some() { " An upgrade was interrupted; the next start ends it." } else { refused };
+            (Safety::Safe, format!("SQLite read every page of {canonical}, with its log, and found it sound.{journal}"))
+        }
+        (Canonical::V1, _) if settled => (
+            Safety::Safe,
+            format!(
+                "{canonical} is v1, with the header and the size that were recorded when the upgrade began: any write since would have changed them.{refused}"
+            ),
+        ),
+        (Canonical::V2, _) if settled => {
+            (Safety::Safe, format!("{canonical} is v2, with the first page and the size that were recorded when it was checked.{refused}"))
+        }
+        (Canonical::V1, _) => unsure(format!(
+            "{canonical} was v1 when the upgrade began, and a log stands beside it since: somebody wrote to it, or was killed."
+        )),
+        _ => {
+            let Check::NotMade { why } = case.check else { return unsure("Its pages were not read.".into()) };
+            let rows = case.wal.map(log).map_or_else(String::new, |log| format!(" {log}"));
+            let hot = if hot > 0 { " A rollback journal stands beside it, which the next open rolls back." } else { "" };
+            let whole = "The header fits the size, and nothing that was recorded speaks against it; no record proves its pages either";
+            unsure(format!("{whole}: {}.{rows}{hot}{refused}", why.trim_end_matches('.')))
+        }
+    }
+}
+
+/// Whether a file may hold the user's rows.
+fn holds_data(observation: &Observation, name: &FileName) -> bool {
+    let role = Role::of(&observation.canonical, name);
+    matches!(role, Some(Role::Backup { .. } | Role::Staging(_) | Role::Install(_) | Role::Source(_) | Role::Displaced(_)))
+}
+
+fn places(case: &Case, next: &NextStart, journal: Option<&Journal>, backups: &[Backup]) -> (Place, Place) {
+    let canonical = &case.observation.canonical;
+    let there = |name: &FileName| case.observation.files.contains_key(name);
+    let at = |name: &FileName, says: String| Place { file: Some(name.to_string()), says };
+    let not = |says: &str| Place { file: None, says: says.into() };
+    let kept = backups.iter().find(|backup| backup.whole).or(backups.first());
+    let backup = || match kept {
+        Some(backup) if backup.whole => at(&backup.name, format!("It is kept as {}, whole by its receipt.", backup.name)),
+        Some(backup) => at(&backup.name, format!("It may be {}: {}.", backup.name, backup.why.as_deref().unwrap_or("not whole"))),
+        None => match journal.filter(|journal| there(&journal.names.backup)) {
+            Some(journal) => at(&journal.names.backup, format!("It is {}; its receipt is not written yet.", journal.names.backup)),
+            None => not("There is no backup."),
+        },
+    };
+    let staged = || match journal.and_then(|journal| journal.v2.as_ref()).filter(|v2| there(&v2.file)) {
+        Some(v2) => at(&v2.file, format!("It is complete, in {}, and not installed.", v2.file)),
+        None if journal.is_some() => not("It is not complete; what there is of it is removed."),
+        None => not("There is none yet."),
+    };
+    match next.canonical {
+        Canonical::V1 => (at(canonical, format!("It is {canonical}, unchanged since the upgrade began.")), staged()),
+        Canonical::V2 => (backup(), at(canonical, format!("It is {canonical}, as it was checked."))),
+        Canonical::Missing => (backup(), staged()),
+        Canonical::NotADatabase => (backup(), not("It cannot be told.")),
+        Canonical::Unknown | Canonical::NotOpened if journal.is_some_and(|journal| journal.phase == Phase::Building) => {
+            (at(canonical, format!("It is {canonical}: the upgrade had not got as far as touching it.")), staged())
+        }
+        Canonical::Unknown | Canonical::NotOpened if kept.is_some() => {
+            (backup(), at(canonical, format!("It is {canonical}, if nobody restored the backup since.")))
+        }
+        Canonical::Unknown | Canonical::NotOpened => {
+            let says = format!("It is {canonical}, unless that is v2 already: only the application's detect tells.");
+            (at(canonical, says), not("There is none beside it."))
+        }
+    }
+}
+
+fn action(safety: Safety, next: &NextStart, observation: &Observation) -> String {
+    let copy = "Copy the whole folder to another disk first, and remove or rename nothing.";
+    match (safety, next.does) {
+        (Safety::NotSafe, _) => {
+            let hint = next.refusal.as_ref().map_or_else(String::new, |refusal| format!(" Then: {}.", refusal.hint.trim_end_matches('.')));
+            format!("{copy} Do not start the application on it: it could make a new, empty database.{hint}")
+        }
+        (_, Does::Refuse) => next.refusal.as_ref().map_or_else(String::new, |refusal| sentence(&refusal.hint)),
+        (Safety::Safe, Does::Recover) => "Start the application again; it ends the upgrade by itself.".into(),
+        (Safety::Safe, _) => "Nothing needs to be done; start the application.".into(),
+        (Safety::CannotTell, Does::Recover) => format!("{copy} Then start the application again; it ends the upgrade by itself."),
+        (Safety::CannotTell, _) if observation.holders.is_empty() => format!("{} {copy}", super::ASK),
+        (Safety::CannotTell, _) => "Close the application, and let `npx cutover doctor <path of the database>` look again.".into(),
+    }
+}
+
+fn facts(case: &Case, backups: &[Backup]) -> Vec<String> {
+    let observation = case.observation;
+    let mut facts = Vec::new();
+    for (name, text) in &observation.journals {
+        let journal = text.as_deref().map(|text| Journal::parse(text, &observation.canonical));
+        facts.push(match journal {
+            _ if Role::of(&observation.canonical, name) == Some(Role::FieldJournal) => {
+                let phase = next::field(observation).map(|journal| format!("{:?}", journal.phase));
+                format!("{name} is the journal of a release without cutover, phase {}.", phase.as_deref().unwrap_or("unreadable"))
+            }
+            Some(Ok(journal)) if journal.strategy == Strategy::Restore => {
+                format!("{name}: a restore was interrupted in the phase {}.", journal.phase.as_str())
+            }
+            Some(Ok(journal)) => format!(
+                "{name}: the upgrade {} was interrupted in the phase {}, attempt {}.",
+                journal.label,
+                journal.phase.as_str(),
+                journal.attempt
+            ),
+            Some(Err(error)) => format!("{name} cannot be used: {error}."),
+            None => format!("{name} cannot be read as text."),
+        });
+    }
+    if let Some(header) = case.header {
+        let mode = if header.journal_mode == JournalMode::Wal { "WAL" } else { "rollback" };
+        let page = header.page_size;
+        facts.push(format!("{}: user_version {}, {mode} mode, {page} bytes a page.", observation.canonical, header.user_version));
+    }
+    facts.extend(case.wal.map(log));
+    for backup in backups.iter().filter(|backup| !backup.whole) {
+        facts.push(format!("{} is not whole: {}.", backup.name, backup.why.as_deref().unwrap_or("nobody knows why")));
+    }
+    for holder in &observation.holders {
+        facts.push(format!(
+            "{} (pid {}) has the database open.",
+            if holder.name.is_empty() { "A program" } else { &holder.name },
+            holder.pid
+        ));
+    }
+    facts
+}

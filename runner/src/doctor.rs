@@ -1,0 +1,246 @@
+//! What a support person gets of a machine that they do not sit at. Nothing in the database's directory is changed, made, or locked; a database that
+//! this process holds is not opened.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cutover_core::bundle::{Bundle, Check, Made, VERSION};
+use cutover_core::diagnose::next_start;
+use cutover_core::failure::Failure;
+use cutover_core::names::FileName;
+use cutover_core::observe::Observation;
+use cutover_core::run::Event;
+use cutover_core::sqlite::{DatabaseHeader, Wal, WalReader, read_database_header};
+use rusqlite::{Connection, OpenFlags, ffi};
+
+use crate::backups::receipts;
+use crate::error::Error;
+use crate::migrate::{nonce, now_ms};
+use crate::observe::look;
+use crate::os;
+use crate::place::Place;
+use crate::sqlite::installed_reader;
+
+/// What a doctor may be told.
+#[derive(Debug, Clone)]
+pub struct DoctorOptions {
+    /// The last failure that the application kept.
+    pub last_error: Option<Failure>,
+    /// The events that it kept, oldest first.
+    pub events: Vec<Event>,
+    /// What runs this, for example `node 22.4.0`.
+    pub runtime: Option<String>,
+    /// Whether what the application saved, reported and said goes in as well. It may be personal.
+    pub application_data: bool,
+    /// Up to this size, in bytes, SQLite checks the pages of the database; 0: never. One with an open log is copied for that, to the system's
+    /// temporary directory.
+    pub check_up_to: u64,
+}
+
+impl Default for DoctorOptions {
+    fn default() -> Self {
+        Self { last_error: None, events: Vec::new(), runtime: None, application_data: false, check_up_to: 1 << 30 }
+    }
+}
+
+/// Looks at a database and what lies beside it, and says what the next start would do.
+///
+/// # Errors
+/// `IO` when the directory, or a journal or receipt in it, cannot be read.
+pub fn doctor(path: &Path, options: &DoctorOptions) -> Result<Bundle, Error> {
+    let place = Place::of(path, &BTreeMap::new())?;
+    let observed = || look(&place).map_err(|blind| blind.into_failure(&place));
+    let observation = observed()?;
+    let receipts = receipts(&place, &observation).map_err(|blind| blind.into_failure(&place))?;
+    let held = observation.holders.iter().any(|holder| holder.this_process);
+    let canonical = place.path(&place.canonical);
+    let (mut header, mut wal) = (None, None);
+    if !held {
+        header = read_header(&canonical);
+        wal = read_log(&place);
+    }
+    let mut check = check(&place, &observation, options.check_up_to);
+    if !held && changed(&observation, &observed()?) {
+        check = not_made("it was changed while it was looked at");
+    }
+    let next = next_start(&observation, &receipts);
+    let made = Made {
+        at_ms: now_ms(),
+        cutover: env!("CARGO_PKG_VERSION").into(),
+        sqlite: rusqlite::version().into(),
+        platform: os::PLATFORM,
+        arch: std::env::consts::ARCH.into(),
+        runtime: options.runtime.clone(),
+    };
+    let bundle = Bundle {
+        version: VERSION,
+        made,
+        path: canonical.display().to_string(),
+        observation,
+        receipts,
+        header,
+        wal,
+        check,
+        next,
+        last_error: options.last_error.clone(),
+        events: options.events.clone(),
+    };
+    Ok(if options.application_data { bundle } else { bundle.redacted(&homes(&canonical)) })
+}
+
+fn not_made(why: &str) -> Check {
+    Check::NotMade { why: why.into() }
+}
+
+/// Whether somebody changed the set between two looks.
+fn changed(before: &Observation, after: &Observation) -> bool {
+    let set = |observation: &Observation| observation.canonical.set().map(|name| observation.files.get(&name).cloned());
+    set(before) != set(after)
+}
+
+fn read_header(path: &Path) -> Option<DatabaseHeader> {
+    if !path.is_file() {
+        return None;
+    }
+    let file = File::open(path).ok()?;
+    let size = file.metadata().ok()?.len();
+    let mut page = Vec::new();
+    file.take(65536).read_to_end(&mut page).ok()?;
+    read_database_header(&page, Some(size)).ok()
+}
+
+fn read_log(place: &Place) -> Option<Wal> {
+    let [wal, shm, _] = place.canonical.sidecars().map(|name| place.path(&name));
+    if !wal.is_file() {
+        return None;
+    }
+    let mut head = Vec::new();
+    if shm.is_file() {
+        File::open(shm).ok()?.take(136).read_to_end(&mut head).ok()?;
+    }
+    let mut reader = WalReader::new(Some(&head));
+    let mut file = File::open(wal).ok()?;
+    let mut piece = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut piece).ok()? {
+            0 => return Some(reader.finish()),
+            read => reader.feed(piece.get(..read)?),
+        }
+    }
+}
+
+fn check(place: &Place, observation: &Observation, most: u64) -> Check {
+    let facts = match observation.canonical_facts() {
+        None => return not_made("there is no database"),
+        Some(_) if !observation.holders.is_empty() => return not_made("a program has the database open"),
+        Some(facts) if facts.header.is_none() => return not_made("it is no database"),
+        Some(facts) => facts,
+    };
+    let [wal, _, hot] = place.canonical.sidecars();
+    let bytes = |name: &FileName| observation.files.get(name).map_or(0, |facts| facts.size);
+    let (log, hot) = (bytes(&wal), bytes(&hot));
+    if facts.size.saturating_add(log) > most {
+        return not_made(&format!("it has {} bytes, and only up to {most} are read", facts.size.saturating_add(log)));
+    }
+    let path = place.path(&place.canonical);
+    if log == 0 && hot == 0 {
+        // Alone it can be read where it is: `immutable` makes no sidecar and takes no lock.
+        return match installed_reader(&path) {
+            Ok(reader) => quick_check(&reader.connection),
+            Err(error) => of_error(&error),
+        };
+    }
+    // Opened where it is, its log would be read into a new -shm, and a hot journal rolled back.
+    match Copy::of(place) {
+        Ok(copy) => copy.check(),
+        Err(error) => not_made(&format!("no private copy could be made: {}", error.kind())),
+    }
+}
+
+/// How many problems SQLite names. Nothing of what it says of them goes on: it may name what is in the rows.
+fn quick_check(connection: &Connection) -> Check {
+    let problems = connection.prepare("PRAGMA quick_check(100)").and_then(|mut statement| {
+        let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+        rows.map(|row| row.map(|said| u32::from(said != "ok"))).sum::<rusqlite::Result<u32>>()
+    });
+    match problems {
+        Ok(0) => Check::Sound,
+        Ok(problems) => Check::Damaged { problems },
+        Err(error) => of_error(&error),
+    }
+}
+
+fn of_error(error: &rusqlite::Error) -> Check {
+    match error.sqlite_error() {
+        Some(ffi::Error { code: ffi::ErrorCode::DatabaseCorrupt | ffi::ErrorCode::NotADatabase, .. }) => Check::Damaged { problems: 1 },
+        _ => not_made("SQLite could not read it; it may have a schema that only libSQL reads"),
+    }
+}
+
+/// A copy of the set in a directory that only this user can read. It goes when this does.
+struct Copy {
+    directory: PathBuf,
+    database: PathBuf,
+}
+
+impl Copy {
+    fn of(place: &Place) -> std::io::Result<Self> {
+        // SQLite opens nothing through a symbolic link here, and a temporary directory may be one.
+        let directory = std::fs::canonicalize(std::env::temp_dir())?.join(format!("cutover-doctor-{}", nonce()));
+        let mut builder = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&directory)?;
+        let copy = Self { database: directory.join(place.canonical.as_str()), directory };
+        let [wal, _, hot] = place.canonical.sidecars();
+        for name in [&place.canonical, &wal, &hot] {
+            let from = place.path(name);
+            if from.is_file() {
+                std::fs::copy(from, copy.directory.join(name.as_str()))?;
+            }
+        }
+        Ok(copy)
+    }
+
+    fn check(&self) -> Check {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        // A file that may not be written to is copied as one.
+        #[cfg(unix)]
+        let _ = std::fs::set_permissions(&self.database, std::os::unix::fs::PermissionsExt::from_mode(0o600));
+        match Connection::open_with_flags(&self.database, flags).and_then(|db| db.busy_timeout(Duration::ZERO).map(|()| db)) {
+            Ok(connection) => quick_check(&connection),
+            Err(error) => of_error(&error),
+        }
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        // What cannot be removed is in the system's temporary directory, which it cleans.
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// The home directories that a path may tell of: this user's, and the one that the path is in.
+fn homes(path: &Path) -> Vec<String> {
+    let mut homes: Vec<String> = Vec::new();
+    for name in ["HOME", "USERPROFILE"] {
+        let Some(home) = std::env::var_os(name).map(PathBuf::from) else { continue };
+        homes.extend(std::fs::canonicalize(&home).ok().map(|home| home.display().to_string()));
+        homes.push(home.display().to_string());
+    }
+    let text = path.display().to_string();
+    for roots in ["/home/", "/Users/", "\\Users\\"] {
+        if let Some(at) = text.find(roots) {
+            let behind = at + roots.len();
+            let end = text[behind..].find(['/', '\\']).map_or(text.len(), |end| behind + end);
+            homes.push(text[..end].to_owned());
+        }
+    }
+    // The longest first: a home may lie in a home.
+    homes.sort_by_key(|home| std::cmp::Reverse(home.len()));
+    homes
+}
