@@ -254,6 +254,19 @@ fn a_newer_bundle_is_said_to_be_newer() {
     assert!(found.safety == Safety::CannotTell && found.because.contains("unknown field `more`"), "{}", found.because);
 }
 
+#[test]
+fn what_is_cut_short_is_not_judged_by_what_is_left() {
+    let mut made = bundle(settled(), Check::Sound, None);
+    made.last_error = Some(Failure::refusal(Code::Verify, "what was built is wrong", "tell the author").with_v1(&canonical()));
+    let whole = made.to_text();
+    let found = text(&whole[..whole.len() - 3]);
+    assert_eq!((found.kind, found.safety), (Kind::Unknown, Safety::CannotTell));
+    assert!(found.because.contains("cut short"), "{}", found.because);
+    // The last words of a long log, on lines of JSON.
+    let log = format!("{}{{\"msg\":\"boot [cutover:NO_SPACE:copy]\"}}\n", "{\"msg\":\"fine\"}\n".repeat(100_000));
+    assert_eq!(text(&log).explanation.unwrap().code, Code::NoSpace);
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
