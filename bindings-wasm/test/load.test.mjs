@@ -17,6 +17,7 @@ test("the modules are small", (t) => {
   }
 });
 
+// What they have today, so that neither grows unseen. The aim is 150_000 for each: not met. Reading JSON by what serde derives is about a third.
 const MOST = { "cutover_wasm_bg.wasm": 225_000, "cutover_wasm_explorer_bg.wasm": 225_000 };
 
 test("nothing is there before it is loaded, and loading twice is loading once", async () => {

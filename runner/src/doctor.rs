@@ -190,10 +190,7 @@ impl Copy {
     fn of(place: &Place) -> std::io::Result<Self> {
         // SQLite opens nothing through a symbolic link here, and a temporary directory may be one.
         let directory = std::fs::canonicalize(std::env::temp_dir())?.join(format!("cutover-doctor-{}", nonce()));
-        let mut builder = std::fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&directory)?;
+        create_private(&directory)?;
         let copy = Self { database: directory.join(place.canonical.as_str()), directory };
         let [wal, _, hot] = place.canonical.sidecars();
         for name in [&place.canonical, &wal, &hot] {
@@ -215,6 +212,18 @@ impl Copy {
             Err(error) => of_error(&error),
         }
     }
+}
+
+#[cfg(unix)]
+fn create_private(directory: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().mode(0o700).create(directory)
+}
+
+/// The temporary directory is the user's own there.
+#[cfg(not(unix))]
+fn create_private(directory: &Path) -> std::io::Result<()> {
+    std::fs::create_dir(directory)
 }
 
 impl Drop for Copy {

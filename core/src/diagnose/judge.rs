@@ -136,6 +136,9 @@ fn safety(case: &Case, next: &NextStart, backups: &[Backup]) -> (Safety, String)
     }
     let refused = if next.does == Does::Refuse { " The next start refuses, and touches nothing." } else { "" };
     match (next.canonical, case.check) {
+        (Canonical::Unknown, Check::Sound) if may_be_new(case) => unsure(format!(
+            "{canonical} is sound, and may be a new database that somebody made while the right one was away: files beside it hold data too, and no record says which is which."
+        )),
         (_, Check::Sound) => {
             let journal = if next.plan.is_some() { " An upgrade was interrupted; the next start ends it." } else { refused };
             (Safety::Safe, format!("SQLite read every page of {canonical}, with its log, and found it sound.{journal}"))
@@ -160,6 +163,22 @@ fn safety(case: &Case, next: &NextStart, backups: &[Backup]) -> (Safety, String)
             unsure(format!("{whole}: {}.{rows}{hot}{refused}", why.trim_end_matches('.')))
         }
     }
+}
+
+/// Whether canonical may be somebody's new database, and the user's rows be in what lies beside it. Ours is never missing, so nobody makes a new one
+/// beside a journal of ours; the field's is, between its two renames, and beside a journal that cannot be read nobody knows.
+fn may_be_new(case: &Case) -> bool {
+    let observation = case.observation;
+    let beside = observation.files.keys().any(|name| holds_data(observation, name));
+    let field = next::field(observation)
+        .is_some_and(|of| [&of.names.backup, &of.names.staging].iter().all(|name| observation.files.contains_key(*name)));
+    let known = |name: &FileName| match Role::of(&observation.canonical, name) {
+        Some(Role::FieldJournal) => next::field(observation).is_some(),
+        _ => next::journal(observation).is_some(),
+    };
+    let unread = observation.journals.keys().any(|name| !known(name));
+    let bare = case.header.is_some_and(|header| header.schema_cookie == 0);
+    beside && (field || unread || bare)
 }
 
 /// Whether a file may hold the user's rows.

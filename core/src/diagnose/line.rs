@@ -1,21 +1,25 @@
 //! A line of a log: a short code of ours, a message of ours, or an error as Node and Bun print it.
 
+use std::collections::BTreeSet;
+
 use super::{ASK, Diagnosis, Kind, Place, Safety, blank, unknown};
 use crate::explain::{Explanation, explain_error};
 use crate::failure::Code;
 
 /// The most of a text that is looked at for a line.
-const MOST: usize = 1 << 20;
+const MOST: usize = 256 << 10;
 
 pub(super) fn diagnose(text: &str) -> Diagnosis {
     let text = text.strip_prefix('#').unwrap_or(text);
-    let mut end = text.len().min(MOST);
-    while !text.is_char_boundary(end) {
-        end -= 1;
+    // What a log ends with is what happened last.
+    let mut begin = text.len().saturating_sub(MOST);
+    while !text.is_char_boundary(begin) {
+        begin += 1;
     }
-    let text = &text[..end];
+    let text = &text[begin..];
     let code = Code::ALL.into_iter().find(|code| text.split(':').next() == Some(code.as_str()));
-    let ours = explain_error(text).or_else(|| explain_error(&format!("cutover:{text}")).filter(|_| code.is_some()));
+    let bare = || code.and_then(|_| explain_error(&format!("cutover:{text}")));
+    let ours = explain_error(text).or_else(bare);
     match ours {
         Some(explanation) => of_ours(text, explanation),
         None => foreign(text).unwrap_or_else(|| unknown("there is no bundle, plan, journal or error in it that is known here")),
@@ -87,11 +91,11 @@ fn foreign(text: &str) -> Option<Diagnosis> {
         ("EROFS", &[], "The volume is read-only.", "Make the volume writable, or move the database to one that is."),
         ("EIO", &[], "The disk reports an error.", "Copy the folder to a healthy disk before anything else."),
     ];
-    let words = || text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty());
-    let (os, ops, meaning, hint) = KNOWN
-        .into_iter()
-        .find(|(os, ops, _, _)| words().any(|word| word == *os) && (ops.is_empty() || words().any(|word| ops.contains(&word))))?;
-    let op = words().find(|word| ops.contains(word)).map(str::to_owned);
+    let known = |word: &&str| KNOWN.iter().any(|(os, ops, _, _)| word == os || ops.contains(word));
+    let words: BTreeSet<&str> = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(known).collect();
+    let fits = |ops: &[&str]| ops.is_empty() || ops.iter().any(|op| words.contains(op));
+    let (os, ops, meaning, hint) = KNOWN.into_iter().find(|(os, ops, _, _)| words.contains(os) && fits(ops))?;
+    let op = ops.iter().find(|op| words.contains(*op)).map(|op| (*op).to_owned());
     let mut diagnosis = blank(Kind::Line, "");
     diagnosis.because = format!("{meaning} The line does not say how far the upgrade had come.");
     diagnosis.next =

@@ -173,7 +173,13 @@ fn of_text(text: &str) -> Diagnosis {
     if !trimmed.starts_with('{') {
         return line::diagnose(trimmed);
     }
-    match Form::of(trimmed) {
+    let form = match Form::of(trimmed) {
+        Ok(form) => form,
+        // Cut short. Nothing in it is judged by itself: what is missing could say otherwise.
+        Err(error) if error.is_eof() => return unknown(&format!("it begins as JSON and is cut short ({error})")),
+        Err(_) => None,
+    };
+    match form {
         Some(Form::Bundle) => match Given::parse(trimmed) {
             Ok(bundle) => judge::bundle(&bundle),
             Err(error) => unreadable(Kind::Bundle, "bundle", &error),
@@ -208,7 +214,7 @@ enum Form {
 }
 
 impl Form {
-    fn of(text: &str) -> Option<Self> {
+    fn of(text: &str) -> serde_json::Result<Option<Self>> {
         /// The fields that tell; what is in them is read later.
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -218,14 +224,14 @@ impl Form {
             phase: Option<serde::de::IgnoredAny>,
             started_ms: Option<serde::de::IgnoredAny>,
         }
-        let seen: Seen = crate::json::from_str(text).ok()?;
-        match seen {
+        let seen: Seen = crate::json::from_str(text)?;
+        Ok(match seen {
             Seen { observation: Some(_), .. } => Some(Self::Bundle),
             Seen { steps: Some(_), .. } => Some(Self::Plan),
             Seen { phase: Some(_), .. } => Some(Self::Journal),
             Seen { started_ms: Some(_), .. } => Some(Self::Receipt),
             _ => None,
-        }
+        })
     }
 }
 

@@ -145,6 +145,35 @@ fn what_is_missing_is_not_safe() {
     assert_eq!(of(stranger, Check::Sound).safety, Safety::NotSafe);
 }
 
+/// A sound database is no proof where it may be a new one, and the rows in what lies beside it.
+#[test]
+fn a_database_that_may_be_new_is_not_called_safe() {
+    let field = json!({
+        "version": 1, "source": "/a/data.db", "normalizedSource": "/a/data.db.source-0f0f0f0f", "staging": "/a/data.db.building-0f0f0f0f",
+        "backup": "/a/data.db.v1-v2-900-0f0f0f0f", "authPath": "/a/auth.json", "authBackup": null, "authExisted": false,
+        "nonce": "0f0f0f0f", "phase": "canonical-moved",
+    });
+    let mut gap = settled();
+    put_journal(&mut gap, &name("data.db.v1-v2-migration.json"), &field.to_string());
+    gap.files.insert(name("data.db.v1-v2-900-0f0f0f0f"), database("5", JournalMode::Delete, 9));
+    assert_eq!(of(gap.clone(), Check::Sound).safety, Safety::Safe, "staging has become canonical");
+    gap.files.insert(name("data.db.building-0f0f0f0f"), v2());
+    let mut unread = settled();
+    put_journal(&mut unread, &our_journal(), "{");
+    assert_eq!(of(unread.clone(), Check::Sound).safety, Safety::Safe, "there is nothing else that could be it");
+    unread.files.insert(our_names().backup, v1());
+    let mut bare = settled();
+    let mut bytes = header_bytes(JournalMode::Delete, 7);
+    bytes[43] = 0;
+    bare.files.get_mut(&canonical()).unwrap().header = Some(cutover_core::sqlite::Header::parse(&bytes).unwrap());
+    bare.files.insert(our_names().backup, v1());
+    for observation in [gap, unread, bare] {
+        let found = of(observation, Check::Sound);
+        assert_eq!(found.safety, Safety::CannotTell, "{}", found.because);
+        assert!(found.because.contains("may be a new database"));
+    }
+}
+
 #[test]
 fn a_log_that_cannot_be_used_is_not_safe() {
     let mut observation = settled();
@@ -252,6 +281,19 @@ fn a_newer_bundle_is_said_to_be_newer() {
     known["more"] = json!(1);
     let found = text(&known.to_string());
     assert!(found.safety == Safety::CannotTell && found.because.contains("unknown field `more`"), "{}", found.because);
+}
+
+#[test]
+fn what_is_cut_short_is_not_judged_by_what_is_left() {
+    let mut made = bundle(settled(), Check::Sound, None);
+    made.last_error = Some(Failure::refusal(Code::Verify, "what was built is wrong", "tell the author").with_v1(&canonical()));
+    let whole = made.to_text();
+    let found = text(&whole[..whole.len() - 3]);
+    assert_eq!((found.kind, found.safety), (Kind::Unknown, Safety::CannotTell));
+    assert!(found.because.contains("cut short"), "{}", found.because);
+    // The last words of a long log, on lines of JSON.
+    let log = format!("{}{{\"msg\":\"boot [cutover:NO_SPACE:copy]\"}}\n", "{\"msg\":\"fine\"}\n".repeat(100_000));
+    assert_eq!(text(&log).explanation.unwrap().code, Code::NoSpace);
 }
 
 fn hex(bytes: &[u8]) -> String {

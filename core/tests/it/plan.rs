@@ -431,3 +431,40 @@ proptest! {
         prop_assert!(Plan::parse(&value.to_string()).is_err(), "{} {}", pointer, file);
     }
 }
+
+/// Every op and guard reads back as it was written, and takes no field of another, no array for an object and no kind that is none.
+#[test]
+fn ops_are_read_strictly() {
+    let fields = json!({
+        "file": "x", "from": "x", "to": "x", "link": "x", "of": "x", "v1": "x", "source": "x", "staging": "x", "files": [],
+        "companion": "auth", "mode": "wal", "phase": "built", "mustBeSame": true,
+    });
+    let mut kinds = std::collections::BTreeSet::new();
+    for (form, plan) in migrations() {
+        for step in plan.steps.iter().chain(&plan.undo) {
+            let written = serde_json::to_value(step).unwrap();
+            let read = |value: &serde_json::Value| cutover_core::json::from_str::<cutover_core::op::Step>(&value.to_string());
+            assert_eq!(read(&written).unwrap(), *step, "{form}");
+            if !kinds.insert(step.op.name()) {
+                continue;
+            }
+            for (name, value) in fields.as_object().unwrap() {
+                let mut more = written.clone();
+                if more["do"].get(name).is_none() {
+                    more["do"][name] = value.clone();
+                    assert!(read(&more).unwrap_err().to_string().contains(name.as_str()), "{} takes {name}", step.op.name());
+                }
+                let mut less = written.clone();
+                let there = less["do"].as_object_mut().unwrap().remove(name).is_some();
+                // Without a companion it is the database's own directory.
+                let optional = step.op.name() == "sync-dir";
+                assert_eq!(read(&less).is_err(), there && !optional, "{} without {name}", step.op.name());
+            }
+            let mut other = written.clone();
+            other["do"]["op"] = json!("format-disk");
+            assert!(read(&other).unwrap_err().to_string().contains("format-disk"));
+            assert!(read(&json!([written["do"], written["why"], written["when"]])).is_err());
+        }
+    }
+    assert!(kinds.len() >= 20, "{kinds:?}");
+}
