@@ -14,7 +14,7 @@ const files = readdirSync(new URL(".", import.meta.url)).filter((name) => name.e
 // The empty string: without Bun.
 if (bun) test(`${files.length} files pass on Bun`, () => {
   const cwd = fileURLToPath(new URL(".", import.meta.url));
-  const { status, stderr } = spawnSync(bun, ["test", ...files.map((name) => `./${name}`)], { cwd, encoding: "utf8" });
+  const { status, stderr } = spawnSync(bun, ["test", "--timeout=60000", ...files.map((name) => `./${name}`)], { cwd, encoding: "utf8" });
   assert.equal(status, 0, stderr);
   assert.match(stderr, new RegExp(`\\n 0 fail\\n(?:.*\\n)?Ran \\d+ tests across ${files.length} files`));
 });
