@@ -66,22 +66,39 @@ impl Machine<'_> {
         }
     }
 
-    /// Opens, reads, leaves WAL mode, sets the mode, closes, reads back.
-    pub(super) fn settle(&mut self, name: &str, mode: JournalMode, flush: bool) -> Result<FileFacts, Fault> {
+    /// Opens and reads.
+    fn begin(&mut self, name: &str) -> Result<Db, Fault> {
         self.opens(name);
         self.roll_back(name);
         match seen(&self.state.disk, name) {
-            Seen::Db(Db { data: Data::Damaged | Data::Half | Data::Mixed, .. }) => {
-                return Err(Fault::new(Cause::V1Corrupt, "malformed"));
-            }
-            Seen::Db(_) => {}
-            Seen::Nothing | Seen::NotADatabase => return Err(Fault::new(Cause::NotADatabase, "not a database")),
+            Seen::Db(Db { data: Data::Damaged | Data::Half | Data::Mixed, .. }) => Err(Fault::new(Cause::V1Corrupt, "malformed")),
+            Seen::Db(db) => Ok(db),
+            Seen::Nothing | Seen::NotADatabase => Err(Fault::new(Cause::NotADatabase, "not a database")),
         }
+    }
+
+    fn open_log(&mut self, name: &str) {
+        for suffix in ["-wal", "-shm"] {
+            self.tick(|disk| disk.ensure(HOME, &sidecar(name, suffix)));
+        }
+    }
+
+    /// Empties the log of what somebody has open, who keeps it in WAL mode, and begins to watch.
+    pub(super) fn settle_held(&mut self, name: &str) -> Result<FileFacts, Fault> {
+        self.process.witness = None;
+        let db = self.begin(name)?;
+        self.open_log(name);
+        self.empty_log(name, true);
+        self.process.witness = Some(db);
+        self.facts(name, true).ok_or_else(|| os(self.setting.platform, 2, 2))
+    }
+
+    /// Opens, reads, leaves WAL mode, sets the mode, closes, reads back.
+    pub(super) fn settle(&mut self, name: &str, mode: JournalMode, flush: bool) -> Result<FileFacts, Fault> {
+        self.begin(name)?;
         let wal = sidecar(name, "-wal");
         if self.db(name).is_some_and(|db| db.mode == JournalMode::Wal) || self.state.disk.ino(HOME, &wal).is_some() {
-            for suffix in ["-wal", "-shm"] {
-                self.tick(|disk| disk.ensure(HOME, &sidecar(name, suffix)));
-            }
+            self.open_log(name);
             self.empty_log(name, flush);
             self.remove_log(name);
             self.set_mode(name, JournalMode::Delete, flush);

@@ -4,7 +4,7 @@
 //! by `validate` alone has this too.
 
 /// The reasons, and the mutants that each explains.
-pub(super) const REASONS: [(&str, &[&str]); 74] = [
+pub(super) const REASONS: [(&str, &[&str]); 76] = [
     (
         "both only read, and nothing is changed between them",
         &[
@@ -675,5 +675,10 @@ pub(super) const REASONS: [(&str, &[&str]); 74] = [
     (
         "the backups that stay were durable when their upgrades ended; the flush is for one that was copied here since",
         &["Prune steps: sync-dir after remove data.db.v1-v2-100-*", "Prune steps: without sync-dir"],
+    ),
+    ("both are flushes, and nothing stands between them", &["Finish steps: sync-dir after sync-file data.db-wal"]),
+    (
+        "a half-written temporary file is nobody's: it may go before canonical's log is flushed",
+        &["Finish steps: sync-file data.db-wal after remove journal.tmp"],
     ),
 ];

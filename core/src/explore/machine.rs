@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::disk::{Content, Disk, HOME};
 use super::happening::{Fail, Planted};
+use super::invariant::is_v1;
 use super::sqlite::{Data, Db, Seen, seen, sidecar};
 use super::{Setting, State, Violation, Zombie};
 use crate::fault::{Cause, Fault, OsCode, Platform};
@@ -25,6 +26,8 @@ pub struct Process {
     pub(super) locked: Option<u16>,
     /// The files that it holds open beyond its will.
     zombies: BTreeSet<u16>,
+    /// What v1 held when its log was emptied beside whoever has it open. Every commit since is seen.
+    pub(super) witness: Option<Db>,
     /// What will fail.
     pub fault: Option<Planted>,
     /// It opened a file that it held already: on POSIX that drops the locks of the connection that holds it.
@@ -37,6 +40,9 @@ impl Process {
         hash.update([0xfd]);
         for ino in self.locked.iter().chain([&u16::MAX]).chain(&self.zombies) {
             hash.update(ino.to_le_bytes());
+        }
+        if let Some(db) = &self.witness {
+            hash.update(db.code());
         }
         if let Some(fault) = self.fault.as_ref().filter(|fault| !fault.spent) {
             hash.update(format!("{fault:?}"));
@@ -158,7 +164,9 @@ impl<'a> Machine<'a> {
             }
         }
         let held = self.holds(canonical.as_str());
-        if held && let Some(facts) = files.get_mut(&canonical) {
+        // On Windows opening takes nothing from a connection that is open already.
+        let unread = held && self.setting.platform != Platform::Windows;
+        if unread && let Some(facts) = files.get_mut(&canonical) {
             (facts.header, facts.page1) = (None, None);
         }
         let companions = self.setting.companion.iter().map(|(name, file)| (name.clone(), self.companion_facts(file))).collect();
@@ -177,10 +185,13 @@ impl<'a> Machine<'a> {
 
     /// One look, with what it changes: a hot journal is rolled back before anything is judged, and `detect` reads through SQLite.
     pub fn observe(&mut self) -> Observation {
+        if self.setting.zombie == Zombie::OnV1Before && is_v1(&self.state, self.setting) {
+            self.hold(self.setting.canonical.as_str());
+        }
         let mut observation = self.look();
         let name = self.setting.canonical.as_str();
         if matches!(self.state.disk.get(HOME, &sidecar(name, "-journal")), Some(Content::Hot(_)))
-            && observation.holders.is_empty()
+            && (observation.holders.is_empty() || self.setting.platform == Platform::Windows)
             && may_open_canonical(&observation)
         {
             self.opens(name);
@@ -337,7 +348,7 @@ impl<'a> Machine<'a> {
             return Some(Violation { rule: "I9", what: format!("{canonical} was opened by the process that held it") });
         }
         let v2 = matches!(seen(&self.state.disk, canonical), Seen::Db(Db { data: Data::V2 { .. }, .. }));
-        (v2 && self.holds(canonical))
+        (v2 && self.holds(canonical) && self.setting.zombie != Zombie::OnV1Before)
             .then(|| Violation { rule: "I9", what: format!("{canonical} is v2, held by a connection of its build") })
     }
 }

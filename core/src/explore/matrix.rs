@@ -95,6 +95,17 @@ pub fn page_copies() -> Vec<Setting> {
     all.into_iter().map(|setting| Setting { can_link: false, ..setting }).collect()
 }
 
+/// Where the application has v1 open already, and does not let go. On Windows v2's pages are copied into it then.
+#[must_use]
+pub fn held_before() -> Vec<Setting> {
+    let mut all = Vec::new();
+    for shape in [Shape::Settled, Shape::WalRows, Shape::HotJournal] {
+        all.extend(BUILDS.map(|(by, from)| plain(shape, by, from)).into_iter().flatten());
+    }
+    all.extend(companions());
+    on_windows(all.into_iter().map(|setting| Setting { zombie: Zombie::OnV1Before, ..setting }).collect())
+}
+
 /// A backup that is made canonical again, and backups that are pruned.
 #[must_use]
 pub fn kept() -> Vec<Setting> {
@@ -156,6 +167,7 @@ pub fn full() -> Vec<Dimension> {
     let all = || plans().into_iter().chain(field()).collect::<Vec<_>>();
     // Crossing a page copy's every page write with everything else takes long: of these the ones that have most to lose.
     let crossed = || page_copies().into_iter().filter(|of| of.shape == Shape::WalRows && of.from == From::Copy).collect::<Vec<_>>();
+    let held_crossed = || held_before().into_iter().filter(|of| of.shape == Shape::WalRows && of.from == From::Copy).collect::<Vec<_>>();
     let dimension = |name, settings, models: &[Model], bounds| Dimension { name, settings, models: models.to_vec(), bounds };
     vec![
         dimension("every plan: the process killed twice", plans(), &[M0], TWO_CRASHES),
@@ -175,6 +187,9 @@ pub fn full() -> Vec<Dimension> {
         dimension("Windows: every plan and the field's, the machine stopped twice", on_windows(all()), &[Windows], TWO_CRASHES),
         dimension("Windows: an older application, another writer or a fault, and a crash", on_windows(all()), &[Windows], CROSSED),
         dimension("Windows: the directory copied after a crash", on_windows(all()), &[Windows], copied),
+        dimension("Windows: v1 is held by this process, the machine stopped twice", held_before(), &[Windows], TWO_CRASHES),
+        dimension("the same: an older application, another writer or a fault", held_crossed(), &[Windows], CROSSED),
+        dimension("the same: the directory copied after a crash", held_before(), &[Windows], copied),
         dimension("restores and prunes: the machine stopped twice", kept(), &[M0, M1, M2, M3], TWO_CRASHES),
         dimension("restores and prunes: an older application, another writer or a fault, and a crash", kept(), &[M3], CROSSED),
         dimension("restores and prunes: the directory copied after a crash", kept(), &[M3], copied),
@@ -217,7 +232,7 @@ pub fn all() -> Vec<Setting> {
         .chain(page_copies())
         .collect();
     let windows = on_windows(posix.clone());
-    posix.into_iter().chain(windows).chain(kept()).chain(on_windows(kept())).collect()
+    posix.into_iter().chain(windows).chain(kept()).chain(on_windows(kept())).chain(held_before()).collect()
 }
 
 /// Lays out the shape of a setting.
@@ -317,6 +332,8 @@ pub fn mutants() -> Vec<Setting> {
     copies.extend(on_v1);
     copies.extend(on_windows(copies.iter().take(1).cloned().collect()));
     all.extend(copies.into_iter().map(|setting| Setting { can_link: false, ..setting }));
+    let held = |setting: &Setting| setting.shape == Shape::WalRows && setting.from == From::Empty && setting.companion.is_none();
+    all.extend(held_before().into_iter().filter(held));
     all.extend(kept());
     all.extend(on_windows(kept().into_iter().filter(Setting::restores).take(1).collect()));
     all

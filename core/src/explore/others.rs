@@ -16,9 +16,13 @@ pub fn older_application(machine: &mut Machine, killed: bool, wal_mode: bool) ->
     let [wal, shm, journal] = ["-wal", "-shm", "-journal"].map(|suffix| sidecar(&name, suffix));
     // Whoever creates a database beside a log deletes the log. Only the field's flip leaves one alone, and nobody can guard it there.
     let orphan = found == Seen::Nothing && matches!(machine.state.disk.get(HOME, &wal), Some(Content::Wal(_)));
+    // Another connection, which this process keeps open, keeps the database in WAL mode, and its log from being emptied.
+    let kept_open = machine.holds(&name);
+    let stays_wal = |db: &Db| kept_open && db.mode == JournalMode::Wal;
     let db = match found {
         _ if held || (orphan && !machine.setting.links()) => return false,
         Seen::Db(db @ Db { data: Data::V1 { rows }, .. }) => {
+            let wal_mode = wal_mode || stays_wal(&db);
             let mode = if wal_mode { JournalMode::Wal } else { JournalMode::Delete };
             // The change of the mode is a commit of its own.
             let counted = u8::from(db.mode != mode) + u8::from(!wal_mode);
@@ -46,7 +50,7 @@ pub fn older_application(machine: &mut Machine, killed: bool, wal_mode: bool) ->
         *rows += 1;
         ledger.mode = None;
     }
-    if killed {
+    if killed || (kept_open && db.mode == JournalMode::Wal) {
         disk.create(HOME, &wal);
         disk.create(HOME, &shm);
         disk.write(HOME, &shm, Content::Shm);
@@ -75,8 +79,13 @@ pub fn application(machine: &mut Machine) -> bool {
     let name = machine.canonical().to_string();
     let Seen::Db(db @ Db { data: Data::V2 { of, rows }, .. }) = seen(&machine.state.disk, &name) else { return false };
     let State { disk, ledger } = &mut machine.state;
-    disk.write(HOME, &name, Content::Db(Db { data: Data::V2 { of, rows: rows + 1 }, counter: db.counter + 1, ..db }));
-    disk.sync_file(HOME, &name);
+    let wal = sidecar(&name, "-wal");
+    // Where a log stands, emptied or not, the commit is in it.
+    let logs = db.mode == JournalMode::Wal && disk.ino(HOME, &wal).is_some();
+    let after = Db { data: Data::V2 { of, rows: rows + 1 }, counter: db.counter + u8::from(!logs), ..db };
+    let (file, content) = if logs { (wal, Content::Wal(after)) } else { (name, Content::Db(after)) };
+    disk.write(HOME, &file, content);
+    disk.sync_file(HOME, &file);
     ledger.v2_rows = rows + 1;
     ledger.v2_durable = true;
     machine.show();

@@ -5,6 +5,7 @@ use super::machine::{Machine, Performed, os};
 use super::sqlite::{Data, Db, Seen, V1_LINE, seen, sidecar};
 use crate::fault::{Cause, Fault};
 use crate::run::{Done, Run};
+use crate::sqlite::JournalMode;
 
 impl Machine<'_> {
     /// The lock and the check come with it: nobody can come between them and the copy.
@@ -22,10 +23,32 @@ impl Machine<'_> {
             return Err(Fault::new(Cause::V1Changed, "v1 changed"));
         }
         let (Seen::Db(v2), Some(v1)) = (seen(&self.state.disk, from), self.db(to)) else { return Err(os(self.setting.platform, 2, 2)) };
+        if v1.mode == JournalMode::Wal {
+            return self.copy_into_log(to, Db { counter: v1.counter + 1, of: V1_LINE, ..v2 });
+        }
         // The file stays the one it was, and so do its journals and logs.
         self.copy_pages(to, v1, Db { counter: v1.counter + 1, of: V1_LINE, ..v2 });
         self.tick(|disk| disk.sync_file(HOME, to));
         self.tick(|disk| disk.unlink(HOME, &sidecar(to, "-journal")));
+        Ok(Done::Plain)
+    }
+
+    /// Whoever has canonical open keeps it in WAL mode: the pages are committed in its log, whose flush makes them durable, and then go where they
+    /// belong.
+    fn copy_into_log(&mut self, to: &str, v2: Db) -> Performed {
+        if !matches!((seen(&self.state.disk, to), self.process.witness), (Seen::Db(now), Some(then)) if now == then) {
+            return Err(Fault::new(Cause::V1Changed, "v1 changed"));
+        }
+        let wal = sidecar(to, "-wal");
+        self.tick(|disk| disk.ensure(HOME, &wal));
+        self.tick(|disk| disk.ensure(HOME, &sidecar(to, "-shm")));
+        // Frames without a commit say nothing.
+        self.tick(|disk| disk.write(HOME, &wal, Content::Torn));
+        self.tick(|disk| disk.write(HOME, &wal, Content::Wal(v2)));
+        self.tick(|disk| disk.sync_file(HOME, &wal));
+        self.tick(|disk| disk.write(HOME, to, Content::Db(v2)));
+        self.tick(|disk| disk.sync_file(HOME, to));
+        self.tick(|disk| disk.write(HOME, &wal, Content::Empty));
         Ok(Done::Plain)
     }
 

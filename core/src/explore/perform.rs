@@ -8,6 +8,7 @@ use super::machine::{Machine, Performed, companion_digest, os, this_process};
 use super::sqlite::{Data, Db, Seen, V1_LINE, seen, sidecar};
 use super::{Build, HostUse, Zombie};
 use crate::fault::{Cause, Fault, Platform};
+use crate::journal::Strategy;
 use crate::names::{CompanionName, FileName, companion_staged, journal_tmp};
 use crate::observe::Holder;
 use crate::op::Op;
@@ -102,7 +103,9 @@ impl Machine<'_> {
             Op::Look { file } => {
                 let held = self.holds(file.as_str());
                 let holders: Vec<Holder> = held.then(this_process).into_iter().collect();
-                if held && file == self.canonical() {
+                let copies_pages = run.journal().is_some_and(|journal| journal.strategy == Strategy::PageCopy);
+                let may_stay = copies_pages && self.setting.platform == Platform::Windows;
+                if held && file == self.canonical() && !may_stay {
                     return Err(Fault::new(Cause::Held { holders }, "held"));
                 }
                 Ok(Done::Looked(holders))
@@ -113,6 +116,9 @@ impl Machine<'_> {
             }
             Op::Settle { file, mode } => {
                 let own = line(file.as_str()) != V1_LINE;
+                if !own && *mode == JournalMode::Wal {
+                    return self.settle_held(file.as_str()).map(Done::Settled);
+                }
                 self.settle(file.as_str(), *mode, !own).map(Done::Settled)
             }
             Op::RestoreMode { file, mode } => {
@@ -260,7 +266,7 @@ impl Machine<'_> {
         if let Some((name, file)) = &self.setting.companion {
             self.write_companion(name, file, run);
         }
-        if matches!(self.setting.zombie, Zombie::None | Zombie::OnV1InVerify) {
+        if matches!(self.setting.zombie, Zombie::None | Zombie::OnV1InVerify | Zombie::OnV1Before) {
             self.empty_log(staging, true);
             self.remove_log(staging);
         } else if self.setting.zombie == Zombie::OnV1 {

@@ -55,6 +55,8 @@ pub enum Zombie {
     OnV1,
     /// The same, by the look at v2 that the application asked for.
     OnV1InVerify,
+    /// The application had opened v1 before it began, and closed it, and keeps it as long as the process lives. For Windows: elsewhere a start refuses.
+    OnV1Before,
 }
 
 /// What the build makes.

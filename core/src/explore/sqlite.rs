@@ -140,7 +140,9 @@ pub fn seen(disk: &Disk, name: &str) -> Seen {
         db = if before.of == db.of { *before } else { Db { data: Data::Mixed, ..db } };
     }
     if let Some(Content::Wal(after)) = disk.get(HOME, &sidecar(name, "-wal")) {
-        let own = after.of == db.of && after.rank() >= db.rank();
+        // A page copy in WAL mode: v2's frames stand in the log of what is v1 until they are where they belong.
+        let becomes_v2 = matches!((db.data, after.data), (Data::V1 { .. }, Data::V2 { .. }));
+        let own = after.of == db.of && (becomes_v2 || after.rank() >= db.rank());
         db = if own { *after } else { Db { data: Data::Mixed, ..db } };
     }
     Seen::Db(db)

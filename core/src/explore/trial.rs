@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use super::boot::{Before, Boot};
-use super::disk::Key;
+use super::disk::{HOME, Key};
 use super::machine::{Machine, companion_digest};
 use super::mutate::{Mutant, Told, performed};
 use super::search::{Explorer, Node, crashes};
+use super::sqlite::sidecar;
 use super::{Bounds, Build, Counterexample, Faults, HostUse, Model, Setting, State, Violation, Zombie};
 use crate::fault::Platform;
 
@@ -121,7 +122,7 @@ impl<'a> Trial<'a> {
     }
 
     /// The starts that a mutant changes, by bench and place, those together that are much the same: they perform the same of what is changed, among
-    /// files of the same names, and beside the same companion.
+    /// files of the same names, beside the same companion, and with what is in canonical's log flushed, or not.
     fn starts_of(&self, mutant: &Mutant) -> Vec<Vec<(usize, usize)>> {
         let sees = |plan| match mutant {
             Mutant::Rows { .. } => true,
@@ -146,7 +147,8 @@ impl<'a> Trial<'a> {
                         .as_ref()
                         .and_then(|(_, file)| disk.get(bench.setting.aside(), file.as_str()))
                         .map(companion_digest);
-                    alike.entry((bench.like, performed, names, companion)).or_default().push((number, index));
+                    let log = disk.ino(HOME, &sidecar(bench.setting.canonical.as_str(), "-wal")).map(|ino| disk.inodes[&ino].is_flushed());
+                    alike.entry((bench.like, performed, names, companion, log)).or_default().push((number, index));
                 }
             }
         }

@@ -420,6 +420,8 @@ impl<'a> Allowed<'a> {
             Op::SyncFile { file } if own(file) || self.is_companion(file) || (file.companion.is_none() && self.database(&file.name)) => {
                 Ok(())
             }
+            // The pages may have been copied into its log.
+            Op::SyncFile { file } if page_copy && *file == At::from(&names.canonical.sidecars()[0]) => Ok(()),
             Op::SyncFile { file } => refuse(file),
             Op::SyncDir { companion: Some(name) } if !self.journal.companions.iter().any(|c| c.name == *name) => refuse(name),
             Op::SyncDir { .. } | Op::Release | Op::UnlockV1 | Op::UndoHost | Op::CleanupHost => Ok(()),

@@ -3,7 +3,7 @@
 use cutover_core::failure::Code;
 use cutover_core::fault::Platform;
 use cutover_core::journal::{Phase, Strategy};
-use cutover_core::observe::{Holder, Observation};
+use cutover_core::observe::{Holder, Observation, Verdict};
 use cutover_core::op::Op;
 use cutover_core::plan::{By, From, Next, Plan, PlanKind, assess, plan_migration};
 use cutover_core::run::{Budget, Done, Run};
@@ -136,4 +136,38 @@ fn a_fingerprint_taken_in_wal_mode_proves_nothing_to_the_next_start() {
         assert_eq!(plan.kind, PlanKind::Undo, "{phase:?}");
     }
     assert!(!v1.fingerprint().unwrap().tells() && database("1", JournalMode::Delete, 7).fingerprint().unwrap().tells());
+}
+
+/// What a process that was killed leaves when it had committed v2's pages in canonical's log, and not flushed it.
+pub fn killed_in_the_copy() -> Observation {
+    let mut journal = journal(Phase::Installing);
+    journal.strategy = Strategy::PageCopy;
+    let mut observation = interrupted(&journal);
+    observation.platform = Platform::Windows;
+    observation.verdict = Some(Verdict::Current);
+    observation.files.insert(canonical(), database("1", JournalMode::Wal, 7));
+    observation.files.insert(canonical().sidecars()[0].clone(), database("w", JournalMode::Wal, 1));
+    observation.files.insert(journal.names.backup, database("1", JournalMode::Delete, 7));
+    observation
+}
+
+/// A start that reads v2 through such a log flushes it before it acts on that.
+#[test]
+fn a_v2_that_is_in_the_log_alone_is_flushed_first() {
+    let mut observation = killed_in_the_copy();
+    let recover = |observation: &Observation| match assess(observation, &label(), &new_nonce()).unwrap() {
+        Next::Recover(plan) => *plan,
+        next => panic!("{next:?}"),
+    };
+    let log = canonical().sidecars()[0].clone();
+    let flushes = |plan: &Plan| plan.steps.iter().position(|step| step.op == Op::SyncFile { file: (&log).into() });
+    let plan = recover(&observation);
+    assert_eq!(flushes(&plan), Some(1), "{plan:#?}");
+    assert_eq!(validate(&plan, Some(&observation)), []);
+    let mut without = plan;
+    without.steps.remove(1);
+    without.cleanup_from = without.cleanup_from.map(|from| from - 1);
+    assert!(validate(&without, Some(&observation)).iter().any(|found| found.rule == "flip-durable"), "the log is not flushed");
+    observation.files.remove(&log);
+    assert_eq!(flushes(&recover(&observation)), None);
 }

@@ -13,6 +13,7 @@ use cutover_core::plan::{By, From, Plan, Request, plan_migration, plan_recovery}
 use cutover_core::sqlite::JournalMode;
 use cutover_core::validate::{RULES, validate};
 
+use crate::held::killed_in_the_copy;
 use crate::recovery::seen_plans;
 use crate::world::{
     auth, canonical, database, directory, flip, interrupted, journal, label, name, new_nonce, request, v1, v2, with_auth, with_companion,
@@ -50,6 +51,8 @@ fn make_plans() -> Vec<Made> {
     let settings: Vec<_> = matrix::mutants().into_iter().chain(matrix::field()).collect();
     let mut made: Vec<Made> = mutate::plans(&settings).into_iter().flatten().map(|plan| Made { plan, seen: None }).collect();
     made.extend(seen_plans().into_iter().map(|(_, seen, plan)| Made { plan, seen: Some(seen) }));
+    let seen = killed_in_the_copy();
+    made.extend(plan_recovery(&seen, &label(), &new_nonce()).unwrap().map(|plan| Made { plan, seen: Some(seen) }));
     for platform in [Platform::Linux, Platform::Windows] {
         made.extend(make_migrations(platform));
         made.extend(make_recoveries(platform));
@@ -111,7 +114,8 @@ fn make_recoveries(platform: Platform) -> Vec<Made> {
 }
 
 /// What a plan alone cannot tell, and why: held against the directory it is found, which is proven for at least one plan of each.
-const DIRECTORY: [(&str, &[&str]); 6] = [
+const DIRECTORY: [(&str, &[&str]); 7] = [
+    ("whether canonical has a log, which may hold v2 unflushed", &["Finish steps: without sync-file data.db-wal"]),
     (
         "whether the backup's name is v1's link, another file's, or free",
         &["Finish steps: without link backup", "Finish steps: without remove backup"],

@@ -146,6 +146,11 @@ pub(in crate::plan) fn is_staged(observation: &Observation, nonce: &Nonce, compa
 
 fn forward(observation: &Observation, journal: Journal) -> Plan {
     let mut steps = flush(&journal);
+    let [log, ..] = journal.names.canonical.sidecars();
+    if journal.phase == Phase::Installing && observation.files.contains_key(&log) {
+        let why = "v2 may be in canonical's log alone, where a process that was killed had committed it and not flushed it";
+        steps.push(step(Op::SyncFile { file: (&log).into() }, why));
+    }
     let mut kind = PlanKind::Finish;
     let mut cleanup_from = steps.len();
     let backup = observation.files.contains_key(&journal.names.backup);

@@ -140,5 +140,6 @@ impl Walk<'_> {
     pub(super) fn after_flip(&mut self, what: &str) {
         let message = format!("{what} before v2 is canonical, durably");
         self.need(self.flip_durable, "flip-durable", &message, "flush the directory after the flip first");
+        self.need(!self.in_the_log, "flip-durable", &message, "flush canonical's log first, where a page copy may have committed it");
     }
 }

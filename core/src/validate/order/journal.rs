@@ -128,6 +128,9 @@ impl Walk<'_> {
     }
 
     pub(super) fn sync_file(&mut self, file: &At) {
+        if *file == At::from(&self.journal.names.canonical.sidecars()[0]) {
+            self.in_the_log = false;
+        }
         // A flush of what was not written proves nothing.
         if self.unsynced.remove(file) && *file == At::from(&self.journal.names.receipt()) {
             self.receipt = true;

@@ -70,6 +70,8 @@ struct Walk<'a> {
     moved_aside: bool,
     flipped: bool,
     flip_durable: bool,
+    /// v2 may be in canonical's log alone, committed by a page copy, and not flushed.
+    in_the_log: bool,
     receipt: bool,
     copied: BTreeSet<At>,
     backed_up: BTreeSet<CompanionName>,
@@ -131,6 +133,8 @@ impl<'a> Walk<'a> {
         let left = if recovering { vec![names.receipt(), tmp, names.source.clone()] } else { Vec::new() };
         let second_copy =
             target.filter(|seen| recovering && !linked && seen.files.contains_key(&names.backup)).map(|_| names.backup.clone());
+        let log = &names.canonical.sidecars()[0];
+        let in_the_log = journal.phase == Phase::Installing && target.is_some_and(|seen| seen.files.contains_key(log));
         let present = |seen: &Observation| names.canonical.sidecars().into_iter().filter(|name| seen.files.contains_key(name)).collect();
         Self {
             journal,
@@ -171,6 +175,7 @@ impl<'a> Walk<'a> {
             flipped: flipped_before,
             // A recovery that finds v2 in place makes that durable by its first flush, which has a rule of its own.
             flip_durable: flipped_before,
+            in_the_log,
             receipt: plan.kind == PlanKind::Clean || (field && flipped_before),
             copied: BTreeSet::new(),
             backed_up: BTreeSet::new(),
