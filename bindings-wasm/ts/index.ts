@@ -22,7 +22,7 @@ let loading: Promise<void> | undefined;
 
 /** Loads the module, once. `source` is where its bytes are, if not beside this file. `explore` and `replayCrash` load their own. */
 export function load(source?: Source): Promise<void> {
-  loading ??= begin(init, "cutover_wasm_bg.wasm", source).catch((error: unknown) => {
+  loading ??= begin(init, new URL("./wasm/cutover_wasm_bg.wasm", import.meta.url), source).catch((error: unknown) => {
     loading = undefined;
     throw error;
   });

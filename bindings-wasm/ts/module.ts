@@ -1,20 +1,19 @@
-// Loads a module of WebAssembly: a browser, a worker and a bundler find it beside this file, Node reads it.
+// Loads a module of WebAssembly: a browser fetches it, a bundler finds it by its address, which stands where `begin` is called, and Node reads it.
 
 /** Where the module's bytes are, if not beside this file. */
 export type Source = URL | Response | BufferSource | WebAssembly.Module;
 
-type Init = (options: { module_or_path?: Source | Promise<Source> }) => Promise<unknown>;
+type Init = (options: { module_or_path: Source | Promise<Source> }) => Promise<unknown>;
 
-export async function begin(init: Init, name: string, source?: Source): Promise<void> {
-  const module_or_path = source ?? (await read(name));
-  await init(module_or_path === undefined ? {} : { module_or_path });
+export async function begin(init: Init, address: URL, source?: Source): Promise<void> {
+  await init({ module_or_path: source ?? (await read(address)) });
 }
 
-/** The bytes, where `fetch` takes no file. Nothing: the module knows its own address. */
-async function read(name: string): Promise<BufferSource | undefined> {
-  if (!import.meta.url.startsWith("file:") || typeof process === "undefined" || !process.versions?.node) return undefined;
+/** The bytes, where `fetch` takes no file; else the address. */
+async function read(address: URL): Promise<URL | BufferSource> {
+  if (address.protocol !== "file:" || typeof process === "undefined" || !process.versions?.node) return address;
   // Not for a bundler to follow: no browser gets here.
   const fs = "node:fs/promises";
   const { readFile } = (await import(/* @vite-ignore */ /* webpackIgnore: true */ fs)) as typeof import("node:fs/promises");
-  return readFile(new URL(`wasm/${name}`, import.meta.url));
+  return readFile(address);
 }

@@ -9,7 +9,7 @@ const STARTS = 64;
 
 async function perform(task: Task, say: (said: Said) => void): Promise<void> {
   try {
-    await begin(init, "cutover_wasm_explorer_bg.wasm");
+    await begin(init, new URL("./wasm/cutover_wasm_explorer_bg.wasm", import.meta.url));
     say({ answer: "replay" in task ? replayCrash(task.replay) : explore(task.question, say) });
   } catch (error) {
     // A question that is refused is thrown as its answer.
