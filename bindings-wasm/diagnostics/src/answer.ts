@@ -17,7 +17,7 @@ export function answer(taken: Taken, since: number): Diagnosis {
   const took = performance.now() - since;
   section.dataset["took"] = took.toFixed(1);
   const read = section.querySelector(".read");
-  if (read) read.textContent = `Judged in ${took.toFixed(took < 10 ? 1 : 0)} ms. ${taken.read < taken.size ? `${bytes(taken.read)} of ${bytes(taken.size)} were read.` : `All ${bytes(taken.size)} were read.`} ${taken.note ?? ""} Nothing was sent.`;
+  if (read) read.textContent = [`Judged in ${took.toFixed(took < 10 ? 1 : 0)} ms.`, taken.read < taken.size && `${bytes(taken.read)} of ${bytes(taken.size)} were read.`, taken.note, "Nothing was sent."].filter(Boolean).join(" ");
   announce(`${SHORT[diagnosis.safety]}. ${headline(diagnosis)}`);
   title.focus({ preventScroll: true });
   section.scrollIntoView({ block: "start" });
@@ -52,10 +52,10 @@ function verdict(diagnosis: Diagnosis, taken: Taken, title: HTMLElement): HTMLEl
       { class: `verdict ${safety}` },
       h("p", { class: "stamp", "aria-hidden": "true" }, SHORT[safety]),
       title,
-      h("p", { class: "because" }, because),
+      h("p", { class: "because" }, ...prose(because)),
       h("p", { class: "taken" }, `Taken for ${KINDS[kind]}: `, h("span", { class: "given" }, taken.title)),
     ),
-    h("dl", { class: "places" }, ...places.map(([question, says, file]) => h("div", {}, h("dt", {}, question), h("dd", {}, says, file !== null && !says.includes(file) && h("code", {}, file))))),
+    h("dl", { class: "places" }, ...places.map(([question, says, file]) => h("div", {}, h("dt", {}, question), h("dd", {}, ...prose(says), file !== null && !says.includes(file) && h("code", {}, file))))),
     h(
       "section",
       { class: "reply", "aria-labelledby": "reply-title" },
@@ -65,6 +65,11 @@ function verdict(diagnosis: Diagnosis, taken: Taken, title: HTMLElement): HTMLEl
     ),
     h("p", { class: "read" }),
   );
+}
+
+/** What stands between backticks as code. */
+function prose(text: string): (Node | string)[] {
+  return text.split("`").map((part, at) => (at % 2 === 1 ? h("code", { class: "inline" }, part) : part));
 }
 
 function save(text: string, name: string): void {
@@ -91,7 +96,7 @@ function more(diagnosis: Diagnosis, taken: Taken): (HTMLElement | null)[] {
           ),
         )
       : null,
-    plan && lanesView(plan, found(diagnosis, taken)),
+    plan && lanesView(plan, findings, found(diagnosis, taken)),
     facts.length > 0 ? h("section", { class: "facts", "aria-labelledby": "facts-title" }, h("h3", { id: "facts-title" }, "What was seen"), h("ul", {}, ...facts.map((fact) => h("li", {}, fact)))) : null,
     backups.length > 0
       ? h(

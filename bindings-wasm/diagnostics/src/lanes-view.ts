@@ -1,24 +1,25 @@
 // The plan, drawn: a lane per file, a column per step, and what the step that is looked at leaves.
-import type { Plan, Step } from "cutover-wasm";
+import type { Finding, Plan, Step } from "cutover-wasm";
 import { h, replace } from "./dom.js";
-import { lanes, roleOf, tell, type Held, type Lanes } from "./lanes.js";
+import { lanes, performed, roleOf, tell, type Held, type Lanes } from "./lanes.js";
 
 const NOTHING: Held = { now: null, durable: null };
 
-export function lanesView(plan: Plan, found: ReadonlyMap<string, string | null>): HTMLElement {
-  const guarded = plan.steps.some(({ when }) => when?.if === "staging-held");
+export function lanesView(plan: Plan, findings: readonly Finding[], found: ReadonlyMap<string, string | null>): HTMLElement {
+  const steps = performed(plan);
+  const guarded = steps.some(({ when }) => when?.if === "staging-held");
   const drawing = h("div");
   const box = h("input", { type: "checkbox", id: "held", change: () => draw() });
-  const draw = () => replace(drawing, drawn(plan, lanes(plan, found, { stagingHeld: box.checked })));
+  const draw = () => replace(drawing, drawn(plan, findings, lanes(plan, found, { stagingHeld: box.checked })));
   draw();
   return h(
     "section",
     { class: "lanes", "aria-labelledby": "lanes-title" },
-    h("h3", { id: "lanes-title" }, `The plan to ${PURPOSE[plan.kind]}, in ${plan.steps.length} steps`),
+    h("h3", { id: "lanes-title" }, `The plan to ${PURPOSE[plan.kind]}, in ${steps.length} ${steps.length === 1 ? "step" : "steps"}`),
     h("p", { class: "hint" }, "A lane per file, a column per step. The upper half is what the file holds, the lower what would be there after a power loss. ← → step, Home and End jump."),
     guarded && h("p", {}, box, h("label", { for: "held" }, " a closed connection still holds what the application built")),
     drawing,
-    plan.undo.length > 0 && undo(plan.undo, plan.kind === "undo"),
+    plan.kind !== "undo" && plan.undo.length > 0 && undo(plan.undo),
   );
 }
 
@@ -32,16 +33,17 @@ const PURPOSE: Record<Plan["kind"], string> = {
   prune: "remove old backups",
 };
 
-function undo(steps: Step[], after: boolean): HTMLElement {
-  const title = after ? `Afterwards: ${steps.length} steps` : `If a step up to the flip fails: ${steps.length} steps to undo it`;
+function undo(steps: Step[]): HTMLElement {
+  const title = `If a step up to the flip fails: ${steps.length} steps to undo it`;
   return h("details", {}, h("summary", {}, title), h("ol", { class: "undo" }, ...steps.map((step) => h("li", {}, tell(step.do), h("span", {}, ` – ${step.why}`)))));
 }
 
-function drawn(plan: Plan, { files, before, columns }: Lanes): HTMLElement {
+function drawn(plan: Plan, findings: readonly Finding[], { files, before, columns }: Lanes): HTMLElement {
   let at = Math.max(0, Math.min(plan.flipAt ?? 0, columns.length - 1));
   const cells: HTMLElement[][] = columns.map(() => []);
+  const wrong = (index: number) => findings.filter(({ step, undo }) => step !== null && index === step + (undo ? plan.steps.length : 0));
   const buttons = columns.map(({ step, skipped }, index) =>
-    h("button", { type: "button", tabindex: -1, class: skipped ? "skipped" : index === plan.flipAt ? "flip" : "", "aria-label": `Step ${index + 1}: ${tell(step.do)}`, click: () => go(index) }, String(index + 1)),
+    h("button", { type: "button", tabindex: -1, class: `${skipped ? "skipped" : index === plan.flipAt ? "flip" : ""} ${wrong(index).length > 0 ? "wrong" : ""}`, "aria-label": `Step ${index + 1}: ${tell(step.do)}${wrong(index).length > 0 ? ", breaks a rule" : ""}`, click: () => go(index) }, String(index + 1)),
   );
   const rows = files.map((file) => {
     let last = before.get(file) ?? NOTHING;
@@ -86,8 +88,12 @@ function drawn(plan: Plan, { files, before, columns }: Lanes): HTMLElement {
       for (const cell of cells[index] ?? []) cell.classList.toggle("here", on);
     }
     replace(story, ...told());
-    const [cell] = cells[is] ?? [];
-    // Only the lanes are moved, never the page.
+    show();
+  }
+
+  /** Only the lanes are moved, never the page. */
+  function show() {
+    const [cell] = cells[at] ?? [];
     if (cell) {
       const fixed = table.querySelector("th")?.offsetWidth ?? 0;
       if (cell.offsetLeft < scroll.scrollLeft + fixed || cell.offsetLeft + cell.offsetWidth > scroll.scrollLeft + scroll.clientWidth) {
@@ -108,6 +114,7 @@ function drawn(plan: Plan, { files, before, columns }: Lanes): HTMLElement {
       h("p", { class: "what" }, `${tell(step.do)}.`),
       h("p", {}, h("b", {}, "Why: "), `${step.why}.`),
       mark && h("p", { class: "mark-flip" }, mark),
+      ...wrong(at).map(({ rule, message }) => h("p", { class: "breaks" }, h("code", {}, rule), ` ${message}`)),
       step.when && h("p", { class: "hint" }, `Only ${CONDITION[step.when.if]}${skipped ? ": left out here." : "."}`),
       h(
         "table",
@@ -120,6 +127,8 @@ function drawn(plan: Plan, { files, before, columns }: Lanes): HTMLElement {
   }
 
   go(at);
+  // What is not on the page yet has no width.
+  requestAnimationFrame(show);
   return h("div", {}, scroll, story);
 }
 

@@ -131,11 +131,14 @@ class Disk {
   }
 }
 
+/** The steps that are performed where nothing fails: an undo ends with its `undo`. */
+export const performed = ({ kind, steps, undo }: Plan): Step[] => (kind === "undo" ? [...steps, ...undo] : steps);
+
 /** The lanes of a plan. `found`: the files that were there, and what is known of them. */
 export function lanes(plan: Plan, found: ReadonlyMap<string, string | null>, assumed: Assumed): Lanes {
   const disk = new Disk(plan, begin(plan, found));
   const before = disk.held();
-  const columns = plan.steps.map((step) => {
+  const columns = performed(plan).map((step) => {
     const skipped = step.when !== null && !holds(step.when, assumed);
     if (!skipped) disk.perform(step.do);
     return { step, skipped, held: disk.held() };
@@ -155,11 +158,11 @@ function holds(guard: Guard, { stagingHeld }: Assumed): boolean {
 function begin(plan: Plan, found: ReadonlyMap<string, string | null>): Map<string, string> {
   const start = new Map<string, string>();
   const role = (name: string) => roleOf(plan, name);
-  for (const [name, what] of found) if (!name.endsWith("-lock")) start.set(name, what ?? as(plan, role(name)));
+  for (const [name, what] of found) if (!name.includes("-lock")) start.set(name, what ?? as(plan, role(name)));
   if (start.size === 0) {
     // The plan alone. What it works on, and does not make itself, was there.
     const made = new Set<string>();
-    for (const { do: op } of plan.steps) {
+    for (const { do: op } of performed(plan)) {
       const takes = "from" in op ? [op.from] : op.op === "settle" || op.op === "check" || op.op === "check-v1" || op.op === "lock-v1" ? [op.file] : op.op === "build-sql" ? [op.v1] : [];
       for (const name of takes) if (!made.has(name)) start.set(name, as(plan, role(name)));
       const makes = "to" in op ? [op.to] : op.op === "write-journal" || op.op === "write-receipt" ? [op.file] : op.op === "build-sql" || op.op === "build-host" ? [op.staging] : [];

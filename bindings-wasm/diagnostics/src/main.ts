@@ -98,9 +98,17 @@ function address(): void {
 }
 addEventListener("hashchange", address);
 
+function show(button: Element, title: string, given: Taken["given"]): void {
+  document.querySelector("[data-example][aria-current]")?.removeAttribute("aria-current");
+  button.setAttribute("aria-current", "true");
+  void judge(title, () => ({ given, title, read: 0, size: 0, note: "It is an example." }));
+}
+
+// On a phone the answer comes before them.
+the("examples-box", HTMLDetailsElement).open = matchMedia("(min-width: 56rem)").matches;
 the("examples", HTMLElement).append(
   ...examples.map(({ id, title, about, given }) =>
-    h("li", {}, h("button", { type: "button", "data-example": id, click: () => void judge(title, () => ({ given, title, read: 0, size: 0, note: "It is an example." })) }, h("b", {}, title), h("span", {}, about))),
+    h("li", {}, h("button", { type: "button", "data-example": id, click: (event) => show(event.currentTarget as Element, title, given) }, h("b", {}, title), h("span", {}, about))),
   ),
 );
 
