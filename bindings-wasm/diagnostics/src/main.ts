@@ -57,9 +57,9 @@ addEventListener("paste", (event) => {
   const pasted = data.getData("text/plain");
   event.preventDefault();
   if (data.files.length > 0) return files([...data.files], null);
-  if (pasted.length <= MOST_SHOWN) box.setRangeText(pasted, box.selectionStart, box.selectionEnd, "end");
-  else box.value = "";
-  text(pasted.length <= MOST_SHOWN ? box.value : pasted, "what was pasted");
+  // What was there before is another case, and the two together would be neither.
+  box.value = pasted.length <= MOST_SHOWN ? pasted : "";
+  text(pasted, "what was pasted");
 });
 
 let over = 0;

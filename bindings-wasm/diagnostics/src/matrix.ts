@@ -158,8 +158,8 @@ function drawn({ question, steps, cells, states, bad, broken, flips }: CrashMatr
       const cell = cells[row]?.[column];
       if (!cell || cell.states === 0) return h("td", { class: "none" }, h("span", { class: "visually-hidden" }, "none"), h("span", { "aria-hidden": "true" }, "·"));
       const ill = cell.bad + cell.broken > 0;
-      const label = `${cell.states} states, ${cell.bad} bad, ${cell.broken} broken: ${step.op}${step.file === null ? "" : ` ${step.file}`}, ${MODELS[model]}`;
-      return h("td", {}, h("button", { type: "button", class: ill ? "bad" : "good", "aria-label": label, "data-cell": `${cell.states}/${cell.bad}/${cell.broken}`, click: () => tell(cell, `${name}, step ${row + 1}, ${step.op}: ${MODELS[model]}`) }, ill ? `✕ ${cell.bad + cell.broken} of ${cell.states}` : `✓ ${cell.states}`));
+      const rest = ` ${ill ? "states bad" : cell.states === 1 ? "state, good" : "states, all good"}: ${step.op}${step.file === null ? "" : ` ${step.file}`}, ${MODELS[model]}`;
+      return h("td", {}, h("button", { type: "button", class: ill ? "bad" : "good", "data-cell": `${cell.states}/${cell.bad}/${cell.broken}`, click: () => tell(cell, `${name}, step ${row + 1}, ${step.op}: ${MODELS[model]}`) }, h("span", { "aria-hidden": "true" }, ill ? "✕ " : "✓ "), ill ? `${cell.bad + cell.broken} of ${cell.states}` : cell.states, h("span", { class: "visually-hidden" }, rest)));
     });
     return h("tr", {}, h("th", { scope: "row", title: step.why }, h("span", { class: "number" }, row + 1), h("code", {}, step.op), step.file !== null && h("small", {}, step.file)), ...buttons);
   });

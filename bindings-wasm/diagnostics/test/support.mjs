@@ -31,7 +31,7 @@ export function launch() {
 
 /** A page that is ready; `asked` has every request since the beginning, `said` what went wrong. */
 export async function open(browser, address, options = {}) {
-  const context = await browser.newContext(options);
+  const context = await browser.newContext({ reducedMotion: "reduce", ...options });
   const page = await context.newPage();
   const asked = [];
   const said = [];
