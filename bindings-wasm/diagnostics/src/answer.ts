@@ -1,6 +1,6 @@
 // The answer: in words first, then what it rests on.
 import { diagnose, type Diagnosis, type Observation } from "cutover-wasm";
-import { announce, bytes, copyButton, h, replace, the } from "./dom.js";
+import { announce, bytes, copyButton, h, items, replace, the } from "./dom.js";
 import { lanesView } from "./lanes-view.js";
 import { markdown } from "./report.js";
 import type { Taken } from "./take.js";
@@ -90,20 +90,20 @@ function more(diagnosis: Diagnosis, taken: Taken): (HTMLElement | null)[] {
           h(
             "ol",
             {},
-            ...findings.map((finding) =>
+            ...items(findings, (finding) =>
               h("li", { class: finding.severity }, h("p", {}, h("code", {}, finding.rule), ` ${finding.severity}, ${where(finding)}`), h("p", {}, finding.message), h("p", { class: "fix" }, h("b", {}, "Fix: "), finding.hint)),
             ),
           ),
         )
       : null,
     plan && lanesView(plan, findings, found(diagnosis, taken)),
-    facts.length > 0 ? h("section", { class: "facts", "aria-labelledby": "facts-title" }, h("h3", { id: "facts-title" }, "What was seen"), h("ul", {}, ...facts.map((fact) => h("li", {}, fact)))) : null,
+    facts.length > 0 ? h("section", { class: "facts", "aria-labelledby": "facts-title" }, h("h3", { id: "facts-title" }, "What was seen"), h("ul", {}, ...items(facts, (fact) => h("li", {}, fact)))) : null,
     backups.length > 0
       ? h(
           "details",
           {},
           h("summary", {}, `Backups (${backups.length})`),
-          h("ul", {}, ...backups.map(({ name, size, whole, why, startedMs }) => h("li", {}, h("code", {}, name), `, ${bytes(size)}, begun ${date(startedMs)}, ${whole ? "whole" : `not whole: ${why ?? ""}`}`))),
+          h("ul", {}, ...items(backups, ({ name, size, whole, why, startedMs }) => h("li", {}, h("code", {}, name), `, ${bytes(size)}, begun ${date(startedMs)}, ${whole ? "whole" : `not whole: ${why ?? ""}`}`))),
         )
       : null,
     header && fields("The header of the database", header),

@@ -26,6 +26,13 @@ function append(element: Element, children: Child[]): void {
   }
 }
 
+/** Items of a list that whoever sent it may have made long. */
+export function items<Item>(list: readonly Item[], item: (one: Item) => HTMLElement): HTMLElement[] {
+  const left = list.length - MOST_ITEMS;
+  return [...list.slice(0, MOST_ITEMS).map(item), ...(left > 0 ? [h("li", {}, `… and ${left} more.`)] : [])];
+}
+const MOST_ITEMS = 200;
+
 /** The element of the page that has this id. */
 export function the<Kind extends HTMLElement>(id: string, kind: new () => Kind): Kind {
   const found = document.getElementById(id);

@@ -1,7 +1,7 @@
 // The plan, drawn: a lane per file, a column per step, and what the step that is looked at leaves.
 import type { Finding, Plan, Step } from "cutover-wasm";
 import { h, replace } from "./dom.js";
-import { lanes, performed, roleOf, tell, type Held, type Lanes } from "./lanes.js";
+import { lanes, MOST_STEPS, performed, roleOf, tell, type Held, type Lanes } from "./lanes.js";
 
 const NOTHING: Held = { now: null, durable: null };
 
@@ -18,6 +18,7 @@ export function lanesView(plan: Plan, findings: readonly Finding[], found: Reado
     h("h3", { id: "lanes-title" }, `The plan to ${PURPOSE[plan.kind]}, in ${steps.length} ${steps.length === 1 ? "step" : "steps"}`),
     h("p", { class: "hint" }, "A lane per file, a column per step. The upper half is what the file holds, the lower what would be there after a power loss. ← → step, Home and End jump."),
     guarded && h("p", {}, box, h("label", { for: "held" }, " a closed connection still holds what the application built")),
+    steps.length > MOST_STEPS && h("p", { class: "hint" }, `The first ${MOST_STEPS} are drawn.`),
     drawing,
     plan.kind !== "undo" && plan.undo.length > 0 && undo(plan.undo),
   );
@@ -35,7 +36,7 @@ const PURPOSE: Record<Plan["kind"], string> = {
 
 function undo(steps: Step[]): HTMLElement {
   const title = `If a step up to the flip fails: ${steps.length} steps to undo it`;
-  return h("details", {}, h("summary", {}, title), h("ol", { class: "undo" }, ...steps.map((step) => h("li", {}, tell(step.do), h("span", {}, ` – ${step.why}`)))));
+  return h("details", {}, h("summary", {}, title), h("ol", { class: "undo" }, ...steps.slice(0, MOST_STEPS).map((step) => h("li", {}, tell(step.do), h("span", {}, ` – ${step.why}`)))));
 }
 
 function drawn(plan: Plan, findings: readonly Finding[], { files, before, columns }: Lanes): HTMLElement {

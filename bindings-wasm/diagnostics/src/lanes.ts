@@ -131,6 +131,10 @@ class Disk {
   }
 }
 
+/** More than any plan of ours has: a plan that was made to be long is drawn as far as that. */
+export const MOST_STEPS = 300;
+const MOST_FILES = 40;
+
 /** The steps that are performed where nothing fails: an undo ends with its `undo`. */
 export const performed = ({ kind, steps, undo }: Plan): Step[] => (kind === "undo" ? [...steps, ...undo] : steps);
 
@@ -138,7 +142,7 @@ export const performed = ({ kind, steps, undo }: Plan): Step[] => (kind === "und
 export function lanes(plan: Plan, found: ReadonlyMap<string, string | null>, assumed: Assumed): Lanes {
   const disk = new Disk(plan, begin(plan, found));
   const before = disk.held();
-  const columns = performed(plan).map((step) => {
+  const columns = performed(plan).slice(0, MOST_STEPS).map((step) => {
     const skipped = step.when !== null && !holds(step.when, assumed);
     if (!skipped) disk.perform(step.do);
     return { step, skipped, held: disk.held() };
@@ -158,7 +162,7 @@ function holds(guard: Guard, { stagingHeld }: Assumed): boolean {
 function begin(plan: Plan, found: ReadonlyMap<string, string | null>): Map<string, string> {
   const start = new Map<string, string>();
   const role = (name: string) => roleOf(plan, name);
-  for (const [name, what] of found) if (!name.includes("-lock")) start.set(name, what ?? as(plan, role(name)));
+  for (const [name, what] of [...found].slice(0, MOST_FILES)) if (!name.includes("-lock")) start.set(name, what ?? as(plan, role(name)));
   if (start.size === 0) {
     // The plan alone. What it works on, and does not make itself, was there.
     const made = new Set<string>();
@@ -199,6 +203,7 @@ export function roleOf({ journal }: Plan, name: string): string {
   }
   if (name.includes("/")) return "companion";
   if (name.includes(`.${journal.label}-cutover.json`)) return name.endsWith(".json") ? "journal" : "new journal";
+  if (name.endsWith("-migration.json")) return "journal";
   if (name.startsWith(`${names.canonical}.`) && name.endsWith(".json")) return "receipt";
   if (name.includes(".displaced-")) return "displaced";
   return "file";

@@ -98,9 +98,16 @@ function address(): void {
 }
 addEventListener("hashchange", address);
 
+/** What a server that serves the page for one case puts into it. */
+function enclosed(): void {
+  const given = document.getElementById("given")?.textContent;
+  if (given) text(given, "what came with the page");
+}
+
 function show(button: Element, title: string, given: Taken["given"]): void {
   document.querySelector("[data-example][aria-current]")?.removeAttribute("aria-current");
   button.setAttribute("aria-current", "true");
+  box.value = given.text ?? "";
   void judge(title, () => ({ given, title, read: 0, size: 0, note: "It is an example." }));
 }
 
@@ -113,5 +120,6 @@ the("examples", HTMLElement).append(
 );
 
 await load();
+enclosed();
 address();
 document.documentElement.dataset["ready"] = "";

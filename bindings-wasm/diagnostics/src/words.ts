@@ -26,7 +26,7 @@ export function three({ code, op, os, meaning, data, hint }: NonNullable<Diagnos
   const what = [code, op && `in ${op}`, os && `(${os})`].filter(Boolean).join(" ");
   return [
     ["What", what],
-    ["Why", `${meaning} ${data}`],
+    ["Why", `${meaning} The data: ${data}`],
     ["What to do", hint],
   ];
 }

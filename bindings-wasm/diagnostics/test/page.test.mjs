@@ -154,6 +154,25 @@ test("noise, what is cut short, and what is newer is never called safe", async (
   assert.match(newer.because, /newer release/);
 });
 
+test("what a server encloses in the page is judged at once", async () => {
+  const { text } = example("upgraded").given;
+  const own = await serve(text);
+  const { page, context } = await open(browser, own.address);
+  agrees(await judged(page, () => page.reload()), { text });
+  await context.close();
+  own.close();
+});
+
+test("what was made to be long is judged, and drawn as far as it is of use", async () => {
+  const plan = JSON.parse(example("plan").given.text);
+  const text = JSON.stringify({ ...plan, steps: Array.from({ length: 900 }, (_, at) => plan.steps[at % plan.steps.length]) });
+  const answer = await judged(page, () => paste(page, text));
+  agrees(answer, { text });
+  assert.equal(answer.safety, "not-safe");
+  assert.equal(await page.locator(".lanes thead button").count(), 300);
+  assert.ok((await page.locator(".findings li").count()) <= 201);
+});
+
 const HOSTILE = `<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>`;
 
 test("text from outside is text", async () => {

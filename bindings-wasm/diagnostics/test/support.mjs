@@ -9,17 +9,19 @@ import { chromium } from "playwright-core";
 const directory = fileURLToPath(new URL("../dist", import.meta.url));
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".wasm": "application/wasm" };
 
-/** Any file server, with the page in a folder. */
-export async function serve() {
+/** Any file server, with the page in a folder. `given`: what it encloses in the page. */
+export async function serve(given) {
   const server = createServer((request, response) => {
     const path = new URL(request.url, "http://localhost").pathname.replace(/^\/some\/folder\//, "/");
     const file = join(directory, normalize(path.endsWith("/") ? `${path}index.html` : path));
     if (!file.startsWith(directory) || !existsSync(file)) return response.writeHead(404).end();
-    response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream" }).end(readFileSync(file));
+    response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream" }).end(file.endsWith(".html") ? enclose(readFileSync(file, "utf8"), given) : readFileSync(file));
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   return { address: `http://127.0.0.1:${server.address().port}/some/folder/`, close: () => server.close() };
 }
+
+const enclose = (html, given) => (given === undefined ? html : html.replace("</body>", () => `<script type="application/json" id="given">${given.replaceAll("<", "\\u003c")}</script></body>`));
 
 const PROGRAM = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find(existsSync);
 
