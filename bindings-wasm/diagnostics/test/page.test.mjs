@@ -165,12 +165,12 @@ test("what a server encloses in the page is judged at once", async () => {
 
 test("what was made to be long is judged, and drawn as far as it is of use", async () => {
   const plan = JSON.parse(example("plan").given.text);
-  const text = JSON.stringify({ ...plan, steps: Array.from({ length: 900 }, (_, at) => plan.steps[at % plan.steps.length]) });
+  const text = JSON.stringify({ ...plan, steps: [...plan.steps, ...Array(900).fill(plan.steps[0])] });
   const answer = await judged(page, () => paste(page, text));
   agrees(answer, { text });
   assert.equal(answer.safety, "not-safe");
   assert.equal(await page.locator(".lanes thead button").count(), 300);
-  assert.ok((await page.locator(".findings li").count()) <= 201);
+  assert.equal(await page.locator(".findings li").count(), 201);
 });
 
 const HOSTILE = `<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>`;
