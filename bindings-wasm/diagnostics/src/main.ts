@@ -4,7 +4,7 @@ import { answer, failed } from "./answer.js";
 import { h, the } from "./dom.js";
 import { examples } from "./examples.js";
 import { matrix } from "./matrix.js";
-import { dropped, picked, takeFiles, takeText, type Taken } from "./take.js";
+import { dropped, picked, takeFiles, takeText, type Found, type Taken } from "./take.js";
 
 /** A text that is longer is judged and not shown: a box with it in would stand still. */
 const MOST_SHOWN = 200_000;
@@ -30,8 +30,8 @@ async function judge(title: string, take: () => Taken | Promise<Taken>): Promise
 }
 
 const text = (given: string, title?: string) => void judge("The text", () => takeText(given, title));
-const files = (given: readonly File[], folder: string | null) =>
-  void judge(folder ?? "It", () => takeFiles(given, folder, (the("platform", HTMLSelectElement).value || null) as Platform | null));
+const platform = () => (the("platform", HTMLSelectElement).value || null) as Platform | null;
+const files = (found: Found) => void judge(found.folder ?? "It", () => takeFiles(found, platform()));
 
 the("drop", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault();
@@ -45,8 +45,7 @@ for (const [id, folder] of [["files", false], ["folder", true]] as const) {
   const input = the(id, HTMLInputElement);
   input.addEventListener("change", () => {
     if (!input.files?.length) return;
-    const { files: given, folder: name } = folder ? picked(input.files) : { files: [...input.files], folder: null };
-    files(given, name);
+    files(folder ? picked(input.files) : { files: [...input.files], folder: null, below: 0 });
     input.value = "";
   });
 }
@@ -56,7 +55,7 @@ addEventListener("paste", (event) => {
   if (!data || (event.target instanceof HTMLElement && event.target !== box && event.target.matches("input, textarea, select"))) return;
   const pasted = data.getData("text/plain");
   event.preventDefault();
-  if (data.files.length > 0) return files([...data.files], null);
+  if (data.files.length > 0) return files({ files: [...data.files], folder: null, below: 0 });
   // What was there before is another case, and the two together would be neither.
   box.value = pasted.length <= MOST_SHOWN ? pasted : "";
   text(pasted, "what was pasted");
@@ -80,9 +79,8 @@ addEventListener("drop", (event) => {
   if (!event.dataTransfer) return;
   const take = dropped(event.dataTransfer);
   void judge("What was dropped", async () => {
-    const { files: given, folder, text } = await take();
-    const platform = (the("platform", HTMLSelectElement).value || null) as Platform | null;
-    return given.length > 0 || folder !== null ? takeFiles(given, folder, platform) : takeText(text, "what was dropped");
+    const found = await take();
+    return found.files.length > 0 || found.folder !== null ? takeFiles(found, platform()) : takeText(found.text, "what was dropped");
   });
 });
 

@@ -1,7 +1,7 @@
 // The page in real Chromium: whatever is given, what it says.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -75,7 +75,14 @@ test("a text that is pasted, typed, dropped or in the address", async () => {
 
 const shell = (path, ...sql) => execFileSync("sqlite3", [path, ...sql]);
 
-test("a database of 4 GB is judged by its first page", async () => {
+test("a bundle that PowerShell wrote, in UTF-16", async () => {
+  const { text } = example("upgraded").given;
+  const path = join(scratch, "bundle.json");
+  writeFileSync(path, `\ufeff${text}`, "utf16le");
+  agrees(await judged(page, () => page.setInputFiles("#files", path)), { text });
+});
+
+test("a database of 4 GB is judged by its first page", async (t) => {
   const path = join(scratch, "data.db");
   shell(path, "PRAGMA page_size=4096; PRAGMA user_version=7; CREATE TABLE t(a)");
   const head = readFileSync(path).subarray(0, 4096);
@@ -86,6 +93,7 @@ test("a database of 4 GB is judged by its first page", async () => {
   agrees(answer, { files: [{ name: "data.db", size: 2 ** 32, head: head.toString("hex") }] });
   const [, read] = /([\d.]+) KB of 4\.0 GB were read/.exec(answer.read);
   assert.ok(Number(read) < 1024, answer.read);
+  t.diagnostic(answer.read);
 });
 
 test("a database with its log, as files and as a folder, picked and dropped", async () => {
@@ -118,6 +126,7 @@ test("a database with its log, as files and as a folder, picked and dropped", as
     answers.push(answer);
     agrees(answer, await given(true, [piece("notes.txt")]));
   }
+  assert.ok(answers.slice(2).every(({ read }) => read.includes("folders below it")));
   assert.ok(answers.every(({ safety }) => safety === "cannot-tell"));
   assert.match(answers.at(-1).whole, /1 committed transactions|committed transactions that may not/);
   agrees(await judged(page, () => page.setInputFiles("#files", set[2])), { files: [{ ...piece("data.db-wal"), wal: await native.readWal(bytes("data.db-wal")) }] });
@@ -137,14 +146,18 @@ test("a folder that holds what a removed database left is not safe, an empty one
   assert.equal((await judged(page, () => drop(page, [empty]))).safety, "cannot-tell");
 });
 
-test("noise, what is cut short, and what is newer is never called safe", async () => {
+test("noise, what is cut short, and what is newer is never called safe", async (t) => {
   const bundle = example("upgraded").given.text;
   const noise = join(scratch, "noise.bin");
   writeFileSync(noise, Buffer.from(Uint8Array.from({ length: 10 << 20 }, (_, at) => (at * 7919) >> 3)));
-  assert.equal((await judged(page, () => page.setInputFiles("#files", noise))).safety, "not-safe");
+  assert.equal((await judged(page, () => page.setInputFiles("#files", noise))).safety, "cannot-tell");
+  const named = join(scratch, "noise.db");
+  copyFileSync(noise, named);
+  assert.equal((await judged(page, () => page.setInputFiles("#files", named))).safety, "not-safe");
   const letters = Array.from({ length: 10 << 20 }, (_, at) => String.fromCharCode(33 + ((at * 31) % 90))).join("");
   const long = await judged(page, () => paste(page, letters));
   assert.equal(long.safety, "cannot-tell");
+  t.diagnostic(`10 MB of letters: ${long.took} ms`);
   for (const at of [1, 10, 100, bundle.length >> 1, bundle.length - 2]) {
     const cut = await judged(page, () => paste(page, bundle.slice(0, at)));
     assert.equal(cut.safety, "cannot-tell", `${at}: ${cut.because}`);
@@ -212,6 +225,31 @@ test("the report and the reply can be taken along", async () => {
   assert.doesNotMatch(markdown, /(?<!\\)[<]/);
   const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=Download the report")]);
   assert.equal(readFileSync(await download.path(), "utf8"), markdown);
+});
+
+test("the page's policy lets nothing out, and no script in", async () => {
+  const { page, context, asked } = await open(browser, server.address);
+  const before = asked.length;
+  const refused = await page.evaluate(async () => {
+    const said = [];
+    addEventListener("securitypolicyviolation", ({ effectiveDirective }) => said.push(effectiveDirective));
+    const elsewhere = "http://localhost:9/";
+    await fetch(elsewhere).catch(() => {});
+    navigator.sendBeacon(elsewhere, "x");
+    const image = new Image();
+    await new Promise((resolve) => ((image.onerror = resolve), (image.src = `${elsewhere}x.png`)));
+    const script = document.createElement("script");
+    script.textContent = "window.hurt = 1";
+    document.body.append(script);
+    try {
+      new Function("window.hurt = 1")();
+    } catch {}
+    await new Promise((resolve) => setTimeout(resolve));
+    return { said: [...new Set(said)].sort(), hurt: window.hurt };
+  });
+  assert.deepEqual(refused, { said: ["connect-src", "img-src", "script-src", "script-src-elem"], hurt: undefined });
+  assert.deepEqual(asked.slice(before).filter(({ url }) => !url.startsWith("http://localhost:9/")), []);
+  await context.close();
 });
 
 test("nothing that was given left the page, and nothing was said on the console", () => {

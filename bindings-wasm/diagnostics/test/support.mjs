@@ -27,8 +27,7 @@ const PROGRAM = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find(existsSy
 
 export function launch() {
   assert.ok(PROGRAM, "chromium is missing");
-  // As root, in a container, Chromium has no sandbox to be in.
-  return chromium.launch({ executablePath: PROGRAM, chromiumSandbox: process.getuid() !== 0 });
+  return chromium.launch({ executablePath: PROGRAM });
 }
 
 /** A page that is ready; `asked` has every request since the beginning, `said` what went wrong. */
