@@ -16,7 +16,7 @@ export function lanesView(plan: Plan, findings: readonly Finding[], found: Reado
     "section",
     { class: "lanes", "aria-labelledby": "lanes-title" },
     h("h3", { id: "lanes-title" }, `The plan to ${PURPOSE[plan.kind]}, in ${steps.length} ${steps.length === 1 ? "step" : "steps"}`),
-    h("p", { class: "hint" }, "A lane per file, a column per step. The upper half is what the file holds, the lower what would be there after a power loss. ← → step, Home and End jump."),
+    h("p", { class: "hint" }, "A lane per file, a column per step. The upper half is what the file holds, the lower what is there after a power loss, whatever was not flushed. ← → step, Home and End jump."),
     guarded && h("p", {}, box, h("label", { for: "held" }, " a closed connection still holds what the application built")),
     steps.length > MOST_STEPS && h("p", { class: "hint" }, `The first ${MOST_STEPS} are drawn.`),
     drawing,
@@ -144,7 +144,7 @@ const CONDITION: Record<NonNullable<Step["when"]>["if"], string> = {
 
 /** One half of a cell: a block in the colour of what it holds, its name where that begins. */
 function half(kind: "now" | "durable", what: string | null, begins: boolean): HTMLElement {
-  const tone = what === null ? "none" : what === "unflushed" ? "unflushed" : what === "copy of v1" ? "v1" : /^(v1|v2|journal|receipt)/.exec(what)?.[1] ?? "other";
+  const tone = what === null ? "none" : what === "unflushed" || what === "not known" ? "unflushed" : what === "copy of v1" ? "v1" : /^(v1|v2|journal|receipt)/.exec(what)?.[1] ?? "other";
   const short = what?.replace("journal: ", "").replace("copy of v1", "v1 copy") ?? "";
   return h("span", { class: `half ${kind} ${tone}` }, begins && what !== null ? h("span", { class: "name" }, short) : h("span", { class: "visually-hidden" }, what ?? "not there"));
 }

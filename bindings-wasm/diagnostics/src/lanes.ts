@@ -29,6 +29,9 @@ export interface Lanes {
   columns: Column[];
 }
 
+/** Somebody made it before this plan; the plan looks at it. */
+const FOUND = "as found";
+
 interface Inode {
   what: string;
   /** What of it was flushed. */
@@ -45,7 +48,9 @@ class Disk {
     start: Map<string, string>,
   ) {
     for (const [name, what] of start) this.names.set(name, { what, flushed: what });
-    this.durable = new Map(this.names);
+    // What an interrupted start left is visible, and need not be durable: that is why a recovery flushes first.
+    const known = plan.kind === "migrate" || plan.kind === "restore";
+    this.durable = new Map([...this.names].map(([name, inode]) => [name, known ? inode : { what: inode.what, flushed: "not known" }]));
   }
 
   perform(op: Op): void {
@@ -88,6 +93,15 @@ class Disk {
         if (op.file === this.canonical && inode) inode.flushed = inode.what;
         for (const suffix of ["-wal", "-shm", "-journal"]) names.delete(op.file + suffix);
         return op.file === this.canonical ? this.flush((name) => name.startsWith(`${op.file}-`)) : undefined;
+      }
+      case "detect": {
+        // The run goes on only where it is v2.
+        const inode = names.get(op.file);
+        if (inode?.what === FOUND) {
+          inode.what = "v2";
+          if (inode.flushed === FOUND) inode.flushed = "v2";
+        }
+        return;
       }
       case "page-copy": {
         const inode = names.get(op.to);
@@ -186,11 +200,11 @@ function begin(plan: Plan, found: ReadonlyMap<string, string | null>): Map<strin
 const journalOf = ({ journal }: Plan) => (journal ? `${journal.names.canonical}.${journal.label}-cutover.json` : "");
 
 function as({ kind, journal }: Plan, role: string): string {
-  if (role === "canonical") return kind === "migrate" ? "v1" : "as found";
+  if (role === "canonical") return kind === "migrate" ? "v1" : FOUND;
   if (role === "journal" && journal) return `journal: ${journal.phase}`;
   if (role === "receipt") return "receipt";
   if (role === "log") return "log";
-  return "as found";
+  return FOUND;
 }
 
 /** What a name is for, in a word. */

@@ -6,11 +6,11 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
-const directory = fileURLToPath(new URL("../dist", import.meta.url));
-const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".wasm": "application/wasm" };
+const page = fileURLToPath(new URL("../dist", import.meta.url));
+const TYPES = { ".ts": "text/plain", ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".wasm": "application/wasm" };
 
-/** Any file server, with the page in a folder. `given`: what it encloses in the page. */
-export async function serve(given) {
+/** Any file server, with the page, or another directory, in a folder. `given`: what it encloses in the page. */
+export async function serve(given, directory = page) {
   const server = createServer((request, response) => {
     const path = new URL(request.url, "http://localhost").pathname.replace(/^\/some\/folder\//, "/");
     const file = join(directory, normalize(path.endsWith("/") ? `${path}index.html` : path));
