@@ -16,7 +16,7 @@ export function lanesView(plan: Plan, findings: readonly Finding[], found: Reado
     "section",
     { class: "lanes", "aria-labelledby": "lanes-title" },
     h("h3", { id: "lanes-title" }, `The plan to ${PURPOSE[plan.kind]}, in ${steps.length} ${steps.length === 1 ? "step" : "steps"}`),
-    h("p", { class: "hint" }, "A lane per file, a column per step. The upper half is what the file holds, the lower what is there after a power loss, whatever was not flushed. ← → step, Home and End jump."),
+    h("p", { class: "hint" }, "A lane per file, a column per step. The upper half is what the file holds, the lower what is sure to be there after a power loss. ← → step, Home and End jump."),
     guarded && h("p", {}, box, h("label", { for: "held" }, " a closed connection still holds what the application built")),
     steps.length > MOST_STEPS && h("p", { class: "hint" }, `The first ${MOST_STEPS} are drawn.`),
     drawing,
