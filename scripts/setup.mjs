@@ -57,16 +57,17 @@ export function debianPackages(tools) {
 /** Programs that the tests measure and check with, and the Debian packages that bring them. */
 export function testTools() {
   if (process.platform !== "linux") return;
-  debianPackages({ sqlite3: "sqlite3", strace: "strace", "x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64-win32" });
+  debianPackages({ sqlite3: "sqlite3", strace: "strace", chromium: "chromium", "x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64-win32" });
 }
 
-/** Brings a fresh clone, or one that was pulled, to where the addon, the browser's modules and the TypeScript can run. */
+/** Brings a fresh clone, or one that was pulled, to where the addon, the browser's modules and page, and the TypeScript can run. */
 export function setup() {
   npmInstall();
   rustTargets();
   const shell = process.platform === "win32";
   run("npm", ["run", "--silent", "build:debug", "--workspace", "cutover"], { shell });
   run("npm", ["run", "--silent", "build", "--workspace", "cutover-wasm"], { shell });
+  run("npm", ["run", "--silent", "build", "--workspace", "cutover-diagnostics"], { shell });
   run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "--project", "tests"]);
 }
 

@@ -28,14 +28,18 @@ await stage("every crash state", [...explore, "--full"], { count: explored });
 await stage("every mutant of every plan", [...explore, "--mutants"], { count: explored });
 if (process.platform !== "win32") {
   await stage("programs for the campaign", ["cargo", "build", "--quiet", "--package", "cutover-tests"]);
-  await stage("Node and Bun", [node, "--test", "--test-reporter=spec", "--test-timeout=900000", ...tests()], { env: memoryDisk(), count: nodeTests });
+  await stage("Node and Bun", [node, "--test", "--test-reporter=spec", "--test-timeout=900000", ...tests("tests/dist", "bindings-node/test", "bindings-wasm/test")], { env: memoryDisk(), count: nodeTests });
+}
+// Debian's Chromium.
+if (process.platform === "linux") {
+  await stage("the page in Chromium", [node, "--test", "--test-reporter=spec", "--test-timeout=900000", ...tests("bindings-wasm/diagnostics/test")], { count: nodeTests });
 }
 if (process.platform !== "darwin") await stage("Windows", [node, "scripts/test-windows.mjs"], { count: onWindows });
 
 sum();
 
-function tests() {
-  return ["tests/dist", "bindings-node/test", "bindings-wasm/test"].flatMap((directory) => {
+function tests(...directories) {
+  return directories.flatMap((directory) => {
     try {
       return readdirSync(join(root, directory), { recursive: true })
         .filter((name) => /\.test\.m?js$/.test(name))

@@ -1,0 +1,149 @@
+// The answer: in words first, then what it rests on.
+import { diagnose, type Diagnosis, type Observation } from "cutover-wasm";
+import { announce, bytes, copyButton, h, items, replace, the } from "./dom.js";
+import { lanesView } from "./lanes-view.js";
+import { markdown } from "./report.js";
+import type { Taken } from "./take.js";
+import { headline, KINDS, SHORT, three, where } from "./words.js";
+
+/** Judges what was taken and shows the answer. */
+export function answer(taken: Taken, since: number): Diagnosis {
+  const diagnosis = diagnose(taken.given);
+  const section = the("answer", HTMLElement);
+  section.dataset["safety"] = diagnosis.safety;
+  section.dataset["kind"] = diagnosis.kind;
+  const title = h("h2", { id: "answer-title", tabindex: "-1" }, headline(diagnosis));
+  replace(section, verdict(diagnosis, taken, title), ...more(diagnosis, taken));
+  const took = performance.now() - since;
+  section.dataset["took"] = took.toFixed(1);
+  const read = section.querySelector(".read");
+  if (read) read.textContent = [`Judged in ${took.toFixed(took < 10 ? 1 : 0)} ms.`, taken.read < taken.size && `${bytes(taken.read)} of ${bytes(taken.size)} were read.`, taken.note, "Nothing was sent."].filter(Boolean).join(" ");
+  announce(`${SHORT[diagnosis.safety]}. ${headline(diagnosis)}`);
+  title.focus({ preventScroll: true });
+  section.scrollIntoView({ block: "start" });
+  return diagnosis;
+}
+
+/** What could not be read at all. */
+export function failed(title: string, why: string): void {
+  const section = the("answer", HTMLElement);
+  section.dataset["safety"] = "cannot-tell";
+  section.dataset["kind"] = "unknown";
+  const heading = h("h2", { id: "answer-title", tabindex: "-1" }, "It cannot be told from this.");
+  replace(section, h("div", { class: "verdict cannot-tell" }, h("p", { class: "stamp" }, SHORT["cannot-tell"]), heading, h("p", { class: "because" }, `${title} could not be read: ${why}`)));
+  announce("It could not be read.");
+  heading.focus();
+}
+
+function verdict(diagnosis: Diagnosis, taken: Taken, title: HTMLElement): HTMLElement {
+  const { safety, because, kind, reply } = diagnosis;
+  const places: [string, string, string | null][] = [
+    ["Where is v1?", diagnosis.v1.says, diagnosis.v1.file],
+    ["Where is v2?", diagnosis.v2.says, diagnosis.v2.file],
+    ["What will the next start do?", diagnosis.next, null],
+    ["What should be done?", diagnosis.action, null],
+  ];
+  const text = () => markdown(diagnosis, taken.title);
+  return h(
+    "div",
+    {},
+    h(
+      "div",
+      { class: `verdict ${safety}` },
+      h("p", { class: "stamp", "aria-hidden": "true" }, SHORT[safety]),
+      title,
+      h("p", { class: "because" }, ...prose(because)),
+      h("p", { class: "taken" }, `Taken for ${KINDS[kind]}: `, h("span", { class: "given" }, taken.title)),
+    ),
+    h("dl", { class: "places" }, ...places.map(([question, says, file]) => h("div", {}, h("dt", {}, question), h("dd", {}, ...prose(says), file !== null && !says.includes(file) && h("code", {}, file))))),
+    h(
+      "section",
+      { class: "reply", "aria-labelledby": "reply-title" },
+      h("h3", { id: "reply-title" }, "A reply to the customer"),
+      h("blockquote", {}, reply),
+      h("p", { class: "actions" }, copyButton("Copy the reply", () => reply), copyButton("Copy all as Markdown", text), h("button", { type: "button", click: () => save(text(), "cutover-report.md") }, "Download the report")),
+    ),
+    h("p", { class: "read" }),
+  );
+}
+
+/** What stands between backticks as code. */
+function prose(text: string): (Node | string)[] {
+  return text.split("`").map((part, at) => (at % 2 === 1 ? h("code", { class: "inline" }, part) : part));
+}
+
+function save(text: string, name: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type: "text/markdown" }));
+  h("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+function more(diagnosis: Diagnosis, taken: Taken): (HTMLElement | null)[] {
+  const { explanation, findings, plan, facts, backups, header, wal } = diagnosis;
+  return [
+    explanation && h("section", { class: "error", "aria-labelledby": "error-title" }, h("h3", { id: "error-title" }, "The error"), h("dl", {}, ...three(explanation).map(([name, text]) => h("div", {}, h("dt", {}, name), h("dd", {}, text))))),
+    findings.length > 0
+      ? h(
+          "section",
+          { class: "findings", "aria-labelledby": "findings-title" },
+          h("h3", { id: "findings-title" }, `${findings.length} ${findings.length === 1 ? "finding" : "findings"} in the plan`),
+          h(
+            "ol",
+            {},
+            ...items(findings, (finding) =>
+              h("li", { class: finding.severity }, h("p", {}, h("code", {}, finding.rule), ` ${finding.severity}, ${where(finding)}`), h("p", {}, finding.message), h("p", { class: "fix" }, h("b", {}, "Fix: "), finding.hint)),
+            ),
+          ),
+        )
+      : null,
+    plan && lanesView(plan, findings, found(diagnosis, taken)),
+    facts.length > 0 ? h("section", { class: "facts", "aria-labelledby": "facts-title" }, h("h3", { id: "facts-title" }, "What was seen"), h("ul", {}, ...items(facts, (fact) => h("li", {}, fact)))) : null,
+    backups.length > 0
+      ? h(
+          "details",
+          {},
+          h("summary", {}, `Backups (${backups.length})`),
+          h("ul", {}, ...items(backups, ({ name, size, whole, why, startedMs }) => h("li", {}, h("code", {}, name), `, ${bytes(size)}, begun ${date(startedMs)}, ${whole ? "whole" : `not whole: ${why ?? ""}`}`))),
+        )
+      : null,
+    header && fields("The header of the database", header),
+    wal && fields("The log of the database", wal),
+  ];
+}
+
+/** A name in a hostile bundle may hold any number. */
+function date(ms: number): string {
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString().slice(0, 16).replace("T", " ");
+}
+
+function fields(title: string, value: object): HTMLElement {
+  return h(
+    "details",
+    {},
+    h("summary", {}, title),
+    h(
+      "dl",
+      { class: "fields" },
+      ...Object.entries(value).map(([name, field]) => h("div", {}, h("dt", {}, name), h("dd", {}, typeof field === "object" ? JSON.stringify(field) : String(field)))),
+    ),
+  );
+}
+
+/** The files that were there, and what is known of them: for the lanes, where the plan goes on from what it finds. */
+function found({ v1, v2, plan }: Diagnosis, { given }: Taken): Map<string, string | null> {
+  const names = given.files ? given.files.map(({ name }) => name) : observed(given.text ?? "");
+  const canonical = plan?.journal?.names.canonical;
+  const of = names.filter((name) => canonical !== undefined && name.startsWith(canonical));
+  return new Map(of.map((name) => [name, name === v1.file ? "v1" : name === v2.file ? "v2" : null]));
+}
+
+/** The names in a bundle. */
+function observed(text: string): string[] {
+  try {
+    const { observation } = JSON.parse(text) as { observation?: Partial<Observation> };
+    return Object.keys(observation?.files ?? {});
+  } catch {
+    return [];
+  }
+}

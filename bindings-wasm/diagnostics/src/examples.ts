@@ -1,0 +1,12 @@
+// What people send, made by real runs: `npm run examples` makes them anew.
+import type { Given } from "cutover-wasm";
+import list from "./examples.json";
+
+export interface Example {
+  id: string;
+  title: string;
+  about: string;
+  given: Given;
+}
+
+export const examples = list as unknown as Example[];

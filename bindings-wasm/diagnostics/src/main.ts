@@ -1,0 +1,123 @@
+import "./style.css";
+import { load, type Platform } from "cutover-wasm";
+import { answer, failed } from "./answer.js";
+import { h, the } from "./dom.js";
+import { examples } from "./examples.js";
+import { matrix } from "./matrix.js";
+import { dropped, picked, takeFiles, takeText, type Found, type Taken } from "./take.js";
+
+/** A text that is longer is judged and not shown: a box with it in would stand still. */
+const MOST_SHOWN = 200_000;
+
+const box = the("text", HTMLTextAreaElement);
+const veil = the("veil", HTMLElement);
+const crashes = matrix();
+let turn = 0;
+
+/** Judges what is taken, unless something else was given meanwhile. */
+async function judge(title: string, take: () => Taken | Promise<Taken>): Promise<void> {
+  const since = performance.now();
+  const mine = (turn += 1);
+  try {
+    await load();
+    const taken = await take();
+    if (mine !== turn) return;
+    const { plan } = answer(taken, since);
+    if (plan) crashes.adopt(plan);
+  } catch (error) {
+    if (mine === turn) failed(title, error instanceof Error ? error.message : String(error));
+  }
+}
+
+const text = (given: string, title?: string) => void judge("The text", () => takeText(given, title));
+const platform = () => (the("platform", HTMLSelectElement).value || null) as Platform | null;
+const files = (found: Found) => void judge(found.folder ?? "It", () => takeFiles(found, platform()));
+
+the("drop", HTMLFormElement).addEventListener("submit", (event) => {
+  event.preventDefault();
+  text(box.value);
+});
+box.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) text(box.value);
+});
+
+for (const [id, folder] of [["files", false], ["folder", true]] as const) {
+  const input = the(id, HTMLInputElement);
+  input.addEventListener("change", () => {
+    if (!input.files?.length) return;
+    files(folder ? picked(input.files) : { files: [...input.files], folder: null, below: 0 });
+    input.value = "";
+  });
+}
+
+addEventListener("paste", (event) => {
+  const data = event.clipboardData;
+  if (!data || (event.target instanceof HTMLElement && event.target !== box && event.target.matches("input, textarea, select"))) return;
+  const pasted = data.getData("text/plain");
+  event.preventDefault();
+  if (data.files.length > 0) return files({ files: [...data.files], folder: null, below: 0 });
+  // What was there before is another case, and the two together would be neither.
+  box.value = pasted.length <= MOST_SHOWN ? pasted : "";
+  text(pasted, "what was pasted");
+});
+
+let over = 0;
+addEventListener("dragenter", (event) => {
+  event.preventDefault();
+  over += 1;
+  veil.hidden = false;
+});
+addEventListener("dragleave", () => {
+  over -= 1;
+  veil.hidden = over > 0 ? false : true;
+});
+addEventListener("dragover", (event) => event.preventDefault());
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  over = 0;
+  veil.hidden = true;
+  if (!event.dataTransfer) return;
+  const take = dropped(event.dataTransfer);
+  void judge("What was dropped", async () => {
+    const found = await take();
+    return found.files.length > 0 || found.folder !== null ? takeFiles(found, platform()) : takeText(found.text, "what was dropped");
+  });
+});
+
+/** A short code as `#code` in the address, as a message ends with it. */
+function address(): void {
+  let code = location.hash.slice(1);
+  try {
+    code = decodeURIComponent(code);
+  } catch {
+    // As it stands.
+  }
+  if (code !== "" && document.getElementById(code) === null) text(`#${code}`, "the code in the address");
+}
+addEventListener("hashchange", address);
+
+/** What a server that serves the page for one case puts into it. */
+function enclosed(): void {
+  const given = document.getElementById("given")?.textContent;
+  if (given) text(given, "what came with the page");
+}
+
+function show(button: Element, title: string, given: Taken["given"]): void {
+  document.querySelector("[data-example][aria-current]")?.removeAttribute("aria-current");
+  button.setAttribute("aria-current", "true");
+  box.value = given.text ?? "";
+  void judge(title, () => ({ given, title, read: 0, size: 0, note: "It is an example." }));
+}
+
+// On a phone the answer comes before them.
+the("examples-box", HTMLDetailsElement).open = matchMedia("(min-width: 56rem)").matches;
+the("examples", HTMLElement).append(
+  ...examples.map(({ id, title, about, given }) =>
+    h("li", {}, h("button", { type: "button", "data-example": id, click: (event) => show(event.currentTarget as Element, title, given) }, h("b", {}, title), h("span", {}, about))),
+  ),
+);
+
+await load();
+enclosed();
+address();
+document.documentElement.dataset["ready"] = "";

@@ -1,0 +1,28 @@
+// The answer as Markdown, for a ticket. What came from outside is escaped: a ticket shows Markdown, and some of them HTML.
+import type { Diagnosis } from "cutover-wasm";
+import { headline, KINDS, three, where } from "./words.js";
+
+const plain = (text: string) => text.replace(/[\\`*_[\]<>|#&~]/g, "\\$&").replace(/\s+/g, " ");
+
+export function markdown(diagnosis: Diagnosis, title: string): string {
+  const { explanation, findings, facts, backups, plan } = diagnosis;
+  const lines = [
+    `# ${headline(diagnosis)}`,
+    "",
+    plain(diagnosis.because),
+    "",
+    `- **Judged:** ${plain(title)}, ${KINDS[diagnosis.kind]}`,
+    `- **v1:** ${plain(diagnosis.v1.says)}`,
+    `- **v2:** ${plain(diagnosis.v2.says)}`,
+    `- **The next start:** ${plain(diagnosis.next)}`,
+    `- **To do:** ${plain(diagnosis.action)}`,
+  ];
+  const section = (name: string, items: string[]) => items.length > 0 && lines.push("", `## ${name}`, "", ...items);
+  if (explanation) section("The error", three(explanation).map(([name, text]) => `- **${name}:** ${plain(text)}`));
+  section("Findings", findings.map((finding) => `- **${plain(finding.rule)}** (${finding.severity}, ${where(finding)}): ${plain(finding.message)} ${plain(finding.hint)}`));
+  section("What was seen", facts.map((fact) => `- ${plain(fact)}`));
+  section("Backups", backups.map(({ name, size, whole, why }) => `- ${plain(name)}, ${size} bytes, ${whole ? "whole" : `not whole: ${plain(why ?? "nobody knows why")}`}`));
+  if (plan) section(`The plan (${plan.kind})`, plan.steps.map(({ do: op, why }, at) => `${at + 1}. ${op.op}: ${plain(why)}`));
+  section("Reply to the customer", diagnosis.reply.split("\n").map((line) => `> ${plain(line)}`));
+  return `${lines.join("\n")}\n`;
+}

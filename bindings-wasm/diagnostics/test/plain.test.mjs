@@ -1,0 +1,28 @@
+// cutover-wasm without a bundler: a plain module of a page, in real Chromium.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import * as native from "cutover/pure";
+import { launch, serve } from "./support.mjs";
+
+test("a page loads cutover-wasm as it lies there, and it explores in its worker", async (t) => {
+  const server = await serve(undefined, fileURLToPath(new URL("../../dist", import.meta.url)));
+  const browser = await launch();
+  t.after(async () => {
+    await browser.close();
+    server.close();
+  });
+  const page = await browser.newPage();
+  // Whatever page it is: an address of the same server.
+  await page.goto(`${server.address}index.d.ts`);
+  const question = { strategy: "two-rename", platform: "linux", by: "sql", from: "empty", models: ["M0"] };
+  const answers = await page.evaluate(
+    async ([address, question]) => {
+      const cutover = await import(address);
+      await cutover.load();
+      return [cutover.diagnose({ text: "#IO:fsync:EIO" }), await cutover.explore(question)];
+    },
+    [`${server.address}index.js`, question],
+  );
+  assert.deepEqual(answers, [native.diagnose({ text: "#IO:fsync:EIO" }), await native.explore(question)]);
+});
