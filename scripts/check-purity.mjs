@@ -28,7 +28,7 @@ function coreImportsNothing() {
   if (!seen.includes("env.now")) fail(`the check of imports does not see a planted clock: [${seen}]`);
 
   const cargo = ["rustc", "--quiet", "--package=cutover-core", "--lib", `--target=${target}`, "--crate-type=cdylib", "--message-format=json"];
-  const messages = output("cargo", [...cargo, "--", "-Clink-dead-code", "-Clink-arg=--no-gc-sections", "-Cdebuginfo=0"]).trim().split("\n").map((line) => JSON.parse(line));
+  const messages = output("cargo", [...cargo, "--", "-Copt-level=0", "-Clink-dead-code", "-Clink-arg=--no-gc-sections", "-Cdebuginfo=0"]).trim().split("\n").map((line) => JSON.parse(line));
   const file = messages.flatMap(({ target, filenames }) => (target?.name === "cutover_core" ? filenames : [])).find((name) => name.endsWith(".wasm"));
   const module = new WebAssembly.Module(readFileSync(file));
   const names = Buffer.concat(WebAssembly.Module.customSections(module, "name").map((section) => Buffer.from(section)));

@@ -32,7 +32,7 @@ test("the CLI writes one bundle, which the page judges, and touches nothing", ()
   assert.equal(status, 0);
   const bundle = JSON.parse(stdout);
   assert.deepEqual([bundle.version, bundle.check, bundle.next.does, bundle.header.userVersion], [1, { result: "sound" }, "ask-detect", 1]);
-  assert.match(bundle.made.runtime, /^node \d/);
+  assert.match(bundle.made.runtime, process.versions.bun ? /^bun \d/ : /^node \d/);
   assert.ok(bundle.path.startsWith("~/"), bundle.path);
   assert.equal(diagnose({ text: stdout }).safety, "safe");
   assert.deepEqual(all(place), before);
