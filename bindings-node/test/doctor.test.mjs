@@ -4,7 +4,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { test } from "node:test";
 import { CutoverError, doctor, lock, migrate } from "cutover";
 import { diagnose } from "cutover/pure";
@@ -33,7 +33,7 @@ test("the CLI writes one bundle, which the page judges, and touches nothing", ()
   const bundle = JSON.parse(stdout);
   assert.deepEqual([bundle.version, bundle.check, bundle.next.does, bundle.header.userVersion], [1, { result: "sound" }, "ask-detect", 1]);
   assert.match(bundle.made.runtime, process.versions.bun ? /^bun \d/ : /^node \d/);
-  assert.ok(bundle.path.startsWith("~/"), bundle.path);
+  assert.ok(bundle.path.startsWith(`~${sep}`), bundle.path);
   assert.equal(diagnose({ text: stdout }).safety, "safe");
   assert.deepEqual(all(place), before);
   const out = join(tmpdir(), `${process.pid}-bundle.json`);
@@ -63,7 +63,8 @@ test("status says it in words, and by its exit status", async () => {
   assert.equal(run("--help").status, 0);
 });
 
-test("a log of committed rows is read in a copy, and the copy goes", () => {
+// A shell that kills itself by a signal is POSIX's own.
+if (process.platform !== "win32") test("a log of committed rows is read in a copy, and the copy goes", () => {
   const place = seed("PRAGMA journal_mode=WAL;" + V1);
   const writer = spawnSync("sqlite3", [place.path, ".shell true", "INSERT INTO notes(body) VALUES ('c')", `.shell kill -9 $PPID`]);
   assert.equal(writer.signal, "SIGKILL");
