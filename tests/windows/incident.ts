@@ -44,7 +44,8 @@ const WAIT_MS = 600;
 const forEver: unknown[] = [];
 const root = mkdtempSync(join(tmpdir(), "cutover-incident-"));
 const shell = (path: string, sql: string) => {
-  const { stdout, stderr } = spawnSync("sqlite3", [path, sql], { encoding: "utf8" });
+  const { stdout, stderr, error } = spawnSync("sqlite3", [path, sql], { encoding: "utf8" });
+  if (error) throw error;
   return (stdout + stderr).trim().replaceAll("\r", "");
 };
 
