@@ -10,11 +10,12 @@ use std::time::Duration;
 use cutover_core::bundle::{Bundle, Check, Made, VERSION};
 use cutover_core::diagnose::next_start;
 use cutover_core::failure::Failure;
+use cutover_core::fault::Cause;
 use cutover_core::names::FileName;
 use cutover_core::observe::Observation;
 use cutover_core::run::Event;
 use cutover_core::sqlite::{DatabaseHeader, Wal, WalReader, read_database_header};
-use rusqlite::{Connection, OpenFlags, ffi};
+use rusqlite::{Connection, OpenFlags};
 
 use crate::backups::receipts;
 use crate::error::Error;
@@ -22,7 +23,7 @@ use crate::migrate::{nonce, now_ms};
 use crate::observe::look;
 use crate::os;
 use crate::place::Place;
-use crate::sqlite::installed_reader;
+use crate::sqlite::{fault, installed};
 
 /// What a doctor may be told.
 #[derive(Debug, Clone)]
@@ -148,8 +149,8 @@ fn check(place: &Place, observation: &Observation, most: u64) -> Check {
     let path = place.path(&place.canonical);
     if log == 0 && hot == 0 {
         // Alone it can be read where it is: `immutable` makes no sidecar and takes no lock.
-        return match installed_reader(&path) {
-            Ok(reader) => quick_check(&reader.connection),
+        return match installed(&path) {
+            Ok(connection) => quick_check(&connection),
             Err(error) => of_error(&error),
         };
     }
@@ -174,8 +175,8 @@ fn quick_check(connection: &Connection) -> Check {
 }
 
 fn of_error(error: &rusqlite::Error) -> Check {
-    match error.sqlite_error() {
-        Some(ffi::Error { code: ffi::ErrorCode::DatabaseCorrupt | ffi::ErrorCode::NotADatabase, .. }) => Check::Damaged { problems: 1 },
+    match fault(error).cause {
+        Cause::V1Corrupt | Cause::NotADatabase => Check::Damaged { problems: 1 },
         _ => not_made("SQLite could not read it; it may have a schema that only libSQL reads"),
     }
 }

@@ -29,9 +29,12 @@ pub(crate) fn fault(error: &rusqlite::Error) -> Fault {
     Fault::new(cause, format!("SQLite says: {error}"))
 }
 
+/// Not where the schema's own pages are wrong, which SQLite says in the same words ("malformed database schema", `corruptSchema` in prepare.c).
 fn is_foreign_schema(error: &rusqlite::Error) -> bool {
     let text = error.to_string();
-    ["malformed database schema", "no such module", "no such function", "unknown function"].iter().any(|part| text.contains(part))
+    let damaged = ["invalid rootpage", "orphan index"].iter().any(|part| text.contains(part));
+    !damaged
+        && ["malformed database schema", "no such module", "no such function", "unknown function"].iter().any(|part| text.contains(part))
 }
 
 /// `ERROR_DISK_FULL`, ENOSPC.
@@ -153,7 +156,8 @@ pub(crate) fn installed_reader(path: &Path) -> rusqlite::Result<Reader> {
     Ok(Reader { connection })
 }
 
-fn installed(path: &Path) -> rusqlite::Result<Connection> {
+/// The same, which fails where anything of the schema cannot be read.
+pub(crate) fn installed(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(uri(path, "immutable=1"), flags)?;
     connection.busy_timeout(Duration::ZERO)?;

@@ -149,6 +149,30 @@ fn damage_is_found() {
     assert_eq!(found.safety, Safety::NotSafe);
 }
 
+/// SQLite tells both in the same words. What it cannot read of a schema it has not checked, so that nothing is called safe for that.
+#[test]
+fn a_schema_of_another_sqlite_is_no_damage_and_a_broken_one_is() {
+    let broken = "UPDATE sqlite_master SET rootpage = 999 WHERE name = 'more'";
+    let foreign = "UPDATE sqlite_master SET sql = 'CREATE TABLE more (x) RANDOM ROWID' WHERE name = 'more'";
+    for (change, damaged) in [(broken, true), (foreign, false)] {
+        for wal in [false, true] {
+            let (_directory, path) = seeded("CREATE TABLE more (x);");
+            let db = Connection::open(&path).unwrap();
+            let mode = if wal { "WAL" } else { "DELETE" };
+            db.execute_batch(&format!("PRAGMA journal_mode = {mode}; PRAGMA writable_schema = ON; {change}")).unwrap();
+            let log = path.with_extension("db-wal");
+            let kept = wal.then(|| [&path, &log].map(|file| std::fs::read(file).unwrap()));
+            drop(db);
+            for (file, bytes) in kept.iter().flat_map(|kept| [&path, &log].into_iter().zip(kept)) {
+                std::fs::write(file, bytes).unwrap();
+            }
+            let (bundle, found) = examined(&path);
+            let told = matches!(bundle.check, Check::Damaged { .. });
+            assert_eq!((told, found.safety), (damaged, if damaged { Safety::NotSafe } else { Safety::CannotTell }), "{change}: {bundle:?}");
+        }
+    }
+}
+
 #[test]
 fn what_is_open_is_not_opened_again_and_not_called_safe() {
     let (_scratch, path) = seeded("PRAGMA journal_mode=WAL;");

@@ -707,6 +707,25 @@ fn a_schema_that_only_libsql_reads_is_not_called_damage() {
 }
 
 #[cfg(unix)]
+/// SQLite says it in the same words as of a schema that is only foreign to it; no `verify` of the application's stands in for its check.
+#[test]
+fn a_schema_whose_pages_are_wrong_is_damage_whoever_verifies() {
+    let bed = Bed::new("delete");
+    bed.open()
+        .execute_batch("CREATE TABLE more (x); PRAGMA writable_schema = ON; UPDATE sqlite_master SET rootpage = 999 WHERE name = 'more'")
+        .unwrap();
+    let mut host = Scripted::default();
+    host.build = Some(Box::new(|job| {
+        Connection::open(job.staging())?.execute_batch("PRAGMA writable_schema = ON; PRAGMA user_version = 2")?;
+        Ok(Built::default())
+    }));
+    host.verify = Some(Box::new(|_| Ok(())));
+    let options = Options { verify: true, ..bed.host(From::Copy) };
+    let error = cutover::migrate(&options, &mut host).unwrap_err();
+    assert!(matches!(error.failure.code, Code::Verify | Code::V1Corrupt), "{:?}", error.failure);
+    assert_eq!(bed.names(), ["data.db"]);
+}
+
 #[test]
 fn v2_has_v1s_mode_even_when_the_host_makes_the_file_anew() {
     let bed = Bed::new("delete");
