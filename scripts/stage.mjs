@@ -8,22 +8,30 @@ export const nodeTests = { passed: /^ℹ pass (\d+)\r?$/gm, failed: /^ℹ (?:fai
 
 let passed = 0;
 let failed = 0;
+const failures = [];
+const FAILED_TEST = /^(?:✖ (?!failing tests:)(.+?)(?: \([\d.]+ms\))?|---- (.+) stdout ----)\r?$/gm;
 
 /**
  * Runs one stage, shows what it prints, and counts its tests. A stage that fails without a failed test counts as one.
- * `through`: a file that takes its standard output, for a program that can write to nothing else.
+ * `through`: a file that takes what it prints, for a program that can write to nothing else.
  */
 export async function stage(name, [command, ...args], { env = {}, cwd = root, count, through } = {}) {
   console.log(`\n── ${name}: ${[command, ...args].slice(0, 6).join(" ")}${args.length > 5 ? " …" : ""}`);
   const file = through && openSync(through, "w");
-  const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", file ?? "pipe", file ?? "inherit"] });
+  const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", file ?? "pipe", file ?? "pipe"] });
   let output = "";
+  let errors = "";
   child.stdout?.on("data", (chunk) => {
     output += chunk;
     process.stdout.write(chunk);
   });
+  child.stderr?.on("data", (chunk) => {
+    errors += chunk;
+    process.stderr.write(chunk);
+  });
   const status = await new Promise((resolve) => {
     child.on("error", (error) => {
+      errors += error.message;
       console.error(error.message);
       resolve(1);
     });
@@ -48,10 +56,16 @@ export async function stage(name, [command, ...args], { env = {}, cwd = root, co
   }
   if (status !== 0 && failed === before) failed += 1;
   if (status !== 0) console.error(`✖ ${name} failed`);
+  if (failed > before) {
+    const tests = [...output.matchAll(FAILED_TEST)].map(([, node, cargo]) => node ?? cargo);
+    // Without the name of a test: the last that it said.
+    failures.push(...new Set((tests.length > 0 ? tests : errors.trim().split("\n").slice(-12)).map((line) => `✖ ${name}: ${line}`)));
+  }
 }
 
-/** Prints the sum as the last line, and sets the status: 1 when anything failed. */
+/** Prints what failed, where somebody who sees only the end of this looks for it, and the sum as the last line. The status is 1 when anything failed. */
 export function sum(prefix = "") {
+  if (failures.length > 0) console.log(`\n${failures.join("\n")}`);
   console.log(`\n${prefix}${passed} passed, ${failed} failed`);
   process.exitCode = failed === 0 ? 0 : 1;
 }

@@ -211,6 +211,7 @@ impl<Tell: FnMut(String) -> bool> Host for JsHost<Tell> {
         let aborted = self.aborted;
         while aborted == self.aborted {
             if self.gone {
+                // JavaScript is gone: nobody can abort, and the wait that the run asked for is all that is left to do.
                 return std::thread::sleep(end.saturating_duration_since(Instant::now()));
             }
             let Some(message) = self.receive(Some(end)) else { return };

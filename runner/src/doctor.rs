@@ -191,13 +191,14 @@ impl Copy {
     fn of(place: &Place) -> std::io::Result<Self> {
         // SQLite opens nothing through a symbolic link here, and a temporary directory may be one.
         let directory = std::fs::canonicalize(std::env::temp_dir())?.join(format!("cutover-doctor-{}", nonce()));
-        create_private(&directory)?;
+        os::create_private_directory(&directory)?;
         let copy = Self { database: directory.join(place.canonical.as_str()), directory };
         let [wal, _, hot] = place.canonical.sidecars();
         for name in [&place.canonical, &wal, &hot] {
             let from = place.path(name);
             if from.is_file() {
-                std::fs::copy(from, copy.directory.join(name.as_str()))?;
+                // Its bytes alone: a file that may not be written to would be copied as one.
+                std::io::copy(&mut File::open(from)?, &mut File::create_new(copy.directory.join(name.as_str()))?)?;
             }
         }
         Ok(copy)
@@ -205,26 +206,11 @@ impl Copy {
 
     fn check(&self) -> Check {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        // A file that may not be written to is copied as one.
-        #[cfg(unix)]
-        let _ = std::fs::set_permissions(&self.database, std::os::unix::fs::PermissionsExt::from_mode(0o600));
         match Connection::open_with_flags(&self.database, flags).and_then(|db| db.busy_timeout(Duration::ZERO).map(|()| db)) {
             Ok(connection) => quick_check(&connection),
             Err(error) => of_error(&error),
         }
     }
-}
-
-#[cfg(unix)]
-fn create_private(directory: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new().mode(0o700).create(directory)
-}
-
-/// The temporary directory is the user's own there.
-#[cfg(not(unix))]
-fn create_private(directory: &Path) -> std::io::Result<()> {
-    std::fs::create_dir(directory)
 }
 
 impl Drop for Copy {

@@ -4,6 +4,9 @@
 #[path = "support/interrupt.rs"]
 mod interrupt;
 
+#[path = "support/rows.rs"]
+mod rows;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -14,6 +17,7 @@ use cutover::{
 use rusqlite::Connection;
 
 use interrupt::Interrupt;
+use rows::rows;
 
 const V1: &str = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
     INSERT INTO notes (text) VALUES ('milk'), ('bread'), ('a new bicycle');";
@@ -116,14 +120,6 @@ impl Bed {
     fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
-}
-
-fn rows(path: &Path, table: &str) -> Vec<String> {
-    let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
-    let column = if table == "note" { "body" } else { "text" };
-    let mut statement = db.prepare(&format!("SELECT {column} FROM {table} ORDER BY id")).unwrap();
-    let rows = statement.query_map([], |row| row.get(0)).unwrap();
-    rows.map(Result::unwrap).collect()
 }
 
 fn version_of(path: &Path) -> i64 {

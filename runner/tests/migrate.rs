@@ -2,10 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::type_complexity, clippy::field_reassign_with_default, reason = "a host of closures is scripted test by test")]
 
+#[path = "support/rows.rs"]
+mod rows;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use cutover::core::fault::Platform;
 use cutover::{
@@ -14,6 +17,8 @@ use cutover::{
 };
 use rusqlite::Connection;
 use serde_json::json;
+
+use rows::rows;
 
 const V1: &str = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
     INSERT INTO notes (text) VALUES ('milk'), ('bread'), ('a new bicycle');";
@@ -83,21 +88,13 @@ impl Bed {
     }
 }
 
-fn rows(path: &Path, table: &str) -> Vec<String> {
-    let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
-    let column = if table == "note" { "body" } else { "text" };
-    let mut statement = db.prepare(&format!("SELECT {column} FROM {table} ORDER BY id")).unwrap();
-    let rows = statement.query_map([], |row| row.get(0)).unwrap();
-    rows.map(Result::unwrap).collect()
-}
-
 #[cfg(unix)]
-fn mode(path: &Path) -> u32 {
+fn mode(path: &std::path::Path) -> u32 {
     std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(path).unwrap().permissions()) & 0o777
 }
 
 #[cfg(unix)]
-fn set_mode(path: &Path, mode: u32) {
+fn set_mode(path: &std::path::Path, mode: u32) {
     std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
 }
 
@@ -706,7 +703,6 @@ fn a_schema_that_only_libsql_reads_is_not_called_damage() {
     bed.assert_untouched("wal");
 }
 
-#[cfg(unix)]
 /// SQLite says it in the same words as of a schema that is only foreign to it; no `verify` of the application's stands in for its check.
 #[test]
 fn a_schema_whose_pages_are_wrong_is_damage_whoever_verifies() {
@@ -726,6 +722,7 @@ fn a_schema_whose_pages_are_wrong_is_damage_whoever_verifies() {
     assert_eq!(bed.names(), ["data.db"]);
 }
 
+#[cfg(unix)]
 #[test]
 fn v2_has_v1s_mode_even_when_the_host_makes_the_file_anew() {
     let bed = Bed::new("delete");

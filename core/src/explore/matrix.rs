@@ -39,8 +39,11 @@ const BUILDS: [(By, From); 4] = [(By::Sql, From::Empty), (By::Sql, From::Copy), 
 #[must_use]
 pub fn shapes() -> Vec<Setting> {
     use Shape::{HotJournal, JournalTmp, NoCanonical, Orphans, OtherLabel, Settled, UnreadableJournal, WalClosed, WalRows};
-    let shapes = [Settled, WalClosed, WalRows, HotJournal, JournalTmp, Orphans, UnreadableJournal, NoCanonical, OtherLabel];
-    shapes.into_iter().flat_map(|shape| BUILDS.map(|(by, from)| plain(shape, by, from))).flatten().collect()
+    every_build(&[Settled, WalClosed, WalRows, HotJournal, JournalTmp, Orphans, UnreadableJournal, NoCanonical, OtherLabel])
+}
+
+fn every_build(shapes: &[Shape]) -> Vec<Setting> {
+    shapes.iter().flat_map(|shape| BUILDS.map(|(by, from)| plain(*shape, by, from))).flatten().collect()
 }
 
 /// What the application's callback may do to a companion.
@@ -86,10 +89,7 @@ pub fn wrong() -> Vec<Setting> {
 /// Where canonical cannot be given a second name, so that v2's pages are copied into it.
 #[must_use]
 pub fn page_copies() -> Vec<Setting> {
-    let mut all = Vec::new();
-    for shape in [Shape::Settled, Shape::WalRows, Shape::HotJournal] {
-        all.extend(BUILDS.map(|(by, from)| plain(shape, by, from)).into_iter().flatten());
-    }
+    let mut all = every_build(&[Shape::Settled, Shape::WalRows, Shape::HotJournal]);
     all.extend(zombies().into_iter().chain(companions()));
     all.extend(wrong().into_iter().filter(|setting| setting.zombie != Zombie::None));
     all.into_iter().map(|setting| Setting { can_link: false, ..setting }).collect()
@@ -98,10 +98,7 @@ pub fn page_copies() -> Vec<Setting> {
 /// Where the application has v1 open already, and does not let go. On Windows v2's pages are copied into it then.
 #[must_use]
 pub fn held_before() -> Vec<Setting> {
-    let mut all = Vec::new();
-    for shape in [Shape::Settled, Shape::WalRows, Shape::HotJournal] {
-        all.extend(BUILDS.map(|(by, from)| plain(shape, by, from)).into_iter().flatten());
-    }
+    let mut all = every_build(&[Shape::Settled, Shape::WalRows, Shape::HotJournal]);
     all.extend(companions());
     on_windows(all.into_iter().map(|setting| Setting { zombie: Zombie::OnV1Before, ..setting }).collect())
 }
@@ -166,8 +163,11 @@ pub fn full() -> Vec<Dimension> {
     let plans = || shapes().into_iter().chain(zombies()).chain(wrong()).chain(companions()).collect::<Vec<_>>();
     let all = || plans().into_iter().chain(field()).collect::<Vec<_>>();
     // Crossing a page copy's every page write with everything else takes long: of these the ones that have most to lose.
-    let crossed = || page_copies().into_iter().filter(|of| of.shape == Shape::WalRows && of.from == From::Copy).collect::<Vec<_>>();
-    let held_crossed = || held_before().into_iter().filter(|of| of.shape == Shape::WalRows && of.from == From::Copy).collect::<Vec<_>>();
+    let most_to_lose = |mut settings: Vec<Setting>| {
+        settings.retain(|of| of.shape == Shape::WalRows && of.from == From::Copy);
+        settings
+    };
+    let crossed = || most_to_lose(page_copies());
     let dimension = |name, settings, models: &[Model], bounds| Dimension { name, settings, models: models.to_vec(), bounds };
     vec![
         dimension("every plan: the process killed twice", plans(), &[M0], TWO_CRASHES),
@@ -188,7 +188,7 @@ pub fn full() -> Vec<Dimension> {
         dimension("Windows: an older application, another writer or a fault, and a crash", on_windows(all()), &[Windows], CROSSED),
         dimension("Windows: the directory copied after a crash", on_windows(all()), &[Windows], copied),
         dimension("Windows: v1 is held by this process, the machine stopped twice", held_before(), &[Windows], TWO_CRASHES),
-        dimension("the same: an older application, another writer or a fault", held_crossed(), &[Windows], CROSSED),
+        dimension("the same: an older application, another writer or a fault", most_to_lose(held_before()), &[Windows], CROSSED),
         dimension("the same: the directory copied after a crash", held_before(), &[Windows], copied),
         dimension("restores and prunes: the machine stopped twice", kept(), &[M0, M1, M2, M3], TWO_CRASHES),
         dimension("restores and prunes: an older application, another writer or a fault, and a crash", kept(), &[M3], CROSSED),

@@ -12,8 +12,9 @@ use std::io;
 use std::path::Path;
 
 pub(crate) use platform::{
-    LOCKS_V1_OVER_THE_FLIP, OPENING_DROPS_LOCKS, PLATFORM, adopt, create_lock, create_new, create_private, denied_for_good, file_id,
-    free_bytes, links, plain, read_at, real_directory, rename, rename_new, says_no_flush, says_no_links, stored_name, sync_dir,
+    LOCKS_V1_OVER_THE_FLIP, OPENING_DROPS_LOCKS, PLATFORM, adopt, create_lock, create_new, create_private, create_private_directory,
+    denied_for_good, file_id, free_bytes, links, plain, read_at, real_directory, rename, rename_new, says_no_flush, says_no_links,
+    stored_name, sync_dir,
 };
 
 /// Flushes a file's data and metadata. The handle is writable: `FlushFileBuffers` refuses a read-only one (its documentation asks for

@@ -40,6 +40,12 @@ pub(crate) fn create_private(path: &Path, owner: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// A directory that only its owner may enter.
+pub(crate) fn create_private_directory(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().mode(0o700).create(path)
+}
+
 /// The same for whoever may write in `directory`, and nobody else: who can open a lock can hold it.
 pub(crate) fn create_lock(path: &Path, directory: &Path) -> io::Result<File> {
     let writes = std::fs::metadata(directory)?.mode() & 0o222;

@@ -101,6 +101,11 @@ pub(crate) fn create_private(path: &Path, owner: &Path) -> io::Result<File> {
     create_new(path, owner)
 }
 
+/// A directory in the user's temporary directory, which is the user's own.
+pub(crate) fn create_private_directory(path: &Path) -> io::Result<()> {
+    std::fs::create_dir(path)
+}
+
 /// The same for whoever may write in `directory`: it inherits that directory's access rules.
 pub(crate) fn create_lock(path: &Path, _directory: &Path) -> io::Result<File> {
     File::options().read(true).write(true).create_new(true).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(path)
