@@ -85,6 +85,13 @@ impl Fingerprint {
         self.header.get(36..38) != Some("02")
     }
 
+    /// Whether SQLite copies the pages of a database with this header into it: one in WAL mode keeps its page size.
+    #[must_use]
+    pub fn takes_pages_of(&self, other: &Header) -> bool {
+        // The page size, at offset 16.
+        self.tells() || self.header.get(32..36) == other.bytes.get(32..36)
+    }
+
     /// Whether this may be a copy of that, made page by page through SQLite.
     #[must_use]
     pub fn is_copy_of(&self, other: &Self) -> bool {

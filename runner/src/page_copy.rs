@@ -75,7 +75,10 @@ pub(crate) fn page_copy(from: &Path, to: &Path, v1: &Fingerprint, mut witness: O
     let run = |result: rusqlite::Result<()>| result.map_err(|error| fault(&error));
     // On macOS an ordinary fsync does not reach the platter.
     run(target.execute_batch("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON"))?;
-    same_page_size(&source, &target)?;
+    let changed = || Fault::new(Cause::V1Changed, "another program wrote to the database while it was upgraded");
+    if !takes_pages_of(&target, &source)? {
+        return Err(changed());
+    }
     {
         let backup = Backup::new(&source, &mut target).map_err(|error| fault(&error))?;
         let step = |pages| match backup.step(pages) {
@@ -93,7 +96,7 @@ pub(crate) fn page_copy(from: &Path, to: &Path, v1: &Fingerprint, mut witness: O
             None => v1.tells(),
         };
         if !(same && unseen) {
-            return Err(Fault::new(Cause::V1Changed, "another program wrote to the database while it was upgraded"));
+            return Err(changed());
         }
         step(-1)?;
     }
@@ -104,14 +107,9 @@ pub(crate) fn page_copy(from: &Path, to: &Path, v1: &Fingerprint, mut witness: O
     target.close().map_err(|(_, error)| fault(&error))
 }
 
-/// A database in WAL mode keeps its page size, so SQLite copies only pages of that size into it (`SQLITE_READONLY` else).
-fn same_page_size(source: &Connection, target: &Connection) -> Result<(), Fault> {
+/// SQLite refuses pages of another size where the target is in WAL mode (`SQLITE_READONLY`). It was in none when v2 was checked, then.
+fn takes_pages_of(target: &Connection, source: &Connection) -> Result<bool, Fault> {
     let text = |db: &Connection, sql: &str| db.query_row(sql, [], |row| row.get::<_, String>(0)).map_err(|error| fault(&error));
-    let [v2, v1] = [source, target].map(|db| text(db, "SELECT CAST(page_size AS TEXT) FROM pragma_page_size"));
-    let (v2, v1) = (v2?, v1?);
-    if text(target, "PRAGMA journal_mode")? == "wal" && v1 != v2 {
-        let why = format!("v2 has pages of {v2} bytes, and the old database, which is in WAL mode, has pages of {v1}: build it with those");
-        return Err(Fault::new(Cause::Verify, why));
-    }
-    Ok(())
+    let page_size = "SELECT CAST(page_size AS TEXT) FROM pragma_page_size";
+    Ok(text(target, "PRAGMA journal_mode")? != "wal" || text(target, page_size)? == text(source, page_size)?)
 }

@@ -247,6 +247,10 @@ impl<'a> Performer<'a> {
 
     fn build_host(&mut self, source: &FileName, staging: &FileName, run: &mut Run, host: &mut dyn Host) -> Performed {
         self.make_staging(staging)?;
+        if run.journal().is_some_and(|journal| journal.strategy == Strategy::PageCopy) {
+            // Into a v1 that stays in WAL mode only pages of its own size can be copied.
+            sqlite::lay_out(&self.place.path(staging), &self.place.path(&self.place.canonical)).map_err(|fault| fault.of(staging))?;
+        }
         let v1 = sqlite::reader(&self.place.path(&self.place.canonical)).map_err(|error| sqlite::fault(&error))?;
         let mut job = HostJob::new(self.place, run, v1, self.place.path(source), self.place.path(staging));
         match host.build(&mut job) {

@@ -288,6 +288,21 @@ pub(crate) fn os_fault(error: &std::io::Error) -> Fault {
     Fault::new(cause, error.to_string())
 }
 
+/// Gives a new, empty file its first page, with pages as large as v1's: whoever builds in it keeps them.
+pub(crate) fn lay_out(staging: &Path, v1: &Path) -> Result<()> {
+    let header = facts(v1).map_err(|error| os_fault(&error))?.header;
+    if let Some(header) = header.filter(|_| is_empty(staging)) {
+        let connection = open_existing(staging)?;
+        run(connection.execute_batch(&format!("PRAGMA page_size = {}; PRAGMA user_version = 0", header.page_size)))?;
+        run(connection.close().map_err(|(_, error)| error))?;
+    }
+    Ok(())
+}
+
+fn is_empty(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.len() == 0)
+}
+
 /// Builds v2 by SQL in one transaction, with v1 attached read-only.
 ///
 /// The rollback journal stays on so that a failed statement is undone whole; nothing is flushed, because the plan flushes the file once.
@@ -295,11 +310,12 @@ pub(crate) fn build(v1: &Path, staging: &Path, sql: &str) -> Result<()> {
     let header = facts(v1).map_err(|error| os_fault(&error))?.header;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = run(open(staging, flags))?;
-    let new = std::fs::metadata(staging).is_ok_and(|metadata| metadata.len() == 0);
-    if let Some(header) = header.filter(|_| new) {
+    if let Some(header) = header.filter(|_| is_empty(staging)) {
         run(connection.execute_batch(&format!("PRAGMA page_size = {}", header.page_size)))?;
-        let encoding: String = run(run(reader(v1))?.connection.query_row("PRAGMA encoding", [], |row| row.get(0)))?;
-        run(connection.execute_batch(&format!("PRAGMA encoding = '{encoding}'")))?;
+        let v1 = run(reader(v1))?.connection;
+        let encoding: String = run(v1.query_row("PRAGMA encoding", [], |row| row.get(0)))?;
+        let auto_vacuum: i64 = run(v1.query_row("PRAGMA auto_vacuum", [], |row| row.get(0)))?;
+        run(connection.execute_batch(&format!("PRAGMA encoding = '{encoding}'; PRAGMA auto_vacuum = {auto_vacuum}")))?;
     }
     // Rows may come in any order, as SQLite's own default has it; what refers to nothing in the end is found by the check.
     run(connection.execute_batch("PRAGMA journal_mode = DELETE; PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF"))?;

@@ -159,6 +159,39 @@ fn a_holder_that_never_lets_go_is_copied_under_and_lives_on() {
     }
 }
 
+/// SQLite copies no page of another size into a database in WAL mode.
+#[test]
+fn a_host_builds_with_v1s_page_size_where_its_pages_are_copied() {
+    for page_size in [1024, 65536] {
+        let (bed, live) = Bed::held(&format!("DELETE; PRAGMA page_size = {page_size}; PRAGMA journal_mode = WAL"));
+        let mut host = Script { build: Some(Box::new(build_v2)), ..Script::default() };
+        let result = cutover::migrate(&bed.options(Run::Host), &mut host).unwrap();
+        assert_eq!(result.strategy, Some(Strategy::PageCopy));
+        bed.assert_migrated(&result.backup.unwrap(), 3);
+        live.execute_batch("INSERT INTO note SELECT 4, 'a row since'").unwrap();
+        assert_eq!(elsewhere(&bed.path(), "SELECT count(*) FROM note; PRAGMA page_size"), format!("4\n{page_size}"));
+    }
+}
+
+#[test]
+fn a_host_that_builds_with_other_pages_there_is_refused_and_v1_stays() {
+    let (bed, live) = Bed::held("WAL");
+    let build = |job: &mut dyn Job| {
+        let built = build_v2(job);
+        Connection::open(job.staging())?.execute_batch("PRAGMA page_size = 512; VACUUM")?;
+        built
+    };
+    let mut host = Script { build: Some(Box::new(build)), ..Script::default() };
+    let error = cutover::migrate(&bed.options(Run::Host), &mut host).unwrap_err();
+    assert_eq!((error.failure.code, error.failure.data.state), (Code::Verify, Where::V1), "{error}");
+    assert!(error.to_string().contains("of 512 bytes"), "{error}");
+    assert_eq!(bed.names(), ["data.db"]);
+    assert_eq!(live.query_row("SELECT count(*) FROM notes", [], |row| row.get::<_, i64>(0)).unwrap(), 3);
+    let mut host = Script { build: Some(Box::new(build_v2)), ..Script::default() };
+    let result = cutover::migrate(&bed.options(Run::Host), &mut host).unwrap();
+    bed.assert_migrated(&result.backup.unwrap(), 3);
+}
+
 #[test]
 fn one_that_lets_go_when_it_is_asked_to_is_replaced() {
     let (bed, live) = Bed::held("wal");

@@ -722,6 +722,18 @@ fn a_schema_whose_pages_are_wrong_is_damage_whoever_verifies() {
     assert_eq!(bed.names(), ["data.db"]);
 }
 
+/// An application cannot say them in SQL that runs in a transaction, and they hold for the life of a database.
+#[test]
+fn v2_built_by_sql_is_laid_out_as_v1_is() {
+    let layout = "PRAGMA page_size = 1024; PRAGMA encoding = 'UTF-16le'; PRAGMA auto_vacuum = INCREMENTAL";
+    let bed = Bed::new(&format!("delete; {layout}"));
+    cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap();
+    let db = Connection::open(bed.path()).unwrap();
+    let pragma =
+        |name: &str| db.query_row(&format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}"), [], |row| row.get::<_, String>(0)).unwrap();
+    assert_eq!(["page_size", "encoding", "auto_vacuum"].map(pragma), ["1024", "UTF-16le", "2"]);
+}
+
 #[cfg(unix)]
 #[test]
 fn v2_has_v1s_mode_even_when_the_host_makes_the_file_anew() {

@@ -362,6 +362,9 @@ impl Run {
             (_, Done::Tolerated(message)) => self.add_warning(Some("TOLERATED"), message, WarningFrom::Cutover),
             (Op::Settle { file, .. }, Done::Settled(facts)) => self.settled(file, &facts),
             (Op::Check { file }, Done::Checked(facts, warnings)) => {
+                if let Some(fault) = self.journal.as_ref().and_then(|journal| other_page_size(journal, &facts)) {
+                    return self.handle_fault(&fault.of(file));
+                }
                 if let (Some(journal), Some(page1)) = (&mut self.journal, facts.page1) {
                     journal.v2 = Some(V2 { file: file.clone(), file_id: facts.file_id, size: facts.size, page1 });
                 }
@@ -655,4 +658,13 @@ impl Run {
 fn gives_v1_back(plan: &Plan, op: &Op) -> bool {
     matches!((op, &plan.journal), (Op::Rename { from, to } | Op::RenameNew { from, to }, Some(journal))
         if *from == At::from(&journal.names.backup) && *to == At::from(&journal.names.canonical))
+}
+
+/// v2's pages could not be copied into v1, which somebody keeps in WAL mode.
+fn other_page_size(journal: &Journal, v2: &FileFacts) -> Option<Fault> {
+    let (v1, header) = (&journal.v1.as_ref()?.fingerprint, v2.header.as_ref()?);
+    (journal.strategy == Strategy::PageCopy && !v1.takes_pages_of(header)).then(|| {
+        let found = format!("v2 has pages of {} bytes, the old database, which is open in WAL mode, has others", header.page_size);
+        Fault::new(Cause::Verify, format!("{found}: keep those that staging has"))
+    })
 }
