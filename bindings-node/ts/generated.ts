@@ -160,7 +160,7 @@ export type Event =
 /**
  * What a plan is for.
  */
-export type PlanKind = "migrate" | "finish" | "undo" | "clean" | "set-aside" | "restore" | "prune";
+export type PlanKind = "migrate" | "finish" | "undo" | "clean" | "set-aside" | "restore" | "prune" | "leave-zombie";
 /**
  * How far a cutover has come.
  */
@@ -375,6 +375,17 @@ export type Op =
        */
       mode: JournalMode;
       op: "restage";
+      /**
+       * The new file, created exclusively.
+       */
+      to: FileName;
+    }
+  | {
+      /**
+       * The held database.
+       */
+      from: FileName;
+      op: "isolate";
       /**
        * The new file, created exclusively.
        */
@@ -1070,7 +1081,7 @@ export interface Plan {
    */
   flipAt: number | null;
   /**
-   * The journal as the run begins with it; nothing only when an unreadable one is set aside.
+   * The journal as the run begins with it; nothing where a plan has none: an unreadable one is set aside, backups are pruned, a zombie is left behind.
    */
   journal: Journal | null;
   /**

@@ -10,11 +10,11 @@ mod doctor;
 mod drive;
 mod error;
 #[cfg(unix)]
-mod fresh;
 mod held;
 mod holders;
 mod host;
 mod inspect;
+mod isolate;
 mod job;
 mod lock;
 mod migrate;

@@ -9,7 +9,9 @@ use cutover_core::journal::{Journal, Strategy, Warning, WarningFrom};
 use cutover_core::names::{Label, Nonce, journal_tmp};
 use cutover_core::observe::Observation;
 use cutover_core::op::Op;
-use cutover_core::plan::{By, Next, Plan, PlanKind, Recovery, Request, Rule, assess, assess_left, plan_migration};
+use cutover_core::plan::{
+    By, Next, Plan, PlanKind, Recovery, Request, Rule, assess, assess_left, may_leave_zombie, plan_leave_zombie, plan_migration,
+};
 use cutover_core::run::{Budget, Event, Report};
 use cutover_core::validate::{Severity, validate};
 use serde::Serialize;
@@ -243,7 +245,7 @@ impl<'a> Start<'a> {
                 }
                 Ok(observation) if tries > 0 && !left && self.may_leave_a_zombie(&observation) => {
                     left = true;
-                    self.leave_zombie()?;
+                    self.leave_zombie(&observation, host)?;
                     continue;
                 }
                 Ok(observation) => {
@@ -293,30 +295,19 @@ impl<'a> Start<'a> {
 
     /// Whether the only holder is this process, by a connection that the caller calls a zombie.
     fn may_leave_a_zombie(&self, observation: &Observation) -> bool {
-        let proceed = cfg!(unix) && self.access == Access::Own && self.options.held == Held::Proceed;
-        proceed && observation.journals.is_empty() && observation.holders.iter().all(|holder| holder.this_process)
+        self.access == Access::Own && self.options.held == Held::Proceed && may_leave_zombie(observation)
     }
 
-    #[cfg(unix)]
-    fn leave_zombie(&mut self) -> Result<(), Error> {
-        let name = journal_tmp(&self.place.canonical, &self.label, &nonce());
-        crate::fresh::fresh_file(&self.place, &name).map_err(|fault| {
-            let fault = name_full_disk(fault, &self.place);
-            let op = Op::Look { file: self.place.canonical.clone() };
-            let no_space = fault.class(os::PLATFORM, &op) == Class::NoSpace;
-            Failure::from_fault(&fault.of(&self.place.canonical), "look", no_space).with_v1(&self.place.canonical)
-        })?;
+    fn leave_zombie(&mut self, observation: &Observation, host: &mut dyn Host) -> Result<(), Error> {
+        let plan = plan_leave_zombie(observation, &self.label, &nonce()).map_err(|failure| failure.with_v1(&self.place.canonical))?;
+        if let Ending::Done(report) = self.drive(plan, host)? {
+            self.warnings.extend(report.warnings);
+        }
         self.warnings.push(Warning {
-            from: cutover_core::journal::WarningFrom::Cutover,
+            from: WarningFrom::Cutover,
             code: Some("ZOMBIE".into()),
             message: "this process has the database open; the database is a new file now, and that connection has the old one".into(),
         });
-        Ok(())
-    }
-
-    #[cfg(not(unix))]
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "an open file cannot be left behind here")]
-    fn leave_zombie(&mut self) -> Result<(), Error> {
         Ok(())
     }
 

@@ -14,6 +14,7 @@ use cutover_core::sqlite::JournalMode;
 
 use crate::holders::holders;
 use crate::host::{Host, HostError};
+use crate::isolate::Isolated;
 use crate::job::HostJob;
 use crate::observe::{Blind, verdict};
 use crate::options::{self, Options};
@@ -30,6 +31,8 @@ pub(crate) struct Performer<'a> {
     v1: Option<V1Lock>,
     /// What sees every commit to a v1 that stays in WAL mode, from its settling to the page copy.
     witness: Option<Witness>,
+    /// What keeps everybody from a database that moves to a new file, until it has.
+    isolated: Option<Isolated>,
     /// The application's own error, kept for the one that `migrate` returns.
     pub cause: Option<HostError>,
 }
@@ -49,7 +52,7 @@ type Performed = Result<Done, Fault>;
 
 impl<'a> Performer<'a> {
     pub(crate) fn new(place: &'a Place, options: &'a Options) -> Self {
-        Self { place, options, v1: None, witness: None, cause: None }
+        Self { place, options, v1: None, witness: None, isolated: None, cause: None }
     }
 
     pub(crate) fn perform(&mut self, op: &Op, text: Option<&str>, run: &mut Run, host: &mut dyn Host) -> Performed {
@@ -96,11 +99,15 @@ impl<'a> Performer<'a> {
             }
             Op::Rename { from, to } => {
                 let from = self.path(from)?;
-                self.io(to, |to| match os::same_file(&from, to) {
+                let renamed = self.io(to, |to| match os::same_file(&from, to) {
                     // A power loss can leave both names of a rename, and renaming one name of a file onto another does nothing.
                     Ok(true) => remove(&from),
                     _ => plain(os::rename(&from, to)),
-                })
+                })?;
+                if let Some(isolated) = self.isolated.take() {
+                    isolated.leave();
+                }
+                Ok(renamed)
             }
             Op::RenameNew { from, to } => {
                 let from = self.path(from)?;
@@ -165,6 +172,14 @@ impl<'a> Performer<'a> {
                     let _ = remove(&target);
                     fault.of(from)
                 })
+            }
+            Op::Isolate { from, to } => {
+                self.isolated = None;
+                // What a try that failed has left is in the way of the next one.
+                let new = self.place.path(to);
+                remove(&new).map_err(|error| os_fault(&error).of(to))?;
+                self.isolated = Some(Isolated::copy(&self.place.path(from), &new).map_err(|fault| fault.of(from))?);
+                Ok(Done::Plain)
             }
             Op::Check { file } => self.check(file, run),
             Op::Detect { file } => match verdict(&self.place.path(file), &self.options.detect, host) {

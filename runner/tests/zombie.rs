@@ -174,7 +174,7 @@ const CHANGES: &str = "pwrite64,write,fsync,fdatasync,ftruncate,rename,renameat,
 /// Set where this program is started anew, to hold the database named here and upgrade it.
 const HOLDS: &str = "CUTOVER_TEST_HOLDS";
 
-/// The move to a fresh file is no part of the plan, so the explorer does not see it: it is killed here at every call of it, and of what follows.
+/// At every call of the move to a new file, and of what follows.
 #[test]
 fn with_proceed_and_killed_at_any_call_that_changes_the_disk_no_row_is_lost() {
     let rows = |path: &Path, table: &str| elsewhere(path, &format!("SELECT count(*) FROM {table}; PRAGMA integrity_check"));
@@ -220,6 +220,6 @@ fn with_proceed_and_killed_at_any_call_that_changes_the_disk_no_row_is_lost() {
             assert_eq!(rows(&bed.directory.path().join(backup), "notes"), "3\nok", "{mode}, {}", calls[at]);
             assert_eq!(names.len(), 3, "{mode}, {}: {names:?}", calls[at]);
         }
-        assert!(moved > 10, "{mode}: v1 was a fresh file after {moved} of {} kills", calls.len());
+        assert!(moved > 10, "{mode}: v1 was a new file after {moved} of {} kills", calls.len());
     }
 }

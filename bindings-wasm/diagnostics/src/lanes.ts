@@ -81,7 +81,8 @@ class Disk {
         names.delete(op.link);
         return;
       case "copy":
-      case "restage": {
+      case "restage":
+      case "isolate": {
         const what = names.get(op.from)?.what ?? "a copy";
         return this.create(op.to, what === "v1" ? "copy of v1" : what);
       }
@@ -241,6 +242,7 @@ export function tell(op: Op): string {
       return `Rename ${op.from} to ${op.to}`;
     case "copy":
     case "restage":
+    case "isolate":
     case "page-copy":
       return `Copy ${op.from} to ${op.to}`;
     case "remove":
@@ -264,7 +266,7 @@ export function tell(op: Op): string {
   }
 }
 
-const words: Record<Exclude<Op["op"], "write-journal" | "link" | "rename" | "rename-new" | "copy" | "restage" | "page-copy" | "remove" | "absent" | "sync-dir" | "sync-file" | "remove-link" | "build-sql" | "build-host" | "look-companion">, string> = {
+const words: Record<Exclude<Op["op"], "write-journal" | "link" | "rename" | "rename-new" | "copy" | "restage" | "isolate" | "page-copy" | "remove" | "absent" | "sync-dir" | "sync-file" | "remove-link" | "build-sql" | "build-host" | "look-companion">, string> = {
   "write-receipt": "Write the receipt",
   look: "Look who has it open:",
   release: "Ask the application to let go of its handles",

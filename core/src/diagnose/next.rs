@@ -183,7 +183,7 @@ pub fn next_start(observation: &Observation, receipts: &Receipts) -> NextStart {
                 PlanKind::Undo => "it undoes the interrupted upgrade, so that v1 is as it was, and may begin anew",
                 PlanKind::Clean => "it removes what a finished upgrade left, and opens the database",
                 PlanKind::SetAside => "it sets the journal, which nobody can read, aside, and goes on with the database that is there",
-                PlanKind::Migrate | PlanKind::Restore | PlanKind::Prune => "it goes on",
+                PlanKind::Migrate | PlanKind::Restore | PlanKind::Prune | PlanKind::LeaveZombie => "it goes on",
             };
             next(Does::Recover, says, Some(plan), None)
         }

@@ -2,6 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::Zombie;
 use super::backups;
 use super::machine::Machine;
 use super::mutate::Mutant;
@@ -9,7 +10,9 @@ use crate::failure::Failure;
 use crate::names::{Label, Nonce};
 use crate::observe::Observation;
 use crate::op::Op;
-use crate::plan::{Next, Plan, Recovery, Request, assess, assess_by, assess_left, plan_migration};
+use crate::plan::{
+    Next, Plan, PlanKind, Recovery, Request, assess, assess_by, assess_left, may_leave_zombie, plan_leave_zombie, plan_migration,
+};
 use crate::run::{Action, Budget, Run};
 
 /// How often one start builds anew, and how many recoveries it performs: the runner's own bounds.
@@ -90,7 +93,7 @@ impl Boot {
             };
             match self.drive(machine, &mut going, stop)? {
                 Action::Done(report) => {
-                    if report.recovery == Recovery::None {
+                    if report.recovery == Recovery::None && going.plan().kind != PlanKind::LeaveZombie {
                         return Some(End::Current);
                     }
                     if report.recovery == Recovery::Undone {
@@ -121,6 +124,9 @@ impl Boot {
             .map(Nonce::from_number)
             .find(|nonce| !machine.state.disk.mentions(nonce.as_str()))
             .unwrap_or(Nonce::from_number(0));
+        if setting.zombie == Zombie::Known && may_leave_zombie(&observation) {
+            return plan_leave_zombie(&observation, &setting.label, &nonce).map(Some).map_err(|failure| End::Failed(Box::new(failure)));
+        }
         // What a restore could not remove waits for the next start, as a migration's does.
         if self.left && setting.restores() {
             return Err(End::Current);

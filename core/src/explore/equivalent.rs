@@ -4,7 +4,7 @@
 //! by `validate` alone has this too.
 
 /// The reasons, and the mutants that each explains.
-pub(super) const REASONS: [(&str, &[&str]); 76] = [
+pub(super) const REASONS: [(&str, &[&str]); 80] = [
     (
         "both only read, and nothing is changed between them",
         &[
@@ -681,4 +681,25 @@ pub(super) const REASONS: [(&str, &[&str]); 76] = [
         "a half-written temporary file is nobody's: it may go before canonical's log is flushed",
         &["Finish steps: sync-file data.db-wal after remove journal.tmp"],
     ),
+    (
+        "whoever made a sidecar of the new file opened it, and the migration's own look and settling, which come next, deal with that",
+        &[
+            "LeaveZombie steps: absent data.db-wal after sync-dir",
+            "LeaveZombie steps: rename data.db from journal.tmp after absent data.db-wal",
+            "LeaveZombie steps: without absent data.db-wal",
+        ],
+    ),
+    (
+        "the log that may come back is v1's, all of which is in the new file: replayed over it, it changes nothing",
+        &[
+            "LeaveZombie steps: remove data.db-wal after sync-dir",
+            "LeaveZombie steps: sync-dir after rename data.db from journal.tmp",
+            "LeaveZombie steps: without sync-dir",
+        ],
+    ),
+    (
+        "it is flushed before its rename either way, and until then v1's file is whole without its log, which is empty",
+        &["LeaveZombie steps: sync-file journal.tmp after remove data.db-wal"],
+    ),
+    ("the next start without a journal takes the name away", &["LeaveZombie undo: without remove journal.tmp"]),
 ];

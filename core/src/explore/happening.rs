@@ -99,9 +99,12 @@ pub(super) fn happenings(op: &Op, bounds: &Bounds, setting: &Setting) -> Vec<Hap
             Op::BuildSql { .. } => &[Fail::Host, Fail::Full, Fail::Busy, Fail::Io],
             Op::SyncFile { .. } | Op::SyncDir { .. } => &[Fail::Io, Fail::Full],
             Op::Link { .. } => &[Fail::Unsupported, Fail::Denied, Fail::Full, Fail::Io],
-            Op::PageCopy { .. } | Op::LockV1 { .. } | Op::Settle { .. } | Op::RestoreMode { .. } | Op::Restage { .. } => {
-                &[Fail::Busy, Fail::Io, Fail::Full]
-            }
+            Op::PageCopy { .. }
+            | Op::LockV1 { .. }
+            | Op::Settle { .. }
+            | Op::RestoreMode { .. }
+            | Op::Restage { .. }
+            | Op::Isolate { .. } => &[Fail::Busy, Fail::Io, Fail::Full],
             Op::LookCompanion { .. } => &[Fail::Denied],
             _ => &[Fail::Shared, Fail::Denied, Fail::Full, Fail::Io],
         };

@@ -30,6 +30,10 @@ pub struct Process {
     pub(super) witness: Option<Db>,
     /// What will fail.
     pub fault: Option<Planted>,
+    /// Whether it has looked.
+    looked: bool,
+    /// The file that the application had open before the first look, by a connection that it knows to be a zombie.
+    known: Option<u16>,
     /// It opened a file that it held already: on POSIX that drops the locks of the connection that holds it.
     dropped_locks: bool,
 }
@@ -38,7 +42,8 @@ impl Process {
     /// Feeds everything that can matter later into `hash`.
     pub fn feed(&self, hash: &mut Sha256) {
         hash.update([0xfd]);
-        for ino in self.locked.iter().chain([&u16::MAX]).chain(&self.zombies) {
+        hash.update([u8::from(self.looked)]);
+        for ino in self.locked.iter().chain(&self.known).chain([&u16::MAX]).chain(&self.zombies) {
             hash.update(ino.to_le_bytes());
         }
         if let Some(db) = &self.witness {
@@ -189,6 +194,13 @@ impl<'a> Machine<'a> {
             self.hold(self.setting.canonical.as_str());
         }
         let mut observation = self.look();
+        // Beside a journal such a start is refused, and the application recovers before it opens v1.
+        let first = !std::mem::replace(&mut self.process.looked, true);
+        if self.setting.zombie == Zombie::Known && first && observation.journals.is_empty() {
+            self.process.known = self.state.disk.ino(HOME, self.setting.canonical.as_str());
+            self.hold(self.setting.canonical.as_str());
+            observation = self.look();
+        }
         let name = self.setting.canonical.as_str();
         if matches!(self.state.disk.get(HOME, &sidecar(name, "-journal")), Some(Content::Hot(_)))
             && (observation.holders.is_empty() || self.setting.platform == Platform::Windows)
@@ -351,7 +363,8 @@ impl<'a> Machine<'a> {
         // On Windows a connection that had v1 open may go on to have it open: v2's pages were copied into it through SQLite, and locks are the handle's.
         let had_v1 = self.setting.platform == Platform::Windows
             && matches!(self.setting.zombie, Zombie::OnV1 | Zombie::OnV1InVerify | Zombie::OnV1Before);
-        (v2 && self.holds(canonical) && !had_v1)
+        let known = self.process.known.is_some() && self.process.known == self.state.disk.ino(HOME, canonical);
+        (v2 && self.holds(canonical) && !had_v1 && !known)
             .then(|| Violation { rule: "I9", what: format!("{canonical} is v2, held by a connection of its build") })
     }
 }

@@ -103,6 +103,14 @@ pub fn held_before() -> Vec<Setting> {
     on_windows(all.into_iter().map(|setting| Setting { zombie: Zombie::OnV1Before, ..setting }).collect())
 }
 
+/// Where the application has v1 open already, and knows that by a zombie: v1 moves to a new file first.
+#[must_use]
+pub fn left_behind() -> Vec<Setting> {
+    let shapes = [Shape::Settled, Shape::WalClosed, Shape::WalRows, Shape::HotJournal, Shape::JournalTmp];
+    let all = shapes.into_iter().filter_map(|shape| plain(shape, By::Sql, From::Copy)).chain(plain(Shape::WalRows, By::Host, From::Empty));
+    all.map(|setting| Setting { zombie: Zombie::Known, ..setting }).collect()
+}
+
 /// A backup that is made canonical again, and backups that are pruned.
 #[must_use]
 pub fn kept() -> Vec<Setting> {
@@ -190,6 +198,8 @@ pub fn full() -> Vec<Dimension> {
         dimension("Windows: v1 is held by this process, the machine stopped twice", held_before(), &[Windows], TWO_CRASHES),
         dimension("the same: an older application, another writer or a fault", most_to_lose(held_before()), &[Windows], CROSSED),
         dimension("the same: the directory copied after a crash", held_before(), &[Windows], copied),
+        dimension("v1 moves to a new file, away from a zombie: the machine stopped twice", left_behind(), &[M0, M1, M2, M3], TWO_CRASHES),
+        dimension("the same: an older application, another writer or a fault, and a crash", left_behind(), &[M3], CROSSED),
         dimension("restores and prunes: the machine stopped twice", kept(), &[M0, M1, M2, M3], TWO_CRASHES),
         dimension("restores and prunes: an older application, another writer or a fault, and a crash", kept(), &[M3], CROSSED),
         dimension("restores and prunes: the directory copied after a crash", kept(), &[M3], copied),
@@ -232,7 +242,7 @@ pub fn all() -> Vec<Setting> {
         .chain(page_copies())
         .collect();
     let windows = on_windows(posix.clone());
-    posix.into_iter().chain(windows).chain(kept()).chain(on_windows(kept())).chain(held_before()).collect()
+    posix.into_iter().chain(windows).chain(kept()).chain(on_windows(kept())).chain(held_before()).chain(left_behind()).collect()
 }
 
 /// Lays out the shape of a setting.
@@ -334,6 +344,7 @@ pub fn mutants() -> Vec<Setting> {
     all.extend(copies.into_iter().map(|setting| Setting { can_link: false, ..setting }));
     let held = |setting: &Setting| setting.shape == Shape::WalRows && setting.from == From::Empty && setting.companion.is_none();
     all.extend(held_before().into_iter().filter(held));
+    all.extend(left_behind().into_iter().filter(|setting| setting.shape == Shape::WalRows));
     all.extend(kept());
     all.extend(on_windows(kept().into_iter().filter(Setting::restores).take(1).collect()));
     all

@@ -147,6 +147,7 @@ impl Machine<'_> {
                 self.transaction(to, Db { mode: JournalMode::Delete, of: line(to), counter: 1, ..db }, false);
                 self.settle(to, *mode, false).map(|_| Done::Plain)
             }
+            Op::Isolate { from, to } => self.isolate(from.as_str(), to.as_str()),
             Op::Check { file } => self.check(file, run),
             Op::Detect { file } => match seen(&self.state.disk, file.as_str()) {
                 Seen::Db(Db { data: Data::V2 { .. } | Data::Refused | Data::Damaged, .. }) => plain,
@@ -211,6 +212,18 @@ impl Machine<'_> {
         }
     }
 
+    /// Its caller knows that it holds the file, so that this opens it is no misuse.
+    fn isolate(&mut self, from: &str, to: &str) -> Performed {
+        self.roll_back(from);
+        let Seen::Db(db) = seen(&self.state.disk, from) else { return Err(Fault::new(Cause::NotADatabase, "not a database")) };
+        self.empty_log(from, true);
+        self.process.locked = self.state.disk.ino(HOME, from);
+        self.create(HOME, to)?;
+        self.tick(|disk| disk.write(HOME, to, Content::Torn));
+        self.tick(|disk| disk.write(HOME, to, Content::Db(db)));
+        Ok(Done::Plain)
+    }
+
     fn made_from(&self, v1: Db) -> Data {
         match (self.setting.build, v1.data) {
             (Build::Right, Data::V1 { rows }) => Data::V2 { of: rows, rows: 0 },
@@ -266,7 +279,7 @@ impl Machine<'_> {
         if let Some((name, file)) = &self.setting.companion {
             self.write_companion(name, file, run);
         }
-        if matches!(self.setting.zombie, Zombie::None | Zombie::OnV1InVerify | Zombie::OnV1Before) {
+        if matches!(self.setting.zombie, Zombie::None | Zombie::OnV1InVerify | Zombie::OnV1Before | Zombie::Known) {
             self.empty_log(staging, true);
             self.remove_log(staging);
         } else if self.setting.zombie == Zombie::OnV1 {

@@ -57,6 +57,8 @@ pub enum Zombie {
     OnV1InVerify,
     /// The application had opened v1 before it began, and closed it, and keeps it as long as the process lives. For Windows: elsewhere a start refuses.
     OnV1Before,
+    /// The same where it cannot be left to have v1 open, by a caller who knows that it is a zombie and says so (`held: "proceed"`). For POSIX.
+    Known,
 }
 
 /// What the build makes.

@@ -121,6 +121,14 @@ pub enum Op {
         /// Its journal mode.
         mode: JournalMode,
     },
+    /// Copy a database that this process holds by a zombie into a new file, through a connection that empties its log and keeps everybody else
+    /// from it until its name is another file's.
+    Isolate {
+        /// The held database.
+        from: FileName,
+        /// The new file, created exclusively.
+        to: FileName,
+    },
     /// Check the very file that will be installed: alone, sound, foreign keys, the expected counts, and, where the journal
     /// knows it already, the same identity.
     Check {
@@ -205,6 +213,7 @@ impl Op {
             Self::BuildSql { .. } => "build-sql",
             Self::BuildHost { .. } => "build-host",
             Self::Restage { .. } => "restage",
+            Self::Isolate { .. } => "isolate",
             Self::Check { .. } => "check",
             Self::Detect { .. } => "detect",
             Self::VerifyHost { .. } => "verify-host",
@@ -252,6 +261,7 @@ impl Op {
             | Self::BuildSql { staging: file, .. }
             | Self::BuildHost { staging: file, .. }
             | Self::Restage { to: file, .. }
+            | Self::Isolate { from: file, .. }
             | Self::PageCopy { to: file, .. }
             | Self::RemoveLink { link: file, .. } => Some(file.into()),
             Self::SyncFile { file } => Some(file.clone()),

@@ -77,6 +77,7 @@ impl TryFrom<OpFields> for Op {
             "build-sql" => Self::BuildSql { v1: name(&mut f.v1, "v1")?, staging: name(&mut f.staging, "staging")? },
             "build-host" => Self::BuildHost { source: name(&mut f.source, "source")?, staging: name(&mut f.staging, "staging")? },
             "restage" => Self::Restage { from: name(&mut f.from, "from")?, to: name(&mut f.to, "to")?, mode: need(&mut f.mode, "mode")? },
+            "isolate" => Self::Isolate { from: name(&mut f.from, "from")?, to: name(&mut f.to, "to")? },
             "check" => Self::Check { file: name(&mut f.file, "file")? },
             "detect" => Self::Detect { file: name(&mut f.file, "file")? },
             "verify-host" => Self::VerifyHost { file: name(&mut f.file, "file")? },

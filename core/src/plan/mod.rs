@@ -1,6 +1,7 @@
 //! A plan: the ordered list of ops with the reason for each. Plain data, versioned JSON, byte-identical for one observation.
 
 mod assess;
+mod leave_zombie;
 mod migrate;
 mod page_copy;
 mod parts;
@@ -10,6 +11,7 @@ mod restore;
 
 pub(crate) use assess::assess_by;
 pub use assess::{Next, assess, assess_left};
+pub use leave_zombie::{may_leave_zombie, plan_leave_zombie};
 pub use migrate::plan_migration;
 pub use prune::{Left, Prune, Rule, plan_prune};
 pub(crate) use recover::v1_changed_at_the_flip;
@@ -48,6 +50,8 @@ pub enum PlanKind {
     Restore,
     /// Remove old backups.
     Prune,
+    /// Give the database a file that a zombie of this process does not have.
+    LeaveZombie,
 }
 
 impl PlanKind {
@@ -128,7 +132,7 @@ pub struct Plan {
     pub kind: PlanKind,
     /// Whose rules it keeps.
     pub platform: Platform,
-    /// The journal as the run begins with it; nothing only when an unreadable one is set aside.
+    /// The journal as the run begins with it; nothing where a plan has none: an unreadable one is set aside, backups are pruned, a zombie is left behind.
     pub journal: Option<Journal>,
     /// What to do, in order.
     pub steps: Vec<Step>,
@@ -177,7 +181,7 @@ impl Plan {
     #[must_use]
     pub fn recovery(&self) -> Recovery {
         match self.kind {
-            PlanKind::Migrate | PlanKind::Restore | PlanKind::Prune => Recovery::None,
+            PlanKind::Migrate | PlanKind::Restore | PlanKind::Prune | PlanKind::LeaveZombie => Recovery::None,
             PlanKind::Finish => Recovery::Finished,
             PlanKind::Undo => Recovery::Undone,
             PlanKind::Clean => Recovery::Cleaned,
@@ -215,7 +219,7 @@ impl Plan {
             PlanKind::Undo if flip_at.is_some() || cleanup_from.is_some() => Some("flipAt and cleanupFrom: an undo has neither"),
             PlanKind::Clean if flip_at.is_some() => Some("flipAt: nothing is flipped by a plan that cleans up"),
             PlanKind::SetAside => Some("journal: one that is set aside cannot be read"),
-            PlanKind::Restore | PlanKind::Prune => Some("kind: not of a plan by this journal"),
+            PlanKind::Restore | PlanKind::Prune | PlanKind::LeaveZombie => Some("kind: not of a plan by this journal"),
             _ => None,
         };
         if let Some(misfit) = misfit {

@@ -483,6 +483,7 @@ impl<'a> Allowed<'a> {
                 let staged = [&names.staging, &names.install].contains(&from);
                 if page_copy && spot == Spot::Flip && staged && *to == names.canonical { Ok(()) } else { refuse(to) }
             }
+            Op::Isolate { .. } => Err("not beside a journal".into()),
             Op::CheckV1 { file } if *file == names.backup && behind_windows_flip && !page_copy => Ok(()),
             Op::RestoreMode { file, .. } | Op::LockV1 { file } | Op::CheckV1 { file } => {
                 if *file == names.canonical {
@@ -510,6 +511,9 @@ impl<'a> Allowed<'a> {
 pub(super) fn check_without_journal(plan: &Plan) -> Result<(), ReadError> {
     if plan.kind == PlanKind::Prune {
         return super::prune::check(plan);
+    }
+    if plan.kind == PlanKind::LeaveZombie {
+        return super::leave_zombie::check(plan);
     }
     if !matches!(plan.kind, PlanKind::SetAside | PlanKind::Clean) || !plan.undo.is_empty() || plan.flip_at.is_some() {
         return Err(ReadError::Contradiction("journal: a plan of this kind has one".into()));

@@ -167,7 +167,7 @@ impl Run {
             budget,
             events: VecDeque::new(),
             phase: match plan.kind {
-                PlanKind::Migrate | PlanKind::SetAside | PlanKind::Restore | PlanKind::Prune => None,
+                PlanKind::Migrate | PlanKind::SetAside | PlanKind::Restore | PlanKind::Prune | PlanKind::LeaveZombie => None,
                 _ => plan.journal.as_ref().map(|journal| journal.phase),
             },
             begun: !plan.kind.begins(),

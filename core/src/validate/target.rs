@@ -8,7 +8,7 @@ use crate::journal::Strategy;
 use crate::names::{At, FileName};
 use crate::observe::{Holder, Observation};
 use crate::op::Op;
-use crate::plan::{Plan, v1_changed_at_the_flip};
+use crate::plan::{Plan, PlanKind, may_leave_zombie, v1_changed_at_the_flip};
 
 /// Names that Windows keeps for devices, with any extension: "Naming Files, Paths, and Namespaces" of its documentation, where the superscript
 /// digits count as digits, and the console's from "Consoles" of `CreateFile`.
@@ -35,9 +35,17 @@ pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
     }
     let copies_pages = plan.journal.as_ref().is_some_and(|journal| journal.strategy == Strategy::PageCopy);
     let in_the_way = |holder: &&Holder| holder.is_another() || !(copies_pages && observation.held_on_windows());
-    if let Some(holder) = observation.holders.iter().find(in_the_way) {
-        let who = if holder.this_process { "this process".to_owned() } else { format!("{} (pid {})", holder.name, holder.pid) };
-        find("held", Severity::Error, None, format!("{who} has the database open"), "close it first");
+    let held = if plan.kind == PlanKind::LeaveZombie {
+        (!may_leave_zombie(observation))
+            .then(|| "there is no zombie of this process alone to leave behind, or an upgrade is unfinished".into())
+    } else {
+        observation.holders.iter().find(in_the_way).map(|holder| {
+            let who = if holder.this_process { "this process".to_owned() } else { format!("{} (pid {})", holder.name, holder.pid) };
+            format!("{who} has the database open")
+        })
+    };
+    if let Some(message) = held {
+        find("held", Severity::Error, None, message, "close it first");
     }
     if let Some(free) = observation.free_bytes.filter(|free| *free < plan.needs_bytes) {
         let message = format!("the plan may need {} bytes of disk and {free} are free", plan.needs_bytes);
@@ -58,7 +66,9 @@ pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
     let mut made: Vec<(usize, &FileName)> = Vec::new();
     for (index, step) in plan.steps.iter().enumerate() {
         match &step.op {
-            Op::WriteJournal { file, .. } | Op::WriteReceipt { file } | Op::Restage { to: file, .. } => made.push((index, file)),
+            Op::WriteJournal { file, .. } | Op::WriteReceipt { file } | Op::Restage { to: file, .. } | Op::Isolate { to: file, .. } => {
+                made.push((index, file));
+            }
             Op::Copy { to, .. } | Op::Link { to, .. } | Op::Rename { to, .. } if to.companion.is_none() => made.push((index, &to.name)),
             Op::BuildSql { staging, .. } => made.push((index, staging)),
             _ => {}

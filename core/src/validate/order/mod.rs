@@ -220,7 +220,8 @@ impl<'a> Walk<'a> {
         match &step.op {
             Op::Look { file } => self.look(file),
             Op::Release => self.released = true,
-            Op::UndoHost => {}
+            // Never beside a journal: the structure was checked.
+            Op::UndoHost | Op::Isolate { .. } => {}
             Op::WriteJournal { file, phase } => self.write_journal(file, *phase),
             Op::WriteReceipt { file } => self.write_receipt(file),
             Op::SyncFile { file } => self.sync_file(file),

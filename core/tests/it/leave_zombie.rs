@@ -1,0 +1,99 @@
+//! `held: "proceed"`: the database moves to a file that this process's zombie does not have, before anything opens it.
+
+use cutover_core::failure::{Code, Failure};
+use cutover_core::fault::{Cause, Fault, Platform};
+use cutover_core::journal::Phase;
+use cutover_core::names::FileName;
+use cutover_core::observe::Observation;
+use cutover_core::op::Op;
+use cutover_core::plan::{Plan, PlanKind, plan_leave_zombie};
+use cutover_core::run::{Action, Budget, Run};
+use cutover_core::validate::validate;
+
+use crate::world::{canonical, directory, interrupted, journal, label, me, new_nonce, somebody};
+
+fn held() -> Observation {
+    Observation { holders: vec![me()], ..directory() }
+}
+
+fn planned(observation: &Observation) -> Result<Plan, Failure> {
+    plan_leave_zombie(observation, &label(), &new_nonce())
+}
+
+#[test]
+fn the_database_moves_to_a_new_file_before_anything_else() {
+    let plan = planned(&held()).unwrap();
+    assert!(matches!(&plan.steps[0].op, Op::Isolate { from, .. } if *from == canonical()));
+    assert_eq!(Plan::parse(&plan.to_text()).unwrap(), plan);
+    assert_eq!(validate(&plan, Some(&held())), []);
+}
+
+#[test]
+fn only_what_this_process_alone_holds_on_posix_without_a_journal_is_left_behind() {
+    let windows = Observation { platform: Platform::Windows, ..held() };
+    let shared = Observation { holders: vec![me(), somebody()], ..held() };
+    let free = Observation { holders: vec![], ..held() };
+    let unfinished = Observation { holders: vec![me()], ..interrupted(&journal(Phase::Building)) };
+    let plan = planned(&held()).unwrap();
+    for observation in [windows, shared, free, unfinished] {
+        assert_eq!(planned(&observation).unwrap_err().code, Code::Held);
+        assert!(validate(&plan, Some(&observation)).iter().any(|finding| finding.rule == "held"));
+    }
+    let full = Observation { free_bytes: Some(10), ..held() };
+    assert_eq!(planned(&full).unwrap_err().code, Code::NoSpace);
+}
+
+#[test]
+fn a_plan_that_differs_in_any_step_is_refused() {
+    let right = planned(&held()).unwrap();
+    let refused = |plan: &Plan| Plan::parse(&plan.to_text()).is_err();
+    for index in 0..right.steps.len() {
+        let mut without = right.clone();
+        without.steps.remove(index);
+        assert!(refused(&without), "without {index}");
+        let mut swapped = right.clone();
+        swapped.steps.swap(index, (index + 1) % right.steps.len());
+        assert!(refused(&swapped), "swapped {index}");
+    }
+    let name = |name: &str| FileName::new(name).unwrap();
+    let to = |name: FileName| {
+        let mut plan = right.clone();
+        for step in plan.steps.iter_mut().chain(&mut plan.undo) {
+            match &mut step.op {
+                Op::Isolate { to, .. } => *to = name.clone(),
+                Op::SyncFile { file } => *file = (&name).into(),
+                Op::Rename { from, .. } => *from = (&name).into(),
+                Op::Remove { files } if files.len() == 1 => *files = vec![(&name).into()],
+                _ => {}
+            }
+        }
+        plan
+    };
+    assert!(!refused(&to(name("data.db.v1-v2-cutover.json.tmp-0b0b0b0b"))));
+    // One that nobody would take away, and one that is somebody's.
+    assert!(refused(&to(name("data.db.install-0b0b0b0b"))) && refused(&to(name("notes.txt"))));
+    assert!(refused(&Plan { platform: Platform::Windows, ..right.clone() }));
+    assert!(refused(&Plan { flip_at: Some(4), ..right.clone() }));
+    assert!(refused(&Plan { kind: PlanKind::Clean, ..right }));
+}
+
+/// Whoever writes is waited for, and then nothing of the try stays.
+#[test]
+fn what_cannot_be_isolated_keeps_its_file() {
+    let mut run = Run::new(planned(&held()).unwrap(), Budget::of(50));
+    let mut undone = Vec::new();
+    let failure = loop {
+        match run.poll() {
+            Action::Perform { op: Op::Isolate { .. }, .. } => run.handle_fault(&Fault::new(Cause::Busy, "locked")),
+            Action::Perform { op, .. } => {
+                undone.push(op.name());
+                run.handle_done(cutover_core::run::Done::Plain);
+            }
+            Action::Wait { .. } => run.handle_waited(),
+            Action::Failed(failure) => break failure,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((failure.code, undone), (Code::Held, vec!["remove"]));
+    assert!(failure.message.contains("data.db:"), "{}", failure.message);
+}
