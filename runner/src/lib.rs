@@ -9,7 +9,6 @@ mod companion_lock;
 mod doctor;
 mod drive;
 mod error;
-#[cfg(unix)]
 mod held;
 mod holders;
 mod host;
