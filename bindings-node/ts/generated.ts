@@ -212,7 +212,7 @@ export type CompanionName = string;
 /**
  * How v2 becomes canonical.
  */
-export type Strategy = "link-replace" | "page-copy" | "two-rename" | "restore";
+export type Strategy = "link-replace" | "page-copy" | "two-rename" | "restore" | "restore-copy";
 /**
  * One thing that the runner does.
  */

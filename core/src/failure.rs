@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{Cause, Fault, OsCode};
-use crate::journal::{Journal, Phase, Strategy};
+use crate::journal::{Journal, Phase};
 use crate::names::{At, FileName, displaced};
 use crate::observe::Holder;
 
@@ -233,7 +233,7 @@ impl Failure {
     /// Says where the data is, from the journal's names.
     pub(crate) fn locate(&mut self, state: Where, journal: Option<&Journal>) {
         let name = |file: &FileName| Some(file.to_string());
-        let restore = journal.filter(|journal| journal.strategy == Strategy::Restore);
+        let restore = journal.filter(|journal| journal.strategy.restores());
         let state = match (state, restore) {
             // What a restore replaces is v2: it stays where v1 would.
             (Where::V1, Some(_)) => Where::V2,

@@ -347,7 +347,7 @@ impl<'a> Start<'a> {
     fn keep(&mut self, report: Report) {
         self.warnings.extend(report.warnings);
         // A restore that was finished is no cutover to tell of.
-        let Some(journal) = report.journal.filter(|journal| journal.strategy != Strategy::Restore) else { return };
+        let Some(journal) = report.journal.filter(|journal| !journal.strategy.restores()) else { return };
         // Killed after the commit, the start before this one told nobody where the backup is.
         if report.installed || (report.recovery == Recovery::Cleaned && self.finished.is_none()) {
             self.installed |= report.installed;

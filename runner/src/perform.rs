@@ -286,7 +286,7 @@ impl<'a> Performer<'a> {
         // A host may have made the file anew, with a mode of its own.
         os::adopt(&self.place.path(file), &v1).map_err(|error| os_fault(&error).of(file))?;
         // What refers to nothing in a v1 that comes back did so before, whatever v2 holds.
-        let restores = journal.is_some_and(|journal| journal.strategy == Strategy::Restore);
+        let restores = journal.is_some_and(|journal| journal.strategy.restores());
         let v1 = if restores { self.place.path(file) } else { v1 };
         let (facts, warnings) = sqlite::check(&self.place.path(file), &v1, self.options.integrity, expect, restores || self.options.verify)
             .map_err(|fault| fault.of(file))?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use cutover_core::backup;
 use cutover_core::failure::{Code, Failure};
 use cutover_core::journal::{Journal, Warning};
-use cutover_core::names::{CompanionName, FileName, Label, Role, companion_backup, displaced};
+use cutover_core::names::{CompanionName, FileName, Label, Role, companion_backup, displaced, journal_tmp};
 use cutover_core::observe::Observation;
 use cutover_core::plan::{Recovery, RestoreRequest, displaced_by, plan_restore, recover_before_restore};
 use cutover_core::run::Event;
@@ -17,6 +17,7 @@ use crate::drive::Ending;
 use crate::error::Error;
 use crate::host::Host;
 use crate::migrate::{MAX_ATTEMPTS, MAX_RECOVERIES, Start, nonce, refuse_cancelled};
+use crate::observe::can_link;
 use crate::options::BackupOptions;
 use crate::place::Place;
 
@@ -90,7 +91,7 @@ fn put_back(start: &mut Start, name: &FileName, label: &Label, host: &mut dyn Ho
     let mut recovery = Recovery::None;
     let mut attempt = 0;
     for _ in 0..MAX_RECOVERIES {
-        let observation = start.observe(host)?;
+        let mut observation = start.observe(host)?;
         if let Some(plan) = recover_before_restore(&observation, label, &nonce())? {
             let Ending::Done(report) = start.drive(plan, host)? else { continue };
             recovery = report.recovery;
@@ -101,6 +102,10 @@ fn put_back(start: &mut Start, name: &FileName, label: &Label, host: &mut dyn Ho
                 return Ok(result(start, &journal, recovery, BTreeMap::new()));
             }
             continue;
+        }
+        // A link that is made while somebody has the file open cannot be removed again on Windows.
+        if observation.holders.is_empty() {
+            observation.can_link = can_link(&start.place, &journal_tmp(&start.place.canonical, label, &nonce()));
         }
         let request = request(&start.place, &observation, name)?;
         let restore = plan_restore(&observation, &request)?;

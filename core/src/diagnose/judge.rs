@@ -10,7 +10,7 @@ use super::{Diagnosis, Kind, Place, Safety, blank};
 use crate::backup::{self, Backup, Receipts};
 use crate::bundle::{Check, Given};
 use crate::explain::explain_error;
-use crate::journal::{Journal, Phase, Strategy};
+use crate::journal::{Journal, Phase};
 use crate::names::{FileName, Role};
 use crate::observe::Observation;
 use crate::plan::PlanKind;
@@ -250,7 +250,7 @@ fn facts(case: &Case, backups: &[Backup]) -> Vec<String> {
                 let phase = next::field(observation).map(|journal| format!("{:?}", journal.phase));
                 format!("{name} is the journal of a release without cutover, phase {}.", phase.as_deref().unwrap_or("unreadable"))
             }
-            Some(Ok(journal)) if journal.strategy == Strategy::Restore => {
+            Some(Ok(journal)) if journal.strategy.restores() => {
                 format!("{name}: a restore was interrupted in the phase {}.", journal.phase.as_str())
             }
             Some(Ok(journal)) => format!(

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::backup::{self, Receipts};
 use crate::failure::{Code, Failure};
 use crate::journal::field::FieldJournal;
-use crate::journal::{Journal, Phase, Strategy};
+use crate::journal::{Journal, Phase};
 use crate::names::{FileName, Label, Nonce, Role, field_journal};
 use crate::observe::{FileFacts, Observation, Verdict};
 use crate::plan::{Plan, PlanKind, plan_recovery};
@@ -82,8 +82,7 @@ pub fn identify(observation: &Observation, receipts: &Receipts) -> Canonical {
     }
     if let Some(journal) = journal(observation) {
         // What a restore replaces is v2.
-        let (before, after) =
-            if journal.strategy == Strategy::Restore { (Canonical::V2, Canonical::V1) } else { (Canonical::V1, Canonical::V2) };
+        let (before, after) = if journal.strategy.restores() { (Canonical::V2, Canonical::V1) } else { (Canonical::V1, Canonical::V2) };
         if journal.v1.as_ref().is_some_and(|v1| facts.fingerprint().as_ref() == Some(&v1.fingerprint)) {
             return before;
         }
@@ -110,7 +109,7 @@ fn verdict(observation: &Observation, canonical: Canonical) -> Option<Verdict> {
         Canonical::V1 => Some(Verdict::Old),
         Canonical::V2 => Some(Verdict::Current),
         // Nothing of ours replaces v1 before the journal says `built`.
-        Canonical::Unknown if journal(observation).is_some_and(|of| of.phase == Phase::Building && of.strategy != Strategy::Restore) => {
+        Canonical::Unknown if journal(observation).is_some_and(|of| of.phase == Phase::Building && !of.strategy.restores()) => {
             Some(Verdict::Old)
         }
         Canonical::Unknown => {

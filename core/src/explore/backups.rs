@@ -238,5 +238,8 @@ pub(super) fn settings(plain: impl Fn(Shape) -> Option<Setting>, companion: impl
     let shapes = [Shape::RestoreSettled, Shape::RestoreWalRows, Shape::Prune];
     let bare = shapes.into_iter().filter_map(&plain);
     let with = shapes.into_iter().filter_map(|shape| companion(plain(shape)?));
-    bare.chain(with).collect()
+    let mut all: Vec<Setting> = bare.chain(with).collect();
+    let restores: Vec<Setting> = all.iter().filter(|setting| setting.restores()).cloned().collect();
+    all.extend(restores.into_iter().map(|setting| Setting { can_link: false, ..setting }));
+    all
 }

@@ -188,7 +188,7 @@ impl Exploration {
         let field = match question.strategy {
             Strategy::LinkReplace | Strategy::PageCopy => false,
             Strategy::TwoRename => true,
-            Strategy::Restore => return Err("strategy: link-replace, page-copy or two-rename".into()),
+            Strategy::Restore | Strategy::RestoreCopy => return Err("strategy: link-replace, page-copy or two-rename".into()),
         };
         let like = |setting: &Setting| {
             (setting.platform == Platform::Windows) == windows

@@ -4,7 +4,7 @@
 //! by `validate` alone has this too.
 
 /// The reasons, and the mutants that each explains.
-pub(super) const REASONS: [(&str, &[&str]); 80] = [
+pub(super) const REASONS: [(&str, &[&str]); 82] = [
     (
         "both only read, and nothing is changed between them",
         &[
@@ -193,8 +193,10 @@ pub(super) const REASONS: [(&str, &[&str]); 80] = [
             "Migrate steps: remove source after remove auth.json.building-*",
             "Migrate undo: remove-link backup after remove source",
             "Restore steps: remove source after remove auth.json.building-*",
+            "Restore undo: remove displaced after remove source",
             "Restore undo: remove source after remove auth.json.building-*",
             "Restore undo: remove-link displaced after remove source",
+            "Undo undo: remove displaced after remove source",
             "Undo undo: remove source after remove auth.json.building-*",
             "Undo undo: remove-link backup after remove source",
             "Undo undo: remove-link displaced after remove source",
@@ -600,7 +602,13 @@ pub(super) const REASONS: [(&str, &[&str]); 80] = [
     ),
     (
         "v2 keeps canonical's name, so its second one may go before the copy of v1 is gone for good",
-        &["Restore undo: sync-dir after remove-link displaced", "Undo undo: sync-dir after remove-link displaced"],
+        &[
+            "Restore undo: sync-dir after remove displaced",
+            "Restore undo: sync-dir after remove-link displaced",
+            "Undo undo: sync-dir after remove displaced",
+            "Undo undo: sync-dir after remove source",
+            "Undo undo: sync-dir after remove-link displaced",
+        ],
     ),
     (
         "what is written to v2 until the flip goes with it to the name that it is set aside under; a log that is left fails the read-back",
@@ -610,6 +618,7 @@ pub(super) const REASONS: [(&str, &[&str]); 80] = [
         "a restore runs nothing of the application, so the process holds what it held when the plan was made; the look is for another thread",
         &[
             "Restore steps: look backup after write-journal journal.tmp building",
+            "Restore steps: look data.db (2) after copy source",
             "Restore steps: look data.db (2) after lock-v1 data.db",
             "Restore steps: look data.db after look backup",
             "Restore steps: without look backup",
@@ -702,4 +711,12 @@ pub(super) const REASONS: [(&str, &[&str]); 80] = [
         &["LeaveZombie steps: sync-file journal.tmp after remove data.db-wal"],
     ),
     ("the next start without a journal takes the name away", &["LeaveZombie undo: without remove journal.tmp"]),
+    (
+        "the copy is flushed before it gets its name either way, and the lock changes nothing of it",
+        &["Restore steps: sync-file source after lock-v1 data.db"],
+    ),
+    (
+        "what is left is a copy of v2, whole, under the name by which a restore keeps one: it is in nobody's way",
+        &["Restore undo: without remove displaced", "Undo undo: without remove displaced"],
+    ),
 ];

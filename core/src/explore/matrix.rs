@@ -117,7 +117,13 @@ pub fn kept() -> Vec<Setting> {
     backups::settings(|shape| plain(shape, By::Sql, From::Copy), |setting| with_companion(setting, HostUse::Stages, true))
 }
 
-/// The same on Windows.
+/// The same on Windows, where nothing is restored that cannot be linked.
+#[must_use]
+pub fn kept_on_windows() -> Vec<Setting> {
+    on_windows(kept().into_iter().filter(|setting| setting.can_link).collect())
+}
+
+/// The same starts on Windows.
 #[must_use]
 pub fn on_windows(settings: Vec<Setting>) -> Vec<Setting> {
     settings.into_iter().map(|setting| Setting { platform: Platform::Windows, ..setting }).collect()
@@ -203,9 +209,9 @@ pub fn full() -> Vec<Dimension> {
         dimension("restores and prunes: the machine stopped twice", kept(), &[M0, M1, M2, M3], TWO_CRASHES),
         dimension("restores and prunes: an older application, another writer or a fault, and a crash", kept(), &[M3], CROSSED),
         dimension("restores and prunes: the directory copied after a crash", kept(), &[M3], copied),
-        dimension("Windows: restores and prunes, the machine stopped twice", on_windows(kept()), &[Windows], TWO_CRASHES),
-        dimension("Windows: restores and prunes, something in the way, and a crash", on_windows(kept()), &[Windows], CROSSED),
-        dimension("Windows: restores and prunes, the directory copied", on_windows(kept()), &[Windows], copied),
+        dimension("Windows: restores and prunes, the machine stopped twice", kept_on_windows(), &[Windows], TWO_CRASHES),
+        dimension("Windows: restores and prunes, something in the way, and a crash", kept_on_windows(), &[Windows], CROSSED),
+        dimension("Windows: restores and prunes, the directory copied", kept_on_windows(), &[Windows], copied),
     ]
 }
 
@@ -242,7 +248,7 @@ pub fn all() -> Vec<Setting> {
         .chain(page_copies())
         .collect();
     let windows = on_windows(posix.clone());
-    posix.into_iter().chain(windows).chain(kept()).chain(on_windows(kept())).chain(held_before()).chain(left_behind()).collect()
+    posix.into_iter().chain(windows).chain(kept()).chain(kept_on_windows()).chain(held_before()).chain(left_behind()).collect()
 }
 
 /// Lays out the shape of a setting.
@@ -346,7 +352,7 @@ pub fn mutants() -> Vec<Setting> {
     all.extend(held_before().into_iter().filter(held));
     all.extend(left_behind().into_iter().filter(|setting| setting.shape == Shape::WalRows));
     all.extend(kept());
-    all.extend(on_windows(kept().into_iter().filter(Setting::restores).take(1).collect()));
+    all.extend(kept_on_windows().into_iter().filter(Setting::restores).take(1));
     all
 }
 

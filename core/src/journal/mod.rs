@@ -69,6 +69,16 @@ pub enum Strategy {
     TwoRename,
     /// Link canonical, which is v2, to its displaced name, then rename a copy of the backup over canonical.
     Restore,
+    /// Copy canonical, which is v2, to its displaced name, then likewise: where it cannot be linked.
+    RestoreCopy,
+}
+
+impl Strategy {
+    /// Whether a backup becomes canonical by it, and v2 is what is replaced.
+    #[must_use]
+    pub fn restores(self) -> bool {
+        matches!(self, Self::Restore | Self::RestoreCopy)
+    }
 }
 
 /// v1, as it was settled; of a restore, the v2 that is replaced.
@@ -317,7 +327,7 @@ impl Journal {
         if self.version != VERSION {
             return Err(ReadError::Contradiction(format!("version: must be {VERSION}")));
         }
-        if self.strategy == Strategy::Restore {
+        if self.strategy.restores() {
             self.names.check_of_restore(&self.label, &self.nonce)?;
         } else {
             self.names.check(&self.label, &self.nonce)?;
@@ -354,7 +364,9 @@ impl Journal {
     pub fn file(&self) -> FileName {
         match self.strategy {
             Strategy::TwoRename => names::field_journal(&self.names.canonical),
-            Strategy::LinkReplace | Strategy::PageCopy | Strategy::Restore => names::journal(&self.names.canonical, &self.label),
+            Strategy::LinkReplace | Strategy::PageCopy | Strategy::Restore | Strategy::RestoreCopy => {
+                names::journal(&self.names.canonical, &self.label)
+            }
         }
     }
 

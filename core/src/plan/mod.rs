@@ -209,7 +209,7 @@ impl Plan {
             return parts::check_without_journal(self);
         };
         journal.check()?;
-        if journal.strategy == Strategy::Restore {
+        if journal.strategy.restores() {
             return restore::check(self, journal);
         }
         let misfit = match self.kind {

@@ -302,7 +302,11 @@ pub(super) fn give_v2_up(journal: &Journal, staged: &FileName, platform: Platfor
 /// would fail at every start; what was written last is the one to keep. Where canonical cannot be linked no companion can be expected to.
 pub(super) fn set_aside(journal: &Journal, names: &CompanionNames, kept: bool) -> Op {
     let (from, to) = (names.file.clone(), names.displaced.clone());
-    if kept || journal.strategy == Strategy::PageCopy { Op::Rename { from, to } } else { Op::Link { from, to } }
+    if kept || matches!(journal.strategy, Strategy::PageCopy | Strategy::RestoreCopy) {
+        Op::Rename { from, to }
+    } else {
+        Op::Link { from, to }
+    }
 }
 
 /// Put back the companions that the host wrote in place. What is displaced is kept. `backed_up`: whether the backup is there. `kept`: whether

@@ -2,7 +2,8 @@
 //!
 //! It is a flip like a migration's, with the parts exchanged, so its journal's `v1` is the database that is replaced, and its `v2` the one that is
 //! installed: a copy of the backup, which nobody holds and which has the journal mode that v1 had. The backup stays what it is. v2 gets its second
-//! name, `data.db.displaced-<nonce>`, by a hard link that is durable before canonical's name leaves it.
+//! name, `data.db.displaced-<nonce>`, by a hard link that is durable before canonical's name leaves it. Where it cannot be linked, what has that name is a copy
+//! (not on Windows, where nothing keeps a program from writing to v2 after it was compared with the copy).
 //!
 //! Until canonical is v1 an interrupted restore is undone, and from there on it is finished: a start that upgrades must not meet, later,
 //! a restore that its caller was told had failed. Whether the flip was done, the files tell, not `detect`, which a restore does without.
@@ -61,7 +62,7 @@ pub fn recover_before_restore(observation: &Observation, label: &Label, nonce: &
     refuse_held(observation)?;
     let restores = |text: &Option<String>| {
         let journal = text.as_deref().and_then(|text| Journal::parse(text, &observation.canonical).ok());
-        journal.is_some_and(|journal| journal.strategy == Strategy::Restore)
+        journal.is_some_and(|journal| journal.strategy.restores())
     };
     if observation.journals.values().all(restores) { super::plan_recovery(observation, label, nonce) } else { Ok(None) }
 }
@@ -90,7 +91,14 @@ pub fn plan_restore(observation: &Observation, request: &RestoreRequest) -> Resu
     let names = Names::new(canonical, &backup.label, &request.nonce, backup.started_ms)
         .map_err(|error| refuse(Code::Io, error.to_string(), "use a shorter file name").of(canonical))?;
     let wal = observation.files.get(&canonical.sidecars()[0]).map_or(0, |wal| wal.size);
-    let needs_bytes = backup.size.saturating_add(wal);
+    let strategy = if observation.can_link { Strategy::Restore } else { Strategy::RestoreCopy };
+    if strategy == Strategy::RestoreCopy && observation.platform == Platform::Windows {
+        let reason = "the database cannot be set aside: this file system has no hard links";
+        let hint = "with the application closed, rename the database yourself, and give a copy of the backup its name";
+        return Err(refuse(Code::Io, reason.into(), hint).of(canonical));
+    }
+    let copy = if strategy == Strategy::RestoreCopy { facts.size } else { 0 };
+    let needs_bytes = backup.size.saturating_add(wal).saturating_add(copy);
     if let Some(free) = observation.free_bytes.filter(|free| *free < needs_bytes) {
         let reason = format!("the restore may need {needs_bytes} bytes of disk and {free} are free");
         return Err(refuse(Code::NoSpace, reason, &format!("free {} bytes on this volume and try again", needs_bytes - free)).of(canonical));
@@ -104,7 +112,7 @@ pub fn plan_restore(observation: &Observation, request: &RestoreRequest) -> Resu
         nonce: request.nonce.clone(),
         phase: Phase::Building,
         attempt: 1,
-        strategy: Strategy::Restore,
+        strategy,
         v1: facts.fingerprint().map(|fingerprint| V1 { file_id: facts.file_id.clone(), fingerprint, journal_mode: header.journal_mode }),
         v2: None,
         expect: BTreeMap::new(),
@@ -194,14 +202,27 @@ fn made(journal: Journal, mode: JournalMode, platform: Platform, needs_bytes: u6
     ]);
     steps.extend(write_journal(&journal, Phase::Built));
     let sidecars: Vec<FileName> = names.canonical.sidecars().into();
+    steps.push(step(Op::Look { file: names.canonical.clone() }, "somebody may have opened v2 meanwhile"));
+    let copies = journal.strategy == Strategy::RestoreCopy;
+    let source: At = (&names.source).into();
+    if copies {
+        steps.extend([
+            // Before v2 is locked: on POSIX the copy's closing of it would drop the lock.
+            step(Op::Copy { from: (&names.canonical).into(), to: source.clone() }, "v2 cannot be linked, so what is set aside is a copy"),
+            step(Op::SyncFile { file: source.clone() }, "what is set aside must be whole before it has the name"),
+        ]);
+    }
     steps.extend([
-        step(Op::Look { file: names.canonical.clone() }, "somebody may have opened v2 meanwhile"),
         step(Op::LockV1 { file: names.canonical.clone() }, "nobody may write to v2 once it is checked"),
         step(Op::CheckV1 { file: names.canonical.clone() }, "v2 is still what was settled"),
-        step(
-            Op::Link { from: (&names.canonical).into(), to: (&displaced_by(&journal)).into() },
-            "v2 gets another name while it stays canonical",
-        ),
+        if copies {
+            step(Op::Rename { from: source, to: (&displaced_by(&journal)).into() }, "the copy is whole, and of all that v2 holds")
+        } else {
+            step(
+                Op::Link { from: (&names.canonical).into(), to: (&displaced_by(&journal)).into() },
+                "v2 gets another name while it stays canonical",
+            )
+        },
         step(Op::SyncDir { companion: None }, "v2's other name must be durable before canonical's name leaves it"),
         step(Op::Absent { files: sidecars.clone() }, "a sidecar of v2 would be replayed over v1"),
     ]);
@@ -222,7 +243,7 @@ fn made(journal: Journal, mode: JournalMode, platform: Platform, needs_bytes: u6
         version: VERSION,
         kind: PlanKind::Restore,
         platform,
-        undo: undo(&journal, platform),
+        undo: undo(&journal, platform, true),
         journal: Some(journal),
         steps,
         flip_at: index(flip_at),
@@ -236,14 +257,17 @@ fn ending(journal: &Journal) -> Vec<Step> {
     clean_up(journal, true).into_iter().filter(|step| step.op != Op::CleanupHost).collect()
 }
 
-fn undo(journal: &Journal, platform: Platform) -> Vec<Step> {
+/// `unchanged`: canonical is v2 as it was settled, for sure, so that a copy of it is of no use.
+fn undo(journal: &Journal, platform: Platform, unchanged: bool) -> Vec<Step> {
     let names = &journal.names;
     let mut steps = vec![step(Op::UnlockV1, "v2 stays; whoever waits for it may have it")];
     steps.extend(give_v2_up(journal, &names.install, platform));
-    steps.push(step(
-        Op::RemoveLink { link: displaced_by(journal), of: names.canonical.clone() },
-        "v2 was not replaced, so its second name goes",
-    ));
+    let aside = displaced_by(journal);
+    if journal.strategy == Strategy::Restore {
+        steps.push(step(Op::RemoveLink { link: aside, of: names.canonical.clone() }, "v2 was not replaced, so its second name goes"));
+    } else if unchanged {
+        steps.push(step(Op::Remove { files: vec![(&aside).into()] }, "v2 was not replaced, so the copy of it goes"));
+    }
     steps.push(step(Op::Remove { files: temporary(journal) }, "nothing temporary stays"));
     for companion in &journal.companions {
         let staged = companion_names(journal, companion).staged;
@@ -259,13 +283,13 @@ fn undo(journal: &Journal, platform: Platform) -> Vec<Step> {
     steps
 }
 
-/// The recovery of an interrupted restore. `flipped`: canonical is v1, or was and belongs to somebody since. `first`: the flushes that a recovery
+/// The recovery of an interrupted restore. `canonical`: what it is. `first`: the flushes that a recovery
 /// begins with. `staged`, `kept`: companions that still wait, and those of which one is kept beside already.
 fn recovery(
     journal: Journal,
     platform: Platform,
     first: Vec<Step>,
-    flipped: bool,
+    canonical: Canonical,
     staged: impl Fn(&Companion) -> bool,
     kept: impl Fn(&Companion) -> bool,
 ) -> Plan {
@@ -275,7 +299,7 @@ fn recovery(
     let kind = if journal.phase == Phase::Committed {
         steps.extend(ending(&journal));
         PlanKind::Clean
-    } else if flipped {
+    } else if canonical == Canonical::V1 {
         steps.extend(install_companions(&journal, staged, kept));
         let installed = steps.len();
         steps.push(remove_tmp(&journal));
@@ -284,7 +308,7 @@ fn recovery(
         steps.extend(ending(&journal));
         PlanKind::Finish
     } else {
-        back = undo(&journal, platform);
+        back = undo(&journal, platform, canonical == Canonical::V2);
         cleanup_from = None;
         PlanKind::Undo
     };
@@ -303,28 +327,43 @@ fn recovery(
 
 /// The same, of what is seen.
 pub(super) fn plan_recovery(observation: &Observation, journal: Journal, first: Vec<Step>) -> Plan {
-    let flipped = is_flipped(observation, &journal);
+    let canonical = canonical(observation, &journal);
     let seen = |companion: &Companion| observation.companions.get(&companion.name);
     let nonce = journal.nonce.clone();
     let kept = |c: &Companion| seen(c).is_some_and(|seen| seen.present.contains(&displaced(&c.file, &nonce)));
-    recovery(journal, observation.platform, first, flipped, |c| is_staged(observation, &nonce, c), kept)
+    recovery(journal, observation.platform, first, canonical, |c| is_staged(observation, &nonce, c), kept)
 }
 
-/// Whether canonical is no longer the v2 of this journal. The application may have written to either since: what was seen before it did tells most,
-/// and ids of files nothing once somebody copied the directory.
-fn is_flipped(observation: &Observation, journal: &Journal) -> bool {
+/// What canonical is when a restore was interrupted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Canonical {
+    /// v1, or it was and belongs to somebody since.
+    V1,
+    /// v2 as it was settled.
+    V2,
+    /// v2, to which somebody wrote since.
+    Changed,
+}
+
+/// The application may have written to either since: what was seen before it did tells most, and ids of files nothing once somebody copied the
+/// directory.
+fn canonical(observation: &Observation, journal: &Journal) -> Canonical {
     let names = &journal.names;
-    let (Some(facts), Some(v1), Some(v2)) = (observation.canonical_facts(), &journal.v1, &journal.v2) else { return false };
+    let unchanged = |facts: &crate::observe::FileFacts| facts.fingerprint() == journal.v1.as_ref().map(|v1| v1.fingerprint.clone());
+    let not_flipped = || if observation.canonical_facts().is_some_and(unchanged) { Canonical::V2 } else { Canonical::Changed };
+    let (Some(facts), Some(v2)) = (observation.canonical_facts(), &journal.v2) else { return not_flipped() };
     let aside = displaced_by(journal);
     let installed = facts.size == v2.size && facts.page1.as_ref() == Some(&v2.page1);
     if journal.phase < Phase::Built || observation.same_file(&names.canonical, &aside) {
-        false
+        not_flipped()
     } else if (installed && facts.file_id == v2.file_id) || observation.same_file(&names.canonical, &names.install) {
-        true
-    } else if facts.fingerprint().as_ref() == Some(&v1.fingerprint) {
-        false
+        Canonical::V1
+    } else if unchanged(facts) {
+        Canonical::V2
+    } else if installed || (!observation.files.contains_key(&names.install) && observation.files.contains_key(&aside)) {
+        Canonical::V1
     } else {
-        installed || (!observation.files.contains_key(&names.install) && observation.files.contains_key(&aside))
+        Canonical::Changed
     }
 }
 
@@ -338,9 +377,16 @@ pub(super) fn check(plan: &Plan, journal: &Journal) -> Result<(), ReadError> {
         _ => None,
     });
     let first = super::recover::flush(journal);
+    let aside = At::from(&displaced_by(journal));
+    let removed = plan.undo.iter().any(|step| matches!(&step.op, Op::Remove { files } if files.contains(&aside)));
+    let canonical = match plan.kind {
+        PlanKind::Finish => Canonical::V1,
+        _ if removed => Canonical::V2,
+        _ => Canonical::Changed,
+    };
     let right = match plan.kind {
         PlanKind::Restore => made(journal.clone(), mode.unwrap_or(JournalMode::Delete), plan.platform, plan.needs_bytes),
-        kind => recovery(journal.clone(), plan.platform, first, kind == PlanKind::Finish, staged, kept),
+        _ => recovery(journal.clone(), plan.platform, first, canonical, staged, kept),
     };
     let begins = plan.kind != PlanKind::Restore || journal.phase == Phase::Building;
     let marks = |plan: &Plan| (plan.kind, plan.flip_at, plan.cleanup_from);

@@ -556,7 +556,7 @@ impl Run {
 
     /// A restore that failed is undone whatever the cause: the next start may be one that upgrades, and must not go on with it.
     fn restores(&self) -> bool {
-        self.journal.as_ref().is_some_and(|journal| journal.strategy == Strategy::Restore)
+        self.journal.as_ref().is_some_and(|journal| journal.strategy.restores())
     }
 
     fn begin_undo(&mut self) {

@@ -30,7 +30,7 @@ use super::parts::{companion_names, stray_journal_tmps};
 use super::{Plan, PlanKind, VERSION, restore, step};
 use crate::failure::{Code, Failure};
 use crate::journal::field::FieldJournal;
-use crate::journal::{Companion, Journal, Phase, ReadError, Strategy, Warning, WarningFrom};
+use crate::journal::{Companion, Journal, Phase, ReadError, Warning, WarningFrom};
 use crate::names::{FileName, Label, Nonce, Role, field_journal, journal_aside};
 use crate::observe::Observation;
 use crate::op::{Op, Step};
@@ -88,7 +88,7 @@ pub(crate) fn by(table: &Table, observation: &Observation, label: &Label, nonce:
             unusable(observation, name, nonce, &error).map(Some)
         }
         // It needs nothing of the application, so any start may end it.
-        Ok(journal) if journal.strategy == Strategy::Restore => of_restore(observation, journal).map(Some),
+        Ok(journal) if journal.strategy.restores() => of_restore(observation, journal).map(Some),
         Ok(journal) if journal.label != *label && journal.phase != Phase::Committed => Err(Failure::refusal(
             Code::Journal,
             format!("another upgrade of this database ({}) was interrupted and is not finished", journal.label),

@@ -119,7 +119,7 @@ pub(crate) fn v1_changed_at_the_flip(observation: &Observation, journal: &Journa
     // An old release may have upgraded over ours: canonical is our build if it is that very file, or in a copied directory, where none is.
     let ours = canonical.file_id == v2.file_id || backup.file_id != v1.file_id;
     observation.platform == Platform::Windows
-        && journal.strategy != Strategy::Restore
+        && !journal.strategy.restores()
         && journal.phase == Phase::Built
         && is_v2
         && ours

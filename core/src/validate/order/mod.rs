@@ -93,7 +93,7 @@ struct Walk<'a> {
 pub(super) fn judge(plan: &Plan, target: Option<&Observation>) -> Vec<Finding> {
     let Some(journal) = &plan.journal else { return bare::judge_without_journal(plan) };
     // Of these the structure already says that each step is the one that its journal gives.
-    if journal.strategy == Strategy::Restore {
+    if journal.strategy.restores() {
         return Vec::new();
     }
     let mut walk = Walk::of(plan, journal, target);

@@ -1,0 +1,135 @@
+//! A restore where the database cannot be given a second name: `strace` answers every `link` with EPERM, as vfat and exFAT do, so v2 is set aside as a
+//! copy. Then the process is killed at every call that changes the disk.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "support/rows.rs"]
+mod rows;
+#[path = "support/strace.rs"]
+mod strace;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cutover::{BackupOptions, Built, Detect, From, Host, HostError, Job, Make, Options, RestoreResult, Run};
+use rusqlite::Connection;
+
+use rows::rows;
+
+const V1: &str = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
+    INSERT INTO notes (text) VALUES ('milk'), ('bread');";
+const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
+    INSERT INTO note SELECT id, text FROM v1.notes;
+    PRAGMA user_version = 2;";
+const CHANGES: &str = "pwrite64,write,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,unlinkat";
+/// Set where this program is started anew, to restore the database named here.
+const RESTORES: &str = "CUTOVER_TEST_RESTORES";
+
+struct Quiet;
+
+impl Host for Quiet {
+    fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
+        let v2 = Connection::open(job.staging())?;
+        v2.execute_batch(&format!("ATTACH '{}' AS v1; {TO_V2}", job.source().display()))?;
+        job.write_companion("auth", b"of v2")?;
+        Ok(Built::default())
+    }
+}
+
+struct Bed(tempfile::TempDir);
+
+impl Bed {
+    /// A v2 in this journal mode, with a row of its own, and the backup that it was made from.
+    fn upgraded(mode: &str) -> Self {
+        let bed = Self(tempfile::tempdir().unwrap());
+        let db = Connection::open(bed.database()).unwrap();
+        db.execute_batch(&format!("PRAGMA journal_mode = {mode}; {V1}")).unwrap();
+        drop(db);
+        std::fs::write(bed.0.path().join("auth.json"), "of v1").unwrap();
+        let make = Make { from: From::Empty, run: Run::Host };
+        let options = Options {
+            companions: beside(&bed.database()).companions,
+            ..Options::new(bed.database(), "v1-v2", Detect::UserVersion(2), make)
+        };
+        cutover::migrate(&options, &mut Quiet).unwrap();
+        Connection::open(bed.database()).unwrap().execute_batch("INSERT INTO note (body) VALUES ('of v2')").unwrap();
+        bed
+    }
+
+    fn database(&self) -> PathBuf {
+        self.0.path().join("data.db")
+    }
+
+    /// Another process restores, with what else `strace` is told. Gives whether it did, and its calls.
+    fn restore_without_links(&self, more: &[String]) -> (bool, Vec<String>) {
+        let trace = tempfile::NamedTempFile::new().unwrap();
+        let output = Command::new("strace")
+            .args(["-f", "-e", &format!("trace=link,linkat,{CHANGES}"), "--inject=link,linkat:error=EPERM", "-o"])
+            .arg(trace.path())
+            .args(more)
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", "killed_at_any_call_that_changes_the_disk_the_next_restore_ends_it", "--test-threads=1"])
+            .env(RESTORES, self.database())
+            .output()
+            .expect("strace is needed for this test: apt-get install strace");
+        (output.status.success(), strace::calls(&std::fs::read_to_string(trace.path()).unwrap()))
+    }
+
+    /// v1 and its companion are back, v2 and its own are beside, the backup stays, and there is nothing else.
+    fn assert_restored(&self, mode: &str, told: &str) {
+        let here = |name: &str| self.0.path().join(name);
+        assert_eq!(rows(&self.database(), "notes"), ["milk", "bread"], "{told}");
+        let now: String = Connection::open(self.database()).unwrap().query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+        assert_eq!(now, mode, "{told}");
+        assert_eq!(std::fs::read_to_string(here("auth.json")).unwrap(), "of v1", "{told}");
+        let mut names: Vec<String> =
+            std::fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.retain(|name| !name.contains("-lock"));
+        names.sort();
+        let aside = |of: &str| names.iter().find(|name| name.starts_with(&format!("{of}.displaced-"))).unwrap().clone();
+        assert_eq!(rows(&here(&aside("data.db")), "note"), ["milk", "bread", "of v2"], "{told}");
+        assert_eq!(std::fs::read_to_string(here(&aside("auth.json"))).unwrap(), "of v2", "{told}");
+        // Both databases and companions, and of each what is kept: a backup and what is displaced; the backup's receipt.
+        assert_eq!(names.len(), 7, "{told}: {names:?}");
+    }
+}
+
+fn beside(database: &Path) -> BackupOptions {
+    BackupOptions { companions: [("auth".to_owned(), database.with_file_name("auth.json"))].into(), ..BackupOptions::default() }
+}
+
+fn restore(database: &Path) -> RestoreResult {
+    let newest = cutover::list_backups(database).unwrap()[0].name.as_str().to_owned();
+    cutover::restore(database, Path::new(&newest), &beside(database), &mut Quiet).unwrap()
+}
+
+#[test]
+fn killed_at_any_call_that_changes_the_disk_the_next_restore_ends_it() {
+    if let Some(database) = std::env::var_os(RESTORES) {
+        restore(Path::new(&database));
+        return;
+    }
+    for mode in ["wal", "delete"] {
+        let bed = Bed::upgraded(mode);
+        let (whole, calls) = bed.restore_without_links(&[]);
+        assert!(whole, "{calls:#?}");
+        bed.assert_restored(mode, "not killed");
+        for (at, call) in calls.iter().enumerate().filter(|(_, call)| !call.contains(" write(1,") && !call.contains(" link")) {
+            let bed = Bed::upgraded(mode);
+            bed.restore_without_links(&[strace::kill_before(&calls, at)]);
+            let database = bed.database();
+            let there = rows(&database, if is_v1(&database) { "notes" } else { "note" });
+            assert!(there.len() >= 2, "{mode}, {call}: {there:?}");
+            // Without its journal it was done.
+            if !is_v1(&database) || database.with_file_name("data.db.v1-v2-cutover.json").exists() {
+                restore(&database);
+            }
+            bed.assert_restored(mode, &format!("{mode}, {call}"));
+        }
+    }
+}
+
+fn is_v1(database: &Path) -> bool {
+    let db = Connection::open_with_flags(database, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+    db.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'notes'", [], |row| row.get::<_, i64>(0)).unwrap() == 1
+}
