@@ -5,6 +5,7 @@ use serde::de::{Deserialize, Deserializer, Error};
 
 use super::{Guard, Op};
 use crate::journal::Phase;
+use crate::json::{Read, Reader, record};
 use crate::names::{At, CompanionName, FileName};
 use crate::sqlite::JournalMode;
 
@@ -28,6 +29,8 @@ struct OpFields {
     must_be_same: Option<bool>,
 }
 
+record!(OpFields { op, file, from, to, link, of, v1, source, staging, files, companion, mode, phase, must_be_same });
+
 fn need<T>(field: &mut Option<T>, name: &str) -> Result<T, String> {
     field.take().ok_or_else(|| format!("missing field `{name}`"))
 }
@@ -43,6 +46,19 @@ fn at(field: &mut Option<String>, what: &str) -> Result<At, String> {
 impl<'de> Deserialize<'de> for Op {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::try_from(OpFields::deserialize(deserializer)?).map_err(Error::custom)
+    }
+}
+
+impl Read for Op {
+    fn blank() -> Self {
+        Self::Release
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Option<()> {
+        let mut fields = OpFields::blank();
+        fields.read(from)?;
+        *self = from.accept(Self::try_from(fields))?;
+        Some(())
     }
 }
 
@@ -114,9 +130,24 @@ struct GuardFields {
     companion: Option<CompanionName>,
 }
 
+record!(GuardFields { r#if = "if", companion });
+
 impl<'de> Deserialize<'de> for Guard {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::try_from(GuardFields::deserialize(deserializer)?).map_err(Error::custom)
+    }
+}
+
+impl Read for Guard {
+    fn blank() -> Self {
+        Self::StagingHeld
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Option<()> {
+        let mut fields = GuardFields::blank();
+        fields.read(from)?;
+        *self = from.accept(Self::try_from(fields))?;
+        Some(())
     }
 }
 

@@ -13,6 +13,7 @@ mod fault;
 mod field;
 mod held;
 mod journal;
+mod json;
 mod names;
 mod plan;
 mod recovery;
