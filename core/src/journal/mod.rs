@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::json::{self, Read, record, words};
 use crate::names::{self, CompanionName, FileName, Label, NameError, Names, Nonce, companion_backup};
 use crate::observe::Fingerprint;
+use crate::set::Set;
 use crate::sqlite::JournalMode;
 
 /// The version of the journal that this release writes.
@@ -338,7 +339,7 @@ impl Journal {
         } else {
             self.names.check(&self.label, &self.nonce)?;
         }
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = Set::new();
         for companion in &self.companions {
             if !seen.insert(&companion.name) {
                 return Err(ReadError::Contradiction(format!("companions: {} is there twice", companion.name)));
