@@ -319,7 +319,7 @@ fn of_journal(text: &str) -> Diagnosis {
                 .map_err(ReadError::from)
                 .and_then(|name| crate::journal::field::FieldJournal::parse(text, &name));
             match journal {
-                Ok(journal) => (format!("{:?}", journal.phase).to_lowercase(), journal.names),
+                Ok(journal) => (format!("{:?}", journal.phase).to_ascii_lowercase(), journal.names),
                 Err(error) => return unreadable(Kind::Journal, "journal", &error),
             }
         }
