@@ -58,7 +58,7 @@ pub(super) fn judge(kind: Kind, case: &Case) -> Diagnosis {
     if let Some(plan) = &next.plan {
         diagnosis.findings = crate::validate::validate(plan, None);
     }
-    diagnosis.plan.clone_from(&next.plan);
+    diagnosis.plan = next.plan;
     diagnosis.header = case.header.cloned();
     diagnosis.wal = case.wal.cloned();
     diagnosis.facts = facts(case, &backups);
