@@ -17,8 +17,8 @@ test("the modules are small", (t) => {
   }
 });
 
-// What they have today, so that neither grows unseen. The aim is 150_000 for each: not met. Reading JSON by what serde derives is about a third.
-const MOST = { "cutover_wasm_bg.wasm": 225_000, "cutover_wasm_explorer_bg.wasm": 225_000 };
+// What they have today, rounded up, so that neither grows unseen. The first is what every page loads: at most 150_000.
+const MOST = { "cutover_wasm_bg.wasm": 141_000, "cutover_wasm_explorer_bg.wasm": 188_500 };
 
 test("nothing is there before it is loaded, and loading twice is loading once", async () => {
   assert.throws(() => cutover.explainError("cutover:IO"));

@@ -26,5 +26,6 @@ pub mod run;
 #[cfg(test)]
 #[cfg(not(target_family = "wasm"))]
 mod schema;
+mod set;
 pub mod sqlite;
 pub mod validate;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Platform;
+use crate::json::{record, words};
 use crate::names::{CompanionName, FileName};
 use crate::sqlite::{Header, copied_header};
 
@@ -21,6 +22,8 @@ pub enum Verdict {
     Newer,
 }
 
+words!(Verdict { Old = "old", Current = "current", Newer = "newer" });
+
 /// A process that has a file of the set open.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -33,6 +36,8 @@ pub struct Holder {
     /// Whether it is the process that is asking.
     pub this_process: bool,
 }
+
+record!(Holder { pid, name, this_process });
 
 impl Holder {
     /// Whether it is a process that is known, and not the one that is asking.
@@ -57,6 +62,8 @@ pub struct FileFacts {
     pub page1: Option<String>,
 }
 
+record!(FileFacts { size, file_id, header, page1 });
+
 impl FileFacts {
     /// The fingerprint: header and size. It tells only of a database that was settled out of WAL mode; there every
     /// write bumps the change counter.
@@ -76,6 +83,8 @@ pub struct Fingerprint {
     /// The first 100 bytes in hex.
     pub header: String,
 }
+
+record!(Fingerprint { size, header });
 
 impl Fingerprint {
     /// Whether every write since shows: not for a database that somebody kept in WAL mode.
@@ -118,6 +127,8 @@ pub struct CompanionFacts {
     pub same: Vec<FileName>,
 }
 
+record!(CompanionFacts { file, path, beside, digest, present, same });
+
 /// One look at the database's directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -142,6 +153,8 @@ pub struct Observation {
     /// The declared companions.
     pub companions: BTreeMap<CompanionName, CompanionFacts>,
 }
+
+record!(Observation { platform, canonical, files, journals, verdict, holders, free_bytes, can_link, companions });
 
 impl Observation {
     /// Whether somebody has v1 open on Windows: nothing there opens under a holder's feet, and an open file cannot be replaced. So v1 may be read and

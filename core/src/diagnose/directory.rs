@@ -72,16 +72,20 @@ fn head(file: &DroppedFile) -> Option<Result<DatabaseHeader, HeaderError>> {
 
 /// The database that most of these files belong to.
 fn canonical(named: &[(FileName, &DroppedFile)]) -> Option<FileName> {
-    let mut belong: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut belong: Vec<(&str, usize)> = Vec::new();
+    let mut count = |base, more| match belong.binary_search_by_key(&base, |(base, _)| *base) {
+        Ok(at) => belong[at].1 += more,
+        Err(at) => belong.insert(at, (base, more)),
+    };
     for (name, file) in named {
         let text = name.as_str();
         let sidecar = SIDECARS.iter().find_map(|suffix| text.strip_suffix(suffix));
         let ends = text.match_indices('.').map(|(at, _)| &text[..at]).chain(sidecar);
         for base in ends.filter(|base| FileName::new(*base).is_ok_and(|base| Role::of(&base, name).is_some())) {
-            *belong.entry(base).or_default() += 1;
+            count(base, 1);
         }
         if file.head.is_some() {
-            belong.entry(text).or_default();
+            count(text, 0);
         }
     }
     let is_there = |base: &str| named.iter().any(|(name, _)| name.as_str() == base);

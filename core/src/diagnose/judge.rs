@@ -58,7 +58,7 @@ pub(super) fn judge(kind: Kind, case: &Case) -> Diagnosis {
     if let Some(plan) = &next.plan {
         diagnosis.findings = crate::validate::validate(plan, None);
     }
-    diagnosis.plan.clone_from(&next.plan);
+    diagnosis.plan = next.plan;
     diagnosis.header = case.header.cloned();
     diagnosis.wal = case.wal.cloned();
     diagnosis.facts = facts(case, &backups);
@@ -66,10 +66,13 @@ pub(super) fn judge(kind: Kind, case: &Case) -> Diagnosis {
     diagnosis.with_reply()
 }
 
+/// A clause of ours, which begins with an ASCII letter, as a sentence.
 fn sentence(text: &str) -> String {
-    let mut letters = text.trim_end_matches('.').chars();
-    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", letters.as_str())
+    let mut sentence = format!("{}.", text.trim_end_matches('.'));
+    if let Some(first) = sentence.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    sentence
 }
 
 fn bytes_of(observation: &Observation, name: &FileName) -> u64 {

@@ -16,6 +16,7 @@ use crate::bundle::Given;
 use crate::explain::Explanation;
 use crate::fault::Platform;
 use crate::journal::{Journal, ReadError, Receipt};
+use crate::json::{self, Ignored, record};
 use crate::plan::Plan;
 use crate::sqlite::{DatabaseHeader, Wal};
 use crate::validate::{Finding, Severity, validate};
@@ -46,6 +47,8 @@ pub struct Dropped {
     pub platform: Option<Platform>,
 }
 
+record!(partial Dropped { text, files, whole_folder, platform });
+
 /// One file, without its content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -65,6 +68,8 @@ pub struct DroppedFile {
     #[serde(default)]
     pub wal: Option<Wal>,
 }
+
+record!(DroppedFile { name, size, text, head, wal });
 
 /// What it was taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -176,7 +181,7 @@ fn of_text(text: &str) -> Diagnosis {
     let form = match Form::of(trimmed) {
         Ok(form) => form,
         // Cut short. Nothing in it is judged by itself: what is missing could say otherwise.
-        Err(error) if error.is_eof() => return unknown(&format!("it begins as JSON and is cut short ({error})")),
+        Err(error) if error.is_cut_short() => return unknown(&format!("it begins as JSON and is cut short ({error})")),
         Err(_) => None,
     };
     match form {
@@ -214,17 +219,16 @@ enum Form {
 }
 
 impl Form {
-    fn of(text: &str) -> serde_json::Result<Option<Self>> {
+    fn of(text: &str) -> Result<Option<Self>, json::Error> {
         /// The fields that tell; what is in them is read later.
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
         struct Seen {
-            observation: Option<serde::de::IgnoredAny>,
-            steps: Option<serde::de::IgnoredAny>,
-            phase: Option<serde::de::IgnoredAny>,
-            started_ms: Option<serde::de::IgnoredAny>,
+            observation: Option<Ignored>,
+            steps: Option<Ignored>,
+            phase: Option<Ignored>,
+            started_ms: Option<Ignored>,
         }
-        let seen: Seen = crate::json::from_str(text)?;
+        record!(loose Seen { observation, steps, phase, started_ms });
+        let seen: Seen = json::from_str(text)?;
         Ok(match seen {
             Seen { observation: Some(_), .. } => Some(Self::Bundle),
             Seen { steps: Some(_), .. } => Some(Self::Plan),
@@ -293,16 +297,16 @@ fn of_plan(plan: Plan) -> Diagnosis {
 }
 
 fn of_journal(text: &str) -> Diagnosis {
-    #[derive(Deserialize)]
     struct Names {
         canonical: crate::names::FileName,
     }
-    #[derive(Deserialize)]
+    record!(loose Names { canonical });
     struct Ours {
         names: Option<Names>,
         source: Option<String>,
     }
-    let seen: Result<Ours, _> = crate::json::from_str(text);
+    record!(loose Ours { names, source });
+    let seen: Result<Ours, _> = json::from_str(text);
     let mut diagnosis = blank(Kind::Journal, "");
     let (phase, names) = match seen {
         Ok(Ours { names: Some(Names { canonical }), .. }) => match Journal::parse(text, &canonical) {
@@ -315,7 +319,7 @@ fn of_journal(text: &str) -> Diagnosis {
                 .map_err(ReadError::from)
                 .and_then(|name| crate::journal::field::FieldJournal::parse(text, &name));
             match journal {
-                Ok(journal) => (format!("{:?}", journal.phase).to_lowercase(), journal.names),
+                Ok(journal) => (format!("{:?}", journal.phase).to_ascii_lowercase(), journal.names),
                 Err(error) => return unreadable(Kind::Journal, "journal", &error),
             }
         }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{ReadError, read_versioned};
+use crate::json::{record, words};
 use crate::names::{FileName, Label, NameError, Names, Nonce, Role};
 
 /// How far the field's daemon had come.
@@ -23,9 +24,9 @@ pub enum FieldPhase {
     Committed,
 }
 
+words!(FieldPhase { Building = "building", Built = "built", CanonicalMoved = "canonical-moved", Committed = "committed" });
+
 /// The field's journal as it lies on disk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Raw {
     version: u32,
     source: String,
@@ -35,11 +36,12 @@ struct Raw {
     auth_path: String,
     auth_backup: Option<String>,
     auth_existed: bool,
-    #[serde(default)]
     keychain_backups: Option<Value>,
     nonce: String,
     phase: FieldPhase,
 }
+
+record!(Raw { version, source, normalized_source, staging, backup, auth_path, auth_backup, auth_existed, keychain_backups, nonce, phase });
 
 /// The field's journal, re-rooted and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]

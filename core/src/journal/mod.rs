@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::json;
+use crate::json::{self, Read, record, words};
 use crate::names::{self, CompanionName, FileName, Label, NameError, Names, Nonce, companion_backup};
 use crate::observe::Fingerprint;
+use crate::set::Set;
 use crate::sqlite::JournalMode;
 
 /// The version of the journal that this release writes.
@@ -42,6 +43,8 @@ pub enum Phase {
     /// v2 is canonical, durably; only cleaning up is left.
     Committed,
 }
+
+words!(Phase { Building = "building", Built = "built", Installing = "installing", Committed = "committed" });
 
 impl Phase {
     /// The word in the journal.
@@ -81,6 +84,8 @@ impl Strategy {
     }
 }
 
+words!(Strategy { LinkReplace = "link-replace", PageCopy = "page-copy", TwoRename = "two-rename", Restore = "restore", RestoreCopy = "restore-copy" });
+
 /// v1, as it was settled; of a restore, the v2 that is replaced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -93,6 +98,8 @@ pub struct V1 {
     /// The journal mode that v1 had before.
     pub journal_mode: JournalMode,
 }
+
+record!(V1 { file_id, fingerprint, journal_mode });
 
 /// v2, as it was checked; of a restore, the copy of the backup that is installed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +115,8 @@ pub struct V2 {
     /// The masked digest of page 1.
     pub page1: String,
 }
+
+record!(V2 { file, file_id, size, page1 });
 
 /// A companion, as it was when the build began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,6 +135,8 @@ pub struct Companion {
     pub after: Option<String>,
 }
 
+record!(Companion { name, file, before, staged, after });
+
 /// Something that went less than well, and did not stop the cutover.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -139,6 +150,8 @@ pub struct Warning {
     pub message: String,
 }
 
+record!(Warning { from, code, message });
+
 /// Who a warning comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -149,6 +162,8 @@ pub enum WarningFrom {
     /// The application.
     Host,
 }
+
+words!(WarningFrom { Cutover = "cutover", Host = "host" });
 
 /// Version 2 of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,6 +200,8 @@ pub struct Journal {
     pub warnings: Vec<Warning>,
 }
 
+record!(Journal { version, label, nonce, phase, attempt, strategy, names, v1, v2, expect, companions, host_state, report, warnings });
+
 /// What is kept of a journal beside the backup: no host state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -215,6 +232,8 @@ pub struct Receipt {
     /// What went less than well.
     pub warnings: Vec<Warning>,
 }
+
+record!(Receipt { version, label, nonce, canonical, backup, started_ms, strategy, v1, v2, companions, report, warnings });
 
 /// Why a journal, a receipt or a plan cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -263,25 +282,23 @@ pub enum ReadError {
     Contradiction(String),
 }
 
-impl From<serde_json::Error> for ReadError {
-    fn from(error: serde_json::Error) -> Self {
-        let full = error.to_string();
-        let message = full.rsplit_once(" at line ").map_or(full.as_str(), |(message, _)| message).to_owned();
-        Self::Form { line: error.line(), column: error.column(), message }
+impl From<json::Error> for ReadError {
+    fn from(json::Error { message, line, column }: json::Error) -> Self {
+        Self::Form { line, column, message }
     }
 }
 
 /// Reads versioned JSON: first the version alone, so that a newer form is refused as newer and not as malformed.
-pub(crate) fn read_versioned<T: serde::de::DeserializeOwned>(text: &str, known: u32) -> Result<T, ReadError> {
+pub(crate) fn read_versioned<T: Read>(text: &str, known: u32) -> Result<T, ReadError> {
     read_bounded(text, known, MAX_BYTES)
 }
 
 /// The same of something that may be larger.
-pub(crate) fn read_bounded<T: serde::de::DeserializeOwned>(text: &str, known: u32, most: usize) -> Result<T, ReadError> {
-    #[derive(Deserialize)]
+pub(crate) fn read_bounded<T: Read>(text: &str, known: u32, most: usize) -> Result<T, ReadError> {
     struct Version {
         version: u64,
     }
+    record!(loose Version { version });
     if text.len() > most {
         return Err(ReadError::TooLarge { found: text.len(), most });
     }
@@ -295,7 +312,7 @@ pub(crate) fn read_bounded<T: serde::de::DeserializeOwned>(text: &str, known: u3
 
 /// Writes versioned JSON, with a final newline. Serialising these types cannot fail: their maps have text keys.
 pub(crate) fn write_json<T: Serialize>(value: &T) -> String {
-    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    let mut text = json::to_string(value);
     text.push('\n');
     text
 }
@@ -332,7 +349,7 @@ impl Journal {
         } else {
             self.names.check(&self.label, &self.nonce)?;
         }
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = Set::new();
         for companion in &self.companions {
             if !seen.insert(&companion.name) {
                 return Err(ReadError::Contradiction(format!("companions: {} is there twice", companion.name)));

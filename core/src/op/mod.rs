@@ -5,6 +5,7 @@ mod read;
 use serde::{Deserialize, Serialize};
 
 use crate::journal::Phase;
+use crate::json::record;
 use crate::names::{At, CompanionName, FileName};
 use crate::sqlite::JournalMode;
 
@@ -318,3 +319,5 @@ pub struct Step {
     /// When; nothing means always.
     pub when: Option<Guard>,
 }
+
+record!(Step { op = "do", why, when });

@@ -5,7 +5,8 @@ use serde::de::{Deserialize, Deserializer, Error};
 
 use super::{Guard, Op};
 use crate::journal::Phase;
-use crate::names::{At, CompanionName, FileName};
+use crate::json::{Read, Reader, record};
+use crate::names::{CompanionName, NameError};
 use crate::sqlite::JournalMode;
 
 /// Every field that some op has.
@@ -28,16 +29,23 @@ struct OpFields {
     must_be_same: Option<bool>,
 }
 
-fn need<T>(field: &mut Option<T>, name: &str) -> Result<T, String> {
-    field.take().ok_or_else(|| format!("missing field `{name}`"))
+record!(OpFields { op, file, from, to, link, of, v1, source, staging, files, companion, mode, phase, must_be_same });
+
+/// What a field holds; where it holds none, nothing, and the first of these is what is wrong.
+fn need<T: Read>(field: &mut Option<T>, name: &str, wrong: &mut Option<String>) -> T {
+    field.take().unwrap_or_else(|| {
+        wrong.get_or_insert_with(|| format!("missing field `{name}`"));
+        T::blank()
+    })
 }
 
-fn name(field: &mut Option<String>, what: &str) -> Result<FileName, String> {
-    FileName::new(need(field, what)?).map_err(|error| error.to_string())
-}
-
-fn at(field: &mut Option<String>, what: &str) -> Result<At, String> {
-    At::try_from(need(field, what)?).map_err(|error| error.to_string())
+/// The same of a text that must be of some grammar.
+fn checked<T: Read + TryFrom<String, Error = NameError>>(field: &mut Option<String>, name: &str, wrong: &mut Option<String>) -> T {
+    let text = need(field, name, wrong);
+    T::try_from(text).unwrap_or_else(|error| {
+        wrong.get_or_insert_with(|| error.to_string());
+        T::blank()
+    })
 }
 
 impl<'de> Deserialize<'de> for Op {
@@ -46,54 +54,74 @@ impl<'de> Deserialize<'de> for Op {
     }
 }
 
+impl Read for Op {
+    fn blank() -> Self {
+        Self::Release
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Option<()> {
+        let mut fields = OpFields::blank();
+        fields.read(from)?;
+        *self = from.accept(Self::try_from(fields))?;
+        Some(())
+    }
+}
+
 impl TryFrom<OpFields> for Op {
     type Error = String;
 
     fn try_from(mut has: OpFields) -> Result<Self, String> {
-        let f = &mut has;
+        let (f, wrong) = (&mut has, &mut None);
         let kind = std::mem::take(&mut f.op);
         let op = match kind.as_str() {
-            "write-journal" => Self::WriteJournal { file: name(&mut f.file, "file")?, phase: need(&mut f.phase, "phase")? },
-            "write-receipt" => Self::WriteReceipt { file: name(&mut f.file, "file")? },
-            "sync-file" => Self::SyncFile { file: at(&mut f.file, "file")? },
+            "write-journal" => Self::WriteJournal { file: checked(&mut f.file, "file", wrong), phase: need(&mut f.phase, "phase", wrong) },
+            "write-receipt" => Self::WriteReceipt { file: checked(&mut f.file, "file", wrong) },
+            "sync-file" => Self::SyncFile { file: checked(&mut f.file, "file", wrong) },
             "sync-dir" => Self::SyncDir { companion: f.companion.take() },
-            "link" => Self::Link { from: at(&mut f.from, "from")?, to: at(&mut f.to, "to")? },
-            "rename" => Self::Rename { from: at(&mut f.from, "from")?, to: at(&mut f.to, "to")? },
-            "rename-new" => Self::RenameNew { from: at(&mut f.from, "from")?, to: at(&mut f.to, "to")? },
-            "copy" => Self::Copy { from: at(&mut f.from, "from")?, to: at(&mut f.to, "to")? },
-            "remove" => {
-                let files = need(&mut f.files, "files")?.into_iter().map(At::try_from).collect::<Result<_, _>>();
-                Self::Remove { files: files.map_err(|error| error.to_string())? }
-            }
-            "absent" => {
-                let files = need(&mut f.files, "files")?.into_iter().map(FileName::new).collect::<Result<_, _>>();
-                Self::Absent { files: files.map_err(|error| error.to_string())? }
-            }
-            "remove-link" => Self::RemoveLink { link: name(&mut f.link, "link")?, of: name(&mut f.of, "of")? },
-            "look" => Self::Look { file: name(&mut f.file, "file")? },
+            "link" => Self::Link { from: checked(&mut f.from, "from", wrong), to: checked(&mut f.to, "to", wrong) },
+            "rename" => Self::Rename { from: checked(&mut f.from, "from", wrong), to: checked(&mut f.to, "to", wrong) },
+            "rename-new" => Self::RenameNew { from: checked(&mut f.from, "from", wrong), to: checked(&mut f.to, "to", wrong) },
+            "copy" => Self::Copy { from: checked(&mut f.from, "from", wrong), to: checked(&mut f.to, "to", wrong) },
+            "remove" => Self::Remove {
+                files: need(&mut f.files, "files", wrong).into_iter().map(|file| checked(&mut Some(file), "files", wrong)).collect(),
+            },
+            "absent" => Self::Absent {
+                files: need(&mut f.files, "files", wrong).into_iter().map(|file| checked(&mut Some(file), "files", wrong)).collect(),
+            },
+            "remove-link" => Self::RemoveLink { link: checked(&mut f.link, "link", wrong), of: checked(&mut f.of, "of", wrong) },
+            "look" => Self::Look { file: checked(&mut f.file, "file", wrong) },
             "release" => Self::Release,
-            "settle" => Self::Settle { file: name(&mut f.file, "file")?, mode: need(&mut f.mode, "mode")? },
-            "restore-mode" => Self::RestoreMode { file: name(&mut f.file, "file")?, mode: need(&mut f.mode, "mode")? },
-            "build-sql" => Self::BuildSql { v1: name(&mut f.v1, "v1")?, staging: name(&mut f.staging, "staging")? },
-            "build-host" => Self::BuildHost { source: name(&mut f.source, "source")?, staging: name(&mut f.staging, "staging")? },
-            "restage" => Self::Restage { from: name(&mut f.from, "from")?, to: name(&mut f.to, "to")?, mode: need(&mut f.mode, "mode")? },
-            "isolate" => Self::Isolate { from: name(&mut f.from, "from")?, to: name(&mut f.to, "to")? },
-            "check" => Self::Check { file: name(&mut f.file, "file")? },
-            "detect" => Self::Detect { file: name(&mut f.file, "file")? },
-            "verify-host" => Self::VerifyHost { file: name(&mut f.file, "file")? },
-            "lock-v1" => Self::LockV1 { file: name(&mut f.file, "file")? },
-            "check-v1" => Self::CheckV1 { file: name(&mut f.file, "file")? },
+            "settle" => Self::Settle { file: checked(&mut f.file, "file", wrong), mode: need(&mut f.mode, "mode", wrong) },
+            "restore-mode" => Self::RestoreMode { file: checked(&mut f.file, "file", wrong), mode: need(&mut f.mode, "mode", wrong) },
+            "build-sql" => Self::BuildSql { v1: checked(&mut f.v1, "v1", wrong), staging: checked(&mut f.staging, "staging", wrong) },
+            "build-host" => {
+                Self::BuildHost { source: checked(&mut f.source, "source", wrong), staging: checked(&mut f.staging, "staging", wrong) }
+            }
+            "restage" => Self::Restage {
+                from: checked(&mut f.from, "from", wrong),
+                to: checked(&mut f.to, "to", wrong),
+                mode: need(&mut f.mode, "mode", wrong),
+            },
+            "isolate" => Self::Isolate { from: checked(&mut f.from, "from", wrong), to: checked(&mut f.to, "to", wrong) },
+            "check" => Self::Check { file: checked(&mut f.file, "file", wrong) },
+            "detect" => Self::Detect { file: checked(&mut f.file, "file", wrong) },
+            "verify-host" => Self::VerifyHost { file: checked(&mut f.file, "file", wrong) },
+            "lock-v1" => Self::LockV1 { file: checked(&mut f.file, "file", wrong) },
+            "check-v1" => Self::CheckV1 { file: checked(&mut f.file, "file", wrong) },
             "unlock-v1" => Self::UnlockV1,
-            "page-copy" => Self::PageCopy { from: name(&mut f.from, "from")?, to: name(&mut f.to, "to")? },
+            "page-copy" => Self::PageCopy { from: checked(&mut f.from, "from", wrong), to: checked(&mut f.to, "to", wrong) },
             "look-companion" => Self::LookCompanion {
-                companion: need(&mut f.companion, "companion")?,
-                file: name(&mut f.file, "file")?,
-                must_be_same: need(&mut f.must_be_same, "mustBeSame")?,
+                companion: need(&mut f.companion, "companion", wrong),
+                file: checked(&mut f.file, "file", wrong),
+                must_be_same: need(&mut f.must_be_same, "mustBeSame", wrong),
             },
             "undo-host" => Self::UndoHost,
             "cleanup-host" => Self::CleanupHost,
             _ => return Err(format!("unknown op `{kind}`")),
         };
+        if let Some(wrong) = wrong.take() {
+            return Err(wrong);
+        }
         let texts = [("file", &f.file), ("from", &f.from), ("to", &f.to), ("link", &f.link), ("of", &f.of)];
         let more = [("v1", &f.v1), ("source", &f.source), ("staging", &f.staging)];
         let left = texts.into_iter().chain(more).find(|(_, left)| left.is_some()).map(|(name, _)| name);
@@ -115,9 +143,24 @@ struct GuardFields {
     companion: Option<CompanionName>,
 }
 
+record!(GuardFields { r#if = "if", companion });
+
 impl<'de> Deserialize<'de> for Guard {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::try_from(GuardFields::deserialize(deserializer)?).map_err(Error::custom)
+    }
+}
+
+impl Read for Guard {
+    fn blank() -> Self {
+        Self::StagingHeld
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Option<()> {
+        let mut fields = GuardFields::blank();
+        fields.read(from)?;
+        *self = from.accept(Self::try_from(fields))?;
+        Some(())
     }
 }
 
@@ -125,16 +168,19 @@ impl TryFrom<GuardFields> for Guard {
     type Error = String;
 
     fn try_from(fields: GuardFields) -> Result<Self, String> {
-        let mut companion = fields.companion;
+        let (mut companion, wrong) = (fields.companion, &mut None);
         let guard = match fields.r#if.as_str() {
             "staging-held" => Self::StagingHeld,
             "staging-free" => Self::StagingFree,
-            "companion-staged" => Self::CompanionStaged { companion: need(&mut companion, "companion")? },
-            "companion-staged-over-change" => Self::CompanionStagedOverChange { companion: need(&mut companion, "companion")? },
-            "companion-changed" => Self::CompanionChanged { companion: need(&mut companion, "companion")? },
-            "companion-differs" => Self::CompanionDiffers { companion: need(&mut companion, "companion")? },
+            "companion-staged" => Self::CompanionStaged { companion: need(&mut companion, "companion", wrong) },
+            "companion-staged-over-change" => Self::CompanionStagedOverChange { companion: need(&mut companion, "companion", wrong) },
+            "companion-changed" => Self::CompanionChanged { companion: need(&mut companion, "companion", wrong) },
+            "companion-differs" => Self::CompanionDiffers { companion: need(&mut companion, "companion", wrong) },
             other => return Err(format!("unknown guard `{other}`")),
         };
+        if let Some(wrong) = wrong.take() {
+            return Err(wrong);
+        }
         if companion.is_some() { Err(format!("unknown field `companion` of {}", fields.r#if)) } else { Ok(guard) }
     }
 }

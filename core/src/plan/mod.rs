@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use self::parts::Spot;
 use crate::fault::Platform;
 use crate::journal::{Journal, ReadError, Strategy, read_versioned, write_json};
+use crate::json::{record, words};
 use crate::names::{At, FileName, Label, Nonce, Role};
 use crate::op::{Op, Step};
 
@@ -53,6 +54,8 @@ pub enum PlanKind {
     /// Give the database a file that a zombie of this process does not have.
     LeaveZombie,
 }
+
+words!(PlanKind { Migrate = "migrate", Finish = "finish", Undo = "undo", Clean = "clean", SetAside = "set-aside", Restore = "restore", Prune = "prune", LeaveZombie = "leave-zombie" });
 
 impl PlanKind {
     /// Whether it begins something, and writes the first journal of it.
@@ -89,6 +92,8 @@ pub enum From {
     Copy,
 }
 
+words!(From { Empty = "empty", Copy = "copy" });
+
 /// Who builds v2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -99,6 +104,8 @@ pub enum By {
     /// A callback of the application.
     Host,
 }
+
+words!(By { Sql = "sql", Host = "host" });
 
 /// What the application asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,6 +127,8 @@ pub struct Request {
     /// Whether the application looks at v2 before it is installed.
     pub verify: bool,
 }
+
+record!(Request { label, nonce, now_ms, attempt, from, by, verify });
 
 /// An ordered list of ops.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,6 +154,8 @@ pub struct Plan {
     /// Free bytes that the worst case takes.
     pub needs_bytes: u64,
 }
+
+record!(Plan { version, kind, platform, journal, steps, flip_at, cleanup_from, undo, needs_bytes });
 
 impl Plan {
     /// Reads a plan that comes from elsewhere. [`Plan::check`] says whether it may be performed.

@@ -1,12 +1,11 @@
 //! The pieces that several plans share, each in its one right order, and the names that a plan may touch.
 
-use std::collections::BTreeSet;
-
 use super::{Plan, PlanKind, step};
 use crate::fault::Platform;
 use crate::journal::{Companion, Journal, Phase, ReadError, Strategy};
 use crate::names::{At, FileName, Role, companion_backup, companion_backup_tmp, companion_staged, displaced, journal_tmp};
 use crate::op::{Guard, Op, Step};
+use crate::set::Set;
 use crate::sqlite::JournalMode;
 
 fn tmp(journal: &Journal) -> FileName {
@@ -371,13 +370,13 @@ pub(super) struct Allowed<'a> {
     journal: &'a Journal,
     platform: Platform,
     /// May be created, renamed, removed: temporary files, the journal, the receipt.
-    own: BTreeSet<At>,
+    own: Set<At>,
 }
 
 impl<'a> Allowed<'a> {
     pub(super) fn of(journal: &'a Journal, platform: Platform) -> Self {
         let names = &journal.names;
-        let mut own: BTreeSet<At> = temporary(journal).into_iter().collect();
+        let mut own: Set<At> = temporary(journal).into_iter().collect();
         own.extend([&names.receipt(), &journal.file()].map(At::from));
         for companion in &journal.companions {
             let of = companion_names(journal, companion);

@@ -4,8 +4,6 @@
 //! prune that was killed leaves is a receipt without its backup: it names what is still to be removed, and the next prune removes it. (Were the receipt
 //! the first to go, a crash would leave a backup of which nothing can tell that it is whole: it would stay for ever.)
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
 use super::{Plan, PlanKind, VERSION, step};
@@ -15,6 +13,7 @@ use crate::journal::ReadError;
 use crate::names::{At, CompanionName, FileName, Label, Nonce, Role, companion_backup, receipt};
 use crate::observe::Observation;
 use crate::op::{Op, Step};
+use crate::set::Set;
 
 /// Which backups may go. What is given must all hold of a backup that goes; nothing given: none goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -142,7 +141,7 @@ fn steps(backups: &[FileName], companions: &[At]) -> Vec<Step> {
     for at in companions {
         steps.push(step(Op::Remove { files: vec![at.clone()] }, "a companion's backup is of no use without the database's"));
     }
-    for companion in companions.iter().filter_map(|at| at.companion.as_ref()).collect::<BTreeSet<_>>() {
+    for companion in companions.iter().filter_map(|at| at.companion.as_ref()).collect::<Set<_>>() {
         steps.push(flush(Some(companion), "removed for good before the receipt, which names it, goes"));
     }
     steps.push(step(Op::Remove { files: backups.iter().map(|backup| At::from(&receipt(backup))).collect() }, "nothing of it is left"));

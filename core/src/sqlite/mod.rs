@@ -6,6 +6,8 @@ mod wal;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::json::{record, words};
+
 pub use header::{DatabaseHeader, TextEncoding, read_database_header};
 pub use wal::{Wal, WalHeader, WalReader, WalState, read_wal};
 
@@ -26,6 +28,8 @@ pub enum JournalMode {
     /// A write-ahead log.
     Wal,
 }
+
+words!(JournalMode { Delete = "delete", Wal = "wal" });
 
 impl JournalMode {
     /// The word that `PRAGMA journal_mode` takes.
@@ -58,6 +62,8 @@ pub struct Header {
     /// All 100 bytes, in hex: with the size this is the fingerprint of a settled database.
     pub bytes: String,
 }
+
+record!(Header { page_size, journal_mode, change_counter, page_count, user_version, application_id, bytes });
 
 /// Why bytes are not a database header.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

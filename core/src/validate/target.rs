@@ -1,7 +1,5 @@
 //! What the directory says against a plan.
 
-use std::collections::BTreeSet;
-
 use super::{Finding, Severity};
 use crate::fault::Platform;
 use crate::journal::Strategy;
@@ -53,8 +51,9 @@ pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
     }
     // The part of a file id before the dash is its device.
     let device = |name: &FileName| observation.files.get(name).and_then(|facts| facts.file_id.split_once('-')).map(|(device, _)| device);
-    let devices: BTreeSet<&str> = observation.files.keys().filter_map(device).collect();
-    if devices.len() > 1 {
+    let mut devices = observation.files.keys().filter_map(device);
+    let first = devices.next();
+    if devices.any(|other| Some(other) != first) {
         find(
             "cross-volume",
             Severity::Error,

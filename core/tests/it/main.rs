@@ -13,6 +13,7 @@ mod fault;
 mod field;
 mod held;
 mod journal;
+mod json;
 mod leave_zombie;
 mod names;
 mod plan;

@@ -9,8 +9,6 @@ mod journal;
 mod page_copy;
 mod undo;
 
-use std::collections::BTreeSet;
-
 use super::{Finding, Severity};
 use crate::fault::Platform;
 use crate::journal::{Journal, Phase, Strategy};
@@ -18,6 +16,7 @@ use crate::names::{At, CompanionName, FileName, journal_tmp};
 use crate::observe::Observation;
 use crate::op::{Guard, Op, Step};
 use crate::plan::{Plan, PlanKind};
+use crate::set::Set;
 
 /// What is true after the ops so far.
 #[expect(clippy::struct_excessive_bools, reason = "each is one fact of the walk, and rules combine them freely")]
@@ -27,21 +26,21 @@ struct Walk<'a> {
     findings: Vec<Finding>,
     index: usize,
     /// Files whose data was written and not flushed.
-    unsynced: BTreeSet<At>,
+    unsynced: Set<At>,
     /// Directories whose entries changed since their last flush.
-    dirty: BTreeSet<Option<CompanionName>>,
+    dirty: Set<Option<CompanionName>>,
     /// Directories that a recovery sees, and that were not flushed since it looked.
-    unseen: BTreeSet<Option<CompanionName>>,
+    unseen: Set<Option<CompanionName>>,
     /// Names that are created exclusively and may be taken: by an interrupted start, or by this plan.
-    taken: BTreeSet<FileName>,
+    taken: Set<FileName>,
     /// Sidecars that the directory has beside canonical's name, where canonical is v1 no more.
-    sidecars: BTreeSet<FileName>,
+    sidecars: Set<FileName>,
     /// The phase that the journal file was last renamed to, and whether that is durable.
     phase: Option<(Phase, bool)>,
     /// The phase that was written last.
     written: Option<Phase>,
     /// Temporary files that are there.
-    temporaries: BTreeSet<FileName>,
+    temporaries: Set<FileName>,
     looked: bool,
     looked_staging: bool,
     /// Whether the application was asked to let go of handles since its build.
@@ -50,9 +49,9 @@ struct Walk<'a> {
     /// Whether v1, which the field moved to the backup, was settled there.
     backup_settled: bool,
     /// Databases of ours that were settled, or copied page by page, since they were written.
-    one_file: BTreeSet<FileName>,
-    checked: BTreeSet<FileName>,
-    detected: BTreeSet<FileName>,
+    one_file: Set<FileName>,
+    checked: Set<FileName>,
+    detected: Set<FileName>,
     locked: bool,
     v1_checked: bool,
     /// v1 was copied, and the copy has not its name yet.
@@ -73,15 +72,15 @@ struct Walk<'a> {
     /// v2 may be in canonical's log alone, committed by a page copy, and not flushed.
     in_the_log: bool,
     receipt: bool,
-    copied: BTreeSet<At>,
-    backed_up: BTreeSet<CompanionName>,
+    copied: Set<At>,
+    backed_up: Set<CompanionName>,
     /// Companions that were compared before the flip.
-    companion_same: BTreeSet<CompanionName>,
+    companion_same: Set<CompanionName>,
     /// Companions that were looked at since the flip, kept where they changed, and installed.
-    companion_looked: BTreeSet<CompanionName>,
-    companion_kept: BTreeSet<CompanionName>,
-    companion_installed: BTreeSet<CompanionName>,
-    companion_cleaned: BTreeSet<CompanionName>,
+    companion_looked: Set<CompanionName>,
+    companion_kept: Set<CompanionName>,
+    companion_installed: Set<CompanionName>,
+    companion_cleaned: Set<CompanionName>,
     built: bool,
     restaged: bool,
     renamed: bool,
@@ -141,28 +140,24 @@ impl<'a> Walk<'a> {
             kind: plan.kind,
             findings: Vec::new(),
             index: 0,
-            unsynced: BTreeSet::new(),
+            unsynced: Set::new(),
             // What a recovery sees may not be durable.
-            dirty: if recovering { [None].into() } else { BTreeSet::new() },
-            unseen: if recovering { unseen.collect() } else { BTreeSet::new() },
+            dirty: if recovering { [None].into() } else { Set::new() },
+            unseen: if recovering { unseen.collect() } else { Set::new() },
             taken: left.into_iter().chain(second_copy).collect(),
             sidecars: target.filter(|_| field).map(present).unwrap_or_default(),
             // A v2 that somebody else put there is committed as far as this journal can tell.
             phase: recovering.then_some((if foreign { Phase::Committed } else { journal.phase }, true)),
             written: None,
-            temporaries: if recovering {
-                [names.source.clone(), names.staging.clone(), names.install.clone()].into()
-            } else {
-                BTreeSet::new()
-            },
+            temporaries: if recovering { [names.source.clone(), names.staging.clone(), names.install.clone()].into() } else { Set::new() },
             looked: false,
             looked_staging: false,
             released: true,
             settled: recovering,
             backup_settled: false,
-            one_file: if recovering && !field { [names.staging.clone(), names.install.clone()].into() } else { BTreeSet::new() },
-            checked: BTreeSet::new(),
-            detected: BTreeSet::new(),
+            one_file: if recovering && !field { [names.staging.clone(), names.install.clone()].into() } else { Set::new() },
+            checked: Set::new(),
+            detected: Set::new(),
             locked: false,
             v1_checked: false,
             v1_copied: false,
@@ -177,13 +172,13 @@ impl<'a> Walk<'a> {
             flip_durable: flipped_before,
             in_the_log,
             receipt: plan.kind == PlanKind::Clean || (field && flipped_before),
-            copied: BTreeSet::new(),
-            backed_up: BTreeSet::new(),
-            companion_same: BTreeSet::new(),
-            companion_looked: BTreeSet::new(),
-            companion_kept: BTreeSet::new(),
-            companion_installed: BTreeSet::new(),
-            companion_cleaned: BTreeSet::new(),
+            copied: Set::new(),
+            backed_up: Set::new(),
+            companion_same: Set::new(),
+            companion_looked: Set::new(),
+            companion_kept: Set::new(),
+            companion_installed: Set::new(),
+            companion_cleaned: Set::new(),
             built: recovering,
             restaged: false,
             renamed: false,

@@ -1,13 +1,12 @@
 //! An undo: everything is given back, each thing for good before what it was made from goes, and the journal goes last.
 
-use std::collections::BTreeSet;
-
 use crate::fault::Platform;
 use crate::journal::{Companion, Journal, Phase, Strategy};
 use crate::names::{At, CompanionName, FileName, companion_backup, companion_backup_tmp, companion_staged, displaced, journal_tmp};
 use crate::observe::Observation;
 use crate::op::{Guard, Op, Step};
 use crate::plan::{Plan, PlanKind};
+use crate::set::Set;
 use crate::sqlite::JournalMode;
 use crate::validate::{Finding, Severity};
 
@@ -30,11 +29,11 @@ struct Undo<'a> {
     /// Whether the companions' backups are all there: in the undo of a migration.
     backed_up: bool,
     /// Directories that changed since their last flush. An undo begins at any instant: all of them may have.
-    dirty: BTreeSet<Option<CompanionName>>,
+    dirty: Set<Option<CompanionName>>,
     /// Whether v1 is in the backup alone, durably: it must get canonical's name back before anything is removed.
     v1_away: bool,
     /// What a start would install beside a journal `built`: the file that the journal names, which is the one checked last.
-    installable: BTreeSet<At>,
+    installable: Set<At>,
     /// Where a removal cannot be flushed: the journal that says that nothing is installed.
     rewritten: Option<Rewritten>,
     v1_renamed: bool,
@@ -43,21 +42,16 @@ struct Undo<'a> {
     link_removed: bool,
     looked: bool,
     restored: bool,
-    removed: BTreeSet<At>,
+    removed: Set<At>,
     journal_gone: bool,
-    companion_looked: BTreeSet<CompanionName>,
-    companion_kept: BTreeSet<CompanionName>,
-    kept_durably: BTreeSet<CompanionName>,
-    put_back: BTreeSet<CompanionName>,
+    companion_looked: Set<CompanionName>,
+    companion_kept: Set<CompanionName>,
+    kept_durably: Set<CompanionName>,
+    put_back: Set<CompanionName>,
 }
 
 /// `unseen`: directories of which nobody knows whether what is seen there is durable.
-pub(super) fn judge(
-    plan: &Plan,
-    journal: &Journal,
-    target: Option<&Observation>,
-    unseen: &BTreeSet<Option<CompanionName>>,
-) -> Vec<Finding> {
+pub(super) fn judge(plan: &Plan, journal: &Journal, target: Option<&Observation>, unseen: &Set<Option<CompanionName>>) -> Vec<Finding> {
     let companions = journal.companions.iter().map(|companion| Some(companion.name.clone()));
     let backup = &journal.names.backup;
     let settled = plan.steps.iter().any(|step| matches!(&step.op, Op::Settle { file, .. } if file == backup));
@@ -78,12 +72,12 @@ pub(super) fn judge(
         link_removed: false,
         looked: false,
         restored: false,
-        removed: BTreeSet::new(),
+        removed: Set::new(),
         journal_gone: false,
-        companion_looked: BTreeSet::new(),
-        companion_kept: BTreeSet::new(),
-        kept_durably: BTreeSet::new(),
-        put_back: BTreeSet::new(),
+        companion_looked: Set::new(),
+        companion_kept: Set::new(),
+        kept_durably: Set::new(),
+        put_back: Set::new(),
     };
     // Only the directory itself can tell that v1's log lies where canonical was, and none beside the backup.
     let log_stayed = target.is_none_or(|seen| {
@@ -314,13 +308,13 @@ impl Undo<'_> {
 }
 
 /// Nothing in the field's cutover: there staging stays until the companions are back.
-fn installable(plan: &Plan, journal: &Journal) -> BTreeSet<At> {
+fn installable(plan: &Plan, journal: &Journal) -> Set<At> {
     if journal.strategy == Strategy::TwoRename {
-        return BTreeSet::new();
+        return Set::new();
     }
     let checked = plan.steps.iter().filter_map(|step| if let Op::Check { file } = &step.op { Some(file) } else { None });
     let known = journal.v2.as_ref().map(|v2| &v2.file);
-    let files: BTreeSet<At> = checked.chain(known).map(At::from).collect();
+    let files: Set<At> = checked.chain(known).map(At::from).collect();
     if files.is_empty() { [At::from(&journal.names.staging)].into() } else { files }
 }
 
