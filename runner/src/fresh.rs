@@ -71,7 +71,7 @@ fn copy_and_rename(held: &Connection, place: &Place, path: &Path, new: &Path) ->
     }
     target.close().map_err(|(_, error)| fault(&error))?;
     alone(new)?;
-    io(os::sync_file(new))?;
+    io(os::open_to_flush(new).and_then(|file| file.sync_all()))?;
     // The log is empty, and the rest says nothing. They are the old file's, and must not be found beside the new one.
     for suffix in SIDECARS {
         io(match std::fs::remove_file(sidecar(path, suffix)) {

@@ -13,14 +13,14 @@ use std::path::Path;
 
 pub(crate) use platform::{
     LOCKS_V1_OVER_THE_FLIP, OPENING_DROPS_LOCKS, PLATFORM, adopt, create_lock, create_new, create_private, create_private_directory,
-    denied_for_good, file_id, free_bytes, links, plain, read_at, real_directory, rename, rename_new, says_no_flush, says_no_links,
-    stored_name, sync_dir,
+    create_writable, denied_for_good, file_id, free_bytes, links, plain, read_at, real_directory, rename, rename_new, says_no_flush,
+    says_no_links, stored_name, sync_dir, why_read_only,
 };
 
-/// Flushes a file's data and metadata. The handle is writable: `FlushFileBuffers` refuses a read-only one (its documentation asks for
-/// `GENERIC_WRITE`). On macOS std asks for `F_FULLFSYNC`, which reaches the platter.
-pub(crate) fn sync_file(path: &Path) -> io::Result<()> {
-    File::options().write(true).open(path)?.sync_all()
+/// For a flush of a file's data and metadata. The handle is writable: `FlushFileBuffers` refuses a read-only one (its documentation asks for
+/// `GENERIC_WRITE`). On macOS std's `sync_all` asks for `F_FULLFSYNC`, which reaches the platter.
+pub(crate) fn open_to_flush(path: &Path) -> io::Result<File> {
+    File::options().write(true).open(path)
 }
 
 /// Whether two paths are one file.
