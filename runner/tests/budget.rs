@@ -92,7 +92,8 @@ fn whoever_never_lets_go_costs_no_more_than_the_default_budget() {
                 let mut clock = Clock::default();
                 let result = cutover::migrate(&Options::new(&path, "v1-v2", Detect::UserVersion(2), make), &mut clock);
                 assert_eq!(clock.waited_ms, clock.told_ms, "{what}: each wait is told of");
-                assert!(clock.waits <= 12 && clock.released >= clock.waits, "{what}: {} waits", clock.waits);
+                // The series twice at most: before the plan, and once more in it.
+                assert!(clock.waits <= 16 && clock.released >= clock.waits, "{what}: {} waits", clock.waits);
                 let held = match &result {
                     Ok(result) => {
                         assert!(cfg!(windows), "{what}: an open file is not replaced under its holder");
