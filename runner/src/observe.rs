@@ -114,6 +114,7 @@ fn look_at(place: &Place, opens: bool) -> Result<Observation, Blind> {
     for entry in std::fs::read_dir(&place.directory).map_err(|error| io(&error))? {
         let name = entry.map_err(|error| io(&error))?.file_name();
         let Some(name) = name.to_str().and_then(|name| FileName::new(name).ok()) else { continue };
+        let name = place.spelled(name);
         let Some(role) = Role::of(&place.canonical, &name) else { continue };
         let path = place.path(&name);
         if name == place.canonical.sidecars()[2]

@@ -154,8 +154,16 @@ impl Bed {
         command.args(["--exact", "child", "--nocapture"]).env(CHILD, format!("{}|{number}|{at}", self.path().display()));
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let alone = OPEN.write().unwrap_or_else(PoisonError::into_inner);
-        let mut child = command.spawn().unwrap();
+        // Wine says ERROR_INTERNAL_ERROR of a process that its own start failed for, which a loaded machine brings about: nothing of ours has run then.
+        let failed_to_start = |error: &std::io::Error| cfg!(windows) && error.raw_os_error() == Some(1359);
+        let mut child = command.spawn();
+        for _ in 0..2 {
+            if child.as_ref().is_err_and(failed_to_start) {
+                child = command.spawn();
+            }
+        }
         drop(alone);
+        let mut child = child.unwrap();
         let mut told = Vec::new();
         for line in BufReader::new(child.stderr.take().unwrap()).lines() {
             told.push(line.unwrap());

@@ -138,11 +138,6 @@ pub(crate) fn plain(directory: PathBuf, _name: &FileName) -> PathBuf {
     directory
 }
 
-/// A name is as it is.
-pub(crate) fn stored_name(_directory: &Path, name: FileName) -> FileName {
-    name
-}
-
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }

@@ -17,7 +17,7 @@ use windows_sys::Win32::Storage::FileSystem::{
 };
 
 pub(crate) use access::adopt;
-pub(crate) use path::{plain, real_directory, stored_name};
+pub(crate) use path::{plain, real_directory};
 
 pub(crate) const PLATFORM: Platform = Platform::Windows;
 
