@@ -82,7 +82,7 @@ impl Refusal {
 }
 
 fn run(program: &str, args: &[&str], path: &Path) -> bool {
-    Command::new(program).args(args).arg(path).stderr(Stdio::null()).status().unwrap().success()
+    Command::new(program).args(args).arg(path).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
 /// Everything in the directory but the locks, and the shared memory that any reader of a log leaves.
