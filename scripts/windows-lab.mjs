@@ -23,6 +23,8 @@ const wine = { WINEDEBUG: "-all", WINEARCH: "win64", WINEPREFIX: prefix, WINEDLL
 const cargo = {
   ...wine,
   CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER: "wine",
+  // Wine reads a program from end to end to start it: with what a debugger wants a test program has 77 MB and takes 235 ms, without 7 MB and 27 ms.
+  CARGO_PROFILE_DEV_STRIP: "debuginfo",
   // napi-build wants to see the host's library, which is never imported: an addon finds the names of its host when it is loaded.
   LIBNODE_PATH: home,
 };

@@ -98,7 +98,7 @@ export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
    * On Windows neither is needed: there v2 is copied into a database that this process has open, whichever connection it is, and that connection sees it.
    */
   held?: "refuse" | "proceed";
-  /** What all waits for whoever is in the way may take together, milliseconds. Default: 7900. */
+  /** What all waits for whoever is in the way may take together, milliseconds. Default: 10000. */
   waitMs?: number;
   /** How many whole backups stay once v2 is in place, the newest; the newest always does. A failure to remove others is a warning. Default: all. */
   keepBackups?: number;

@@ -320,11 +320,13 @@ fn holder_text(holder: &Holder) -> String {
     if holder.pid == 0 { who } else { format!("{who} (pid {})", holder.pid) }
 }
 
-/// A file system without hard links says EPERM, and so does Linux to whoever does not own the file (`protected_hardlinks`, proc(5)).
+/// A file system without hard links says EPERM, and so does Linux to whoever does not own the file (`protected_hardlinks`, proc(5)) and of an immutable file.
+/// EACCES is of the directory ("link(2)").
 fn link_hint(code: &str) -> &'static str {
     match code {
-        "EPERM" | "EACCES" | "ENOTSUP" | "EINVAL" | "EMLINK" | "ENOSYS" => {
-            "the file cannot get a second name: move the database to a file system with hard links, or start as the user who owns it"
+        "EPERM" | "ENOTSUP" | "EINVAL" | "EMLINK" | "ENOSYS" => {
+            "the file cannot get a second name: move the database to a file system with hard links, or start as the user who owns it, the file not being \
+             immutable"
         }
         code => os_hint(code),
     }
@@ -332,7 +334,10 @@ fn link_hint(code: &str) -> &'static str {
 
 fn os_hint(code: &str) -> &'static str {
     match code {
-        "EACCES" | "EPERM" => "give this user the right to write to the file and its directory",
+        "EACCES" => "give this user the right to write to the file and its directory",
+        "EPERM" => {
+            "give this user the right to write to the file and its directory, and see that neither is marked as read-only or immutable"
+        }
         "EROFS" => "the volume is read-only; make it writable or move the database",
         "EIO" => "the disk reports an error; copy the database to a healthy disk before anything else",
         "EBUSY" => "the file is in use by the system (a mount point, or another program); free it and start again",

@@ -89,9 +89,10 @@ pub(crate) fn take(place: &Place) -> Result<OwnerLock, Failure> {
         failure
     };
     let io = |path: &Path, error: &std::io::Error| refuse(path, &os_fault(error));
-    // A lock file belongs to whoever the database belongs to: one that root made would shut its owner out.
+    // A lock file belongs to whoever the database belongs to: one that root made would shut its owner out. A database that is read-only has one that is
+    // not: it would stay so when the database no longer is.
     for path in [&owner_path, &cutover_path] {
-        match os::create_new(path, &held.database) {
+        match os::create_writable(path, &held.database) {
             Err(error) if !matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => return Err(io(path, &error)),
             _ => {}
         }

@@ -66,7 +66,10 @@ pub(crate) fn observe(place: &Place, detect: Option<&Detect>, host: &mut dyn Hos
         && observation.canonical_facts().is_some_and(|facts| facts.header.is_some())
         && may_open_canonical(&observation)
     {
-        observation.verdict = verdict(&place.path(&place.canonical), detect, host)?;
+        observation.verdict = verdict(&canonical, detect, host).map_err(|blind| match blind {
+            Blind::Fault(fault) => Blind::Fault(fault.of(&place.canonical)),
+            blind @ Blind::Host(_) => blind,
+        })?;
     }
     Ok(observation)
 }
@@ -111,6 +114,7 @@ fn look_at(place: &Place, opens: bool) -> Result<Observation, Blind> {
     for entry in std::fs::read_dir(&place.directory).map_err(|error| io(&error))? {
         let name = entry.map_err(|error| io(&error))?.file_name();
         let Some(name) = name.to_str().and_then(|name| FileName::new(name).ok()) else { continue };
+        let name = place.spelled(name);
         let Some(role) = Role::of(&place.canonical, &name) else { continue };
         let path = place.path(&name);
         if name == place.canonical.sidecars()[2]
@@ -202,7 +206,7 @@ fn is_of_nothing(journal: &Path) -> bool {
 
 /// What `detect` says. Nothing where the file is no database, or damaged; anything else that keeps SQLite from reading it is a fault.
 pub(crate) fn verdict(path: &Path, detect: &Detect, host: &mut dyn Host) -> Result<Option<Verdict>, Blind> {
-    let unreadable = |error: rusqlite::Error| match sqlite::fault(&error) {
+    let unreadable = |error: rusqlite::Error| match sqlite::fault_of_reading(path, &error) {
         Fault { cause: Cause::NotADatabase | Cause::V1Corrupt, .. } => Ok(None),
         fault => Err(Blind::Fault(fault)),
     };

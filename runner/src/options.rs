@@ -107,7 +107,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// The usual options: the owner lock is taken for the migration, waits take 7.9 s at most, and v2 gets a quick check.
+    /// The usual options: the owner lock is taken for the migration, waits take 10 s at most, and v2 gets a quick check.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, label: impl Into<String>, detect: Detect, make: Make) -> Self {
         Self {

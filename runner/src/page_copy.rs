@@ -73,8 +73,7 @@ pub(crate) fn page_copy(from: &Path, to: &Path, v1: &Fingerprint, mut witness: O
     let source = installed_reader(from).map_err(|error| fault(&error))?.connection;
     let mut target = open_existing(to)?;
     let run = |result: rusqlite::Result<()>| result.map_err(|error| fault(&error));
-    // On macOS an ordinary fsync does not reach the platter.
-    run(target.execute_batch("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON"))?;
+    run(target.execute_batch("PRAGMA synchronous = FULL"))?;
     let changed = || Fault::new(Cause::V1Changed, "another program wrote to the database while it was upgraded");
     if !takes_pages_of(&target, &source)? {
         return Err(changed());

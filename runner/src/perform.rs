@@ -74,7 +74,10 @@ impl<'a> Performer<'a> {
     fn perform_op(&mut self, op: &Op, text: Option<&str>, run: &mut Run, host: &mut dyn Host) -> Performed {
         match op {
             Op::WriteJournal { file, .. } | Op::WriteReceipt { file } => self.write_new(file, text.unwrap_or_default()),
-            Op::SyncFile { file } => self.io(file, |path| flushed(os::sync_file(path))),
+            Op::SyncFile { file } => {
+                // One that cannot be opened was not flushed; only the flush itself may be unknown to the file system.
+                self.io(file, |path| flushed(os::open_to_flush(path)?.sync_all()))
+            }
             Op::SyncDir { companion } => {
                 let directory = match companion {
                     None => &self.place.directory,
@@ -166,7 +169,7 @@ impl<'a> Performer<'a> {
             Op::Restage { from, to, mode } => {
                 let target = self.place.path(to);
                 let v1 = self.place.path(&self.place.canonical);
-                self.io(&to.into(), |path| plain(os::create_new(path, &v1).map(drop)))?;
+                self.io(&to.into(), |path| plain(os::create_writable(path, &v1).map(drop)))?;
                 sqlite::restage(&self.place.path(from), &target, *mode).map(|()| Done::Plain).map_err(|fault| {
                     // A try that failed must not stand in the way of the next one.
                     let _ = remove(&target);
@@ -257,7 +260,7 @@ impl<'a> Performer<'a> {
         if self.place.path(staging).exists() {
             return Ok(Done::Plain);
         }
-        self.io(&staging.into(), |path| plain(os::create_new(path, &v1).map(drop)))
+        self.io(&staging.into(), |path| plain(os::create_writable(path, &v1).map(drop)))
     }
 
     fn build_host(&mut self, source: &FileName, staging: &FileName, run: &mut Run, host: &mut dyn Host) -> Performed {
@@ -381,11 +384,17 @@ pub(crate) fn flushed(result: io::Result<()>) -> io::Result<Done> {
     }
 }
 
+/// What is not there need not be removed; a read-only volume says EROFS of that, too.
 fn remove(path: &Path) -> io::Result<Done> {
     match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Err(error) if !is_missing(path, &error) => Err(error),
         _ => Ok(Done::Plain),
     }
+}
+
+fn is_missing(path: &Path, error: &io::Error) -> bool {
+    let missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    missing(error) || std::fs::symlink_metadata(path).is_err_and(|error| missing(&error))
 }
 
 fn undeclared(name: &dyn std::fmt::Display) -> Fault {

@@ -27,10 +27,10 @@ impl Place {
         for (name, path) in companions {
             let name = CompanionName::new(name.clone()).map_err(|error| refuse(path, &error.to_string()))?;
             let place = companion(path)?;
-            if place.0 == directory && Role::of(&canonical, &place.1).is_some() {
+            if place.0 == directory && belongs(&canonical, &place.1) {
                 return Err(refuse(path, "a companion cannot be the database, or a file that belongs to it"));
             }
-            if places.values().any(|other| *other == place) {
+            if places.values().any(|(directory, name)| *directory == place.0 && is_one_name(name, &place.1)) {
                 return Err(refuse(path, "two companions cannot be one file"));
             }
             places.insert(name, place);
@@ -41,6 +41,19 @@ impl Place {
     /// A directory by the name that this place has for it, if it is the same.
     pub(crate) fn directory_at(&self, directory: &Path) -> Option<PathBuf> {
         os::real_directory(directory).ok().map(|directory| os::plain(directory, &self.canonical))
+    }
+
+    /// A name of the directory, as this place spells it: an application that opened `DATA.DB`, which is `data.db` here, left `DATA.DB-wal`.
+    pub(crate) fn spelled(&self, name: FileName) -> FileName {
+        let canonical = self.canonical.as_str();
+        let rest = match name.as_str().split_at_checked(canonical.len()) {
+            Some((start, rest)) if start != canonical && start.to_lowercase() == canonical.to_lowercase() => rest,
+            _ => return name,
+        };
+        match FileName::new(format!("{canonical}{rest}")) {
+            Ok(ours) if os::same_file(&self.path(&ours), &self.path(&name)).unwrap_or(false) => ours,
+            _ => name,
+        }
     }
 
     /// The path of a name in the database's directory.
@@ -71,6 +84,19 @@ impl Place {
         failure.in_directory(&self.directory.display().to_string(), std::path::MAIN_SEPARATOR);
         failure
     }
+}
+
+/// Whether a file of this name is of the database's set, or one of ours, or is where case is not told apart.
+fn belongs(canonical: &FileName, name: &FileName) -> bool {
+    let lower = |name: &FileName| FileName::new(name.as_str().to_lowercase());
+    let in_lower_case = lower(canonical).ok().zip(lower(name).ok()).and_then(|(canonical, name)| Role::of(&canonical, &name));
+    Role::of(canonical, name).is_some() || in_lower_case.is_some()
+}
+
+/// Files that are not there yet cannot be asked whether they are one, so the system's usual volumes decide.
+fn is_one_name(a: &FileName, b: &FileName) -> bool {
+    let ignores_case = cfg!(any(windows, target_vendor = "apple"));
+    a == b || ignores_case && a.as_str().to_lowercase() == b.as_str().to_lowercase()
 }
 
 fn refuse(path: &Path, why: &str) -> Failure {

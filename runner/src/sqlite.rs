@@ -19,6 +19,10 @@ pub(crate) fn fault(error: &rusqlite::Error) -> Fault {
         // SQLITE_FULL is a write that met ENOSPC.
         Some(ErrorCode::DiskFull) => no_space(),
         Some(ErrorCode::NotADatabase) => Cause::NotADatabase,
+        // No sidecar can be made.
+        _ if error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_READONLY_DIRECTORY) => {
+            Cause::Denied { os: OsCode::of(os::PLATFORM, DENIED) }
+        }
         // Not damage: libSQL's vector indexes and the like are unknown to SQLite.
         _ if is_foreign_schema(error) => {
             return Fault::new(Cause::Sqlite, format!("stock SQLite cannot read this schema: {error}"));
@@ -29,6 +33,17 @@ pub(crate) fn fault(error: &rusqlite::Error) -> Fault {
     Fault::new(cause, format!("SQLite says: {error}"))
 }
 
+/// The same where a database was to be read: one with a log needs shared memory beside it, which a directory that can only be read has no place for
+/// (<https://www.sqlite.org/wal.html#readonly>).
+pub(crate) fn fault_of_reading(path: &Path, error: &rusqlite::Error) -> Fault {
+    let fault = fault(error);
+    let denied = path.parent().filter(|_| error.sqlite_error_code() == Some(ErrorCode::CannotOpen)).and_then(os::why_read_only);
+    match denied {
+        Some(raw) => Fault { cause: Cause::Denied { os: OsCode::of(os::PLATFORM, raw) }, ..fault },
+        None => fault,
+    }
+}
+
 /// Not where the schema's own pages are wrong, which SQLite says in the same words ("malformed database schema", `corruptSchema` in prepare.c).
 fn is_foreign_schema(error: &rusqlite::Error) -> bool {
     let text = error.to_string();
@@ -36,6 +51,9 @@ fn is_foreign_schema(error: &rusqlite::Error) -> bool {
     !damaged
         && ["malformed database schema", "no such module", "no such function", "unknown function"].iter().any(|part| text.contains(part))
 }
+
+/// `ERROR_ACCESS_DENIED`, EACCES.
+const DENIED: i32 = if cfg!(windows) { 5 } else { 13 };
 
 /// `ERROR_DISK_FULL`, ENOSPC.
 pub(crate) fn no_space() -> Cause {
@@ -62,14 +80,24 @@ fn pass_over_foreign_schema(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Opens a database to change or to lock it. SQLite falls back to reading where it has no right to write, and then "BEGIN EXCLUSIVE"
-/// takes a shared lock only.
+/// takes a shared lock only. A sidecar that can only be read stops it as well: whoever reads a read-only database in WAL mode leaves a read-only `-shm`
+/// (`findCreateFileMode` in `os_unix.c`), which stays so.
 pub(crate) fn open_to_write(path: &Path, more: OpenFlags) -> Result<Connection> {
     let connection = run(open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW | more))?;
     if run(connection.is_readonly("main"))? {
-        let denied = Cause::Denied { os: OsCode::of(os::PLATFORM, if cfg!(windows) { 5 } else { 13 }) };
-        return Err(Fault::new(denied, "there is no right to write to it"));
+        let denied = Cause::Denied { os: OsCode::of(os::PLATFORM, os::why_read_only(path).unwrap_or(DENIED)) };
+        return Err(Fault::new(denied, "it can only be read"));
+    }
+    for suffix in ["-wal", "-shm", "-journal"] {
+        let sidecar = sidecar(path, suffix);
+        if let Some(raw) = os::why_read_only(&sidecar).filter(|_| sidecar.exists()) {
+            let denied = Cause::Denied { os: OsCode::of(os::PLATFORM, raw) };
+            return Err(Fault::new(denied, format!("its {suffix}, {}, can only be read", sidecar.display())));
+        }
     }
     run(pass_over_foreign_schema(&connection))?;
+    // A flush that reaches the platter on macOS (`F_FULLFSYNC`); the same as ever elsewhere (<https://www.sqlite.org/pragma.html#pragma_fullfsync>).
+    run(connection.execute_batch("PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON"))?;
     Ok(connection)
 }
 

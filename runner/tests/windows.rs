@@ -130,6 +130,69 @@ fn the_case_of_a_name_is_the_files() {
     assert_eq!(cutover::lock(&directory.path().join("Data.Db")).unwrap_err().failure.code, Code::Owned);
 }
 
+/// An application that opens `DATA.DB`, which is `data.db`, names its log after what it opened; a killed one leaves it, and its last rows in it.
+#[test]
+fn a_log_of_another_spelling_is_the_databases() {
+    for (mode, suffix) in [("WAL", "-wal"), ("DELETE", "-journal")] {
+        for given in ["data.db", "Data.DB"] {
+            let directory = tempfile::tempdir().unwrap();
+            let live = directory.path().join("live.db");
+            let db = Connection::open(&live).unwrap();
+            db.execute_batch(&format!("PRAGMA journal_mode = {mode}; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_spill = 1; {V1}"))
+                .unwrap();
+            if suffix == "-journal" {
+                // Written to the file before its commit, which never comes.
+                db.execute_batch(
+                    "PRAGMA cache_size = 1; BEGIN; CREATE TABLE big (x); INSERT INTO big VALUES (zeroblob(100000)); DELETE FROM notes",
+                )
+                .unwrap();
+            }
+            for (from, to) in [("live.db".to_owned(), "data.db".to_owned()), (format!("live.db{suffix}"), format!("DATA.DB{suffix}"))] {
+                std::fs::write(directory.path().join(to), read_shared(&directory.path().join(from))).unwrap();
+            }
+            drop(db);
+            let result = migrate(&directory.path().join(given)).unwrap_or_else(|error| panic!("{mode} {given}: {}", error.failure));
+            assert_migrated(&directory.path().join("data.db"), &result);
+            let names: Vec<_> = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            let names: Vec<_> =
+                names.iter().filter_map(|name| name.to_str()).filter(|name| !name.ends_with("-lock") && *name != "live.db").collect();
+            assert_eq!(names.len(), 3, "{mode} {given}: {names:?}");
+            assert!(names.iter().all(|name| name.starts_with("data.db")), "{mode} {given}: {names:?}");
+        }
+    }
+}
+
+/// SQLite would delete it at the next open: it is all that is left of somebody's rows.
+#[test]
+fn a_log_of_another_spelling_beside_an_empty_database_is_seen() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("data.db"), b"").unwrap();
+    std::fs::write(directory.path().join("DATA.DB-wal"), [0; 4152]).unwrap();
+    assert_eq!(migrate(&directory.path().join("data.db")).unwrap_err().failure.code, Code::V1Corrupt);
+    assert!(directory.path().join("DATA.DB-wal").exists());
+}
+
+fn read_shared(path: &Path) -> Vec<u8> {
+    use std::io::Read as _;
+    let mut bytes = Vec::new();
+    std::fs::File::options().read(true).share_mode(7).open(path).unwrap().read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn a_companion_is_no_file_of_the_database_in_any_case() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = seed(directory.path());
+    for companions in [&["DATA.DB-WAL"][..], &["Data.db"], &["DATA.DB.building-0123ABCD"], &["auth.json", "AUTH.JSON"]] {
+        let mut options = options(&path);
+        options.companions = companions.iter().zip(["a", "b"]).map(|(name, key)| (key.to_owned(), directory.path().join(name))).collect();
+        let failure = cutover::migrate(&options, &mut Quiet::default()).unwrap_err().failure;
+        assert_eq!(failure.code, Code::Io, "{companions:?}: {failure}");
+        assert!(failure.message.contains("cannot be"), "{companions:?}: {failure}");
+    }
+    assert_eq!(count(&path, "notes"), 3);
+}
+
 #[test]
 fn names_that_windows_keeps_are_refused_and_nothing_is_made() {
     let directory = tempfile::tempdir().unwrap();

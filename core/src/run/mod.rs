@@ -519,7 +519,8 @@ impl Run {
         let at = |index: Option<u32>| index.map(|index| index as usize);
         if at(self.plan.cleanup_from).is_some_and(|from| self.index >= from) {
             failure.locate(Where::V2, self.journal.as_ref());
-            let message = format!("{}; the next start cleans up", failure.reason);
+            let file = failure.path.as_ref().map_or_else(String::new, |path| format!("{path}: "));
+            let message = format!("{file}{}; the next start cleans up", failure.reason);
             self.add_warning(Some(failure.code.as_str()), message, WarningFrom::Cutover);
             self.finish(true);
             return;
@@ -582,7 +583,7 @@ impl Run {
                     }
                     (Some((mut failure, _)), Some(_)) => {
                         failure.locate(v1_is, journal);
-                        failure.hint = format!("{}; what was begun is removed at the next start", failure.hint);
+                        failure.hint = format!("{}; what was begun is removed, or finished, at the next start", failure.hint);
                         failure.compose();
                         Action::Failed(Box::new(failure))
                     }

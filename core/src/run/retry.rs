@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 /// The waits of one op, in milliseconds; the last one repeats while the budget lasts.
 pub const DELAYS_MS: [u64; 7] = [50, 100, 250, 500, 1000, 2000, 4000];
 
-/// The default budget: the whole series once.
-pub const BUDGET_MS: u64 = 7900;
+/// The default budget: the whole series once, and some of its last wait again.
+pub const BUDGET_MS: u64 = 10_000;
 
 /// One budget of waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,11 +6,13 @@ mod platform;
 #[cfg(windows)]
 #[path = "windows.rs"]
 mod platform;
-#[cfg(not(any(target_os = "linux", windows)))]
-#[path = "own.rs"]
+#[cfg(target_vendor = "apple")]
+#[path = "macos.rs"]
 mod platform;
+#[cfg(not(any(target_os = "linux", target_vendor = "apple", windows)))]
+use own as platform;
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(any(all(test, unix), not(any(target_os = "linux", windows))))]
 mod own;
 #[cfg(windows)]
 mod restart_manager;

@@ -3,8 +3,8 @@ use std::path::PathBuf;
 
 use cutover_core::observe::Holder;
 
-/// This process, if it has one of these files open; it is the one whose locks would fall. Others are not told here: they show themselves when they are met
-/// (a busy checkpoint, a lock).
+/// This process, if it has one of these files open; it is the one whose locks would fall. Others are not told here: where nothing else tells them (the BSDs)
+/// they show themselves when they are met (a busy checkpoint, a lock).
 ///
 /// Its descriptors are the entries of `/dev/fd` (fd(4) of macOS), and each is asked with fstat(2), which opens nothing.
 pub(crate) fn holders(files: &[PathBuf]) -> Vec<Holder> {

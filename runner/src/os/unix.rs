@@ -25,7 +25,15 @@ pub(crate) fn file_id(path: &Path) -> io::Result<String> {
 
 /// Creates a file that was not there, following no link, with the mode and, where allowed, the owner of `like`.
 pub(crate) fn create_new(path: &Path, like: &Path) -> io::Result<File> {
-    let mode = std::fs::metadata(like)?.mode() & 0o777;
+    create(path, like, std::fs::metadata(like)?.mode() & 0o777)
+}
+
+/// The same, and its owner can always write to it.
+pub(crate) fn create_writable(path: &Path, database: &Path) -> io::Result<File> {
+    create(path, database, std::fs::metadata(database)?.mode() & 0o777 | 0o600)
+}
+
+fn create(path: &Path, like: &Path, mode: u32) -> io::Result<File> {
     let file = File::options().read(true).write(true).create_new(true).mode(mode).open(path)?;
     take_after(&file, like, mode)?;
     Ok(file)
@@ -114,6 +122,12 @@ pub(crate) fn denied_for_good(_path: &Path, _error: &io::Error) -> Option<&'stat
     None
 }
 
+/// Why this file can only be read, as the system says it: EACCES, EROFS, or EPERM of an immutable one ("access(2)"). Nothing is opened.
+pub(crate) fn why_read_only(path: &Path) -> Option<i32> {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).err().map(rustix::io::Errno::raw_os_error)
+}
+
 /// A directory, symbolic links resolved.
 pub(crate) fn real_directory(path: &Path) -> io::Result<PathBuf> {
     std::fs::canonicalize(path)
@@ -122,11 +136,6 @@ pub(crate) fn real_directory(path: &Path) -> io::Result<PathBuf> {
 /// A real directory is as it is.
 pub(crate) fn plain(directory: PathBuf, _name: &FileName) -> PathBuf {
     directory
-}
-
-/// A name is as it is.
-pub(crate) fn stored_name(_directory: &Path, name: FileName) -> FileName {
-    name
 }
 
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {

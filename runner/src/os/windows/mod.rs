@@ -17,7 +17,7 @@ use windows_sys::Win32::Storage::FileSystem::{
 };
 
 pub(crate) use access::adopt;
-pub(crate) use path::{plain, real_directory, stored_name};
+pub(crate) use path::{plain, real_directory};
 
 pub(crate) const PLATFORM: Platform = Platform::Windows;
 
@@ -89,11 +89,21 @@ pub(crate) fn denied_for_good(path: &Path, error: &io::Error) -> Option<&'static
     }
 }
 
+/// There is one answer to that here.
+pub(crate) fn why_read_only(_path: &Path) -> Option<i32> {
+    None
+}
+
 /// Creates a file that was not there, following no link, with the access rules of `like`.
 pub(crate) fn create_new(path: &Path, like: &Path) -> io::Result<File> {
     let file = File::options().read(true).write(true).create_new(true).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(path)?;
     adopt(path, like)?;
     Ok(file)
+}
+
+/// The same.
+pub(crate) fn create_writable(path: &Path, database: &Path) -> io::Result<File> {
+    create_new(path, database)
 }
 
 /// Likewise: the directory of the user's data is the user's alone.
@@ -184,7 +194,7 @@ mod tests {
         let denied = File::open(&path).unwrap().sync_all().unwrap_err();
         assert_eq!(denied.raw_os_error(), Some(5));
         assert!(!says_no_flush(&denied));
-        crate::os::sync_file(&path).unwrap();
+        crate::os::open_to_flush(&path).unwrap().sync_all().unwrap();
     }
 
     #[test]

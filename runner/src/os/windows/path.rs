@@ -47,21 +47,6 @@ pub(crate) fn plain(directory: PathBuf, name: &FileName) -> PathBuf {
     if dunce::simplified(&longest) == longest { directory } else { dunce::simplified(&directory).to_owned() }
 }
 
-/// The name as the directory has it. Its case is the file's, not the caller's: `DATA.DB` is `data.db` here, and its journals and backups go by one name.
-pub(crate) fn stored_name(directory: &Path, name: FileName) -> FileName {
-    let same = |entry: &FileName| entry.as_str().to_lowercase() == name.as_str().to_lowercase();
-    let Ok(entries) = std::fs::read_dir(directory) else { return name };
-    let entries: Vec<FileName> =
-        entries.flatten().filter_map(|entry| FileName::new(entry.file_name().to_str()?).ok()).filter(same).collect();
-    // In a directory that is told to tell cases apart both may be there.
-    match entries.iter().find(|entry| **entry == name).or(entries.first()) {
-        Some(entry) if super::file_id(&directory.join(entry.as_str())).ok() == super::file_id(&directory.join(name.as_str())).ok() => {
-            entry.clone()
-        }
-        _ => name,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,88 @@
+//! One call that the system refuses: every link, rename and removal of an upgrade in turn gets EPERM, as of an immutable file or in a sticky directory, or
+//! EBUSY, as of a mount point, from `strace`'s fault injection, once. That needs no right that a container takes away.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "support/rows.rs"]
+mod rows;
+#[path = "support/strace.rs"]
+mod strace;
+
+use std::path::Path;
+use std::process::Command;
+
+use rusqlite::Connection;
+
+use rows::rows;
+
+const CHANGES: &str = "trace=link,linkat,rename,renameat,renameat2,unlink,unlinkat";
+const NOTES: [&str; 3] = ["milk", "bread", "a new bicycle"];
+
+/// The example, with what else `strace` is told. Gives whether it ended well, what it said, and the calls.
+fn upgrade(database: &Path, more: &[String]) -> (bool, String, Vec<String>) {
+    let mut example = std::env::current_exe().unwrap();
+    example.pop();
+    example.pop();
+    let trace = tempfile::NamedTempFile::new().unwrap();
+    let output = Command::new("strace")
+        .args(["-f", "-e", CHANGES, "-o"])
+        .arg(trace.path())
+        .args(more)
+        .arg(example.join("examples/upgrade"))
+        .arg(database)
+        .output()
+        .expect("strace is needed for this test: apt-get install strace");
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    (output.status.success(), said, strace::calls(&std::fs::read_to_string(trace.path()).unwrap()))
+}
+
+fn seed(directory: &Path) -> std::path::PathBuf {
+    let path = directory.join("data.db");
+    let v1 = "PRAGMA journal_mode = WAL; CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
+        INSERT INTO notes (text) VALUES ('milk'), ('bread'), ('a new bicycle');";
+    Connection::open(&path).unwrap().execute_batch(v1).unwrap();
+    path
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    entries.filter(|name| !["-lock", "-wal", "-shm"].iter().any(|part| name.contains(part))).collect()
+}
+
+#[test]
+fn a_call_that_is_refused_costs_no_row_and_is_told_with_its_code() {
+    let whole = tempfile::tempdir().unwrap();
+    let (ok, said, calls) = upgrade(&seed(whole.path()), &[]);
+    assert!(ok, "{said}");
+    // SQLite removes its sidecars itself, and says what it likes of it.
+    let own = |call: &str| !["-wal\"", "-shm\"", "-journal\""].iter().any(|sidecar| call.contains(sidecar));
+    for code in ["EPERM", "EBUSY"] {
+        let (mut refused, mut warned) = (Vec::new(), 0);
+        for (at, call) in calls.iter().enumerate() {
+            let directory = tempfile::tempdir().unwrap();
+            let database = seed(directory.path());
+            let (ok, said, _) = upgrade(&database, &[strace::inject(&calls, at, &format!("error={code}"))]);
+            let what = format!("{code} of {call}: {said}");
+            if ok {
+                assert_eq!(rows(&database, "note"), NOTES, "{what}");
+                warned += usize::from(names(directory.path()).len() > 3);
+            } else {
+                assert!(said.contains("cutover:IO:"), "{what}");
+                assert!(!own(call) || said.contains(&format!(":{code}]")), "{what}");
+                if said.contains("your data is whole in") {
+                    assert_eq!(rows(&database, "notes"), NOTES, "{what}");
+                    assert_eq!(names(directory.path()).len() == 1, !said.contains("at the next start"), "{what}");
+                }
+                if own(call) {
+                    refused.push(call.split_whitespace().nth(1).unwrap().split('(').next().unwrap());
+                }
+            }
+            let (ok, said, _) = upgrade(&database, &[]);
+            assert!(ok, "{what}, and then {said}");
+            assert_eq!(rows(&database, "note"), NOTES, "{what}");
+            assert_eq!(names(directory.path()).len(), 3, "{what}: {:?}", names(directory.path()));
+        }
+        // Both of the journal's that are before the flip, and the flip's own; three of the clean-up. Of 16 calls the rest are SQLite's.
+        assert_eq!((&refused[..], warned), (&["rename", "rename", "linkat", "rename"][..], 3), "{code}, of {calls:#?}");
+    }
+}
