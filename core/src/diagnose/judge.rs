@@ -6,11 +6,12 @@
 
 use super::directory::log;
 use super::next::{self, Canonical, Does, NextStart, next_start};
-use super::{Diagnosis, Kind, Place, Safety, blank};
+use super::places::places;
+use super::{Diagnosis, Kind, Safety, blank};
 use crate::backup::{self, Backup, Receipts};
 use crate::bundle::{Check, Given};
 use crate::explain::explain_error;
-use crate::journal::{Journal, Phase, Strategy};
+use crate::journal::{Journal, Strategy};
 use crate::names::{FileName, Role};
 use crate::observe::Observation;
 use crate::plan::PlanKind;
@@ -46,10 +47,9 @@ pub(super) fn judge(kind: Kind, case: &Case) -> Diagnosis {
     let Case { observation, receipts, .. } = case;
     let next = next_start(observation, receipts);
     let backups = backup::list(observation, receipts);
-    let journal = next::journal(observation);
     let mut diagnosis = blank(kind, "");
     (diagnosis.safety, diagnosis.because) = safety(case, &next, &backups);
-    (diagnosis.v1, diagnosis.v2) = places(case, &next, journal.as_ref(), &backups);
+    (diagnosis.v1, diagnosis.v2) = places(case, next.canonical, &backups);
     diagnosis.next = sentence(&next.says);
     if let Some(refusal) = &next.refusal {
         diagnosis.next = format!("{} {}", diagnosis.next, sentence(&refusal.reason));
@@ -185,43 +185,6 @@ fn may_be_new(case: &Case) -> bool {
 fn holds_data(observation: &Observation, name: &FileName) -> bool {
     let role = Role::of(&observation.canonical, name);
     matches!(role, Some(Role::Backup { .. } | Role::Staging(_) | Role::Install(_) | Role::Source(_) | Role::Displaced(_)))
-}
-
-fn places(case: &Case, next: &NextStart, journal: Option<&Journal>, backups: &[Backup]) -> (Place, Place) {
-    let canonical = &case.observation.canonical;
-    let there = |name: &FileName| case.observation.files.contains_key(name);
-    let at = |name: &FileName, says: String| Place { file: Some(name.to_string()), says };
-    let not = |says: &str| Place { file: None, says: says.into() };
-    let kept = backups.iter().find(|backup| backup.whole).or(backups.first());
-    let backup = || match kept {
-        Some(backup) if backup.whole => at(&backup.name, format!("It is kept as {}, whole by its receipt.", backup.name)),
-        Some(backup) => at(&backup.name, format!("It may be {}: {}.", backup.name, backup.why.as_deref().unwrap_or("not whole"))),
-        None => match journal.filter(|journal| there(&journal.names.backup)) {
-            Some(journal) => at(&journal.names.backup, format!("It is {}; its receipt is not written yet.", journal.names.backup)),
-            None => not("There is no backup."),
-        },
-    };
-    let staged = || match journal.and_then(|journal| journal.v2.as_ref()).filter(|v2| there(&v2.file)) {
-        Some(v2) => at(&v2.file, format!("It is complete, in {}, and not installed.", v2.file)),
-        None if journal.is_some() => not("It is not complete; what there is of it is removed."),
-        None => not("There is none yet."),
-    };
-    match next.canonical {
-        Canonical::V1 => (at(canonical, format!("It is {canonical}, unchanged since the upgrade began.")), staged()),
-        Canonical::V2 => (backup(), at(canonical, format!("It is {canonical}, as it was checked."))),
-        Canonical::Missing => (backup(), staged()),
-        Canonical::NotADatabase => (backup(), not("It cannot be told.")),
-        Canonical::Unknown | Canonical::NotOpened if journal.is_some_and(|journal| journal.phase == Phase::Building) => {
-            (at(canonical, format!("It is {canonical}: the upgrade had not got as far as touching it.")), staged())
-        }
-        Canonical::Unknown | Canonical::NotOpened if kept.is_some() => {
-            (backup(), at(canonical, format!("It is {canonical}, if nobody restored the backup since.")))
-        }
-        Canonical::Unknown | Canonical::NotOpened => {
-            let says = format!("It is {canonical}, unless that is v2 already: only the application's detect tells.");
-            (at(canonical, says), not("There is none beside it."))
-        }
-    }
 }
 
 fn action(safety: Safety, next: &NextStart, observation: &Observation) -> String {

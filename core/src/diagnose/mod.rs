@@ -8,6 +8,7 @@ mod directory;
 mod judge;
 mod line;
 mod next;
+mod places;
 
 use serde::{Deserialize, Serialize};
 
