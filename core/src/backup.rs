@@ -48,7 +48,7 @@ pub struct Backup {
 #[must_use]
 pub fn list(observation: &Observation, receipts: &Receipts) -> Vec<Backup> {
     let mut backups: Vec<Backup> = observation.files.keys().filter_map(|name| look_at(observation, receipts, name)).collect();
-    backups.sort_by(|a, b| (b.started_ms, &b.nonce).cmp(&(a.started_ms, &a.nonce)));
+    backups.sort_unstable_by(|a, b| (b.started_ms, &b.nonce, &a.name).cmp(&(a.started_ms, &a.nonce, &b.name)));
     backups
 }
 

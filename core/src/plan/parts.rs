@@ -373,7 +373,8 @@ pub(super) struct Allowed<'a> {
 impl<'a> Allowed<'a> {
     pub(super) fn of(journal: &'a Journal, platform: Platform) -> Self {
         let names = &journal.names;
-        let mut own: BTreeSet<At> = temporary(journal).into_iter().collect();
+        let mut own = BTreeSet::new();
+        own.extend(temporary(journal));
         own.extend([&names.receipt(), &journal.file()].map(At::from));
         for companion in &journal.companions {
             let of = companion_names(journal, companion);

@@ -1,8 +1,6 @@
 //! What the directory says against a plan.
 
-use std::collections::BTreeSet;
-
-use super::{Finding, Severity};
+use super::{Finding, Severity, set};
 use crate::fault::Platform;
 use crate::journal::Strategy;
 use crate::names::{At, FileName};
@@ -45,7 +43,7 @@ pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
     }
     // The part of a file id before the dash is its device.
     let device = |name: &FileName| observation.files.get(name).and_then(|facts| facts.file_id.split_once('-')).map(|(device, _)| device);
-    let devices: BTreeSet<&str> = observation.files.keys().filter_map(device).collect();
+    let devices = set(observation.files.keys().filter_map(device));
     if devices.len() > 1 {
         find(
             "cross-volume",

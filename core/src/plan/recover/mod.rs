@@ -70,20 +70,19 @@ pub(crate) fn by(table: &Table, observation: &Observation, label: &Label, nonce:
     // The field's journal first: where both exist, an old release began its own upgrade over ours, and what it moved must be
     // back before ours can be judged.
     let field = field_journal(canonical);
-    let mut names: Vec<&FileName> = observation.journals.keys().collect();
-    names.sort_by_key(|name| (**name != field) == table.field_first);
-    let Some(name) = names.first() else { return Ok(clean_tmps(observation)) };
-    let Some(text) = observation.journals.get(*name).and_then(Option::as_deref) else {
+    let first = observation.journals.keys().min_by_key(|name| (**name != field) == table.field_first);
+    let Some(name) = first else { return Ok(clean_tmps(observation)) };
+    let Some(text) = observation.journals.get(name).and_then(Option::as_deref) else {
         return unreadable(observation, name, nonce, "it cannot be read as text").map(Some);
     };
-    if **name == field {
+    if *name == field {
         return match FieldJournal::parse(text, canonical) {
             Ok(journal) => field::plan(&table.field, observation, &journal).map(Some),
             Err(error) => unusable(observation, name, nonce, &error).map(Some),
         };
     }
     match Journal::parse(text, canonical) {
-        Ok(journal) if journal.file() != **name => {
+        Ok(journal) if journal.file() != *name => {
             let error = ReadError::Contradiction(format!("label {} does not belong in a file of this name", journal.label));
             unusable(observation, name, nonce, &error).map(Some)
         }

@@ -11,7 +11,7 @@ mod undo;
 
 use std::collections::BTreeSet;
 
-use super::{Finding, Severity};
+use super::{Finding, Severity, set};
 use crate::fault::Platform;
 use crate::journal::{Journal, Phase, Strategy};
 use crate::names::{At, CompanionName, FileName, journal_tmp};
@@ -135,7 +135,7 @@ impl<'a> Walk<'a> {
             target.filter(|seen| recovering && !linked && seen.files.contains_key(&names.backup)).map(|_| names.backup.clone());
         let log = &names.canonical.sidecars()[0];
         let in_the_log = journal.phase == Phase::Installing && target.is_some_and(|seen| seen.files.contains_key(log));
-        let present = |seen: &Observation| names.canonical.sidecars().into_iter().filter(|name| seen.files.contains_key(name)).collect();
+        let present = |seen: &Observation| set(names.canonical.sidecars().into_iter().filter(|name| seen.files.contains_key(name)));
         Self {
             journal,
             kind: plan.kind,
@@ -143,15 +143,15 @@ impl<'a> Walk<'a> {
             index: 0,
             unsynced: BTreeSet::new(),
             // What a recovery sees may not be durable.
-            dirty: if recovering { [None].into() } else { BTreeSet::new() },
-            unseen: if recovering { unseen.collect() } else { BTreeSet::new() },
-            taken: left.into_iter().chain(second_copy).collect(),
+            dirty: set(recovering.then_some(None)),
+            unseen: if recovering { set(unseen) } else { BTreeSet::new() },
+            taken: set(left.into_iter().chain(second_copy)),
             sidecars: target.filter(|_| field).map(present).unwrap_or_default(),
             // A v2 that somebody else put there is committed as far as this journal can tell.
             phase: recovering.then_some((if foreign { Phase::Committed } else { journal.phase }, true)),
             written: None,
             temporaries: if recovering {
-                [names.source.clone(), names.staging.clone(), names.install.clone()].into()
+                set([names.source.clone(), names.staging.clone(), names.install.clone()])
             } else {
                 BTreeSet::new()
             },
@@ -160,7 +160,7 @@ impl<'a> Walk<'a> {
             released: true,
             settled: recovering,
             backup_settled: false,
-            one_file: if recovering && !field { [names.staging.clone(), names.install.clone()].into() } else { BTreeSet::new() },
+            one_file: if recovering && !field { set([names.staging.clone(), names.install.clone()]) } else { BTreeSet::new() },
             checked: BTreeSet::new(),
             detected: BTreeSet::new(),
             locked: false,

@@ -9,7 +9,7 @@ use crate::observe::Observation;
 use crate::op::{Guard, Op, Step};
 use crate::plan::{Plan, PlanKind};
 use crate::sqlite::JournalMode;
-use crate::validate::{Finding, Severity};
+use crate::validate::{Finding, Severity, set};
 
 /// How far the journal is that says `building` again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,7 +68,7 @@ pub(super) fn judge(
         findings: Vec::new(),
         index: 0,
         backed_up: plan.kind == PlanKind::Migrate,
-        dirty: companions.chain([None]).collect(),
+        dirty: set(companions.chain([None])),
         v1_away: settled || given_back,
         installable: installable(plan, journal),
         rewritten: (plan.platform == Platform::Windows && journal.strategy != Strategy::TwoRename).then_some(Rewritten::No),
@@ -320,8 +320,8 @@ fn installable(plan: &Plan, journal: &Journal) -> BTreeSet<At> {
     }
     let checked = plan.steps.iter().filter_map(|step| if let Op::Check { file } = &step.op { Some(file) } else { None });
     let known = journal.v2.as_ref().map(|v2| &v2.file);
-    let files: BTreeSet<At> = checked.chain(known).map(At::from).collect();
-    if files.is_empty() { [At::from(&journal.names.staging)].into() } else { files }
+    let files = set(checked.chain(known).map(At::from));
+    if files.is_empty() { set([At::from(&journal.names.staging)]) } else { files }
 }
 
 fn entry_was_missing(companion: Option<&Companion>) -> bool {
