@@ -59,7 +59,7 @@ function verdict(diagnosis: Diagnosis, taken: Taken, title: HTMLElement): HTMLEl
     h(
       "section",
       { class: "reply", "aria-labelledby": "reply-title" },
-      h("h3", { id: "reply-title" }, "A reply to the customer"),
+      h("h3", { id: "reply-title" }, kind === "plan" ? "A reply to who sent the plan" : "A reply to the customer"),
       h("blockquote", {}, reply),
       h("p", { class: "actions" }, copyButton("Copy the reply", () => reply), copyButton("Copy all as Markdown", text), h("button", { type: "button", click: () => save(text(), "cutover-report.md") }, "Download the report")),
     ),

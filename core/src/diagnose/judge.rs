@@ -7,7 +7,8 @@
 use super::directory::log;
 use super::next::{self, Canonical, Does, NextStart, next_start};
 use super::places::places;
-use super::{Diagnosis, Kind, Safety, blank};
+use super::reply::{Seen, reply};
+use super::{Diagnosis, Kind, Safety, blank, count};
 use crate::backup::{self, Backup, Receipts};
 use crate::bundle::{Check, Given};
 use crate::explain::explain_error;
@@ -26,6 +27,8 @@ pub(super) struct Case<'a> {
     pub check: &'a Check,
     /// Whether all that lies there is known.
     pub whole: bool,
+    /// The message of the last failure.
+    pub last_error: Option<&'a str>,
 }
 
 pub(super) fn bundle(bundle: &Given) -> Diagnosis {
@@ -33,12 +36,10 @@ pub(super) fn bundle(bundle: &Given) -> Diagnosis {
     // The header's bytes are in the observation: what else a bundle says of it is not asked.
     let facts = observation.canonical_facts();
     let header = facts.and_then(|facts| read_database_header(&unhex(&facts.header.as_ref()?.bytes), Some(facts.size)).ok());
-    let case = Case { observation, receipts, header: header.as_ref(), wal: wal.as_ref(), check, whole: true };
+    let last_error = bundle.last_error.as_ref().map(|error| error.message.as_str());
+    let case = Case { observation, receipts, header: header.as_ref(), wal: wal.as_ref(), check, whole: true, last_error };
     let mut diagnosis = judge(Kind::Bundle, &case);
-    if let Some(error) = &bundle.last_error {
-        diagnosis.explanation = explain_error(&error.message);
-        diagnosis.facts.push(format!("The last start failed: {}", error.message));
-    }
+    diagnosis.facts.extend(last_error.map(|message| format!("The last start failed: {message}")));
     diagnosis.facts.push(format!("Made by cutover {} with SQLite {}, for {}.", bundle.made.cutover, bundle.made.sqlite, bundle.path));
     diagnosis
 }
@@ -54,7 +55,8 @@ pub(super) fn judge(kind: Kind, case: &Case) -> Diagnosis {
     if let Some(refusal) = &next.refusal {
         diagnosis.next = format!("{} {}", diagnosis.next, sentence(&refusal.reason));
     }
-    diagnosis.action = action(diagnosis.safety, &next, observation);
+    diagnosis.action = action(kind, diagnosis.safety, &next, case, &backups);
+    diagnosis.explanation = case.last_error.and_then(explain_error);
     if let Some(plan) = &next.plan {
         diagnosis.findings = crate::validate::validate(plan, None);
     }
@@ -62,8 +64,19 @@ pub(super) fn judge(kind: Kind, case: &Case) -> Diagnosis {
     diagnosis.header = case.header.cloned();
     diagnosis.wal = case.wal.cloned();
     diagnosis.facts = facts(case, &backups);
+    let seen = Seen {
+        canonical: &observation.canonical,
+        is: next.canonical,
+        does: next.does,
+        refusal: next.refusal.as_ref().map(|refusal| refusal.code),
+        plan: next.plan.as_ref().map(|plan| plan.kind),
+        held: !observation.holders.is_empty(),
+        whole: case.whole,
+        kept: backups.iter().any(|backup| backup.whole),
+    };
+    diagnosis.reply = reply(&diagnosis, Some(&seen));
     diagnosis.backups = backups;
-    diagnosis.with_reply()
+    diagnosis
 }
 
 fn sentence(text: &str) -> String {
@@ -116,7 +129,7 @@ fn safety(case: &Case, next: &NextStart, backups: &[Backup]) -> (Safety, String)
         Canonical::V1 | Canonical::V2 | Canonical::Unknown => {}
     }
     if let Check::Damaged { problems } = case.check {
-        return no(format!("SQLite finds {canonical} damaged: it names {problems} problems."));
+        return no(format!("SQLite finds {canonical} damaged: it names {}.", count(u64::from(*problems), "problem")));
     }
     // A hot journal gives the file its size back; and what SQLite read as a whole is one.
     let mends = hot > 0 || *case.check == Check::Sound;
@@ -187,19 +200,39 @@ fn holds_data(observation: &Observation, name: &FileName) -> bool {
     matches!(role, Some(Role::Backup { .. } | Role::Staging(_) | Role::Install(_) | Role::Source(_) | Role::Displaced(_)))
 }
 
-fn action(safety: Safety, next: &NextStart, observation: &Observation) -> String {
+fn action(kind: Kind, safety: Safety, next: &NextStart, case: &Case, backups: &[Backup]) -> String {
     let copy = "Copy the whole folder to another disk first, and remove or rename nothing.";
+    let canonical = &case.observation.canonical;
     match (safety, next.does) {
         (Safety::NotSafe, _) => {
-            let hint = next.refusal.as_ref().map_or_else(String::new, |refusal| format!(" Then: {}.", refusal.hint.trim_end_matches('.')));
-            format!("{copy} Do not start the application on it: it could make a new, empty database.{hint}")
+            let stay = match next.canonical {
+                Canonical::Missing => "Do not start the application on it: it could make a new, empty database.",
+                _ => "Do not start the application on it: what it writes could cost more.",
+            };
+            let kept = backups.iter().find(|backup| backup.whole);
+            let then = match (&next.refusal, next.canonical, kept) {
+                (Some(refusal), ..) => format!(" Then: {}.", refusal.hint.trim_end_matches('.')),
+                (None, Canonical::Missing, Some(kept)) => format!(
+                    " Then look where {canonical} was moved to: the bin, a cloud folder, another disk. If it is gone for good, copy {} to {canonical} and start the application, which upgrades it again; what was added since the upgrade is lost.",
+                    kept.name
+                ),
+                _ => String::new(),
+            };
+            format!("{copy} {stay}{then}")
         }
         (_, Does::Refuse) => next.refusal.as_ref().map_or_else(String::new, |refusal| sentence(&refusal.hint)),
         (Safety::Safe, Does::Recover) => "Start the application again; it ends the upgrade by itself.".into(),
         (Safety::Safe, _) => "Nothing needs to be done; start the application.".into(),
-        (Safety::CannotTell, Does::Recover) => format!("{copy} Then start the application again; it ends the upgrade by itself."),
-        (Safety::CannotTell, _) if observation.holders.is_empty() => format!("{} {copy}", super::ASK),
-        (Safety::CannotTell, _) => "Close the application, and let `npx cutover doctor <path of the database>` look again.".into(),
+        (Safety::CannotTell, Does::Recover) => {
+            format!("{copy} Then start a release of the application that upgrades with cutover; it ends the upgrade by itself.")
+        }
+        (Safety::CannotTell, _) if !case.observation.holders.is_empty() => {
+            "Close the application, and let `npx cutover doctor <path of the database>` look again.".into()
+        }
+        (Safety::CannotTell, _) if kind == Kind::Folder && case.whole && next.canonical != Canonical::Missing => {
+            "Run `npx cutover status <path of the database>` on a copy of this folder: it reads the pages, which this did not. Until then nothing there should be removed or renamed.".into()
+        }
+        (Safety::CannotTell, _) => super::ASK.into(),
     }
 }
 

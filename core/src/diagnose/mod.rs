@@ -9,6 +9,7 @@ mod judge;
 mod line;
 mod next;
 mod places;
+mod reply;
 
 use serde::{Deserialize, Serialize};
 
@@ -192,8 +193,9 @@ fn of_text(text: &str) -> Diagnosis {
                 if !matches!(error, ReadError::TooNew { .. }) {
                     diagnosis.safety = Safety::NotSafe;
                     diagnosis.findings = crate::validate::validate_text(trimmed, None);
+                    diagnosis.action = "Do not perform it; make the plan anew with this release.".into();
                 }
-                diagnosis
+                diagnosis.with_reply()
             }
         },
         Some(Form::Journal) => of_journal(trimmed),
@@ -271,7 +273,7 @@ fn unreadable(kind: Kind, what: &str, error: &ReadError) -> Diagnosis {
         diagnosis.because = format!("A newer release wrote this {what}: {error}.");
         diagnosis.action = "Open it with the newer release of this page.".into();
     }
-    diagnosis
+    diagnosis.with_reply()
 }
 
 fn of_plan(plan: Plan) -> Diagnosis {
@@ -284,7 +286,8 @@ fn of_plan(plan: Plan) -> Diagnosis {
         diagnosis.action = "It can be performed. It is held against the directory once more before that.".into();
     } else {
         diagnosis.safety = Safety::NotSafe;
-        diagnosis.because = format!("Performed as it is, a crash could cost a row or brick a start: {errors} of its steps break a rule.");
+        diagnosis.because =
+            format!("Performed as it is, a crash could cost a row or brick a start: it has {}.", count(errors as u64, "error"));
         diagnosis.action = "Do not perform it; make the plan anew with this release. `runPlan` refuses it.".into();
     }
     diagnosis.next = "This plan is performed only by who gives it to `runPlan`.".into();
@@ -360,16 +363,12 @@ fn of_receipt(receipt: &Receipt) -> Diagnosis {
 impl Diagnosis {
     /// The reply, from the rest.
     fn with_reply(mut self) -> Self {
-        let safety = match (self.kind, self.safety) {
-            (Kind::Plan, _) => {
-                self.reply = format!("About the plan: {}\n\n{}", self.because, self.action);
-                return self;
-            }
-            (_, Safety::Safe) => "Your data is safe.",
-            (_, Safety::NotSafe) => "Please do not start the application for now, and do not remove or rename any of its files.",
-            (_, Safety::CannotTell) => "From what you sent we cannot tell yet whether all of your data is there.",
-        };
-        self.reply = format!("{safety} {}\n\n{}", self.because, self.action);
+        self.reply = reply::reply(&self, None);
         self
     }
+}
+
+/// `1 problem`, `2 problems`.
+fn count(number: u64, of: &str) -> String {
+    format!("{number} {of}{}", if number == 1 { "" } else { "s" })
 }

@@ -21,7 +21,63 @@ use crate::world::{
 };
 
 fn text(text: &str) -> Diagnosis {
-    diagnose(&Dropped { text: Some(text.into()), ..Dropped::default() })
+    fit_to_send(diagnose(&Dropped { text: Some(text.into()), ..Dropped::default() }))
+}
+
+/// Words that a customer does not know: this project's, SQLite's, the system's.
+const JARGON: [&str; 28] = [
+    "journal",
+    "journals",
+    "wal",
+    "shm",
+    "inode",
+    "fsync",
+    "sqlite",
+    "header",
+    "checkpoint",
+    "detect",
+    "receipt",
+    "staging",
+    "canonical",
+    "cutover",
+    "v1",
+    "v2",
+    "flush",
+    "rollback",
+    "transaction",
+    "transactions",
+    "pid",
+    "log",
+    "settle",
+    "restage",
+    "hardlink",
+    "fingerprint",
+    "bundle",
+    "schema",
+];
+
+/// Every reply that any test here sees: it says first whether the data is safe, says so only of what is, and is in plain words.
+fn fit_to_send(found: Diagnosis) -> Diagnosis {
+    // A command stands between backticks.
+    let prose: String = found.reply.split('`').step_by(2).collect();
+    let words: Vec<String> = prose.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_lowercase).collect();
+    if found.kind != Kind::Plan {
+        let opening = match found.safety {
+            Safety::Safe => "Your data is safe.",
+            Safety::NotSafe => "Something is wrong with your data.",
+            Safety::CannotTell => "We cannot tell yet whether all of your data is there.",
+        };
+        assert!(found.reply.starts_with(opening), "{}", found.reply);
+        assert_eq!(words.iter().any(|word| word == "safe"), found.safety == Safety::Safe, "{}", found.reply);
+        assert!(prose.contains("do not delete"), "{prose}");
+        assert_eq!(prose.contains("do not start"), found.safety == Safety::NotSafe, "{prose}");
+        let jargon: Vec<_> = JARGON.iter().filter(|jargon| words.iter().any(|word| word == *jargon)).collect();
+        assert!(jargon.is_empty(), "{jargon:?}: {prose}");
+        assert!(found.reply.split("\n\n").all(|paragraph| paragraph.ends_with('.') && !paragraph.contains("..")), "{}", found.reply);
+    } else if found.safety != Safety::Safe {
+        assert!(!words.iter().any(|word| word == "safe"), "{}", found.reply);
+    }
+    found
 }
 
 fn bundle(observation: Observation, check: Check, wal: Option<Wal>) -> Bundle {
@@ -76,7 +132,7 @@ fn a_sound_database_is_safe_and_one_that_nobody_read_is_not_called_so() {
     assert!(unread.reply.contains("cannot tell yet") && !unread.reply.contains("is safe"));
     let damaged = of(settled(), Check::Damaged { problems: 3 });
     assert_eq!(damaged.safety, Safety::NotSafe);
-    assert!(damaged.because.contains("3 problems") && damaged.reply.contains("do not remove"), "{}", damaged.reply);
+    assert!(damaged.because.contains("3 problems") && damaged.reply.contains("do not delete"), "{}", damaged.reply);
 }
 
 #[test]
@@ -426,7 +482,7 @@ fn dropped_database(name: &str, mode: JournalMode, changes: u32) -> DroppedFile 
 }
 
 fn folder(files: Vec<DroppedFile>, whole_folder: bool) -> Diagnosis {
-    diagnose(&Dropped { files, whole_folder, ..Dropped::default() })
+    fit_to_send(diagnose(&Dropped { files, whole_folder, ..Dropped::default() }))
 }
 
 #[test]
@@ -524,6 +580,41 @@ fn what_the_next_start_does_is_told_without_detect() {
     assert_eq!((next.does, next.canonical), (Does::Recover, Canonical::V1));
 }
 
+/// Whatever code a message ends with, the customer is told what to do about it.
+#[test]
+fn every_code_has_a_reply_of_its_own() {
+    let mut replies = BTreeMap::new();
+    for code in Code::ALL {
+        let alone = text(&format!("[cutover:{}]", code.as_str()));
+        let whole = text(&Failure::refusal(code, "it is so", "do that").with_v1(&canonical()).message);
+        let mut made = bundle(settled(), Check::Sound, None);
+        made.last_error = Some(Failure::refusal(code, "it is so", "do that"));
+        let last = text(&made.to_text());
+        let damage = matches!(code, Code::V1Corrupt | Code::NotADatabase);
+        assert_eq!(alone.safety, if damage { Safety::NotSafe } else { Safety::CannotTell });
+        assert_eq!((whole.safety == Safety::Safe, last.safety), (!damage, Safety::Safe), "{code:?}");
+        if !damage {
+            let please = last.reply.split("\n\n").nth(1).unwrap();
+            assert!(alone.reply.contains(please) && whole.reply.contains(please), "{code:?}: {}", alone.reply);
+        }
+        replies.entry(alone.reply).or_insert_with(Vec::new).push(code);
+    }
+    let same: Vec<_> = replies.into_values().filter(|codes| codes.len() > 1).collect();
+    assert_eq!(same, [[Code::Host, Code::Verify, Code::StillOld]]);
+    for (line, word) in [
+        ("[cutover:IO:rename:EBUSY]", "cloud folder"),
+        ("EBUSY: resource busy or locked, rename 'a'", "cloud folder"),
+        ("[cutover:IO:sync-file:EIO]", "another disk"),
+        ("[cutover:IO:copy:ENOSPC]", "free some space"),
+        ("EPERM: operation not permitted, fsync", "newest version"),
+        ("EROFS: read-only file system, open", "make it writable"),
+        ("[cutover:IO:copy:EMFILE]", "restart the computer"),
+    ] {
+        let reply = text(line).reply;
+        assert!(reply.contains(word), "{line}: {reply}");
+    }
+}
+
 proptest! {
     /// No text makes it panic, and none that is not ours is called safe.
     #[test]
@@ -550,7 +641,8 @@ proptest! {
         whole_folder in any::<bool>(),
     ) {
         let files = names.iter().zip(sizes).map(|(name, size)| DroppedFile { name: name.clone(), size, text: text.clone(), head: head.clone(), wal: None }).collect();
-        let found = folder(files, whole_folder);
+        // A name may be any word, so the rule of replies is not asked of these.
+        let found = diagnose(&Dropped { files, whole_folder, ..Dropped::default() });
         prop_assert_ne!(found.safety, Safety::Safe);
     }
 }
