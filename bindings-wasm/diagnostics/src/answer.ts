@@ -1,5 +1,5 @@
 // The answer: in words first, then what it rests on.
-import { diagnose, type Diagnosis, type Observation } from "cutover-wasm";
+import { diagnose, type Diagnosis } from "cutover-wasm";
 import { announce, bytes, copyButton, h, items, replace, the } from "./dom.js";
 import { lanesView } from "./lanes-view.js";
 import { markdown } from "./report.js";
@@ -96,7 +96,7 @@ function more(diagnosis: Diagnosis, taken: Taken): (HTMLElement | null)[] {
           ),
         )
       : null,
-    plan && lanesView(plan, findings, found(diagnosis, taken)),
+    plan && lanesView(plan, findings, taken.given),
     facts.length > 0 ? h("section", { class: "facts", "aria-labelledby": "facts-title" }, h("h3", { id: "facts-title" }, "What was seen"), h("ul", {}, ...items(facts, (fact) => h("li", {}, fact)))) : null,
     backups.length > 0
       ? h(
@@ -128,22 +128,4 @@ function fields(title: string, value: object): HTMLElement {
       ...Object.entries(value).map(([name, field]) => h("div", {}, h("dt", {}, name), h("dd", {}, typeof field === "object" ? JSON.stringify(field) : String(field)))),
     ),
   );
-}
-
-/** The files that were there, and what is known of them: for the lanes, where the plan goes on from what it finds. */
-function found({ v1, v2, plan }: Diagnosis, { given }: Taken): Map<string, string | null> {
-  const names = given.files ? given.files.map(({ name }) => name) : observed(given.text ?? "");
-  const canonical = plan?.journal?.names.canonical;
-  const of = names.filter((name) => canonical !== undefined && name.startsWith(canonical));
-  return new Map(of.map((name) => [name, name === v1.file ? "v1" : name === v2.file ? "v2" : null]));
-}
-
-/** The names in a bundle. */
-function observed(text: string): string[] {
-  try {
-    const { observation } = JSON.parse(text) as { observation?: Partial<Observation> };
-    return Object.keys(observation?.files ?? {});
-  } catch {
-    return [];
-  }
 }
