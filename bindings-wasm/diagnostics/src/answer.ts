@@ -3,6 +3,7 @@ import { diagnose, type Diagnosis } from "cutover-wasm";
 import { announce, bytes, copyButton, h, items, replace, the } from "./dom.js";
 import { lanesView } from "./lanes-view.js";
 import { markdown } from "./report.js";
+import { story } from "./story.js";
 import type { Taken } from "./take.js";
 import { headline, KINDS, SHORT, three, where } from "./words.js";
 
@@ -97,6 +98,7 @@ function more(diagnosis: Diagnosis, taken: Taken): (HTMLElement | null)[] {
         )
       : null,
     plan && lanesView(plan, findings, taken.given),
+    diagnosis.kind === "bundle" ? story(taken.given.text ?? "") : null,
     facts.length > 0 ? h("section", { class: "facts", "aria-labelledby": "facts-title" }, h("h3", { id: "facts-title" }, "What was seen"), h("ul", {}, ...items(facts, (fact) => h("li", {}, fact)))) : null,
     backups.length > 0
       ? h(

@@ -1,7 +1,7 @@
 // The plan, drawn: a lane per file, a column per step, and what the step that is looked at leaves.
 import { planLanes, type Finding, type Given, type Held, type Holds, type Lanes, type Plan, type Step } from "cutover-wasm";
 import { h, items, replace } from "./dom.js";
-import { held as words, tell } from "./words.js";
+import { held as words, PURPOSE, tell } from "./words.js";
 
 /** `given`: what the plan is in, or follows from. */
 export function lanesView(plan: Plan, findings: readonly Finding[], given: Given): HTMLElement {
@@ -25,16 +25,6 @@ export function lanesView(plan: Plan, findings: readonly Finding[], given: Given
     plan.kind !== "undo" && plan.undo.length > 0 && undo(plan.undo),
   );
 }
-
-const PURPOSE: Record<Plan["kind"], string> = {
-  migrate: "upgrade v1 to v2",
-  finish: "finish an interrupted upgrade",
-  undo: "undo an interrupted upgrade",
-  clean: "remove what a finished upgrade left",
-  "set-aside": "set an unreadable journal aside",
-  restore: "restore a backup",
-  prune: "remove old backups",
-};
 
 function undo(steps: Step[]): HTMLElement {
   const title = `If a step up to the flip fails: ${steps.length} steps to undo it`;

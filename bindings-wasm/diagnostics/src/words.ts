@@ -1,5 +1,5 @@
 // The words of an answer, the same on the page and in the report.
-import type { Diagnosis, Holds, Kind, Op, Safety } from "cutover-wasm";
+import type { Diagnosis, Holds, Kind, Op, Plan, Safety } from "cutover-wasm";
 
 export const KINDS: Record<Kind, string> = {
   bundle: "a doctor's bundle",
@@ -35,6 +35,17 @@ export function three({ code, op, os, meaning, data, hint }: NonNullable<Diagnos
 export function where({ step, undo }: Diagnosis["findings"][number]): string {
   return step === null ? "the plan" : `${undo ? "undo " : ""}step ${step + 1}`;
 }
+
+/** What a plan is for. */
+export const PURPOSE: Record<Plan["kind"], string> = {
+  migrate: "upgrade v1 to v2",
+  finish: "finish an interrupted upgrade",
+  undo: "undo an interrupted upgrade",
+  clean: "remove what a finished upgrade left",
+  "set-aside": "set an unreadable journal aside",
+  restore: "restore a backup",
+  prune: "remove old backups",
+};
 
 /** What a file holds. */
 export const held = (what: Holds) => what.replace(/^journal-/, "journal: ").replaceAll("-", " ");

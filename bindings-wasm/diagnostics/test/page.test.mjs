@@ -193,6 +193,7 @@ test("text from outside is text", async () => {
   bundle.path = HOSTILE;
   bundle.made.cutover = HOSTILE;
   bundle.observation.holders = [{ pid: 1, name: HOSTILE, thisProcess: false }];
+  bundle.events = [null, 1, "x", {}, { type: HOSTILE }, { type: "plan" }, { type: "step", op: { a: 1 }, why: [HOSTILE] }, { type: "wait", reason: HOSTILE }, { type: "warning", warning: null }, { type: "plan", kind: "constructor" }];
   const answer = await judged(page, () => paste(page, JSON.stringify(bundle)));
   assert.ok(answer.whole.includes(HOSTILE), "it is shown as it is");
   const plan = JSON.parse(example("plan").given.text);
