@@ -116,6 +116,8 @@ test("lanes are the same, and canonical and the backup are never both without v1
         assert.ok(held.some(({ durable }) => durable === "v1" || durable === "copy-of-v1"));
       }
       const at = (role) => lanes.columns.at(-1).held[lanes.files.findIndex((file) => file.role === role)];
+      const all = [lanes.before, ...lanes.columns.map(({ held }) => held)];
+      assert.ok(lanes.files.every((_, lane) => all.some((held) => held[lane].now !== null)), "a lane of a file that is never there");
       assert.deepEqual([at("canonical").durable, /v1/.test(at("backup").durable)], ["v2", true]);
       columns += lanes.columns.length;
     }

@@ -309,9 +309,13 @@ impl<'a> Disk<'a> {
         self.inodes.len() - 1
     }
 
-    /// The lane of a name, a new one where it has none.
+    fn find(&self, name: &str) -> Option<usize> {
+        self.lanes.iter().position(|lane| lane.name == name)
+    }
+
+    /// The lane of a name that is there, or will be.
     fn lane(&mut self, name: &str) -> usize {
-        if let Some(lane) = self.lanes.iter().position(|lane| lane.name == name) {
+        if let Some(lane) = self.find(name) {
             return lane;
         }
         self.lanes.push(Lane { name: name.to_owned(), role: role(self.plan, name) });
@@ -330,8 +334,8 @@ impl<'a> Disk<'a> {
     }
 
     fn change(&mut self, name: &str, inode: Option<usize>) {
-        let lane = self.lane(name);
-        if inode.is_some() || self.now[lane].is_some() {
+        if inode.is_some() || self.get(name).is_some() {
+            let lane = self.lane(name);
             self.now[lane] = inode;
             self.pending.push((lane, inode));
         }
@@ -355,12 +359,11 @@ impl<'a> Disk<'a> {
         self.pending = later;
     }
 
-    fn get(&mut self, name: &str) -> Option<usize> {
-        let lane = self.lane(name);
-        self.now[lane]
+    fn get(&self, name: &str) -> Option<usize> {
+        self.now[self.find(name)?]
     }
 
-    fn holds(&mut self, name: &str) -> Option<Holds> {
+    fn holds(&self, name: &str) -> Option<Holds> {
         self.get(name).map(|inode| self.inodes[inode].now)
     }
 
@@ -447,10 +450,7 @@ impl<'a> Disk<'a> {
     /// SQLite flushes what an application may have to live with, the end of its log too.
     fn settle(&mut self, file: &FileName) {
         for suffix in SIDECARS {
-            let name = format!("{file}{suffix}");
-            if self.lanes.iter().any(|lane| lane.name == name) {
-                self.change(&name, None);
-            }
+            self.change(&format!("{file}{suffix}"), None);
         }
         if self.plan.journal.as_ref().is_some_and(|journal| journal.names.canonical == *file) {
             self.sync_file(file.as_str());

@@ -6,7 +6,7 @@ import { PURPOSE } from "./words.js";
 export function story(text: string): HTMLElement | null {
   const told = events(text).map(tell).filter((line) => line !== null);
   if (told.length === 0) return null;
-  return h("details", { class: "story", open: true }, h("summary", {}, "What the start did, in its own words"), h("ol", {}, ...items(told, ([what, why]) => h("li", {}, what, why !== "" && h("span", {}, ` – ${why}`)))));
+  return h("details", { class: "did", open: true }, h("summary", {}, "What the start did, in its own words"), h("ol", {}, ...items(told, ([what, why]) => h("li", {}, what, why !== "" && h("span", {}, ` – ${why}`)))));
 }
 
 function events(text: string): Partial<Event>[] {

@@ -35,7 +35,7 @@ test("the link of `npm start` shows the migration just done, and nothing leaves 
   assert.match(text, /It is kept as data\.db\.v1-v2-\d{13}-[0-9a-f]{8}, whole by its receipt\./);
   assert.match(text, /It is data\.db, as it was checked\./);
   assert.ok(text.includes("</script><img"), "the path is shown as text");
-  const story = await page.$$eval(".story li", (items) => items.map(({ textContent }) => textContent));
+  const story = await page.$$eval(".did li", (items) => items.map(({ textContent }) => textContent));
   assert.match(story[0], /^A plan to upgrade v1 to v2, in \d+ steps$/);
   assert.ok(story.length > 30 && ["building", "built", "committed"].every((phase) => story.includes(`The journal says ${phase}, durably`)), story.join("\n"));
   assert.ok(story.some((line) => /^rename data\.db – ./.test(line)), story.join("\n"));
