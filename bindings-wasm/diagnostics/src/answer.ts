@@ -39,8 +39,8 @@ export function failed(title: string, why: string): void {
 function verdict(diagnosis: Diagnosis, taken: Taken, title: HTMLElement): HTMLElement {
   const { safety, because, kind, reply } = diagnosis;
   const places: [string, string, string | null][] = [
-    ["Where is v1?", diagnosis.v1.says, diagnosis.v1.file],
-    ["Where is v2?", diagnosis.v2.says, diagnosis.v2.file],
+    ["Where is v1, the old database?", diagnosis.v1.says, diagnosis.v1.file],
+    ["Where is v2, the upgraded one?", diagnosis.v2.says, diagnosis.v2.file],
     ["What will the next start do?", diagnosis.next, null],
     ["What should be done?", diagnosis.action, null],
   ];

@@ -19,7 +19,7 @@ export function lanesView(plan: Plan, findings: readonly Finding[], given: Given
     "section",
     { class: "lanes", "aria-labelledby": "lanes-title" },
     h("h3", { id: "lanes-title" }, `The plan to ${PURPOSE[plan.kind]}, in ${count} ${count === 1 ? "step" : "steps"}`),
-    h("p", { class: "hint" }, "A lane per file, a column per step. The upper half is what the file holds, the lower what is sure to be there after a power loss. ← → step, Home and End jump."),
+    h("p", { class: "hint" }, "A lane per file, a column per step; canonical is the name that the application opens. The upper half is what the file holds, the lower what is sure to be there after a power loss. ← → step, Home and End jump."),
     guarded && h("p", {}, box, h("label", { for: "held" }, " a closed connection still holds what the application built")),
     drawing,
     plan.kind !== "undo" && plan.undo.length > 0 && undo(plan.undo),

@@ -243,8 +243,8 @@ fn facts(case: &Case, backups: &[Backup]) -> Vec<String> {
         let journal = text.as_deref().map(|text| Journal::parse(text, &observation.canonical));
         facts.push(match journal {
             _ if Role::of(&observation.canonical, name) == Some(Role::FieldJournal) => {
-                let phase = next::field(observation).map(|journal| format!("{:?}", journal.phase));
-                format!("{name} is the journal of a release without cutover, phase {}.", phase.as_deref().unwrap_or("unreadable"))
+                let phase = next::field(observation).map_or("unreadable", |journal| next::phase(journal.phase));
+                format!("{name} is the journal of a release without cutover, phase {phase}.")
             }
             Some(Ok(journal)) if journal.strategy == Strategy::Restore => {
                 format!("{name}: a restore was interrupted in the phase {}.", journal.phase.as_str())

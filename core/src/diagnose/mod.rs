@@ -308,9 +308,9 @@ fn of_journal(text: &str) -> Diagnosis {
     }
     let seen: Result<Ours, _> = crate::json::from_str(text);
     let mut diagnosis = blank(Kind::Journal, "");
-    let (phase, names) = match seen {
+    let (phase, staged, names) = match seen {
         Ok(Ours { names: Some(Names { canonical }), .. }) => match Journal::parse(text, &canonical) {
-            Ok(journal) => (journal.phase.as_str().to_owned(), journal.names),
+            Ok(journal) => (journal.phase.as_str(), journal.names.install.clone(), journal.names),
             Err(error) => return unreadable(Kind::Journal, "journal", &error),
         },
         Ok(Ours { source: Some(source), .. }) => {
@@ -319,7 +319,7 @@ fn of_journal(text: &str) -> Diagnosis {
                 .map_err(ReadError::from)
                 .and_then(|name| crate::journal::field::FieldJournal::parse(text, &name));
             match journal {
-                Ok(journal) => (format!("{:?}", journal.phase).to_lowercase(), journal.names),
+                Ok(journal) => (next::phase(journal.phase), journal.names.staging.clone(), journal.names),
                 Err(error) => return unreadable(Kind::Journal, "journal", &error),
             }
         }
@@ -331,14 +331,14 @@ fn of_journal(text: &str) -> Diagnosis {
         names.canonical
     );
     diagnosis.v1 = Place { file: None, says: format!("It is in {} or in {}, and may be in both.", names.canonical, names.backup) };
-    diagnosis.v2 = match phase.as_str() {
+    diagnosis.v2 = match phase {
         "building" => Place { file: None, says: "It is not complete; what there is of it is removed.".into() },
         "committed" => {
             Place { file: Some(names.canonical.to_string()), says: format!("It is {}, for good, the journal says.", names.canonical) }
         }
-        _ => Place { file: None, says: format!("It is complete, in {} or already in {}.", names.install, names.canonical) },
+        _ => Place { file: None, says: format!("It is complete, in {staged} or already in {}.", names.canonical) },
     };
-    diagnosis.next = match phase.as_str() {
+    diagnosis.next = match phase {
         "building" => "It undoes the upgrade, so that v1 is as it was, and begins anew.",
         "committed" => "It removes what the upgrade left, and opens v2.",
         _ => "It goes on where the upgrade stopped, or undoes it, by what it finds.",

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::backup::{self, Receipts};
 use crate::failure::{Code, Failure};
-use crate::journal::field::FieldJournal;
+use crate::journal::field::{FieldJournal, FieldPhase};
 use crate::journal::{Journal, Phase, Strategy};
 use crate::names::{FileName, Label, Nonce, Role, field_journal};
 use crate::observe::{FileFacts, Observation, Verdict};
@@ -70,6 +70,16 @@ pub(super) fn journal(observation: &Observation) -> Option<Journal> {
 pub(super) fn field(observation: &Observation) -> Option<FieldJournal> {
     let text = observation.journals.get(&field_journal(&observation.canonical))?.as_deref()?;
     FieldJournal::parse(text, &observation.canonical).ok()
+}
+
+/// The word that the daemon in the field writes.
+pub(super) fn phase(of: FieldPhase) -> &'static str {
+    match of {
+        FieldPhase::Building => "building",
+        FieldPhase::Built => "built",
+        FieldPhase::CanonicalMoved => "canonical-moved",
+        FieldPhase::Committed => "committed",
+    }
 }
 
 /// Tells what canonical is.

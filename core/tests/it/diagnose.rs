@@ -416,6 +416,12 @@ fn journals_and_receipts_alone_prove_nothing() {
         assert_eq!((found.kind, found.safety), (Kind::Journal, Safety::CannotTell));
         assert!(found.because.contains(phase.as_str()) && found.action.contains("folder"));
     }
+    for phase in ["built", "canonical-moved"] {
+        let found = text(&field_journal(phase));
+        assert_eq!((found.kind, found.safety), (Kind::Journal, Safety::CannotTell));
+        assert!(found.because.contains(&format!("phase {phase}.")), "{}", found.because);
+        assert!(found.v2.says.contains("data.db.building-0f0f0f0f"), "{}", found.v2.says);
+    }
     let found = text(&journal(Phase::Committed).receipt(NOW_MS).to_text());
     assert_eq!((found.kind, found.safety), (Kind::Receipt, Safety::CannotTell));
     assert_eq!(found.v1.file.as_deref(), Some(our_names().backup.as_str()));
