@@ -52,6 +52,14 @@ pub fn diagnose(dropped: String) -> String {
     face::diagnose(&dropped)
 }
 
+/// See [`face::plan_lanes`].
+#[napi(catch_unwind)]
+#[must_use]
+#[allow(clippy::needless_pass_by_value)] // napi hands strings over
+pub fn plan_lanes(dropped: String, staging_held: bool) -> String {
+    face::plan_lanes(&dropped, staging_held)
+}
+
 /// A write-ahead log that is read in pieces.
 #[napi]
 pub struct WalReader(sqlite::WalReader);

@@ -19,6 +19,7 @@ interface Addon {
   explainError(text: string): string;
   readDatabaseHeader(bytes: Uint8Array, size?: number): string;
   diagnose(dropped: string): string;
+  planLanes(dropped: string, stagingHeld: boolean): string;
   replayCrash(line: string): string;
   WalReader: new (shm?: Uint8Array) => { feed(bytes: Uint8Array): void; finish(): string };
   Exploration: new (question: string) => { on(states: number): string; matrix(): string };

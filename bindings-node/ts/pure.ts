@@ -13,6 +13,7 @@ import type {
   Dropped,
   DroppedFile,
   Finding,
+  Lanes,
   Observation,
   Plan,
   Progress,
@@ -73,6 +74,14 @@ export type Given = Partial<Omit<Dropped, "files">> & { files?: (Pick<DroppedFil
 /** Judges whatever was dropped or pasted. Nothing in it is trusted. */
 export function diagnose(dropped: Given): Diagnosis {
   return opened(native.diagnose(JSON.stringify(dropped)));
+}
+
+/**
+ * What each file holds, and what of it a power loss cannot take, after each step of the plan in what is given, or of the one that the next start would
+ * perform; `null` where there is none. `stagingHeld`: a closed connection still holds what the application built.
+ */
+export function planLanes(given: Given, { stagingHeld = false }: { stagingHeld?: boolean } = {}): Lanes | null {
+  return opened(native.planLanes(JSON.stringify(given), stagingHeld));
 }
 
 /**

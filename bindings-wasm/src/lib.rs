@@ -46,6 +46,13 @@ pub fn diagnose(dropped: &str) -> String {
     face::diagnose(dropped)
 }
 
+/// See [`face::plan_lanes`].
+#[wasm_bindgen(js_name = planLanes)]
+#[must_use]
+pub fn plan_lanes(dropped: &str, staging_held: bool) -> String {
+    face::plan_lanes(dropped, staging_held)
+}
+
 /// A write-ahead log that is read in pieces.
 #[wasm_bindgen]
 pub struct WalReader(sqlite::WalReader);

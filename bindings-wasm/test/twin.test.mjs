@@ -103,6 +103,30 @@ test("headers and logs are read alike", async () => {
   }
 });
 
+test("lanes are the same, and canonical and the backup are never both without v1", () => {
+  let columns = 0;
+  for (const [observation, asked] of migrations()) {
+    const { ok: plan } = both((side) => side.plan(observation, asked));
+    for (const stagingHeld of plan ? [false, true] : []) {
+      const { ok: lanes } = both((side) => side.planLanes({ text: JSON.stringify(plan) }, { stagingHeld }));
+      assert.equal(lanes.columns.length, plan.steps.length);
+      assert.equal(lanes.columns.filter(({ skipped }, at) => !skipped && plan.steps[at].when?.if === (stagingHeld ? "staging-free" : "staging-held")).length, 0);
+      for (const { held } of lanes.columns) {
+        assert.equal(held.length, lanes.files.length);
+        assert.ok(held.some(({ durable }) => durable === "v1" || durable === "copy-of-v1"));
+      }
+      const at = (role) => lanes.columns.at(-1).held[lanes.files.findIndex((file) => file.role === role)];
+      const all = [lanes.before, ...lanes.columns.map(({ held }) => held)];
+      assert.ok(lanes.files.every((_, lane) => all.some((held) => held[lane].now !== null)), "a lane of a file that is never there");
+      assert.deepEqual([at("canonical").durable, /v1/.test(at("backup").durable)], ["v2", true]);
+      columns += lanes.columns.length;
+    }
+  }
+  assert.ok(columns > 5000, `${columns}`);
+  for (const nothing of [{}, { text: "EIO" }, { files: [{ name: "data.db", size: 1 }] }]) assert.equal(both((side) => side.planLanes(nothing)).ok, null);
+  assert.equal(both((side) => side.planLanes({ more: 1 })).name, "TypeError");
+});
+
 test("what is dropped is judged alike", () => {
   const head = hex(headerBytes());
   const { ok: plan } = both((side) => side.plan(base(), request()));

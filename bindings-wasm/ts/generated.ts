@@ -606,6 +606,39 @@ export type Cause =
   | {
       kind: "aborted";
     };
+/**
+ * What a file holds.
+ */
+export type Holds =
+  | "v1"
+  | "copy-of-v1"
+  | "v2"
+  | "journal-building"
+  | "journal-built"
+  | "journal-installing"
+  | "journal-committed"
+  | "receipt"
+  | "companion"
+  | "log"
+  | "as-found"
+  | "unflushed"
+  | "not-known";
+/**
+ * What a file is for.
+ */
+export type LaneRole =
+  | "canonical"
+  | "log"
+  | "staging"
+  | "source"
+  | "install"
+  | "backup"
+  | "receipt"
+  | "journal"
+  | "new-journal"
+  | "displaced"
+  | "companion"
+  | "file";
 
 /**
  * Every type that crosses to JavaScript, by its name.
@@ -628,6 +661,7 @@ export interface Types {
   Holder: Holder;
   Journal: Journal;
   Label: Label;
+  Lanes: Lanes;
   Left: Left;
   Names: Names;
   Nonce: Nonce;
@@ -1821,6 +1855,70 @@ export interface Fault {
    * What the system, SQLite or the application said.
    */
   message: string;
+}
+/**
+ * What each file holds after each step.
+ */
+export interface Lanes {
+  /**
+   * What each holds before the first step.
+   */
+  before: Held[];
+  /**
+   * The steps that are performed where nothing fails: an undo ends with its `undo`. The first 300.
+   */
+  columns: Column[];
+  /**
+   * The files, canonical first.
+   */
+  files: Lane[];
+}
+/**
+ * What a file holds at one time.
+ */
+export interface Held {
+  /**
+   * What a power loss leaves at least. Nothing: it may not be there.
+   */
+  durable: Holds | null;
+  /**
+   * What a reader finds. Nothing: it is not there.
+   */
+  now: Holds | null;
+}
+/**
+ * One step.
+ */
+export interface Column {
+  /**
+   * What each file of the lanes holds after it.
+   */
+  held: Held[];
+  /**
+   * Its index, in the plan's `steps` or `undo`.
+   */
+  index: number;
+  /**
+   * Whether its guard keeps it from being performed.
+   */
+  skipped: boolean;
+  /**
+   * Whether in `undo`.
+   */
+  undo: boolean;
+}
+/**
+ * One file.
+ */
+export interface Lane {
+  /**
+   * Its name; of a companion's file behind the companion's.
+   */
+  name: string;
+  /**
+   * What it is for.
+   */
+  role: LaneRole;
 }
 /**
  * A backup that no rule removes.

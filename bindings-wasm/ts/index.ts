@@ -8,7 +8,7 @@
 import { opened } from "./error.js";
 import { begin, type Source } from "./module.js";
 import init, * as wasm from "./wasm/cutover_wasm.js";
-import type { DatabaseHeader, Diagnosis, Dropped, DroppedFile, Explanation, Finding, Observation, Plan, Request, Wal } from "./generated.js";
+import type { DatabaseHeader, Diagnosis, Dropped, DroppedFile, Explanation, Finding, Lanes, Observation, Plan, Request, Wal } from "./generated.js";
 
 export { CutoverError } from "./error.js";
 export { explore, replayCrash } from "./explore.js";
@@ -88,4 +88,12 @@ export type Given = Partial<Omit<Dropped, "files">> & { files?: (Pick<DroppedFil
 /** Judges whatever was dropped or pasted. Nothing in it is trusted. */
 export function diagnose(dropped: Given): Diagnosis {
   return opened(wasm.diagnose(JSON.stringify(dropped)));
+}
+
+/**
+ * What each file holds, and what of it a power loss cannot take, after each step of the plan in what is given, or of the one that the next start would
+ * perform; `null` where there is none. `stagingHeld`: a closed connection still holds what the application built.
+ */
+export function planLanes(given: Given, { stagingHeld = false }: { stagingHeld?: boolean } = {}): Lanes | null {
+  return opened(wasm.planLanes(JSON.stringify(given), stagingHeld));
 }

@@ -11,7 +11,7 @@ use crate::json::{self, Read};
 use crate::names::{Label, Nonce};
 use crate::observe::Observation;
 use crate::sqlite::WalReader;
-use crate::{diagnose, explain, plan, sqlite, validate};
+use crate::{diagnose, explain, lanes, plan, sqlite, validate};
 
 /// The largest argument, in bytes: a bundle, and what a browser puts around it.
 const MOST: usize = 64 << 20;
@@ -99,6 +99,12 @@ pub fn wal(reader: WalReader) -> String {
 #[must_use]
 pub fn diagnose(dropped: &str) -> String {
     answer(read::<Dropped>("dropped", dropped).map(|dropped| diagnose::diagnose(&dropped)))
+}
+
+/// The lanes of the plan in what was dropped, or of the one that the next start would perform; `null` where there is none.
+#[must_use]
+pub fn plan_lanes(dropped: &str, staging_held: bool) -> String {
+    answer(read::<Dropped>("dropped", dropped).map(|dropped| lanes::plan_lanes(&dropped, staging_held)))
 }
 
 /// An exploration, begun; or the answer that refuses it.

@@ -18,6 +18,7 @@ pub mod failure;
 pub mod fault;
 pub mod journal;
 pub mod json;
+pub mod lanes;
 pub mod names;
 pub mod observe;
 pub mod op;

@@ -6,7 +6,7 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema, json_schema};
 
 use crate::explore::cells;
-use crate::{backup, bundle, diagnose, explain, failure, fault, journal, names, observe, op, plan, run, sqlite, validate};
+use crate::{backup, bundle, diagnose, explain, failure, fault, journal, lanes, names, observe, op, plan, run, sqlite, validate};
 
 /// Sets this variable to have the files written instead of compared.
 const UPDATE: &str = "UPDATE_SCHEMA";
@@ -52,6 +52,7 @@ fn all() -> String {
         journal::Receipt,
         journal::Strategy,
         journal::Warning,
+        lanes::Lanes,
         names::Label,
         names::Names,
         names::Nonce,

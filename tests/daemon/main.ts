@@ -1,7 +1,8 @@
 // The sample daemon: takes the owner lock for life, upgrades its data if need be, then serves it. Runs on Node and on Bun.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { CutoverError, lock, migrate } from "cutover";
+import { CutoverError, doctor, lock, migrate, type Event } from "cutover";
+import { Page } from "./page.js";
 import { serve } from "./serve.js";
 import { build, stamp, Store, type Report } from "./store.js";
 
@@ -12,21 +13,25 @@ const path = join(directory, "data.db");
 
 try {
   const owner = await lock(path);
+  const events: Event[] = [];
   const { outcome, backup, warnings } = await migrate<null, Report>({
     path,
     label: "v1-v2",
     detect: { stamp },
     make: { from: "empty", run: build },
     lock: owner,
+    onEvent: (event) => void events.push(event),
   });
   for (const warning of warnings) console.error(`warning: ${warning.message}`);
   // Also when it was an earlier start that did it, and was killed before it could say so.
   if (backup !== null) console.log(`Migrated local data to v2; moved old DB to ${backup}`);
   else console.log(outcome === "current" ? "Local data is already v2" : "No local data yet; starting with an empty v2");
 
+  // Before this process opens the database: once it has, nothing in it may open the file again, and the doctor would say less.
+  const found = await doctor(path, { events }).catch(() => null);
   const store = new Store(path);
   await store.open();
-  const server = await serve(store);
+  const server = await serve(store, found && Page.of(found));
   const stop = () => {
     server.close();
     store.close();

@@ -2,10 +2,12 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { request, type IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, test } from "node:test";
+import { diagnose, type Bundle } from "cutover/pure";
 import { differences, facts, shell } from "../corpus/compare.js";
 import { copySet, onWindows, program, RUNTIMES, scratch, wasKilled, type Runtime } from "../corpus/corpus.js";
 
@@ -17,6 +19,8 @@ interface Daemon {
   process: ChildProcess;
   lines: string[];
   url: string;
+  /** The next line that it says. */
+  next: () => Promise<string>;
 }
 
 // A daemon that a failing test leaves alive would keep this process waiting.
@@ -27,9 +31,11 @@ async function boot(runtime: Runtime, ...args: string[]): Promise<Daemon> {
   const child = spawn(RUNTIMES[runtime], args, { stdio: ["ignore", "pipe", "inherit"] });
   alive.add(child);
   const lines: string[] = [];
-  for await (const line of createInterface(child.stdout)) {
-    lines.push(line);
-    if (line.startsWith("READY:")) return { process: child, lines, url: `http://127.0.0.1:${line.slice(6)}` };
+  const said = createInterface(child.stdout)[Symbol.asyncIterator]();
+  const next = async () => String((await said.next()).value);
+  for (let line = await said.next(); !line.done; line = await said.next()) {
+    lines.push(line.value);
+    if (line.value.startsWith("READY:")) return { process: child, lines, url: `http://127.0.0.1:${line.value.slice(6)}`, next };
   }
   throw new Error(`it ended before it was ready: ${lines.join("\n")}`);
 }
@@ -106,6 +112,50 @@ for (const runtime of ["node", "bun"] as const) {
     assert.deepEqual(shell(database, "SELECT id FROM note WHERE created_ms = 0 ORDER BY id;"), ["after", "before"]);
     await stop(daemon, "SIGKILL");
     assert.deepEqual(shell(database, "SELECT id FROM note WHERE created_ms = 0 ORDER BY id;"), ["after", "before"]);
+  });
+}
+
+/** GET of exactly this path, which `fetch` would clean first. Node cannot ask under Wine: see above. */
+async function get(address: string, path: string, host = new URL(address).host): Promise<{ status: number | undefined; type: string | undefined; text: string }> {
+  const asked = request(address, { path, headers: { host }, agent: false }).end();
+  const [response] = (await once(asked, "response")) as [IncomingMessage];
+  return { status: response.statusCode, type: response.headers["content-type"], text: (await response.toArray()).join("") };
+}
+
+if (!onWindows) for (const runtime of ["node", "bun"] as const) {
+  test(`${runtime}: what the start did is shown where the token leads, and nothing else is`, async () => {
+    // The path is in what is enclosed in the page, and would end its element.
+    const directory = join(scratch(), "<", "script><img src=x onerror=alert(1)>");
+    mkdirSync(directory, { recursive: true });
+    copySet(join(old, "data.db"), directory);
+    const daemon = await boot(runtime, program("daemon/main.js"), directory);
+    const link = new URL(/ (http:\S+)$/.exec(await daemon.next())?.[1] ?? "");
+    assert.equal(link.origin, daemon.url);
+    assert.match(link.pathname, /^\/[0-9a-f]{32}\/$/);
+    const at = (path: string, host?: string) => get(daemon.url, path, host);
+
+    const { status, type, text } = await at(link.pathname);
+    assert.deepEqual([status, type], [200, "text/html; charset=utf-8"]);
+    const [, given = ""] = /<script type="application\/json" id="given">(.*)<\/script><\/body>/s.exec(text) ?? [];
+    assert.doesNotMatch(given, /</);
+    const bundle = JSON.parse(given) as Bundle;
+    assert.ok(bundle.path.includes("</script><img"), bundle.path);
+    assert.deepEqual([bundle.check.result, bundle.next.canonical, bundle.events.at(-1)?.type], ["sound", "v2", "step"]);
+    assert.deepEqual([diagnose({ text: given }).safety, bundle.observation.holders], ["safe", []]);
+    assert.match(text, /http-equiv="Content-Security-Policy"\s+content="default-src 'none';/);
+    for (const [, asset = ""] of text.matchAll(/(?:src|href)="\.\/([^"]+)"/g)) assert.equal((await at(link.pathname + asset)).status, 200, asset);
+
+    const wrong = `/${"0".repeat(32)}/`;
+    const escapes = ["../", "..%2f", "%2e%2e/", "assets/../", "assets/..\\", "/"].map((up) => `${link.pathname}${up}index.html`);
+    for (const path of [wrong, `${wrong}index.html`, link.pathname.slice(0, -1), "/index.html", "//", ...escapes, `${link.pathname}../../package.json`, `${link.pathname}__proto__`]) {
+      assert.equal((await at(path)).status, 404, path);
+    }
+    const { port } = link;
+    for (const host of ["evil.example", `evil.example:${port}`, "127.0.0.1", "127.0.0.1:1", `127.0.0.1.evil.example:${port}`, `localhost:${port}0`]) {
+      for (const path of [link.pathname, "/"]) assert.equal((await at(path, host)).status, 421, host);
+    }
+    assert.equal((await at(link.pathname, `localhost:${port}`)).status, 200);
+    await stop(daemon);
   });
 }
 

@@ -1,8 +1,9 @@
 // The answer: in words first, then what it rests on.
-import { diagnose, type Diagnosis, type Observation } from "cutover-wasm";
+import { diagnose, type Diagnosis } from "cutover-wasm";
 import { announce, bytes, copyButton, h, items, replace, the } from "./dom.js";
 import { lanesView } from "./lanes-view.js";
 import { markdown } from "./report.js";
+import { story } from "./story.js";
 import type { Taken } from "./take.js";
 import { headline, KINDS, SHORT, three, where } from "./words.js";
 
@@ -38,8 +39,8 @@ export function failed(title: string, why: string): void {
 function verdict(diagnosis: Diagnosis, taken: Taken, title: HTMLElement): HTMLElement {
   const { safety, because, kind, reply } = diagnosis;
   const places: [string, string, string | null][] = [
-    ["Where is v1?", diagnosis.v1.says, diagnosis.v1.file],
-    ["Where is v2?", diagnosis.v2.says, diagnosis.v2.file],
+    ["Where is v1, the old database?", diagnosis.v1.says, diagnosis.v1.file],
+    ["Where is v2, the upgraded one?", diagnosis.v2.says, diagnosis.v2.file],
     ["What will the next start do?", diagnosis.next, null],
     ["What should be done?", diagnosis.action, null],
   ];
@@ -59,7 +60,7 @@ function verdict(diagnosis: Diagnosis, taken: Taken, title: HTMLElement): HTMLEl
     h(
       "section",
       { class: "reply", "aria-labelledby": "reply-title" },
-      h("h3", { id: "reply-title" }, "A reply to the customer"),
+      h("h3", { id: "reply-title" }, kind === "plan" ? "A reply to who sent the plan" : "A reply to the customer"),
       h("blockquote", {}, reply),
       h("p", { class: "actions" }, copyButton("Copy the reply", () => reply), copyButton("Copy all as Markdown", text), h("button", { type: "button", click: () => save(text(), "cutover-report.md") }, "Download the report")),
     ),
@@ -96,7 +97,8 @@ function more(diagnosis: Diagnosis, taken: Taken): (HTMLElement | null)[] {
           ),
         )
       : null,
-    plan && lanesView(plan, findings, found(diagnosis, taken)),
+    plan && lanesView(plan, findings, taken.given),
+    diagnosis.kind === "bundle" ? story(taken.given.text ?? "") : null,
     facts.length > 0 ? h("section", { class: "facts", "aria-labelledby": "facts-title" }, h("h3", { id: "facts-title" }, "What was seen"), h("ul", {}, ...items(facts, (fact) => h("li", {}, fact)))) : null,
     backups.length > 0
       ? h(
@@ -128,22 +130,4 @@ function fields(title: string, value: object): HTMLElement {
       ...Object.entries(value).map(([name, field]) => h("div", {}, h("dt", {}, name), h("dd", {}, typeof field === "object" ? JSON.stringify(field) : String(field)))),
     ),
   );
-}
-
-/** The files that were there, and what is known of them: for the lanes, where the plan goes on from what it finds. */
-function found({ v1, v2, plan }: Diagnosis, { given }: Taken): Map<string, string | null> {
-  const names = given.files ? given.files.map(({ name }) => name) : observed(given.text ?? "");
-  const canonical = plan?.journal?.names.canonical;
-  const of = names.filter((name) => canonical !== undefined && name.startsWith(canonical));
-  return new Map(of.map((name) => [name, name === v1.file ? "v1" : name === v2.file ? "v2" : null]));
-}
-
-/** The names in a bundle. */
-function observed(text: string): string[] {
-  try {
-    const { observation } = JSON.parse(text) as { observation?: Partial<Observation> };
-    return Object.keys(observation?.files ?? {});
-  } catch {
-    return [];
-  }
 }

@@ -1,62 +1,56 @@
 // The plan, drawn: a lane per file, a column per step, and what the step that is looked at leaves.
-import type { Finding, Plan, Step } from "cutover-wasm";
-import { h, replace } from "./dom.js";
-import { lanes, MOST_STEPS, performed, roleOf, tell, type Held, type Lanes } from "./lanes.js";
+import { planLanes, type Finding, type Given, type Held, type Holds, type Lanes, type Plan, type Step } from "cutover-wasm";
+import { h, items, replace } from "./dom.js";
+import { held as words, PURPOSE, tell } from "./words.js";
 
-const NOTHING: Held = { now: null, durable: null };
-
-export function lanesView(plan: Plan, findings: readonly Finding[], found: ReadonlyMap<string, string | null>): HTMLElement {
-  const steps = performed(plan);
-  const guarded = steps.some(({ when }) => when?.if === "staging-held");
+/** `given`: what the plan is in, or follows from. */
+export function lanesView(plan: Plan, findings: readonly Finding[], given: Given): HTMLElement {
+  const count = plan.steps.length + (plan.kind === "undo" ? plan.undo.length : 0);
+  const guarded = plan.steps.some(({ when }) => when?.if === "staging-held");
   const drawing = h("div");
   const box = h("input", { type: "checkbox", id: "held", change: () => draw() });
-  const draw = () => replace(drawing, drawn(plan, findings, lanes(plan, found, { stagingHeld: box.checked })));
+  const draw = () => {
+    const lanes = planLanes(given, { stagingHeld: box.checked });
+    const left = count - (lanes?.columns.length ?? 0);
+    replace(drawing, lanes && drawn(plan, findings, lanes), left > 0 && h("p", { class: "hint" }, `Of ${count} steps the last ${left} are not drawn.`));
+  };
   draw();
   return h(
     "section",
     { class: "lanes", "aria-labelledby": "lanes-title" },
-    h("h3", { id: "lanes-title" }, `The plan to ${PURPOSE[plan.kind]}, in ${steps.length} ${steps.length === 1 ? "step" : "steps"}`),
-    h("p", { class: "hint" }, "A lane per file, a column per step. The upper half is what the file holds, the lower what is sure to be there after a power loss. ← → step, Home and End jump."),
+    h("h3", { id: "lanes-title" }, `The plan to ${PURPOSE[plan.kind]}, in ${count} ${count === 1 ? "step" : "steps"}`),
+    h("p", { class: "hint" }, "A lane per file, a column per step; canonical is the name that the application opens. The upper half is what the file holds, the lower what is sure to be there after a power loss. ← → step, Home and End jump."),
     guarded && h("p", {}, box, h("label", { for: "held" }, " a closed connection still holds what the application built")),
-    steps.length > MOST_STEPS && h("p", { class: "hint" }, `The first ${MOST_STEPS} are drawn.`),
     drawing,
     plan.kind !== "undo" && plan.undo.length > 0 && undo(plan.undo),
   );
 }
 
-const PURPOSE: Record<Plan["kind"], string> = {
-  migrate: "upgrade v1 to v2",
-  finish: "finish an interrupted upgrade",
-  undo: "undo an interrupted upgrade",
-  clean: "remove what a finished upgrade left",
-  "set-aside": "set an unreadable journal aside",
-  restore: "restore a backup",
-  prune: "remove old backups",
-};
-
 function undo(steps: Step[]): HTMLElement {
   const title = `If a step up to the flip fails: ${steps.length} steps to undo it`;
-  return h("details", {}, h("summary", {}, title), h("ol", { class: "undo" }, ...steps.slice(0, MOST_STEPS).map((step) => h("li", {}, tell(step.do), h("span", {}, ` – ${step.why}`)))));
+  return h("details", {}, h("summary", {}, title), h("ol", { class: "undo" }, ...items(steps, (step) => h("li", {}, tell(step.do), h("span", {}, ` – ${step.why}`)))));
 }
 
 function drawn(plan: Plan, findings: readonly Finding[], { files, before, columns }: Lanes): HTMLElement {
   let at = Math.max(0, Math.min(plan.flipAt ?? 0, columns.length - 1));
   const cells: HTMLElement[][] = columns.map(() => []);
-  const wrong = (index: number) => findings.filter(({ step, undo }) => step !== null && index === step + (undo ? plan.steps.length : 0));
-  const buttons = columns.map(({ step, skipped }, index) =>
-    h("button", { type: "button", tabindex: -1, class: `${skipped ? "skipped" : index === plan.flipAt ? "flip" : ""} ${wrong(index).length > 0 ? "wrong" : ""}`, "aria-label": `Step ${index + 1}: ${tell(step.do)}${wrong(index).length > 0 ? ", breaks a rule" : ""}`, click: () => go(index) }, String(index + 1)),
+  const stepOf = ({ undo, index }: Lanes["columns"][number]) => (undo ? plan.undo : plan.steps)[index] as Step;
+  const wrong = (at: number) => findings.filter(({ step, undo }) => columns[at]?.index === step && columns[at]?.undo === undo);
+  const steps = columns.map(stepOf);
+  const buttons = columns.map(({ skipped }, index) =>
+    h("button", { type: "button", tabindex: -1, class: `${skipped ? "skipped" : index === plan.flipAt ? "flip" : ""} ${wrong(index).length > 0 ? "wrong" : ""}`, "aria-label": `Step ${index + 1}: ${tell((steps[index] as Step).do)}${wrong(index).length > 0 ? ", breaks a rule" : ""}`, click: () => go(index) }, String(index + 1)),
   );
-  const rows = files.map((file) => {
-    let last = before.get(file) ?? NOTHING;
+  const rows = files.map(({ name, role }, lane) => {
+    let last = before[lane] as Held;
     const first = h("td", { class: "before" }, half("now", last.now, true), half("durable", last.durable, true));
     const row = columns.map(({ held }, index) => {
-      const after = held.get(file) ?? NOTHING;
+      const after = held[lane] as Held;
       const cell = h("td", { class: after.now === last.now && after.durable === last.durable ? "" : "changed" }, half("now", after.now, after.now !== last.now), half("durable", after.durable, after.durable !== last.durable));
       cells[index]?.push(cell);
       last = after;
       return cell;
     });
-    return h("tr", {}, h("th", { scope: "row" }, h("span", {}, roleOf(plan, file)), h("code", {}, file)), first, ...row);
+    return h("tr", {}, h("th", { scope: "row" }, h("span", {}, role.replace("-", " ")), h("code", {}, name)), first, ...row);
   });
   const heads = columns.map((_, index) => h("th", { scope: "col" }, buttons[index]));
   const table = h(
@@ -104,12 +98,13 @@ function drawn(plan: Plan, findings: readonly Finding[], { files, before, column
   }
 
   function told() {
-    const column = columns[at];
-    if (!column) return [];
-    const { step, skipped, held } = column;
+    const [column, step] = [columns[at], steps[at]];
+    if (!column || !step) return [];
+    const { skipped, held } = column;
     const mark = at === plan.flipAt ? "The flip: this makes v2 canonical. " : at === plan.cleanupFrom ? "From here on a failure is a warning only. " : "";
     const previous = columns[at - 1]?.held ?? before;
-    const list = files.filter((file) => held.has(file) || previous.has(file));
+    const is = (held: Held[], lane: number) => held[lane]?.now !== null || held[lane]?.durable !== null;
+    const list = files.flatMap(({ name }, lane) => (is(held, lane) || is(previous, lane) ? [{ name, after: held[lane] as Held }] : []));
     return [
       h("p", { class: "count" }, `Step ${at + 1} of ${columns.length}`, h("code", {}, step.do.op)),
       h("p", { class: "what" }, `${tell(step.do)}.`),
@@ -122,7 +117,7 @@ function drawn(plan: Plan, findings: readonly Finding[], { files, before, column
         { class: "after" },
         h("caption", {}, "After it"),
         h("thead", {}, h("tr", {}, ...["file", "holds", "durable"].map((name) => h("th", { scope: "col" }, name)))),
-        h("tbody", {}, ...list.map((file) => h("tr", {}, h("th", { scope: "row" }, h("code", {}, file)), ...(["now", "durable"] as const).map((when) => h("td", {}, held.get(file)?.[when] ?? "not there"))))),
+        h("tbody", {}, ...list.map(({ name, after }) => h("tr", {}, h("th", { scope: "row" }, h("code", {}, name)), ...[after.now, after.durable].map((what) => h("td", {}, what ? words(what) : "not there"))))),
       ),
     ];
   }
@@ -143,8 +138,8 @@ const CONDITION: Record<NonNullable<Step["when"]>["if"], string> = {
 };
 
 /** One half of a cell: a block in the colour of what it holds, its name where that begins. */
-function half(kind: "now" | "durable", what: string | null, begins: boolean): HTMLElement {
-  const tone = what === null ? "none" : what === "unflushed" || what === "not known" ? "unflushed" : what === "copy of v1" ? "v1" : /^(v1|v2|journal|receipt)/.exec(what)?.[1] ?? "other";
-  const short = what?.replace("journal: ", "").replace("copy of v1", "v1 copy") ?? "";
-  return h("span", { class: `half ${kind} ${tone}` }, begins && what !== null ? h("span", { class: "name" }, short) : h("span", { class: "visually-hidden" }, what ?? "not there"));
+function half(kind: "now" | "durable", what: Holds | null, begins: boolean): HTMLElement {
+  const tone = what === null ? "none" : what === "unflushed" || what === "not-known" ? "unflushed" : what === "copy-of-v1" ? "v1" : (/^(v1|v2|journal|receipt)/.exec(what)?.[1] ?? "other");
+  const short = what && words(what).replace("journal: ", "").replace("copy of v1", "v1 copy");
+  return h("span", { class: `half ${kind} ${tone}` }, begins && short !== null ? h("span", { class: "name" }, short) : h("span", { class: "visually-hidden" }, what ? words(what) : "not there"));
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Diagnosis, DroppedFile, Kind, Place, Safety, blank, judge, unknown};
+use super::{Diagnosis, DroppedFile, Kind, Place, Safety, blank, count, judge, unknown};
 use crate::bundle::Check;
 use crate::fault::Platform;
 use crate::journal::MAX_BYTES;
@@ -55,7 +55,15 @@ pub(super) fn diagnose(files: &[DroppedFile], whole: bool, platform: Platform) -
     let wal = file(&wal).and_then(|file| file.wal.clone());
     let why = "a folder is judged by names, sizes and headers; its pages were not read".into();
     let check = &Check::NotMade { why };
-    let case = judge::Case { observation: &observation, receipts: &receipts, header: header.as_ref(), wal: wal.as_ref(), check, whole };
+    let case = judge::Case {
+        observation: &observation,
+        receipts: &receipts,
+        header: header.as_ref(),
+        wal: wal.as_ref(),
+        check,
+        whole,
+        last_error: None,
+    };
     let mut diagnosis = judge::judge(Kind::Folder, &case);
     let strangers = files.len() - observation.files.len();
     if strangers > 0 {
@@ -133,7 +141,8 @@ pub(super) fn log(wal: &Wal) -> String {
         (WalState::Unusable, _) => format!("The log cannot be used: {}.", wal.why.as_deref().unwrap_or("its header is none")),
         (WalState::Usable, 0) => "Every transaction of the log is in the database already.".into(),
         (WalState::Usable, commits) => {
-            format!("The log holds {commits} committed transactions that may not be in the database yet: without it they are lost.")
+            let commits = count(commits, "committed transaction");
+            format!("The log holds {commits} that may not be in the database yet: what is only there is lost without it.")
         }
     }
 }

@@ -6,11 +6,13 @@
 
 use super::directory::log;
 use super::next::{self, Canonical, Does, NextStart, next_start};
-use super::{Diagnosis, Kind, Place, Safety, blank};
+use super::places::places;
+use super::reply::{Seen, reply};
+use super::{Diagnosis, Kind, Safety, blank, count};
 use crate::backup::{self, Backup, Receipts};
 use crate::bundle::{Check, Given};
 use crate::explain::explain_error;
-use crate::journal::{Journal, Phase};
+use crate::journal::Journal;
 use crate::names::{FileName, Role};
 use crate::observe::Observation;
 use crate::plan::PlanKind;
@@ -25,6 +27,8 @@ pub(super) struct Case<'a> {
     pub check: &'a Check,
     /// Whether all that lies there is known.
     pub whole: bool,
+    /// The message of the last failure.
+    pub last_error: Option<&'a str>,
 }
 
 pub(super) fn bundle(bundle: &Given) -> Diagnosis {
@@ -32,12 +36,10 @@ pub(super) fn bundle(bundle: &Given) -> Diagnosis {
     // The header's bytes are in the observation: what else a bundle says of it is not asked.
     let facts = observation.canonical_facts();
     let header = facts.and_then(|facts| read_database_header(&unhex(&facts.header.as_ref()?.bytes), Some(facts.size)).ok());
-    let case = Case { observation, receipts, header: header.as_ref(), wal: wal.as_ref(), check, whole: true };
+    let last_error = bundle.last_error.as_ref().map(|error| error.message.as_str());
+    let case = Case { observation, receipts, header: header.as_ref(), wal: wal.as_ref(), check, whole: true, last_error };
     let mut diagnosis = judge(Kind::Bundle, &case);
-    if let Some(error) = &bundle.last_error {
-        diagnosis.explanation = explain_error(&error.message);
-        diagnosis.facts.push(format!("The last start failed: {}", error.message));
-    }
+    diagnosis.facts.extend(last_error.map(|message| format!("The last start failed: {message}")));
     diagnosis.facts.push(format!("Made by cutover {} with SQLite {}, for {}.", bundle.made.cutover, bundle.made.sqlite, bundle.path));
     diagnosis
 }
@@ -46,24 +48,35 @@ pub(super) fn judge(kind: Kind, case: &Case) -> Diagnosis {
     let Case { observation, receipts, .. } = case;
     let next = next_start(observation, receipts);
     let backups = backup::list(observation, receipts);
-    let journal = next::journal(observation);
     let mut diagnosis = blank(kind, "");
     (diagnosis.safety, diagnosis.because) = safety(case, &next, &backups);
-    (diagnosis.v1, diagnosis.v2) = places(case, &next, journal.as_ref(), &backups);
+    (diagnosis.v1, diagnosis.v2) = places(case, next.canonical, &backups);
     diagnosis.next = sentence(&next.says);
     if let Some(refusal) = &next.refusal {
         diagnosis.next = format!("{} {}", diagnosis.next, sentence(&refusal.reason));
     }
-    diagnosis.action = action(diagnosis.safety, &next, observation);
+    diagnosis.action = action(kind, diagnosis.safety, &next, case, &backups);
+    diagnosis.explanation = case.last_error.and_then(explain_error);
     if let Some(plan) = &next.plan {
         diagnosis.findings = crate::validate::validate(plan, None);
     }
-    diagnosis.plan = next.plan;
     diagnosis.header = case.header.cloned();
     diagnosis.wal = case.wal.cloned();
     diagnosis.facts = facts(case, &backups);
+    let seen = Seen {
+        canonical: &observation.canonical,
+        is: next.canonical,
+        does: next.does,
+        refusal: next.refusal.as_ref().map(|refusal| refusal.code),
+        plan: next.plan.as_ref().map(|plan| plan.kind),
+        held: !observation.holders.is_empty(),
+        whole: case.whole,
+        kept: backups.iter().any(|backup| backup.whole),
+    };
+    diagnosis.plan = next.plan;
+    diagnosis.reply = reply(&diagnosis, Some(&seen));
     diagnosis.backups = backups;
-    diagnosis.with_reply()
+    diagnosis
 }
 
 /// A clause of ours, which begins with an ASCII letter, as a sentence.
@@ -119,7 +132,7 @@ fn safety(case: &Case, next: &NextStart, backups: &[Backup]) -> (Safety, String)
         Canonical::V1 | Canonical::V2 | Canonical::Unknown => {}
     }
     if let Check::Damaged { problems } = case.check {
-        return no(format!("SQLite finds {canonical} damaged: it names {problems} problems."));
+        return no(format!("SQLite finds {canonical} damaged: it names {}.", count(u64::from(*problems), "problem")));
     }
     // A hot journal gives the file its size back; and what SQLite read as a whole is one.
     let mends = hot > 0 || *case.check == Check::Sound;
@@ -190,56 +203,39 @@ fn holds_data(observation: &Observation, name: &FileName) -> bool {
     matches!(role, Some(Role::Backup { .. } | Role::Staging(_) | Role::Install(_) | Role::Source(_) | Role::Displaced(_)))
 }
 
-fn places(case: &Case, next: &NextStart, journal: Option<&Journal>, backups: &[Backup]) -> (Place, Place) {
-    let canonical = &case.observation.canonical;
-    let there = |name: &FileName| case.observation.files.contains_key(name);
-    let at = |name: &FileName, says: String| Place { file: Some(name.to_string()), says };
-    let not = |says: &str| Place { file: None, says: says.into() };
-    let kept = backups.iter().find(|backup| backup.whole).or(backups.first());
-    let backup = || match kept {
-        Some(backup) if backup.whole => at(&backup.name, format!("It is kept as {}, whole by its receipt.", backup.name)),
-        Some(backup) => at(&backup.name, format!("It may be {}: {}.", backup.name, backup.why.as_deref().unwrap_or("not whole"))),
-        None => match journal.filter(|journal| there(&journal.names.backup)) {
-            Some(journal) => at(&journal.names.backup, format!("It is {}; its receipt is not written yet.", journal.names.backup)),
-            None => not("There is no backup."),
-        },
-    };
-    let staged = || match journal.and_then(|journal| journal.v2.as_ref()).filter(|v2| there(&v2.file)) {
-        Some(v2) => at(&v2.file, format!("It is complete, in {}, and not installed.", v2.file)),
-        None if journal.is_some() => not("It is not complete; what there is of it is removed."),
-        None => not("There is none yet."),
-    };
-    match next.canonical {
-        Canonical::V1 => (at(canonical, format!("It is {canonical}, unchanged since the upgrade began.")), staged()),
-        Canonical::V2 => (backup(), at(canonical, format!("It is {canonical}, as it was checked."))),
-        Canonical::Missing => (backup(), staged()),
-        Canonical::NotADatabase => (backup(), not("It cannot be told.")),
-        Canonical::Unknown | Canonical::NotOpened if journal.is_some_and(|journal| journal.phase == Phase::Building) => {
-            (at(canonical, format!("It is {canonical}: the upgrade had not got as far as touching it.")), staged())
-        }
-        Canonical::Unknown | Canonical::NotOpened if kept.is_some() => {
-            (backup(), at(canonical, format!("It is {canonical}, if nobody restored the backup since.")))
-        }
-        Canonical::Unknown | Canonical::NotOpened => {
-            let says = format!("It is {canonical}, unless that is v2 already: only the application's detect tells.");
-            (at(canonical, says), not("There is none beside it."))
-        }
-    }
-}
-
-fn action(safety: Safety, next: &NextStart, observation: &Observation) -> String {
+fn action(kind: Kind, safety: Safety, next: &NextStart, case: &Case, backups: &[Backup]) -> String {
     let copy = "Copy the whole folder to another disk first, and remove or rename nothing.";
+    let canonical = &case.observation.canonical;
     match (safety, next.does) {
         (Safety::NotSafe, _) => {
-            let hint = next.refusal.as_ref().map_or_else(String::new, |refusal| format!(" Then: {}.", refusal.hint.trim_end_matches('.')));
-            format!("{copy} Do not start the application on it: it could make a new, empty database.{hint}")
+            let stay = match next.canonical {
+                Canonical::Missing => "Do not start the application on it: it could make a new, empty database.",
+                _ => "Do not start the application on it: what it writes could cost more.",
+            };
+            let kept = backups.iter().find(|backup| backup.whole);
+            let then = match (&next.refusal, next.canonical, kept) {
+                (Some(refusal), ..) => format!(" Then: {}.", refusal.hint.trim_end_matches('.')),
+                (None, Canonical::Missing, Some(kept)) => format!(
+                    " Then look where {canonical} was moved to: the bin, a cloud folder, another disk. If it is gone for good, copy {} to {canonical} and start the application, which upgrades it again; what was added since the upgrade is lost.",
+                    kept.name
+                ),
+                _ => String::new(),
+            };
+            format!("{copy} {stay}{then}")
         }
         (_, Does::Refuse) => next.refusal.as_ref().map_or_else(String::new, |refusal| sentence(&refusal.hint)),
         (Safety::Safe, Does::Recover) => "Start the application again; it ends the upgrade by itself.".into(),
         (Safety::Safe, _) => "Nothing needs to be done; start the application.".into(),
-        (Safety::CannotTell, Does::Recover) => format!("{copy} Then start the application again; it ends the upgrade by itself."),
-        (Safety::CannotTell, _) if observation.holders.is_empty() => format!("{} {copy}", super::ASK),
-        (Safety::CannotTell, _) => "Close the application, and let `npx cutover doctor <path of the database>` look again.".into(),
+        (Safety::CannotTell, Does::Recover) => {
+            format!("{copy} Then start a release of the application that upgrades with cutover; it ends the upgrade by itself.")
+        }
+        (Safety::CannotTell, _) if !case.observation.holders.is_empty() => {
+            "Close the application, and let `npx cutover doctor <path of the database>` look again.".into()
+        }
+        (Safety::CannotTell, _) if kind == Kind::Folder && case.whole && next.canonical != Canonical::Missing => {
+            "Run `npx cutover status <path of the database>` on a copy of this folder: it reads the pages, which this did not. Until then nothing there should be removed or renamed.".into()
+        }
+        (Safety::CannotTell, _) => super::ASK.into(),
     }
 }
 
@@ -250,8 +246,8 @@ fn facts(case: &Case, backups: &[Backup]) -> Vec<String> {
         let journal = text.as_deref().map(|text| Journal::parse(text, &observation.canonical));
         facts.push(match journal {
             _ if Role::of(&observation.canonical, name) == Some(Role::FieldJournal) => {
-                let phase = next::field(observation).map(|journal| format!("{:?}", journal.phase));
-                format!("{name} is the journal of a release without cutover, phase {}.", phase.as_deref().unwrap_or("unreadable"))
+                let phase = next::field(observation).map_or("unreadable", |journal| next::phase(journal.phase));
+                format!("{name} is the journal of a release without cutover, phase {phase}.")
             }
             Some(Ok(journal)) if journal.strategy.restores() => {
                 format!("{name}: a restore was interrupted in the phase {}.", journal.phase.as_str())

@@ -8,6 +8,8 @@ mod directory;
 mod judge;
 mod line;
 mod next;
+mod places;
+mod reply;
 
 use serde::{Deserialize, Serialize};
 
@@ -196,8 +198,9 @@ fn of_text(text: &str) -> Diagnosis {
                 if !matches!(error, ReadError::TooNew { .. }) {
                     diagnosis.safety = Safety::NotSafe;
                     diagnosis.findings = crate::validate::validate_text(trimmed, None);
+                    diagnosis.action = "Do not perform it; make the plan anew with this release.".into();
                 }
-                diagnosis
+                diagnosis.with_reply()
             }
         },
         Some(Form::Journal) => of_journal(trimmed),
@@ -274,7 +277,7 @@ fn unreadable(kind: Kind, what: &str, error: &ReadError) -> Diagnosis {
         diagnosis.because = format!("A newer release wrote this {what}: {error}.");
         diagnosis.action = "Open it with the newer release of this page.".into();
     }
-    diagnosis
+    diagnosis.with_reply()
 }
 
 fn of_plan(plan: Plan) -> Diagnosis {
@@ -287,7 +290,8 @@ fn of_plan(plan: Plan) -> Diagnosis {
         diagnosis.action = "It can be performed. It is held against the directory once more before that.".into();
     } else {
         diagnosis.safety = Safety::NotSafe;
-        diagnosis.because = format!("Performed as it is, a crash could cost a row or brick a start: {errors} of its steps break a rule.");
+        diagnosis.because =
+            format!("Performed as it is, a crash could cost a row or brick a start: it has {}.", count(errors as u64, "error"));
         diagnosis.action = "Do not perform it; make the plan anew with this release. `runPlan` refuses it.".into();
     }
     diagnosis.next = "This plan is performed only by who gives it to `runPlan`.".into();
@@ -308,9 +312,9 @@ fn of_journal(text: &str) -> Diagnosis {
     record!(loose Ours { names, source });
     let seen: Result<Ours, _> = json::from_str(text);
     let mut diagnosis = blank(Kind::Journal, "");
-    let (phase, names) = match seen {
+    let (phase, staged, names) = match seen {
         Ok(Ours { names: Some(Names { canonical }), .. }) => match Journal::parse(text, &canonical) {
-            Ok(journal) => (journal.phase.as_str().to_owned(), journal.names),
+            Ok(journal) => (journal.phase.as_str(), journal.names.install.clone(), journal.names),
             Err(error) => return unreadable(Kind::Journal, "journal", &error),
         },
         Ok(Ours { source: Some(source), .. }) => {
@@ -319,7 +323,7 @@ fn of_journal(text: &str) -> Diagnosis {
                 .map_err(ReadError::from)
                 .and_then(|name| crate::journal::field::FieldJournal::parse(text, &name));
             match journal {
-                Ok(journal) => (format!("{:?}", journal.phase).to_ascii_lowercase(), journal.names),
+                Ok(journal) => (next::phase(journal.phase), journal.names.staging.clone(), journal.names),
                 Err(error) => return unreadable(Kind::Journal, "journal", &error),
             }
         }
@@ -331,14 +335,14 @@ fn of_journal(text: &str) -> Diagnosis {
         names.canonical
     );
     diagnosis.v1 = Place { file: None, says: format!("It is in {} or in {}, and may be in both.", names.canonical, names.backup) };
-    diagnosis.v2 = match phase.as_str() {
+    diagnosis.v2 = match phase {
         "building" => Place { file: None, says: "It is not complete; what there is of it is removed.".into() },
         "committed" => {
             Place { file: Some(names.canonical.to_string()), says: format!("It is {}, for good, the journal says.", names.canonical) }
         }
-        _ => Place { file: None, says: format!("It is complete, in {} or already in {}.", names.install, names.canonical) },
+        _ => Place { file: None, says: format!("It is complete, in {staged} or already in {}.", names.canonical) },
     };
-    diagnosis.next = match phase.as_str() {
+    diagnosis.next = match phase {
         "building" => "It undoes the upgrade, so that v1 is as it was, and begins anew.",
         "committed" => "It removes what the upgrade left, and opens v2.",
         _ => "It goes on where the upgrade stopped, or undoes it, by what it finds.",
@@ -363,16 +367,12 @@ fn of_receipt(receipt: &Receipt) -> Diagnosis {
 impl Diagnosis {
     /// The reply, from the rest.
     fn with_reply(mut self) -> Self {
-        let safety = match (self.kind, self.safety) {
-            (Kind::Plan, _) => {
-                self.reply = format!("About the plan: {}\n\n{}", self.because, self.action);
-                return self;
-            }
-            (_, Safety::Safe) => "Your data is safe.",
-            (_, Safety::NotSafe) => "Please do not start the application for now, and do not remove or rename any of its files.",
-            (_, Safety::CannotTell) => "From what you sent we cannot tell yet whether all of your data is there.",
-        };
-        self.reply = format!("{safety} {}\n\n{}", self.because, self.action);
+        self.reply = reply::reply(&self, None);
         self
     }
+}
+
+/// `1 problem`, `2 problems`.
+fn count(number: u64, of: &str) -> String {
+    format!("{number} {of}{}", if number == 1 { "" } else { "s" })
 }

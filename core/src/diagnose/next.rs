@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::backup::{self, Receipts};
 use crate::failure::{Code, Failure};
-use crate::journal::field::FieldJournal;
+use crate::journal::field::{FieldJournal, FieldPhase};
 use crate::journal::{Journal, Phase};
 use crate::names::{FileName, Label, Nonce, Role, field_journal};
 use crate::observe::{FileFacts, Observation, Verdict};
@@ -70,6 +70,16 @@ pub(super) fn journal(observation: &Observation) -> Option<Journal> {
 pub(super) fn field(observation: &Observation) -> Option<FieldJournal> {
     let text = observation.journals.get(&field_journal(&observation.canonical))?.as_deref()?;
     FieldJournal::parse(text, &observation.canonical).ok()
+}
+
+/// The word that the daemon in the field writes.
+pub(super) fn phase(of: FieldPhase) -> &'static str {
+    match of {
+        FieldPhase::Building => "building",
+        FieldPhase::Built => "built",
+        FieldPhase::CanonicalMoved => "canonical-moved",
+        FieldPhase::Committed => "committed",
+    }
 }
 
 /// Tells what canonical is.
@@ -171,11 +181,16 @@ pub fn next_start(observation: &Observation, receipts: &Receipts) -> NextStart {
         _ => None,
     });
     let label = named.or_else(|| Label::new("v1-v2").ok());
-    let Some(label) = label else { return next(Does::AskDetect, "it asks the application's detect", None, None) };
+    let Some(label) = label else {
+        return next(Does::AskDetect, "the application looks whether the database is to be upgraded", None, None);
+    };
     match plan_recovery(&seen, &label, &Nonce::from_number(0)) {
-        Ok(None) => {
-            next(Does::AskDetect, "no upgrade is under way: it asks the application's detect whether to upgrade or to open", None, None)
-        }
+        Ok(None) => next(
+            Does::AskDetect,
+            "no upgrade is under way: the application looks whether the database is to be upgraded, or opened as it is",
+            None,
+            None,
+        ),
         Ok(Some(plan)) => {
             let says = match plan.kind {
                 PlanKind::Finish => "it finishes the interrupted upgrade, and opens v2",
@@ -187,7 +202,8 @@ pub fn next_start(observation: &Observation, receipts: &Receipts) -> NextStart {
             next(Does::Recover, says, Some(plan), None)
         }
         Err(_) if seen.verdict.is_none() && canonical == Canonical::Unknown && goes_on(&mut seen, &label) => {
-            let says = "an upgrade was interrupted; what the database is now only the application's detect can tell, and by that it finishes or undoes";
+            let says =
+                "an upgrade was interrupted; what the database is now only the application can tell, and by that it finishes or undoes";
             next(Does::AskDetect, says, None, None)
         }
         Err(failure) => next(Does::Refuse, "it refuses, and touches nothing", None, Some(failure)),

@@ -82,6 +82,8 @@ pub mod disk;
 mod equivalent;
 mod happening;
 mod invariant;
+#[cfg(test)]
+mod lanes;
 mod machine;
 pub mod matrix;
 pub mod mutate;

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use cutover_core::bundle::{Bundle, Check, Made, shorten};
-use cutover_core::diagnose::{Canonical, Diagnosis, Does, Dropped, DroppedFile, Kind, Safety, diagnose, next_start};
+use cutover_core::diagnose::{Canonical, Diagnosis, Does, Dropped, DroppedFile, Kind, Place, Safety, diagnose, next_start};
 use cutover_core::failure::{Code, Failure};
 use cutover_core::fault::Platform;
-use cutover_core::journal::{Journal, Phase, Warning, WarningFrom};
-use cutover_core::names::receipt;
-use cutover_core::observe::Observation;
+use cutover_core::journal::{Journal, Phase, Strategy, Warning, WarningFrom};
+use cutover_core::names::{FileName, receipt};
+use cutover_core::observe::{FileFacts, Observation};
 use cutover_core::plan::{By, From, plan_migration};
 use cutover_core::run::Event;
 use cutover_core::sqlite::{JournalMode, Wal, read_wal};
@@ -21,7 +21,63 @@ use crate::world::{
 };
 
 fn text(text: &str) -> Diagnosis {
-    diagnose(&Dropped { text: Some(text.into()), ..Dropped::default() })
+    fit_to_send(diagnose(&Dropped { text: Some(text.into()), ..Dropped::default() }))
+}
+
+/// Words that a customer does not know: this project's, SQLite's, the system's.
+const JARGON: [&str; 28] = [
+    "journal",
+    "journals",
+    "wal",
+    "shm",
+    "inode",
+    "fsync",
+    "sqlite",
+    "header",
+    "checkpoint",
+    "detect",
+    "receipt",
+    "staging",
+    "canonical",
+    "cutover",
+    "v1",
+    "v2",
+    "flush",
+    "rollback",
+    "transaction",
+    "transactions",
+    "pid",
+    "log",
+    "settle",
+    "restage",
+    "hardlink",
+    "fingerprint",
+    "bundle",
+    "schema",
+];
+
+/// Every reply that any test here sees: it says first whether the data is safe, says so only of what is, and is in plain words.
+fn fit_to_send(found: Diagnosis) -> Diagnosis {
+    // A command stands between backticks.
+    let prose: String = found.reply.split('`').step_by(2).collect();
+    let words: Vec<String> = prose.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_lowercase).collect();
+    if found.kind != Kind::Plan {
+        let opening = match found.safety {
+            Safety::Safe => "Your data is safe.",
+            Safety::NotSafe => "Something is wrong with your data.",
+            Safety::CannotTell => "We cannot tell yet whether all of your data is there.",
+        };
+        assert!(found.reply.starts_with(opening), "{}", found.reply);
+        assert_eq!(words.iter().any(|word| word == "safe"), found.safety == Safety::Safe, "{}", found.reply);
+        assert!(prose.contains("do not delete"), "{prose}");
+        assert_eq!(prose.contains("do not start"), found.safety == Safety::NotSafe, "{prose}");
+        let jargon: Vec<_> = JARGON.iter().filter(|jargon| words.iter().any(|word| word == *jargon)).collect();
+        assert!(jargon.is_empty(), "{jargon:?}: {prose}");
+        assert!(found.reply.split("\n\n").all(|paragraph| paragraph.ends_with('.') && !paragraph.contains("..")), "{}", found.reply);
+    } else if found.safety != Safety::Safe {
+        assert!(!words.iter().any(|word| word == "safe"), "{}", found.reply);
+    }
+    found
 }
 
 fn bundle(observation: Observation, check: Check, wal: Option<Wal>) -> Bundle {
@@ -76,7 +132,7 @@ fn a_sound_database_is_safe_and_one_that_nobody_read_is_not_called_so() {
     assert!(unread.reply.contains("cannot tell yet") && !unread.reply.contains("is safe"));
     let damaged = of(settled(), Check::Damaged { problems: 3 });
     assert_eq!(damaged.safety, Safety::NotSafe);
-    assert!(damaged.because.contains("3 problems") && damaged.reply.contains("do not remove"), "{}", damaged.reply);
+    assert!(damaged.because.contains("3 problems") && damaged.reply.contains("do not delete"), "{}", damaged.reply);
 }
 
 #[test]
@@ -148,13 +204,8 @@ fn what_is_missing_is_not_safe() {
 /// A sound database is no proof where it may be a new one, and the rows in what lies beside it.
 #[test]
 fn a_database_that_may_be_new_is_not_called_safe() {
-    let field = json!({
-        "version": 1, "source": "/a/data.db", "normalizedSource": "/a/data.db.source-0f0f0f0f", "staging": "/a/data.db.building-0f0f0f0f",
-        "backup": "/a/data.db.v1-v2-900-0f0f0f0f", "authPath": "/a/auth.json", "authBackup": null, "authExisted": false,
-        "nonce": "0f0f0f0f", "phase": "canonical-moved",
-    });
     let mut gap = settled();
-    put_journal(&mut gap, &name("data.db.v1-v2-migration.json"), &field.to_string());
+    put_journal(&mut gap, &name("data.db.v1-v2-migration.json"), &field_journal("canonical-moved"));
     gap.files.insert(name("data.db.v1-v2-900-0f0f0f0f"), database("5", JournalMode::Delete, 9));
     assert_eq!(of(gap.clone(), Check::Sound).safety, Safety::Safe, "staging has become canonical");
     gap.files.insert(name("data.db.building-0f0f0f0f"), v2());
@@ -172,6 +223,128 @@ fn a_database_that_may_be_new_is_not_called_safe() {
         assert_eq!(found.safety, Safety::CannotTell, "{}", found.because);
         assert!(found.because.contains("may be a new database"));
     }
+}
+
+/// The journal of the daemon in the field.
+fn field_journal(phase: &str) -> String {
+    json!({
+        "version": 1, "source": "/a/data.db", "normalizedSource": "/a/data.db.source-0f0f0f0f", "staging": "/a/data.db.building-0f0f0f0f",
+        "backup": "/a/data.db.v1-v2-900-0f0f0f0f", "authPath": "/a/auth.json", "authBackup": null, "authExisted": false,
+        "nonce": "0f0f0f0f", "phase": phase,
+    })
+    .to_string()
+}
+
+#[test]
+fn v1_and_v2_are_said_to_be_where_they_are() {
+    let kept = journal(Phase::Committed).receipt(NOW_MS).to_text();
+    let backup = our_names().backup;
+    let told = |observation: Observation, receipts: &[(FileName, &str)]| {
+        let mut made = bundle(observation, unchecked(), None);
+        made.receipts = receipts.iter().map(|(name, text)| (name.clone(), Some((*text).to_owned()))).collect();
+        let found = text(&made.to_text());
+        (found.v1, found.v2)
+    };
+    let check = |what: &str, (v1, v2): (Place, Place), first: (Option<&str>, &str), second: (Option<&str>, &str)| {
+        for (place, (file, says)) in [(v1, first), (v2, second)] {
+            assert_eq!(place.file.as_deref(), file, "{what}: {}", place.says);
+            assert!(place.says.contains(says), "{what}: {}", place.says);
+        }
+    };
+    let with_receipt = |mut observation: Observation| {
+        observation.files.insert(backup.clone(), v1());
+        observation.files.insert(receipt(&backup), plain("9", 500));
+        observation
+    };
+    let without = |mut observation: Observation, name: &FileName| {
+        observation.files.remove(name);
+        observation
+    };
+    let receipts = [(receipt(&backup), kept.as_str())];
+    let ours = Some(backup.as_str());
+
+    // Somebody removed data.db, or wrote over it, after an upgrade.
+    let gone = with_receipt(without(settled(), &canonical()));
+    check("gone", told(gone.clone(), &receipts), (ours, "kept as"), (None, "It was data.db, which is missing"));
+    check("gone, no receipt", told(gone.clone(), &[]), (ours, "may be"), (None, "cannot be told"));
+    let mut restored = gone;
+    restored.files.insert(name("data.db.displaced-0badcafe"), v2());
+    check("set aside", told(restored, &receipts), (ours, "kept as"), (Some("data.db.displaced-0badcafe"), "set aside"));
+    let mut over = with_receipt(settled());
+    over.files.insert(canonical(), plain("1", 4096));
+    check("written over", told(over, &receipts), (ours, "kept as"), (None, "no database any more"));
+    let mut log = without(settled(), &canonical());
+    check("nothing", told(log.clone(), &[]), (None, "no backup"), (None, "There is none"));
+    log.files.insert(name("data.db-wal"), plain("8", 8272));
+    check("a log alone", told(log, &[]), (None, "no backup"), (None, "cannot be told"));
+
+    // Each phase of the field's upgrade, by what it had moved.
+    let (old, staged) = (name("data.db.v1-v2-900-0f0f0f0f"), name("data.db.building-0f0f0f0f"));
+    let field = |phase: &str, there: &[&FileName], has: bool| {
+        let mut observation = if has { settled() } else { without(settled(), &canonical()) };
+        put_journal(&mut observation, &name("data.db.v1-v2-migration.json"), &field_journal(phase));
+        observation.files.extend(there.iter().map(|name| ((*name).clone(), v2())));
+        told(observation, &[])
+    };
+    let (moved, ready) = (Some(old.as_str()), Some(staged.as_str()));
+    check("building", field("building", &[&staged], true), (Some("data.db"), "had not moved"), (None, "not complete"));
+    check("built", field("built", &[&staged], true), (Some("data.db"), "had not moved"), (ready, "not installed"));
+    for phase in ["built", "canonical-moved"] {
+        check("between the renames", field(phase, &[&old, &staged], false), (moved, "moved it there"), (ready, "the next start checks it"));
+        check("a new one in the gap", field(phase, &[&old, &staged], true), (moved, "moved it there"), (ready, "nobody recorded"));
+        check("renamed", field(phase, &[&old], true), (moved, "moved it there"), (Some("data.db"), "moved it there"));
+    }
+    check("renamed, then gone", field("committed", &[&old], false), (moved, "moved it there"), (None, "It was data.db"));
+    check("v1 is gone", field("built", &[&staged], false), (None, "It was data.db"), (ready, "should be complete"));
+
+    // Ours; what is removed is removed by somebody else.
+    let install = our_names().install;
+    let of = |phase: Phase| {
+        let mut observation = interrupted(&journal(phase));
+        observation.files.insert(install.clone(), v2());
+        observation
+    };
+    let built = Some(install.as_str());
+    check("not flipped", told(of(Phase::Built), &[]), (Some("data.db"), "unchanged"), (built, "not installed"));
+    check("v2 removed", told(without(of(Phase::Built), &install), &[]), (Some("data.db"), "unchanged"), (None, "missing"));
+    let mut flipped = without(of(Phase::Built), &install);
+    flip(&mut flipped);
+    check("flipped", told(flipped.clone(), &[]), (ours, "receipt is not written"), (Some("data.db"), "as it was checked"));
+    check("flipped, gone", told(without(flipped.clone(), &canonical()), &[]), (ours, "It is"), (None, "It was data.db"));
+    flipped.files.insert(canonical(), database("2", JournalMode::Wal, 4));
+    flipped.files.get_mut(&canonical()).unwrap().page1 = None;
+    check("flipped, used", told(flipped, &[]), (ours, "It is"), (Some("data.db"), "It is data.db"));
+    let mut written = of(Phase::Built);
+    written.files.insert(canonical(), database("1", JournalMode::Delete, 8));
+    check("v1 written to", told(written.clone(), &receipts), (Some("data.db"), "written to"), (built, "not installed"));
+    // An older upgrade's backup is not this one's.
+    let older = name("data.db.v0-v1-900-0f0f0f0f");
+    written.files.insert(older, plain("7", 8192));
+    check("beside an older backup", told(written, &[]), (Some("data.db"), "written to"), (built, "not installed"));
+    let mut copied = of(Phase::Installing);
+    copied.files.insert(backup.clone(), v1());
+    copied.files.insert(canonical(), database("3", JournalMode::Delete, 9));
+    check("a page copy", told(copied, &[]), (ours, "It is"), (built, "may be installed already"));
+}
+
+/// A restore's journal has them the other way round.
+#[test]
+fn of_an_interrupted_restore_v1_and_v2_are_not_mixed_up() {
+    let mut restore = journal(Phase::Built);
+    restore.strategy = Strategy::Restore;
+    let aside = name("data.db.displaced-3fa9c1d2");
+    let told = |is: FileFacts, aside_is_there: bool| {
+        let mut observation = interrupted(&restore);
+        observation.files.insert(canonical(), is);
+        if aside_is_there {
+            observation.files.insert(aside.clone(), v1());
+        }
+        let found = of(observation, unchecked());
+        (found.v1.file, found.v2.file)
+    };
+    let here = Some("data.db".to_owned());
+    assert_eq!(told(v2(), true), (here.clone(), Some(aside.to_string())), "restored");
+    assert_eq!(told(v1(), false), (None, here), "not yet");
 }
 
 #[test]
@@ -243,6 +416,12 @@ fn journals_and_receipts_alone_prove_nothing() {
         assert_eq!((found.kind, found.safety), (Kind::Journal, Safety::CannotTell));
         assert!(found.because.contains(phase.as_str()) && found.action.contains("folder"));
     }
+    for phase in ["built", "canonical-moved"] {
+        let found = text(&field_journal(phase));
+        assert_eq!((found.kind, found.safety), (Kind::Journal, Safety::CannotTell));
+        assert!(found.because.contains(&format!("phase {phase}.")), "{}", found.because);
+        assert!(found.v2.says.contains("data.db.building-0f0f0f0f"), "{}", found.v2.says);
+    }
     let found = text(&journal(Phase::Committed).receipt(NOW_MS).to_text());
     assert_eq!((found.kind, found.safety), (Kind::Receipt, Safety::CannotTell));
     assert_eq!(found.v1.file.as_deref(), Some(our_names().backup.as_str()));
@@ -309,7 +488,7 @@ fn dropped_database(name: &str, mode: JournalMode, changes: u32) -> DroppedFile 
 }
 
 fn folder(files: Vec<DroppedFile>, whole_folder: bool) -> Diagnosis {
-    diagnose(&Dropped { files, whole_folder, ..Dropped::default() })
+    fit_to_send(diagnose(&Dropped { files, whole_folder, ..Dropped::default() }))
 }
 
 #[test]
@@ -407,6 +586,41 @@ fn what_the_next_start_does_is_told_without_detect() {
     assert_eq!((next.does, next.canonical), (Does::Recover, Canonical::V1));
 }
 
+/// Whatever code a message ends with, the customer is told what to do about it.
+#[test]
+fn every_code_has_a_reply_of_its_own() {
+    let mut replies = BTreeMap::new();
+    for code in Code::ALL {
+        let alone = text(&format!("[cutover:{}]", code.as_str()));
+        let whole = text(&Failure::refusal(code, "it is so", "do that").with_v1(&canonical()).message);
+        let mut made = bundle(settled(), Check::Sound, None);
+        made.last_error = Some(Failure::refusal(code, "it is so", "do that"));
+        let last = text(&made.to_text());
+        let damage = matches!(code, Code::V1Corrupt | Code::NotADatabase);
+        assert_eq!(alone.safety, if damage { Safety::NotSafe } else { Safety::CannotTell });
+        assert_eq!((whole.safety == Safety::Safe, last.safety), (!damage, Safety::Safe), "{code:?}");
+        if !damage {
+            let please = last.reply.split("\n\n").nth(1).unwrap();
+            assert!(alone.reply.contains(please) && whole.reply.contains(please), "{code:?}: {}", alone.reply);
+        }
+        replies.entry(alone.reply).or_insert_with(Vec::new).push(code);
+    }
+    let same: Vec<_> = replies.into_values().filter(|codes| codes.len() > 1).collect();
+    assert_eq!(same, [[Code::Host, Code::Verify, Code::StillOld]]);
+    for (line, word) in [
+        ("[cutover:IO:rename:EBUSY]", "cloud folder"),
+        ("EBUSY: resource busy or locked, rename 'a'", "cloud folder"),
+        ("[cutover:IO:sync-file:EIO]", "another disk"),
+        ("[cutover:IO:copy:ENOSPC]", "free some space"),
+        ("EPERM: operation not permitted, fsync", "newest version"),
+        ("EROFS: read-only file system, open", "make it writable"),
+        ("[cutover:IO:copy:EMFILE]", "restart the computer"),
+    ] {
+        let reply = text(line).reply;
+        assert!(reply.contains(word), "{line}: {reply}");
+    }
+}
+
 proptest! {
     /// No text makes it panic, and none that is not ours is called safe.
     #[test]
@@ -433,7 +647,8 @@ proptest! {
         whole_folder in any::<bool>(),
     ) {
         let files = names.iter().zip(sizes).map(|(name, size)| DroppedFile { name: name.clone(), size, text: text.clone(), head: head.clone(), wal: None }).collect();
-        let found = folder(files, whole_folder);
+        // A name may be any word, so the rule of replies is not asked of these.
+        let found = diagnose(&Dropped { files, whole_folder, ..Dropped::default() });
         prop_assert_ne!(found.safety, Safety::Safe);
     }
 }
