@@ -39,6 +39,10 @@ impl<T: Ord> Set<T> {
         self.0.binary_search(value).is_ok()
     }
 
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
     pub fn is_subset(&self, other: &Self) -> bool {
         self.0.iter().all(|value| other.contains(value))
     }

@@ -1,6 +1,6 @@
 //! A start's process: what it sees, what it holds, and how what it does reaches the disk.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
@@ -15,6 +15,7 @@ use crate::observe::{CompanionFacts, FileFacts, Holder, Observation, Verdict};
 use crate::op::Op;
 use crate::plan::may_open_canonical;
 use crate::run::Done;
+use crate::set::Set;
 
 /// Is shown the state after every change.
 pub type Tap<'a> = &'a mut dyn FnMut(&State);
@@ -25,7 +26,7 @@ pub struct Process {
     /// The file whose exclusive lock it holds.
     pub(super) locked: Option<u16>,
     /// The files that it holds open beyond its will.
-    zombies: BTreeSet<u16>,
+    zombies: Set<u16>,
     /// What v1 held when its log was emptied beside whoever has it open. Every commit since is seen.
     pub(super) witness: Option<Db>,
     /// What will fail.
@@ -38,7 +39,7 @@ impl Process {
     /// Feeds everything that can matter later into `hash`.
     pub fn feed(&self, hash: &mut Sha256) {
         hash.update([0xfd]);
-        for ino in self.locked.iter().chain([&u16::MAX]).chain(&self.zombies) {
+        for ino in self.locked.iter().chain([&u16::MAX]).chain(self.zombies.iter()) {
             hash.update(ino.to_le_bytes());
         }
         if let Some(db) = &self.witness {
