@@ -15,7 +15,7 @@ use crate::observe::{CompanionFacts, FileFacts, Holder, Observation, Verdict};
 use crate::op::Op;
 use crate::plan::may_open_canonical;
 use crate::run::Done;
-use crate::set::Set;
+use crate::set::{self, Set};
 
 /// Is shown the state after every change.
 pub type Tap<'a> = &'a mut dyn FnMut(&State);
@@ -170,7 +170,7 @@ impl<'a> Machine<'a> {
         if unread && let Some(facts) = files.get_mut(&canonical) {
             (facts.header, facts.page1) = (None, None);
         }
-        let companions = self.setting.companion.iter().map(|(name, file)| (name.clone(), self.companion_facts(file))).collect();
+        let companions = set::map(self.setting.companion.iter().map(|(name, file)| (name.clone(), self.companion_facts(file))));
         Observation {
             platform: self.setting.platform,
             canonical,
