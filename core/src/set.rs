@@ -1,5 +1,14 @@
 //! A small set: a sorted list. A set of the standard library is three kilobytes of code for a browser to load, for each type that is put into one.
 
+use std::collections::BTreeMap;
+
+/// A map of these entries, one by one: to collect them brings a sort for each type.
+pub(crate) fn map<K: Ord, V>(entries: impl IntoIterator<Item = (K, V)>) -> BTreeMap<K, V> {
+    let mut map = BTreeMap::new();
+    map.extend(entries);
+    map
+}
+
 /// Distinct values, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Set<T>(Vec<T>);
@@ -37,6 +46,10 @@ impl<T: Ord> Set<T> {
 
     pub fn contains(&self, value: &T) -> bool {
         self.0.binary_search(value).is_ok()
+    }
+
+    pub fn clear(&mut self) {
+        self.0.clear();
     }
 
     pub fn is_subset(&self, other: &Self) -> bool {

@@ -1,6 +1,6 @@
 //! A start's process: what it sees, what it holds, and how what it does reaches the disk.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
@@ -15,6 +15,7 @@ use crate::observe::{CompanionFacts, FileFacts, Holder, Observation, Verdict};
 use crate::op::Op;
 use crate::plan::may_open_canonical;
 use crate::run::Done;
+use crate::set::{self, Set};
 
 /// Is shown the state after every change.
 pub type Tap<'a> = &'a mut dyn FnMut(&State);
@@ -25,7 +26,7 @@ pub struct Process {
     /// The file whose exclusive lock it holds.
     pub(super) locked: Option<u16>,
     /// The files that it holds open beyond its will.
-    zombies: BTreeSet<u16>,
+    zombies: Set<u16>,
     /// What v1 held when its log was emptied beside whoever has it open. Every commit since is seen.
     pub(super) witness: Option<Db>,
     /// What will fail.
@@ -43,7 +44,7 @@ impl Process {
     pub fn feed(&self, hash: &mut Sha256) {
         hash.update([0xfd]);
         hash.update([u8::from(self.looked)]);
-        for ino in self.locked.iter().chain(&self.known).chain([&u16::MAX]).chain(&self.zombies) {
+        for ino in self.locked.iter().chain(&self.known).chain([&u16::MAX]).chain(self.zombies.iter()) {
             hash.update(ino.to_le_bytes());
         }
         if let Some(db) = &self.witness {
@@ -174,7 +175,7 @@ impl<'a> Machine<'a> {
         if unread && let Some(facts) = files.get_mut(&canonical) {
             (facts.header, facts.page1) = (None, None);
         }
-        let companions = self.setting.companion.iter().map(|(name, file)| (name.clone(), self.companion_facts(file))).collect();
+        let companions = set::map(self.setting.companion.iter().map(|(name, file)| (name.clone(), self.companion_facts(file))));
         Observation {
             platform: self.setting.platform,
             canonical,

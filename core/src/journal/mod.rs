@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::json::{self, Read, record, words};
 use crate::names::{self, CompanionName, FileName, Label, NameError, Names, Nonce, companion_backup};
 use crate::observe::Fingerprint;
-use crate::set::Set;
+use crate::set::{self, Set};
 use crate::sqlite::JournalMode;
 
 /// The version of the journal that this release writes.
@@ -430,12 +430,12 @@ impl Journal {
             strategy: self.strategy,
             v1: self.v1.clone(),
             v2: self.v2.clone(),
-            companions: self
-                .companions
-                .iter()
-                .filter(|companion| companion.before.is_some())
-                .map(|c| (c.name.clone(), companion_backup(&c.file, &self.label, &self.nonce)))
-                .collect(),
+            companions: set::map(
+                self.companions
+                    .iter()
+                    .filter(|companion| companion.before.is_some())
+                    .map(|c| (c.name.clone(), companion_backup(&c.file, &self.label, &self.nonce))),
+            ),
             report: self.report.clone(),
             warnings: self.warnings.clone(),
         }

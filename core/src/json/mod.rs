@@ -1,5 +1,5 @@
 //! Reads JSON into our types. What serde derives for each type was a third of the code that a browser loads, so here a type only lists its fields
-//! ([`record!`], [`words!`]), and one [`Reader`] that knows no type does the rest. It takes what serde would, in the same words where it refuses;
+//! (`record!`, `words!`), and one [`Reader`] that knows no type does the rest. It takes what serde would, in the same words where it refuses;
 //! an object only as an object, and a word only as a string, which is all that writers of ours write.
 
 mod float;

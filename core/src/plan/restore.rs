@@ -24,6 +24,7 @@ use crate::journal::{self, Companion, Journal, Phase, ReadError, Strategy, V1};
 use crate::names::{At, CompanionName, FileName, Label, Names, Nonce, Role, companion_backup, companion_staged, displaced};
 use crate::observe::Observation;
 use crate::op::{Op, Step};
+use crate::set;
 use crate::sqlite::JournalMode;
 
 /// What is asked for.
@@ -161,7 +162,7 @@ fn companions(observation: &Observation, request: &RestoreRequest) -> BTreeMap<C
             Some("its backup is gone".to_owned())
         }
     };
-    kept.keys().chain(observation.companions.keys()).map(|name| (name.clone(), why(name))).collect()
+    set::map(kept.keys().chain(observation.companions.keys()).map(|name| (name.clone(), why(name))))
 }
 
 /// A companion's backup has the nonce of the upgrade that made it.

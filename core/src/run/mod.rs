@@ -22,7 +22,7 @@
 mod event;
 mod retry;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::Value;
 
@@ -36,6 +36,7 @@ use crate::names::{At, CompanionName, Role};
 use crate::observe::{FileFacts, Holder};
 use crate::op::{Guard, Op, Step};
 use crate::plan::{Plan, PlanKind, Recovery};
+use crate::set::Set;
 
 /// What the driver does next.
 #[derive(Debug, Clone, PartialEq)]
@@ -146,7 +147,7 @@ pub struct Run {
     /// What went wrong while it was being undone: then the journal stays.
     undo_failure: Option<Failure>,
     /// Companions of which an undo step failed: the rest of theirs would act on what that step did not do.
-    stuck: BTreeSet<CompanionName>,
+    stuck: Set<CompanionName>,
     /// Whether a page copy failed, and canonical may be whole only with its `-journal`: what is made to undo it may not go.
     half_copied: bool,
     /// Where v1 is before the flip and after an undo: in its place, unless the plan must give it its name back (the field's two
@@ -177,7 +178,7 @@ impl Run {
             warnings: Vec::new(),
             failure: None,
             undo_failure: None,
-            stuck: BTreeSet::new(),
+            stuck: Set::new(),
             half_copied: false,
             v1_is: if plan.steps.iter().chain(&plan.undo).any(|step| gives_v1_back(&plan, &step.op)) {
                 Where::FinishAtNextStart

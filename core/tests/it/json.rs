@@ -18,8 +18,9 @@ use serde_json::{Value, json};
 use crate::{arbitrary, world};
 
 /// What may stand in place of a piece of a text, or before it.
-const PIECES: [&str; 40] = [
+const PIECES: [&str; 41] = [
     "",
+    "/",
     "{",
     "}",
     "[",
@@ -91,6 +92,10 @@ fn observation() -> Observation {
     let mut observation = world::with_auth(world::directory());
     observation.holders = vec![world::me(), world::somebody()];
     observation.free_bytes = Some(u64::MAX);
+    for companion in observation.companions.values_mut() {
+        companion.present = ["auth.json", "auth.json.v1-v2-00000000", "auth.json~"].map(world::name).into();
+        companion.same.clone_from(&companion.present);
+    }
     world::put_journal(&mut observation, &world::our_journal(), "{\"a\": \"ß\\u0000\"}");
     observation
 }
@@ -116,7 +121,7 @@ fn dropped() -> Dropped {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(600))]
 
     #[test]
     fn damaged_texts_are_refused_as_serde_would(
@@ -170,4 +175,19 @@ fn a_word_is_a_string_and_an_object_no_array() {
     assert!(json::from_str::<Platform>("{\"macos\":null}").is_err());
     let refused = json::from_str::<cutover_core::observe::Fingerprint>("[1,\"00\"]").unwrap_err();
     assert_eq!(refused.to_string(), "invalid type: sequence, expected struct Fingerprint at line 1 column 0");
+}
+
+#[test]
+fn a_name_that_is_none_is_refused_where_serde_says() {
+    use std::collections::BTreeMap;
+
+    use cutover_core::names::{At, FileName};
+    for text in ["[\"a\",\"b/c\" ]", "[\"b/c\" , \"d\"]", "[\"b/c\"\n,\n]", "[\"b/c\" \"d\"]", "[\"b/c\"", "[\"a/b/c\", 1]", " [\"..\"]"] {
+        same::<Vec<FileName>>(text);
+        same::<Vec<At>>(text);
+        same::<Option<Vec<Option<FileName>>>>(text);
+    }
+    for text in ["{\"b/c\" : 1}", "{\"a\":1,\"b/c\":2}", "{\"a\":1 , \"b/c\"}", "{\"b/c\"", "{\"a\": -1 , \"b\":2}", "{\"a\":{}}"] {
+        same::<BTreeMap<FileName, u32>>(text);
+    }
 }
