@@ -18,7 +18,7 @@ test("the modules are small", (t) => {
 });
 
 // What they have today, rounded up, so that neither grows unseen. The first is what every page loads: at most 150_000.
-const MOST = { "cutover_wasm_bg.wasm": 138_500, "cutover_wasm_explorer_bg.wasm": 177_000 };
+const MOST = { "cutover_wasm_bg.wasm": 149_500, "cutover_wasm_explorer_bg.wasm": 180_000 };
 
 test("nothing is there before it is loaded, and loading twice is loading once", async () => {
   assert.throws(() => cutover.explainError("cutover:IO"));

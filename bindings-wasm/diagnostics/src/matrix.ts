@@ -132,7 +132,7 @@ export function matrix(): { adopt: (plan: Plan) => void } {
   return {
     adopt(plan) {
       if (plan.journal === null || plan.kind !== "migrate") return;
-      if (plan.journal.strategy !== "restore") strategy.select.value = plan.journal.strategy;
+      if (!plan.journal.strategy.startsWith("restore")) strategy.select.value = plan.journal.strategy;
       platform.select.value = plan.platform === "windows" ? "windows" : "linux";
       const ops = plan.steps.map(({ do: op }) => op);
       const { staging } = plan.journal.names;

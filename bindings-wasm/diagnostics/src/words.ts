@@ -45,6 +45,7 @@ export const PURPOSE: Record<Plan["kind"], string> = {
   "set-aside": "set an unreadable journal aside",
   restore: "restore a backup",
   prune: "remove old backups",
+  "leave-zombie": "move the database to a file that no closed connection has open",
 };
 
 /** What a file holds. */
