@@ -17,6 +17,7 @@ const FAILED_TEST = /^(?:✖ (?!failing tests:)(.+?)(?: \([\d.]+ms\))?|---- (.+)
  */
 export async function stage(name, [command, ...args], { env = {}, cwd = root, count, through } = {}) {
   console.log(`\n── ${name}: ${[command, ...args].slice(0, 6).join(" ")}${args.length > 5 ? " …" : ""}`);
+  const begun = performance.now();
   const file = through && openSync(through, "w");
   const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", file ?? "pipe", file ?? "pipe"] });
   let output = "";
@@ -56,6 +57,7 @@ export async function stage(name, [command, ...args], { env = {}, cwd = root, co
   }
   if (status !== 0 && failed === before) failed += 1;
   if (status !== 0) console.error(`✖ ${name} failed`);
+  console.log(`── ${name}: ${Math.round((performance.now() - begun) / 1000)} s`);
   if (failed > before) {
     const tests = [...output.matchAll(FAILED_TEST)].map(([, node, cargo]) => node ?? cargo);
     // Without the name of a test: the last that it said.

@@ -19,10 +19,17 @@ const mingw = "x86_64-w64-mingw32-gcc";
 /** Without a display, without an own menu, browser or .NET. */
 const wine = { WINEDEBUG: "-all", WINEARCH: "win64", WINEPREFIX: prefix, WINEDLLOVERRIDES: "mscoree=;mshtml=;winemenubuilder.exe=", DISPLAY: "", WINEPATH: windows(bin) };
 
+/**
+ * How a Windows program is started. With addresses at random Linux puts the heap of Wine's loader anywhere in the gigabyte behind it, now and then where
+ * Windows' shared data must be (0x7ffe0000), and that program ends before it starts ("failed to map the shared user data"). Programs that it starts in
+ * turn have what it was started with.
+ */
+const start = spawnSync("setarch", ["-R", "true"], { stdio: "ignore" }).status === 0 ? ["setarch", "-R", "wine"] : ["wine"];
+
 /** What cargo needs to build for Windows and to run what it built. */
 const cargo = {
   ...wine,
-  CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER: "wine",
+  CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER: start.join(" "),
   // Wine reads a program from end to end to start it: with what a debugger wants a test program has 77 MB and takes 235 ms, without 7 MB and 27 ms.
   CARGO_PROFILE_DEV_STRIP: "debuginfo",
   // napi-build wants to see the host's library, which is never imported: an addon finds the names of its host when it is loaded.
@@ -52,7 +59,7 @@ function winePrefix() {
   console.log("windows lab: wineboot");
   rmSync(prefix, { recursive: true, force: true });
   const env = { ...process.env, ...wine };
-  for (const command of [["wineboot", "--init"], ["wine", "winecfg", "-v", "win10"], ["wineserver", "--wait"]]) {
+  for (const command of [[...start, "wineboot", "--init"], [...start, "winecfg", "-v", "win10"], ["wineserver", "--wait"]]) {
     run(command[0], command.slice(1), { env, stdio: "ignore" });
   }
   dll(
@@ -104,6 +111,7 @@ function ours() {
 /** Sets up what is missing, builds, and gives how cargo and the runtimes are started. */
 export function windowsLab() {
   debianPackages({ wine: "wine wine64", [mingw]: "gcc-mingw-w64-x86-64-win32" });
+  if (start.length === 1) console.log("windows lab: setarch -R is refused here: Wine fails to start a program now and then");
   mkdirSync(home, { recursive: true });
   winePrefix();
   runtimesAndLibraries();
@@ -114,6 +122,6 @@ export function windowsLab() {
     env: { ...wine, CUTOVER_PROGRAMS: windows(bin), CUTOVER_BUN: windows(program("@oven/bun-windows-x64/bin/bun.exe")) },
     tree,
     through: join(home, "output"),
-    node: { 20: ["wine", program("node-20/bin/node.exe")], 22: ["wine", program("node-22/bin/node.exe")] },
+    node: { 20: [...start, program("node-20/bin/node.exe")], 22: [...start, program("node-22/bin/node.exe")] },
   };
 }
