@@ -4,10 +4,9 @@ use std::path::Path;
 
 use cutover_core::fault::Fault;
 use rusqlite::Connection;
-use rusqlite::backup::{Backup, StepResult};
 
 use crate::os;
-use crate::sqlite::{alone, fault, has_bytes, in_use, journal_mode, open_existing, os_fault, sidecar};
+use crate::sqlite::{alone, copy_pages, empty_log, fault, has_bytes, in_use, journal_mode, open_existing, os_fault, sidecar};
 
 /// Keeps everybody else from a database, until it is dropped.
 #[derive(Debug)]
@@ -22,10 +21,7 @@ impl Isolated {
         // No file of its own beside it: nobody would take it away after a crash.
         journal_mode(&target, Some("MEMORY"))?;
         target.execute_batch("PRAGMA synchronous = OFF").map_err(|error| fault(&error))?;
-        match Backup::new(&isolated.0, &mut target).and_then(|backup| backup.step(-1)).map_err(|error| fault(&error))? {
-            StepResult::Done => {}
-            _ => return Err(in_use("another connection writes to the database")),
-        }
+        copy_pages(&isolated.0, &mut target, "another connection writes to the database")?;
         target.close().map_err(|(_, error)| fault(&error))?;
         alone(new)?;
         Ok(isolated)
@@ -46,8 +42,8 @@ fn settled_and_locked(path: &Path) -> Result<Connection, Fault> {
     run(held.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0)).map(drop))?;
     run(held.execute_batch("BEGIN EXCLUSIVE; COMMIT"))?;
     if journal_mode(&held, None)? == "wal" {
-        let row = held.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)));
-        if row.map_err(|error| fault(&error))? != (0, 0) || has_bytes(&sidecar(path, "-wal")) {
+        empty_log(&held)?;
+        if has_bytes(&sidecar(path, "-wal")) {
             return Err(in_use("another connection keeps the write-ahead log from being emptied"));
         }
     }

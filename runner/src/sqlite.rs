@@ -235,6 +235,17 @@ pub(crate) enum Flush {
     Later,
 }
 
+/// Moves what is in the write-ahead log into the database.
+pub(crate) fn empty_log(connection: &Connection) -> Result<()> {
+    // The row says whether it was complete; there is no error when it was not.
+    let (busy, log, done): (i64, i64, i64) =
+        run(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))))?;
+    if busy != 0 || log != done {
+        return Err(in_use("another connection keeps the write-ahead log from being emptied"));
+    }
+    Ok(())
+}
+
 /// Makes a set one self-contained file in this journal mode.
 pub(crate) fn settle(path: &Path, mode: JournalMode, flush: Flush) -> Result<FileFacts> {
     let connection = open_existing(path)?;
@@ -244,12 +255,7 @@ pub(crate) fn settle(path: &Path, mode: JournalMode, flush: Flush) -> Result<Fil
     // Reading rolls a hot journal back and meets a file that is none.
     let _: i64 = run(connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)))?;
     if journal_mode(&connection, None)? == "wal" {
-        // The row says whether it was complete; there is no error when it was not.
-        let (busy, log, done): (i64, i64, i64) =
-            run(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))))?;
-        if busy != 0 || log != done {
-            return Err(in_use("another connection keeps the write-ahead log from being emptied"));
-        }
+        empty_log(&connection)?;
         if journal_mode(&connection, Some("DELETE"))? != "delete" {
             return Err(in_use("another connection keeps the database in WAL mode"));
         }
@@ -364,18 +370,21 @@ pub(crate) fn build(v1: &Path, staging: &Path, sql: &str) -> Result<()> {
     run(connection.close().map_err(|(_, error)| error))
 }
 
+/// Copies all of a database, with what is still in its log, into a new one. `busy`: what keeps it from that.
+pub(crate) fn copy_pages(source: &Connection, target: &mut Connection, busy: &str) -> Result<()> {
+    let backup = run(rusqlite::backup::Backup::new(source, target))?;
+    match run(backup.step(-1))? {
+        rusqlite::backup::StepResult::Done => Ok(()),
+        _ => Err(in_use(busy)),
+    }
+}
+
 /// Copies a database that is held into a new file, page by page through SQLite, which reads what is still in its WAL.
 pub(crate) fn restage(from: &Path, to: &Path, mode: JournalMode) -> Result<()> {
     let source = open_existing(from)?;
     let mut target = open_existing(to)?;
     run(target.execute_batch("PRAGMA synchronous = OFF"))?;
-    {
-        let backup = run(rusqlite::backup::Backup::new(&source, &mut target))?;
-        match run(backup.step(-1))? {
-            rusqlite::backup::StepResult::Done => {}
-            _ => return Err(in_use("another connection writes to what was built")),
-        }
-    }
+    copy_pages(&source, &mut target, "another connection writes to what was built")?;
     run(target.close().map_err(|(_, error)| error))?;
     run(source.close().map_err(|(_, error)| error))?;
     settle(to, mode, Flush::Later).map(drop)

@@ -246,7 +246,7 @@ fn facts(case: &Case, backups: &[Backup]) -> Vec<String> {
         let journal = text.as_deref().map(|text| Journal::parse(text, &observation.canonical));
         facts.push(match journal {
             _ if Role::of(&observation.canonical, name) == Some(Role::FieldJournal) => {
-                let phase = next::field(observation).map_or("unreadable", |journal| next::phase(journal.phase));
+                let phase = next::field(observation).map_or("unreadable", |journal| journal.phase.as_str());
                 format!("{name} is the journal of a release without cutover, phase {phase}.")
             }
             Some(Ok(journal)) if journal.strategy.restores() => {

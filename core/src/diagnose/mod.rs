@@ -323,7 +323,7 @@ fn of_journal(text: &str) -> Diagnosis {
                 .map_err(ReadError::from)
                 .and_then(|name| crate::journal::field::FieldJournal::parse(text, &name));
             match journal {
-                Ok(journal) => (next::phase(journal.phase), journal.names.staging.clone(), journal.names),
+                Ok(journal) => (journal.phase.as_str(), journal.names.staging.clone(), journal.names),
                 Err(error) => return unreadable(Kind::Journal, "journal", &error),
             }
         }

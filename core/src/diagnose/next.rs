@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::backup::{self, Receipts};
 use crate::failure::{Code, Failure};
-use crate::journal::field::{FieldJournal, FieldPhase};
+use crate::journal::field::FieldJournal;
 use crate::journal::{Journal, Phase};
 use crate::names::{FileName, Label, Nonce, Role, field_journal};
 use crate::observe::{FileFacts, Observation, Verdict};
@@ -72,16 +72,6 @@ pub(super) fn field(observation: &Observation) -> Option<FieldJournal> {
     FieldJournal::parse(text, &observation.canonical).ok()
 }
 
-/// The word that the daemon in the field writes.
-pub(super) fn phase(of: FieldPhase) -> &'static str {
-    match of {
-        FieldPhase::Building => "building",
-        FieldPhase::Built => "built",
-        FieldPhase::CanonicalMoved => "canonical-moved",
-        FieldPhase::Committed => "committed",
-    }
-}
-
 /// Tells what canonical is.
 #[must_use]
 pub fn identify(observation: &Observation, receipts: &Receipts) -> Canonical {
@@ -93,7 +83,7 @@ pub fn identify(observation: &Observation, receipts: &Receipts) -> Canonical {
     if let Some(journal) = journal(observation) {
         // What a restore replaces is v2.
         let (before, after) = if journal.strategy.restores() { (Canonical::V2, Canonical::V1) } else { (Canonical::V1, Canonical::V2) };
-        if journal.v1.as_ref().is_some_and(|v1| facts.fingerprint().as_ref() == Some(&v1.fingerprint)) {
+        if journal.v1.as_ref().is_some_and(|v1| v1.is_as_settled(facts)) {
             return before;
         }
         if journal.v2.as_ref().is_some_and(|v2| v2.size == facts.size && is_page1(facts, &v2.page1)) {

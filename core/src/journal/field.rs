@@ -26,6 +26,19 @@ pub enum FieldPhase {
 
 words!(FieldPhase { Building = "building", Built = "built", CanonicalMoved = "canonical-moved", Committed = "committed" });
 
+impl FieldPhase {
+    /// The word in the journal.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Building => "building",
+            Self::Built => "built",
+            Self::CanonicalMoved => "canonical-moved",
+            Self::Committed => "committed",
+        }
+    }
+}
+
 /// The field's journal as it lies on disk.
 struct Raw {
     version: u32,

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::json::{self, Read, record, words};
 use crate::names::{self, CompanionName, FileName, Label, NameError, Names, Nonce, companion_backup};
-use crate::observe::Fingerprint;
+use crate::observe::{FileFacts, Fingerprint};
 use crate::set::{self, Set};
 use crate::sqlite::JournalMode;
 
@@ -74,6 +74,14 @@ pub enum Strategy {
     Restore,
     /// Copy canonical, which is v2, to its displaced name, then likewise: where it cannot be linked.
     RestoreCopy,
+}
+
+impl V1 {
+    /// Whether this has the header and the size that it was settled with.
+    #[must_use]
+    pub fn is_as_settled(&self, facts: &FileFacts) -> bool {
+        facts.fingerprint().as_ref() == Some(&self.fingerprint)
+    }
 }
 
 impl Strategy {

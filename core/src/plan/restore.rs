@@ -350,22 +350,18 @@ enum Canonical {
 /// directory.
 fn canonical(observation: &Observation, journal: &Journal) -> Canonical {
     let names = &journal.names;
-    let unchanged = |facts: &crate::observe::FileFacts| facts.fingerprint() == journal.v1.as_ref().map(|v1| v1.fingerprint.clone());
-    let not_flipped = || if observation.canonical_facts().is_some_and(unchanged) { Canonical::V2 } else { Canonical::Changed };
-    let (Some(facts), Some(v2)) = (observation.canonical_facts(), &journal.v2) else { return not_flipped() };
+    let Some(facts) = observation.canonical_facts() else { return Canonical::Changed };
+    let unchanged = journal.v1.as_ref().is_some_and(|v1| v1.is_as_settled(facts));
+    let not_flipped = if unchanged { Canonical::V2 } else { Canonical::Changed };
+    let Some(v2) = &journal.v2 else { return not_flipped };
     let aside = displaced_by(journal);
-    let installed = facts.size == v2.size && facts.page1.as_ref() == Some(&v2.page1);
     if journal.phase < Phase::Built || observation.same_file(&names.canonical, &aside) {
-        not_flipped()
-    } else if (installed && facts.file_id == v2.file_id) || observation.same_file(&names.canonical, &names.install) {
-        Canonical::V1
-    } else if unchanged(facts) {
-        Canonical::V2
-    } else if installed || (!observation.files.contains_key(&names.install) && observation.files.contains_key(&aside)) {
-        Canonical::V1
-    } else {
-        Canonical::Changed
+        return not_flipped;
     }
+    let installed = facts.size == v2.size && facts.page1.as_ref() == Some(&v2.page1);
+    let is_install = (installed && facts.file_id == v2.file_id) || observation.same_file(&names.canonical, &names.install);
+    let was_install = installed || (!observation.files.contains_key(&names.install) && observation.files.contains_key(&aside));
+    if is_install || (!unchanged && was_install) { Canonical::V1 } else { not_flipped }
 }
 
 /// Proves that a plan that comes from elsewhere is, step by step, the one that its journal gives.

@@ -34,16 +34,16 @@ pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
     let copies_pages = plan.journal.as_ref().is_some_and(|journal| journal.strategy == Strategy::PageCopy);
     let in_the_way = |holder: &&Holder| holder.is_another() || !(copies_pages && observation.held_on_windows());
     let held = if plan.kind == PlanKind::LeaveZombie {
-        (!may_leave_zombie(observation))
-            .then(|| "there is no zombie of this process alone to leave behind, or an upgrade is unfinished".into())
+        let why = "there is no zombie of this process alone to leave behind, or an upgrade is unfinished";
+        (!may_leave_zombie(observation)).then(|| (why.into(), "make the plan anew from what is there"))
     } else {
         observation.holders.iter().find(in_the_way).map(|holder| {
             let who = if holder.this_process { "this process".to_owned() } else { format!("{} (pid {})", holder.name, holder.pid) };
-            format!("{who} has the database open")
+            (format!("{who} has the database open"), "close it first")
         })
     };
-    if let Some(message) = held {
-        find("held", Severity::Error, None, message, "close it first");
+    if let Some((message, hint)) = held {
+        find("held", Severity::Error, None, message, hint);
     }
     if let Some(free) = observation.free_bytes.filter(|free| *free < plan.needs_bytes) {
         let message = format!("the plan may need {} bytes of disk and {free} are free", plan.needs_bytes);

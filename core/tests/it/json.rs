@@ -9,7 +9,7 @@ use cutover_core::json;
 use cutover_core::observe::Observation;
 use cutover_core::op::Step;
 use cutover_core::plan::{Plan, Request};
-use cutover_core::sqlite::Wal;
+use cutover_core::sqlite::{Wal, WalReader};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde::de::DeserializeOwned;
@@ -101,21 +101,7 @@ fn observation() -> Observation {
 }
 
 fn dropped() -> Dropped {
-    let wal = Wal {
-        size: 0,
-        state: cutover_core::sqlite::WalState::Empty,
-        why: None,
-        header: None,
-        valid_frames: 0,
-        torn_frames: 0,
-        stale_frames: 0,
-        commits: 0,
-        committed_frames: 0,
-        uncommitted_frames: 0,
-        pages_after: None,
-        checkpointed_frames: Some(1),
-        commits_not_checkpointed: 0,
-    };
+    let wal = Wal { checkpointed_frames: Some(1), ..WalReader::new(None).finish() };
     let file = DroppedFile { name: "data.db-wal".into(), size: 1, text: None, head: Some("00".into()), wal: Some(wal) };
     Dropped { text: None, files: vec![file], whole_folder: true, platform: Some(cutover_core::fault::Platform::Macos) }
 }

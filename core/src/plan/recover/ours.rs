@@ -69,8 +69,7 @@ enum Is {
 /// goes first: file ids do not survive a copied directory, and sizes and digests change as soon as the application writes.
 fn identify(observation: &Observation, journal: &Journal) -> Is {
     let Some(facts) = observation.canonical_facts() else { return Is::Missing };
-    let unchanged =
-        || journal.v1.as_ref().is_some_and(|v1| v1.fingerprint.tells() && facts.fingerprint().as_ref() == Some(&v1.fingerprint));
+    let unchanged = || journal.v1.as_ref().is_some_and(|v1| v1.fingerprint.tells() && v1.is_as_settled(facts));
     let v2_id = journal.v2.as_ref().is_some_and(|v2| v2.file_id == facts.file_id && facts.page1.as_ref() == Some(&v2.page1));
     match observation.verdict {
         Some(Verdict::Current | Verdict::Newer) => Is::V2,
