@@ -1,7 +1,7 @@
 // The doctor, from inside an application and as a process of its own.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmdirSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join, sep } from "node:path";
@@ -22,6 +22,7 @@ function run(...args) {
   const temporary = mkdtempSync(join(tmpdir(), "cutover-cli-"));
   const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], { encoding: "utf8", env: { ...process.env, TMPDIR: temporary, HOME: tmpdir() } });
   assert.deepEqual(readdirSync(temporary), []);
+  rmdirSync(temporary);
   return { status, stdout, stderr };
 }
 
@@ -36,7 +37,7 @@ test("the CLI writes one bundle, which the page judges, and touches nothing", ()
   assert.ok(bundle.path.startsWith(`~${sep}`), bundle.path);
   assert.equal(diagnose({ text: stdout }).safety, "safe");
   assert.deepEqual(all(place), before);
-  const out = join(tmpdir(), `${process.pid}-bundle.json`);
+  const out = join(seed("").directory, "bundle.json");
   assert.equal(run("doctor", place.path, "--out", out).status, 0);
   assert.equal(JSON.parse(readFileSync(out, "utf8")).version, 1);
   assert.equal(run("doctor", place.path, "--out", place.path).status, 74);

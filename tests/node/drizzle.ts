@@ -1,6 +1,6 @@
 // An application whose schema drizzle's own migrator keeps: the upgrade is drizzle's next migration, on a copy of v1.
 // As a program (`drizzle.js PATH`) it is the old release, which knows the first migration only, and is killed with rows in its -wal.
-import { cpSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -24,7 +24,7 @@ export async function detect(db: Reader): Promise<Verdict> {
 
 const path = process.argv[1] === fileURLToPath(import.meta.url) ? process.argv[2] : undefined;
 if (path !== undefined) {
-  const old = join(mkdtempSync(join(tmpdir(), "cutover-drizzle-")), "drizzle");
+  const old = mkdtempSync(join(tmpdir(), "cutover-drizzle-"));
   cpSync(folder, old, { recursive: true });
   const journal = JSON.parse(readFileSync(join(old, "meta/_journal.json"), "utf8")) as { entries: unknown[] };
   journal.entries.pop();
@@ -32,6 +32,7 @@ if (path !== undefined) {
   const client = createClient({ url: `file:${path}` });
   await client.execute("PRAGMA journal_mode=WAL");
   await upgrade(path, old);
+  rmSync(old, { recursive: true });
   await client.executeMultiple("INSERT INTO todos(title) VALUES ('milk'), ('bread'); PRAGMA wal_autocheckpoint=0; UPDATE todos SET done = 1 WHERE id = 2;");
   process.kill(process.pid, "SIGKILL");
 }

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
-import { onWindows, program, RUNTIMES } from "../corpus/corpus.js";
+import { onWindows, program, RUNTIMES, scratch } from "../corpus/corpus.js";
 import type { Round } from "./incident.js";
 
 const ROUNDS = 51;
@@ -14,7 +14,7 @@ for (const runtime of onWindows ? runtimes : []) {
   for (const release of ["collected", "late", "never"]) {
     test(`${runtime}: ${ROUNDS} of ${ROUNDS} are upgraded where the zombies are ${release === "never" ? "never released" : release === "late" ? "released late" : "collected"}`, () => {
       const expose = runtime === "node" ? ["--expose-gc"] : [];
-      const { stdout, stderr, status } = spawnSync(RUNTIMES[runtime], [...expose, program("windows/incident.js"), String(ROUNDS), release], { encoding: "utf8" });
+      const { stdout, stderr, status } = spawnSync(RUNTIMES[runtime], [...expose, program("windows/incident.js"), scratch(), String(ROUNDS), release], { encoding: "utf8" });
       assert.equal(status, 0, stderr);
       const rounds = stdout.trim().split("\n").map((line) => JSON.parse(line) as Round);
       assert.equal(rounds.length, ROUNDS);

@@ -1,4 +1,4 @@
-// The incident, round after round, for a test to start on Node and on Bun: `incident.js ROUNDS RELEASE`. Each line is what one round saw, as JSON.
+// The incident, round after round, for a test to start on Node and on Bun: `incident.js DIRECTORY ROUNDS RELEASE`. Each line is what one round saw, as JSON.
 //
 // v1 is written by libSQL, which is closed, and keeps its files: a prepared statement of it is alive. So does the build of v2.
 //
@@ -6,9 +6,8 @@
 //          late        referred to until handles are to be released for the third time
 //          never       referred to until the process ends
 import { spawnSync } from "node:child_process";
-import { closeSync, fsyncSync, mkdirSync, mkdtempSync, openSync, readdirSync, renameSync, statSync, unlinkSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, statSync, unlinkSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient } from "@libsql/client";
 import { CutoverError, migrate, type Event } from "cutover";
@@ -20,7 +19,7 @@ interface Database {
 /** libSQL's own driver, which @libsql/client is made of: it hands its statements out. */
 const Libsql = createRequire(createRequire(import.meta.url).resolve("@libsql/client"))("libsql") as new (path: string) => Database;
 
-const [rounds, release] = process.argv.slice(2);
+const [directory = "", rounds, release] = process.argv.slice(2);
 const PLACES = ["canonical", "staging", "both"] as const;
 export type Round = {
   place: (typeof PLACES)[number];
@@ -42,7 +41,6 @@ export type Round = {
 const WAIT_MS = 600;
 /** Statements that are alive until the process ends. */
 const forEver: unknown[] = [];
-const root = mkdtempSync(join(tmpdir(), "cutover-incident-"));
 const shell = (path: string, sql: string) => {
   const { stdout, stderr, error, status, signal } = spawnSync("sqlite3", [path, sql], { encoding: "utf8" });
   if (error) throw error;
@@ -84,9 +82,9 @@ function theOldWay(path: string): string[] {
 }
 
 async function round(place: Round["place"], number: number): Promise<Round> {
-  const directory = join(root, String(number));
-  mkdirSync(directory);
-  const path = join(directory, "data.db");
+  const own = join(directory, String(number));
+  mkdirSync(own);
+  const path = join(own, "data.db");
   const v1 = createClient({ url: `file:${path}` });
   await v1.executeMultiple("PRAGMA journal_mode = WAL; CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);");
   await v1.batch([1, 2, 3].map((n) => ({ sql: "INSERT INTO notes (text) VALUES (?)", args: [`note ${n}`] })), "write");
@@ -143,7 +141,7 @@ async function round(place: Round["place"], number: number): Promise<Round> {
   live.close();
   // A zombie that is collected just now has the lock for an instant.
   const again = await migrate({ path, label: "v1-v2", detect: { userVersion: 2 }, make: { from: "empty", run: { sql: "" } }, waitMs: WAIT_MS });
-  const names = readdirSync(directory).map((name) => name.replaceAll(/\d{13}-[0-9a-f]{8}|(?<=(?:building|install)-)[0-9a-f]{8}/g, "*"));
+  const names = readdirSync(own).map((name) => name.replaceAll(/\d{13}-[0-9a-f]{8}|(?<=(?:building|install)-)[0-9a-f]{8}/g, "*"));
   return {
     place,
     old,
