@@ -4,8 +4,8 @@
 #[path = "support/interrupt.rs"]
 mod interrupt;
 
-#[path = "support/rows.rs"]
-mod rows;
+#[path = "support/notes.rs"]
+mod notes;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -17,14 +17,7 @@ use cutover::{
 use rusqlite::Connection;
 
 use interrupt::Interrupt;
-use rows::rows;
-
-const V1: &str = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
-    INSERT INTO notes (text) VALUES ('milk'), ('bread'), ('a new bicycle');";
-const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
-    INSERT INTO note SELECT id, text FROM v1.notes;
-    PRAGMA user_version = 2;";
-const ROWS: [&str; 3] = ["milk", "bread", "a new bicycle"];
+use notes::{NOTES, TO_V2, V1, rows};
 
 #[derive(Default)]
 struct Calm {
@@ -148,7 +141,7 @@ fn v1_is_the_database_again_and_v2_is_set_aside_with_every_row() {
         let result = bed.restore().unwrap();
         assert_eq!((&result.backup, result.recovery, result.companions.len()), (&backup, Recovery::None, 0));
         assert_eq!(is_wal(&bed.path("data.db")), wal, "v1 has its journal mode again");
-        assert_eq!(rows(&bed.path("data.db"), "notes"), ROWS);
+        assert_eq!(rows(&bed.path("data.db"), "notes"), NOTES);
         assert_eq!(rows(&result.displaced, "note"), ["milk", "bread", "a new bicycle", "after the upgrade"]);
         assert_eq!(std::fs::read(&backup).unwrap(), before, "the backup stays a backup");
         let (backup, displaced) = (backup.file_name().unwrap(), result.displaced.file_name().unwrap());
@@ -157,7 +150,7 @@ fn v1_is_the_database_again_and_v2_is_set_aside_with_every_row() {
         assert_eq!(result.warnings, []);
         // The next start upgrades what is there.
         assert_eq!(bed.migrate(None).outcome, Outcome::Migrated);
-        assert_eq!(rows(&bed.path("data.db"), "note"), ROWS);
+        assert_eq!(rows(&bed.path("data.db"), "note"), NOTES);
     }
 }
 
@@ -168,9 +161,9 @@ fn restored_twice_both_are_set_aside() {
     bed.sql("data.db", "INSERT INTO notes (text) VALUES ('of the old release')");
     let second = bed.restore().unwrap();
     assert_ne!(first.displaced, second.displaced);
-    assert_eq!(rows(&first.displaced, "note"), ROWS);
+    assert_eq!(rows(&first.displaced, "note"), NOTES);
     assert_eq!(rows(&second.displaced, "notes"), ["milk", "bread", "a new bicycle", "of the old release"]);
-    assert_eq!(rows(&bed.path("data.db"), "notes"), ROWS);
+    assert_eq!(rows(&bed.path("data.db"), "notes"), NOTES);
 }
 
 #[test]
@@ -202,7 +195,7 @@ fn assert_whole(bed: &Bed, at: usize) -> bool {
         assert_eq!((rows(&path, "note"), bed.read("auth.json").as_str()), (v2.map(str::to_owned).to_vec(), "of v2"), "{at}");
         assert_eq!(displaced.len(), 0, "{at}");
     } else {
-        assert_eq!((rows(&path, "notes"), bed.read("auth.json").as_str()), (ROWS.map(str::to_owned).to_vec(), "of v1"), "{at}");
+        assert_eq!((rows(&path, "notes"), bed.read("auth.json").as_str()), (NOTES.map(str::to_owned).to_vec(), "of v1"), "{at}");
         // A restore that was finished and is asked for again sets its v1 aside as well.
         assert!(displaced.iter().any(|name| version_of(&bed.path(name)) == 2 && rows(&bed.path(name), "note") == v2), "{at}");
     }
@@ -259,10 +252,10 @@ fn an_interrupted_restore_that_was_done_is_not_done_again() {
     let at = 25;
     let mut host = Interrupt { at, seen: 0 };
     let _ = catch_unwind(AssertUnwindSafe(|| cutover::restore(&path, &backup, &BackupOptions::default(), &mut host).map(drop).unwrap()));
-    assert_eq!(rows(&path, "notes"), ROWS, "it was flipped");
+    assert_eq!(rows(&path, "notes"), NOTES, "it was flipped");
     let result = bed.restore().unwrap();
     assert_eq!(result.recovery, Recovery::Finished);
-    assert_eq!(rows(&result.displaced, "note"), ROWS);
+    assert_eq!(rows(&result.displaced, "note"), NOTES);
     assert_eq!(bed.names().iter().filter(|name| name.contains(".displaced-")).count(), 1);
 }
 
@@ -273,7 +266,7 @@ fn what_is_not_whole_is_refused_and_v2_stays() {
         let backup = bed.path(bed.newest().to_str().unwrap());
         spoil(&bed, &backup);
         let failure = bed.restore().unwrap_err().failure;
-        assert_eq!(rows(&bed.path("data.db"), "note"), ROWS);
+        assert_eq!(rows(&bed.path("data.db"), "note"), NOTES);
         assert!(is_wal(&bed.path("data.db")), "v2 has its journal mode again");
         assert!(
             !bed.names().iter().any(|name| name.contains("cutover.json") || name.contains(".install-") || name.contains(".displaced-"))

@@ -3,8 +3,8 @@
 //! Time is the host's: what it is told to wait is added up, and nobody waits.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-#[path = "support/rows.rs"]
-mod rows;
+#[path = "support/notes.rs"]
+mod notes;
 
 use std::io::{BufRead as _, Write as _};
 use std::path::Path;
@@ -15,14 +15,8 @@ use cutover::core::journal::Strategy;
 use cutover::{Code, Detect, Event, From, Host, Make, Options, Run};
 use rusqlite::Connection;
 
-use rows::rows;
+use notes::{NOTES, TO_V2, V1, rows};
 
-const NOTES: [&str; 3] = ["milk", "bread", "a new bicycle"];
-const V1: &str = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
-    INSERT INTO notes (text) VALUES ('milk'), ('bread'), ('a new bicycle');";
-const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
-    INSERT INTO note SELECT id, text FROM v1.notes;
-    PRAGMA user_version = 2;";
 const BUDGET_MS: u64 = 10_000;
 
 /// What it was told to wait, and what it was told of that.

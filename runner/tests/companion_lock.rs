@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::type_complexity, clippy::field_reassign_with_default, reason = "a host of closures is scripted test by test")]
 
+#[path = "support/notes.rs"]
+mod notes;
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
@@ -10,13 +13,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use cutover::{BackupOptions, Built, Code, Detect, Event, From, Host, HostError, Job, Lock, Make, Options, Outcome, Recovery, Rule, Run};
 use rusqlite::Connection;
 
+use notes::{TO_V2, V1};
+
 /// Set in a process of ours: the database, the companion, and the op (or op and file) before which it stops, if any.
 const CHILD: &str = "CUTOVER_COMPANION_CHILD";
-
-const V1: &str = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL); INSERT INTO notes (text) VALUES ('milk'), ('bread');";
-const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
-    INSERT INTO note SELECT id, text FROM v1.notes;
-    PRAGMA user_version = 2;";
 
 /// One test at a time: a process that is being made has, until it executes, every lock that another test of this one holds.
 static IN_TURN: Mutex<()> = Mutex::new(());
@@ -82,12 +82,12 @@ impl Bed {
     }
 
     fn is_v1(&self, directory: &str) -> bool {
-        rows(&self.database(directory), "notes") == 2
+        rows(&self.database(directory), "notes") == 3
     }
 
     /// v2, the backup and its receipt, and nothing else.
     fn assert_upgraded(&self, directory: &str) {
-        assert_eq!(rows(&self.database(directory), "note"), 2);
+        assert_eq!(rows(&self.database(directory), "note"), 3);
         assert_eq!(self.names(directory).len(), 3, "{:?}", self.names(directory));
     }
 }

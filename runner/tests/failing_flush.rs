@@ -5,35 +5,19 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/strace.rs"]
+mod strace;
+
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use rusqlite::Connection;
 
-/// The example, with what `strace` is told on top. Gives its exit status and the paths that were flushed, in order.
+/// The example, with what `strace` is told on top. Gives whether it ended well and the paths that were flushed, in order.
 fn upgrade(database: &Path, inject: Option<usize>) -> (bool, Vec<String>) {
-    let mut example = std::env::current_exe().unwrap();
-    example.pop();
-    example.pop();
-    let trace: PathBuf = database.with_extension("strace");
-    let mut command = Command::new("strace");
-    command.args(["-f", "-y", "-e", "trace=fsync,fdatasync", "-o"]).arg(&trace);
-    if let Some(at) = inject {
-        command.arg(format!("--inject=fsync,fdatasync:error=EIO:when={at}"));
-    }
-    let status = command
-        .arg(example.join("examples/upgrade"))
-        .arg(database)
-        .output()
-        .expect("strace is needed for this test: apt-get install strace")
-        .status;
-    let text = std::fs::read_to_string(&trace).unwrap();
-    std::fs::remove_file(trace).unwrap();
-    let name = |line: &str| {
-        let path = line.split(['<', '>']).nth(1)?;
-        Some(path.rsplit('/').next()?.to_owned())
-    };
-    (status.success(), text.lines().filter(|line| line.contains("sync(")).filter_map(name).collect())
+    let inject: Vec<String> = inject.iter().map(|at| format!("--inject=fsync,fdatasync:error=EIO:when={at}")).collect();
+    let (output, calls) = strace::run("fsync,fdatasync", &inject, &strace::example(database));
+    let name = |line: &String| Some(line.split(['<', '>']).nth(1)?.rsplit('/').next()?.to_owned());
+    (output.status.success(), calls.iter().filter_map(name).collect())
 }
 
 /// A v1 in WAL mode with rows that are only in its WAL, as a killed application leaves it.

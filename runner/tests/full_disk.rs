@@ -9,6 +9,8 @@
 
 #[path = "support/namespace.rs"]
 mod namespace;
+#[path = "support/notes.rs"]
+mod notes;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -17,13 +19,12 @@ use std::process::Command;
 use cutover::{Code, Detect, Event, From, Host, Make, Options, Outcome, Run};
 use rusqlite::Connection;
 
+use notes::TO_V2;
+
 const INSIDE: &str = "CUTOVER_FULL_DISK";
 const V1: &str = "PRAGMA journal_mode = WAL; CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
     WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 500)
     INSERT INTO notes (text) SELECT printf('note %0100d', i) FROM n;";
-const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
-    INSERT INTO note SELECT id, text FROM v1.notes;
-    PRAGMA user_version = 2;";
 
 /// Fills the disk before the `at`th step.
 struct Fills {

@@ -7,6 +7,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::type_complexity, clippy::field_reassign_with_default, reason = "a host of closures is scripted test by test")]
 
+#[path = "support/notes.rs"]
+mod notes;
+
 use std::cell::RefCell;
 use std::fs::File;
 use std::os::windows::fs::OpenOptionsExt as _;
@@ -17,11 +20,7 @@ use cutover::core::journal::Strategy;
 use cutover::{Built, Code, Detect, Event, From, Host, HostError, Job, Make, Options, Outcome, Recovery, Run};
 use rusqlite::Connection;
 
-const V1: &str = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
-    INSERT INTO notes (text) VALUES ('milk'), ('bread'), ('a new bicycle');";
-const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
-    INSERT INTO note SELECT id, text FROM v1.notes;
-    PRAGMA user_version = 2;";
+use notes::{TO_V2, V1};
 
 struct Bed(tempfile::TempDir);
 

@@ -6,8 +6,8 @@
 //! system (`crash_states.rs`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-#[path = "support/rows.rs"]
-mod rows;
+#[path = "support/notes.rs"]
+mod notes;
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -17,17 +17,12 @@ use std::sync::{PoisonError, RwLock};
 use cutover::{Built, Detect, Event, From, Host, HostError, Job, Make, Options, Run};
 use rusqlite::Connection;
 
-use rows::rows;
+use notes::{NOTES, TO_V2, V1, rows};
 
 /// Set in a process of ours: the database, what it does, and the point where it stops, counted from 0.
 const CHILD: &str = "CUTOVER_KILLED_CHILD";
 const STOPPED: &str = "stopped to be killed";
 
-const V1: &str = "PRAGMA wal_autocheckpoint = 0; CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
-    INSERT INTO notes (text) VALUES ('milk'), ('bread'), ('a new bicycle');";
-const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
-    INSERT INTO note SELECT id, text FROM v1.notes;
-    PRAGMA user_version = 2;";
 const COPY_TO_V2: &str = "ALTER TABLE notes RENAME TO note; ALTER TABLE note RENAME COLUMN text TO body; PRAGMA user_version = 2;";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,7 +132,7 @@ impl Bed {
         let _open = OPEN.read().unwrap_or_else(PoisonError::into_inner);
         let live = in_memory();
         let db = Connection::open(live.path().join("data.db")).unwrap();
-        db.execute_batch(&format!("PRAGMA journal_mode = {mode}; {V1}")).unwrap();
+        db.execute_batch(&format!("PRAGMA journal_mode = {mode}; PRAGMA wal_autocheckpoint = 0; {V1}")).unwrap();
         let bed = Self(copy_of_the_set(live.path()));
         std::fs::write(bed.0.path().join("auth.json"), "v1 secret").unwrap();
         bed
@@ -230,7 +225,6 @@ fn copy_of_the_set(directory: &Path) -> tempfile::TempDir {
     copy
 }
 
-const NOTES: [&str; 3] = ["milk", "bread", "a new bicycle"];
 const MORE: [&str; 4] = ["milk", "bread", "a new bicycle", "of the old release"];
 
 fn killed_everywhere(how: How, mode: &str) {

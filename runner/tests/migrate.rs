@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::type_complexity, clippy::field_reassign_with_default, reason = "a host of closures is scripted test by test")]
 
-#[path = "support/rows.rs"]
-mod rows;
+#[path = "support/notes.rs"]
+mod notes;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -18,13 +18,7 @@ use cutover::{
 use rusqlite::Connection;
 use serde_json::json;
 
-use rows::rows;
-
-const V1: &str = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
-    INSERT INTO notes (text) VALUES ('milk'), ('bread'), ('a new bicycle');";
-const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
-    INSERT INTO note SELECT id, text FROM v1.notes;
-    PRAGMA user_version = 2;";
+use notes::{TO_V2, V1, rows};
 
 /// A fresh directory with a v1 in it.
 struct Bed {

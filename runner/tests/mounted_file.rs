@@ -9,6 +9,8 @@
 mod interrupt;
 #[path = "support/namespace.rs"]
 mod namespace;
+#[path = "support/notes.rs"]
+mod notes;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -20,10 +22,9 @@ use rusqlite::Connection;
 
 use interrupt::Interrupt;
 
+use notes::TO_V2;
+
 const INSIDE: &str = "CUTOVER_MOUNTED_FILE";
-const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
-    INSERT INTO note SELECT id, text FROM v1.notes;
-    PRAGMA user_version = 2;";
 
 struct Mounted {
     _directory: tempfile::TempDir,

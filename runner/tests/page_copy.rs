@@ -8,7 +8,6 @@ mod strace;
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use rusqlite::Connection;
 
@@ -23,25 +22,10 @@ struct Upgraded {
 
 /// The example on a file system without hard links, with what else `strace` is told.
 fn upgrade(database: &Path, more: &[String]) -> Upgraded {
-    let mut example = std::env::current_exe().unwrap();
-    example.pop();
-    example.pop();
-    let trace: PathBuf = database.with_extension("strace");
-    let mut command = Command::new("strace");
-    command.args(["-f", "-y", "-e", &format!("trace=link,linkat,{CHANGES}"), "--inject=link,linkat:error=EPERM", "-o"]).arg(&trace);
-    let output = command
-        .args(more)
-        .arg(example.join("examples/upgrade"))
-        .arg(database)
-        .output()
-        .expect("strace is needed for this test: apt-get install strace");
-    let text = std::fs::read_to_string(&trace).unwrap();
-    std::fs::remove_file(trace).unwrap();
-    Upgraded {
-        ok: output.status.success(),
-        output: String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
-        calls: strace::calls(&text),
-    }
+    let more = [&["--inject=link,linkat:error=EPERM".into()], more].concat();
+    let (output, calls) = strace::run(&format!("link,linkat,{CHANGES}"), &more, &strace::example(database));
+    let said = [output.stdout, output.stderr].concat();
+    Upgraded { ok: output.status.success(), output: String::from_utf8_lossy(&said).into_owned(), calls }
 }
 
 /// Rows enough for some pages of any size; in WAL mode the last are in the log only, as a killed application leaves them.

@@ -4,6 +4,8 @@
 
 #[path = "support/interrupt.rs"]
 mod interrupt;
+#[path = "support/notes.rs"]
+mod notes;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
@@ -13,12 +15,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use interrupt::Interrupt;
-
-const V1: &str = "PRAGMA journal_mode = WAL; CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
-    INSERT INTO notes (text) VALUES ('milk'), ('bread'), ('a new bicycle');";
-const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
-    INSERT INTO note SELECT id, text FROM v1.notes;
-    PRAGMA user_version = 2;";
+use notes::{TO_V2, V1};
 
 #[derive(Default)]
 struct Calm {
@@ -43,7 +40,7 @@ struct Bed(tempfile::TempDir);
 impl Bed {
     fn new() -> Self {
         let bed = Self(tempfile::tempdir().unwrap());
-        Connection::open(bed.path("data.db")).unwrap().execute_batch(V1).unwrap();
+        Connection::open(bed.path("data.db")).unwrap().execute_batch(&format!("PRAGMA journal_mode = WAL; {V1}")).unwrap();
         bed
     }
 
@@ -241,7 +238,7 @@ fn a_file_that_has_the_backups_name_and_is_not_v1_is_kept() {
     let Some(name) = journal["names"]["backup"].as_str() else { panic!("{journal}") };
     let _ = std::fs::remove_file(bed.path(name));
     let other = Connection::open(bed.path(name)).unwrap();
-    other.execute_batch(V1).unwrap();
+    other.execute_batch(&format!("PRAGMA journal_mode = WAL; {V1}")).unwrap();
     other.execute_batch("PRAGMA journal_mode = DELETE; INSERT INTO notes (text) VALUES ('only here')").unwrap();
     drop(other);
     let result = bed.migrate().unwrap();

@@ -10,8 +10,8 @@
 
 #[path = "support/namespace.rs"]
 mod namespace;
-#[path = "support/rows.rs"]
-mod rows;
+#[path = "support/notes.rs"]
+mod notes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -21,15 +21,9 @@ use cutover::core::failure::Where;
 use cutover::{Code, Detect, Event, From, Host, Lock, Make, Options, Outcome, Run};
 use rusqlite::Connection;
 
-use rows::rows;
+use notes::{NOTES, TO_V2, V1, rows};
 
 const INSIDE: &str = "CUTOVER_REFUSED";
-const NOTES: [&str; 3] = ["milk", "bread", "a new bicycle"];
-const V1: &str = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
-    INSERT INTO notes (text) VALUES ('milk'), ('bread'), ('a new bicycle');";
-const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
-    INSERT INTO note SELECT id, text FROM v1.notes;
-    PRAGMA user_version = 2;";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refusal {

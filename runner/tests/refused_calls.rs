@@ -3,44 +3,29 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-#[path = "support/rows.rs"]
-mod rows;
+#[path = "support/notes.rs"]
+mod notes;
 #[path = "support/strace.rs"]
 mod strace;
 
 use std::path::Path;
-use std::process::Command;
 
 use rusqlite::Connection;
 
-use rows::rows;
+use notes::{NOTES, V1, rows};
 
-const CHANGES: &str = "trace=link,linkat,rename,renameat,renameat2,unlink,unlinkat";
-const NOTES: [&str; 3] = ["milk", "bread", "a new bicycle"];
+const CHANGES: &str = "link,linkat,rename,renameat,renameat2,unlink,unlinkat";
 
 /// The example, with what else `strace` is told. Gives whether it ended well, what it said, and the calls.
 fn upgrade(database: &Path, more: &[String]) -> (bool, String, Vec<String>) {
-    let mut example = std::env::current_exe().unwrap();
-    example.pop();
-    example.pop();
-    let trace = tempfile::NamedTempFile::new().unwrap();
-    let output = Command::new("strace")
-        .args(["-f", "-e", CHANGES, "-o"])
-        .arg(trace.path())
-        .args(more)
-        .arg(example.join("examples/upgrade"))
-        .arg(database)
-        .output()
-        .expect("strace is needed for this test: apt-get install strace");
+    let (output, calls) = strace::run(CHANGES, more, &strace::example(database));
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    (output.status.success(), said, strace::calls(&std::fs::read_to_string(trace.path()).unwrap()))
+    (output.status.success(), said, calls)
 }
 
 fn seed(directory: &Path) -> std::path::PathBuf {
     let path = directory.join("data.db");
-    let v1 = "PRAGMA journal_mode = WAL; CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
-        INSERT INTO notes (text) VALUES ('milk'), ('bread'), ('a new bicycle');";
-    Connection::open(&path).unwrap().execute_batch(v1).unwrap();
+    Connection::open(&path).unwrap().execute_batch(&format!("PRAGMA journal_mode = WAL; {V1}")).unwrap();
     path
 }
 

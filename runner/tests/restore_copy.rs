@@ -3,8 +3,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-#[path = "support/rows.rs"]
-mod rows;
+#[path = "support/notes.rs"]
+mod notes;
 #[path = "support/strace.rs"]
 mod strace;
 
@@ -14,13 +14,8 @@ use std::process::Command;
 use cutover::{BackupOptions, Built, Detect, From, Host, HostError, Job, Make, Options, RestoreResult, Run};
 use rusqlite::Connection;
 
-use rows::rows;
+use notes::{NOTES, TO_V2, V1, rows};
 
-const V1: &str = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
-    INSERT INTO notes (text) VALUES ('milk'), ('bread');";
-const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
-    INSERT INTO note SELECT id, text FROM v1.notes;
-    PRAGMA user_version = 2;";
 const CHANGES: &str = "pwrite64,write,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,unlinkat";
 /// Set where this program is started anew, to restore the database named here.
 const RESTORES: &str = "CUTOVER_TEST_RESTORES";
@@ -62,23 +57,17 @@ impl Bed {
 
     /// Another process restores, with what else `strace` is told. Gives whether it did, and its calls.
     fn restore_without_links(&self, more: &[String]) -> (bool, Vec<String>) {
-        let trace = tempfile::NamedTempFile::new().unwrap();
-        let output = Command::new("strace")
-            .args(["-f", "-e", &format!("trace=link,linkat,{CHANGES}"), "--inject=link,linkat:error=EPERM", "-o"])
-            .arg(trace.path())
-            .args(more)
-            .arg(std::env::current_exe().unwrap())
-            .args(["--exact", "killed_at_any_call_that_changes_the_disk_the_next_restore_ends_it", "--test-threads=1"])
-            .env(RESTORES, self.database())
-            .output()
-            .expect("strace is needed for this test: apt-get install strace");
-        (output.status.success(), strace::calls(&std::fs::read_to_string(trace.path()).unwrap()))
+        let more = [&["--inject=link,linkat:error=EPERM".into()], more].concat();
+        let mut again = Command::new(std::env::current_exe().unwrap());
+        again.args(["--exact", "killed_at_any_call_that_changes_the_disk_the_next_restore_ends_it", "--test-threads=1"]);
+        let (output, calls) = strace::run(&format!("link,linkat,{CHANGES}"), &more, again.env(RESTORES, self.database()));
+        (output.status.success(), calls)
     }
 
     /// v1 and its companion are back, v2 and its own are beside, the backup stays, and there is nothing else.
     fn assert_restored(&self, mode: &str, told: &str) {
         let here = |name: &str| self.0.path().join(name);
-        assert_eq!(rows(&self.database(), "notes"), ["milk", "bread"], "{told}");
+        assert_eq!(rows(&self.database(), "notes"), NOTES, "{told}");
         let now: String = Connection::open(self.database()).unwrap().query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
         assert_eq!(now, mode, "{told}");
         assert_eq!(std::fs::read_to_string(here("auth.json")).unwrap(), "of v1", "{told}");
@@ -87,7 +76,7 @@ impl Bed {
         names.retain(|name| !name.contains("-lock"));
         names.sort();
         let aside = |of: &str| names.iter().find(|name| name.starts_with(&format!("{of}.displaced-"))).unwrap().clone();
-        assert_eq!(rows(&here(&aside("data.db")), "note"), ["milk", "bread", "of v2"], "{told}");
+        assert_eq!(rows(&here(&aside("data.db")), "note"), ["milk", "bread", "a new bicycle", "of v2"], "{told}");
         assert_eq!(std::fs::read_to_string(here(&aside("auth.json"))).unwrap(), "of v2", "{told}");
         // Both databases and companions, and of each what is kept: a backup and what is displaced; the backup's receipt.
         assert_eq!(names.len(), 7, "{told}: {names:?}");
@@ -114,12 +103,12 @@ fn killed_at_any_call_that_changes_the_disk_the_next_restore_ends_it() {
         let (whole, calls) = bed.restore_without_links(&[]);
         assert!(whole, "{calls:#?}");
         bed.assert_restored(mode, "not killed");
-        for (at, call) in calls.iter().enumerate().filter(|(_, call)| !call.contains(" write(1,") && !call.contains(" link")) {
+        for (at, call) in calls.iter().enumerate().filter(|(_, call)| !call.contains(" write(1<") && !call.contains(" link")) {
             let bed = Bed::upgraded(mode);
             bed.restore_without_links(&[strace::kill_before(&calls, at)]);
             let database = bed.database();
             let there = rows(&database, if is_v1(&database) { "notes" } else { "note" });
-            assert!(there.len() >= 2, "{mode}, {call}: {there:?}");
+            assert!(there.len() >= 3, "{mode}, {call}: {there:?}");
             // Without its journal it was done.
             if !is_v1(&database) || database.with_file_name("data.db.v1-v2-cutover.json").exists() {
                 restore(&database);

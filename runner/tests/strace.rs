@@ -5,9 +5,11 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/strace.rs"]
+mod strace;
+
 use std::collections::VecDeque;
 use std::path::Path;
-use std::process::Command;
 
 use cutover::core::op::Op;
 use cutover::core::plan::Plan;
@@ -45,12 +47,12 @@ fn masked(name: &str) -> String {
     parts.join("-")
 }
 
-/// The calls of a trace made with `strace -f -y`, in this directory, locks apart. Those that failed with ENOENT did nothing.
-fn calls(trace: &str, directory: &Path) -> VecDeque<Call> {
+/// The calls of a trace, in this directory, locks apart. Those that failed with ENOENT did nothing.
+fn calls(trace: &[String], directory: &Path) -> VecDeque<Call> {
     let directory = directory.to_str().unwrap();
     let inside = |text: &str| text.strip_prefix(directory)?.strip_prefix('/').map(masked);
     let mut calls = VecDeque::new();
-    for line in trace.lines().filter(|line| !line.contains(" = -1 ENOENT")) {
+    for line in trace.iter().filter(|line| !line.contains(" = -1 ENOENT")) {
         let line = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
         let Some((call, rest)) = line.split_once('(') else { continue };
         let quoted: Vec<String> = rest.split('"').skip(1).step_by(2).filter_map(inside).collect();
@@ -164,28 +166,9 @@ fn what_the_runner_asks_of_the_kernel_is_what_the_plan_says() {
     );
     let plan = cutover::plan(&options, &mut Quiet).unwrap().unwrap();
 
-    let mut example = std::env::current_exe().unwrap();
-    example.pop();
-    example.pop();
-    let output = directory.with_extension("strace");
-    let status = Command::new("strace")
-        .args([
-            "-f",
-            "-y",
-            "-s",
-            "512",
-            "-e",
-            "trace=open,openat,creat,fsync,fdatasync,link,linkat,rename,renameat,renameat2,unlink,unlinkat",
-            "-o",
-        ])
-        .arg(&output)
-        .arg(example.join("examples/upgrade"))
-        .arg(&database)
-        .status()
-        .expect("strace is needed for this test: apt-get install strace");
-    assert!(status.success());
-    let trace = std::fs::read_to_string(&output).unwrap();
-    std::fs::remove_file(&output).unwrap();
+    let traced = "open,openat,creat,fsync,fdatasync,link,linkat,rename,renameat,renameat2,unlink,unlinkat";
+    let (output, trace) = strace::run(traced, &["-s".into(), "512".into()], &strace::example(&database));
+    assert!(output.status.success());
     let mut seen = calls(&trace, &directory);
     // Before the plan: whether canonical can be given a second name is tried.
     let second = "data.db.v1-v2-cutover.json.tmp-N".to_owned();

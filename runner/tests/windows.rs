@@ -4,6 +4,9 @@
 #![cfg(windows)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/notes.rs"]
+mod notes;
+
 use std::os::windows::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,11 +15,7 @@ use cutover::core::failure::Where;
 use cutover::{Code, Detect, Error, From, Host, Make, MigrateResult, Options, Outcome, Run};
 use rusqlite::Connection;
 
-const V1: &str = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
-    INSERT INTO notes (text) VALUES ('milk'), ('bread'), ('a new bicycle');";
-const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
-    INSERT INTO note SELECT id, text FROM v1.notes;
-    PRAGMA user_version = 2;";
+use notes::{TO_V2, V1};
 
 /// Wine says so in the environment that it was given.
 fn under_wine() -> bool {

@@ -3,6 +3,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/notes.rs"]
+mod notes;
 #[path = "support/strace.rs"]
 mod strace;
 
@@ -15,11 +17,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use cutover::{Code, Detect, From, Held, Host, Make, Options, Outcome, Run};
 use rusqlite::Connection;
 
-const V1: &str = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
-    INSERT INTO notes (text) VALUES ('milk'), ('bread'), ('a new bicycle');";
-const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
-    INSERT INTO note SELECT id, text FROM v1.notes;
-    PRAGMA user_version = 2;";
+use notes::{TO_V2, V1};
 
 #[derive(Default)]
 struct Counts {
@@ -189,23 +187,16 @@ fn with_proceed_and_killed_at_any_call_that_changes_the_disk_no_row_is_lost() {
     }
     let hold = |bed: &mut Bed, inject: &[String]| {
         bed.zombie.clear();
-        let trace = tempfile::NamedTempFile::new().unwrap();
-        let output = Command::new("strace")
-            .args(["-f", "-e", &format!("trace={CHANGES}"), "-o"])
-            .arg(trace.path())
-            .args(inject)
-            .arg(std::env::current_exe().unwrap())
-            .args(["--exact", "with_proceed_and_killed_at_any_call_that_changes_the_disk_no_row_is_lost", "--test-threads=1"])
-            .env(HOLDS, bed.path())
-            .output()
-            .expect("strace is needed for this test: apt-get install strace");
-        (output.status.success(), strace::calls(&std::fs::read_to_string(trace.path()).unwrap()))
+        let mut again = Command::new(std::env::current_exe().unwrap());
+        again.args(["--exact", "with_proceed_and_killed_at_any_call_that_changes_the_disk_no_row_is_lost", "--test-threads=1"]);
+        let (output, calls) = strace::run(CHANGES, inject, again.env(HOLDS, bed.path()));
+        (output.status.success(), calls)
     };
     for mode in ["wal", "delete"] {
         let (whole, calls) = hold(&mut Bed::new(mode), &[]);
         assert!(whole, "{calls:#?}");
         let mut moved = 0;
-        for (at, _) in calls.iter().enumerate().filter(|(_, call)| !call.contains(" write(1,")) {
+        for (at, _) in calls.iter().enumerate().filter(|(_, call)| !call.contains(" write(1<")) {
             let mut bed = Bed::new(mode);
             let old = bed.zombie[0].metadata().unwrap().ino();
             let (_, _) = hold(&mut bed, &[strace::kill_before(&calls, at)]);
