@@ -17,7 +17,10 @@ pub fn example(database: &Path) -> Command {
 /// Runs a program while these calls are traced, with what else `strace` is told. Gives how it ended and the calls, each a line, with the path of each descriptor.
 pub fn run(traced: &str, more: &[String], program: &Command) -> (Output, Vec<String>) {
     let trace = tempfile::NamedTempFile::new().unwrap();
+    // So it stops at these calls only; no signal is sent then.
+    let alone = (!more.iter().any(|inject| inject.contains(":signal="))).then_some("--seccomp-bpf");
     let output = Command::new("strace")
+        .args(alone)
         .args(["-f", "-y", "-e", &format!("trace={traced}"), "-o"])
         .arg(trace.path())
         .args(more)
