@@ -69,7 +69,7 @@ test("inspect says what is there", async () => {
   const before = await inspect(place.path);
   assert.deepEqual(
     { ...before, header: null },
-    { path: place.path, exists: true, size: statSync(place.path).size, held: false, holders: [], header: null, sidecars: {}, journals: [], backups: {}, leftovers: {} },
+    { path: place.path, exists: true, size: statSync(place.path).size, held: false, holders: [], header: null, sidecars: {}, journals: [], backups: {}, displaced: {}, leftovers: {} },
   );
   assert.deepEqual([before.header.userVersion, before.header.journalMode], [1, "wal"]);
   const { backup } = await migrate(options(place.path));

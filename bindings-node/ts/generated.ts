@@ -21,7 +21,7 @@ export type JournalMode = "delete" | "wal";
  */
 export type WarningFrom = "cutover" | "host";
 /**
- * What came of SQLite's `quick_check` of a private copy.
+ * What came of SQLite's `quick_check` of the database, in its place or in a private copy.
  */
 export type Check =
   | {
@@ -717,7 +717,7 @@ export interface Backup {
    */
   startedMs: number;
   /**
-   * v1, as it was settled. Nothing without a receipt, and for an upgrade that the daemon in the field began.
+   * v1, as it was settled. Nothing without a receipt, and for an upgrade that an application began before it had cutover.
    */
   v1: V1 | null;
   /**

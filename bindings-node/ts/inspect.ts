@@ -22,7 +22,9 @@ export interface Inspection {
   journals: string[];
   /** Backups and their sizes. */
   backups: Record<string, number>;
-  /** Temporary files of interrupted upgrades and their sizes. */
+  /** Databases that were set aside, which hold rows, and their sizes. */
+  displaced: Record<string, number>;
+  /** What interrupted upgrades left, journals that could not be read, and sidecars of backups; their sizes. Starts take away what is not needed. */
   leftovers: Record<string, number>;
 }
 

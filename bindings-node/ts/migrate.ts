@@ -12,7 +12,7 @@ export interface MigrateResult<R extends Json = Json> {
   outcome: "migrated" | "current" | "no-database";
   /** What was recovered before. */
   recovery: Recovery;
-  /** Where v1 is now, if there was a cutover. */
+  /** Where v1 is now, if this start made the cutover, finished it or cleaned up after it. Later starts give `null`: `listBackups` knows. */
   backup: string | null;
   /** What the build gave, also when it did so in an earlier start. */
   report: R | null;
@@ -48,8 +48,9 @@ export async function recover<S extends Json = Json, R extends Json = Json>(opti
 }
 
 /**
- * What {@link migrate} would do first: a recovery or the migration, step by step with the reason for each. `null`: nothing. Touches nothing
- * and takes no lock.
+ * What {@link migrate} would do first: a recovery or the migration, step by step with the reason for each. `null`: nothing. Takes no lock, and
+ * changes no more than any reader of the database does: the hot journal of a killed process is rolled back. Whether the database can be linked is not
+ * tried, but taken for granted.
  *
  * @throws As {@link migrate}, for what can be told beforehand.
  */

@@ -29,7 +29,7 @@ function load(): Addon {
   if (process.platform === "linux" && process.arch === "x64") return require("../cutover.linux-x64-gnu.node") as Addon;
   if (process.platform === "win32" && process.arch === "x64") return require("../cutover.win32-x64-msvc.node") as Addon;
   if (process.platform === "darwin" && process.arch === "arm64") return require("../cutover.darwin-arm64.node") as Addon;
-  throw new Error(`cutover has no addon for ${process.platform}-${process.arch}; build it with "npm run build" in bindings-node`);
+  throw new Error(`cutover has no addon for ${process.platform}-${process.arch}, only for linux-x64 (glibc), win32-x64 and darwin-arm64`);
 }
 
 export const native = load();

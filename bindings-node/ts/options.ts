@@ -42,7 +42,7 @@ export interface Job<S extends Json = Json> {
   readonly signal: AbortSignal;
   /** A companion that the options declare. */
   companion(name: string): Companion;
-  /** Keeps a state for `undo` and `cleanup`. Durable when it resolves; replaces the last one. */
+  /** Keeps a state for `undo` and `cleanup`. Durable when it resolves; replaces the last one. With the report it may have about 2 MiB as JSON. */
   saveState(state: S): Promise<void>;
   /** Says something for the result's warnings. */
   warn(message: string): void;
@@ -54,7 +54,7 @@ export interface Job<S extends Json = Json> {
 export interface Built<R extends Json = Json> {
   /** Table -> rows. Checked before v2 is installed, kept in the journal, and checked again by a recovery. */
   expect?: Record<string, number>;
-  /** For the result and the backup's receipt. */
+  /** For the result and the backup's receipt. With the state about 2 MiB as JSON at most. */
   report?: R;
 }
 
@@ -70,7 +70,10 @@ export interface Make<S extends Json = Json, R extends Json = Json> {
 export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
   /** The database. Symbolic links are resolved once, and v2 takes the place of the real file. */
   path: string;
-  /** Names this upgrade, for example `v1-v2`: 1 to 32 of `a-z`, `0-9` and `-`. Part of the backup's name. */
+  /**
+   * Names this upgrade, for example `v1-v2`: 1 to 32 of `a-z`, `0-9` and `-`, neither first nor last a `-`. Part of the backup's name. Not `source`,
+   * `building`, `install`, `owner`, `cutover`, `displaced` or `aside`, which other names hold.
+   */
   label: string;
   /** How v1 is told from v2. */
   detect: Detect;
@@ -79,7 +82,7 @@ export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
   /** Looks at v2 before it is installed; throws when it is not right, and everything is undone. */
   verify?(v2: Reader): void | Promise<void>;
   /**
-   * Files outside the database that change with it: name -> path. Each is locked beside it (`<file>.cutover-lock`) until the call ends, whoever holds
+   * Files outside the database that change with it: name -> path, the name of 1 to 32 letters, digits, `_` and `-`. Each is locked beside it (`<file>.cutover-lock`) until the call ends, whoever holds
    * the owner lock: two data directories may share one. Another's lock is waited for within `waitMs`, then refused as `OWNED`.
    */
   companions?: Record<string, string>;

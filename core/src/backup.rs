@@ -34,7 +34,7 @@ pub struct Backup {
     pub whole: bool,
     /// Why it is not whole.
     pub why: Option<String>,
-    /// v1, as it was settled. Nothing without a receipt, and for an upgrade that the daemon in the field began.
+    /// v1, as it was settled. Nothing without a receipt, and for an upgrade that an application began before it had cutover.
     pub v1: Option<V1>,
     /// Backups of companions, in their own directories.
     pub companions: BTreeMap<CompanionName, FileName>,

@@ -73,7 +73,7 @@ pub struct Made {
 
 record!(Made { at_ms, cutover, sqlite, platform, arch, runtime });
 
-/// What came of SQLite's `quick_check` of a private copy.
+/// What came of SQLite's `quick_check` of the database, in its place or in a private copy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "result", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]

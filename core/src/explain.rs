@@ -64,7 +64,7 @@ fn words(code: Code) -> (&'static str, &'static str, &'static str) {
         Code::NotADatabase => (
             "The file is not a SQLite database: it is something else, encrypted, or overwritten.",
             UNTOUCHED,
-            "Restore it from a backup, or move it away to start with an empty one.",
+            "Move it away, with its -wal and -journal; then copy a backup to its name, or start with an empty one.",
         ),
         Code::V1Corrupt => (
             "SQLite finds the old database damaged.",
@@ -75,28 +75,34 @@ fn words(code: Code) -> (&'static str, &'static str, &'static str) {
             ("The volume has not the room that the upgrade may need.", V1_WHOLE, "Free the space that the message names and start again.")
         }
         Code::Io => (
-            "The operating system refused a file operation.",
+            "The operating system or SQLite refused a file operation, or an option names a file that cannot be used.",
             "All rows are whole: in the old database, or in the new one with the old one beside it; the message names the file.",
-            "Look at the system's code in the message: rights, a read-only volume or a failing disk.",
+            "Do what the message says; a system's code in it tells of rights, a read-only volume or a failing disk.",
         ),
         Code::Journal => (
-            "An earlier upgrade was interrupted, and its journal cannot be used by this release.",
+            "An earlier upgrade is unfinished and cannot be gone on with here, or a plan that was given cannot be used.",
             "Nothing was touched.",
-            "Start the release that began the upgrade, or choose one of the files that the message names.",
+            "Do what the message says: mostly, start the release that began the upgrade.",
         ),
         Code::Host => (
             "The application's own part of the upgrade failed.",
             V1_WHOLE,
             "The cause is in the application's own error; report it to its author.",
         ),
-        Code::Verify => {
-            ("What was built did not pass its checks, so it was not installed.", V1_WHOLE, "Report it to the application's author.")
-        }
+        Code::Verify => (
+            "What was built, or the backup to restore, did not pass its checks, so it was not installed.",
+            "The database is whole and in its place.",
+            "After an upgrade report it to the application's author; after a restore choose another backup.",
+        ),
         Code::StillOld => (
             "The upgraded database still looks like the old one, so it was not installed.",
             V1_WHOLE,
             "Report it to the application's author: the upgrade does not set what detect looks for.",
         ),
-        Code::Aborted => ("The application asked to stop before the new database was built.", V1_WHOLE, "Start again to upgrade."),
+        Code::Aborted => (
+            "The application asked to stop before anything was installed.",
+            "The database is whole and in its place.",
+            "Ask for it again: start the application, or restore.",
+        ),
     }
 }

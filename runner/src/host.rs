@@ -17,7 +17,7 @@ pub type HostError = Box<dyn std::error::Error + Send + Sync>;
 pub struct Built {
     /// Rows that must be in each table of v2. Kept in the journal and checked again by a recovery.
     pub expect: BTreeMap<String, u64>,
-    /// For the result and the backup's receipt.
+    /// For the result and the backup's receipt. With the state about 2 MiB as JSON at most.
     pub report: Option<Json>,
 }
 
@@ -101,7 +101,7 @@ pub trait Job {
     fn nonce(&self) -> &str;
     /// 1 for the first try.
     fn attempt(&self) -> u32;
-    /// Keeps a state for an undo or a clean-up. Durable when this returns; replaces the last one.
+    /// Keeps a state for an undo or a clean-up. Durable when this returns; replaces the last one. With the report it may have about 2 MiB as JSON.
     ///
     /// # Errors
     /// When it cannot be written.

@@ -35,7 +35,9 @@ pub struct Inspection {
     pub journals: Vec<FileName>,
     /// Backups and their sizes in bytes.
     pub backups: BTreeMap<FileName, u64>,
-    /// Temporary files of interrupted upgrades and their sizes in bytes.
+    /// Databases that were set aside, which hold rows, and their sizes in bytes.
+    pub displaced: BTreeMap<FileName, u64>,
+    /// What interrupted upgrades left, journals that could not be read, and sidecars of backups; their sizes in bytes. Starts take away what is not needed.
     pub leftovers: BTreeMap<FileName, u64>,
 }
 
@@ -56,12 +58,15 @@ pub fn inspect(path: &Path) -> Result<Inspection, Error> {
         sidecars: BTreeMap::new(),
         journals: observation.journals.into_keys().collect(),
         backups: BTreeMap::new(),
+        displaced: BTreeMap::new(),
         leftovers: BTreeMap::new(),
     };
     for (name, facts) in observation.files {
         let list = match Role::of(&place.canonical, &name) {
             Some(Role::Backup { .. }) => &mut inspection.backups,
+            Some(Role::Displaced(_)) => &mut inspection.displaced,
             Some(Role::Sidecar(of)) if *of == Role::Canonical => &mut inspection.sidecars,
+            Some(Role::Sidecar(of)) if matches!(*of, Role::Displaced(_)) => &mut inspection.displaced,
             Some(Role::Canonical | Role::Lock | Role::Receipt | Role::Journal(_) | Role::FieldJournal) | None => continue,
             Some(_) => &mut inspection.leftovers,
         };

@@ -54,7 +54,7 @@ pub struct MigrateResult {
     pub outcome: Outcome,
     /// What was recovered before.
     pub recovery: Recovery,
-    /// Where v1 is now. Given as well for a cutover that this start only cleaned up after.
+    /// Where v1 is now, if this start made the cutover, finished it or cleaned up after it. Later starts give nothing: [`crate::list_backups`] knows.
     pub backup: Option<PathBuf>,
     /// What the host's build returned.
     pub report: Option<Json>,

@@ -83,7 +83,8 @@ pub enum Held {
 pub struct Options {
     /// The database. Symbolic links are resolved once, and v2 takes the place of the real file.
     pub path: PathBuf,
-    /// Names this upgrade, for example `v1-v2`: 1 to 32 of `a-z`, `0-9` and `-`.
+    /// Names this upgrade, for example `v1-v2`: 1 to 32 of `a-z`, `0-9` and `-`, neither first nor last a `-`. Part of the backup's name. Not `source`,
+    /// `building`, `install`, `owner`, `cutover`, `displaced` or `aside`, which other names hold.
     pub label: String,
     /// How v1 is told from v2.
     pub detect: Detect,
@@ -91,7 +92,7 @@ pub struct Options {
     pub make: Make,
     /// Whether [`crate::Host::verify`] looks at v2 before it is installed.
     pub verify: bool,
-    /// Files outside the database that change with it. Each is locked beside it (`<file>.cutover-lock`) until the call ends, whoever holds the owner
+    /// Files outside the database that change with it, by a name of 1 to 32 letters, digits, `_` and `-`. Each is locked beside it (`<file>.cutover-lock`) until the call ends, whoever holds the owner
     /// lock: two data directories may share one. One whose directory is not there yet is not.
     pub companions: BTreeMap<String, PathBuf>,
     /// Who holds the owner lock.

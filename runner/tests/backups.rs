@@ -145,6 +145,11 @@ fn v1_is_the_database_again_and_v2_is_set_aside_with_every_row() {
         assert_eq!(rows(&result.displaced, "note"), ["milk", "bread", "a new bicycle", "after the upgrade"]);
         assert_eq!(std::fs::read(&backup).unwrap(), before, "the backup stays a backup");
         let (backup, displaced) = (backup.file_name().unwrap(), result.displaced.file_name().unwrap());
+        let seen = cutover::inspect(&bed.path("data.db")).unwrap();
+        assert_eq!(
+            (seen.displaced.keys().map(|name| name.as_str()).collect::<Vec<_>>(), seen.leftovers.len()),
+            (vec![displaced.to_str().unwrap()], 0)
+        );
         let wanted = ["data.db".into(), displaced.to_owned(), backup.to_owned(), format!("{}.json", backup.to_str().unwrap()).into()];
         assert_eq!(bed.names(), wanted.map(|name| name.into_string().unwrap()));
         assert_eq!(result.warnings, []);

@@ -42,9 +42,9 @@ fn every_code_is_produced_by_a_test() {
 fn the_table_of_codes_is_what_the_code_says() {
     let mut table = String::from(
         "# What a failure means\n\n\
-         Made from the code by `UPDATE_ERRORS=1 cargo test -p cutover --test codes`. A message ends with its short code, `[cutover:CODE:op:OS]`; `explainError` and\n\
-         `explain_error` find it in any text and say the same.\n\n\
-         | code | what it means | the data | what to do | produced by |\n| --- | --- | --- | --- | --- |\n",
+         Made from the code by `UPDATE_ERRORS=1 cargo test -p cutover --test codes`. A message ends with its short code, `[cutover:CODE:op:OS]`, without\n\
+         the parts that there are none of; `explainError` and `cutover::core::explain::explain_error` find it in any text and say the same.\n\n\
+         | code | what it means | the data | what to do | produced by, in runner/tests |\n| --- | --- | --- | --- | --- |\n",
     );
     for (code, file, test) in PRODUCED {
         let told = explain_error(&format!("[cutover:{}]", code.as_str())).unwrap();

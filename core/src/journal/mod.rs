@@ -66,7 +66,7 @@ impl Phase {
 pub enum Strategy {
     /// Link canonical to the backup's name, then rename v2 over canonical: canonical is never missing.
     LinkReplace,
-    /// Copy v1 to the backup's name, then v2's pages into canonical in one transaction of SQLite: where canonical cannot be linked.
+    /// Copy v1 to the backup's name, then v2's pages into canonical in one transaction of SQLite: where canonical cannot be linked, or on Windows is open.
     PageCopy,
     /// What the daemon in the field does; only its own journals are finished this way.
     TwoRename,

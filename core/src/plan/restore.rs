@@ -71,8 +71,7 @@ pub fn recover_before_restore(observation: &Observation, label: &Label, nonce: &
 /// Plans the restore of a backup. Refuses before anything is touched.
 ///
 /// # Errors
-/// `VERIFY` when the backup is not whole, `JOURNAL` beside a journal, and where canonical is no database
-/// or the disk has not the room.
+/// `VERIFY` when the backup is not whole, `JOURNAL` beside a journal, `NOT_A_DATABASE` where there is none to set aside, `NO_SPACE`, `IO`.
 pub fn plan_restore(observation: &Observation, request: &RestoreRequest) -> Result<Restore, Failure> {
     let (canonical, backup) = (&observation.canonical, &request.backup);
     let refuse = |code: Code, reason: String, hint: &str| Failure::refusal(code, reason, hint);
@@ -87,7 +86,9 @@ pub fn plan_restore(observation: &Observation, request: &RestoreRequest) -> Resu
     }
     let Some((facts, header)) = observation.canonical_facts().and_then(|facts| Some((facts, facts.header.as_ref()?))) else {
         let reason = "there is no SQLite database to set aside";
-        return Err(refuse(Code::NotADatabase, reason.into(), "copy the backup to this name, since nothing is in its way").of(canonical));
+        return Err(
+            refuse(Code::NotADatabase, reason.into(), "move away what has this name, if anything, and copy the backup to it").of(canonical)
+        );
     };
     let names = Names::new(canonical, &backup.label, &request.nonce, backup.started_ms)
         .map_err(|error| refuse(Code::Io, error.to_string(), "use a shorter file name").of(canonical))?;
