@@ -235,10 +235,10 @@ impl<'a> Performer<'a> {
     /// Where opening a file takes nothing from anybody, pages may be copied into one that this process holds, or somebody who is not named.
     fn look(&self, file: &FileName, run: &Run) -> Performed {
         let holders = holders(&self.place.set(file));
-        let backup = matches!(Role::of(&self.place.canonical, file), Some(Role::Backup { .. }));
+        let moved = matches!(Role::of(&self.place.canonical, file), Some(Role::Backup { .. } | Role::Displaced(_)));
         let copies_pages = run.journal().is_some_and(|journal| journal.strategy == Strategy::PageCopy);
         let may_stay = copies_pages && !os::OPENING_DROPS_LOCKS && !holders.iter().any(Holder::is_another);
-        if (*file == self.place.canonical || backup) && !holders.is_empty() && !may_stay {
+        if (*file == self.place.canonical || moved) && !holders.is_empty() && !may_stay {
             let fault = Fault::new(Cause::Held { holders }, "the database is open");
             return Err(fault.of(file));
         }

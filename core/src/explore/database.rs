@@ -98,6 +98,10 @@ impl Machine<'_> {
         self.begin(name)?;
         let wal = sidecar(name, "-wal");
         if self.db(name).is_some_and(|db| db.mode == JournalMode::Wal) || self.state.disk.ino(HOME, &wal).is_some() {
+            // Only whoever is alone takes a database out of WAL mode.
+            if self.process.guest.is_some() && self.process.guest == self.state.disk.ino(HOME, name) {
+                return Err(Fault::new(Cause::Busy, "another connection keeps the database in WAL mode"));
+            }
             self.open_log(name);
             self.empty_log(name, flush);
             self.remove_log(name);

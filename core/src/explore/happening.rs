@@ -46,6 +46,8 @@ pub enum Happening {
     OlderApplicationKilled,
     /// An older release that uses a rollback journal opens canonical, commits a row and closes.
     OlderApplicationInRollbackMode,
+    /// An older release opens canonical, and keeps it open until this start has ended.
+    OlderApplicationStays,
     /// Somebody changes the companion.
     CompanionChanged,
     /// After the start has ended the application opens v2 and commits a row.
@@ -58,7 +60,8 @@ pub enum Happening {
 
 impl Happening {
     /// What an older release may do.
-    pub const OLDER: [Self; 3] = [Self::OlderApplication, Self::OlderApplicationKilled, Self::OlderApplicationInRollbackMode];
+    pub const OLDER: [Self; 4] =
+        [Self::OlderApplication, Self::OlderApplicationKilled, Self::OlderApplicationInRollbackMode, Self::OlderApplicationStays];
 
     /// All of them.
     #[must_use]

@@ -35,6 +35,8 @@ pub struct Process {
     looked: bool,
     /// The file that the application had open before the first look, by a connection that it knows to be a zombie.
     known: Option<u16>,
+    /// The file that an older application has opened by canonical's name, and keeps open.
+    pub(super) guest: Option<u16>,
     /// It opened a file that it held already: on POSIX that drops the locks of the connection that holds it.
     dropped_locks: bool,
 }
@@ -44,7 +46,8 @@ impl Process {
     pub fn feed(&self, hash: &mut Sha256) {
         hash.update([0xfd]);
         hash.update([u8::from(self.looked)]);
-        for ino in self.locked.iter().chain(&self.known).chain([&u16::MAX]).chain(self.zombies.iter()) {
+        for ino in self.locked.iter().chain(&self.known).chain([&u16::MAX]).chain(&self.guest).chain([&u16::MAX]).chain(self.zombies.iter())
+        {
             hash.update(ino.to_le_bytes());
         }
         if let Some(db) = &self.witness {
@@ -176,13 +179,14 @@ impl<'a> Machine<'a> {
             (facts.header, facts.page1) = (None, None);
         }
         let companions = set::map(self.setting.companion.iter().map(|(name, file)| (name.clone(), self.companion_facts(file))));
+        let holders = self.holders(canonical.as_str());
         Observation {
             platform: self.setting.platform,
             canonical,
             files,
             journals,
             verdict: None,
-            holders: held.then(this_process).into_iter().collect(),
+            holders,
             free_bytes: Some(1 << 40),
             can_link: self.setting.can_link,
             companions,
@@ -347,6 +351,22 @@ impl<'a> Machine<'a> {
     /// Whether this process holds, beyond its will, the file of this name.
     pub(super) fn holds(&self, name: &str) -> bool {
         self.state.disk.ino(HOME, name).is_some_and(|ino| self.process.zombies.contains(&ino))
+    }
+
+    /// Who has the file of this name open: this process beyond its will, or by the lock that it has on what is canonical no more, and a guest.
+    pub(super) fn holders(&self, name: &str) -> Vec<Holder> {
+        let Some(ino) = self.state.disk.ino(HOME, name) else { return Vec::new() };
+        let locked = self.process.locked == Some(ino) && name != self.canonical().as_str() && self.setting.platform != Platform::Windows;
+        let own = (locked || self.holds(name)).then(this_process);
+        let guest = || Holder { pid: 2, name: "older".into(), this_process: false };
+        own.into_iter().chain((self.process.guest == Some(ino)).then(guest)).collect()
+    }
+
+    /// What must not be when a start has ended with canonical as it should be.
+    pub fn stayed(&self) -> Option<Violation> {
+        let canonical = self.canonical().as_str();
+        let stays = self.process.guest.is_some_and(|guest| self.state.disk.ino(HOME, canonical) != Some(guest));
+        stays.then(|| Violation { rule: "I9", what: format!("somebody has the file open that was {canonical}, by that name") })
     }
 
     /// Opens canonical; another process's or its own earlier connection may be in it.

@@ -55,6 +55,7 @@
 //!
 //! A log or a hot journal is replayed over whatever database it stands beside. A missing or empty database loses its log when it is opened with
 //! CREATE. Commits in WAL mode do not show in the header; those in rollback mode, and changes of the mode, do. A commit of another program is one change.
+//! It may also open canonical and stay, idle, until the start has ended: with a file that is canonical no more it would write to the log of what is (I9).
 //! A reader rolls a hot journal back; leaving WAL mode checkpoints, flushes, truncates and removes the log, and is a commit in rollback mode,
 //! whose flush of the directory is the one thing that makes the log's removal durable. A page copy into canonical is a transaction in rollback mode:
 //! the journal, its flush, half of the pages, all of them, their flush, the journal's end, which is not durable before the directory is flushed.
@@ -69,8 +70,9 @@
 //!
 //! Nor what nobody can guard: an older application that creates canonical while the field's flip has moved it and not yet its log (it deletes the log);
 //! an older application that is killed in the middle of writing a page of v1, on Windows, between v1's check and the flip, or a newer one in the middle of writing
-//! v2 between its check and a restore's flip; and a program that changes a companion
-//! between our look at it and the rename, without taking its lock.
+//! v2 between its check and a restore's flip; a program that changes a companion
+//! between our look at it and the rename, without taking its lock; and one that opens v2 just before a restore replaces it where nothing can be linked, and
+//! stays: that file has no name left by which it could be looked for.
 
 mod backups;
 pub mod boot;

@@ -1,9 +1,9 @@
 //! What others do: an older release of the application, the new one once it may, a person.
 
-use super::State;
 use super::disk::{Content, HOME};
 use super::machine::Machine;
 use super::sqlite::{Data, Db, FOREIGN_LINE, Seen, seen, sidecar};
+use super::{Setting, State, Zombie};
 use crate::fault::Platform;
 use crate::sqlite::JournalMode;
 
@@ -71,6 +71,21 @@ pub fn older_application(machine: &mut Machine, killed: bool, wal_mode: bool) ->
     // came back would hold what was committed.
     machine.state.disk.sync_dir(HOME);
     machine.show();
+    true
+}
+
+/// An application without this project opens canonical and keeps it open, idle. It takes no lock by that.
+pub fn older_application_stays(machine: &mut Machine) -> bool {
+    let name = machine.canonical().as_str();
+    let opens = matches!(seen(&machine.state.disk, name), Seen::Db(_)) && machine.process.guest.is_none();
+    let Setting { platform, zombie, can_link, .. } = machine.setting;
+    // Windows replaces no file that is open. What a zombie has is locked for good where v1 has left it. And a v2 that is set aside as a copy has no name
+    // left by which anybody could see who has it open.
+    let nobody_can = *platform == Platform::Windows || *zombie == Zombie::Known || (machine.setting.restores() && !can_link);
+    if !opens || nobody_can {
+        return false;
+    }
+    machine.process.guest = machine.state.disk.ino(HOME, name);
     true
 }
 

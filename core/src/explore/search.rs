@@ -128,7 +128,8 @@ struct Outcome {
 
 impl Outcome {
     fn of(end: Option<End>, machine: Machine, boot: &Boot) -> Self {
-        Self { end, misuse: machine.misuse(), state: machine.state, swayed: boot.swayed }
+        let stayed = if end == Some(End::Current) { machine.stayed() } else { None };
+        Self { misuse: machine.misuse().or(stayed), end, state: machine.state, swayed: boot.swayed }
     }
 }
 
@@ -452,6 +453,7 @@ pub(super) fn happen(machine: &mut Machine, run: &mut Run, happening: Happening)
         Happening::OlderApplication => others::older_application(machine, false, true),
         Happening::OlderApplicationKilled => others::older_application(machine, true, true),
         Happening::OlderApplicationInRollbackMode => others::older_application(machine, false, false),
+        Happening::OlderApplicationStays => others::older_application_stays(machine),
         Happening::CompanionChanged => others::change_companion(machine),
         Happening::ApplicationWrites => others::application(machine),
         Happening::FailsOnce(fail) | Happening::Fails(fail) => {

@@ -77,7 +77,8 @@ pub enum Op {
         /// The new file, created exclusively.
         to: At,
     },
-    /// Look, without opening it, who has the set of `file` open. For canonical a holder is a fault; for staging it is a fact.
+    /// Look, without opening it, who has the set of `file` open. For canonical, a backup and what was set aside a holder is a fault; for staging it is
+    /// a fact.
     Look {
         /// The database.
         file: FileName,

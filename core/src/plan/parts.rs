@@ -86,7 +86,15 @@ pub(super) fn flip(journal: &Journal, staged: &FileName, link: Link, platform: P
         step(Op::SyncDir { companion: None }, "v2 must be durable before the application commits to it"),
         step(Op::UnlockV1, "v1 is the backup now"),
     ]);
+    steps.extend(nobody_stays(&names.backup, platform));
     steps
+}
+
+/// After a flip that replaced canonical, which is `moved` now: whoever opened it before goes on by canonical's name, and as soon as v2 has a log there would
+/// take it for its own (`pagerOpenWalIfPresent` in SQLite's pager.c). Windows does not replace a file that somebody has open.
+pub(super) fn nobody_stays(moved: &FileName, platform: Platform) -> Option<Step> {
+    let why = "who opened the replaced file by canonical's name would write to the log of what is canonical now";
+    (platform != Platform::Windows).then(|| step(Op::Look { file: moved.clone() }, why))
 }
 
 /// Before the flip: a companion that somebody changed would be replaced by what was made without the change.

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 
 use super::assess::refuse_held;
 use super::parts::{
-    clean_up, companion_names, end_undo, give_v2_up, give_wal_back, had_wal, install_companions, remove_tmp, temporary, warns_from,
-    write_journal,
+    clean_up, companion_names, end_undo, give_v2_up, give_wal_back, had_wal, install_companions, nobody_stays, remove_tmp, temporary,
+    warns_from, write_journal,
 };
 use super::recover::is_staged;
 use super::{Plan, PlanKind, VERSION, same_ops, step};
@@ -235,6 +235,7 @@ fn made(journal: Journal, mode: JournalMode, platform: Platform, needs_bytes: u6
         step(Op::SyncDir { companion: None }, "v1 must be durable before the application commits to it"),
         step(Op::UnlockV1, "v2 is set aside now"),
     ]);
+    steps.extend(nobody_has_v2(&journal, platform));
     steps.extend(install_companions(&journal, |_| true, |_| false));
     let installed = steps.len();
     steps.extend(write_journal(&journal, Phase::Committed));
@@ -252,6 +253,11 @@ fn made(journal: Journal, mode: JournalMode, platform: Platform, needs_bytes: u6
         cleanup_from: index(cleanup_from),
         needs_bytes,
     }
+}
+
+/// What is set aside as a copy is not the file that somebody may have open; that one has no name any more.
+fn nobody_has_v2(journal: &Journal, platform: Platform) -> Option<Step> {
+    (journal.strategy == Strategy::Restore).then(|| nobody_stays(&displaced_by(journal), platform)).flatten()
 }
 
 /// After the commit. The application made nothing for a restore, so it has nothing to clean up.
@@ -302,6 +308,7 @@ fn recovery(
         steps.extend(ending(&journal));
         PlanKind::Clean
     } else if canonical == Canonical::V1 {
+        steps.extend(nobody_has_v2(&journal, platform));
         steps.extend(install_companions(&journal, staged, kept));
         let installed = steps.len();
         steps.push(remove_tmp(&journal));

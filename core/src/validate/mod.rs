@@ -38,6 +38,7 @@
 //! | `settle-backup` | error | Where the field moved v1, it is one file in the backup, its sidecars durably beside it, before v2 is installed or v1 given back. |
 //! | `v1-read-back` | error | On Windows v1 is compared again, in the backup, after the flip, before companions are installed and the receipt is written. |
 //! | `flip-durable` | error | v2 is canonical, durably, before the receipt is written. |
+//! | `look-after-flip` | error | Nobody has the replaced v1 open, by canonical's name, before the journal says `committed`. (Windows replaces no open file.) |
 //! | `clean-up-index` | error | A failure is a warning only after the flush that makes v2 durable; on Windows, that makes `committed` durable. |
 //! | `companion-after-flip` | error | Companions are installed after v2 is canonical, durably. |
 //! | `companion-kept` | error | A companion is looked at after the flip, and kept beside, durably, where it changed, before it is replaced. |
@@ -84,7 +85,7 @@ use crate::observe::Observation;
 use crate::plan::Plan;
 
 /// Every rule, in the order of the table above.
-pub const RULES: [(&str, Severity); 62] = [
+pub const RULES: [(&str, Severity); 63] = [
     ("structure", Severity::Error),
     ("recovery-flush-first", Severity::Error),
     ("guard", Severity::Error),
@@ -114,6 +115,7 @@ pub const RULES: [(&str, Severity); 62] = [
     ("settle-backup", Severity::Error),
     ("v1-read-back", Severity::Error),
     ("flip-durable", Severity::Error),
+    ("look-after-flip", Severity::Error),
     ("clean-up-index", Severity::Error),
     ("companion-after-flip", Severity::Error),
     ("companion-kept", Severity::Error),

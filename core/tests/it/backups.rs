@@ -220,6 +220,7 @@ rename from=data.db.install-R to=data.db
 absent files=[data.db-wal,data.db-shm,data.db-journal]
 sync-dir companion=null
 unlock-v1
+look file=data.db.displaced-R
 look-companion companion=auth file=auth.json mustBeSame=false if companion-staged
 link from=auth/auth.json to=auth/auth.json.displaced-R if companion-staged-over-change
 sync-dir companion=auth if companion-staged-over-change

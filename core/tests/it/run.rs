@@ -985,6 +985,7 @@ rename from=data.db.install-N to=data.db
 absent files=[data.db-wal,data.db-shm,data.db-journal]
 sync-dir companion=null
 unlock-v1
+look file=data.db.v1-v2-MS-N
 write-receipt file=data.db.v1-v2-MS-N.json
 sync-file file=data.db.v1-v2-MS-N.json
 write-journal file=data.db.v1-v2-cutover.json.tmp-N phase=committed

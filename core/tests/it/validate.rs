@@ -202,6 +202,8 @@ fn broken_orders() -> Vec<(&'static str, Plan, Held)> {
     alone("v1-read-back", &windows_host, late("write-receipt", ""));
     alone("lock-and-check", &windows_host, late("unlock-v1", ""));
     alone("flip-durable", &sql, without_after(&sql, flip, sync));
+    alone("look-after-flip", &sql, without(&sql, false, is("look", backup)));
+    alone("look-after-flip", &forward.0, without(&forward.0, false, is("look", backup)));
     alone("clean-up-index", &sql, Plan { cleanup_from: sql.flip_at.map(|at| at + 1), ..sql.clone() });
     let committed = windows.steps.iter().rposition(|step| is("rename", journal)(&step.op)).and_then(|at| u32::try_from(at).ok());
     alone("clean-up-index", &windows, Plan { cleanup_from: committed.map(|at| at + 1), ..windows.clone() });

@@ -9,8 +9,8 @@ use crate::observe::{Observation, Verdict};
 use crate::op::{Op, Step};
 use crate::plan::page_copy::{self, page_copy};
 use crate::plan::parts::{
-    Link, clean_up, commit, companion_names, flip, give_v1_back, install_companions, position_of_flip, receipt_steps, remove_half_written,
-    undo, undo_companions, warns_from,
+    Link, clean_up, commit, companion_names, flip, give_v1_back, install_companions, nobody_stays, position_of_flip, receipt_steps,
+    remove_half_written, undo, undo_companions, warns_from,
 };
 use crate::plan::{Plan, PlanKind, step};
 
@@ -155,6 +155,9 @@ fn forward(observation: &Observation, journal: Journal) -> Plan {
     let backup = observation.files.contains_key(&journal.names.backup);
     match journal.phase {
         Phase::Built | Phase::Installing if backup => {
+            if journal.strategy == Strategy::LinkReplace {
+                steps.extend(nobody_stays(&journal.names.backup, observation.platform));
+            }
             let staged = |c: &Companion| is_staged(observation, &journal.nonce, c);
             steps.extend(install_companions(&journal, staged, |c| kept(observation, &journal, c)));
             let installed = steps.len();

@@ -45,6 +45,14 @@ impl Walk<'_> {
         self.locked = false;
     }
 
+    /// After the look may come a wait, while which anything but v2 may change.
+    pub(super) fn nobody_behind(&mut self, what: &str) {
+        let message =
+            format!("{what} before a look, which can fail the start, who has v1 open since it was unlocked: they would write to v2's log");
+        self.need(self.looked_behind, "look-after-flip", &message, "look at the backup right after v1 is unlocked");
+        self.looked_behind = true;
+    }
+
     pub(super) fn link(&mut self, to: &At) {
         self.built("v1 is linked before the journal says built", "write the journal first");
         self.need(

@@ -42,6 +42,8 @@ struct Walk<'a> {
     /// Temporary files that are there.
     temporaries: Set<FileName>,
     looked: bool,
+    looked_behind: bool,
+    cleanup_from: Option<u32>,
     looked_staging: bool,
     /// Whether the application was asked to let go of handles since its build.
     released: bool,
@@ -151,6 +153,8 @@ impl<'a> Walk<'a> {
             written: None,
             temporaries: if recovering { [names.source.clone(), names.staging.clone(), names.install.clone()].into() } else { Set::new() },
             looked: false,
+            looked_behind: plan.platform == Platform::Windows || journal.strategy != Strategy::LinkReplace,
+            cleanup_from: plan.cleanup_from,
             looked_staging: false,
             released: true,
             settled: recovering,
