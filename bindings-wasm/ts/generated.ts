@@ -511,6 +511,10 @@ export type Guard =
       if: "companion-differs";
     };
 /**
+ * Why no file can take a companion's place, and never could by waiting.
+ */
+export type Irreplaceable = "mount-point" | "immutable" | "read-only";
+/**
  * What `detect` says of a database.
  */
 export type Verdict = "old" | "current" | "newer";
@@ -1357,6 +1361,10 @@ export interface CompanionFacts {
    * Its bare name in its own directory.
    */
   file: FileName;
+  /**
+   * Why nothing can take its place; left out where something can, or it does not exist.
+   */
+  irreplaceable?: Irreplaceable | null;
   /**
    * Where it is, for messages and to compare with the field's journal; never used as a target.
    */

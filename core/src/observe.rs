@@ -108,6 +108,36 @@ impl Fingerprint {
     }
 }
 
+/// Why no file can take a companion's place, and never could by waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Irreplaceable {
+    /// It is mounted as a file of its own: EBUSY of rename(2).
+    MountPoint,
+    /// It is marked as immutable or append-only: EPERM of rename(2).
+    Immutable,
+    /// It has the read-only attribute: `ERROR_ACCESS_DENIED` of Windows' `MoveFileExW`.
+    ReadOnly,
+}
+
+words!(Irreplaceable { MountPoint = "mount-point", Immutable = "immutable", ReadOnly = "read-only" });
+
+impl Irreplaceable {
+    /// In one sentence, and what to do.
+    #[must_use]
+    pub fn told(self) -> (&'static str, &'static str) {
+        match self {
+            Self::MountPoint => ("it is a mount point, which no file can replace", "mount its directory instead"),
+            Self::Immutable => (
+                "it is immutable or append-only, so no file can replace it",
+                "clear that mark first (Linux: chattr -ia, macOS: chflags nouchg,nouappnd)",
+            ),
+            Self::ReadOnly => ("it is read-only, so no file can replace it", "clear that attribute first (attrib -r)"),
+        }
+    }
+}
+
 /// What was seen of a companion: a file outside the set that changes with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -125,9 +155,12 @@ pub struct CompanionFacts {
     pub present: Vec<FileName>,
     /// Which of them are the file itself, under a second name: what an interrupted rename or link may leave.
     pub same: Vec<FileName>,
+    /// Why nothing can take its place; left out where something can, or it does not exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub irreplaceable: Option<Irreplaceable>,
 }
 
-record!(CompanionFacts { file, path, beside, digest, present, same });
+record!(CompanionFacts { file, path, beside, digest, present, same, irreplaceable });
 
 /// One look at the database's directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

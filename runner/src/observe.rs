@@ -172,6 +172,7 @@ fn look_at(place: &Place, opens: bool) -> Result<Observation, Blind> {
             digest,
             same: present.iter().filter(is_it).cloned().collect(),
             present,
+            irreplaceable: os::irreplaceable(&path),
         };
         observation.companions.insert(companion.clone(), facts);
     }

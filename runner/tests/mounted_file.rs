@@ -1,12 +1,16 @@
 //! A database that is mounted as a file of its own, as a container's is: the kernel refuses to link it (EXDEV) and to rename over it (EBUSY), so
 //! v2 is copied into it. Interrupted before any step, and again before any step of the next start, it is finished.
 //!
+//! A companion that is mounted so cannot be replaced at all, which is found out before anything is begun.
+//!
 //! Mounting needs a mount namespace of our own, so this test starts itself again inside one and has no harness. Only Linux has
 //! one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "support/interrupt.rs"]
 mod interrupt;
+#[path = "support/irreplaceable.rs"]
+mod irreplaceable;
 #[path = "support/namespace.rs"]
 mod namespace;
 #[path = "support/notes.rs"]
@@ -82,6 +86,9 @@ fn main() {
     if namespace::started_inside(INSIDE) {
         return;
     }
+    let mount = |path: &Path| assert!(Command::new("mount").arg("--bind").args([path, path]).status().unwrap().success());
+    let unmount = |path: &Path| assert!(Command::new("umount").arg(path).status().unwrap().success());
+    irreplaceable::is_refused_until_freed(&mount, &unmount, ["it is a mount point", "mount its directory"]);
     std::panic::set_hook(Box::new(|info| eprintln!("{info}")));
     let (mut first, mut starts) = (0, 0);
     loop {

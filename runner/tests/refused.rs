@@ -8,6 +8,8 @@
 #![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux has namespaces"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/irreplaceable.rs"]
+mod irreplaceable;
 #[path = "support/namespace.rs"]
 mod namespace;
 #[path = "support/notes.rs"]
@@ -262,6 +264,11 @@ fn main() {
         if run("chattr", &["+i"], &probe) {
             assert!(run("chattr", &["-i"], &probe));
             std::fs::remove_file(probe).unwrap();
+            for mark in ["i", "a"] {
+                let fix = |path: &Path| assert!(run("chattr", &[&format!("+{mark}")], path));
+                let free = |path: &Path| assert!(run("chattr", &["-ia"], path));
+                irreplaceable::is_refused_until_freed(&fix, &free, ["immutable", "chattr -ia"]);
+            }
             try_all(directory.path(), Refusal::Immutable, &[("done", 24), ("v1 stays", 44)]);
         } else {
             println!("no file can be made immutable here: that is left to refused_calls.rs");

@@ -4,6 +4,8 @@
 #![cfg(windows)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/irreplaceable.rs"]
+mod irreplaceable;
 #[path = "support/notes.rs"]
 mod notes;
 
@@ -228,6 +230,16 @@ fn what_is_read_only_or_a_directory_is_told_at_once() {
     let mut host = Quiet::default();
     let failure = cutover::migrate(&options(&taken.join("data.db")), &mut host).unwrap_err().failure;
     assert_eq!((failure.code, host.waits), (Code::NotADatabase, 0), "{failure}");
+}
+
+#[test]
+fn a_read_only_companion_is_refused_before_anything_is_begun() {
+    let set = |path: &Path, read_only: bool| {
+        let mut permissions = std::fs::metadata(path).unwrap().permissions();
+        permissions.set_readonly(read_only);
+        std::fs::set_permissions(path, permissions).unwrap();
+    };
+    irreplaceable::is_refused_until_freed(&|path| set(path, true), &|path| set(path, false), ["it is read-only", "attrib -r"]);
 }
 
 /// The list of access rules of a file, without its own name.

@@ -233,6 +233,7 @@ impl<'a> Machine<'a> {
             digest: self.state.disk.get(self.setting.aside(), file.as_str()).map(companion_digest),
             same: present.iter().filter(|name| ino(name).is_some() && ino(name) == ino(file)).cloned().collect(),
             present,
+            irreplaceable: None,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::Plan;
 use super::recover::{self, Table};
 use crate::failure::{Code, Failure};
-use crate::names::{Label, Nonce};
+use crate::names::{CompanionName, Label, Nonce};
 use crate::observe::{Observation, Verdict};
 
 /// What comes next.
@@ -49,6 +49,24 @@ pub(super) fn refuse_held(observation: &Observation) -> Result<(), Failure> {
         failure.holders.clone_from(&observation.holders);
         failure.compose();
         return Err(failure);
+    }
+    Ok(())
+}
+
+/// Refuses to begin what may put another file in a companion's place, where none can take it: the database would be flipped, and no start could finish. What is
+/// begun already goes on.
+pub(super) fn refuse_irreplaceable<'a>(
+    observation: &Observation,
+    companions: impl IntoIterator<Item = &'a CompanionName>,
+) -> Result<(), Failure> {
+    for seen in companions.into_iter().filter_map(|name| observation.companions.get(name)) {
+        if let Some(irreplaceable) = seen.irreplaceable {
+            let (reason, hint) = irreplaceable.told();
+            let mut failure = Failure::refusal(Code::Io, reason, hint);
+            failure.path = Some(seen.path.clone());
+            failure.compose();
+            return Err(failure);
+        }
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The way from v1 to v2.
 
+use super::assess::refuse_irreplaceable;
 use super::page_copy::{self, page_copy};
 use super::parts::{
     Link, clean_up, commit, companion_names, flip, install_companions, position_of_flip, undo, undo_companions, warns_from, write_journal,
@@ -15,7 +16,7 @@ use crate::sqlite::JournalMode;
 /// Plans the migration of what was observed. Refuses before anything is touched.
 ///
 /// # Errors
-/// When canonical is missing, held by this process or not a database, when a name would be too long, or when the disk has
+/// When canonical is missing, held by this process or not a database, when a companion cannot be replaced, when a name would be too long, or when the disk has
 /// not the room that the worst case takes.
 pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Plan, Failure> {
     let canonical = &observation.canonical;
@@ -30,6 +31,7 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
             "restore it from a backup, or move it away to start with an empty one",
         ));
     };
+    refuse_irreplaceable(observation, observation.companions.keys())?;
     let names = Names::new(canonical, &request.label, &request.nonce, request.now_ms)
         .map_err(|error| refuse(Code::Io, error.to_string(), "use a shorter file name"))?;
 

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use super::assess::refuse_held;
+use super::assess::{refuse_held, refuse_irreplaceable};
 use super::parts::{
     clean_up, companion_names, end_undo, give_v2_up, give_wal_back, had_wal, install_companions, nobody_stays, remove_tmp, temporary,
     warns_from, write_journal,
@@ -108,6 +108,7 @@ pub fn plan_restore(observation: &Observation, request: &RestoreRequest) -> Resu
 
     let companions = companions(observation, request);
     let put_back = companions.iter().filter(|(_, why)| why.is_none());
+    refuse_irreplaceable(observation, put_back.clone().map(|(name, _)| name))?;
     let journal = Journal {
         version: journal::VERSION,
         label: backup.label.clone(),

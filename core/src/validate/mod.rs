@@ -68,6 +68,7 @@
 //! | `other-database` | error | The plan is for this database. |
 //! | `held` | error | Nobody has the database open. |
 //! | `space` | error | The disk has the room that the plan may take. |
+//! | `companion-replaceable` | error | Another file can take the place of each companion, before anything is begun. |
 //! | `cross-volume` | error | All files of the set are on one volume. |
 //! | `name-taken` | error | Names that a migration makes are free, and so is canonical where it is given to a file that must replace nobody's. |
 //! | `case-collision` | error | No name differs from another by case alone where case is ignored. |
@@ -145,6 +146,7 @@ pub const RULES: [(&str, Severity); 63] = [
     ("other-database", Severity::Error),
     ("held", Severity::Error),
     ("space", Severity::Error),
+    ("companion-replaceable", Severity::Error),
     ("cross-volume", Severity::Error),
     ("name-taken", Severity::Error),
     ("case-collision", Severity::Error),

@@ -4,7 +4,7 @@ use super::{Finding, Severity};
 use crate::fault::Platform;
 use crate::journal::Strategy;
 use crate::names::{At, FileName};
-use crate::observe::{Holder, Observation};
+use crate::observe::{Holder, Irreplaceable, Observation};
 use crate::op::Op;
 use crate::plan::{Plan, PlanKind, may_leave_zombie, v1_changed_at_the_flip};
 
@@ -48,6 +48,12 @@ pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
     if let Some(free) = observation.free_bytes.filter(|free| *free < plan.needs_bytes) {
         let message = format!("the plan may need {} bytes of disk and {free} are free", plan.needs_bytes);
         find("space", Severity::Error, None, message, "free some space on this volume");
+    }
+    let companions = plan.journal.iter().filter(|_| plan.kind.begins()).flat_map(|journal| &journal.companions);
+    for seen in companions.filter_map(|companion| observation.companions.get(&companion.name)) {
+        if let Some((reason, hint)) = seen.irreplaceable.map(Irreplaceable::told) {
+            find("companion-replaceable", Severity::Error, None, format!("{}: {reason}", seen.file), hint);
+        }
     }
     // The part of a file id before the dash is its device.
     let device = |name: &FileName| observation.files.get(name).and_then(|facts| facts.file_id.split_once('-')).map(|(device, _)| device);

@@ -1,11 +1,11 @@
 use cutover_core::failure::Code;
 use cutover_core::journal::Phase;
 use cutover_core::names::journal_tmp;
-use cutover_core::observe::{Observation, Verdict};
+use cutover_core::observe::{Irreplaceable, Observation, Verdict};
 use cutover_core::plan::{By, From, Next, assess, plan_migration};
 
 use crate::world::{
-    canonical, database, directory, interrupted, journal, label, me, name, new_nonce, nonce, plain, request, somebody, with_auth,
+    auth, canonical, database, directory, interrupted, journal, label, me, name, new_nonce, nonce, plain, request, somebody, with_auth,
 };
 use cutover_core::sqlite::JournalMode;
 
@@ -42,6 +42,28 @@ fn no_database_is_none_and_so_is_an_empty_file_alone() {
     }
     empty.files.insert(name("data.db-shm"), plain("s", 32768));
     assert_eq!(next(&empty), Ok(Next::NoDatabase), "a -shm holds no rows");
+}
+
+/// Found out after the flip it would be found out at every start.
+#[test]
+fn a_companion_that_cannot_be_replaced_keeps_a_migration_from_being_begun_and_nothing_else() {
+    for (irreplaceable, word, hint) in [
+        (Irreplaceable::MountPoint, "mount point", "mount its directory"),
+        (Irreplaceable::Immutable, "immutable", "chattr"),
+        (Irreplaceable::ReadOnly, "read-only", "attrib"),
+    ] {
+        let fixed = |mut observation: Observation| {
+            observation.companions.get_mut(&auth()).unwrap().irreplaceable = Some(irreplaceable);
+            observation
+        };
+        let seen = fixed(with_auth(directory()));
+        let failure = plan_migration(&seen, &request(By::Host, From::Copy)).unwrap_err();
+        assert_eq!((failure.code, failure.path.as_deref()), (Code::Io, Some("/home/u/app/auth.json")));
+        assert!(failure.reason.contains(word) && failure.hint.contains(hint), "{failure}");
+        assert_eq!(next(&Observation { verdict: Some(Verdict::Current), ..seen }), Ok(Next::Current));
+        let begun = interrupted(&journal(Phase::Building));
+        assert_eq!(next(&fixed(with_auth(begun.clone()))), next(&with_auth(begun)));
+    }
 }
 
 /// Opened with CREATE, SQLite would delete the log, and with it the rows.

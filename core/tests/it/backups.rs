@@ -10,7 +10,7 @@ use cutover_core::failure::{Code, Where};
 use cutover_core::fault::{Cause, Fault, Platform};
 use cutover_core::journal::{Journal, Phase, Receipt, Strategy};
 use cutover_core::names::{At, FileName, Names, Nonce, Role, companion_backup, displaced, receipt};
-use cutover_core::observe::{Observation, Verdict};
+use cutover_core::observe::{Irreplaceable, Observation, Verdict};
 use cutover_core::op::{Op, Step};
 use cutover_core::plan::{Plan, PlanKind, Prune, RestoreRequest, Rule, plan_prune, plan_recovery, plan_restore};
 use cutover_core::run::{Budget, Done, Run};
@@ -255,6 +255,14 @@ fn a_restore_is_refused_before_anything_is_touched() {
     assert!(refused(&|seen, _| drop(seen.files.remove(&backup_of(1)))).reason.ends_with("it is not there"));
     assert_eq!(refused(&|seen, _| drop(seen.files.remove(&canonical()))).code, Code::NotADatabase);
     assert_eq!(refused(&|seen, _| seen.free_bytes = Some(8191)).code, Code::NoSpace);
+    let mounted = |seen: &mut Observation| seen.companions.get_mut(&auth()).unwrap().irreplaceable = Some(Irreplaceable::MountPoint);
+    let companion = refused(&|seen, _| mounted(seen));
+    assert_eq!((companion.code, companion.path.as_deref()), (Code::Io, Some("/home/u/app/auth.json")));
+    let made = upgraded(&[1]);
+    let mut seen = with_auth(made.0.clone());
+    mounted(&mut seen);
+    let left = RestoreRequest { companions: BTreeMap::new(), ..request(&made) };
+    assert!(plan_restore(&seen, &left).is_ok(), "one that is left as it is may be what it is");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use cutover_core::fault::Platform;
 use cutover_core::journal::{Phase, Strategy};
 use cutover_core::names::{At, journal_tmp};
-use cutover_core::observe::{FileFacts, Observation, Verdict};
+use cutover_core::observe::{FileFacts, Irreplaceable, Observation, Verdict};
 use cutover_core::op::{Guard, Op, Step};
 use cutover_core::plan::{By, From, Plan, plan_migration, plan_recovery};
 use cutover_core::sqlite::JournalMode;
@@ -306,6 +306,13 @@ fn broken_directories() -> Vec<(&'static str, Held, Held)> {
         (rule, (plan.clone(), Some(seen)), (plan, Some(broken)))
     };
     let back = |change: &dyn Fn(&mut Observation)| recovered("Windows: built, v2 installed, v1 changed in the backup", "put-back", change);
+    let fixed = {
+        let mut seen = with_auth(directory());
+        let plan = plan_migration(&seen, &request(By::Sql, From::Empty)).unwrap();
+        let fits = (plan.clone(), Some(seen.clone()));
+        seen.companions.get_mut(&auth()).unwrap().irreplaceable = Some(Irreplaceable::MountPoint);
+        ("companion-replaceable", fits, (plan, Some(seen)))
+    };
     let taken = |row: &str| recovered(row, "name-taken", &|seen| drop(seen.files.insert(canonical(), v1())));
     vec![
         // An old copy of v1 over v1, over a v2 that somebody wrote to, or over one that was told of.
@@ -318,6 +325,7 @@ fn broken_directories() -> Vec<(&'static str, Held, Held)> {
         back(&|seen| drop(seen.files.insert(names.backup.clone(), v1()))),
         taken("the field's canonical-moved, staging there"),
         taken("the field's canonical-moved, no staging"),
+        fixed,
         case("platform", Platform::Linux, &|seen| seen.platform = Platform::Windows),
         case("other-database", Platform::Linux, &|seen| seen.canonical = name("other.db")),
         case("held", Platform::Linux, &|seen| seen.holders = vec![me()]),

@@ -112,6 +112,7 @@ pub fn with_auth(mut observation: Observation) -> Observation {
             digest: Some("before".into()),
             present: vec![name("auth.json")],
             same: Vec::new(),
+            irreplaceable: None,
         },
     );
     observation

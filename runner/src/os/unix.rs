@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use cutover_core::fault::Platform;
 use cutover_core::names::FileName;
+use cutover_core::observe::Irreplaceable;
 
 #[cfg(target_vendor = "apple")]
 pub(crate) const PLATFORM: Platform = Platform::Macos;
@@ -126,6 +127,32 @@ pub(crate) fn denied_for_good(_path: &Path, _error: &io::Error) -> Option<&'stat
 pub(crate) fn why_read_only(path: &Path) -> Option<i32> {
     use rustix::fs::{Access, AtFlags, CWD, accessat};
     accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).err().map(rustix::io::Errno::raw_os_error)
+}
+
+/// Why no file can take this one's place. Nothing where the system does not tell: then the rename says it.
+#[cfg(not(target_vendor = "apple"))]
+pub(crate) fn irreplaceable(path: &Path) -> Option<Irreplaceable> {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+    let seen = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty()).ok()?;
+    // What the file system, or an old kernel, does not know is in the mask no more than in the attributes ("statx(2)").
+    let attributes = seen.stx_attributes & seen.stx_attributes_mask;
+    if attributes.contains(StatxAttributes::MOUNT_ROOT) {
+        Some(Irreplaceable::MountPoint)
+    } else if attributes.intersects(StatxAttributes::IMMUTABLE | StatxAttributes::APPEND) {
+        Some(Irreplaceable::Immutable)
+    } else {
+        None
+    }
+}
+
+/// The same. There are no mounted files.
+#[cfg(target_vendor = "apple")]
+pub(crate) fn irreplaceable(path: &Path) -> Option<Irreplaceable> {
+    use std::os::darwin::fs::MetadataExt as _;
+    /// `UF_IMMUTABLE`, `UF_APPEND`, `SF_IMMUTABLE` and `SF_APPEND` of `<sys/stat.h>` ("chflags(2)").
+    const FLAGS: u32 = 0x2 | 0x4 | 0x2_0000 | 0x4_0000;
+    let seen = std::fs::symlink_metadata(path).ok()?;
+    (seen.st_flags() & FLAGS != 0).then_some(Irreplaceable::Immutable)
 }
 
 /// A directory, symbolic links resolved.

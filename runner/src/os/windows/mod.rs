@@ -10,6 +10,7 @@ use std::os::windows::io::AsRawHandle as _;
 use std::path::Path;
 
 use cutover_core::fault::Platform;
+use cutover_core::observe::Irreplaceable;
 use windows_sys::Win32::Storage::FileSystem::{
     BY_HANDLE_FILE_INFORMATION, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT, FILE_ID_INFO, FileIdInfo, GetDiskFreeSpaceExW,
     GetFileInformationByHandle, GetFileInformationByHandleEx, MOVE_FILE_FLAGS, MOVEFILE_REPLACE_EXISTING, MOVEFILE_WRITE_THROUGH,
@@ -92,6 +93,12 @@ pub(crate) fn denied_for_good(path: &Path, error: &io::Error) -> Option<&'static
 /// There is one answer to that here.
 pub(crate) fn why_read_only(_path: &Path) -> Option<i32> {
     None
+}
+
+/// Why no file can take this one's place, whatever is waited for. `MoveFileExW` refuses to replace what is read-only.
+pub(crate) fn irreplaceable(path: &Path) -> Option<Irreplaceable> {
+    let read_only = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.permissions().readonly());
+    read_only.then_some(Irreplaceable::ReadOnly)
 }
 
 /// Creates a file that was not there, following no link, with the access rules of `like`.
