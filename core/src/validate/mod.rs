@@ -86,7 +86,7 @@ use crate::observe::Observation;
 use crate::plan::Plan;
 
 /// Every rule, in the order of the table above.
-pub const RULES: [(&str, Severity); 63] = [
+pub const RULES: [(&str, Severity); 64] = [
     ("structure", Severity::Error),
     ("recovery-flush-first", Severity::Error),
     ("guard", Severity::Error),
