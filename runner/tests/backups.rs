@@ -147,7 +147,7 @@ fn v1_is_the_database_again_and_v2_is_set_aside_with_every_row() {
         let (backup, displaced) = (backup.file_name().unwrap(), result.displaced.file_name().unwrap());
         let seen = cutover::inspect(&bed.path("data.db")).unwrap();
         assert_eq!(
-            (seen.displaced.keys().map(|name| name.as_str()).collect::<Vec<_>>(), seen.leftovers.len()),
+            (seen.displaced.keys().map(cutover::core::names::FileName::as_str).collect::<Vec<_>>(), seen.leftovers.len()),
             (vec![displaced.to_str().unwrap()], 0)
         );
         let wanted = ["data.db".into(), displaced.to_owned(), backup.to_owned(), format!("{}.json", backup.to_str().unwrap()).into()];
