@@ -6,6 +6,7 @@
 
 mod backups;
 mod companion_lock;
+mod copy;
 mod doctor;
 mod drive;
 mod error;

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
 use crate::os;
-use crate::sqlite::{HeldFile, empty_log, fault, has_bytes, in_use, installed_reader, open_existing, os_fault, sidecar};
+use crate::sqlite::{HeldFile, begin_to_read, empty_log, fault, has_bytes, in_use, installed_reader, open_existing, os_fault, sidecar};
 
 /// A connection to a database in WAL mode that is empty of log, which sees whether anybody commits to it since.
 ///
@@ -27,8 +27,7 @@ impl Witness {
         let connection = open_existing(path)?;
         let run = |result: rusqlite::Result<i64>| result.map_err(|error| fault(&error));
         empty_log(&connection)?;
-        connection.execute_batch("BEGIN").map_err(|error| fault(&error))?;
-        run(connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)))?;
+        begin_to_read(&connection)?;
         let witness = Self { data_version: run(data_version(&connection))?, connection };
         // It was written to between the two.
         if has_bytes(&sidecar(path, "-wal")) {

@@ -12,6 +12,7 @@ use cutover_core::op::Op;
 use cutover_core::run::{Done, Run};
 use cutover_core::sqlite::JournalMode;
 
+use crate::copy::copy;
 use crate::holders::holders;
 use crate::host::{Host, HostError};
 use crate::isolate::Isolated;
@@ -62,13 +63,16 @@ impl<'a> Performer<'a> {
 
     /// Whoever keeps SQLite from v1 is named. Nothing of ours is open then.
     fn name_holders(&self, fault: Fault, op: &Op) -> Fault {
-        match op {
-            Op::Settle { file, .. } | Op::LockV1 { file } if fault.cause == Cause::Busy && *file == self.place.canonical => {
-                let holders = holders(&self.place.set(file));
-                if holders.is_empty() { fault } else { Fault { cause: Cause::Held { holders }, ..fault } }
-            }
-            _ => fault,
+        let file = match op {
+            Op::Settle { file, .. } | Op::LockV1 { file } => At::from(file),
+            Op::Copy { from, .. } => from.clone(),
+            _ => return fault,
+        };
+        if fault.cause != Cause::Busy || !self.is_canonical(&file) {
+            return fault;
         }
+        let holders = holders(&self.place.set(&self.place.canonical));
+        if holders.is_empty() { fault } else { Fault { cause: Cause::Held { holders }, ..fault } }
     }
 
     fn perform_op(&mut self, op: &Op, text: Option<&str>, run: &mut Run, host: &mut dyn Host) -> Performed {
@@ -90,7 +94,7 @@ impl<'a> Performer<'a> {
                 }
             }
             Op::Link { from, to } => {
-                if !os::OPENING_DROPS_LOCKS && *from == At::from(&self.place.canonical) {
+                if !os::OPENING_DROPS_LOCKS && self.is_canonical(from) {
                     // A link that is made while somebody has v1 open can be removed no more, and v1 not be replaced.
                     self.look(&self.place.canonical, run)?;
                 }
@@ -134,17 +138,7 @@ impl<'a> Performer<'a> {
                     Err(error) => Err(error),
                 })
             }
-            Op::Copy { from, to } => {
-                let from = self.path(from)?;
-                self.io(to, |to| {
-                    let mut source = std::fs::File::open(&from)?;
-                    let mut target = os::create_new(to, &from)?;
-                    plain(io::copy(&mut source, &mut target).map(drop)).inspect_err(|_| {
-                        // A try that failed must not stand in the way of the next one.
-                        let _ = remove(to);
-                    })
-                })
-            }
+            Op::Copy { from, to } => self.copy(from, to),
             Op::Look { file } => self.look(file, run),
             Op::Release => {
                 host.release_handles();
@@ -225,6 +219,22 @@ impl<'a> Performer<'a> {
     fn io(&self, at: &At, act: impl FnOnce(&Path) -> io::Result<Done>) -> Performed {
         let path = self.path(at)?;
         act(&path).map_err(|error| denied(&path, &error).unwrap_or_else(|| os_fault(&error)).of(at.clone()))
+    }
+
+    fn copy(&self, from: &At, to: &At) -> Performed {
+        let path = self.path(from)?;
+        if !self.is_canonical(from) {
+            return self.io(to, |to| plain(copy(&path, to, &(0..0))));
+        }
+        // Let go when the copy is closed: on POSIX its closing would drop the lock.
+        let held = sqlite::keep_writers_out(&path).map_err(|fault| fault.of(from.clone()))?;
+        let copied = self.io(to, |to| plain(copy(&path, to, &os::REFUSED_BYTES)));
+        drop(held);
+        copied
+    }
+
+    fn is_canonical(&self, at: &At) -> bool {
+        *at == At::from(&self.place.canonical)
     }
 
     fn write_new(&self, file: &FileName, text: &str) -> Performed {

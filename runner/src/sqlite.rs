@@ -226,6 +226,24 @@ pub(crate) fn detect(db: &Reader, detect: &Detect) -> rusqlite::Result<Option<Ve
     }
 }
 
+/// Has a connection hold what its database is now, until its transaction ends.
+pub(crate) fn begin_to_read(connection: &Connection) -> Result<()> {
+    run(connection.execute_batch("BEGIN"))?;
+    run(connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0)).map(drop))
+}
+
+/// Keeps everybody from writing to a settled database, until what it gives is dropped. In rollback mode a file may hold pages of a transaction that is
+/// under way, or of one whose process was killed: the first keeps this read off, the second is rolled back by it. One that somebody has put into WAL mode
+/// again is left as it is.
+pub(crate) fn keep_writers_out(path: &Path) -> Result<Option<Connection>> {
+    if facts(path).map_err(|error| os_fault(&error))?.header.is_some_and(|header| header.journal_mode == JournalMode::Wal) {
+        return Ok(None);
+    }
+    let connection = open_existing(path)?;
+    begin_to_read(&connection)?;
+    Ok(Some(connection))
+}
+
 /// How a database is flushed while it is settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flush {

@@ -7,18 +7,23 @@
 mod notes;
 #[path = "support/strace.rs"]
 mod strace;
+#[path = "support/writer.rs"]
+mod writer;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cutover::{BackupOptions, Built, Detect, From, Host, HostError, Job, Make, Options, RestoreResult, Run};
+use cutover::{BackupOptions, Built, Detect, Event, From, Host, HostError, Job, Make, Options, RestoreResult, Run};
 use rusqlite::Connection;
 
 use notes::{NOTES, TO_V2, V1, rows};
+use writer::{End, Writer};
 
 const CHANGES: &str = "pwrite64,write,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,unlinkat";
 /// Set where this program is started anew, to restore the database named here.
 const RESTORES: &str = "CUTOVER_TEST_RESTORES";
+/// The same, and another program writes to it while it is copied.
+const MEANWHILE: &str = "CUTOVER_TEST_MEANWHILE";
 
 struct Quiet;
 
@@ -28,6 +33,28 @@ impl Host for Quiet {
         v2.execute_batch(&format!("ATTACH '{}' AS v1; {TO_V2}", job.source().display()))?;
         job.write_companion("auth", b"of v2")?;
         Ok(Built::default())
+    }
+}
+
+/// Another program begins to write before the database is copied, and takes it back once it is waited for, or the copy is made.
+struct Meanwhile {
+    database: PathBuf,
+    writer: Option<Writer>,
+}
+
+impl Host for Meanwhile {
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Step { op, file: Some(file), .. } if op == "copy" && file.contains(".source-") => {
+                self.writer = Some(Writer::begins(&self.database, "DELETE FROM large WHERE id > 2000"));
+                return;
+            }
+            Event::Wait { op, .. } if op == "copy" => eprintln!("waited for"),
+            _ => {}
+        }
+        if let Some(writer) = self.writer.take() {
+            writer.ends(End::RolledBack);
+        }
     }
 }
 
@@ -64,6 +91,11 @@ impl Bed {
         (output.status.success(), calls)
     }
 
+    fn count(&self, name: &str) -> i64 {
+        let db = Connection::open(self.0.path().join(name)).unwrap();
+        db.query_row("SELECT count(*) FROM large", [], |row| row.get(0)).unwrap()
+    }
+
     /// v1 and its companion are back, v2 and its own are beside, the backup stays, and there is nothing else.
     fn assert_restored(&self, mode: &str, told: &str) {
         let here = |name: &str| self.0.path().join(name);
@@ -87,15 +119,15 @@ fn beside(database: &Path) -> BackupOptions {
     BackupOptions { companions: [("auth".to_owned(), database.with_file_name("auth.json"))].into(), ..BackupOptions::default() }
 }
 
-fn restore(database: &Path) -> RestoreResult {
+fn restore(database: &Path, host: &mut dyn Host) -> RestoreResult {
     let newest = cutover::list_backups(database).unwrap()[0].name.as_str().to_owned();
-    cutover::restore(database, Path::new(&newest), &beside(database), &mut Quiet).unwrap()
+    cutover::restore(database, Path::new(&newest), &beside(database), host).unwrap()
 }
 
 #[test]
 fn killed_at_any_call_that_changes_the_disk_the_next_restore_ends_it() {
     if let Some(database) = std::env::var_os(RESTORES) {
-        restore(Path::new(&database));
+        restore(Path::new(&database), &mut Quiet);
         return;
     }
     for mode in ["wal", "delete"] {
@@ -111,7 +143,7 @@ fn killed_at_any_call_that_changes_the_disk_the_next_restore_ends_it() {
             assert!(there.len() >= 3, "{mode}, {call}: {there:?}");
             // Without its journal it was done.
             if !is_v1(&database) || database.with_file_name("data.db.v1-v2-cutover.json").exists() {
-                restore(&database);
+                restore(&database, &mut Quiet);
             }
             bed.assert_restored(mode, &format!("{mode}, {call}"));
         }
@@ -121,4 +153,44 @@ fn killed_at_any_call_that_changes_the_disk_the_next_restore_ends_it() {
 fn is_v1(database: &Path) -> bool {
     let db = Connection::open_with_flags(database, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
     db.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'notes'", [], |row| row.get::<_, i64>(0)).unwrap() == 1
+}
+
+/// Pages of its transaction are in the file then, and go from it again without a trace.
+#[test]
+fn what_another_program_takes_back_is_not_in_the_copy() {
+    for mode in ["wal", "delete"] {
+        let bed = Bed::upgraded(mode);
+        let large = "CREATE TABLE large (id INTEGER PRIMARY KEY, text);
+            WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+            INSERT INTO large (text) SELECT printf('%0500d', i) FROM n";
+        Connection::open(bed.database()).unwrap().execute_batch(large).unwrap();
+        let mut again = Command::new(std::env::current_exe().unwrap());
+        again.args(["--exact", "restores_meanwhile", "--nocapture", "--test-threads=1"]).env(MEANWHILE, bed.database());
+        let traced = "link,linkat,fcntl,close,copy_file_range,sendfile,write";
+        let (output, calls) = strace::run(traced, &["--inject=link,linkat:error=EPERM".into()], &again);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{mode}: {said}");
+        bed.assert_restored(mode, mode);
+        let names = std::fs::read_dir(bed.0.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let aside = names.into_iter().find(|name| name.starts_with("data.db.displaced-")).unwrap();
+        assert_eq!(bed.count(&aside), 5000, "{mode}");
+        assert!(said.contains("waited for"), "{mode}: {said}");
+        // SQLite's shared lock (`SHARED_FIRST` and `SHARED_SIZE` in os.h) is taken before the first byte is copied and is there at the last.
+        let copied = calls
+            .iter()
+            .rposition(|call| call.contains(".source-") && ![" close(", " fcntl("].iter().any(|other| call.contains(other)))
+            .unwrap();
+        let process = |call: &str| call.split_whitespace().next().map(str::to_owned);
+        let of_it = |call: &&String| call.contains("/data.db>") && process(call) == process(&calls[copied]);
+        let locks = |call: &&String| call.contains(" close(") || ["l_len=510", "l_len=0"].iter().any(|range| call.contains(range));
+        let last = calls[..copied].iter().filter(of_it).rfind(locks).unwrap();
+        assert!(last.contains("F_SETLK, {l_type=F_RDLCK") && last.contains("l_start=1073741826, l_len=510"), "{mode}: {last}");
+    }
+}
+
+/// Not a test of its own: what the process of the other runs.
+#[test]
+fn restores_meanwhile() {
+    let Some(database) = std::env::var_os(MEANWHILE).map(PathBuf::from) else { return };
+    restore(&database.clone(), &mut Meanwhile { database, writer: None });
 }

@@ -1,6 +1,7 @@
 //! What may come between any two ops.
 
 use super::{Bounds, Faults, Setting};
+use crate::names::At;
 use crate::op::Op;
 
 /// How an op fails.
@@ -109,6 +110,9 @@ pub(super) fn happenings(op: &Op, bounds: &Bounds, setting: &Setting) -> Vec<Hap
             | Op::Restage { .. }
             | Op::Isolate { .. } => &[Fail::Busy, Fail::Io, Fail::Full],
             Op::LookCompanion { .. } => &[Fail::Denied],
+            Op::Copy { from, .. } if *from == At::from(&setting.canonical) => {
+                &[Fail::Busy, Fail::Shared, Fail::Denied, Fail::Full, Fail::Io]
+            }
             _ => &[Fail::Shared, Fail::Denied, Fail::Full, Fail::Io],
         };
         all.extend(fails.iter().flat_map(|fail| [Happening::FailsOnce(*fail), Happening::Fails(*fail)]));

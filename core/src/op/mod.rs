@@ -70,7 +70,8 @@ pub enum Op {
         /// The name that stays.
         of: FileName,
     },
-    /// Copy a file's bytes to a new file with the same mode; through a reflink where the file system can.
+    /// Copy a file's bytes to a new file with the same mode; through a reflink where the file system can. Canonical's in rollback mode while SQLite keeps
+    /// every writer from it, so that nothing is copied that is not committed.
     Copy {
         /// The file.
         from: At,

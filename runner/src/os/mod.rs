@@ -14,9 +14,9 @@ use std::path::Path;
 use cutover_core::names::FileName;
 
 pub(crate) use platform::{
-    LOCKS_V1_OVER_THE_FLIP, OPENING_DROPS_LOCKS, PLATFORM, adopt, create_lock, create_new, create_private, create_private_directory,
-    create_writable, denied_for_good, file_id, free_bytes, irreplaceable, links, plain, read_at, real_directory, rename, rename_new,
-    says_no_flush, says_no_links, sync_dir, why_read_only,
+    LOCKS_V1_OVER_THE_FLIP, OPENING_DROPS_LOCKS, PLATFORM, REFUSED_BYTES, adopt, create_lock, create_new, create_private,
+    create_private_directory, create_writable, denied_for_good, file_id, free_bytes, irreplaceable, links, plain, read_at, real_directory,
+    rename, rename_new, says_no_flush, says_no_links, sync_dir, why_read_only,
 };
 
 /// For a flush of a file's data and metadata. The handle is writable: `FlushFileBuffers` refuses a read-only one (its documentation asks for

@@ -1,5 +1,6 @@
 use std::fs::{File, Permissions};
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,9 @@ pub(crate) const LOCKS_V1_OVER_THE_FLIP: bool = true;
 
 /// POSIX `fcntl` locks belong to the process: closing any descriptor of a file drops those of every connection to it.
 pub(crate) const OPENING_DROPS_LOCKS: bool = true;
+
+/// What of a database a lock of SQLite's keeps from whoever reads its file. Nothing: `fcntl` locks stop no read.
+pub(crate) const REFUSED_BYTES: Range<u64> = 0..0;
 
 /// Device and inode, without opening the file: closing a second descriptor of a database drops its locks (POSIX `fcntl`).
 pub(crate) fn file_id(path: &Path) -> io::Result<String> {

@@ -5,6 +5,7 @@ mod path;
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::windows::fs::{FileExt as _, OpenOptionsExt as _};
 use std::os::windows::io::AsRawHandle as _;
 use std::path::Path;
@@ -27,6 +28,10 @@ pub(crate) const LOCKS_V1_OVER_THE_FLIP: bool = false;
 
 /// A lock belongs to the handle that took it (`LockFileEx`): opening a file again takes nothing from it.
 pub(crate) const OPENING_DROPS_LOCKS: bool = false;
+
+/// What of a database a lock of SQLite's keeps from whoever reads its file (`LockFileEx`; `ERROR_LOCK_VIOLATION`): the bytes from `PENDING_BYTE` on, in a
+/// page that holds nothing, the smallest of which is as large (<https://www.sqlite.org/fileformat2.html#the_lock_byte_page>).
+pub(crate) const REFUSED_BYTES: Range<u64> = 0x4000_0000..0x4000_0200;
 
 /// Volume and file. The 128 bits of `FILE_ID_INFO` are needed on ReFS; where they are not told (FAT, some network drives) the 64 of
 /// `BY_HANDLE_FILE_INFORMATION` are what there is.

@@ -1,0 +1,65 @@
+//! A copy of a file, byte by byte.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::ops::Range;
+use std::path::Path;
+
+use crate::os;
+
+/// Copies a file to a new one, but for this gap, which is left zeros.
+pub(crate) fn copy(from: &Path, to: &Path, gap: &Range<u64>) -> io::Result<()> {
+    let mut source = File::open(from)?;
+    let mut target = os::create_new(to, from)?;
+    bytes(&mut source, &mut target, gap).inspect_err(|_| {
+        // A try that failed must not stand in the way of the next one.
+        let _ = std::fs::remove_file(to);
+    })
+}
+
+fn bytes(source: &mut File, target: &mut File, gap: &Range<u64>) -> io::Result<()> {
+    io::copy(&mut source.by_ref().take(gap.start), target)?;
+    source.seek(SeekFrom::Start(gap.end))?;
+    target.seek(SeekFrom::Start(gap.end))?;
+    io::copy(source, target)?;
+    // One that ends in the gap.
+    let size = source.metadata()?.len();
+    if target.metadata()?.len() < size { target.set_len(size) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_is_left_zeros_and_everything_else_is_copied() {
+        let directory = tempfile::tempdir().unwrap();
+        let [from, to] = ["from", "to"].map(|name| directory.path().join(name));
+        for gap in [0..0, 0..512, 4096..4608] {
+            for size in [0, 1, 4095, 4096, 4100, 4608, 9000] {
+                let mut whole: Vec<u8> = (0..size).map(|at| u8::try_from(at % 251 + 1).unwrap()).collect();
+                std::fs::write(&from, &whole).unwrap();
+                copy(&from, &to, &gap).unwrap();
+                let end = whole.len();
+                let [start, stop] = [gap.start, gap.end].map(|at| usize::try_from(at).unwrap().min(end));
+                whole[start..stop].fill(0);
+                assert!(std::fs::read(&to).unwrap() == whole, "{gap:?} of {size}");
+                std::fs::remove_file(&to).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_target_that_is_there_stays_and_one_that_failed_goes() {
+        let directory = tempfile::tempdir().unwrap();
+        let [from, to] = ["from", "to"].map(|name| directory.path().join(name));
+        std::fs::write(&from, "new").unwrap();
+        std::fs::write(&to, "old").unwrap();
+        assert_eq!(copy(&from, &to, &(0..0)).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(&to).unwrap(), b"old");
+        std::fs::remove_file(&to).unwrap();
+        // No system seeks that far.
+        copy(&from, &to, &(0..u64::MAX)).unwrap_err();
+        assert!(!to.exists());
+    }
+}
