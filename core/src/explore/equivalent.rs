@@ -4,7 +4,7 @@
 //! by `validate` alone has this too.
 
 /// The reasons, and the mutants that each explains.
-pub(super) const REASONS: [(&str, &[&str]); 84] = [
+pub(super) const REASONS: [(&str, &[&str]); 85] = [
     (
         "whoever has open what a restore that was killed has replaced outlives this process, which nobody does in the model: `runner/tests/stays_open.rs`",
         &[
@@ -12,6 +12,10 @@ pub(super) const REASONS: [(&str, &[&str]); 84] = [
             "Finish steps: look displaced after remove journal.tmp",
             "Finish steps: without look displaced",
         ],
+    ),
+    (
+        "a restore sets aside whatever companion there is, changed or not, so nothing hangs on what was seen of it before a wait",
+        &["Restore steps: look displaced after look-companion auth.json"],
     ),
     (
         "the look who stays changes nothing, and what it relies on is no name: the flushes still stand before what is done",
