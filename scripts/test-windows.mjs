@@ -11,7 +11,7 @@ const { cargo, env, tree, through, node } = native ? here() : windowsLab();
 const target = native ? [] : ["--target", TARGET];
 
 await stage("lints", ["cargo", "clippy", "--quiet", "--package", "cutover", "--all-targets", ...target, "--", "-D", "warnings"], { env: cargo });
-await stage("Rust", ["cargo", "test", "--quiet", "--package", "cutover", ...target], { env: { ...cargo, ...env }, count: cargoTests });
+await stage("Rust", ["cargo", "test", "--quiet", "--no-fail-fast", "--package", "cutover", ...target], { env: { ...cargo, ...env }, count: cargoTests });
 // Everything with the newest Node, which starts Bun as well; with the others what is the addon's own, and the incident.
 const versions = Object.keys(node).sort();
 const newest = versions.at(-1);

@@ -21,7 +21,7 @@ if (process.platform === "linux") {
 }
 await stage("types are the Rust types", [node, "scripts/generate-types.mjs", "--check"]);
 await stage("core is pure", [node, "scripts/check-purity.mjs"]);
-await stage("Rust", ["cargo", "test", "--quiet", "--workspace"], { count: cargoTests });
+await stage("Rust", ["cargo", "test", "--quiet", "--no-fail-fast", "--workspace"], { count: cargoTests });
 await stage("core on wasm32", [node, "scripts/run-wasi.mjs"], { count: cargoTests });
 const explore = ["cargo", "run", "--quiet", "--release", "--package", "cutover-explore", "--"];
 await stage("every crash state", [...explore, "--full"], { count: explored });

@@ -46,7 +46,7 @@ pub fn explain_error(text: &str) -> Option<Explanation> {
 
 fn words(code: Code) -> (&'static str, &'static str, &'static str) {
     const UNTOUCHED: &str = "Nothing was touched.";
-    const V1_WHOLE: &str = "The old database is whole and in its place.";
+    const WHOLE: &str = "The database is whole and in its place.";
     match code {
         Code::Owned => (
             "Another instance of the application owns this database, or works on a companion of it.",
@@ -64,7 +64,7 @@ fn words(code: Code) -> (&'static str, &'static str, &'static str) {
         Code::NotADatabase => (
             "The file is not a SQLite database: it is something else, encrypted, or overwritten.",
             UNTOUCHED,
-            "Move it away, with its -wal and -journal; then copy a backup to its name, or start with an empty one.",
+            "Move it away; then copy a backup to its name, or start with an empty one.",
         ),
         Code::V1Corrupt => (
             "SQLite finds the old database damaged.",
@@ -72,37 +72,33 @@ fn words(code: Code) -> (&'static str, &'static str, &'static str) {
             "Copy the file and its -wal and -journal away first, then restore a backup or use sqlite3's .recover.",
         ),
         Code::NoSpace => {
-            ("The volume has not the room that the upgrade may need.", V1_WHOLE, "Free the space that the message names and start again.")
+            ("The volume has not the room that the upgrade may need.", WHOLE, "Free the space that the message names and start again.")
         }
         Code::Io => (
-            "The operating system or SQLite refused a file operation, or an option names a file that cannot be used.",
+            "A file operation was refused, or an option names a file that cannot be used.",
             "All rows are whole: in the old database, or in the new one with the old one beside it; the message names the file.",
-            "Do what the message says; a system's code in it tells of rights, a read-only volume or a failing disk.",
+            "Do what the message says; it may be rights, a read-only volume or a failing disk.",
         ),
         Code::Journal => (
-            "An earlier upgrade is unfinished and cannot be gone on with here, or a plan that was given cannot be used.",
+            "An earlier upgrade is unfinished and cannot go on here, or a given plan cannot be used.",
             "Nothing was touched.",
-            "Do what the message says: mostly, start the release that began the upgrade.",
+            "Do what the message says: mostly, start the release that began it.",
         ),
         Code::Host => (
             "The application's own part of the upgrade failed.",
-            V1_WHOLE,
+            WHOLE,
             "The cause is in the application's own error; report it to its author.",
         ),
         Code::Verify => (
-            "What was built, or the backup to restore, did not pass its checks, so it was not installed.",
-            "The database is whole and in its place.",
-            "After an upgrade report it to the application's author; after a restore choose another backup.",
+            "What was built, or the backup, did not pass its checks, so it was not installed.",
+            WHOLE,
+            "Report it to the application's author, or choose another backup.",
         ),
         Code::StillOld => (
             "The upgraded database still looks like the old one, so it was not installed.",
-            V1_WHOLE,
+            WHOLE,
             "Report it to the application's author: the upgrade does not set what detect looks for.",
         ),
-        Code::Aborted => (
-            "The application asked to stop before anything was installed.",
-            "The database is whole and in its place.",
-            "Ask for it again: start the application, or restore.",
-        ),
+        Code::Aborted => ("The application asked to stop before anything was installed.", WHOLE, "Start again to upgrade."),
     }
 }

@@ -124,16 +124,13 @@ pub enum Irreplaceable {
 words!(Irreplaceable { MountPoint = "mount-point", Immutable = "immutable", ReadOnly = "read-only" });
 
 impl Irreplaceable {
-    /// In one sentence, and what to do.
+    /// What it is, and what to do.
     #[must_use]
-    pub fn told(self) -> (&'static str, &'static str) {
+    pub fn hint(self) -> &'static str {
         match self {
-            Self::MountPoint => ("it is a mount point, which no file can replace", "mount its directory instead"),
-            Self::Immutable => (
-                "it is immutable or append-only, so no file can replace it",
-                "clear that mark first (Linux: chattr -ia, macOS: chflags nouchg,nouappnd)",
-            ),
-            Self::ReadOnly => ("it is read-only, so no file can replace it", "clear that attribute first (attrib -r)"),
+            Self::MountPoint => "it is a mount point: mount its directory",
+            Self::Immutable => "it is immutable: clear that first (chattr -ia, chflags nouchg)",
+            Self::ReadOnly => "it is read-only: clear that first (attrib -r)",
         }
     }
 }

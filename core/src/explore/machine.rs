@@ -46,10 +46,10 @@ impl Process {
     pub fn feed(&self, hash: &mut Sha256) {
         hash.update([0xfd]);
         hash.update([u8::from(self.looked)]);
-        for ino in self.locked.iter().chain(&self.known).chain([&u16::MAX]).chain(&self.guest).chain([&u16::MAX]).chain(self.zombies.iter())
-        {
+        for ino in self.locked.iter().chain(&self.known).chain([&u16::MAX]).chain(self.zombies.iter()) {
             hash.update(ino.to_le_bytes());
         }
+        hash.update(self.guest.unwrap_or_default().to_le_bytes());
         if let Some(db) = &self.witness {
             hash.update(db.code());
         }
@@ -357,17 +357,21 @@ impl<'a> Machine<'a> {
     /// Who has the file of this name open: this process beyond its will, or by the lock that it has on what is canonical no more, and a guest.
     pub(super) fn holders(&self, name: &str) -> Vec<Holder> {
         let Some(ino) = self.state.disk.ino(HOME, name) else { return Vec::new() };
-        let locked = self.process.locked == Some(ino) && name != self.canonical().as_str() && self.setting.platform != Platform::Windows;
-        let own = (locked || self.holds(name)).then(this_process);
-        let guest = || Holder { pid: 2, name: "older".into(), this_process: false };
-        own.into_iter().chain((self.process.guest == Some(ino)).then(guest)).collect()
+        let locked = self.process.locked == Some(ino) && name != self.canonical().as_str();
+        let mut holders = Vec::new();
+        if locked || self.holds(name) {
+            holders.push(this_process());
+        }
+        if self.process.guest == Some(ino) {
+            holders.push(Holder { pid: 2, this_process: false, ..this_process() });
+        }
+        holders
     }
 
     /// What must not be when a start has ended with canonical as it should be.
     pub fn stayed(&self) -> Option<Violation> {
-        let canonical = self.canonical().as_str();
-        let stays = self.process.guest.is_some_and(|guest| self.state.disk.ino(HOME, canonical) != Some(guest));
-        stays.then(|| Violation { rule: "I9", what: format!("somebody has the file open that was {canonical}, by that name") })
+        let stays = self.process.guest.is_some() && self.process.guest != self.state.disk.ino(HOME, self.canonical().as_str());
+        stays.then(|| Violation { rule: "I9", what: "what was canonical is open".into() })
     }
 
     /// Opens canonical; another process's or its own earlier connection may be in it.

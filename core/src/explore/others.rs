@@ -82,11 +82,10 @@ pub fn older_application_stays(machine: &mut Machine) -> bool {
     // Windows replaces no file that is open. What a zombie has is locked for good where v1 has left it. And a v2 that is set aside as a copy has no name
     // left by which anybody could see who has it open.
     let nobody_can = *platform == Platform::Windows || *zombie == Zombie::Known || (machine.setting.restores() && !can_link);
-    if !opens || nobody_can {
-        return false;
+    if opens && !nobody_can {
+        machine.process.guest = machine.state.disk.ino(HOME, name);
     }
-    machine.process.guest = machine.state.disk.ino(HOME, name);
-    true
+    opens && !nobody_can
 }
 
 /// The application opens v2 after the upgrade, and commits a row.

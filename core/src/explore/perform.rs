@@ -9,7 +9,7 @@ use super::sqlite::{Data, Db, Seen, V1_LINE, seen, sidecar};
 use super::{Build, HostUse, Zombie};
 use crate::fault::{Cause, Fault, Platform};
 use crate::journal::Strategy;
-use crate::names::{CompanionName, FileName, Role, companion_staged, journal_tmp};
+use crate::names::{CompanionName, FileName, companion_staged, journal_tmp};
 use crate::op::Op;
 use crate::plan::From;
 use crate::run::{Done, Run};
@@ -100,11 +100,10 @@ impl Machine<'_> {
                 plain
             }
             Op::Look { file } => {
-                let moved = matches!(Role::of(self.canonical(), file), Some(Role::Backup { .. } | Role::Displaced(_)));
                 let holders = self.holders(file.as_str());
                 let copies_pages = run.journal().is_some_and(|journal| journal.strategy == Strategy::PageCopy);
                 let may_stay = copies_pages && self.setting.platform == Platform::Windows;
-                if !holders.is_empty() && (file == self.canonical() || moved) && !may_stay {
+                if !holders.is_empty() && !file.as_str().contains(".building-") && !may_stay {
                     return Err(Fault::new(Cause::Held { holders }, "held"));
                 }
                 Ok(Done::Looked(holders))

@@ -53,22 +53,15 @@ pub(super) fn refuse_held(observation: &Observation) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Refuses to begin what may put another file in a companion's place, where none can take it: the database would be flipped, and no start could finish. What is
+/// Refuses to begin what may put another file in this companion's place, where none can take it: the database would be flipped, and no start could finish. What is
 /// begun already goes on.
-pub(super) fn refuse_irreplaceable<'a>(
-    observation: &Observation,
-    companions: impl IntoIterator<Item = &'a CompanionName>,
-) -> Result<(), Failure> {
-    for seen in companions.into_iter().filter_map(|name| observation.companions.get(name)) {
-        if let Some(irreplaceable) = seen.irreplaceable {
-            let (reason, hint) = irreplaceable.told();
-            let mut failure = Failure::refusal(Code::Io, reason, hint);
-            failure.path = Some(seen.path.clone());
-            failure.compose();
-            return Err(failure);
-        }
-    }
-    Ok(())
+pub(super) fn refuse_irreplaceable(observation: &Observation, companion: &CompanionName) -> Result<(), Failure> {
+    let Some(seen) = observation.companions.get(companion) else { return Ok(()) };
+    let Some(irreplaceable) = seen.irreplaceable else { return Ok(()) };
+    let mut failure = Failure::refusal(Code::Io, "no file can replace this companion", irreplaceable.hint());
+    failure.path = Some(seen.path.clone());
+    failure.compose();
+    Err(failure)
 }
 
 /// Decides what comes after a recovery that could not remove everything: what it left waits for the next start and is in nobody's way,

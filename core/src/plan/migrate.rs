@@ -31,7 +31,9 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
             "restore it from a backup, or move it away to start with an empty one",
         ));
     };
-    refuse_irreplaceable(observation, observation.companions.keys())?;
+    for companion in observation.companions.keys() {
+        refuse_irreplaceable(observation, companion)?;
+    }
     let names = Names::new(canonical, &request.label, &request.nonce, request.now_ms)
         .map_err(|error| refuse(Code::Io, error.to_string(), "use a shorter file name"))?;
 

@@ -86,15 +86,23 @@ pub(super) fn flip(journal: &Journal, staged: &FileName, link: Link, platform: P
         step(Op::SyncDir { companion: None }, "v2 must be durable before the application commits to it"),
         step(Op::UnlockV1, "v1 is the backup now"),
     ]);
-    steps.extend(nobody_stays(&names.backup, platform));
+    nobody_stays(&mut steps, journal, platform);
     steps
 }
 
-/// After a flip that replaced canonical, which is `moved` now: whoever opened it before goes on by canonical's name, and as soon as v2 has a log there would
-/// take it for its own (`pagerOpenWalIfPresent` in SQLite's pager.c). Windows does not replace a file that somebody has open.
-pub(super) fn nobody_stays(moved: &FileName, platform: Platform) -> Option<Step> {
-    let why = "who opened the replaced file by canonical's name would write to the log of what is canonical now";
-    (platform != Platform::Windows).then(|| step(Op::Look { file: moved.clone() }, why))
+/// After a flip that replaced canonical: whoever opened it before goes on by canonical's name, and as soon as there is a log there would take it for its own
+/// (`pagerOpenWalIfPresent` in SQLite's pager.c). What is set aside as a copy is not that file, which has no name any more; and Windows does not replace a
+/// file that somebody has open.
+pub(super) fn nobody_stays(steps: &mut Vec<Step>, journal: &Journal, platform: Platform) {
+    let names = &journal.names;
+    let file = match journal.strategy {
+        Strategy::LinkReplace => names.backup.clone(),
+        Strategy::Restore => displaced(&names.canonical, &journal.nonce),
+        _ => return,
+    };
+    if platform != Platform::Windows {
+        steps.push(step(Op::Look { file }, "whoever still has it open would write to canonical's log"));
+    }
 }
 
 /// Before the flip: a companion that somebody changed would be replaced by what was made without the change.

@@ -86,9 +86,7 @@ pub fn plan_restore(observation: &Observation, request: &RestoreRequest) -> Resu
     }
     let Some((facts, header)) = observation.canonical_facts().and_then(|facts| Some((facts, facts.header.as_ref()?))) else {
         let reason = "there is no SQLite database to set aside";
-        return Err(
-            refuse(Code::NotADatabase, reason.into(), "move away what has this name, if anything, and copy the backup to it").of(canonical)
-        );
+        return Err(refuse(Code::NotADatabase, reason.into(), "move away what has this name and copy the backup to it").of(canonical));
     };
     let names = Names::new(canonical, &backup.label, &request.nonce, backup.started_ms)
         .map_err(|error| refuse(Code::Io, error.to_string(), "use a shorter file name").of(canonical))?;
@@ -108,7 +106,9 @@ pub fn plan_restore(observation: &Observation, request: &RestoreRequest) -> Resu
 
     let companions = companions(observation, request);
     let put_back = companions.iter().filter(|(_, why)| why.is_none());
-    refuse_irreplaceable(observation, put_back.clone().map(|(name, _)| name))?;
+    for (name, _) in put_back.clone() {
+        refuse_irreplaceable(observation, name)?;
+    }
     let journal = Journal {
         version: journal::VERSION,
         label: backup.label.clone(),
@@ -236,7 +236,7 @@ fn made(journal: Journal, mode: JournalMode, platform: Platform, needs_bytes: u6
         step(Op::SyncDir { companion: None }, "v1 must be durable before the application commits to it"),
         step(Op::UnlockV1, "v2 is set aside now"),
     ]);
-    steps.extend(nobody_has_v2(&journal, platform));
+    nobody_stays(&mut steps, &journal, platform);
     steps.extend(install_companions(&journal, |_| true, |_| false));
     let installed = steps.len();
     steps.extend(write_journal(&journal, Phase::Committed));
@@ -254,11 +254,6 @@ fn made(journal: Journal, mode: JournalMode, platform: Platform, needs_bytes: u6
         cleanup_from: index(cleanup_from),
         needs_bytes,
     }
-}
-
-/// What is set aside as a copy is not the file that somebody may have open; that one has no name any more.
-fn nobody_has_v2(journal: &Journal, platform: Platform) -> Option<Step> {
-    (journal.strategy == Strategy::Restore).then(|| nobody_stays(&displaced_by(journal), platform)).flatten()
 }
 
 /// After the commit. The application made nothing for a restore, so it has nothing to clean up.
@@ -309,7 +304,7 @@ fn recovery(
         steps.extend(ending(&journal));
         PlanKind::Clean
     } else if canonical == Canonical::V1 {
-        steps.extend(nobody_has_v2(&journal, platform));
+        nobody_stays(&mut steps, &journal, platform);
         steps.extend(install_companions(&journal, staged, kept));
         let installed = steps.len();
         steps.push(remove_tmp(&journal));

@@ -4,7 +4,7 @@ use super::{Finding, Severity};
 use crate::fault::Platform;
 use crate::journal::Strategy;
 use crate::names::{At, FileName};
-use crate::observe::{Holder, Irreplaceable, Observation};
+use crate::observe::{Holder, Observation};
 use crate::op::Op;
 use crate::plan::{Plan, PlanKind, may_leave_zombie, v1_changed_at_the_flip};
 
@@ -49,10 +49,18 @@ pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
         let message = format!("the plan may need {} bytes of disk and {free} are free", plan.needs_bytes);
         find("space", Severity::Error, None, message, "free some space on this volume");
     }
-    let companions = plan.journal.iter().filter(|_| plan.kind.begins()).flat_map(|journal| &journal.companions);
-    for seen in companions.filter_map(|companion| observation.companions.get(&companion.name)) {
-        if let Some((reason, hint)) = seen.irreplaceable.map(Irreplaceable::told) {
-            find("companion-replaceable", Severity::Error, None, format!("{}: {reason}", seen.file), hint);
+    if let Some(journal) = plan.journal.as_ref().filter(|_| plan.kind.begins()) {
+        for companion in &journal.companions {
+            let seen = observation.companions.get(&companion.name);
+            if let Some(irreplaceable) = seen.and_then(|seen| seen.irreplaceable) {
+                find(
+                    "companion-replaceable",
+                    Severity::Error,
+                    None,
+                    format!("no file can replace {}", companion.file),
+                    irreplaceable.hint(),
+                );
+            }
         }
     }
     // The part of a file id before the dash is its device.

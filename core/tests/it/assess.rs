@@ -59,7 +59,7 @@ fn a_companion_that_cannot_be_replaced_keeps_a_migration_from_being_begun_and_no
         let seen = fixed(with_auth(directory()));
         let failure = plan_migration(&seen, &request(By::Host, From::Copy)).unwrap_err();
         assert_eq!((failure.code, failure.path.as_deref()), (Code::Io, Some("/home/u/app/auth.json")));
-        assert!(failure.reason.contains(word) && failure.hint.contains(hint), "{failure}");
+        assert!(failure.hint.contains(word) && failure.hint.contains(hint), "{failure}");
         assert_eq!(next(&Observation { verdict: Some(Verdict::Current), ..seen }), Ok(Next::Current));
         let begun = interrupted(&journal(Phase::Building));
         assert_eq!(next(&fixed(with_auth(begun.clone()))), next(&with_auth(begun)));

@@ -155,9 +155,7 @@ fn forward(observation: &Observation, journal: Journal) -> Plan {
     let backup = observation.files.contains_key(&journal.names.backup);
     match journal.phase {
         Phase::Built | Phase::Installing if backup => {
-            if journal.strategy == Strategy::LinkReplace {
-                steps.extend(nobody_stays(&journal.names.backup, observation.platform));
-            }
+            nobody_stays(&mut steps, &journal, observation.platform);
             let staged = |c: &Companion| is_staged(observation, &journal.nonce, c);
             steps.extend(install_companions(&journal, staged, |c| kept(observation, &journal, c)));
             let installed = steps.len();

@@ -18,7 +18,7 @@ impl Walk<'_> {
         }
         self.looked |= *file == self.journal.names.canonical;
         // Where a failure is a warning the start ends well all the same.
-        let ends_it = self.cleanup_from.is_none_or(|from| self.index < from as usize);
+        let ends_it = self.index < self.cleanup_from;
         self.looked_behind |= *file == self.journal.names.backup && !self.locked && self.flipped && ends_it;
         self.looked_staging |= *file == self.journal.names.staging;
     }

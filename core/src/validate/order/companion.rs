@@ -63,7 +63,7 @@ impl Walk<'_> {
         if must_be_same {
             self.companion_same.insert(companion.clone());
         } else if self.flipped {
-            self.nobody_behind("a companion is looked at");
+            self.nobody_behind();
             self.companion_looked.insert(companion.clone());
         }
     }

@@ -46,10 +46,9 @@ impl Walk<'_> {
     }
 
     /// After the look may come a wait, while which anything but v2 may change.
-    pub(super) fn nobody_behind(&mut self, what: &str) {
-        let message =
-            format!("{what} before a look, which can fail the start, who has v1 open since it was unlocked: they would write to v2's log");
-        self.need(self.looked_behind, "look-after-flip", &message, "look at the backup right after v1 is unlocked");
+    pub(super) fn nobody_behind(&mut self) {
+        let message = "nobody looks, while the start can fail, who still has v1 open: they would write to v2's log";
+        self.need(self.looked_behind, "look-after-flip", message, "look at the backup after v1 is unlocked");
         self.looked_behind = true;
     }
 

@@ -67,7 +67,7 @@ impl Walk<'_> {
     pub(super) fn write_journal(&mut self, file: &FileName, phase: Phase) {
         let names = &self.journal.names;
         if phase == Phase::Committed {
-            self.nobody_behind("the journal says committed");
+            self.nobody_behind();
             self.need(
                 self.flipped && self.receipt,
                 "receipt-before-commit",

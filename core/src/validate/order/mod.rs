@@ -43,7 +43,7 @@ struct Walk<'a> {
     temporaries: Set<FileName>,
     looked: bool,
     looked_behind: bool,
-    cleanup_from: Option<u32>,
+    cleanup_from: usize,
     looked_staging: bool,
     /// Whether the application was asked to let go of handles since its build.
     released: bool,
@@ -154,7 +154,7 @@ impl<'a> Walk<'a> {
             temporaries: if recovering { [names.source.clone(), names.staging.clone(), names.install.clone()].into() } else { Set::new() },
             looked: false,
             looked_behind: plan.platform == Platform::Windows || journal.strategy != Strategy::LinkReplace,
-            cleanup_from: plan.cleanup_from,
+            cleanup_from: plan.cleanup_from.map_or(usize::MAX, |from| from as usize),
             looked_staging: false,
             released: true,
             settled: recovering,
