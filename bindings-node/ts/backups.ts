@@ -67,7 +67,8 @@ export async function pruneBackups(path: string, rule: PruneRule, options: Backu
  * first. Start the release that v1 is for afterwards: one that upgrades would upgrade it again.
  *
  * @throws {@link CutoverError} `VERIFY` when the backup is not whole or not sound, `JOURNAL` beside an unfinished upgrade ({@link recover} comes first),
- * `NOT_A_DATABASE` where there is none to set aside (copy the backup to its name then), `HELD`, `OWNED`, `NO_SPACE`, `IO`. v2 stays, unless `data.state` says that the next start finishes.
+ * `NOT_A_DATABASE` where there is none to set aside (copy the backup to its name then), `HELD`, `OWNED`, `NO_SPACE`, `IO`. v2 stays, unless
+ * `data.state` says that the next start finishes.
  * @throws {@link TypeError} Wrong arguments; nothing was touched.
  */
 export async function restore(path: string, backup: string, options: BackupOptions = {}): Promise<RestoreResult> {

@@ -82,8 +82,9 @@ export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
   /** Looks at v2 before it is installed; throws when it is not right, and everything is undone. */
   verify?(v2: Reader): void | Promise<void>;
   /**
-   * Files outside the database that change with it: name -> path, the name of 1 to 32 letters, digits, `_` and `-`. Each is locked beside it (`<file>.cutover-lock`) until the call ends, whoever holds
-   * the owner lock: two data directories may share one. Another's lock is waited for within `waitMs`, then refused as `OWNED`.
+   * Files outside the database that change with it: name -> path, the name of 1 to 32 letters, digits, `_` and `-`. Each is locked beside it
+   * (`<file>.cutover-lock`) until the call ends, whoever holds the owner lock: two data directories may share one. Another's lock is waited for within
+   * `waitMs`, then refused as `OWNED`.
    */
   companions?: Record<string, string>;
   /** Takes back what the build did outside the database. Idempotent: it may run twice, and for a build that never ran. */

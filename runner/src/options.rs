@@ -92,8 +92,9 @@ pub struct Options {
     pub make: Make,
     /// Whether [`crate::Host::verify`] looks at v2 before it is installed.
     pub verify: bool,
-    /// Files outside the database that change with it, by a name of 1 to 32 letters, digits, `_` and `-`. Each is locked beside it (`<file>.cutover-lock`) until the call ends, whoever holds the owner
-    /// lock: two data directories may share one. One whose directory is not there yet is not.
+    /// Files outside the database that change with it, by a name of 1 to 32 letters, digits, `_` and `-`. Each is locked beside it
+    /// (`<file>.cutover-lock`) until the call ends, whoever holds the owner lock: two data directories may share one. One whose directory is not
+    /// there yet is not.
     pub companions: BTreeMap<String, PathBuf>,
     /// Who holds the owner lock.
     pub lock: Lock,

@@ -56,7 +56,8 @@ pub struct CompanionResult {
 ///
 /// # Errors
 /// `VERIFY` when the backup is not whole or not sound, `JOURNAL` beside an unfinished upgrade, `NOT_A_DATABASE` where there is none to set aside (copy
-/// the backup to its name then), `HELD` when somebody has the database or the backup open, `OWNED`, `NO_SPACE`, `IO`. v2 stays, unless the failure says that the next start finishes.
+/// the backup to its name then), `HELD` when somebody has the database or the backup open, `OWNED`, `NO_SPACE`, `IO`. v2 stays, unless the failure
+/// says that the next start finishes.
 pub fn restore(path: &Path, backup: &Path, options: &BackupOptions, host: &mut dyn Host) -> Result<RestoreResult, Error> {
     let place = Place::of(path, &options.companions)?;
     let (name, label) = named(&place, backup).map_err(|failure| place.locate(failure))?;

@@ -5,10 +5,8 @@
 
 #[path = "support/notes.rs"]
 mod notes;
-
-use std::io::{BufRead as _, Write as _};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+#[path = "support/other.rs"]
+mod other;
 
 use cutover::core::failure::Where;
 use cutover::core::journal::Strategy;
@@ -16,6 +14,7 @@ use cutover::{Code, Detect, Event, From, Host, Make, Options, Run};
 use rusqlite::Connection;
 
 use notes::{NOTES, TO_V2, V1, rows};
+use other::Other;
 
 const BUDGET_MS: u64 = 10_000;
 
@@ -48,21 +47,7 @@ impl Host for Clock {
 /// Somebody who has the database open, and stays.
 enum Holder {
     This(Connection),
-    Other(Child),
-}
-
-/// Another process, which answers when it has done this.
-fn other(path: &Path, sql: &str) -> Child {
-    let mut other = Command::new("sqlite3")
-        .arg(path)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("sqlite3 is needed for this test: apt-get install sqlite3");
-    other.stdin.as_mut().unwrap().write_all(format!("{sql}\nSELECT 'done';\n").as_bytes()).unwrap();
-    let mut lines = std::io::BufReader::new(other.stdout.as_mut().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap().trim() == "done"), "it did not do it");
-    other
+    Other(Other),
 }
 
 #[test]
@@ -74,7 +59,7 @@ fn whoever_never_lets_go_costs_no_more_than_the_default_budget() {
                 let path = directory.path().join("data.db");
                 Connection::open(&path).unwrap().execute_batch(&format!("PRAGMA journal_mode = {mode}; {V1}")).unwrap();
                 let holder = if is_other {
-                    Holder::Other(other(&path, sql))
+                    Holder::Other(Other::opens(&path, sql))
                 } else {
                     let db = Connection::open(&path).unwrap();
                     db.execute_batch(sql).unwrap();
@@ -103,20 +88,14 @@ fn whoever_never_lets_go_costs_no_more_than_the_default_budget() {
                         // Wine names nobody.
                         if cfg!(not(windows)) {
                             assert_eq!(clock.waited_ms, BUDGET_MS, "{what}: {failure}");
-                            let pid = if let Holder::Other(child) = &holder { child.id() } else { std::process::id() };
+                            let pid = if let Holder::Other(other) = &holder { other.pid() } else { std::process::id() };
                             let who: Vec<_> = failure.holders.iter().map(|holder| (holder.pid, holder.this_process)).collect();
                             assert_eq!(who, [(pid, !is_other)], "{what}: {failure}");
                         }
                         true
                     }
                 };
-                match holder {
-                    Holder::This(db) => drop(db),
-                    Holder::Other(mut child) => {
-                        drop(child.stdin.take());
-                        child.wait().unwrap();
-                    }
-                }
+                drop(holder);
                 let backup = result.ok().and_then(|result| result.backup);
                 assert_eq!(rows(&path, if held { "notes" } else { "note" }), NOTES, "{what}");
                 assert!(backup.is_none_or(|backup| rows(&backup, "notes") == NOTES), "{what}");

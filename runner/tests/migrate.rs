@@ -4,10 +4,11 @@
 
 #[path = "support/notes.rs"]
 mod notes;
+#[path = "support/other.rs"]
+mod other;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, Write as _};
 use std::path::PathBuf;
 
 use cutover::core::fault::Platform;
@@ -19,6 +20,7 @@ use rusqlite::Connection;
 use serde_json::json;
 
 use notes::{TO_V2, V1, rows};
+use other::Other;
 
 /// A fresh directory with a v1 in it.
 struct Bed {
@@ -387,19 +389,11 @@ fn a_connection_of_this_process_is_refused_before_anything_is_opened() {
 #[test]
 fn a_connection_of_another_process_is_named() {
     let bed = Bed::new("delete");
-    let mut other = std::process::Command::new("sqlite3")
-        .arg(bed.path())
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    other.stdin.as_mut().unwrap().write_all(b"SELECT 'open' FROM notes LIMIT 1;\n").unwrap();
-    let mut line = String::new();
-    std::io::BufReader::new(other.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    assert_eq!(line, "open\n");
+    let mut other = Other::opens(&bed.path(), "");
+    assert_eq!(other.asks("SELECT 'open' FROM notes LIMIT 1;"), ["open"]);
+    let pid = other.pid();
     let migrated = cutover::migrate(&bed.sql(), &mut Scripted::default());
-    drop(other.stdin.take());
-    other.wait().unwrap();
+    drop(other);
     match migrated {
         // Wine's Restart Manager names nobody, and who is not named is a scanner: v2 is copied under it.
         Ok(result) if cfg!(windows) => {
@@ -408,7 +402,7 @@ fn a_connection_of_another_process_is_named() {
         }
         result => {
             let failure = result.unwrap_err().failure;
-            assert_eq!((failure.code, failure.holders[0].pid), (Code::Held, other.id()));
+            assert_eq!((failure.code, failure.holders[0].pid), (Code::Held, pid));
             assert!(failure.holders[0].name.starts_with("sqlite3"), "{}", failure.message);
             bed.assert_untouched("delete");
         }

@@ -5,6 +5,8 @@
 
 #[path = "support/notes.rs"]
 mod notes;
+#[path = "support/other.rs"]
+mod other;
 #[path = "support/strace.rs"]
 mod strace;
 #[path = "support/writer.rs"]

@@ -6,53 +6,22 @@
 
 #[path = "support/notes.rs"]
 mod notes;
+#[path = "support/other.rs"]
+mod other;
 
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use cutover::core::failure::Where;
 use cutover::{BackupOptions, Code, Detect, Error, Event, From, Host, Make, Options, Run};
 use rusqlite::Connection;
 
 use notes::{NOTES, TO_V2, V1, rows};
+use other::Other;
 
-/// The sqlite3 shell with a connection that stays open.
-struct Other {
-    process: Child,
-    says: Option<ChildStdin>,
-    hears: BufReader<ChildStdout>,
-}
-
-impl Other {
-    fn opens(path: &Path) -> Self {
-        let mut process = Command::new("sqlite3")
-            .arg(path)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("sqlite3 is needed for this test: apt-get install sqlite3");
-        let (says, hears) = (process.stdin.take(), BufReader::new(process.stdout.take().unwrap()));
-        let mut other = Self { process, says, hears };
-        other.asks("SELECT count(*) > 0 FROM sqlite_schema;");
-        other
-    }
-
-    /// Executes this; it ends with a row.
-    fn asks(&mut self, sql: &str) {
-        writeln!(self.says.as_mut().unwrap(), "{sql}").unwrap();
-        let mut line = String::new();
-        self.hears.read_line(&mut line).unwrap();
-    }
-}
-
-impl Drop for Other {
-    fn drop(&mut self) {
-        drop(self.says.take());
-        self.process.wait().unwrap();
-    }
-}
+/// One test at a time: a process that is being made has, until it executes, every file open that this one has.
+static IN_TURN: Mutex<()> = Mutex::new(());
 
 /// Another program comes before `lock-v1`, and this start is killed before `killed`, or not.
 struct Visited {
@@ -65,7 +34,7 @@ impl Host for Visited {
     fn event(&mut self, event: &Event) {
         let Event::Step { op, .. } = event else { return };
         if op == "lock-v1" && self.other.is_none() {
-            self.other = Some(Other::opens(&self.path));
+            self.other = Some(Other::opens(&self.path, "SELECT count(*) > 0 FROM sqlite_schema;"));
         }
         if self.other.is_some() && self.killed.is_some_and(|killed| op == killed) {
             resume_unwind(Box::new("killed"));
@@ -98,10 +67,10 @@ fn is_refused_until_it_has_gone(path: &Path, start: Start, killed: Option<&'stat
     for error in refusals {
         let failure = error.failure;
         assert_eq!((failure.code, failure.data.state), (Code::Held, Where::FinishAtNextStart), "{}", failure.message);
-        assert_eq!(failure.holders[0].pid, other.process.id());
+        assert_eq!(failure.holders[0].pid, other.pid());
     }
     // Nobody was told to open what took its place, so there is no log to be taken for its own: SQLite finds that its file was moved.
-    other.asks(&format!("INSERT INTO {then} VALUES (9, 'lost');\nSELECT 'after what fails the shell reads the next line';"));
+    other.asks(&format!("INSERT INTO {then} VALUES (9, 'lost');"));
     drop(other);
     start(path, &mut Quiet).unwrap();
     assert_eq!(rows(path, now), NOTES, "{killed:?}");
@@ -121,6 +90,7 @@ fn v1(directory: &Path) -> PathBuf {
 
 #[test]
 fn an_upgrade_is_not_done_while_somebody_has_v1_open() {
+    let _turn = IN_TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let start: Start = |path, host| cutover::migrate(&options(path), host).map(drop);
     for killed in [None, Some("unlock-v1")] {
         let directory = tempfile::tempdir().unwrap();
@@ -130,6 +100,7 @@ fn an_upgrade_is_not_done_while_somebody_has_v1_open() {
 
 #[test]
 fn a_restore_is_not_done_while_somebody_has_v2_open() {
+    let _turn = IN_TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let start: Start = |path, host| {
         let newest = cutover::list_backups(path).unwrap()[0].name.as_str().to_owned();
         cutover::restore(path, Path::new(&newest), &BackupOptions::default(), host).map(drop)

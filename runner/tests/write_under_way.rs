@@ -2,6 +2,8 @@
 //! without a trace. One test, in which no other process is made meanwhile: until it executes, that has every file open that this one has.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/other.rs"]
+mod other;
 #[path = "support/writer.rs"]
 mod writer;
 

@@ -53,8 +53,8 @@ pub(super) fn refuse_held(observation: &Observation) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Refuses to begin what may put another file in this companion's place, where none can take it: the database would be flipped, and no start could finish. What is
-/// begun already goes on.
+/// Refuses to begin what may put another file in this companion's place, where none can take it: the database would be flipped, and no start could
+/// finish. What is begun already goes on.
 pub(super) fn refuse_irreplaceable(observation: &Observation, companion: &CompanionName) -> Result<(), Failure> {
     let Some(seen) = observation.companions.get(companion) else { return Ok(()) };
     let Some(irreplaceable) = seen.irreplaceable else { return Ok(()) };

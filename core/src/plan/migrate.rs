@@ -16,8 +16,8 @@ use crate::sqlite::JournalMode;
 /// Plans the migration of what was observed. Refuses before anything is touched.
 ///
 /// # Errors
-/// When canonical is missing, held by this process or not a database, when a companion cannot be replaced, when a name would be too long, or when the disk has
-/// not the room that the worst case takes.
+/// When canonical is missing, held by this process or not a database, when a companion cannot be replaced, when a name would be too long, or when the
+/// disk has not the room that the worst case takes.
 pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Plan, Failure> {
     let canonical = &observation.canonical;
     let refuse = |code: Code, reason: String, hint: &str| Failure::refusal(code, reason, hint).of(canonical);

@@ -1,0 +1,48 @@
+//! Another process with a connection of its own, which stays open: the sqlite3 shell. One of this process would be another kind of holder.
+#![allow(dead_code, reason = "not every test needs all of it")]
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+pub struct Other(Child);
+
+impl Other {
+    /// Opens a database and executes this.
+    pub fn opens(database: &Path, sql: &str) -> Self {
+        let process = Command::new("sqlite3").arg(database).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut other = Self(process.expect("sqlite3 is needed for this test: apt-get install sqlite3"));
+        other.asks(sql);
+        other
+    }
+
+    /// Executes this, and gives the lines that it prints. What fails ends its own line only.
+    pub fn asks(&mut self, sql: &str) -> Vec<String> {
+        writeln!(self.0.stdin.as_mut().unwrap(), "{sql}\nSELECT 'done';").unwrap();
+        let mut said = Vec::new();
+        for line in BufReader::new(self.0.stdout.as_mut().unwrap()).lines() {
+            let line = line.unwrap().trim_end().to_owned();
+            if line == "done" {
+                return said;
+            }
+            said.push(line);
+        }
+        panic!("it did not do it: {said:?}");
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub fn kill(mut self) {
+        self.0.kill().unwrap();
+    }
+}
+
+/// It closes, and what it has not committed is rolled back.
+impl Drop for Other {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        self.0.wait().unwrap();
+    }
+}
