@@ -46,7 +46,7 @@ impl Host for Clock {
 
 /// Somebody who has the database open, and stays.
 enum Holder {
-    This(Connection),
+    This { _connection: Connection },
     Other(Other),
 }
 
@@ -63,7 +63,7 @@ fn whoever_never_lets_go_costs_no_more_than_the_default_budget() {
                 } else {
                     let db = Connection::open(&path).unwrap();
                     db.execute_batch(sql).unwrap();
-                    Holder::This(db)
+                    Holder::This { _connection: db }
                 };
                 let what = format!("{mode}, {sql}, another process: {is_other}");
                 let make = Make { from: From::Empty, run: Run::Sql(TO_V2.into()) };
