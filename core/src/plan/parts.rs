@@ -134,7 +134,7 @@ pub(super) enum Link {
 }
 
 /// Install the companions that the host staged. `present`: whether the staged file is (or will be) there.
-pub(super) fn install_companions(journal: &Journal, present: impl Fn(&Companion) -> bool, kept: impl Fn(&Companion) -> bool) -> Vec<Step> {
+pub(super) fn install_companions(journal: &Journal, present: impl Fn(&Companion) -> bool) -> Vec<Step> {
     let mut steps = Vec::new();
     for companion in journal.companions.iter().filter(|companion| present(companion)) {
         let names = companion_names(journal, companion);
@@ -147,11 +147,7 @@ pub(super) fn install_companions(journal: &Journal, present: impl Fn(&Companion)
                 why: "whoever changed it since the build began keeps what they wrote".into(),
                 when: staged(),
             },
-            Step {
-                op: set_aside(journal, &names, kept(companion)),
-                why: "the changed companion is kept beside the new one".into(),
-                when: over_change(),
-            },
+            Step { op: set_aside(&names), why: "the changed companion is kept beside the new one".into(), when: over_change() },
             Step {
                 op: Op::SyncDir { companion: Some(name.clone()) },
                 why: "the kept companion must be durable before its name goes to the new one".into(),
@@ -313,20 +309,14 @@ pub(super) fn give_v2_up(journal: &Journal, staged: &FileName, platform: Platfor
     steps
 }
 
-/// Keeps the companion that is there beside the one that comes. Where an interrupted start has kept one already its name is taken, and a link
-/// would fail at every start; what was written last is the one to keep. Where canonical cannot be linked no companion can be expected to.
-pub(super) fn set_aside(journal: &Journal, names: &CompanionNames, kept: bool) -> Op {
-    let (from, to) = (names.file.clone(), names.displaced.clone());
-    if kept || matches!(journal.strategy, Strategy::PageCopy | Strategy::RestoreCopy) {
-        Op::Rename { from, to }
-    } else {
-        Op::Link { from, to }
-    }
+/// Keeps the companion that is there beside the one that comes. Not by a link: a companion's file system need not know any, whatever the
+/// database's does, and where an interrupted start has kept one already the name is taken. What was written last is the one to keep.
+pub(super) fn set_aside(names: &CompanionNames) -> Op {
+    Op::Rename { from: names.file.clone(), to: names.displaced.clone() }
 }
 
-/// Put back the companions that the host wrote in place. What is displaced is kept. `backed_up`: whether the backup is there. `kept`: whether
-/// an interrupted start has kept a displaced one already.
-pub(super) fn undo_companions(journal: &Journal, backed_up: impl Fn(&Companion) -> bool, kept: impl Fn(&Companion) -> bool) -> Vec<Step> {
+/// Put back the companions that the host wrote in place. What is displaced is kept. `backed_up`: whether the backup is there.
+pub(super) fn undo_companions(journal: &Journal, backed_up: impl Fn(&Companion) -> bool) -> Vec<Step> {
     let mut steps = Vec::new();
     for companion in &journal.companions {
         let names = companion_names(journal, companion);
@@ -339,13 +329,13 @@ pub(super) fn undo_companions(journal: &Journal, backed_up: impl Fn(&Companion) 
         ));
         if companion.before.is_none() {
             steps.push(Step {
-                op: Op::Rename { from: names.file, to: names.displaced },
+                op: set_aside(&names),
                 why: "there was none before; what is there now is kept beside".into(),
                 when: changed(),
             });
         } else if backed_up(companion) {
             steps.extend([
-                Step { op: set_aside(journal, &names, kept(companion)), why: "what is displaced is kept beside".into(), when: changed() },
+                Step { op: set_aside(&names), why: "what is displaced is kept beside".into(), when: changed() },
                 Step {
                     op: Op::SyncDir { companion: Some(name.clone()) },
                     why: "what is displaced must be durable before its name goes".into(),
@@ -458,7 +448,7 @@ impl<'a> Allowed<'a> {
             Op::RemoveLink { link, .. } => refuse(link),
             Op::Link { from, to } => {
                 let backup = *from == At::from(&names.canonical) && *to == backup && !page_copy;
-                if backup || (self.is_companion(from) && own(to) && from.companion == to.companion) { Ok(()) } else { refuse(to) }
+                if backup { Ok(()) } else { refuse(to) }
             }
             Op::Rename { from, to } => {
                 let to_canonical = *to == At::from(&names.canonical);

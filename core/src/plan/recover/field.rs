@@ -3,7 +3,7 @@
 //! Its phase says less than what is there: its renames may have reached the disk in another order than its journal, so what is there
 //! decides. It has no fingerprint of v1, so a v1 that is still canonical is always built anew.
 
-use super::{FLUSH, kept, plan_of, refuse_missing, refuse_unread, undeclared};
+use super::{FLUSH, plan_of, refuse_missing, refuse_unread, undeclared};
 use crate::failure::Failure;
 use crate::journal::field::{FieldJournal, FieldPhase};
 use crate::journal::{self, Companion, Journal, Phase, Strategy};
@@ -213,11 +213,10 @@ fn undo_companions(observation: &Observation, journal: &Journal, field: &FieldJo
             // An interrupted rename may have left both names: then it is back, and would take the place of what is kept.
             if !seen.same.contains(&names.backup.name) {
                 if seen.digest.is_some() {
-                    let kept = kept(observation, journal, companion);
-                    if kept {
+                    if seen.present.contains(&names.displaced.name) {
                         steps.push(sync("what is kept may be this very file, and its name there must be durable before this one goes"));
                     }
-                    steps.push(step(set_aside(journal, &names, kept), "what is displaced is kept beside"));
+                    steps.push(step(set_aside(&names), "what is displaced is kept beside"));
                     steps.push(sync("what is displaced must be durable before its name goes"));
                 }
                 steps.push(step(Op::Rename { from: names.backup.clone(), to: names.file }, "the companion matches v1 again"));
