@@ -2,34 +2,52 @@
 
 use std::path::Path;
 
-use cutover_core::fault::Fault;
+use cutover_core::fault::{Cause, Fault};
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
+use crate::holders::descriptors;
 use crate::os;
 use crate::sqlite::{alone, copy_pages, empty_log, fault, has_bytes, in_use, journal_mode, open_existing, os_fault, sidecar};
 
 /// Keeps everybody else from a database, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Isolated(Connection);
+pub(crate) struct Isolated {
+    connection: Connection,
+    /// Every descriptor that this process has of the database: the zombie's, and ours.
+    descriptors: Vec<i32>,
+}
 
 impl Isolated {
     /// Empties the database's log, locks it, and copies it to `new`, in the journal mode that it has.
     pub(crate) fn copy(path: &Path, new: &Path) -> Result<Self, Fault> {
-        let isolated = Self(settled_and_locked(path)?);
+        let connection = settled_and_locked(path)?;
+        let isolated = Self { connection, descriptors: descriptors(path) };
         os::create_new(new, path).map_err(|error| os_fault(&error))?;
         let mut target = open_existing(new)?;
         // No file of its own beside it: nobody would take it away after a crash.
         journal_mode(&target, Some("MEMORY"))?;
         target.execute_batch("PRAGMA synchronous = OFF").map_err(|error| fault(&error))?;
-        copy_pages(&isolated.0, &mut target, "another connection writes to the database")?;
+        copy_pages(&isolated.connection, &mut target, "another connection writes to the database")?;
         target.close().map_err(|(_, error)| fault(&error))?;
         alone(new)?;
+        isolated.stands(path)?;
         Ok(isolated)
+    }
+
+    /// Whether nobody else got at it meanwhile: closing any descriptor of a file drops every lock that the process has on it (POSIX, `close`), and the zombie
+    /// may be collected at any time.
+    pub(crate) fn stands(&self, path: &Path) -> Result<(), Fault> {
+        let now = descriptors(path);
+        if self.descriptors.iter().all(|before| now.contains(before)) && !has_bytes(&sidecar(path, "-wal")) {
+            return Ok(());
+        }
+        Err(Fault::new(Cause::V1Changed, "the connection that had the database open was closed meanwhile, and with it fell the lock"))
     }
 
     /// Its name is another file's. Never closed: SQLite would remove the log of this name, which is that file's by then.
     pub(crate) fn leave(self) {
-        std::mem::forget(self.0);
+        std::mem::forget(self.connection);
     }
 }
 
@@ -37,6 +55,8 @@ impl Isolated {
 fn settled_and_locked(path: &Path) -> Result<Connection, Fault> {
     let held = open_existing(path)?;
     let run = |result: rusqlite::Result<()>| result.map_err(|error| fault(&error));
+    // Where the lock fell a log is another process's, and closing this connection would remove it unread.
+    run(held.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map(drop))?;
     // In this mode the log has no shared memory, and its connection the exclusive lock: <https://www.sqlite.org/wal.html#noshm>.
     run(held.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |row| row.get::<_, String>(0)).map(drop))?;
     run(held.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0)).map(drop))?;

@@ -300,9 +300,9 @@ impl<'a> Start<'a> {
 
     fn leave_zombie(&mut self, observation: &Observation, host: &mut dyn Host) -> Result<(), Error> {
         let plan = plan_leave_zombie(observation, &self.label, &nonce()).map_err(|failure| failure.with_v1(&self.place.canonical))?;
-        if let Ending::Done(report) = self.drive(plan, host)? {
-            self.warnings.extend(report.warnings);
-        }
+        // Else the zombie has let go meanwhile, and the look that follows tells.
+        let Ending::Done(report) = self.drive(plan, host)? else { return Ok(()) };
+        self.warnings.extend(report.warnings);
         self.warnings.push(Warning {
             from: WarningFrom::Cutover,
             code: Some("ZOMBIE".into()),

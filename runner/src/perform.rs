@@ -75,6 +75,16 @@ impl<'a> Performer<'a> {
         if holders.is_empty() { fault } else { Fault { cause: Cause::Held { holders }, ..fault } }
     }
 
+    /// What a zombie holds, nobody wrote to while it was copied.
+    fn still_isolated(&mut self) -> Result<(), Fault> {
+        let canonical = &self.place.canonical;
+        // Once it does not stand, the undo has nothing to do with it.
+        let Some(isolated) = self.isolated.take() else { return Ok(()) };
+        isolated.stands(&self.place.path(canonical)).map_err(|fault| fault.of(canonical))?;
+        self.isolated = Some(isolated);
+        Ok(())
+    }
+
     fn perform_op(&mut self, op: &Op, text: Option<&str>, run: &mut Run, host: &mut dyn Host) -> Performed {
         match op {
             Op::WriteJournal { file, .. } | Op::WriteReceipt { file } => self.write_new(file, text.unwrap_or_default()),
@@ -105,6 +115,7 @@ impl<'a> Performer<'a> {
                 })
             }
             Op::Rename { from, to } => {
+                self.still_isolated()?;
                 let from = self.path(from)?;
                 let renamed = self.io(to, |to| match os::same_file(&from, to) {
                     // A power loss can leave both names of a rename, and renaming one name of a file onto another does nothing.
@@ -124,6 +135,7 @@ impl<'a> Performer<'a> {
                 })
             }
             Op::Remove { files } => {
+                self.still_isolated()?;
                 for file in files {
                     self.io(file, remove)?;
                 }

@@ -5,6 +5,8 @@
 
 #[path = "support/notes.rs"]
 mod notes;
+#[path = "support/other.rs"]
+mod other;
 #[path = "support/strace.rs"]
 mod strace;
 
@@ -14,10 +16,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cutover::{Code, Detect, From, Held, Host, Make, Options, Outcome, Run};
+use cutover::{Code, Detect, Event, From, Held, Host, Make, Options, Outcome, Run};
 use rusqlite::Connection;
 
 use notes::{TO_V2, V1};
+use other::Other;
 
 #[derive(Default)]
 struct Counts {
@@ -129,6 +132,53 @@ fn with_proceed_v2_is_a_file_that_the_zombie_does_not_have() {
         assert_eq!(elsewhere(&backup, "SELECT count(*) FROM notes; PRAGMA integrity_check"), "3\nok", "{mode}");
         let backup = backup.file_name().unwrap().to_str().unwrap().to_owned();
         assert_eq!(bed.names(), ["data.db".to_owned(), backup.clone(), format!("{backup}.json")], "{mode}");
+    }
+}
+
+/// While the database moves it is collected, and another process writes at once.
+struct Collected {
+    zombie: Vec<File>,
+    database: PathBuf,
+    at: &'static str,
+    stays: bool,
+    other: Option<Other>,
+}
+
+impl Host for Collected {
+    fn event(&mut self, event: &Event) {
+        let Event::Step { op, .. } = event else { return };
+        if op == self.at && !self.zombie.is_empty() {
+            self.zombie.clear();
+            let other = Other::opens(&self.database, "INSERT INTO notes (text) VALUES ('of another process');");
+            self.other = self.stays.then_some(other);
+        }
+    }
+}
+
+/// With the zombie's descriptor the lock fell under which the database was copied.
+#[test]
+fn with_proceed_a_zombie_that_is_collected_meanwhile_costs_no_row_of_another_process() {
+    // The copy is made; what is removed is the sidecars.
+    for at in ["sync-file", "remove", "sync-dir", "rename"] {
+        for mode in ["wal", "delete"] {
+            let mut bed = Bed::new(mode);
+            let mut host = Collected { zombie: std::mem::take(&mut bed.zombie), database: bed.path(), at, stays: false, other: None };
+            let result = cutover::migrate(&bed.options(Held::Proceed, TO_V2), &mut host).unwrap();
+            assert!(host.zombie.is_empty() && result.outcome == Outcome::Migrated, "{mode}, {at}");
+            assert!(result.warnings.is_empty(), "{mode}, {at}: nobody is left behind: {:?}", result.warnings);
+            assert_eq!(elsewhere(&bed.path(), "SELECT count(*) FROM note; PRAGMA integrity_check"), "4\nok", "{mode}, {at}");
+            assert_eq!(bed.names().len(), 3, "{mode}, {at}: {:?}", bed.names());
+
+            drop(bed);
+
+            // One that goes on keeps its log too.
+            let mut bed = Bed::new(mode);
+            let mut host = Collected { zombie: std::mem::take(&mut bed.zombie), database: bed.path(), at, stays: true, other: None };
+            let error = cutover::migrate(&bed.options(Held::Proceed, TO_V2), &mut host).unwrap_err();
+            assert_eq!(error.failure.code, Code::Held, "{mode}, {at}: {error}");
+            host.other.unwrap().kill();
+            assert_eq!(elsewhere(&bed.path(), "SELECT count(*) FROM notes; PRAGMA integrity_check"), "4\nok", "{mode}, {at}");
+        }
     }
 }
 

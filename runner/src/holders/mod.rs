@@ -12,9 +12,13 @@ mod platform;
 #[cfg(not(any(target_os = "linux", target_vendor = "apple", windows)))]
 use own as platform;
 
-#[cfg(any(all(test, unix), not(any(target_os = "linux", windows))))]
+#[cfg(unix)]
 mod own;
 #[cfg(windows)]
 mod restart_manager;
 
+#[cfg(unix)]
+pub(crate) use own::descriptors;
+#[cfg(windows)]
+pub(crate) use platform::descriptors;
 pub(crate) use platform::holders;

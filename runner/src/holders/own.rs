@@ -1,23 +1,30 @@
 use std::os::fd::BorrowedFd;
+use std::path::Path;
+#[cfg(any(test, not(target_os = "linux")))]
 use std::path::PathBuf;
 
+#[cfg(any(test, not(target_os = "linux")))]
 use cutover_core::observe::Holder;
 
 /// This process, if it has one of these files open; it is the one whose locks would fall. Others are not told here: where nothing else tells them (the BSDs)
 /// they show themselves when they are met (a busy checkpoint, a lock).
-///
-/// Its descriptors are the entries of `/dev/fd` (fd(4) of macOS), and each is asked with fstat(2), which opens nothing.
+#[cfg(any(test, not(target_os = "linux")))]
 pub(crate) fn holders(files: &[PathBuf]) -> Vec<Holder> {
-    let wanted: Vec<_> = files.iter().filter_map(|path| rustix::fs::lstat(path).ok()).map(|stat| (stat.st_dev, stat.st_ino)).collect();
-    let Ok(descriptors) = std::fs::read_dir("/dev/fd") else { return Vec::new() };
-    let held = descriptors.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).any(|number: i32| {
+    let this = Holder { pid: std::process::id(), name: String::new(), this_process: true };
+    if files.iter().all(|path| descriptors(path).is_empty()) { Vec::new() } else { vec![this] }
+}
+
+/// The descriptors that this process has of a file: the entries of `/dev/fd` (fd(4) of macOS; proc(5)), each asked with fstat(2), which opens nothing.
+pub(crate) fn descriptors(path: &Path) -> Vec<i32> {
+    let (Ok(wanted), Ok(descriptors)) = (rustix::fs::lstat(path), std::fs::read_dir("/dev/fd")) else { return Vec::new() };
+    let numbers = descriptors.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let is_of_it = |number: &i32| {
         // SAFETY: the number is only asked about. One that was closed meanwhile is answered with EBADF, and one that was given to another file
         // with that file.
-        let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
-        rustix::fs::fstat(descriptor).is_ok_and(|stat| wanted.contains(&(stat.st_dev, stat.st_ino)))
-    });
-    let this = Holder { pid: std::process::id(), name: String::new(), this_process: true };
-    if held { vec![this] } else { Vec::new() }
+        let descriptor = unsafe { BorrowedFd::borrow_raw(*number) };
+        rustix::fs::fstat(descriptor).is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (wanted.st_dev, wanted.st_ino))
+    };
+    numbers.filter(is_of_it).collect()
 }
 
 #[cfg(test)]
