@@ -8,7 +8,7 @@ use super::parts::{
 use super::{By, From, Plan, PlanKind, Request, VERSION, step};
 use crate::failure::{Code, Failure};
 use crate::journal::{self, Companion, Journal, Phase, Strategy, V1};
-use crate::names::Names;
+use crate::names::{Names, Role};
 use crate::observe::Observation;
 use crate::op::{Guard, Op, Step};
 use crate::sqlite::JournalMode;
@@ -34,7 +34,12 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
     for companion in observation.companions.keys() {
         refuse_irreplaceable(observation, companion)?;
     }
-    let names = Names::new(canonical, &request.label, &request.nonce, request.now_ms)
+    // The newest backup is the one that is never pruned: where a clock was wrong once the next one is newer all the same.
+    let started_ms = observation.files.keys().filter_map(|name| match Role::of(canonical, name) {
+        Some(Role::Backup { started_ms, .. }) => Some(started_ms.saturating_add(1)),
+        _ => None,
+    });
+    let names = Names::new(canonical, &request.label, &request.nonce, started_ms.fold(request.now_ms, u64::max))
         .map_err(|error| refuse(Code::Io, error.to_string(), "use a shorter file name"))?;
 
     // The worst case of link-replace, taking v2 to be as large as v1 with its WAL: a copy for the host, v2, and v2 again

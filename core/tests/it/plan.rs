@@ -398,6 +398,22 @@ fn a_step_looks_like_this() {
     assert_eq!(value["flipAt"], plan.flip_at.unwrap());
 }
 
+/// Where a clock is wrong, or was, the newest is the newest all the same: it is never pruned.
+#[test]
+fn a_backup_is_newer_by_its_name_than_every_other() {
+    for (other, wanted) in [
+        ("data.db.v0-v1-9999999999999-00000001", "data.db.v1-v2-10000000000000-3fa9c1d2"),
+        ("data.db.v0-v1-1-00000001", our_names().backup.as_str()),
+        ("data.db.v0-v1-18446744073709551615-00000001", "data.db.v1-v2-18446744073709551615-3fa9c1d2"),
+        ("data.db.v0-v1-9999999999999-00000001.json", our_names().backup.as_str()),
+    ] {
+        let mut seen = directory();
+        seen.files.insert(name(other), plain("7", 4096));
+        let plan = plan_migration(&seen, &request(By::Sql, From::Empty)).unwrap();
+        assert_eq!(plan.journal.unwrap().names.backup.as_str(), wanted, "beside {other}");
+    }
+}
+
 proptest! {
     /// For one observation the same bytes, always.
     #[test]
