@@ -194,6 +194,15 @@ fn rows() -> Vec<Row> {
             false,
         ),
         row(
+            "page copy: installing, another file in v1's place, so the copy is not of this one",
+            with(page_copying(Phase::Installing), &|seen| {
+                copied(seen);
+                seen.files.insert(canonical(), FileFacts { file_id: "9".into(), ..database("1", JournalMode::Delete, 8) });
+            }),
+            PlanKind::Undo,
+            false,
+        ),
+        row(
             "page copy: installing, no room for it",
             with(page_copying(Phase::Installing), &|seen| {
                 copied(seen);

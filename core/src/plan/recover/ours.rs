@@ -3,7 +3,7 @@
 use super::{flush, keep_declared, plan_of, refuse_missing, refuse_unread};
 use crate::failure::Failure;
 use crate::fault::Platform;
-use crate::journal::{Companion, Journal, Phase, Strategy};
+use crate::journal::{Companion, Journal, Phase, Strategy, V1};
 use crate::names::{FileName, Nonce, companion_staged};
 use crate::observe::{Observation, Verdict};
 use crate::op::{Op, Step};
@@ -251,7 +251,11 @@ fn staged(journal: &Journal) -> &FileName {
 fn undo_ours(observation: &Observation, journal: &Journal) -> Vec<Step> {
     let companions = undo_companions(journal, |c| backed_up(observation, journal, c));
     let backup = observation.files.get(&journal.names.backup);
-    let copied = journal.strategy == Strategy::PageCopy && backup.is_none_or(|backup| page_copy::is_copy(backup, journal));
+    // Where somebody put another file in v1's place the copy may hold what that file does not.
+    let is_v1 = |v1: &V1| observation.canonical_facts().is_some_and(|facts| facts.file_id == v1.file_id || v1.is_as_settled(facts));
+    let copied = journal.strategy == Strategy::PageCopy
+        && journal.v1.as_ref().is_none_or(is_v1)
+        && backup.is_none_or(|backup| page_copy::is_copy(backup, journal));
     undo(journal, Some(staged(journal)), copied, companions, observation.platform)
 }
 
