@@ -15,7 +15,7 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cutover::{BackupOptions, Built, Detect, Event, From, Host, HostError, Job, Make, Options, RestoreResult, Run};
+use cutover::{BackupOptions, Built, Detect, Event, From, Host, HostError, Job, Make, Options, Recovery, RestoreResult, Run};
 use rusqlite::Connection;
 
 use notes::{NOTES, TO_V2, V1, rows};
@@ -24,6 +24,8 @@ use writer::{End, Writer};
 const CHANGES: &str = "pwrite64,write,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,unlinkat";
 /// Set where this program is started anew, to restore the database named here.
 const RESTORES: &str = "CUTOVER_TEST_RESTORES";
+/// The same, to recover it.
+const RECOVERS: &str = "CUTOVER_TEST_RECOVERS";
 /// The same, and another program writes to it while it is copied.
 const MEANWHILE: &str = "CUTOVER_TEST_MEANWHILE";
 
@@ -70,13 +72,8 @@ impl Bed {
         db.execute_batch(&format!("PRAGMA journal_mode = {mode}; {V1}")).unwrap();
         drop(db);
         std::fs::write(bed.0.path().join("auth.json"), "of v1").unwrap();
-        let make = Make { from: From::Empty, run: Run::Host };
-        let options = Options {
-            companions: beside(&bed.database()).companions,
-            ..Options::new(bed.database(), "v1-v2", Detect::UserVersion(2), make)
-        };
-        cutover::migrate(&options, &mut Quiet).unwrap();
-        Connection::open(bed.database()).unwrap().execute_batch("INSERT INTO note (body) VALUES ('of v2')").unwrap();
+        cutover::migrate(&upgrade(&bed.database()), &mut Quiet).unwrap();
+        bed.written("of v2");
         bed
     }
 
@@ -86,11 +83,25 @@ impl Bed {
 
     /// Another process restores, with what else `strace` is told. Gives whether it did, and its calls.
     fn restore_without_links(&self, more: &[String]) -> (bool, Vec<String>) {
+        self.without_links("killed_at_any_call_that_changes_the_disk_the_next_restore_ends_it", RESTORES, more)
+    }
+
+    /// Likewise it recovers.
+    fn recover_without_links(&self, more: &[String]) -> (bool, Vec<String>) {
+        self.without_links("recovers", RECOVERS, more)
+    }
+
+    fn without_links(&self, test: &str, told: &str, more: &[String]) -> (bool, Vec<String>) {
         let more = [&["--inject=link,linkat:error=EPERM".into()], more].concat();
         let mut again = Command::new(std::env::current_exe().unwrap());
-        again.args(["--exact", "killed_at_any_call_that_changes_the_disk_the_next_restore_ends_it", "--test-threads=1"]);
-        let (output, calls) = strace::run(&format!("link,linkat,{CHANGES}"), &more, again.env(RESTORES, self.database()));
+        again.args(["--exact", test, "--test-threads=1"]).env(told, self.database());
+        let (output, calls) = strace::run(&format!("link,linkat,{CHANGES}"), &more, &again);
         (output.status.success(), calls)
+    }
+
+    /// Somebody writes to v2.
+    fn written(&self, row: &str) {
+        Connection::open(self.database()).unwrap().execute("INSERT INTO note (body) VALUES (?1)", [row]).unwrap();
     }
 
     fn count(&self, name: &str) -> i64 {
@@ -115,6 +126,11 @@ impl Bed {
         // Both databases and companions, and of each what is kept: a backup and what is displaced; the backup's receipt.
         assert_eq!(names.len(), 7, "{told}: {names:?}");
     }
+}
+
+fn upgrade(database: &Path) -> Options {
+    let make = Make { from: From::Empty, run: Run::Host };
+    Options { companions: beside(database).companions, ..Options::new(database, "v1-v2", Detect::UserVersion(2), make) }
 }
 
 fn beside(database: &Path) -> BackupOptions {
@@ -148,6 +164,41 @@ fn killed_at_any_call_that_changes_the_disk_the_next_restore_ends_it() {
                 restore(&database, &mut Quiet);
             }
             bed.assert_restored(mode, &format!("{mode}, {call}"));
+        }
+    }
+}
+
+/// Not a test of its own: what the process of the next runs.
+#[test]
+fn recovers() {
+    let Some(database) = std::env::var_os(RECOVERS) else { return };
+    let recovery = cutover::recover(&upgrade(Path::new(&database)), &mut Quiet).unwrap().recovery;
+    assert!(matches!(recovery, Recovery::Undone | Recovery::None), "{recovery:?}");
+}
+
+/// v2 is set aside, as a copy, and v1 waits to replace it: from here on a start that finds no v1 waiting might take it for done.
+#[test]
+fn an_undo_that_is_killed_is_no_finished_restore_whoever_writes_to_v2_meanwhile() {
+    for first in [None, Some("before the undo")] {
+        let interrupted = || {
+            let bed = Bed::upgraded("delete");
+            let (_, calls) = Bed::upgraded("delete").restore_without_links(&[]);
+            let flip = calls.iter().position(|call| call.contains(" rename") && call.contains(".install-")).unwrap();
+            bed.restore_without_links(&[strace::kill_before(&calls, flip)]);
+            first.inspect(|row| bed.written(row));
+            bed
+        };
+        let (whole, calls) = interrupted().recover_without_links(&[]);
+        assert!(whole, "{calls:#?}");
+        for (at, call) in calls.iter().enumerate().filter(|(_, call)| !call.contains(" write(1<")) {
+            let bed = interrupted();
+            bed.recover_without_links(&[strace::kill_before(&calls, at)]);
+            bed.written("after it was killed");
+            let (whole, _) = bed.recover_without_links(&[]);
+            assert!(whole, "{first:?}, {call}");
+            let wanted: Vec<&str> = NOTES.into_iter().chain(["of v2"]).chain(first).chain(["after it was killed"]).collect();
+            assert_eq!(rows(&bed.database(), "note"), wanted, "{first:?}, {call}");
+            assert_eq!(std::fs::read_to_string(bed.0.path().join("auth.json")).unwrap(), "of v2", "{first:?}, {call}");
         }
     }
 }

@@ -214,10 +214,8 @@ pub(super) const REASONS: [(&str, &[&str]); 85] = [
             "Migrate steps: remove source after remove auth.json.building-*",
             "Migrate undo: remove-link backup after remove source",
             "Restore steps: remove source after remove auth.json.building-*",
-            "Restore undo: remove displaced after remove source",
             "Restore undo: remove source after remove auth.json.building-*",
             "Restore undo: remove-link displaced after remove source",
-            "Undo undo: remove displaced after remove source",
             "Undo undo: remove source after remove auth.json.building-*",
             "Undo undo: remove-link backup after remove source",
             "Undo undo: remove-link displaced after remove source",
@@ -621,9 +619,7 @@ pub(super) const REASONS: [(&str, &[&str]); 85] = [
     (
         "v2 keeps canonical's name, so its second one may go before the copy of v1 is gone for good",
         &[
-            "Restore undo: sync-dir after remove displaced",
             "Restore undo: sync-dir after remove-link displaced",
-            "Undo undo: sync-dir after remove displaced",
             "Undo undo: sync-dir after remove source",
             "Undo undo: sync-dir after remove-link displaced",
         ],

@@ -265,12 +265,18 @@ fn ending(journal: &Journal) -> Vec<Step> {
 fn undo(journal: &Journal, platform: Platform, unchanged: bool) -> Vec<Step> {
     let names = &journal.names;
     let mut steps = vec![step(Op::UnlockV1, "v2 stays; whoever waits for it may have it")];
-    steps.extend(give_v2_up(journal, &names.install, platform));
     let aside = displaced_by(journal);
+    // Once v1 is not waiting any more a copy of v2 must not look like the v2 that v1 has replaced, whoever writes to v2 then.
+    if journal.strategy == Strategy::RestoreCopy && unchanged {
+        steps.push(step(Op::Remove { files: vec![(&aside).into()] }, "v2 was not replaced, so the copy of it goes"));
+        steps.push(step(Op::SyncDir { companion: None }, "v2 is not set aside, for good, before v1 is not waiting any more"));
+    } else if journal.strategy == Strategy::RestoreCopy && journal.phase >= Phase::Built {
+        steps.push(remove_tmp(journal));
+        steps.extend(write_journal(journal, Phase::Building));
+    }
+    steps.extend(give_v2_up(journal, &names.install, platform));
     if journal.strategy == Strategy::Restore {
         steps.push(step(Op::RemoveLink { link: aside, of: names.canonical.clone() }, "v2 was not replaced, so its second name goes"));
-    } else if unchanged {
-        steps.push(step(Op::Remove { files: vec![(&aside).into()] }, "v2 was not replaced, so the copy of it goes"));
     }
     steps.push(step(Op::Remove { files: temporary(journal) }, "nothing temporary stays"));
     for companion in &journal.companions {

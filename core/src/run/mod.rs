@@ -499,8 +499,12 @@ impl Run {
             // The first failure is the one to report; the rest of the undo goes on, and the journal stays. It stops where somebody has
             // v1 open, since what follows would open it too; where a start might still install the v2 whose companions and whose
             // application's doings come next; and in the field's cutover, whose every step goes by what those before it left.
-            let restores = self.restores();
-            let given_up = |op: &Op| if restores { matches!(op, Op::RemoveLink { .. }) } else { *op == Op::UndoHost };
+            let (strategy, install) = self.journal.as_ref().map(|journal| (journal.strategy, At::from(&journal.names.install))).unzip();
+            let given_up = |op: &Op| match strategy {
+                Some(Strategy::Restore) => matches!(op, Op::RemoveLink { .. }),
+                Some(Strategy::RestoreCopy) => matches!(op, Op::Remove { files } if files.first() == install.as_ref()),
+                _ => *op == Op::UndoHost,
+            };
             let gives_v2_up = self.plan.undo.iter().skip(self.index + 1).position(|step| given_up(&step.op));
             let may_install = self.phase >= Some(Phase::Built) && gives_v2_up.is_some();
             let field = self.journal.as_ref().is_some_and(|journal| journal.strategy == Strategy::TwoRename);

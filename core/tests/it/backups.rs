@@ -281,7 +281,10 @@ fn each_companion_is_told_of() {
 
 /// A start that finds this restore, as far as `change` says that it got.
 fn found(phase: Phase, change: impl Fn(&mut Observation, &FileName)) -> Plan {
-    let plan = restore_plan(Platform::Linux);
+    found_of(restore_plan(Platform::Linux), phase, change)
+}
+
+fn found_of(plan: Plan, phase: Phase, change: impl Fn(&mut Observation, &FileName)) -> Plan {
     let journal = drive(Run::new(plan, Budget::default()), |_, now| {
         Ok(match &now.op {
             Op::Settle { file, .. } if *file == canonical() => Done::Settled(database("2", JournalMode::Delete, 4)),
@@ -387,6 +390,48 @@ fn where_v2_cannot_be_linked_a_copy_is_set_aside_and_on_windows_nothing() {
     let refused = plan_restore(&seen(Platform::Windows), &request(&made)).unwrap_err();
     assert_eq!(refused.code, Code::Io);
     assert!(refused.message.contains("no hard links"), "{}", refused.message);
+}
+
+/// There is no link that tells: once v1 does not wait any more, a copy of v2 beside a v2 that was written to looks as if v1 had replaced it.
+#[test]
+fn where_v2_was_copied_its_undo_says_so_before_v1_is_removed() {
+    let made = upgraded(&[1]);
+    let fresh = plan_restore(&Observation { can_link: false, ..made.0.clone() }, &request(&made)).unwrap().plan;
+    let install = name("data.db.install-0badcafe");
+    let waits = |op: &Op| matches!(op, Op::Remove { files } if files.contains(&At::from(&install)));
+    let before = |plan: &Plan| {
+        let at = plan.undo.iter().position(|step| waits(&step.op)).unwrap();
+        (at, ops(&plan.undo[..at]).join("\n"))
+    };
+    let recovered = |changed: bool| {
+        found_of(fresh.clone(), Phase::Built, |seen, aside| {
+            seen.files.insert(install.clone(), database("9", JournalMode::Wal, 8));
+            seen.files.insert(aside.clone(), plain("8", 8192));
+            if changed {
+                seen.files.insert(canonical(), database("2", JournalMode::Wal, 12));
+            }
+        })
+    };
+    let copy_goes = "unlock-v1\nremove files=[data.db.displaced-0badcafe]\nsync-dir companion=null";
+    assert_eq!(before(&fresh).1, copy_goes);
+    assert_eq!(before(&recovered(false)).1, copy_goes);
+    let says_so = "unlock-v1
+remove files=[data.db.v1-v2-cutover.json.tmp-0badcafe]
+write-journal file=data.db.v1-v2-cutover.json.tmp-0badcafe phase=building
+sync-file file=data.db.v1-v2-cutover.json.tmp-0badcafe
+rename from=data.db.v1-v2-cutover.json.tmp-0badcafe to=data.db.v1-v2-cutover.json
+sync-dir companion=null";
+    assert_eq!(before(&recovered(true)).1, says_so, "the copy may be all that is left of what v2 was");
+    // What fails before it stops the undo.
+    for plan in [recovered(false), recovered(true)] {
+        let (at, _) = before(&plan);
+        for failing in 0..at {
+            let trace = drive(Run::new(plan.clone(), Budget::of(0)), |_, now| {
+                if now.undo && now.index == failing { Err(Fault::new(Cause::Busy, "planted")) } else { Ok(fine(&now.op)) }
+            });
+            assert!(!trace.performed.iter().any(|now| waits(&now.op)), "undo[{failing}]");
+        }
+    }
 }
 
 /// Every plan of the explorer's restores and prunes.
