@@ -4,7 +4,7 @@
 //! by `validate` alone has this too.
 
 /// The reasons, and the mutants that each explains.
-pub(super) const REASONS: [(&str, &[&str]); 85] = [
+pub(super) const REASONS: [(&str, &[&str]); 87] = [
     (
         "whoever has open what a restore that was killed has replaced outlives this process, which nobody does in the model: `runner/tests/stays_open.rs`",
         &[
@@ -97,7 +97,9 @@ pub(super) const REASONS: [(&str, &[&str]); 85] = [
             "Restore steps: check install after sync-file install",
             "Restore steps: sync-dir (2) after look data.db",
             "Restore undo: sync-dir (2) after look data.db",
+            "Restore undo: sync-dir (3) after look data.db",
             "Undo undo: sync-dir (2) after look data.db",
+            "Undo undo: sync-dir (3) after look data.db",
         ],
     ),
     (
@@ -146,8 +148,11 @@ pub(super) const REASONS: [(&str, &[&str]); 85] = [
             "Finish undo: unlock-v1 after remove staging",
             "Migrate undo: unlock-v1 after remove install",
             "Migrate undo: unlock-v1 after remove staging",
+            "Restore undo: unlock-v1 after remove displaced",
             "Restore undo: unlock-v1 after remove install",
+            "Undo undo: unlock-v1 after remove displaced",
             "Undo undo: unlock-v1 after remove install",
+            "Undo undo: unlock-v1 after remove journal.tmp",
             "Undo undo: unlock-v1 after remove staging",
         ],
     ),
@@ -323,12 +328,14 @@ pub(super) const REASONS: [(&str, &[&str]); 85] = [
             "Restore undo: remove journal after sync-dir",
             "Restore undo: without remove journal",
             "Restore undo: without sync-dir (4)",
+            "Restore undo: without sync-dir (5)",
             "SetAside steps: rename journal.aside-* from journal after sync-dir",
             "SetAside steps: without sync-dir (2)",
             "Undo undo: remove field-journal after sync-dir",
             "Undo undo: remove journal after sync-dir",
             "Undo undo: without sync-dir (3)",
             "Undo undo: without sync-dir (4)",
+            "Undo undo: without sync-dir (5)",
         ],
     ),
     (
@@ -619,7 +626,9 @@ pub(super) const REASONS: [(&str, &[&str]); 85] = [
     (
         "v2 keeps canonical's name, so its second one may go before the copy of v1 is gone for good",
         &[
+            "Restore undo: sync-dir (2) after remove source",
             "Restore undo: sync-dir after remove-link displaced",
+            "Undo undo: sync-dir (2) after remove source",
             "Undo undo: sync-dir after remove source",
             "Undo undo: sync-dir after remove-link displaced",
         ],
@@ -732,5 +741,19 @@ pub(super) const REASONS: [(&str, &[&str]); 85] = [
     (
         "what is left is a copy of v2, whole, under the name by which a restore keeps one: it is in nobody's way",
         &["Restore undo: without remove displaced", "Undo undo: without remove displaced"],
+    ),
+    (
+        "it takes a second crash, in the undo, and besides somebody who writes to v2: `runner/tests/restore_copy.rs` does both",
+        &[
+            "Restore undo: remove displaced after sync-dir",
+            "Restore undo: sync-dir after remove install",
+            "Undo undo: remove displaced after sync-dir",
+            "Undo undo: sync-dir after remove install",
+            "Undo undo: without remove journal.tmp",
+        ],
+    ),
+    (
+        "a copy that is not of all that v2 holds is removed by the undo, before v1 stops waiting",
+        &["Restore steps: check-v1 data.db after rename displaced from source"],
     ),
 ];

@@ -140,19 +140,13 @@ pub(super) fn install_companions(journal: &Journal, present: impl Fn(&Companion)
         let names = companion_names(journal, companion);
         let name = companion.name.clone();
         let staged = || Some(Guard::CompanionStaged { companion: name.clone() });
-        let over_change = || Some(Guard::CompanionStagedOverChange { companion: name.clone() });
+        steps.push(Step {
+            op: Op::LookCompanion { companion: name.clone(), file: companion.file.clone(), must_be_same: false },
+            why: "whoever changed it since the build began keeps what they wrote".into(),
+            when: staged(),
+        });
+        steps.extend(set_aside(&names, Some(Guard::CompanionStagedOverChange { companion: name.clone() })));
         steps.extend([
-            Step {
-                op: Op::LookCompanion { companion: name.clone(), file: companion.file.clone(), must_be_same: false },
-                why: "whoever changed it since the build began keeps what they wrote".into(),
-                when: staged(),
-            },
-            Step { op: set_aside(&names), why: "the changed companion is kept beside the new one".into(), when: over_change() },
-            Step {
-                op: Op::SyncDir { companion: Some(name.clone()) },
-                why: "the kept companion must be durable before its name goes to the new one".into(),
-                when: over_change(),
-            },
             Step {
                 op: Op::Rename { from: names.staged, to: names.file },
                 why: "the companion changes in one step, after the database".into(),
@@ -311,8 +305,13 @@ pub(super) fn give_v2_up(journal: &Journal, staged: &FileName, platform: Platfor
 
 /// Keeps the companion that is there beside the one that comes. Not by a link: a companion's file system need not know any, whatever the
 /// database's does, and where an interrupted start has kept one already the name is taken. What was written last is the one to keep.
-pub(super) fn set_aside(names: &CompanionNames) -> Op {
-    Op::Rename { from: names.file.clone(), to: names.displaced.clone() }
+pub(super) fn set_aside(names: &CompanionNames, when: Option<Guard>) -> [Step; 2] {
+    let (from, to) = (names.file.clone(), names.displaced.clone());
+    let flush = Op::SyncDir { companion: from.companion.clone() };
+    [
+        Step { op: Op::Rename { from, to }, why: "what is displaced is kept beside".into(), when: when.clone() },
+        Step { op: flush, why: "what is displaced must be durable before its name is another's".into(), when },
+    ]
 }
 
 /// Put back the companions that the host wrote in place. What is displaced is kept. `backed_up`: whether the backup is there.
@@ -329,19 +328,12 @@ pub(super) fn undo_companions(journal: &Journal, backed_up: impl Fn(&Companion) 
         ));
         if companion.before.is_none() {
             steps.push(Step {
-                op: set_aside(&names),
+                op: Op::Rename { from: names.file, to: names.displaced },
                 why: "there was none before; what is there now is kept beside".into(),
                 when: changed(),
             });
         } else if backed_up(companion) {
-            steps.extend([
-                Step { op: set_aside(&names), why: "what is displaced is kept beside".into(), when: changed() },
-                Step {
-                    op: Op::SyncDir { companion: Some(name.clone()) },
-                    why: "what is displaced must be durable before its name goes".into(),
-                    when: changed(),
-                },
-            ]);
+            steps.extend(set_aside(&names, changed()));
             steps.push(Step {
                 op: Op::Rename { from: names.backup.clone(), to: names.file },
                 why: "the companion matches v1 again".into(),

@@ -269,7 +269,7 @@ fn undo(journal: &Journal, platform: Platform, unchanged: bool) -> Vec<Step> {
     // Once v1 is not waiting any more a copy of v2 must not look like the v2 that v1 has replaced, whoever writes to v2 then.
     if journal.strategy == Strategy::RestoreCopy && unchanged {
         steps.push(step(Op::Remove { files: vec![(&aside).into()] }, "v2 was not replaced, so the copy of it goes"));
-        steps.push(step(Op::SyncDir { companion: None }, "v2 is not set aside, for good, before v1 is not waiting any more"));
+        steps.push(step(Op::SyncDir { companion: None }, "gone for good before the copy of v1 goes"));
     } else if journal.strategy == Strategy::RestoreCopy && journal.phase >= Phase::Built {
         steps.push(remove_tmp(journal));
         steps.extend(write_journal(journal, Phase::Building));

@@ -216,8 +216,7 @@ fn undo_companions(observation: &Observation, journal: &Journal, field: &FieldJo
                     if seen.present.contains(&names.displaced.name) {
                         steps.push(sync("what is kept may be this very file, and its name there must be durable before this one goes"));
                     }
-                    steps.push(step(set_aside(&names), "what is displaced is kept beside"));
-                    steps.push(sync("what is displaced must be durable before its name goes"));
+                    steps.extend(set_aside(&names, None));
                 }
                 steps.push(step(Op::Rename { from: names.backup.clone(), to: names.file }, "the companion matches v1 again"));
             }
