@@ -108,11 +108,17 @@ impl<'a> Performer<'a> {
                     // A link that is made while somebody has v1 open can be removed no more, and v1 not be replaced.
                     self.look(&self.place.canonical, run)?;
                 }
-                let from = self.path(from)?;
-                self.io(to, |to| match std::fs::hard_link(&from, to) {
-                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists && os::same_file(&from, to)? => plain(Ok(())),
+                let path = self.path(from)?;
+                let linked = self.io(to, |to| match std::fs::hard_link(&path, to) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists && os::same_file(&path, to)? => plain(Ok(())),
                     result => plain(result),
-                })
+                });
+                if linked.is_ok() || from.companion.is_none() || self.path(to)?.exists() {
+                    return linked;
+                }
+                // A companion's file system need not know links where the database's does. A copy that is not whole gives way at the next start.
+                self.copy(from, to)?;
+                self.io(to, |path| flushed(os::open_to_flush(path)?.sync_all()))
             }
             Op::Rename { from, to } => {
                 self.still_isolated()?;

@@ -449,6 +449,7 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
     (
         "what the application undoes lies outside the database, and its companions' turn is before the journal goes either way",
         &[
+            "Finish undo: undo-host after link auth.json.displaced-*",
             "Finish undo: undo-host after look-companion auth.json",
             "Finish undo: undo-host after remove backup",
             "Finish undo: undo-host after remove-link backup",
@@ -456,6 +457,7 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
             "Migrate undo: undo-host after look-companion auth.json",
             "Migrate undo: undo-host after remove backup",
             "Migrate undo: undo-host after remove-link backup",
+            "Undo undo: undo-host after link auth.json.displaced-*",
             "Undo undo: undo-host after remove backup",
             "Undo undo: undo-host after remove-link backup",
             "Undo undo: undo-host after rename auth.json.displaced-* from auth.json",
@@ -610,8 +612,9 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
     (
         "one thing is in the way at a time, here the failure that leads to the undo; what the application itself wrote need not be kept",
         &[
-            "Migrate undo: look-companion auth.json after rename auth.json.displaced-* from auth.json",
-            "Migrate undo: without rename auth.json.displaced-* from auth.json",
+            "Migrate undo: link auth.json.displaced-* after sync-dir of the companion",
+            "Migrate undo: look-companion auth.json after link auth.json.displaced-*",
+            "Migrate undo: without link auth.json.displaced-*",
             "Migrate undo: without sync-dir of the companion",
         ],
     ),

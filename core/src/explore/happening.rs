@@ -87,7 +87,7 @@ pub(super) fn happenings(op: &Op, bounds: &Bounds, setting: &Setting) -> Vec<Hap
         let fail = match op {
             Op::VerifyHost { .. } => Some(Fail::Host),
             Op::Detect { .. } => Some(Fail::Wrong),
-            Op::Link { .. } => Some(Fail::Denied),
+            Op::Link { to, .. } if to.companion.is_none() => Some(Fail::Denied),
             Op::SyncDir { companion: None } => Some(Fail::Io),
             _ => None,
         };

@@ -469,7 +469,9 @@ pub(super) fn happen(machine: &mut Machine, run: &mut Run, happening: Happening)
 fn unguarded(op: &Op, looked: bool) -> bool {
     match op {
         Op::LookCompanion { .. } => true,
-        // What is kept beside is what it was then; whoever makes it anew is between the look and the rename.
+        // What is kept beside is what it was then.
+        Op::Link { to: at, .. } => at.companion.is_some(),
+        // Likewise where its name is taken away: whoever makes it anew is between the look and the rename.
         Op::Rename { to: at, .. } if at.name.as_str().contains(".displaced-") => at.companion.is_some(),
         Op::SyncDir { companion } => looked && companion.is_some(),
         _ => false,

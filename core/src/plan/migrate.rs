@@ -180,7 +180,7 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         steps.extend(flip(&journal, staged, Link::Make, observation.platform));
     }
     let flip_at = position_of_flip(&steps, canonical);
-    steps.extend(install_companions(&journal, |_| true));
+    steps.extend(install_companions(&journal, |_| true, |_| false));
     let installed = steps.len();
     steps.extend(commit(&journal));
     let cleanup_from = warns_from(observation.platform, installed, steps.len());
@@ -190,7 +190,13 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         version: VERSION,
         kind: PlanKind::Migrate,
         platform: observation.platform,
-        undo: undo(&journal, Some(staged), strategy == Strategy::PageCopy, undo_companions(&journal, |_| true), observation.platform),
+        undo: undo(
+            &journal,
+            Some(staged),
+            strategy == Strategy::PageCopy,
+            undo_companions(&journal, |_| true, |_| false),
+            observation.platform,
+        ),
         journal: Some(journal),
         steps,
         flip_at: flip_at.and_then(|at| u32::try_from(at).ok()),

@@ -134,7 +134,7 @@ pub(super) enum Link {
 }
 
 /// Install the companions that the host staged. `present`: whether the staged file is (or will be) there.
-pub(super) fn install_companions(journal: &Journal, present: impl Fn(&Companion) -> bool) -> Vec<Step> {
+pub(super) fn install_companions(journal: &Journal, present: impl Fn(&Companion) -> bool, kept: impl Fn(&Companion) -> bool) -> Vec<Step> {
     let mut steps = Vec::new();
     for companion in journal.companions.iter().filter(|companion| present(companion)) {
         let names = companion_names(journal, companion);
@@ -145,7 +145,7 @@ pub(super) fn install_companions(journal: &Journal, present: impl Fn(&Companion)
             why: "whoever changed it since the build began keeps what they wrote".into(),
             when: staged(),
         });
-        steps.extend(set_aside(&names, Some(Guard::CompanionStagedOverChange { companion: name.clone() })));
+        steps.extend(set_aside(journal, &names, kept(companion), Some(Guard::CompanionStagedOverChange { companion: name.clone() })));
         steps.extend([
             Step {
                 op: Op::Rename { from: names.staged, to: names.file },
@@ -303,19 +303,22 @@ pub(super) fn give_v2_up(journal: &Journal, staged: &FileName, platform: Platfor
     steps
 }
 
-/// Keeps the companion that is there beside the one that comes. Not by a link: a companion's file system need not know any, whatever the
-/// database's does, and where an interrupted start has kept one already the name is taken. What was written last is the one to keep.
-pub(super) fn set_aside(names: &CompanionNames, when: Option<Guard>) -> [Step; 2] {
+/// Keeps the companion that is there beside the one that comes. Where an interrupted start has kept one already its name is taken, and a link
+/// would fail at every start; what was written last is the one to keep. Where canonical cannot be linked no companion can be expected to.
+pub(super) fn set_aside(journal: &Journal, names: &CompanionNames, kept: bool, when: Option<Guard>) -> [Step; 2] {
     let (from, to) = (names.file.clone(), names.displaced.clone());
     let flush = Op::SyncDir { companion: from.companion.clone() };
+    let renames = kept || matches!(journal.strategy, Strategy::PageCopy | Strategy::RestoreCopy);
+    let op = if renames { Op::Rename { from, to } } else { Op::Link { from, to } };
     [
-        Step { op: Op::Rename { from, to }, why: "what is displaced is kept beside".into(), when: when.clone() },
+        Step { op, why: "what is displaced is kept beside".into(), when: when.clone() },
         Step { op: flush, why: "what is displaced must be durable before its name is another's".into(), when },
     ]
 }
 
-/// Put back the companions that the host wrote in place. What is displaced is kept. `backed_up`: whether the backup is there.
-pub(super) fn undo_companions(journal: &Journal, backed_up: impl Fn(&Companion) -> bool) -> Vec<Step> {
+/// Put back the companions that the host wrote in place. What is displaced is kept. `backed_up`: whether the backup is there. `kept`: whether
+/// an interrupted start has kept a displaced one already.
+pub(super) fn undo_companions(journal: &Journal, backed_up: impl Fn(&Companion) -> bool, kept: impl Fn(&Companion) -> bool) -> Vec<Step> {
     let mut steps = Vec::new();
     for companion in &journal.companions {
         let names = companion_names(journal, companion);
@@ -333,7 +336,7 @@ pub(super) fn undo_companions(journal: &Journal, backed_up: impl Fn(&Companion) 
                 when: changed(),
             });
         } else if backed_up(companion) {
-            steps.extend(set_aside(&names, changed()));
+            steps.extend(set_aside(journal, &names, kept(companion), changed()));
             steps.push(Step {
                 op: Op::Rename { from: names.backup.clone(), to: names.file },
                 why: "the companion matches v1 again".into(),
@@ -440,7 +443,7 @@ impl<'a> Allowed<'a> {
             Op::RemoveLink { link, .. } => refuse(link),
             Op::Link { from, to } => {
                 let backup = *from == At::from(&names.canonical) && *to == backup && !page_copy;
-                if backup { Ok(()) } else { refuse(to) }
+                if backup || (self.is_companion(from) && own(to) && from.companion == to.companion) { Ok(()) } else { refuse(to) }
             }
             Op::Rename { from, to } => {
                 let to_canonical = *to == At::from(&names.canonical);

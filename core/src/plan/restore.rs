@@ -237,7 +237,7 @@ fn made(journal: Journal, mode: JournalMode, platform: Platform, needs_bytes: u6
         step(Op::UnlockV1, "v2 is set aside now"),
     ]);
     nobody_stays(&mut steps, &journal, platform);
-    steps.extend(install_companions(&journal, |_| true));
+    steps.extend(install_companions(&journal, |_| true, |_| false));
     let installed = steps.len();
     steps.extend(write_journal(&journal, Phase::Committed));
     let cleanup_from = warns_from(platform, installed, steps.len());
@@ -294,8 +294,15 @@ fn undo(journal: &Journal, platform: Platform, unchanged: bool) -> Vec<Step> {
 }
 
 /// The recovery of an interrupted restore. `canonical`: what it is. `first`: the flushes that a recovery
-/// begins with. `staged`: companions that still wait.
-fn recovery(journal: Journal, platform: Platform, first: Vec<Step>, canonical: Canonical, staged: impl Fn(&Companion) -> bool) -> Plan {
+/// begins with. `staged`, `kept`: companions that still wait, and those of which one is kept beside already.
+fn recovery(
+    journal: Journal,
+    platform: Platform,
+    first: Vec<Step>,
+    canonical: Canonical,
+    staged: impl Fn(&Companion) -> bool,
+    kept: impl Fn(&Companion) -> bool,
+) -> Plan {
     let mut steps = first;
     let mut back = Vec::new();
     let mut cleanup_from = Some(steps.len());
@@ -304,7 +311,7 @@ fn recovery(journal: Journal, platform: Platform, first: Vec<Step>, canonical: C
         PlanKind::Clean
     } else if canonical == Canonical::V1 {
         nobody_stays(&mut steps, &journal, platform);
-        steps.extend(install_companions(&journal, staged));
+        steps.extend(install_companions(&journal, staged, kept));
         let installed = steps.len();
         steps.push(remove_tmp(&journal));
         steps.extend(write_journal(&journal, Phase::Committed));
@@ -332,8 +339,10 @@ fn recovery(journal: Journal, platform: Platform, first: Vec<Step>, canonical: C
 /// The same, of what is seen.
 pub(super) fn plan_recovery(observation: &Observation, journal: Journal, first: Vec<Step>) -> Plan {
     let canonical = canonical(observation, &journal);
+    let seen = |companion: &Companion| observation.companions.get(&companion.name);
     let nonce = journal.nonce.clone();
-    recovery(journal, observation.platform, first, canonical, |c| is_staged(observation, &nonce, c))
+    let kept = |c: &Companion| seen(c).is_some_and(|seen| seen.present.contains(&displaced(&c.file, &nonce)));
+    recovery(journal, observation.platform, first, canonical, |c| is_staged(observation, &nonce, c), kept)
 }
 
 /// What canonical is when a restore was interrupted.
@@ -369,6 +378,7 @@ fn canonical(observation: &Observation, journal: &Journal) -> Canonical {
 pub(super) fn check(plan: &Plan, journal: &Journal) -> Result<(), ReadError> {
     let renamed = |from: &At| plan.steps.iter().any(|step| matches!(&step.op, Op::Rename { from: at, .. } if at == from));
     let staged = |c: &Companion| renamed(&At { companion: Some(c.name.clone()), name: companion_staged(&c.file, &journal.nonce) });
+    let kept = |c: &Companion| renamed(&At { companion: Some(c.name.clone()), name: c.file.clone() });
     let mode = plan.steps.iter().find_map(|step| match &step.op {
         Op::Settle { file, mode } if *file == journal.names.install => Some(*mode),
         _ => None,
@@ -383,7 +393,7 @@ pub(super) fn check(plan: &Plan, journal: &Journal) -> Result<(), ReadError> {
     };
     let right = match plan.kind {
         PlanKind::Restore => made(journal.clone(), mode.unwrap_or(JournalMode::Delete), plan.platform, plan.needs_bytes),
-        _ => recovery(journal.clone(), plan.platform, first, canonical, staged),
+        _ => recovery(journal.clone(), plan.platform, first, canonical, staged, kept),
     };
     let begins = plan.kind != PlanKind::Restore || journal.phase == Phase::Building;
     let marks = |plan: &Plan| (plan.kind, plan.flip_at, plan.cleanup_from);

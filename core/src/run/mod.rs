@@ -415,7 +415,7 @@ impl Run {
 
     /// Nobody finds a file that was kept under another name unless they are told.
     fn tell_of_kept(&mut self, op: &Op) {
-        let Op::Rename { from, to } = op else { return };
+        let (Op::Link { from, to } | Op::Rename { from, to }) = op else { return };
         let why = self.steps().get(self.index).map(|step| step.why.clone()).unwrap_or_default();
         // Where a restore sets v2 aside is its result, not a warning.
         if to.name.as_str().contains(".displaced-") && !(self.restores() && to.companion.is_none()) {

@@ -222,7 +222,7 @@ sync-dir companion=null
 unlock-v1
 look file=data.db.displaced-R
 look-companion companion=auth file=auth.json mustBeSame=false if companion-staged
-rename from=auth/auth.json to=auth/auth.json.displaced-R if companion-staged-over-change
+link from=auth/auth.json to=auth/auth.json.displaced-R if companion-staged-over-change
 sync-dir companion=auth if companion-staged-over-change
 rename from=auth/auth.json.building-R to=auth/auth.json if companion-staged
 sync-dir companion=auth if companion-staged

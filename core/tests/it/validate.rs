@@ -122,11 +122,6 @@ fn is<'a>(word: &'a str, file: &'a str) -> impl Fn(&Op) -> bool + 'a {
     move |op| op.name() == word && op.file().is_none_or(|at| at.to_string().contains(file))
 }
 
-/// A companion gets its name.
-fn takes_the_name(op: &Op) -> bool {
-    op.name() == "rename" && op.file().is_some_and(|at| at.name.as_str() == "auth.json")
-}
-
 /// For each rule of order a plan that breaks it, beside the one it was made from.
 fn broken_orders() -> Vec<(&'static str, Plan, Held)> {
     let sql = plan_migration(&directory(), &request(By::Sql, From::Empty)).unwrap();
@@ -165,7 +160,7 @@ fn broken_orders() -> Vec<(&'static str, Plan, Held)> {
     let mut alone = |rule, plan: &Plan, broken: Plan| cases.push((rule, plan.clone(), (broken, None)));
     alone("structure", &sql, edit(&sql, false, |steps| steps[0].op = Op::Remove { files: vec![At::from(&canonical())] }));
     let under = |plan: &Plan, undo, when: &Guard, at: usize| edit(plan, undo, |steps| steps[at].when = Some(when.clone()));
-    let put_back = undo.0.undo.iter().position(|step| takes_the_name(&step.op)).unwrap();
+    let put_back = undo.0.undo.iter().position(|step| matches!(step.op, Op::Rename { .. })).unwrap();
     alone("guard", &sql, under(&sql, false, &Guard::StagingHeld, 4));
     alone("guard", &sql, under(&sql, false, &Guard::CompanionStaged { companion: auth() }, 4));
     alone("guard", &undo.0, under(&undo.0, true, &Guard::CompanionStaged { companion: auth() }, put_back));
@@ -215,8 +210,8 @@ fn broken_orders() -> Vec<(&'static str, Plan, Held)> {
     alone("clean-up-index", &windows_forward, Plan { cleanup_from: forward.0.cleanup_from, ..windows_forward.clone() });
     alone("clean-up-index", &windows, Plan { cleanup_from: sql.cleanup_from.map(|at| at + 1), ..windows.clone() });
     alone("companion-after-flip", &host, without_after(&host, flip, sync));
-    alone("companion-kept", &host, without(&host, false, is("rename", "displaced")));
-    alone("companion-before-commit", &host, without_after(&host, flip, takes_the_name));
+    alone("companion-kept", &host, without(&host, false, is("link", "displaced")));
+    alone("companion-before-commit", &host, without_after(&host, flip, is("rename", "auth.json")));
     alone("receipt-before-commit", &sql, without(&sql, false, is("write-receipt", "")));
     alone("commit-before-clean-up", &sql, without(&sql, false, phase(Phase::Committed)));
     let early = edit(&field.0, false, |steps| {
@@ -275,8 +270,8 @@ fn broken_orders() -> Vec<(&'static str, Plan, Held)> {
     told.journal.as_mut().unwrap().phase = Phase::Committed;
     alone("put-back", &back.0, told);
     alone("put-back", &back.0, under(&back.0, false, &Guard::StagingFree, 1));
-    alone("undo-companion", &undo.0, without(&undo.0, true, takes_the_name));
-    alone("undo-companion-kept", &undo.0, without(&undo.0, true, is("rename", "displaced")));
+    alone("undo-companion", &undo.0, without(&undo.0, true, |op| matches!(op, Op::Rename { .. })));
+    alone("undo-companion-kept", &undo.0, without(&undo.0, true, is("link", "displaced")));
     alone("undo-link", &undo.0, without(&undo.0, true, is("remove-link", "")));
     alone("undo-temporaries", &undo.0, without(&undo.0, true, is("remove", "data.db.source-")));
     alone("undo-temporaries", &undo.0, without(&undo.0, true, is("remove", "auth")));

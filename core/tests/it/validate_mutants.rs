@@ -134,7 +134,9 @@ const DIRECTORY: [(&str, &[&str]); 7] = [
     (
         "whether the companion that the field wrote is there",
         &[
+            "Finish undo: without link auth.json.displaced-*",
             "Finish undo: without rename auth.json.displaced-* from auth.json",
+            "Undo undo: without link auth.json.displaced-*",
             "Undo undo: without rename auth.json.displaced-* from auth.json",
         ],
     ),

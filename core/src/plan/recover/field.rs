@@ -3,7 +3,7 @@
 //! Its phase says less than what is there: its renames may have reached the disk in another order than its journal, so what is there
 //! decides. It has no fingerprint of v1, so a v1 that is still canonical is always built anew.
 
-use super::{FLUSH, plan_of, refuse_missing, refuse_unread, undeclared};
+use super::{FLUSH, kept, plan_of, refuse_missing, refuse_unread, undeclared};
 use crate::failure::Failure;
 use crate::journal::field::{FieldJournal, FieldPhase};
 use crate::journal::{self, Companion, Journal, Phase, Strategy};
@@ -213,10 +213,11 @@ fn undo_companions(observation: &Observation, journal: &Journal, field: &FieldJo
             // An interrupted rename may have left both names: then it is back, and would take the place of what is kept.
             if !seen.same.contains(&names.backup.name) {
                 if seen.digest.is_some() {
-                    if seen.present.contains(&names.displaced.name) {
+                    let kept = kept(observation, journal, companion);
+                    if kept {
                         steps.push(sync("what is kept may be this very file, and its name there must be durable before this one goes"));
                     }
-                    steps.extend(set_aside(&names, None));
+                    steps.extend(set_aside(journal, &names, kept, None));
                 }
                 steps.push(step(Op::Rename { from: names.backup.clone(), to: names.file }, "the companion matches v1 again"));
             }

@@ -26,11 +26,11 @@ pub(super) use ours::is_staged;
 pub use ours::may_open_canonical;
 pub(crate) use ours::v1_changed_at_the_flip;
 
-use super::parts::stray_journal_tmps;
+use super::parts::{companion_names, stray_journal_tmps};
 use super::{Plan, PlanKind, VERSION, restore, step};
 use crate::failure::{Code, Failure};
 use crate::journal::field::FieldJournal;
-use crate::journal::{Journal, Phase, ReadError, Warning, WarningFrom};
+use crate::journal::{Companion, Journal, Phase, ReadError, Warning, WarningFrom};
 use crate::names::{FileName, Label, Nonce, Role, field_journal, journal_aside};
 use crate::observe::Observation;
 use crate::op::{Op, Step};
@@ -204,6 +204,11 @@ pub(crate) fn candidates(observation: &Observation) -> String {
         .map(FileName::as_str)
         .collect();
     if names.is_empty() { "your own backups (none is in this directory)".to_owned() } else { names.join(", ") }
+}
+
+fn kept(observation: &Observation, journal: &Journal, companion: &Companion) -> bool {
+    let displaced = companion_names(journal, companion).displaced.name;
+    observation.companions.get(&companion.name).is_some_and(|seen| seen.present.contains(&displaced))
 }
 
 fn undeclared(companion: &str, path: &str) -> Warning {

@@ -56,10 +56,9 @@ fn may_wait(when: &Guard, op: &Op, before: Option<&Guard>, undo: bool) -> bool {
         Guard::StagingHeld => return matches!(op, Op::Restage { .. }),
         Guard::StagingFree => return matches!(op, Op::Settle { .. } | Op::Rename { .. }) && op.companion().is_none(),
         Guard::CompanionStaged { companion } => (companion, !undo && matches!(op, Op::LookCompanion { .. } | Op::Rename { .. })),
-        Guard::CompanionStagedOverChange { companion } => (companion, !undo && matches!(op, Op::Rename { .. })),
-        Guard::CompanionChanged { companion } | Guard::CompanionDiffers { companion } => {
-            (companion, undo && matches!(op, Op::Rename { .. }))
-        }
+        Guard::CompanionStagedOverChange { companion } => (companion, !undo && matches!(op, Op::Link { .. } | Op::Rename { .. })),
+        Guard::CompanionChanged { companion } => (companion, undo && matches!(op, Op::Link { .. } | Op::Rename { .. })),
+        Guard::CompanionDiffers { companion } => (companion, undo && matches!(op, Op::Rename { .. })),
     };
     // A flush is done where the change right before it is.
     op.companion() == Some(companion) && (ok || (matches!(op, Op::SyncDir { .. }) && before == Some(when)))

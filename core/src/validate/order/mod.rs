@@ -226,7 +226,8 @@ impl<'a> Walk<'a> {
             Op::SyncFile { file } => self.sync_file(file),
             Op::SyncDir { companion } => self.sync_dir(companion.as_ref()),
             Op::Rename { from, to } | Op::RenameNew { from, to } => self.rename(from, to, step.when.as_ref()),
-            Op::Link { to, .. } => self.link(to),
+            Op::Link { from, to } if from.companion.is_none() => self.link(to),
+            Op::Link { from, .. } => self.keep_companion(from),
             Op::Remove { files } => self.remove(files),
             Op::RemoveLink { .. } => {
                 self.need(false, "backup-kept", "the backup's name is removed on the way to v2", "only an undo removes it");

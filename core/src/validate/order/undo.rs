@@ -170,7 +170,7 @@ impl Undo<'_> {
             Op::SyncFile { .. } if self.rewritten == Some(Rewritten::Written) => self.rewritten = Some(Rewritten::Flushed),
             Op::Rename { from, to } if *from == tmp && *to == At::from(&self.journal.file()) => self.journal_renamed(),
             Op::LookCompanion { companion, .. } => drop(self.companion_looked.insert(companion.clone())),
-            Op::Rename { from, to } | Op::RenameNew { from, to } => {
+            Op::Link { from, to } | Op::Rename { from, to } | Op::RenameNew { from, to } => {
                 if *to == At::from(&names.canonical) {
                     self.v1_renamed = true;
                     let message = "v1 leaves the backup's name before what SQLite removed beside it is gone for good";
