@@ -110,6 +110,26 @@ test("the first error is the one that comes back, also when undo fails too", asy
   assertUpgraded(place);
 });
 
+test("an undo that fails for ever is a warning, and its state is cleaned up", async () => {
+  const place = seed();
+  const boom = () => {
+    throw new Error("the keychain is locked");
+  };
+  let nonce;
+  const build = async (job) => {
+    await job.saveState({ key: job.nonce });
+    nonce = job.nonce;
+    throw new Error("build");
+  };
+  assert.equal((await failure(migrate(options(place.path, { ...made(build), undo: boom })))).code, "HOST");
+  const cleaned = [];
+  const cleanup = (state, at) => void cleaned.push(state, at);
+  const { outcome, recovery, warnings } = await migrate(options(place.path, { undo: boom, cleanup }));
+  assert.deepEqual([outcome, recovery, cleaned], ["migrated", "undone", [{ key: nonce }, { nonce }]]);
+  assert.match(warnings[0].message, /the keychain is locked/);
+  assertUpgraded(place);
+});
+
 test("a cleanup that fails is a warning", async () => {
   const place = seed();
   const { outcome, warnings } = await migrate(options(place.path, { cleanup: () => Promise.reject(new Error("still in use")) }));

@@ -87,7 +87,10 @@ export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
    * `waitMs`, then refused as `OWNED`.
    */
   companions?: Record<string, string>;
-  /** Takes back what the build did outside the database. Idempotent: it may run twice, and for a build that never ran. */
+  /**
+   * Takes back what the build did outside the database. Idempotent: it may run twice, and for a build that never ran. One that fails is asked again at the
+   * next start, and where it fails again that is a warning: the upgrade begins anew with its state, until a build saves another, and its nonce.
+   */
   undo?(state: S | null, at: { nonce: string }): void | Promise<void>;
   /** Removes what was kept for an undo. Idempotent. A failure is a warning, and it is tried again at the next start. */
   cleanup?(state: S | null, at: { nonce: string }): void | Promise<void>;

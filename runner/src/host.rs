@@ -55,7 +55,8 @@ pub trait Host {
     /// Takes back what the build did outside the database. Idempotent: it may run twice, and for a build that never ran.
     ///
     /// # Errors
-    /// The application's own; it is called again at the next start.
+    /// The application's own; it is called again at the next start. Where it fails again that is a warning: the upgrade begins anew with its state,
+    /// until a build saves another, and its nonce.
     fn undo(&mut self, state: Option<&Json>, nonce: &str) -> Result<(), HostError> {
         let _ = (state, nonce);
         Ok(())

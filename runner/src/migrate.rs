@@ -91,6 +91,8 @@ pub(crate) struct Start<'a> {
     attempt: u32,
     access: Access,
     recovery: Recovery,
+    /// The attempt that was undone but for what the application did: the next one has its nonce, and its state until another is saved.
+    carried: Option<Journal>,
     /// The cutover to tell of: one that this start installed, or cleaned up after.
     finished: Option<Journal>,
     installed: bool,
@@ -185,6 +187,7 @@ impl<'a> Start<'a> {
             attempt: 1,
             access,
             recovery: Recovery::None,
+            carried: None,
             finished: None,
             installed: false,
             warnings: Vec::new(),
@@ -328,10 +331,11 @@ impl<'a> Start<'a> {
                 self.recovery = report.recovery;
             }
             let left = report.left;
+            self.carried = report.journal.clone().filter(|_| left && report.recovery == Recovery::Undone);
             self.keep(*report);
             if left {
                 let observation = self.observe(host)?;
-                let next = assess_left(&observation)?;
+                let next = assess_left(&observation, self.carried.is_some())?;
                 return Ok((observation, next));
             }
         }
@@ -397,10 +401,18 @@ impl<'a> Start<'a> {
             if observation.holders.is_empty() || os::OPENING_DROPS_LOCKS {
                 observation.can_link = can_link(&self.place, &journal_tmp(&self.place.canonical, &self.label, &nonce()));
             }
-            let plan = plan_migration(&observation, &self.request()).map_err(|mut failure| {
+            let mut request = self.request();
+            let carried = self.carried.take();
+            if let Some(carried) = &carried {
+                request.nonce.clone_from(&carried.nonce);
+            }
+            let mut plan = plan_migration(&observation, &request).map_err(|mut failure| {
                 failure.waited_ms = self.budget.waited_ms;
                 failure.with_v1(&self.place.canonical)
             })?;
+            if let (Some(journal), Some(carried)) = (&mut plan.journal, carried) {
+                journal.host_state = carried.host_state;
+            }
             let replaces = plan.journal.as_ref().is_some_and(|journal| journal.strategy == Strategy::LinkReplace);
             let ending = match self.drive(plan, host) {
                 Err(error) if replaces && !given_way && self.is_held_since(&error.failure) => {

@@ -316,6 +316,53 @@ fn the_host_gets_its_state_back_and_the_attempt_is_counted() {
     assert_eq!(bed.names(), ["data.db"]);
 }
 
+/// An application that can never undo what it did outside: it upgrades all the same, and is asked to clean up with that state.
+#[test]
+fn an_undo_that_always_fails_is_in_nobodys_way() {
+    struct Fails {
+        builds: bool,
+        asked: Vec<String>,
+    }
+    impl Host for Fails {
+        fn build(&mut self, job: &mut dyn cutover::Job) -> Result<cutover::Built, HostError> {
+            if !self.builds {
+                job.save_state(json!({ "keychain": 1 })).unwrap();
+                resume_unwind(Box::new("killed in the build"));
+            }
+            let v2 = Connection::open(job.staging()).unwrap();
+            v2.execute("ATTACH ?1 AS v1", [job.source().to_str().unwrap()]).unwrap();
+            v2.execute_batch(TO_V2).unwrap();
+            Ok(cutover::Built::default())
+        }
+        fn undo(&mut self, state: Option<&Value>, nonce: &str) -> Result<(), HostError> {
+            self.asked.push(format!("undo {} {nonce}", state.unwrap()));
+            Err("the keychain is locked".into())
+        }
+        fn cleanup(&mut self, state: Option<&Value>, nonce: &str) -> Result<(), HostError> {
+            self.asked.push(format!("cleanup {} {nonce}", state.unwrap()));
+            Ok(())
+        }
+        fn wait(&mut self, _delay_ms: u64) {}
+    }
+    let bed = Bed::new();
+    let options = Options { make: Make { from: From::Empty, run: Run::Host }, ..bed.options() };
+    let mut host = Fails { builds: false, asked: Vec::new() };
+    assert!(catch_unwind(AssertUnwindSafe(|| cutover::migrate(&options, &mut host).map(drop))).is_err());
+    // To recover is to ask, each time.
+    for times in 1..=2 {
+        assert_eq!(cutover::recover(&options, &mut host).unwrap().recovery, Recovery::Undone);
+        assert_eq!(host.asked.len(), times);
+    }
+    host.builds = true;
+    let result = cutover::migrate(&options, &mut host).unwrap();
+    assert_eq!((result.outcome, result.recovery), (Outcome::Migrated, Recovery::Undone));
+    assert!(result.warnings.iter().any(|warning| warning.message.contains("the keychain is locked")), "{:?}", result.warnings);
+    let nonce = result.backup.unwrap().to_str().unwrap().rsplit('-').next().unwrap().to_owned();
+    let asked = format!(r#"{{"keychain":1}} {nonce}"#);
+    assert_eq!(host.asked, [format!("undo {asked}"), format!("undo {asked}"), format!("undo {asked}"), format!("cleanup {asked}")]);
+    assert_eq!(bed.names().len(), 3, "{:?}", bed.names());
+}
+
 /// The daemon in the field was killed after it moved v1, and before it installed v2 (or without one).
 fn moved_by_the_field(built: bool) -> Bed {
     let bed = Bed::new();

@@ -7,6 +7,7 @@ use super::backups;
 use super::machine::Machine;
 use super::mutate::Mutant;
 use crate::failure::Failure;
+use crate::journal::Journal;
 use crate::names::{Label, Nonce};
 use crate::observe::Observation;
 use crate::op::Op;
@@ -48,6 +49,8 @@ pub struct Boot {
     ops: u32,
     /// Whether a clean-up failed in it.
     pub left: bool,
+    /// The attempt that was undone but for what the application did.
+    carried: Option<Box<Journal>>,
     /// Whether a mutant of the recovery table made it do something else.
     pub swayed: bool,
 }
@@ -69,12 +72,12 @@ impl Boot {
     /// A start that has not looked yet.
     #[must_use]
     pub fn new(migrate: bool) -> Self {
-        Self { migrate, attempt: 1, anew: 0, recoveries: 0, ops: 0, left: false, swayed: false }
+        Self { migrate, attempt: 1, anew: 0, recoveries: 0, ops: 0, left: false, carried: None, swayed: false }
     }
 
     /// Feeds what decides how it goes on from a look. Its bounds on recoveries and ops are left out: they end what does not end.
     pub fn feed(&self, hash: &mut Sha256) {
-        hash.update([u8::from(self.migrate), u8::from(self.left)]);
+        hash.update([self.migrate, self.left, self.carried.is_some()].map(u8::from));
         hash.update(self.anew.to_le_bytes());
     }
 
@@ -86,7 +89,13 @@ impl Boot {
                 None if stop(self, machine, Before::Look) => return None,
                 None => match self.next(machine, mutant) {
                     Ok(Some(plan)) if plan.kind.begins() && stop(self, machine, Before::Migrate) => return None,
-                    Ok(Some(plan)) => Run::new(if let Some(mutant) = mutant { mutant.apply(plan) } else { plan }, Budget::default()),
+                    Ok(Some(plan)) => {
+                        if plan.kind.begins() {
+                            // The new journal has what is left.
+                            self.left &= self.carried.take().is_none();
+                        }
+                        Run::new(if let Some(mutant) = mutant { mutant.apply(plan) } else { plan }, Budget::default())
+                    }
                     Ok(None) => return Some(if self.migrate { End::Current } else { End::Old }),
                     Err(end) => return Some(end),
                 },
@@ -98,6 +107,7 @@ impl Boot {
                     }
                     if report.recovery == Recovery::Undone {
                         self.attempt += 1;
+                        self.carried = report.journal.filter(|_| report.left).map(Box::new);
                     }
                     self.left |= report.left;
                 }
@@ -131,7 +141,11 @@ impl Boot {
         if self.left && setting.restores() {
             return Err(End::Current);
         }
-        let next = if self.left { assess_left(&observation) } else { self.assess(&observation, &setting.label, &nonce, mutant) };
+        let next = if self.left {
+            assess_left(&observation, self.carried.is_some())
+        } else {
+            self.assess(&observation, &setting.label, &nonce, mutant)
+        };
         match next {
             Err(failure) => Err(End::Failed(Box::new(failure))),
             Ok(Next::Recover(_)) if self.recoveries == MAX_RECOVERIES => Err(End::Endless),
@@ -144,6 +158,7 @@ impl Boot {
             Ok(Next::Current) => Err(End::Current),
             Ok(Next::Migrate) if !self.migrate => Ok(None),
             Ok(Next::Migrate) => {
+                let (nonce, host_state) = self.carried.clone().map_or((nonce, None), |journal| (journal.nonce, journal.host_state));
                 let request = Request {
                     label: setting.label.clone(),
                     nonce,
@@ -154,7 +169,9 @@ impl Boot {
                     by: setting.by,
                     verify: setting.verify,
                 };
-                plan_migration(&observation, &request).map(Some).map_err(|failure| End::Failed(Box::new(failure)))
+                let mut plan = plan_migration(&observation, &request).map_err(|failure| End::Failed(Box::new(failure)))?;
+                plan.journal.iter_mut().for_each(|journal| journal.host_state.clone_from(&host_state));
+                Ok(Some(plan))
             }
         }
     }

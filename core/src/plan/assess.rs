@@ -65,14 +65,14 @@ pub(super) fn refuse_irreplaceable(observation: &Observation, companion: &Compan
 }
 
 /// Decides what comes after a recovery that could not remove everything: what it left waits for the next start and is in nobody's way,
-/// unless v1 is to be migrated beside a journal.
+/// unless v1 is to be migrated beside a journal. `undone`: but for what the application did, whose state the next journal takes over.
 ///
 /// # Errors
 /// As [`assess`].
-pub fn assess_left(observation: &Observation) -> Result<Next, Failure> {
+pub fn assess_left(observation: &Observation, undone: bool) -> Result<Next, Failure> {
     let next = beside(observation)?;
     match observation.journals.keys().next() {
-        Some(journal) if next == Next::Migrate => Err(Failure::refusal(
+        Some(journal) if next == Next::Migrate && !undone => Err(Failure::refusal(
             Code::Journal,
             "what an earlier upgrade left could not be removed, and another one may not begin before it is",
             "see the warnings for the file and the reason, and start again",

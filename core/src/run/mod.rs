@@ -98,7 +98,7 @@ pub struct Report {
     pub waited_ms: u64,
     /// What went less than well: the journal's warnings, or this run's where there is no journal.
     pub warnings: Vec<Warning>,
-    /// Whether a clean-up failed: what is left waits for the next start, and recovering again now would meet the same.
+    /// Whether a clean-up failed, or the application's `undo`: what is left waits for the next start, and recovering again now would meet the same.
     pub left: bool,
 }
 
@@ -511,7 +511,9 @@ impl Run {
             let stop = may_install || field || matches!(self.current(), Some(Op::Look { .. }));
             let companion = self.current().and_then(Op::companion).cloned();
             self.stuck.extend(companion);
-            self.undo_failure.get_or_insert(failure);
+            if self.undo_failure.as_ref().is_none_or(is_of_host) {
+                self.undo_failure = Some(failure);
+            }
             if stop {
                 self.end_of_list();
             } else {
@@ -577,8 +579,16 @@ impl Run {
             List::Steps if self.plan.kind == PlanKind::Undo => self.begin_undo(),
             List::Steps => self.finish(false),
             List::Undo => {
-                let (journal, v1_is) = (self.journal.as_ref(), self.v1_is);
                 let undo_failure = self.undo_failure.take();
+                // Everything else is undone: the next attempt keeps the state, and the application is asked again.
+                if let Some(failure) = undo_failure.as_ref().filter(|failure| is_of_host(failure) && self.current().is_none())
+                    && (self.failure.is_none() || self.plan.kind == PlanKind::Finish)
+                {
+                    self.add_warning(Some(failure.code.as_str()), failure.reason.clone(), WarningFrom::Cutover);
+                    self.stage = Stage::Ended(self.report(Recovery::Undone, false, true));
+                    return;
+                }
+                let (journal, v1_is) = (self.journal.as_ref(), self.v1_is);
                 let action = match (self.failure.take(), undo_failure) {
                     // A recovery that could not go on, and was undone, is a recovery: the migration begins anew.
                     (Some(_), None) if self.plan.kind == PlanKind::Finish => self.report(Recovery::Undone, false, false),
@@ -658,6 +668,11 @@ impl Run {
         }
         self.events.push_back(Event::Warning { warning });
     }
+}
+
+/// Whether the application could not undo what it did outside the database.
+fn is_of_host(failure: &Failure) -> bool {
+    failure.op.as_deref() == Some(Op::UndoHost.name())
 }
 
 /// Whether this is the op by which the backup gets canonical's name back.

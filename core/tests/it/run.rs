@@ -434,6 +434,10 @@ fn an_undo_from_built_stops_where_v2_could_not_be_taken_away() {
                 _ => permanent(),
             };
             let trace = faulty(&plan, |now| (if now.undo { now.index == failing } else { Some(now.index) == at }).then(fault));
+            if failing == host && at.is_none_or(|_| plan.kind == PlanKind::Finish) {
+                assert!(matches!(&trace.ending, Action::Done(report) if report.left), "{case}: the application's is in nobody's way");
+                continue;
+            }
             let failure = trace.failure();
             assert!(matches!(trace.ending, Action::Failed(_)), "{case}, undo[{failing}]");
             assert_eq!((failure.data.state, failure.data.v1.as_deref()), (Where::V1, Some("data.db")), "{case}, undo[{failing}]");
@@ -707,8 +711,20 @@ fn an_undo_tells_its_recovery_and_a_failed_one_where_v1_is() {
     assert_eq!((report.recovery, report.installed), (Recovery::Undone, false));
     for failing in 0..plan.undo.len() {
         let trace = faulty(&plan, |now| (now.undo && now.index == failing).then(permanent));
+        if plan.undo[failing].op == Op::UndoHost {
+            // In nobody's way: the next attempt takes its state over.
+            let Action::Done(report) = &trace.ending else { panic!() };
+            assert_eq!((report.recovery, report.left, report.warnings.len()), (Recovery::Undone, true, 1));
+            assert!(!trace.performed.iter().any(|p| removes_journal(&p.op)), "the journal stays until then");
+            continue;
+        }
         let failure = trace.failure();
         assert_eq!((failure.data.state, failure.data.v1.as_deref()), (Where::V1, Some("data.db")), "undo[{failing}]");
+        // The journal is not removed then.
+        if !removes_journal(&plan.undo[failing].op) {
+            let trace = faulty(&plan, |now| (now.undo && (now.index == failing || now.op == Op::UndoHost)).then(permanent));
+            assert!(matches!(trace.ending, Action::Failed(_)), "undo[{failing}], and the application's besides");
+        }
     }
 }
 
@@ -730,6 +746,10 @@ fn a_v1_that_is_put_back_is_told_where_it_is() {
     }
     for at in 0..plan.undo.len() {
         let trace = faulty(&plan, |now| (now.undo && now.index == at).then(failing));
+        if plan.undo[at].op == Op::UndoHost {
+            assert!(matches!(&trace.ending, Action::Done(report) if report.left), "the application's is in nobody's way");
+            continue;
+        }
         assert_eq!(located(&trace), (Where::V1, canonical().to_string()), "undo[{at}]");
     }
 }
