@@ -14,15 +14,15 @@ use crate::sqlite::{alone, copy_pages, empty_log, fault, has_bytes, in_use, jour
 #[derive(Debug)]
 pub(crate) struct Isolated {
     connection: Connection,
-    /// Every descriptor that this process has of the database: the zombie's, and ours.
-    descriptors: Vec<i32>,
+    /// The descriptors of the database that this process had before.
+    zombie: Vec<i32>,
 }
 
 impl Isolated {
     /// Empties the database's log, locks it, and copies it to `new`, in the journal mode that it has.
     pub(crate) fn copy(path: &Path, new: &Path) -> Result<Self, Fault> {
-        let connection = settled_and_locked(path)?;
-        let isolated = Self { connection, descriptors: descriptors(path) };
+        let zombie = descriptors(path);
+        let isolated = Self { connection: settled_and_locked(path)?, zombie };
         os::create_new(new, path).map_err(|error| os_fault(&error))?;
         let mut target = open_existing(new)?;
         // No file of its own beside it: nobody would take it away after a crash.
@@ -39,7 +39,7 @@ impl Isolated {
     /// may be collected at any time.
     pub(crate) fn stands(&self, path: &Path) -> Result<(), Fault> {
         let now = descriptors(path);
-        if self.descriptors.iter().all(|before| now.contains(before)) && !has_bytes(&sidecar(path, "-wal")) {
+        if self.zombie.iter().all(|number| now.contains(number)) && !has_bytes(&sidecar(path, "-wal")) {
             return Ok(());
         }
         Err(Fault::new(Cause::V1Changed, "the connection that had the database open was closed meanwhile, and with it fell the lock"))
@@ -53,19 +53,26 @@ impl Isolated {
 
 /// Alone, with an empty log, in the journal mode that it has, and locked against other processes.
 fn settled_and_locked(path: &Path) -> Result<Connection, Fault> {
-    let held = open_existing(path)?;
     let run = |result: rusqlite::Result<()>| result.map_err(|error| fault(&error));
-    // Where the lock fell a log is another process's, and closing this connection would remove it unread.
-    run(held.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map(drop))?;
+    let open = || {
+        let connection = open_existing(path)?;
+        // The zombie has the log, and where the lock fell it is another process's: closing this connection would remove it.
+        run(connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map(drop))?;
+        Ok(connection)
+    };
+    // By one like every other: the shared memory, which the zombie keeps for whoever comes should this not come to its end, must know that it is empty.
+    let shared: Connection = open()?;
+    if journal_mode(&shared, None)? == "wal" {
+        empty_log(&shared)?;
+    }
+    shared.close().map_err(|(_, error)| fault(&error))?;
+    let held = open()?;
     // In this mode the log has no shared memory, and its connection the exclusive lock: <https://www.sqlite.org/wal.html#noshm>.
     run(held.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |row| row.get::<_, String>(0)).map(drop))?;
     run(held.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0)).map(drop))?;
     run(held.execute_batch("BEGIN EXCLUSIVE; COMMIT"))?;
-    if journal_mode(&held, None)? == "wal" {
-        empty_log(&held)?;
-        if has_bytes(&sidecar(path, "-wal")) {
-            return Err(in_use("another connection keeps the write-ahead log from being emptied"));
-        }
+    if has_bytes(&sidecar(path, "-wal")) {
+        return Err(in_use("another connection keeps the write-ahead log from being emptied"));
     }
     Ok(held)
 }

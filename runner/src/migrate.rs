@@ -240,14 +240,15 @@ impl<'a> Start<'a> {
 
     /// Looks, waiting for whoever is in the way within the one budget.
     pub(crate) fn observe(&mut self, host: &mut dyn Host) -> Result<Observation, Error> {
-        let (mut tries, mut left) = (0, false);
+        let (mut tries, mut moves) = (0, 0);
         loop {
             let (reason, holders, failure) = match observe(&self.place, self.detect, host) {
                 Ok(observation) if !os::OPENING_DROPS_LOCKS || !observation.holders.iter().any(|holder| holder.this_process) => {
                     return Ok(observation);
                 }
-                Ok(observation) if tries > 0 && !left && self.may_leave_a_zombie(&observation) => {
-                    left = true;
+                // One of two that is collected meanwhile leaves the other.
+                Ok(observation) if tries > 0 && moves < MAX_ATTEMPTS && self.may_leave_a_zombie(&observation) => {
+                    moves += 1;
                     self.leave_zombie(&observation, host)?;
                     continue;
                 }

@@ -152,7 +152,6 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
             "Restore undo: unlock-v1 after remove install",
             "Undo undo: unlock-v1 after remove displaced",
             "Undo undo: unlock-v1 after remove install",
-            "Undo undo: unlock-v1 after remove journal.tmp",
             "Undo undo: unlock-v1 after remove staging",
         ],
     ),
@@ -632,7 +631,6 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
             "Restore undo: sync-dir (2) after remove source",
             "Restore undo: sync-dir after remove-link displaced",
             "Undo undo: sync-dir (2) after remove source",
-            "Undo undo: sync-dir after remove source",
             "Undo undo: sync-dir after remove-link displaced",
         ],
     ),
@@ -752,7 +750,6 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
             "Restore undo: sync-dir after remove install",
             "Undo undo: remove displaced after sync-dir",
             "Undo undo: sync-dir after remove install",
-            "Undo undo: without remove journal.tmp",
         ],
     ),
     (

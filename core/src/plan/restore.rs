@@ -350,9 +350,9 @@ pub(super) fn plan_recovery(observation: &Observation, journal: Journal, first: 
 enum Canonical {
     /// v1, or it was and belongs to somebody since.
     V1,
-    /// v2 as it was settled.
+    /// v2 as it was settled, or there is no copy of that.
     V2,
-    /// v2, to which somebody wrote since.
+    /// v2, to which somebody wrote since it was copied.
     Changed,
 }
 
@@ -362,9 +362,9 @@ fn canonical(observation: &Observation, journal: &Journal) -> Canonical {
     let names = &journal.names;
     let Some(facts) = observation.canonical_facts() else { return Canonical::Changed };
     let unchanged = journal.v1.as_ref().is_some_and(|v1| v1.is_as_settled(facts));
-    let not_flipped = if unchanged { Canonical::V2 } else { Canonical::Changed };
-    let Some(v2) = &journal.v2 else { return not_flipped };
     let aside = displaced_by(journal);
+    let not_flipped = if unchanged || !observation.files.contains_key(&aside) { Canonical::V2 } else { Canonical::Changed };
+    let Some(v2) = &journal.v2 else { return not_flipped };
     if journal.phase < Phase::Built || observation.same_file(&names.canonical, &aside) {
         return not_flipped;
     }

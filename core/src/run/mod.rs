@@ -146,6 +146,8 @@ pub struct Run {
     failure: Option<(Failure, bool)>,
     /// What went wrong while it was being undone: then the journal stays.
     undo_failure: Option<Failure>,
+    /// Whether the application's clean-up failed: the journal stays, and the rest goes on.
+    left: bool,
     /// Companions of which an undo step failed: the rest of theirs would act on what that step did not do.
     stuck: Set<CompanionName>,
     /// Whether a page copy failed, and canonical may be whole only with its `-journal`: what is made to undo it may not go.
@@ -178,6 +180,7 @@ impl Run {
             warnings: Vec::new(),
             failure: None,
             undo_failure: None,
+            left: false,
             stuck: Set::new(),
             half_copied: false,
             v1_is: if plan.steps.iter().chain(&plan.undo).any(|step| gives_v1_back(&plan, &step.op)) {
@@ -312,14 +315,15 @@ impl Run {
         }
     }
 
-    /// Whether the step is not for now: its guard says so, or it would remove the journal of an undo that failed.
+    /// Whether the step is not for now: its guard says so, or it would remove the journal of what failed.
     fn skip(&self, step: &Step) -> bool {
         let journal_goes = |op: &Op| match (op, &self.journal) {
             (Op::Remove { files }, Some(journal)) => files.contains(&At::from(&journal.file())),
             _ => false,
         };
         let stuck = step.op.companion().is_some_and(|name| self.stuck.contains(name));
-        if stuck || (self.list == List::Undo && self.undo_failure.is_some() && journal_goes(&step.op)) {
+        let stays = self.left || (self.list == List::Undo && self.undo_failure.is_some());
+        if stuck || (stays && journal_goes(&step.op)) {
             return true;
         }
         let Some(guard) = &step.when else { return false };
@@ -472,8 +476,9 @@ impl Run {
         failure.waited_ms = self.budget.waited_ms;
         failure.phase = self.phase;
         let anew = matches!(fault.cause, Cause::V1Changed | Cause::CompanionChanged);
-        // A page copy that was begun may need SQLite's rollback, which is the next start's first read.
-        let begun = matches!(op, Op::PageCopy { .. }) && !anew && class != Class::Transient && fault.cause != Cause::SecondName;
+        // A page copy that was begun may need SQLite's rollback, which is the next start's first read; and whether v1 is still there, so that the
+        // copy of it may go, only a look tells.
+        let begun = matches!(op, Op::PageCopy { .. }) && class != Class::Transient && fault.cause != Cause::SecondName;
         self.half_copied |= begun;
         self.fail(failure, anew, class == Class::Transient);
     }
@@ -529,7 +534,12 @@ impl Run {
             let file = failure.path.as_ref().map_or_else(String::new, |path| format!("{path}: "));
             let message = format!("{file}{}; the next start cleans up", failure.reason);
             self.add_warning(Some(failure.code.as_str()), message, WarningFrom::Cutover);
-            self.finish(true);
+            if self.current() == Some(&Op::CleanupHost) {
+                self.left = true;
+                self.next();
+            } else {
+                self.finish(true);
+            }
             return;
         }
         let flipped =
@@ -577,7 +587,7 @@ impl Run {
     fn end_of_list(&mut self) {
         match self.list {
             List::Steps if self.plan.kind == PlanKind::Undo => self.begin_undo(),
-            List::Steps => self.finish(false),
+            List::Steps => self.finish(self.left),
             List::Undo => {
                 let undo_failure = self.undo_failure.take();
                 // Everything else is undone: the next attempt keeps the state, and the application is asked again.
