@@ -1,6 +1,7 @@
 // Builds both modules with cargo alone, writes their JavaScript by the wasm-bindgen that they were compiled with, then compiles the TypeScript face.
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -22,10 +23,15 @@ function built(args, crate) {
 }
 
 // The SHA-256 of one page is not worth an unrolled loop. (Named for the target alone, so that nothing else is built anew.)
-const compact = `--config=target.wasm32-unknown-unknown.rustflags=['--cfg=sha2_backend_soft="compact"']`;
+const compact = `--cfg=sha2_backend_soft="compact"`;
+// Nor are the paths of whoever builds it, by which Rust names where a panic was.
+const { CARGO_HOME = join(homedir(), ".cargo") } = process.env;
+const sources = [join(run("rustc", ["--print=sysroot"]).trim(), "lib/rustlib/src/rust/library"), join(CARGO_HOME, "registry/src")];
+const flags = [compact, ...sources.map((path) => `--remap-path-prefix=${path}=`)];
+const target = ["--target=wasm32-unknown-unknown", `--config=target.wasm32-unknown-unknown.rustflags=[${flags.map((flag) => `'${flag}'`).join()}]`];
 const bindgen = built(["--release", "--package=cutover-wasm-bindgen"], "cutover-wasm-bindgen");
 for (const crate of ["cutover-wasm", "cutover-wasm-explorer"]) {
-  const wasm = built([compact, "--profile=wasm", `--package=${crate}`, "--target=wasm32-unknown-unknown"], crate.replaceAll("-", "_"));
+  const wasm = built(["--profile=wasm", `--package=${crate}`, ...target], crate.replaceAll("-", "_"));
   run(bindgen, [wasm, join(directory, "dist/wasm")]);
 }
 const typescript = createRequire(import.meta.url).resolve("typescript/package.json");

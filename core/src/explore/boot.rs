@@ -7,7 +7,6 @@ use super::backups;
 use super::machine::Machine;
 use super::mutate::Mutant;
 use crate::failure::Failure;
-use crate::journal::Journal;
 use crate::names::{Label, Nonce};
 use crate::observe::Observation;
 use crate::op::Op;
@@ -50,7 +49,7 @@ pub struct Boot {
     /// Whether a clean-up failed in it.
     pub left: bool,
     /// The attempt that was undone but for what the application did.
-    carried: Option<Box<Journal>>,
+    carried: Option<(Nonce, Option<serde_json::Value>)>,
     /// Whether a mutant of the recovery table made it do something else.
     pub swayed: bool,
 }
@@ -107,7 +106,7 @@ impl Boot {
                     }
                     if report.recovery == Recovery::Undone {
                         self.attempt += 1;
-                        self.carried = report.journal.filter(|_| report.left).map(Box::new);
+                        self.carried = report.journal.filter(|_| report.left).map(|journal| (journal.nonce, journal.host_state));
                     }
                     self.left |= report.left;
                 }
@@ -158,7 +157,7 @@ impl Boot {
             Ok(Next::Current) => Err(End::Current),
             Ok(Next::Migrate) if !self.migrate => Ok(None),
             Ok(Next::Migrate) => {
-                let (nonce, host_state) = self.carried.clone().map_or((nonce, None), |journal| (journal.nonce, journal.host_state));
+                let (nonce, host_state) = self.carried.clone().unwrap_or((nonce, None));
                 let request = Request {
                     label: setting.label.clone(),
                     nonce,

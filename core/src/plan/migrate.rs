@@ -180,7 +180,7 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         steps.extend(flip(&journal, staged, Link::Make, observation.platform));
     }
     let flip_at = position_of_flip(&steps, canonical);
-    steps.extend(install_companions(&journal, |_| true, |_| false));
+    steps.extend(install_companions(&journal, &|_| true, &|_| false));
     let installed = steps.len();
     steps.extend(commit(&journal));
     let cleanup_from = warns_from(observation.platform, installed, steps.len());
@@ -194,7 +194,7 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
             &journal,
             Some(staged),
             strategy == Strategy::PageCopy,
-            undo_companions(&journal, |_| true, |_| false),
+            undo_companions(&journal, &|_| true, &|_| false),
             observation.platform,
         ),
         journal: Some(journal),

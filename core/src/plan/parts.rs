@@ -133,8 +133,11 @@ pub(super) enum Link {
     Replace,
 }
 
+/// Which companions. (No generic: the module for browsers would have it once for each caller.)
+pub(super) type Which<'a> = &'a dyn Fn(&Companion) -> bool;
+
 /// Install the companions that the host staged. `present`: whether the staged file is (or will be) there.
-pub(super) fn install_companions(journal: &Journal, present: impl Fn(&Companion) -> bool, kept: impl Fn(&Companion) -> bool) -> Vec<Step> {
+pub(super) fn install_companions(journal: &Journal, present: Which, kept: Which) -> Vec<Step> {
     let mut steps = Vec::new();
     for companion in journal.companions.iter().filter(|companion| present(companion)) {
         let names = companion_names(journal, companion);
@@ -318,7 +321,7 @@ pub(super) fn set_aside(journal: &Journal, names: &CompanionNames, kept: bool, w
 
 /// Put back the companions that the host wrote in place. What is displaced is kept. `backed_up`: whether the backup is there. `kept`: whether
 /// an interrupted start has kept a displaced one already.
-pub(super) fn undo_companions(journal: &Journal, backed_up: impl Fn(&Companion) -> bool, kept: impl Fn(&Companion) -> bool) -> Vec<Step> {
+pub(super) fn undo_companions(journal: &Journal, backed_up: Which, kept: Which) -> Vec<Step> {
     let mut steps = Vec::new();
     for companion in &journal.companions {
         let names = companion_names(journal, companion);

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 
 use super::assess::{refuse_held, refuse_irreplaceable};
 use super::parts::{
-    clean_up, companion_names, end_undo, give_v2_up, give_wal_back, had_wal, install_companions, nobody_stays, remove_tmp, temporary,
-    warns_from, write_journal,
+    Which, clean_up, companion_names, end_undo, give_v2_up, give_wal_back, had_wal, install_companions, nobody_stays, remove_tmp,
+    temporary, warns_from, write_journal,
 };
 use super::recover::is_staged;
 use super::{Plan, PlanKind, VERSION, same_ops, step};
@@ -237,7 +237,7 @@ fn made(journal: Journal, mode: JournalMode, platform: Platform, needs_bytes: u6
         step(Op::UnlockV1, "v2 is set aside now"),
     ]);
     nobody_stays(&mut steps, &journal, platform);
-    steps.extend(install_companions(&journal, |_| true, |_| false));
+    steps.extend(install_companions(&journal, &|_| true, &|_| false));
     let installed = steps.len();
     steps.extend(write_journal(&journal, Phase::Committed));
     let cleanup_from = warns_from(platform, installed, steps.len());
@@ -295,14 +295,7 @@ fn undo(journal: &Journal, platform: Platform, unchanged: bool) -> Vec<Step> {
 
 /// The recovery of an interrupted restore. `canonical`: what it is. `first`: the flushes that a recovery
 /// begins with. `staged`, `kept`: companions that still wait, and those of which one is kept beside already.
-fn recovery(
-    journal: Journal,
-    platform: Platform,
-    first: Vec<Step>,
-    canonical: Canonical,
-    staged: impl Fn(&Companion) -> bool,
-    kept: impl Fn(&Companion) -> bool,
-) -> Plan {
+fn recovery(journal: Journal, platform: Platform, first: Vec<Step>, canonical: Canonical, staged: Which, kept: Which) -> Plan {
     let mut steps = first;
     let mut back = Vec::new();
     let mut cleanup_from = Some(steps.len());
@@ -342,7 +335,7 @@ pub(super) fn plan_recovery(observation: &Observation, journal: Journal, first: 
     let seen = |companion: &Companion| observation.companions.get(&companion.name);
     let nonce = journal.nonce.clone();
     let kept = |c: &Companion| seen(c).is_some_and(|seen| seen.present.contains(&displaced(&c.file, &nonce)));
-    recovery(journal, observation.platform, first, canonical, |c| is_staged(observation, &nonce, c), kept)
+    recovery(journal, observation.platform, first, canonical, &|c| is_staged(observation, &nonce, c), &kept)
 }
 
 /// What canonical is when a restore was interrupted.
@@ -393,7 +386,7 @@ pub(super) fn check(plan: &Plan, journal: &Journal) -> Result<(), ReadError> {
     };
     let right = match plan.kind {
         PlanKind::Restore => made(journal.clone(), mode.unwrap_or(JournalMode::Delete), plan.platform, plan.needs_bytes),
-        _ => recovery(journal.clone(), plan.platform, first, canonical, staged, kept),
+        _ => recovery(journal.clone(), plan.platform, first, canonical, &staged, &kept),
     };
     let begins = plan.kind != PlanKind::Restore || journal.phase == Phase::Building;
     let marks = |plan: &Plan| (plan.kind, plan.flip_at, plan.cleanup_from);

@@ -157,7 +157,7 @@ fn forward(observation: &Observation, journal: Journal) -> Plan {
         Phase::Built | Phase::Installing if backup => {
             nobody_stays(&mut steps, &journal, observation.platform);
             let staged = |c: &Companion| is_staged(observation, &journal.nonce, c);
-            steps.extend(install_companions(&journal, staged, |c| kept(observation, &journal, c)));
+            steps.extend(install_companions(&journal, &staged, &|c| kept(observation, &journal, c)));
             let installed = steps.len();
             steps.push(remove_half_written(&journal));
             steps.extend(commit(&journal));
@@ -231,7 +231,7 @@ fn go_on(observation: &Observation, mut journal: Journal) -> Plan {
         steps.extend(flip(&journal, &staged, link, observation.platform));
     }
     let flip_at = position_of_flip(&steps, &names.canonical);
-    steps.extend(install_companions(&journal, |c| is_staged(observation, &journal.nonce, c), |c| kept(observation, &journal, c)));
+    steps.extend(install_companions(&journal, &|c| is_staged(observation, &journal.nonce, c), &|c| kept(observation, &journal, c)));
     let installed = steps.len();
     if !pages {
         steps.push(remove_half_written(&journal));
@@ -249,7 +249,7 @@ fn staged(journal: &Journal) -> &FileName {
 }
 
 fn undo_ours(observation: &Observation, journal: &Journal) -> Vec<Step> {
-    let companions = undo_companions(journal, |c| backed_up(observation, journal, c), |c| kept(observation, journal, c));
+    let companions = undo_companions(journal, &|c| backed_up(observation, journal, c), &|c| kept(observation, journal, c));
     let backup = observation.files.get(&journal.names.backup);
     // Where somebody put another file in v1's place the copy may hold what that file does not.
     let is_v1 = |v1: &V1| observation.canonical_facts().is_some_and(|facts| facts.file_id == v1.file_id || v1.is_as_settled(facts));
