@@ -136,6 +136,14 @@ test("a cleanup that fails is a warning", async () => {
   assert.equal(outcome, "migrated");
   assert.match(warnings[0].message, /still in use/);
   assertUpgraded(place);
+  // What it needs to be tried again is all that it keeps.
+  const left = place.names().filter((name) => !name.endsWith("-lock"));
+  assert.equal(left.length, 4, String(left));
+  assert.ok(left.includes("data.db.v1-v2-cutover.json"));
+  const nonces = [];
+  const again = await migrate(options(place.path, { cleanup: (_, { nonce }) => void nonces.push(nonce) }));
+  assert.deepEqual([again.outcome, again.recovery, nonces.length], ["current", "cleaned", 1]);
+  assert.equal(place.names().filter((name) => !name.endsWith("-lock")).length, 3);
 });
 
 test("what a callback gives is checked", async () => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -62,4 +62,22 @@ test("one that another data directory's upgrade works on is refused, and is free
   assertUntouched(place);
   assert.equal((await again()).outcome, "migrated");
   assertUpgraded(place);
+});
+
+test("an error of the system comes with all that is known of it", async () => {
+  const place = seed();
+  const auth = join(place.directory, "auth.json");
+  mkdirSync(auth);
+  const { name, code, os, op, path, phase, attempts, waitedMs, holders, data, hint, reason, message } = await failure(
+    migrate(options(place.path, { companions: { auth } })),
+  );
+  assert.deepEqual({ name, code, phase, waitedMs, holders }, { name: "CutoverError", code: "IO", phase: null, waitedMs: 0, holders: [] });
+  const known = process.platform === "win32" ? [5, "EPERM"] : [21, "EISDIR"];
+  assert.deepEqual([os.raw, os.name], known);
+  // The database was not even looked at.
+  assert.equal(data.state, "unknown");
+  assert.ok(path.endsWith("auth.json") && attempts >= 0 && hint !== "" && reason !== "", JSON.stringify({ path, attempts, hint, reason }));
+  assert.ok([known[1], reason, hint, "[cutover:IO:"].every((part) => message.includes(part)) && (op === undefined || op !== ""), message);
+  rmdirSync(auth);
+  assertUntouched(place);
 });

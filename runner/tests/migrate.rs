@@ -469,6 +469,13 @@ fn what_is_no_v1_is_left_alone() {
     assert_eq!(error.failure.code, Code::NotADatabase);
     assert_eq!(std::fs::read(empty.path()).unwrap(), [b'x'; 4096]);
 
+    // As an encrypted one looks: nothing in it says so.
+    let encrypted: Vec<u8> = (0..8192_u32).map(|at| at.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
+    std::fs::write(empty.path(), &encrypted).unwrap();
+    let error = cutover::migrate(&empty.sql(), &mut Scripted::default()).unwrap_err();
+    assert_eq!(error.failure.code, Code::NotADatabase);
+    assert_eq!(std::fs::read(empty.path()).unwrap(), encrypted);
+
     let newer = Bed::new("wal");
     newer.open().execute_batch("PRAGMA user_version = 3").unwrap();
     let error = cutover::migrate(&newer.sql(), &mut Scripted::default()).unwrap_err();
@@ -527,18 +534,32 @@ fn staged_companions_change_with_the_database() {
     assert_eq!(std::fs::read(&auth).unwrap(), b"v1 secret");
     assert_eq!(bed.names(), ["auth.json", "data.db"]);
 
+    #[cfg(unix)]
+    let mut private = 0;
     let mut host = Scripted::default();
     host.build = Some(Box::new(|job| {
         assert_eq!(job.read_companion("auth")?, Some(b"v1 secret".to_vec()));
         job.write_companion("auth", b"v2 secret")?;
+        job.save_state(serde_json::json!("a secret"))?;
+        // Backup, staged, the journal: nobody else reads them, at any time.
+        #[cfg(unix)]
+        for entry in std::fs::read_dir(auth.parent().unwrap())? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if name.starts_with("auth.json.") && !name.ends_with("-lock") || name.ends_with("-cutover.json") {
+                assert_eq!(mode(&path), 0o600, "{name}");
+                private += 1;
+            }
+        }
         assert_eq!(job.read_companion("auth")?, Some(b"v2 secret".to_vec()));
         assert!(job.read_companion("other").is_err());
         build_v2(job)
     }));
     let result = cutover::migrate(&options, &mut host).unwrap();
+    drop(host);
     assert_eq!(std::fs::read(&auth).unwrap(), b"v2 secret");
     #[cfg(unix)]
-    assert_eq!(mode(&auth), 0o600);
+    assert_eq!((mode(&auth), private), (0o600, 3));
     let nonce = result.backup.unwrap().to_str().unwrap().rsplit('-').next().unwrap().to_owned();
     assert_eq!(std::fs::read(bed.directory.path().join(format!("auth.json.v1-v2-{nonce}"))).unwrap(), b"v1 secret");
     assert_eq!(bed.names().len(), 5, "{:?}", bed.names());
@@ -578,6 +599,13 @@ fn the_owner_lock_is_held_once_and_let_go() {
     assert!(String::from_utf8_lossy(&field.stderr).contains("locked"), "{field:?}");
     let other = Bed::new("wal");
     assert!(refused(cutover::migrate(&Options { lock: Lock::Own(lock.clone()), ..other.sql() }, &mut Scripted::default())));
+    // Each of the pair is enough to refuse: the other one is a lock of the file.
+    let half = other.directory.path().join("data.db.cutover-lock");
+    let half = std::fs::File::options().create(true).truncate(false).write(true).open(half).unwrap();
+    half.lock().unwrap();
+    assert!(refused(cutover::migrate(&other.sql(), &mut Scripted::default())));
+    drop(half);
+    assert_eq!(cutover::migrate(&other.sql(), &mut Scripted::default()).unwrap().outcome, Outcome::Migrated);
     cutover::migrate(&Options { lock: Lock::Own(lock.clone()), ..bed.sql() }, &mut Scripted::default()).unwrap();
     assert!(refused(cutover::migrate(&bed.sql(), &mut Scripted::default())));
     lock.release();

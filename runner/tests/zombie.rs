@@ -211,10 +211,14 @@ fn with_proceed_a_v2_is_a_file_that_the_zombie_does_not_have_too() {
 fn with_proceed_what_another_process_has_open_is_refused() {
     let bed = Bed::new("delete");
     let mut other = Command::new("sleep").arg("1000").stdin(File::open(bed.path()).unwrap()).spawn().unwrap();
+    let pid = other.id();
     let error = cutover::migrate(&bed.options(Held::Proceed, TO_V2), &mut Counts::default()).unwrap_err();
     other.kill().unwrap();
     other.wait().unwrap();
-    assert_eq!(error.failure.code, Code::Held);
+    let failure = &error.failure;
+    assert_eq!(failure.code, Code::Held);
+    let who: Vec<_> = failure.holders.iter().map(|holder| (holder.pid, holder.this_process)).collect();
+    assert_eq!(who, [(std::process::id(), true), (pid, false)], "this process first: {failure}");
     assert!(bed.is_the_zombies(&bed.path()));
 }
 
