@@ -130,7 +130,7 @@ test("an undo that fails for ever is a warning, and its state is cleaned up", as
   assertUpgraded(place);
 });
 
-test("a cleanup that fails is a warning", async () => {
+test("a cleanup that fails is a warning, and is tried again", async () => {
   const place = seed();
   const { outcome, warnings } = await migrate(options(place.path, { cleanup: () => Promise.reject(new Error("still in use")) }));
   assert.equal(outcome, "migrated");

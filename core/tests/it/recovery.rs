@@ -740,6 +740,45 @@ fn a_companion_that_is_no_longer_declared_is_left_alone_and_reported() {
     }
 }
 
+/// Its directory is another one than it was (an environment that changed, say): where v2 is built something of it would be there.
+#[test]
+fn a_companion_that_is_declared_elsewhere_is_left_alone_and_reported() {
+    let staged = || name("auth.json.building-3fa9c1d2");
+    let backup = || name("auth.json.v1-v2-3fa9c1d2");
+    for (before, is_staged, digest, present, here) in [
+        (Some("before"), true, Some("another"), vec![], false),
+        (Some("before"), true, None, vec![], false),
+        (Some("before"), true, Some("another"), vec![staged()], true),
+        (Some("before"), true, Some("another"), vec![backup()], true),
+        (Some("before"), true, Some("after"), vec![], true),
+        (None, true, Some("another"), vec![], false),
+        (None, true, None, vec![staged()], true),
+        (Some("before"), false, Some("another"), vec![], false),
+        (Some("before"), false, Some("another"), vec![backup()], true),
+        (Some("before"), false, Some("before"), vec![], true),
+        // Nothing tells.
+        (None, false, Some("another"), vec![], true),
+    ] {
+        let what = format!("{before:?}, {is_staged}, {digest:?}, {present:?}");
+        for phase in [Phase::Building, Phase::Built] {
+            let mut journal = with_companion(journal(phase), is_staged);
+            journal.companions[0].before = before.map(str::to_owned);
+            journal.companions[0].after = is_staged.then(|| "after".to_owned());
+            let mut seen = with_auth(interrupted(&journal));
+            seen.files.insert(our_names().install, v2());
+            let auth = seen.companions.get_mut(&auth()).unwrap();
+            (auth.digest, auth.present) = (digest.map(str::to_owned), present.clone());
+            let plan = planned(&seen);
+            let told = plan.journal.as_ref().unwrap().warnings.iter().any(|warning| warning.code.as_deref() == Some("COMPANION_MOVED"));
+            assert_eq!(told, !here && phase == Phase::Built, "{what}");
+            if told {
+                let takes = |op: &Op| matches!(op, Op::Rename { to, .. } | Op::Link { to, .. } if to.companion.is_some());
+                assert!(!plan.steps.iter().any(|step| takes(&step.op)), "{what}");
+            }
+        }
+    }
+}
+
 #[test]
 fn only_a_backup_that_is_there_is_put_back() {
     for there in [false, true] {

@@ -32,7 +32,7 @@ use crate::failure::{Code, Failure};
 use crate::journal::field::FieldJournal;
 use crate::journal::{Companion, Journal, Phase, ReadError, Warning, WarningFrom};
 use crate::names::{FileName, Label, Nonce, Role, field_journal, journal_aside};
-use crate::observe::Observation;
+use crate::observe::{CompanionFacts, Observation};
 use crate::op::{Op, Step};
 
 const FLUSH: &str = "what is visible need not be durable; nothing may act on it before it is";
@@ -108,15 +108,33 @@ fn of_restore(observation: &Observation, mut journal: Journal) -> Result<Plan, F
     Ok(restore::plan_recovery(observation, journal, first))
 }
 
-/// A companion that is no longer declared has no directory here: leave it, and say so.
+/// A companion that is no longer declared has no directory here: leave it, and say so. One that seems to be declared elsewhere is told of as well, and
+/// nothing is done to it for want of what the upgrade left beside the other.
 fn keep_declared(observation: &Observation, journal: &mut Journal) {
-    let (declared, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut journal.companions)
-        .into_iter()
-        .partition(|c| observation.companions.get(&c.name).is_some_and(|seen| seen.file == c.file));
+    let companions = std::mem::take(&mut journal.companions);
+    let seen = |c: &Companion| observation.companions.get(&c.name).filter(|seen| seen.file == c.file);
+    let elsewhere: Vec<_> = companions.iter().filter(|c| seen(c).is_some_and(|seen| !has_ours(seen, c, journal))).cloned().collect();
+    let (declared, gone): (Vec<_>, Vec<_>) = companions.into_iter().partition(|c| seen(c).is_some());
     journal.companions = declared;
-    for companion in gone {
+    for companion in gone.into_iter().chain(elsewhere) {
         journal.warnings.push(undeclared(&companion.name.to_string(), companion.file.as_str()));
     }
+}
+
+/// Whether this is where the upgrade worked, as far as what it leaves there tells once v2 is built: the backup, what it staged, or the content itself. (A
+/// journal has no paths, since a directory may be moved.)
+fn has_ours(seen: &CompanionFacts, companion: &Companion, journal: &Journal) -> bool {
+    if !matches!(journal.phase, Phase::Built | Phase::Installing) || journal.strategy.restores() {
+        return true;
+    }
+    let names = companion_names(journal, companion);
+    let backed_up = companion.before.is_some() && seen.present.contains(&names.backup.name);
+    backed_up
+        || if companion.staged {
+            seen.present.contains(&names.staged.name) || seen.digest == companion.after
+        } else {
+            companion.before.is_none() || seen.digest == companion.before
+        }
 }
 
 /// Flushes the database's directory, and those of the companions that the journal names.
