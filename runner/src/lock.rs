@@ -97,6 +97,14 @@ pub(crate) fn take(place: &Place) -> Result<OwnerLock, Failure> {
             _ => {}
         }
     }
+    // This one first: one of two that come at once has it, while SQLite's refuses both where each waits for the other to be out of the file.
+    let file = File::options().create(true).truncate(false).write(true).open(&cutover_path).map_err(|error| io(&cutover_path, &error))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(others()),
+        Err(TryLockError::Error(error)) => return Err(io(&cutover_path, &error)),
+    }
+    held.file = Some(file);
     let owner = sqlite::open_to_write(&owner_path, OpenFlags::SQLITE_OPEN_CREATE).map_err(|fault| refuse(&owner_path, &fault))?;
     if let Err(error) = owner.execute_batch("BEGIN EXCLUSIVE") {
         return Err(match sqlite::fault(&error) {
@@ -105,13 +113,6 @@ pub(crate) fn take(place: &Place) -> Result<OwnerLock, Failure> {
         });
     }
     held.owner = Mutex::new(Some(owner));
-    let file = File::options().create(true).truncate(false).write(true).open(&cutover_path).map_err(|error| io(&cutover_path, &error))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(others()),
-        Err(TryLockError::Error(error)) => return Err(io(&cutover_path, &error)),
-    }
-    held.file = Some(file);
     Ok(OwnerLock(Arc::new(held)))
 }
 

@@ -30,7 +30,7 @@ fn upgrades_once_and_is_ready_at_every_start() {
 
 #[test]
 fn of_two_that_are_started_at_once_one_upgrades_and_the_other_is_refused_or_comes_later() {
-    for _ in 0..10 {
+    for _ in 0..30 {
         let directory = tempfile::tempdir().unwrap();
         let database = directory.path().join("data.db");
         rusqlite::Connection::open(&database).unwrap().execute_batch("CREATE TABLE notes (id INTEGER PRIMARY KEY, text)").unwrap();
