@@ -17,7 +17,7 @@ pub(crate) enum Task {
     Backups(Box<backups::Work>),
     ListBackups(PathBuf),
     Lock(PathBuf),
-    Inspect(PathBuf),
+    Inspect(PathBuf, BTreeMap<String, PathBuf>),
     Doctor(PathBuf, Box<DoctorOptions>),
 }
 
@@ -44,7 +44,7 @@ enum Given {
     Backups(backups::Given),
     ListBackups { path: PathBuf },
     Lock { path: PathBuf },
-    Inspect { path: PathBuf },
+    Inspect { path: PathBuf, companions: BTreeMap<String, PathBuf> },
     Doctor(GivenDoctor),
 }
 
@@ -52,6 +52,7 @@ enum Given {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct GivenDoctor {
     path: PathBuf,
+    companions: BTreeMap<String, PathBuf>,
     last_error: Option<Failure>,
     events: Vec<Event>,
     runtime: Option<String>,
@@ -116,10 +117,10 @@ impl Task {
             Given::Backups(given) => Self::Backups(Box::new(given.check(lock)?)),
             Given::ListBackups { path } => Self::ListBackups(path),
             Given::Lock { path } => Self::Lock(path),
-            Given::Inspect { path } => Self::Inspect(path),
-            Given::Doctor(GivenDoctor { path, last_error, events, runtime, application_data, check_up_to }) => {
+            Given::Inspect { path, companions } => Self::Inspect(path, companions),
+            Given::Doctor(GivenDoctor { path, companions, last_error, events, runtime, application_data, check_up_to }) => {
                 let check_up_to = check_up_to.unwrap_or(DoctorOptions::default().check_up_to);
-                Self::Doctor(path, Box::new(DoctorOptions { last_error, events, runtime, application_data, check_up_to }))
+                Self::Doctor(path, Box::new(DoctorOptions { companions, last_error, events, runtime, application_data, check_up_to }))
             }
         })
     }
@@ -145,7 +146,7 @@ impl Task {
             Self::Backups(work) => work.perform(host),
             Self::ListBackups(path) => json(&cutover::list_backups(&path)?),
             Self::Lock(path) => Ok(Product::Lock(cutover::lock(&path)?)),
-            Self::Inspect(path) => json(&cutover::inspect(&path)?),
+            Self::Inspect(path, companions) => json(&cutover::inspect(&path, &companions)?),
             Self::Doctor(path, options) => json(&cutover::doctor(&path, &options)?),
         }
     }

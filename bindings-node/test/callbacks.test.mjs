@@ -1,7 +1,8 @@
 // What the application's callbacks may do: answer at once or later, and fail in any way.
 import assert from "node:assert/strict";
+import { copyFileSync } from "node:fs";
 import { test } from "node:test";
-import { CutoverError, migrate } from "cutover";
+import { CutoverError, listBackups, migrate, recover, restore } from "cutover";
 import { assertUntouched, assertUpgraded, build, failure, made, options, seed } from "./support.mjs";
 
 const later = () => new Promise((resolve) => setImmediate(resolve));
@@ -144,6 +145,22 @@ test("a cleanup that fails is a warning, and is tried again", async () => {
   const again = await migrate(options(place.path, { cleanup: (_, { nonce }) => void nonces.push(nonce) }));
   assert.deepEqual([again.outcome, again.recovery, nonces.length], ["current", "cleaned", 1]);
   assert.equal(place.names().filter((name) => !name.endsWith("-lock")).length, 3);
+});
+
+test("a cleanup that fails keeps no backup from being pruned", async () => {
+  const place = seed();
+  const cleanup = () => Promise.reject(new Error("still in use"));
+  const { backup } = await migrate(options(place.path));
+  copyFileSync(backup, place.path);
+  const { warnings } = await migrate(options(place.path, { cleanup, keepBackups: 1 }));
+  assert.deepEqual(warnings.map(({ code }) => code), ["HOST"]);
+  const names = place.names().filter((name) => !name.endsWith("-lock"));
+  assert.equal(names.length, 4, String(names));
+  // A restore would take the journal's place.
+  const [{ name }] = await listBackups(place.path);
+  assert.equal((await failure(restore(place.path, name))).code, "JOURNAL");
+  assert.equal((await recover(options(place.path))).recovery, "cleaned");
+  await restore(place.path, name);
 });
 
 test("what a callback gives is checked", async () => {

@@ -71,13 +71,15 @@ test("an error of the system comes with all that is known of it", async () => {
   const { name, code, os, op, path, phase, attempts, waitedMs, holders, data, hint, reason, message } = await failure(
     migrate(options(place.path, { companions: { auth }, waitMs: 0 })),
   );
-  assert.deepEqual({ name, code, phase, waitedMs, holders }, { name: "CutoverError", code: "IO", phase: null, waitedMs: 0, holders: [] });
+  assert.deepEqual(
+    { name, code, op, path, phase, attempts, waitedMs, holders },
+    { name: "CutoverError", code: "IO", op: "look", path: auth, phase: null, attempts: 1, waitedMs: 0, holders: [] },
+  );
   const known = process.platform === "win32" ? [5, "ERROR_ACCESS_DENIED", "EPERM"] : [21, "EISDIR", "EISDIR"];
   assert.deepEqual([os.raw, os.name, os.code], known);
   // The database was not even looked at.
   assert.equal(data.state, "unknown");
-  assert.ok(path.endsWith("auth.json") && attempts >= 0 && hint !== "" && reason !== "", JSON.stringify({ path, attempts, hint, reason }));
-  assert.ok([os.code, reason, hint, "[cutover:IO:"].every((part) => message.includes(part)) && (op === undefined || op !== ""), message);
+  assert.ok(hint !== "" && reason !== "" && [os.code, reason, hint, "[cutover:IO:"].every((part) => message.includes(part)), message);
   rmdirSync(auth);
   assertUntouched(place);
 });

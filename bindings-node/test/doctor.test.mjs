@@ -44,6 +44,18 @@ test("the CLI writes one bundle, which the page judges, and touches nothing", ()
   assert.deepEqual(all(place), before);
 });
 
+test("the CLI looks beside the companions that it is told of, and at nothing in them", () => {
+  const place = seed();
+  const auth = join(place.directory, "a=b.json");
+  writeFileSync(auth, "SECRET");
+  const { status, stdout } = run("doctor", place.path, "--companion", `auth=${auth}`);
+  assert.deepEqual([status, stdout.includes("SECRET")], [0, false]);
+  const { auth: seen } = JSON.parse(stdout).observation.companions;
+  assert.deepEqual([seen.file, seen.relative, seen.path.startsWith(`~${sep}`), seen.digest.length], ["a=b.json", "a=b.json", true, 64]);
+  assert.equal(diagnose({ text: stdout }).safety, "safe");
+  assert.equal(run("doctor", place.path, "--companion", auth.replace("=", "")).status, 64);
+});
+
 test("status says it in words, and by its exit status", async () => {
   const place = seed();
   const { status, stdout } = run("status", place.path);

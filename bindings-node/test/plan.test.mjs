@@ -1,6 +1,7 @@
 // The middle is public: plans as data, and what support wants to know.
 import assert from "node:assert/strict";
-import { statSync } from "node:fs";
+import { statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { CutoverError, explainError, inspect, lock, migrate, plan, runPlan, validatePlan } from "cutover";
 import { assertUntouched, assertUpgraded, build, failure, made, options, seed } from "./support.mjs";
@@ -69,11 +70,17 @@ test("inspect says what is there", async () => {
   const before = await inspect(place.path);
   assert.deepEqual(
     { ...before, header: null },
-    { path: place.path, exists: true, size: statSync(place.path).size, held: false, holders: [], header: null, sidecars: {}, journals: [], backups: {}, displaced: {}, leftovers: {} },
+    { path: place.path, exists: true, size: statSync(place.path).size, held: false, holders: [], header: null, sidecars: {}, journals: [], backups: {}, displaced: {}, leftovers: {}, companions: {} },
   );
   assert.deepEqual([before.header.userVersion, before.header.journalMode], [1, "wal"]);
   const { backup } = await migrate(options(place.path));
   assert.deepEqual(Object.keys((await inspect(place.path)).backups), [backup.slice(place.directory.length + 1)]);
+  const auth = join(place.directory, "auth.json");
+  writeFileSync(auth, "content");
+  writeFileSync(`${auth}.building-0badc0de`, "left");
+  const { companions } = await inspect(place.path, { companions: { auth } });
+  assert.deepEqual(companions, { auth: { path: auth, exists: true, backups: {}, displaced: {}, leftovers: { "auth.json.building-0badc0de": 4 } } });
+  await assert.rejects(inspect(place.path, { companions: { auth: 1 } }), TypeError);
   const missing = await failure(inspect(`${place.directory}/nowhere/data.db`));
   assert.ok(missing instanceof CutoverError);
   assert.match(missing.message, /nowhere/);

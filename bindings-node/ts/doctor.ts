@@ -1,10 +1,13 @@
 import { checkFields, filePath, whole, type Check } from "./check.js";
 import { CutoverError } from "./error.js";
 import type { Bundle, Event, Failure } from "./generated.js";
+import { paths } from "./options.js";
 import { deliver } from "./session.js";
 
 /** What {@link doctor} may be told. */
 export interface DoctorOptions {
+  /** As for a migration: name to path. Then what lies beside them goes in, and what the next start would do with it; of what is in them, a SHA-256. */
+  companions?: Record<string, string>;
   /** The failure that the application kept of its last start. */
   lastError?: CutoverError;
   /** The events that it kept, oldest first. */
@@ -27,12 +30,12 @@ const error: Check = (value) => (value instanceof CutoverError ? undefined : "a 
  * @throws {@link CutoverError} `IO` when the directory cannot be read.
  */
 export async function doctor(path: string, options: DoctorOptions = {}): Promise<Bundle> {
-  const fields = { "lastError?": error, "events?": list, "applicationData?": flag, "checkUpTo?": whole(0, Number.MAX_SAFE_INTEGER) };
+  const fields = { "companions?": paths, "lastError?": error, "events?": list, "applicationData?": flag, "checkUpTo?": whole(0, Number.MAX_SAFE_INTEGER) };
   checkFields("options", options, fields);
-  const { lastError, events = [], applicationData = false, checkUpTo } = options;
+  const { companions = {}, lastError, events = [], applicationData = false, checkUpTo } = options;
   const bun = process.versions["bun"];
   const runtime = bun ? `bun ${bun}` : `node ${process.versions.node}`;
-  const given = { path: filePath(path, "path"), lastError: lastError ? failure(lastError) : null, events, runtime, applicationData, checkUpTo };
+  const given = { path: filePath(path, "path"), companions, lastError: lastError ? failure(lastError) : null, events, runtime, applicationData, checkUpTo };
   return (await deliver({ doctor: given })) as Bundle;
 }
 

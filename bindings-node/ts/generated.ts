@@ -1231,6 +1231,14 @@ export interface Companion {
    */
   name: CompanionName;
   /**
+   * Where it was, for messages and to compare; never used as a target.
+   */
+  path: string;
+  /**
+   * The same, from the database's directory; on another drive as it was.
+   */
+  relative: string;
+  /**
    * Whether the host staged new content.
    */
   staged: boolean;
@@ -1350,10 +1358,6 @@ export interface Observation {
  */
 export interface CompanionFacts {
   /**
-   * Whether its directory is the database's.
-   */
-  beside: boolean;
-  /**
    * SHA-256 of its content, or nothing where it does not exist.
    */
   digest: string | null;
@@ -1366,13 +1370,17 @@ export interface CompanionFacts {
    */
   irreplaceable?: Irreplaceable | null;
   /**
-   * Where it is, for messages and to compare with the field's journal; never used as a target.
+   * Where it is, for messages and to compare with a journal's; never used as a target.
    */
   path: string;
   /**
    * The names in its directory that begin with its own: backups, staged content.
    */
   present: FileName[];
+  /**
+   * The same, from the database's directory; on another drive as it is.
+   */
+  relative: string;
   /**
    * Which of them are the file itself, under a second name: what an interrupted rename or link may leave.
    */

@@ -16,7 +16,7 @@ export {
 } from "./backups.js";
 export { CutoverError, explainError } from "./error.js";
 export { doctor, type DoctorOptions } from "./doctor.js";
-export { inspect, type Inspection } from "./inspect.js";
+export { inspect, type InspectedCompanion, type InspectOptions, type Inspection } from "./inspect.js";
 export { lock, type OwnerLock } from "./lock.js";
 export { migrate, plan, recover, runPlan, validatePlan, type MigrateResult, type RecoverResult } from "./migrate.js";
 export type { Built, Companion, Detect, Job, Json, Make, MigrateOptions } from "./options.js";

@@ -1,5 +1,6 @@
 import type { Header, Holder } from "./generated.js";
-import { filePath } from "./check.js";
+import { checkFields, filePath } from "./check.js";
+import { paths } from "./options.js";
 import { deliver } from "./session.js";
 
 /** What lies in the database's directory. Sizes are bytes. */
@@ -26,13 +27,38 @@ export interface Inspection {
   displaced: Record<string, number>;
   /** What interrupted upgrades left, journals that could not be read, and sidecars of backups; their sizes. Starts take away what is not needed. */
   leftovers: Record<string, number>;
+  /** The declared companions. */
+  companions: Record<string, InspectedCompanion>;
+}
+
+/** What lies beside a companion. Sizes are bytes. */
+export interface InspectedCompanion {
+  /** The real path, symbolic links resolved. */
+  path: string;
+  /** Whether it is there. */
+  exists: boolean;
+  /** What it was before an upgrade, of this database or of another one that shares it, and their sizes. */
+  backups: Record<string, number>;
+  /** What was set aside, and their sizes. */
+  displaced: Record<string, number>;
+  /** What interrupted upgrades left, and their sizes. Starts take away what is not needed. */
+  leftovers: Record<string, number>;
+}
+
+/** What {@link inspect} may be told. */
+export interface InspectOptions {
+  /** As for a migration: name to path. */
+  companions?: Record<string, string>;
 }
 
 /**
- * Looks at a database and what lies beside it. Changes nothing, takes no lock, and opens nothing that this process holds.
+ * Looks at a database and what lies beside it and its companions. Changes nothing, takes no lock, and opens nothing that this process holds.
  *
- * @throws {@link CutoverError} `IO` when the directory cannot be read.
+ * @throws {@link CutoverError} `IO` when a directory or a companion cannot be read.
+ * @throws {@link TypeError} Wrong arguments.
  */
-export async function inspect(path: string): Promise<Inspection> {
-  return (await deliver({ inspect: { path: filePath(path, "path") } })) as Inspection;
+export async function inspect(path: string, options: InspectOptions = {}): Promise<Inspection> {
+  checkFields("options", options, { "companions?": paths });
+  const { companions = {} } = options;
+  return (await deliver({ inspect: { path: filePath(path, "path"), companions } })) as Inspection;
 }

@@ -84,7 +84,8 @@ export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
   /**
    * Files outside the database that change with it: name -> path, the name of 1 to 32 letters, digits, `_` and `-`. Each is locked beside it
    * (`<file>.cutover-lock`) until the call ends, whoever holds the owner lock: two data directories may share one. Another's lock is waited for within
-   * `waitMs`, then refused as `OWNED`.
+   * `waitMs`, then refused as `OWNED`. What the build gives {@link Job.companion} is installed with v2, durably. One that the build writes in place instead
+   * is put back by an undo, and is the build's to flush (`fsync`) before it returns.
    */
   companions?: Record<string, string>;
   /**
@@ -107,7 +108,10 @@ export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
   held?: "refuse" | "proceed";
   /** What all waits for whoever is in the way may take together, milliseconds. Default: 10000. */
   waitMs?: number;
-  /** How many whole backups stay once v2 is in place, the newest; the newest always does. A failure to remove others is a warning. Default: all. */
+  /**
+   * How many whole backups stay, the newest, once a start has put v2 in place or cleaned up after one that had; the newest always does. A failure to
+   * remove others is a warning. Default: all.
+   */
   keepBackups?: number;
   /** How v2 is checked: `quick_check`, or `integrity_check`, which compares the indexes with their tables too. Default: "quick". */
   integrity?: "quick" | "full";

@@ -47,7 +47,7 @@ export function* migrations() {
           for (const verify of [false, true])
             for (const wal of [false, true])
               for (const companion of [false, true]) {
-                const companions = companion ? { auth: { file: "auth.json", path: "/home/ann/auth.json", beside: true, digest: sha("a"), present: [], same: [] } } : {};
+                const companions = companion ? { auth: { file: "auth.json", path: "/home/ann/auth.json", relative: "auth.json", digest: sha("a"), present: [], same: [] } } : {};
                 yield [base({ platform, canLink, companions, files: { "data.db": database("1", { wal }) } }), request({ by, from, verify })];
               }
   yield [base({ freeBytes: 10 }), request()];

@@ -171,13 +171,20 @@ impl Bundle {
         for text in self.observation.journals.values_mut().chain(self.receipts.values_mut()) {
             *text = text.as_ref().and_then(|text| without_host(text, homes));
         }
-        for companion in self.observation.companions.values_mut() {
-            short(&mut companion.path);
-        }
+        let place = |path: &mut String, relative: &mut String| {
+            short(path);
+            shorten_names(relative, homes);
+        };
+        let told = |warning: &mut Warning| {
+            withhold(warning);
+            short(&mut warning.message);
+        };
+        self.observation.companions.values_mut().for_each(|companion| place(&mut companion.path, &mut companion.relative));
         if let Some(journal) = self.next.plan.as_mut().and_then(|plan| plan.journal.as_mut()) {
             journal.host_state = None;
             journal.report = None;
-            journal.warnings.iter_mut().for_each(withhold);
+            journal.warnings.iter_mut().for_each(told);
+            journal.companions.iter_mut().for_each(|companion| place(&mut companion.path, &mut companion.relative));
         }
         for failure in [&mut self.last_error, &mut self.next.refusal].into_iter().flatten() {
             if failure.code == crate::failure::Code::Host {
@@ -189,7 +196,7 @@ impl Bundle {
         }
         for event in &mut self.events {
             match event {
-                Event::Warning { warning } => withhold(warning),
+                Event::Warning { warning } => told(warning),
                 Event::Undo { reason } => *reason = WITHHELD.into(),
                 Event::Wait { reason, file, .. } => [Some(reason), file.as_mut()].into_iter().flatten().for_each(short),
                 _ => {}
@@ -247,10 +254,35 @@ fn without_host(text: &str, homes: &[String]) -> Option<String> {
             }
         }
     }
-    for text in fields.values_mut() {
-        if let Value::String(text) = text {
-            *text = shorten(text, homes);
-        }
-    }
+    shorten_all(&mut value, homes);
     Some(write_json(&value))
+}
+
+/// As deep as JSON may be nested, which is bounded where it is read.
+fn shorten_all(value: &mut Value, homes: &[String]) {
+    match value {
+        Value::String(text) => *text = shorten(text, homes),
+        Value::Array(values) => values.iter_mut().for_each(|value| shorten_all(value, homes)),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::String(relative) if name == "relative" => shorten_names(relative, homes),
+                    value => shorten_all(value, homes),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A path from elsewhere than the root has no home in it, but may have its name.
+fn shorten_names(path: &mut String, homes: &[String]) {
+    let separator = |c| matches!(c, '/' | '\\');
+    let is_home =
+        |name: &str| !name.is_empty() && homes.iter().any(|home| home.trim_end_matches(separator).rsplit(separator).next() == Some(name));
+    let names = path.split_inclusive(separator).map(|name| {
+        let bare = name.trim_end_matches(separator);
+        if is_home(bare) { name.replacen(bare, "~", 1) } else { name.to_owned() }
+    });
+    *path = names.collect();
 }

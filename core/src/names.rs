@@ -384,7 +384,7 @@ pub fn companion_backup(file: &FileName, label: &Label, nonce: &Nonce) -> FileNa
     file.with(&format!(".{label}-{nonce}"))
 }
 
-/// Where a companion's backup is made before it is renamed into place.
+/// Where a companion's backup, and what the host stages, is made before it is renamed into place.
 #[must_use]
 pub fn companion_backup_tmp(file: &FileName, label: &Label, nonce: &Nonce) -> FileName {
     file.with(&format!(".{label}-{nonce}.tmp"))
@@ -394,6 +394,35 @@ pub fn companion_backup_tmp(file: &FileName, label: &Label, nonce: &Nonce) -> Fi
 #[must_use]
 pub fn companion_staged(file: &FileName, nonce: &Nonce) -> FileName {
     file.with(&format!(".building-{nonce}"))
+}
+
+/// What a name beside a companion is to this project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CompanionRole {
+    /// What it was before an upgrade.
+    Backup,
+    /// A backup, or new content, that was being made.
+    BackupTmp,
+    /// New content that waits.
+    Staged,
+    /// What somebody had written, set aside.
+    Displaced,
+}
+
+impl CompanionRole {
+    /// Reads a name. `None`: not ours.
+    #[must_use]
+    pub fn of(file: &FileName, name: &FileName) -> Option<Self> {
+        let rest = name.as_str().strip_prefix(file.as_str())?.strip_prefix('.')?;
+        let (rest, role) = rest.strip_suffix(".tmp").map_or((rest, Self::Backup), |rest| (rest, Self::BackupTmp));
+        let (word, nonce) = rest.rsplit_once('-')?;
+        Nonce::new(nonce).ok()?;
+        match (word, role) {
+            ("building", Self::Backup) => Some(Self::Staged),
+            ("displaced", Self::Backup) => Some(Self::Displaced),
+            _ => Label::new(word).is_ok().then_some(role),
+        }
+    }
 }
 
 /// What a name in the database's directory is to this project.

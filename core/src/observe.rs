@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Platform;
+use crate::journal::Companion;
 use crate::json::{record, words};
 use crate::names::{CompanionName, FileName};
 use crate::sqlite::{Header, copied_header};
@@ -142,10 +143,10 @@ impl Irreplaceable {
 pub struct CompanionFacts {
     /// Its bare name in its own directory.
     pub file: FileName,
-    /// Where it is, for messages and to compare with the field's journal; never used as a target.
+    /// Where it is, for messages and to compare with a journal's; never used as a target.
     pub path: String,
-    /// Whether its directory is the database's.
-    pub beside: bool,
+    /// The same, from the database's directory; on another drive as it is.
+    pub relative: String,
     /// SHA-256 of its content, or nothing where it does not exist.
     pub digest: Option<String>,
     /// The names in its directory that begin with its own: backups, staged content.
@@ -157,7 +158,29 @@ pub struct CompanionFacts {
     pub irreplaceable: Option<Irreplaceable>,
 }
 
-record!(CompanionFacts { file, path, beside, digest, present, same, irreplaceable });
+record!(CompanionFacts { file, path, relative, digest, present, same, irreplaceable });
+
+impl CompanionFacts {
+    /// It, in a journal, as if it did not exist.
+    #[must_use]
+    pub(crate) fn in_journal(&self, name: &CompanionName) -> Companion {
+        Companion {
+            name: name.clone(),
+            file: self.file.clone(),
+            path: self.path.clone(),
+            relative: self.relative.clone(),
+            before: None,
+            staged: false,
+            after: None,
+        }
+    }
+
+    /// Whether its directory is the database's.
+    #[must_use]
+    pub fn is_beside(&self) -> bool {
+        self.relative == self.file.as_str()
+    }
+}
 
 /// One look at the database's directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -205,6 +228,13 @@ impl Observation {
     #[must_use]
     pub fn canonical_facts(&self) -> Option<&FileFacts> {
         self.files.get(&self.canonical)
+    }
+
+    /// Whether this companion is declared where it was: there, or where a database's directory that was moved or copied has it.
+    #[must_use]
+    pub fn declares(&self, companion: &Companion) -> bool {
+        let is_at = |seen: &CompanionFacts| seen.path == companion.path || seen.relative == companion.relative;
+        self.companions.get(&companion.name).is_some_and(|seen| seen.file == companion.file && is_at(seen))
     }
 
     /// Whether two names are one file.

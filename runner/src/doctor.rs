@@ -28,6 +28,8 @@ use crate::sqlite::{fault, installed};
 /// What a doctor may be told.
 #[derive(Debug, Clone)]
 pub struct DoctorOptions {
+    /// The companions that the upgrade declares: name to path. Of what is in them, a SHA-256 goes in.
+    pub companions: BTreeMap<String, PathBuf>,
     /// The last failure that the application kept.
     pub last_error: Option<Failure>,
     /// The events that it kept, oldest first.
@@ -43,16 +45,23 @@ pub struct DoctorOptions {
 
 impl Default for DoctorOptions {
     fn default() -> Self {
-        Self { last_error: None, events: Vec::new(), runtime: None, application_data: false, check_up_to: 1 << 30 }
+        Self {
+            companions: BTreeMap::new(),
+            last_error: None,
+            events: Vec::new(),
+            runtime: None,
+            application_data: false,
+            check_up_to: 1 << 30,
+        }
     }
 }
 
-/// Looks at a database and what lies beside it, and says what the next start would do.
+/// Looks at a database and what lies beside it and its companions, and says what the next start would do.
 ///
 /// # Errors
-/// `IO` when the directory, or a journal or receipt in it, cannot be read.
+/// `IO` when a directory, a companion, or a journal or receipt cannot be read.
 pub fn doctor(path: &Path, options: &DoctorOptions) -> Result<Bundle, Error> {
-    let place = Place::of(path, &BTreeMap::new())?;
+    let place = Place::of(path, &options.companions)?;
     let observed = || look(&place).map_err(|blind| blind.into_failure(&place));
     let observation = observed()?;
     let receipts = receipts(&place, &observation).map_err(|blind| blind.into_failure(&place))?;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use cutover_core::names::{FileName, Role};
-use cutover_core::observe::Holder;
+use cutover_core::names::{CompanionName, CompanionRole, FileName, Role};
+use cutover_core::observe::{CompanionFacts, Holder};
 use cutover_core::sqlite::Header;
 use serde::Serialize;
 
@@ -39,14 +39,33 @@ pub struct Inspection {
     pub displaced: BTreeMap<FileName, u64>,
     /// What interrupted upgrades left, journals that could not be read, and sidecars of backups; their sizes in bytes. Starts take away what is not needed.
     pub leftovers: BTreeMap<FileName, u64>,
+    /// The declared companions.
+    pub companions: BTreeMap<CompanionName, InspectedCompanion>,
 }
 
-/// Looks at a database and what lies beside it. Changes nothing, and opens nothing that this process holds.
+/// What lies beside a companion.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InspectedCompanion {
+    /// The real path, symbolic links resolved.
+    pub path: PathBuf,
+    /// Whether it is there.
+    pub exists: bool,
+    /// What it was before an upgrade, of this database or of another one that shares it, and their sizes in bytes.
+    pub backups: BTreeMap<FileName, u64>,
+    /// What was set aside, and their sizes in bytes.
+    pub displaced: BTreeMap<FileName, u64>,
+    /// What interrupted upgrades left, and their sizes in bytes. Starts take away what is not needed.
+    pub leftovers: BTreeMap<FileName, u64>,
+}
+
+/// Looks at a database and what lies beside it and beside its companions, each a name and a path as for a migration. Changes nothing, and opens
+/// nothing that this process holds.
 ///
 /// # Errors
-/// `IO` when the directory cannot be read.
-pub fn inspect(path: &Path) -> Result<Inspection, Error> {
-    let place = Place::of(path, &BTreeMap::new())?;
+/// `IO` when a directory or a companion cannot be read.
+pub fn inspect(path: &Path, companions: &BTreeMap<String, PathBuf>) -> Result<Inspection, Error> {
+    let place = Place::of(path, companions)?;
     let observation = look(&place).map_err(|blind| blind.into_failure(&place))?;
     let mut inspection = Inspection {
         path: place.path(&place.canonical),
@@ -60,6 +79,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, Error> {
         backups: BTreeMap::new(),
         displaced: BTreeMap::new(),
         leftovers: BTreeMap::new(),
+        companions: observation.companions.iter().filter_map(|(name, seen)| Some((name.clone(), beside(&place, name, seen)?))).collect(),
     };
     for (name, facts) in observation.files {
         let list = match Role::of(&place.canonical, &name) {
@@ -73,4 +93,19 @@ pub fn inspect(path: &Path) -> Result<Inspection, Error> {
         list.insert(name, facts.size);
     }
     Ok(inspection)
+}
+
+fn beside(place: &Place, companion: &CompanionName, seen: &CompanionFacts) -> Option<InspectedCompanion> {
+    let (directory, file) = place.companions.get(companion)?;
+    let of = |roles: &[CompanionRole]| {
+        let ours = seen.present.iter().filter(|name| CompanionRole::of(file, name).is_some_and(|role| roles.contains(&role)));
+        ours.filter_map(|name| Some((name.clone(), directory.join(name.as_str()).symlink_metadata().ok()?.len()))).collect()
+    };
+    Some(InspectedCompanion {
+        path: directory.join(file.as_str()),
+        exists: seen.digest.is_some(),
+        backups: of(&[CompanionRole::Backup]),
+        displaced: of(&[CompanionRole::Displaced]),
+        leftovers: of(&[CompanionRole::Staged, CompanionRole::BackupTmp]),
+    })
 }

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cutover_core::fault::Class;
-use cutover_core::names::{CompanionName, FileName, companion_staged, journal_tmp};
+use cutover_core::fault::{Class, Fault};
+use cutover_core::names::{At, CompanionName, FileName, companion_backup_tmp, companion_staged, journal_tmp};
 use cutover_core::op::Op;
 use cutover_core::run::Run;
 use serde_json::Value as Json;
@@ -24,12 +24,14 @@ pub(crate) struct HostJob<'a> {
     staging: PathBuf,
     nonce: String,
     attempt: u32,
+    /// What the host was last refused for want of space: if its build fails, that is why.
+    pub full: Option<Fault>,
 }
 
 impl<'a> HostJob<'a> {
     pub(crate) fn new(place: &'a Place, run: &'a mut Run, v1: Reader, source: PathBuf, staging: PathBuf) -> Self {
         let (nonce, attempt) = run.journal().map_or((String::new(), 1), |journal| (journal.nonce.to_string(), journal.attempt));
-        Self { place, run, v1, source, staging, nonce, attempt }
+        Self { place, run, v1, source, staging, nonce, attempt, full: None }
     }
 
     fn companion(&self, name: &str) -> Result<(CompanionName, PathBuf, FileName), HostError> {
@@ -51,6 +53,22 @@ impl<'a> HostJob<'a> {
             let Some(delay_ms) = self.run.next_delay_ms(tries) else { return Err(error) };
             std::thread::sleep(Duration::from_millis(delay_ms));
         }
+    }
+
+    /// Makes `target` anew in one step, through `tmp`: what was there stays until what is new is whole, and durable.
+    fn replace(&mut self, [tmp, target]: [&Path; 2], at: impl Into<At>, like: Option<&Path>, data: &[u8]) -> Result<(), HostError> {
+        let owner = self.place.path(&self.place.canonical);
+        let directory = target.parent().unwrap_or(target);
+        let written = write_flushed(tmp, like, &owner, data).and_then(|()| self.rename_patiently(tmp, target));
+        let Err(error) = written.and_then(|()| flushed(os::sync_dir(directory)).map(drop)) else {
+            self.full = None;
+            return Ok(());
+        };
+        // One that stays is removed by the undo, or by the recovery.
+        let _ = std::fs::remove_file(tmp);
+        let fault = os_fault(&error);
+        self.full = (fault.class(os::PLATFORM, &Op::Release) == Class::NoSpace).then(|| fault.of(at));
+        Err(format!("{}: {error}", target.display()).into())
     }
 
     fn staged(&self, directory: &Path, file: &FileName) -> Result<PathBuf, HostError> {
@@ -96,11 +114,8 @@ impl Job for HostJob<'_> {
         let text = self.run.save_state(state).map_err(|error| format!("the state cannot be kept in the journal: {error}"))?;
         let Some(journal) = self.run.journal() else { return Err("this plan has no journal".into()) };
         let tmp = self.place.path(&journal_tmp(&journal.names.canonical, &journal.label, &journal.nonce));
-        write_flushed(&tmp, None, &self.place.path(&self.place.canonical), text.as_bytes())?;
-        let journal = self.place.path(&journal.file());
-        self.rename_patiently(&tmp, &journal)?;
-        flushed(os::sync_dir(&self.place.directory))?;
-        Ok(())
+        let file = journal.file();
+        self.replace([&tmp, &self.place.path(&file)], &file, None, text.as_bytes())
     }
 
     fn read_companion(&mut self, name: &str) -> Result<Option<Vec<u8>>, HostError> {
@@ -119,10 +134,10 @@ impl Job for HostJob<'_> {
         let (name, directory, file) = self.companion(name)?;
         let target = directory.join(file.as_str());
         let staged = self.staged(&directory, &file)?;
+        let Some(journal) = self.run.journal() else { return Err("this plan has no journal".into()) };
+        let tmp = directory.join(companion_backup_tmp(&file, &journal.label, &journal.nonce).as_str());
         let like = target.exists().then_some(target.as_path());
-        // A torn one is never installed: the journal still says `building`, and a recovery removes it.
-        write_flushed(&staged, like, &self.place.path(&self.place.canonical), data)?;
-        flushed(os::sync_dir(&directory))?;
+        self.replace([&tmp, &staged], At { companion: Some(name.clone()), name: file }, like, data)?;
         self.run.stage_companion(&name, cutover_core::sqlite::digest(data));
         Ok(())
     }

@@ -40,7 +40,7 @@ pub use backups::{PruneResult, list_backups, prune_backups};
 pub use doctor::{DoctorOptions, doctor};
 pub use error::Error;
 pub use host::{Built, Host, HostError, Job};
-pub use inspect::{Inspection, inspect};
+pub use inspect::{InspectedCompanion, Inspection, inspect};
 pub use lock::{OwnerLock, lock};
 pub use migrate::{MigrateResult, Outcome, RecoverResult, migrate, plan, recover, run_plan};
 pub use options::{BackupOptions, Detect, Held, Integrity, Lock, Make, Options, Run};

@@ -12,7 +12,7 @@ use cutover_core::op::Op;
 use cutover_core::plan::{
     By, Next, Plan, PlanKind, Recovery, Request, Rule, assess, assess_left, may_leave_zombie, plan_leave_zombie, plan_migration,
 };
-use cutover_core::run::{Budget, Event, Report};
+use cutover_core::run::{Budget, Event, Remains, Report};
 use cutover_core::validate::{Severity, validate};
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -91,8 +91,8 @@ pub(crate) struct Start<'a> {
     attempt: u32,
     access: Access,
     recovery: Recovery,
-    /// The attempt that was undone but for what the application did: the next one has its nonce, and its state until another is saved.
-    carried: Option<Journal>,
+    /// What its recoveries left to the next start.
+    left: Option<Remains>,
     /// The cutover to tell of: one that this start installed, or cleaned up after.
     finished: Option<Journal>,
     installed: bool,
@@ -108,7 +108,8 @@ pub(crate) struct Start<'a> {
 pub fn migrate(options: &Options, host: &mut dyn Host) -> Result<MigrateResult, Error> {
     let mut start = Start::own(options, host)?;
     let mut result = start.migrate(host).map_err(|error| start.locate(error))?;
-    if let Some(keep) = options.keep_backups.filter(|_| start.installed) {
+    // A start that was killed behind the commit has not pruned.
+    if let Some(keep) = options.keep_backups.filter(|_| start.finished.is_some()) {
         result.warnings.extend(start.prune(keep, host));
     }
     Ok(result)
@@ -187,7 +188,7 @@ impl<'a> Start<'a> {
             attempt: 1,
             access,
             recovery: Recovery::None,
-            carried: None,
+            left: None,
             finished: None,
             installed: false,
             warnings: Vec::new(),
@@ -317,9 +318,13 @@ impl<'a> Start<'a> {
 
     /// Recovers until there is nothing to recover. Gives the observation in which that was so, and what comes next.
     fn recover(&mut self, host: &mut dyn Host) -> Result<(Observation, Next), Error> {
+        self.left = None;
         for _ in 0..MAX_RECOVERIES {
             let observation = self.observe(host)?;
-            let next = self.assess(&observation)?;
+            let next = match &self.left {
+                None => self.assess(&observation)?,
+                Some(left) => assess_left(&observation, &left.undone, &self.label, &nonce())?,
+            };
             let Next::Recover(plan) = next else { return Ok((observation, next)) };
             let attempt = plan.journal.as_ref().map_or(1, |journal| journal.attempt);
             let Ending::Done(report) = self.drive(*plan, host)? else { continue };
@@ -331,14 +336,10 @@ impl<'a> Start<'a> {
             if self.finished.is_none() {
                 self.recovery = report.recovery;
             }
-            let left = report.left;
-            self.carried = report.journal.clone().filter(|_| left && report.recovery == Recovery::Undone);
-            self.keep(*report);
-            if left {
-                let observation = self.observe(host)?;
-                let next = assess_left(&observation, self.carried.is_some())?;
-                return Ok((observation, next));
+            if report.left {
+                self.left.get_or_insert_default().add(&report);
             }
+            self.keep(*report);
         }
         Err(Failure::refusal(
             Code::Journal,
@@ -402,17 +403,16 @@ impl<'a> Start<'a> {
             if observation.holders.is_empty() || os::OPENING_DROPS_LOCKS {
                 observation.can_link = can_link(&self.place, &journal_tmp(&self.place.canonical, &self.label, &nonce()));
             }
-            let mut request = self.request();
-            let carried = self.carried.take();
-            if let Some(carried) = &carried {
-                request.nonce.clone_from(&carried.nonce);
+            let (mut request, mut host_state) = (self.request(), None);
+            if let Some(carried) = self.left.take().and_then(|left| left.carried) {
+                (request.nonce, host_state) = carried;
             }
             let mut plan = plan_migration(&observation, &request).map_err(|mut failure| {
                 failure.waited_ms = self.budget.waited_ms;
                 failure.with_v1(&self.place.canonical)
             })?;
-            if let (Some(journal), Some(carried)) = (&mut plan.journal, carried) {
-                journal.host_state = carried.host_state;
+            if let Some(journal) = &mut plan.journal {
+                journal.host_state = host_state;
             }
             let replaces = plan.journal.as_ref().is_some_and(|journal| journal.strategy == Strategy::LinkReplace);
             let ending = match self.drive(plan, host) {
@@ -458,17 +458,16 @@ impl<'a> Start<'a> {
         if plan.journal.is_none() && !plan.is_for(&self.place.canonical) {
             return Err(refuse(format!("the plan is not for {}", self.place.canonical)).into());
         }
-        if let Some(journal) = &plan.journal {
-            if journal.names.canonical != self.place.canonical || journal.label != self.label {
-                let found = format!("{} ({})", journal.names.canonical, journal.label);
-                return Err(refuse(format!("the plan is for {found}, not for {} ({})", self.place.canonical, self.label)).into());
-            }
-            let declared: Vec<_> = self.place.companions.iter().map(|(name, (_, file))| (name, file)).collect();
-            if journal.companions.iter().any(|c| !declared.contains(&(&c.name, &c.file))) {
-                return Err(refuse("the plan has companions that the options do not declare".into()).into());
-            }
+        if let Some(journal) = &plan.journal
+            && (journal.names.canonical != self.place.canonical || journal.label != self.label)
+        {
+            let found = format!("{} ({})", journal.names.canonical, journal.label);
+            return Err(refuse(format!("the plan is for {found}, not for {} ({})", self.place.canonical, self.label)).into());
         }
         let observation = self.observe(host)?;
+        if plan.journal.iter().flat_map(|journal| &journal.companions).any(|companion| !observation.declares(companion)) {
+            return Err(refuse("the plan has companions that the options do not declare, or elsewhere".into()).into());
+        }
         let next = self.assess(&observation)?;
         if let Some(finding) = validate(&plan, Some(&observation)).into_iter().find(|finding| finding.severity == Severity::Error) {
             let step = finding.step.map_or_else(String::new, |step| format!(" (step {step})"));

@@ -168,7 +168,7 @@ fn look_at(place: &Place, opens: bool) -> Result<Observation, Blind> {
         let facts = CompanionFacts {
             file: file.clone(),
             path: path.display().to_string(),
-            beside: *directory == place.directory,
+            relative: place.relative(&path),
             digest,
             same: present.iter().filter(is_it).cloned().collect(),
             present,

@@ -94,7 +94,8 @@ pub struct Options {
     pub verify: bool,
     /// Files outside the database that change with it, by a name of 1 to 32 letters, digits, `_` and `-`. Each is locked beside it
     /// (`<file>.cutover-lock`) until the call ends, whoever holds the owner lock: two data directories may share one. One whose directory is not
-    /// there yet is not.
+    /// there yet is not. What the build gives [`crate::Job::write_companion`] is installed with v2, durably. One that the build writes in place instead is
+    /// put back by an undo, and is the build's to flush before it returns.
     pub companions: BTreeMap<String, PathBuf>,
     /// Who holds the owner lock.
     pub lock: Lock,
@@ -104,7 +105,8 @@ pub struct Options {
     pub wait_ms: u64,
     /// How thoroughly v2 is checked.
     pub integrity: Integrity,
-    /// How many whole backups stay once v2 is in place, the newest; nothing: all. See [`crate::prune_backups`].
+    /// How many whole backups stay, the newest, once a start has put v2 in place or cleaned up after one that had; nothing: all. See
+    /// [`crate::prune_backups`].
     pub keep_backups: Option<u32>,
 }
 

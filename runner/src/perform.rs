@@ -301,7 +301,11 @@ impl<'a> Performer<'a> {
         let mut job = HostJob::new(self.place, run, v1, self.place.path(source), self.place.path(staging));
         match host.build(&mut job) {
             Ok(built) => Ok(Done::Built { expect: built.expect, report: built.report }),
-            Err(error) => Err(self.host_fault("build", error)),
+            Err(error) => {
+                let full = job.full.take().filter(|_| !host.cancelled());
+                let fault = self.host_fault("build", error);
+                Err(full.unwrap_or(fault))
+            }
         }
     }
 

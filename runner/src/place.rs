@@ -61,6 +61,16 @@ impl Place {
         self.directory.join(name.as_str())
     }
 
+    /// A path from the database's directory; one on another drive as it is.
+    pub(crate) fn relative(&self, path: &Path) -> String {
+        let shared = self.directory.components().zip(path.components()).take_while(|(ours, its)| ours == its).count();
+        if shared == 0 {
+            return path.display().to_string();
+        }
+        let up = self.directory.components().skip(shared).map(|_| std::path::Component::ParentDir);
+        up.chain(path.components().skip(shared)).collect::<PathBuf>().display().to_string()
+    }
+
     /// The path of a plan's file. Nothing for a companion that is not declared.
     pub(crate) fn at(&self, at: &At) -> Option<PathBuf> {
         match &at.companion {
@@ -111,7 +121,11 @@ fn companion(path: &Path) -> Result<(PathBuf, FileName), Failure> {
     let absolute = std::path::absolute(path).map_err(|error| refuse(path, &error.to_string()))?;
     match (absolute.parent(), absolute.file_name().and_then(std::ffi::OsStr::to_str)) {
         (Some(parent), Some(name)) if !parent.exists() => {
-            Ok((parent.to_owned(), FileName::new(name).map_err(|error| refuse(path, &error.to_string()))?))
+            // Once it is there it has this path, unless it is made through a link that leads nowhere yet.
+            let above = parent.ancestors().find_map(|above| Some((os::real_directory(above).ok()?, parent.strip_prefix(above).ok()?)));
+            let directory = above.map_or_else(|| parent.to_owned(), |(above, below)| above.join(below));
+            let name = FileName::new(name).map_err(|error| refuse(path, &error.to_string()))?;
+            Ok((os::plain(directory, &name), name))
         }
         _ => resolve(path),
     }

@@ -19,6 +19,8 @@ use rusqlite::Connection;
 use interrupt::Interrupt;
 use notes::{NOTES, TO_V2, V1, rows};
 
+const DAY_MS: u64 = 86_400_000;
+
 #[derive(Default)]
 struct Calm {
     warned: Vec<String>,
@@ -58,11 +60,24 @@ impl Bed {
         let bed = Self(directory());
         bed.sql("data.db", &format!("PRAGMA journal_mode = WAL; {V1}"));
         std::fs::write(bed.path("auth.json"), "of v1").unwrap();
-        let mut options = bed.options();
-        options.make.run = Run::Host;
-        options.companions = bed.beside().companions;
-        cutover::migrate(&options, &mut Calm::default()).unwrap();
+        cutover::migrate(&bed.with_companion(), &mut Calm::default()).unwrap();
         bed
+    }
+
+    fn with_companion(&self) -> Options {
+        let make = Make { from: From::Empty, run: Run::Host };
+        Options { make, companions: self.beside().companions, ..self.options() }
+    }
+
+    /// The newest backup was made this long ago, as far as its name and its receipt tell.
+    fn age_newest(&self, days: u64) {
+        let backup = &self.backups()[0];
+        let [now, then] = [backup.started_ms, backup.started_ms - days * DAY_MS].map(|ms| ms.to_string());
+        let receipt = format!("{}.json", backup.name);
+        std::fs::write(self.path(&receipt), self.read(&receipt).replace(&now, &then)).unwrap();
+        for name in [receipt.as_str(), backup.name.as_str()] {
+            std::fs::rename(self.path(name), self.path(&name.replace(&now, &then))).unwrap();
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -145,7 +160,7 @@ fn v1_is_the_database_again_and_v2_is_set_aside_with_every_row() {
         assert_eq!(rows(&result.displaced, "note"), ["milk", "bread", "a new bicycle", "after the upgrade"]);
         assert_eq!(std::fs::read(&backup).unwrap(), before, "the backup stays a backup");
         let (backup, displaced) = (backup.file_name().unwrap(), result.displaced.file_name().unwrap());
-        let seen = cutover::inspect(&bed.path("data.db")).unwrap();
+        let seen = cutover::inspect(&bed.path("data.db"), &[].into()).unwrap();
         assert_eq!(
             (seen.displaced.keys().map(cutover::core::names::FileName::as_str).collect::<Vec<_>>(), seen.leftovers.len()),
             (vec![displaced.to_str().unwrap()], 0)
@@ -363,6 +378,68 @@ fn a_prune_takes_the_old_ones_with_their_receipts() {
     assert!(!bed.names().iter().any(|name| name.starts_with(old.as_str())));
     assert_eq!(prune(Rule { keep: Some(1), older_than_ms: None }).removed.len(), 0);
     bed.restore().unwrap();
+}
+
+#[test]
+fn a_prune_by_age_takes_the_companions_backups_of_what_it_takes() {
+    let bed = Bed::upgraded_with_companion();
+    bed.age_newest(30);
+    for days in [20, 10] {
+        cutover::restore(&bed.path("data.db"), &bed.newest(), &bed.beside(), &mut Calm::default()).unwrap();
+        cutover::migrate(&bed.with_companion(), &mut Calm::default()).unwrap();
+        bed.age_newest(days);
+    }
+    let backups = bed.backups();
+    assert!(backups.len() == 3 && backups.iter().all(|backup| backup.whole && backup.companions.len() == 1), "{backups:?}");
+    let prune = |days: u64, options: &BackupOptions| {
+        let rule = Rule { keep: None, older_than_ms: Some(days * DAY_MS) };
+        cutover::prune_backups(&bed.path("data.db"), rule, options, &mut Calm::default()).unwrap()
+    };
+    // The newest stays, however old it is; and so does whatever has a companion that is not declared.
+    for (days, left) in [(40, 3), (25, 2), (5, 1), (0, 1)] {
+        if left < bed.backups().len() {
+            let undeclared = prune(days, &BackupOptions::default());
+            assert_eq!((undeclared.removed.len(), undeclared.left.len()), (0, bed.backups().len() - left), "{days}");
+        }
+        prune(days, &bed.beside());
+        assert_eq!(bed.backups(), backups[..left], "{days}");
+        let of_companion = |name: &String| name.starts_with("auth.json.v1-v2-");
+        let mut expected: Vec<&str> =
+            backups[..left].iter().flat_map(|backup| backup.companions.values()).map(cutover::core::names::FileName::as_str).collect();
+        expected.sort_unstable();
+        assert_eq!(bed.names().into_iter().filter(of_companion).collect::<Vec<_>>(), expected, "{days}");
+    }
+    cutover::restore(&bed.path("data.db"), &bed.newest(), &bed.beside(), &mut Calm::default()).unwrap();
+    assert_eq!((rows(&bed.path("data.db"), "notes"), bed.read("auth.json").as_str()), (NOTES.map(str::to_owned).to_vec(), "of v1"));
+}
+
+#[test]
+fn an_upgrade_that_prunes_and_is_killed_is_ended_by_a_start_that_prunes() {
+    let [mut pruned, mut committed] = [0, 0];
+    for at in (0..).step_by(3) {
+        let bed = two_backups();
+        bed.restore().unwrap();
+        let path = bed.path("data.db");
+        let options = Options { keep_backups: Some(1), ..bed.options() };
+        let mut host = Interrupt { at, seen: 0 };
+        let killed = catch_unwind(AssertUnwindSafe(|| cutover::migrate(&options, &mut host).map(drop).unwrap())).is_err();
+        let journal = bed.names().iter().any(|name| name.ends_with("-cutover.json"));
+        let result = cutover::migrate(&options, &mut Calm::default()).unwrap();
+        assert_eq!((rows(&path, "note"), result.warnings), (NOTES.map(str::to_owned).to_vec(), vec![]), "{at}");
+        let backups = bed.backups();
+        assert!(backups.iter().all(|backup| backup.whole), "{at}: {backups:?}");
+        assert_eq!(rows(&bed.path(backups[0].name.as_str()), "notes"), NOTES, "{at}: the newest is never pruned");
+        // Without a journal no start knows that one has not pruned.
+        if journal || result.outcome == Outcome::Migrated {
+            assert_eq!(backups.len(), 1, "{at}");
+            pruned += 1;
+            committed += usize::from(result.outcome != Outcome::Migrated);
+        }
+        if !killed {
+            break;
+        }
+    }
+    assert!(pruned > 8 && committed > 0, "{pruned}, {committed}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod other;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cutover::core::fault::Platform;
 use cutover::{
@@ -140,8 +141,17 @@ impl Host for Scripted<'_> {
     fn cancelled(&mut self) -> bool {
         self.stop
     }
-    /// Time is not what these tests are about.
-    fn wait(&mut self, _delay_ms: u64) {}
+    /// Time is not what these tests are about; but a process that is being made is waited for.
+    fn wait(&mut self, _delay_ms: u64) {
+        drop(alone());
+    }
+}
+
+/// Held by whoever starts a process. Until it executes it has every file open that this one has, those of the other tests too: a start of theirs finds their
+/// database held by it.
+fn alone() -> MutexGuard<'static, ()> {
+    static STARTS: Mutex<()> = Mutex::new(());
+    STARTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What an application's own build does.
@@ -378,7 +388,9 @@ fn a_connection_of_this_process_is_refused_before_anything_is_opened() {
         }
         assert!(host.released > 0, "handles are released before every wait");
         // Had the file been opened and closed here, this lock would be gone (POSIX drops them on any close).
+        let starts = alone();
         let other = std::process::Command::new("sqlite3").arg(bed.path()).arg("BEGIN IMMEDIATE").output().unwrap();
+        drop(starts);
         assert!(String::from_utf8_lossy(&other.stderr).contains("locked"), "{other:?}");
         live.execute_batch("COMMIT").unwrap();
         drop(live);
@@ -389,7 +401,9 @@ fn a_connection_of_this_process_is_refused_before_anything_is_opened() {
 #[test]
 fn a_connection_of_another_process_is_named() {
     let bed = Bed::new("delete");
+    let starts = alone();
     let mut other = Other::opens(&bed.path(), "");
+    drop(starts);
     assert_eq!(other.asks("SELECT 'open' FROM notes LIMIT 1;"), ["open"]);
     let pid = other.pid();
     let migrated = cutover::migrate(&bed.sql(), &mut Scripted::default());
@@ -510,7 +524,7 @@ fn looking_at_a_current_database_changes_nothing() {
     let before = std::fs::read(bed.path()).unwrap();
     assert_eq!(cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap().outcome, Outcome::Current);
     assert_eq!(cutover::plan(&bed.sql(), &mut Scripted::default()).unwrap(), None);
-    assert!(cutover::inspect(&bed.path()).unwrap().exists);
+    assert!(cutover::inspect(&bed.path(), &[].into()).unwrap().exists);
     assert_eq!(std::fs::read(bed.path()).unwrap(), before);
     assert_eq!(bed.names(), ["data.db"]);
 }
@@ -585,17 +599,53 @@ fn a_companion_written_in_place_is_put_back_and_what_it_held_is_kept() {
 }
 
 #[test]
+fn a_companion_that_was_not_there_is_not_there_after_an_undo_and_what_it_held_is_kept() {
+    let bed = Bed::new("wal");
+    let auth = bed.directory.path().join("auth.json");
+    let mut options = bed.host(From::Empty);
+    options.companions.insert("auth".into(), auth.clone());
+    let mut told = Vec::new();
+    let mut host = Scripted::default();
+    host.build = Some(Box::new(|_| {
+        std::fs::write(&auth, "half of v2")?;
+        Err("no".into())
+    }));
+    host.on_event = Some(Box::new(|event| {
+        if let Event::Warning { warning } = event {
+            told.push((warning.code.clone(), warning.message.clone()));
+        }
+    }));
+    cutover::migrate(&options, &mut host).unwrap_err();
+    drop(host);
+    let names = bed.names();
+    let [displaced, database] = &names[..] else { panic!("{names:?}") };
+    assert_eq!(std::fs::read(bed.directory.path().join(displaced)).unwrap(), b"half of v2");
+    assert!(displaced.starts_with("auth.json.displaced-") && database == "data.db", "{names:?}");
+    assert!(matches!(&told[..], [(Some(code), message)] if code == "KEPT" && message.contains(&**displaced)), "{told:?}");
+
+    let mut host = Scripted::default();
+    host.build = Some(Box::new(|job| {
+        std::fs::write(&auth, "of v2")?;
+        build_v2(job)
+    }));
+    let result = cutover::migrate(&options, &mut host).unwrap();
+    assert_eq!((std::fs::read(&auth).unwrap(), result.warnings), (b"of v2".to_vec(), vec![]));
+}
+
+#[test]
 fn the_owner_lock_is_held_once_and_let_go() {
     let bed = Bed::new("wal");
     let lock = cutover::lock(&bed.path()).unwrap();
     let refused = |result: Result<MigrateResult, Error>| result.unwrap_err().failure.code == Code::Owned;
     assert!(refused(cutover::migrate(&bed.sql(), &mut Scripted::default())));
     // The refused try must not have dropped the lock: the daemon in the field asks SQLite for it.
+    let starts = alone();
     let field = std::process::Command::new("sqlite3")
         .arg(bed.directory.path().join("data.db.owner-lock"))
         .args(["PRAGMA busy_timeout = 0", "BEGIN EXCLUSIVE"])
         .output()
         .unwrap();
+    drop(starts);
     assert!(String::from_utf8_lossy(&field.stderr).contains("locked"), "{field:?}");
     let other = Bed::new("wal");
     assert!(refused(cutover::migrate(&Options { lock: Lock::Own(lock.clone()), ..other.sql() }, &mut Scripted::default())));

@@ -222,8 +222,14 @@ fn what_a_lost_journal_leaves_is_listed_and_left_alone() {
     std::fs::remove_file(bed.path("data.db.v1-v2-cutover.json")).unwrap();
     let orphan = bed.find(".building-");
     let bytes = std::fs::read(&orphan).unwrap();
-    let listed =
-        || cutover::inspect(&bed.path("data.db")).unwrap().leftovers.into_keys().map(|name| bed.path(name.as_str())).collect::<Vec<_>>();
+    let listed = || {
+        cutover::inspect(&bed.path("data.db"), &[].into())
+            .unwrap()
+            .leftovers
+            .into_keys()
+            .map(|name| bed.path(name.as_str()))
+            .collect::<Vec<_>>()
+    };
     assert_eq!(listed(), std::slice::from_ref(&orphan));
     assert_eq!(bed.migrate().unwrap().outcome, Outcome::Migrated);
     assert_eq!(listed(), std::slice::from_ref(&orphan));
@@ -316,6 +322,13 @@ fn the_host_gets_its_state_back_and_the_attempt_is_counted() {
     assert_eq!(bed.names(), ["data.db"]);
 }
 
+fn build(job: &dyn cutover::Job) -> Result<cutover::Built, HostError> {
+    let v2 = Connection::open(job.staging())?;
+    v2.execute("ATTACH ?1 AS v1", [job.source().to_str().unwrap()])?;
+    v2.execute_batch(TO_V2)?;
+    Ok(cutover::Built::default())
+}
+
 /// An application that can never undo what it did outside: it upgrades all the same, and is asked to clean up with that state.
 #[test]
 fn an_undo_that_always_fails_is_in_nobodys_way() {
@@ -329,10 +342,7 @@ fn an_undo_that_always_fails_is_in_nobodys_way() {
                 job.save_state(json!({ "keychain": 1 })).unwrap();
                 resume_unwind(Box::new("killed in the build"));
             }
-            let v2 = Connection::open(job.staging()).unwrap();
-            v2.execute("ATTACH ?1 AS v1", [job.source().to_str().unwrap()]).unwrap();
-            v2.execute_batch(TO_V2).unwrap();
-            Ok(cutover::Built::default())
+            build(job)
         }
         fn undo(&mut self, state: Option<&Value>, nonce: &str) -> Result<(), HostError> {
             self.asked.push(format!("undo {} {nonce}", state.unwrap()));
@@ -378,10 +388,103 @@ fn moved_by_the_field(built: bool) -> Bed {
     let journal = json!({
         "version": 1, "source": bed.path("data.db"), "normalizedSource": bed.path("data.db.source-3fa9c1d2"), "staging": staging,
         "backup": backup, "authPath": bed.path("auth.json"), "authBackup": null, "authExisted": false, "nonce": "3fa9c1d2",
-        "phase": "canonical-moved",
+        "keychainBackups": ["k"], "phase": "canonical-moved",
     });
     std::fs::write(bed.path("data.db.v1-v2-migration.json"), journal.to_string()).unwrap();
     bed
+}
+
+/// The application can never undo what its old release did outside: it upgrades all the same, wherever a start is killed, and is asked to clean up with
+/// what that release had kept.
+#[test]
+fn an_undo_of_the_field_s_that_always_fails_is_in_nobodys_way() {
+    struct Fails(Interrupt, Vec<String>);
+    impl Host for Fails {
+        fn build(&mut self, job: &mut dyn cutover::Job) -> Result<cutover::Built, HostError> {
+            job.save_state(json!(["k", "new"])).unwrap();
+            build(job)
+        }
+        fn undo(&mut self, state: Option<&Value>, nonce: &str) -> Result<(), HostError> {
+            self.1.push(format!("undo {} {nonce}", state.unwrap()));
+            Err("the keychain is locked".into())
+        }
+        fn cleanup(&mut self, state: Option<&Value>, nonce: &str) -> Result<(), HostError> {
+            self.1.push(format!("cleanup {} {nonce}", state.unwrap()));
+            Ok(())
+        }
+        fn event(&mut self, event: &Event) {
+            self.0.event(event);
+        }
+        fn wait(&mut self, _delay_ms: u64) {}
+    }
+    // v1 is in the backup, and nothing was built; v1 is canonical, and v2 was built. Windows, which cannot flush a directory, may give the journal
+    // back that was removed last.
+    for (moved, comes_back) in [(true, false), (false, false), (false, true)] {
+        let (mut at, mut both) = (0, 0);
+        loop {
+            let bed = moved_by_the_field(!moved);
+            if !moved {
+                std::fs::rename(bed.find(".v1-v2-1"), bed.path("data.db")).unwrap();
+            }
+            let journal = std::fs::read(bed.path("data.db.v1-v2-migration.json")).unwrap();
+            let options = Options { make: Make { from: From::Empty, run: Run::Host }, ..bed.options() };
+            let mut host = Fails(Interrupt { at, seen: 0 }, Vec::new());
+            let interrupted = catch_unwind(AssertUnwindSafe(|| cutover::migrate(&options, &mut host).map(drop).unwrap())).is_err();
+            let (ours, field) = (bed.path("data.db.v1-v2-cutover.json"), bed.path("data.db.v1-v2-migration.json"));
+            if comes_back && std::fs::read_to_string(&ours).is_ok_and(|text| text.contains(r#""building""#)) {
+                std::fs::write(&field, &journal).unwrap();
+            }
+            both += usize::from(ours.exists() && field.exists());
+            let (before, saved) = (host.1.len(), std::fs::read_to_string(&ours).is_ok_and(|text| text.contains("new")));
+            host.0.at = usize::MAX;
+            let result = cutover::migrate(&options, &mut host).unwrap();
+            let what = format!("{moved} {comes_back}, before step {at}: {:?} {result:?}", host.1);
+            assert_eq!(
+                (count(&bed.path("data.db"), "note"), count(&bed.find(".v1-v2-1"), "notes"), bed.names().len()),
+                (3, 3, 3),
+                "{what}"
+            );
+            assert!(host.1.iter().all(|asked| asked.ends_with(" 3fa9c1d2")), "{what}");
+            assert_eq!(host.1.first().unwrap(), r#"undo ["k"] 3fa9c1d2"#, "{what}");
+            assert_eq!(host.1.last().unwrap(), r#"cleanup ["k","new"] 3fa9c1d2"#, "{what}");
+            assert!(!saved || host.1[before..].iter().all(|asked| asked.contains("new")), "{what}");
+            if !interrupted {
+                break;
+            }
+            at += 1;
+        }
+        assert!(at > 40 && both > if comes_back { 5 } else { 0 }, "{at} {both}");
+    }
+}
+
+/// Its journal may have reached the disk as `committed` before its renames did. An undo that fails is asked again then, and no clean-up in its stead.
+#[test]
+fn an_undo_of_the_field_s_that_fails_beside_committed_is_asked_again() {
+    struct Fails(Vec<&'static str>);
+    impl Host for Fails {
+        fn undo(&mut self, _state: Option<&Value>, _nonce: &str) -> Result<(), HostError> {
+            self.0.push("undo");
+            Err("the keychain is locked".into())
+        }
+        fn cleanup(&mut self, _state: Option<&Value>, _nonce: &str) -> Result<(), HostError> {
+            self.0.push("cleanup");
+            Ok(())
+        }
+        fn wait(&mut self, _delay_ms: u64) {}
+    }
+    let bed = moved_by_the_field(true);
+    std::fs::rename(bed.find(".v1-v2-1"), bed.path("data.db")).unwrap();
+    let journal = bed.path("data.db.v1-v2-migration.json");
+    let text = std::fs::read_to_string(&journal).unwrap();
+    std::fs::write(&journal, text.replace("canonical-moved", "committed")).unwrap();
+    let mut host = Fails(Vec::new());
+    for times in 1..=3 {
+        assert_eq!(cutover::recover(&bed.options(), &mut host).unwrap().recovery, Recovery::Undone);
+        assert_eq!(host.0, vec!["undo"; times]);
+    }
+    let result = cutover::migrate(&bed.options(), &mut host).unwrap();
+    assert_eq!(host.0, ["undo", "undo", "undo", "undo", "cleanup"]);
+    bed.assert_migrated(&result, 3);
 }
 
 /// An older release that is started right before canonical gets its file makes a database of its own there: neither v2 nor v1 replaces it.

@@ -274,7 +274,7 @@ fn main() {
             println!("no file can be made immutable here: that is left to refused_calls.rs");
         }
     }
-    if namespace::started_inside(INSIDE) {
+    if namespace::started_inside(INSIDE, &[]) {
         return;
     }
     without_the_rights_of_root();

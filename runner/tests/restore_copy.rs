@@ -179,12 +179,13 @@ fn recovers() {
 /// v2 is set aside, as a copy, and v1 waits to replace it: from here on a start that finds no v1 waiting might take it for done.
 #[test]
 fn an_undo_that_is_killed_is_no_finished_restore_whoever_writes_to_v2_meanwhile() {
+    let (_, calls) = Bed::upgraded("delete").restore_without_links(&[]);
+    let flip = calls.iter().position(|call| call.contains(" rename") && call.contains(".install-")).unwrap();
+    let before_flip = strace::kill_before(&calls, flip);
     for first in [None, Some("before the undo")] {
         let interrupted = || {
             let bed = Bed::upgraded("delete");
-            let (_, calls) = Bed::upgraded("delete").restore_without_links(&[]);
-            let flip = calls.iter().position(|call| call.contains(" rename") && call.contains(".install-")).unwrap();
-            bed.restore_without_links(&[strace::kill_before(&calls, flip)]);
+            bed.restore_without_links(std::slice::from_ref(&before_flip));
             first.inspect(|row| bed.written(row));
             bed
         };

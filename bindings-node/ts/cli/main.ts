@@ -7,11 +7,12 @@ import { CutoverError } from "../error.js";
 import type { Diagnosis } from "../generated.js";
 import { diagnose } from "../pure.js";
 
-const USAGE = `usage: cutover doctor <database> [--out FILE] [--application-data]
-       cutover status <database> [--json]
+const USAGE = `usage: cutover doctor <database> [--companion NAME=FILE]... [--out FILE] [--application-data]
+       cutover status <database> [--companion NAME=FILE]... [--json]
 
 doctor writes one JSON for a support person: what lies there and what the next start would do. No rows; with --application-data also what
-the application saved, reported and said. status says in words whether the data is safe. Both change nothing.
+the application saved, reported and said. status says in words whether the data is safe. A companion is a file that the application upgrades
+with the database, by the name it has for it. Both change nothing.
 
 Exit status: 0 the data is safe, or the bundle is written; 1 it is not safe; 2 it cannot be told; 64 wrong usage; 74 it could not be looked at.`;
 
@@ -24,6 +25,7 @@ async function main(argv: string[]): Promise<number> {
       args: argv,
       allowPositionals: true,
       options: {
+        companion: { type: "string", multiple: true, default: [] },
         out: { type: "string" },
         json: { type: "boolean", default: false },
         "application-data": { type: "boolean", default: false },
@@ -40,8 +42,11 @@ async function main(argv: string[]): Promise<number> {
     return 0;
   }
   if ((verb !== "doctor" && verb !== "status") || path === undefined || more.length > 0) return usage("a verb and a database are needed");
+  const wrong = values.companion.find((text) => !/^[^=]+=./s.test(text));
+  if (wrong !== undefined) return usage(`a companion is NAME=FILE, not ${wrong}`);
+  const companions = Object.fromEntries(values.companion.map((text) => [text.slice(0, text.indexOf("=")), text.slice(text.indexOf("=") + 1)]));
   try {
-    const bundle = await doctor(path, { applicationData: verb === "doctor" && values["application-data"] });
+    const bundle = await doctor(path, { companions, applicationData: verb === "doctor" && values["application-data"] });
     const text = `${JSON.stringify(bundle, null, 2)}\n`;
     if (verb === "status") {
       const diagnosis = diagnose({ text });

@@ -13,7 +13,7 @@ use crate::op::Op;
 use crate::plan::{
     Next, Plan, PlanKind, Recovery, Request, assess, assess_by, assess_left, may_leave_zombie, plan_leave_zombie, plan_migration,
 };
-use crate::run::{Action, Budget, Run};
+use crate::run::{Action, Budget, Remains, Run};
 
 /// How often one start builds anew, and how many recoveries it performs: the runner's own bounds.
 const MAX_ATTEMPTS: u32 = 3;
@@ -36,6 +36,21 @@ pub enum End {
     Endless,
 }
 
+impl End {
+    /// In a few words. Nothing: it was stopped.
+    #[must_use]
+    pub fn told(end: Option<&Self>) -> &str {
+        match end {
+            None => "stopped",
+            Some(Self::Current) => "canonical is v2",
+            Some(Self::Old) => "canonical is v1",
+            Some(Self::NoDatabase) => "no database",
+            Some(Self::Failed(failure)) => &failure.message,
+            Some(Self::Endless) => "without end",
+        }
+    }
+}
+
 /// How far a start has come. With a machine and a run it can be continued from any op, in more than one way.
 #[derive(Debug, Clone)]
 pub struct Boot {
@@ -46,10 +61,8 @@ pub struct Boot {
     anew: u32,
     recoveries: u32,
     ops: u32,
-    /// Whether a clean-up failed in it.
-    pub left: bool,
-    /// The attempt that was undone but for what the application did.
-    carried: Option<(Nonce, Option<serde_json::Value>)>,
+    /// What was left to the next start.
+    pub left: Option<Remains>,
     /// Whether a mutant of the recovery table made it do something else.
     pub swayed: bool,
 }
@@ -71,12 +84,14 @@ impl Boot {
     /// A start that has not looked yet.
     #[must_use]
     pub fn new(migrate: bool) -> Self {
-        Self { migrate, attempt: 1, anew: 0, recoveries: 0, ops: 0, left: false, carried: None, swayed: false }
+        Self { migrate, attempt: 1, anew: 0, recoveries: 0, ops: 0, left: None, swayed: false }
     }
 
     /// Feeds what decides how it goes on from a look. Its bounds on recoveries and ops are left out: they end what does not end.
     pub fn feed(&self, hash: &mut Sha256) {
-        hash.update([self.migrate, self.left, self.carried.is_some()].map(u8::from));
+        let carried = self.left.as_ref().is_some_and(|left| left.carried.is_some());
+        hash.update([self.migrate, self.left.is_some(), carried].map(u8::from));
+        self.left.iter().flat_map(|left| &left.undone).for_each(|journal| hash.update(journal.as_str()));
         hash.update(self.anew.to_le_bytes());
     }
 
@@ -91,7 +106,7 @@ impl Boot {
                     Ok(Some(plan)) => {
                         if plan.kind.begins() {
                             // The new journal has what is left.
-                            self.left &= self.carried.take().is_none();
+                            self.left = self.left.take().filter(|left| left.carried.is_none());
                         }
                         Run::new(if let Some(mutant) = mutant { mutant.apply(plan) } else { plan }, Budget::default())
                     }
@@ -106,9 +121,10 @@ impl Boot {
                     }
                     if report.recovery == Recovery::Undone {
                         self.attempt += 1;
-                        self.carried = report.journal.filter(|_| report.left).map(|journal| (journal.nonce, journal.host_state));
                     }
-                    self.left |= report.left;
+                    if report.left {
+                        self.left.get_or_insert_default().add(&report);
+                    }
                 }
                 Action::Anew(failure) if going.plan().kind.begins() => {
                     if self.attempt >= MAX_ATTEMPTS {
@@ -137,11 +153,11 @@ impl Boot {
             return plan_leave_zombie(&observation, &setting.label, &nonce).map(Some).map_err(|failure| End::Failed(Box::new(failure)));
         }
         // What a restore could not remove waits for the next start, as a migration's does.
-        if self.left && setting.restores() {
+        if self.left.is_some() && setting.restores() {
             return Err(End::Current);
         }
-        let next = if self.left {
-            assess_left(&observation, self.carried.is_some())
+        let next = if let Some(left) = &self.left {
+            assess_left(&observation, &left.undone, &setting.label, &nonce)
         } else {
             self.assess(&observation, &setting.label, &nonce, mutant)
         };
@@ -157,7 +173,7 @@ impl Boot {
             Ok(Next::Current) => Err(End::Current),
             Ok(Next::Migrate) if !self.migrate => Ok(None),
             Ok(Next::Migrate) => {
-                let (nonce, host_state) = self.carried.clone().unwrap_or((nonce, None));
+                let (nonce, host_state) = self.left.as_ref().and_then(|left| left.carried.clone()).unwrap_or((nonce, None));
                 let request = Request {
                     label: setting.label.clone(),
                     nonce,
@@ -169,7 +185,9 @@ impl Boot {
                     verify: setting.verify,
                 };
                 let mut plan = plan_migration(&observation, &request).map_err(|failure| End::Failed(Box::new(failure)))?;
-                plan.journal.iter_mut().for_each(|journal| journal.host_state.clone_from(&host_state));
+                if let Some(journal) = &mut plan.journal {
+                    journal.host_state = host_state;
+                }
                 Ok(Some(plan))
             }
         }

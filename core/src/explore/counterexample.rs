@@ -172,10 +172,7 @@ pub fn replay(setting: &Setting, model: Model, choices: &[Choice], mutant: Optio
                     None => drop(others::application(&mut machine).then_some(())),
                 }
             }
-            match end {
-                Some(End::Failed(failure)) => say(format!("  ended: {}", failure.message)),
-                end => say(format!("  ended: {end:?}")),
-            }
+            say(format!("  ended: {}", End::told(end.as_ref())));
         }
         let ended = machine.state;
         let crashed = crashed.into_inner();

@@ -54,7 +54,8 @@ impl Process {
             hash.update(db.code());
         }
         if let Some(fault) = self.fault.as_ref().filter(|fault| !fault.spent) {
-            hash.update(format!("{fault:?}"));
+            hash.update(crate::json::to_string(&fault.op));
+            hash.update([fault.fail as u8, u8::from(fault.for_ever)]);
         }
     }
 }
@@ -229,7 +230,7 @@ impl<'a> Machine<'a> {
         CompanionFacts {
             file: file.clone(),
             path: format!("/aside/{file}"),
-            beside: self.setting.aside() == HOME,
+            relative: if self.setting.aside() == HOME { file.to_string() } else { format!("../aside/{file}") },
             digest: self.state.disk.get(self.setting.aside(), file.as_str()).map(companion_digest),
             same: present.iter().filter(|name| ino(name).is_some() && ino(name) == ino(file)).cloned().collect(),
             present,

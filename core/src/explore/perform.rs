@@ -9,7 +9,7 @@ use super::sqlite::{Data, Db, Seen, V1_LINE, seen, sidecar};
 use super::{Build, HostUse, Zombie};
 use crate::fault::{Cause, Fault, Platform};
 use crate::journal::Strategy;
-use crate::names::{CompanionName, FileName, companion_staged, journal_tmp};
+use crate::names::{CompanionName, FileName, companion_backup_tmp, companion_staged, journal_tmp};
 use crate::op::Op;
 use crate::plan::From;
 use crate::run::{Done, Run};
@@ -318,11 +318,12 @@ impl Machine<'_> {
             return;
         }
         let Some(journal) = run.journal() else { return };
-        let staged = companion_staged(file, &journal.nonce);
-        self.tick(|disk| disk.ensure(aside, staged.as_str()));
-        self.tick(|disk| disk.write(aside, staged.as_str(), Content::Torn));
-        self.tick(|disk| disk.write(aside, staged.as_str(), new));
-        self.tick(|disk| disk.sync_file(aside, staged.as_str()));
+        let (tmp, staged) = (companion_backup_tmp(file, &journal.label, &journal.nonce), companion_staged(file, &journal.nonce));
+        self.tick(|disk| disk.ensure(aside, tmp.as_str()));
+        self.tick(|disk| disk.write(aside, tmp.as_str(), Content::Torn));
+        self.tick(|disk| disk.write(aside, tmp.as_str(), new));
+        self.tick(|disk| disk.sync_file(aside, tmp.as_str()));
+        self.tick(|disk| disk.rename(aside, tmp.as_str(), staged.as_str()));
         self.sync_dir(aside);
         run.stage_companion(name, digest);
     }

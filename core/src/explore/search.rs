@@ -372,11 +372,8 @@ impl<'a> Explorer<'a> {
             let same = machine.state == state;
             return (!same).then(|| Violation { rule: "I5", what: "a start that refuses has changed the disk".into() });
         }
-        if let Some(End::Failed(failure)) = &again {
-            return Some(Violation { rule: "I5", what: format!("the next start failed: {}", failure.message) });
-        }
-        if matches!(again, Some(End::Endless | End::NoDatabase)) {
-            return Some(Violation { rule: "I5", what: format!("the next start ended with {again:?}") });
+        if matches!(again, Some(End::Failed(_) | End::Endless | End::NoDatabase)) {
+            return Some(Violation { rule: "I5", what: format!("next start: {}", End::told(again.as_ref())) });
         }
         if let Some(violation) = invariant::at_end(&machine.state, setting) {
             return Some(violation);
@@ -389,7 +386,7 @@ impl<'a> Explorer<'a> {
         if again == Some(End::Old) && !setting.never_upgrades() {
             let end = start(&mut machine, true);
             if end != Some(End::Current) {
-                return Some(Violation { rule: "I5", what: format!("the next migration ended with {end:?}") });
+                return Some(Violation { rule: "I5", what: format!("next start: {}", End::told(end.as_ref())) });
             }
             // What a zombie keeps this process from removing is removed by the next.
             machine.process = Process::default();
@@ -431,7 +428,7 @@ impl Looks<'_> {
 
     /// What a migration begins with is as good as an end: nothing is left of what was recovered, unless a clean-up failed.
     fn recovered(&mut self, boot: &Boot, machine: &Machine) -> bool {
-        if !boot.left
+        if boot.left.is_none()
             && let Some(violation) = invariant::at_end(&machine.state, self.setting)
         {
             self.wrong.get_or_insert(violation);

@@ -135,6 +135,10 @@ pub struct Companion {
     pub name: CompanionName,
     /// Its bare file name.
     pub file: FileName,
+    /// Where it was, for messages and to compare; never used as a target.
+    pub path: String,
+    /// The same, from the database's directory; on another drive as it was.
+    pub relative: String,
     /// SHA-256 of its content, or nothing where it did not exist.
     pub before: Option<String>,
     /// Whether the host staged new content.
@@ -143,7 +147,7 @@ pub struct Companion {
     pub after: Option<String>,
 }
 
-record!(Companion { name, file, before, staged, after });
+record!(Companion { name, file, path, relative, before, staged, after });
 
 /// Something that went less than well, and did not stop the cutover.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use super::Plan;
 use super::recover::{self, Table};
 use crate::failure::{Code, Failure};
-use crate::names::{CompanionName, Label, Nonce};
+use crate::names::{CompanionName, FileName, Label, Nonce, field_journal};
 use crate::observe::{Observation, Verdict};
 
 /// What comes next.
@@ -30,7 +30,7 @@ pub fn assess(observation: &Observation, label: &Label, nonce: &Nonce) -> Result
 /// The same, by a recovery table in another order.
 pub(crate) fn assess_by(table: &Table, observation: &Observation, label: &Label, nonce: &Nonce) -> Result<Next, Failure> {
     refuse_held(observation)?;
-    match recover::by(table, observation, label, nonce)? {
+    match recover::by(table, observation, &|_| true, label, nonce)? {
         Some(plan) => Ok(Next::Recover(Box::new(plan))),
         None => beside(observation),
     }
@@ -64,15 +64,27 @@ pub(super) fn refuse_irreplaceable(observation: &Observation, companion: &Compan
     Err(failure)
 }
 
-/// Decides what comes after a recovery that could not remove everything: what it left waits for the next start and is in nobody's way,
-/// unless v1 is to be migrated beside a journal. `undone`: but for what the application did, whose state the next journal takes over.
+/// Decides what comes after recoveries that could not remove everything: it waits for the next start, and is in nobody's way, unless v1 is to be migrated
+/// beside a journal whose state no other takes over. `undone`: the journals of which all but what the application did is undone; none where something else
+/// was left.
 ///
 /// # Errors
 /// As [`assess`].
-pub fn assess_left(observation: &Observation, undone: bool) -> Result<Next, Failure> {
+pub fn assess_left(observation: &Observation, undone: &[FileName], label: &Label, nonce: &Nonce) -> Result<Next, Failure> {
+    // The field's that one of ours took over says nothing more.
+    let field = field_journal(&observation.canonical);
+    let is_over = recover::took_over(observation);
+    let counts = |name: &FileName| !(undone.contains(name) || is_over && *name == field);
+    let other = observation.journals.keys().find(|name| counts(name));
+    if other.is_some()
+        && !undone.is_empty()
+        && let Some(plan) = recover::by(&Table::default(), observation, &counts, label, nonce)?
+    {
+        return Ok(Next::Recover(Box::new(plan)));
+    }
     let next = beside(observation)?;
-    match observation.journals.keys().next() {
-        Some(journal) if next == Next::Migrate && !undone => Err(Failure::refusal(
+    match other {
+        Some(journal) if next == Next::Migrate => Err(Failure::refusal(
             Code::Journal,
             "what an earlier upgrade left could not be removed, and another one may not begin before it is",
             "see the warnings for the file and the reason, and start again",

@@ -3,12 +3,14 @@
 use super::assess::refuse_irreplaceable;
 use super::page_copy::{self, page_copy};
 use super::parts::{
-    Link, clean_up, commit, companion_names, flip, install_companions, position_of_flip, undo, undo_companions, warns_from, write_journal,
+    Link, clean_up, commit, companion_names, flip, install_companions, position_of_flip, remove_tmp, temporary, undo, undo_companions,
+    warns_from, write_journal,
 };
+use super::recover::nonce_of_field;
 use super::{By, From, Plan, PlanKind, Request, VERSION, step};
 use crate::failure::{Code, Failure};
 use crate::journal::{self, Companion, Journal, Phase, Strategy, V1};
-use crate::names::{Names, Role};
+use crate::names::{Names, Role, field_journal};
 use crate::observe::Observation;
 use crate::op::{Guard, Op, Step};
 use crate::sqlite::JournalMode;
@@ -88,13 +90,7 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         companions: observation
             .companions
             .iter()
-            .map(|(name, seen)| Companion {
-                name: name.clone(),
-                file: seen.file.clone(),
-                before: seen.digest.clone(),
-                staged: false,
-                after: None,
-            })
+            .map(|(name, seen)| Companion { before: seen.digest.clone(), ..seen.in_journal(name) })
             .collect(),
         host_state: None,
         report: None,
@@ -110,7 +106,16 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         Op::Look { file: canonical.clone() },
         "a connection of this process would lose its locks, and its commits, by our opening the file",
     )];
+    let takes_over = nonce_of_field(observation).as_ref() == Some(&request.nonce);
+    steps.extend(takes_over.then(|| remove_tmp(&journal)));
     steps.extend(write_journal(&journal, Phase::Building));
+    if takes_over {
+        let files = [(&field_journal(canonical)).into()].into_iter().chain(temporary(&journal)).collect();
+        steps.extend([
+            step(Op::Remove { files }, "what the application did is in this journal now"),
+            step(Op::SyncDir { companion: None }, "removed for good"),
+        ]);
+    }
     for companion in journal.companions.iter().filter(|companion| companion.before.is_some()) {
         let of = companion_names(&journal, companion);
         steps.extend([

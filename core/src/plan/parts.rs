@@ -3,7 +3,7 @@
 use super::{Plan, PlanKind, step};
 use crate::fault::Platform;
 use crate::journal::{Companion, Journal, Phase, ReadError, Strategy};
-use crate::names::{At, FileName, Role, companion_backup, companion_backup_tmp, companion_staged, displaced, journal_tmp};
+use crate::names::{At, FileName, Role, companion_backup, companion_backup_tmp, companion_staged, displaced, field_journal, journal_tmp};
 use crate::op::{Guard, Op, Step};
 use crate::set::Set;
 use crate::sqlite::JournalMode;
@@ -437,7 +437,9 @@ impl<'a> Allowed<'a> {
                 let second_copy = kind == PlanKind::Finish && spot == Spot::BeforeFlip && !page_copy;
                 let backup = **at == backup && (second_copy || (page_copy && spot == Spot::Undo));
                 let stray = **at == At::from(&names.canonical.sidecars()[1]) && two_rename && spot != Spot::Undo;
-                !(own(at) && !self.is_displaced(at) || backup || stray)
+                // Of which this journal has taken over what is left.
+                let field = kind == PlanKind::Migrate && spot == Spot::BeforeFlip && **at == At::from(&field_journal(&names.canonical));
+                !(own(at) && !self.is_displaced(at) || backup || stray || field)
             }) {
                 Some(at) => refuse(at),
                 None => Ok(()),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Plan, PlanKind, VERSION, step};
 use crate::backup::{self, Backup, Receipts};
 use crate::failure::{Code, Failure};
-use crate::journal::ReadError;
+use crate::journal::{Journal, Phase, ReadError};
 use crate::names::{At, CompanionName, FileName, Label, Nonce, Role, companion_backup, receipt};
 use crate::observe::Observation;
 use crate::op::{Op, Step};
@@ -51,9 +51,9 @@ pub struct Left {
 /// Plans the removal of what `rule` says, at `now_ms` (Unix milliseconds). Age is told by the start time in the name.
 ///
 /// # Errors
-/// `JOURNAL` while an upgrade or a restore is unfinished: it may need any backup.
+/// `JOURNAL` while an upgrade or a restore is unfinished: it may need any backup. One that is committed needs none but its own, the newest.
 pub fn plan_prune(observation: &Observation, receipts: &Receipts, rule: Rule, now_ms: u64) -> Result<Prune, Failure> {
-    if let Some(journal) = observation.journals.keys().next() {
+    if let Some((journal, _)) = observation.journals.iter().find(|(_, text)| !is_committed(observation, text.as_deref())) {
         let reason = "an upgrade or a restore is not finished, and may need any backup";
         return Err(Failure::refusal(Code::Journal, reason, "finish it first: start the application, or recover").of(journal));
     }
@@ -105,6 +105,12 @@ pub fn plan_prune(observation: &Observation, receipts: &Receipts, rule: Rule, no
         }
     });
     Ok(Prune { plan, removed, left })
+}
+
+/// Whether this is the journal of an upgrade of which only cleaning up is left.
+fn is_committed(observation: &Observation, text: Option<&str>) -> bool {
+    let journal = text.and_then(|text| Journal::parse(text, &observation.canonical).ok());
+    journal.is_some_and(|journal| journal.phase == Phase::Committed && !journal.strategy.restores())
 }
 
 fn goes(rule: Rule, backup: &Backup, now_ms: u64) -> bool {

@@ -123,7 +123,7 @@ pub fn plan_restore(observation: &Observation, request: &RestoreRequest) -> Resu
             .filter_map(|(name, _)| {
                 let (seen, after) = (observation.companions.get(name)?, request.companions.get(name)?);
                 // With nothing `before`, whatever is there is kept beside when its name goes to the one that is put back.
-                Some(Companion { name: name.clone(), file: seen.file.clone(), before: None, staged: true, after: Some(after.clone()) })
+                Some(Companion { staged: true, after: Some(after.clone()), ..seen.in_journal(name) })
             })
             .collect(),
         host_state: None,

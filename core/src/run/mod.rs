@@ -17,9 +17,10 @@
 //! A page copy that fails once it was begun is not undone: the next start opens canonical through SQLite, and sees what it is.
 //!
 //! An undo goes on after a step that failed, and keeps the journal. It stops where a later start might still install v2 (its file could not be
-//! taken away for good), where somebody has v1 open, and at any failure in the field's cutover.
+//! taken away for good), where somebody has v1 open, and at any failure but the application's in the field's cutover.
 
 mod event;
+mod remains;
 mod retry;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -27,6 +28,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde_json::Value;
 
 pub use event::Event;
+pub use remains::Remains;
 pub use retry::{BUDGET_MS, Budget, DELAYS_MS};
 
 use crate::failure::{Code, Failure, Where};
@@ -146,7 +148,7 @@ pub struct Run {
     failure: Option<(Failure, bool)>,
     /// What went wrong while it was being undone: then the journal stays.
     undo_failure: Option<Failure>,
-    /// Whether the application's clean-up failed: the journal stays, and the rest goes on.
+    /// What the report says: a clean-up failed, or the application's undo. The journal stays.
     left: bool,
     /// Companions of which an undo step failed: the rest of theirs would act on what that step did not do.
     stuck: Set<CompanionName>,
@@ -318,7 +320,11 @@ impl Run {
     /// Whether the step is not for now: its guard says so, or it would remove the journal of what failed.
     fn skip(&self, step: &Step) -> bool {
         let journal_goes = |op: &Op| match (op, &self.journal) {
-            (Op::Remove { files }, Some(journal)) => files.contains(&At::from(&journal.file())),
+            // Without v2 beside it the field's, which may say `committed`, would be taken for one whose v2 was in place.
+            (Op::Remove { files }, Some(journal)) => {
+                let (file, field) = (journal.file(), self.list == List::Undo && journal.strategy == Strategy::TwoRename);
+                files.iter().any(|at| at.companion.is_none() && (at.name == file || (field && at.name == journal.names.staging)))
+            }
             _ => false,
         };
         let stuck = step.op.companion().is_some_and(|name| self.stuck.contains(name));
@@ -503,7 +509,8 @@ impl Run {
         if self.list == List::Undo {
             // The first failure is the one to report; the rest of the undo goes on, and the journal stays. It stops where somebody has
             // v1 open, since what follows would open it too; where a start might still install the v2 whose companions and whose
-            // application's doings come next; and in the field's cutover, whose every step goes by what those before it left.
+            // application's doings come next, or take a copy of v2 for the v2 that was replaced; and in the field's cutover, whose every step
+            // goes by what those before it left (but for what the application did).
             let (strategy, install) = self.journal.as_ref().map(|journal| (journal.strategy, At::from(&journal.names.install))).unzip();
             let given_up = |op: &Op| match strategy {
                 Some(Strategy::Restore) => matches!(op, Op::RemoveLink { .. }),
@@ -512,8 +519,8 @@ impl Run {
             };
             let gives_v2_up = self.plan.undo.iter().skip(self.index + 1).position(|step| given_up(&step.op));
             let may_install = self.phase >= Some(Phase::Built) && gives_v2_up.is_some();
-            let field = self.journal.as_ref().is_some_and(|journal| journal.strategy == Strategy::TwoRename);
-            let stop = may_install || field || matches!(self.current(), Some(Op::Look { .. }));
+            let of_field = strategy == Some(Strategy::TwoRename) && !is_of_host(&failure);
+            let stop = may_install || of_field || matches!(self.current(), Some(Op::Look { .. }));
             let companion = self.current().and_then(Op::companion).cloned();
             self.stuck.extend(companion);
             if self.undo_failure.as_ref().is_none_or(is_of_host) {
@@ -534,11 +541,11 @@ impl Run {
             let file = failure.path.as_ref().map_or_else(String::new, |path| format!("{path}: "));
             let message = format!("{file}{}; the next start cleans up", failure.reason);
             self.add_warning(Some(failure.code.as_str()), message, WarningFrom::Cutover);
+            self.left = true;
             if self.current() == Some(&Op::CleanupHost) {
-                self.left = true;
                 self.next();
             } else {
-                self.finish(true);
+                self.finish();
             }
             return;
         }
@@ -587,7 +594,7 @@ impl Run {
     fn end_of_list(&mut self) {
         match self.list {
             List::Steps if self.plan.kind == PlanKind::Undo => self.begin_undo(),
-            List::Steps => self.finish(self.left),
+            List::Steps => self.finish(),
             List::Undo => {
                 let undo_failure = self.undo_failure.take();
                 // Everything else is undone: the next attempt keeps the state, and the application is asked again.
@@ -595,13 +602,14 @@ impl Run {
                     && (self.failure.is_none() || self.plan.kind == PlanKind::Finish)
                 {
                     self.add_warning(Some(failure.code.as_str()), failure.reason.clone(), WarningFrom::Cutover);
-                    self.stage = Stage::Ended(self.report(Recovery::Undone, false, true));
+                    self.left = true;
+                    self.stage = Stage::Ended(self.report(Recovery::Undone, false));
                     return;
                 }
                 let (journal, v1_is) = (self.journal.as_ref(), self.v1_is);
                 let action = match (self.failure.take(), undo_failure) {
                     // A recovery that could not go on, and was undone, is a recovery: the migration begins anew.
-                    (Some(_), None) if self.plan.kind == PlanKind::Finish => self.report(Recovery::Undone, false, false),
+                    (Some(_), None) if self.plan.kind == PlanKind::Finish => self.report(Recovery::Undone, false),
                     (Some((mut failure, anew)), None) => {
                         failure.locate(v1_is, journal);
                         if anew { Action::Anew(Box::new(failure)) } else { Action::Failed(Box::new(failure)) }
@@ -616,20 +624,19 @@ impl Run {
                         failure.locate(v1_is, journal);
                         Action::Failed(Box::new(failure))
                     }
-                    (None, None) => self.report(Recovery::Undone, false, false),
+                    (None, None) => self.report(Recovery::Undone, false),
                 };
                 self.stage = Stage::Ended(action);
             }
         }
     }
 
-    /// `left`: a clean-up failed.
-    fn finish(&mut self, left: bool) {
+    fn finish(&mut self) {
         let installed = matches!(self.plan.kind, PlanKind::Migrate | PlanKind::Finish);
-        self.stage = Stage::Ended(self.report(self.plan.recovery(), installed, left));
+        self.stage = Stage::Ended(self.report(self.plan.recovery(), installed));
     }
 
-    fn report(&self, recovery: Recovery, installed: bool, left: bool) -> Action {
+    fn report(&self, recovery: Recovery, installed: bool) -> Action {
         let warnings = self.journal.as_ref().map_or_else(|| self.warnings.clone(), |journal| journal.warnings.clone());
         Action::Done(Box::new(Report {
             recovery,
@@ -637,7 +644,7 @@ impl Run {
             journal: self.journal.clone(),
             waited_ms: self.budget.waited_ms,
             warnings,
-            left,
+            left: self.left,
         }))
     }
 

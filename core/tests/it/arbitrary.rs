@@ -78,6 +78,8 @@ fn companions() -> impl Strategy<Value = Vec<Companion>> {
     btree_map("[a-zA-Z0-9_-]{1,32}", ("[a-z]{1,20}[.]json", option::of("[0-9a-f]{64}"), option::of("[0-9a-f]{64}")), 0..3).prop_map(|map| {
         let entry = |(name, (file, before, after)): (String, (String, Option<String>, Option<String>))| Companion {
             name: CompanionName::new(name).unwrap(),
+            path: format!("/home/u/app/{file}"),
+            relative: file.clone(),
             file: FileName::new(file).unwrap(),
             before,
             staged: after.is_some(),

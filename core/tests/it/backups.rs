@@ -18,7 +18,7 @@ use cutover_core::sqlite::JournalMode;
 use cutover_core::validate::validate;
 
 use crate::world::{
-    NOW_MS, auth, canonical, database, directory, drive, fine, interrupted, journal, label, line, me, name, new_nonce, plain, put_journal,
+    NOW_MS, auth, canonical, database, directory, drive, fine, journal, label, line, me, name, new_nonce, our_journal, plain, put_journal,
     v1, v2, with_auth, with_companion,
 };
 
@@ -179,10 +179,21 @@ fn what_a_killed_prune_left_is_removed_by_the_next() {
 #[test]
 fn nothing_is_pruned_or_restored_beside_a_journal() {
     let (seen, receipts) = upgraded(&[1, 2]);
-    let mut unfinished = interrupted(&journal(Phase::Committed));
-    unfinished.files.extend(seen.files);
-    assert_eq!(plan_prune(&unfinished, &receipts, keep(1), NOW_MS).unwrap_err().code, Code::Journal);
-    assert_eq!(plan_restore(&unfinished, &request(&upgraded(&[1]))).unwrap_err().code, Code::Journal);
+    let restore = restore_plan(Platform::Linux).journal.unwrap();
+    let restored = Journal { phase: Phase::Committed, ..restore };
+    let unfinished = [Phase::Building, Phase::Built, Phase::Committed].map(journal);
+    for text in unfinished.iter().chain([&restored]).map(Journal::to_text).chain(["torn".to_owned()]) {
+        let mut beside = with_auth(seen.clone());
+        put_journal(&mut beside, &our_journal(), &text);
+        assert_eq!(plan_restore(&beside, &request(&upgraded(&[1]))).unwrap_err().code, Code::Journal);
+        let pruned = plan_prune(&beside, &receipts, keep(1), NOW_MS);
+        if text == journal(Phase::Committed).to_text() {
+            // Only the application's clean-up is left, which may fail for ever.
+            assert_eq!(pruned.unwrap().removed, [backup_of(2)]);
+        } else {
+            assert_eq!(pruned.unwrap_err().code, Code::Journal, "{text}");
+        }
+    }
 }
 
 #[test]

@@ -16,8 +16,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::world::{
-    NOW_MS, canonical, database, directory, flip, header_bytes, interrupted, journal, me, migrations, name, our_journal, our_names, plain,
-    put_journal, request, v1, v2,
+    NOW_MS, auth, canonical, database, directory, flip, header_bytes, interrupted, journal, me, migrations, name, our_journal, our_names,
+    plain, put_journal, request, v1, v2, with_auth, with_companion,
 };
 
 fn text(text: &str) -> Diagnosis {
@@ -535,11 +535,15 @@ fn one_file_alone_proves_nothing() {
 
 #[test]
 fn a_bundle_leaves_out_what_is_the_applications() {
-    let mut kept = journal(Phase::Built);
+    let mut kept = with_companion(journal(Phase::Built), true);
+    kept.companions[0].path = "/home/ann/app/auth.json".into();
+    kept.companions[0].relative = "../../home/ann/app/auth.json".into();
     kept.host_state = Some(json!({ "token": "SECRET" }));
     kept.report = Some(json!({ "name": "SECRET" }));
-    kept.warnings = vec![Warning { from: WarningFrom::Host, code: None, message: "SECRET".into() }];
-    let mut observation = interrupted(&kept);
+    let ours = Warning { from: WarningFrom::Cutover, code: None, message: "was at /home/ann/app/auth.json".into() };
+    kept.warnings = vec![Warning { from: WarningFrom::Host, code: None, message: "SECRET".into() }, ours];
+    let mut observation = with_auth(interrupted(&kept));
+    observation.companions.get_mut(&auth()).unwrap().relative = "..\\ann\\auth.json".into();
     put_journal(
         &mut observation,
         &name("data.db.v1-v2-migration.json"),
@@ -549,10 +553,21 @@ fn a_bundle_leaves_out_what_is_the_applications() {
     made.path = "/home/ann/app/data.db".into();
     made.receipts.insert(receipt(&our_names().backup), Some(kept.receipt(NOW_MS).to_text()));
     made.last_error = Some(Failure::refusal(Code::Host, "SECRET", "see /home/ann/app"));
-    made.events = vec![Event::Warning { warning: kept.warnings[0].clone() }, Event::Undo { reason: "the build failed: SECRET".into() }];
+    made.events = vec![
+        Event::Warning { warning: kept.warnings[0].clone() },
+        Event::Warning { warning: kept.warnings[1].clone() },
+        Event::Undo { reason: "the build failed: SECRET".into() },
+    ];
     assert!(made.to_text().contains("SECRET") && made.to_text().contains("/home/ann"));
     let text = made.redacted(&["/home/ann".into()]).to_text();
     assert!(!text.contains("SECRET"), "{text}");
+    assert!(
+        !text.contains("/ann")
+            && !text.contains("\\ann")
+            && text.contains("../../home/~/app/auth.json")
+            && text.contains("..\\\\~\\\\auth.json"),
+        "{text}"
+    );
     assert!(!text.contains("/home/ann") && text.contains("~/app/data.db"), "{text}");
     // It is still a journal.
     let value: Value = serde_json::from_str(&text).unwrap();

@@ -118,8 +118,11 @@ fn names_of_nobody_or_of_another_attempt_are_refused() {
         "data.db.owner-lock",
     ] {
         let (file, place) = (name(other), at(other));
+        // A migration that takes the field's journal over removes it: see `recovery.rs`.
+        if other != "data.db.v1-v2-migration.json" {
+            refused_everywhere(&Op::Remove { files: vec![place.clone()] });
+        }
         for op in [
-            Op::Remove { files: vec![place.clone()] },
             Op::Rename { from: place.clone(), to: at("data.db.source-3fa9c1d2") },
             Op::Rename { from: at("data.db.source-3fa9c1d2"), to: place.clone() },
             Op::Copy { from: at("data.db"), to: place.clone() },

@@ -2,19 +2,19 @@
 
 use cutover_core::failure::{Code, Failure};
 use cutover_core::fault::Platform;
-use cutover_core::journal::{Journal, Phase, Strategy};
+use cutover_core::journal::{Journal, Phase, Strategy, Warning};
 use cutover_core::names::{At, FileName, Label, displaced, field_journal, journal_aside, journal_tmp};
 use cutover_core::observe::{FileFacts, Observation, Verdict};
 use cutover_core::op::{Op, Step};
-use cutover_core::plan::{Plan, PlanKind, may_open_canonical, plan_recovery};
+use cutover_core::plan::{By, From, Plan, PlanKind, Request, may_open_canonical, plan_migration, plan_recovery};
 use cutover_core::run::Action;
 use cutover_core::sqlite::JournalMode;
 use cutover_core::validate::validate;
 use serde_json::{Value, json};
 
 use crate::world::{
-    auth, canonical, database, directory, drive_well, flip, interrupted, journal, label, line, name, new_nonce, our_journal, our_names,
-    plain, put_journal, v1, v2, with_auth, with_companion,
+    auth, canonical, database, directory, drive_well, flip, interrupted, journal, label, line, name, new_nonce, nonce, our_journal,
+    our_names, plain, put_journal, request, v1, v2, with_auth, with_companion,
 };
 
 fn recover(observation: &Observation) -> Result<Option<Plan>, Failure> {
@@ -147,10 +147,17 @@ fn rows() -> Vec<Row> {
             true,
         ),
         row(
+            "built, another file with v1's header and size in its place",
+            with(built("data.db.install-3fa9c1d2"), &|seen| drop(seen.files.insert(canonical(), database("11", JournalMode::Delete, 7)))),
+            PlanKind::Undo,
+            false,
+        ),
+        row(
             "built, the directory copied, so that the link is a file of its own",
             with(built("data.db.install-3fa9c1d2"), &|seen| {
                 seen.files.insert(canonical(), database("11", JournalMode::Delete, 7));
                 seen.files.insert(our_names().backup, database("12", JournalMode::Delete, 7));
+                seen.files.insert(our_names().install, FileFacts { file_id: "13".into(), ..v2() });
             }),
             PlanKind::Finish,
             true,
@@ -465,8 +472,12 @@ fn the_order_of_the_rows_decides() {
     assert!(!has(&plan, |op| matches!(op, Op::WriteReceipt { .. })));
     // The field's journal before ours, and an unreadable one of the field before ours.
     let mut seen = interrupted(&journal(Phase::Built));
-    put_journal(&mut seen, &field_journal(&canonical()), &field("built").to_string());
+    let field = field("built").to_string();
+    put_journal(&mut seen, &field_journal(&canonical()), &field.replace("3fa9c1d2", "0badc0de"));
     assert_eq!(planned(&seen).journal.unwrap().file(), field_journal(&canonical()));
+    // Unless ours has what the field's application did: then it has the field's nonce.
+    put_journal(&mut seen, &field_journal(&canonical()), &field);
+    assert_eq!(planned(&seen).journal.unwrap().file(), our_journal());
     put_journal(&mut seen, &field_journal(&canonical()), "torn");
     let plan = planned(&seen);
     assert!(renames(&plan, &field_journal(&canonical()), &journal_aside(&field_journal(&canonical()), &new_nonce())));
@@ -740,40 +751,28 @@ fn a_companion_that_is_no_longer_declared_is_left_alone_and_reported() {
     }
 }
 
-/// Its directory is another one than it was (an environment that changed, say): where v2 is built something of it would be there.
+/// Its directory is another one than it was (an environment that changed, say), and not because the database's was moved or copied.
 #[test]
 fn a_companion_that_is_declared_elsewhere_is_left_alone_and_reported() {
-    let staged = || name("auth.json.building-3fa9c1d2");
-    let backup = || name("auth.json.v1-v2-3fa9c1d2");
-    for (before, is_staged, digest, present, here) in [
-        (Some("before"), true, Some("another"), vec![], false),
-        (Some("before"), true, None, vec![], false),
-        (Some("before"), true, Some("another"), vec![staged()], true),
-        (Some("before"), true, Some("another"), vec![backup()], true),
-        (Some("before"), true, Some("after"), vec![], true),
-        (None, true, Some("another"), vec![], false),
-        (None, true, None, vec![staged()], true),
-        (Some("before"), false, Some("another"), vec![], false),
-        (Some("before"), false, Some("another"), vec![backup()], true),
-        (Some("before"), false, Some("before"), vec![], true),
-        // Nothing tells.
-        (None, false, Some("another"), vec![], true),
+    for (path, relative, here) in [
+        ("/home/u/app/auth.json", "auth.json", true),
+        ("/home/u/app/auth.json", "../app/auth.json", true),
+        ("/moved/app/auth.json", "auth.json", true),
+        ("/srv/elsewhere/auth.json", "../../../srv/elsewhere/auth.json", false),
     ] {
-        let what = format!("{before:?}, {is_staged}, {digest:?}, {present:?}");
-        for phase in [Phase::Building, Phase::Built] {
-            let mut journal = with_companion(journal(phase), is_staged);
-            journal.companions[0].before = before.map(str::to_owned);
-            journal.companions[0].after = is_staged.then(|| "after".to_owned());
+        for (phase, is_staged) in [(Phase::Building, false), (Phase::Building, true), (Phase::Built, false), (Phase::Built, true)] {
+            let journal = with_companion(journal(phase), is_staged);
             let mut seen = with_auth(interrupted(&journal));
             seen.files.insert(our_names().install, v2());
-            let auth = seen.companions.get_mut(&auth()).unwrap();
-            (auth.digest, auth.present) = (digest.map(str::to_owned), present.clone());
+            let facts = seen.companions.get_mut(&auth()).unwrap();
+            (facts.path, facts.relative) = (path.into(), relative.into());
             let plan = planned(&seen);
-            let told = plan.journal.as_ref().unwrap().warnings.iter().any(|warning| warning.code.as_deref() == Some("COMPANION_MOVED"));
-            assert_eq!(told, !here && phase == Phase::Built, "{what}");
-            if told {
-                let takes = |op: &Op| matches!(op, Op::Rename { to, .. } | Op::Link { to, .. } if to.companion.is_some());
-                assert!(!plan.steps.iter().any(|step| takes(&step.op)), "{what}");
+            assert_eq!(has(&plan, |op| op.companion().is_some()), here, "{path} {phase:?}");
+            let warnings = plan.journal.unwrap().warnings;
+            assert_eq!(warnings.is_empty(), here, "{path} {phase:?}");
+            for Warning { code, message, .. } in warnings {
+                assert_eq!(code.as_deref(), Some("COMPANION_MOVED"));
+                assert!(message.contains("/home/u/app/auth.json") && message.contains(path), "{message}");
             }
         }
     }
@@ -868,7 +867,9 @@ fn a_foreign_canonical_is_set_aside_with_its_log_and_never_removed() {
 
 #[test]
 fn the_field_s_companion_is_put_back_only_after_its_backup_was_whole() {
-    let plan = |staging: bool, existed: bool, there: bool| {
+    const BACKUP: &str = "auth.json.v1-v2-3fa9c1d2";
+    const DISPLACED: &str = "auth.json.displaced-3fa9c1d2";
+    let plan_same = |staging: bool, existed: bool, present: &[&str], same: &[&str]| {
         let mut seen = with_auth(field_at("building", Some(Verdict::Old), staging, false));
         let mut text = field("building");
         text["authExisted"] = existed.into();
@@ -878,18 +879,23 @@ fn the_field_s_companion_is_put_back_only_after_its_backup_was_whole() {
         put_journal(&mut seen, &field_journal(&canonical()), &text.to_string());
         let facts = seen.companions.get_mut(&auth()).unwrap();
         facts.path = "/home/u/app/auth.json".into();
-        if there {
-            facts.present.push(name("auth.json.v1-v2-3fa9c1d2"));
-        }
+        facts.present.extend(present.iter().map(|text| name(text)));
+        facts.same.extend(same.iter().map(|text| name(text)));
         planned(&seen)
     };
+    let plan = |staging, existed, present: &[&str]| plan_same(staging, existed, present, &[]);
     let puts_back = |plan: &Plan| has(plan, |op| matches!(op, Op::Rename { to, .. } if to.to_string() == "auth/auth.json"));
     let aside = |plan: &Plan| has(plan, |op| matches!(op, Op::Rename { from, .. } if from.to_string() == "auth/auth.json"));
-    assert!(puts_back(&plan(true, true, true)));
-    assert!(!puts_back(&plan(false, true, true)), "without staging the backup may be torn");
-    assert!(!puts_back(&plan(true, true, false)));
-    assert!(aside(&plan(true, false, false)) && !aside(&plan(false, false, false)));
-    for plan in [plan(true, true, true), plan(true, false, false)] {
+    assert!(puts_back(&plan(true, true, &[BACKUP])));
+    assert!(!puts_back(&plan(false, true, &[BACKUP])), "without staging the backup may be torn");
+    assert!(!puts_back(&plan(true, true, &[])));
+    assert!(aside(&plan(true, false, &[])) && !aside(&plan(false, false, &[])));
+    assert!(!aside(&plan(true, false, &[DISPLACED])), "what an earlier undo kept is not replaced");
+    assert!(
+        aside(&plan_same(true, false, &[DISPLACED], &[DISPLACED])),
+        "a power loss may leave both names of that rename: v1 has none of them"
+    );
+    for plan in [plan(true, true, &[BACKUP]), plan(true, false, &[])] {
         assert!(plan.journal.unwrap().warnings.is_empty());
     }
 }
@@ -900,7 +906,7 @@ fn the_field_s_companion_elsewhere_is_left_alone() {
     let mut seen = with_auth(field_at("canonical-moved", None, true, true));
     let facts = seen.companions.get_mut(&auth()).unwrap();
     facts.path = "/srv/elsewhere/auth.json".into();
-    facts.beside = false;
+    facts.relative = "../../elsewhere/auth.json".into();
     let plan = planned(&seen);
     assert!(!has(&plan, |op| op.companion().is_some()));
     let [warning] = plan.journal.unwrap().warnings.try_into().unwrap();
@@ -912,7 +918,7 @@ fn the_field_s_companion_elsewhere_is_left_alone() {
     // A directory that was moved as a whole: beside the database then, and now.
     let facts = seen.companions.get_mut(&auth()).unwrap();
     facts.path = "/moved/app/auth.json".into();
-    facts.beside = true;
+    facts.relative = "auth.json".into();
     assert!(planned(&seen).journal.unwrap().warnings.is_empty());
 }
 
@@ -934,5 +940,39 @@ fn a_recovered_v2_is_not_served_before_it_is_durable() {
         if plan.kind == PlanKind::Finish {
             assert!(plan.cleanup_from.unwrap() > 0, "{row}");
         }
+    }
+}
+
+/// The next attempt takes over what is left of the field's, under its nonce, and no other attempt does.
+#[test]
+fn a_migration_takes_the_field_s_journal_over_under_its_nonce_alone() {
+    let seen = field_at("built", Some(Verdict::Old), true, false);
+    let taken = |nonce| {
+        let plan = plan_migration(&seen, &Request { nonce, ..request(By::Sql, From::Empty) }).unwrap();
+        plan.check().unwrap();
+        let removes = |step: &Step| matches!(&step.op, Op::Remove { files } if files.contains(&(&field_journal(&canonical())).into()));
+        plan.steps.iter().position(removes).map(|at| (at, plan))
+    };
+    assert!(taken(new_nonce()).is_none());
+    let (at, plan) = taken(nonce()).unwrap();
+    let durable = plan.steps.iter().position(|step| step.op == Op::SyncDir { companion: None }).unwrap();
+    let built = plan.steps.iter().position(|step| matches!(step.op, Op::BuildSql { .. })).unwrap();
+    assert!(durable < at && at < built, "{durable}, {at}, {built}");
+    let Op::Remove { files } = &plan.steps[at].op else { panic!() };
+    assert!(files.contains(&(&our_names().staging).into()), "what the undo left is not built on");
+    // At no other place, and in no other plan.
+    let mut wrong = plan.clone();
+    let step = wrong.steps.remove(at);
+    wrong.steps.push(step.clone());
+    assert!(wrong.check().is_err());
+    let ours = |plan: &Plan| plan.journal.as_ref().is_some_and(|journal| journal.strategy != Strategy::TwoRename);
+    for (row, mut plan) in plans().into_iter().filter(|(_, plan)| ours(plan)) {
+        plan.undo.push(step.clone());
+        assert!(plan.check().is_err(), "{row}");
+        plan.undo.clear();
+        plan.steps.insert(0, step.clone());
+        plan.flip_at = plan.flip_at.map(|at| at + 1);
+        plan.cleanup_from = plan.cleanup_from.map(|at| at + 1);
+        assert!(plan.check().is_err(), "{row}");
     }
 }

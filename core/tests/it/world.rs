@@ -108,7 +108,7 @@ pub fn with_auth(mut observation: Observation) -> Observation {
         CompanionFacts {
             file: name("auth.json"),
             path: "/home/u/app/auth.json".into(),
-            beside: true,
+            relative: "auth.json".into(),
             digest: Some("before".into()),
             present: vec![name("auth.json")],
             same: Vec::new(),
@@ -165,7 +165,15 @@ pub fn journal(phase: Phase) -> Journal {
 }
 
 pub fn with_companion(mut journal: Journal, staged: bool) -> Journal {
-    journal.companions.push(Companion { name: auth(), file: name("auth.json"), before: Some("before".into()), staged, after: None });
+    journal.companions.push(Companion {
+        name: auth(),
+        file: name("auth.json"),
+        path: "/home/u/app/auth.json".into(),
+        relative: "auth.json".into(),
+        before: Some("before".into()),
+        staged,
+        after: None,
+    });
     journal
 }
 

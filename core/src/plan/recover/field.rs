@@ -170,15 +170,14 @@ fn adopt(observation: &Observation, field: &FieldJournal) -> Journal {
     let declared = observation
         .companions
         .iter()
-        .find(|(_, seen)| seen.file == field.auth_file && (seen.path == field.auth_path || (seen.beside && field.auth_beside)));
+        .find(|(_, seen)| seen.file == field.auth_file && (seen.path == field.auth_path || (seen.is_beside() && field.auth_beside)));
     let mut companions = Vec::new();
     if let Some((name, seen)) = declared {
         let before = field.auth_existed.then(String::new);
-        companions.push(Companion { name: name.clone(), file: seen.file.clone(), before, staged: false, after: None });
+        companions.push(Companion { before, ..seen.in_journal(name) });
     } else if !observation.companions.is_empty() || field.auth_backup {
         let now: Vec<&str> = observation.companions.values().map(|seen| seen.path.as_str()).collect();
-        let now = if now.is_empty() { "nowhere".to_owned() } else { now.join(", ") };
-        warnings.push(undeclared("auth", &format!("{}; declared now: {now}", field.auth_path)));
+        warnings.push(undeclared("auth", &field.auth_path, &now));
     }
     Journal {
         version: journal::VERSION,
@@ -221,7 +220,12 @@ fn undo_companions(observation: &Observation, journal: &Journal, field: &FieldJo
                 }
                 steps.push(step(Op::Rename { from: names.backup.clone(), to: names.file }, "the companion matches v1 again"));
             }
-        } else if built && !field.auth_existed && seen.digest.is_some() {
+        } else if built
+            && !field.auth_existed
+            && seen.digest.is_some()
+            // What is kept stays, unless a rename was interrupted and left both names: then the other one goes.
+            && (!kept(observation, journal, companion) || seen.same.contains(&names.displaced.name))
+        {
             steps.push(step(
                 Op::Rename { from: names.file, to: names.displaced },
                 "there was none before; what is there now is kept beside",

@@ -32,7 +32,7 @@ use crate::failure::{Code, Failure};
 use crate::journal::field::FieldJournal;
 use crate::journal::{Companion, Journal, Phase, ReadError, Warning, WarningFrom};
 use crate::names::{FileName, Label, Nonce, Role, field_journal, journal_aside};
-use crate::observe::{CompanionFacts, Observation};
+use crate::observe::Observation;
 use crate::op::{Op, Step};
 
 const FLUSH: &str = "what is visible need not be durable; nothing may act on it before it is";
@@ -44,7 +44,7 @@ const FLUSH: &str = "what is visible need not be durable; nothing may act on it 
 /// # Errors
 /// When a journal cannot be used and canonical is not whole, or another upgrade is unfinished. Nothing was touched.
 pub fn plan_recovery(observation: &Observation, label: &Label, nonce: &Nonce) -> Result<Option<Plan>, Failure> {
-    by(&Table::default(), observation, label, nonce)
+    by(&Table::default(), observation, &|_| true, label, nonce)
 }
 
 /// The rows, in the order in which they are tried: the first that fits is what is done.
@@ -64,13 +64,17 @@ impl Default for Table {
     }
 }
 
-/// The same, by a table in another order: the explorer shows that the order matters.
-pub(crate) fn by(table: &Table, observation: &Observation, label: &Label, nonce: &Nonce) -> Result<Option<Plan>, Failure> {
+/// Which journals.
+pub(super) type Counts<'a> = &'a dyn Fn(&FileName) -> bool;
+
+/// The same, of these journals alone, and by a table in another order: the explorer shows that the order matters.
+pub(super) fn by(table: &Table, observation: &Observation, counts: Counts, label: &Label, nonce: &Nonce) -> Result<Option<Plan>, Failure> {
     let canonical = &observation.canonical;
     // The field's journal first: where both exist, an old release began its own upgrade over ours, and what it moved must be
-    // back before ours can be judged.
+    // back before ours can be judged. Unless ours took its undo over, and its nonce: then it is all that is left of the field's.
     let field = field_journal(canonical);
-    let first = observation.journals.keys().min_by_key(|name| (**name != field) == table.field_first);
+    let field_first = table.field_first != took_over(observation);
+    let first = observation.journals.keys().filter(|name| counts(name)).min_by_key(|name| (**name != field) == field_first);
     let Some(name) = first else { return Ok(clean_tmps(observation)) };
     let Some(text) = observation.journals.get(name).and_then(Option::as_deref) else {
         return unreadable(observation, name, nonce, "it cannot be read as text").map(Some);
@@ -99,6 +103,23 @@ pub(crate) fn by(table: &Table, observation: &Observation, label: &Label, nonce:
     }
 }
 
+/// The nonce of the field's journal.
+pub(super) fn nonce_of_field(observation: &Observation) -> Option<Nonce> {
+    let text = observation.journals.get(&field_journal(&observation.canonical))?.as_deref()?;
+    FieldJournal::parse(text, &observation.canonical).ok().map(|journal| journal.nonce)
+}
+
+/// Whether one of our journals has it.
+pub(super) fn took_over(observation: &Observation) -> bool {
+    nonce_of_field(observation).is_some_and(|nonce| any_of_ours(observation, &|journal| journal.nonce == nonce))
+}
+
+/// Whether one of our journals is so.
+pub(super) fn any_of_ours(observation: &Observation, is: &dyn Fn(&Journal) -> bool) -> bool {
+    let mut ours = observation.journals.values().flatten().filter_map(|text| Journal::parse(text, &observation.canonical).ok());
+    ours.any(|journal| is(&journal))
+}
+
 fn of_restore(observation: &Observation, mut journal: Journal) -> Result<Plan, Failure> {
     keep_declared(observation, &mut journal);
     if observation.canonical_facts().is_none() {
@@ -108,33 +129,16 @@ fn of_restore(observation: &Observation, mut journal: Journal) -> Result<Plan, F
     Ok(restore::plan_recovery(observation, journal, first))
 }
 
-/// A companion that is no longer declared has no directory here: leave it, and say so. One that seems to be declared elsewhere is told of as well, and
-/// nothing is done to it for want of what the upgrade left beside the other.
+/// A companion that is not declared where it was has no directory here: leave it, and say so.
 fn keep_declared(observation: &Observation, journal: &mut Journal) {
-    let companions = std::mem::take(&mut journal.companions);
-    let seen = |c: &Companion| observation.companions.get(&c.name).filter(|seen| seen.file == c.file);
-    let elsewhere: Vec<_> = companions.iter().filter(|c| seen(c).is_some_and(|seen| !has_ours(seen, c, journal))).cloned().collect();
-    let (declared, gone): (Vec<_>, Vec<_>) = companions.into_iter().partition(|c| seen(c).is_some());
-    journal.companions = declared;
-    for companion in gone.into_iter().chain(elsewhere) {
-        journal.warnings.push(undeclared(&companion.name.to_string(), companion.file.as_str()));
-    }
-}
-
-/// Whether this is where the upgrade worked, as far as what it leaves there tells once v2 is built: the backup, what it staged, or the content itself. (A
-/// journal has no paths, since a directory may be moved.)
-fn has_ours(seen: &CompanionFacts, companion: &Companion, journal: &Journal) -> bool {
-    if !matches!(journal.phase, Phase::Built | Phase::Installing) || journal.strategy.restores() {
-        return true;
-    }
-    let names = companion_names(journal, companion);
-    let backed_up = companion.before.is_some() && seen.present.contains(&names.backup.name);
-    backed_up
-        || if companion.staged {
-            seen.present.contains(&names.staged.name) || seen.digest == companion.after
+    for companion in std::mem::take(&mut journal.companions) {
+        if observation.declares(&companion) {
+            journal.companions.push(companion);
         } else {
-            companion.before.is_none() || seen.digest == companion.before
+            let now: Vec<&str> = observation.companions.get(&companion.name).iter().map(|seen| seen.path.as_str()).collect();
+            journal.warn(undeclared(companion.name.as_str(), &companion.path, &now));
         }
+    }
 }
 
 /// Flushes the database's directory, and those of the companions that the journal names.
@@ -229,13 +233,12 @@ fn kept(observation: &Observation, journal: &Journal, companion: &Companion) -> 
     observation.companions.get(&companion.name).is_some_and(|seen| seen.present.contains(&displaced))
 }
 
-fn undeclared(companion: &str, path: &str) -> Warning {
+fn undeclared(companion: &str, path: &str, now: &[&str]) -> Warning {
+    let now = if now.is_empty() { "nowhere".to_owned() } else { now.join(", ") };
     Warning {
         from: WarningFrom::Cutover,
         code: Some("COMPANION_MOVED".into()),
-        message: format!(
-            "the interrupted upgrade changed a companion ({companion}, {path}) that is not declared at that place now; it was left alone"
-        ),
+        message: format!("the companion {companion} was at {path}, and is declared elsewhere now ({now}); both were left alone"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is done about a journal of ours.
 
-use super::{flush, keep_declared, kept, plan_of, refuse_missing, refuse_unread};
+use super::{any_of_ours, flush, keep_declared, kept, plan_of, refuse_missing, refuse_unread};
 use crate::failure::Failure;
 use crate::fault::Platform;
 use crate::journal::{Companion, Journal, Phase, Strategy, V1};
@@ -69,7 +69,9 @@ enum Is {
 /// goes first: file ids do not survive a copied directory, and sizes and digests change as soon as the application writes.
 fn identify(observation: &Observation, journal: &Journal) -> Is {
     let Some(facts) = observation.canonical_facts() else { return Is::Missing };
-    let unchanged = || journal.v1.as_ref().is_some_and(|v1| v1.fingerprint.tells() && v1.is_as_settled(facts));
+    // Another copy of the same ancestor may have as many commits: another file is v1 only in a directory that was copied.
+    let is_own = |v1: &V1| v1.file_id == facts.file_id || is_copied(observation, journal);
+    let unchanged = || journal.v1.as_ref().is_some_and(|v1| v1.fingerprint.tells() && v1.is_as_settled(facts) && is_own(v1));
     let v2_id = journal.v2.as_ref().is_some_and(|v2| v2.file_id == facts.file_id && facts.page1.as_ref() == Some(&v2.page1));
     match observation.verdict {
         Some(Verdict::Current | Verdict::Newer) => Is::V2,
@@ -78,6 +80,12 @@ fn identify(observation: &Observation, journal: &Journal) -> Is {
         None if v2_id => Is::V2,
         None => Is::Unread,
     }
+}
+
+/// Whether v2's file, not installed yet, is another one than was checked.
+fn is_copied(observation: &Observation, journal: &Journal) -> bool {
+    let v2 = journal.v2.as_ref();
+    v2.is_some_and(|v2| observation.files.get(&v2.file).is_some_and(|facts| facts.file_id != v2.file_id))
 }
 
 pub(super) fn plan(table: &[Row], observation: &Observation, mut journal: Journal) -> Result<Plan, Failure> {
@@ -127,15 +135,14 @@ pub(crate) fn v1_changed_at_the_flip(observation: &Observation, journal: &Journa
         && !observation.same_file(&names.backup, &names.canonical)
         && backup.fingerprint().is_some_and(|now| now != v1.fingerprint)
         && !observation.files.contains_key(&names.receipt())
-        && journal.companions.iter().all(|c| !c.staged || is_staged(observation, &journal.nonce, c))
+        && journal.companions.iter().all(|c| !c.staged || !observation.declares(c) || is_staged(observation, &journal.nonce, c))
 }
 
 /// Whether canonical may be opened, to ask `detect` what it is. Not while it is a v2 that v1 is to be put back over: a log or hot
 /// journal of v1's beside it would be replayed over v2 by the mere open, and be gone from v1.
 #[must_use]
 pub fn may_open_canonical(observation: &Observation) -> bool {
-    let mut journals = observation.journals.values().flatten().filter_map(|text| Journal::parse(text, &observation.canonical).ok());
-    !journals.any(|journal| v1_changed_at_the_flip(observation, &journal))
+    !any_of_ours(observation, &|journal| v1_changed_at_the_flip(observation, journal))
 }
 
 pub(in crate::plan) fn is_staged(observation: &Observation, nonce: &Nonce, companion: &Companion) -> bool {
@@ -143,7 +150,7 @@ pub(in crate::plan) fn is_staged(observation: &Observation, nonce: &Nonce, compa
     observation.companions.get(&companion.name).is_some_and(|seen| seen.present.contains(&staged))
 }
 
-fn forward(observation: &Observation, journal: Journal) -> Plan {
+fn forward(observation: &Observation, mut journal: Journal) -> Plan {
     let mut steps = flush(&journal);
     let [log, ..] = journal.names.canonical.sidecars();
     if journal.phase == Phase::Installing && observation.files.contains_key(&log) {
@@ -167,7 +174,12 @@ fn forward(observation: &Observation, journal: Journal) -> Plan {
             // Without a backup somebody else made this v2: an older release that upgraded over ours, or a person. So did they beside
             // `building`, unless the directory cannot be flushed: the journal knows nothing of this v2 and cannot say committed.
             // `committed`: its name may have reached the disk without the receipt's.
-            if backup {
+            // `building` knows less of both than the receipt that its upgrade wrote later: it was written before v1 was settled.
+            let building = journal.phase == Phase::Building;
+            if building {
+                journal.v1 = None;
+            }
+            if backup && !(building && observation.files.get(&journal.names.receipt()).is_some_and(|facts| facts.size > 0)) {
                 steps.push(remove_half_written(&journal));
                 steps.extend(receipt_steps(&journal.names.receipt()));
             }
@@ -251,8 +263,12 @@ fn staged(journal: &Journal) -> &FileName {
 fn undo_ours(observation: &Observation, journal: &Journal) -> Vec<Step> {
     let companions = undo_companions(journal, &|c| backed_up(observation, journal, c), &|c| kept(observation, journal, c));
     let backup = observation.files.get(&journal.names.backup);
-    // Where somebody put another file in v1's place the copy may hold what that file does not.
-    let is_v1 = |v1: &V1| observation.canonical_facts().is_some_and(|facts| facts.file_id == v1.file_id || v1.is_as_settled(facts));
+    // Where somebody put another file in v1's place the copy may hold what that file does not. (One that was held in WAL mode has changed without a trace in
+    // its header, and its copy in a copied directory is told by nothing.)
+    let is_v1 = |v1: &V1| {
+        let Some(facts) = observation.canonical_facts() else { return false };
+        v1.file_id == facts.file_id || (v1.is_as_settled(facts) && (is_copied(observation, journal) || !v1.fingerprint.tells()))
+    };
     let copied = journal.strategy == Strategy::PageCopy
         && journal.v1.as_ref().is_none_or(is_v1)
         && backup.is_none_or(|backup| page_copy::is_copy(backup, journal));
