@@ -5,11 +5,16 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/companion.rs"]
+mod companion;
+#[path = "support/notes.rs"]
+mod notes;
 #[path = "support/strace.rs"]
 mod strace;
 
 use std::path::{Path, PathBuf};
 
+use companion::{Bed, Does, Ending};
 use rusqlite::Connection;
 
 /// The example, with what `strace` is told on top. Gives whether it ended well and the paths that were flushed, in order.
@@ -72,4 +77,47 @@ fn a_flush_that_fails_fails_the_upgrade_and_loses_nothing() {
     let must_fail: Vec<usize> = (1..=14).filter(|at| *at < 2 || !ignored(at)).collect();
     assert_eq!(failed, must_fail, "{flushed:?}");
     assert_eq!(must_fail.len(), 12);
+}
+
+/// Not a test of its own: what the process of the next one runs.
+#[test]
+fn does() {
+    companion::does();
+}
+
+#[test]
+fn a_flush_of_a_companion_that_fails_fails_the_upgrade_or_is_a_warning() {
+    use Ending::{Left, Undone, Warned};
+    const FLUSHES: &str = "fsync,fdatasync";
+    // The backup and its name; what is staged, and its name; what is installed; and what is cleaned up, behind the commit.
+    let staged =
+        [("file", Undone), ("directory", Undone), ("file", Undone), ("directory", Undone), ("directory", Left), ("directory", Warned)];
+    // Before it is installed: the name of what somebody wrote meanwhile.
+    let changed = [&staged[..5], &staged[4..]].concat();
+    let in_place = [staged[0], staged[1], staged[5]];
+    // The undo: the name of what is displaced; the companion as it was; and what is removed.
+    let undone = [&staged[..2], &[("directory", Left); 3]].concat();
+    for (does, expected) in [
+        (Does::Stages, &staged[..]),
+        (Does::StagesBesideAnother, &changed),
+        (Does::WritesInPlace, &in_place),
+        (Does::WritesInPlaceAndFails, &undone),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        let (_, calls) = strace::run(FLUSHES, &[], &Bed::new(root.path()).program(does));
+        let mut endings = Vec::new();
+        for (at, call) in calls.iter().enumerate().filter(|(_, call)| call.contains("/elsewhere")) {
+            let (ending, kept) = companion::befallen(does, FLUSHES, |_| vec![strace::inject(&calls, at, "error=EIO")], call);
+            // Whoever wrote to it by its own name before the flush failed, finds that.
+            let wrote = match does {
+                Does::StagesBesideAnother if endings.len() >= 4 => vec!["of another".to_owned()],
+                Does::WritesInPlaceAndFails if endings.len() >= 2 => vec!["half of v2".to_owned()],
+                _ => vec![],
+            };
+            assert_eq!(kept, wrote, "{does:?}: {call}");
+            // Both are made under the name of a temporary file.
+            endings.push((if call.contains(".tmp>") { "file" } else { "directory" }, ending));
+        }
+        assert_eq!(endings, expected, "{does:?}");
+    }
 }

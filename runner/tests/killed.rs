@@ -32,15 +32,17 @@ enum How {
     /// With a companion.
     Host,
     HostCopy,
+    /// With a companion that was not there before, and is written in place.
+    HostNew,
     /// By SQL, in a process that has v1 open and does not let go: only Windows has a way around that.
     Held,
 }
 
-const ALL: [How; 5] = [How::Sql, How::SqlCopy, How::Host, How::HostCopy, How::Held];
+const ALL: [How; 6] = [How::Sql, How::SqlCopy, How::Host, How::HostCopy, How::HostNew, How::Held];
 
 impl How {
     fn is_host(self) -> bool {
-        matches!(self, Self::Host | Self::HostCopy)
+        matches!(self, Self::Host | Self::HostCopy | Self::HostNew)
     }
 
     fn options(self, path: &Path) -> Options {
@@ -98,8 +100,14 @@ impl Host for App {
         self.point();
         v2.execute_batch("COMMIT")?;
         self.point();
-        let auth = job.read_companion("auth")?.unwrap();
-        job.write_companion("auth", &[b"v2 of ", &auth[..]].concat())?;
+        if let Some(auth) = job.read_companion("auth")? {
+            job.write_companion("auth", &[b"v2 of ", &auth[..]].concat())?;
+        } else {
+            let auth = job.staging().with_file_name("auth.json");
+            std::fs::write(&auth, "half")?;
+            self.point();
+            std::fs::write(&auth, "new")?;
+        }
         self.point();
         Ok(Built::default())
     }
@@ -128,13 +136,15 @@ struct Bed(tempfile::TempDir);
 
 impl Bed {
     /// A v1 with rows that, in WAL mode, are in its log alone, as a killed application leaves it.
-    fn new(mode: &str) -> Self {
+    fn new(how: How, mode: &str) -> Self {
         let _open = OPEN.read().unwrap_or_else(PoisonError::into_inner);
         let live = in_memory();
         let db = Connection::open(live.path().join("data.db")).unwrap();
         db.execute_batch(&format!("PRAGMA journal_mode = {mode}; PRAGMA wal_autocheckpoint = 0; {V1}")).unwrap();
         let bed = Self(copy_of_the_set(live.path()));
-        std::fs::write(bed.0.path().join("auth.json"), "v1 secret").unwrap();
+        if how != How::HostNew {
+            std::fs::write(bed.0.path().join("auth.json"), "v1 secret").unwrap();
+        }
         bed
     }
 
@@ -197,16 +207,26 @@ impl Bed {
         let mut names: Vec<String> = entries.filter(|name| !name.contains("-lock")).collect();
         names.sort();
         let read = |name: &str| std::fs::read_to_string(self.0.path().join(name)).unwrap();
+        // What was written in place, and undone.
+        names.retain(|name| how != How::HostNew || !name.contains(".displaced-"));
         let [companions, database] =
             ["auth.json", "data.db"].map(|of| names.iter().filter(|name| name.starts_with(of)).collect::<Vec<_>>());
         let [_, backup, receipt] = database[..] else { panic!("{what}: {names:?}") };
         assert_eq!(rows(&self.0.path().join(backup), "notes"), rows_of_v1, "{what}");
         assert_eq!(*receipt, format!("{backup}.json"), "{what}");
-        if how.is_host() {
-            assert_eq!(companions.iter().map(|name| read(name)).collect::<Vec<_>>(), ["v2 of v1 secret", "v1 secret"], "{what}: {names:?}");
-        } else {
-            assert_eq!(companions.iter().map(|name| read(name)).collect::<Vec<_>>(), ["v1 secret"], "{what}: {names:?}");
-        }
+        let expected: &[&str] = match how {
+            How::HostNew => &["new"],
+            _ if how.is_host() => &["v2 of v1 secret", "v1 secret"],
+            _ => &["v1 secret"],
+        };
+        assert_eq!(companions.iter().map(|name| read(name)).collect::<Vec<_>>(), expected, "{what}: {names:?}");
+    }
+
+    /// What is kept of the companion.
+    #[cfg(unix)]
+    fn kept(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap().path());
+        entries.filter(|path| path.to_str().unwrap().contains("auth.json.displaced-")).collect()
     }
 }
 
@@ -230,7 +250,7 @@ const MORE: [&str; 4] = ["milk", "bread", "a new bicycle", "of the old release"]
 fn killed_everywhere(how: How, mode: &str) {
     let (mut first, mut twice, mut old) = (0, 0, 0);
     loop {
-        let bed = Bed::new(mode);
+        let bed = Bed::new(how, mode);
         let what = format!("{how:?}, {mode}, killed at {first}");
         let stopped = bed.killed(how, first);
         let mut rows_of_v1 = &NOTES[..];
@@ -280,6 +300,45 @@ fn an_upgrade_by_a_host_with_a_companion() {
 #[test]
 fn an_upgrade_by_a_host_of_a_copy() {
     killed_everywhere(How::HostCopy, "delete");
+}
+
+/// One that was not there before v2 is not there without it; what was written of it is kept beside, and that is told.
+#[cfg(unix)]
+#[test]
+fn an_upgrade_by_a_host_that_writes_a_new_companion_in_place() {
+    killed_everywhere(How::HostNew, "wal");
+    let (mut undone, mut finished) = (0, 0);
+    for at in 0.. {
+        let bed = Bed::new(How::HostNew, "wal");
+        let what = format!("killed at {at}");
+        if !bed.killed(How::HostNew, at) {
+            break;
+        }
+        let auth = bed.path().with_file_name("auth.json");
+        let wrote = std::fs::read_to_string(&auth).ok();
+        let open = OPEN.read().unwrap_or_else(PoisonError::into_inner);
+        let result = cutover::recover(&How::HostNew.options(&bed.path()), &mut App::whole()).unwrap();
+        drop(open);
+        if bed.whole(&NOTES, &what) == "note" {
+            assert_eq!((wrote.as_deref(), bed.kept(), result.warnings), (Some("new"), vec![], vec![]), "{what}");
+            assert_eq!(std::fs::read_to_string(&auth).unwrap(), "new", "{what}");
+            finished += 1;
+            continue;
+        }
+        assert!(!auth.exists(), "{what}");
+        let kept = bed.kept().iter().map(|path| std::fs::read_to_string(path).unwrap()).collect::<Vec<_>>();
+        assert_eq!(kept, wrote.into_iter().collect::<Vec<_>>(), "{what}");
+        let told = |path: &PathBuf| {
+            result.warnings.iter().any(|warning| {
+                let name = path.file_name().unwrap().to_str().unwrap();
+                warning.code.as_deref() == Some("KEPT") && warning.message.contains(name)
+            })
+        };
+        assert!(bed.kept().iter().all(told), "{what}: {:?}", result.warnings);
+        undone += kept.len();
+    }
+    println!("{undone} were kept, {finished} finished");
+    assert!(undone > 8 && finished > 8, "{undone}, {finished}");
 }
 
 #[cfg(windows)]

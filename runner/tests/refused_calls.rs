@@ -3,6 +3,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/companion.rs"]
+mod companion;
 #[path = "support/notes.rs"]
 mod notes;
 #[path = "support/strace.rs"]
@@ -10,6 +12,8 @@ mod strace;
 
 use std::path::Path;
 
+use companion::Ending::{Done, Left, Undone};
+use companion::{Bed, Does, Ending};
 use rusqlite::Connection;
 
 use notes::{NOTES, V1, rows};
@@ -69,5 +73,83 @@ fn a_call_that_is_refused_costs_no_row_and_is_told_with_its_code() {
         }
         // Both of the journal's that are before the flip, and the flip's own; three of the clean-up. Of 16 calls the rest are SQLite's.
         assert_eq!((&refused[..], warned), (&["rename", "rename", "linkat", "rename"][..], 3), "{code}, of {calls:#?}");
+    }
+}
+
+/// Not a test of its own: what the process of the next one runs.
+#[test]
+fn does() {
+    companion::does();
+}
+
+/// How an upgrade ends where this call is refused, and that what is in nobody's file any more is kept: `wrote` says whether anybody has written to the
+/// companion by then.
+fn refused(does: Does, traced: &str, more: impl FnOnce(&Bed) -> Vec<String>, call: &str, wrote: bool) -> Ending {
+    let (ending, kept) = companion::befallen(does, traced, more, call);
+    let expected = match does {
+        Does::StagesBesideAnother if wrote => vec!["of another"],
+        Does::WritesInPlaceAndFails if wrote => vec!["half of v2"],
+        _ => vec![],
+    };
+    assert_eq!(kept, expected, "{does:?}: {call}");
+    ending
+}
+
+#[test]
+fn a_change_beside_a_companion_that_is_refused_costs_nothing() {
+    // Its backup gets its name. Then what is staged is made, gets its name, and the companion's, and what is temporary goes; it is not there any more.
+    let staged = [Undone, Undone, Undone, Left, Done, Done];
+    // Before that the one that somebody wrote is linked; or else it is copied.
+    let changed = [&staged[..3], &[Done], &staged[3..]].concat();
+    let in_place = [Undone, Done, Done];
+    // What is displaced is linked, or else copied; the backup gets the companion's name; and what is temporary goes.
+    let undone = [Undone, Undone, Left, Undone, Undone, Undone];
+    for (does, expected) in [
+        (Does::Stages, &staged[..]),
+        (Does::StagesBesideAnother, &changed),
+        (Does::WritesInPlace, &in_place),
+        (Does::WritesInPlaceAndFails, &undone),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        let (_, calls) = strace::run(CHANGES, &[], &Bed::new(root.path()).program(does));
+        for code in ["EPERM", "EBUSY"] {
+            let mut endings = Vec::new();
+            for (at, call) in calls.iter().enumerate().filter(|(_, call)| call.contains("/elsewhere")) {
+                let inject = |_: &Bed| vec![strace::inject(&calls, at, &format!("error={code}"))];
+                let wrote = endings.len() >= if does == Does::WritesInPlaceAndFails { 1 } else { 3 };
+                endings.push(refused(does, CHANGES, inject, call, wrote));
+            }
+            assert_eq!(endings, expected, "{does:?}, {code}");
+        }
+    }
+}
+
+#[test]
+fn a_companion_or_its_directory_that_cannot_be_opened_costs_nothing() {
+    for (does, file, expected) in [
+        // To see how its name is spelled; to look beside it. What cannot be opened cannot be flushed, and that is tolerated: four times.
+        (Does::Stages, "elsewhere", &[Done, Undone, Done, Done, Done, Done][..]),
+        (Does::WritesInPlaceAndFails, "elsewhere", &[Undone; 6]),
+        // Looked at, backed up, compared before the flip, and once more behind it.
+        (Does::Stages, "elsewhere/auth.json", &[Undone, Undone, Undone, Left]),
+        (Does::WritesInPlaceAndFails, "elsewhere/auth.json", &[Undone, Undone, Left]),
+    ] {
+        // `strace` is told of a path, and counts the calls on it alone.
+        let on = |bed: &Bed, nth: Option<usize>| {
+            let path = bed.database.ancestors().nth(2).unwrap().join(file);
+            let only = ["-P".to_owned(), path.to_str().unwrap().to_owned()];
+            only.into_iter().chain(nth.map(|nth| format!("--inject=openat:error=EACCES:when={nth}"))).collect::<Vec<_>>()
+        };
+        let root = tempfile::tempdir().unwrap();
+        let bed = Bed::new(root.path());
+        let (_, calls) = strace::run("openat", &on(&bed, None), &bed.program(does));
+        // The application itself opens it to write.
+        let ours = calls.iter().enumerate().filter(|(_, call)| call.contains("O_RDONLY"));
+        let refuse = |(at, call): (usize, &String)| {
+            let wrote = at >= 2 || (at == 0 && file == "elsewhere");
+            refused(does, "openat", |bed| on(bed, Some(at + 1)), call, wrote)
+        };
+        let endings: Vec<Ending> = ours.map(refuse).collect();
+        assert_eq!(endings, expected, "{does:?}, {calls:#?}");
     }
 }

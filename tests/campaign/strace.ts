@@ -8,6 +8,8 @@ export interface Counts {
   flushes: Map<string, number>;
   /** Bytes written to each file. */
   bytes: Map<string, number>;
+  /** Which calls had each file open or named it; `openat` only where it may be made. */
+  calls: Map<string, Set<string>>;
 }
 
 /** The sum over the files that `which` picks. */
@@ -17,21 +19,29 @@ export const sum = (counts: Map<string, number>, which = (_: string) => true): n
 /** The command to put before another, and what it counted once that has run. One file a thread, so that no call is split in two. */
 export function strace(database: string): { under: string[]; counts: () => Counts } {
   const output = join(scratch(), "trace");
-  const calls = "trace=fsync,fdatasync,write,writev,pwrite64,pwritev,pwritev2,copy_file_range,sendfile";
+  const writes = "fsync,fdatasync,write,writev,pwrite64,pwritev,pwritev2,copy_file_range,sendfile";
+  const names = "openat,link,linkat,rename,renameat,renameat2,unlink,unlinkat";
   return {
-    under: ["strace", "-ff", "-y", "-s", "0", "-e", calls, "-o", output],
+    under: ["strace", "-ff", "-y", "-s", "0", "-e", `trace=${writes},${names}`, "-o", output],
     counts: () => {
-      const counts: Counts = { flushes: new Map(), bytes: new Map() };
+      const counts: Counts = { flushes: new Map(), bytes: new Map(), calls: new Map() };
       const directory = dirname(database);
+      const named = (path: string) => (path === directory ? "." : basename(path).replaceAll(/\d{13}-[0-9a-f]{8}|[0-9a-f]{8}(?=[.-]|$)/g, "*"));
       for (const name of readdirSync(dirname(output))) {
         for (const line of readFileSync(join(dirname(output), name), "utf8").split("\n")) {
           const [, call, args, result] = /^(\w+)\((.*)\) += (-?\d+)/.exec(line) ?? [];
+          const open = [...(args ?? "").matchAll(/\d+<([^>]*)>/g)].map(([, path]) => path ?? "");
+          const given = [...(args ?? "").matchAll(/"([^"]*)"/g)].map(([, path]) => path ?? "");
+          for (const path of [...open, ...given].filter((path) => path.startsWith(directory))) {
+            if (call === undefined || (call === "openat" && !args?.includes("O_CREAT"))) continue;
+            counts.calls.set(named(path), (counts.calls.get(named(path)) ?? new Set()).add(call));
+          }
+          if (!writes.split(",").includes(call ?? "")) continue;
           // What is written to: the second descriptor of a copy, the first of anything else.
-          const files = [...(args ?? "").matchAll(/\d+<([^>]*)>/g)].map(([, path]) => path ?? "");
-          const path = (call === "copy_file_range" ? files[1] : files[0]) ?? "";
+          const path = (call === "copy_file_range" ? open[1] : open[0]) ?? "";
           // The owner lock is the application's, held for its life.
           if (!path.startsWith(directory) || path.includes("-lock")) continue;
-          const file = path === directory ? "." : basename(path).replaceAll(/\d{13}-[0-9a-f]{8}|[0-9a-f]{8}(?=[.-]|$)/g, "*");
+          const file = named(path);
           const flush = call === "fsync" || call === "fdatasync";
           const map = flush ? counts.flushes : counts.bytes;
           map.set(file, (map.get(file) ?? 0) + (flush ? 1 : Math.max(0, Number(result))));
