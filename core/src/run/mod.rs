@@ -34,7 +34,7 @@ pub use retry::{BUDGET_MS, Budget, DELAYS_MS};
 use crate::failure::{Code, Failure, Where};
 use crate::fault::{Cause, Class, Fault, Platform};
 use crate::journal::{Journal, Phase, ReadError, Strategy, V1, V2, Warning, WarningFrom};
-use crate::names::{At, CompanionName, Role};
+use crate::names::{At, CompanionName, Role, field_journal};
 use crate::observe::{FileFacts, Holder};
 use crate::op::{Guard, Op, Step};
 use crate::plan::{Plan, PlanKind, Recovery};
@@ -310,6 +310,13 @@ impl Run {
         Action::Perform { op, text }
     }
 
+    /// Whether this attempt's journal is yet to take over what the application did in the field's: until then the field's needs what it tells it by.
+    fn takes_over(&self) -> bool {
+        let Some(journal) = self.journal.as_ref().filter(|_| self.plan.kind == PlanKind::Migrate) else { return false };
+        let field = At::from(&field_journal(&journal.names.canonical));
+        self.plan.steps.iter().skip(self.index + 1).any(|step| matches!(&step.op, Op::Remove { files } if files.contains(&field)))
+    }
+
     fn steps(&self) -> &[Step] {
         match self.list {
             List::Steps => &self.plan.steps,
@@ -554,7 +561,7 @@ impl Run {
         if flipped || self.half_copied {
             failure.locate(Where::FinishAtNextStart, self.journal.as_ref());
             self.stage = Stage::Ended(if anew { Action::Anew(Box::new(failure)) } else { Action::Failed(Box::new(failure)) });
-        } else if !self.begun || self.plan.undo.is_empty() {
+        } else if !self.begun || self.plan.undo.is_empty() || self.takes_over() {
             let state = if self.plan.kind.begins() { Where::V1 } else { Where::Unknown };
             failure.locate(state, self.journal.as_ref());
             self.stage = Stage::Ended(Action::Failed(Box::new(failure)));

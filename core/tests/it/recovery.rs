@@ -68,7 +68,7 @@ fn field(phase: &str) -> Value {
 
 /// The field was killed in this phase. Which of the files are there is said one by one, since its renames and its journal may have reached
 /// the disk in any order.
-fn field_at(phase: &str, canonical_is: Option<Verdict>, staging: bool, backup: bool) -> Observation {
+pub fn field_at(phase: &str, canonical_is: Option<Verdict>, staging: bool, backup: bool) -> Observation {
     let mut observation = directory();
     observation.files.clear();
     observation.verdict = canonical_is;

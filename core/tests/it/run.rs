@@ -6,7 +6,7 @@ use cutover_core::failure::{Code, Where};
 use cutover_core::fault::{Cause, Fault, OsCode, Platform};
 use cutover_core::journal::{Journal, MAX_HOST_BYTES, Phase, Receipt, WarningFrom};
 use cutover_core::names::{At, CompanionName, field_journal};
-use cutover_core::observe::Observation;
+use cutover_core::observe::{Observation, Verdict};
 use cutover_core::op::{Guard, Op};
 use cutover_core::plan::{By, From, Plan, PlanKind, Recovery, Request, plan_migration, plan_recovery};
 use cutover_core::run::{Action, BUDGET_MS, Budget, DELAYS_MS, Done, Event, Run};
@@ -503,6 +503,21 @@ fn an_undo_of_the_field_s_stops_at_its_first_failure() {
         }
     }
     assert!(failures > 30, "{failures}");
+}
+
+/// Without its v2 beside it the field's journal that says `committed` would be taken for one whose v2 was in place, and `cleanup` be called.
+#[test]
+fn what_the_field_left_stays_until_this_attempt_s_journal_has_its_state() {
+    let of_field = Request { nonce: crate::world::nonce(), ..request(By::Host, From::Empty) };
+    let plan = plan_migration(&crate::recovery::field_at("committed", Some(Verdict::Old), true, false), &of_field).unwrap();
+    let field = At::from(&field_journal(&canonical()));
+    let taken = position(&plan, |op| matches!(op, Op::Remove { files } if files.contains(&field)));
+    for failing in 0..=taken {
+        let trace = faulty(&plan, |now| (!now.undo && now.index == failing).then(permanent));
+        assert_eq!(trace.failure().data.state, Where::V1, "steps[{failing}]");
+        assert_eq!(trace.steps(true).is_empty(), failing < taken, "steps[{failing}]");
+    }
+    assert!(taken > 4, "{plan:#?}");
 }
 
 /// v1 is in the backup, and its log may be elsewhere: given back by its name alone it would lack the rows in that.
