@@ -1,6 +1,8 @@
 //! Backups of real migrations: listed, pruned, and made the database again, through real files and real SQLite.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/directory.rs"]
+mod directory;
 #[path = "support/interrupt.rs"]
 mod interrupt;
 
@@ -118,11 +120,7 @@ impl Bed {
     }
 
     fn names(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.0.path()).unwrap();
-        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.retain(|name| !name.ends_with("-lock"));
-        names.sort();
-        names
+        directory::names(self.0.path())
     }
 
     fn read(&self, name: &str) -> String {

@@ -2,6 +2,8 @@
 //! use since.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/directory.rs"]
+mod directory;
 #[path = "support/interrupt.rs"]
 mod interrupt;
 #[path = "support/notes.rs"]
@@ -49,11 +51,7 @@ impl Bed {
     }
 
     fn names(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.0.path()).unwrap();
-        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.retain(|name| !name.ends_with("-lock"));
-        names.sort();
-        names
+        directory::names(self.0.path())
     }
 
     /// Each backup and receipt.

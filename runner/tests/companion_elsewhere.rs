@@ -6,6 +6,8 @@
 
 #[path = "support/companion.rs"]
 mod companion;
+#[path = "support/directory.rs"]
+mod directory;
 #[path = "support/namespace.rs"]
 mod namespace;
 #[path = "support/notes.rs"]

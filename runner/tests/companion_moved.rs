@@ -2,14 +2,17 @@
 //! stays as it is, and both are told of. A companion that was moved or copied with the database's directory is still the one. And what lies beside one is listed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/interrupt.rs"]
+mod interrupt;
 #[path = "support/notes.rs"]
 mod notes;
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use cutover::{Built, Detect, DoctorOptions, Event, From, Host, HostError, Job, Make, MigrateResult, Options, Recovery, Run};
+use interrupt::Interrupt;
 use notes::{NOTES, TO_V2, V1, rows};
 use rusqlite::Connection;
 
@@ -25,9 +28,7 @@ enum How {
 struct App<'a> {
     how: How,
     auth: &'a Path,
-    /// Ends the start before this step, counted from 0.
-    at: usize,
-    seen: usize,
+    interrupt: Interrupt,
 }
 
 impl Host for App<'_> {
@@ -45,12 +46,7 @@ impl Host for App<'_> {
         Ok(Built::default())
     }
     fn event(&mut self, event: &Event) {
-        if let Event::Step { .. } = event {
-            if self.seen == self.at {
-                resume_unwind(Box::new("interrupted"));
-            }
-            self.seen += 1;
-        }
+        self.interrupt.event(event);
     }
     fn wait(&mut self, _delay_ms: u64) {}
 }
@@ -89,7 +85,7 @@ impl Bed {
     fn migrate(&self, how: How, app: &str, auth: &str, at: usize) -> Option<MigrateResult> {
         let options = self.options(app, auth);
         let auth = self.path(auth);
-        let mut host = App { how, auth: &auth, at, seen: 0 };
+        let mut host = App { how, auth: &auth, interrupt: Interrupt { at, seen: 0 } };
         catch_unwind(AssertUnwindSafe(|| cutover::migrate(&options, &mut host).unwrap())).ok()
     }
 
@@ -175,7 +171,7 @@ fn a_companion_that_was_moved_with_the_database_is_the_one() {
 fn a_plan_is_not_performed_for_a_companion_elsewhere() {
     let bed = Bed::new(How::Staged);
     let auth = bed.path("app/conf/auth.json");
-    let mut host = App { how: How::Staged, auth: &auth, at: usize::MAX, seen: 0 };
+    let mut host = App { how: How::Staged, auth: &auth, interrupt: Interrupt { at: usize::MAX, seen: 0 } };
     let plan = cutover::plan(&bed.options("app", "app/conf/auth.json"), &mut host).unwrap().unwrap().to_text();
     let before = ["app/conf", "other"].map(|directory| bed.holds(directory));
     let failure = cutover::run_plan(&plan, &bed.options("app", "other/auth.json"), &mut host).unwrap_err().failure;
@@ -191,7 +187,9 @@ fn a_plan_is_not_performed_for_a_companion_elsewhere() {
 fn what_a_lost_journal_leaves_beside_a_companion_is_listed_and_left_alone() {
     let bed = Bed::new(How::Staged);
     let (database, options) = (bed.path("app/data/data.db"), bed.options("app", "app/conf/auth.json"));
-    let plan = cutover::plan(&options, &mut App { how: How::Staged, auth: &database, at: usize::MAX, seen: 0 }).unwrap().unwrap();
+    let plan = cutover::plan(&options, &mut App { how: How::Staged, auth: &database, interrupt: Interrupt { at: usize::MAX, seen: 0 } })
+        .unwrap()
+        .unwrap();
     let at = plan.steps.iter().position(|step| step.op.name() == "link").unwrap();
     assert!(bed.migrate(How::Staged, "app", "app/conf/auth.json", at).is_none());
     let journal = bed.path("app/data/data.db.v1-v2-cutover.json");

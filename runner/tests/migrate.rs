@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::type_complexity, clippy::field_reassign_with_default, reason = "a host of closures is scripted test by test")]
 
+#[path = "support/directory.rs"]
+mod directory;
 #[path = "support/notes.rs"]
 mod notes;
 #[path = "support/other.rs"]
@@ -58,13 +60,7 @@ impl Bed {
 
     /// Every name in the directory but the locks.
     fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = std::fs::read_dir(self.directory.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| !name.ends_with("-lock"))
-            .collect();
-        names.sort();
-        names
+        directory::names(self.directory.path())
     }
 
     /// Nothing but v1, as it was.

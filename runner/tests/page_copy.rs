@@ -3,6 +3,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/directory.rs"]
+mod directory;
 #[path = "support/strace.rs"]
 mod strace;
 
@@ -55,18 +57,10 @@ fn ask<T: rusqlite::types::FromSql>(path: &Path, sql: &str) -> T {
     Connection::open(path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
-fn names(directory: &Path) -> Vec<String> {
-    let mut names: Vec<String> =
-        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.retain(|name| !name.ends_with("-lock"));
-    names.sort();
-    names
-}
-
 /// v2 with all rows, one name for it, the backup with all of v1, its receipt, and nothing else.
 fn assert_upgraded(database: &Path, mode: &str, page_size: u32, told: &str) {
     let directory = database.parent().unwrap();
-    let names = names(directory);
+    let names = directory::names(directory);
     assert_eq!(names.len(), 3, "{told}: {names:?}");
     let backup = directory.join(&names[1]);
     assert!(names[2] == format!("{}.json", names[1]), "{told}: {names:?}");
@@ -105,7 +99,7 @@ fn a_database_with_a_second_name_is_refused_and_stays() {
     std::fs::hard_link(&database, &second).unwrap();
     let refused = upgrade(&database, &[]);
     assert!(!refused.ok && refused.output.contains("second name"), "{}", refused.output);
-    assert_eq!(names(directory.path()), ["data.db", "mine.db"]);
+    assert_eq!(directory::names(directory.path()), ["data.db", "mine.db"]);
     assert_eq!(ask::<i64>(&database, "SELECT count(*) FROM notes"), ROWS);
     std::fs::remove_file(second).unwrap();
     assert!(upgrade(&database, &[]).ok);

@@ -5,6 +5,8 @@
 
 #[path = "support/companion.rs"]
 mod companion;
+#[path = "support/directory.rs"]
+mod directory;
 #[path = "support/notes.rs"]
 mod notes;
 #[path = "support/strace.rs"]
@@ -82,19 +84,6 @@ fn does() {
     companion::does();
 }
 
-/// How an upgrade ends where this call is refused, and that what is in nobody's file any more is kept: `wrote` says whether anybody has written to the
-/// companion by then.
-fn refused(does: Does, traced: &str, more: impl FnOnce(&Bed) -> Vec<String>, call: &str, wrote: bool) -> Ending {
-    let (ending, kept) = companion::befallen(does, traced, more, call);
-    let expected = match does {
-        Does::StagesBesideAnother if wrote => vec!["of another"],
-        Does::WritesInPlaceAndFails if wrote => vec!["half of v2"],
-        _ => vec![],
-    };
-    assert_eq!(kept, expected, "{does:?}: {call}");
-    ending
-}
-
 #[test]
 fn a_change_beside_a_companion_that_is_refused_costs_nothing() {
     // Its backup gets its name. Then what is staged is made, gets its name, and the companion's, and what is temporary goes; it is not there any more.
@@ -117,7 +106,7 @@ fn a_change_beside_a_companion_that_is_refused_costs_nothing() {
             for (at, call) in calls.iter().enumerate().filter(|(_, call)| call.contains("/elsewhere")) {
                 let inject = |_: &Bed| vec![strace::inject(&calls, at, &format!("error={code}"))];
                 let wrote = endings.len() >= if does == Does::WritesInPlaceAndFails { 1 } else { 3 };
-                endings.push(refused(does, CHANGES, inject, call, wrote));
+                endings.push(companion::befallen(does, CHANGES, inject, call, wrote));
             }
             assert_eq!(endings, expected, "{does:?}, {code}");
         }
@@ -147,7 +136,7 @@ fn a_companion_or_its_directory_that_cannot_be_opened_costs_nothing() {
         let ours = calls.iter().enumerate().filter(|(_, call)| call.contains("O_RDONLY"));
         let refuse = |(at, call): (usize, &String)| {
             let wrote = at >= 2 || (at == 0 && file == "elsewhere");
-            refused(does, "openat", |bed| on(bed, Some(at + 1)), call, wrote)
+            companion::befallen(does, "openat", |bed| on(bed, Some(at + 1)), call, wrote)
         };
         let endings: Vec<Ending> = ours.map(refuse).collect();
         assert_eq!(endings, expected, "{does:?}, {calls:#?}");

@@ -8,6 +8,7 @@ use cutover::core::journal::Warning;
 use cutover::{BackupOptions, Built, Detect, Event, From, Host, HostError, Job, Make, MigrateResult, Options, RecoverResult, Run};
 use rusqlite::Connection;
 
+use crate::directory;
 use crate::notes::{NOTES, TO_V2, V1, rows};
 use crate::strace;
 
@@ -154,8 +155,9 @@ pub enum Ending {
     Left,
 }
 
-/// Has `strace` do this to an upgrade. Gives how that ended, and what is kept of the companion after the next start, which ends well.
-pub fn befallen(does: Does, traced: &str, more: impl FnOnce(&Bed) -> Vec<String>, what: &str) -> (Ending, Vec<String>) {
+/// Has `strace` do this to an upgrade, and gives how that ended. The next start ends well, and keeps what is in nobody's file any more: `wrote` says whether
+/// anybody has written to the companion by then.
+pub fn befallen(does: Does, traced: &str, more: impl FnOnce(&Bed) -> Vec<String>, what: &str, wrote: bool) -> Ending {
     let root = tempfile::tempdir().unwrap();
     let bed = Bed::new(root.path());
     let (output, _) = strace::run(traced, &more(&bed), &bed.program(does));
@@ -180,16 +182,18 @@ pub fn befallen(does: Does, traced: &str, more: impl FnOnce(&Bed) -> Vec<String>
     }
     bed.migrate(Does::Stages).unwrap_or_else(|error| panic!("{what}, and then {}", error.failure));
     bed.assert_upgraded(&what);
-    (ending, bed.kept())
+    let kept: &[&str] = match does {
+        Does::StagesBesideAnother if wrote => &["of another"],
+        Does::WritesInPlaceAndFails if wrote => &["half of v2"],
+        _ => &[],
+    };
+    assert_eq!(bed.kept(), kept, "{what}");
+    ending
 }
 
-/// Everything that is beside this file, and it, but the locks.
+/// Everything that is beside this file, and it.
 fn names(file: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(file.parent().unwrap()).unwrap();
-    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.retain(|name| !name.ends_with("-lock"));
-    names.sort();
-    names
+    directory::names(file.parent().unwrap())
 }
 
 /// What the process does that is traced. Its status is 1 where that failed. It says why, or its warnings.
