@@ -1,9 +1,12 @@
 // Stages of a test run: each shows what it prints and counts its tests.
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { root } from "./setup.mjs";
 
 export const cargoTests = { passed: /^test result: .*? (\d+) passed/gm, failed: /^test result: .*?; (\d+) failed/gm };
+/** By itself Node leaves one core idle: on two it runs one file after another. */
+export const nodeTest = ["--test", "--test-reporter=spec", "--test-timeout=900000", `--test-concurrency=${availableParallelism()}`];
 export const nodeTests = { passed: /^ℹ pass (\d+)\r?$/gm, failed: /^ℹ (?:fail|cancelled|skipped|todo) (\d+)\r?$/gm };
 
 let passed = 0;

@@ -2,7 +2,7 @@
 import { copyFileSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { bun, root, run, setup } from "./setup.mjs";
-import { cargoTests, nodeTests, stage, sum } from "./stage.mjs";
+import { cargoTests, nodeTest, nodeTests, stage, sum } from "./stage.mjs";
 import { TARGET, windowsLab } from "./windows-lab.mjs";
 
 const native = process.platform === "win32";
@@ -18,8 +18,7 @@ const newest = versions.at(-1);
 for (const version of versions) {
   const own = version === newest ? env : { ...env, CUTOVER_BUN: "" };
   const directories = ["bindings-node/test", "tests/dist/windows", ...(version === newest ? ["tests/dist/corpus", "tests/dist/node"] : [])];
-  const args = ["--test", "--test-reporter=spec", "--test-timeout=900000", ...directories.flatMap(tests)];
-  await stage(`Node ${version}`, [...node[version], ...args], { cwd: tree, env: own, count: nodeTests, through });
+  await stage(`Node ${version}`, [...node[version], ...nodeTest, ...directories.flatMap(tests)], { cwd: tree, env: own, count: nodeTests, through });
 }
 sum("on Windows: ");
 

@@ -2,7 +2,7 @@
 import { accessSync, constants, readdirSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { root, setup, testTools } from "./setup.mjs";
-import { cargoTests, nodeTests, stage, sum } from "./stage.mjs";
+import { cargoTests, nodeTest, nodeTests, stage, sum } from "./stage.mjs";
 
 testTools();
 setup();
@@ -28,11 +28,11 @@ await stage("every crash state", [...explore, "--full"], { count: explored });
 await stage("every mutant of every plan", [...explore, "--mutants"], { count: explored });
 if (process.platform !== "win32") {
   await stage("programs for the campaign", ["cargo", "build", "--quiet", "--package", "cutover-tests"]);
-  await stage("Node and Bun", [node, "--test", "--test-reporter=spec", "--test-timeout=900000", ...tests("tests/dist", "bindings-node/test", "bindings-wasm/test")], { env: memoryDisk(), count: nodeTests });
+  await stage("Node and Bun", [node, ...nodeTest, ...tests("tests/dist", "bindings-node/test", "bindings-wasm/test")], { env: memoryDisk(), count: nodeTests });
 }
 // Debian's Chromium.
 if (process.platform === "linux") {
-  await stage("the page in Chromium", [node, "--test", "--test-reporter=spec", "--test-timeout=900000", ...tests("bindings-wasm/diagnostics/test")], { count: nodeTests });
+  await stage("the page in Chromium", [node, ...nodeTest, ...tests("bindings-wasm/diagnostics/test")], { count: nodeTests });
 }
 if (process.platform !== "darwin") await stage("Windows", [node, "scripts/test-windows.mjs"], { count: onWindows });
 
