@@ -83,7 +83,7 @@ impl CompanionLocks {
 
     /// Refuses a plan that works on a companion where the locks could not be had.
     pub(crate) fn allow(&self, plan: &Plan) -> Result<(), Error> {
-        let works_on_one = || plan.steps.iter().any(|step| step.op.companion().is_some());
+        let works_on_one = || plan.steps.iter().chain(&plan.undo).any(|step| step.op.companion().is_some());
         let Some(failure) = self.refused.as_deref().filter(|_| works_on_one()).cloned() else { return Ok(()) };
         Err(match &plan.journal {
             Some(journal) if plan.kind == PlanKind::Migrate => failure.with_v1(&journal.names.canonical),

@@ -227,6 +227,31 @@ fn two_processes_upgrade_their_directories_in_turn() {
     }
 }
 
+/// What the daemon in the field left works on the companion in its undo alone.
+#[test]
+fn what_the_field_left_is_undone_in_turn_as_well() {
+    let bed = Bed::new();
+    let (of_b, backup) = (|name: &str| bed.path("B").join(name), bed.path("shared/auth.json.v1-v2-3fa9c1d2"));
+    std::fs::copy(bed.database("B"), of_b("data.db.building-3fa9c1d2")).unwrap();
+    std::fs::write(&backup, "v1 of B").unwrap();
+    let journal = serde_json::json!({
+        "version": 1, "source": of_b("data.db"), "normalizedSource": of_b("data.db.source-3fa9c1d2"), "staging": of_b("data.db.building-3fa9c1d2"),
+        "backup": of_b("data.db.v1-v2-1782718800000-3fa9c1d2"), "authPath": bed.auth(), "authBackup": backup, "authExisted": true,
+        "nonce": "3fa9c1d2", "keychainBackups": null, "phase": "built",
+    });
+    std::fs::write(of_b("data.db.v1-v2-migration.json"), journal.to_string()).unwrap();
+    let mut first = bed.upgrade("A", "build-host");
+    first.wait_for("stopped");
+    let error = cutover::migrate(&bed.options("B"), &mut App::default()).unwrap_err();
+    assert_eq!(error.failure.code, Code::Owned, "{}", error.failure);
+    assert!(bed.content() == "v1" && backup.exists(), "{}", bed.content());
+    first.go_on();
+    assert_eq!(first.ends(), "ended Ok((Migrated, None))");
+    let result = cutover::migrate(&bed.options("B"), &mut App::default()).unwrap();
+    assert_eq!((result.outcome, result.recovery), (Outcome::Migrated, Recovery::Undone));
+    assert_eq!(bed.content(), "v1 of B+B");
+}
+
 #[test]
 fn two_processes_at_once_lose_nothing_whoever_is_first() {
     for _ in 0..5 {
