@@ -71,6 +71,7 @@ pub(super) fn refuse_irreplaceable(observation: &Observation, companion: &Compan
 /// # Errors
 /// As [`assess`].
 pub fn assess_left(observation: &Observation, undone: &[FileName], label: &Label, nonce: &Nonce) -> Result<Next, Failure> {
+    refuse_held(observation)?;
     // The field's that one of ours took over says nothing more.
     let field = field_journal(&observation.canonical);
     let is_over = recover::took_over(observation);

@@ -5,7 +5,7 @@ use cutover_core::fault::Platform;
 use cutover_core::journal::{Phase, Strategy};
 use cutover_core::observe::{Holder, Observation, Verdict};
 use cutover_core::op::Op;
-use cutover_core::plan::{By, From, Next, Plan, PlanKind, assess, plan_migration};
+use cutover_core::plan::{By, From, Next, Plan, PlanKind, assess, assess_left, plan_migration};
 use cutover_core::run::{Budget, Done, Run};
 use cutover_core::sqlite::JournalMode;
 use cutover_core::validate::validate;
@@ -78,6 +78,9 @@ fn elsewhere_what_this_process_has_open_is_refused() {
     for platform in [Platform::Linux, Platform::Macos] {
         let observation = Observation { platform, ..held(JournalMode::Wal, vec![me()]) };
         assert_eq!(assess(&observation, &label(), &new_nonce()).unwrap_err().code, Code::Held);
+        // Nor was it opened to look at it after a clean-up that failed, and stays open.
+        let unread = Observation { verdict: None, ..observation.clone() };
+        assert_eq!(assess_left(&unread, &[], &label(), &new_nonce()).unwrap_err().code, Code::Held);
         let plan = plan_migration(&Observation { holders: vec![somebody()], ..observation }, &request(By::Sql, From::Empty)).unwrap();
         assert_eq!(strategy(&plan), Strategy::LinkReplace);
     }
