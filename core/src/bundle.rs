@@ -1,13 +1,14 @@
 //! The doctor's bundle: what a support person needs of a machine that they do not sit at, as one JSON. No rows, and unless asked nothing that the
 //! application saved, reported or said; home directories as `~`.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::diagnose::NextStart;
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
 use crate::fault::Platform;
 use crate::journal::{ReadError, Warning, WarningFrom, read_bounded, write_json};
 use crate::json::{Ignored, Read, Reader, record};
@@ -20,6 +21,8 @@ use crate::sqlite::{DatabaseHeader, Wal};
 pub const VERSION: u32 = 1;
 /// The largest bundle that is read, in bytes.
 pub const MAX_BYTES: usize = 16 << 20;
+/// Of how many users the paths may be; a journal that names more is none that this project wrote.
+const MAX_HOMES: usize = 100;
 /// What stands where something was left out.
 pub const WITHHELD: &str = "(left out)";
 
@@ -166,6 +169,7 @@ impl Bundle {
     /// paths that become `~`.
     #[must_use]
     pub fn redacted(mut self, homes: &[String]) -> Self {
+        let homes = &self.homes(homes);
         let short = |text: &mut String| *text = shorten(text, homes);
         short(&mut self.path);
         for text in self.observation.journals.values_mut().chain(self.receipts.values_mut()) {
@@ -180,6 +184,9 @@ impl Bundle {
             short(&mut warning.message);
         };
         self.observation.companions.values_mut().for_each(|companion| place(&mut companion.path, &mut companion.relative));
+        if let Some(plan) = &mut self.next.plan {
+            plan.steps.iter_mut().chain(&mut plan.undo).for_each(|step| short(&mut step.why));
+        }
         if let Some(journal) = self.next.plan.as_mut().and_then(|plan| plan.journal.as_mut()) {
             journal.host_state = None;
             journal.report = None;
@@ -187,7 +194,7 @@ impl Bundle {
             journal.companions.iter_mut().for_each(|companion| place(&mut companion.path, &mut companion.relative));
         }
         for failure in [&mut self.last_error, &mut self.next.refusal].into_iter().flatten() {
-            if failure.code == crate::failure::Code::Host {
+            if failure.code == Code::Host {
                 failure.reason = WITHHELD.into();
             }
             let texts = [&mut failure.path, &mut failure.data.v1, &mut failure.data.v2];
@@ -198,16 +205,48 @@ impl Bundle {
             match event {
                 Event::Warning { warning } => told(warning),
                 Event::Undo { reason } => *reason = WITHHELD.into(),
+                Event::Step { why, .. } => short(why),
                 Event::Wait { reason, file, .. } => [Some(reason), file.as_mut()].into_iter().flatten().for_each(short),
                 _ => {}
             }
         }
         self
     }
+
+    /// These, and those that the paths in it go through: whoever looks need not be the user whose database it is. The longest first: a home may lie in a home.
+    fn homes(&self, known: &[String]) -> Vec<String> {
+        let mut homes: BTreeSet<String> = known.iter().cloned().collect();
+        let mut add = |path: &str| {
+            if homes.len() < MAX_HOMES {
+                homes.extend(home_of(path).map(str::to_owned));
+            }
+        };
+        add(&self.path);
+        self.observation.companions.values().for_each(|companion| add(&companion.path));
+        for text in self.observation.journals.values().flatten() {
+            let journal: Value = serde_json::from_str(text).unwrap_or_default();
+            let companions = journal["companions"].as_array().into_iter().flatten().map(|companion| &companion["path"]);
+            companions.chain([&journal["source"], &journal["authPath"]]).filter_map(Value::as_str).for_each(&mut add);
+        }
+        // As they are where a name is quoted.
+        homes.extend(homes.clone().iter().map(|home| home.replace('\\', "\\\\")));
+        let mut homes: Vec<String> = homes.into_iter().collect();
+        homes.sort_by_key(|home| Reverse(home.len()));
+        homes
+    }
+}
+
+/// The home directory that a path goes through.
+fn home_of(path: &str) -> Option<&str> {
+    ["/home/", "/Users/", "\\Users\\"].iter().find_map(|roots| {
+        let name = path.find(roots)? + roots.len();
+        let end = path[name..].find(['/', '\\']).map_or(path.len(), |end| name + end);
+        (end > name).then(|| &path[..end])
+    })
 }
 
 fn withhold(warning: &mut Warning) {
-    if warning.from == WarningFrom::Host {
+    if warning.from == WarningFrom::Host || warning.code.as_deref() == Some(Code::Host.as_str()) {
         warning.message = WITHHELD.into();
     }
 }
@@ -248,7 +287,7 @@ fn without_host(text: &str, homes: &[String]) -> Option<String> {
         }
     }
     if let Some(Value::Array(warnings)) = fields.get_mut("warnings") {
-        for warning in warnings.iter_mut().filter(|warning| warning["from"] != "cutover") {
+        for warning in warnings.iter_mut().filter(|warning| warning["from"] != "cutover" || warning["code"] == Code::Host.as_str()) {
             if let Some(message) = warning.get_mut("message") {
                 *message = WITHHELD.into();
             }

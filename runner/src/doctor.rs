@@ -98,7 +98,7 @@ pub fn doctor(path: &Path, options: &DoctorOptions) -> Result<Bundle, Error> {
         last_error: options.last_error.clone(),
         events: options.events.clone(),
     };
-    Ok(if options.application_data { bundle } else { bundle.redacted(&homes(&canonical)) })
+    Ok(if options.application_data { bundle } else { bundle.redacted(&homes()) })
 }
 
 fn not_made(why: &str) -> Check {
@@ -229,23 +229,13 @@ impl Drop for Copy {
     }
 }
 
-/// The home directories that a path may tell of: this user's, and the one that the path is in.
-fn homes(path: &Path) -> Vec<String> {
+/// This user's home directory, as it is given and as it is.
+fn homes() -> Vec<String> {
     let mut homes: Vec<String> = Vec::new();
     for name in ["HOME", "USERPROFILE"] {
         let Some(home) = std::env::var_os(name).map(PathBuf::from) else { continue };
         homes.extend(std::fs::canonicalize(&home).ok().map(|home| home.display().to_string()));
         homes.push(home.display().to_string());
     }
-    let text = path.display().to_string();
-    for roots in ["/home/", "/Users/", "\\Users\\"] {
-        if let Some(at) = text.find(roots) {
-            let behind = at + roots.len();
-            let end = text[behind..].find(['/', '\\']).map_or(text.len(), |end| behind + end);
-            homes.push(text[..end].to_owned());
-        }
-    }
-    // The longest first: a home may lie in a home.
-    homes.sort_by_key(|home| std::cmp::Reverse(home.len()));
     homes
 }
