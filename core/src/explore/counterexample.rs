@@ -31,9 +31,9 @@ fn entry(name: &str, content: &Content) -> String {
         Content::Empty => "empty".to_owned(),
         Content::Torn => "torn".to_owned(),
         Content::Shm => "shared memory".to_owned(),
-        Content::Db(db) => format!("{:?} {:?} counter {}", db.data, db.mode, db.counter),
-        Content::Wal(db) => format!("log up to {:?} of database {}", db.data, db.of),
-        Content::Hot(db) => format!("journal back to {:?} of database {}", db.data, db.of),
+        Content::Db(db) => format!("{} {:?} counter {}", db.data, db.mode, db.counter),
+        Content::Wal(db) => format!("log up to {} of database {}", db.data, db.of),
+        Content::Hot(db) => format!("journal back to {} of database {}", db.data, db.of),
         Content::Companion(version) => format!("companion {version}"),
         Content::Text(text) => {
             let phase = text.text.split("\"phase\": \"").nth(1).and_then(|rest| rest.split('"').next());
@@ -67,7 +67,7 @@ pub fn line(choices: &[Choice]) -> String {
             text.push(',');
         }
         if let Some((at, happening)) = choice.happening {
-            let _ = write!(text, "{at}:{happening:?}@");
+            let _ = write!(text, "{at}:{happening}@");
         }
         match choice.crash {
             Some((tick, variant)) => {
@@ -99,7 +99,7 @@ fn choice(text: &str) -> Option<Choice> {
         None => (None, text),
         Some((happening, crash)) => {
             let (at, word) = happening.split_once(':')?;
-            let happening = Happening::all().into_iter().find(|happening| format!("{happening:?}") == word)?;
+            let happening = Happening::all().into_iter().find(|happening| happening.to_string() == word)?;
             (Some((at.parse().ok()?, happening)), crash)
         }
     };
@@ -158,7 +158,7 @@ pub fn replay(setting: &Setting, model: Model, choices: &[Choice], mutant: Optio
             if let Some((_, happening)) = choice.happening {
                 tick.set(0);
                 armed.set(true);
-                say(format!("  {happening:?}"));
+                say(format!("  {happening}"));
                 match kept {
                     Some((mut going, mut run)) => {
                         happen(&mut machine, &mut run, happening);

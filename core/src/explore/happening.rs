@@ -1,5 +1,7 @@
 //! What may come between any two ops.
 
+use std::fmt;
+
 use super::{Bounds, Faults, Setting};
 use crate::names::At;
 use crate::op::Op;
@@ -57,6 +59,22 @@ pub enum Happening {
     FailsOnce(Fail),
     /// The op fails whenever it is tried, until the next start after this one.
     Fails(Fail),
+}
+
+/// As it stands in a replay line. (By hand: what is derived would be half a kilobyte of a page's module.)
+impl fmt::Display for Happening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OlderApplication => "OlderApplication",
+            Self::OlderApplicationKilled => "OlderApplicationKilled",
+            Self::OlderApplicationInRollbackMode => "OlderApplicationInRollbackMode",
+            Self::OlderApplicationStays => "OlderApplicationStays",
+            Self::CompanionChanged => "CompanionChanged",
+            Self::ApplicationWrites => "ApplicationWrites",
+            Self::FailsOnce(fail) => return write!(f, "FailsOnce({fail:?})"),
+            Self::Fails(fail) => return write!(f, "Fails({fail:?})"),
+        })
+    }
 }
 
 impl Happening {

@@ -1,6 +1,8 @@
 //! What SQLite makes of a set, from the facts that were measured: a log is replayed over whatever database it stands beside, a hot
 //! journal rolls back whatever it stands beside, and a missing or empty database loses its log.
 
+use std::fmt;
+
 use super::disk::{Content, Disk, HOME};
 use crate::sqlite::{Header, JournalMode, page1_digest};
 
@@ -31,6 +33,21 @@ pub enum Data {
     Mixed,
     /// The new, empty database of an application that found none.
     Foreign,
+}
+
+impl fmt::Display for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V1 { rows } => return write!(f, "v1 with {rows} new rows"),
+            Self::V2 { of, rows } => return write!(f, "v2 of a v1 with {of}, with {rows} new rows"),
+            Self::Partial => "not done",
+            Self::Refused => "a v2 that is refused",
+            Self::Damaged => "damaged",
+            Self::Half => "half changed",
+            Self::Mixed => "pages of two databases",
+            Self::Foreign => "another application's",
+        })
+    }
 }
 
 /// A database file.

@@ -6,7 +6,7 @@ use cutover_core::explore::control::{KNOWN, count};
 use cutover_core::explore::mutate::{Mutant, plans};
 use cutover_core::explore::predict::crash_states;
 use cutover_core::explore::trial::{Fate, Trial};
-use cutover_core::explore::{Bounds, Faults, Model, Setting, Shape, counterexample, explore, matrix};
+use cutover_core::explore::{Bounds, Faults, Happening, Model, Setting, Shape, counterexample, explore, matrix};
 use cutover_core::plan::{By, From};
 
 fn start(shape: Shape, by: By, from: From) -> Setting {
@@ -78,7 +78,7 @@ fn a_planted_fault_is_caught_and_told() {
         let Fate::Caught(bad) = Trial::new(&settings).fate(&mutant) else { panic!("{words} is not caught") };
         assert_eq!(bad.violation.rule, rule, "{words}");
         let told = bad.tell(Some(&mutant));
-        assert!(told.starts_with("starts with data.db: V1") && told.contains("\nstart 1\n"), "{told}");
+        assert!(told.starts_with("starts with data.db: v1 with 0 new rows") && told.contains("\nstart 1\n"), "{told}");
         assert!(told.contains(&format!("{rule} is broken: {}", bad.violation.what)), "{told}");
         // The last line does it again, to the same state.
         let line = told.rsplit("replay: ").next().unwrap();
@@ -97,6 +97,13 @@ fn the_recovery_table_in_another_order_is_caught() {
     assert_eq!(rows.len(), 1 + 21 + 21);
     let first = rows.iter().find(|mutant| mutant.to_string() == "recovery table: our journal before the field's").unwrap();
     assert!(matches!(Trial::new(&settings).fate(first), Fate::Caught(_)), "our journal is judged by what the field moved away");
+}
+
+#[test]
+fn a_replay_line_says_what_happened_by_its_name() {
+    for happening in Happening::all() {
+        assert_eq!(happening.to_string(), format!("{happening:?}"));
+    }
 }
 
 #[test]
