@@ -174,12 +174,6 @@ impl CompanionFacts {
             after: None,
         }
     }
-
-    /// Whether its directory is the database's.
-    #[must_use]
-    pub fn is_beside(&self) -> bool {
-        self.relative == self.file.as_str()
-    }
 }
 
 /// One look at the database's directory.

@@ -75,8 +75,8 @@ pub struct FieldJournal {
     pub auth_backup: bool,
     /// Whether it existed before.
     pub auth_existed: bool,
-    /// Whether it lay in the database's directory when the journal was written.
-    pub auth_beside: bool,
+    /// Where the database was, as written.
+    directory: String,
     /// What the host wants back for its undo or clean-up.
     pub keychain_backups: Option<Value>,
 }
@@ -84,6 +84,10 @@ pub struct FieldJournal {
 /// Both separators: the journal may have been written on another system than the one that reads it.
 fn split(path: &str) -> (&str, &str) {
     path.rfind(['/', '\\']).map_or(("", path), |at| (&path[..at], &path[at + 1..]))
+}
+
+fn names(path: &str) -> impl Iterator<Item = &str> {
+    path.split(['/', '\\']).filter(|name| !name.is_empty())
 }
 
 fn mismatch(what: &str, found: &str, why: impl Into<String>) -> ReadError {
@@ -141,12 +145,25 @@ impl FieldJournal {
             label,
             nonce,
             names,
-            auth_beside: auth_directory == directory,
+            directory: directory.to_owned(),
             auth_file,
             auth_backup: raw.auth_backup.is_some(),
             auth_existed: raw.auth_existed,
             auth_path: raw.auth_path,
             keychain_backups: raw.keychain_backups,
         })
+    }
+
+    /// Whether the companion lay there, from the database's directory.
+    #[must_use]
+    pub fn auth_is_at(&self, relative: &str) -> bool {
+        let mut path: Vec<&str> = names(&self.directory).collect();
+        for name in names(relative) {
+            match name {
+                ".." => path.truncate(path.len().saturating_sub(1)),
+                name => path.push(name),
+            }
+        }
+        names(&self.auth_path).eq(path)
     }
 }

@@ -6,7 +6,7 @@ use super::parts::{
     Link, clean_up, commit, companion_names, flip, install_companions, position_of_flip, remove_tmp, temporary, undo, undo_companions,
     warns_from, write_journal,
 };
-use super::recover::nonce_of_field;
+use super::recover::{kept, nonce_of_field};
 use super::{By, From, Plan, PlanKind, Request, VERSION, step};
 use crate::failure::{Code, Failure};
 use crate::journal::{self, Companion, Journal, Phase, Strategy, V1};
@@ -185,7 +185,9 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         steps.extend(flip(&journal, staged, Link::Make, observation.platform));
     }
     let flip_at = position_of_flip(&steps, canonical);
-    steps.extend(install_companions(&journal, &|_| true, &|_| false));
+    // By an attempt that had this nonce before.
+    let kept = |companion: &Companion| kept(observation, &journal, companion);
+    steps.extend(install_companions(&journal, &|_| true, &kept));
     let installed = steps.len();
     steps.extend(commit(&journal));
     let cleanup_from = warns_from(observation.platform, installed, steps.len());
@@ -199,7 +201,7 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
             &journal,
             Some(staged),
             strategy == Strategy::PageCopy,
-            undo_companions(&journal, &|_| true, &|_| false),
+            undo_companions(&journal, &|_| true, &kept),
             observation.platform,
         ),
         journal: Some(journal),

@@ -70,7 +70,7 @@ fn paths_are_re_rooted_by_base_name() {
         assert_eq!(journal.names, our_names(), "{directory}");
         assert_eq!(journal.auth_file, name("auth.json"));
         assert_eq!(journal.auth_path, format!("{directory}{separator}auth.json"));
-        assert!(journal.auth_beside && journal.auth_backup && journal.auth_existed);
+        assert!(journal.auth_is_at("auth.json") && journal.auth_backup && journal.auth_existed);
         assert_eq!(journal.keychain_backups.unwrap()[0]["account"], "v1");
     }
 }
@@ -81,7 +81,8 @@ fn a_companion_elsewhere_keeps_its_path_for_messages() {
     value["authPath"] = "/home/u/.config/app/auth.json".into();
     value["authBackup"] = "/home/u/.config/app/auth.json.v1-v2-3fa9c1d2".into();
     let journal = parse(&value).unwrap();
-    assert!(!journal.auth_beside);
+    assert!(!journal.auth_is_at("auth.json") && !journal.auth_is_at("../../.config/app/auth.json"));
+    assert!(journal.auth_is_at("../.config/app/auth.json") && journal.auth_is_at("..\\.config\\app\\auth.json"));
     assert_eq!(journal.auth_path, "/home/u/.config/app/auth.json");
 }
 

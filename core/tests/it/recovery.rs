@@ -900,6 +900,26 @@ fn the_field_s_companion_is_put_back_only_after_its_backup_was_whole() {
     }
 }
 
+/// Its path is as that release was given it: through a link it is another than the real one. And a home that is elsewhere now has it where it was in it.
+#[test]
+fn the_field_s_companion_is_known_by_its_backup_and_by_where_it_lies_from_the_database() {
+    for (present, relative, known) in [
+        (Some("auth.json.v1-v2-3fa9c1d2"), "../../elsewhere/auth.json", true),
+        (Some("auth.json.v1-v2-00000001"), "../../elsewhere/auth.json", false),
+        (None, "auth.json", true),
+        (None, "../../elsewhere/auth.json", false),
+    ] {
+        let mut seen = with_auth(field_at("canonical-moved", None, true, true));
+        let facts = seen.companions.get_mut(&auth()).unwrap();
+        facts.path = "/srv/elsewhere/auth.json".into();
+        facts.relative = relative.into();
+        facts.present.extend(present.map(name));
+        let plan = planned(&seen);
+        assert_eq!(has(&plan, |op| op.companion().is_some()), known, "{present:?} {relative}");
+        assert_eq!(plan.journal.unwrap().warnings.is_empty(), known, "{present:?} {relative}");
+    }
+}
+
 /// The environment changed between the two releases: both paths are told, and the file is left alone.
 #[test]
 fn the_field_s_companion_elsewhere_is_left_alone() {

@@ -11,6 +11,7 @@ use cutover_core::op::{Guard, Op};
 use cutover_core::plan::{By, From, Plan, PlanKind, Recovery, Request, plan_migration, plan_recovery};
 use cutover_core::run::{Action, BUDGET_MS, Budget, DELAYS_MS, Done, Event, Run};
 use cutover_core::sqlite::JournalMode;
+use cutover_core::validate::validate;
 use serde_json::json;
 
 use crate::world::{
@@ -518,6 +519,26 @@ fn what_the_field_left_stays_until_this_attempt_s_journal_has_its_state() {
         assert_eq!(trace.steps(true).is_empty(), failing < taken, "steps[{failing}]");
     }
     assert!(taken > 4, "{plan:#?}");
+}
+
+/// An attempt that has the nonce of the one before has the name by which that one kept a companion: a link would fail there, and v1 lack its companion.
+#[test]
+fn what_an_earlier_attempt_kept_beside_a_companion_is_not_in_the_way_of_the_next() {
+    let again = Request { nonce: crate::world::nonce(), ..request(By::Host, From::Empty) };
+    for kept in [false, true] {
+        let mut seen = with_auth(directory());
+        let facts = seen.companions.get_mut(&auth()).unwrap();
+        facts.present.extend(kept.then(|| crate::world::name("auth.json.displaced-3fa9c1d2")));
+        let plan = plan_migration(&seen, &again).unwrap();
+        let aside = |op: &Op| match op {
+            Op::Link { from, .. } if from.companion.is_some() => Some(false),
+            Op::Rename { to, .. } if to.to_string().contains("displaced") => Some(true),
+            _ => None,
+        };
+        let ways: Vec<bool> = plan.steps.iter().chain(&plan.undo).filter_map(|step| aside(&step.op)).collect();
+        assert_eq!(ways, [kept; 2], "{plan:#?}");
+        assert_eq!(validate(&plan, Some(&seen)), []);
+    }
 }
 
 /// v1 is in the backup, and its log may be elsewhere: given back by its name alone it would lack the rows in that.

@@ -7,8 +7,8 @@ use super::{FLUSH, kept, plan_of, refuse_missing, refuse_unread, undeclared};
 use crate::failure::Failure;
 use crate::journal::field::{FieldJournal, FieldPhase};
 use crate::journal::{self, Companion, Journal, Phase, Strategy};
-use crate::names::displaced;
-use crate::observe::{Observation, Verdict};
+use crate::names::{companion_backup, displaced};
+use crate::observe::{CompanionFacts, Observation, Verdict};
 use crate::op::{Op, Step};
 use crate::plan::parts::{clean_up, companion_names, give_v1_back, receipt_steps, set_aside, undo};
 use crate::plan::{Plan, PlanKind, step};
@@ -167,10 +167,10 @@ fn move_on(observation: &Observation, journal: Journal, flush: Step, back: Vec<S
 /// The field's journal as one of ours, and whether its companion is the declared one.
 fn adopt(observation: &Observation, field: &FieldJournal) -> Journal {
     let mut warnings = Vec::new();
-    let declared = observation
-        .companions
-        .iter()
-        .find(|(_, seen)| seen.file == field.auth_file && (seen.path == field.auth_path || (seen.is_beside() && field.auth_beside)));
+    let backup = companion_backup(&field.auth_file, &field.label, &field.nonce);
+    // Its path is as it was written: through a link it is another. A backup of that upgrade is nowhere else.
+    let is_at = |seen: &CompanionFacts| seen.path == field.auth_path || field.auth_is_at(&seen.relative) || seen.present.contains(&backup);
+    let declared = observation.companions.iter().find(|(_, seen)| seen.file == field.auth_file && is_at(seen));
     let mut companions = Vec::new();
     if let Some((name, seen)) = declared {
         let before = field.auth_existed.then(String::new);

@@ -228,7 +228,8 @@ pub(crate) fn candidates(observation: &Observation) -> String {
     if names.is_empty() { "your own backups (none is in this directory)".to_owned() } else { names.join(", ") }
 }
 
-fn kept(observation: &Observation, journal: &Journal, companion: &Companion) -> bool {
+/// Whether what was displaced beside a companion is kept there already.
+pub(super) fn kept(observation: &Observation, journal: &Journal, companion: &Companion) -> bool {
     let displaced = companion_names(journal, companion).displaced.name;
     observation.companions.get(&companion.name).is_some_and(|seen| seen.present.contains(&displaced))
 }
