@@ -13,6 +13,10 @@ export type Label = string;
  */
 export type Nonce = string;
 /**
+ * How v2 becomes canonical.
+ */
+export type Strategy = "link-replace" | "page-copy" | "two-rename" | "restore" | "restore-copy";
+/**
  * The persistent part of a journal mode: whether the header's WAL flag is set.
  */
 export type JournalMode = "delete" | "wal";
@@ -209,10 +213,6 @@ export type Does = "ask-detect" | "begin-new" | "recover" | "refuse";
  * The application's own word for a companion, for example `auth`.
  */
 export type CompanionName = string;
-/**
- * How v2 becomes canonical.
- */
-export type Strategy = "link-replace" | "page-copy" | "two-rename" | "restore" | "restore-copy";
 /**
  * One thing that the runner does.
  */
@@ -720,6 +720,10 @@ export interface Backup {
    * When that began, Unix milliseconds.
    */
   startedMs: number;
+  /**
+   * How v2 became canonical: `page-copy` made the backup as a copy, through SQLite; else it is v1's own file. Nothing without a receipt.
+   */
+  strategy: Strategy | null;
   /**
    * v1, as it was settled. Nothing without a receipt, and for an upgrade that an application began before it had cutover.
    */

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::journal::{Receipt, V1, Warning};
+use crate::journal::{Receipt, Strategy, V1, Warning};
 use crate::names::{CompanionName, FileName, Label, Nonce, Role, receipt};
 use crate::observe::Observation;
 
@@ -34,6 +34,8 @@ pub struct Backup {
     pub whole: bool,
     /// Why it is not whole.
     pub why: Option<String>,
+    /// How v2 became canonical: `page-copy` made the backup as a copy, through SQLite; else it is v1's own file. Nothing without a receipt.
+    pub strategy: Option<Strategy>,
     /// v1, as it was settled. Nothing without a receipt, and for an upgrade that an application began before it had cutover.
     pub v1: Option<V1>,
     /// Backups of companions, in their own directories.
@@ -63,6 +65,7 @@ fn look_at(observation: &Observation, receipts: &Receipts, name: &FileName) -> O
         size,
         whole: true,
         why: None,
+        strategy: None,
         v1: None,
         companions: BTreeMap::new(),
         report: None,
@@ -72,6 +75,7 @@ fn look_at(observation: &Observation, receipts: &Receipts, name: &FileName) -> O
         Err(why) => Some(why),
         Ok(receipt) => {
             let known = receipt.v1.as_ref().map(|v1| v1.fingerprint.size);
+            backup.strategy = Some(receipt.strategy);
             backup.v1 = receipt.v1;
             backup.companions = receipt.companions;
             backup.report = receipt.report;

@@ -19,6 +19,7 @@ use crate::host::Host;
 use crate::migrate::{MAX_ATTEMPTS, MAX_RECOVERIES, Start, nonce, refuse_cancelled};
 use crate::observe::can_link;
 use crate::options::BackupOptions;
+use crate::os;
 use crate::place::Place;
 
 /// What [`restore`] did.
@@ -105,7 +106,7 @@ fn put_back(start: &mut Start, name: &FileName, label: &Label, host: &mut dyn Ho
             continue;
         }
         // A link that is made while somebody has the file open cannot be removed again on Windows.
-        if observation.holders.is_empty() {
+        if observation.holders.is_empty() || os::OPENING_DROPS_LOCKS {
             observation.can_link = can_link(&start.place, &journal_tmp(&start.place.canonical, label, &nonce()));
         }
         let request = request(&start.place, &observation, name)?;

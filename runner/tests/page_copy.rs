@@ -11,7 +11,11 @@ mod strace;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use cutover::{BackupOptions, Code, Host};
 use rusqlite::Connection;
+
+struct Quiet;
+impl Host for Quiet {}
 
 const CHANGES: &str = "pwrite64,write,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,unlinkat";
 
@@ -87,6 +91,16 @@ fn v2_is_copied_into_canonical_whatever_v1_is() {
             assert_eq!(done.calls.iter().filter(|call| call.contains(" linkat(") && call.contains("EPERM")).count(), 1, "{:?}", done.calls);
             assert_eq!(std::fs::metadata(&database).unwrap().ino(), inode, "the file is the one it was");
             assert_upgraded(&database, mode, page_size, &format!("{mode} {page_size}"));
+            // Its header is not v1's to the last byte: SQLite made it.
+            let backup = cutover::list_backups(&database).unwrap().remove(0);
+            cutover::restore(&database, Path::new(backup.name.as_str()), &BackupOptions::default(), &mut Quiet).unwrap();
+            assert_eq!(ask::<i64>(&database, "SELECT count(*) FROM notes"), ROWS);
+            assert_eq!(ask::<String>(&database, "PRAGMA journal_mode"), mode);
+            // One that has grown since is told from it all the same.
+            let kept = directory.path().join(backup.name.as_str());
+            Connection::open(&kept).unwrap().execute_batch("CREATE TABLE more (id)").unwrap();
+            let refused = cutover::restore(&database, Path::new(backup.name.as_str()), &BackupOptions::default(), &mut Quiet).unwrap_err();
+            assert_eq!(refused.failure.code, Code::Verify, "{}", refused.failure);
         }
     }
 }

@@ -138,7 +138,8 @@ pub fn plan_restore(observation: &Observation, request: &RestoreRequest) -> Resu
     Ok(Restore { plan: made(journal, mode, observation.platform, needs_bytes), displaced, companions })
 }
 
-/// Why it cannot be restored. More than a list tells: the header is read here, and every change of a settled database shows in it.
+/// Why it cannot be restored. More than a list tells: the header is read here, and every change of a settled database shows in it. (Of a copy that SQLite made
+/// some show: it has a change counter of its own.)
 fn not_whole(observation: &Observation, backup: &Backup) -> Option<String> {
     if backup.why.is_some() {
         return backup.why.clone();
@@ -146,6 +147,7 @@ fn not_whole(observation: &Observation, backup: &Backup) -> Option<String> {
     let Some(facts) = observation.files.get(&backup.name) else { return Some("it is not there".into()) };
     match (facts.fingerprint(), &backup.v1) {
         (None, _) => Some("it is not a SQLite database".into()),
+        (Some(now), Some(v1)) if backup.strategy == Some(Strategy::PageCopy) && now.is_copy_of(&v1.fingerprint) => None,
         (Some(now), Some(v1)) if now != v1.fingerprint => Some("it was changed since it was made".into()),
         _ => None,
     }
