@@ -5,12 +5,13 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 
-use crate::os;
+/// How a new file is made, by its path and that of the one whose mode it has.
+pub(crate) type Create = fn(&Path, &Path) -> io::Result<File>;
 
 /// Copies a file to a new one, but for this gap, which is left zeros.
-pub(crate) fn copy(from: &Path, to: &Path, gap: &Range<u64>) -> io::Result<()> {
+pub(crate) fn copy(from: &Path, to: &Path, gap: &Range<u64>, create: Create) -> io::Result<()> {
     let mut source = File::open(from)?;
-    let mut target = os::create_new(to, from)?;
+    let mut target = create(to, from)?;
     bytes(&mut source, &mut target, gap).inspect_err(|_| {
         // A try that failed must not stand in the way of the next one.
         let _ = std::fs::remove_file(to);
@@ -30,6 +31,7 @@ fn bytes(source: &mut File, target: &mut File, gap: &Range<u64>) -> io::Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os;
 
     #[test]
     fn a_gap_is_left_zeros_and_everything_else_is_copied() {
@@ -39,7 +41,7 @@ mod tests {
             for size in [0, 1, 4095, 4096, 4100, 4608, 9000] {
                 let mut whole: Vec<u8> = (0..size).map(|at| u8::try_from(at % 251 + 1).unwrap()).collect();
                 std::fs::write(&from, &whole).unwrap();
-                copy(&from, &to, &gap).unwrap();
+                copy(&from, &to, &gap, os::create_new).unwrap();
                 let end = whole.len();
                 let [start, stop] = [gap.start, gap.end].map(|at| usize::try_from(at).unwrap().min(end));
                 whole[start..stop].fill(0);
@@ -55,11 +57,11 @@ mod tests {
         let [from, to] = ["from", "to"].map(|name| directory.path().join(name));
         std::fs::write(&from, "new").unwrap();
         std::fs::write(&to, "old").unwrap();
-        assert_eq!(copy(&from, &to, &(0..0)).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(copy(&from, &to, &(0..0), os::create_new).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(std::fs::read(&to).unwrap(), b"old");
         std::fs::remove_file(&to).unwrap();
         // No system seeks that far.
-        copy(&from, &to, &(0..u64::MAX)).unwrap_err();
+        copy(&from, &to, &(0..u64::MAX), os::create_new).unwrap_err();
         assert!(!to.exists());
     }
 }

@@ -86,7 +86,7 @@ fn write_flushed(path: &Path, like: Option<&Path>, owner: &Path, data: &[u8]) ->
     }
     let mut file = if let Some(like) = like { os::create_new(path, like)? } else { os::create_private(path, owner)? };
     file.write_all(data)?;
-    file.sync_all()
+    flushed(file.sync_all()).map(drop)
 }
 
 impl Job for HostJob<'_> {

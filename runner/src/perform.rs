@@ -12,7 +12,7 @@ use cutover_core::op::Op;
 use cutover_core::run::{Done, Run};
 use cutover_core::sqlite::JournalMode;
 
-use crate::copy::copy;
+use crate::copy::{Create, copy};
 use crate::holders::holders;
 use crate::host::{Host, HostError};
 use crate::isolate::Isolated;
@@ -242,11 +242,13 @@ impl<'a> Performer<'a> {
     fn copy(&self, from: &At, to: &At) -> Performed {
         let path = self.path(from)?;
         if !self.is_canonical(from) {
-            return self.io(to, |to| plain(copy(&path, to, &(0..0))));
+            // A backup may be read-only, and the database that is made of it is written to. A secret stays as it is.
+            let create: Create = if to.companion.is_none() { os::create_writable } else { os::create_new };
+            return self.io(to, |to| plain(copy(&path, to, &(0..0), create)));
         }
         // Let go when the copy is closed: on POSIX its closing would drop the lock.
         let held = sqlite::keep_writers_out(&path).map_err(|fault| fault.of(from.clone()))?;
-        let copied = self.io(to, |to| plain(copy(&path, to, &os::REFUSED_BYTES)));
+        let copied = self.io(to, |to| plain(copy(&path, to, &os::REFUSED_BYTES, os::create_writable)));
         drop(held);
         copied
     }

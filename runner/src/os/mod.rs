@@ -7,7 +7,6 @@ mod platform;
 #[path = "windows/mod.rs"]
 mod platform;
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -15,15 +14,9 @@ use cutover_core::names::FileName;
 
 pub(crate) use platform::{
     LOCKS_V1_OVER_THE_FLIP, OPENING_DROPS_LOCKS, PLATFORM, REFUSED_BYTES, adopt, create_lock, create_new, create_private,
-    create_private_directory, create_writable, denied_for_good, file_id, free_bytes, irreplaceable, links, plain, read_at, real_directory,
-    rename, rename_new, says_no_flush, says_no_links, sync_dir, why_read_only,
+    create_private_directory, create_writable, denied_for_good, file_id, free_bytes, irreplaceable, links, open_to_flush, plain, read_at,
+    real_directory, rename, rename_new, says_no_flush, says_no_links, sync_dir, why_read_only,
 };
-
-/// For a flush of a file's data and metadata. The handle is writable: `FlushFileBuffers` refuses a read-only one (its documentation asks for
-/// `GENERIC_WRITE`). On macOS std's `sync_all` asks for `F_FULLFSYNC`, which reaches the platter.
-pub(crate) fn open_to_flush(path: &Path) -> io::Result<File> {
-    File::options().write(true).open(path)
-}
 
 /// The name as the directory has it. Where case is not told apart (Windows, most volumes of macOS) it is the file's, not the caller's: `DATA.DB` is `data.db`
 /// there, and its journals and backups go by one name.

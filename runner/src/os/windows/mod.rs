@@ -106,6 +106,12 @@ pub(crate) fn irreplaceable(path: &Path) -> Option<Irreplaceable> {
     read_only.then_some(Irreplaceable::ReadOnly)
 }
 
+/// For a flush of a file's data and metadata. The handle is writable: `FlushFileBuffers` refuses a read-only one (its documentation asks for
+/// `GENERIC_WRITE`).
+pub(crate) fn open_to_flush(path: &Path) -> io::Result<File> {
+    File::options().write(true).open(path)
+}
+
 /// Creates a file that was not there, following no link, with the access rules of `like`.
 pub(crate) fn create_new(path: &Path, like: &Path) -> io::Result<File> {
     let file = File::options().read(true).write(true).create_new(true).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(path)?;
