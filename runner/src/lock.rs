@@ -27,6 +27,41 @@ use crate::sqlite::{self, os_fault};
 /// The databases that this process owns: a second try must be refused without opening the lock files, which would drop the first.
 static OWNED: LazyLock<Mutex<BTreeSet<PathBuf>>> = LazyLock::new(Mutex::default);
 
+/// Those that a call of this process works on: an owner lock may serve more than one, and the application may have one of its own.
+static AT_WORK: LazyLock<Mutex<BTreeSet<PathBuf>>> = LazyLock::new(Mutex::default);
+
+/// One call at a time, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Turn(PathBuf);
+
+impl Turn {
+    pub(crate) fn take(place: &Place) -> Result<Self, Failure> {
+        let database = place.path(&place.canonical);
+        if AT_WORK.lock().unwrap_or_else(PoisonError::into_inner).insert(database.clone()) {
+            return Ok(Self(database));
+        }
+        let mut failure = Failure::refusal(
+            Code::Owned,
+            "another call of this process upgrades, recovers, restores or prunes this database",
+            "wait for that call to end, and call again",
+        )
+        .of(&place.canonical);
+        failure.holders = vec![this_process()];
+        failure.compose();
+        Err(failure)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        AT_WORK.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
+    }
+}
+
+fn this_process() -> Holder {
+    Holder { pid: std::process::id(), name: String::new(), this_process: true }
+}
+
 /// Ownership of a database. Let go when the last clone is dropped, or when the process ends in any way.
 #[derive(Debug, Clone)]
 pub struct OwnerLock(Arc<Held>);
@@ -69,8 +104,7 @@ pub fn lock(path: &Path) -> Result<OwnerLock, Error> {
 pub(crate) fn take(place: &Place) -> Result<OwnerLock, Failure> {
     let database = place.path(&place.canonical);
     if !OWNED.lock().unwrap_or_else(PoisonError::into_inner).insert(database.clone()) {
-        let own = Holder { pid: std::process::id(), name: String::new(), this_process: true };
-        return Err(owned(place, vec![own]));
+        return Err(owned(place, vec![this_process()]));
     }
     // From here on a failure gives the name back, through Drop.
     let mut held = Held { database, owner: Mutex::new(None), file: None };

@@ -22,7 +22,7 @@ use crate::companion_lock::CompanionLocks;
 use crate::drive::{Ending, drive, wait};
 use crate::error::Error;
 use crate::host::Host;
-use crate::lock::{self, OwnerLock};
+use crate::lock::{self, OwnerLock, Turn};
 use crate::observe::{Blind, can_link, observe};
 use crate::options::{Detect, Held, Lock, Options, Run};
 use crate::os;
@@ -98,6 +98,7 @@ pub(crate) struct Start<'a> {
     installed: bool,
     pub warnings: Vec<Warning>,
     companions: CompanionLocks,
+    turn: Option<Turn>,
     _lock: Option<OwnerLock>,
 }
 
@@ -193,6 +194,7 @@ impl<'a> Start<'a> {
             installed: false,
             warnings: Vec::new(),
             companions: CompanionLocks::default(),
+            turn: None,
             _lock: lock,
         })
     }
@@ -200,6 +202,7 @@ impl<'a> Start<'a> {
     /// With the owner lock, and the companions' until the call ends. Nothing is looked at before.
     pub(crate) fn own(options: &'a Options, host: &mut dyn Host) -> Result<Self, Error> {
         let mut start = Self::of(options, Access::Own)?;
+        start.turn = Some(Turn::take(&start.place).map_err(|failure| start.place.locate(failure))?);
         let locks = CompanionLocks::take(&start.place, &mut start.budget, host);
         start.companions = locks.map_err(|error| start.locate(error))?;
         Ok(start)
@@ -441,7 +444,7 @@ impl<'a> Start<'a> {
         let rule = Rule { keep: Some(keep), older_than_ms: None };
         let messages: Vec<String> = match backups::prune(self, rule, host) {
             Ok(pruned) => pruned.left.iter().map(|left| format!("{} is not pruned: {}", left.backup, left.why)).collect(),
-            Err(error) => vec![format!("old backups could not be pruned: {}", error.failure.reason)],
+            Err(error) => vec![format!("old backups could not be pruned: {}", self.place.locate(*error.failure).message)],
         };
         let warn = |message| Warning { from: WarningFrom::Cutover, code: Some("PRUNE".into()), message };
         let warnings: Vec<Warning> = messages.into_iter().map(warn).collect();

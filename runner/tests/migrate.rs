@@ -290,6 +290,28 @@ fn a_v2_that_is_not_what_it_must_be_is_not_installed() {
     }
 }
 
+/// A retry after a time-out, say: it would take the first call's journal for what a killed one left, and undo what that call goes on with.
+#[test]
+fn a_second_call_of_this_process_is_refused_until_the_first_has_ended() {
+    let bed = Bed::new("WAL");
+    let lock = cutover::lock(&bed.path()).unwrap();
+    for lock in [Lock::Own(lock), Lock::Held] {
+        let options = Options { lock, verify: true, ..bed.sql() };
+        let mut refused = Vec::new();
+        let verify = |_: &Reader| {
+            let mut quiet = Scripted::default();
+            refused.push(cutover::migrate(&options, &mut quiet).map(drop).unwrap_err().failure.code);
+            refused.push(cutover::recover(&options, &mut quiet).map(drop).unwrap_err().failure.code);
+            Err("and this one fails".into())
+        };
+        let mut host = Scripted { verify: Some(Box::new(verify)), ..Scripted::default() };
+        assert_eq!(cutover::migrate(&options, &mut host).unwrap_err().failure.code, Code::Host);
+        drop(host);
+        assert_eq!(refused, [Code::Owned, Code::Owned]);
+    }
+    assert_eq!(cutover::migrate(&bed.sql(), &mut Scripted::default()).map(|done| done.outcome).unwrap(), Outcome::Migrated);
+}
+
 #[test]
 fn wrong_counts_and_a_failing_verify_are_undone() {
     let bed = Bed::new("wal");
