@@ -8,7 +8,7 @@ use cutover_core::failure::{Code, Failure};
 use cutover_core::journal::{Journal, Warning};
 use cutover_core::names::{CompanionName, FileName, Label, Role, companion_backup, displaced, journal_tmp};
 use cutover_core::observe::Observation;
-use cutover_core::plan::{Recovery, RestoreRequest, displaced_by, plan_restore, recover_before_restore};
+use cutover_core::plan::{Recovery, RestoreRequest, companions_of, displaced_by, plan_restore, recover_before_restore};
 use cutover_core::run::Event;
 use serde::Serialize;
 
@@ -99,9 +99,12 @@ fn put_back(start: &mut Start, name: &FileName, label: &Label, host: &mut dyn Ho
             recovery = report.recovery;
             host.event(&Event::Recovered { recovery });
             start.warnings.extend(report.warnings);
-            let finished = matches!(recovery, Recovery::Finished | Recovery::Cleaned);
-            if let Some(journal) = report.journal.filter(|journal| finished && journal.names.backup == *name) {
-                return Ok(result(start, &journal, recovery, BTreeMap::new()));
+            let Some(journal) = report.journal.filter(|journal| journal.names.backup == *name) else { continue };
+            let now = start.observe(host)?;
+            // Whoever was killed behind the commit may have had another database in place since.
+            if recovery == Recovery::Finished || (recovery == Recovery::Cleaned && is_in_place(&now, &journal)) {
+                let told = request(&start.place, &now, name).map(|request| companions_of(&now, &request)).unwrap_or_default();
+                return Ok(result(start, &journal, recovery, told));
             }
             continue;
         }
@@ -126,6 +129,12 @@ fn put_back(start: &mut Start, name: &FileName, label: &Label, host: &mut dyn Ho
     Err(Failure::refusal(Code::Journal, "the restore did not come to an end", hint).of(&start.place.canonical).into())
 }
 
+/// Whether what the restore installed is the database.
+fn is_in_place(observation: &Observation, journal: &Journal) -> bool {
+    let facts = observation.canonical_facts();
+    facts.zip(journal.v2.as_ref()).is_some_and(|(facts, v2)| facts.file_id == v2.file_id && facts.page1.as_ref() == Some(&v2.page1))
+}
+
 fn request(place: &Place, observation: &Observation, name: &FileName) -> Result<RestoreRequest, Error> {
     let receipts = receipts(place, observation).map_err(|blind| blind.into_failure(place))?;
     let Some(backup) = backup::list(observation, &receipts).into_iter().find(|backup| backup.name == *name) else {
@@ -147,7 +156,7 @@ fn request(place: &Place, observation: &Observation, name: &FileName) -> Result<
 fn result(start: &mut Start, journal: &Journal, recovery: Recovery, mut told: BTreeMap<CompanionName, Option<String>>) -> RestoreResult {
     let place = &start.place;
     for companion in &journal.companions {
-        told.entry(companion.name.clone()).or_default();
+        told.insert(companion.name.clone(), None);
     }
     let companion = |(name, why): (CompanionName, Option<String>)| {
         let aside = place.companions.get(&name).map(|(directory, file)| directory.join(displaced(file, &journal.nonce).as_str()));

@@ -277,6 +277,35 @@ fn an_interrupted_restore_that_was_done_is_not_done_again() {
     assert_eq!(bed.names().iter().filter(|name| name.contains(".displaced-")).count(), 1);
 }
 
+/// Killed behind the commit, it says nothing of what is the database by the time of the next one.
+#[test]
+fn a_restore_after_v2_was_put_back_by_hand_restores_again() {
+    let (mut put_back, mut at) = (0, 25);
+    loop {
+        let bed = Bed::upgraded("WAL");
+        let (path, backup) = (bed.path("data.db"), bed.newest());
+        let mut host = Interrupt { at, seen: 0 };
+        let restore = || cutover::restore(&path, &backup, &BackupOptions::default(), &mut host).map(drop).unwrap();
+        let ended = catch_unwind(AssertUnwindSafe(restore)).is_ok();
+        let committed = bed.names().iter().any(|name| name.ends_with("-cutover.json") && bed.read(name).contains(r#""committed""#));
+        if committed {
+            let displaced = bed.names().into_iter().find(|name| name.contains(".displaced-")).unwrap();
+            std::fs::rename(bed.path(&displaced), &path).unwrap();
+            put_back += 1;
+        }
+        let result = bed.restore().unwrap();
+        assert_eq!(rows(&path, "notes"), NOTES, "{at}");
+        if committed {
+            assert_eq!(rows(&result.displaced, "note"), NOTES, "{at}");
+        }
+        if ended {
+            break;
+        }
+        at += 1;
+    }
+    assert!(put_back > 1, "{put_back}");
+}
+
 #[test]
 fn what_is_not_whole_is_refused_and_v2_stays() {
     let refused = |spoil: &dyn Fn(&Bed, &Path)| {

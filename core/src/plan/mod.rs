@@ -16,7 +16,7 @@ pub use migrate::plan_migration;
 pub use prune::{Left, Prune, Rule, plan_prune};
 pub(crate) use recover::v1_changed_at_the_flip;
 pub use recover::{may_open_canonical, plan_recovery};
-pub use restore::{Restore, RestoreRequest, displaced_by, plan_restore, recover_before_restore};
+pub use restore::{Restore, RestoreRequest, companions_of, displaced_by, plan_restore, recover_before_restore};
 
 use serde::{Deserialize, Serialize};
 

@@ -104,7 +104,7 @@ pub fn plan_restore(observation: &Observation, request: &RestoreRequest) -> Resu
         return Err(refuse(Code::NoSpace, reason, &format!("free {} bytes on this volume and try again", needs_bytes - free)).of(canonical));
     }
 
-    let companions = companions(observation, request);
+    let companions = companions_of(observation, request);
     let put_back = companions.iter().filter(|(_, why)| why.is_none());
     for (name, _) in put_back.clone() {
         refuse_irreplaceable(observation, name)?;
@@ -153,7 +153,9 @@ fn not_whole(observation: &Observation, backup: &Backup) -> Option<String> {
     }
 }
 
-fn companions(observation: &Observation, request: &RestoreRequest) -> BTreeMap<CompanionName, Option<String>> {
+/// Each companion that is declared, or kept with the backup, and why it is not put back.
+#[must_use]
+pub fn companions_of(observation: &Observation, request: &RestoreRequest) -> BTreeMap<CompanionName, Option<String>> {
     let kept = &request.backup.companions;
     let why = |name: &CompanionName| {
         if !observation.companions.contains_key(name) {
