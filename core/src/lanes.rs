@@ -283,7 +283,7 @@ impl<'a> Disk<'a> {
             }
         }
         // Companions lie in directories of their own.
-        for companion in plan.journal.iter().flat_map(|journal| &journal.companions).filter(|companion| companion.before.is_some()) {
+        for companion in plan.companions().into_iter().filter(|companion| companion.before.is_some()) {
             disk.lay(&format!("{}/{}", companion.name, companion.file), None);
         }
         disk

@@ -468,7 +468,7 @@ impl<'a> Start<'a> {
             return Err(refuse(format!("the plan is for {found}, not for {} ({})", self.place.canonical, self.label)).into());
         }
         let observation = self.observe(host)?;
-        if plan.journal.iter().flat_map(|journal| &journal.companions).any(|companion| !observation.declares(companion)) {
+        if plan.companions().into_iter().any(|companion| !observation.declares(companion)) {
             return Err(refuse("the plan has companions that the options do not declare, or elsewhere".into()).into());
         }
         let next = self.assess(&observation)?;

@@ -11,7 +11,10 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use cutover::{Built, Detect, DoctorOptions, Event, From, Host, HostError, Job, Make, MigrateResult, Options, Recovery, Run};
+use cutover::{
+    BackupOptions, Built, Detect, DoctorOptions, Event, From, Host, HostError, Job, Make, MigrateResult, Options, Recovery, RestoreResult,
+    Run,
+};
 use interrupt::Interrupt;
 use notes::{NOTES, TO_V2, V1, rows};
 use rusqlite::Connection;
@@ -89,6 +92,14 @@ impl Bed {
         catch_unwind(AssertUnwindSafe(|| cutover::migrate(&options, &mut host).unwrap())).ok()
     }
 
+    fn restore(&self, auth: &str) -> RestoreResult {
+        let database = self.path("app/data/data.db");
+        let newest = cutover::list_backups(&database).unwrap().remove(0).name;
+        let options = BackupOptions { companions: [("auth".to_owned(), self.path(auth))].into(), ..BackupOptions::default() };
+        let mut host = Interrupt { at: usize::MAX, seen: 0 };
+        cutover::restore(&database, Path::new(newest.as_str()), &options, &mut host).unwrap()
+    }
+
     /// What is in a directory, but for locks.
     fn holds(&self, directory: &str) -> BTreeMap<String, String> {
         let entries = std::fs::read_dir(self.path(directory)).unwrap().map(Result::unwrap);
@@ -111,7 +122,7 @@ impl Bed {
 #[test]
 fn a_companion_that_is_declared_elsewhere_since_a_crash_is_left_as_it_is_at_both_places() {
     for how in [How::Staged, How::InPlace, How::New] {
-        let (mut at, mut told_of) = (0, 0);
+        let (mut at, mut told_of, mut restored) = (0, 0, 0);
         loop {
             let bed = Bed::new(how);
             let interrupted = bed.migrate(how, "app", "app/conf/auth.json", at).is_none();
@@ -134,12 +145,19 @@ fn a_companion_that_is_declared_elsewhere_since_a_crash_is_left_as_it_is_at_both
             let built = !is_v2 && result.recovery != Recovery::Finished;
             let now: Vec<&str> = other.values().map(String::as_str).collect();
             assert_eq!(now, if built { ["v2 of another's", "another's"].as_slice() } else { &["another's"] }, "{what}");
+            // The receipt knows its backup all the same.
+            if is_v2 && journal && how != How::New {
+                let result = bed.restore("app/conf/auth.json");
+                assert!(result.companions.values().all(|companion| companion.restored), "{what}, {result:?}");
+                assert_eq!(read(&bed.path("app/conf/auth.json")), "v1 secret", "{what}");
+                restored += 1;
+            }
             if !interrupted {
                 break;
             }
             at += 1;
         }
-        assert!(told_of > 20, "{how:?}: told of {told_of} times in {at}");
+        assert!(told_of > 20 && (restored > 5 || how == How::New), "{how:?}: told of {told_of} times in {at}, restored {restored} times");
     }
 }
 

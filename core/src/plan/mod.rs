@@ -22,10 +22,11 @@ use serde::{Deserialize, Serialize};
 
 use self::parts::Spot;
 use crate::fault::Platform;
-use crate::journal::{Journal, ReadError, Strategy, read_versioned, write_json};
+use crate::journal::{Companion, Journal, ReadError, Strategy, read_versioned, write_json};
 use crate::json::{record, words};
 use crate::names::{At, FileName, Label, Nonce, Role};
 use crate::op::{Op, Step};
+use crate::set::Set;
 
 /// The version of the plan that this release writes and performs.
 pub const VERSION: u32 = 1;
@@ -166,6 +167,16 @@ impl Plan {
         let plan: Self = read_versioned(text, VERSION)?;
         plan.check()?;
         Ok(plan)
+    }
+
+    /// The companions that it works on. Those of its journal that are declared elsewhere now are none of them.
+    #[must_use]
+    pub fn companions(&self) -> Vec<&Companion> {
+        let mut named = Set::new();
+        for step in self.steps.iter().chain(&self.undo) {
+            step.op.companion().map(|name| named.insert(name));
+        }
+        self.journal.iter().flat_map(|journal| &journal.companions).filter(|companion| named.contains(&&companion.name)).collect()
     }
 
     /// The JSON text: the same bytes for the same plan everywhere.

@@ -129,16 +129,15 @@ fn of_restore(observation: &Observation, mut journal: Journal) -> Result<Plan, F
     Ok(restore::plan_recovery(observation, journal, first))
 }
 
-/// A companion that is not declared where it was has no directory here: leave it, and say so.
-fn keep_declared(observation: &Observation, journal: &mut Journal) {
-    for companion in std::mem::take(&mut journal.companions) {
-        if observation.declares(&companion) {
-            journal.companions.push(companion);
-        } else {
-            let now: Vec<&str> = observation.companions.get(&companion.name).iter().map(|seen| seen.path.as_str()).collect();
-            journal.warn(undeclared(companion.name.as_str(), &companion.path, &now));
-        }
+/// A companion that is not declared where it was has no directory here: leave it, and say so. Gives those.
+fn keep_declared(observation: &Observation, journal: &mut Journal) -> Vec<Companion> {
+    let (declared, left) = std::mem::take(&mut journal.companions).into_iter().partition(|companion| observation.declares(companion));
+    journal.companions = declared;
+    for companion in &left {
+        let now: Vec<&str> = observation.companions.get(&companion.name).iter().map(|seen| seen.path.as_str()).collect();
+        journal.warn(undeclared(companion.name.as_str(), &companion.path, &now));
     }
+    left
 }
 
 /// Flushes the database's directory, and those of the companions that the journal names.

@@ -92,20 +92,25 @@ pub(super) fn plan(table: &[Row], observation: &Observation, mut journal: Journa
     for companion in &mut journal.companions {
         companion.staged |= is_staged(observation, &journal.nonce, companion);
     }
-    keep_declared(observation, &mut journal);
+    let left = keep_declared(observation, &mut journal);
     let is = identify(observation, &journal);
     let row = table.iter().find(|row| row.fits(observation, &journal, is));
-    match row.copied().unwrap_or(Row::GoBack) {
+    let mut plan = match row.copied().unwrap_or(Row::GoBack) {
         Row::PutBack => {
             let back = give_v1_back(&journal);
-            Ok(go_back(observation, journal, back))
+            go_back(observation, journal, back)
         }
-        Row::V2 | Row::Committed => Ok(forward(observation, journal)),
-        Row::Missing => Err(refuse_missing(observation, &journal)),
-        Row::Unread => Err(refuse_unread(observation)),
-        Row::GoOn => Ok(go_on(observation, journal)),
-        Row::GoBack => Ok(go_back(observation, journal, Vec::new())),
+        Row::V2 | Row::Committed => forward(observation, journal),
+        Row::Missing => return Err(refuse_missing(observation, &journal)),
+        Row::Unread => return Err(refuse_unread(observation)),
+        Row::GoOn => go_on(observation, journal),
+        Row::GoBack => go_back(observation, journal, Vec::new()),
+    };
+    // No step is about them; a receipt and a later start know of them.
+    if let Some(journal) = &mut plan.journal {
+        journal.companions.extend(left);
     }
+    Ok(plan)
 }
 
 /// Whether v2 was installed over a v1 that another program wrote to at the last moment. On Windows an open file cannot be replaced, so v1's lock
