@@ -14,6 +14,9 @@ const ABORT_GRACE: Duration = Duration::from_secs(2);
 /// The same for those that put something right after an abort.
 const UNDO_GRACE: Duration = Duration::from_secs(30);
 
+/// The longest answer that crosses, in bytes of JSON. One that V8 cannot hold as a string (2^29 - 24 characters) would end the process.
+const MAX_ANSWER: usize = 256 << 20;
+
 /// What a callback threw. JavaScript keeps the value itself, under the call's id.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -82,13 +85,27 @@ impl<Tell: FnMut(String) -> bool> JsHost<Tell> {
 
     fn reply(&mut self, id: u32, served: Result<Json, HostError>) -> Result<(), HostError> {
         match served {
-            Ok(ok) => self.send(&ToJs::Reply { id, ok }),
+            Ok(ok) => {
+                let text = ToJs::Reply { id, ok }.to_text();
+                if text.len() <= MAX_ANSWER {
+                    return self.send_text(text);
+                }
+                let found = text.len();
+                let message = format!(
+                    "the answer has {found} bytes as JSON, and at most {MAX_ANSWER} cross at once: ask for fewer rows, or for parts of a value"
+                );
+                self.send(&ToJs::Refused { id, message })
+            }
             Err(error) => self.send(&ToJs::Refused { id, message: error.to_string() }),
         }
     }
 
     fn send(&mut self, message: &ToJs<'_>) -> Result<(), HostError> {
-        if !self.gone && (self.tell)(message.to_text()) { Ok(()) } else { Err(self.left()) }
+        self.send_text(message.to_text())
+    }
+
+    fn send_text(&mut self, text: String) -> Result<(), HostError> {
+        if !self.gone && (self.tell)(text) { Ok(()) } else { Err(self.left()) }
     }
 
     /// JavaScript has gone: nothing more can be asked, and what can still be undone is.

@@ -53,6 +53,14 @@ test("values are bound exactly as they are", async () => {
   assert.deepEqual(got.slice(9).map((bytes) => [...bytes]), [[...BLOB], [3, 4, 5, 6], [0xc3, 0xa9]]);
 });
 
+test("what no string of JavaScript can hold is refused, and the rest goes on", async () => {
+  const found = await withV1(async (v1) => {
+    await assert.rejects(() => v1.all("SELECT hex(zeroblob(135000000)) AS long"), /^Error: the answer has 2700000\d\d bytes as JSON.* ask for fewer rows/);
+    return v1.all("SELECT 1 AS one");
+  });
+  assert.deepEqual(found, [{ one: 1 }]);
+});
+
 test("rows keep order, names of any kind, and the types of their own", async () => {
   const sql = `${"PRAGMA user_version=1; CREATE TABLE notes(id INTEGER PRIMARY KEY, body);"} INSERT INTO notes VALUES (1, x'01'), (2, 'two'), (3, NULL);`;
   const rows = await withV1((v1) => v1.all('SELECT id, body AS "__proto__", 1 AS "" FROM notes ORDER BY id'), sql);

@@ -11,7 +11,7 @@ export interface Reader {
   /**
    * Every row of a query. `args` are bound to `?` in order; a whole `number` is bound as an integer.
    *
-   * Rejects with SQLite's message, and once the callback that the reader was given to has settled.
+   * Rejects with SQLite's message, with more than 256 MiB of rows (as JSON, blobs in base64), and once the callback that the reader was given to has settled.
    */
   all<R extends object = Record<string, SqlValue>>(sql: string, args?: readonly SqlValue[]): Promise<R[]>;
 }

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use cutover::core::failure::Where;
 use cutover::core::journal::Strategy;
-use cutover::{Built, Code, Detect, Event, From, Host, HostError, Job, Make, Options, Outcome, Recovery, Run};
+use cutover::{BackupOptions, Built, Code, Detect, Event, From, Host, HostError, Job, Make, Options, Outcome, Recovery, Run};
 use rusqlite::Connection;
 
 use notes::{TO_V2, V1};
@@ -146,13 +146,18 @@ fn a_holder_that_never_lets_go_is_copied_under_and_lives_on() {
                 assert_eq!((result.outcome, result.strategy), (Outcome::Migrated, Some(Strategy::PageCopy)), "{mode} {run:?}");
                 assert_eq!(result.warnings, [], "{mode} {run:?}");
                 assert!(host.waited_ms <= 400);
-                bed.assert_migrated(&result.backup.unwrap(), 3);
+                let backup = result.backup.unwrap();
+                bed.assert_migrated(&backup, 3);
                 // The application that lives on, through the very connection, and another process.
                 live.execute_batch("INSERT INTO note SELECT 4, 'a row since'").unwrap();
                 assert_eq!(elsewhere(&bed.path(), "SELECT count(*) FROM note; PRAGMA journal_mode"), format!("4\n{mode}"));
                 elsewhere(&bed.path(), "INSERT INTO note SELECT 5, 'of another process'");
                 assert_eq!(live.query_row("SELECT count(*) FROM note", [], |row| row.get::<_, i64>(0)).unwrap(), 5);
                 assert_eq!(cutover::migrate(&bed.sql(), &mut Script::default()).unwrap().outcome, Outcome::Current);
+                drop(live);
+                cutover::restore(&bed.path(), &backup, &BackupOptions::default(), &mut Script::default()).unwrap();
+                assert_eq!(count(&bed.path(), "notes"), 3, "{mode} {run:?}");
+                assert_eq!(elsewhere(&bed.path(), "PRAGMA journal_mode"), mode);
             }
         }
     }
