@@ -186,12 +186,12 @@ impl Bundle {
         self.observation.companions.values_mut().for_each(|companion| place(&mut companion.path, &mut companion.relative));
         if let Some(plan) = &mut self.next.plan {
             plan.steps.iter_mut().chain(&mut plan.undo).for_each(|step| short(&mut step.why));
-        }
-        if let Some(journal) = self.next.plan.as_mut().and_then(|plan| plan.journal.as_mut()) {
-            journal.host_state = None;
-            journal.report = None;
-            journal.warnings.iter_mut().for_each(told);
-            journal.companions.iter_mut().for_each(|companion| place(&mut companion.path, &mut companion.relative));
+            if let Some(journal) = &mut plan.journal {
+                journal.host_state = None;
+                journal.report = None;
+                journal.warnings.iter_mut().for_each(told);
+                journal.companions.iter_mut().for_each(|companion| place(&mut companion.path, &mut companion.relative));
+            }
         }
         for failure in [&mut self.last_error, &mut self.next.refusal].into_iter().flatten() {
             if failure.code == Code::Host {

@@ -40,15 +40,8 @@ impl Turn {
         if AT_WORK.lock().unwrap_or_else(PoisonError::into_inner).insert(database.clone()) {
             return Ok(Self(database));
         }
-        let mut failure = Failure::refusal(
-            Code::Owned,
-            "another call of this process upgrades, recovers, restores or prunes this database",
-            "wait for that call to end, and call again",
-        )
-        .of(&place.canonical);
-        failure.holders = vec![this_process()];
-        failure.compose();
-        Err(failure)
+        let reason = "another call of this process upgrades, recovers, restores or prunes this database";
+        Err(refusal(place, reason, "wait for that call to end, and call again", vec![this_process()]))
     }
 }
 
@@ -151,12 +144,12 @@ pub(crate) fn take(place: &Place) -> Result<OwnerLock, Failure> {
 }
 
 fn owned(place: &Place, holders: Vec<Holder>) -> Failure {
-    let mut failure = Failure::refusal(
-        Code::Owned,
-        "another instance of the application owns this database",
-        "use the instance that runs, or close it and start again",
-    )
-    .of(&place.canonical);
+    let reason = "another instance of the application owns this database";
+    refusal(place, reason, "use the instance that runs, or close it and start again", holders)
+}
+
+fn refusal(place: &Place, reason: &str, hint: &str, holders: Vec<Holder>) -> Failure {
+    let mut failure = Failure::refusal(Code::Owned, reason, hint).of(&place.canonical);
     failure.holders = holders;
     failure.compose();
     failure

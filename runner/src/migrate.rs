@@ -98,7 +98,7 @@ pub(crate) struct Start<'a> {
     installed: bool,
     pub warnings: Vec<Warning>,
     companions: CompanionLocks,
-    turn: Option<Turn>,
+    _turn: Option<Turn>,
     _lock: Option<OwnerLock>,
 }
 
@@ -179,6 +179,7 @@ impl<'a> Start<'a> {
             Lock::Own(lock) => Some(lock.clone()),
             Lock::Acquire | Lock::Held => None,
         };
+        let turn = (access == Access::Own).then(|| Turn::take(&place)).transpose().map_err(|failure| place.locate(failure))?;
         Ok(Self {
             place,
             options,
@@ -194,7 +195,7 @@ impl<'a> Start<'a> {
             installed: false,
             warnings: Vec::new(),
             companions: CompanionLocks::default(),
-            turn: None,
+            _turn: turn,
             _lock: lock,
         })
     }
@@ -202,7 +203,6 @@ impl<'a> Start<'a> {
     /// With the owner lock, and the companions' until the call ends. Nothing is looked at before.
     pub(crate) fn own(options: &'a Options, host: &mut dyn Host) -> Result<Self, Error> {
         let mut start = Self::of(options, Access::Own)?;
-        start.turn = Some(Turn::take(&start.place).map_err(|failure| start.place.locate(failure))?);
         let locks = CompanionLocks::take(&start.place, &mut start.budget, host);
         start.companions = locks.map_err(|error| start.locate(error))?;
         Ok(start)

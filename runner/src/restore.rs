@@ -99,10 +99,12 @@ fn put_back(start: &mut Start, name: &FileName, label: &Label, host: &mut dyn Ho
             recovery = report.recovery;
             host.event(&Event::Recovered { recovery });
             start.warnings.extend(report.warnings);
-            let Some(journal) = report.journal.filter(|journal| journal.names.backup == *name) else { continue };
+            let finished = matches!(recovery, Recovery::Finished | Recovery::Cleaned);
+            let Some(journal) = report.journal.filter(|journal| finished && journal.names.backup == *name) else { continue };
             let now = start.observe(host)?;
+            let is_in_place = || now.canonical_facts().zip(journal.v2.as_ref()).is_some_and(|(facts, v2)| v2.is_as_built(facts));
             // Whoever was killed behind the commit may have had another database in place since.
-            if recovery == Recovery::Finished || (recovery == Recovery::Cleaned && is_in_place(&now, &journal)) {
+            if recovery == Recovery::Finished || is_in_place() {
                 let told = request(&start.place, &now, name).map(|request| companions_of(&now, &request)).unwrap_or_default();
                 return Ok(result(start, &journal, recovery, told));
             }
@@ -127,12 +129,6 @@ fn put_back(start: &mut Start, name: &FileName, label: &Label, host: &mut dyn Ho
     }
     let hint = "see whether another program upgrades or restores this database";
     Err(Failure::refusal(Code::Journal, "the restore did not come to an end", hint).of(&start.place.canonical).into())
-}
-
-/// Whether what the restore installed is the database.
-fn is_in_place(observation: &Observation, journal: &Journal) -> bool {
-    let facts = observation.canonical_facts();
-    facts.zip(journal.v2.as_ref()).is_some_and(|(facts, v2)| facts.file_id == v2.file_id && facts.page1.as_ref() == Some(&v2.page1))
 }
 
 fn request(place: &Place, observation: &Observation, name: &FileName) -> Result<RestoreRequest, Error> {

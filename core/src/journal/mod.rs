@@ -84,6 +84,14 @@ impl V1 {
     }
 }
 
+impl V2 {
+    /// Whether this is the very file that was built, with the first page that it had.
+    #[must_use]
+    pub fn is_as_built(&self, facts: &FileFacts) -> bool {
+        self.file_id == facts.file_id && facts.page1.as_ref() == Some(&self.page1)
+    }
+}
+
 impl Strategy {
     /// Whether a backup becomes canonical by it, and v2 is what is replaced.
     #[must_use]

@@ -72,7 +72,7 @@ fn identify(observation: &Observation, journal: &Journal) -> Is {
     // Another copy of the same ancestor may have as many commits: another file is v1 only in a directory that was copied.
     let is_own = |v1: &V1| v1.file_id == facts.file_id || is_copied(observation, journal);
     let unchanged = || journal.v1.as_ref().is_some_and(|v1| v1.fingerprint.tells() && v1.is_as_settled(facts) && is_own(v1));
-    let v2_id = journal.v2.as_ref().is_some_and(|v2| v2.file_id == facts.file_id && facts.page1.as_ref() == Some(&v2.page1));
+    let v2_id = journal.v2.as_ref().is_some_and(|v2| v2.is_as_built(facts));
     match observation.verdict {
         Some(Verdict::Current | Verdict::Newer) => Is::V2,
         Some(Verdict::Old) if unchanged() => Is::V1Unchanged,
