@@ -4,6 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -11,7 +12,6 @@ use crate::diagnose::NextStart;
 use crate::failure::{Code, Failure};
 use crate::fault::Platform;
 use crate::journal::{ReadError, Warning, WarningFrom, read_bounded, write_json};
-use crate::json::{Ignored, Read, Reader, record};
 use crate::names::FileName;
 use crate::observe::Observation;
 use crate::run::Event;
@@ -74,8 +74,6 @@ pub struct Made {
     pub runtime: Option<String>,
 }
 
-record!(Made { at_ms, cutover, sqlite, platform, arch, runtime });
-
 /// What came of SQLite's `quick_check` of the database, in its place or in a private copy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -95,62 +93,32 @@ pub enum Check {
     },
 }
 
-/// Every field that some check has.
-struct CheckFields {
-    result: String,
-    problems: Option<u32>,
-    why: Option<String>,
-}
-
-record!(CheckFields { result, problems, why });
-
-impl Read for Check {
-    fn blank() -> Self {
-        Self::Sound
-    }
-
-    fn read(&mut self, from: &mut Reader<'_>) -> Option<()> {
-        let mut has = CheckFields::blank();
-        has.read(from)?;
-        *self = match (has.result.as_str(), has.problems, has.why) {
-            ("sound", None, None) => Self::Sound,
-            ("damaged", Some(problems), None) => Self::Damaged { problems },
-            ("not-made", None, Some(why)) => Self::NotMade { why },
-            ("damaged", None, None) => return from.refuse("missing field `problems`"),
-            ("not-made", None, None) => return from.refuse("missing field `why`"),
-            ("sound" | "not-made", Some(_), _) => return from.refuse("unknown field `problems`, expected `why`"),
-            ("sound" | "damaged", _, Some(_)) => return from.refuse("unknown field `why`, expected `problems`"),
-            (result, ..) => {
-                return from.refuse(&format!("unknown variant `{result}`, expected one of `sound`, `damaged`, `not-made`"));
-            }
-        };
-        Some(())
-    }
-}
-
 /// What is believed of a bundle that comes from elsewhere. The rest follows from it, and is worked out anew.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Given {
-    version: Ignored,
+    #[serde(rename = "version")]
+    _version: IgnoredAny,
     pub made: Made,
     pub path: String,
     pub observation: Observation,
     pub receipts: BTreeMap<FileName, Option<String>>,
-    header: Ignored,
+    #[serde(rename = "header")]
+    _header: IgnoredAny,
     pub wal: Option<Wal>,
     pub check: Check,
-    next: Ignored,
+    #[serde(rename = "next")]
+    _next: IgnoredAny,
     pub last_error: Option<Said>,
-    events: Ignored,
+    #[serde(rename = "events")]
+    _events: IgnoredAny,
 }
 
-record!(Given { version, made, path, observation, receipts, header, wal, check, next, last_error, events });
-
 /// The message of a failure.
+#[derive(Deserialize)]
 pub(crate) struct Said {
     pub message: String,
 }
-
-record!(loose Said { message });
 
 impl Given {
     pub fn parse(text: &str) -> Result<Self, ReadError> {

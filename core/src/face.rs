@@ -2,12 +2,12 @@
 //! errors. An answer is `{"ok":…}`; `{"invalid":"…"}` where an argument is not what it must be; `{"failure":{…}}` where nothing may be done.
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::diagnose::Dropped;
 use crate::explore::cells::{Exploration, Progress, Question};
 use crate::failure::{Code, Failure};
 use crate::journal::write_json;
-use crate::json::{self, Read};
 use crate::names::{Label, Nonce};
 use crate::observe::Observation;
 use crate::sqlite::WalReader;
@@ -27,11 +27,11 @@ impl From<Failure> for Refused {
     }
 }
 
-fn read<T: Read>(name: &str, text: &str) -> Result<T, Refused> {
+fn read<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, Refused> {
     if text.len() > MOST {
         return Err(Refused::Invalid(format!("{name} has {} bytes; at most {MOST} are taken", text.len())));
     }
-    json::from_str(text).map_err(|error| Refused::Invalid(format!("{name}: {error}")))
+    serde_json::from_str(text).map_err(|error| Refused::Invalid(format!("{name}: {error}")))
 }
 
 fn answer<T: Serialize>(result: Result<T, Refused>) -> String {

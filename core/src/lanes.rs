@@ -212,8 +212,8 @@ fn performed(plan: &Plan) -> Vec<(bool, u32, &Step)> {
 
 fn holds(guard: &Guard, staging_held: bool) -> bool {
     match guard {
-        Guard::StagingHeld => staging_held,
-        Guard::StagingFree => !staging_held,
+        Guard::StagingHeld {} => staging_held,
+        Guard::StagingFree {} => !staging_held,
         Guard::CompanionStaged { .. } => true,
         _ => false,
     }
@@ -446,17 +446,17 @@ impl<'a> Disk<'a> {
             // These read, wait or ask, or are no flush on Windows.
             Op::SyncDir { .. }
             | Op::Look { .. }
-            | Op::Release
+            | Op::Release {}
             | Op::RestoreMode { .. }
             | Op::Check { .. }
             | Op::VerifyHost { .. }
             | Op::LockV1 { .. }
             | Op::CheckV1 { .. }
-            | Op::UnlockV1
+            | Op::UnlockV1 {}
             | Op::Absent { .. }
             | Op::LookCompanion { .. }
-            | Op::UndoHost
-            | Op::CleanupHost => {}
+            | Op::UndoHost {}
+            | Op::CleanupHost {} => {}
         }
     }
 

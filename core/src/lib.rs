@@ -17,7 +17,6 @@ pub mod face;
 pub mod failure;
 pub mod fault;
 pub mod journal;
-pub mod json;
 pub mod lanes;
 pub mod names;
 pub mod observe;
@@ -27,6 +26,5 @@ pub mod run;
 #[cfg(test)]
 #[cfg(not(target_family = "wasm"))]
 mod schema;
-mod set;
 pub mod sqlite;
 pub mod validate;

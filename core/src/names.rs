@@ -7,8 +7,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::json::{checked_text, record};
-
 /// The longest file name accepted, in bytes: the limit of ext4, xfs, APFS (in UTF-8) and, roughly, NTFS.
 pub const MAX_NAME_BYTES: usize = 255;
 
@@ -56,7 +54,6 @@ macro_rules! text_newtype {
                 name.0
             }
         }
-        checked_text!($name, Self(String::new()));
     };
 }
 
@@ -218,8 +215,6 @@ impl TryFrom<String> for At {
     }
 }
 
-checked_text!(At, Self { companion: None, name: FileName(String::new()) });
-
 impl From<At> for String {
     fn from(at: At) -> String {
         at.to_string()
@@ -248,8 +243,6 @@ pub struct Names {
     /// v1 after the cutover.
     pub backup: FileName,
 }
-
-record!(Names { canonical, source, staging, install, backup });
 
 impl Names {
     /// The names that `label`, `nonce` and the start time (Unix milliseconds) give.

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::Platform;
 use crate::journal::Companion;
-use crate::json::{record, words};
 use crate::names::{CompanionName, FileName};
 use crate::sqlite::{Header, copied_header};
 
@@ -23,8 +22,6 @@ pub enum Verdict {
     Newer,
 }
 
-words!(Verdict { Old = "old", Current = "current", Newer = "newer" });
-
 /// A process that has a file of the set open.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -37,8 +34,6 @@ pub struct Holder {
     /// Whether it is the process that is asking.
     pub this_process: bool,
 }
-
-record!(Holder { pid, name, this_process });
 
 impl Holder {
     /// Whether it is a process that is known, and not the one that is asking.
@@ -63,8 +58,6 @@ pub struct FileFacts {
     pub page1: Option<String>,
 }
 
-record!(FileFacts { size, file_id, header, page1 });
-
 impl FileFacts {
     /// The fingerprint: header and size. It tells only of a database that was settled out of WAL mode; there every
     /// write bumps the change counter.
@@ -84,8 +77,6 @@ pub struct Fingerprint {
     /// The first 100 bytes in hex.
     pub header: String,
 }
-
-record!(Fingerprint { size, header });
 
 impl Fingerprint {
     /// Whether every write since shows: not for a database that somebody kept in WAL mode.
@@ -122,8 +113,6 @@ pub enum Irreplaceable {
     ReadOnly,
 }
 
-words!(Irreplaceable { MountPoint = "mount-point", Immutable = "immutable", ReadOnly = "read-only" });
-
 impl Irreplaceable {
     /// What it is, and what to do.
     #[must_use]
@@ -157,8 +146,6 @@ pub struct CompanionFacts {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub irreplaceable: Option<Irreplaceable>,
 }
-
-record!(CompanionFacts { file, path, relative, digest, present, same, irreplaceable });
 
 impl CompanionFacts {
     /// It, in a journal, as if it did not exist.
@@ -200,8 +187,6 @@ pub struct Observation {
     /// The declared companions.
     pub companions: BTreeMap<CompanionName, CompanionFacts>,
 }
-
-record!(Observation { platform, canonical, files, journals, verdict, holders, free_bytes, can_link, companions });
 
 impl Observation {
     /// Whether somebody has v1 open on Windows: nothing there opens under a holder's feet, and an open file cannot be replaced. So v1 may be read and

@@ -106,7 +106,7 @@ fn open(path: &Path) -> Result<Option<File>, IoError> {
 
 fn cannot_lock(at: &At, error: &IoError) -> Failure {
     let fault = os_fault(error).of(at.clone());
-    let no_space = fault.class(os::PLATFORM, &Op::Release) == Class::NoSpace;
+    let no_space = fault.class(os::PLATFORM, &Op::Release {}) == Class::NoSpace;
     Failure::from_fault(&fault, "lock", no_space)
 }
 

@@ -109,7 +109,7 @@ pub(crate) fn take(place: &Place) -> Result<OwnerLock, Failure> {
         owned(place, others)
     };
     let refuse = |path: &Path, fault: &Fault| {
-        let no_space = fault.class(os::PLATFORM, &Op::Release) == Class::NoSpace;
+        let no_space = fault.class(os::PLATFORM, &Op::Release {}) == Class::NoSpace;
         let mut failure = Failure::from_fault(fault, "lock", no_space);
         failure.path = Some(path.display().to_string());
         failure.compose();

@@ -158,7 +158,7 @@ impl<'a> Performer<'a> {
             }
             Op::Copy { from, to } => self.copy(from, to),
             Op::Look { file } => self.look(file, run),
-            Op::Release => {
+            Op::Release {} => {
                 host.release_handles();
                 Ok(Done::Plain)
             }
@@ -215,7 +215,7 @@ impl<'a> Performer<'a> {
                 Ok(Done::Plain)
             }
             Op::CheckV1 { file } => self.check_v1(file, run),
-            Op::UnlockV1 => {
+            Op::UnlockV1 {} => {
                 (self.v1, self.witness) = (None, None);
                 Ok(Done::Plain)
             }
@@ -225,8 +225,8 @@ impl<'a> Performer<'a> {
                 Some(file) => Err(Fault::new(Cause::Sidecar, "this sidecar appeared while the database was upgraded").of(file)),
             },
             Op::LookCompanion { companion, must_be_same, .. } => self.look_companion(companion, *must_be_same, run),
-            Op::UndoHost => self.after(run, "undo", |state, nonce| host.undo(state, nonce)),
-            Op::CleanupHost => self.after(run, "cleanup", |state, nonce| host.cleanup(state, nonce)),
+            Op::UndoHost {} => self.after(run, "undo", |state, nonce| host.undo(state, nonce)),
+            Op::CleanupHost {} => self.after(run, "cleanup", |state, nonce| host.cleanup(state, nonce)),
         }
     }
 

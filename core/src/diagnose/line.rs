@@ -3,7 +3,7 @@
 use super::{ASK, Diagnosis, Kind, Place, Safety, blank, unknown};
 use crate::explain::{Explanation, explain_error};
 use crate::failure::Code;
-use crate::set::Set;
+use std::collections::BTreeSet;
 
 /// The most of a text that is looked at for a line.
 const MOST: usize = 256 << 10;
@@ -91,7 +91,7 @@ fn foreign(text: &str) -> Option<Diagnosis> {
         ("EIO", &[], "The disk reports an error.", "Copy the folder to a healthy disk before anything else."),
     ];
     let known = |word: &&str| KNOWN.iter().any(|(os, ops, _, _)| word == os || ops.contains(word));
-    let words: Set<&str> = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(known).collect();
+    let words: BTreeSet<&str> = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(known).collect();
     let fits = |ops: &[&str]| ops.is_empty() || ops.iter().any(|op| words.contains(op));
     let (os, ops, meaning, hint) = KNOWN.into_iter().find(|(os, ops, _, _)| words.contains(os) && fits(ops))?;
     let op = ops.iter().find(|op| words.contains(*op)).map(|op| (*op).to_owned());

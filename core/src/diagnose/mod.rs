@@ -11,6 +11,7 @@ mod next;
 mod places;
 mod reply;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::backup::Backup;
@@ -18,7 +19,6 @@ use crate::bundle::Given;
 use crate::explain::Explanation;
 use crate::fault::Platform;
 use crate::journal::{Journal, ReadError, Receipt};
-use crate::json::{self, Ignored, record};
 use crate::plan::Plan;
 use crate::sqlite::{DatabaseHeader, Wal};
 use crate::validate::{Finding, Severity, validate};
@@ -49,8 +49,6 @@ pub struct Dropped {
     pub platform: Option<Platform>,
 }
 
-record!(partial Dropped { text, files, whole_folder, platform });
-
 /// One file, without its content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -70,8 +68,6 @@ pub struct DroppedFile {
     #[serde(default)]
     pub wal: Option<Wal>,
 }
-
-record!(DroppedFile { name, size, text, head, wal });
 
 /// What it was taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -183,7 +179,7 @@ fn of_text(text: &str) -> Diagnosis {
     let form = match Form::of(trimmed) {
         Ok(form) => form,
         // Cut short. Nothing in it is judged by itself: what is missing could say otherwise.
-        Err(error) if error.is_cut_short() => return unknown(&format!("it begins as JSON and is cut short ({error})")),
+        Err(error) if error.is_eof() => return unknown(&format!("it begins as JSON and is cut short ({error})")),
         Err(_) => None,
     };
     match form {
@@ -222,16 +218,17 @@ enum Form {
 }
 
 impl Form {
-    fn of(text: &str) -> Result<Option<Self>, json::Error> {
+    fn of(text: &str) -> serde_json::Result<Option<Self>> {
         /// The fields that tell; what is in them is read later.
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
         struct Seen {
-            observation: Option<Ignored>,
-            steps: Option<Ignored>,
-            phase: Option<Ignored>,
-            started_ms: Option<Ignored>,
+            observation: Option<IgnoredAny>,
+            steps: Option<IgnoredAny>,
+            phase: Option<IgnoredAny>,
+            started_ms: Option<IgnoredAny>,
         }
-        record!(loose Seen { observation, steps, phase, started_ms });
-        let seen: Seen = json::from_str(text)?;
+        let seen: Seen = serde_json::from_str(text)?;
         Ok(match seen {
             Seen { observation: Some(_), .. } => Some(Self::Bundle),
             Seen { steps: Some(_), .. } => Some(Self::Plan),
@@ -301,16 +298,16 @@ fn of_plan(plan: Plan) -> Diagnosis {
 }
 
 fn of_journal(text: &str) -> Diagnosis {
+    #[derive(Deserialize)]
     struct Names {
         canonical: crate::names::FileName,
     }
-    record!(loose Names { canonical });
+    #[derive(Deserialize)]
     struct Ours {
         names: Option<Names>,
         source: Option<String>,
     }
-    record!(loose Ours { names, source });
-    let seen: Result<Ours, _> = json::from_str(text);
+    let seen: serde_json::Result<Ours> = serde_json::from_str(text);
     let mut diagnosis = blank(Kind::Journal, "");
     let (phase, staged, names) = match seen {
         Ok(Ours { names: Some(Names { canonical }), .. }) => match Journal::parse(text, &canonical) {

@@ -15,7 +15,6 @@ use crate::journal::{RECEIPT_VERSION, Receipt, Strategy, V1};
 use crate::names::{CompanionName, FileName, Nonce, Role, companion_backup};
 use crate::observe::Observation;
 use crate::plan::{Plan, RestoreRequest, Rule, plan_prune, plan_restore};
-use crate::set;
 use crate::sqlite::JournalMode;
 
 /// The backups, as they lie from the oldest to the newest: the start of each in milliseconds, its nonce, and whether it has a receipt.
@@ -82,7 +81,7 @@ fn receipt_text(setting: &Setting, of: (u64, &str, bool), v1: Db, journal_mode: 
         strategy: Strategy::LinkReplace,
         v1: Some(V1 { file_id: facts.file_id.clone(), fingerprint: facts.fingerprint()?, journal_mode }),
         v2: None,
-        companions: set::map(kept.map(|(name, file)| (name.clone(), companion_backup(file, &setting.label, &nonce)))),
+        companions: kept.map(|(name, file)| (name.clone(), companion_backup(file, &setting.label, &nonce))).collect(),
         report: None,
         warnings: Vec::new(),
         nonce,
@@ -119,7 +118,7 @@ pub(super) fn next(machine: &Machine, observation: &Observation, nonce: Nonce, b
         let kept = companion_backup(file, &backup.label, &backup.nonce);
         Some((name.clone(), companion_digest(machine.state.disk.get(setting.aside(), kept.as_str())?)))
     };
-    let companions = set::map(setting.companion.iter().filter_map(digest));
+    let companions = setting.companion.iter().filter_map(digest).collect();
     plan_restore(observation, &RestoreRequest { backup, nonce, companions }).map(|restore| Some(restore.plan)).map_err(failed)
 }
 

@@ -12,7 +12,6 @@ use super::search::{Explorer, Node};
 use super::{Bounds, Build, Choice, Model, Setting, Shape, State, Violation, Zombie, counterexample, invariant, matrix};
 use crate::fault::Platform;
 use crate::journal::Strategy;
-use crate::json::record;
 use crate::plan::{By, From};
 
 /// The most crashes that a cell lists.
@@ -34,8 +33,6 @@ pub struct Question {
     /// How the machine may stop: `M0` to `M3`, or on Windows `Windows`. One column each.
     pub models: Vec<Model>,
 }
-
-record!(Question { strategy, platform, by, from, models });
 
 /// The answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

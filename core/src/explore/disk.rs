@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Model;
 use super::sqlite::{Data, Db};
-use crate::set::Set;
+use std::collections::BTreeSet;
 
 /// A bare file name.
 pub type Name = Rc<str>;
@@ -183,7 +183,7 @@ impl Dir {
         if matches!(model, Model::M2 | Model::M3) && self.pending.len() > exact {
             return self.some_power_losses();
         }
-        let mut found = Set::from([self.durable.clone()]);
+        let mut found = BTreeSet::from([self.durable.clone()]);
         let mut prefix = self.durable.clone();
         for change in &self.pending {
             match model {
@@ -217,7 +217,7 @@ impl Dir {
             entries
         };
         let each = |one: usize| [of(&|index| index <= one), of(&|index| index == one), of(&|index| index != one)];
-        let found: Set<Entries> = (0..count).flat_map(each).chain([self.durable.clone()]).collect();
+        let found: BTreeSet<Entries> = (0..count).flat_map(each).chain([self.durable.clone()]).collect();
         found.into_iter().collect()
     }
 }
@@ -233,7 +233,7 @@ pub struct Disk {
     /// rename that is written through up to itself.
     pub log: bool,
     /// Files that a process holds open: their numbers are not given to others, though they may have no name.
-    pub(crate) held: Set<u16>,
+    pub(crate) held: BTreeSet<u16>,
 }
 
 impl Disk {
@@ -382,7 +382,7 @@ impl Disk {
         let mut found = Vec::new();
         for home in self.dirs[HOME].power_losses(model, exact) {
             for aside in self.dirs[ASIDE].power_losses(model, exact) {
-                let inos: Set<u16> = home.values().chain(aside.values()).copied().collect();
+                let inos: BTreeSet<u16> = home.values().chain(aside.values()).copied().collect();
                 let mut files: Vec<BTreeMap<u16, Inode>> = vec![BTreeMap::new()];
                 for ino in inos {
                     let inode = &self.inodes[&ino];
@@ -402,7 +402,7 @@ impl Disk {
                     inodes,
                     dirs: [dir(&home), dir(&aside)],
                     log: self.log,
-                    held: Set::new(),
+                    held: BTreeSet::new(),
                 }));
             }
         }
@@ -411,7 +411,7 @@ impl Disk {
 
     /// Takes the contents of files that no start ever reads as one: under every name that they have or may come to have they are `unread`.
     pub fn level(&mut self, unread: impl Fn(&str) -> bool) {
-        let mut read: Set<u16> = Set::new();
+        let mut read: BTreeSet<u16> = BTreeSet::new();
         for dir in &self.dirs {
             let named = dir.now.iter().chain(&dir.durable).map(|(name, ino)| (name, *ino));
             let pending = dir.pending.iter().filter_map(|change| match change {
@@ -464,7 +464,7 @@ impl Disk {
 
     /// Forgets files that no name can lead to any more.
     fn forget(&mut self) {
-        let mut named: Set<u16> = Set::new();
+        let mut named: BTreeSet<u16> = BTreeSet::new();
         for dir in &self.dirs {
             named.extend(dir.now.values().chain(dir.durable.values()).copied());
             named.extend(dir.pending.iter().filter_map(|change| match change {

@@ -113,10 +113,10 @@ pub(super) fn happenings(op: &Op, bounds: &Bounds, setting: &Setting) -> Vec<Hap
     }
     if bounds.faults == Faults::All {
         let fails: &[Fail] = match op {
-            Op::UnlockV1 | Op::Release => &[],
+            Op::UnlockV1 {} | Op::Release {} => &[],
             Op::Look { .. } | Op::Absent { .. } | Op::CheckV1 { .. } => &[Fail::Io],
             Op::Check { .. } | Op::Detect { .. } => &[Fail::Wrong, Fail::Io, Fail::Busy],
-            Op::VerifyHost { .. } | Op::UndoHost | Op::CleanupHost => &[Fail::Host],
+            Op::VerifyHost { .. } | Op::UndoHost {} | Op::CleanupHost {} => &[Fail::Host],
             Op::BuildHost { .. } => &[Fail::Host, Fail::Full],
             Op::BuildSql { .. } => &[Fail::Host, Fail::Full, Fail::Busy, Fail::Io],
             Op::SyncFile { .. } | Op::SyncDir { .. } => &[Fail::Io, Fail::Full],

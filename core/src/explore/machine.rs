@@ -15,7 +15,7 @@ use crate::observe::{CompanionFacts, FileFacts, Holder, Observation, Verdict};
 use crate::op::Op;
 use crate::plan::may_open_canonical;
 use crate::run::Done;
-use crate::set::{self, Set};
+use std::collections::BTreeSet;
 
 /// Is shown the state after every change.
 pub type Tap<'a> = &'a mut dyn FnMut(&State);
@@ -26,7 +26,7 @@ pub struct Process {
     /// The file whose exclusive lock it holds.
     pub(super) locked: Option<u16>,
     /// The files that it holds open beyond its will.
-    zombies: Set<u16>,
+    zombies: BTreeSet<u16>,
     /// What v1 held when its log was emptied beside whoever has it open. Every commit since is seen.
     pub(super) witness: Option<Db>,
     /// What will fail.
@@ -54,7 +54,7 @@ impl Process {
             hash.update(db.code());
         }
         if let Some(fault) = self.fault.as_ref().filter(|fault| !fault.spent) {
-            hash.update(crate::json::to_string(&fault.op));
+            hash.update(crate::journal::write_json(&fault.op));
             hash.update([fault.fail as u8, u8::from(fault.for_ever)]);
         }
     }
@@ -179,7 +179,7 @@ impl<'a> Machine<'a> {
         if unread && let Some(facts) = files.get_mut(&canonical) {
             (facts.header, facts.page1) = (None, None);
         }
-        let companions = set::map(self.setting.companion.iter().map(|(name, file)| (name.clone(), self.companion_facts(file))));
+        let companions = self.setting.companion.iter().map(|(name, file)| (name.clone(), self.companion_facts(file))).collect();
         let holders = self.holders(canonical.as_str());
         Observation {
             platform: self.setting.platform,

@@ -105,8 +105,6 @@ use std::rc::Rc;
 use disk::Key;
 use serde::{Deserialize, Serialize};
 
-use crate::json::words;
-
 pub use counterexample::Counterexample;
 pub use happening::{Fail, Happening};
 pub use invariant::Violation;
@@ -129,8 +127,6 @@ pub enum Model {
     /// Power loss without a flush of directories, changes in order.
     Windows,
 }
-
-words!(Model { M0 = "M0", M1 = "M1", M2 = "M2", M3 = "M3", Windows = "Windows" });
 
 impl Model {
     /// All of them.

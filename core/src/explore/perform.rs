@@ -108,7 +108,7 @@ impl Machine<'_> {
                 }
                 Ok(Done::Looked(holders))
             }
-            Op::Release => {
+            Op::Release {} => {
                 self.release();
                 plain
             }
@@ -184,7 +184,7 @@ impl Machine<'_> {
                 let now = self.facts(file.as_str(), true).and_then(|facts| facts.fingerprint());
                 if now.is_some() && now.as_ref() == known { plain } else { Err(Fault::new(Cause::V1Changed, "v1 changed")) }
             }
-            Op::UnlockV1 => {
+            Op::UnlockV1 {} => {
                 if self.process.locked.take().is_some_and(|ino| self.state.disk.ino(HOME, self.canonical().as_str()) == Some(ino)) {
                     self.close(self.canonical().as_str());
                 }
@@ -196,13 +196,13 @@ impl Machine<'_> {
                 Some(file) => Err(Fault::new(Cause::Sidecar, "a sidecar").of(file)),
             },
             Op::LookCompanion { companion, file, must_be_same } => self.look_companion(companion, file, *must_be_same, run),
-            Op::UndoHost => {
+            Op::UndoHost {} => {
                 self.state.ledger.host = false;
                 self.state.ledger.kept = false;
                 self.show();
                 plain
             }
-            Op::CleanupHost => {
+            Op::CleanupHost {} => {
                 self.state.ledger.kept = false;
                 self.show();
                 plain

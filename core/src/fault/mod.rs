@@ -5,7 +5,6 @@ mod windows;
 
 use serde::{Deserialize, Serialize};
 
-use crate::json::words;
 use crate::names::At;
 use crate::observe::Holder;
 use crate::op::Op;
@@ -22,8 +21,6 @@ pub enum Platform {
     /// Windows.
     Windows,
 }
-
-words!(Platform { Linux = "linux", Macos = "macos", Windows = "windows" });
 
 /// An error code of the operating system with its names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

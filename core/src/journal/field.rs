@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{ReadError, read_versioned};
-use crate::json::{record, words};
 use crate::names::{FileName, Label, NameError, Names, Nonce, Role};
 
 /// How far the field's daemon had come.
@@ -24,8 +23,6 @@ pub enum FieldPhase {
     Committed,
 }
 
-words!(FieldPhase { Building = "building", Built = "built", CanonicalMoved = "canonical-moved", Committed = "committed" });
-
 impl FieldPhase {
     /// The word in the journal.
     #[must_use]
@@ -40,8 +37,11 @@ impl FieldPhase {
 }
 
 /// The field's journal as it lies on disk.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Raw {
-    version: u32,
+    #[serde(rename = "version")]
+    _version: u32,
     source: String,
     normalized_source: String,
     staging: String,
@@ -53,8 +53,6 @@ struct Raw {
     nonce: String,
     phase: FieldPhase,
 }
-
-record!(Raw { version, source, normalized_source, staging, backup, auth_path, auth_backup, auth_existed, keychain_backups, nonce, phase });
 
 /// The field's journal, re-rooted and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,14 +7,14 @@ pub mod field;
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::json::{self, Read, record, words};
 use crate::names::{self, CompanionName, FileName, Label, NameError, Names, Nonce, companion_backup};
 use crate::observe::{FileFacts, Fingerprint};
-use crate::set::{self, Set};
 use crate::sqlite::JournalMode;
+use std::collections::BTreeSet;
 
 /// The version of the journal that this release writes.
 pub const VERSION: u32 = 2;
@@ -43,8 +43,6 @@ pub enum Phase {
     /// v2 is canonical, durably; only cleaning up is left.
     Committed,
 }
-
-words!(Phase { Building = "building", Built = "built", Installing = "installing", Committed = "committed" });
 
 impl Phase {
     /// The word in the journal.
@@ -100,8 +98,6 @@ impl Strategy {
     }
 }
 
-words!(Strategy { LinkReplace = "link-replace", PageCopy = "page-copy", TwoRename = "two-rename", Restore = "restore", RestoreCopy = "restore-copy" });
-
 /// v1, as it was settled; of a restore, the v2 that is replaced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -114,8 +110,6 @@ pub struct V1 {
     /// The journal mode that v1 had before.
     pub journal_mode: JournalMode,
 }
-
-record!(V1 { file_id, fingerprint, journal_mode });
 
 /// v2, as it was checked; of a restore, the copy of the backup that is installed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,8 +125,6 @@ pub struct V2 {
     /// The masked digest of page 1.
     pub page1: String,
 }
-
-record!(V2 { file, file_id, size, page1 });
 
 /// A companion, as it was when the build began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,8 +147,6 @@ pub struct Companion {
     pub after: Option<String>,
 }
 
-record!(Companion { name, file, path, relative, before, staged, after });
-
 /// Something that went less than well, and did not stop the cutover.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -170,8 +160,6 @@ pub struct Warning {
     pub message: String,
 }
 
-record!(Warning { from, code, message });
-
 /// Who a warning comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -182,8 +170,6 @@ pub enum WarningFrom {
     /// The application.
     Host,
 }
-
-words!(WarningFrom { Cutover = "cutover", Host = "host" });
 
 /// Version 2 of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -220,8 +206,6 @@ pub struct Journal {
     pub warnings: Vec<Warning>,
 }
 
-record!(Journal { version, label, nonce, phase, attempt, strategy, names, v1, v2, expect, companions, host_state, report, warnings });
-
 /// What is kept of a journal beside the backup: no host state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -252,8 +236,6 @@ pub struct Receipt {
     /// What went less than well.
     pub warnings: Vec<Warning>,
 }
-
-record!(Receipt { version, label, nonce, canonical, backup, started_ms, strategy, v1, v2, companions, report, warnings });
 
 /// Why a journal, a receipt or a plan cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -302,37 +284,40 @@ pub enum ReadError {
     Contradiction(String),
 }
 
-impl From<json::Error> for ReadError {
-    fn from(json::Error { message, line, column }: json::Error) -> Self {
+impl From<serde_json::Error> for ReadError {
+    fn from(error: serde_json::Error) -> Self {
+        let (line, column) = (error.line(), error.column());
+        let text = error.to_string();
+        let message = text.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&text).to_owned();
         Self::Form { line, column, message }
     }
 }
 
 /// Reads versioned JSON: first the version alone, so that a newer form is refused as newer and not as malformed.
-pub(crate) fn read_versioned<T: Read>(text: &str, known: u32) -> Result<T, ReadError> {
+pub(crate) fn read_versioned<T: DeserializeOwned>(text: &str, known: u32) -> Result<T, ReadError> {
     read_bounded(text, known, MAX_BYTES)
 }
 
 /// The same of something that may be larger.
-pub(crate) fn read_bounded<T: Read>(text: &str, known: u32, most: usize) -> Result<T, ReadError> {
+pub(crate) fn read_bounded<T: DeserializeOwned>(text: &str, known: u32, most: usize) -> Result<T, ReadError> {
+    #[derive(Deserialize)]
     struct Version {
         version: u64,
     }
-    record!(loose Version { version });
     if text.len() > most {
         return Err(ReadError::TooLarge { found: text.len(), most });
     }
-    let Version { version } = json::from_str(text)?;
+    let Version { version } = serde_json::from_str(text)?;
     match version.cmp(&u64::from(known)) {
         std::cmp::Ordering::Greater => Err(ReadError::TooNew { found: version, known }),
         std::cmp::Ordering::Less => Err(ReadError::TooOld { found: version, known }),
-        std::cmp::Ordering::Equal => Ok(json::from_str(text)?),
+        std::cmp::Ordering::Equal => Ok(serde_json::from_str(text)?),
     }
 }
 
 /// Writes versioned JSON, with a final newline. Serialising these types cannot fail: their maps have text keys.
 pub(crate) fn write_json<T: Serialize>(value: &T) -> String {
-    let mut text = json::to_string(value);
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
     text.push('\n');
     text
 }
@@ -369,7 +354,7 @@ impl Journal {
         } else {
             self.names.check(&self.label, &self.nonce)?;
         }
-        let mut seen = Set::new();
+        let mut seen = BTreeSet::new();
         for companion in &self.companions {
             if !seen.insert(&companion.name) {
                 return Err(ReadError::Contradiction(format!("companions: {} is there twice", companion.name)));
@@ -450,12 +435,12 @@ impl Journal {
             strategy: self.strategy,
             v1: self.v1.clone(),
             v2: self.v2.clone(),
-            companions: set::map(
-                self.companions
-                    .iter()
-                    .filter(|companion| companion.before.is_some())
-                    .map(|c| (c.name.clone(), companion_backup(&c.file, &self.label, &self.nonce))),
-            ),
+            companions: self
+                .companions
+                .iter()
+                .filter(|companion| companion.before.is_some())
+                .map(|c| (c.name.clone(), companion_backup(&c.file, &self.label, &self.nonce)))
+                .collect(),
             report: self.report.clone(),
             warnings: self.warnings.clone(),
         }

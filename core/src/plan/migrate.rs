@@ -147,11 +147,11 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
     }
     if host {
         let source = if request.from == From::Copy { &names.staging } else { &names.source };
-        let held = |op, why: &str| Step { op, why: why.into(), when: Some(Guard::StagingHeld) };
-        let free = |op, why: &str| Step { op, why: why.into(), when: Some(Guard::StagingFree) };
+        let held = |op, why: &str| Step { op, why: why.into(), when: Some(Guard::StagingHeld {}) };
+        let free = |op, why: &str| Step { op, why: why.into(), when: Some(Guard::StagingFree {}) };
         steps.extend([
             step(Op::BuildHost { source: source.clone(), staging: names.staging.clone() }, "the application builds v2"),
-            step(Op::Release, "a closed connection may keep its files until it is collected"),
+            step(Op::Release {}, "a closed connection may keep its files until it is collected"),
             step(Op::Look { file: canonical.clone() }, "the callback may have opened v1"),
             step(Op::Look { file: names.staging.clone() }, "the file that becomes canonical must be one that this process does not hold"),
             held(

@@ -23,10 +23,9 @@ use serde::{Deserialize, Serialize};
 use self::parts::Spot;
 use crate::fault::Platform;
 use crate::journal::{Companion, Journal, ReadError, Strategy, read_versioned, write_json};
-use crate::json::{record, words};
 use crate::names::{At, FileName, Label, Nonce, Role};
 use crate::op::{Op, Step};
-use crate::set::Set;
+use std::collections::BTreeSet;
 
 /// The version of the plan that this release writes and performs.
 pub const VERSION: u32 = 1;
@@ -55,8 +54,6 @@ pub enum PlanKind {
     /// Give the database a file that a zombie of this process does not have.
     LeaveZombie,
 }
-
-words!(PlanKind { Migrate = "migrate", Finish = "finish", Undo = "undo", Clean = "clean", SetAside = "set-aside", Restore = "restore", Prune = "prune", LeaveZombie = "leave-zombie" });
 
 impl PlanKind {
     /// Whether it begins something, and writes the first journal of it.
@@ -93,8 +90,6 @@ pub enum From {
     Copy,
 }
 
-words!(From { Empty = "empty", Copy = "copy" });
-
 /// Who builds v2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -105,8 +100,6 @@ pub enum By {
     /// A callback of the application.
     Host,
 }
-
-words!(By { Sql = "sql", Host = "host" });
 
 /// What the application asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,8 +121,6 @@ pub struct Request {
     /// Whether the application looks at v2 before it is installed.
     pub verify: bool,
 }
-
-record!(Request { label, nonce, now_ms, attempt, from, by, verify });
 
 /// An ordered list of ops.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,8 +147,6 @@ pub struct Plan {
     pub needs_bytes: u64,
 }
 
-record!(Plan { version, kind, platform, journal, steps, flip_at, cleanup_from, undo, needs_bytes });
-
 impl Plan {
     /// Reads a plan that comes from elsewhere. [`Plan::check`] says whether it may be performed.
     ///
@@ -172,7 +161,7 @@ impl Plan {
     /// The companions that it works on. Those of its journal that are declared elsewhere now are none of them.
     #[must_use]
     pub fn companions(&self) -> Vec<&Companion> {
-        let mut named = Set::new();
+        let mut named = BTreeSet::new();
         for step in self.steps.iter().chain(&self.undo) {
             step.op.companion().map(|name| named.insert(name));
         }

@@ -5,8 +5,8 @@ use crate::fault::Platform;
 use crate::journal::{Companion, Journal, Phase, ReadError, Strategy};
 use crate::names::{At, FileName, Role, companion_backup, companion_backup_tmp, companion_staged, displaced, field_journal, journal_tmp};
 use crate::op::{Guard, Op, Step};
-use crate::set::Set;
 use crate::sqlite::JournalMode;
+use std::collections::BTreeSet;
 
 fn tmp(journal: &Journal) -> FileName {
     journal_tmp(&journal.names.canonical, &journal.label, &journal.nonce)
@@ -84,7 +84,7 @@ pub(super) fn flip(journal: &Journal, staged: &FileName, link: Link, platform: P
     steps.extend([
         step(Op::Absent { files: sidecars }, "nobody made a sidecar meanwhile"),
         step(Op::SyncDir { companion: None }, "v2 must be durable before the application commits to it"),
-        step(Op::UnlockV1, "v1 is the backup now"),
+        step(Op::UnlockV1 {}, "v1 is the backup now"),
     ]);
     nobody_stays(&mut steps, journal, platform);
     steps
@@ -215,7 +215,7 @@ pub(super) fn temporary(journal: &Journal) -> Vec<At> {
 
 /// After the commit: clean up, then the journal goes last.
 pub(super) fn clean_up(journal: &Journal, temporaries: bool) -> Vec<Step> {
-    let mut steps = vec![step(Op::CleanupHost, "v2 is in place; what the application kept for an undo may go")];
+    let mut steps = vec![step(Op::CleanupHost {}, "v2 is in place; what the application kept for an undo may go")];
     if temporaries {
         steps.push(step(Op::Remove { files: temporary(journal) }, "nothing but v2 and the backup stays"));
         for companion in &journal.companions {
@@ -256,11 +256,11 @@ fn remove_journal(journal: &Journal) -> Vec<Step> {
 /// a later start would install. `copied`: the backup is a copy of v1, or there is none.
 pub(super) fn undo(journal: &Journal, staged: Option<&FileName>, copied: bool, companions: Vec<Step>, platform: Platform) -> Vec<Step> {
     let names = &journal.names;
-    let mut steps = vec![step(Op::UnlockV1, "v1 stays; whoever waits for it may have it")];
+    let mut steps = vec![step(Op::UnlockV1 {}, "v1 stays; whoever waits for it may have it")];
     if let Some(staged) = staged {
         steps.extend(give_v2_up(journal, staged, platform));
     }
-    steps.push(step(Op::UndoHost, "the application takes back what it did outside the database"));
+    steps.push(step(Op::UndoHost {}, "the application takes back what it did outside the database"));
     steps.extend(companions);
     steps.push(if copied {
         step(Op::Remove { files: vec![(&names.backup).into()] }, "v1 was not replaced, so its copy goes")
@@ -374,13 +374,13 @@ pub(super) struct Allowed<'a> {
     journal: &'a Journal,
     platform: Platform,
     /// May be created, renamed, removed: temporary files, the journal, the receipt.
-    own: Set<At>,
+    own: BTreeSet<At>,
 }
 
 impl<'a> Allowed<'a> {
     pub(super) fn of(journal: &'a Journal, platform: Platform) -> Self {
         let names = &journal.names;
-        let mut own: Set<At> = temporary(journal).into_iter().collect();
+        let mut own: BTreeSet<At> = temporary(journal).into_iter().collect();
         own.extend([&names.receipt(), &journal.file()].map(At::from));
         for companion in &journal.companions {
             let of = companion_names(journal, companion);
@@ -431,7 +431,7 @@ impl<'a> Allowed<'a> {
             Op::SyncFile { file } if page_copy && *file == At::from(&names.canonical.sidecars()[0]) => Ok(()),
             Op::SyncFile { file } => refuse(file),
             Op::SyncDir { companion: Some(name) } if !self.journal.companions.iter().any(|c| c.name == *name) => refuse(name),
-            Op::SyncDir { .. } | Op::Release | Op::UnlockV1 | Op::UndoHost | Op::CleanupHost => Ok(()),
+            Op::SyncDir { .. } | Op::Release {} | Op::UnlockV1 {} | Op::UndoHost {} | Op::CleanupHost {} => Ok(()),
             Op::Remove { files } => match files.iter().find(|at| {
                 // A second copy of v1, in a directory that was copied, gives way to a link to v1.
                 let second_copy = kind == PlanKind::Finish && spot == Spot::BeforeFlip && !page_copy;

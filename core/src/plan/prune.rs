@@ -13,7 +13,7 @@ use crate::journal::{Journal, Phase, ReadError};
 use crate::names::{At, CompanionName, FileName, Label, Nonce, Role, companion_backup, receipt};
 use crate::observe::Observation;
 use crate::op::{Op, Step};
-use crate::set::Set;
+use std::collections::BTreeSet;
 
 /// Which backups may go. What is given must all hold of a backup that goes; nothing given: none goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -147,7 +147,7 @@ fn steps(backups: &[FileName], companions: &[At]) -> Vec<Step> {
     for at in companions {
         steps.push(step(Op::Remove { files: vec![at.clone()] }, "a companion's backup is of no use without the database's"));
     }
-    for companion in companions.iter().filter_map(|at| at.companion.as_ref()).collect::<Set<_>>() {
+    for companion in companions.iter().filter_map(|at| at.companion.as_ref()).collect::<BTreeSet<_>>() {
         steps.push(flush(Some(companion), "removed for good before the receipt, which names it, goes"));
     }
     steps.push(step(Op::Remove { files: backups.iter().map(|backup| At::from(&receipt(backup))).collect() }, "nothing of it is left"));

@@ -24,7 +24,6 @@ use crate::journal::{self, Companion, Journal, Phase, ReadError, Strategy, V1};
 use crate::names::{At, CompanionName, FileName, Label, Names, Nonce, Role, companion_backup, companion_staged, displaced};
 use crate::observe::Observation;
 use crate::op::{Op, Step};
-use crate::set;
 use crate::sqlite::JournalMode;
 
 /// What is asked for.
@@ -168,7 +167,7 @@ pub fn companions_of(observation: &Observation, request: &RestoreRequest) -> BTr
             Some("its backup is gone".to_owned())
         }
     };
-    set::map(kept.keys().chain(observation.companions.keys()).map(|name| (name.clone(), why(name))))
+    kept.keys().chain(observation.companions.keys()).map(|name| (name.clone(), why(name))).collect()
 }
 
 /// A companion's backup has the nonce of the upgrade that made it.
@@ -238,7 +237,7 @@ fn made(journal: Journal, mode: JournalMode, platform: Platform, needs_bytes: u6
         step(Op::Rename { from: (&names.install).into(), to: (&names.canonical).into() }, "v1 becomes canonical in one step"),
         step(Op::Absent { files: sidecars }, "nobody made a sidecar meanwhile"),
         step(Op::SyncDir { companion: None }, "v1 must be durable before the application commits to it"),
-        step(Op::UnlockV1, "v2 is set aside now"),
+        step(Op::UnlockV1 {}, "v2 is set aside now"),
     ]);
     nobody_stays(&mut steps, &journal, platform);
     steps.extend(install_companions(&journal, &|_| true, &|_| false));
@@ -262,13 +261,13 @@ fn made(journal: Journal, mode: JournalMode, platform: Platform, needs_bytes: u6
 
 /// After the commit. The application made nothing for a restore, so it has nothing to clean up.
 fn ending(journal: &Journal) -> Vec<Step> {
-    clean_up(journal, true).into_iter().filter(|step| step.op != Op::CleanupHost).collect()
+    clean_up(journal, true).into_iter().filter(|step| step.op != Op::CleanupHost {}).collect()
 }
 
 /// `unchanged`: canonical is v2 as it was settled, for sure, so that a copy of it is of no use.
 fn undo(journal: &Journal, platform: Platform, unchanged: bool) -> Vec<Step> {
     let names = &journal.names;
-    let mut steps = vec![step(Op::UnlockV1, "v2 stays; whoever waits for it may have it")];
+    let mut steps = vec![step(Op::UnlockV1 {}, "v2 stays; whoever waits for it may have it")];
     let aside = displaced_by(journal);
     // Once v1 is not waiting any more a copy of v2 must not look like the v2 that v1 has replaced, whoever writes to v2 then.
     if journal.strategy == Strategy::RestoreCopy && unchanged {

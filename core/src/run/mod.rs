@@ -38,7 +38,7 @@ use crate::names::{At, CompanionName, Role, field_journal};
 use crate::observe::{FileFacts, Holder};
 use crate::op::{Guard, Op, Step};
 use crate::plan::{Plan, PlanKind, Recovery};
-use crate::set::Set;
+use std::collections::BTreeSet;
 
 /// What the driver does next.
 #[derive(Debug, Clone, PartialEq)]
@@ -151,7 +151,7 @@ pub struct Run {
     /// What the report says: a clean-up failed, or the application's undo. The journal stays.
     left: bool,
     /// Companions of which an undo step failed: the rest of theirs would act on what that step did not do.
-    stuck: Set<CompanionName>,
+    stuck: BTreeSet<CompanionName>,
     /// Whether a page copy failed, and canonical may be whole only with its `-journal`: what is made to undo it may not go.
     half_copied: bool,
     /// Where v1 is before the flip and after an undo: in its place, unless the plan must give it its name back (the field's two
@@ -183,7 +183,7 @@ impl Run {
             failure: None,
             undo_failure: None,
             left: false,
-            stuck: Set::new(),
+            stuck: BTreeSet::new(),
             half_copied: false,
             v1_is: if plan.steps.iter().chain(&plan.undo).any(|step| gives_v1_back(&plan, &step.op)) {
                 Where::FinishAtNextStart
@@ -295,7 +295,7 @@ impl Run {
     fn hand_out(&mut self) -> Action {
         let Some(step) = self.steps().get(self.index) else { return Action::Wait { delay_ms: 0 } };
         let op = step.op.clone();
-        self.begun |= !matches!(op, Op::Look { .. } | Op::Release | Op::UnlockV1);
+        self.begun |= !matches!(op, Op::Look { .. } | Op::Release {} | Op::UnlockV1 {});
         let text = match (&op, &self.journal) {
             (Op::WriteJournal { phase, .. }, Some(journal)) => Some(Journal { phase: *phase, ..journal.clone() }.to_text()),
             (Op::WriteReceipt { .. }, Some(journal)) => {
@@ -350,8 +350,8 @@ impl Run {
         };
         let missing = |name: &CompanionName| matches!((entry(name), looked(name)), (Some(c), Some(None)) if c.before.is_some());
         !match guard {
-            Guard::StagingHeld => self.staging_held,
-            Guard::StagingFree => !self.staging_held,
+            Guard::StagingHeld {} => self.staging_held,
+            Guard::StagingFree {} => !self.staging_held,
             Guard::CompanionStaged { companion } => staged(companion),
             Guard::CompanionStagedOverChange { companion } => staged(companion) && changed(companion),
             Guard::CompanionChanged { companion } => !staged(companion) && changed(companion),
@@ -522,7 +522,7 @@ impl Run {
             let given_up = |op: &Op| match strategy {
                 Some(Strategy::Restore) => matches!(op, Op::RemoveLink { .. }),
                 Some(Strategy::RestoreCopy) => matches!(op, Op::Remove { files } if files.first() == install.as_ref()),
-                _ => *op == Op::UndoHost,
+                _ => *op == Op::UndoHost {},
             };
             let gives_v2_up = self.plan.undo.iter().skip(self.index + 1).position(|step| given_up(&step.op));
             let may_install = self.phase >= Some(Phase::Built) && gives_v2_up.is_some();
@@ -549,7 +549,7 @@ impl Run {
             let message = format!("{file}{}; the next start cleans up", failure.reason);
             self.add_warning(Some(failure.code.as_str()), message, WarningFrom::Cutover);
             self.left = true;
-            if self.current() == Some(&Op::CleanupHost) {
+            if self.current() == Some(&Op::CleanupHost {}) {
                 self.next();
             } else {
                 self.finish();
@@ -696,7 +696,7 @@ impl Run {
 
 /// Whether the application could not undo what it did outside the database.
 fn is_of_host(failure: &Failure) -> bool {
-    failure.op.as_deref() == Some(Op::UndoHost.name())
+    failure.op.as_deref() == Some(Op::UndoHost {}.name())
 }
 
 /// Whether this is the op by which the backup gets canonical's name back.

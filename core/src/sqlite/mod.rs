@@ -6,8 +6,6 @@ mod wal;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::json::{record, words};
-
 pub use header::{DatabaseHeader, TextEncoding, read_database_header};
 pub use wal::{Wal, WalHeader, WalReader, WalState, read_wal};
 
@@ -28,8 +26,6 @@ pub enum JournalMode {
     /// A write-ahead log.
     Wal,
 }
-
-words!(JournalMode { Delete = "delete", Wal = "wal" });
 
 impl JournalMode {
     /// The word that `PRAGMA journal_mode` takes.
@@ -62,8 +58,6 @@ pub struct Header {
     /// All 100 bytes, in hex: with the size this is the fingerprint of a settled database.
     pub bytes: String,
 }
-
-record!(Header { page_size, journal_mode, change_counter, page_count, user_version, application_id, bytes });
 
 /// Why bytes are not a database header.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,8 +3,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::json::{record, words};
-
 const HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
 const FORMAT: u32 = 3_007_000;
@@ -24,8 +22,6 @@ pub struct WalHeader {
     pub salts: String,
 }
 
-record!(WalHeader { big_endian, page_size, checkpoint_sequence, salts });
-
 /// What SQLite makes of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -38,8 +34,6 @@ pub enum WalState {
     /// Frames were read.
     Usable,
 }
-
-words!(WalState { Empty = "empty", Unusable = "unusable", Usable = "usable" });
 
 /// What a log holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,22 +67,6 @@ pub struct Wal {
     /// Commits that are not all in the database yet. Without a `-shm` every commit counts: only it says more.
     pub commits_not_checkpointed: u64,
 }
-
-record!(Wal {
-    size,
-    state,
-    why,
-    header,
-    valid_frames,
-    torn_frames,
-    stale_frames,
-    commits,
-    committed_frames,
-    uncommitted_frames,
-    pages_after,
-    checkpointed_frames,
-    commits_not_checkpointed
-});
 
 /// Reads a log in pieces.
 #[derive(Debug, Clone)]

@@ -13,7 +13,6 @@ mod fault;
 mod field;
 mod held;
 mod journal;
-mod json;
 mod leave_zombie;
 mod names;
 mod plan;

@@ -446,8 +446,8 @@ fn canonical_is_v2_comes_before_the_phase() {
             let plan = planned(&seen);
             assert!(matches!(plan.kind, PlanKind::Finish | PlanKind::Clean), "{phase:?}");
             assert_eq!(plan.undo, [], "{phase:?}");
-            assert!(!has(&plan, |op| matches!(op, Op::UndoHost | Op::RemoveLink { .. } | Op::RestoreMode { .. })), "{phase:?}");
-            assert!(has(&plan, |op| *op == Op::CleanupHost), "{phase:?}");
+            assert!(!has(&plan, |op| matches!(op, Op::UndoHost {} | Op::RemoveLink { .. } | Op::RestoreMode { .. })), "{phase:?}");
+            assert!(has(&plan, |op| *op == Op::CleanupHost {}), "{phase:?}");
         }
     }
 }
@@ -952,8 +952,8 @@ fn what_the_field_kept_for_the_host_is_handed_to_it() {
         assert_eq!(journal.host_state, Some(json!(["k"])));
         assert_eq!(journal.file(), field_journal(&canonical()));
     }
-    assert!(has(&planned(&field_at("building", Some(Verdict::Old), true, false)), |op| *op == Op::UndoHost));
-    assert!(has(&planned(&field_at("canonical-moved", None, true, true)), |op| *op == Op::CleanupHost));
+    assert!(has(&planned(&field_at("building", Some(Verdict::Old), true, false)), |op| *op == Op::UndoHost {}));
+    assert!(has(&planned(&field_at("canonical-moved", None, true, true)), |op| *op == Op::CleanupHost {}));
 }
 
 /// What the field renamed last need not be durable: that its directory cannot be flushed is a failure, not a warning.

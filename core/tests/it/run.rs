@@ -75,7 +75,7 @@ fn a_plan_that_succeeds_performs_each_step_once_in_its_order() {
         let trace = drive_well(plan.clone());
         let wanted: Vec<usize> = (0..plan.steps.len())
             .filter(|index| match &plan.steps[*index].when {
-                None | Some(Guard::StagingFree) => true,
+                None | Some(Guard::StagingFree {}) => true,
                 Some(_) => false,
             })
             .collect();
@@ -186,7 +186,7 @@ fn check_ending(name: &str, plan: &Plan, at: usize, trace: &Trace, transient: bo
     let name = format!("{name}, steps[{at}] {}", plan.steps[at].op.name());
     let undone: Vec<&Op> = trace.performed.iter().filter(|p| p.undo).map(|p| &p.op).collect();
     let last = trace.performed.iter().rfind(|p| !p.undo).unwrap();
-    if plan.steps[at].op == Op::CleanupHost {
+    if plan.steps[at].op == (Op::CleanupHost {}) {
         assert!(
             last.op.is_sync() && !trace.performed.iter().any(|p| removes_journal(&p.op)),
             "{name}: the rest goes on, but for the journal"
@@ -429,7 +429,7 @@ fn an_undo_from_built_stops_where_v2_could_not_be_taken_away() {
         (moved(Phase::Building, Platform::Windows), None, false),
     ];
     for (case, (plan, at, built)) in cases.into_iter().enumerate() {
-        let host = plan.undo.iter().position(|step| step.op == Op::UndoHost).unwrap();
+        let host = plan.undo.iter().position(|step| step.op == Op::UndoHost {}).unwrap();
         let ops: Vec<&str> = plan.undo[..host].iter().map(|step| step.op.name()).collect();
         // Windows cannot flush a removal: there the journal says that nothing is installed.
         let given_up: &[&str] = match plan.platform {
@@ -455,7 +455,7 @@ fn an_undo_from_built_stops_where_v2_could_not_be_taken_away() {
                 assert_eq!(trace.steps(true), (0..=failing).collect::<Vec<_>>(), "{case}, undo[{failing}]: nothing comes after it");
             } else {
                 let done = |fits: &dyn Fn(&Op) -> bool| trace.performed.iter().any(|p| p.undo && fits(&p.op));
-                assert!(done(&|op| *op == Op::UndoHost) && done(&|op| op.companion().is_some()), "{case}, undo[{failing}]");
+                assert!(done(&|op| *op == Op::UndoHost {}) && done(&|op| op.companion().is_some()), "{case}, undo[{failing}]");
                 assert!(trace.performed.last().is_some_and(|p| p.undo && p.op.is_sync()), "{case}, undo[{failing}]: the rest goes on");
                 let torn = failing < host && trace.steps(true).iter().any(|step| (failing + 1..host).contains(step));
                 assert!(!torn, "{case}, undo[{failing}]: a journal that could not be written is not renamed into place");
@@ -485,7 +485,7 @@ fn an_undo_of_the_field_s_stops_at_its_first_failure() {
         for failing in 0..plan.undo.len() {
             let trace = faulty(&plan, |now| (now.undo && now.index == failing).then(permanent));
             failures += 1;
-            if plan.undo[failing].op == Op::UndoHost {
+            if plan.undo[failing].op == (Op::UndoHost {}) {
                 let Action::Done(report) = &trace.ending else { panic!("{row}: {:?}", trace.ending) };
                 assert!(report.left && report.recovery == Recovery::Undone, "{row}");
                 let kept = [field_journal(&canonical()), our_names().staging];
@@ -639,7 +639,7 @@ fn a_callback_s_own_failure_is_the_one_that_is_told() {
     });
     assert_eq!(trace.failure().code, Code::Host);
     assert!(trace.failure().message.contains("TypeError: x is undefined"));
-    assert!(trace.performed.iter().any(|p| p.undo && p.op == Op::UndoHost));
+    assert!(trace.performed.iter().any(|p| p.undo && p.op == Op::UndoHost {}));
 }
 
 // ---- cancellation ----
@@ -681,7 +681,7 @@ fn a_request_to_stop_ends_a_wait() {
     run.handle_fault(&transient());
     assert_eq!(run.poll(), Action::Wait { delay_ms: 50 });
     run.cancel();
-    assert!(matches!(run.poll(), Action::Perform { op: Op::UnlockV1, .. }), "the undo begins without waiting");
+    assert!(matches!(run.poll(), Action::Perform { op: Op::UnlockV1 {}, .. }), "the undo begins without waiting");
 }
 
 #[test]
@@ -770,7 +770,7 @@ fn an_undo_tells_its_recovery_and_a_failed_one_where_v1_is() {
     assert_eq!((report.recovery, report.installed), (Recovery::Undone, false));
     for failing in 0..plan.undo.len() {
         let trace = faulty(&plan, |now| (now.undo && now.index == failing).then(permanent));
-        if plan.undo[failing].op == Op::UndoHost {
+        if plan.undo[failing].op == (Op::UndoHost {}) {
             // In nobody's way: the next attempt takes its state over.
             let Action::Done(report) = &trace.ending else { panic!() };
             assert_eq!((report.recovery, report.left, report.warnings.len()), (Recovery::Undone, true, 1));
@@ -781,7 +781,7 @@ fn an_undo_tells_its_recovery_and_a_failed_one_where_v1_is() {
         assert_eq!((failure.data.state, failure.data.v1.as_deref()), (Where::V1, Some("data.db")), "undo[{failing}]");
         // The journal is not removed then.
         if !removes_journal(&plan.undo[failing].op) {
-            let trace = faulty(&plan, |now| (now.undo && (now.index == failing || now.op == Op::UndoHost)).then(permanent));
+            let trace = faulty(&plan, |now| (now.undo && (now.index == failing || now.op == Op::UndoHost {})).then(permanent));
             assert!(matches!(trace.ending, Action::Failed(_)), "undo[{failing}], and the application's besides");
         }
     }
@@ -805,7 +805,7 @@ fn a_v1_that_is_put_back_is_told_where_it_is() {
     }
     for at in 0..plan.undo.len() {
         let trace = faulty(&plan, |now| (now.undo && now.index == at).then(failing));
-        if plan.undo[at].op == Op::UndoHost {
+        if plan.undo[at].op == (Op::UndoHost {}) {
             assert!(matches!(&trace.ending, Action::Done(report) if report.left), "the application's is in nobody's way");
             continue;
         }

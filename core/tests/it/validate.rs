@@ -161,7 +161,7 @@ fn broken_orders() -> Vec<(&'static str, Plan, Held)> {
     alone("structure", &sql, edit(&sql, false, |steps| steps[0].op = Op::Remove { files: vec![At::from(&canonical())] }));
     let under = |plan: &Plan, undo, when: &Guard, at: usize| edit(plan, undo, |steps| steps[at].when = Some(when.clone()));
     let put_back = undo.0.undo.iter().position(|step| matches!(step.op, Op::Rename { .. })).unwrap();
-    alone("guard", &sql, under(&sql, false, &Guard::StagingHeld, 4));
+    alone("guard", &sql, under(&sql, false, &Guard::StagingHeld {}, 4));
     alone("guard", &sql, under(&sql, false, &Guard::CompanionStaged { companion: auth() }, 4));
     alone("guard", &undo.0, under(&undo.0, true, &Guard::CompanionStaged { companion: auth() }, put_back));
     alone("guard", &undo.0, under(&undo.0, true, &Guard::CompanionChanged { companion: auth() }, put_back + 1));
@@ -215,7 +215,7 @@ fn broken_orders() -> Vec<(&'static str, Plan, Held)> {
     alone("receipt-before-commit", &sql, without(&sql, false, is("write-receipt", "")));
     alone("commit-before-clean-up", &sql, without(&sql, false, phase(Phase::Committed)));
     let early = edit(&field.0, false, |steps| {
-        let at = steps.iter().position(|step| step.op == Op::CleanupHost).unwrap();
+        let at = steps.iter().position(|step| step.op == Op::CleanupHost {}).unwrap();
         let step = steps.remove(at);
         steps.insert(field.0.flip_at.unwrap() as usize + 1, step);
     });
@@ -269,7 +269,7 @@ fn broken_orders() -> Vec<(&'static str, Plan, Held)> {
     let mut told = back.0.clone();
     told.journal.as_mut().unwrap().phase = Phase::Committed;
     alone("put-back", &back.0, told);
-    alone("put-back", &back.0, under(&back.0, false, &Guard::StagingFree, 1));
+    alone("put-back", &back.0, under(&back.0, false, &Guard::StagingFree {}, 1));
     alone("undo-companion", &undo.0, without(&undo.0, true, |op| matches!(op, Op::Rename { .. })));
     alone("undo-companion-kept", &undo.0, without(&undo.0, true, is("link", "displaced")));
     alone("undo-link", &undo.0, without(&undo.0, true, is("remove-link", "")));

@@ -1,9 +1,13 @@
 //! Explores every crash state of every plan and counts them. Without an argument within bounds that take seconds; `--full` takes minutes;
-//! `--mutants` tries every mutant of every plan and of the recovery table; `--replay <line>` tells the story of one state again.
+//! `--mutants` tries every mutant of every plan and of the recovery table; `--replay <line>` tells the story of one state again;
+//! `--dump <folder>` writes every plan and the counts to files, to compare two versions of the planner.
 //!
 //! Ends with status 1 if any state is bad, or a mutant survives without a reason.
 
+mod dump;
+
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,9 +27,11 @@ fn main() -> ExitCode {
         [] => table(&matrix::short(), false),
         ["--full"] => table(&matrix::full(), true),
         ["--mutants"] => mutants(),
+        ["--dump", directory] => dump(directory, &matrix::short()),
+        ["--dump", directory, "--full"] => dump(directory, &matrix::full()),
         ["--replay", line] => replay(line),
         _ => {
-            eprintln!("usage: explore [--full | --mutants | --replay <line>]");
+            eprintln!("usage: explore [--full | --mutants | --replay <line> | --dump <folder> [--full]]");
             ExitCode::from(2)
         }
     }
@@ -183,6 +189,16 @@ fn mutants() -> ExitCode {
         begun.elapsed().as_secs_f64()
     );
     if survived == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn dump(directory: &str, dimensions: &[Dimension]) -> ExitCode {
+    match dump::dump(Path::new(directory), dimensions) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{directory}: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn replay(line: &str) -> ExitCode {

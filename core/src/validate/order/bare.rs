@@ -53,8 +53,8 @@ pub(super) fn guards(plan: &Plan) -> Vec<Finding> {
 
 fn may_wait(when: &Guard, op: &Op, before: Option<&Guard>, undo: bool) -> bool {
     let (companion, ok) = match when {
-        Guard::StagingHeld => return matches!(op, Op::Restage { .. }),
-        Guard::StagingFree => return matches!(op, Op::Settle { .. } | Op::Rename { .. }) && op.companion().is_none(),
+        Guard::StagingHeld {} => return matches!(op, Op::Restage { .. }),
+        Guard::StagingFree {} => return matches!(op, Op::Settle { .. } | Op::Rename { .. }) && op.companion().is_none(),
         Guard::CompanionStaged { companion } => (companion, !undo && matches!(op, Op::LookCompanion { .. } | Op::Rename { .. })),
         Guard::CompanionStagedOverChange { companion } => (companion, !undo && matches!(op, Op::Link { .. } | Op::Rename { .. })),
         Guard::CompanionChanged { companion } => (companion, undo && matches!(op, Op::Link { .. } | Op::Rename { .. })),

@@ -71,7 +71,7 @@ impl Walk<'_> {
             );
             self.backup_settled = true;
         } else {
-            if when == Some(&Guard::StagingFree) {
+            if when == Some(&Guard::StagingFree {}) {
                 self.need(
                     self.looked_staging,
                     "look-at-staging",
@@ -123,7 +123,7 @@ impl Walk<'_> {
 
     pub(super) fn rename_to_install(&mut self, when: Option<&Guard>) {
         let names = &self.journal.names;
-        if when != Some(&Guard::StagingFree) {
+        if when != Some(&Guard::StagingFree {}) {
             self.find(
                 "look-at-staging",
                 Severity::Error,

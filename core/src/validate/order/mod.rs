@@ -16,7 +16,7 @@ use crate::names::{At, CompanionName, FileName, journal_tmp};
 use crate::observe::Observation;
 use crate::op::{Guard, Op, Step};
 use crate::plan::{Plan, PlanKind};
-use crate::set::Set;
+use std::collections::BTreeSet;
 
 /// What is true after the ops so far.
 #[expect(clippy::struct_excessive_bools, reason = "each is one fact of the walk, and rules combine them freely")]
@@ -26,21 +26,21 @@ struct Walk<'a> {
     findings: Vec<Finding>,
     index: usize,
     /// Files whose data was written and not flushed.
-    unsynced: Set<At>,
+    unsynced: BTreeSet<At>,
     /// Directories whose entries changed since their last flush.
-    dirty: Set<Option<CompanionName>>,
+    dirty: BTreeSet<Option<CompanionName>>,
     /// Directories that a recovery sees, and that were not flushed since it looked.
-    unseen: Set<Option<CompanionName>>,
+    unseen: BTreeSet<Option<CompanionName>>,
     /// Names that are created exclusively and may be taken: by an interrupted start, or by this plan.
-    taken: Set<FileName>,
+    taken: BTreeSet<FileName>,
     /// Sidecars that the directory has beside canonical's name, where canonical is v1 no more.
-    sidecars: Set<FileName>,
+    sidecars: BTreeSet<FileName>,
     /// The phase that the journal file was last renamed to, and whether that is durable.
     phase: Option<(Phase, bool)>,
     /// The phase that was written last.
     written: Option<Phase>,
     /// Temporary files that are there.
-    temporaries: Set<FileName>,
+    temporaries: BTreeSet<FileName>,
     looked: bool,
     looked_behind: bool,
     cleanup_from: usize,
@@ -51,9 +51,9 @@ struct Walk<'a> {
     /// Whether v1, which the field moved to the backup, was settled there.
     backup_settled: bool,
     /// Databases of ours that were settled, or copied page by page, since they were written.
-    one_file: Set<FileName>,
-    checked: Set<FileName>,
-    detected: Set<FileName>,
+    one_file: BTreeSet<FileName>,
+    checked: BTreeSet<FileName>,
+    detected: BTreeSet<FileName>,
     locked: bool,
     v1_checked: bool,
     /// v1 was copied, and the copy has not its name yet.
@@ -74,15 +74,15 @@ struct Walk<'a> {
     /// v2 may be in canonical's log alone, committed by a page copy, and not flushed.
     in_the_log: bool,
     receipt: bool,
-    copied: Set<At>,
-    backed_up: Set<CompanionName>,
+    copied: BTreeSet<At>,
+    backed_up: BTreeSet<CompanionName>,
     /// Companions that were compared before the flip.
-    companion_same: Set<CompanionName>,
+    companion_same: BTreeSet<CompanionName>,
     /// Companions that were looked at since the flip, kept where they changed, and installed.
-    companion_looked: Set<CompanionName>,
-    companion_kept: Set<CompanionName>,
-    companion_installed: Set<CompanionName>,
-    companion_cleaned: Set<CompanionName>,
+    companion_looked: BTreeSet<CompanionName>,
+    companion_kept: BTreeSet<CompanionName>,
+    companion_installed: BTreeSet<CompanionName>,
+    companion_cleaned: BTreeSet<CompanionName>,
     built: bool,
     restaged: bool,
     renamed: bool,
@@ -142,16 +142,20 @@ impl<'a> Walk<'a> {
             kind: plan.kind,
             findings: Vec::new(),
             index: 0,
-            unsynced: Set::new(),
+            unsynced: BTreeSet::new(),
             // What a recovery sees may not be durable.
-            dirty: if recovering { [None].into() } else { Set::new() },
-            unseen: if recovering { unseen.collect() } else { Set::new() },
+            dirty: if recovering { [None].into() } else { BTreeSet::new() },
+            unseen: if recovering { unseen.collect() } else { BTreeSet::new() },
             taken: left.into_iter().chain(second_copy).collect(),
             sidecars: target.filter(|_| field).map(present).unwrap_or_default(),
             // A v2 that somebody else put there is committed as far as this journal can tell.
             phase: recovering.then_some((if foreign { Phase::Committed } else { journal.phase }, true)),
             written: None,
-            temporaries: if recovering { [names.source.clone(), names.staging.clone(), names.install.clone()].into() } else { Set::new() },
+            temporaries: if recovering {
+                [names.source.clone(), names.staging.clone(), names.install.clone()].into()
+            } else {
+                BTreeSet::new()
+            },
             looked: false,
             looked_behind: plan.platform == Platform::Windows || journal.strategy != Strategy::LinkReplace,
             cleanup_from: plan.cleanup_from.map_or(usize::MAX, |from| from as usize),
@@ -159,9 +163,9 @@ impl<'a> Walk<'a> {
             released: true,
             settled: recovering,
             backup_settled: false,
-            one_file: if recovering && !field { [names.staging.clone(), names.install.clone()].into() } else { Set::new() },
-            checked: Set::new(),
-            detected: Set::new(),
+            one_file: if recovering && !field { [names.staging.clone(), names.install.clone()].into() } else { BTreeSet::new() },
+            checked: BTreeSet::new(),
+            detected: BTreeSet::new(),
             locked: false,
             v1_checked: false,
             v1_copied: false,
@@ -176,13 +180,13 @@ impl<'a> Walk<'a> {
             flip_durable: flipped_before,
             in_the_log,
             receipt: plan.kind == PlanKind::Clean || (field && flipped_before),
-            copied: Set::new(),
-            backed_up: Set::new(),
-            companion_same: Set::new(),
-            companion_looked: Set::new(),
-            companion_kept: Set::new(),
-            companion_installed: Set::new(),
-            companion_cleaned: Set::new(),
+            copied: BTreeSet::new(),
+            backed_up: BTreeSet::new(),
+            companion_same: BTreeSet::new(),
+            companion_looked: BTreeSet::new(),
+            companion_kept: BTreeSet::new(),
+            companion_installed: BTreeSet::new(),
+            companion_cleaned: BTreeSet::new(),
             built: recovering,
             restaged: false,
             renamed: false,
@@ -218,9 +222,9 @@ impl<'a> Walk<'a> {
         self.any(step);
         match &step.op {
             Op::Look { file } => self.look(file),
-            Op::Release => self.released = true,
+            Op::Release {} => self.released = true,
             // Never beside a journal: the structure was checked.
-            Op::UndoHost | Op::Isolate { .. } => {}
+            Op::UndoHost {} | Op::Isolate { .. } => {}
             Op::WriteJournal { file, phase } => self.write_journal(file, *phase),
             Op::WriteReceipt { file } => self.write_receipt(file),
             Op::SyncFile { file } => self.sync_file(file),
@@ -245,11 +249,11 @@ impl<'a> Walk<'a> {
             Op::VerifyHost { file } => self.verify(file),
             Op::LockV1 { .. } => self.lock(),
             Op::CheckV1 { file } => self.check_v1(file),
-            Op::UnlockV1 => self.unlock(),
+            Op::UnlockV1 {} => self.unlock(),
             Op::PageCopy { from, .. } => self.page_copy(from),
             Op::Absent { files } => self.absent(files),
             Op::LookCompanion { companion, must_be_same, .. } => self.look_companion(companion, *must_be_same),
-            Op::CleanupHost => {
+            Op::CleanupHost {} => {
                 self.committed("the application cleans up");
                 self.cleaned = true;
             }

@@ -6,9 +6,9 @@ use crate::names::{At, CompanionName, FileName, companion_backup, companion_back
 use crate::observe::Observation;
 use crate::op::{Guard, Op, Step};
 use crate::plan::{Plan, PlanKind};
-use crate::set::Set;
 use crate::sqlite::JournalMode;
 use crate::validate::{Finding, Severity};
+use std::collections::BTreeSet;
 
 /// How far the journal is that says `building` again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,11 +29,11 @@ struct Undo<'a> {
     /// Whether the companions' backups are all there: in the undo of a migration.
     backed_up: bool,
     /// Directories that changed since their last flush. An undo begins at any instant: all of them may have.
-    dirty: Set<Option<CompanionName>>,
+    dirty: BTreeSet<Option<CompanionName>>,
     /// Whether v1 is in the backup alone, durably: it must get canonical's name back before anything is removed.
     v1_away: bool,
     /// What a start would install beside a journal `built`: the file that the journal names, which is the one checked last.
-    installable: Set<At>,
+    installable: BTreeSet<At>,
     /// Where a removal cannot be flushed: the journal that says that nothing is installed.
     rewritten: Option<Rewritten>,
     v1_renamed: bool,
@@ -42,16 +42,21 @@ struct Undo<'a> {
     link_removed: bool,
     looked: bool,
     restored: bool,
-    removed: Set<At>,
+    removed: BTreeSet<At>,
     journal_gone: bool,
-    companion_looked: Set<CompanionName>,
-    companion_kept: Set<CompanionName>,
-    kept_durably: Set<CompanionName>,
-    put_back: Set<CompanionName>,
+    companion_looked: BTreeSet<CompanionName>,
+    companion_kept: BTreeSet<CompanionName>,
+    kept_durably: BTreeSet<CompanionName>,
+    put_back: BTreeSet<CompanionName>,
 }
 
 /// `unseen`: directories of which nobody knows whether what is seen there is durable.
-pub(super) fn judge(plan: &Plan, journal: &Journal, target: Option<&Observation>, unseen: &Set<Option<CompanionName>>) -> Vec<Finding> {
+pub(super) fn judge(
+    plan: &Plan,
+    journal: &Journal,
+    target: Option<&Observation>,
+    unseen: &BTreeSet<Option<CompanionName>>,
+) -> Vec<Finding> {
     let companions = journal.companions.iter().map(|companion| Some(companion.name.clone()));
     let backup = &journal.names.backup;
     let settled = plan.steps.iter().any(|step| matches!(&step.op, Op::Settle { file, .. } if file == backup));
@@ -72,12 +77,12 @@ pub(super) fn judge(plan: &Plan, journal: &Journal, target: Option<&Observation>
         link_removed: false,
         looked: false,
         restored: false,
-        removed: Set::new(),
+        removed: BTreeSet::new(),
         journal_gone: false,
-        companion_looked: Set::new(),
-        companion_kept: Set::new(),
-        kept_durably: Set::new(),
-        put_back: Set::new(),
+        companion_looked: BTreeSet::new(),
+        companion_kept: BTreeSet::new(),
+        kept_durably: BTreeSet::new(),
+        put_back: BTreeSet::new(),
     };
     // Only the directory itself can tell that v1's log lies where canonical was, and none beside the backup.
     let log_stayed = target.is_none_or(|seen| {
@@ -138,14 +143,14 @@ impl Undo<'_> {
             Op::Remove { files } => files.iter().all(|at| self.installable.contains(at) || *at == tmp),
             Op::WriteJournal { file: at, .. } => self.rewritten.is_some() && tmp == At::from(at),
             Op::SyncFile { file: at } | Op::Rename { from: at, .. } if self.rewritten.is_some() && *at == tmp => true,
-            op => flush || matches!(op, Op::UnlockV1 | Op::UndoHost | Op::RenameNew { .. }),
+            op => flush || matches!(op, Op::UnlockV1 {} | Op::UndoHost {} | Op::RenameNew { .. }),
         };
         let message = "something is undone before the application was asked to undo: it may read, or put back, what this changes";
         self.need(first || self.host, "undo-host", message);
         let looked = std::mem::replace(&mut self.looked, matches!(op, Op::Look { file } if *file == names.canonical));
         match op {
-            Op::UnlockV1 => self.unlocked = true,
-            Op::UndoHost => {
+            Op::UnlockV1 {} => self.unlocked = true,
+            Op::UndoHost {} => {
                 self.need(self.unlocked, "undo-unlock", "the application undoes while v1 is locked, and may open it");
                 let said = self.rewritten.is_none_or(|journal| journal == Rewritten::InPlace);
                 let gone = self.installable.is_subset(&self.removed) && said && !self.dirty.contains(&None);
@@ -308,13 +313,13 @@ impl Undo<'_> {
 }
 
 /// Nothing in the field's cutover: there staging stays until the companions are back.
-fn installable(plan: &Plan, journal: &Journal) -> Set<At> {
+fn installable(plan: &Plan, journal: &Journal) -> BTreeSet<At> {
     if journal.strategy == Strategy::TwoRename {
-        return Set::new();
+        return BTreeSet::new();
     }
     let checked = plan.steps.iter().filter_map(|step| if let Op::Check { file } = &step.op { Some(file) } else { None });
     let known = journal.v2.as_ref().map(|v2| &v2.file);
-    let files: Set<At> = checked.chain(known).map(At::from).collect();
+    let files: BTreeSet<At> = checked.chain(known).map(At::from).collect();
     if files.is_empty() { [At::from(&journal.names.staging)].into() } else { files }
 }
 

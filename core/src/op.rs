@@ -1,18 +1,17 @@
 //! The ops that a plan is made of. Each is small enough that a crash lands between two of them or inside one file's data.
 
-mod read;
-
 use serde::{Deserialize, Serialize};
 
 use crate::journal::Phase;
-use crate::json::record;
 use crate::names::{At, CompanionName, FileName};
 use crate::sqlite::JournalMode;
 
 /// One thing that the runner does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "op", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[derive(strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Op {
     /// Create `file` exclusively and write the journal, as the run has it now, in this phase.
     WriteJournal {
@@ -85,7 +84,7 @@ pub enum Op {
         file: FileName,
     },
     /// Ask the application to let go of handles that it no longer needs (a garbage collection).
-    Release,
+    Release {},
     /// Make a set one self-contained file: checkpoint, leave WAL mode (which proves sole use), set the mode, close, and read
     /// back that no sidecar is left.
     Settle {
@@ -159,7 +158,7 @@ pub enum Op {
         file: FileName,
     },
     /// Let go of v1's lock.
-    UnlockV1,
+    UnlockV1 {},
     /// Copy the pages of `from` into `to` in one transaction of SQLite, under whose exclusive lock v1 is first compared with its
     /// fingerprint. Never into a file that has a second name.
     PageCopy {
@@ -183,9 +182,9 @@ pub enum Op {
         must_be_same: bool,
     },
     /// Let the application undo what it did outside the database.
-    UndoHost,
+    UndoHost {},
     /// Let the application remove what it no longer needs outside the database.
-    CleanupHost,
+    CleanupHost {},
 }
 
 impl Op {
@@ -198,37 +197,7 @@ impl Op {
     /// The word for it in messages and events; the same as in JSON.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::WriteJournal { .. } => "write-journal",
-            Self::WriteReceipt { .. } => "write-receipt",
-            Self::SyncFile { .. } => "sync-file",
-            Self::SyncDir { .. } => "sync-dir",
-            Self::Link { .. } => "link",
-            Self::Rename { .. } => "rename",
-            Self::RenameNew { .. } => "rename-new",
-            Self::Remove { .. } => "remove",
-            Self::RemoveLink { .. } => "remove-link",
-            Self::Copy { .. } => "copy",
-            Self::Look { .. } => "look",
-            Self::Release => "release",
-            Self::Settle { .. } => "settle",
-            Self::RestoreMode { .. } => "restore-mode",
-            Self::BuildSql { .. } => "build-sql",
-            Self::BuildHost { .. } => "build-host",
-            Self::Restage { .. } => "restage",
-            Self::Isolate { .. } => "isolate",
-            Self::Check { .. } => "check",
-            Self::Detect { .. } => "detect",
-            Self::VerifyHost { .. } => "verify-host",
-            Self::LockV1 { .. } => "lock-v1",
-            Self::CheckV1 { .. } => "check-v1",
-            Self::UnlockV1 => "unlock-v1",
-            Self::PageCopy { .. } => "page-copy",
-            Self::Absent { .. } => "absent",
-            Self::LookCompanion { .. } => "look-companion",
-            Self::UndoHost => "undo-host",
-            Self::CleanupHost => "cleanup-host",
-        }
+        self.into()
     }
 
     /// The companion in whose directory it works.
@@ -272,20 +241,20 @@ impl Op {
             Self::Remove { files } => files.first().cloned(),
             Self::Absent { files } => files.first().map(At::from),
             Self::LookCompanion { companion, file, .. } => Some(At { companion: Some(companion.clone()), name: file.clone() }),
-            Self::SyncDir { .. } | Self::Release | Self::UnlockV1 | Self::UndoHost | Self::CleanupHost => None,
+            Self::SyncDir { .. } | Self::Release {} | Self::UnlockV1 {} | Self::UndoHost {} | Self::CleanupHost {} => None,
         }
     }
 }
 
 /// When a step is performed; without one, always.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "if", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Guard {
     /// The last look found that this process holds staging.
-    StagingHeld,
+    StagingHeld {},
     /// The last look found that it does not.
-    StagingFree,
+    StagingFree {},
     /// The application staged new content of the companion.
     CompanionStaged {
         /// Which one.
@@ -321,5 +290,3 @@ pub struct Step {
     /// When; nothing means always.
     pub when: Option<Guard>,
 }
-
-record!(Step { op = "do", why, when });
