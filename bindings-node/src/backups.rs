@@ -53,7 +53,8 @@ pub(crate) struct Work {
 impl Given {
     pub(crate) fn check(self, lock: Option<OwnerLock>) -> Result<Work, String> {
         for name in self.companions.keys() {
-            CompanionName::new(name.clone()).map_err(|error| format!("options.companions: {error}"))?;
+            CompanionName::new(name.clone())
+                .map_err(|error| format!("options.companions: {error}"))?;
         }
         let default = BackupOptions::default();
         let options = BackupOptions {
@@ -74,8 +75,12 @@ impl Given {
 impl Work {
     pub(crate) fn perform(self, host: &mut dyn Host) -> Result<Product, Error> {
         match self.verb {
-            Verb::Restore(backup) => json(&cutover::restore(&self.path, &backup, &self.options, host)?),
-            Verb::Prune(rule) => json(&cutover::prune_backups(&self.path, rule, &self.options, host)?),
+            Verb::Restore(backup) => {
+                json(&cutover::restore(&self.path, &backup, &self.options, host)?)
+            }
+            Verb::Prune(rule) => {
+                json(&cutover::prune_backups(&self.path, rule, &self.options, host)?)
+            }
         }
     }
 }

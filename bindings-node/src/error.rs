@@ -10,27 +10,31 @@ use crate::message::{Cause, ToJs};
 
 /// The last message of a task that failed.
 pub(crate) fn failed(error: &Error) -> String {
-    let cause = error
-        .cause
-        .as_ref()
-        .map(|cause| Cause { call: cause.downcast_ref::<Thrown>().map(|thrown| thrown.call), message: cause.to_string() });
+    let cause = error.cause.as_ref().map(|cause| Cause {
+        call: cause.downcast_ref::<Thrown>().map(|thrown| thrown.call),
+        message: cause.to_string(),
+    });
     ToJs::Failed { failure: &error.failure, cause }.to_text()
 }
 
-/// Does the work; a panic becomes a failure like any other. What it leaves on disk is what a kill leaves, and recovery knows that.
+/// Does the work; a panic becomes a failure like any other. What it leaves on disk is what a kill
+/// leaves, and recovery knows that.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(internal(&panic_text(panic.as_ref()))))
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(internal(&panic_text(panic.as_ref()))))
 }
 
 /// A fault of our own.
 pub(crate) fn internal(what: &str) -> Error {
-    let hint = "start again: the next start finishes or undoes what was begun; report this to the authors of cutover";
+    let hint = "start again: the next start finishes or undoes what was begun; report this to the \
+                authors of cutover";
     Failure::refusal(Code::Io, format!("cutover itself failed: {what}"), hint).into()
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without a message".into())
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".into())
 }
 
 #[cfg(test)]
@@ -46,7 +50,10 @@ mod tests {
     #[test]
     fn a_cause_names_the_call_that_threw() {
         let thrown = |cause| failed(&Error { cause: Some(cause), ..internal("x") });
-        assert!(thrown(Box::new(Thrown { call: 7, message: "boom".into() })).contains(r#""cause":{"call":7,"message":"boom"}"#));
+        assert!(
+            thrown(Box::new(Thrown { call: 7, message: "boom".into() }))
+                .contains(r#""cause":{"call":7,"message":"boom"}"#)
+        );
         assert!(thrown("plain".into()).contains(r#""cause":{"call":null,"message":"plain"}"#));
     }
 }

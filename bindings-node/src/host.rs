@@ -7,14 +7,17 @@ use cutover::{Built, Event, Host, HostError, Job, Reader, Verdict};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use crate::message::{Call, FromJs, Request, ToJs, blob, blob_to_json, rows_to_json, value_from_json};
+use crate::message::{
+    Call, FromJs, Request, ToJs, blob, blob_to_json, rows_to_json, value_from_json,
+};
 
 /// How long a callback that was aborted may take to settle. After that the run goes on without it.
 const ABORT_GRACE: Duration = Duration::from_secs(2);
 /// The same for those that put something right after an abort.
 const UNDO_GRACE: Duration = Duration::from_secs(30);
 
-/// The longest answer that crosses, in bytes of JSON. One that V8 cannot hold as a string (2^29 - 24 characters) would end the process.
+/// The longest answer that crosses, in bytes of JSON. One that V8 cannot hold as a string (2^29 -
+/// 24 characters) would end the process.
 const MAX_ANSWER: usize = 256 << 20;
 
 /// What a callback threw. JavaScript keeps the value itself, under the call's id.
@@ -47,24 +50,39 @@ impl<Tell: FnMut(String) -> bool> JsHost<Tell> {
         Self { tell, inbox, events, calls: 0, aborted: false, gone: false }
     }
 
-    /// Calls JavaScript and waits for its answer. Meanwhile it serves what the callback wants, so that one thread alone touches the database.
+    /// Calls JavaScript and waits for its answer. Meanwhile it serves what the callback wants, so
+    /// that one thread alone touches the database.
     fn ask(&mut self, call: Call<'_>, mut desk: Desk<'_>) -> Result<Json, HostError> {
-        let grace = if matches!(call, Call::Undo { .. } | Call::Cleanup { .. }) { UNDO_GRACE } else { ABORT_GRACE };
+        let grace = if matches!(call, Call::Undo { .. } | Call::Cleanup { .. }) {
+            UNDO_GRACE
+        } else {
+            ABORT_GRACE
+        };
         self.calls += 1;
         let asked = self.calls;
         self.send(&ToJs::Call { id: asked, call })?;
         let mut deadline = self.aborted.then(|| Instant::now() + grace);
         loop {
             let Some(message) = self.receive(deadline) else {
-                return Err(format!("it was aborted and did not settle within {} s", grace.as_secs()).into());
+                return Err(format!(
+                    "it was aborted and did not settle within {} s",
+                    grace.as_secs()
+                )
+                .into());
             };
             match message {
                 FromJs::Answer { id, value } if id == asked => return Ok(value),
-                FromJs::Threw { id, message } if id == asked => return Err(Box::new(Thrown { call: asked, message })),
+                FromJs::Threw { id, message } if id == asked => {
+                    return Err(Box::new(Thrown { call: asked, message }));
+                }
                 // Of a callback that was given up.
                 FromJs::Answer { .. } | FromJs::Threw { .. } => {}
                 FromJs::Request { call, id, request } => {
-                    let served = if call == asked { desk.serve(request) } else { Desk::Empty.serve(request) };
+                    let served = if call == asked {
+                        desk.serve(request)
+                    } else {
+                        Desk::Empty.serve(request)
+                    };
                     self.reply(id, served)?;
                 }
                 FromJs::Warn { call, message } => {
@@ -92,7 +110,8 @@ impl<Tell: FnMut(String) -> bool> JsHost<Tell> {
                 }
                 let found = text.len();
                 let message = format!(
-                    "the answer has {found} bytes as JSON, and at most {MAX_ANSWER} cross at once: ask for fewer rows, or for parts of a value"
+                    "the answer has {found} bytes as JSON, and at most {MAX_ANSWER} cross at \
+                     once: ask for fewer rows, or for parts of a value"
                 );
                 self.send(&ToJs::Refused { id, message })
             }
@@ -117,7 +136,9 @@ impl<Tell: FnMut(String) -> bool> JsHost<Tell> {
 
     /// The next message. Nothing: the deadline has come.
     fn receive(&self, deadline: Option<Instant>) -> Option<FromJs> {
-        let Some(deadline) = deadline else { return Some(self.inbox.recv().unwrap_or(FromJs::Gone)) };
+        let Some(deadline) = deadline else {
+            return Some(self.inbox.recv().unwrap_or(FromJs::Gone));
+        };
         match self.inbox.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(message) => Some(message),
             Err(RecvTimeoutError::Timeout) => None,
@@ -142,14 +163,18 @@ impl Desk<'_> {
         match (self, request) {
             (Desk::Job(job), Request::All { sql, args }) => all(job.v1(), &sql, &args),
             (Desk::Reader(reader), Request::All { sql, args }) => all(reader, &sql, &args),
-            (Desk::Job(job), Request::SaveState { state }) => job.save_state(state).map(|()| Json::Null),
+            (Desk::Job(job), Request::SaveState { state }) => {
+                job.save_state(state).map(|()| Json::Null)
+            }
             (Desk::Job(job), Request::ReadCompanion { companion }) => {
                 Ok(job.read_companion(&companion)?.map_or(Json::Null, |bytes| blob_to_json(&bytes)))
             }
             (Desk::Job(job), Request::WriteCompanion { companion, data }) => {
                 job.write_companion(&companion, &blob(&data)?).map(|()| Json::Null)
             }
-            (Desk::Reader(_) | Desk::Empty, _) => Err("it can be used only until the callback that it was given to has settled".into()),
+            (Desk::Reader(_) | Desk::Empty, _) => Err("it can be used only until the callback \
+                                                       that it was given to has settled"
+                .into()),
         }
     }
 }
@@ -173,7 +198,9 @@ impl<Tell: FnMut(String) -> bool> Host for JsHost<Tell> {
     }
 
     fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
-        let path = |path: &std::path::Path| path.to_str().map(str::to_owned).ok_or("the path of the database is not Unicode");
+        let path = |path: &std::path::Path| {
+            path.to_str().map(str::to_owned).ok_or("the path of the database is not Unicode")
+        };
         let call = Call::Build {
             source: path(job.source())?,
             staging: path(job.staging())?,
@@ -221,14 +248,15 @@ impl<Tell: FnMut(String) -> bool> Host for JsHost<Tell> {
         }
     }
 
-    /// Comes back early when the application aborts meanwhile. An abort that came before was refused or is dealt with; it must not
-    /// burn the waits that are left.
+    /// Comes back early when the application aborts meanwhile. An abort that came before was
+    /// refused or is dealt with; it must not burn the waits that are left.
     fn wait(&mut self, delay_ms: u64) {
         let end = Instant::now() + Duration::from_millis(delay_ms);
         let aborted = self.aborted;
         while aborted == self.aborted {
             if self.gone {
-                // JavaScript is gone: nobody can abort, and the wait that the run asked for is all that is left to do.
+                // JavaScript is gone: nobody can abort, and the wait that the run asked for is all
+                // that is left to do.
                 return std::thread::sleep(end.saturating_duration_since(Instant::now()));
             }
             let Some(message) = self.receive(Some(end)) else { return };
@@ -260,7 +288,8 @@ mod tests {
 
     #[test]
     fn the_answer_of_a_callback_that_was_given_up_is_not_taken_for_another() {
-        let mut host = host(vec![answer(1), FromJs::Threw { id: 1, message: "late".into() }, answer(2)]);
+        let mut host =
+            host(vec![answer(1), FromJs::Threw { id: 1, message: "late".into() }, answer(2)]);
         assert_eq!(host.ask(Call::Verify, Desk::Empty).unwrap(), 1);
         assert_eq!(host.ask(Call::Verify, Desk::Empty).unwrap(), 2);
     }
@@ -268,7 +297,10 @@ mod tests {
     #[test]
     fn without_javascript_nothing_is_asked_or_waited_for() {
         let mut host = host(vec![FromJs::Gone]);
-        assert_eq!(host.undo(None, "").unwrap_err().to_string(), "the JavaScript environment ended");
+        assert_eq!(
+            host.undo(None, "").unwrap_err().to_string(),
+            "the JavaScript environment ended"
+        );
         assert!(host.cancelled());
         assert!(host.cleanup(None, "").is_err());
         host.release_handles();
@@ -293,7 +325,11 @@ mod tests {
     #[test]
     fn only_the_callback_that_runs_is_served() {
         let warn = |call| FromJs::Warn { call, message: String::new() };
-        let all = |call, id| FromJs::Request { call, id, request: Request::All { sql: "SELECT 1".into(), args: Vec::new() } };
+        let all = |call, id| FromJs::Request {
+            call,
+            id,
+            request: Request::All { sql: "SELECT 1".into(), args: Vec::new() },
+        };
         let mut told = Vec::new();
         let (inbox, messages) = channel();
         for message in [all(7, 1), all(1, 2), warn(7), answer(1)] {

@@ -1,8 +1,9 @@
 //! The runner as an addon for Node and Bun.
 //!
-//! Every task runs on a thread of its own, never on the event loop and never in libuv's pool. JSON text crosses, both ways: the thread
-//! calls `receive` with what it wants of the application (`message::ToJs`), and [`Session::send`] gives it the answers
-//! (`message::FromJs`). The thread is the only one that touches the database. A failure is data; the TypeScript face throws it.
+//! Every task runs on a thread of its own, never on the event loop and never in libuv's pool. JSON
+//! text crosses, both ways: the thread calls `receive` with what it wants of the application
+//! (`message::ToJs`), and [`Session::send`] gives it the answers (`message::FromJs`). The thread is
+//! the only one that touches the database. A failure is data; the TypeScript face throws it.
 
 mod backups;
 mod error;
@@ -72,13 +73,18 @@ impl Drop for Farewell {
     }
 }
 
-/// Starts a task. The last thing that `receive` gets is a message of type `done` or `failed`, or the lock.
+/// Starts a task. The last thing that `receive` gets is a message of type `done` or `failed`, or
+/// the lock.
 ///
 /// # Errors
 /// When the task is not one, its lock was released, or the system gives no thread.
 #[napi(catch_unwind)]
 #[allow(clippy::needless_pass_by_value)] // napi hands strings over
-pub fn start(task: String, lock: Option<&OwnerLock>, receive: Function<'_, Delivery, ()>) -> Result<Session> {
+pub fn start(
+    task: String,
+    lock: Option<&OwnerLock>,
+    receive: Function<'_, Delivery, ()>,
+) -> Result<Session> {
     let lock = match lock {
         None => None,
         Some(OwnerLock { lock: Some(lock) }) => Some(lock.clone()),
@@ -87,12 +93,15 @@ pub fn start(task: String, lock: Option<&OwnerLock>, receive: Function<'_, Deliv
     let task = Task::parse(&task, lock).map_err(|why| invalid(&why))?;
     let (inbox, messages) = channel();
     let farewell = Farewell(inbox.clone());
-    let receive: Receive = receive.build_threadsafe_function::<Delivery>().build_callback(move |context| {
-        let _lives_as_long = &farewell;
-        Ok(context.value)
-    })?;
+    let receive: Receive =
+        receive.build_threadsafe_function::<Delivery>().build_callback(move |context| {
+            let _lives_as_long = &farewell;
+            Ok(context.value)
+        })?;
     let run = move || {
-        let tell = |delivery| receive.call(delivery, ThreadsafeFunctionCallMode::NonBlocking) == Status::Ok;
+        let tell = |delivery| {
+            receive.call(delivery, ThreadsafeFunctionCallMode::NonBlocking) == Status::Ok
+        };
         let mut host = JsHost::new(|text| tell(Either::A(text)), messages, task.tells_events());
         let last = match error::guarded(|| task.perform(&mut host)) {
             Ok(options::Product::Lock(lock)) => Either::B(OwnerLock { lock: Some(lock) }),
@@ -101,10 +110,9 @@ pub fn start(task: String, lock: Option<&OwnerLock>, receive: Function<'_, Deliv
         };
         tell(last);
     };
-    std::thread::Builder::new()
-        .name("cutover".into())
-        .spawn(run)
-        .map_err(|error| Error::new(Status::GenericFailure, format!("no thread can be started: {error}")))?;
+    std::thread::Builder::new().name("cutover".into()).spawn(run).map_err(|error| {
+        Error::new(Status::GenericFailure, format!("no thread can be started: {error}"))
+    })?;
     Ok(Session { inbox })
 }
 

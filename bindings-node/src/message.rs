@@ -44,7 +44,12 @@ pub(crate) struct Cause {
 
 /// From JavaScript to the thread.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[serde(
+    tag = "type",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
 pub(crate) enum FromJs {
     /// What a call gave.
     Answer { id: u32, value: Json },
@@ -63,7 +68,12 @@ pub(crate) enum FromJs {
 
 /// What a callback may want.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "name", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[serde(
+    tag = "name",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
 pub(crate) enum Request {
     All { sql: String, args: Vec<Json> },
     SaveState { state: Json },
@@ -81,8 +91,8 @@ impl ToJs<'_> {
 /// The largest integer that a JavaScript number holds exactly.
 const MAX_SAFE: i64 = (1 << 53) - 1;
 
-/// A value of SQLite as JSON, exactly: what JSON or a JavaScript number cannot hold is tagged, `{"i": "<integer>"}`, `{"f": "<number>"}` or
-/// `{"b": "<base64>"}`.
+/// A value of SQLite as JSON, exactly: what JSON or a JavaScript number cannot hold is tagged,
+/// `{"i": "<integer>"}`, `{"f": "<number>"}` or `{"b": "<base64>"}`.
 pub(crate) fn value_to_json(value: &Value) -> Json {
     match value {
         Value::Null => Json::Null,
@@ -95,18 +105,28 @@ pub(crate) fn value_to_json(value: &Value) -> Json {
     }
 }
 
-/// The same, back. JavaScript tags every integer that it means as one, so a bare number is an integer only where it is written as one.
+/// The same, back. JavaScript tags every integer that it means as one, so a bare number is an
+/// integer only where it is written as one.
 pub(crate) fn value_from_json(json: &Json) -> Result<Value, String> {
     let wrong = || format!("{json} is not a value for SQLite");
     match json {
         Json::Null => Ok(Value::Null),
-        Json::Number(number) => number.as_i64().map(Value::Integer).or_else(|| number.as_f64().map(Value::Real)).ok_or_else(wrong),
+        Json::Number(number) => number
+            .as_i64()
+            .map(Value::Integer)
+            .or_else(|| number.as_f64().map(Value::Real))
+            .ok_or_else(wrong),
         Json::String(text) => Ok(Value::Text(text.clone())),
         Json::Object(tagged) => {
             let mut entries = tagged.iter();
-            let (Some((tag, Json::String(text))), None) = (entries.next(), entries.next()) else { return Err(wrong()) };
+            let (Some((tag, Json::String(text))), None) = (entries.next(), entries.next()) else {
+                return Err(wrong());
+            };
             match tag.as_str() {
-                "i" => text.parse().map(Value::Integer).map_err(|_| format!("{text} is not a 64-bit integer")),
+                "i" => text
+                    .parse()
+                    .map(Value::Integer)
+                    .map_err(|_| format!("{text} is not a 64-bit integer")),
                 "f" => text.parse().map(Value::Real).map_err(|_| wrong()),
                 "b" => blob(text).map(Value::Blob),
                 _ => Err(wrong()),
@@ -118,8 +138,12 @@ pub(crate) fn value_from_json(json: &Json) -> Result<Value, String> {
 
 /// Rows as JSON: the names once, then the values.
 pub(crate) fn rows_to_json(rows: &[Row]) -> Json {
-    let columns: Vec<&str> = rows.first().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-    let values: Vec<Vec<Json>> = rows.iter().map(|row| row.iter().map(|(_, value)| value_to_json(value)).collect()).collect();
+    let columns: Vec<&str> =
+        rows.first().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    let values: Vec<Vec<Json>> = rows
+        .iter()
+        .map(|row| row.iter().map(|(_, value)| value_to_json(value)).collect())
+        .collect();
     json!({ "columns": columns, "rows": values })
 }
 
@@ -164,14 +188,24 @@ mod tests {
     #[test]
     fn an_integer_that_a_number_cannot_hold_is_tagged() {
         assert_eq!(value_to_json(&Value::Integer(MAX_SAFE)).to_string(), "9007199254740991");
-        assert_eq!(value_to_json(&Value::Integer(MAX_SAFE + 1)).to_string(), r#"{"i":"9007199254740992"}"#);
+        assert_eq!(
+            value_to_json(&Value::Integer(MAX_SAFE + 1)).to_string(),
+            r#"{"i":"9007199254740992"}"#
+        );
     }
 
     #[test]
     fn what_is_no_value_is_refused() {
-        for text in
-            ["true", "[]", "{}", r#"{"i":"9223372036854775808"}"#, r#"{"i":1}"#, r#"{"x":"1"}"#, r#"{"i":"1","b":""}"#, r#"{"b":"*"}"#]
-        {
+        for text in [
+            "true",
+            "[]",
+            "{}",
+            r#"{"i":"9223372036854775808"}"#,
+            r#"{"i":1}"#,
+            r#"{"x":"1"}"#,
+            r#"{"i":"1","b":""}"#,
+            r#"{"b":"*"}"#,
+        ] {
             let json = serde_json::from_str(text).unwrap();
             assert!(value_from_json(&json).is_err(), "{text}");
         }
@@ -184,7 +218,12 @@ mod tests {
         let request = r#"{"type":"request","call":1,"id":2,"request":{"name":"all","sql":"SELECT ?","args":[0.1]}}"#;
         assert!(matches!(read(request), Ok(FromJs::Request { request: Request::All { .. }, .. })));
         // `gone` comes from the environment, never from a message.
-        for text in [r#"{"type":"gone"}"#, r#"{"type":"answer","id":1}"#, r#"{"type":"warn","call":1,"message":"","more":1}"#, ""] {
+        for text in [
+            r#"{"type":"gone"}"#,
+            r#"{"type":"answer","id":1}"#,
+            r#"{"type":"warn","call":1,"message":"","more":1}"#,
+            "",
+        ] {
             assert!(read(text).is_err(), "{text}");
         }
     }

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use cutover::core::names::{CompanionName, Label};
-use cutover::{Code, Detect, DoctorOptions, Error, Event, Failure, From, Held, Host, Integrity, Lock, Make, Options, OwnerLock, Run};
+use cutover::{
+    Code, Detect, DoctorOptions, Error, Event, Failure, From, Held, Host, Integrity, Lock, Make,
+    Options, OwnerLock, Run,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -118,9 +121,27 @@ impl Task {
             Given::ListBackups { path } => Self::ListBackups(path),
             Given::Lock { path } => Self::Lock(path),
             Given::Inspect { path, companions } => Self::Inspect(path, companions),
-            Given::Doctor(GivenDoctor { path, companions, last_error, events, runtime, application_data, check_up_to }) => {
+            Given::Doctor(GivenDoctor {
+                path,
+                companions,
+                last_error,
+                events,
+                runtime,
+                application_data,
+                check_up_to,
+            }) => {
                 let check_up_to = check_up_to.unwrap_or(DoctorOptions::default().check_up_to);
-                Self::Doctor(path, Box::new(DoctorOptions { companions, last_error, events, runtime, application_data, check_up_to }))
+                Self::Doctor(
+                    path,
+                    Box::new(DoctorOptions {
+                        companions,
+                        last_error,
+                        events,
+                        runtime,
+                        application_data,
+                        check_up_to,
+                    }),
+                )
             }
         })
     }
@@ -139,10 +160,18 @@ impl Task {
         match self {
             Self::Upgrade { aborted: true, .. } => Err(aborted("start again to upgrade")),
             Self::Backups(work) if work.aborted => Err(aborted("try again")),
-            Self::Upgrade { verb: Verb::Migrate, options, .. } => json(&cutover::migrate(&options, host)?),
-            Self::Upgrade { verb: Verb::Recover, options, .. } => json(&cutover::recover(&options, host)?),
-            Self::Upgrade { verb: Verb::Plan, options, .. } => json(&cutover::plan(&options, host)?),
-            Self::Upgrade { verb: Verb::RunPlan(plan), options, .. } => json(&cutover::run_plan(&plan, &options, host)?),
+            Self::Upgrade { verb: Verb::Migrate, options, .. } => {
+                json(&cutover::migrate(&options, host)?)
+            }
+            Self::Upgrade { verb: Verb::Recover, options, .. } => {
+                json(&cutover::recover(&options, host)?)
+            }
+            Self::Upgrade { verb: Verb::Plan, options, .. } => {
+                json(&cutover::plan(&options, host)?)
+            }
+            Self::Upgrade { verb: Verb::RunPlan(plan), options, .. } => {
+                json(&cutover::run_plan(&plan, &options, host)?)
+            }
             Self::Backups(work) => work.perform(host),
             Self::ListBackups(path) => json(&cutover::list_backups(&path)?),
             Self::Lock(path) => Ok(Product::Lock(cutover::lock(&path)?)),
@@ -156,7 +185,8 @@ impl GivenOptions {
     fn check(self, lock: Option<OwnerLock>) -> Result<Options, String> {
         Label::new(self.label.clone()).map_err(|error| format!("options.label: {error}"))?;
         for name in self.companions.keys() {
-            CompanionName::new(name.clone()).map_err(|error| format!("options.companions: {error}"))?;
+            CompanionName::new(name.clone())
+                .map_err(|error| format!("options.companions: {error}"))?;
         }
         let detect = match self.detect {
             GivenDetect::Stamp { table, column, value } => Detect::Stamp { table, column, value },
@@ -164,7 +194,8 @@ impl GivenOptions {
             GivenDetect::Host => Detect::Host,
         };
         let run = self.sql.map_or(Run::Host, Run::Sql);
-        let mut options = Options::new(self.path, self.label, detect, Make { from: self.from, run });
+        let mut options =
+            Options::new(self.path, self.label, detect, Make { from: self.from, run });
         options.verify = self.flags.verify;
         options.companions = self.companions;
         options.lock = match lock {
@@ -181,7 +212,12 @@ impl GivenOptions {
 }
 
 fn aborted(hint: &str) -> Error {
-    Failure::refusal(Code::Aborted, "the signal was aborted before anything was begun; nothing was touched", hint).into()
+    Failure::refusal(
+        Code::Aborted,
+        "the signal was aborted before anything was begun; nothing was touched",
+        hint,
+    )
+    .into()
 }
 
 /// A path that is not Unicode is all that cannot be told.

@@ -1,4 +1,5 @@
-//! The pure functions: JSON text in and out, as [`cutover::core::face`] gives it. The browser's module has the same.
+//! The pure functions: JSON text in and out, as [`cutover::core::face`] gives it. The browser's
+//! module has the same.
 
 use cutover::core::explore::cells;
 use cutover::core::{face, sqlite};

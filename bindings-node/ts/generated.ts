@@ -5,7 +5,8 @@
  */
 export type FileName = string;
 /**
- * Names one kind of upgrade, for example `v1-v2`. It is part of the backup's and the journal's name.
+ * Names one kind of upgrade, for example `v1-v2`. It is part of the backup's and the journal's
+ * name.
  */
 export type Label = string;
 /**
@@ -357,7 +358,8 @@ export type Op =
   | {
       op: "build-host";
       /**
-       * The copy of v1 that it may open and change; staging itself when v2 starts as a copy of v1.
+       * The copy of v1 that it may open and change; staging itself when v2 starts as a copy of
+       * v1.
        */
       source: FileName;
       /**
@@ -469,7 +471,8 @@ export type Op =
       op: "cleanup-host";
     };
 /**
- * A file that an op works on: `<name>` in the database's directory, or `<companion>/<name>` in a companion's.
+ * A file that an op works on: `<name>` in the database's directory, or `<companion>/<name>` in a
+ * companion's.
  */
 export type At = string;
 /**
@@ -721,11 +724,13 @@ export interface Backup {
    */
   startedMs: number;
   /**
-   * How v2 became canonical: `page-copy` made the backup as a copy, through SQLite; else it is v1's own file. Nothing without a receipt.
+   * How v2 became canonical: `page-copy` made the backup as a copy, through SQLite; else it is
+   * v1's own file. Nothing without a receipt.
    */
   strategy: Strategy | null;
   /**
-   * v1, as it was settled. Nothing without a receipt, and for an upgrade that an application began before it had cutover.
+   * v1, as it was settled. Nothing without a receipt, and for an upgrade that an application
+   * began before it had cutover.
    */
   v1: V1 | null;
   /**
@@ -917,7 +922,8 @@ export interface DatabaseHeader {
    */
   pageCount: number;
   /**
-   * Whether the SQLite that wrote last kept `pageCount`: it is not 0, and `versionValidFor` is the change counter.
+   * Whether the SQLite that wrote last kept `pageCount`: it is not 0, and `versionValidFor` is
+   * the change counter.
    */
   pageCountIsValid: boolean;
   /**
@@ -925,7 +931,8 @@ export interface DatabaseHeader {
    */
   pageSize: number;
   /**
-   * What does not fit, one sentence each. None: header and size are those of a sound database; its pages were not looked at.
+   * What does not fit, one sentence each. None: header and size are those of a sound database;
+   * its pages were not looked at.
    */
   problems: string[];
   /**
@@ -953,7 +960,8 @@ export interface DatabaseHeader {
    */
   sqliteVersion: number;
   /**
-   * The encoding of text. Nothing in a database without a table, or where the number is none that SQLite has.
+   * The encoding of text. Nothing in a database without a table, or where the number is none
+   * that SQLite has.
    */
   textEncoding: TextEncoding | null;
   /**
@@ -970,7 +978,8 @@ export interface DatabaseHeader {
   writeVersion: number;
 }
 /**
- * Everything that is known of a failure. The same in Rust, in JSON and as `CutoverError` in JavaScript.
+ * Everything that is known of a failure. The same in Rust, in JSON and as `CutoverError` in
+ * JavaScript.
  */
 export interface Failure {
   /**
@@ -1115,15 +1124,18 @@ export interface NextStart {
  */
 export interface Plan {
   /**
-   * The index in `steps` from which on a failure is a warning: v2 is in place, durably, and the next start cleans up.
+   * The index in `steps` from which on a failure is a warning: v2 is in place, durably, and the
+   * next start cleans up.
    */
   cleanupFrom: number | null;
   /**
-   * The index in `steps` of the op that makes v2 canonical. A failure there or before it can be undone.
+   * The index in `steps` of the op that makes v2 canonical. A failure there or before it can be
+   * undone.
    */
   flipAt: number | null;
   /**
-   * The journal as the run begins with it; nothing where a plan has none: an unreadable one is set aside, backups are pruned, a zombie is left behind.
+   * The journal as the run begins with it; nothing where a plan has none: an unreadable one is
+   * set aside, backups are pruned, a zombie is left behind.
    */
   journal: Journal | null;
   /**
@@ -1386,7 +1398,8 @@ export interface CompanionFacts {
    */
   relative: string;
   /**
-   * Which of them are the file itself, under a second name: what an interrupted rename or link may leave.
+   * Which of them are the file itself, under a second name: what an interrupted rename or link
+   * may leave.
    */
   same: FileName[];
 }
@@ -1395,7 +1408,8 @@ export interface CompanionFacts {
  */
 export interface FileFacts {
   /**
-   * Device and inode (POSIX), or volume and file index (Windows), as text. Two names with one id are one file.
+   * Device and inode (POSIX), or volume and file index (Windows), as text. Two names with one
+   * id are one file.
    */
   fileId: string;
   /**
@@ -1449,7 +1463,8 @@ export interface Header {
  */
 export interface Wal {
   /**
-   * How many frames are in the database already, as the `-shm` says. Nothing where none of this log was given.
+   * How many frames are in the database already, as the `-shm` says. Nothing where none of this
+   * log was given.
    */
   checkpointedFrames: number | null;
   /**
@@ -1457,7 +1472,8 @@ export interface Wal {
    */
   commits: number;
   /**
-   * Commits that are not all in the database yet. Without a `-shm` every commit counts: only it says more.
+   * Commits that are not all in the database yet. Without a `-shm` every commit counts: only it
+   * says more.
    */
   commitsNotCheckpointed: number;
   /**
@@ -1485,15 +1501,18 @@ export interface Wal {
    */
   state: WalState;
   /**
-   * Frames of this round that cannot be trusted: the first whose checksum is wrong, those behind it, and a last one that is cut short.
+   * Frames of this round that cannot be trusted: the first whose checksum is wrong, those
+   * behind it, and a last one that is cut short.
    */
   tornFrames: number;
   /**
-   * Valid frames behind the last commit: a transaction that was not finished, and never happened.
+   * Valid frames behind the last commit: a transaction that was not finished, and never
+   * happened.
    */
   uncommittedFrames: number;
   /**
-   * Frames whose salts and checksums are right, up to the first that is not: SQLite reads these as far as the last commit.
+   * Frames whose salts and checksums are right, up to the first that is not: SQLite reads these
+   * as far as the last commit.
    */
   validFrames: number;
   /**
@@ -1531,7 +1550,8 @@ export interface CrashMatrix {
    */
   bad: number;
   /**
-   * Those in which, before any start recovers, canonical is not a whole v1 or v2, or v1 cannot be reached.
+   * Those in which, before any start recovers, canonical is not a whole v1 or v2, or v1 cannot
+   * be reached.
    */
   broken: number;
   /**
@@ -1652,7 +1672,8 @@ export interface Question {
    */
   platform: Platform;
   /**
-   * How v2 becomes canonical. `two-rename` is what the daemon in the field does, to compare; by it only SQL builds, from nothing.
+   * How v2 becomes canonical. `two-rename` is what the daemon in the field does, to compare; by
+   * it only SQL builds, from nothing.
    */
   strategy: Strategy;
 }
@@ -1792,7 +1813,8 @@ export interface Finding {
    */
   severity: Severity;
   /**
-   * The index of the step in `steps`, or in `undo` where `undo` is set; nothing for the plan as a whole.
+   * The index of the step in `steps`, or in `undo` where `undo` is set; nothing for the plan as
+   * a whole.
    */
   step: number | null;
   /**
@@ -1830,7 +1852,8 @@ export interface Dropped {
    */
   text: string | null;
   /**
-   * Whether the files are all that lies in the folder. Where some may be missing, nothing is proven.
+   * Whether the files are all that lies in the folder. Where some may be missing, nothing is
+   * proven.
    */
   wholeFolder: boolean;
 }
@@ -1839,7 +1862,8 @@ export interface Dropped {
  */
 export interface DroppedFile {
   /**
-   * The beginning of a file that is or may be a database, in hex: 100 bytes at least, better the first page, of which 65536 are the most.
+   * The beginning of a file that is or may be a database, in hex: 100 bytes at least, better
+   * the first page, of which 65536 are the most.
    */
   head: string | null;
   /**
@@ -1885,7 +1909,8 @@ export interface Lanes {
    */
   before: Held[];
   /**
-   * The steps that are performed where nothing fails: an undo ends with its `undo`. The first 300.
+   * The steps that are performed where nothing fails: an undo ends with its `undo`. The first
+   * 300.
    */
   columns: Column[];
   /**
@@ -2055,7 +2080,8 @@ export interface Request {
   verify: boolean;
 }
 /**
- * Which backups may go. What is given must all hold of a backup that goes; nothing given: none goes.
+ * Which backups may go. What is given must all hold of a backup that goes; nothing given: none
+ * goes.
  */
 export interface Rule {
   /**

@@ -1,4 +1,5 @@
-//! The pure functions of cutover for browsers, workers and Node. JSON text crosses, both ways; what each means is said in [`cutover_core::face`].
+//! The pure functions of cutover for browsers, workers and Node. JSON text crosses, both ways; what
+//! each means is said in [`cutover_core::face`].
 
 use cutover_core::{face, sqlite};
 use wasm_bindgen::prelude::wasm_bindgen;

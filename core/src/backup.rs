@@ -1,7 +1,9 @@
-//! The backups of a database, as names, sizes and receipts tell of them. None is opened for that: whoever lists backups may hold one.
+//! The backups of a database, as names, sizes and receipts tell of them. None is opened for that:
+//! whoever lists backups may hold one.
 //!
-//! A backup is *whole* when its receipt is there, is its own, says its size, and no log or journal of somebody's stands beside it. Whether its
-//! pages are sound only reading it can tell, which a restore does.
+//! A backup is *whole* when its receipt is there, is its own, says its size, and no log or journal
+//! of somebody's stands beside it. Whether its pages are sound only reading it can tell, which a
+//! restore does.
 
 use std::collections::BTreeMap;
 
@@ -34,9 +36,11 @@ pub struct Backup {
     pub whole: bool,
     /// Why it is not whole.
     pub why: Option<String>,
-    /// How v2 became canonical: `page-copy` made the backup as a copy, through SQLite; else it is v1's own file. Nothing without a receipt.
+    /// How v2 became canonical: `page-copy` made the backup as a copy, through SQLite; else it is
+    /// v1's own file. Nothing without a receipt.
     pub strategy: Option<Strategy>,
-    /// v1, as it was settled. Nothing without a receipt, and for an upgrade that an application began before it had cutover.
+    /// v1, as it was settled. Nothing without a receipt, and for an upgrade that an application
+    /// began before it had cutover.
     pub v1: Option<V1>,
     /// Backups of companions, in their own directories.
     pub companions: BTreeMap<CompanionName, FileName>,
@@ -49,13 +53,19 @@ pub struct Backup {
 /// Every backup, newest first.
 #[must_use]
 pub fn list(observation: &Observation, receipts: &Receipts) -> Vec<Backup> {
-    let mut backups: Vec<Backup> = observation.files.keys().filter_map(|name| look_at(observation, receipts, name)).collect();
-    backups.sort_unstable_by(|a, b| (b.started_ms, &b.nonce, &a.name).cmp(&(a.started_ms, &a.nonce, &b.name)));
+    let mut backups: Vec<Backup> =
+        observation.files.keys().filter_map(|name| look_at(observation, receipts, name)).collect();
+    backups.sort_unstable_by(|a, b| {
+        (b.started_ms, &b.nonce, &a.name).cmp(&(a.started_ms, &a.nonce, &b.name))
+    });
     backups
 }
 
 fn look_at(observation: &Observation, receipts: &Receipts, name: &FileName) -> Option<Backup> {
-    let Some(Role::Backup { label, started_ms, nonce }) = Role::of(&observation.canonical, name) else { return None };
+    let Some(Role::Backup { label, started_ms, nonce }) = Role::of(&observation.canonical, name)
+    else {
+        return None;
+    };
     let size = observation.files.get(name)?.size;
     let mut backup = Backup {
         name: name.clone(),
@@ -81,11 +91,17 @@ fn look_at(observation: &Observation, receipts: &Receipts, name: &FileName) -> O
             backup.report = receipt.report;
             backup.warnings = receipt.warnings;
             let [wal, _, journal] = name.sidecars();
-            let beside = [wal, journal].into_iter().find(|name| observation.files.get(name).is_some_and(|facts| facts.size > 0));
+            let beside = [wal, journal]
+                .into_iter()
+                .find(|name| observation.files.get(name).is_some_and(|facts| facts.size > 0));
             match (known, beside) {
-                (Some(known), _) if known != size => Some(format!("it has {size} bytes, and its receipt says {known}")),
+                (Some(known), _) if known != size => {
+                    Some(format!("it has {size} bytes, and its receipt says {known}"))
+                }
                 (None, _) if size == 0 => Some("it is empty".into()),
-                (_, Some(beside)) => Some(format!("{beside} stands beside it: somebody opened it, and may have changed it")),
+                (_, Some(beside)) => Some(format!(
+                    "{beside} stands beside it: somebody opened it, and may have changed it"
+                )),
                 _ => None,
             }
         }
@@ -95,14 +111,25 @@ fn look_at(observation: &Observation, receipts: &Receipts, name: &FileName) -> O
 }
 
 /// The receipt of a backup, proven to be its own.
-pub(crate) fn read(canonical: &FileName, receipts: &Receipts, backup: &FileName) -> Result<Receipt, String> {
+pub(crate) fn read(
+    canonical: &FileName,
+    receipts: &Receipts,
+    backup: &FileName,
+) -> Result<Receipt, String> {
     let text = match receipts.get(&receipt(backup)) {
         None => return Err("there is no receipt beside it".into()),
         Some(None) => return Err("its receipt cannot be read as text".into()),
         Some(Some(text)) => text,
     };
-    let receipt = Receipt::parse(text).map_err(|error| format!("its receipt cannot be used: {error}"))?;
-    let role = Role::Backup { label: receipt.label.clone(), started_ms: receipt.started_ms, nonce: receipt.nonce.clone() };
-    let own = receipt.backup == *backup && receipt.canonical == *canonical && Role::of(canonical, backup) == Some(role);
+    let receipt =
+        Receipt::parse(text).map_err(|error| format!("its receipt cannot be used: {error}"))?;
+    let role = Role::Backup {
+        label: receipt.label.clone(),
+        started_ms: receipt.started_ms,
+        nonce: receipt.nonce.clone(),
+    };
+    let own = receipt.backup == *backup
+        && receipt.canonical == *canonical
+        && Role::of(canonical, backup) == Some(role);
     if own { Ok(receipt) } else { Err("the receipt beside it is of another backup".into()) }
 }

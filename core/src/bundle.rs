@@ -1,5 +1,6 @@
-//! The doctor's bundle: what a support person needs of a machine that they do not sit at, as one JSON. No rows, and unless asked nothing that the
-//! application saved, reported or said; home directories as `~`.
+//! The doctor's bundle: what a support person needs of a machine that they do not sit at, as one
+//! JSON. No rows, and unless asked nothing that the application saved, reported or said; home
+//! directories as `~`.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,9 +78,15 @@ pub struct Made {
 /// What came of SQLite's `quick_check` of the database, in its place or in a private copy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(tag = "result", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[serde(
+    tag = "result",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
 pub enum Check {
-    /// Every page is as it must be, with the committed transactions of the log, and a hot journal rolled back.
+    /// Every page is as it must be, with the committed transactions of the log, and a hot journal
+    /// rolled back.
     Sound,
     /// It is not.
     Damaged {
@@ -93,7 +100,8 @@ pub enum Check {
     },
 }
 
-/// What is believed of a bundle that comes from elsewhere. The rest follows from it, and is worked out anew.
+/// What is believed of a bundle that comes from elsewhere. The rest follows from it, and is worked
+/// out anew.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Given {
@@ -133,8 +141,8 @@ impl Bundle {
         write_json(self)
     }
 
-    /// Leaves out what may not leave the machine unasked: what the application saved, reported or said, and where homes are. `homes` are the
-    /// paths that become `~`.
+    /// Leaves out what may not leave the machine unasked: what the application saved, reported or
+    /// said, and where homes are. `homes` are the paths that become `~`.
     #[must_use]
     pub fn redacted(mut self, homes: &[String]) -> Self {
         let homes = &self.homes(homes);
@@ -151,14 +159,20 @@ impl Bundle {
             withhold(warning);
             short(&mut warning.message);
         };
-        self.observation.companions.values_mut().for_each(|companion| place(&mut companion.path, &mut companion.relative));
+        self.observation
+            .companions
+            .values_mut()
+            .for_each(|companion| place(&mut companion.path, &mut companion.relative));
         if let Some(plan) = &mut self.next.plan {
             plan.steps.iter_mut().chain(&mut plan.undo).for_each(|step| short(&mut step.why));
             if let Some(journal) = &mut plan.journal {
                 journal.host_state = None;
                 journal.report = None;
                 journal.warnings.iter_mut().for_each(told);
-                journal.companions.iter_mut().for_each(|companion| place(&mut companion.path, &mut companion.relative));
+                journal
+                    .companions
+                    .iter_mut()
+                    .for_each(|companion| place(&mut companion.path, &mut companion.relative));
             }
         }
         for failure in [&mut self.last_error, &mut self.next.refusal].into_iter().flatten() {
@@ -166,7 +180,11 @@ impl Bundle {
                 failure.reason = WITHHELD.into();
             }
             let texts = [&mut failure.path, &mut failure.data.v1, &mut failure.data.v2];
-            texts.into_iter().flatten().chain([&mut failure.reason, &mut failure.hint]).for_each(short);
+            texts
+                .into_iter()
+                .flatten()
+                .chain([&mut failure.reason, &mut failure.hint])
+                .for_each(short);
             failure.compose();
         }
         for event in &mut self.events {
@@ -174,14 +192,17 @@ impl Bundle {
                 Event::Warning { warning } => told(warning),
                 Event::Undo { reason } => *reason = WITHHELD.into(),
                 Event::Step { why, .. } => short(why),
-                Event::Wait { reason, file, .. } => [Some(reason), file.as_mut()].into_iter().flatten().for_each(short),
+                Event::Wait { reason, file, .. } => {
+                    [Some(reason), file.as_mut()].into_iter().flatten().for_each(short);
+                }
                 _ => {}
             }
         }
         self
     }
 
-    /// These, and those that the paths in it go through: whoever looks need not be the user whose database it is. The longest first: a home may lie in a home.
+    /// These, and those that the paths in it go through: whoever looks need not be the user whose
+    /// database it is. The longest first: a home may lie in a home.
     fn homes(&self, known: &[String]) -> Vec<String> {
         let mut homes: BTreeSet<String> = known.iter().cloned().collect();
         let mut add = |path: &str| {
@@ -193,8 +214,15 @@ impl Bundle {
         self.observation.companions.values().for_each(|companion| add(&companion.path));
         for text in self.observation.journals.values().flatten() {
             let journal: Value = serde_json::from_str(text).unwrap_or_default();
-            let companions = journal["companions"].as_array().into_iter().flatten().map(|companion| &companion["path"]);
-            companions.chain([&journal["source"], &journal["authPath"]]).filter_map(Value::as_str).for_each(&mut add);
+            let companions = journal["companions"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|companion| &companion["path"]);
+            companions
+                .chain([&journal["source"], &journal["authPath"]])
+                .filter_map(Value::as_str)
+                .for_each(&mut add);
         }
         // As they are where a name is quoted.
         homes.extend(homes.clone().iter().map(|home| home.replace('\\', "\\\\")));
@@ -234,7 +262,10 @@ pub fn shorten(text: &str, homes: &[String]) -> String {
             let (before, from) = rest.split_at(at);
             let behind = from.strip_prefix(home).unwrap_or_default();
             // `/home/ann` is no part of `/home/anna`.
-            let ends = behind.chars().next().is_none_or(|next| !next.is_alphanumeric() && !matches!(next, '_' | '-' | '.'));
+            let ends = behind
+                .chars()
+                .next()
+                .is_none_or(|next| !next.is_alphanumeric() && !matches!(next, '_' | '-' | '.'));
             short.push_str(before);
             short.push_str(if ends { "~" } else { home });
             rest = behind;
@@ -245,7 +276,8 @@ pub fn shorten(text: &str, homes: &[String]) -> String {
     text
 }
 
-/// A journal or receipt without what is the application's. Nothing where it is not JSON: then nobody can tell what is in it.
+/// A journal or receipt without what is the application's. Nothing where it is not JSON: then
+/// nobody can tell what is in it.
 fn without_host(text: &str, homes: &[String]) -> Option<String> {
     let mut value: Value = serde_json::from_str(text).ok()?;
     let fields = value.as_object_mut()?;
@@ -255,7 +287,9 @@ fn without_host(text: &str, homes: &[String]) -> Option<String> {
         }
     }
     if let Some(Value::Array(warnings)) = fields.get_mut("warnings") {
-        for warning in warnings.iter_mut().filter(|warning| warning["from"] != "cutover" || warning["code"] == Code::Host.as_str()) {
+        for warning in warnings.iter_mut().filter(|warning| {
+            warning["from"] != "cutover" || warning["code"] == Code::Host.as_str()
+        }) {
             if let Some(message) = warning.get_mut("message") {
                 *message = WITHHELD.into();
             }
@@ -285,8 +319,12 @@ fn shorten_all(value: &mut Value, homes: &[String]) {
 /// A path from elsewhere than the root has no home in it, but may have its name.
 fn shorten_names(path: &mut String, homes: &[String]) {
     let separator = |c| matches!(c, '/' | '\\');
-    let is_home =
-        |name: &str| !name.is_empty() && homes.iter().any(|home| home.trim_end_matches(separator).rsplit(separator).next() == Some(name));
+    let is_home = |name: &str| {
+        !name.is_empty()
+            && homes
+                .iter()
+                .any(|home| home.trim_end_matches(separator).rsplit(separator).next() == Some(name))
+    };
     let names = path.split_inclusive(separator).map(|name| {
         let bare = name.trim_end_matches(separator);
         if is_home(bare) { name.replacen(bare, "~", 1) } else { name.to_owned() }

@@ -27,8 +27,10 @@ pub struct Explanation {
 #[must_use]
 pub fn explain_error(text: &str) -> Option<Explanation> {
     text.match_indices("cutover:").find_map(|(at, found)| {
-        let short: String =
-            text[at + found.len()..].chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '-')).collect();
+        let short: String = text[at + found.len()..]
+            .chars()
+            .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '-'))
+            .collect();
         let mut parts = short.split(':');
         let code = parts.next()?;
         let code = Code::ALL.into_iter().find(|known| known.as_str() == code)?;
@@ -40,7 +42,14 @@ pub fn explain_error(text: &str) -> Option<Explanation> {
             [] => (None, None),
         };
         let (meaning, data, hint) = words(code);
-        Some(Explanation { code, op, os, meaning: meaning.into(), data: data.into(), hint: hint.into() })
+        Some(Explanation {
+            code,
+            op,
+            os,
+            meaning: meaning.into(),
+            data: data.into(),
+            hint: hint.into(),
+        })
     })
 }
 
@@ -49,18 +58,22 @@ fn words(code: Code) -> (&'static str, &'static str, &'static str) {
     const WHOLE: &str = "The database is whole and in its place.";
     match code {
         Code::Owned => (
-            "Another instance of the application owns this database, or works on a companion of it.",
+            "Another instance of the application owns this database, or works on a companion of \
+             it.",
             UNTOUCHED,
             "Use the instance that runs, or close it and start again.",
         ),
         Code::Held => (
             "A program, or a part of this one, has the database open or writes to it.",
-            "All rows are whole: in the old database, or in the new one with the old one beside it.",
+            "All rows are whole: in the old database, or in the new one with the old one beside \
+             it.",
             "Close the programs that the message names and start again.",
         ),
-        Code::Newer => {
-            ("A newer release of the application wrote this database.", UNTOUCHED, "Start the newer release, or restore an older backup.")
-        }
+        Code::Newer => (
+            "A newer release of the application wrote this database.",
+            UNTOUCHED,
+            "Start the newer release, or restore an older backup.",
+        ),
         Code::NotADatabase => (
             "The file is not a SQLite database: it is something else, encrypted, or overwritten.",
             UNTOUCHED,
@@ -69,18 +82,23 @@ fn words(code: Code) -> (&'static str, &'static str, &'static str) {
         Code::V1Corrupt => (
             "SQLite finds the old database damaged.",
             "Nothing was removed.",
-            "Copy the file and its -wal and -journal away first, then restore a backup or use sqlite3's .recover.",
+            "Copy the file and its -wal and -journal away first, then restore a backup or use \
+             sqlite3's .recover.",
         ),
-        Code::NoSpace => {
-            ("The volume has not the room that the upgrade may need.", WHOLE, "Free the space that the message names and start again.")
-        }
+        Code::NoSpace => (
+            "The volume has not the room that the upgrade may need.",
+            WHOLE,
+            "Free the space that the message names and start again.",
+        ),
         Code::Io => (
             "A file operation was refused, or an option names a file that cannot be used.",
-            "All rows are whole: in the old database, or in the new one with the old one beside it; the message names the file.",
+            "All rows are whole: in the old database, or in the new one with the old one beside \
+             it; the message names the file.",
             "Do what the message says; it may be rights, a read-only volume or a failing disk.",
         ),
         Code::Journal => (
-            "An earlier upgrade is unfinished and cannot go on here, or a given plan cannot be used.",
+            "An earlier upgrade is unfinished and cannot go on here, or a given plan cannot be \
+             used.",
             "Nothing was touched.",
             "Do what the message says: mostly, start the release that began it.",
         ),
@@ -97,8 +115,13 @@ fn words(code: Code) -> (&'static str, &'static str, &'static str) {
         Code::StillOld => (
             "The upgraded database still looks like the old one, so it was not installed.",
             WHOLE,
-            "Report it to the application's author: the upgrade does not set what detect looks for.",
+            "Report it to the application's author: the upgrade does not set what detect looks \
+             for.",
         ),
-        Code::Aborted => ("The application asked to stop before anything was installed.", WHOLE, "Start again to upgrade."),
+        Code::Aborted => (
+            "The application asked to stop before anything was installed.",
+            WHOLE,
+            "Start again to upgrade.",
+        ),
     }
 }

@@ -1,5 +1,7 @@
-//! The pure functions as the bindings offer them: JSON text in and out, so that the addon and the browser's module give the same bytes and the same
-//! errors. An answer is `{"ok":…}`; `{"invalid":"…"}` where an argument is not what it must be; `{"failure":{…}}` where nothing may be done.
+//! The pure functions as the bindings offer them: JSON text in and out, so that the addon and the
+//! browser's module give the same bytes and the same errors. An answer is `{"ok":…}`;
+//! `{"invalid":"…"}` where an argument is not what it must be; `{"failure":{…}}` where nothing may
+//! be done.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,7 +31,10 @@ impl From<Failure> for Refused {
 
 fn read<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, Refused> {
     if text.len() > MOST {
-        return Err(Refused::Invalid(format!("{name} has {} bytes; at most {MOST} are taken", text.len())));
+        return Err(Refused::Invalid(format!(
+            "{name} has {} bytes; at most {MOST} are taken",
+            text.len()
+        )));
     }
     serde_json::from_str(text).map_err(|error| Refused::Invalid(format!("{name}: {error}")))
 }
@@ -53,7 +58,8 @@ pub fn plan(observation: &str, request: &str) -> String {
     })())
 }
 
-/// Plans what must be done before anything else: a plan, `null` where there is nothing to recover, or the failure that refuses.
+/// Plans what must be done before anything else: a plan, `null` where there is nothing to recover,
+/// or the failure that refuses.
 #[must_use]
 pub fn plan_recovery(observation: &str, label: &str, nonce: &str) -> String {
     answer((|| {
@@ -64,11 +70,13 @@ pub fn plan_recovery(observation: &str, label: &str, nonce: &str) -> String {
     })())
 }
 
-/// Judges a plan, held against an observation of the directory where one is given: an array of findings.
+/// Judges a plan, held against an observation of the directory where one is given: an array of
+/// findings.
 #[must_use]
 pub fn validate_plan(plan: &str, target: Option<&str>) -> String {
     answer((|| {
-        let target: Option<Observation> = target.map(|target| read("target", target)).transpose()?;
+        let target: Option<Observation> =
+            target.map(|target| read("target", target)).transpose()?;
         Ok(validate::validate_text(plan, target.as_ref()))
     })())
 }
@@ -101,10 +109,14 @@ pub fn diagnose(dropped: &str) -> String {
     answer(read::<Dropped>("dropped", dropped).map(|dropped| diagnose::diagnose(&dropped)))
 }
 
-/// The lanes of the plan in what was dropped, or of the one that the next start would perform; `null` where there is none.
+/// The lanes of the plan in what was dropped, or of the one that the next start would perform;
+/// `null` where there is none.
 #[must_use]
 pub fn plan_lanes(dropped: &str, staging_held: bool) -> String {
-    answer(read::<Dropped>("dropped", dropped).map(|dropped| lanes::plan_lanes(&dropped, staging_held)))
+    answer(
+        read::<Dropped>("dropped", dropped)
+            .map(|dropped| lanes::plan_lanes(&dropped, staging_held)),
+    )
 }
 
 /// An exploration, begun; or the answer that refuses it.
@@ -113,7 +125,9 @@ pub fn plan_lanes(dropped: &str, staging_held: bool) -> String {
 /// The text of the answer, where the question is none.
 pub fn explore(question: &str) -> Result<Exploration, String> {
     let question = read::<Question>("question", question);
-    let begun = question.and_then(|question| Exploration::new(question).map_err(|why| Refused::Invalid(format!("question: {why}"))));
+    let begun = question.and_then(|question| {
+        Exploration::new(question).map_err(|why| Refused::Invalid(format!("question: {why}")))
+    });
     begun.map_err(|refused| answer::<()>(Err(refused)))
 }
 

@@ -1,4 +1,5 @@
-//! A failure as the application gets it: what failed, on which file, why, where the data is and what to do.
+//! A failure as the application gets it: what failed, on which file, why, where the data is and
+//! what to do.
 
 use serde::{Deserialize, Serialize};
 
@@ -103,7 +104,8 @@ pub struct Data {
     pub v2: Option<String>,
 }
 
-/// Everything that is known of a failure. The same in Rust, in JSON and as `CutoverError` in JavaScript.
+/// Everything that is known of a failure. The same in Rust, in JSON and as `CutoverError` in
+/// JavaScript.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -186,23 +188,52 @@ impl Failure {
     pub fn from_fault(fault: &Fault, op: &str, no_space: bool) -> Self {
         let (code, hint) = match &fault.cause {
             _ if no_space => (Code::NoSpace, "free some space on this volume and start again"),
-            Cause::Os { os } => (Code::Io, if op == "link" { link_hint(&os.code) } else { os_hint(&os.code) }),
+            Cause::Os { os } => {
+                (Code::Io, if op == "link" { link_hint(&os.code) } else { os_hint(&os.code) })
+            }
             Cause::Denied { os } => (Code::Io, os_hint(&os.code)),
-            Cause::Busy | Cause::Held { .. } => (Code::Held, "close the program that has the database open and start again"),
-            Cause::V1Changed | Cause::CompanionChanged => {
-                (Code::Held, "another program writes to the database while it is upgraded; close it and start again")
+            Cause::Busy | Cause::Held { .. } => {
+                (Code::Held, "close the program that has the database open and start again")
             }
-            Cause::NotADatabase => (Code::NotADatabase, "restore the database from a backup, or move it away to start with an empty one"),
-            Cause::V1Corrupt => {
-                (Code::V1Corrupt, "the old database is damaged; restore it from a backup or recover it with sqlite3 .recover")
-            }
-            Cause::Verify => (Code::Verify, "report this to the application's author; the old database is unchanged"),
-            Cause::StillOld => (Code::StillOld, "report this to the application's author: the upgrade does not set what detect looks for"),
+            Cause::V1Changed | Cause::CompanionChanged => (
+                Code::Held,
+                "another program writes to the database while it is upgraded; close it and start \
+                 again",
+            ),
+            Cause::NotADatabase => (
+                Code::NotADatabase,
+                "restore the database from a backup, or move it away to start with an empty one",
+            ),
+            Cause::V1Corrupt => (
+                Code::V1Corrupt,
+                "the old database is damaged; restore it from a backup or recover it with sqlite3 \
+                 .recover",
+            ),
+            Cause::Verify => (
+                Code::Verify,
+                "report this to the application's author; the old database is unchanged",
+            ),
+            Cause::StillOld => (
+                Code::StillOld,
+                "report this to the application's author: the upgrade does not set what detect \
+                 looks for",
+            ),
             Cause::Newer => (Code::Newer, "start the newer release of the application"),
-            Cause::Host => (Code::Host, "the cause is the application's own error; the old database is unchanged"),
-            Cause::Sidecar => (Code::Held, "another program opened the database while it was upgraded; close it and start again"),
-            Cause::SecondName => (Code::Io, "remove the other name (hard link) of the database, and start again"),
-            Cause::Sqlite => (Code::Io, "see the reason that SQLite gives; start again once it is mended"),
+            Cause::Host => (
+                Code::Host,
+                "the cause is the application's own error; the old database is unchanged",
+            ),
+            Cause::Sidecar => (
+                Code::Held,
+                "another program opened the database while it was upgraded; close it and start \
+                 again",
+            ),
+            Cause::SecondName => {
+                (Code::Io, "remove the other name (hard link) of the database, and start again")
+            }
+            Cause::Sqlite => {
+                (Code::Io, "see the reason that SQLite gives; start again once it is mended")
+            }
             Cause::Aborted => (Code::Aborted, "start again to upgrade"),
         };
         let mut failure = Self::refusal(code, fault.message.clone(), hint);
@@ -222,7 +253,9 @@ impl Failure {
     pub(crate) fn of_restore(mut self) -> Self {
         self.hint = match self.code {
             Code::Verify => "the backup is not sound; choose another one".into(),
-            Code::Held => "close the program that has the database, or the backup, open and try again".into(),
+            Code::Held => {
+                "close the program that has the database, or the backup, open and try again".into()
+            }
             Code::Aborted => "try again to restore".into(),
             _ => self.hint,
         };
@@ -241,22 +274,27 @@ impl Failure {
             _ => state,
         };
         let (v1, v2) = match (state, journal) {
-            (Where::FinishAtNextStart, Some(j)) if restore.is_some() => {
-                (name(&j.names.canonical), Some(displaced(&j.names.canonical, &j.nonce).to_string()))
-            }
-            (Where::V1, Some(j)) if restore.is_some() => {
-                (name(&j.names.canonical), Some(displaced(&j.names.canonical, &j.nonce).to_string()))
-            }
+            (Where::FinishAtNextStart, Some(j)) if restore.is_some() => (
+                name(&j.names.canonical),
+                Some(displaced(&j.names.canonical, &j.nonce).to_string()),
+            ),
+            (Where::V1, Some(j)) if restore.is_some() => (
+                name(&j.names.canonical),
+                Some(displaced(&j.names.canonical, &j.nonce).to_string()),
+            ),
             (Where::V1, Some(j)) => (name(&j.names.canonical), None),
             (Where::V2, Some(j)) => (name(&j.names.backup), name(&j.names.canonical)),
-            (Where::FinishAtNextStart, Some(j)) => (name(&j.names.backup), j.v2.as_ref().map(|_| j.names.canonical.to_string())),
+            (Where::FinishAtNextStart, Some(j)) => {
+                (name(&j.names.backup), j.v2.as_ref().map(|_| j.names.canonical.to_string()))
+            }
             _ => (None, None),
         };
         self.data = Data { state, v1, v2 };
         self.compose();
     }
 
-    /// Turns bare names into paths in `directory`, as the application knows them. Companions keep their own spelling.
+    /// Turns bare names into paths in `directory`, as the application knows them. Companions keep
+    /// their own spelling.
     pub fn in_directory(&mut self, directory: &str, separator: char) {
         for name in [&mut self.path, &mut self.data.v1, &mut self.data.v2].into_iter().flatten() {
             if !name.contains(['/', '\\']) {
@@ -285,7 +323,9 @@ impl Failure {
         let data = match self.data.state {
             Where::V1 => Some("your data is whole in"),
             Where::V2 => Some("your data is whole, upgraded, in"),
-            Where::FinishAtNextStart => Some("your data is whole and the next start finishes; the old data is in"),
+            Where::FinishAtNextStart => {
+                Some("your data is whole and the next start finishes; the old data is in")
+            }
             Where::Unknown => None,
         };
         let file = if self.data.state == Where::V2 { &self.data.v2 } else { &self.data.v1 };
@@ -299,11 +339,14 @@ impl Failure {
         self.message = text;
     }
 
-    /// The stable short code: `cutover:<code>`, then the op and the system's code where there are any.
+    /// The stable short code: `cutover:<code>`, then the op and the system's code where there are
+    /// any.
     #[must_use]
     pub fn short(&self) -> String {
         let mut short = format!("cutover:{}", self.code.as_str());
-        for part in [self.op.as_deref(), self.os.as_ref().map(|os| os.code.as_str())].into_iter().flatten() {
+        for part in
+            [self.op.as_deref(), self.os.as_ref().map(|os| os.code.as_str())].into_iter().flatten()
+        {
             short.push(':');
             short.push_str(part);
         }
@@ -314,19 +357,22 @@ impl Failure {
 fn holder_text(holder: &Holder) -> String {
     let who = match holder {
         Holder { this_process: true, .. } => "this process".to_owned(),
-        Holder { pid: 0, name, .. } if name.is_empty() => "a program that the system does not name".to_owned(),
+        Holder { pid: 0, name, .. } if name.is_empty() => {
+            "a program that the system does not name".to_owned()
+        }
         holder => holder.name.clone(),
     };
     if holder.pid == 0 { who } else { format!("{who} (pid {})", holder.pid) }
 }
 
-/// A file system without hard links says EPERM, and so does Linux to whoever does not own the file (`protected_hardlinks`, proc(5)) and of an immutable file.
-/// EACCES is of the directory ("link(2)").
+/// A file system without hard links says EPERM, and so does Linux to whoever does not own the file
+/// (`protected_hardlinks`, proc(5)) and of an immutable file. EACCES is of the directory
+/// ("link(2)").
 fn link_hint(code: &str) -> &'static str {
     match code {
         "EPERM" | "ENOTSUP" | "EINVAL" | "EMLINK" | "ENOSYS" => {
-            "the file cannot get a second name: move the database to a file system with hard links, or start as the user who owns it, the file not being \
-             immutable"
+            "the file cannot get a second name: move the database to a file system with hard \
+             links, or start as the user who owns it, the file not being immutable"
         }
         code => os_hint(code),
     }
@@ -336,13 +382,21 @@ fn os_hint(code: &str) -> &'static str {
     match code {
         "EACCES" => "give this user the right to write to the file and its directory",
         "EPERM" => {
-            "give this user the right to write to the file and its directory, and see that neither is marked as read-only or immutable"
+            "give this user the right to write to the file and its directory, and see that neither \
+             is marked as read-only or immutable"
         }
         "EROFS" => "the volume is read-only; make it writable or move the database",
-        "EIO" => "the disk reports an error; copy the database to a healthy disk before anything else",
-        "EBUSY" => "the file is in use by the system (a mount point, or another program); free it and start again",
+        "EIO" => {
+            "the disk reports an error; copy the database to a healthy disk before anything else"
+        }
+        "EBUSY" => {
+            "the file is in use by the system (a mount point, or another program); free it and \
+             start again"
+        }
         "EMFILE" | "ENFILE" => "too many files are open; close some and start again",
-        "EXDEV" | "ENOTSUP" | "EINVAL" | "EMLINK" => "this file system cannot do what the upgrade needs; move the database to a local disk",
+        "EXDEV" | "ENOTSUP" | "EINVAL" | "EMLINK" => {
+            "this file system cannot do what the upgrade needs; move the database to a local disk"
+        }
         _ => "start again; if it fails again, send this message to the application's support",
     }
 }

@@ -1,6 +1,8 @@
-//! The lanes of a plan: what each file holds after each step, and what of that a power loss cannot take. It counts on nothing that was not flushed: a name
-//! is durable once its directory was flushed, what a file holds once the file was. On Windows changes of names are in one ordered log, which a rename
-//! writes whole, and a flush of a file up to that file's last change. [`crate::explore`] looks at every state between, and this agrees with its disk.
+//! The lanes of a plan: what each file holds after each step, and what of that a power loss cannot
+//! take. It counts on nothing that was not flushed: a name is durable once its directory was
+//! flushed, what a file holds once the file was. On Windows changes of names are in one ordered
+//! log, which a rename writes whole, and a flush of a file up to that file's last change.
+//! [`crate::explore`] looks at every state between, and this agrees with its disk.
 
 use serde::Serialize;
 
@@ -138,18 +140,25 @@ pub struct Lanes {
     pub files: Vec<Lane>,
     /// What each holds before the first step.
     pub before: Vec<Held>,
-    /// The steps that are performed where nothing fails: an undo ends with its `undo`. The first 300.
+    /// The steps that are performed where nothing fails: an undo ends with its `undo`. The first
+    /// 300.
     pub columns: Vec<Column>,
 }
 
-/// The lanes of the plan in what was dropped, or of the one that the next start would perform; nothing where there is none. `staging_held`: a closed
-/// connection still holds what the application built. Of a companion it is taken that the application stages it, and that nobody else changes it.
+/// The lanes of the plan in what was dropped, or of the one that the next start would perform;
+/// nothing where there is none. `staging_held`: a closed connection still holds what the
+/// application built. Of a companion it is taken that the application stages it, and that nobody
+/// else changes it.
 #[must_use]
 pub fn plan_lanes(dropped: &Dropped, staging_held: bool) -> Option<Lanes> {
     let diagnosis = diagnose(dropped);
     let plan = diagnosis.plan?;
     let mut names: Vec<FileName> = Vec::new();
-    if let Some(bundle) = dropped.text.as_ref().and_then(|text| bundle::Given::parse(text.trim_start_matches('\u{feff}').trim()).ok()) {
+    if let Some(bundle) = dropped
+        .text
+        .as_ref()
+        .and_then(|text| bundle::Given::parse(text.trim_start_matches('\u{feff}').trim()).ok())
+    {
         names.extend(bundle.observation.files.into_keys());
     }
     for file in &dropped.files {
@@ -172,7 +181,8 @@ pub fn plan_lanes(dropped: &Dropped, staging_held: bool) -> Option<Lanes> {
     Some(lanes(&plan, &found, staging_held))
 }
 
-/// The lanes of a plan. `found`: the files that were there, and what is known of them; none where the plan is all that is known.
+/// The lanes of a plan. `found`: the files that were there, and what is known of them; none where
+/// the plan is all that is known.
 pub(crate) fn lanes(plan: &Plan, found: &[(String, Option<Holds>)], staging_held: bool) -> Lanes {
     let mut disk = Disk::new(plan, found);
     let before = disk.held();
@@ -191,11 +201,17 @@ pub(crate) fn lanes(plan: &Plan, found: &[(String, Option<Holds>)], staging_held
         order.insert(order.iter().position(before).unwrap_or(order.len()), lane);
     }
     // A lane that came later was not there before.
-    let ordered = |held: &[Held]| order.iter().map(|lane| held.get(*lane).copied().unwrap_or_default()).collect();
+    let ordered = |held: &[Held]| {
+        order.iter().map(|lane| held.get(*lane).copied().unwrap_or_default()).collect()
+    };
     for column in &mut columns {
         column.held = ordered(&column.held);
     }
-    Lanes { before: ordered(&before), columns, files: order.iter().map(|lane| files[*lane].clone()).collect() }
+    Lanes {
+        before: ordered(&before),
+        columns,
+        files: order.iter().map(|lane| files[*lane].clone()).collect(),
+    }
 }
 
 /// The steps that are performed where nothing fails.
@@ -263,7 +279,14 @@ struct Disk<'a> {
 
 impl<'a> Disk<'a> {
     fn new(plan: &'a Plan, found: &[(String, Option<Holds>)]) -> Self {
-        let mut disk = Self { plan, lanes: Vec::new(), inodes: Vec::new(), now: Vec::new(), durable: Vec::new(), pending: Vec::new() };
+        let mut disk = Self {
+            plan,
+            lanes: Vec::new(),
+            inodes: Vec::new(),
+            now: Vec::new(),
+            durable: Vec::new(),
+            pending: Vec::new(),
+        };
         for (name, what) in found {
             disk.lay(name, *what);
         }
@@ -271,7 +294,9 @@ impl<'a> Disk<'a> {
             let mut made: Vec<String> = Vec::new();
             for (_, _, step) in performed(plan) {
                 let needed = needs(&step.op);
-                if let Some(needed) = needed.map(|at| at.to_string()).filter(|name| !made.contains(name)) {
+                if let Some(needed) =
+                    needed.map(|at| at.to_string()).filter(|name| !made.contains(name))
+                {
                     disk.lay(&needed, None);
                 }
                 made.extend(makes(&step.op).map(|at| at.to_string()));
@@ -283,13 +308,16 @@ impl<'a> Disk<'a> {
             }
         }
         // Companions lie in directories of their own.
-        for companion in plan.companions().into_iter().filter(|companion| companion.before.is_some()) {
+        for companion in
+            plan.companions().into_iter().filter(|companion| companion.before.is_some())
+        {
             disk.lay(&format!("{}/{}", companion.name, companion.file), None);
         }
         disk
     }
 
-    /// It was there before. What an interrupted start left is visible, and need not be durable: that is why a recovery flushes first.
+    /// It was there before. What an interrupted start left is visible, and need not be durable:
+    /// that is why a recovery flushes first.
     fn lay(&mut self, name: &str, what: Option<Holds>) {
         let lane = self.lane(name);
         let now = what.unwrap_or_else(|| as_found(self.plan, name));
@@ -418,18 +446,27 @@ impl<'a> Disk<'a> {
                     self.change(&file.to_string(), None);
                 }
             }
-            // Of what was found nobody knows which names are one file: it is taken that these are, unless they hold two things.
-            Op::RemoveLink { link, of } => match (self.holds(link.as_str()), self.holds(of.as_str())) {
-                (Some(one), Some(other)) if one != other && one != Holds::AsFound && other != Holds::AsFound => {}
-                _ => self.change(link.as_str(), None),
-            },
+            // Of what was found nobody knows which names are one file: it is taken that these are,
+            // unless they hold two things.
+            Op::RemoveLink { link, of } => {
+                match (self.holds(link.as_str()), self.holds(of.as_str())) {
+                    (Some(one), Some(other))
+                        if one != other && one != Holds::AsFound && other != Holds::AsFound => {}
+                    _ => self.change(link.as_str(), None),
+                }
+            }
             Op::Copy { from, to } => self.copy(&from.to_string(), &to.to_string()),
-            Op::Restage { from, to, .. } | Op::Isolate { from, to } => self.copy(from.as_str(), to.as_str()),
-            Op::BuildSql { staging, .. } | Op::BuildHost { staging, .. } => self.write(staging.as_str(), Holds::V2),
+            Op::Restage { from, to, .. } | Op::Isolate { from, to } => {
+                self.copy(from.as_str(), to.as_str());
+            }
+            Op::BuildSql { staging, .. } | Op::BuildHost { staging, .. } => {
+                self.write(staging.as_str(), Holds::V2);
+            }
             Op::Settle { file, .. } => self.settle(file),
             // The run goes on only where it is v2.
             Op::Detect { file } => {
-                if let Some(inode) = self.get(file.as_str()).and_then(|inode| self.inodes.get_mut(inode))
+                if let Some(inode) =
+                    self.get(file.as_str()).and_then(|inode| self.inodes.get_mut(inode))
                     && inode.now == Holds::AsFound
                 {
                     inode.now = Holds::V2;
@@ -486,7 +523,10 @@ impl<'a> Disk<'a> {
 /// What an op needs to be there.
 fn needs(op: &Op) -> Option<At> {
     match op {
-        Op::Link { from, .. } | Op::Rename { from, .. } | Op::RenameNew { from, .. } | Op::Copy { from, .. } => Some(from.clone()),
+        Op::Link { from, .. }
+        | Op::Rename { from, .. }
+        | Op::RenameNew { from, .. }
+        | Op::Copy { from, .. } => Some(from.clone()),
         Op::Restage { from: file, .. }
         | Op::Isolate { from: file, .. }
         | Op::PageCopy { from: file, .. }

@@ -1,11 +1,13 @@
-//! `cutover-core` decides how an application's local SQLite database becomes its next version, in place, without ever costing a row.
+//! `cutover-core` decides how an application's local SQLite database becomes its next version, in
+//! place, without ever costing a row.
 //!
-//! It contains no IO, no clock, no randomness, no threads and no environment. What the disk holds comes in as an [`observe::Observation`], time and nonces
-//! come in with the [`plan::Request`], and what is to be done goes out as a [`plan::Plan`] of [`op::Op`]s, which a driver performs by
+//! It contains no IO, no clock, no randomness, no threads and no environment. What the disk holds
+//! comes in as an [`observe::Observation`], time and nonces come in with the [`plan::Request`], and
+//! what is to be done goes out as a [`plan::Plan`] of [`op::Op`]s, which a driver performs by
 //! way of a [`run::Run`].
 //!
-//! **The contract**: at every instant, whatever is killed, canonical is a whole v1 or a whole v2, and until v2 is durably
-//! canonical all of v1 is reachable.
+//! **The contract**: at every instant, whatever is killed, canonical is a whole v1 or a whole v2,
+//! and until v2 is durably canonical all of v1 is reachable.
 #![forbid(unsafe_code)]
 
 pub mod backup;

@@ -1,13 +1,15 @@
 //! The grammar of every name this project puts on disk, and the only place that knows it.
 //!
-//! A journal or a plan is hostile input that names files to be removed. So a name is a bare file name (never a path), and
-//! a name that a journal gives must be exactly the one this grammar makes from its canonical name, label and nonce.
+//! A journal or a plan is hostile input that names files to be removed. So a name is a bare file
+//! name (never a path), and a name that a journal gives must be exactly the one this grammar makes
+//! from its canonical name, label and nonce.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest file name accepted, in bytes: the limit of ext4, xfs, APFS (in UTF-8) and, roughly, NTFS.
+/// The longest file name accepted, in bytes: the limit of ext4, xfs, APFS (in UTF-8) and, roughly,
+/// NTFS.
 pub const MAX_NAME_BYTES: usize = 255;
 
 /// Sidecars of a database, in the order in which a set is taken apart.
@@ -68,7 +70,8 @@ impl FileName {
     /// Accepts one path component and nothing else.
     ///
     /// # Errors
-    /// When the text is empty, `.` or `..`, longer than [`MAX_NAME_BYTES`], or holds a separator or a control character.
+    /// When the text is empty, `.` or `..`, longer than [`MAX_NAME_BYTES`], or holds a separator or
+    /// a control character.
     pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
         let text = text.into();
         let why = if text.is_empty() {
@@ -87,7 +90,8 @@ impl FileName {
         Err(bad("file name", &text, why))
     }
 
-    /// This name with `suffix` behind it. The caller has made sure that it fits: see [`Names::new`].
+    /// This name with `suffix` behind it. The caller has made sure that it fits: see
+    /// [`Names::new`].
     fn with(&self, suffix: &str) -> Self {
         Self(format!("{}{suffix}", self.0))
     }
@@ -106,7 +110,8 @@ impl FileName {
     }
 }
 
-/// Names one kind of upgrade, for example `v1-v2`. It is part of the backup's and the journal's name.
+/// Names one kind of upgrade, for example `v1-v2`. It is part of the backup's and the journal's
+/// name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
@@ -128,7 +133,9 @@ impl Label {
             "may hold only a-z, 0-9 and '-'"
         } else if !text.starts_with(plain) || !text.ends_with(plain) {
             "must begin and end with a letter or a digit"
-        } else if ["source", "building", "install", "owner", "cutover", "displaced", "aside"].contains(&text.as_str()) {
+        } else if ["source", "building", "install", "owner", "cutover", "displaced", "aside"]
+            .contains(&text.as_str())
+        {
             "is a word this grammar uses itself"
         } else {
             return Ok(Self(text));
@@ -179,12 +186,18 @@ impl CompanionName {
     /// When the text is anything else.
     pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
         let text = text.into();
-        let fits = (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-        if fits { Ok(Self(text)) } else { Err(bad("companion", &text, "must be 1 to 32 letters, digits, '_' or '-'")) }
+        let fits = (1..=32).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        if fits {
+            Ok(Self(text))
+        } else {
+            Err(bad("companion", &text, "must be 1 to 32 letters, digits, '_' or '-'"))
+        }
     }
 }
 
-/// A file that an op works on: `<name>` in the database's directory, or `<companion>/<name>` in a companion's.
+/// A file that an op works on: `<name>` in the database's directory, or `<companion>/<name>` in a
+/// companion's.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(with = "String"))]
@@ -209,7 +222,10 @@ impl TryFrom<String> for At {
     type Error = NameError;
     fn try_from(text: String) -> Result<Self, NameError> {
         match text.split_once('/') {
-            Some((companion, name)) => Ok(Self { companion: Some(CompanionName::new(companion)?), name: FileName::new(name)? }),
+            Some((companion, name)) => Ok(Self {
+                companion: Some(CompanionName::new(companion)?),
+                name: FileName::new(name)?,
+            }),
             None => Ok(Self { companion: None, name: FileName::new(text)? }),
         }
     }
@@ -249,7 +265,12 @@ impl Names {
     ///
     /// # Errors
     /// When a name would be longer than a file system takes.
-    pub fn new(canonical: &FileName, label: &Label, nonce: &Nonce, started_ms: u64) -> Result<Self, NameError> {
+    pub fn new(
+        canonical: &FileName,
+        label: &Label,
+        nonce: &Nonce,
+        started_ms: u64,
+    ) -> Result<Self, NameError> {
         let names = Self {
             source: canonical.with(&format!(".source-{nonce}")),
             staging: canonical.with(&format!(".building-{nonce}")),
@@ -257,9 +278,15 @@ impl Names {
             backup: canonical.with(&format!(".{label}-{started_ms}-{nonce}")),
             canonical: canonical.clone(),
         };
-        let longest = names.backup.as_str().len().max(journal_tmp(canonical, label, nonce).as_str().len()) + "-journal".len();
+        let longest =
+            names.backup.as_str().len().max(journal_tmp(canonical, label, nonce).as_str().len())
+                + "-journal".len();
         if longest > MAX_NAME_BYTES {
-            return Err(bad("canonical", canonical.as_str(), "is too long: the names made from it would pass 255 bytes"));
+            return Err(bad(
+                "canonical",
+                canonical.as_str(),
+                "is too long: the names made from it would pass 255 bytes",
+            ));
         }
         Ok(names)
     }
@@ -270,7 +297,9 @@ impl Names {
     /// The first field that is not, with what it must be.
     pub fn check(&self, label: &Label, nonce: &Nonce) -> Result<(), NameError> {
         let started_ms = match Role::of(&self.canonical, &self.backup) {
-            Some(Role::Backup { label: l, nonce: n, started_ms }) if l == *label && n == *nonce => started_ms,
+            Some(Role::Backup { label: l, nonce: n, started_ms }) if l == *label && n == *nonce => {
+                started_ms
+            }
             _ => {
                 let want = format!("must be {}.{label}-<unix ms>-{nonce}", self.canonical);
                 return Err(bad("names.backup", self.backup.as_str(), want));
@@ -364,8 +393,8 @@ pub fn cutover_lock(canonical: &FileName) -> FileName {
     canonical.with(".cutover-lock")
 }
 
-/// The lock beside a companion: `<file>.cutover-lock`, a file of the second kind. Its name says nothing of the database, since two data
-/// directories may share a companion.
+/// The lock beside a companion: `<file>.cutover-lock`, a file of the second kind. Its name says
+/// nothing of the database, since two data directories may share a companion.
 #[must_use]
 pub fn companion_lock(file: &FileName) -> FileName {
     cutover_lock(file)
@@ -407,7 +436,8 @@ impl CompanionRole {
     #[must_use]
     pub fn of(file: &FileName, name: &FileName) -> Option<Self> {
         let rest = name.as_str().strip_prefix(file.as_str())?.strip_prefix('.')?;
-        let (rest, role) = rest.strip_suffix(".tmp").map_or((rest, Self::Backup), |rest| (rest, Self::BackupTmp));
+        let (rest, role) =
+            rest.strip_suffix(".tmp").map_or((rest, Self::Backup), |rest| (rest, Self::BackupTmp));
         let (word, nonce) = rest.rsplit_once('-')?;
         Nonce::new(nonce).ok()?;
         match (word, role) {
@@ -465,9 +495,12 @@ impl Role {
         }
         let base = SIDECARS.iter().find_map(|suffix| name.as_str().strip_suffix(suffix))?;
         match Self::of_main(canonical, base)? {
-            role @ (Self::Canonical | Self::Source(_) | Self::Staging(_) | Self::Install(_) | Self::Backup { .. } | Self::Displaced(_)) => {
-                Some(Self::Sidecar(Box::new(role)))
-            }
+            role @ (Self::Canonical
+            | Self::Source(_)
+            | Self::Staging(_)
+            | Self::Install(_)
+            | Self::Backup { .. }
+            | Self::Displaced(_)) => Some(Self::Sidecar(Box::new(role))),
             _ => None,
         }
     }
@@ -505,7 +538,8 @@ impl Role {
         }
         if let Some((journal, nonce_text)) = rest.split_once(".json.aside-") {
             nonce(nonce_text)?;
-            let ours = journal.strip_suffix("-cutover").is_some_and(|label| Label::new(label).is_ok());
+            let ours =
+                journal.strip_suffix("-cutover").is_some_and(|label| Label::new(label).is_ok());
             return (ours || journal == "v1-v2-migration").then_some(Self::JournalAside);
         }
         if let Some(backup) = rest.strip_suffix(".json") {
@@ -514,7 +548,8 @@ impl Role {
         Self::backup(rest)
     }
 
-    /// `<label>-<unix ms>-<nonce>`. The milliseconds are canonical decimal, so that a name has one reading.
+    /// `<label>-<unix ms>-<nonce>`. The milliseconds are canonical decimal, so that a name has one
+    /// reading.
     fn backup(rest: &str) -> Option<Self> {
         let (rest, nonce) = rest.rsplit_once('-')?;
         let (label, ms) = rest.rsplit_once('-')?;
@@ -522,6 +557,10 @@ impl Role {
         if started_ms.to_string() != ms {
             return None;
         }
-        Some(Self::Backup { label: Label::new(label).ok()?, started_ms, nonce: Nonce::new(nonce).ok()? })
+        Some(Self::Backup {
+            label: Label::new(label).ok()?,
+            started_ms,
+            nonce: Nonce::new(nonce).ok()?,
+        })
     }
 }

@@ -50,7 +50,8 @@ impl Holder {
 pub struct FileFacts {
     /// Bytes.
     pub size: u64,
-    /// Device and inode (POSIX), or volume and file index (Windows), as text. Two names with one id are one file.
+    /// Device and inode (POSIX), or volume and file index (Windows), as text. Two names with one
+    /// id are one file.
     pub file_id: String,
     /// The header, where the file is a database that could be read.
     pub header: Option<Header>,
@@ -59,8 +60,8 @@ pub struct FileFacts {
 }
 
 impl FileFacts {
-    /// The fingerprint: header and size. It tells only of a database that was settled out of WAL mode; there every
-    /// write bumps the change counter.
+    /// The fingerprint: header and size. It tells only of a database that was settled out of WAL
+    /// mode; there every write bumps the change counter.
     #[must_use]
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         Some(Fingerprint { size: self.size, header: self.header.as_ref()?.bytes.clone() })
@@ -86,7 +87,8 @@ impl Fingerprint {
         self.header.get(36..38) != Some("02")
     }
 
-    /// Whether SQLite copies the pages of a database with this header into it: one in WAL mode keeps its page size.
+    /// Whether SQLite copies the pages of a database with this header into it: one in WAL mode
+    /// keeps its page size.
     #[must_use]
     pub fn takes_pages_of(&self, other: &Header) -> bool {
         // The page size, at offset 16.
@@ -140,7 +142,8 @@ pub struct CompanionFacts {
     pub digest: Option<String>,
     /// The names in its directory that begin with its own: backups, staged content.
     pub present: Vec<FileName>,
-    /// Which of them are the file itself, under a second name: what an interrupted rename or link may leave.
+    /// Which of them are the file itself, under a second name: what an interrupted rename or link
+    /// may leave.
     pub same: Vec<FileName>,
     /// Why nothing can take its place; left out where something can, or it does not exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -189,15 +192,18 @@ pub struct Observation {
 }
 
 impl Observation {
-    /// Whether somebody has v1 open on Windows: nothing there opens under a holder's feet, and an open file cannot be replaced. So v1 may be read and
-    /// v2's pages may be copied into it, and that is the only way to v2.
+    /// Whether somebody has v1 open on Windows: nothing there opens under a holder's feet, and an
+    /// open file cannot be replaced. So v1 may be read and v2's pages may be copied into it,
+    /// and that is the only way to v2.
     #[must_use]
     pub fn held_on_windows(&self) -> bool {
-        self.platform == Platform::Windows && !self.holders.is_empty() && self.canonical_facts().is_some_and(|facts| facts.header.is_some())
+        self.platform == Platform::Windows
+            && !self.holders.is_empty()
+            && self.canonical_facts().is_some_and(|facts| facts.header.is_some())
     }
 
-    /// Other processes, which are named, that have v1 open. One that Windows does not name is a scanner, as far as can be told: whoever upgrades has
-    /// the owner lock.
+    /// Other processes, which are named, that have v1 open. One that Windows does not name is a
+    /// scanner, as far as can be told: whoever upgrades has the owner lock.
     #[must_use]
     pub fn other_holders(&self) -> Vec<Holder> {
         self.holders.iter().filter(|holder| holder.is_another()).cloned().collect()
@@ -209,11 +215,16 @@ impl Observation {
         self.files.get(&self.canonical)
     }
 
-    /// Whether this companion is declared where it was: there, or where a database's directory that was moved or copied has it.
+    /// Whether this companion is declared where it was: there, or where a database's directory that
+    /// was moved or copied has it.
     #[must_use]
     pub fn declares(&self, companion: &Companion) -> bool {
-        let is_at = |seen: &CompanionFacts| seen.path == companion.path || seen.relative == companion.relative;
-        self.companions.get(&companion.name).is_some_and(|seen| seen.file == companion.file && is_at(seen))
+        let is_at = |seen: &CompanionFacts| {
+            seen.path == companion.path || seen.relative == companion.relative
+        };
+        self.companions
+            .get(&companion.name)
+            .is_some_and(|seen| seen.file == companion.file && is_at(seen))
     }
 
     /// Whether two names are one file.

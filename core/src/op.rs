@@ -1,4 +1,5 @@
-//! The ops that a plan is made of. Each is small enough that a crash lands between two of them or inside one file's data.
+//! The ops that a plan is made of. Each is small enough that a crash lands between two of them or
+//! inside one file's data.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,12 @@ use crate::sqlite::JournalMode;
 /// One thing that the runner does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(tag = "op", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[serde(
+    tag = "op",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
 #[derive(strum::IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Op {
@@ -61,32 +67,33 @@ pub enum Op {
         /// The files.
         files: Vec<At>,
     },
-    /// Remove `link` if, and only if, it is the same file as `of`. (Renaming one name of a file onto another does nothing and
-    /// reports success, so a link is undone by removing it.)
+    /// Remove `link` if, and only if, it is the same file as `of`. (Renaming one name of a file
+    /// onto another does nothing and reports success, so a link is undone by removing it.)
     RemoveLink {
         /// The extra name.
         link: FileName,
         /// The name that stays.
         of: FileName,
     },
-    /// Copy a file's bytes to a new file with the same mode; through a reflink where the file system can. Canonical's in rollback mode while SQLite keeps
-    /// every writer from it, so that nothing is copied that is not committed.
+    /// Copy a file's bytes to a new file with the same mode; through a reflink where the file
+    /// system can. Canonical's in rollback mode while SQLite keeps every writer from it, so
+    /// that nothing is copied that is not committed.
     Copy {
         /// The file.
         from: At,
         /// The new file, created exclusively.
         to: At,
     },
-    /// Look, without opening it, who has the set of `file` open. For canonical, a backup and what was set aside a holder is a fault; for staging it is
-    /// a fact.
+    /// Look, without opening it, who has the set of `file` open. For canonical, a backup and what
+    /// was set aside a holder is a fault; for staging it is a fact.
     Look {
         /// The database.
         file: FileName,
     },
     /// Ask the application to let go of handles that it no longer needs (a garbage collection).
     Release {},
-    /// Make a set one self-contained file: checkpoint, leave WAL mode (which proves sole use), set the mode, close, and read
-    /// back that no sidecar is left.
+    /// Make a set one self-contained file: checkpoint, leave WAL mode (which proves sole use), set
+    /// the mode, close, and read back that no sidecar is left.
     Settle {
         /// The database.
         file: FileName,
@@ -100,7 +107,8 @@ pub enum Op {
         /// Its former mode.
         mode: JournalMode,
     },
-    /// Build v2 natively: run the application's SQL on `staging` in one transaction, v1 attached read-only as `v1`.
+    /// Build v2 natively: run the application's SQL on `staging` in one transaction, v1 attached
+    /// read-only as `v1`.
     BuildSql {
         /// Where v1 is read.
         v1: FileName,
@@ -109,12 +117,14 @@ pub enum Op {
     },
     /// Let the application build v2.
     BuildHost {
-        /// The copy of v1 that it may open and change; staging itself when v2 starts as a copy of v1.
+        /// The copy of v1 that it may open and change; staging itself when v2 starts as a copy of
+        /// v1.
         source: FileName,
         /// Where v2 is built.
         staging: FileName,
     },
-    /// Copy a database that this process still holds into a new file that it does not, page by page through SQLite.
+    /// Copy a database that this process still holds into a new file that it does not, page by page
+    /// through SQLite.
     Restage {
         /// The held database.
         from: FileName,
@@ -123,16 +133,16 @@ pub enum Op {
         /// Its journal mode.
         mode: JournalMode,
     },
-    /// Copy a database that this process holds by a zombie into a new file, through a connection that empties its log and keeps everybody else
-    /// from it until its name is another file's.
+    /// Copy a database that this process holds by a zombie into a new file, through a connection
+    /// that empties its log and keeps everybody else from it until its name is another file's.
     Isolate {
         /// The held database.
         from: FileName,
         /// The new file, created exclusively.
         to: FileName,
     },
-    /// Check the very file that will be installed: alone, sound, foreign keys, the expected counts, and, where the journal
-    /// knows it already, the same identity.
+    /// Check the very file that will be installed: alone, sound, foreign keys, the expected counts,
+    /// and, where the journal knows it already, the same identity.
     Check {
         /// The database.
         file: FileName,
@@ -159,8 +169,8 @@ pub enum Op {
     },
     /// Let go of v1's lock.
     UnlockV1 {},
-    /// Copy the pages of `from` into `to` in one transaction of SQLite, under whose exclusive lock v1 is first compared with its
-    /// fingerprint. Never into a file that has a second name.
+    /// Copy the pages of `from` into `to` in one transaction of SQLite, under whose exclusive lock
+    /// v1 is first compared with its fingerprint. Never into a file that has a second name.
     PageCopy {
         /// v2, settled.
         from: FileName,
@@ -237,11 +247,20 @@ impl Op {
             | Self::PageCopy { to: file, .. }
             | Self::RemoveLink { link: file, .. } => Some(file.into()),
             Self::SyncFile { file } => Some(file.clone()),
-            Self::Link { to, .. } | Self::Rename { to, .. } | Self::RenameNew { to, .. } | Self::Copy { to, .. } => Some(to.clone()),
+            Self::Link { to, .. }
+            | Self::Rename { to, .. }
+            | Self::RenameNew { to, .. }
+            | Self::Copy { to, .. } => Some(to.clone()),
             Self::Remove { files } => files.first().cloned(),
             Self::Absent { files } => files.first().map(At::from),
-            Self::LookCompanion { companion, file, .. } => Some(At { companion: Some(companion.clone()), name: file.clone() }),
-            Self::SyncDir { .. } | Self::Release {} | Self::UnlockV1 {} | Self::UndoHost {} | Self::CleanupHost {} => None,
+            Self::LookCompanion { companion, file, .. } => {
+                Some(At { companion: Some(companion.clone()), name: file.clone() })
+            }
+            Self::SyncDir { .. }
+            | Self::Release {}
+            | Self::UnlockV1 {}
+            | Self::UndoHost {}
+            | Self::CleanupHost {} => None,
         }
     }
 }

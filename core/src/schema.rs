@@ -1,12 +1,17 @@
-//! The JSON Schemas in `core/schema`, generated from the types and compared with what is checked in.
+//! The JSON Schemas in `core/schema`, generated from the types and compared with what is checked
+//! in.
 //!
-//! They describe what this release *writes*: every field there, an absent value as `null`. All of it is accepted when read.
+//! They describe what this release *writes*: every field there, an absent value as `null`. All of
+//! it is accepted when read.
 
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema, json_schema};
 
 use crate::explore::cells;
-use crate::{backup, bundle, diagnose, explain, failure, fault, journal, lanes, names, observe, op, plan, run, sqlite, validate};
+use crate::{
+    backup, bundle, diagnose, explain, failure, fault, journal, lanes, names, observe, op, plan,
+    run, sqlite, validate,
+};
 
 /// Sets this variable to have the files written instead of compared.
 const UPDATE: &str = "UPDATE_SCHEMA";
@@ -86,7 +91,10 @@ fn all() -> String {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "this test compares files; nothing but tests is compiled here")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this test compares files; nothing but tests is compiled here"
+)]
 fn the_checked_in_schemas_are_those_of_the_types() {
     let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("schema");
     let files = [
@@ -103,16 +111,27 @@ fn the_checked_in_schemas_are_those_of_the_types() {
             continue;
         }
         let found = std::fs::read_to_string(&path).unwrap_or_default().replace("\r\n", "\n");
-        assert!(found == wanted, "core/schema/{name}.schema.json is not what the types give: run `npm run generate` and commit the result");
+        assert!(
+            found == wanted,
+            "core/schema/{name}.schema.json is not what the types give: run `npm run generate` \
+             and commit the result"
+        );
     }
 }
 
 #[test]
 fn the_schemas_know_the_names_that_serde_gives() {
     let plan = of::<plan::Plan>();
-    for word in
-        ["\"do\"", "\"if\"", "\"op\"", "\"write-journal\"", "\"staging-held\"", "\"mustBeSame\"", "\"needsBytes\"", "\"link-replace\""]
-    {
+    for word in [
+        "\"do\"",
+        "\"if\"",
+        "\"op\"",
+        "\"write-journal\"",
+        "\"staging-held\"",
+        "\"mustBeSame\"",
+        "\"needsBytes\"",
+        "\"link-replace\"",
+    ] {
         assert!(plan.contains(word), "{word}");
     }
     for word in ["must_be_same", "\"StagingHeld\"", "\"LinkReplace\""] {

@@ -1,4 +1,5 @@
-//! A Rust application that upgrades its database at start-up and then uses it. Run: `cargo run --example upgrade -- <data.db>`.
+//! A Rust application that upgrades its database at start-up and then uses it. Run: `cargo run
+//! --example upgrade -- <data.db>`.
 //!
 //! It makes a v1 there first if there is none, so that there is something to upgrade.
 
@@ -7,7 +8,8 @@ use cutover::{Detect, From, Make, Options, Run};
 const V1: &str = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
     INSERT INTO notes (text) VALUES ('milk'), ('bread'), ('a new bicycle');";
 
-const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL, length INTEGER NOT NULL);
+const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL, length \
+                     INTEGER NOT NULL);
     INSERT INTO note SELECT id, text, length(text) FROM v1.notes;
     PRAGMA user_version = 2;";
 
@@ -22,21 +24,29 @@ impl cutover::Host for Progress {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let path = std::path::PathBuf::from(std::env::args_os().nth(1).ok_or("usage: upgrade <data.db>")?);
+    let path =
+        std::path::PathBuf::from(std::env::args_os().nth(1).ok_or("usage: upgrade <data.db>")?);
     if !path.exists() {
         rusqlite::Connection::open(&path)?.execute_batch(V1)?;
     }
 
     // Held for life: a second instance is refused at once.
     let owner = cutover::lock(&path)?;
-    let mut options = Options::new(&path, "v1-v2", Detect::UserVersion(2), Make { from: From::Empty, run: Run::Sql(TO_V2.into()) });
+    let mut options = Options::new(
+        &path,
+        "v1-v2",
+        Detect::UserVersion(2),
+        Make { from: From::Empty, run: Run::Sql(TO_V2.into()) },
+    );
     options.lock = cutover::Lock::Own(owner.clone());
     let result = cutover::migrate(&options, &mut Progress)?;
     if let Some(backup) = &result.backup {
         println!("Migrated local data to v2; moved old DB to {}", backup.display());
     }
 
-    let notes: i64 = rusqlite::Connection::open(&path)?.query_row("SELECT count(*) FROM note", [], |row| row.get(0))?;
+    let notes: i64 =
+        rusqlite::Connection::open(&path)?
+            .query_row("SELECT count(*) FROM note", [], |row| row.get(0))?;
     println!("READY with {notes} notes");
     owner.release();
     Ok(())

@@ -24,12 +24,14 @@ use crate::sqlite::os_fault;
 pub struct PruneResult {
     /// Backups that are gone, newest first.
     pub removed: Vec<PathBuf>,
-    /// Backups that no rule removes: those that are not whole, and those whose companions are not declared.
+    /// Backups that no rule removes: those that are not whole, and those whose companions are not
+    /// declared.
     pub left: Vec<Left>,
 }
 
-/// Every backup of a database, newest first, with what its receipt says. Nothing but names, sizes and receipts is looked at: no database is opened,
-/// so that nobody's locks fall (on POSIX closing a descriptor drops them).
+/// Every backup of a database, newest first, with what its receipt says. Nothing but names, sizes
+/// and receipts is looked at: no database is opened, so that nobody's locks fall (on POSIX closing
+/// a descriptor drops them).
 ///
 /// # Errors
 /// `IO` when the directory or a receipt cannot be read.
@@ -39,12 +41,19 @@ pub fn list_backups(path: &Path) -> Result<Vec<Backup>, Error> {
     Ok(backup::list(&observation, &receipts))
 }
 
-/// Removes old backups by a rule, each with its receipt and its companions' backups. The newest whole one stays, whatever the rule says; one that is not
-/// whole stays and is named. A companion's backup is found through [`BackupOptions::companions`].
+/// Removes old backups by a rule, each with its receipt and its companions' backups. The newest
+/// whole one stays, whatever the rule says; one that is not whole stays and is named. A companion's
+/// backup is found through [`BackupOptions::companions`].
 ///
 /// # Errors
-/// `OWNED`; `JOURNAL` while an upgrade or a restore is unfinished; `IO` when a file cannot be removed, and the next prune goes on.
-pub fn prune_backups(path: &Path, rule: Rule, options: &BackupOptions, host: &mut dyn Host) -> Result<PruneResult, Error> {
+/// `OWNED`; `JOURNAL` while an upgrade or a restore is unfinished; `IO` when a file cannot be
+/// removed, and the next prune goes on.
+pub fn prune_backups(
+    path: &Path,
+    rule: Rule,
+    options: &BackupOptions,
+    host: &mut dyn Host,
+) -> Result<PruneResult, Error> {
     let options = options.stand_in(path, "backups");
     let mut start = Start::own(&options, host)?;
     let result = prune(&mut start, rule, host);
@@ -52,7 +61,11 @@ pub fn prune_backups(path: &Path, rule: Rule, options: &BackupOptions, host: &mu
 }
 
 /// The same under locks that are held.
-pub(crate) fn prune(start: &mut Start, rule: Rule, host: &mut dyn Host) -> Result<PruneResult, Error> {
+pub(crate) fn prune(
+    start: &mut Start,
+    rule: Rule,
+    host: &mut dyn Host,
+) -> Result<PruneResult, Error> {
     let (observation, receipts) = surveyed(&start.place)?;
     let prune = plan_prune(&observation, &receipts, rule, now_ms())?;
     if let Some(plan) = prune.plan
@@ -60,7 +73,10 @@ pub(crate) fn prune(start: &mut Start, rule: Rule, host: &mut dyn Host) -> Resul
     {
         return Err(Error { failure, cause: None });
     }
-    Ok(PruneResult { removed: prune.removed.iter().map(|name| start.place.path(name)).collect(), left: prune.left })
+    Ok(PruneResult {
+        removed: prune.removed.iter().map(|name| start.place.path(name)).collect(),
+        left: prune.left,
+    })
 }
 
 fn surveyed(place: &Place) -> Result<(Observation, Receipts), Error> {
@@ -70,7 +86,10 @@ fn surveyed(place: &Place) -> Result<(Observation, Receipts), Error> {
 }
 
 pub(crate) fn receipts(place: &Place, observation: &Observation) -> Result<Receipts, Blind> {
-    let names = observation.files.keys().filter(|name| Role::of(&place.canonical, name) == Some(Role::Receipt));
+    let names = observation
+        .files
+        .keys()
+        .filter(|name| Role::of(&place.canonical, name) == Some(Role::Receipt));
     let read = |name: &cutover_core::names::FileName| match text(&place.path(name)) {
         Ok(text) => Ok((name.clone(), text)),
         Err(error) => Err(Blind::Fault(os_fault(&error).of(name))),

@@ -1,7 +1,8 @@
 //! Who works on a companion: one call at a time, since two data directories may share it.
 //!
-//! `<file>.cutover-lock` beside it is held with flock or `LockFileEx` until the call ends. Where it cannot be had, only a plan that works on a companion
-//! is refused: a database that needs nothing is opened all the same.
+//! `<file>.cutover-lock` beside it is held with flock or `LockFileEx` until the call ends. Where it
+//! cannot be had, only a plan that works on a companion is refused: a database that needs nothing
+//! is opened all the same.
 
 use std::fs::{File, TryLockError};
 use std::io::{Error as IoError, ErrorKind};
@@ -30,8 +31,13 @@ pub(crate) struct CompanionLocks {
 }
 
 impl CompanionLocks {
-    /// Takes them in the order of the real paths, so that nobody who waits for one has another that its holder waits for. Waits within the budget.
-    pub(crate) fn take(place: &Place, budget: &mut Budget, host: &mut dyn Host) -> Result<Self, Error> {
+    /// Takes them in the order of the real paths, so that nobody who waits for one has another that
+    /// its holder waits for. Waits within the budget.
+    pub(crate) fn take(
+        place: &Place,
+        budget: &mut Budget,
+        host: &mut dyn Host,
+    ) -> Result<Self, Error> {
         let mut companions: Vec<(PathBuf, At)> = Vec::new();
         for (name, (directory, file)) in &place.companions {
             let at = At { companion: Some(name.clone()), name: file.clone() };
@@ -52,13 +58,27 @@ impl CompanionLocks {
         Ok(locks)
     }
 
-    fn take_one(&mut self, path: &Path, at: &At, budget: &mut Budget, host: &mut dyn Host) -> Result<(), Error> {
+    fn take_one(
+        &mut self,
+        path: &Path,
+        at: &At,
+        budget: &mut Budget,
+        host: &mut dyn Host,
+    ) -> Result<(), Error> {
         let mut tries = 0;
         loop {
-            let Some(file) = open(path).map_err(|error| cannot_lock(at, &error))? else { return Ok(()) };
+            let Some(file) = open(path).map_err(|error| cannot_lock(at, &error))? else {
+                return Ok(());
+            };
             let id = os::file_id(path).map_err(|error| cannot_lock(at, &error))?;
             if self.held.iter().any(|(held, _)| *held == id) {
-                return Err(refusal(Code::Io, at, "two companions cannot be one file", "check the path in the options").into());
+                return Err(refusal(
+                    Code::Io,
+                    at,
+                    "two companions cannot be one file",
+                    "check the path in the options",
+                )
+                .into());
             }
             match file.try_lock() {
                 Ok(()) => {
@@ -69,11 +89,18 @@ impl CompanionLocks {
                 Err(TryLockError::Error(error)) => return Err(cannot_lock(at, &error).into()),
             }
             tries += 1;
-            let reason = "another upgrade, of this data directory or of one that shares this companion, works on it";
+            let reason = "another upgrade, of this data directory or of one that shares this \
+                          companion, works on it";
             let who = holders(&[path.to_owned()]);
             let Some(delay_ms) = budget.next_delay_ms(tries) else {
-                let mut failure = refusal(Code::Owned, at, reason, "let the other upgrade end, or close that program, and start again");
-                (failure.holders, failure.attempts, failure.waited_ms) = (who, tries, budget.waited_ms);
+                let mut failure = refusal(
+                    Code::Owned,
+                    at,
+                    reason,
+                    "let the other upgrade end, or close that program, and start again",
+                );
+                (failure.holders, failure.attempts, failure.waited_ms) =
+                    (who, tries, budget.waited_ms);
                 failure.compose();
                 return Err(failure.into());
             };
@@ -83,23 +110,31 @@ impl CompanionLocks {
 
     /// Refuses a plan that works on a companion where the locks could not be had.
     pub(crate) fn allow(&self, plan: &Plan) -> Result<(), Error> {
-        let works_on_one = || plan.steps.iter().chain(&plan.undo).any(|step| step.op.companion().is_some());
-        let Some(failure) = self.refused.as_deref().filter(|_| works_on_one()).cloned() else { return Ok(()) };
+        let works_on_one =
+            || plan.steps.iter().chain(&plan.undo).any(|step| step.op.companion().is_some());
+        let Some(failure) = self.refused.as_deref().filter(|_| works_on_one()).cloned() else {
+            return Ok(());
+        };
         Err(match &plan.journal {
-            Some(journal) if plan.kind == PlanKind::Migrate => failure.with_v1(&journal.names.canonical),
+            Some(journal) if plan.kind == PlanKind::Migrate => {
+                failure.with_v1(&journal.names.canonical)
+            }
             _ => failure,
         }
         .into())
     }
 }
 
-/// Makes the lock where it is not there yet. Nothing where the companion's directory is not there either: then neither is the companion.
+/// Makes the lock where it is not there yet. Nothing where the companion's directory is not there
+/// either: then neither is the companion.
 fn open(path: &Path) -> Result<Option<File>, IoError> {
     let Some(directory) = path.parent() else { return Ok(None) };
     match os::create_lock(path, directory) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => File::options().write(true).open(path).map(Some),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            File::options().write(true).open(path).map(Some)
+        }
         Err(error) => Err(error),
     }
 }

@@ -39,11 +39,13 @@ mod tests {
         let [from, to] = ["from", "to"].map(|name| directory.path().join(name));
         for gap in [0..0, 0..512, 4096..4608] {
             for size in [0, 1, 4095, 4096, 4100, 4608, 9000] {
-                let mut whole: Vec<u8> = (0..size).map(|at| u8::try_from(at % 251 + 1).unwrap()).collect();
+                let mut whole: Vec<u8> =
+                    (0..size).map(|at| u8::try_from(at % 251 + 1).unwrap()).collect();
                 std::fs::write(&from, &whole).unwrap();
                 copy(&from, &to, &gap, os::create_new).unwrap();
                 let end = whole.len();
-                let [start, stop] = [gap.start, gap.end].map(|at| usize::try_from(at).unwrap().min(end));
+                let [start, stop] =
+                    [gap.start, gap.end].map(|at| usize::try_from(at).unwrap().min(end));
                 whole[start..stop].fill(0);
                 assert!(std::fs::read(&to).unwrap() == whole, "{gap:?} of {size}");
                 std::fs::remove_file(&to).unwrap();
@@ -57,7 +59,10 @@ mod tests {
         let [from, to] = ["from", "to"].map(|name| directory.path().join(name));
         std::fs::write(&from, "new").unwrap();
         std::fs::write(&to, "old").unwrap();
-        assert_eq!(copy(&from, &to, &(0..0), os::create_new).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(
+            copy(&from, &to, &(0..0), os::create_new).unwrap_err().kind(),
+            io::ErrorKind::AlreadyExists
+        );
         assert_eq!(std::fs::read(&to).unwrap(), b"old");
         std::fs::remove_file(&to).unwrap();
         // No system seeks that far.

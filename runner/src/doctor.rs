@@ -1,5 +1,5 @@
-//! What a support person gets of a machine that they do not sit at. Nothing in the database's directory is changed, made, or locked; a database that
-//! this process holds is not opened.
+//! What a support person gets of a machine that they do not sit at. Nothing in the database's
+//! directory is changed, made, or locked; a database that this process holds is not opened.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -28,7 +28,8 @@ use crate::sqlite::{fault, installed};
 /// What a doctor may be told.
 #[derive(Debug, Clone)]
 pub struct DoctorOptions {
-    /// The companions that the upgrade declares: name to path. Of what is in them, a SHA-256 goes in.
+    /// The companions that the upgrade declares: name to path. Of what is in them, a SHA-256 goes
+    /// in.
     pub companions: BTreeMap<String, PathBuf>,
     /// The last failure that the application kept.
     pub last_error: Option<Failure>,
@@ -38,8 +39,8 @@ pub struct DoctorOptions {
     pub runtime: Option<String>,
     /// Whether what the application saved, reported and said goes in as well. It may be personal.
     pub application_data: bool,
-    /// Up to this size, in bytes, SQLite checks the pages of the database; 0: never. One with an open log is copied for that, to the system's
-    /// temporary directory.
+    /// Up to this size, in bytes, SQLite checks the pages of the database; 0: never. One with an
+    /// open log is copied for that, to the system's temporary directory.
     pub check_up_to: u64,
 }
 
@@ -56,7 +57,8 @@ impl Default for DoctorOptions {
     }
 }
 
-/// Looks at a database and what lies beside it and its companions, and says what the next start would do.
+/// Looks at a database and what lies beside it and its companions, and says what the next start
+/// would do.
 ///
 /// # Errors
 /// `IO` when a directory, a companion, or a journal or receipt cannot be read.
@@ -107,7 +109,9 @@ fn not_made(why: &str) -> Check {
 
 /// Whether somebody changed the set between two looks.
 fn changed(before: &Observation, after: &Observation) -> bool {
-    let set = |observation: &Observation| observation.canonical.set().map(|name| observation.files.get(&name).cloned());
+    let set = |observation: &Observation| {
+        observation.canonical.set().map(|name| observation.files.get(&name).cloned())
+    };
     set(before) != set(after)
 }
 
@@ -145,7 +149,9 @@ fn read_log(place: &Place) -> Option<Wal> {
 fn check(place: &Place, observation: &Observation, most: u64) -> Check {
     let facts = match observation.canonical_facts() {
         None => return not_made("there is no database"),
-        Some(_) if !observation.holders.is_empty() => return not_made("a program has the database open"),
+        Some(_) if !observation.holders.is_empty() => {
+            return not_made("a program has the database open");
+        }
         Some(facts) if facts.header.is_none() => return not_made("it is no database"),
         Some(facts) => facts,
     };
@@ -153,7 +159,10 @@ fn check(place: &Place, observation: &Observation, most: u64) -> Check {
     let bytes = |name: &FileName| observation.files.get(name).map_or(0, |facts| facts.size);
     let (log, hot) = (bytes(&wal), bytes(&hot));
     if facts.size.saturating_add(log) > most {
-        return not_made(&format!("it has {} bytes, and only up to {most} are read", facts.size.saturating_add(log)));
+        return not_made(&format!(
+            "it has {} bytes, and only up to {most} are read",
+            facts.size.saturating_add(log)
+        ));
     }
     let path = place.path(&place.canonical);
     if log == 0 && hot == 0 {
@@ -170,7 +179,8 @@ fn check(place: &Place, observation: &Observation, most: u64) -> Check {
     }
 }
 
-/// How many problems SQLite names. Nothing of what it says of them goes on: it may name what is in the rows.
+/// How many problems SQLite names. Nothing of what it says of them goes on: it may name what is in
+/// the rows.
 fn quick_check(connection: &Connection) -> Check {
     let problems = connection.prepare("PRAGMA quick_check(100)").and_then(|mut statement| {
         let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
@@ -199,7 +209,8 @@ struct Copy {
 impl Copy {
     fn of(place: &Place) -> std::io::Result<Self> {
         // SQLite opens nothing through a symbolic link here, and a temporary directory may be one.
-        let directory = std::fs::canonicalize(std::env::temp_dir())?.join(format!("cutover-doctor-{}", nonce()));
+        let directory = std::fs::canonicalize(std::env::temp_dir())?
+            .join(format!("cutover-doctor-{}", nonce()));
         os::create_private_directory(&directory)?;
         let copy = Self { database: directory.join(place.canonical.as_str()), directory };
         let [wal, _, hot] = place.canonical.sidecars();
@@ -207,7 +218,10 @@ impl Copy {
             let from = place.path(name);
             if from.is_file() {
                 // Its bytes alone: a file that may not be written to would be copied as one.
-                std::io::copy(&mut File::open(from)?, &mut File::create_new(copy.directory.join(name.as_str()))?)?;
+                std::io::copy(
+                    &mut File::open(from)?,
+                    &mut File::create_new(copy.directory.join(name.as_str()))?,
+                )?;
             }
         }
         Ok(copy)
@@ -215,7 +229,9 @@ impl Copy {
 
     fn check(&self) -> Check {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        match Connection::open_with_flags(&self.database, flags).and_then(|db| db.busy_timeout(Duration::ZERO).map(|()| db)) {
+        match Connection::open_with_flags(&self.database, flags)
+            .and_then(|db| db.busy_timeout(Duration::ZERO).map(|()| db))
+        {
             Ok(connection) => quick_check(&connection),
             Err(error) => of_error(&error),
         }

@@ -20,8 +20,15 @@ pub(crate) enum Ending {
     Anew(Box<Failure>),
 }
 
-/// Walks a plan to its end. The budget of waiting is shared with what was before and what comes after.
-pub(crate) fn drive(plan: Plan, budget: &mut Budget, place: &Place, options: &Options, host: &mut dyn Host) -> Result<Ending, Error> {
+/// Walks a plan to its end. The budget of waiting is shared with what was before and what comes
+/// after.
+pub(crate) fn drive(
+    plan: Plan,
+    budget: &mut Budget,
+    place: &Place,
+    options: &Options,
+    host: &mut dyn Host,
+) -> Result<Ending, Error> {
     let mut run = Run::new(plan, *budget);
     let mut performer = Performer::new(place, options);
     let ending = loop {
@@ -34,16 +41,18 @@ pub(crate) fn drive(plan: Plan, budget: &mut Budget, place: &Place, options: &Op
             host.event(&event);
         }
         match action {
-            Action::Perform { op, text } => match performer.perform(&op, text.as_deref(), &mut run, host) {
-                Ok(done) => run.handle_done(done),
-                Err(fault) => {
-                    // A callback may have failed because it was cancelled meanwhile.
-                    if host.cancelled() {
-                        run.cancel();
+            Action::Perform { op, text } => {
+                match performer.perform(&op, text.as_deref(), &mut run, host) {
+                    Ok(done) => run.handle_done(done),
+                    Err(fault) => {
+                        // A callback may have failed because it was cancelled meanwhile.
+                        if host.cancelled() {
+                            run.cancel();
+                        }
+                        run.handle_fault(&fault);
                     }
-                    run.handle_fault(&fault);
                 }
-            },
+            }
             Action::Wait { delay_ms } => {
                 host.release_handles();
                 host.wait(delay_ms);
@@ -58,7 +67,8 @@ pub(crate) fn drive(plan: Plan, budget: &mut Budget, place: &Place, options: &Op
     ending
 }
 
-/// Before or between plans: tells what (op and file) waits for whom (reason and holders), and waits.
+/// Before or between plans: tells what (op and file) waits for whom (reason and holders), and
+/// waits.
 pub(crate) fn wait(
     delay_ms: u64,
     (op, file): (&str, String),
@@ -67,7 +77,15 @@ pub(crate) fn wait(
     host: &mut dyn Host,
 ) -> Result<(), Error> {
     host.release_handles();
-    host.event(&Event::Wait { op: op.into(), file: Some(file), delay_ms, waited_ms, budget_ms, reason, holders });
+    host.event(&Event::Wait {
+        op: op.into(),
+        file: Some(file),
+        delay_ms,
+        waited_ms,
+        budget_ms,
+        reason,
+        holders,
+    });
     host.wait(delay_ms);
     refuse_cancelled(host)
 }

@@ -21,11 +21,13 @@ pub struct Built {
     pub report: Option<Json>,
 }
 
-/// The application's side of a migration. Every method has a default: an application that migrates by SQL needs none.
+/// The application's side of a migration. Every method has a default: an application that migrates
+/// by SQL needs none.
 ///
 /// All are called on the thread that called [`crate::migrate`].
 pub trait Host {
-    /// Tells v1 from v2. Called only for [`crate::Detect::Host`]; must not depend on anything but the database.
+    /// Tells v1 from v2. Called only for [`crate::Detect::Host`]; must not depend on anything but
+    /// the database.
     ///
     /// # Errors
     /// The application's own.
@@ -52,17 +54,20 @@ pub trait Host {
         Ok(())
     }
 
-    /// Takes back what the build did outside the database. Idempotent: it may run twice, and for a build that never ran.
+    /// Takes back what the build did outside the database. Idempotent: it may run twice, and for a
+    /// build that never ran.
     ///
     /// # Errors
-    /// The application's own; it is called again at the next start. Where it fails again that is a warning: the upgrade begins anew with its state,
-    /// until a build saves another, and its nonce.
+    /// The application's own; it is called again at the next start. Where it fails again that is a
+    /// warning: the upgrade begins anew with its state, until a build saves another, and its
+    /// nonce.
     fn undo(&mut self, state: Option<&Json>, nonce: &str) -> Result<(), HostError> {
         let _ = (state, nonce);
         Ok(())
     }
 
-    /// Removes what the application kept for an undo. Idempotent. A failure is a warning and is tried again at the next start.
+    /// Removes what the application kept for an undo. Idempotent. A failure is a warning and is
+    /// tried again at the next start.
     ///
     /// # Errors
     /// The application's own.
@@ -84,7 +89,8 @@ pub trait Host {
         false
     }
 
-    /// Waits. The default sleeps; a host with an event loop may wait there, and come back early when it was cancelled.
+    /// Waits. The default sleeps; a host with an event loop may wait there, and come back early
+    /// when it was cancelled.
     fn wait(&mut self, delay_ms: u64) {
         std::thread::sleep(std::time::Duration::from_millis(delay_ms));
     }
@@ -92,7 +98,8 @@ pub trait Host {
 
 /// One build, as the application sees it.
 pub trait Job {
-    /// The copy of v1 that the build may open and change. The same as staging where v2 starts as a copy of v1.
+    /// The copy of v1 that the build may open and change. The same as staging where v2 starts as a
+    /// copy of v1.
     fn source(&self) -> &Path;
     /// Where v2 is to be built: an empty file with v1's mode, or a copy of v1.
     fn staging(&self) -> &Path;
@@ -102,12 +109,14 @@ pub trait Job {
     fn nonce(&self) -> &str;
     /// 1 for the first try.
     fn attempt(&self) -> u32;
-    /// Keeps a state for an undo or a clean-up. Durable when this returns; replaces the last one. With the report it may have about 2 MiB as JSON.
+    /// Keeps a state for an undo or a clean-up. Durable when this returns; replaces the last one.
+    /// With the report it may have about 2 MiB as JSON.
     ///
     /// # Errors
     /// When it cannot be written.
     fn save_state(&mut self, state: Json) -> Result<(), HostError>;
-    /// Reads a companion: what this build staged, or the file as it is. Nothing where it does not exist.
+    /// Reads a companion: what this build staged, or the file as it is. Nothing where it does not
+    /// exist.
     ///
     /// # Errors
     /// When it was not declared or cannot be read.

@@ -22,8 +22,8 @@ pub struct Inspection {
     pub exists: bool,
     /// Bytes of the database.
     pub size: Option<u64>,
-    /// Whether this process has the set open, as far as the system tells. Then, but for Windows, only sizes are given: opening it would drop that
-    /// connection's locks.
+    /// Whether this process has the set open, as far as the system tells. Then, but for Windows,
+    /// only sizes are given: opening it would drop that connection's locks.
     pub held: bool,
     /// Who has the set open, this process first.
     pub holders: Vec<Holder>,
@@ -37,7 +37,8 @@ pub struct Inspection {
     pub backups: BTreeMap<FileName, u64>,
     /// Databases that were set aside, which hold rows, and their sizes in bytes.
     pub displaced: BTreeMap<FileName, u64>,
-    /// What interrupted upgrades left, journals that could not be read, and sidecars of backups; their sizes in bytes. Starts take away what is not needed.
+    /// What interrupted upgrades left, journals that could not be read, and sidecars of backups;
+    /// their sizes in bytes. Starts take away what is not needed.
     pub leftovers: BTreeMap<FileName, u64>,
     /// The declared companions.
     pub companions: BTreeMap<CompanionName, InspectedCompanion>,
@@ -51,16 +52,18 @@ pub struct InspectedCompanion {
     pub path: PathBuf,
     /// Whether it is there.
     pub exists: bool,
-    /// What it was before an upgrade, of this database or of another one that shares it, and their sizes in bytes.
+    /// What it was before an upgrade, of this database or of another one that shares it, and their
+    /// sizes in bytes.
     pub backups: BTreeMap<FileName, u64>,
     /// What was set aside, and their sizes in bytes.
     pub displaced: BTreeMap<FileName, u64>,
-    /// What interrupted upgrades left, and their sizes in bytes. Starts take away what is not needed.
+    /// What interrupted upgrades left, and their sizes in bytes. Starts take away what is not
+    /// needed.
     pub leftovers: BTreeMap<FileName, u64>,
 }
 
-/// Looks at a database and what lies beside it and beside its companions, each a name and a path as for a migration. Changes nothing, and opens
-/// nothing that this process holds.
+/// Looks at a database and what lies beside it and beside its companions, each a name and a path as
+/// for a migration. Changes nothing, and opens nothing that this process holds.
 ///
 /// # Errors
 /// `IO` when a directory or a companion cannot be read.
@@ -79,15 +82,28 @@ pub fn inspect(path: &Path, companions: &BTreeMap<String, PathBuf>) -> Result<In
         backups: BTreeMap::new(),
         displaced: BTreeMap::new(),
         leftovers: BTreeMap::new(),
-        companions: observation.companions.iter().filter_map(|(name, seen)| Some((name.clone(), beside(&place, name, seen)?))).collect(),
+        companions: observation
+            .companions
+            .iter()
+            .filter_map(|(name, seen)| Some((name.clone(), beside(&place, name, seen)?)))
+            .collect(),
     };
     for (name, facts) in observation.files {
         let list = match Role::of(&place.canonical, &name) {
             Some(Role::Backup { .. }) => &mut inspection.backups,
             Some(Role::Displaced(_)) => &mut inspection.displaced,
             Some(Role::Sidecar(of)) if *of == Role::Canonical => &mut inspection.sidecars,
-            Some(Role::Sidecar(of)) if matches!(*of, Role::Displaced(_)) => &mut inspection.displaced,
-            Some(Role::Canonical | Role::Lock | Role::Receipt | Role::Journal(_) | Role::FieldJournal) | None => continue,
+            Some(Role::Sidecar(of)) if matches!(*of, Role::Displaced(_)) => {
+                &mut inspection.displaced
+            }
+            Some(
+                Role::Canonical
+                | Role::Lock
+                | Role::Receipt
+                | Role::Journal(_)
+                | Role::FieldJournal,
+            )
+            | None => continue,
             Some(_) => &mut inspection.leftovers,
         };
         list.insert(name, facts.size);
@@ -95,11 +111,21 @@ pub fn inspect(path: &Path, companions: &BTreeMap<String, PathBuf>) -> Result<In
     Ok(inspection)
 }
 
-fn beside(place: &Place, companion: &CompanionName, seen: &CompanionFacts) -> Option<InspectedCompanion> {
+fn beside(
+    place: &Place,
+    companion: &CompanionName,
+    seen: &CompanionFacts,
+) -> Option<InspectedCompanion> {
     let (directory, file) = place.companions.get(companion)?;
     let of = |roles: &[CompanionRole]| {
-        let ours = seen.present.iter().filter(|name| CompanionRole::of(file, name).is_some_and(|role| roles.contains(&role)));
-        ours.filter_map(|name| Some((name.clone(), directory.join(name.as_str()).symlink_metadata().ok()?.len()))).collect()
+        let ours = seen
+            .present
+            .iter()
+            .filter(|name| CompanionRole::of(file, name).is_some_and(|role| roles.contains(&role)));
+        ours.filter_map(|name| {
+            Some((name.clone(), directory.join(name.as_str()).symlink_metadata().ok()?.len()))
+        })
+        .collect()
     };
     Some(InspectedCompanion {
         path: directory.join(file.as_str()),

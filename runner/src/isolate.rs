@@ -1,4 +1,5 @@
-//! A database that this process holds, by a connection that its caller knows to be a zombie: copied to a new file, while nobody else gets at it.
+//! A database that this process holds, by a connection that its caller knows to be a zombie: copied
+//! to a new file, while nobody else gets at it.
 
 use std::path::Path;
 
@@ -8,7 +9,10 @@ use rusqlite::config::DbConfig;
 
 use crate::holders::descriptors;
 use crate::os;
-use crate::sqlite::{alone, copy_pages, empty_log, fault, has_bytes, in_use, journal_mode, open_existing, os_fault, sidecar};
+use crate::sqlite::{
+    alone, copy_pages, empty_log, fault, has_bytes, in_use, journal_mode, open_existing, os_fault,
+    sidecar,
+};
 
 /// Keeps everybody else from a database, until it is dropped.
 #[derive(Debug)]
@@ -19,7 +23,8 @@ pub(crate) struct Isolated {
 }
 
 impl Isolated {
-    /// Empties the database's log, locks it, and copies it to `new`, in the journal mode that it has.
+    /// Empties the database's log, locks it, and copies it to `new`, in the journal mode that it
+    /// has.
     pub(crate) fn copy(path: &Path, new: &Path) -> Result<Self, Fault> {
         let zombie = descriptors(path);
         let isolated = Self { connection: settled_and_locked(path)?, zombie };
@@ -35,17 +40,25 @@ impl Isolated {
         Ok(isolated)
     }
 
-    /// Whether nobody else got at it meanwhile: closing any descriptor of a file drops every lock that the process has on it (POSIX, `close`), and the zombie
-    /// may be collected at any time.
+    /// Whether nobody else got at it meanwhile: closing any descriptor of a file drops every lock
+    /// that the process has on it (POSIX, `close`), and the zombie may be collected at any
+    /// time.
     pub(crate) fn stands(&self, path: &Path) -> Result<(), Fault> {
         let now = descriptors(path);
-        if self.zombie.iter().all(|number| now.contains(number)) && !has_bytes(&sidecar(path, "-wal")) {
+        if self.zombie.iter().all(|number| now.contains(number))
+            && !has_bytes(&sidecar(path, "-wal"))
+        {
             return Ok(());
         }
-        Err(Fault::new(Cause::V1Changed, "the connection that had the database open was closed meanwhile, and with it fell the lock"))
+        Err(Fault::new(
+            Cause::V1Changed,
+            "the connection that had the database open was closed meanwhile, and with it fell the \
+             lock",
+        ))
     }
 
-    /// Its name is another file's. Never closed: SQLite would remove the log of this name, which is that file's by then.
+    /// Its name is another file's. Never closed: SQLite would remove the log of this name, which is
+    /// that file's by then.
     pub(crate) fn leave(self) {
         std::mem::forget(self.connection);
     }
@@ -56,11 +69,13 @@ fn settled_and_locked(path: &Path) -> Result<Connection, Fault> {
     let run = |result: rusqlite::Result<()>| result.map_err(|error| fault(&error));
     let open = || {
         let connection = open_existing(path)?;
-        // The zombie has the log, and where the lock fell it is another process's: closing this connection would remove it.
+        // The zombie has the log, and where the lock fell it is another process's: closing this
+        // connection would remove it.
         run(connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map(drop))?;
         Ok(connection)
     };
-    // By one like every other: the shared memory, which the zombie keeps for whoever comes should this not come to its end, must know that it is empty.
+    // By one like every other: the shared memory, which the zombie keeps for whoever comes should
+    // this not come to its end, must know that it is empty.
     let shared: Connection = open()?;
     if journal_mode(&shared, None)? == "wal" {
         empty_log(&shared)?;
@@ -68,8 +83,12 @@ fn settled_and_locked(path: &Path) -> Result<Connection, Fault> {
     shared.close().map_err(|(_, error)| fault(&error))?;
     let held = open()?;
     // In this mode the log has no shared memory, and its connection the exclusive lock: <https://www.sqlite.org/wal.html#noshm>.
-    run(held.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |row| row.get::<_, String>(0)).map(drop))?;
-    run(held.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0)).map(drop))?;
+    run(held
+        .query_row("PRAGMA locking_mode = EXCLUSIVE", [], |row| row.get::<_, String>(0))
+        .map(drop))?;
+    run(held
+        .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0))
+        .map(drop))?;
     run(held.execute_batch("BEGIN EXCLUSIVE; COMMIT"))?;
     if has_bytes(&sidecar(path, "-wal")) {
         return Err(in_use("another connection keeps the write-ahead log from being emptied"));

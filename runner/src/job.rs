@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cutover_core::fault::{Class, Fault};
-use cutover_core::names::{At, CompanionName, FileName, companion_backup_tmp, companion_staged, journal_tmp};
+use cutover_core::names::{
+    At, CompanionName, FileName, companion_backup_tmp, companion_staged, journal_tmp,
+};
 use cutover_core::op::Op;
 use cutover_core::run::Run;
 use serde_json::Value as Json;
@@ -29,19 +31,31 @@ pub(crate) struct HostJob<'a> {
 }
 
 impl<'a> HostJob<'a> {
-    pub(crate) fn new(place: &'a Place, run: &'a mut Run, v1: Reader, source: PathBuf, staging: PathBuf) -> Self {
-        let (nonce, attempt) = run.journal().map_or((String::new(), 1), |journal| (journal.nonce.to_string(), journal.attempt));
+    pub(crate) fn new(
+        place: &'a Place,
+        run: &'a mut Run,
+        v1: Reader,
+        source: PathBuf,
+        staging: PathBuf,
+    ) -> Self {
+        let (nonce, attempt) = run
+            .journal()
+            .map_or((String::new(), 1), |journal| (journal.nonce.to_string(), journal.attempt));
         Self { place, run, v1, source, staging, nonce, attempt, full: None }
     }
 
     fn companion(&self, name: &str) -> Result<(CompanionName, PathBuf, FileName), HostError> {
         let name = CompanionName::new(name)?;
-        let (directory, file) =
-            self.place.companions.get(&name).ok_or_else(|| format!("companion {name} is not declared in the options"))?;
+        let (directory, file) = self
+            .place
+            .companions
+            .get(&name)
+            .ok_or_else(|| format!("companion {name} is not declared in the options"))?;
         Ok((name, directory.clone(), file.clone()))
     }
 
-    /// A scanner may have the old journal open, or the new one; it is waited for within the one budget.
+    /// A scanner may have the old journal open, or the new one; it is waited for within the one
+    /// budget.
     fn rename_patiently(&mut self, from: &Path, to: &Path) -> std::io::Result<()> {
         let mut tries = 0;
         loop {
@@ -55,11 +69,19 @@ impl<'a> HostJob<'a> {
         }
     }
 
-    /// Makes `target` anew in one step, through `tmp`: what was there stays until what is new is whole, and durable.
-    fn replace(&mut self, [tmp, target]: [&Path; 2], at: impl Into<At>, like: Option<&Path>, data: &[u8]) -> Result<(), HostError> {
+    /// Makes `target` anew in one step, through `tmp`: what was there stays until what is new is
+    /// whole, and durable.
+    fn replace(
+        &mut self,
+        [tmp, target]: [&Path; 2],
+        at: impl Into<At>,
+        like: Option<&Path>,
+        data: &[u8],
+    ) -> Result<(), HostError> {
         let owner = self.place.path(&self.place.canonical);
         let directory = target.parent().unwrap_or(target);
-        let written = write_flushed(tmp, like, &owner, data).and_then(|()| self.rename_patiently(tmp, target));
+        let written = write_flushed(tmp, like, &owner, data)
+            .and_then(|()| self.rename_patiently(tmp, target));
         let Err(error) = written.and_then(|()| flushed(os::sync_dir(directory)).map(drop)) else {
             self.full = None;
             return Ok(());
@@ -67,7 +89,8 @@ impl<'a> HostJob<'a> {
         // One that stays is removed by the undo, or by the recovery.
         let _ = std::fs::remove_file(tmp);
         let fault = os_fault(&error);
-        self.full = (fault.class(os::PLATFORM, &Op::Release {}) == Class::NoSpace).then(|| fault.of(at));
+        self.full =
+            (fault.class(os::PLATFORM, &Op::Release {}) == Class::NoSpace).then(|| fault.of(at));
         Err(format!("{}: {error}", target.display()).into())
     }
 
@@ -78,13 +101,22 @@ impl<'a> HostJob<'a> {
 }
 
 /// Creates a file anew, with the mode of `like` or for the owner of `owner` alone, and flushes it.
-fn write_flushed(path: &Path, like: Option<&Path>, owner: &Path, data: &[u8]) -> std::io::Result<()> {
+fn write_flushed(
+    path: &Path,
+    like: Option<&Path>,
+    owner: &Path,
+    data: &[u8],
+) -> std::io::Result<()> {
     use std::io::Write as _;
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = if let Some(like) = like { os::create_new(path, like)? } else { os::create_private(path, owner)? };
+    let mut file = if let Some(like) = like {
+        os::create_new(path, like)?
+    } else {
+        os::create_private(path, owner)?
+    };
     file.write_all(data)?;
     flushed(file.sync_all()).map(drop)
 }
@@ -111,9 +143,15 @@ impl Job for HostJob<'_> {
     }
 
     fn save_state(&mut self, state: Json) -> Result<(), HostError> {
-        let text = self.run.save_state(state).map_err(|error| format!("the state cannot be kept in the journal: {error}"))?;
-        let Some(journal) = self.run.journal() else { return Err("this plan has no journal".into()) };
-        let tmp = self.place.path(&journal_tmp(&journal.names.canonical, &journal.label, &journal.nonce));
+        let text = self
+            .run
+            .save_state(state)
+            .map_err(|error| format!("the state cannot be kept in the journal: {error}"))?;
+        let Some(journal) = self.run.journal() else {
+            return Err("this plan has no journal".into());
+        };
+        let tmp =
+            self.place.path(&journal_tmp(&journal.names.canonical, &journal.label, &journal.nonce));
         let file = journal.file();
         self.replace([&tmp, &self.place.path(&file)], &file, None, text.as_bytes())
     }
@@ -134,10 +172,18 @@ impl Job for HostJob<'_> {
         let (name, directory, file) = self.companion(name)?;
         let target = directory.join(file.as_str());
         let staged = self.staged(&directory, &file)?;
-        let Some(journal) = self.run.journal() else { return Err("this plan has no journal".into()) };
-        let tmp = directory.join(companion_backup_tmp(&file, &journal.label, &journal.nonce).as_str());
+        let Some(journal) = self.run.journal() else {
+            return Err("this plan has no journal".into());
+        };
+        let tmp =
+            directory.join(companion_backup_tmp(&file, &journal.label, &journal.nonce).as_str());
         let like = target.exists().then_some(target.as_path());
-        self.replace([&tmp, &staged], At { companion: Some(name.clone()), name: file }, like, data)?;
+        self.replace(
+            [&tmp, &staged],
+            At { companion: Some(name.clone()), name: file },
+            like,
+            data,
+        )?;
         self.run.stage_companion(&name, cutover_core::sqlite::digest(data));
         Ok(())
     }

@@ -1,8 +1,8 @@
-//! `cutover` upgrades an application's local SQLite database in place, from v1 to v2, on the user's own machine, so that no crash, power
-//! loss, locked file or full disk ever costs a row.
+//! `cutover` upgrades an application's local SQLite database in place, from v1 to v2, on the user's
+//! own machine, so that no crash, power loss, locked file or full disk ever costs a row.
 //!
-//! This crate performs what [`cutover_core`] plans: it looks, runs the plan with `std::fs` and SQLite, and asks the
-//! application where only the application knows. Start with [`migrate`].
+//! This crate performs what [`cutover_core`] plans: it looks, runs the plan with `std::fs` and
+//! SQLite, and asks the application where only the application knows. Start with [`migrate`].
 
 mod backups;
 mod companion_lock;

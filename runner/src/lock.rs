@@ -1,8 +1,10 @@
 //! Who owns the database: one application at a time, for as long as it lives.
 //!
-//! Two locks, since either alone can be lost. `<db>.owner-lock` is a SQLite file with `BEGIN EXCLUSIVE` held, which the daemon that is already in the field
-//! takes as well; on POSIX it falls when anything in this process opens and closes that file. `<db>.cutover-lock` is held with
-//! flock or `LockFileEx`, which does not. They are two files because on one the two kinds disturb each other.
+//! Two locks, since either alone can be lost. `<db>.owner-lock` is a SQLite file with `BEGIN
+//! EXCLUSIVE` held, which the daemon that is already in the field takes as well; on POSIX it falls
+//! when anything in this process opens and closes that file. `<db>.cutover-lock` is held with flock
+//! or `LockFileEx`, which does not. They are two files because on one the two kinds disturb each
+//! other.
 
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
@@ -24,10 +26,12 @@ use crate::perform::name_full_disk;
 use crate::place::Place;
 use crate::sqlite::{self, os_fault};
 
-/// The databases that this process owns: a second try must be refused without opening the lock files, which would drop the first.
+/// The databases that this process owns: a second try must be refused without opening the lock
+/// files, which would drop the first.
 static OWNED: LazyLock<Mutex<BTreeSet<PathBuf>>> = LazyLock::new(Mutex::default);
 
-/// Those that a call of this process works on: an owner lock may serve more than one, and the application may have one of its own.
+/// Those that a call of this process works on: an owner lock may serve more than one, and the
+/// application may have one of its own.
 static AT_WORK: LazyLock<Mutex<BTreeSet<PathBuf>>> = LazyLock::new(Mutex::default);
 
 /// One call at a time, until this is dropped.
@@ -40,8 +44,14 @@ impl Turn {
         if AT_WORK.lock().unwrap_or_else(PoisonError::into_inner).insert(database.clone()) {
             return Ok(Self(database));
         }
-        let reason = "another call of this process upgrades, recovers, restores or prunes this database";
-        Err(refusal(place, reason, "wait for that call to end, and call again", vec![this_process()]))
+        let reason =
+            "another call of this process upgrades, recovers, restores or prunes this database";
+        Err(refusal(
+            place,
+            reason,
+            "wait for that call to end, and call again",
+            vec![this_process()],
+        ))
     }
 }
 
@@ -55,7 +65,8 @@ fn this_process() -> Holder {
     Holder { pid: std::process::id(), name: String::new(), this_process: true }
 }
 
-/// Ownership of a database. Let go when the last clone is dropped, or when the process ends in any way.
+/// Ownership of a database. Let go when the last clone is dropped, or when the process ends in any
+/// way.
 #[derive(Debug, Clone)]
 pub struct OwnerLock(Arc<Held>);
 
@@ -85,10 +96,12 @@ impl Drop for Held {
     }
 }
 
-/// Takes ownership of the database at `path`, which need not exist yet. Refuses at once when somebody has it.
+/// Takes ownership of the database at `path`, which need not exist yet. Refuses at once when
+/// somebody has it.
 ///
 /// # Errors
-/// `OWNED` when another process, or another part of this one, owns it; `IO` when a lock file cannot be made.
+/// `OWNED` when another process, or another part of this one, owns it; `IO` when a lock file cannot
+/// be made.
 pub fn lock(path: &Path) -> Result<OwnerLock, Error> {
     let place = Place::of(path, &std::collections::BTreeMap::new())?;
     take(&place).map_err(|failure| place.locate(failure).into())
@@ -116,23 +129,35 @@ pub(crate) fn take(place: &Place) -> Result<OwnerLock, Failure> {
         failure
     };
     let io = |path: &Path, error: &std::io::Error| refuse(path, &os_fault(error));
-    // A lock file belongs to whoever the database belongs to: one that root made would shut its owner out. A database that is read-only has one that is
-    // not: it would stay so when the database no longer is.
+    // A lock file belongs to whoever the database belongs to: one that root made would shut its
+    // owner out. A database that is read-only has one that is not: it would stay so when the
+    // database no longer is.
     for path in [&owner_path, &cutover_path] {
         match os::create_writable(path, &held.database) {
-            Err(error) if !matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => return Err(io(path, &error)),
+            Err(error)
+                if !matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) =>
+            {
+                return Err(io(path, &error));
+            }
             _ => {}
         }
     }
-    // This one first: one of two that come at once has it, while SQLite's refuses both where each waits for the other to be out of the file.
-    let file = File::options().create(true).truncate(false).write(true).open(&cutover_path).map_err(|error| io(&cutover_path, &error))?;
+    // This one first: one of two that come at once has it, while SQLite's refuses both where each
+    // waits for the other to be out of the file.
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&cutover_path)
+        .map_err(|error| io(&cutover_path, &error))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(others()),
         Err(TryLockError::Error(error)) => return Err(io(&cutover_path, &error)),
     }
     held.file = Some(file);
-    let owner = sqlite::open_to_write(&owner_path, OpenFlags::SQLITE_OPEN_CREATE).map_err(|fault| refuse(&owner_path, &fault))?;
+    let owner = sqlite::open_to_write(&owner_path, OpenFlags::SQLITE_OPEN_CREATE)
+        .map_err(|fault| refuse(&owner_path, &fault))?;
     if let Err(error) = owner.execute_batch("BEGIN EXCLUSIVE") {
         return Err(match sqlite::fault(&error) {
             Fault { cause: Cause::Busy, .. } => others(),

@@ -10,7 +10,8 @@ use cutover_core::names::{Label, Nonce, journal_tmp};
 use cutover_core::observe::Observation;
 use cutover_core::op::Op;
 use cutover_core::plan::{
-    By, Next, Plan, PlanKind, Recovery, Request, Rule, assess, assess_left, may_leave_zombie, plan_leave_zombie, plan_migration,
+    By, Next, Plan, PlanKind, Recovery, Request, Rule, assess, assess_left, may_leave_zombie,
+    plan_leave_zombie, plan_migration,
 };
 use cutover_core::run::{Budget, Event, Remains, Report};
 use cutover_core::validate::{Severity, validate};
@@ -29,9 +30,11 @@ use crate::os;
 use crate::perform::name_full_disk;
 use crate::place::Place;
 
-/// How often v2 is built anew because v1 changed under it. A program that writes all the time is in the way, not bad luck.
+/// How often v2 is built anew because v1 changed under it. A program that writes all the time is in
+/// the way, not bad luck.
 pub(crate) const MAX_ATTEMPTS: u32 = 3;
-/// How many recoveries one start performs: our journal, the field's, one of another label, and left-overs, with room to spare.
+/// How many recoveries one start performs: our journal, the field's, one of another label, and
+/// left-overs, with room to spare.
 pub(crate) const MAX_RECOVERIES: u32 = 8;
 
 /// What became of the database.
@@ -54,7 +57,8 @@ pub struct MigrateResult {
     pub outcome: Outcome,
     /// What was recovered before.
     pub recovery: Recovery,
-    /// Where v1 is now, if this start made the cutover, finished it or cleaned up after it. Later starts give nothing: [`crate::list_backups`] knows.
+    /// Where v1 is now, if this start made the cutover, finished it or cleaned up after it. Later
+    /// starts give nothing: [`crate::list_backups`] knows.
     pub backup: Option<PathBuf>,
     /// What the host's build returned.
     pub report: Option<Json>,
@@ -102,7 +106,8 @@ pub(crate) struct Start<'a> {
     _lock: Option<OwnerLock>,
 }
 
-/// Upgrades the database: finishes or undoes what an earlier start began, then migrates a v1, and does nothing to anything else.
+/// Upgrades the database: finishes or undoes what an earlier start began, then migrates a v1, and
+/// does nothing to anything else.
 ///
 /// # Errors
 /// See [`Code`]. The failure says where the data is: v1 is whole in its place unless v2 is.
@@ -129,8 +134,9 @@ pub fn recover(options: &Options, host: &mut dyn Host) -> Result<RecoverResult, 
     Ok(RecoverResult { recovery: start.recovery, backup, report, warnings: start.warnings })
 }
 
-/// What [`migrate`] would do first. Nothing: there is nothing to do. Takes no lock, and changes no more than any reader of the database does:
-/// the hot journal of a killed process is rolled back. So whether canonical can be linked is not tried, and taken for granted: [`migrate`] tries.
+/// What [`migrate`] would do first. Nothing: there is nothing to do. Takes no lock, and changes no
+/// more than any reader of the database does: the hot journal of a killed process is rolled back.
+/// So whether canonical can be linked is not tried, and taken for granted: [`migrate`] tries.
 ///
 /// # Errors
 /// As [`migrate`], for what can be told beforehand.
@@ -151,7 +157,11 @@ pub fn plan(options: &Options, host: &mut dyn Host) -> Result<Option<Plan>, Erro
 ///
 /// # Errors
 /// `JOURNAL` for a plan that cannot be used or is not for this database; else as [`migrate`].
-pub fn run_plan(text: &str, options: &Options, host: &mut dyn Host) -> Result<MigrateResult, Error> {
+pub fn run_plan(
+    text: &str,
+    options: &Options,
+    host: &mut dyn Host,
+) -> Result<MigrateResult, Error> {
     let mut start = Start::own(options, host)?;
     let result = start.run_plan(text, host);
     result.map_err(|error| start.locate(error))
@@ -166,20 +176,29 @@ pub(crate) enum Access {
 impl<'a> Start<'a> {
     pub(crate) fn of(options: &'a Options, access: Access) -> Result<Self, Error> {
         let place = Place::of(&options.path, &options.companions)?;
-        let label =
-            Label::new(options.label.clone()).map_err(|error| Failure::refusal(Code::Io, error.to_string(), "choose another label"))?;
+        let label = Label::new(options.label.clone()).map_err(|error| {
+            Failure::refusal(Code::Io, error.to_string(), "choose another label")
+        })?;
         let lock = match &options.lock {
-            Lock::Acquire if access == Access::Own => Some(lock::take(&place).map_err(|failure| place.locate(failure))?),
+            Lock::Acquire if access == Access::Own => {
+                Some(lock::take(&place).map_err(|failure| place.locate(failure))?)
+            }
             Lock::Own(lock) if !lock.is_of(&place) => {
                 let hint = "pass the lock that was taken for this path";
                 return Err(place
-                    .locate(Failure::refusal(Code::Owned, "the lock is another database's", hint).of(&place.canonical))
+                    .locate(
+                        Failure::refusal(Code::Owned, "the lock is another database's", hint)
+                            .of(&place.canonical),
+                    )
                     .into());
             }
             Lock::Own(lock) => Some(lock.clone()),
             Lock::Acquire | Lock::Held => None,
         };
-        let turn = (access == Access::Own).then(|| Turn::take(&place)).transpose().map_err(|failure| place.locate(failure))?;
+        let turn = (access == Access::Own)
+            .then(|| Turn::take(&place))
+            .transpose()
+            .map_err(|failure| place.locate(failure))?;
         Ok(Self {
             place,
             options,
@@ -247,11 +266,18 @@ impl<'a> Start<'a> {
         let (mut tries, mut moves) = (0, 0);
         loop {
             let (reason, holders, failure) = match observe(&self.place, self.detect, host) {
-                Ok(observation) if !os::OPENING_DROPS_LOCKS || !observation.holders.iter().any(|holder| holder.this_process) => {
+                Ok(observation)
+                    if !os::OPENING_DROPS_LOCKS
+                        || !observation.holders.iter().any(|holder| holder.this_process) =>
+                {
                     return Ok(observation);
                 }
                 // One of two that is collected meanwhile leaves the other.
-                Ok(observation) if tries > 0 && moves < MAX_ATTEMPTS && self.may_leave_a_zombie(&observation) => {
+                Ok(observation)
+                    if tries > 0
+                        && moves < MAX_ATTEMPTS
+                        && self.may_leave_a_zombie(&observation) =>
+                {
                     moves += 1;
                     self.leave_zombie(&observation, host)?;
                     continue;
@@ -264,9 +290,16 @@ impl<'a> Start<'a> {
                     if let Err(refused) = refuse_cancelled(host) {
                         return Err(Error { cause: Some(error), ..refused });
                     }
-                    let fault = Fault::new(cutover_core::fault::Cause::Host, format!("the application's detect failed: {error}"));
-                    let failure = Failure::from_fault(&fault.of(&self.place.canonical), "detect", false);
-                    return Err(Error { failure: Box::new(failure.with_v1(&self.place.canonical)), cause: Some(error) });
+                    let fault = Fault::new(
+                        cutover_core::fault::Cause::Host,
+                        format!("the application's detect failed: {error}"),
+                    );
+                    let failure =
+                        Failure::from_fault(&fault.of(&self.place.canonical), "detect", false);
+                    return Err(Error {
+                        failure: Box::new(failure.with_v1(&self.place.canonical)),
+                        cause: Some(error),
+                    });
                 }
                 Err(Blind::Fault(fault)) => {
                     let fault = name_full_disk(fault, &self.place);
@@ -280,7 +313,9 @@ impl<'a> Start<'a> {
                 }
             };
             tries += 1;
-            if tries == 1 && failure.as_ref().is_err_and(|observation| self.may_leave_a_zombie(observation)) {
+            if tries == 1
+                && failure.as_ref().is_err_and(|observation| self.may_leave_a_zombie(observation))
+            {
                 // One that can be let go of need not be left behind.
                 host.release_handles();
                 continue;
@@ -297,29 +332,45 @@ impl<'a> Start<'a> {
                     }
                 };
             };
-            wait(delay_ms, ("look", self.place.canonical.to_string()), (reason, holders), self.budget, host)?;
+            wait(
+                delay_ms,
+                ("look", self.place.canonical.to_string()),
+                (reason, holders),
+                self.budget,
+                host,
+            )?;
         }
     }
 
     /// Whether the only holder is this process, by a connection that the caller calls a zombie.
     fn may_leave_a_zombie(&self, observation: &Observation) -> bool {
-        self.access == Access::Own && self.options.held == Held::Proceed && may_leave_zombie(observation)
+        self.access == Access::Own
+            && self.options.held == Held::Proceed
+            && may_leave_zombie(observation)
     }
 
-    fn leave_zombie(&mut self, observation: &Observation, host: &mut dyn Host) -> Result<(), Error> {
-        let plan = plan_leave_zombie(observation, &self.label, &nonce()).map_err(|failure| failure.with_v1(&self.place.canonical))?;
+    fn leave_zombie(
+        &mut self,
+        observation: &Observation,
+        host: &mut dyn Host,
+    ) -> Result<(), Error> {
+        let plan = plan_leave_zombie(observation, &self.label, &nonce())
+            .map_err(|failure| failure.with_v1(&self.place.canonical))?;
         // Else the zombie has let go meanwhile, and the look that follows tells.
         let Ending::Done(report) = self.drive(plan, host)? else { return Ok(()) };
         self.warnings.extend(report.warnings);
         self.warnings.push(Warning {
             from: WarningFrom::Cutover,
             code: Some("ZOMBIE".into()),
-            message: "this process has the database open; the database is a new file now, and that connection has the old one".into(),
+            message: "this process has the database open; the database is a new file now, and \
+                      that connection has the old one"
+                .into(),
         });
         Ok(())
     }
 
-    /// Recovers until there is nothing to recover. Gives the observation in which that was so, and what comes next.
+    /// Recovers until there is nothing to recover. Gives the observation in which that was so, and
+    /// what comes next.
     fn recover(&mut self, host: &mut dyn Host) -> Result<(Observation, Next), Error> {
         self.left = None;
         for _ in 0..MAX_RECOVERIES {
@@ -335,7 +386,8 @@ impl<'a> Start<'a> {
             if report.recovery == Recovery::Undone {
                 self.attempt = attempt.saturating_add(1);
             }
-            // The first that tells of a flip is the one to report; cleaning up after it is part of it.
+            // The first that tells of a flip is the one to report; cleaning up after it is part of
+            // it.
             if self.finished.is_none() {
                 self.recovery = report.recovery;
             }
@@ -356,7 +408,9 @@ impl<'a> Start<'a> {
     fn keep(&mut self, report: Report) {
         self.warnings.extend(report.warnings);
         // A restore that was finished is no cutover to tell of.
-        let Some(journal) = report.journal.filter(|journal| !journal.strategy.restores()) else { return };
+        let Some(journal) = report.journal.filter(|journal| !journal.strategy.restores()) else {
+            return;
+        };
         // Killed after the commit, the start before this one told nobody where the backup is.
         if report.installed || (report.recovery == Recovery::Cleaned && self.finished.is_none()) {
             self.installed |= report.installed;
@@ -404,7 +458,10 @@ impl<'a> Start<'a> {
             }
             // A link that is made while somebody has the file open cannot be removed again.
             if observation.holders.is_empty() || os::OPENING_DROPS_LOCKS {
-                observation.can_link = can_link(&self.place, &journal_tmp(&self.place.canonical, &self.label, &nonce()));
+                observation.can_link = can_link(
+                    &self.place,
+                    &journal_tmp(&self.place.canonical, &self.label, &nonce()),
+                );
             }
             let (mut request, mut host_state) = (self.request(), None);
             if let Some(carried) = self.left.take().and_then(|left| left.carried) {
@@ -417,10 +474,14 @@ impl<'a> Start<'a> {
             if let Some(journal) = &mut plan.journal {
                 journal.host_state = host_state;
             }
-            let replaces = plan.journal.as_ref().is_some_and(|journal| journal.strategy == Strategy::LinkReplace);
+            let replaces = plan
+                .journal
+                .as_ref()
+                .is_some_and(|journal| journal.strategy == Strategy::LinkReplace);
             let ending = match self.drive(plan, host) {
                 Err(error) if replaces && !given_way && self.is_held_since(&error.failure) => {
-                    // Somebody opened v1 after the plan was made, and stays. What was built is not lost: the recovery copies its pages.
+                    // Somebody opened v1 after the plan was made, and stays. What was built is not
+                    // lost: the recovery copies its pages.
                     (waited, given_way) = (true, true);
                     continue;
                 }
@@ -433,7 +494,9 @@ impl<'a> Start<'a> {
                 }
                 Ending::Anew(_) if self.attempt < MAX_ATTEMPTS => self.attempt += 1,
                 // v1 changed behind the flip, and is put back before this is told.
-                Ending::Anew(failure) if failure.data.state == Where::FinishAtNextStart => given_up = Some(failure),
+                Ending::Anew(failure) if failure.data.state == Where::FinishAtNextStart => {
+                    given_up = Some(failure);
+                }
                 Ending::Anew(failure) => return Err(Error { failure, cause: None }),
             }
         }
@@ -443,10 +506,18 @@ impl<'a> Start<'a> {
     fn prune(&mut self, keep: u32, host: &mut dyn Host) -> Vec<Warning> {
         let rule = Rule { keep: Some(keep), older_than_ms: None };
         let messages: Vec<String> = match backups::prune(self, rule, host) {
-            Ok(pruned) => pruned.left.iter().map(|left| format!("{} is not pruned: {}", left.backup, left.why)).collect(),
-            Err(error) => vec![format!("old backups could not be pruned: {}", self.place.locate(*error.failure).message)],
+            Ok(pruned) => pruned
+                .left
+                .iter()
+                .map(|left| format!("{} is not pruned: {}", left.backup, left.why))
+                .collect(),
+            Err(error) => vec![format!(
+                "old backups could not be pruned: {}",
+                self.place.locate(*error.failure).message
+            )],
         };
-        let warn = |message| Warning { from: WarningFrom::Cutover, code: Some("PRUNE".into()), message };
+        let warn =
+            |message| Warning { from: WarningFrom::Cutover, code: Some("PRUNE".into()), message };
         let warnings: Vec<Warning> = messages.into_iter().map(warn).collect();
         for warning in &warnings {
             host.event(&Event::Warning { warning: warning.clone() });
@@ -455,8 +526,15 @@ impl<'a> Start<'a> {
     }
 
     fn run_plan(&mut self, text: &str, host: &mut dyn Host) -> Result<MigrateResult, Error> {
-        let refuse = |why: String| Failure::refusal(Code::Journal, why, "make the plan anew from this database; nothing was touched");
-        let plan = Plan::parse(text).map_err(|error| refuse(format!("the plan cannot be used: {error}")))?;
+        let refuse = |why: String| {
+            Failure::refusal(
+                Code::Journal,
+                why,
+                "make the plan anew from this database; nothing was touched",
+            )
+        };
+        let plan = Plan::parse(text)
+            .map_err(|error| refuse(format!("the plan cannot be used: {error}")))?;
         let kind = plan.kind;
         if plan.journal.is_none() && !plan.is_for(&self.place.canonical) {
             return Err(refuse(format!("the plan is not for {}", self.place.canonical)).into());
@@ -465,16 +543,30 @@ impl<'a> Start<'a> {
             && (journal.names.canonical != self.place.canonical || journal.label != self.label)
         {
             let found = format!("{} ({})", journal.names.canonical, journal.label);
-            return Err(refuse(format!("the plan is for {found}, not for {} ({})", self.place.canonical, self.label)).into());
+            return Err(refuse(format!(
+                "the plan is for {found}, not for {} ({})",
+                self.place.canonical, self.label
+            ))
+            .into());
         }
         let observation = self.observe(host)?;
         if plan.companions().into_iter().any(|companion| !observation.declares(companion)) {
-            return Err(refuse("the plan has companions that the options do not declare, or elsewhere".into()).into());
+            return Err(refuse(
+                "the plan has companions that the options do not declare, or elsewhere".into(),
+            )
+            .into());
         }
         let next = self.assess(&observation)?;
-        if let Some(finding) = validate(&plan, Some(&observation)).into_iter().find(|finding| finding.severity == Severity::Error) {
+        if let Some(finding) = validate(&plan, Some(&observation))
+            .into_iter()
+            .find(|finding| finding.severity == Severity::Error)
+        {
             let step = finding.step.map_or_else(String::new, |step| format!(" (step {step})"));
-            return Err(refuse(format!("the plan is not safe to perform: {}: {}{step}", finding.rule, finding.message)).into());
+            return Err(refuse(format!(
+                "the plan is not safe to perform: {}: {}{step}",
+                finding.rule, finding.message
+            ))
+            .into());
         }
         let fits = match &next {
             Next::Recover(own) => own.kind == kind && own.journal == plan.journal,
@@ -482,7 +574,9 @@ impl<'a> Start<'a> {
             Next::NoDatabase | Next::Current => false,
         };
         if !fits {
-            return Err(refuse("the plan is not for the state that the database is in now".into()).into());
+            return Err(
+                refuse("the plan is not for the state that the database is in now".into()).into()
+            );
         }
         match self.drive(plan, host)? {
             Ending::Done(report) => {
@@ -497,19 +591,25 @@ impl<'a> Start<'a> {
 
 pub(crate) fn refuse_cancelled(host: &mut dyn Host) -> Result<(), Error> {
     if host.cancelled() {
-        return Err(
-            Failure::refusal(Code::Aborted, "the application asked to stop before anything was begun", "start again to upgrade").into()
-        );
+        return Err(Failure::refusal(
+            Code::Aborted,
+            "the application asked to stop before anything was begun",
+            "start again to upgrade",
+        )
+        .into());
     }
     Ok(())
 }
 
 pub(crate) fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// Tells one attempt's files from another's. It need not be secret, only new: files are created exclusively, so a clash is
-/// refused, not overwritten. std seeds its hasher from the system's randomness.
+/// Tells one attempt's files from another's. It need not be secret, only new: files are created
+/// exclusively, so a clash is refused, not overwritten. std seeds its hasher from the system's
+/// randomness.
 pub(crate) fn nonce() -> Nonce {
     use std::hash::{BuildHasher as _, RandomState};
     let number = RandomState::new().hash_one((now_ms(), std::process::id()));

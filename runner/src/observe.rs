@@ -47,13 +47,23 @@ fn io(error: &std::io::Error) -> Blind {
     Blind::Fault(sqlite::os_fault(error))
 }
 
-/// One look. Holders come first: while this process holds the set, nothing of it is opened, but where opening takes nothing from anybody. A hot journal is rolled back before anything is
+/// One look. Holders come first: while this process holds the set, nothing of it is opened, but
+/// where opening takes nothing from anybody. A hot journal is rolled back before anything is
 /// judged: what canonical is, its file alone does not say.
-pub(crate) fn observe(place: &Place, detect: Option<&Detect>, host: &mut dyn Host) -> Result<Observation, Blind> {
+pub(crate) fn observe(
+    place: &Place,
+    detect: Option<&Detect>,
+    host: &mut dyn Host,
+) -> Result<Observation, Blind> {
     let mut observation = look(place)?;
-    let held = os::OPENING_DROPS_LOCKS && observation.holders.iter().any(|holder| holder.this_process);
+    let held =
+        os::OPENING_DROPS_LOCKS && observation.holders.iter().any(|holder| holder.this_process);
     let canonical = place.path(&place.canonical);
-    if !held && sqlite::has_journal(&canonical) && observation.canonical_facts().is_some() && may_open_canonical(&observation) {
+    if !held
+        && sqlite::has_journal(&canonical)
+        && observation.canonical_facts().is_some()
+        && may_open_canonical(&observation)
+    {
         match sqlite::roll_back(&canonical).map_err(|error| sqlite::fault(&error)) {
             // What SQLite cannot read is judged below.
             Ok(()) | Err(Fault { cause: Cause::NotADatabase | Cause::V1Corrupt, .. }) => {}
@@ -74,7 +84,8 @@ pub(crate) fn observe(place: &Place, detect: Option<&Detect>, host: &mut dyn Hos
     Ok(observation)
 }
 
-/// Whether canonical can be given a second name: it is, for an instant, one that a start without a journal takes away.
+/// Whether canonical can be given a second name: it is, for an instant, one that a start without a
+/// journal takes away.
 pub(crate) fn can_link(place: &Place, name: &FileName) -> bool {
     let second = place.path(name);
     match std::fs::hard_link(place.path(&place.canonical), &second) {
@@ -99,7 +110,8 @@ pub(crate) fn survey(place: &Place) -> Result<Observation, Blind> {
 
 fn look_at(place: &Place, opens: bool) -> Result<Observation, Blind> {
     let holders = holders(&place.set(&place.canonical));
-    let opens = opens && !(os::OPENING_DROPS_LOCKS && holders.iter().any(|holder| holder.this_process));
+    let opens =
+        opens && !(os::OPENING_DROPS_LOCKS && holders.iter().any(|holder| holder.this_process));
     let mut observation = Observation {
         platform: os::PLATFORM,
         canonical: place.canonical.clone(),
@@ -126,7 +138,11 @@ fn look_at(place: &Place, opens: bool) -> Result<Observation, Blind> {
         }
         let facts = match &role {
             // A directory or a link of this name is no database; it is reported as what it is not.
-            Role::Canonical | Role::Staging(_) | Role::Install(_) | Role::Backup { .. } if path.is_file() && opens => sqlite::facts(&path),
+            Role::Canonical | Role::Staging(_) | Role::Install(_) | Role::Backup { .. }
+                if path.is_file() && opens =>
+            {
+                sqlite::facts(&path)
+            }
             _ => unopened(&path),
         };
         match facts {
@@ -135,7 +151,8 @@ fn look_at(place: &Place, opens: bool) -> Result<Observation, Blind> {
             Err(error) => return Err(Blind::Fault(sqlite::os_fault(&error).of(&name))),
         }
         if matches!(role, Role::Journal(_) | Role::FieldJournal) {
-            let text = text(&path).map_err(|error| Blind::Fault(sqlite::os_fault(&error).of(&name)))?;
+            let text =
+                text(&path).map_err(|error| Blind::Fault(sqlite::os_fault(&error).of(&name)))?;
             observation.journals.insert(name, text);
         }
     }
@@ -160,11 +177,15 @@ fn look_at(place: &Place, opens: bool) -> Result<Observation, Blind> {
             .into_iter()
             .flatten()
             .filter_map(|entry| FileName::new(entry.file_name().to_str()?).ok())
-            .filter(|name| name.as_str().strip_prefix(file.as_str()).is_some_and(|rest| rest.starts_with('.')))
+            .filter(|name| {
+                name.as_str().strip_prefix(file.as_str()).is_some_and(|rest| rest.starts_with('.'))
+            })
             .collect();
         present.sort();
         let id = digest.as_ref().and_then(|_| os::file_id(&path).ok());
-        let is_it = |name: &&FileName| id.is_some() && os::file_id(&directory.join(name.as_str())).ok() == id;
+        let is_it = |name: &&FileName| {
+            id.is_some() && os::file_id(&directory.join(name.as_str())).ok() == id
+        };
         let facts = CompanionFacts {
             file: file.clone(),
             path: path.display().to_string(),
@@ -186,7 +207,8 @@ fn unopened(path: &Path) -> std::io::Result<FileFacts> {
     Ok(FileFacts { size, file_id: os::file_id(path)?, header: None, page1: None })
 }
 
-/// A journal's text, or nothing where it is no bounded text. One that cannot be read now is not for that without meaning.
+/// A journal's text, or nothing where it is no bounded text. One that cannot be read now is not for
+/// that without meaning.
 pub(crate) fn text(path: &Path) -> std::io::Result<Option<String>> {
     use std::io::Read as _;
     if !path.is_file() {
@@ -197,16 +219,23 @@ pub(crate) fn text(path: &Path) -> std::io::Result<Option<String>> {
     Ok(String::from_utf8(bytes).ok())
 }
 
-/// Whether this is the rollback journal of a database that had no page before: the trace of a process that was killed in its very
-/// first transaction. SQLite removes it (`hasHotJournal` in pager.c); there is nothing in it.
+/// Whether this is the rollback journal of a database that had no page before: the trace of a
+/// process that was killed in its very first transaction. SQLite removes it (`hasHotJournal` in
+/// pager.c); there is nothing in it.
 fn is_of_nothing(journal: &Path) -> bool {
     use std::io::Read as _;
     let mut header = [0; 20];
-    std::fs::File::open(journal).and_then(|mut file| file.read_exact(&mut header)).is_ok() && header[16..20] == [0; 4]
+    std::fs::File::open(journal).and_then(|mut file| file.read_exact(&mut header)).is_ok()
+        && header[16..20] == [0; 4]
 }
 
-/// What `detect` says. Nothing where the file is no database, or damaged; anything else that keeps SQLite from reading it is a fault.
-pub(crate) fn verdict(path: &Path, detect: &Detect, host: &mut dyn Host) -> Result<Option<Verdict>, Blind> {
+/// What `detect` says. Nothing where the file is no database, or damaged; anything else that keeps
+/// SQLite from reading it is a fault.
+pub(crate) fn verdict(
+    path: &Path,
+    detect: &Detect,
+    host: &mut dyn Host,
+) -> Result<Option<Verdict>, Blind> {
     let unreadable = |error: rusqlite::Error| match sqlite::fault_of_reading(path, &error) {
         Fault { cause: Cause::NotADatabase | Cause::V1Corrupt, .. } => Ok(None),
         fault => Err(Blind::Fault(fault)),
@@ -216,7 +245,10 @@ pub(crate) fn verdict(path: &Path, detect: &Detect, host: &mut dyn Host) -> Resu
         Err(error) => return unreadable(error),
     };
     // SQLite opens lazily: only a read meets a file that is no database.
-    if let Err(error) = db.connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0)) {
+    if let Err(error) = db
+        .connection
+        .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0))
+    {
         return unreadable(error);
     }
     match sqlite::detect(&db, detect) {

@@ -1,4 +1,5 @@
-//! Copies v2's pages into canonical: one transaction of SQLite, which every SQLite rolls back that finds it half done.
+//! Copies v2's pages into canonical: one transaction of SQLite, which every SQLite rolls back that
+//! finds it half done.
 
 use std::path::Path;
 
@@ -8,13 +9,18 @@ use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
 use crate::os;
-use crate::sqlite::{HeldFile, begin_to_read, empty_log, fault, has_bytes, in_use, installed_reader, open_existing, os_fault, sidecar};
+use crate::sqlite::{
+    HeldFile, begin_to_read, empty_log, fault, has_bytes, in_use, installed_reader, open_existing,
+    os_fault, sidecar,
+};
 
-/// A connection to a database in WAL mode that is empty of log, which sees whether anybody commits to it since.
+/// A connection to a database in WAL mode that is empty of log, which sees whether anybody commits
+/// to it since.
 ///
-/// Somebody else has the database open, so it stays in WAL mode, where a commit and a checkpoint can leave header and size as they were. `PRAGMA
-/// data_version` tells of every commit of another connection (<https://www.sqlite.org/pragma.html#pragma_data_version>). Until the page copy
-/// it reads, too: nobody writes to the file itself then, only to the log, so that a copy of its bytes is a copy of v1.
+/// Somebody else has the database open, so it stays in WAL mode, where a commit and a checkpoint
+/// can leave header and size as they were. `PRAGMA data_version` tells of every commit of another connection (<https://www.sqlite.org/pragma.html#pragma_data_version>). Until the page copy
+/// it reads, too: nobody writes to the file itself then, only to the log, so that a copy of its
+/// bytes is a copy of v1.
 #[derive(Debug)]
 pub(crate) struct Witness {
     connection: Connection,
@@ -57,13 +63,23 @@ fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("PRAGMA data_version", [], |row| row.get(0))
 }
 
-/// Copies `from`, which is settled, into `to`, if `to` is what it was when this fingerprint was taken, and since the witness began to look.
+/// Copies `from`, which is settled, into `to`, if `to` is what it was when this fingerprint was
+/// taken, and since the witness began to look.
 ///
-/// The first step of SQLite's backup takes the exclusive lock on its target, which is where the fingerprint is compared; it begins the
-/// transaction in which all pages are then written ("Online Backup API" of SQLite's documentation, and `sqlite3_backup_step` in backup.c).
-pub(crate) fn page_copy(from: &Path, to: &Path, v1: &Fingerprint, mut witness: Option<&mut Witness>) -> Result<(), Fault> {
+/// The first step of SQLite's backup takes the exclusive lock on its target, which is where the
+/// fingerprint is compared; it begins the transaction in which all pages are then written ("Online
+/// Backup API" of SQLite's documentation, and `sqlite3_backup_step` in backup.c).
+pub(crate) fn page_copy(
+    from: &Path,
+    to: &Path,
+    v1: &Fingerprint,
+    mut witness: Option<&mut Witness>,
+) -> Result<(), Fault> {
     if os::links(to).map_err(|error| os_fault(&error))? > 1 {
-        return Err(Fault::new(Cause::SecondName, "the database has a second name, which would change with it"));
+        return Err(Fault::new(
+            Cause::SecondName,
+            "the database has a second name, which would change with it",
+        ));
     }
     // Declared first, closed last: on POSIX its closing would drop the lock.
     let file = HeldFile::open(to).map_err(|error| os_fault(&error))?;
@@ -71,14 +87,18 @@ pub(crate) fn page_copy(from: &Path, to: &Path, v1: &Fingerprint, mut witness: O
     let mut target = open_existing(to)?;
     let run = |result: rusqlite::Result<()>| result.map_err(|error| fault(&error));
     run(target.execute_batch("PRAGMA synchronous = FULL"))?;
-    let changed = || Fault::new(Cause::V1Changed, "another program wrote to the database while it was upgraded");
+    let changed = || {
+        Fault::new(Cause::V1Changed, "another program wrote to the database while it was upgraded")
+    };
     if !takes_pages_of(&target, &source)? {
         return Err(changed());
     }
     {
         let backup = Backup::new(&source, &mut target).map_err(|error| fault(&error))?;
         let step = |pages| match backup.step(pages) {
-            Ok(StepResult::Busy | StepResult::Locked) => Err(in_use("another connection has the database locked")),
+            Ok(StepResult::Busy | StepResult::Locked) => {
+                Err(in_use("another connection has the database locked"))
+            }
             Ok(_) => Ok(()),
             Err(error) => Err(fault(&error)),
         };
@@ -86,7 +106,8 @@ pub(crate) fn page_copy(from: &Path, to: &Path, v1: &Fingerprint, mut witness: O
             witness.stop_reading()?;
         }
         step(0)?;
-        let same = file.facts().map_err(|error| os_fault(&error))?.fingerprint().as_ref() == Some(v1);
+        let same =
+            file.facts().map_err(|error| os_fault(&error))?.fingerprint().as_ref() == Some(v1);
         let unseen = match &witness {
             Some(witness) => witness.saw_nothing()?,
             None => v1.tells(),
@@ -103,9 +124,13 @@ pub(crate) fn page_copy(from: &Path, to: &Path, v1: &Fingerprint, mut witness: O
     target.close().map_err(|(_, error)| fault(&error))
 }
 
-/// SQLite refuses pages of another size where the target is in WAL mode (`SQLITE_READONLY`). It was in none when v2 was checked, then.
+/// SQLite refuses pages of another size where the target is in WAL mode (`SQLITE_READONLY`). It was
+/// in none when v2 was checked, then.
 fn takes_pages_of(target: &Connection, source: &Connection) -> Result<bool, Fault> {
-    let text = |db: &Connection, sql: &str| db.query_row(sql, [], |row| row.get::<_, String>(0)).map_err(|error| fault(&error));
+    let text = |db: &Connection, sql: &str| {
+        db.query_row(sql, [], |row| row.get::<_, String>(0)).map_err(|error| fault(&error))
+    };
     let page_size = "SELECT CAST(page_size AS TEXT) FROM pragma_page_size";
-    Ok(text(target, "PRAGMA journal_mode")? != "wal" || text(target, page_size)? == text(source, page_size)?)
+    Ok(text(target, "PRAGMA journal_mode")? != "wal"
+        || text(target, page_size)? == text(source, page_size)?)
 }

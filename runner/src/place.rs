@@ -25,12 +25,19 @@ impl Place {
         let (directory, canonical) = resolve(path)?;
         let mut places = BTreeMap::new();
         for (name, path) in companions {
-            let name = CompanionName::new(name.clone()).map_err(|error| refuse(path, &error.to_string()))?;
+            let name = CompanionName::new(name.clone())
+                .map_err(|error| refuse(path, &error.to_string()))?;
             let place = companion(path)?;
             if place.0 == directory && belongs(&canonical, &place.1) {
-                return Err(refuse(path, "a companion cannot be the database, or a file that belongs to it"));
+                return Err(refuse(
+                    path,
+                    "a companion cannot be the database, or a file that belongs to it",
+                ));
             }
-            if places.values().any(|(directory, name)| *directory == place.0 && is_one_name(name, &place.1)) {
+            if places
+                .values()
+                .any(|(directory, name)| *directory == place.0 && is_one_name(name, &place.1))
+            {
                 return Err(refuse(path, "two companions cannot be one file"));
             }
             places.insert(name, place);
@@ -43,15 +50,22 @@ impl Place {
         os::real_directory(directory).ok().map(|directory| os::plain(directory, &self.canonical))
     }
 
-    /// A name of the directory, as this place spells it: an application that opened `DATA.DB`, which is `data.db` here, left `DATA.DB-wal`.
+    /// A name of the directory, as this place spells it: an application that opened `DATA.DB`,
+    /// which is `data.db` here, left `DATA.DB-wal`.
     pub(crate) fn spelled(&self, name: FileName) -> FileName {
         let canonical = self.canonical.as_str();
         let rest = match name.as_str().split_at_checked(canonical.len()) {
-            Some((start, rest)) if start != canonical && start.to_lowercase() == canonical.to_lowercase() => rest,
+            Some((start, rest))
+                if start != canonical && start.to_lowercase() == canonical.to_lowercase() =>
+            {
+                rest
+            }
             _ => return name,
         };
         match FileName::new(format!("{canonical}{rest}")) {
-            Ok(ours) if os::same_file(&self.path(&ours), &self.path(&name)).unwrap_or(false) => ours,
+            Ok(ours) if os::same_file(&self.path(&ours), &self.path(&name)).unwrap_or(false) => {
+                ours
+            }
             _ => name,
         }
     }
@@ -63,7 +77,12 @@ impl Place {
 
     /// A path from the database's directory; one on another drive as it is.
     pub(crate) fn relative(&self, path: &Path) -> String {
-        let shared = self.directory.components().zip(path.components()).take_while(|(ours, its)| ours == its).count();
+        let shared = self
+            .directory
+            .components()
+            .zip(path.components())
+            .take_while(|(ours, its)| ours == its)
+            .count();
         if shared == 0 {
             return path.display().to_string();
         }
@@ -75,7 +94,10 @@ impl Place {
     pub(crate) fn at(&self, at: &At) -> Option<PathBuf> {
         match &at.companion {
             None => Some(self.path(&at.name)),
-            Some(companion) => self.companions.get(companion).map(|(directory, _)| directory.join(at.name.as_str())),
+            Some(companion) => self
+                .companions
+                .get(companion)
+                .map(|(directory, _)| directory.join(at.name.as_str())),
         }
     }
 
@@ -96,14 +118,19 @@ impl Place {
     }
 }
 
-/// Whether a file of this name is of the database's set, or one of ours, or is where case is not told apart.
+/// Whether a file of this name is of the database's set, or one of ours, or is where case is not
+/// told apart.
 fn belongs(canonical: &FileName, name: &FileName) -> bool {
     let lower = |name: &FileName| FileName::new(name.as_str().to_lowercase());
-    let in_lower_case = lower(canonical).ok().zip(lower(name).ok()).and_then(|(canonical, name)| Role::of(&canonical, &name));
+    let in_lower_case = lower(canonical)
+        .ok()
+        .zip(lower(name).ok())
+        .and_then(|(canonical, name)| Role::of(&canonical, &name));
     Role::of(canonical, name).is_some() || in_lower_case.is_some()
 }
 
-/// Files that are not there yet cannot be asked whether they are one, so the system's usual volumes decide.
+/// Files that are not there yet cannot be asked whether they are one, so the system's usual volumes
+/// decide.
 fn is_one_name(a: &FileName, b: &FileName) -> bool {
     let ignores_case = cfg!(any(windows, target_vendor = "apple"));
     a == b || ignores_case && a.as_str().to_lowercase() == b.as_str().to_lowercase()
@@ -121,9 +148,13 @@ fn companion(path: &Path) -> Result<(PathBuf, FileName), Failure> {
     let absolute = std::path::absolute(path).map_err(|error| refuse(path, &error.to_string()))?;
     match (absolute.parent(), absolute.file_name().and_then(std::ffi::OsStr::to_str)) {
         (Some(parent), Some(name)) if !parent.exists() => {
-            // Once it is there it has this path, unless it is made through a link that leads nowhere yet.
-            let above = parent.ancestors().find_map(|above| Some((os::real_directory(above).ok()?, parent.strip_prefix(above).ok()?)));
-            let directory = above.map_or_else(|| parent.to_owned(), |(above, below)| above.join(below));
+            // Once it is there it has this path, unless it is made through a link that leads
+            // nowhere yet.
+            let above = parent.ancestors().find_map(|above| {
+                Some((os::real_directory(above).ok()?, parent.strip_prefix(above).ok()?))
+            });
+            let directory =
+                above.map_or_else(|| parent.to_owned(), |(above, below)| above.join(below));
             let name = FileName::new(name).map_err(|error| refuse(path, &error.to_string()))?;
             Ok((os::plain(directory, &name), name))
         }
@@ -137,12 +168,16 @@ fn resolve(path: &Path) -> Result<(PathBuf, FileName), Failure> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(refuse(&path, "this is not the path of a file"));
         };
-        let name = name.to_str().ok_or_else(|| refuse(&path, "the file name is not valid Unicode"))?;
+        let name =
+            name.to_str().ok_or_else(|| refuse(&path, "the file name is not valid Unicode"))?;
         let name = FileName::new(name).map_err(|error| refuse(&path, &error.to_string()))?;
-        if let Some(why) = cutover_core::validate::refused_by_windows(name.as_str()).filter(|_| cfg!(windows)) {
+        if let Some(why) =
+            cutover_core::validate::refused_by_windows(name.as_str()).filter(|_| cfg!(windows))
+        {
             return Err(refuse(&path, &format!("the file's name {why}")));
         }
-        let directory = os::real_directory(parent).map_err(|error| refuse(parent, &format!("the directory cannot be used: {error}")))?;
+        let directory = os::real_directory(parent)
+            .map_err(|error| refuse(parent, &format!("the directory cannot be used: {error}")))?;
         let directory = os::plain(directory, &name);
         let name = os::stored_name(&directory, name);
         let real = directory.join(name.as_str());

@@ -54,9 +54,10 @@ impl Reader {
                     ValueRef::Null => Value::Null,
                     ValueRef::Integer(integer) => Value::Integer(integer),
                     ValueRef::Real(real) => Value::Real(real),
-                    ValueRef::Text(bytes) => {
-                        std::str::from_utf8(bytes).map_or_else(|_| Value::Blob(bytes.to_vec()), |text| Value::Text(text.to_owned()))
-                    }
+                    ValueRef::Text(bytes) => std::str::from_utf8(bytes).map_or_else(
+                        |_| Value::Blob(bytes.to_vec()),
+                        |text| Value::Text(text.to_owned()),
+                    ),
                     ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
                 };
                 out.push((name.clone(), value));

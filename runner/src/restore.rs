@@ -6,9 +6,13 @@ use std::path::{Path, PathBuf};
 use cutover_core::backup;
 use cutover_core::failure::{Code, Failure};
 use cutover_core::journal::{Journal, Warning};
-use cutover_core::names::{CompanionName, FileName, Label, Role, companion_backup, displaced, journal_tmp};
+use cutover_core::names::{
+    CompanionName, FileName, Label, Role, companion_backup, displaced, journal_tmp,
+};
 use cutover_core::observe::Observation;
-use cutover_core::plan::{Recovery, RestoreRequest, companions_of, displaced_by, plan_restore, recover_before_restore};
+use cutover_core::plan::{
+    Recovery, RestoreRequest, companions_of, displaced_by, plan_restore, recover_before_restore,
+};
 use cutover_core::run::Event;
 use serde::Serialize;
 
@@ -30,7 +34,8 @@ pub struct RestoreResult {
     pub backup: PathBuf,
     /// Where v2 was set aside, with every row that was committed to it.
     pub displaced: PathBuf,
-    /// What was recovered before. `finished` where an interrupted restore of this backup was: then nothing else was done.
+    /// What was recovered before. `finished` where an interrupted restore of this backup was: then
+    /// nothing else was done.
     pub recovery: Recovery,
     /// Each companion that is declared, or kept with the backup.
     pub companions: BTreeMap<CompanionName, CompanionResult>,
@@ -50,16 +55,24 @@ pub struct CompanionResult {
     pub displaced: Option<PathBuf>,
 }
 
-/// Makes `backup`, a path or a bare name, the database again, in the journal mode that v1 had, and sets v2 aside beside it. A restore that
-/// was interrupted is finished or undone first. An unfinished upgrade is not: that takes its callbacks, so [`crate::recover`] comes before.
+/// Makes `backup`, a path or a bare name, the database again, in the journal mode that v1 had, and
+/// sets v2 aside beside it. A restore that was interrupted is finished or undone first. An
+/// unfinished upgrade is not: that takes its callbacks, so [`crate::recover`] comes before.
 ///
-/// Start the release of the application that v1 is for afterwards: one that upgrades would upgrade it again.
+/// Start the release of the application that v1 is for afterwards: one that upgrades would upgrade
+/// it again.
 ///
 /// # Errors
-/// `VERIFY` when the backup is not whole or not sound, `JOURNAL` beside an unfinished upgrade, `NOT_A_DATABASE` where there is none to set aside (copy
-/// the backup to its name then), `HELD` when somebody has the database or the backup open, `OWNED`, `NO_SPACE`, `IO`. v2 stays, unless the failure
-/// says that the next start finishes.
-pub fn restore(path: &Path, backup: &Path, options: &BackupOptions, host: &mut dyn Host) -> Result<RestoreResult, Error> {
+/// `VERIFY` when the backup is not whole or not sound, `JOURNAL` beside an unfinished upgrade,
+/// `NOT_A_DATABASE` where there is none to set aside (copy the backup to its name then), `HELD`
+/// when somebody has the database or the backup open, `OWNED`, `NO_SPACE`, `IO`. v2 stays, unless
+/// the failure says that the next start finishes.
+pub fn restore(
+    path: &Path,
+    backup: &Path,
+    options: &BackupOptions,
+    host: &mut dyn Host,
+) -> Result<RestoreResult, Error> {
     let place = Place::of(path, &options.companions)?;
     let (name, label) = named(&place, backup).map_err(|failure| place.locate(failure))?;
     let options = options.stand_in(path, label.as_str());
@@ -71,16 +84,25 @@ pub fn restore(path: &Path, backup: &Path, options: &BackupOptions, host: &mut d
 
 fn named(place: &Place, backup: &Path) -> Result<(FileName, Label), Failure> {
     let refuse = |why: &str| {
-        let mut failure = Failure::refusal(Code::Io, why, "take a backup from the list of this database's backups");
+        let mut failure = Failure::refusal(
+            Code::Io,
+            why,
+            "take a backup from the list of this database's backups",
+        );
         failure.path = Some(backup.display().to_string());
         failure.compose();
         failure
     };
     let directory = backup.parent().filter(|parent| !parent.as_os_str().is_empty());
-    if directory.is_some_and(|directory| place.directory_at(directory).as_ref() != Some(&place.directory)) {
+    if directory
+        .is_some_and(|directory| place.directory_at(directory).as_ref() != Some(&place.directory))
+    {
         return Err(refuse("the backup is not in the database's directory"));
     }
-    let name = backup.file_name().and_then(std::ffi::OsStr::to_str).and_then(|name| FileName::new(name).ok());
+    let name = backup
+        .file_name()
+        .and_then(std::ffi::OsStr::to_str)
+        .and_then(|name| FileName::new(name).ok());
     let name = name.ok_or_else(|| refuse("this is not the name of a backup"))?;
     match Role::of(&place.canonical, &name) {
         Some(Role::Backup { label, .. }) => Ok((name, label)),
@@ -88,7 +110,12 @@ fn named(place: &Place, backup: &Path) -> Result<(FileName, Label), Failure> {
     }
 }
 
-fn put_back(start: &mut Start, name: &FileName, label: &Label, host: &mut dyn Host) -> Result<RestoreResult, Error> {
+fn put_back(
+    start: &mut Start,
+    name: &FileName,
+    label: &Label,
+    host: &mut dyn Host,
+) -> Result<RestoreResult, Error> {
     refuse_cancelled(host)?;
     let mut recovery = Recovery::None;
     let mut attempt = 0;
@@ -100,19 +127,30 @@ fn put_back(start: &mut Start, name: &FileName, label: &Label, host: &mut dyn Ho
             host.event(&Event::Recovered { recovery });
             start.warnings.extend(report.warnings);
             let finished = matches!(recovery, Recovery::Finished | Recovery::Cleaned);
-            let Some(journal) = report.journal.filter(|journal| finished && journal.names.backup == *name) else { continue };
+            let Some(journal) =
+                report.journal.filter(|journal| finished && journal.names.backup == *name)
+            else {
+                continue;
+            };
             let now = start.observe(host)?;
-            let is_in_place = || now.canonical_facts().zip(journal.v2.as_ref()).is_some_and(|(facts, v2)| v2.is_as_built(facts));
+            let is_in_place = || {
+                now.canonical_facts()
+                    .zip(journal.v2.as_ref())
+                    .is_some_and(|(facts, v2)| v2.is_as_built(facts))
+            };
             // Whoever was killed behind the commit may have had another database in place since.
             if recovery == Recovery::Finished || is_in_place() {
-                let told = request(&start.place, &now, name).map(|request| companions_of(&now, &request)).unwrap_or_default();
+                let told = request(&start.place, &now, name)
+                    .map(|request| companions_of(&now, &request))
+                    .unwrap_or_default();
                 return Ok(result(start, &journal, recovery, told));
             }
             continue;
         }
         // A link that is made while somebody has the file open cannot be removed again on Windows.
         if observation.holders.is_empty() || os::OPENING_DROPS_LOCKS {
-            observation.can_link = can_link(&start.place, &journal_tmp(&start.place.canonical, label, &nonce()));
+            observation.can_link =
+                can_link(&start.place, &journal_tmp(&start.place.canonical, label, &nonce()));
         }
         let request = request(&start.place, &observation, name)?;
         let restore = plan_restore(&observation, &request)?;
@@ -128,34 +166,56 @@ fn put_back(start: &mut Start, name: &FileName, label: &Label, host: &mut dyn Ho
         }
     }
     let hint = "see whether another program upgrades or restores this database";
-    Err(Failure::refusal(Code::Journal, "the restore did not come to an end", hint).of(&start.place.canonical).into())
+    Err(Failure::refusal(Code::Journal, "the restore did not come to an end", hint)
+        .of(&start.place.canonical)
+        .into())
 }
 
-fn request(place: &Place, observation: &Observation, name: &FileName) -> Result<RestoreRequest, Error> {
+fn request(
+    place: &Place,
+    observation: &Observation,
+    name: &FileName,
+) -> Result<RestoreRequest, Error> {
     let receipts = receipts(place, observation).map_err(|blind| blind.into_failure(place))?;
-    let Some(backup) = backup::list(observation, &receipts).into_iter().find(|backup| backup.name == *name) else {
-        return Err(Failure::refusal(Code::Io, "there is no such backup", "take one from the list of this database's backups")
-            .of(name)
-            .into());
+    let Some(backup) =
+        backup::list(observation, &receipts).into_iter().find(|backup| backup.name == *name)
+    else {
+        return Err(Failure::refusal(
+            Code::Io,
+            "there is no such backup",
+            "take one from the list of this database's backups",
+        )
+        .of(name)
+        .into());
     };
     let mut companions = BTreeMap::new();
     for name in backup.companions.keys() {
         let Some((directory, file)) = place.companions.get(name) else { continue };
         // One that cannot be read is not put back, and the result says that it is gone.
-        if let Ok(bytes) = std::fs::read(directory.join(companion_backup(file, &backup.label, &backup.nonce).as_str())) {
+        if let Ok(bytes) = std::fs::read(
+            directory.join(companion_backup(file, &backup.label, &backup.nonce).as_str()),
+        ) {
             companions.insert(name.clone(), cutover_core::sqlite::digest(&bytes));
         }
     }
     Ok(RestoreRequest { backup, nonce: nonce(), companions })
 }
 
-fn result(start: &mut Start, journal: &Journal, recovery: Recovery, mut told: BTreeMap<CompanionName, Option<String>>) -> RestoreResult {
+fn result(
+    start: &mut Start,
+    journal: &Journal,
+    recovery: Recovery,
+    mut told: BTreeMap<CompanionName, Option<String>>,
+) -> RestoreResult {
     let place = &start.place;
     for companion in &journal.companions {
         told.insert(companion.name.clone(), None);
     }
     let companion = |(name, why): (CompanionName, Option<String>)| {
-        let aside = place.companions.get(&name).map(|(directory, file)| directory.join(displaced(file, &journal.nonce).as_str()));
+        let aside = place
+            .companions
+            .get(&name)
+            .map(|(directory, file)| directory.join(displaced(file, &journal.nonce).as_str()));
         let displaced = aside.filter(|path| path.exists());
         (name, CompanionResult { restored: why.is_none(), why, displaced })
     };

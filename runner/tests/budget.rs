@@ -1,7 +1,13 @@
-//! One budget: with a holder that never lets go an upgrade ends within the default one, by page copy, or with v1 intact and the holder named.
+//! One budget: with a holder that never lets go an upgrade ends within the default one, by page
+//! copy, or with v1 intact and the holder named.
 //!
 //! Time is the host's: what it is told to wait is added up, and nobody waits.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "support/notes.rs"]
 mod notes;
@@ -53,11 +59,18 @@ enum Holder {
 #[test]
 fn whoever_never_lets_go_costs_no_more_than_the_default_budget() {
     for mode in ["wal", "delete"] {
-        for sql in ["SELECT count(*) FROM notes;", "BEGIN; SELECT count(*) FROM notes;", "BEGIN IMMEDIATE;"] {
+        for sql in [
+            "SELECT count(*) FROM notes;",
+            "BEGIN; SELECT count(*) FROM notes;",
+            "BEGIN IMMEDIATE;",
+        ] {
             for is_other in [false, true] {
                 let directory = tempfile::tempdir().unwrap();
                 let path = directory.path().join("data.db");
-                Connection::open(&path).unwrap().execute_batch(&format!("PRAGMA journal_mode = {mode}; {V1}")).unwrap();
+                Connection::open(&path)
+                    .unwrap()
+                    .execute_batch(&format!("PRAGMA journal_mode = {mode}; {V1}"))
+                    .unwrap();
                 let holder = if is_other {
                     Holder::Other(Other::opens(&path, sql))
                 } else {
@@ -68,12 +81,21 @@ fn whoever_never_lets_go_costs_no_more_than_the_default_budget() {
                 let what = format!("{mode}, {sql}, another process: {is_other}");
                 let make = Make { from: From::Empty, run: Run::Sql(TO_V2.into()) };
                 let mut clock = Clock::default();
-                let result = cutover::migrate(&Options::new(&path, "v1-v2", Detect::UserVersion(2), make), &mut clock);
+                let result = cutover::migrate(
+                    &Options::new(&path, "v1-v2", Detect::UserVersion(2), make),
+                    &mut clock,
+                );
                 assert_eq!(clock.waited_ms, clock.told_ms, "{what}: each wait is told of");
                 // The series twice at most: before the plan, and once more in it.
-                assert!(clock.waits <= 16 && clock.released >= clock.waits, "{what}: {} waits", clock.waits);
+                assert!(
+                    clock.waits <= 16 && clock.released >= clock.waits,
+                    "{what}: {} waits",
+                    clock.waits
+                );
                 let held = match &result {
-                    Ok(_) if cfg!(not(windows)) => panic!("{what}: an open file is not replaced under its holder"),
+                    Ok(_) if cfg!(not(windows)) => {
+                        panic!("{what}: an open file is not replaced under its holder")
+                    }
                     Ok(result) => {
                         assert_eq!(result.strategy, Some(Strategy::PageCopy), "{what}");
                         false
@@ -81,15 +103,28 @@ fn whoever_never_lets_go_costs_no_more_than_the_default_budget() {
                     Err(error) => {
                         let failure = &error.failure;
                         // POSIX: what this process has open is not looked into.
-                        let state = if cfg!(windows) || is_other { Where::V1 } else { Where::Unknown };
-                        assert_eq!((failure.code, failure.data.state), (Code::Held, state), "{what}: {failure}");
+                        let state =
+                            if cfg!(windows) || is_other { Where::V1 } else { Where::Unknown };
+                        assert_eq!(
+                            (failure.code, failure.data.state),
+                            (Code::Held, state),
+                            "{what}: {failure}"
+                        );
                         assert_eq!(failure.waited_ms, clock.waited_ms, "{what}: {failure}");
                         assert!(failure.message.contains("held by"), "{what}: {failure}");
                         // Wine names nobody.
                         if cfg!(not(windows)) {
                             assert_eq!(clock.waited_ms, BUDGET_MS, "{what}: {failure}");
-                            let pid = if let Holder::Other(other) = &holder { other.pid() } else { std::process::id() };
-                            let who: Vec<_> = failure.holders.iter().map(|holder| (holder.pid, holder.this_process)).collect();
+                            let pid = if let Holder::Other(other) = &holder {
+                                other.pid()
+                            } else {
+                                std::process::id()
+                            };
+                            let who: Vec<_> = failure
+                                .holders
+                                .iter()
+                                .map(|holder| (holder.pid, holder.this_process))
+                                .collect();
                             assert_eq!(who, [(pid, !is_other)], "{what}: {failure}");
                         }
                         true
@@ -99,7 +134,9 @@ fn whoever_never_lets_go_costs_no_more_than_the_default_budget() {
                 let backup = result.ok().and_then(|result| result.backup);
                 assert_eq!(rows(&path, if held { "notes" } else { "note" }), NOTES, "{what}");
                 assert!(backup.is_none_or(|backup| rows(&backup, "notes") == NOTES), "{what}");
-                let names = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+                let names = std::fs::read_dir(directory.path())
+                    .unwrap()
+                    .map(|entry| entry.unwrap().file_name().into_string().unwrap());
                 let names: Vec<String> = names.filter(|name| !name.ends_with("-lock")).collect();
                 assert_eq!(names.len(), if held { 1 } else { 3 }, "{what}: {names:?}");
             }

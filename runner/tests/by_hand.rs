@@ -1,6 +1,11 @@
-//! What a person puts there by hand: a v1 of theirs over canonical, after a start was interrupted; or an old copy of our journal beside a v2 that has been in
-//! use since.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+//! What a person puts there by hand: a v1 of theirs over canonical, after a start was interrupted;
+//! or an old copy of our journal beside a v2 that has been in use since.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "support/directory.rs"]
 mod directory;
@@ -13,7 +18,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use cutover::{Built, Detect, Event, From, Host, HostError, Job, Make, Options, Outcome, Recovery, Run};
+use cutover::{
+    Built, Detect, Event, From, Host, HostError, Job, Make, Options, Outcome, Recovery, Run,
+};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -32,7 +39,10 @@ impl Bed {
     fn new() -> Self {
         let live = Self::empty();
         let db = Connection::open(live.path("data.db")).unwrap();
-        db.execute_batch(&format!("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; {V1}")).unwrap();
+        db.execute_batch(&format!(
+            "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; {V1}"
+        ))
+        .unwrap();
         std::fs::write(live.path("auth.json"), "v1 secret").unwrap();
         live.copy()
     }
@@ -66,7 +76,10 @@ impl Bed {
 
     fn options(&self, run: Run) -> Options {
         let make = Make { from: From::Empty, run };
-        Options { wait_ms: 0, ..Options::new(self.path("data.db"), "v1-v2", Detect::UserVersion(2), make) }
+        Options {
+            wait_ms: 0,
+            ..Options::new(self.path("data.db"), "v1-v2", Detect::UserVersion(2), make)
+        }
     }
 
     fn with_companion(&self) -> Options {
@@ -131,14 +144,22 @@ fn put(how: Put, file: &Path, canonical: &Path) {
     }
 }
 
-/// A copy of theirs: one with other rows, or v1 as it was (the backup, if canonical is v2 already). `older`: the journal mode of the former.
+/// A copy of theirs: one with other rows, or v1 as it was (the backup, if canonical is v2 already).
+/// `older`: the journal mode of the former.
 fn copy_of_v1(bed: &Bed, canonical_is_v2: bool, older: Option<&str>) -> (Bed, PathBuf) {
     let theirs = if older.is_some() { Bed::empty() } else { bed.copy() };
-    let path = theirs.path(&if canonical_is_v2 && older.is_none() { bed.backups().into_keys().next().unwrap() } else { "data.db".into() });
+    let path = theirs.path(&if canonical_is_v2 && older.is_none() {
+        bed.backups().into_keys().next().unwrap()
+    } else {
+        "data.db".into()
+    });
     let db = Connection::open(&path).unwrap();
     if let Some(mode) = older {
-        db.execute_batch(&format!("PRAGMA journal_mode = {mode}; CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL)"))
-            .unwrap();
+        db.execute_batch(&format!(
+            "PRAGMA journal_mode = {mode}; CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT \
+             NOT NULL)"
+        ))
+        .unwrap();
         db.execute("INSERT INTO notes (text) VALUES (?1), (?2)", OLDER).unwrap();
     }
     // So it is one file.
@@ -148,18 +169,28 @@ fn copy_of_v1(bed: &Bed, canonical_is_v2: bool, older: Option<&str>) -> (Bed, Pa
 }
 
 /// Interrupts a start before each of its steps. Gives how often each recovery followed each phase.
-fn put_over_whatever_was_interrupted(how: Put, older: Option<&str>) -> BTreeMap<(String, Recovery), u32> {
+fn put_over_whatever_was_interrupted(
+    how: Put,
+    older: Option<&str>,
+) -> BTreeMap<(String, Recovery), u32> {
     let mut seen = BTreeMap::new();
     for at in 0.. {
         let bed = Bed::new();
         let (canonical, options) = (bed.path("data.db"), bed.options(Run::Sql(TO_V2.into())));
         let mut host = Interrupt { at, seen: 0 };
-        if catch_unwind(AssertUnwindSafe(|| cutover::migrate(&options, &mut host).map(drop).unwrap())).is_ok() {
+        if catch_unwind(AssertUnwindSafe(|| {
+            cutover::migrate(&options, &mut host).map(drop).unwrap();
+        }))
+        .is_ok()
+        {
             break;
         }
         let phase = bed.journal().map_or_else(|| "none".into(), |journal| phase(&journal));
-        let what = format!("{how:?}, older: {older:?}, interrupted at {at} ({phase}): {:?}", bed.names());
-        let was_v2 = ask(&bed.copy().path("data.db"), "SELECT group_concat(name) FROM sqlite_master") == "note";
+        let what =
+            format!("{how:?}, older: {older:?}, interrupted at {at} ({phase}): {:?}", bed.names());
+        let was_v2 =
+            ask(&bed.copy().path("data.db"), "SELECT group_concat(name) FROM sqlite_master")
+                == "note";
         let (_theirs, file) = copy_of_v1(&bed, was_v2, older);
         put(how, &file, &canonical);
         let put_there = if older.is_some() { &OLDER[..] } else { &NOTES };
@@ -168,9 +199,14 @@ fn put_over_whatever_was_interrupted(how: Put, older: Option<&str>) -> BTreeMap<
         kept.retain(|_, _| was_v2 || how == Put::Instead);
 
         let mut host = Calm::default();
-        let result = cutover::migrate(&options, &mut host).unwrap_or_else(|error| panic!("{what}: {}", error.failure));
+        let result = cutover::migrate(&options, &mut host)
+            .unwrap_or_else(|error| panic!("{what}: {}", error.failure));
         assert_eq!(result.outcome, Outcome::Migrated, "{what}");
-        assert_eq!((rows(&canonical, "note"), ask(&canonical, "PRAGMA integrity_check")), (owned(put_there), "ok".into()), "{what}");
+        assert_eq!(
+            (rows(&canonical, "note"), ask(&canonical, "PRAGMA integrity_check")),
+            (owned(put_there), "ok".into()),
+            "{what}"
+        );
         let backup = result.backup.unwrap();
         assert_eq!(rows(&backup, "notes"), put_there, "{what}");
         let mut backups = bed.backups();
@@ -181,10 +217,24 @@ fn put_over_whatever_was_interrupted(how: Put, older: Option<&str>) -> BTreeMap<
         expected.extend(["auth.json".into(), "data.db".into(), format!("{made}.json"), made]);
         let names = bed.names();
         assert_eq!(names, Vec::from_iter(expected), "{what}");
-        assert!(cutover::list_backups(&canonical).unwrap().iter().any(|one| one.whole && backup.ends_with(one.name.as_str())), "{what}");
+        assert!(
+            cutover::list_backups(&canonical)
+                .unwrap()
+                .iter()
+                .any(|one| one.whole && backup.ends_with(one.name.as_str())),
+            "{what}"
+        );
         let asked = (host.undone, host.cleaned);
-        assert_eq!(asked, (u32::from(result.recovery == Recovery::Undone), 1 + u32::from(phase == "committed")), "{what}");
-        assert_eq!(cutover::migrate(&options, &mut host).unwrap().outcome, Outcome::Current, "{what}");
+        assert_eq!(
+            asked,
+            (u32::from(result.recovery == Recovery::Undone), 1 + u32::from(phase == "committed")),
+            "{what}"
+        );
+        assert_eq!(
+            cutover::migrate(&options, &mut host).unwrap().outcome,
+            Outcome::Current,
+            "{what}"
+        );
         assert_eq!((bed.names(), (host.undone, host.cleaned)), (names, asked), "{what}");
         *seen.entry((phase, result.recovery)).or_default() += 1;
     }
@@ -197,23 +247,40 @@ fn put_over_whatever_was_interrupted(how: Put, older: Option<&str>) -> BTreeMap<
 fn an_older_v1_that_a_person_puts_over_canonical_is_what_is_upgraded() {
     for (how, mode) in [(Put::Over, "delete"), (Put::Instead, "wal")] {
         let seen = put_over_whatever_was_interrupted(how, Some(mode));
-        let recoveries: Vec<_> =
-            seen.keys().map(|(phase, recovery)| (phase.as_str(), *recovery)).filter(|(phase, _)| *phase != "none").collect();
-        assert_eq!(recoveries, [("building", Recovery::Undone), ("built", Recovery::Undone), ("committed", Recovery::Cleaned)], "{how:?}");
+        let recoveries: Vec<_> = seen
+            .keys()
+            .map(|(phase, recovery)| (phase.as_str(), *recovery))
+            .filter(|(phase, _)| *phase != "none")
+            .collect();
+        assert_eq!(
+            recoveries,
+            [
+                ("building", Recovery::Undone),
+                ("built", Recovery::Undone),
+                ("committed", Recovery::Cleaned)
+            ],
+            "{how:?}"
+        );
     }
 }
 
-/// The same v1 as it was: what was built of it need not be built again, unless it is another file, of which only its content could tell that.
+/// The same v1 as it was: what was built of it need not be built again, unless it is another file,
+/// of which only its content could tell that.
 #[test]
 fn the_v1_that_a_person_puts_back_over_canonical_is_what_is_upgraded() {
     for how in [Put::Over, Put::Instead] {
         let seen = put_over_whatever_was_interrupted(how, None);
         let finished = seen.contains_key(&("built".into(), Recovery::Finished));
-        assert!(finished == (how == Put::Over) && seen.contains_key(&("built".into(), Recovery::Undone)), "{how:?}: {seen:?}");
+        assert!(
+            finished == (how == Put::Over)
+                && seen.contains_key(&("built".into(), Recovery::Undone)),
+            "{how:?}: {seen:?}"
+        );
     }
 }
 
-/// An application with a companion. Keeps of its upgrade what lies there at each step: the journal, and what is built and not in its place yet.
+/// An application with a companion. Keeps of its upgrade what lies there at each step: the journal,
+/// and what is built and not in its place yet.
 struct App {
     directory: PathBuf,
     old: Vec<BTreeMap<String, Vec<u8>>>,
@@ -231,12 +298,17 @@ impl Host for App {
     }
     fn event(&mut self, event: &Event) {
         let Event::Step { .. } = event else { return };
-        let entries = std::fs::read_dir(&self.directory).unwrap().map(|entry| entry.unwrap().path());
+        let entries =
+            std::fs::read_dir(&self.directory).unwrap().map(|entry| entry.unwrap().path());
         let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
         let mine = entries.filter(|path| {
-            [".building-", ".install-", "-cutover.json"].iter().any(|part| name(path).contains(part)) && !name(path).contains(".tmp-")
+            [".building-", ".install-", "-cutover.json"]
+                .iter()
+                .any(|part| name(path).contains(part))
+                && !name(path).contains(".tmp-")
         });
-        let old: BTreeMap<_, _> = mine.map(|path| (name(&path), std::fs::read(&path).unwrap())).collect();
+        let old: BTreeMap<_, _> =
+            mine.map(|path| (name(&path), std::fs::read(&path).unwrap())).collect();
         if old.contains_key(JOURNAL) && self.old.last() != Some(&old) {
             self.old.push(old);
         }
@@ -250,7 +322,8 @@ impl Host for App {
     fn wait(&mut self, _delay_ms: u64) {}
 }
 
-/// What it wrote since is in its place or beside it, nothing is undone, and the journal goes with what it left.
+/// What it wrote since is in its place or beside it, nothing is undone, and the journal goes with
+/// what it left.
 #[test]
 fn an_old_journal_beside_a_v2_that_is_in_use_costs_it_nothing() {
     let bed = Bed::new();
@@ -260,7 +333,11 @@ fn an_old_journal_beside_a_v2_that_is_in_use_costs_it_nothing() {
     written.push("written in v2".into());
     // In its log alone; the application was killed.
     let db = Connection::open(bed.path("data.db")).unwrap();
-    db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; INSERT INTO note (body) VALUES ('written in v2')").unwrap();
+    db.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; INSERT INTO note (body) VALUES \
+         ('written in v2')",
+    )
+    .unwrap();
     std::fs::write(bed.path("auth.json"), "v2 secret, renewed").unwrap();
     let used = bed.copy();
     drop(db);
@@ -271,7 +348,9 @@ fn an_old_journal_beside_a_v2_that_is_in_use_costs_it_nothing() {
     for old in &app.old {
         let phase = phase(std::str::from_utf8(&old[JOURNAL]).unwrap());
         phases.insert(phase.clone());
-        for (with_backup, with_staged) in [(true, true), (true, false), (false, true), (false, false)] {
+        for (with_backup, with_staged) in
+            [(true, true), (true, false), (false, true), (false, false)]
+        {
             let bed = used.copy();
             let canonical = bed.path("data.db");
             for name in bed.backups().keys().filter(|_| !with_backup) {
@@ -285,17 +364,36 @@ fn an_old_journal_beside_a_v2_that_is_in_use_costs_it_nothing() {
             let what = format!("{phase}, backup: {with_backup}: {:?}", bed.names());
 
             let mut host = Calm::default();
-            let result = cutover::migrate(&bed.with_companion(), &mut host).unwrap_or_else(|error| panic!("{what}: {}", error.failure));
-            assert_eq!((rows(&canonical, "note"), ask(&canonical, "PRAGMA integrity_check")), (written.clone(), "ok".into()), "{what}");
+            let result = cutover::migrate(&bed.with_companion(), &mut host)
+                .unwrap_or_else(|error| panic!("{what}: {}", error.failure));
+            assert_eq!(
+                (rows(&canonical, "note"), ask(&canonical, "PRAGMA integrity_check")),
+                (written.clone(), "ok".into()),
+                "{what}"
+            );
             let ends = with_backup && phase != "committed";
-            let told = if ends { (Outcome::Migrated, Recovery::Finished) } else { (Outcome::Current, Recovery::Cleaned) };
-            assert_eq!(((result.outcome, result.recovery), host.undone, host.cleaned), (told, 0, 1), "{what}");
-            assert_eq!(result.backup, with_backup.then(|| canonical.with_file_name(&backup)), "{what}");
+            let told = if ends {
+                (Outcome::Migrated, Recovery::Finished)
+            } else {
+                (Outcome::Current, Recovery::Cleaned)
+            };
+            assert_eq!(
+                ((result.outcome, result.recovery), host.undone, host.cleaned),
+                (told, 0, 1),
+                "{what}"
+            );
+            assert_eq!(
+                result.backup,
+                with_backup.then(|| canonical.with_file_name(&backup)),
+                "{what}"
+            );
             // What is installed of a companion leaves beside it what it displaces, and says so.
-            let displaced: Vec<String> = bed.names().into_iter().filter(|name| name.contains(".displaced-")).collect();
+            let displaced: Vec<String> =
+                bed.names().into_iter().filter(|name| name.contains(".displaced-")).collect();
             let renewed = bed.path(displaced.first().map_or("auth.json", String::as_str));
             assert_eq!(std::fs::read_to_string(renewed).unwrap(), "v2 secret, renewed", "{what}");
-            let codes: Vec<_> = result.warnings.iter().filter_map(|warning| warning.code.as_deref()).collect();
+            let codes: Vec<_> =
+                result.warnings.iter().filter_map(|warning| warning.code.as_deref()).collect();
             assert_eq!(codes, vec!["KEPT"; displaced.len()], "{what}");
             assert!(displaced.is_empty() || (ends && with_staged), "{what}");
             names.extend(displaced);
@@ -308,14 +406,19 @@ fn an_old_journal_beside_a_v2_that_is_in_use_costs_it_nothing() {
             assert_eq!(cutover::list_backups(&canonical).unwrap(), expected, "{what}");
 
             let again = cutover::migrate(&bed.with_companion(), &mut host).unwrap();
-            assert_eq!((again.outcome, again.recovery, host.undone, host.cleaned), (Outcome::Current, Recovery::None, 0, 1), "{what}");
+            assert_eq!(
+                (again.outcome, again.recovery, host.undone, host.cleaned),
+                (Outcome::Current, Recovery::None, 0, 1),
+                "{what}"
+            );
             assert_eq!((bed.names(), rows(&canonical, "note")), (names, written.clone()), "{what}");
         }
     }
     assert_eq!(phases.into_iter().collect::<Vec<_>>(), ["building", "built", "committed"]);
 }
 
-/// A journal that says `building` knows less of v1 and of v2 than the receipt that the upgrade wrote in the end.
+/// A journal that says `building` knows less of v1 and of v2 than the receipt that the upgrade
+/// wrote in the end.
 #[test]
 fn an_old_journal_leaves_a_backup_its_receipt() {
     let bed = Bed::new();
@@ -326,8 +429,13 @@ fn an_old_journal_leaves_a_backup_its_receipt() {
     std::fs::write(bed.path(JOURNAL), &app.old[0][JOURNAL]).unwrap();
     cutover::migrate(&bed.with_companion(), &mut app).unwrap();
     let now = cutover::list_backups(&path).unwrap();
-    let options = cutover::BackupOptions { companions: bed.with_companion().companions, ..cutover::BackupOptions::default() };
-    let restored = cutover::restore(&path, &backup, &options, &mut app).map(drop).map_err(|error| error.failure.to_string());
+    let options = cutover::BackupOptions {
+        companions: bed.with_companion().companions,
+        ..cutover::BackupOptions::default()
+    };
+    let restored = cutover::restore(&path, &backup, &options, &mut app)
+        .map(drop)
+        .map_err(|error| error.failure.to_string());
     assert_eq!((now, restored), (listed, Ok(())));
 }
 
@@ -339,16 +447,24 @@ fn a_v1_with_as_many_commits_is_not_taken_for_the_one_that_v2_was_built_from() {
     Connection::open(&path).unwrap().execute_batch(V1).unwrap();
     let theirs = bed.copy();
     for (path, text) in [(&path, "here"), (&theirs.path("data.db"), "there")] {
-        Connection::open(path).unwrap().execute("INSERT INTO notes (text) VALUES (?1)", [text]).unwrap();
+        Connection::open(path)
+            .unwrap()
+            .execute("INSERT INTO notes (text) VALUES (?1)", [text])
+            .unwrap();
     }
     let options = bed.options(Run::Sql(TO_V2.into()));
     let plan = cutover::plan(&options, &mut Calm::default()).unwrap().unwrap();
     let mut host = Interrupt { at: plan.flip_at.unwrap() as usize, seen: 0 };
-    assert!(catch_unwind(AssertUnwindSafe(|| cutover::migrate(&options, &mut host).map(drop))).is_err());
+    assert!(
+        catch_unwind(AssertUnwindSafe(|| cutover::migrate(&options, &mut host).map(drop))).is_err()
+    );
     put(Put::Instead, &theirs.path("data.db"), &path);
     let backup = cutover::migrate(&options, &mut Calm::default()).unwrap().backup.unwrap();
     assert_eq!(
         (rows(&path, "note"), rows(&backup, "notes")),
-        (rows(&backup, "notes"), [&NOTES[..], &["there"]].concat().iter().map(ToString::to_string).collect())
+        (
+            rows(&backup, "notes"),
+            [&NOTES[..], &["there"]].concat().iter().map(ToString::to_string).collect()
+        )
     );
 }

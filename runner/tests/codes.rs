@@ -1,4 +1,5 @@
-//! `ERRORS.md`: every code of a failure, in the words of `explain_error`, and the test that produces it for real.
+//! `ERRORS.md`: every code of a failure, in the words of `explain_error`, and the test that
+//! produces it for real.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use cutover::core::explain::explain_error;
@@ -32,7 +33,10 @@ fn every_code_is_produced_by_a_test() {
     assert_eq!(PRODUCED.map(|(code, ..)| code), Code::ALL);
     for (code, file, test) in PRODUCED {
         let text = read(&format!("{}/tests/{file}", env!("CARGO_MANIFEST_DIR")));
-        let body = text.split(&format!("fn {test}(")).nth(1).unwrap_or_else(|| panic!("{file} has no {test}"));
+        let body = text
+            .split(&format!("fn {test}("))
+            .nth(1)
+            .unwrap_or_else(|| panic!("{file} has no {test}"));
         let body = body.split("\n}\n").next().unwrap();
         assert!(body.contains(&format!("Code::{code:?}")), "{file}: {test} does not meet {code:?}");
     }
@@ -41,14 +45,21 @@ fn every_code_is_produced_by_a_test() {
 #[test]
 fn the_table_of_codes_is_what_the_code_says() {
     let mut table = String::from(
-        "# What a failure means\n\n\
-         Made from the code by `UPDATE_ERRORS=1 cargo test -p cutover --test codes`. A message ends with its short code, `[cutover:CODE:op:OS]`, without\n\
-         the parts that there are none of; `explainError` and `cutover::core::explain::explain_error` find it in any text and say the same.\n\n\
-         | code | what it means | the data | what to do | produced by, in runner/tests |\n| --- | --- | --- | --- | --- |\n",
+        "# What a failure means\n\nMade from the code by `UPDATE_ERRORS=1 cargo test -p cutover \
+         --test codes`. A message ends with its short code, `[cutover:CODE:op:OS]`, without\nthe \
+         parts that there are none of; `explainError` and `cutover::core::explain::explain_error` \
+         find it in any text and say the same.\n\n| code | what it means | the data | what to do \
+         | produced by, in runner/tests |\n| --- | --- | --- | --- | --- |\n",
     );
     for (code, file, test) in PRODUCED {
         let told = explain_error(&format!("[cutover:{}]", code.as_str())).unwrap();
-        let line = format!("| `{}` | {} | {} | {} | `{file}`: `{test}` |\n", code.as_str(), told.meaning, told.data, told.hint);
+        let line = format!(
+            "| `{}` | {} | {} | {} | `{file}`: `{test}` |\n",
+            code.as_str(),
+            told.meaning,
+            told.data,
+            told.hint
+        );
         table.push_str(&line);
     }
     let path = format!("{}/../ERRORS.md", env!("CARGO_MANIFEST_DIR"));
@@ -61,10 +72,12 @@ fn the_table_of_codes_is_what_the_code_says() {
 struct NoHost;
 impl Host for NoHost {}
 
-/// Read by our SQL, or copied for a migrator of the application's: either way it is said, v1 stays, and nothing is left.
+/// Read by our SQL, or copied for a migrator of the application's: either way it is said, v1 stays,
+/// and nothing is left.
 #[test]
 fn a_damaged_v1_is_not_upgraded() {
-    const FILL: &str = "CREATE TABLE notes (text TEXT); WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
+    const FILL: &str = "CREATE TABLE notes (text TEXT); WITH RECURSIVE n(i) AS (VALUES (1) UNION \
+                        ALL SELECT i + 1 FROM n WHERE i < 3000)
         INSERT INTO notes SELECT 'a note that is long enough to fill some pages ' || i FROM n;";
     for (from, sql) in [
         (From::Empty, "CREATE TABLE note AS SELECT text FROM v1.notes; PRAGMA user_version = 2"),
@@ -77,10 +90,20 @@ fn a_damaged_v1_is_not_upgraded() {
         bytes[20 * 4096..24 * 4096].fill(0xa5);
         std::fs::write(&path, &bytes).unwrap();
         let make = Make { from, run: Run::Sql(sql.into()) };
-        let error = cutover::migrate(&Options::new(&path, "v1-v2", Detect::UserVersion(2), make), &mut NoHost).unwrap_err();
+        let error = cutover::migrate(
+            &Options::new(&path, "v1-v2", Detect::UserVersion(2), make),
+            &mut NoHost,
+        )
+        .unwrap_err();
         assert_eq!(error.failure.code, Code::V1Corrupt, "{from:?}: {}", error.failure.message);
         assert_eq!(std::fs::read(&path).unwrap(), bytes, "{from:?}");
-        let left: Vec<_> = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert!(left.iter().all(|name| name == "data.db" || name.to_string_lossy().ends_with("-lock")), "{left:?}");
+        let left: Vec<_> = std::fs::read_dir(directory.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert!(
+            left.iter().all(|name| name == "data.db" || name.to_string_lossy().ends_with("-lock")),
+            "{left:?}"
+        );
     }
 }

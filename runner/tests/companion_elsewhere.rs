@@ -1,8 +1,14 @@
-//! A companion in another directory than its database, and on another file system. One is a volume of its own: the process is killed before every call on
-//! the companion, and the pair matches after the next start. The other has no hard links, and the database's has: `strace` answers every `link` of the
-//! companion with EPERM, as vfat and exFAT do, and no other.
+//! A companion in another directory than its database, and on another file system. One is a volume
+//! of its own: the process is killed before every call on the companion, and the pair matches after
+//! the next start. The other has no hard links, and the database's has: `strace` answers every
+//! `link` of the companion with EPERM, as vfat and exFAT do, and no other.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "support/companion.rs"]
 mod companion;
@@ -24,7 +30,8 @@ use companion::{Bed, Does};
 const INSIDE: &str = "CUTOVER_COMPANION_ELSEWHERE";
 
 /// What changes a directory or writes to a file, SQLite's own pages apart.
-const CHANGES: &str = "write,copy_file_range,sendfile,ftruncate,fsync,fdatasync,link,linkat,rename,renameat,renameat2,unlink,unlinkat";
+const CHANGES: &str = "write,copy_file_range,sendfile,ftruncate,fsync,fdatasync,link,linkat,\
+                       rename,renameat,renameat2,unlink,unlinkat";
 
 /// Not a test of its own: what the process of the others runs.
 #[test]
@@ -40,7 +47,8 @@ fn clear(directories: &[PathBuf]) {
     }
 }
 
-/// Kills it before every call on the companion, and before every link and rename of the database's. `test` is the name of the test that asks.
+/// Kills it before every call on the companion, and before every link and rename of the database's.
+/// `test` is the name of the test that asks.
 fn killed_on_a_volume_of_its_own(test: &str, does: Does) {
     if namespace::started_inside(INSIDE, &["--exact", test]) {
         return;
@@ -49,9 +57,17 @@ fn killed_on_a_volume_of_its_own(test: &str, does: Does) {
     let directories = ["app", "elsewhere"].map(|name| root.path().join(name));
     for directory in &directories {
         std::fs::create_dir(directory).unwrap();
-        assert!(Command::new("mount").args(["-t", "tmpfs", "tmpfs"]).arg(directory).status().unwrap().success());
+        assert!(
+            Command::new("mount")
+                .args(["-t", "tmpfs", "tmpfs"])
+                .arg(directory)
+                .status()
+                .unwrap()
+                .success()
+        );
     }
-    let [app, elsewhere] = directories.each_ref().map(|directory| std::fs::metadata(directory).unwrap().dev());
+    let [app, elsewhere] =
+        directories.each_ref().map(|directory| std::fs::metadata(directory).unwrap().dev());
     assert_ne!(app, elsewhere, "they are two volumes");
     let bed = Bed::new(root.path());
     let upgraded_first = || {
@@ -63,14 +79,19 @@ fn killed_on_a_volume_of_its_own(test: &str, does: Does) {
     let (output, calls) = strace::run(CHANGES, &[], &bed.program(does));
     assert_eq!(output.status.success(), does != Does::WritesInPlaceAndFails, "{output:?}");
     let of_companion = |call: &str| call.contains("/elsewhere");
-    let of_database = |call: &str| call.contains("/app/") && [" link", " rename"].iter().any(|name| call.contains(name));
-    let chosen: Vec<usize> = (0..calls.len()).filter(|at| of_companion(&calls[*at]) || of_database(&calls[*at])).collect();
+    let of_database = |call: &str| {
+        call.contains("/app/") && [" link", " rename"].iter().any(|name| call.contains(name))
+    };
+    let chosen: Vec<usize> = (0..calls.len())
+        .filter(|at| of_companion(&calls[*at]) || of_database(&calls[*at]))
+        .collect();
     for at in &chosen {
         let what = format!("killed before {}", calls[*at]);
         clear(&directories);
         bed.seed();
         upgraded_first();
-        let (output, _) = strace::run(CHANGES, &[strace::kill_before(&calls, *at)], &bed.program(does));
+        let (output, _) =
+            strace::run(CHANGES, &[strace::kill_before(&calls, *at)], &bed.program(does));
         assert!(!output.status.success(), "{what}");
         let ended = match does {
             Does::Restores => {
@@ -94,11 +115,16 @@ fn killed_on_a_volume_of_its_own(test: &str, does: Does) {
         ended.unwrap_or_else(|error| panic!("{what}: {}", error.failure));
         bed.assert_upgraded(&what);
         // What the host wrote in place, of which a kill may leave nothing.
-        let written = |kept: &String| does != Does::Stages && ["", "half of v2", "of v2"].contains(&kept.as_str());
+        let written = |kept: &String| {
+            does != Does::Stages && ["", "half of v2", "of v2"].contains(&kept.as_str())
+        };
         assert!(bed.kept().iter().all(written), "{what}: {:?}", bed.kept());
     }
     let companions = chosen.iter().filter(|at| of_companion(&calls[**at])).count();
-    println!("{does:?}: killed before {} calls, {companions} of them on the companion", chosen.len());
+    println!(
+        "{does:?}: killed before {} calls, {companions} of them on the companion",
+        chosen.len()
+    );
     assert!(companions >= 9 && chosen.len() > companions, "{companions} of {}", chosen.len());
     for directory in &directories {
         assert!(Command::new("umount").arg(directory).status().unwrap().success());
@@ -127,9 +153,19 @@ fn restored_on_a_volume_of_its_own() {
 
 /// What it does where the companion cannot be linked.
 fn without_links(bed: &Bed, does: Does) {
-    let of_companion = ["-P".to_owned(), bed.auth.to_str().unwrap().to_owned(), "--inject=link,linkat:error=EPERM".to_owned()];
-    let (output, _) = strace::run("link,linkat,rename,renameat,renameat2", &of_companion, &bed.program(does));
-    assert_eq!(output.status.success(), does != Does::WritesInPlaceAndFails, "{does:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let of_companion = [
+        "-P".to_owned(),
+        bed.auth.to_str().unwrap().to_owned(),
+        "--inject=link,linkat:error=EPERM".to_owned(),
+    ];
+    let (output, _) =
+        strace::run("link,linkat,rename,renameat,renameat2", &of_companion, &bed.program(does));
+    assert_eq!(
+        output.status.success(),
+        does != Does::WritesInPlaceAndFails,
+        "{does:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 #[test]

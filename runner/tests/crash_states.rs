@@ -1,9 +1,16 @@
-//! The model is the program, the other half: crash states that the explorer made are laid out as real files with real SQLite databases, the
-//! real runner starts on each, and must end as the model says: the same verdict, the same rows, the same names.
+//! The model is the program, the other half: crash states that the explorer made are laid out as
+//! real files with real SQLite databases, the real runner starts on each, and must end as the model
+//! says: the same verdict, the same rows, the same names.
 //!
-//! A state is what a power loss (or a kill) may leave of the first start. Its databases are written by real SQLite; only their change counters and
-//! WAL flags are then set to what the model says, since those are what a journal's fingerprint goes by.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+//! A state is what a power loss (or a kill) may leave of the first start. Its databases are written
+//! by real SQLite; only their change counters and WAL flags are then set to what the model says,
+//! since those are what a journal's fingerprint goes by.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -19,9 +26,11 @@ use cutover::core::sqlite::{Header, JournalMode, page1_digest};
 use cutover::{Detect, Host, Make, Options, Run};
 use rusqlite::Connection;
 
-const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL); INSERT INTO note SELECT id, text FROM v1.notes;
+const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL); INSERT INTO \
+                     note SELECT id, text FROM v1.notes;
     PRAGMA user_version = 2;";
-const COPY_TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL); INSERT INTO note SELECT id, text FROM main.notes;
+const COPY_TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL); INSERT \
+                          INTO note SELECT id, text FROM main.notes;
     DROP TABLE main.notes; PRAGMA user_version = 2;";
 const PAGE: usize = 4096;
 
@@ -47,22 +56,35 @@ impl Forge {
         };
         let mut bytes = self.written(&format!("{kind}-{rows}"), |path| {
             let connection = Connection::open(path).unwrap();
-            connection.execute_batch("PRAGMA page_size = 4096; PRAGMA journal_mode = DELETE").unwrap();
+            connection
+                .execute_batch("PRAGMA page_size = 4096; PRAGMA journal_mode = DELETE")
+                .unwrap();
             match kind {
                 "v1" | "v2" => {
-                    let (table, column, version) = if kind == "v1" { ("notes", "text", 1) } else { ("note", "body", 2) };
+                    let (table, column, version) =
+                        if kind == "v1" { ("notes", "text", 1) } else { ("note", "body", 2) };
                     let sql = format!(
-                        "CREATE TABLE {table} (id INTEGER PRIMARY KEY, {column} TEXT NOT NULL); CREATE TABLE filler (x BLOB);
-                         WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 40)
+                        "CREATE TABLE {table} (id INTEGER PRIMARY KEY, {column} TEXT NOT NULL); \
+                         CREATE TABLE filler (x BLOB);
+                         WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i \
+                         < 40)
                          INSERT INTO filler SELECT zeroblob(3000) FROM n;
-                         INSERT INTO {table} ({column}) VALUES ('milk'), ('bread'); PRAGMA user_version = {version}"
+                         INSERT INTO {table} ({column}) VALUES ('milk'), ('bread'); PRAGMA \
+                         user_version = {version}"
                     );
                     connection.execute_batch(&sql).unwrap();
                     for row in 0..rows {
-                        connection.execute(&format!("INSERT INTO {table} ({column}) VALUES (?1)"), [format!("row {row}")]).unwrap();
+                        connection
+                            .execute(
+                                &format!("INSERT INTO {table} ({column}) VALUES (?1)"),
+                                [format!("row {row}")],
+                            )
+                            .unwrap();
                     }
                 }
-                _ => connection.execute_batch("CREATE TABLE other (x); PRAGMA user_version = 1").unwrap(),
+                _ => connection
+                    .execute_batch("CREATE TABLE other (x); PRAGMA user_version = 1")
+                    .unwrap(),
             }
         });
         set_header(&mut bytes, db);
@@ -89,7 +111,9 @@ impl Forge {
         self.beside(&format!("log-{rows}-{}", db.counter), &before, "-wal", |connection| {
             connection.execute_batch("PRAGMA wal_autocheckpoint = 0").unwrap();
             for row in 0..rows {
-                connection.execute("INSERT INTO notes (text) VALUES (?1)", [format!("row {row}")]).unwrap();
+                connection
+                    .execute("INSERT INTO notes (text) VALUES (?1)", [format!("row {row}")])
+                    .unwrap();
             }
             if rows == 0 {
                 connection.execute_batch("UPDATE notes SET text = text").unwrap();
@@ -101,7 +125,11 @@ impl Forge {
     fn hot(&mut self, before: Db) -> (Vec<u8>, Vec<u8>) {
         let bytes = self.database(Db { mode: JournalMode::Delete, ..before });
         let spill = |connection: &Connection| {
-            connection.execute_batch("PRAGMA cache_size = 2; BEGIN; UPDATE filler SET x = randomblob(3000)").unwrap();
+            connection
+                .execute_batch(
+                    "PRAGMA cache_size = 2; BEGIN; UPDATE filler SET x = randomblob(3000)",
+                )
+                .unwrap();
         };
         let name = format!("hot-{:?}", before.code());
         let journal = self.beside(&name, &bytes, "-journal", spill);
@@ -122,7 +150,13 @@ impl Forge {
     }
 
     /// The file with this suffix as it is while a connection has done something and is still open.
-    fn beside(&mut self, name: &str, before: &[u8], suffix: &str, act: impl FnOnce(&Connection)) -> Vec<u8> {
+    fn beside(
+        &mut self,
+        name: &str,
+        before: &[u8],
+        suffix: &str,
+        act: impl FnOnce(&Connection),
+    ) -> Vec<u8> {
         let before = before.to_vec();
         self.written(name, |path| {
             let database = path.with_extension("db");
@@ -152,7 +186,11 @@ impl Forge {
     fn journal(&mut self, text: &str) -> String {
         let Ok(mut journal) = serde_json::from_str::<Journal>(text) else { return text.to_owned() };
         if let Some(v1) = &mut journal.v1 {
-            let model: Vec<u8> = (0..100).map(|at| u8::from_str_radix(&v1.fingerprint.header[2 * at..2 * at + 2], 16).unwrap()).collect();
+            let model: Vec<u8> = (0..100)
+                .map(|at| {
+                    u8::from_str_radix(&v1.fingerprint.header[2 * at..2 * at + 2], 16).unwrap()
+                })
+                .collect();
             let mode = if model[18] == 2 { JournalMode::Wal } else { JournalMode::Delete };
             // A row more does not show in the header or in the size; the change counter does.
             let real = self.database(Db { counter: model[27], ..Db::v1(0, mode) });
@@ -160,7 +198,10 @@ impl Forge {
             v1.fingerprint.size = real.len() as u64;
         }
         if let Some(v2) = &mut journal.v2 {
-            let real = self.database(Db { data: Data::V2 { of: 0, rows: 0 }, ..Db::v1(0, JournalMode::Delete) });
+            let real = self.database(Db {
+                data: Data::V2 { of: 0, rows: 0 },
+                ..Db::v1(0, JournalMode::Delete)
+            });
             v2.page1 = page1_digest(&real[..PAGE]);
             v2.size = real.len() as u64;
         }
@@ -176,7 +217,8 @@ fn set_header(bytes: &mut [u8], db: Db) {
     bytes[18..20].fill(if db.mode == JournalMode::Wal { 2 } else { 1 });
 }
 
-/// What can be compared of an end: what canonical is, what the backups hold, and every name without what differs from run to run.
+/// What can be compared of an end: what canonical is, what the backups hold, and every name without
+/// what differs from run to run.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Ended {
     how: String,
@@ -191,7 +233,10 @@ fn masked(name: &str) -> String {
         let digits = text.len() >= 4 && text.bytes().all(|b| b.is_ascii_digit());
         if hex || digits { "#".to_owned() } else { text.to_owned() }
     };
-    name.split('.').map(|part| part.split('-').map(token).collect::<Vec<_>>().join("-")).collect::<Vec<_>>().join(".")
+    name.split('.')
+        .map(|part| part.split('-').map(token).collect::<Vec<_>>().join("-"))
+        .collect::<Vec<_>>()
+        .join(".")
 }
 
 fn is_backup(name: &str) -> bool {
@@ -214,7 +259,9 @@ fn predicted(setting: &Setting, end: Option<End>, disk: &Disk) -> Ended {
             other => format!("{other:?}"),
         },
         canonical: told(setting.canonical.as_str()),
-        backups: sorted(names.iter().filter(|name| is_backup(name)).map(|name| told(name)).collect()),
+        backups: sorted(
+            names.iter().filter(|name| is_backup(name)).map(|name| told(name)).collect(),
+        ),
         names: sorted(names.iter().map(|name| masked(name)).collect()),
     }
 }
@@ -228,7 +275,8 @@ fn really(setting: &Setting, directory: &Path) -> Ended {
     let path = directory.join(setting.canonical.as_str());
     let sql = if setting.from == cutover::From::Copy { COPY_TO_V2 } else { TO_V2 };
     let make = Make { from: setting.from, run: Run::Sql(sql.into()) };
-    let result = cutover::migrate(&Options::new(&path, "v1-v2", Detect::UserVersion(2), make), &mut Calm);
+    let result =
+        cutover::migrate(&Options::new(&path, "v1-v2", Detect::UserVersion(2), make), &mut Calm);
     let names: Vec<String> = std::fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -240,9 +288,12 @@ fn really(setting: &Setting, directory: &Path) -> Ended {
             return "nothing".to_owned();
         }
         let connection = Connection::open(&path).unwrap();
-        let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+        let version: i64 =
+            connection.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
         let table = if version == 1 { "notes" } else { "note" };
-        let rows: i64 = connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap();
+        let rows: i64 = connection
+            .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
+            .unwrap();
         format!("v{version} with {rows}")
     };
     Ended {
@@ -251,18 +302,25 @@ fn really(setting: &Setting, directory: &Path) -> Ended {
             Err(error) => error.failure.code.as_str().to_owned(),
         },
         canonical: told(setting.canonical.as_str()),
-        backups: sorted(names.iter().filter(|name| is_backup(name)).map(|name| told(name)).collect()),
+        backups: sorted(
+            names.iter().filter(|name| is_backup(name)).map(|name| told(name)).collect(),
+        ),
         names: sorted(names.iter().map(|name| masked(name)).collect()),
     }
 }
 
-/// One state, laid out as files: names, with the bytes of the file that each leads to. Names of one inode are links of one file.
+/// One state, laid out as files: names, with the bytes of the file that each leads to. Names of one
+/// inode are links of one file.
 type Files = BTreeMap<String, (u16, Vec<u8>)>;
 
 /// In memory where that can be had: that these flushes reach a disk is not what is compared.
 fn directory() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
-    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
+    if memory.is_dir() {
+        tempfile::tempdir_in(memory).unwrap()
+    } else {
+        tempfile::tempdir().unwrap()
+    }
 }
 
 fn run(setting: &Setting, state: &State, files: &Files) -> Result<(), String> {
@@ -270,7 +328,10 @@ fn run(setting: &Setting, state: &State, files: &Files) -> Result<(), String> {
     let mut first: BTreeMap<u16, &str> = BTreeMap::new();
     for (name, (ino, bytes)) in files {
         match first.get(ino) {
-            Some(other) => std::fs::hard_link(directory.path().join(other), directory.path().join(name)).unwrap(),
+            Some(other) => {
+                std::fs::hard_link(directory.path().join(other), directory.path().join(name))
+                    .unwrap();
+            }
             None => std::fs::write(directory.path().join(name), bytes).unwrap(),
         }
         first.entry(*ino).or_insert(name);
@@ -282,7 +343,10 @@ fn run(setting: &Setting, state: &State, files: &Files) -> Result<(), String> {
         return Ok(());
     }
     let names: Vec<&String> = files.keys().collect();
-    Err(format!("{:?} {:?} {names:?}\n  model  {model_says:?}\n  runner {runner_did:?}", setting.shape, setting.from))
+    Err(format!(
+        "{:?} {:?} {names:?}\n  model  {model_says:?}\n  runner {runner_did:?}",
+        setting.shape, setting.from
+    ))
 }
 
 #[test]
@@ -290,13 +354,21 @@ fn the_real_runner_ends_each_crash_state_as_the_model_says() {
     let mut forge = Forge { directory: tempfile::tempdir().unwrap(), made: BTreeMap::new() };
     let mut known = BTreeSet::new();
     let mut states = Vec::new();
-    for setting in matrix::shapes().into_iter().filter(|setting| setting.by == By::Sql && setting.from == cutover::From::Empty) {
+    for setting in matrix::shapes()
+        .into_iter()
+        .filter(|setting| setting.by == By::Sql && setting.from == cutover::From::Empty)
+    {
         for model in [Model::M0, Model::M3] {
             for state in crash_states(&setting, model) {
                 let disk = &state.disk;
                 let entries = disk.dirs[HOME].now.iter();
                 let files: Files = entries
-                    .map(|(name, ino)| (name.to_string(), (*ino, forge.content(disk, name, disk.get(HOME, name).unwrap()))))
+                    .map(|(name, ino)| {
+                        (
+                            name.to_string(),
+                            (*ino, forge.content(disk, name, disk.get(HOME, name).unwrap())),
+                        )
+                    })
                     .collect();
                 if known.insert(files.clone()) {
                     states.push((setting.clone(), state, files));
@@ -304,8 +376,17 @@ fn the_real_runner_ends_each_crash_state_as_the_model_says() {
             }
         }
     }
-    let differ: Vec<String> = states.iter().filter_map(|(setting, state, files)| run(setting, state, files).err()).collect();
-    assert!(differ.is_empty(), "{} of {} differ:\n{}", differ.len(), states.len(), differ[..differ.len().min(10)].join("\n"));
+    let differ: Vec<String> = states
+        .iter()
+        .filter_map(|(setting, state, files)| run(setting, state, files).err())
+        .collect();
+    assert!(
+        differ.is_empty(),
+        "{} of {} differ:\n{}",
+        differ.len(),
+        states.len(),
+        differ[..differ.len().min(10)].join("\n")
+    );
     assert!(states.len() >= 500, "only {} states", states.len());
     println!("{} crash states laid out; each ended as the model says", states.len());
 }

@@ -1,6 +1,12 @@
-//! The doctor looks and touches nothing, whatever state the database is in; and what it says of the next start is what the next start does.
+//! The doctor looks and touches nothing, whatever state the database is in; and what it says of the
+//! next start is what the next start does.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,15 +22,21 @@ use rusqlite::Connection;
 mod interrupt;
 use interrupt::Interrupt;
 
-const V1: &str =
-    "PRAGMA user_version = 1; CREATE TABLE notes (id INTEGER PRIMARY KEY, text); INSERT INTO notes (text) VALUES ('SECRET'), ('b');";
-const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body); INSERT INTO note SELECT * FROM v1.notes; PRAGMA user_version = 2;";
+const V1: &str = "PRAGMA user_version = 1; CREATE TABLE notes (id INTEGER PRIMARY KEY, text); \
+                  INSERT INTO notes (text) VALUES ('SECRET'), ('b');";
+const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body); INSERT INTO note SELECT * \
+                     FROM v1.notes; PRAGMA user_version = 2;";
 
 struct Calm;
 impl Host for Calm {}
 
 fn options(path: &Path) -> Options {
-    Options::new(path, "v1-v2", Detect::UserVersion(2), Make { from: From::Empty, run: Run::Sql(TO_V2.into()) })
+    Options::new(
+        path,
+        "v1-v2",
+        Detect::UserVersion(2),
+        Make { from: From::Empty, run: Run::Sql(TO_V2.into()) },
+    )
 }
 
 /// Every name, with what it is, its bytes and when it was changed.
@@ -60,7 +72,12 @@ fn a_database_at_rest_is_safe() {
     for setup in ["", "PRAGMA journal_mode=WAL;"] {
         let (_scratch, path) = seeded(setup);
         let (bundle, found) = examined(&path);
-        assert_eq!((&bundle.check, bundle.next.does, found.safety), (&Check::Sound, Does::AskDetect, Safety::Safe), "{}", found.because);
+        assert_eq!(
+            (&bundle.check, bundle.next.does, found.safety),
+            (&Check::Sound, Does::AskDetect, Safety::Safe),
+            "{}",
+            found.because
+        );
         let header = bundle.header.as_ref().unwrap();
         assert_eq!((header.user_version, header.problems.len()), (1, 0));
         assert!(!bundle.to_text().contains("SECRET"), "rows are nobody's business");
@@ -75,16 +92,27 @@ fn what_it_says_of_the_next_start_is_what_the_next_start_does() {
         for at in 0.. {
             let (_scratch, path) = seeded(setup);
             let mut host = Interrupt { at, seen: 0 };
-            if catch_unwind(AssertUnwindSafe(|| cutover::migrate(&options(&path), &mut host))).is_ok() {
+            if catch_unwind(AssertUnwindSafe(|| cutover::migrate(&options(&path), &mut host)))
+                .is_ok()
+            {
                 break;
             }
             let (bundle, found) = examined(&path);
-            assert_eq!((&bundle.check, found.safety), (&Check::Sound, Safety::Safe), "step {at}: {}", found.because);
+            assert_eq!(
+                (&bundle.check, found.safety),
+                (&Check::Sound, Safety::Safe),
+                "step {at}: {}",
+                found.because
+            );
             let real = cutover::plan(&options(&path), &mut Calm).unwrap();
-            let real = real.map(|plan| plan.kind).filter(|_| !bundle.observation.journals.is_empty());
+            let real =
+                real.map(|plan| plan.kind).filter(|_| !bundle.observation.journals.is_empty());
             let told = bundle.next.plan.as_ref().map(|plan| plan.kind);
             // A left-over of the first journal's writing is cleaned up without a journal.
-            assert!(told == real || bundle.observation.journals.is_empty(), "step {at}: {told:?}, and it is {real:?}");
+            assert!(
+                told == real || bundle.observation.journals.is_empty(),
+                "step {at}: {told:?}, and it is {real:?}"
+            );
             *kinds.entry(format!("{told:?}")).or_insert(0) += 1;
         }
     }
@@ -99,11 +127,19 @@ fn after_the_upgrade_both_are_told() {
     cutover::migrate(&options(&path), &mut Calm).unwrap();
     let (bundle, found) = examined(&path);
     assert_eq!((found.safety, found.backups.len(), bundle.receipts.len()), (Safety::Safe, 1, 1));
-    assert!(found.v1.file.unwrap().starts_with("data.db.v1-v2-") && found.v2.file.as_deref() == Some("data.db"));
+    assert!(
+        found.v1.file.unwrap().starts_with("data.db.v1-v2-")
+            && found.v2.file.as_deref() == Some("data.db")
+    );
     // The file alone, as a browser reads it: the receipt tells that it is v2.
     std::fs::write(&path, b"nothing").unwrap();
     let (bundle, found) = examined(&path);
-    assert_eq!((found.safety, bundle.next.does), (Safety::NotSafe, Does::Refuse), "{}", found.because);
+    assert_eq!(
+        (found.safety, bundle.next.does),
+        (Safety::NotSafe, Does::Refuse),
+        "{}",
+        found.because
+    );
 }
 
 /// A set as a killed application leaves it: copied while it is open.
@@ -125,9 +161,14 @@ fn killed(setup: &str, then: &str) -> (tempfile::TempDir, std::path::PathBuf) {
 fn an_open_log_and_a_hot_journal_are_read_in_a_copy() {
     let (_copy, path) = killed("PRAGMA journal_mode=WAL;", "INSERT INTO notes (text) VALUES ('c')");
     let (bundle, found) = examined(&path);
-    assert_eq!((&bundle.check, found.safety, bundle.wal.unwrap().commits), (&Check::Sound, Safety::Safe, 1), "{}", found.because);
-    let half =
-        "PRAGMA cache_size=1; BEGIN; INSERT INTO notes (text) SELECT zeroblob(4000) FROM notes a, notes b, notes c, notes d, notes e;";
+    assert_eq!(
+        (&bundle.check, found.safety, bundle.wal.unwrap().commits),
+        (&Check::Sound, Safety::Safe, 1),
+        "{}",
+        found.because
+    );
+    let half = "PRAGMA cache_size=1; BEGIN; INSERT INTO notes (text) SELECT zeroblob(4000) FROM \
+                notes a, notes b, notes c, notes d, notes e;";
     let (_copy, path) = killed("PRAGMA journal_mode=DELETE;", half);
     assert!(std::fs::metadata(path.with_file_name("data.db-journal")).unwrap().len() > 512);
     let (bundle, found) = examined(&path);
@@ -138,7 +179,10 @@ fn an_open_log_and_a_hot_journal_are_read_in_a_copy() {
 fn damage_is_found() {
     let (_scratch, path) = seeded("");
     let db = Connection::open(&path).unwrap();
-    db.execute_batch("INSERT INTO notes (text) SELECT zeroblob(3000) FROM notes a, notes b, notes c").unwrap();
+    db.execute_batch(
+        "INSERT INTO notes (text) SELECT zeroblob(3000) FROM notes a, notes b, notes c",
+    )
+    .unwrap();
     drop(db);
     let mut bytes = std::fs::read(&path).unwrap();
     let at = bytes.len() - 8192;
@@ -149,17 +193,22 @@ fn damage_is_found() {
     assert_eq!(found.safety, Safety::NotSafe);
 }
 
-/// SQLite tells both in the same words. What it cannot read of a schema it has not checked, so that nothing is called safe for that.
+/// SQLite tells both in the same words. What it cannot read of a schema it has not checked, so that
+/// nothing is called safe for that.
 #[test]
 fn a_schema_of_another_sqlite_is_no_damage_and_a_broken_one_is() {
     let broken = "UPDATE sqlite_master SET rootpage = 999 WHERE name = 'more'";
-    let foreign = "UPDATE sqlite_master SET sql = 'CREATE TABLE more (x) RANDOM ROWID' WHERE name = 'more'";
+    let foreign =
+        "UPDATE sqlite_master SET sql = 'CREATE TABLE more (x) RANDOM ROWID' WHERE name = 'more'";
     for (change, damaged) in [(broken, true), (foreign, false)] {
         for wal in [false, true] {
             let (_directory, path) = seeded("CREATE TABLE more (x);");
             let db = Connection::open(&path).unwrap();
             let mode = if wal { "WAL" } else { "DELETE" };
-            db.execute_batch(&format!("PRAGMA journal_mode = {mode}; PRAGMA writable_schema = ON; {change}")).unwrap();
+            db.execute_batch(&format!(
+                "PRAGMA journal_mode = {mode}; PRAGMA writable_schema = ON; {change}"
+            ))
+            .unwrap();
             let log = path.with_extension("db-wal");
             let kept = wal.then(|| [&path, &log].map(|file| std::fs::read(file).unwrap()));
             drop(db);
@@ -168,7 +217,11 @@ fn a_schema_of_another_sqlite_is_no_damage_and_a_broken_one_is() {
             }
             let (bundle, found) = examined(&path);
             let told = matches!(bundle.check, Check::Damaged { .. });
-            assert_eq!((told, found.safety), (damaged, if damaged { Safety::NotSafe } else { Safety::CannotTell }), "{change}: {bundle:?}");
+            assert_eq!(
+                (told, found.safety),
+                (damaged, if damaged { Safety::NotSafe } else { Safety::CannotTell }),
+                "{change}: {bundle:?}"
+            );
         }
     }
 }
@@ -179,7 +232,11 @@ fn what_is_open_is_not_opened_again_and_not_called_safe() {
     let db = Connection::open(&path).unwrap();
     db.execute_batch("INSERT INTO notes (text) VALUES ('c')").unwrap();
     let bundle = doctor(&path, &DoctorOptions::default()).unwrap();
-    assert!(bundle.header.is_none() && bundle.wal.is_none() && matches!(bundle.check, Check::NotMade { .. }));
+    assert!(
+        bundle.header.is_none()
+            && bundle.wal.is_none()
+            && matches!(bundle.check, Check::NotMade { .. })
+    );
     assert!(bundle.observation.holders[0].this_process);
     let found = diagnose(&Dropped { text: Some(bundle.to_text()), ..Dropped::default() });
     assert_eq!(found.safety, Safety::CannotTell, "{}", found.because);
@@ -191,7 +248,9 @@ type Lay<'a> = &'a dyn Fn(&Path);
 #[test]
 fn hostile_folders_are_looked_at_and_left() {
     use std::os::unix::ffi::OsStrExt as _;
-    let fifo = |path: &Path| assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    let fifo = |path: &Path| {
+        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    };
     // A directory, a pipe that nobody writes to, and a link to nowhere, under the names of the set.
     let lays: [Lay; 6] = [
         &|path| std::fs::create_dir(path).unwrap(),
@@ -207,9 +266,15 @@ fn hostile_folders_are_looked_at_and_left() {
         &|path| {
             Connection::open(path).unwrap().execute_batch(V1).unwrap();
             let directory = path.parent().unwrap();
-            std::fs::write(directory.join(std::ffi::OsStr::from_bytes(b"data.db.\xff-wal")), b"x").unwrap();
-            std::fs::write(directory.join("data.db.v1-v2-cutover.json"), vec![b'{'; 5 << 20]).unwrap();
-            std::os::unix::fs::symlink("/nowhere/at/all", directory.join("data.db.v1-v2-1-3fa9c1d2")).unwrap();
+            std::fs::write(directory.join(std::ffi::OsStr::from_bytes(b"data.db.\xff-wal")), b"x")
+                .unwrap();
+            std::fs::write(directory.join("data.db.v1-v2-cutover.json"), vec![b'{'; 5 << 20])
+                .unwrap();
+            std::os::unix::fs::symlink(
+                "/nowhere/at/all",
+                directory.join("data.db.v1-v2-1-3fa9c1d2"),
+            )
+            .unwrap();
         },
         &|path| std::os::unix::fs::symlink("data.db", path).unwrap(),
     ];
@@ -222,11 +287,16 @@ fn hostile_folders_are_looked_at_and_left() {
             let found = diagnose(&Dropped { text: Some(bundle.to_text()), ..Dropped::default() });
             let wanted = if number == 3 { Safety::Safe } else { found.safety };
             assert_eq!(found.safety, wanted, "{number}: {}", found.because);
-            assert!(found.safety != Safety::Safe || bundle.check == Check::Sound, "{number}: {}", found.because);
+            assert!(
+                found.safety != Safety::Safe || bundle.check == Check::Sound,
+                "{number}: {}",
+                found.because
+            );
         }
         assert!(before == all(scratch.path()), "{number}");
     }
-    let missing = doctor(Path::new("/nowhere/at/all/data.db"), &DoctorOptions::default()).unwrap_err();
+    let missing =
+        doctor(Path::new("/nowhere/at/all/data.db"), &DoctorOptions::default()).unwrap_err();
     assert_eq!(missing.failure.code, Code::Io);
 }
 
@@ -236,7 +306,10 @@ fn what_the_application_kept_goes_in_only_when_asked() {
     let error = Failure::refusal(Code::Host, "SECRET of the application", "hint");
     let asked = DoctorOptions { last_error: Some(error), ..DoctorOptions::default() };
     let bundle = doctor(&path, &asked).unwrap();
-    assert!(bundle.last_error.as_ref().unwrap().message.contains("cutover:HOST") && !bundle.to_text().contains("SECRET of"));
+    assert!(
+        bundle.last_error.as_ref().unwrap().message.contains("cutover:HOST")
+            && !bundle.to_text().contains("SECRET of")
+    );
     let bundle = doctor(&path, &DoctorOptions { application_data: true, ..asked }).unwrap();
     assert!(bundle.to_text().contains("SECRET of"));
 }
@@ -244,7 +317,11 @@ fn what_the_application_kept_goes_in_only_when_asked() {
 #[test]
 fn a_large_database_is_not_read() {
     let (_scratch, path) = seeded("");
-    let bundle = doctor(&path, &DoctorOptions { check_up_to: 4096, ..DoctorOptions::default() }).unwrap();
+    let bundle =
+        doctor(&path, &DoctorOptions { check_up_to: 4096, ..DoctorOptions::default() }).unwrap();
     assert!(matches!(bundle.check, Check::NotMade { .. }));
-    assert_eq!(diagnose(&Dropped { text: Some(bundle.to_text()), ..Dropped::default() }).safety, Safety::CannotTell);
+    assert_eq!(
+        diagnose(&Dropped { text: Some(bundle.to_text()), ..Dropped::default() }).safety,
+        Safety::CannotTell
+    );
 }

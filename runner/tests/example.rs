@@ -1,5 +1,10 @@
 //! The example is what a Rust application does without Node: it must run as it stands.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -33,12 +38,28 @@ fn of_two_that_are_started_at_once_one_upgrades_and_the_other_is_refused_or_come
     for _ in 0..30 {
         let directory = tempfile::tempdir().unwrap();
         let database = directory.path().join("data.db");
-        rusqlite::Connection::open(&database).unwrap().execute_batch("CREATE TABLE notes (id INTEGER PRIMARY KEY, text)").unwrap();
-        let start = || Command::new(example()).arg(&database).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        rusqlite::Connection::open(&database)
+            .unwrap()
+            .execute_batch("CREATE TABLE notes (id INTEGER PRIMARY KEY, text)")
+            .unwrap();
+        let start = || {
+            Command::new(example())
+                .arg(&database)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+        };
         let both = [start(), start()].map(|child| child.wait_with_output().unwrap());
-        let said: Vec<String> =
-            both.iter().map(|output| String::from_utf8([&output.stdout[..], &output.stderr].concat()).unwrap()).collect();
-        assert_eq!(said.iter().filter(|said| said.starts_with("Migrated local data")).count(), 1, "{said:?}");
+        let said: Vec<String> = both
+            .iter()
+            .map(|output| String::from_utf8([&output.stdout[..], &output.stderr].concat()).unwrap())
+            .collect();
+        assert_eq!(
+            said.iter().filter(|said| said.starts_with("Migrated local data")).count(),
+            1,
+            "{said:?}"
+        );
         for (output, said) in both.iter().zip(&said) {
             assert!(output.status.success() || said.contains("[cutover:OWNED"), "{said}");
         }

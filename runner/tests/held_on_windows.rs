@@ -1,11 +1,21 @@
 //! A v1 that somebody has open on Windows, where an open file can be neither replaced nor removed.
 //!
-//! The holders are connections of SQLite and plain handles, with the sharing that SQLite gives its own (`FILE_SHARE_READ | FILE_SHARE_WRITE`). That a file is
-//! open is what Wine tells as Windows does; who has it open it does not tell (its Restart Manager names nobody), so under Wine every holder is one that is
-//! not named.
+//! The holders are connections of SQLite and plain handles, with the sharing that SQLite gives its
+//! own (`FILE_SHARE_READ | FILE_SHARE_WRITE`). That a file is open is what Wine tells as Windows
+//! does; who has it open it does not tell (its Restart Manager names nobody), so under Wine every
+//! holder is one that is not named.
 #![cfg(windows)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-#![allow(clippy::type_complexity, clippy::field_reassign_with_default, reason = "a host of closures is scripted test by test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+#![allow(
+    clippy::type_complexity,
+    clippy::field_reassign_with_default,
+    reason = "a host of closures is scripted test by test"
+)]
 
 #[path = "support/notes.rs"]
 mod notes;
@@ -17,7 +27,10 @@ use std::path::{Path, PathBuf};
 
 use cutover::core::failure::Where;
 use cutover::core::journal::Strategy;
-use cutover::{BackupOptions, Built, Code, Detect, Event, From, Host, HostError, Job, Make, Options, Outcome, Recovery, Run};
+use cutover::{
+    BackupOptions, Built, Code, Detect, Event, From, Host, HostError, Job, Make, Options, Outcome,
+    Recovery, Run,
+};
 use rusqlite::Connection;
 
 use notes::{TO_V2, V1};
@@ -25,11 +38,15 @@ use notes::{TO_V2, V1};
 struct Bed(tempfile::TempDir);
 
 impl Bed {
-    /// A v1 with rows that are in its log alone, and the connection that made it, with a statement that is alive.
+    /// A v1 with rows that are in its log alone, and the connection that made it, with a statement
+    /// that is alive.
     fn held(mode: &str) -> (Self, Connection) {
         let bed = Self(tempfile::tempdir().unwrap());
         let db = Connection::open(bed.path()).unwrap();
-        db.execute_batch(&format!("PRAGMA journal_mode = {mode}; PRAGMA wal_autocheckpoint = 0; {V1}")).unwrap();
+        db.execute_batch(&format!(
+            "PRAGMA journal_mode = {mode}; PRAGMA wal_autocheckpoint = 0; {V1}"
+        ))
+        .unwrap();
         (bed, db)
     }
 
@@ -38,7 +55,15 @@ impl Bed {
     }
 
     fn options(&self, run: Run) -> Options {
-        Options { wait_ms: 400, ..Options::new(self.path(), "v1-v2", Detect::UserVersion(2), Make { from: From::Empty, run }) }
+        Options {
+            wait_ms: 400,
+            ..Options::new(
+                self.path(),
+                "v1-v2",
+                Detect::UserVersion(2),
+                Make { from: From::Empty, run },
+            )
+        }
     }
 
     fn sql(&self) -> Options {
@@ -47,7 +72,8 @@ impl Bed {
 
     fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.0.path()).unwrap();
-        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.retain(|name| !["-lock", "-wal", "-shm"].iter().any(|suffix| name.ends_with(suffix)));
         names.sort();
         names
@@ -64,16 +90,24 @@ impl Bed {
 
 fn count(path: &Path, table: &str) -> i64 {
     let db = Connection::open(path).unwrap();
-    assert_eq!(db.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0)).unwrap(), "ok");
+    assert_eq!(
+        db.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0)).unwrap(),
+        "ok"
+    );
     db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
 }
 
 /// How many names a file has, as another program counts them.
 fn fs_links(path: &Path) -> usize {
-    let output = std::process::Command::new("cmd").args(["/c", "fsutil", "hardlink", "list"]).arg(path).output();
+    let output = std::process::Command::new("cmd")
+        .args(["/c", "fsutil", "hardlink", "list"])
+        .arg(path)
+        .output();
     match output {
         // Wine has no such program.
-        Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).lines().count(),
+        Ok(output) if output.status.success() => {
+            String::from_utf8_lossy(&output.stdout).lines().count()
+        }
         _ => 1,
     }
 }
@@ -81,7 +115,9 @@ fn fs_links(path: &Path) -> usize {
 /// What another process sees, without waiting.
 fn elsewhere(path: &Path, sql: &str) -> String {
     let output = std::process::Command::new("sqlite3").arg(path).arg(sql).output().unwrap();
-    let text = String::from_utf8(if output.status.success() { output.stdout } else { output.stderr }).unwrap();
+    let text =
+        String::from_utf8(if output.status.success() { output.stdout } else { output.stderr })
+            .unwrap();
     text.trim().replace("\r\n", "\n")
 }
 
@@ -130,32 +166,56 @@ fn a_holder_that_never_lets_go_is_copied_under_and_lives_on() {
                 options.make.from = from;
                 if from == From::Copy {
                     options.make.run = match run {
-                        Run::Sql(_) => Run::Sql("ALTER TABLE notes RENAME TO note; PRAGMA user_version = 2".into()),
+                        Run::Sql(_) => Run::Sql(
+                            "ALTER TABLE notes RENAME TO note; PRAGMA user_version = 2".into(),
+                        ),
                         Run::Host => Run::Host,
                     };
                 }
                 let build = |job: &mut dyn Job| match from {
                     From::Empty => build_v2(job),
                     From::Copy => {
-                        Connection::open(job.staging())?.execute_batch("ALTER TABLE notes RENAME TO note; PRAGMA user_version = 2")?;
+                        Connection::open(job.staging())?.execute_batch(
+                            "ALTER TABLE notes RENAME TO note; PRAGMA user_version = 2",
+                        )?;
                         Ok(Built::default())
                     }
                 };
                 let mut host = Script { build: Some(Box::new(build)), ..Script::default() };
                 let result = cutover::migrate(&options, &mut host).unwrap();
-                assert_eq!((result.outcome, result.strategy), (Outcome::Migrated, Some(Strategy::PageCopy)), "{mode} {run:?}");
+                assert_eq!(
+                    (result.outcome, result.strategy),
+                    (Outcome::Migrated, Some(Strategy::PageCopy)),
+                    "{mode} {run:?}"
+                );
                 assert_eq!(result.warnings, [], "{mode} {run:?}");
                 assert!(host.waited_ms <= 400);
                 let backup = result.backup.unwrap();
                 bed.assert_migrated(&backup, 3);
                 // The application that lives on, through the very connection, and another process.
                 live.execute_batch("INSERT INTO note SELECT 4, 'a row since'").unwrap();
-                assert_eq!(elsewhere(&bed.path(), "SELECT count(*) FROM note; PRAGMA journal_mode"), format!("4\n{mode}"));
+                assert_eq!(
+                    elsewhere(&bed.path(), "SELECT count(*) FROM note; PRAGMA journal_mode"),
+                    format!("4\n{mode}")
+                );
                 elsewhere(&bed.path(), "INSERT INTO note SELECT 5, 'of another process'");
-                assert_eq!(live.query_row("SELECT count(*) FROM note", [], |row| row.get::<_, i64>(0)).unwrap(), 5);
-                assert_eq!(cutover::migrate(&bed.sql(), &mut Script::default()).unwrap().outcome, Outcome::Current);
+                assert_eq!(
+                    live.query_row("SELECT count(*) FROM note", [], |row| row.get::<_, i64>(0))
+                        .unwrap(),
+                    5
+                );
+                assert_eq!(
+                    cutover::migrate(&bed.sql(), &mut Script::default()).unwrap().outcome,
+                    Outcome::Current
+                );
                 drop(live);
-                cutover::restore(&bed.path(), &backup, &BackupOptions::default(), &mut Script::default()).unwrap();
+                cutover::restore(
+                    &bed.path(),
+                    &backup,
+                    &BackupOptions::default(),
+                    &mut Script::default(),
+                )
+                .unwrap();
                 assert_eq!(count(&bed.path(), "notes"), 3, "{mode} {run:?}");
                 assert_eq!(elsewhere(&bed.path(), "PRAGMA journal_mode"), mode);
             }
@@ -167,13 +227,18 @@ fn a_holder_that_never_lets_go_is_copied_under_and_lives_on() {
 #[test]
 fn a_host_builds_with_v1s_page_size_where_its_pages_are_copied() {
     for page_size in [1024, 65536] {
-        let (bed, live) = Bed::held(&format!("DELETE; PRAGMA page_size = {page_size}; PRAGMA journal_mode = WAL"));
+        let (bed, live) = Bed::held(&format!(
+            "DELETE; PRAGMA page_size = {page_size}; PRAGMA journal_mode = WAL"
+        ));
         let mut host = Script { build: Some(Box::new(build_v2)), ..Script::default() };
         let result = cutover::migrate(&bed.options(Run::Host), &mut host).unwrap();
         assert_eq!(result.strategy, Some(Strategy::PageCopy));
         bed.assert_migrated(&result.backup.unwrap(), 3);
         live.execute_batch("INSERT INTO note SELECT 4, 'a row since'").unwrap();
-        assert_eq!(elsewhere(&bed.path(), "SELECT count(*) FROM note; PRAGMA page_size"), format!("4\n{page_size}"));
+        assert_eq!(
+            elsewhere(&bed.path(), "SELECT count(*) FROM note; PRAGMA page_size"),
+            format!("4\n{page_size}")
+        );
     }
 }
 
@@ -187,10 +252,17 @@ fn a_host_that_builds_with_other_pages_there_is_refused_and_v1_stays() {
     };
     let mut host = Script { build: Some(Box::new(build)), ..Script::default() };
     let error = cutover::migrate(&bed.options(Run::Host), &mut host).unwrap_err();
-    assert_eq!((error.failure.code, error.failure.data.state), (Code::Verify, Where::V1), "{error}");
+    assert_eq!(
+        (error.failure.code, error.failure.data.state),
+        (Code::Verify, Where::V1),
+        "{error}"
+    );
     assert!(error.to_string().contains("of 512 bytes"), "{error}");
     assert_eq!(bed.names(), ["data.db"]);
-    assert_eq!(live.query_row("SELECT count(*) FROM notes", [], |row| row.get::<_, i64>(0)).unwrap(), 3);
+    assert_eq!(
+        live.query_row("SELECT count(*) FROM notes", [], |row| row.get::<_, i64>(0)).unwrap(),
+        3
+    );
     let mut host = Script { build: Some(Box::new(build_v2)), ..Script::default() };
     let result = cutover::migrate(&bed.options(Run::Host), &mut host).unwrap();
     bed.assert_migrated(&result.backup.unwrap(), 3);
@@ -245,10 +317,12 @@ fn what_the_holder_commits_while_v2_is_built_is_in_v2() {
             let result = cutover::migrate(&bed.sql(), &mut host).unwrap();
             drop(host);
             assert_eq!(result.strategy, Some(Strategy::PageCopy));
-            for (path, sql) in
-                [(bed.path(), "SELECT body FROM note WHERE id = 1"), (result.backup.clone().unwrap(), "SELECT text FROM notes")]
-            {
-                let text: String = Connection::open(path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap();
+            for (path, sql) in [
+                (bed.path(), "SELECT body FROM note WHERE id = 1"),
+                (result.backup.clone().unwrap(), "SELECT text FROM notes"),
+            ] {
+                let text: String =
+                    Connection::open(path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap();
                 assert_eq!(text, "soap", "{mode} {checkpoint}");
             }
             bed.assert_migrated(&result.backup.unwrap(), 3);
@@ -261,11 +335,21 @@ fn a_failure_beside_a_holder_leaves_v1_and_nothing_else() {
     for mode in ["wal", "delete"] {
         let (bed, live) = Bed::held(mode);
         for (sql, code) in [("SELECT 1", Code::StillOld), ("no SQL", Code::Host)] {
-            let failure = cutover::migrate(&bed.options(Run::Sql(sql.into())), &mut Script::default()).unwrap_err().failure;
+            let failure =
+                cutover::migrate(&bed.options(Run::Sql(sql.into())), &mut Script::default())
+                    .unwrap_err()
+                    .failure;
             assert_eq!((failure.code, failure.data.state), (code, Where::V1), "{failure}");
             assert_eq!(bed.names(), ["data.db"], "{mode}");
-            assert_eq!(live.query_row("SELECT count(*) FROM notes", [], |row| row.get::<_, i64>(0)).unwrap(), 3);
-            assert_eq!(elsewhere(&bed.path(), "SELECT count(*) FROM notes; PRAGMA journal_mode"), format!("3\n{mode}"));
+            assert_eq!(
+                live.query_row("SELECT count(*) FROM notes", [], |row| row.get::<_, i64>(0))
+                    .unwrap(),
+                3
+            );
+            assert_eq!(
+                elsewhere(&bed.path(), "SELECT count(*) FROM notes; PRAGMA journal_mode"),
+                format!("3\n{mode}")
+            );
         }
     }
 }
@@ -288,12 +372,19 @@ fn killed_before_any_step_beside_a_holder_the_next_start_ends_well() {
                     seen += 1;
                 }
             }));
-            let stopped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| cutover::migrate(&bed.sql(), &mut host))).is_err();
+            let stopped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                cutover::migrate(&bed.sql(), &mut host)
+            }))
+            .is_err();
             drop(host);
             // The holder dies with its process, or is of another one.
             let live = (at % 2 == 0).then_some(live);
             let result = cutover::migrate(&bed.sql(), &mut Script::default()).unwrap();
-            let backup = bed.names().into_iter().find(|name| name.contains(".v1-v2-") && !name.contains(".json")).unwrap();
+            let backup = bed
+                .names()
+                .into_iter()
+                .find(|name| name.contains(".v1-v2-") && !name.contains(".json"))
+                .unwrap();
             bed.assert_migrated(&bed.0.path().join(backup), 3);
             assert!(stopped || result.outcome == Outcome::Current);
             drop(live);
@@ -306,7 +397,8 @@ fn killed_before_any_step_beside_a_holder_the_next_start_ends_well() {
     }
 }
 
-/// v1 was free when the plan was made, so it is to be replaced; at the flip somebody has it open, and stays.
+/// v1 was free when the plan was made, so it is to be replaced; at the flip somebody has it open,
+/// and stays.
 #[test]
 fn one_that_comes_before_the_flip_is_copied_under_without_a_second_build() {
     for op in ["look", "build-sql", "check", "lock-v1", "link"] {
@@ -319,17 +411,25 @@ fn one_that_comes_before_the_flip_is_copied_under_without_a_second_build() {
             if let Event::Step { op: now, .. } = event {
                 builds += usize::from(now == "build-sql");
                 if now == op && late.is_none() {
-                    late = Some(File::options().read(true).write(true).share_mode(3).open(&path).unwrap());
+                    late = Some(
+                        File::options().read(true).write(true).share_mode(3).open(&path).unwrap(),
+                    );
                 }
             }
         }));
-        let result = cutover::migrate(&bed.sql(), &mut host).unwrap_or_else(|error| panic!("{op}: {}", error.failure));
+        let result = cutover::migrate(&bed.sql(), &mut host)
+            .unwrap_or_else(|error| panic!("{op}: {}", error.failure));
         drop(host);
         assert_eq!(result.outcome, Outcome::Migrated, "{op}");
         assert_eq!(builds, 1, "{op}");
         drop(late);
         let backup = result.backup.unwrap();
-        assert_eq!((count(&bed.path(), "note"), count(&backup, "notes"), bed.names().len()), (3, 3, 3), "{op}: {:?}", bed.names());
+        assert_eq!(
+            (count(&bed.path(), "note"), count(&backup, "notes"), bed.names().len()),
+            (3, 3, 3),
+            "{op}: {:?}",
+            bed.names()
+        );
     }
 }
 
@@ -377,7 +477,12 @@ fn all_waits_of_one_start_are_within_the_budget() {
         let result = cutover::migrate(&options, &mut host).unwrap();
         assert!(host.waited_ms <= wait_ms, "{} of {wait_ms}", host.waited_ms);
         // Staging is held to the end: it is copied from, and removed by the next start.
-        assert_eq!((result.strategy, result.warnings.len()), (Some(Strategy::PageCopy), 1), "{:?}", result.warnings);
+        assert_eq!(
+            (result.strategy, result.warnings.len()),
+            (Some(Strategy::PageCopy), 1),
+            "{:?}",
+            result.warnings
+        );
         drop(host);
         drop((zombie, live));
         let next = cutover::migrate(&bed.sql(), &mut Script::default()).unwrap();
@@ -386,7 +491,8 @@ fn all_waits_of_one_start_are_within_the_budget() {
     }
 }
 
-/// What the host saves goes to a journal that a scanner may have open: it is waited for within the budget, and no longer.
+/// What the host saves goes to a journal that a scanner may have open: it is waited for within the
+/// budget, and no longer.
 #[test]
 fn a_state_is_saved_when_a_scanner_lets_go_of_the_journal() {
     for (wait_ms, lets_go) in [(10_000, true), (0, false)] {
@@ -418,7 +524,13 @@ fn a_state_is_saved_when_a_scanner_lets_go_of_the_journal() {
                 bed.assert_migrated(&result.backup.unwrap(), 3);
             }
             Err(error) => {
-                assert!(!lets_go && error.failure.code == Code::Host && error.failure.data.state == Where::V1, "{}", error.failure);
+                assert!(
+                    !lets_go
+                        && error.failure.code == Code::Host
+                        && error.failure.data.state == Where::V1,
+                    "{}",
+                    error.failure
+                );
                 assert_eq!(bed.names(), ["data.db"]);
             }
         }

@@ -1,10 +1,17 @@
-//! A process that is killed (`SIGKILL`, `TerminateProcess`) at every step of its upgrade, and again in the start that recovers: no row is lost, canonical is
-//! a whole v1 or a whole v2 whenever anybody looks, and the next start ends well.
+//! A process that is killed (`SIGKILL`, `TerminateProcess`) at every step of its upgrade, and again
+//! in the start that recovers: no row is lost, canonical is a whole v1 or a whole v2 whenever
+//! anybody looks, and the next start ends well.
 //!
-//! The process is this program, started again. It stops where it is to be killed, tells so, and never goes on. A step is told of before it is performed, and
-//! in the callback there are points of its own; deaths within a step are `strace`'s on Linux (`campaign/kill`, `page_copy.rs`) and the crash states' on every
-//! system (`crash_states.rs`).
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+//! The process is this program, started again. It stops where it is to be killed, tells so, and
+//! never goes on. A step is told of before it is performed, and in the callback there are points of
+//! its own; deaths within a step are `strace`'s on Linux (`campaign/kill`, `page_copy.rs`) and the
+//! crash states' on every system (`crash_states.rs`).
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "support/notes.rs"]
 mod notes;
@@ -19,11 +26,13 @@ use rusqlite::Connection;
 
 use notes::{NOTES, TO_V2, V1, rows};
 
-/// Set in a process of ours: the database, what it does, and the point where it stops, counted from 0.
+/// Set in a process of ours: the database, what it does, and the point where it stops, counted from
+/// 0.
 const CHILD: &str = "CUTOVER_KILLED_CHILD";
 const STOPPED: &str = "stopped to be killed";
 
-const COPY_TO_V2: &str = "ALTER TABLE notes RENAME TO note; ALTER TABLE note RENAME COLUMN text TO body; PRAGMA user_version = 2;";
+const COPY_TO_V2: &str = "ALTER TABLE notes RENAME TO note; ALTER TABLE note RENAME COLUMN text \
+                          TO body; PRAGMA user_version = 2;";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum How {
@@ -34,7 +43,8 @@ enum How {
     HostCopy,
     /// With a companion that was not there before, and is written in place.
     HostNew,
-    /// By SQL, in a process that has v1 open and does not let go: only Windows has a way around that.
+    /// By SQL, in a process that has v1 open and does not let go: only Windows has a way around
+    /// that.
     Held,
 }
 
@@ -46,13 +56,17 @@ impl How {
     }
 
     fn options(self, path: &Path) -> Options {
-        let from = if matches!(self, Self::SqlCopy | Self::HostCopy) { From::Copy } else { From::Empty };
+        let from =
+            if matches!(self, Self::SqlCopy | Self::HostCopy) { From::Copy } else { From::Empty };
         let run = match (self.is_host(), from) {
             (true, _) => Run::Host,
             (_, From::Copy) => Run::Sql(COPY_TO_V2.into()),
             _ => Run::Sql(TO_V2.into()),
         };
-        let mut options = Options { wait_ms: 0, ..Options::new(path, "v1-v2", Detect::UserVersion(2), Make { from, run }) };
+        let mut options = Options {
+            wait_ms: 0,
+            ..Options::new(path, "v1-v2", Detect::UserVersion(2), Make { from, run })
+        };
         if self.is_host() {
             options.companions.insert("auth".into(), path.with_file_name("auth.json"));
         }
@@ -60,7 +74,8 @@ impl How {
     }
 }
 
-/// A process that is being made has, until it executes, every file open that this one has: whoever opens one reads here, whoever makes one writes.
+/// A process that is being made has, until it executes, every file open that this one has: whoever
+/// opens one reads here, whoever makes one writes.
 static OPEN: RwLock<()> = RwLock::new(());
 
 /// The application. It stops for ever at a point.
@@ -127,7 +142,9 @@ fn child() {
     let path = Path::new(path);
     let holder = (how == How::Held).then(|| Connection::open(path).unwrap());
     if let Some(holder) = &holder {
-        holder.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0)).unwrap();
+        holder
+            .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0))
+            .unwrap();
     }
     cutover::migrate(&how.options(path), &mut App { at: at.parse().unwrap(), seen: 0 }).unwrap();
 }
@@ -140,7 +157,10 @@ impl Bed {
         let _open = OPEN.read().unwrap_or_else(PoisonError::into_inner);
         let live = in_memory();
         let db = Connection::open(live.path().join("data.db")).unwrap();
-        db.execute_batch(&format!("PRAGMA journal_mode = {mode}; PRAGMA wal_autocheckpoint = 0; {V1}")).unwrap();
+        db.execute_batch(&format!(
+            "PRAGMA journal_mode = {mode}; PRAGMA wal_autocheckpoint = 0; {V1}"
+        ))
+        .unwrap();
         let bed = Self(copy_of_the_set(live.path()));
         if how != How::HostNew {
             std::fs::write(bed.0.path().join("auth.json"), "v1 secret").unwrap();
@@ -156,11 +176,15 @@ impl Bed {
     fn killed(&self, how: How, at: usize) -> bool {
         let number = ALL.iter().position(|one| *one == how).unwrap();
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "child", "--nocapture"]).env(CHILD, format!("{}|{number}|{at}", self.path().display()));
+        command
+            .args(["--exact", "child", "--nocapture"])
+            .env(CHILD, format!("{}|{number}|{at}", self.path().display()));
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let alone = OPEN.write().unwrap_or_else(PoisonError::into_inner);
-        // Wine says ERROR_INTERNAL_ERROR of a process that its own start failed for, which a loaded machine brings about: nothing of ours has run then.
-        let failed_to_start = |error: &std::io::Error| cfg!(windows) && error.raw_os_error() == Some(1359);
+        // Wine says ERROR_INTERNAL_ERROR of a process that its own start failed for, which a loaded
+        // machine brings about: nothing of ours has run then.
+        let failed_to_start =
+            |error: &std::io::Error| cfg!(windows) && error.raw_os_error() == Some(1359);
         let mut child = command.spawn();
         for _ in 0..2 {
             if child.as_ref().is_err_and(failed_to_start) {
@@ -188,7 +212,10 @@ impl Bed {
         let copy = copy_of_the_set(self.0.path());
         let path = copy.path().join("data.db");
         let db = Connection::open(&path).unwrap();
-        let ask = |sql: &str| db.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let ask = |sql: &str| {
+            db.query_row(sql, [], |row| row.get::<_, String>(0))
+                .unwrap_or_else(|error| panic!("{what}: {error}"))
+        };
         assert_eq!(ask("PRAGMA integrity_check"), "ok", "{what}");
         let table = match &ask("SELECT group_concat(name) FROM sqlite_master")[..] {
             "notes" => "notes",
@@ -199,18 +226,21 @@ impl Bed {
         table
     }
 
-    /// v2 with every row, the backup with all of v1, its receipt, the companion once; and nothing else.
+    /// v2 with every row, the backup with all of v1, its receipt, the companion once; and nothing
+    /// else.
     fn assert_upgraded(&self, how: How, rows_of_v1: &[&str], what: &str) {
         // The log of a v2 that a killed process had open goes with whoever closes it next.
         assert_eq!(rows(&self.path(), "note"), rows_of_v1, "{what}");
-        let entries = std::fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let entries = std::fs::read_dir(self.0.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap());
         let mut names: Vec<String> = entries.filter(|name| !name.contains("-lock")).collect();
         names.sort();
         let read = |name: &str| std::fs::read_to_string(self.0.path().join(name)).unwrap();
         // What was written in place, and undone.
         names.retain(|name| how != How::HostNew || !name.contains(".displaced-"));
-        let [companions, database] =
-            ["auth.json", "data.db"].map(|of| names.iter().filter(|name| name.starts_with(of)).collect::<Vec<_>>());
+        let [companions, database] = ["auth.json", "data.db"]
+            .map(|of| names.iter().filter(|name| name.starts_with(of)).collect::<Vec<_>>());
         let [_, backup, receipt] = database[..] else { panic!("{what}: {names:?}") };
         assert_eq!(rows(&self.0.path().join(backup), "notes"), rows_of_v1, "{what}");
         assert_eq!(*receipt, format!("{backup}.json"), "{what}");
@@ -219,7 +249,11 @@ impl Bed {
             _ if how.is_host() => &["v2 of v1 secret", "v1 secret"],
             _ => &["v1 secret"],
         };
-        assert_eq!(companions.iter().map(|name| read(name)).collect::<Vec<_>>(), expected, "{what}: {names:?}");
+        assert_eq!(
+            companions.iter().map(|name| read(name)).collect::<Vec<_>>(),
+            expected,
+            "{what}: {names:?}"
+        );
     }
 
     /// What is kept of the companion.
@@ -230,7 +264,8 @@ impl Bed {
     }
 }
 
-/// In memory, where that is at hand (under Wine too): a kill loses nothing that a flush would have saved.
+/// In memory, where that is at hand (under Wine too): a kill loses nothing that a flush would have
+/// saved.
 fn in_memory() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
@@ -258,25 +293,33 @@ fn killed_everywhere(how: How, mode: &str) {
             // Every other time the old release runs before the next start, if it still can.
             if bed.whole(rows_of_v1, &what) == "notes" && first % 2 == 1 {
                 let _open = OPEN.read().unwrap_or_else(PoisonError::into_inner);
-                Connection::open(bed.path()).unwrap().execute("INSERT INTO notes (text) VALUES (?1)", [MORE[3]]).unwrap();
+                Connection::open(bed.path())
+                    .unwrap()
+                    .execute("INSERT INTO notes (text) VALUES (?1)", [MORE[3]])
+                    .unwrap();
                 rows_of_v1 = &MORE;
                 old += 1;
             }
-            // Another point of the recovery each time; a recovery that goes on to migrate has as many as an upgrade. To start a process takes Wine long.
+            // Another point of the recovery each time; a recovery that goes on to migrate has as
+            // many as an upgrade. To start a process takes Wine long.
             if (cfg!(unix) || first % 3 == 0) && bed.killed(how, first * 5 % 23) {
                 bed.whole(rows_of_v1, &format!("{what}, then at {}", first * 5 % 23));
                 twice += 1;
             }
         }
         let _open = OPEN.read().unwrap_or_else(PoisonError::into_inner);
-        cutover::migrate(&how.options(&bed.path()), &mut App::whole()).unwrap_or_else(|error| panic!("{what}: {}", error.failure));
+        cutover::migrate(&how.options(&bed.path()), &mut App::whole())
+            .unwrap_or_else(|error| panic!("{what}: {}", error.failure));
         bed.assert_upgraded(how, rows_of_v1, &what);
         if !stopped {
             break;
         }
         first += 1;
     }
-    println!("{how:?}, {mode}: killed at each of {first} points, {twice} times again; the old release wrote {old} times");
+    println!(
+        "{how:?}, {mode}: killed at each of {first} points, {twice} times again; the old release \
+         wrote {old} times"
+    );
     assert!(first > 30 && twice > 8 && old > 8, "{how:?}, {mode}: {first}, {twice}, {old}");
 }
 
@@ -302,7 +345,8 @@ fn an_upgrade_by_a_host_of_a_copy() {
     killed_everywhere(How::HostCopy, "delete");
 }
 
-/// One that was not there before v2 is not there without it; what was written of it is kept beside, and that is told.
+/// One that was not there before v2 is not there without it; what was written of it is kept beside,
+/// and that is told.
 #[cfg(unix)]
 #[test]
 fn an_upgrade_by_a_host_that_writes_a_new_companion_in_place() {
@@ -317,16 +361,25 @@ fn an_upgrade_by_a_host_that_writes_a_new_companion_in_place() {
         let auth = bed.path().with_file_name("auth.json");
         let wrote = std::fs::read_to_string(&auth).ok();
         let open = OPEN.read().unwrap_or_else(PoisonError::into_inner);
-        let result = cutover::recover(&How::HostNew.options(&bed.path()), &mut App::whole()).unwrap();
+        let result =
+            cutover::recover(&How::HostNew.options(&bed.path()), &mut App::whole()).unwrap();
         drop(open);
         if bed.whole(&NOTES, &what) == "note" {
-            assert_eq!((wrote.as_deref(), bed.kept(), result.warnings), (Some("new"), vec![], vec![]), "{what}");
+            assert_eq!(
+                (wrote.as_deref(), bed.kept(), result.warnings),
+                (Some("new"), vec![], vec![]),
+                "{what}"
+            );
             assert_eq!(std::fs::read_to_string(&auth).unwrap(), "new", "{what}");
             finished += 1;
             continue;
         }
         assert!(!auth.exists(), "{what}");
-        let kept = bed.kept().iter().map(|path| std::fs::read_to_string(path).unwrap()).collect::<Vec<_>>();
+        let kept = bed
+            .kept()
+            .iter()
+            .map(|path| std::fs::read_to_string(path).unwrap())
+            .collect::<Vec<_>>();
         assert_eq!(kept, wrote.into_iter().collect::<Vec<_>>(), "{what}");
         let told = |path: &PathBuf| {
             result.warnings.iter().any(|warning| {

@@ -1,7 +1,13 @@
-//! [28] What an upgrade takes of memory does not grow with the database: the field's daemon took 1.69 GB for one of 528 MB. Each way in which pages are
-//! copied is measured by the process itself, as its peak of resident memory (`VmHWM`, proc(5)).
+//! [28] What an upgrade takes of memory does not grow with the database: the field's daemon took
+//! 1.69 GB for one of 528 MB. Each way in which pages are copied is measured by the process itself,
+//! as its peak of resident memory (`VmHWM`, proc(5)).
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -16,8 +22,10 @@ const CHILD: &str = "CUTOVER_MEMORY_CHILD";
 /// v1 is larger than this.
 const DATABASE_BYTES: u64 = 60_000_000;
 
-/// What a process may have resident at its peak: twice what was measured (13.4 MB by SQL, 9.4 in a copy, 16.0 by a host's build that is restaged, 13.5 with
-/// the page copy; 4.5 before it begins), and about half of the database. The most of it is SQLite's: 2 MB of pages a connection, and whole blobs.
+/// What a process may have resident at its peak: twice what was measured (13.4 MB by SQL, 9.4 in a
+/// copy, 16.0 by a host's build that is restaged, 13.5 with the page copy; 4.5 before it begins),
+/// and about half of the database. The most of it is SQLite's: 2 MB of pages a connection, and
+/// whole blobs.
 const PEAK_BYTES: u64 = 32_000_000;
 
 /// Half of it in rows, half in blobs of 1 MB.
@@ -113,7 +121,10 @@ fn upgrade(way: &str, path: &Path) {
 fn an_upgrade_takes_far_less_memory_than_the_database_is_large() {
     let directory = tempfile::tempdir().unwrap();
     let v1 = directory.path().join("v1.db");
-    Connection::open(&v1).unwrap().execute_batch(&format!("PRAGMA synchronous = OFF; BEGIN; {V1} COMMIT;")).unwrap();
+    Connection::open(&v1)
+        .unwrap()
+        .execute_batch(&format!("PRAGMA synchronous = OFF; BEGIN; {V1} COMMIT;"))
+        .unwrap();
     assert!(std::fs::metadata(&v1).unwrap().len() > DATABASE_BYTES);
     for way in ["sql", "copy", "restage", "page-copy"] {
         let place = directory.path().join(way);
@@ -121,7 +132,10 @@ fn an_upgrade_takes_far_less_memory_than_the_database_is_large() {
         std::fs::copy(&v1, place.join("data.db")).unwrap();
         upgrade(way, &place.join("data.db"));
         let rows = "SELECT (SELECT count(*) FROM note) + (SELECT count(*) FROM file)";
-        let rows: u32 = Connection::open(place.join("data.db")).unwrap().query_row(rows, [], |row| row.get(0)).unwrap();
+        let rows: u32 = Connection::open(place.join("data.db"))
+            .unwrap()
+            .query_row(rows, [], |row| row.get(0))
+            .unwrap();
         assert_eq!(rows, 30_030);
         std::fs::remove_dir_all(place).unwrap();
     }

@@ -1,6 +1,15 @@
 //! One migration through real files and real SQLite, and each way in which it can be disturbed.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-#![allow(clippy::type_complexity, clippy::field_reassign_with_default, reason = "a host of closures is scripted test by test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+#![allow(
+    clippy::type_complexity,
+    clippy::field_reassign_with_default,
+    reason = "a host of closures is scripted test by test"
+)]
 
 #[path = "support/directory.rs"]
 mod directory;
@@ -16,8 +25,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cutover::core::fault::Platform;
 use cutover::{
-    Built, Code, Detect, Error, Event, From, Host, HostError, Job, Lock, Make, MigrateResult, Options, Outcome, Reader, Recovery, Run,
-    Value, Verdict,
+    Built, Code, Detect, Error, Event, From, Host, HostError, Job, Lock, Make, MigrateResult,
+    Options, Outcome, Reader, Recovery, Run, Value, Verdict,
 };
 use rusqlite::Connection;
 use serde_json::json;
@@ -47,7 +56,12 @@ impl Bed {
     }
 
     fn sql(&self) -> Options {
-        Options::new(self.path(), "v1-v2", Detect::UserVersion(2), Make { from: From::Empty, run: Run::Sql(TO_V2.into()) })
+        Options::new(
+            self.path(),
+            "v1-v2",
+            Detect::UserVersion(2),
+            Make { from: From::Empty, run: Run::Sql(TO_V2.into()) },
+        )
     }
 
     fn host(&self, from: From) -> Options {
@@ -67,7 +81,8 @@ impl Bed {
     fn assert_untouched(&self, mode: &str) {
         assert_eq!(self.names(), ["data.db"]);
         assert_eq!(self.notes("notes"), ["milk", "bread", "a new bicycle"]);
-        let now: String = self.open().query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+        let now: String =
+            self.open().query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
         assert_eq!(now, mode);
     }
 
@@ -119,7 +134,11 @@ impl Host for Scripted<'_> {
         self.undone.borrow_mut().push(state.cloned());
         Ok(())
     }
-    fn cleanup(&mut self, state: Option<&serde_json::Value>, _nonce: &str) -> Result<(), HostError> {
+    fn cleanup(
+        &mut self,
+        state: Option<&serde_json::Value>,
+        _nonce: &str,
+    ) -> Result<(), HostError> {
         self.cleaned.borrow_mut().push(state.cloned());
         Ok(())
     }
@@ -143,8 +162,8 @@ impl Host for Scripted<'_> {
     }
 }
 
-/// Held by whoever starts a process. Until it executes it has every file open that this one has, those of the other tests too: a start of theirs finds their
-/// database held by it.
+/// Held by whoever starts a process. Until it executes it has every file open that this one has,
+/// those of the other tests too: a start of theirs finds their database held by it.
 fn alone() -> MutexGuard<'static, ()> {
     static STARTS: Mutex<()> = Mutex::new(());
     STARTS.lock().unwrap_or_else(PoisonError::into_inner)
@@ -155,7 +174,10 @@ fn build_v2(job: &mut dyn Job) -> Result<Built, HostError> {
     let db = Connection::open(job.staging())?;
     db.execute("ATTACH DATABASE ?1 AS v1", [job.source().to_str().unwrap()])?;
     db.execute_batch(TO_V2)?;
-    Ok(Built { expect: BTreeMap::from([("note".to_owned(), 3)]), report: Some(json!({ "notes": 3 })) })
+    Ok(Built {
+        expect: BTreeMap::from([("note".to_owned(), 3)]),
+        report: Some(json!({ "notes": 3 })),
+    })
 }
 
 #[test]
@@ -166,7 +188,8 @@ fn sql_turns_v1_into_v2_in_either_journal_mode_and_keeps_it() {
         assert_eq!((result.outcome, result.recovery), (Outcome::Migrated, Recovery::None));
         assert_eq!(result.warnings, []);
         bed.assert_migrated(&result);
-        let now: String = bed.open().query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+        let now: String =
+            bed.open().query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
         assert_eq!(now, journal_mode);
         let again = cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap();
         assert_eq!((again.outcome, again.backup), (Outcome::Current, None));
@@ -177,11 +200,15 @@ fn sql_turns_v1_into_v2_in_either_journal_mode_and_keeps_it() {
 fn rows_that_are_only_in_the_wal_are_migrated_and_backed_up() {
     let bed = Bed::new("wal");
     let live = bed.open();
-    live.execute_batch("PRAGMA wal_autocheckpoint = 0; INSERT INTO notes (text) VALUES ('only in the wal')").unwrap();
+    live.execute_batch(
+        "PRAGMA wal_autocheckpoint = 0; INSERT INTO notes (text) VALUES ('only in the wal')",
+    )
+    .unwrap();
     // The files as a killed process leaves them.
     let crashed = Bed { directory: tempfile::tempdir().unwrap() };
     for name in ["data.db", "data.db-wal"] {
-        std::fs::copy(bed.directory.path().join(name), crashed.directory.path().join(name)).unwrap();
+        std::fs::copy(bed.directory.path().join(name), crashed.directory.path().join(name))
+            .unwrap();
     }
     let result = cutover::migrate(&crashed.sql(), &mut Scripted::default()).unwrap();
     assert_eq!(crashed.notes("note").last().unwrap(), "only in the wal");
@@ -205,8 +232,10 @@ fn a_host_migrates_a_copy_in_place() {
     let mut host = Scripted::default();
     host.build = Some(Box::new(|job| {
         assert_eq!(job.source(), job.staging());
-        Connection::open(job.staging())?
-            .execute_batch("ALTER TABLE notes RENAME TO note; ALTER TABLE note RENAME COLUMN text TO body; PRAGMA user_version = 2")?;
+        Connection::open(job.staging())?.execute_batch(
+            "ALTER TABLE notes RENAME TO note; ALTER TABLE note RENAME COLUMN text TO body; \
+             PRAGMA user_version = 2",
+        )?;
         Ok(Built::default())
     }));
     let result = cutover::migrate(&bed.host(From::Copy), &mut host).unwrap();
@@ -242,7 +271,10 @@ fn a_staging_that_is_still_held_is_built_into_a_fresh_file() {
         // An open file cannot be removed, and is by the next start.
         assert_eq!(result.warnings.len(), 1, "{:?}", result.warnings);
         zombie.take();
-        assert_eq!(cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap().recovery, Recovery::Cleaned);
+        assert_eq!(
+            cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap().recovery,
+            Recovery::Cleaned
+        );
     }
     bed.assert_migrated(&result);
 }
@@ -260,8 +292,16 @@ fn a_failing_build_is_undone_and_its_own_error_comes_back() {
         let error = cutover::migrate(&bed.host(From::Empty), &mut host).unwrap_err();
         assert_eq!(error.failure.code, Code::Host);
         assert_eq!(error.cause.unwrap().to_string(), "the keychain is locked");
-        assert!(error.failure.message.contains("your data is whole in"), "{}", error.failure.message);
-        assert!(error.failure.message.ends_with("[cutover:HOST:build-host]"), "{}", error.failure.message);
+        assert!(
+            error.failure.message.contains("your data is whole in"),
+            "{}",
+            error.failure.message
+        );
+        assert!(
+            error.failure.message.ends_with("[cutover:HOST:build-host]"),
+            "{}",
+            error.failure.message
+        );
         assert_eq!(*host.undone.borrow(), [Some(json!({ "keychain": "entry" }))]);
         drop(host);
         bed.assert_untouched(journal_mode);
@@ -271,8 +311,8 @@ fn a_failing_build_is_undone_and_its_own_error_comes_back() {
 #[test]
 fn a_v2_that_is_not_what_it_must_be_is_not_installed() {
     let still_old = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT)";
-    let broken_reference = "CREATE TABLE a (id INTEGER PRIMARY KEY); CREATE TABLE b (a INTEGER REFERENCES a); \
-        INSERT INTO b VALUES (7); PRAGMA user_version = 2";
+    let broken_reference = "CREATE TABLE a (id INTEGER PRIMARY KEY); CREATE TABLE b (a INTEGER \
+                            REFERENCES a); INSERT INTO b VALUES (7); PRAGMA user_version = 2";
     let commits = "CREATE TABLE note (id INTEGER PRIMARY KEY); COMMIT; PRAGMA user_version = 2";
     let writes_v1 = "DELETE FROM v1.notes; PRAGMA user_version = 2";
     for (sql, code) in [
@@ -283,14 +323,16 @@ fn a_v2_that_is_not_what_it_must_be_is_not_installed() {
         ("nonsense", Code::Host),
     ] {
         let bed = Bed::new("wal");
-        let options = Options { make: Make { from: From::Empty, run: Run::Sql(sql.into()) }, ..bed.sql() };
+        let options =
+            Options { make: Make { from: From::Empty, run: Run::Sql(sql.into()) }, ..bed.sql() };
         let error = cutover::migrate(&options, &mut Scripted::default()).unwrap_err();
         assert_eq!(error.failure.code, code, "{sql}: {}", error.failure.message);
         bed.assert_untouched("wal");
     }
 }
 
-/// A retry after a time-out, say: it would take the first call's journal for what a killed one left, and undo what that call goes on with.
+/// A retry after a time-out, say: it would take the first call's journal for what a killed one
+/// left, and undo what that call goes on with.
 #[test]
 fn a_second_call_of_this_process_is_refused_until_the_first_has_ended() {
     let bed = Bed::new("WAL");
@@ -300,8 +342,10 @@ fn a_second_call_of_this_process_is_refused_until_the_first_has_ended() {
         let mut refused = Vec::new();
         let verify = |_: &Reader| {
             let mut quiet = Scripted::default();
-            refused.push(cutover::migrate(&options, &mut quiet).map(drop).unwrap_err().failure.code);
-            refused.push(cutover::recover(&options, &mut quiet).map(drop).unwrap_err().failure.code);
+            refused
+                .push(cutover::migrate(&options, &mut quiet).map(drop).unwrap_err().failure.code);
+            refused
+                .push(cutover::recover(&options, &mut quiet).map(drop).unwrap_err().failure.code);
             Err("and this one fails".into())
         };
         let mut host = Scripted { verify: Some(Box::new(verify)), ..Scripted::default() };
@@ -309,21 +353,33 @@ fn a_second_call_of_this_process_is_refused_until_the_first_has_ended() {
         drop(host);
         assert_eq!(refused, [Code::Owned, Code::Owned]);
     }
-    assert_eq!(cutover::migrate(&bed.sql(), &mut Scripted::default()).map(|done| done.outcome).unwrap(), Outcome::Migrated);
+    assert_eq!(
+        cutover::migrate(&bed.sql(), &mut Scripted::default()).map(|done| done.outcome).unwrap(),
+        Outcome::Migrated
+    );
 }
 
 #[test]
 fn wrong_counts_and_a_failing_verify_are_undone() {
     let bed = Bed::new("wal");
     let mut host = Scripted::default();
-    host.build = Some(Box::new(|job| Ok(Built { expect: BTreeMap::from([("note".to_owned(), 4)]), ..build_v2(job)? })));
+    host.build = Some(Box::new(|job| {
+        Ok(Built { expect: BTreeMap::from([("note".to_owned(), 4)]), ..build_v2(job)? })
+    }));
     let error = cutover::migrate(&bed.host(From::Empty), &mut host).unwrap_err();
     assert_eq!(error.failure.code, Code::Verify);
-    assert!(error.failure.message.contains("table note has 3 rows; 4 were expected"), "{}", error.failure.message);
+    assert!(
+        error.failure.message.contains("table note has 3 rows; 4 were expected"),
+        "{}",
+        error.failure.message
+    );
     drop(host);
     bed.assert_untouched("wal");
 
-    let mut host = Scripted { verify: Some(Box::new(|_| Err("a note is missing".into()))), ..Scripted::default() };
+    let mut host = Scripted {
+        verify: Some(Box::new(|_| Err("a note is missing".into()))),
+        ..Scripted::default()
+    };
     let error = cutover::migrate(&Options { verify: true, ..bed.sql() }, &mut host).unwrap_err();
     assert_eq!(error.cause.unwrap().to_string(), "a note is missing");
     drop(host);
@@ -334,24 +390,44 @@ fn wrong_counts_and_a_failing_verify_are_undone() {
 fn foreign_key_violations_of_v1_are_warnings() {
     let bed = Bed::new("delete");
     bed.open()
-        .execute_batch("CREATE TABLE tag (note INTEGER REFERENCES notes (id)); PRAGMA foreign_keys = OFF; INSERT INTO tag VALUES (99)")
+        .execute_batch(
+            "CREATE TABLE tag (note INTEGER REFERENCES notes (id)); PRAGMA foreign_keys = OFF; \
+             INSERT INTO tag VALUES (99)",
+        )
         .unwrap();
-    let options = Options { make: Make { from: From::Copy, run: Run::Sql("PRAGMA user_version = 2".into()) }, ..bed.sql() };
+    let options = Options {
+        make: Make { from: From::Copy, run: Run::Sql("PRAGMA user_version = 2".into()) },
+        ..bed.sql()
+    };
     let result = cutover::migrate(&options, &mut Scripted::default()).unwrap();
     assert_eq!(result.warnings.len(), 1);
-    assert!(result.warnings[0].message.contains("1 rows of tag refer to rows of notes that do not exist"), "{:?}", result.warnings);
+    assert!(
+        result.warnings[0]
+            .message
+            .contains("1 rows of tag refer to rows of notes that do not exist"),
+        "{:?}",
+        result.warnings
+    );
 }
 
 #[test]
 fn a_renamed_parent_keeps_its_violations() {
     let bed = Bed::new("delete");
     bed.open()
-        .execute_batch("PRAGMA foreign_keys = OFF; CREATE TABLE tag (note INTEGER REFERENCES notes (id)); INSERT INTO tag VALUES (99)")
+        .execute_batch(
+            "PRAGMA foreign_keys = OFF; CREATE TABLE tag (note INTEGER REFERENCES notes (id)); \
+             INSERT INTO tag VALUES (99)",
+        )
         .unwrap();
     let rename = "ALTER TABLE notes RENAME TO note; PRAGMA user_version = 2";
-    let options = Options { make: Make { from: From::Copy, run: Run::Sql(rename.into()) }, ..bed.sql() };
+    let options =
+        Options { make: Make { from: From::Copy, run: Run::Sql(rename.into()) }, ..bed.sql() };
     let result = cutover::migrate(&options, &mut Scripted::default()).unwrap();
-    assert!(result.warnings[0].message.contains("1 rows of tag refer to rows of note that"), "{:?}", result.warnings);
+    assert!(
+        result.warnings[0].message.contains("1 rows of tag refer to rows of note that"),
+        "{:?}",
+        result.warnings
+    );
 }
 
 #[test]
@@ -364,7 +440,10 @@ fn what_an_old_application_writes_meanwhile_is_in_v2() {
         if let Event::Phase { phase: cutover::core::journal::Phase::Built } = event
             && let Some(text) = late.take()
         {
-            Connection::open(&path).unwrap().execute("INSERT INTO notes (text) VALUES (?1)", [text]).unwrap();
+            Connection::open(&path)
+                .unwrap()
+                .execute("INSERT INTO notes (text) VALUES (?1)", [text])
+                .unwrap();
         }
     }));
     let result = cutover::migrate(&bed.sql(), &mut host).unwrap();
@@ -381,7 +460,10 @@ fn a_program_that_never_stops_writing_is_named_after_three_tries() {
     let mut host = Scripted::default();
     host.on_event = Some(Box::new(|event| {
         if let Event::Phase { phase: cutover::core::journal::Phase::Built } = event {
-            Connection::open(&path).unwrap().execute("INSERT INTO notes (text) VALUES ('again')", []).unwrap();
+            Connection::open(&path)
+                .unwrap()
+                .execute("INSERT INTO notes (text) VALUES ('again')", [])
+                .unwrap();
         }
     }));
     let error = cutover::migrate(&bed.sql(), &mut host).unwrap_err();
@@ -396,7 +478,8 @@ fn a_connection_of_this_process_is_refused_before_anything_is_opened() {
     for journal_mode in ["wal", "delete"] {
         let bed = Bed::new(journal_mode);
         let live = bed.open();
-        live.execute_batch("BEGIN IMMEDIATE; INSERT INTO notes (text) VALUES ('uncommitted')").unwrap();
+        live.execute_batch("BEGIN IMMEDIATE; INSERT INTO notes (text) VALUES ('uncommitted')")
+            .unwrap();
         let mut host = Scripted::default();
         let error = cutover::migrate(&bed.sql(), &mut host).unwrap_err();
         assert_eq!(error.failure.code, Code::Held);
@@ -405,9 +488,14 @@ fn a_connection_of_this_process_is_refused_before_anything_is_opened() {
             assert_eq!(error.failure.holders[0].pid, std::process::id());
         }
         assert!(host.released > 0, "handles are released before every wait");
-        // Had the file been opened and closed here, this lock would be gone (POSIX drops them on any close).
+        // Had the file been opened and closed here, this lock would be gone (POSIX drops them on
+        // any close).
         let starts = alone();
-        let other = std::process::Command::new("sqlite3").arg(bed.path()).arg("BEGIN IMMEDIATE").output().unwrap();
+        let other = std::process::Command::new("sqlite3")
+            .arg(bed.path())
+            .arg("BEGIN IMMEDIATE")
+            .output()
+            .unwrap();
         drop(starts);
         assert!(String::from_utf8_lossy(&other.stderr).contains("locked"), "{other:?}");
         live.execute_batch("COMMIT").unwrap();
@@ -427,7 +515,8 @@ fn a_connection_of_another_process_is_named() {
     let migrated = cutover::migrate(&bed.sql(), &mut Scripted::default());
     drop(other);
     match migrated {
-        // Wine's Restart Manager names nobody, and who is not named is a scanner: v2 is copied under it.
+        // Wine's Restart Manager names nobody, and who is not named is a scanner: v2 is copied
+        // under it.
         Ok(result) if cfg!(windows) => {
             assert_eq!(result.strategy, Some(cutover::core::journal::Strategy::PageCopy));
             bed.assert_migrated(&result);
@@ -460,7 +549,8 @@ fn stopping_is_honoured_until_v2_is_built_and_refused_after() {
         bed.assert_migrated(&result);
     }
     let bed = Bed::new("wal");
-    let error = cutover::migrate(&bed.sql(), &mut Scripted { stop: true, ..Scripted::default() }).unwrap_err();
+    let error = cutover::migrate(&bed.sql(), &mut Scripted { stop: true, ..Scripted::default() })
+        .unwrap_err();
     assert_eq!(error.failure.code, Code::Aborted);
     bed.assert_untouched("wal");
 }
@@ -491,9 +581,15 @@ fn modes_and_symbolic_links_are_kept() {
 #[test]
 fn what_is_no_v1_is_left_alone() {
     let empty = Bed { directory: tempfile::tempdir().unwrap() };
-    assert_eq!(cutover::migrate(&empty.sql(), &mut Scripted::default()).unwrap().outcome, Outcome::NoDatabase);
+    assert_eq!(
+        cutover::migrate(&empty.sql(), &mut Scripted::default()).unwrap().outcome,
+        Outcome::NoDatabase
+    );
     std::fs::write(empty.path(), b"").unwrap();
-    assert_eq!(cutover::migrate(&empty.sql(), &mut Scripted::default()).unwrap().outcome, Outcome::NoDatabase);
+    assert_eq!(
+        cutover::migrate(&empty.sql(), &mut Scripted::default()).unwrap().outcome,
+        Outcome::NoDatabase
+    );
     assert_eq!(empty.names(), ["data.db"]);
 
     std::fs::write(empty.path(), [b'x'; 4096]).unwrap();
@@ -502,7 +598,8 @@ fn what_is_no_v1_is_left_alone() {
     assert_eq!(std::fs::read(empty.path()).unwrap(), [b'x'; 4096]);
 
     // As an encrypted one looks: nothing in it says so.
-    let encrypted: Vec<u8> = (0..8192_u32).map(|at| at.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
+    let encrypted: Vec<u8> =
+        (0..8192_u32).map(|at| at.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
     std::fs::write(empty.path(), &encrypted).unwrap();
     let error = cutover::migrate(&empty.sql(), &mut Scripted::default()).unwrap_err();
     assert_eq!(error.failure.code, Code::NotADatabase);
@@ -517,11 +614,19 @@ fn what_is_no_v1_is_left_alone() {
 
 #[test]
 fn every_way_to_detect_works() {
-    let stamp = || Detect::Stamp { table: "meta".into(), column: "version".into(), value: "2".into() };
-    let stamped = format!("{TO_V2} CREATE TABLE meta (version INTEGER); INSERT INTO meta VALUES (2);");
-    for (detect, sql) in [(stamp(), stamped.as_str()), (Detect::Host, TO_V2), (Detect::UserVersion(2), TO_V2)] {
+    let stamp =
+        || Detect::Stamp { table: "meta".into(), column: "version".into(), value: "2".into() };
+    let stamped =
+        format!("{TO_V2} CREATE TABLE meta (version INTEGER); INSERT INTO meta VALUES (2);");
+    for (detect, sql) in
+        [(stamp(), stamped.as_str()), (Detect::Host, TO_V2), (Detect::UserVersion(2), TO_V2)]
+    {
         let bed = Bed::new("wal");
-        let options = Options { detect, make: Make { from: From::Empty, run: Run::Sql(sql.into()) }, ..bed.sql() };
+        let options = Options {
+            detect,
+            make: Make { from: From::Empty, run: Run::Sql(sql.into()) },
+            ..bed.sql()
+        };
         let mut host = Scripted {
             detect: Some(Box::new(|db| {
                 let version = db.all("PRAGMA user_version", &[]).unwrap()[0][0].1.clone();
@@ -540,7 +645,10 @@ fn looking_at_a_current_database_changes_nothing() {
     let bed = Bed::new("wal");
     bed.open().execute_batch("PRAGMA user_version = 2").unwrap();
     let before = std::fs::read(bed.path()).unwrap();
-    assert_eq!(cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap().outcome, Outcome::Current);
+    assert_eq!(
+        cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap().outcome,
+        Outcome::Current
+    );
     assert_eq!(cutover::plan(&bed.sql(), &mut Scripted::default()).unwrap(), None);
     assert!(cutover::inspect(&bed.path(), &[].into()).unwrap().exists);
     assert_eq!(std::fs::read(bed.path()).unwrap(), before);
@@ -578,7 +686,9 @@ fn staged_companions_change_with_the_database() {
         for entry in std::fs::read_dir(auth.parent().unwrap())? {
             let path = entry?.path();
             let name = path.file_name().unwrap().to_str().unwrap();
-            if name.starts_with("auth.json.") && !name.ends_with("-lock") || name.ends_with("-cutover.json") {
+            if name.starts_with("auth.json.") && !name.ends_with("-lock")
+                || name.ends_with("-cutover.json")
+            {
                 assert_eq!(mode(&path), 0o600, "{name}");
                 private += 1;
             }
@@ -593,7 +703,10 @@ fn staged_companions_change_with_the_database() {
     #[cfg(unix)]
     assert_eq!((mode(&auth), private), (0o600, 3));
     let nonce = result.backup.unwrap().to_str().unwrap().rsplit('-').next().unwrap().to_owned();
-    assert_eq!(std::fs::read(bed.directory.path().join(format!("auth.json.v1-v2-{nonce}"))).unwrap(), b"v1 secret");
+    assert_eq!(
+        std::fs::read(bed.directory.path().join(format!("auth.json.v1-v2-{nonce}"))).unwrap(),
+        b"v1 secret"
+    );
     assert_eq!(bed.names().len(), 5, "{:?}", bed.names());
 }
 
@@ -612,7 +725,8 @@ fn a_companion_written_in_place_is_put_back_and_what_it_held_is_kept() {
     cutover::migrate(&options, &mut host).unwrap_err();
     drop(host);
     assert_eq!(std::fs::read(&auth).unwrap(), b"v1 secret");
-    let displaced: Vec<String> = bed.names().into_iter().filter(|name| name.contains(".displaced-")).collect();
+    let displaced: Vec<String> =
+        bed.names().into_iter().filter(|name| name.contains(".displaced-")).collect();
     assert_eq!(std::fs::read(bed.directory.path().join(&displaced[0])).unwrap(), b"half of v2");
 }
 
@@ -639,7 +753,10 @@ fn a_companion_that_was_not_there_is_not_there_after_an_undo_and_what_it_held_is
     let [displaced, database] = &names[..] else { panic!("{names:?}") };
     assert_eq!(std::fs::read(bed.directory.path().join(displaced)).unwrap(), b"half of v2");
     assert!(displaced.starts_with("auth.json.displaced-") && database == "data.db", "{names:?}");
-    assert!(matches!(&told[..], [(Some(code), message)] if code == "KEPT" && message.contains(&**displaced)), "{told:?}");
+    assert!(
+        matches!(&told[..], [(Some(code), message)] if code == "KEPT" && message.contains(&**displaced)),
+        "{told:?}"
+    );
 
     let mut host = Scripted::default();
     host.build = Some(Box::new(|job| {
@@ -654,7 +771,8 @@ fn a_companion_that_was_not_there_is_not_there_after_an_undo_and_what_it_held_is
 fn the_owner_lock_is_held_once_and_let_go() {
     let bed = Bed::new("wal");
     let lock = cutover::lock(&bed.path()).unwrap();
-    let refused = |result: Result<MigrateResult, Error>| result.unwrap_err().failure.code == Code::Owned;
+    let refused =
+        |result: Result<MigrateResult, Error>| result.unwrap_err().failure.code == Code::Owned;
     assert!(refused(cutover::migrate(&bed.sql(), &mut Scripted::default())));
     // The refused try must not have dropped the lock: the daemon in the field asks SQLite for it.
     let starts = alone();
@@ -666,18 +784,32 @@ fn the_owner_lock_is_held_once_and_let_go() {
     drop(starts);
     assert!(String::from_utf8_lossy(&field.stderr).contains("locked"), "{field:?}");
     let other = Bed::new("wal");
-    assert!(refused(cutover::migrate(&Options { lock: Lock::Own(lock.clone()), ..other.sql() }, &mut Scripted::default())));
+    assert!(refused(cutover::migrate(
+        &Options { lock: Lock::Own(lock.clone()), ..other.sql() },
+        &mut Scripted::default()
+    )));
     // Each of the pair is enough to refuse: the other one is a lock of the file.
     let half = other.directory.path().join("data.db.cutover-lock");
-    let half = std::fs::File::options().create(true).truncate(false).write(true).open(half).unwrap();
+    let half =
+        std::fs::File::options().create(true).truncate(false).write(true).open(half).unwrap();
     half.lock().unwrap();
     assert!(refused(cutover::migrate(&other.sql(), &mut Scripted::default())));
     drop(half);
-    assert_eq!(cutover::migrate(&other.sql(), &mut Scripted::default()).unwrap().outcome, Outcome::Migrated);
-    cutover::migrate(&Options { lock: Lock::Own(lock.clone()), ..bed.sql() }, &mut Scripted::default()).unwrap();
+    assert_eq!(
+        cutover::migrate(&other.sql(), &mut Scripted::default()).unwrap().outcome,
+        Outcome::Migrated
+    );
+    cutover::migrate(
+        &Options { lock: Lock::Own(lock.clone()), ..bed.sql() },
+        &mut Scripted::default(),
+    )
+    .unwrap();
     assert!(refused(cutover::migrate(&bed.sql(), &mut Scripted::default())));
     lock.release();
-    assert_eq!(cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap().outcome, Outcome::Current);
+    assert_eq!(
+        cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap().outcome,
+        Outcome::Current
+    );
 }
 
 #[test]
@@ -702,7 +834,8 @@ fn a_plan_given_as_json_is_performed_as_it_is() {
     let names = bed.names();
     let error = cutover::run_plan(&text, &bed.sql(), &mut Scripted::default()).unwrap_err();
     assert_eq!(error.failure.code, Code::Journal);
-    let hostile = text.replace(&plan.journal.unwrap().names.staging.to_string(), "../../etc/passwd");
+    let hostile =
+        text.replace(&plan.journal.unwrap().names.staging.to_string(), "../../etc/passwd");
     let error = cutover::run_plan(&hostile, &bed.sql(), &mut Scripted::default()).unwrap_err();
     assert_eq!(error.failure.code, Code::Journal);
     assert_eq!(bed.names(), names);
@@ -712,12 +845,19 @@ fn a_plan_given_as_json_is_performed_as_it_is() {
 fn text_that_is_not_utf8_and_large_integers_are_read_exactly() {
     let bed = Bed::new("delete");
     bed.open()
-        .execute_batch("CREATE TABLE odd (v); INSERT INTO odd VALUES (CAST(x'ff41' AS TEXT)), (9223372036854775807), (NULL), (1.5)")
+        .execute_batch(
+            "CREATE TABLE odd (v); INSERT INTO odd VALUES (CAST(x'ff41' AS TEXT)), \
+             (9223372036854775807), (NULL), (1.5)",
+        )
         .unwrap();
     let mut host = Scripted::default();
     host.build = Some(Box::new(|job| {
-        let values: Vec<Value> =
-            job.v1().all("SELECT v FROM odd WHERE v IS NOT ?1", &[Value::Real(1.5)])?.into_iter().map(|mut row| row.remove(0).1).collect();
+        let values: Vec<Value> = job
+            .v1()
+            .all("SELECT v FROM odd WHERE v IS NOT ?1", &[Value::Real(1.5)])?
+            .into_iter()
+            .map(|mut row| row.remove(0).1)
+            .collect();
         assert_eq!(values, [Value::Blob(vec![0xff, 0x41]), Value::Integer(i64::MAX), Value::Null]);
         assert!(job.v1().all("DELETE FROM odd", &[]).is_err(), "a reader cannot write");
         build_v2(job)
@@ -736,21 +876,33 @@ fn a_plan_that_would_lose_v1_is_not_performed() {
         for index in [&mut less.flip_at, &mut less.cleanup_from].into_iter().flatten() {
             *index -= u32::from(at < *index as usize);
         }
-        let error = cutover::run_plan(&less.to_text(), &bed.sql(), &mut Scripted::default()).unwrap_err();
+        let error =
+            cutover::run_plan(&less.to_text(), &bed.sql(), &mut Scripted::default()).unwrap_err();
         assert_eq!(error.failure.code, Code::Journal, "{op}");
-        assert!(error.failure.message.contains("is not safe to perform"), "{op}: {}", error.failure.message);
+        assert!(
+            error.failure.message.contains("is not safe to perform"),
+            "{op}: {}",
+            error.failure.message
+        );
         bed.assert_untouched("wal");
     }
     let other = if cfg!(windows) { Platform::Linux } else { Platform::Windows };
     let elsewhere = cutover::core::plan::Plan { platform: other, ..plan }.to_text();
-    assert_eq!(cutover::run_plan(&elsewhere, &bed.sql(), &mut Scripted::default()).unwrap_err().failure.code, Code::Journal);
+    assert_eq!(
+        cutover::run_plan(&elsewhere, &bed.sql(), &mut Scripted::default())
+            .unwrap_err()
+            .failure
+            .code,
+        Code::Journal
+    );
 }
 
 #[test]
 fn sidecars_that_sqlite_ignores_are_no_reason_to_refuse() {
     for (suffix, bytes) in [("-shm", 32768), ("-wal", 0), ("-journal", 0)] {
         let bed = Bed::new("delete");
-        std::fs::write(bed.directory.path().join(format!("data.db{suffix}")), vec![0; bytes]).unwrap();
+        std::fs::write(bed.directory.path().join(format!("data.db{suffix}")), vec![0; bytes])
+            .unwrap();
         let result = cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap();
         bed.assert_migrated(&result);
     }
@@ -760,15 +912,24 @@ fn sidecars_that_sqlite_ignores_are_no_reason_to_refuse() {
 fn a_process_that_was_killed_in_its_first_transaction_left_no_database() {
     let bed = Bed { directory: tempfile::tempdir().unwrap() };
     let db = bed.open();
-    db.execute_batch("PRAGMA cache_size = 2; BEGIN; CREATE TABLE t (x); INSERT INTO t VALUES (zeroblob(50000))").unwrap();
+    db.execute_batch(
+        "PRAGMA cache_size = 2; BEGIN; CREATE TABLE t (x); INSERT INTO t VALUES (zeroblob(50000))",
+    )
+    .unwrap();
     let journal = std::fs::read(bed.directory.path().join("data.db-journal")).unwrap();
     drop(db);
     std::fs::write(bed.path(), b"").unwrap();
     std::fs::write(bed.directory.path().join("data.db-journal"), journal).unwrap();
-    assert_eq!(cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap().outcome, Outcome::NoDatabase);
+    assert_eq!(
+        cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap().outcome,
+        Outcome::NoDatabase
+    );
     // A log beside an empty database is another thing: SQLite would delete it at the next open.
     std::fs::write(bed.directory.path().join("data.db-wal"), [0; 4152]).unwrap();
-    assert_eq!(cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap_err().failure.code, Code::V1Corrupt);
+    assert_eq!(
+        cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap_err().failure.code,
+        Code::V1Corrupt
+    );
 }
 
 #[test]
@@ -777,26 +938,38 @@ fn a_schema_that_only_libsql_reads_is_not_called_damage() {
     bed.open()
         .execute_batch(
             "PRAGMA writable_schema = ON;
-             INSERT INTO sqlite_master VALUES ('table', 'odd', 'odd', 0, 'CREATE TABLE odd (x) RANDOM ROWID');",
+             INSERT INTO sqlite_master VALUES ('table', 'odd', 'odd', 0, 'CREATE TABLE odd (x) \
+             RANDOM ROWID');",
         )
         .unwrap();
     let error = cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap_err();
     assert_eq!(error.failure.code, Code::Io);
-    assert!(error.failure.message.contains("stock SQLite cannot read this schema"), "{}", error.failure.message);
-    bed.open().execute_batch("PRAGMA writable_schema = ON; DELETE FROM sqlite_master WHERE name = 'odd'").unwrap();
+    assert!(
+        error.failure.message.contains("stock SQLite cannot read this schema"),
+        "{}",
+        error.failure.message
+    );
+    bed.open()
+        .execute_batch("PRAGMA writable_schema = ON; DELETE FROM sqlite_master WHERE name = 'odd'")
+        .unwrap();
     bed.assert_untouched("wal");
 }
 
-/// SQLite says it in the same words as of a schema that is only foreign to it; no `verify` of the application's stands in for its check.
+/// SQLite says it in the same words as of a schema that is only foreign to it; no `verify` of the
+/// application's stands in for its check.
 #[test]
 fn a_schema_whose_pages_are_wrong_is_damage_whoever_verifies() {
     let bed = Bed::new("delete");
     bed.open()
-        .execute_batch("CREATE TABLE more (x); PRAGMA writable_schema = ON; UPDATE sqlite_master SET rootpage = 999 WHERE name = 'more'")
+        .execute_batch(
+            "CREATE TABLE more (x); PRAGMA writable_schema = ON; UPDATE sqlite_master SET \
+             rootpage = 999 WHERE name = 'more'",
+        )
         .unwrap();
     let mut host = Scripted::default();
     host.build = Some(Box::new(|job| {
-        Connection::open(job.staging())?.execute_batch("PRAGMA writable_schema = ON; PRAGMA user_version = 2")?;
+        Connection::open(job.staging())?
+            .execute_batch("PRAGMA writable_schema = ON; PRAGMA user_version = 2")?;
         Ok(Built::default())
     }));
     host.verify = Some(Box::new(|_| Ok(())));
@@ -806,15 +979,21 @@ fn a_schema_whose_pages_are_wrong_is_damage_whoever_verifies() {
     assert_eq!(bed.names(), ["data.db"]);
 }
 
-/// An application cannot say them in SQL that runs in a transaction, and they hold for the life of a database.
+/// An application cannot say them in SQL that runs in a transaction, and they hold for the life of
+/// a database.
 #[test]
 fn v2_built_by_sql_is_laid_out_as_v1_is() {
-    let layout = "PRAGMA page_size = 1024; PRAGMA encoding = 'UTF-16le'; PRAGMA auto_vacuum = INCREMENTAL";
+    let layout =
+        "PRAGMA page_size = 1024; PRAGMA encoding = 'UTF-16le'; PRAGMA auto_vacuum = INCREMENTAL";
     let bed = Bed::new(&format!("delete; {layout}"));
     cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap();
     let db = Connection::open(bed.path()).unwrap();
-    let pragma =
-        |name: &str| db.query_row(&format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}"), [], |row| row.get::<_, String>(0)).unwrap();
+    let pragma = |name: &str| {
+        db.query_row(&format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}"), [], |row| {
+            row.get::<_, String>(0)
+        })
+        .unwrap()
+    };
     assert_eq!(["page_size", "encoding", "auto_vacuum"].map(pragma), ["1024", "UTF-16le", "2"]);
 }
 
@@ -839,10 +1018,18 @@ fn companions_are_files_of_their_own() {
     let bed = Bed::new("wal");
     let with = |companions: &[(&str, &str)]| {
         let mut options = bed.sql();
-        options.companions = companions.iter().map(|(name, file)| ((*name).to_owned(), bed.directory.path().join(file))).collect();
+        options.companions = companions
+            .iter()
+            .map(|(name, file)| ((*name).to_owned(), bed.directory.path().join(file)))
+            .collect();
         cutover::migrate(&options, &mut Scripted::default())
     };
-    for refused in [&[("a", "data.db-wal")][..], &[("a", "data.db")], &[("a", "auth.json"), ("b", "auth.json")], &[("a/b", "auth.json")]] {
+    for refused in [
+        &[("a", "data.db-wal")][..],
+        &[("a", "data.db")],
+        &[("a", "auth.json"), ("b", "auth.json")],
+        &[("a/b", "auth.json")],
+    ] {
         assert_eq!(with(refused).unwrap_err().failure.code, Code::Io, "{refused:?}");
         bed.assert_untouched("wal");
     }

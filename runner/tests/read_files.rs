@@ -1,10 +1,17 @@
 //! The readers of headers and logs on files that SQLite itself wrote.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
-use cutover::core::sqlite::{JournalMode, TextEncoding, WalReader, WalState, read_database_header, read_wal};
+use cutover::core::sqlite::{
+    JournalMode, TextEncoding, WalReader, WalState, read_database_header, read_wal,
+};
 use rusqlite::Connection;
 
 fn header_of(path: &Path) -> cutover::core::sqlite::DatabaseHeader {
@@ -19,8 +26,10 @@ fn a_header_says_what_sqlite_says() {
     let scratch = tempfile::tempdir().unwrap();
     for (number, setup) in [
         "",
-        "PRAGMA page_size=512; PRAGMA encoding='UTF-16be'; PRAGMA user_version=-7; PRAGMA application_id=123456;",
-        "PRAGMA page_size=65536; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA encoding='UTF-16le'; PRAGMA default_cache_size=77;",
+        "PRAGMA page_size=512; PRAGMA encoding='UTF-16be'; PRAGMA user_version=-7; PRAGMA \
+         application_id=123456;",
+        "PRAGMA page_size=65536; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA encoding='UTF-16le'; \
+         PRAGMA default_cache_size=77;",
         "PRAGMA journal_mode=WAL; PRAGMA user_version=2;",
     ]
     .into_iter()
@@ -29,12 +38,23 @@ fn a_header_says_what_sqlite_says() {
         let path = scratch.path().join(format!("{number}.db"));
         let db = Connection::open(&path).unwrap();
         db.execute_batch(&format!(
-            "{setup} CREATE TABLE t(a); INSERT INTO t VALUES (zeroblob(9000)), (zeroblob(9000)); DELETE FROM t WHERE rowid=1;"
+            "{setup} CREATE TABLE t(a); INSERT INTO t VALUES (zeroblob(9000)), (zeroblob(9000)); \
+             DELETE FROM t WHERE rowid=1;"
         ))
         .unwrap();
-        let pragma = |name: &str| db.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0)).unwrap();
-        let facts = ["page_size", "page_count", "user_version", "application_id", "freelist_count", "schema_version", "default_cache_size"]
-            .map(pragma);
+        let pragma = |name: &str| {
+            db.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0)).unwrap()
+        };
+        let facts = [
+            "page_size",
+            "page_count",
+            "user_version",
+            "application_id",
+            "freelist_count",
+            "schema_version",
+            "default_cache_size",
+        ]
+        .map(pragma);
         let encoding: String = db.query_row("PRAGMA encoding", [], |row| row.get(0)).unwrap();
         let vacuum = pragma("auto_vacuum");
         db.close().unwrap();
@@ -51,9 +71,19 @@ fn a_header_says_what_sqlite_says() {
         if setup.contains("default_cache_size") {
             assert_eq!(i64::from(header.default_cache_size), facts[6]);
         }
-        let encodings = [("UTF-8", TextEncoding::Utf8), ("UTF-16le", TextEncoding::Utf16Le), ("UTF-16be", TextEncoding::Utf16Be)];
-        assert_eq!(encodings.iter().find(|(name, _)| *name == encoding).map(|(_, is)| *is), header.text_encoding);
-        assert_eq!((header.incremental_vacuum, header.largest_root_page > 0), (vacuum == 2, vacuum > 0));
+        let encodings = [
+            ("UTF-8", TextEncoding::Utf8),
+            ("UTF-16le", TextEncoding::Utf16Le),
+            ("UTF-16be", TextEncoding::Utf16Be),
+        ];
+        assert_eq!(
+            encodings.iter().find(|(name, _)| *name == encoding).map(|(_, is)| *is),
+            header.text_encoding
+        );
+        assert_eq!(
+            (header.incremental_vacuum, header.largest_root_page > 0),
+            (vacuum == 2, vacuum > 0)
+        );
         assert_eq!(header.journal_mode == JournalMode::Wal, setup.contains("WAL"));
         assert_eq!(header.sqlite_version, u32::try_from(rusqlite::version_number()).unwrap());
         assert!(header.page_count_is_valid && header.page1.is_some());
@@ -68,7 +98,8 @@ fn a_header_says_what_sqlite_says() {
 /// A database with an open log: `commits` transactions, none of them checkpointed.
 fn with_log(path: &Path, commits: u32) -> Connection {
     let db = Connection::open(path).unwrap();
-    db.execute_batch("PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; CREATE TABLE t(a);").unwrap();
+    db.execute_batch("PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; CREATE TABLE t(a);")
+        .unwrap();
     for _ in 1..commits {
         db.execute("INSERT INTO t VALUES (zeroblob(5000))", []).unwrap();
     }
@@ -96,13 +127,23 @@ fn a_log_says_what_sqlite_says() {
 
     // What SQLite counts: frames in the log, and frames that are in the database.
     let checkpoint = |how: &str| {
-        db.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |row| Ok((row.get::<_, u32>(1)?, row.get::<_, u32>(2)?))).unwrap()
+        db.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |row| {
+            Ok((row.get::<_, u32>(1)?, row.get::<_, u32>(2)?))
+        })
+        .unwrap()
     };
     let (frames, moved) = checkpoint("PASSIVE");
     let frames = u64::from(frames);
     let wal = read_wal(&side(&path, "-wal"), Some(&side(&path, "-shm")));
-    assert_eq!((wal.valid_frames, wal.checkpointed_frames, wal.commits_not_checkpointed), (frames, Some(moved), 0));
-    assert_eq!(read_wal(&side(&path, "-wal"), None).commits_not_checkpointed, 5, "without the -shm nobody knows");
+    assert_eq!(
+        (wal.valid_frames, wal.checkpointed_frames, wal.commits_not_checkpointed),
+        (frames, Some(moved), 0)
+    );
+    assert_eq!(
+        read_wal(&side(&path, "-wal"), None).commits_not_checkpointed,
+        5,
+        "without the -shm nobody knows"
+    );
 
     // The next commit begins the log anew, over the old frames: those are stale.
     db.execute("INSERT INTO t VALUES (1)", []).unwrap();
@@ -112,7 +153,10 @@ fn a_log_says_what_sqlite_says() {
     assert_eq!(wal.header.unwrap().checkpoint_sequence, 1);
 
     // A transaction that spilt into the log and was never committed.
-    db.execute_batch("PRAGMA cache_size=2; BEGIN; INSERT INTO t SELECT zeroblob(5000) FROM t, t, t LIMIT 300;").unwrap();
+    db.execute_batch(
+        "PRAGMA cache_size=2; BEGIN; INSERT INTO t SELECT zeroblob(5000) FROM t, t, t LIMIT 300;",
+    )
+    .unwrap();
     let wal = read_wal(&side(&path, "-wal"), None);
     assert!(wal.uncommitted_frames > 0 && wal.commits == 1, "{wal:?}");
 }

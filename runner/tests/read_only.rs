@@ -1,6 +1,12 @@
-//! What its owner, who is not root, may read alone: a secret beside the database, and a backup that somebody protected.
+//! What its owner, who is not root, may read alone: a secret beside the database, and a backup that
+//! somebody protected.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "support/notes.rs"]
 mod notes;
@@ -26,16 +32,27 @@ impl Host for App {
     }
 }
 
-/// Root may write to everything. Without that capability it is an owner like others ("capabilities(7)").
+/// Root may write to everything. Without that capability it is an owner like others
+/// ("capabilities(7)").
 fn started_as_an_owner(test: &str) -> bool {
     const INSIDE: &str = "CUTOVER_TEST_AS_AN_OWNER";
     if std::fs::metadata("/proc/self").unwrap().uid() != 0 || std::env::var_os(INSIDE).is_some() {
         return false;
     }
     let mut again = Command::new("setpriv");
-    again.arg("--bounding-set=-dac_override,-dac_read_search").arg(std::env::current_exe().unwrap());
-    let output = again.args(["--exact", test]).env(INSIDE, "1").output().expect("setpriv: apt-get install util-linux");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
+    again
+        .arg("--bounding-set=-dac_override,-dac_read_search")
+        .arg(std::env::current_exe().unwrap());
+    let output = again
+        .args(["--exact", test])
+        .env(INSIDE, "1")
+        .output()
+        .expect("setpriv: apt-get install util-linux");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat())
+    );
     true
 }
 
@@ -56,14 +73,20 @@ fn what_is_read_only_is_upgraded_and_restored() {
         assert_eq!(std::fs::metadata(&auth).unwrap().mode() & 0o777, 0o400);
     };
 
-    let mut options = Options::new(&database, "v1-v2", Detect::UserVersion(2), Make { from: From::Empty, run: Run::Host });
+    let mut options = Options::new(
+        &database,
+        "v1-v2",
+        Detect::UserVersion(2),
+        Make { from: From::Empty, run: Run::Host },
+    );
     options.companions.insert("auth".into(), auth.clone());
     let backup = cutover::migrate(&options, &mut App).unwrap().backup.unwrap();
     assert_eq!(rows(&database, "note"), NOTES);
     is("of v2");
 
     read_only(&backup);
-    let options = BackupOptions { companions: options.companions.clone(), ..BackupOptions::default() };
+    let options =
+        BackupOptions { companions: options.companions.clone(), ..BackupOptions::default() };
     cutover::restore(&database, &backup, &options, &mut App).unwrap();
     assert_eq!(rows(&database, "notes"), NOTES);
     Connection::open(&database).unwrap().execute_batch("DELETE FROM notes").unwrap();

@@ -1,6 +1,12 @@
-//! What a start does with what an interrupted start left, on real files. The start is interrupted by a panic in the host's `event`, which is
-//! told of each step before it is performed; nothing of ours runs after it but the closing of handles, as after a kill.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+//! What a start does with what an interrupted start left, on real files. The start is interrupted
+//! by a panic in the host's `event`, which is told of each step before it is performed; nothing of
+//! ours runs after it but the closing of handles, as after a kill.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "support/directory.rs"]
 mod directory;
@@ -12,7 +18,10 @@ mod notes;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 
-use cutover::{Code, Detect, Event, From, Host, HostError, Make, MigrateResult, Options, Outcome, Recovery, Run};
+use cutover::{
+    Code, Detect, Event, From, Host, HostError, Make, MigrateResult, Options, Outcome, Recovery,
+    Run,
+};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -42,7 +51,10 @@ struct Bed(tempfile::TempDir);
 impl Bed {
     fn new() -> Self {
         let bed = Self(tempfile::tempdir().unwrap());
-        Connection::open(bed.path("data.db")).unwrap().execute_batch(&format!("PRAGMA journal_mode = WAL; {V1}")).unwrap();
+        Connection::open(bed.path("data.db"))
+            .unwrap()
+            .execute_batch(&format!("PRAGMA journal_mode = WAL; {V1}"))
+            .unwrap();
         bed
     }
 
@@ -55,10 +67,14 @@ impl Bed {
         bed
     }
 
-    /// Interrupts a start before its `at`th step, whatever plans they are of. False: it ended before.
+    /// Interrupts a start before its `at`th step, whatever plans they are of. False: it ended
+    /// before.
     fn interrupt(&self, at: usize) -> bool {
         let mut host = Interrupt { at, seen: 0 };
-        catch_unwind(AssertUnwindSafe(|| cutover::migrate(&self.options(), &mut host).map(drop).unwrap())).is_err()
+        catch_unwind(AssertUnwindSafe(|| {
+            cutover::migrate(&self.options(), &mut host).map(drop).unwrap();
+        }))
+        .is_err()
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -66,7 +82,12 @@ impl Bed {
     }
 
     fn options(&self) -> Options {
-        Options::new(self.path("data.db"), "v1-v2", Detect::UserVersion(2), Make { from: From::Empty, run: Run::Sql(TO_V2.into()) })
+        Options::new(
+            self.path("data.db"),
+            "v1-v2",
+            Detect::UserVersion(2),
+            Make { from: From::Empty, run: Run::Sql(TO_V2.into()) },
+        )
     }
 
     fn migrate(&self) -> Result<MigrateResult, cutover::Error> {
@@ -87,13 +108,19 @@ impl Bed {
         let backup = result.backup.as_ref().unwrap();
         assert_eq!(count(backup, "notes"), rows);
         let backup = backup.file_name().unwrap().to_str().unwrap();
-        assert_eq!(self.names(), ["data.db".to_owned(), backup.to_owned(), format!("{backup}.json")]);
+        assert_eq!(
+            self.names(),
+            ["data.db".to_owned(), backup.to_owned(), format!("{backup}.json")]
+        );
     }
 }
 
 fn count(path: &Path, table: &str) -> i64 {
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
-    Connection::open_with_flags(path, flags).unwrap().query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    Connection::open_with_flags(path, flags)
+        .unwrap()
+        .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
+        .unwrap()
 }
 
 #[test]
@@ -110,7 +137,10 @@ fn interrupted_at_any_step_and_again_at_any_step_of_the_next_start() {
             bed.assert_migrated(&result, 3);
         } else {
             // A start in between finished it.
-            assert_eq!((result.outcome, count(&bed.path("data.db"), "note"), bed.names().len()), (Outcome::Current, 3, 3));
+            assert_eq!(
+                (result.outcome, count(&bed.path("data.db"), "note"), bed.names().len()),
+                (Outcome::Current, 3, 3)
+            );
         }
         if !interrupted {
             break;
@@ -143,7 +173,10 @@ fn an_interrupted_build_is_undone_and_v1_has_its_journal_mode_again() {
     let result = cutover::recover(&bed.options(), &mut Calm::default()).unwrap();
     assert_eq!(result.recovery, Recovery::Undone);
     assert_eq!(bed.names(), ["data.db"]);
-    let mode: String = Connection::open(bed.path("data.db")).unwrap().query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+    let mode: String = Connection::open(bed.path("data.db"))
+        .unwrap()
+        .query_row("PRAGMA journal_mode", [], |row| row.get(0))
+        .unwrap();
     assert_eq!(mode, "wal");
 }
 
@@ -151,7 +184,10 @@ fn an_interrupted_build_is_undone_and_v1_has_its_journal_mode_again() {
 fn rows_that_an_older_application_wrote_after_the_crash_are_in_v2() {
     for op in ["lock-v1", "link"] {
         let bed = Bed::interrupted_before(op);
-        Connection::open(bed.path("data.db")).unwrap().execute_batch("INSERT INTO notes (text) VALUES ('after the crash')").unwrap();
+        Connection::open(bed.path("data.db"))
+            .unwrap()
+            .execute_batch("INSERT INTO notes (text) VALUES ('after the crash')")
+            .unwrap();
         let result = bed.migrate().unwrap();
         assert_eq!(result.recovery, Recovery::Undone, "{op}");
         bed.assert_migrated(&result, 4);
@@ -176,7 +212,8 @@ fn a_staged_file_that_was_damaged_is_not_installed() {
 
 #[test]
 fn a_directory_that_was_copied_or_moved_is_recovered_where_it_is_now() {
-    for op in ["settle", "check", "lock-v1", "sync-file", "rename", "write-receipt", "cleanup-host"] {
+    for op in ["settle", "check", "lock-v1", "sync-file", "rename", "write-receipt", "cleanup-host"]
+    {
         let bed = Bed::interrupted_before(op);
         let copy = Bed(tempfile::tempdir().unwrap());
         for name in bed.names() {
@@ -191,7 +228,8 @@ fn a_directory_that_was_copied_or_moved_is_recovered_where_it_is_now() {
     }
 }
 
-/// As a person does who moves the home directory to a new disk: every name is a file of its own, on another volume.
+/// As a person does who moves the home directory to a new disk: every name is a file of its own, on
+/// another volume.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_directory_that_was_moved_to_another_volume_is_recovered_there() {
@@ -199,9 +237,12 @@ fn a_directory_that_was_moved_to_another_volume_is_recovered_there() {
     let device = |bed: &Bed| std::fs::metadata(bed.0.path()).unwrap().dev();
     for op in ["settle", "lock-v1", "rename", "write-receipt", "cleanup-host"] {
         let bed = Bed::interrupted_before(op);
-        let elsewhere = ["/dev/shm", env!("CARGO_TARGET_TMPDIR")].map(|volume| Bed(tempfile::tempdir_in(volume).unwrap()));
-        let moved =
-            elsewhere.into_iter().find(|other| device(other) != device(&bed)).expect("two volumes are needed: mount one on /dev/shm");
+        let elsewhere = ["/dev/shm", env!("CARGO_TARGET_TMPDIR")]
+            .map(|volume| Bed(tempfile::tempdir_in(volume).unwrap()));
+        let moved = elsewhere
+            .into_iter()
+            .find(|other| device(other) != device(&bed))
+            .expect("two volumes are needed: mount one on /dev/shm");
         for name in bed.names() {
             std::fs::copy(bed.path(&name), moved.path(&name)).unwrap();
             std::fs::remove_file(bed.path(&name)).unwrap();
@@ -213,7 +254,8 @@ fn a_directory_that_was_moved_to_another_volume_is_recovered_there() {
     }
 }
 
-/// Somebody removed the journal: nothing tells what the rest is, so nothing of it is taken for ours, and whoever asks is told of all of it.
+/// Somebody removed the journal: nothing tells what the rest is, so nothing of it is taken for
+/// ours, and whoever asks is told of all of it.
 #[test]
 fn what_a_lost_journal_leaves_is_listed_and_left_alone() {
     let bed = Bed::interrupted_before("link");
@@ -237,13 +279,22 @@ fn what_a_lost_journal_leaves_is_listed_and_left_alone() {
 #[test]
 fn a_file_that_has_the_backups_name_and_is_not_v1_is_kept() {
     let bed = Bed::interrupted_before("rename");
-    let bed = if bed.names().iter().any(|name| name.contains(".v1-v2-1")) { bed } else { Bed::interrupted_before("link") };
-    let journal: Value = serde_json::from_slice(&std::fs::read(bed.find("-cutover.json")).unwrap()).unwrap();
+    let bed = if bed.names().iter().any(|name| name.contains(".v1-v2-1")) {
+        bed
+    } else {
+        Bed::interrupted_before("link")
+    };
+    let journal: Value =
+        serde_json::from_slice(&std::fs::read(bed.find("-cutover.json")).unwrap()).unwrap();
     let Some(name) = journal["names"]["backup"].as_str() else { panic!("{journal}") };
     let _ = std::fs::remove_file(bed.path(name));
     let other = Connection::open(bed.path(name)).unwrap();
     other.execute_batch(&format!("PRAGMA journal_mode = WAL; {V1}")).unwrap();
-    other.execute_batch("PRAGMA journal_mode = DELETE; INSERT INTO notes (text) VALUES ('only here')").unwrap();
+    other
+        .execute_batch(
+            "PRAGMA journal_mode = DELETE; INSERT INTO notes (text) VALUES ('only here')",
+        )
+        .unwrap();
     drop(other);
     let result = bed.migrate().unwrap();
     assert_eq!(result.recovery, Recovery::Undone);
@@ -259,7 +310,11 @@ fn an_unreadable_journal_beside_a_whole_database_is_set_aside() {
     assert_eq!((result.outcome, result.recovery), (Outcome::Migrated, Recovery::SetAside));
     assert_eq!(result.warnings[0].code.as_deref(), Some("SET_ASIDE"));
     assert_eq!(std::fs::read(bed.find(".aside-")).unwrap(), b"{ torn");
-    assert_eq!(std::fs::read(bed.find(".building-")).unwrap(), b"left over", "left-overs are reported, none is removed");
+    assert_eq!(
+        std::fs::read(bed.find(".building-")).unwrap(),
+        b"left over",
+        "left-overs are reported, none is removed"
+    );
 }
 
 #[test]
@@ -279,7 +334,11 @@ fn what_cannot_be_recovered_is_refused_and_nothing_is_touched() {
         let bed = if remove_canonical { Bed::interrupted_before("rename") } else { bed };
         let journal = bed.find("-cutover.json");
         let text = change(&std::fs::read_to_string(&journal).unwrap());
-        let label = if text.contains("v0-v1") { "data.db.v0-v1-cutover.json" } else { "data.db.v1-v2-cutover.json" };
+        let label = if text.contains("v0-v1") {
+            "data.db.v0-v1-cutover.json"
+        } else {
+            "data.db.v1-v2-cutover.json"
+        };
         // The first step of an interrupted flip is what has a built journal.
         std::fs::remove_file(&journal).unwrap();
         std::fs::write(bed.path(label), text).unwrap();
@@ -312,7 +371,12 @@ fn the_host_gets_its_state_back_and_the_attempt_is_counted() {
     let bed = Bed::new();
     let options = Options { make: Make { from: From::Empty, run: Run::Host }, ..bed.options() };
     for attempt in 1..=3 {
-        assert!(catch_unwind(AssertUnwindSafe(|| cutover::migrate(&options, &mut Kills(attempt)).map(drop))).is_err());
+        assert!(
+            catch_unwind(AssertUnwindSafe(
+                || cutover::migrate(&options, &mut Kills(attempt)).map(drop)
+            ))
+            .is_err()
+        );
     }
     let mut host = Calm::default();
     assert_eq!(cutover::recover(&options, &mut host).unwrap().recovery, Recovery::Undone);
@@ -327,7 +391,8 @@ fn build(job: &dyn cutover::Job) -> Result<cutover::Built, HostError> {
     Ok(cutover::Built::default())
 }
 
-/// An application that can never undo what it did outside: it upgrades all the same, and is asked to clean up with that state.
+/// An application that can never undo what it did outside: it upgrades all the same, and is asked
+/// to clean up with that state.
 #[test]
 fn an_undo_that_always_fails_is_in_nobodys_way() {
     struct Fails {
@@ -355,7 +420,9 @@ fn an_undo_that_always_fails_is_in_nobodys_way() {
     let bed = Bed::new();
     let options = Options { make: Make { from: From::Empty, run: Run::Host }, ..bed.options() };
     let mut host = Fails { builds: false, asked: Vec::new() };
-    assert!(catch_unwind(AssertUnwindSafe(|| cutover::migrate(&options, &mut host).map(drop))).is_err());
+    assert!(
+        catch_unwind(AssertUnwindSafe(|| cutover::migrate(&options, &mut host).map(drop))).is_err()
+    );
     // To recover is to ask, each time.
     for times in 1..=2 {
         assert_eq!(cutover::recover(&options, &mut host).unwrap().recovery, Recovery::Undone);
@@ -364,17 +431,33 @@ fn an_undo_that_always_fails_is_in_nobodys_way() {
     host.builds = true;
     let result = cutover::migrate(&options, &mut host).unwrap();
     assert_eq!((result.outcome, result.recovery), (Outcome::Migrated, Recovery::Undone));
-    assert!(result.warnings.iter().any(|warning| warning.message.contains("the keychain is locked")), "{:?}", result.warnings);
+    assert!(
+        result.warnings.iter().any(|warning| warning.message.contains("the keychain is locked")),
+        "{:?}",
+        result.warnings
+    );
     let nonce = result.backup.unwrap().to_str().unwrap().rsplit('-').next().unwrap().to_owned();
     let asked = format!(r#"{{"keychain":1}} {nonce}"#);
-    assert_eq!(host.asked, [format!("undo {asked}"), format!("undo {asked}"), format!("undo {asked}"), format!("cleanup {asked}")]);
+    assert_eq!(
+        host.asked,
+        [
+            format!("undo {asked}"),
+            format!("undo {asked}"),
+            format!("undo {asked}"),
+            format!("cleanup {asked}")
+        ]
+    );
     assert_eq!(bed.names().len(), 3, "{:?}", bed.names());
 }
 
-/// The daemon in the field was killed after it moved v1, and before it installed v2 (or without one).
+/// The daemon in the field was killed after it moved v1, and before it installed v2 (or without
+/// one).
 fn moved_by_the_field(built: bool) -> Bed {
     let bed = Bed::new();
-    Connection::open(bed.path("data.db")).unwrap().query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(())).unwrap();
+    Connection::open(bed.path("data.db"))
+        .unwrap()
+        .query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))
+        .unwrap();
     let staging = bed.path("data.db.building-3fa9c1d2");
     if built {
         let v2 = Connection::open(&staging).unwrap();
@@ -392,8 +475,8 @@ fn moved_by_the_field(built: bool) -> Bed {
     bed
 }
 
-/// The application can never undo what its old release did outside: it upgrades all the same, wherever a start is killed, and is asked to clean up with
-/// what that release had kept.
+/// The application can never undo what its old release did outside: it upgrades all the same,
+/// wherever a start is killed, and is asked to clean up with what that release had kept.
 #[test]
 fn an_undo_of_the_field_s_that_always_fails_is_in_nobodys_way() {
     struct Fails(Interrupt, Vec<String>);
@@ -415,8 +498,8 @@ fn an_undo_of_the_field_s_that_always_fails_is_in_nobodys_way() {
         }
         fn wait(&mut self, _delay_ms: u64) {}
     }
-    // v1 is in the backup, and nothing was built; v1 is canonical, and v2 was built. Windows, which cannot flush a directory, may give the journal
-    // back that was removed last.
+    // v1 is in the backup, and nothing was built; v1 is canonical, and v2 was built. Windows, which
+    // cannot flush a directory, may give the journal back that was removed last.
     for (moved, comes_back) in [(true, false), (false, false), (false, true)] {
         let (mut at, mut both) = (0, 0);
         loop {
@@ -425,20 +508,34 @@ fn an_undo_of_the_field_s_that_always_fails_is_in_nobodys_way() {
                 std::fs::rename(bed.find(".v1-v2-1"), bed.path("data.db")).unwrap();
             }
             let journal = std::fs::read(bed.path("data.db.v1-v2-migration.json")).unwrap();
-            let options = Options { make: Make { from: From::Empty, run: Run::Host }, ..bed.options() };
+            let options =
+                Options { make: Make { from: From::Empty, run: Run::Host }, ..bed.options() };
             let mut host = Fails(Interrupt { at, seen: 0 }, Vec::new());
-            let interrupted = catch_unwind(AssertUnwindSafe(|| cutover::migrate(&options, &mut host).map(drop).unwrap())).is_err();
-            let (ours, field) = (bed.path("data.db.v1-v2-cutover.json"), bed.path("data.db.v1-v2-migration.json"));
-            if comes_back && std::fs::read_to_string(&ours).is_ok_and(|text| text.contains(r#""building""#)) {
+            let interrupted = catch_unwind(AssertUnwindSafe(|| {
+                cutover::migrate(&options, &mut host).map(drop).unwrap();
+            }))
+            .is_err();
+            let (ours, field) =
+                (bed.path("data.db.v1-v2-cutover.json"), bed.path("data.db.v1-v2-migration.json"));
+            if comes_back
+                && std::fs::read_to_string(&ours).is_ok_and(|text| text.contains(r#""building""#))
+            {
                 std::fs::write(&field, &journal).unwrap();
             }
             both += usize::from(ours.exists() && field.exists());
-            let (before, saved) = (host.1.len(), std::fs::read_to_string(&ours).is_ok_and(|text| text.contains("new")));
+            let (before, saved) = (
+                host.1.len(),
+                std::fs::read_to_string(&ours).is_ok_and(|text| text.contains("new")),
+            );
             host.0.at = usize::MAX;
             let result = cutover::migrate(&options, &mut host).unwrap();
             let what = format!("{moved} {comes_back}, before step {at}: {:?} {result:?}", host.1);
             assert_eq!(
-                (count(&bed.path("data.db"), "note"), count(&bed.find(".v1-v2-1"), "notes"), bed.names().len()),
+                (
+                    count(&bed.path("data.db"), "note"),
+                    count(&bed.find(".v1-v2-1"), "notes"),
+                    bed.names().len()
+                ),
                 (3, 3, 3),
                 "{what}"
             );
@@ -455,7 +552,8 @@ fn an_undo_of_the_field_s_that_always_fails_is_in_nobodys_way() {
     }
 }
 
-/// Its journal may have reached the disk as `committed` before its renames did. An undo that fails is asked again then, and no clean-up in its stead.
+/// Its journal may have reached the disk as `committed` before its renames did. An undo that fails
+/// is asked again then, and no clean-up in its stead.
 #[test]
 fn an_undo_of_the_field_s_that_fails_beside_committed_is_asked_again() {
     struct Fails(Vec<&'static str>);
@@ -485,14 +583,18 @@ fn an_undo_of_the_field_s_that_fails_beside_committed_is_asked_again() {
     bed.assert_migrated(&result, 3);
 }
 
-/// An older release that is started right before canonical gets its file makes a database of its own there: neither v2 nor v1 replaces it.
+/// An older release that is started right before canonical gets its file makes a database of its
+/// own there: neither v2 nor v1 replaces it.
 #[test]
 fn a_database_that_an_older_release_made_in_the_gap_is_kept() {
     struct Gap(PathBuf);
     impl Host for Gap {
         fn event(&mut self, event: &Event) {
             if matches!(event, Event::Step { op, .. } if op == "rename-new") && !self.0.exists() {
-                Connection::open(&self.0).unwrap().execute_batch("CREATE TABLE other (x); INSERT INTO other VALUES (1)").unwrap();
+                Connection::open(&self.0)
+                    .unwrap()
+                    .execute_batch("CREATE TABLE other (x); INSERT INTO other VALUES (1)")
+                    .unwrap();
             }
         }
         fn wait(&mut self, _delay_ms: u64) {}
@@ -503,19 +605,35 @@ fn a_database_that_an_older_release_made_in_the_gap_is_kept() {
         cutover::migrate(&bed.options(), &mut Gap(bed.path("data.db"))).unwrap_err();
         let there = [vec!["data.db".to_owned()], before].concat();
         assert_eq!(bed.names(), there, "built={built}: nothing is gone");
-        assert_eq!((count(&bed.path("data.db"), "other"), count(&bed.find(".v1-v2-1"), "notes")), (1, 3), "built={built}");
+        assert_eq!(
+            (count(&bed.path("data.db"), "other"), count(&bed.find(".v1-v2-1"), "notes")),
+            (1, 3),
+            "built={built}"
+        );
         assert!(!built || count(&bed.find(".building-"), "note") == 3);
         let result = bed.migrate().unwrap();
-        assert_eq!((result.outcome, count(&bed.path("data.db"), "note")), (Outcome::Migrated, 3), "built={built}");
-        assert_eq!(count(&bed.find(".displaced-"), "other"), 1, "built={built}: set aside by the next start");
+        assert_eq!(
+            (result.outcome, count(&bed.path("data.db"), "note")),
+            (Outcome::Migrated, 3),
+            "built={built}"
+        );
+        assert_eq!(
+            count(&bed.find(".displaced-"), "other"),
+            1,
+            "built={built}: set aside by the next start"
+        );
     }
 }
 
-/// A start that finds v2 beside a journal `built` would install it, without what the application has undone by then.
+/// A start that finds v2 beside a journal `built` would install it, without what the application
+/// has undone by then.
 #[test]
 fn nothing_is_undone_while_v2_cannot_be_taken_away() {
     let bed = Bed::interrupted_before("link");
-    Connection::open(bed.path("data.db")).unwrap().execute_batch("INSERT INTO notes (text) VALUES ('after the crash')").unwrap();
+    Connection::open(bed.path("data.db"))
+        .unwrap()
+        .execute_batch("INSERT INTO notes (text) VALUES ('after the crash')")
+        .unwrap();
     let staged = bed.find(".building-");
     std::fs::remove_file(&staged).unwrap();
     std::fs::create_dir(&staged).unwrap();

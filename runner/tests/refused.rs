@@ -1,12 +1,21 @@
-//! A directory, a volume or a file that may not be changed, from any step on: rights taken away, mounted read-only, mounted over, immutable.
+//! A directory, a volume or a file that may not be changed, from any step on: rights taken away,
+//! mounted read-only, mounted over, immutable.
 //!
-//! A refusal never costs a row and never bricks a start. The upgrade fails with `IO`, says the system's code and what to do, and leaves v1 as it was;
-//! or, once v2 is in place and nothing but cleaning up is left, it ends with a warning. With the refusal gone the next start ends well.
+//! A refusal never costs a row and never bricks a start. The upgrade fails with `IO`, says the
+//! system's code and what to do, and leaves v1 as it was; or, once v2 is in place and nothing but
+//! cleaning up is left, it ends with a warning. With the refusal gone the next start ends well.
 //!
-//! Mounting needs a namespace of our own, so this test starts itself again inside one and has no harness. Root in there is nobody to the kernel's list
-//! of immutable files, so those are tried outside of it, where that is allowed (`CAP_LINUX_IMMUTABLE`); `refused_calls.rs` plays them everywhere.
+//! Mounting needs a namespace of our own, so this test starts itself again inside one and has no
+//! harness. Root in there is nobody to the kernel's list of immutable files, so those are tried
+//! outside of it, where that is allowed (`CAP_LINUX_IMMUTABLE`); `refused_calls.rs` plays them
+//! everywhere.
 #![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux has namespaces"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "support/irreplaceable.rs"]
 mod irreplaceable;
@@ -31,7 +40,8 @@ const INSIDE: &str = "CUTOVER_REFUSED";
 enum Refusal {
     /// Mode 0555: nothing in it can be made, renamed or removed.
     Directory,
-    /// Mounted read-only. The system refuses that while a file is open to be written, so the caller has the owner lock.
+    /// Mounted read-only. The system refuses that while a file is open to be written, so the caller
+    /// has the owner lock.
     Volume,
     /// Mode 0444 of the database.
     File,
@@ -59,9 +69,13 @@ impl Refusal {
             Self::Directory => run("chmod", &["755"], directory),
             Self::Volume => run("mount", &["-o", "remount,rw"], directory),
             // What was linked or renamed since took it along.
-            Self::File => files(directory).iter().all(|(name, _)| run("chmod", &["644"], &directory.join(name))),
+            Self::File => files(directory)
+                .iter()
+                .all(|(name, _)| run("chmod", &["644"], &directory.join(name))),
             Self::MountPoint => run("umount", &[], path),
-            Self::Immutable => files(directory).iter().all(|(name, _)| run("chattr", &["-i"], &directory.join(name))),
+            Self::Immutable => files(directory)
+                .iter()
+                .all(|(name, _)| run("chattr", &["-i"], &directory.join(name))),
         };
         assert!(ended, "{self:?}");
     }
@@ -69,21 +83,33 @@ impl Refusal {
     /// What the system says, and what the user is told to do.
     fn told(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::Directory | Self::File => &[("EACCES", "give this user the right to write to the file and its directory")],
+            Self::Directory | Self::File => {
+                &[("EACCES", "give this user the right to write to the file and its directory")]
+            }
             Self::Volume => &[("EROFS", "the volume is read-only; make it writable")],
-            Self::MountPoint => &[("EBUSY", "a mount point"), ("EXDEV", "move the database to a local disk")],
+            Self::MountPoint => {
+                &[("EBUSY", "a mount point"), ("EXDEV", "move the database to a local disk")]
+            }
             Self::Immutable => &[("EPERM", "immutable")],
         }
     }
 }
 
 fn run(program: &str, args: &[&str], path: &Path) -> bool {
-    Command::new(program).args(args).arg(path).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    Command::new(program)
+        .args(args)
+        .arg(path)
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
 }
 
-/// Everything in the directory but the locks, and the shared memory that any reader of a log leaves.
+/// Everything in the directory but the locks, and the shared memory that any reader of a log
+/// leaves.
 fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
-    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let entries = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
     entries
         .filter(|name| !name.contains("-lock") && !name.ends_with("-shm"))
         .map(|name| (name.clone(), std::fs::read(directory.join(&name)).unwrap()))
@@ -117,11 +143,13 @@ impl Host for Refuses<'_> {
 struct Calm;
 impl Host for Calm {}
 
-/// A v1 in WAL mode with its last row in the log, as a killed application leaves it; or in rollback mode.
+/// A v1 in WAL mode with its last row in the log, as a killed application leaves it; or in rollback
+/// mode.
 fn seed(directory: &Path, mode: &str) -> PathBuf {
     let live = directory.join("live.db");
     let db = Connection::open(&live).unwrap();
-    db.execute_batch(&format!("PRAGMA journal_mode = {mode}; PRAGMA wal_autocheckpoint = 0; {V1}")).unwrap();
+    db.execute_batch(&format!("PRAGMA journal_mode = {mode}; PRAGMA wal_autocheckpoint = 0; {V1}"))
+        .unwrap();
     let path = directory.join("data.db");
     std::fs::copy(&live, &path).unwrap();
     if mode == "wal" {
@@ -141,13 +169,18 @@ fn options(path: &Path, refusal: Refusal) -> Options {
 fn assert_told(refusal: Refusal, failure: &cutover::Failure) {
     assert_eq!(failure.code, Code::Io, "{failure}");
     let os = failure.os.as_ref().unwrap_or_else(|| panic!("{failure}"));
-    let (_, hint) = refusal.told().iter().find(|(code, _)| *code == os.code).unwrap_or_else(|| panic!("{refusal:?}: {failure}"));
+    let (_, hint) = refusal
+        .told()
+        .iter()
+        .find(|(code, _)| *code == os.code)
+        .unwrap_or_else(|| panic!("{refusal:?}: {failure}"));
     assert!(failure.hint.contains(hint), "{refusal:?}: {failure}");
 }
 
 /// v2, the backup and its receipt.
 fn assert_ends_well(path: &Path, what: &str) {
-    let next = cutover::migrate(&options(path, Refusal::File), &mut Calm).unwrap_or_else(|error| panic!("{what}: {}", error.failure));
+    let next = cutover::migrate(&options(path, Refusal::File), &mut Calm)
+        .unwrap_or_else(|error| panic!("{what}: {}", error.failure));
     assert_eq!(next.warnings, [], "{what}");
     assert_eq!(rows(path, "note"), NOTES, "{what}");
     let files = files(path.parent().unwrap());
@@ -156,18 +189,26 @@ fn assert_ends_well(path: &Path, what: &str) {
     assert_eq!(rows(&path.with_file_name(backup), "notes"), NOTES, "{what}");
 }
 
-/// There from the beginning: nothing is begun. Whoever reads a log beside a read-only database leaves a read-only `-shm`: the next start names it.
+/// There from the beginning: nothing is begun. Whoever reads a log beside a read-only database
+/// leaves a read-only `-shm`: the next start names it.
 fn from_the_start(directory: &Path, refusal: Refusal, mode: &str) {
     let path = seed(directory, mode);
     assert!(refusal.begin(&path));
     let before = files(directory);
     match cutover::migrate(&options(&path, refusal), &mut Calm) {
         // The pages are copied into it.
-        Ok(result) => assert_eq!((refusal, result.outcome), (Refusal::MountPoint, Outcome::Migrated)),
+        Ok(result) => {
+            assert_eq!((refusal, result.outcome), (Refusal::MountPoint, Outcome::Migrated));
+        }
         Err(error) => {
             assert_told(refusal, &error.failure);
             assert!(!error.failure.message.contains("next start"), "{}", error.failure);
-            assert!(files(directory) == before, "{refusal:?} {mode}: {:?} {:?}", before.keys(), files(directory).keys());
+            assert!(
+                files(directory) == before,
+                "{refusal:?} {mode}: {:?} {:?}",
+                before.keys(),
+                files(directory).keys()
+            );
         }
     }
     refusal.end(&path);
@@ -182,7 +223,12 @@ fn from_the_start(directory: &Path, refusal: Refusal, mode: &str) {
 }
 
 /// How an upgrade ended, and the system's code. Nothing: the step was not reached.
-fn from_a_step(directory: &Path, refusal: Refusal, mode: &str, at: usize) -> Option<(&'static str, Option<String>)> {
+fn from_a_step(
+    directory: &Path,
+    refusal: Refusal,
+    mode: &str,
+    at: usize,
+) -> Option<(&'static str, Option<String>)> {
     let path = seed(directory, mode);
     let mut host = Refuses { refusal, path: &path, at, seen: 0, began: None };
     let result = cutover::migrate(&options(&path, refusal), &mut host);
@@ -196,7 +242,8 @@ fn from_a_step(directory: &Path, refusal: Refusal, mode: &str, at: usize) -> Opt
             assert_eq!(rows(&path, "note"), NOTES, "{what}");
             for warning in &result.warnings {
                 assert!(
-                    warning.message.contains("data.db") && warning.message.contains("; the next start cleans up"),
+                    warning.message.contains("data.db")
+                        && warning.message.contains("; the next start cleans up"),
                     "{what}: {warning:?}"
                 );
             }
@@ -211,13 +258,22 @@ fn from_a_step(directory: &Path, refusal: Refusal, mode: &str, at: usize) -> Opt
             assert_told(refusal, failure);
             if failure.data.state == Where::V1 {
                 assert_eq!(rows(&path, "notes"), NOTES, "{what}");
-                let left: Vec<String> =
-                    files(directory).into_keys().filter(|name| !name.starts_with("data.db-") && name != "data.db").collect();
-                assert_eq!(left.is_empty(), !failure.message.contains("at the next start"), "{what}: {failure}: {left:?}");
+                let left: Vec<String> = files(directory)
+                    .into_keys()
+                    .filter(|name| !name.starts_with("data.db-") && name != "data.db")
+                    .collect();
+                assert_eq!(
+                    left.is_empty(),
+                    !failure.message.contains("at the next start"),
+                    "{what}: {failure}: {left:?}"
+                );
                 "v1 stays"
             } else {
                 assert_eq!(failure.data.state, Where::FinishAtNextStart, "{what}: {failure}");
-                assert!(failure.message.contains("your data is whole and the next start finishes"), "{what}: {failure}");
+                assert!(
+                    failure.message.contains("your data is whole and the next start finishes"),
+                    "{what}: {failure}"
+                );
                 "next start finishes"
             }
         }
@@ -249,8 +305,14 @@ fn try_all(directory: &Path, refusal: Refusal, expected: &[(&str, usize)]) {
         clear();
     }
     println!("{refusal:?}: {endings:?}");
-    assert!(endings.iter().map(|(ending, count)| (*ending, *count)).eq(expected.iter().copied()), "{refusal:?}: {endings:?}");
-    assert!(codes.iter().map(String::as_str).eq(refusal.told().iter().map(|(code, _)| *code)), "{refusal:?}: {codes:?}");
+    assert!(
+        endings.iter().map(|(ending, count)| (*ending, *count)).eq(expected.iter().copied()),
+        "{refusal:?}: {endings:?}"
+    );
+    assert!(
+        codes.iter().map(String::as_str).eq(refusal.told().iter().map(|(code, _)| *code)),
+        "{refusal:?}: {codes:?}"
+    );
 }
 
 fn main() {
@@ -278,7 +340,8 @@ fn main() {
         return;
     }
     without_the_rights_of_root();
-    // Of 35 steps, twice. From the 22nd on v2 is in place; v1's mode does not matter once it is locked.
+    // Of 35 steps, twice. From the 22nd on v2 is in place; v1's mode does not matter once it is
+    // locked.
     let all: [(Refusal, &[(&str, usize)]); 4] = [
         (Refusal::Directory, &[("done", 2), ("v1 stays", 44), ("warned", 24)]),
         (Refusal::Volume, &[("done", 2), ("not refused", 16), ("v1 stays", 34), ("warned", 18)]),

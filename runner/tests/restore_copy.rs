@@ -1,7 +1,13 @@
-//! A restore where the database cannot be given a second name: `strace` answers every `link` with EPERM, as vfat and exFAT do, so v2 is set aside as a
-//! copy. Then the process is killed at every call that changes the disk.
+//! A restore where the database cannot be given a second name: `strace` answers every `link` with
+//! EPERM, as vfat and exFAT do, so v2 is set aside as a copy. Then the process is killed at every
+//! call that changes the disk.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "support/notes.rs"]
 mod notes;
@@ -15,13 +21,17 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cutover::{BackupOptions, Built, Detect, Event, From, Host, HostError, Job, Make, Options, Recovery, RestoreResult, Run};
+use cutover::{
+    BackupOptions, Built, Detect, Event, From, Host, HostError, Job, Make, Options, Recovery,
+    RestoreResult, Run,
+};
 use rusqlite::Connection;
 
 use notes::{NOTES, TO_V2, V1, rows};
 use writer::{End, Writer};
 
-const CHANGES: &str = "pwrite64,write,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,unlinkat";
+const CHANGES: &str =
+    "pwrite64,write,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,unlinkat";
 /// Set where this program is started anew, to restore the database named here.
 const RESTORES: &str = "CUTOVER_TEST_RESTORES";
 /// The same, to recover it.
@@ -40,7 +50,8 @@ impl Host for Quiet {
     }
 }
 
-/// Another program begins to write before the database is copied, and takes it back once it is waited for, or the copy is made.
+/// Another program begins to write before the database is copied, and takes it back once it is
+/// waited for, or the copy is made.
 struct Meanwhile {
     database: PathBuf,
     writer: Option<Writer>,
@@ -49,8 +60,11 @@ struct Meanwhile {
 impl Host for Meanwhile {
     fn event(&mut self, event: &Event) {
         match event {
-            Event::Step { op, file: Some(file), .. } if op == "copy" && file.contains(".source-") => {
-                self.writer = Some(Writer::begins(&self.database, "DELETE FROM large WHERE id > 2000"));
+            Event::Step { op, file: Some(file), .. }
+                if op == "copy" && file.contains(".source-") =>
+            {
+                self.writer =
+                    Some(Writer::begins(&self.database, "DELETE FROM large WHERE id > 2000"));
                 return;
             }
             Event::Wait { op, .. } if op == "copy" => eprintln!("waited for"),
@@ -81,9 +95,14 @@ impl Bed {
         self.0.path().join("data.db")
     }
 
-    /// Another process restores, with what else `strace` is told. Gives whether it did, and its calls.
+    /// Another process restores, with what else `strace` is told. Gives whether it did, and its
+    /// calls.
     fn restore_without_links(&self, more: &[String]) -> (bool, Vec<String>) {
-        self.without_links("killed_at_any_call_that_changes_the_disk_the_next_restore_ends_it", RESTORES, more)
+        self.without_links(
+            "killed_at_any_call_that_changes_the_disk_the_next_restore_ends_it",
+            RESTORES,
+            more,
+        )
     }
 
     /// Likewise it recovers.
@@ -101,7 +120,10 @@ impl Bed {
 
     /// Somebody writes to v2.
     fn written(&self, row: &str) {
-        Connection::open(self.database()).unwrap().execute("INSERT INTO note (body) VALUES (?1)", [row]).unwrap();
+        Connection::open(self.database())
+            .unwrap()
+            .execute("INSERT INTO note (body) VALUES (?1)", [row])
+            .unwrap();
     }
 
     fn count(&self, name: &str) -> i64 {
@@ -109,32 +131,51 @@ impl Bed {
         db.query_row("SELECT count(*) FROM large", [], |row| row.get(0)).unwrap()
     }
 
-    /// v1 and its companion are back, v2 and its own are beside, the backup stays, and there is nothing else.
+    /// v1 and its companion are back, v2 and its own are beside, the backup stays, and there is
+    /// nothing else.
     fn assert_restored(&self, mode: &str, told: &str) {
         let here = |name: &str| self.0.path().join(name);
         assert_eq!(rows(&self.database(), "notes"), NOTES, "{told}");
-        let now: String = Connection::open(self.database()).unwrap().query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+        let now: String = Connection::open(self.database())
+            .unwrap()
+            .query_row("PRAGMA journal_mode", [], |row| row.get(0))
+            .unwrap();
         assert_eq!(now, mode, "{told}");
         assert_eq!(std::fs::read_to_string(here("auth.json")).unwrap(), "of v1", "{told}");
-        let mut names: Vec<String> =
-            std::fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> = std::fs::read_dir(self.0.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.retain(|name| !name.contains("-lock"));
         names.sort();
-        let aside = |of: &str| names.iter().find(|name| name.starts_with(&format!("{of}.displaced-"))).unwrap().clone();
-        assert_eq!(rows(&here(&aside("data.db")), "note"), ["milk", "bread", "a new bicycle", "of v2"], "{told}");
+        let aside = |of: &str| {
+            names.iter().find(|name| name.starts_with(&format!("{of}.displaced-"))).unwrap().clone()
+        };
+        assert_eq!(
+            rows(&here(&aside("data.db")), "note"),
+            ["milk", "bread", "a new bicycle", "of v2"],
+            "{told}"
+        );
         assert_eq!(std::fs::read_to_string(here(&aside("auth.json"))).unwrap(), "of v2", "{told}");
-        // Both databases and companions, and of each what is kept: a backup and what is displaced; the backup's receipt.
+        // Both databases and companions, and of each what is kept: a backup and what is displaced;
+        // the backup's receipt.
         assert_eq!(names.len(), 7, "{told}: {names:?}");
     }
 }
 
 fn upgrade(database: &Path) -> Options {
     let make = Make { from: From::Empty, run: Run::Host };
-    Options { companions: beside(database).companions, ..Options::new(database, "v1-v2", Detect::UserVersion(2), make) }
+    Options {
+        companions: beside(database).companions,
+        ..Options::new(database, "v1-v2", Detect::UserVersion(2), make)
+    }
 }
 
 fn beside(database: &Path) -> BackupOptions {
-    BackupOptions { companions: [("auth".to_owned(), database.with_file_name("auth.json"))].into(), ..BackupOptions::default() }
+    BackupOptions {
+        companions: [("auth".to_owned(), database.with_file_name("auth.json"))].into(),
+        ..BackupOptions::default()
+    }
 }
 
 fn restore(database: &Path, host: &mut dyn Host) -> RestoreResult {
@@ -153,7 +194,11 @@ fn killed_at_any_call_that_changes_the_disk_the_next_restore_ends_it() {
         let (whole, calls) = bed.restore_without_links(&[]);
         assert!(whole, "{calls:#?}");
         bed.assert_restored(mode, "not killed");
-        for (at, call) in calls.iter().enumerate().filter(|(_, call)| !call.contains(" write(1<") && !call.contains(" link")) {
+        for (at, call) in calls
+            .iter()
+            .enumerate()
+            .filter(|(_, call)| !call.contains(" write(1<") && !call.contains(" link"))
+        {
             let bed = Bed::upgraded(mode);
             bed.restore_without_links(&[strace::kill_before(&calls, at)]);
             let database = bed.database();
@@ -176,11 +221,15 @@ fn recovers() {
     assert!(matches!(recovery, Recovery::Undone | Recovery::None), "{recovery:?}");
 }
 
-/// v2 is set aside, as a copy, and v1 waits to replace it: from here on a start that finds no v1 waiting might take it for done.
+/// v2 is set aside, as a copy, and v1 waits to replace it: from here on a start that finds no v1
+/// waiting might take it for done.
 #[test]
 fn an_undo_that_is_killed_is_no_finished_restore_whoever_writes_to_v2_meanwhile() {
     let (_, calls) = Bed::upgraded("delete").restore_without_links(&[]);
-    let flip = calls.iter().position(|call| call.contains(" rename") && call.contains(".install-")).unwrap();
+    let flip = calls
+        .iter()
+        .position(|call| call.contains(" rename") && call.contains(".install-"))
+        .unwrap();
     let before_flip = strace::kill_before(&calls, flip);
     for first in [None, Some("before the undo")] {
         let interrupted = || {
@@ -197,16 +246,30 @@ fn an_undo_that_is_killed_is_no_finished_restore_whoever_writes_to_v2_meanwhile(
             bed.written("after it was killed");
             let (whole, _) = bed.recover_without_links(&[]);
             assert!(whole, "{first:?}, {call}");
-            let wanted: Vec<&str> = NOTES.into_iter().chain(["of v2"]).chain(first).chain(["after it was killed"]).collect();
+            let wanted: Vec<&str> = NOTES
+                .into_iter()
+                .chain(["of v2"])
+                .chain(first)
+                .chain(["after it was killed"])
+                .collect();
             assert_eq!(rows(&bed.database(), "note"), wanted, "{first:?}, {call}");
-            assert_eq!(std::fs::read_to_string(bed.0.path().join("auth.json")).unwrap(), "of v2", "{first:?}, {call}");
+            assert_eq!(
+                std::fs::read_to_string(bed.0.path().join("auth.json")).unwrap(),
+                "of v2",
+                "{first:?}, {call}"
+            );
         }
     }
 }
 
 fn is_v1(database: &Path) -> bool {
-    let db = Connection::open_with_flags(database, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
-    db.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'notes'", [], |row| row.get::<_, i64>(0)).unwrap() == 1
+    let db =
+        Connection::open_with_flags(database, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+    db.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'notes'", [], |row| {
+        row.get::<_, i64>(0)
+    })
+    .unwrap()
+        == 1
 }
 
 /// Pages of its transaction are in the file then, and go from it again without a trace.
@@ -219,26 +282,43 @@ fn what_another_program_takes_back_is_not_in_the_copy() {
             INSERT INTO large (text) SELECT printf('%0500d', i) FROM n";
         Connection::open(bed.database()).unwrap().execute_batch(large).unwrap();
         let mut again = Command::new(std::env::current_exe().unwrap());
-        again.args(["--exact", "restores_meanwhile", "--nocapture", "--test-threads=1"]).env(MEANWHILE, bed.database());
+        again
+            .args(["--exact", "restores_meanwhile", "--nocapture", "--test-threads=1"])
+            .env(MEANWHILE, bed.database());
         let traced = "link,linkat,fcntl,close,copy_file_range,sendfile,write";
-        let (output, calls) = strace::run(traced, &["--inject=link,linkat:error=EPERM".into()], &again);
+        let (output, calls) =
+            strace::run(traced, &["--inject=link,linkat:error=EPERM".into()], &again);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{mode}: {said}");
         bed.assert_restored(mode, mode);
-        let names = std::fs::read_dir(bed.0.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let names = std::fs::read_dir(bed.0.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap());
         let aside = names.into_iter().find(|name| name.starts_with("data.db.displaced-")).unwrap();
         assert_eq!(bed.count(&aside), 5000, "{mode}");
         assert!(said.contains("waited for"), "{mode}: {said}");
-        // SQLite's shared lock (`SHARED_FIRST` and `SHARED_SIZE` in os.h) is taken before the first byte is copied and is there at the last.
+        // SQLite's shared lock (`SHARED_FIRST` and `SHARED_SIZE` in os.h) is taken before the first
+        // byte is copied and is there at the last.
         let copied = calls
             .iter()
-            .rposition(|call| call.contains(".source-") && ![" close(", " fcntl("].iter().any(|other| call.contains(other)))
+            .rposition(|call| {
+                call.contains(".source-")
+                    && ![" close(", " fcntl("].iter().any(|other| call.contains(other))
+            })
             .unwrap();
         let process = |call: &str| call.split_whitespace().next().map(str::to_owned);
-        let of_it = |call: &&String| call.contains("/data.db>") && process(call) == process(&calls[copied]);
-        let locks = |call: &&String| call.contains(" close(") || ["l_len=510", "l_len=0"].iter().any(|range| call.contains(range));
+        let of_it =
+            |call: &&String| call.contains("/data.db>") && process(call) == process(&calls[copied]);
+        let locks = |call: &&String| {
+            call.contains(" close(")
+                || ["l_len=510", "l_len=0"].iter().any(|range| call.contains(range))
+        };
         let last = calls[..copied].iter().filter(of_it).rfind(locks).unwrap();
-        assert!(last.contains("F_SETLK, {l_type=F_RDLCK") && last.contains("l_start=1073741826, l_len=510"), "{mode}: {last}");
+        assert!(
+            last.contains("F_SETLK, {l_type=F_RDLCK")
+                && last.contains("l_start=1073741826, l_len=510"),
+            "{mode}: {last}"
+        );
     }
 }
 

@@ -1,8 +1,15 @@
-//! Another program opens the database when it was looked at for the last time, before it is replaced, and stays. It has the file that is the backup, or set
-//! aside, since; by canonical's name it would find the log of what took its place, and write its own pages into that. So the start does not end well while
-//! it is there, killed meanwhile or not. (Windows does not replace a file that is open.)
+//! Another program opens the database when it was looked at for the last time, before it is
+//! replaced, and stays. It has the file that is the backup, or set aside, since; by canonical's
+//! name it would find the log of what took its place, and write its own pages into that. So the
+//! start does not end well while it is there, killed meanwhile or not. (Windows does not replace a
+//! file that is open.)
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "support/notes.rs"]
 mod notes;
@@ -20,7 +27,8 @@ use rusqlite::Connection;
 use notes::{NOTES, TO_V2, V1, rows};
 use other::Other;
 
-/// One test at a time: a process that is being made has, until it executes, every file open that this one has.
+/// One test at a time: a process that is being made has, until it executes, every file open that
+/// this one has.
 static IN_TURN: Mutex<()> = Mutex::new(());
 
 /// Another program comes before `lock-v1`, and this start is killed before `killed`, or not.
@@ -50,14 +58,26 @@ impl Host for Quiet {
 }
 
 fn options(path: &Path) -> Options {
-    Options::new(path, "v1-v2", Detect::UserVersion(2), Make { from: From::Empty, run: Run::Sql(TO_V2.into()) })
+    Options::new(
+        path,
+        "v1-v2",
+        Detect::UserVersion(2),
+        Make { from: From::Empty, run: Run::Sql(TO_V2.into()) },
+    )
 }
 
 /// What a start does until it ends, or is killed.
 type Start = fn(&Path, &mut dyn Host) -> Result<(), Error>;
 
-/// Each start is refused while the other program stays, and ends well when it has gone, with every row where it belongs.
-fn is_refused_until_it_has_gone(path: &Path, start: Start, killed: Option<&'static str>, now: &str, then: &str) {
+/// Each start is refused while the other program stays, and ends well when it has gone, with every
+/// row where it belongs.
+fn is_refused_until_it_has_gone(
+    path: &Path,
+    start: Start,
+    killed: Option<&'static str>,
+    now: &str,
+    then: &str,
+) {
     let mut host = Visited { path: path.to_owned(), other: None, killed };
     let ended = catch_unwind(AssertUnwindSafe(|| start(path, &mut host)));
     let mut other = host.other.take().unwrap();
@@ -66,25 +86,39 @@ fn is_refused_until_it_has_gone(path: &Path, start: Start, killed: Option<&'stat
     refusals.push(start(path, &mut Quiet).unwrap_err());
     for error in refusals {
         let failure = error.failure;
-        assert_eq!((failure.code, failure.data.state), (Code::Held, Where::FinishAtNextStart), "{}", failure.message);
+        assert_eq!(
+            (failure.code, failure.data.state),
+            (Code::Held, Where::FinishAtNextStart),
+            "{}",
+            failure.message
+        );
         assert_eq!(failure.holders[0].pid, other.pid());
     }
-    // Nobody was told to open what took its place, so there is no log to be taken for its own: SQLite finds that its file was moved.
+    // Nobody was told to open what took its place, so there is no log to be taken for its own:
+    // SQLite finds that its file was moved.
     other.asks(&format!("INSERT INTO {then} VALUES (9, 'lost');"));
     drop(other);
     start(path, &mut Quiet).unwrap();
     assert_eq!(rows(path, now), NOTES, "{killed:?}");
-    let moved = std::fs::read_dir(path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());
+    let moved =
+        std::fs::read_dir(path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());
     let moved = moved.filter(|path| {
         let name = path.file_name().unwrap().to_str().unwrap();
-        if now == "note" { name.contains(".v1-v2-1") && !name.contains(".json") } else { name.contains(".displaced-") }
+        if now == "note" {
+            name.contains(".v1-v2-1") && !name.contains(".json")
+        } else {
+            name.contains(".displaced-")
+        }
     });
     assert_eq!(moved.map(|path| rows(&path, then)).collect::<Vec<_>>(), [NOTES], "{killed:?}");
 }
 
 fn v1(directory: &Path) -> PathBuf {
     let path = directory.join("data.db");
-    Connection::open(&path).unwrap().execute_batch(&format!("PRAGMA journal_mode = WAL; {V1}")).unwrap();
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch(&format!("PRAGMA journal_mode = WAL; {V1}"))
+        .unwrap();
     path
 }
 

@@ -1,9 +1,16 @@
-//! The model is the program: what the runner asks of the kernel is what the plan says, in its order, and nothing more.
+//! The model is the program: what the runner asks of the kernel is what the plan says, in its
+//! order, and nothing more.
 //!
-//! The example runs under `strace`. Every flush, link, rename, removal and open-for-write in the database's directory is then matched with
-//! the plan's ops. An op that goes through SQLite may touch its own set as SQLite likes, and no other file.
+//! The example runs under `strace`. Every flush, link, rename, removal and open-for-write in the
+//! database's directory is then matched with the plan's ops. An op that goes through SQLite may
+//! touch its own set as SQLite likes, and no other file.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "support/strace.rs"]
 mod strace;
@@ -18,7 +25,8 @@ use cutover::{Detect, From, Make, Options, Run};
 struct Quiet;
 impl cutover::Host for Quiet {}
 
-/// One system call that changes what is, or may be, on disk. Names are bare; the nonce and the time are masked.
+/// One system call that changes what is, or may be, on disk. Names are bare; the nonce and the time
+/// are masked.
 #[derive(Debug, Clone, PartialEq)]
 enum Call {
     OpenForWrite { file: String, exclusive: bool, read_too: bool },
@@ -69,16 +77,23 @@ fn calls(trace: &[String], directory: &Path) -> VecDeque<Call> {
             }
             _ if quoted.is_empty() => continue,
             "link" | "linkat" => Call::Link(quoted[0].clone(), quoted[1].clone()),
-            "rename" | "renameat" | "renameat2" => Call::Rename(quoted[0].clone(), quoted[1].clone()),
+            "rename" | "renameat" | "renameat2" => {
+                Call::Rename(quoted[0].clone(), quoted[1].clone())
+            }
             "unlink" | "unlinkat" => Call::Unlink(quoted[0].clone()),
             "open" | "openat" | "creat" if rest.contains("O_WRONLY") || rest.contains("O_RDWR") => {
-                Call::OpenForWrite { file: quoted[0].clone(), exclusive: rest.contains("O_EXCL"), read_too: rest.contains("O_RDWR") }
+                Call::OpenForWrite {
+                    file: quoted[0].clone(),
+                    exclusive: rest.contains("O_EXCL"),
+                    read_too: rest.contains("O_RDWR"),
+                }
             }
             _ => continue,
         };
         let lock = |file: &str| file.contains("-lock");
         match &call {
-            Call::OpenForWrite { file, .. } | Call::SyncFile(file) | Call::Unlink(file) if lock(file) => {}
+            Call::OpenForWrite { file, .. } | Call::SyncFile(file) | Call::Unlink(file)
+                if lock(file) => {}
             _ => calls.push_back(call),
         }
     }
@@ -97,7 +112,11 @@ fn take(op: &Op, calls: &mut VecDeque<Call>) -> Result<(), String> {
     let name = |text: &dyn std::fmt::Display| masked(&text.to_string());
     let (set, flushes) = match op {
         Op::WriteJournal { file, .. } | Op::WriteReceipt { file } => {
-            return expect(Call::OpenForWrite { file: name(file), exclusive: true, read_too: true });
+            return expect(Call::OpenForWrite {
+                file: name(file),
+                exclusive: true,
+                read_too: true,
+            });
         }
         // Opened for reading, which is no call of these: its owner may lack the right to write.
         Op::SyncFile { file } => return expect(Call::SyncFile(name(file))),
@@ -151,7 +170,11 @@ fn matched(plan: &Plan, mut calls: VecDeque<Call>) -> Result<(), String> {
     }
     // What the application itself does with its database afterwards.
     calls.retain(|call| !matches!(call, Call::OpenForWrite { file, .. } | Call::Unlink(file) | Call::SyncFile(file) if file.starts_with("data.db") && !file.contains("v1-v2") && !file.contains("building")));
-    if calls.is_empty() { Ok(()) } else { Err(format!("the program did more than the plan: {calls:?}")) }
+    if calls.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("the program did more than the plan: {calls:?}"))
+    }
 }
 
 #[test]
@@ -161,7 +184,10 @@ fn what_the_runner_asks_of_the_kernel_is_what_the_plan_says() {
     let database = directory.join("data.db");
     rusqlite::Connection::open(&database)
         .unwrap()
-        .execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL); INSERT INTO notes (text) VALUES ('milk')")
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT \
+             NULL); INSERT INTO notes (text) VALUES ('milk')",
+        )
         .unwrap();
     let options = Options::new(
         &database,
@@ -171,8 +197,10 @@ fn what_the_runner_asks_of_the_kernel_is_what_the_plan_says() {
     );
     let plan = cutover::plan(&options, &mut Quiet).unwrap().unwrap();
 
-    let traced = "open,openat,creat,fsync,fdatasync,link,linkat,rename,renameat,renameat2,unlink,unlinkat";
-    let (output, trace) = strace::run(traced, &["-s".into(), "512".into()], &strace::example(&database));
+    let traced =
+        "open,openat,creat,fsync,fdatasync,link,linkat,rename,renameat,renameat2,unlink,unlinkat";
+    let (output, trace) =
+        strace::run(traced, &["-s".into(), "512".into()], &strace::example(&database));
     assert!(output.status.success());
     let mut seen = calls(&trace, &directory);
     // Before the plan: whether canonical can be given a second name is tried.
@@ -181,7 +209,8 @@ fn what_the_runner_asks_of_the_kernel_is_what_the_plan_says() {
     assert_eq!(tried, [Call::Link("data.db".into(), second.clone()), Call::Unlink(second)]);
     assert_eq!(matched(&plan, seen.clone()), Ok(()));
 
-    // The matching sees what it is for: a flush or a link left out of the plan or of the program, and two ops swapped.
+    // The matching sees what it is for: a flush or a link left out of the plan or of the program,
+    // and two ops swapped.
     let syncs: Vec<usize> = seen
         .iter()
         .enumerate()
@@ -192,8 +221,18 @@ fn what_the_runner_asks_of_the_kernel_is_what_the_plan_says() {
     for step in 0..plan.steps.len() {
         let mut less = plan.clone();
         let removed = less.steps.remove(step).op;
-        if matches!(removed, Op::SyncFile { .. } | Op::SyncDir { .. } | Op::Link { .. } | Op::Rename { .. } | Op::WriteJournal { .. }) {
-            assert!(matched(&less, seen.clone()).is_err(), "the program does {removed:?}, a plan without it was accepted");
+        if matches!(
+            removed,
+            Op::SyncFile { .. }
+                | Op::SyncDir { .. }
+                | Op::Link { .. }
+                | Op::Rename { .. }
+                | Op::WriteJournal { .. }
+        ) {
+            assert!(
+                matched(&less, seen.clone()).is_err(),
+                "the program does {removed:?}, a plan without it was accepted"
+            );
         }
     }
 }

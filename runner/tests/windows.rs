@@ -1,8 +1,14 @@
-//! What only Windows has: paths in every form, names that it keeps, case, the read-only attribute, access rules, junctions, what waits to be removed.
+//! What only Windows has: paths in every form, names that it keeps, case, the read-only attribute,
+//! access rules, junctions, what waits to be removed.
 //!
 //! Under Wine some of it proves less than it says; each such test tells so.
 #![cfg(windows)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "support/irreplaceable.rs"]
 mod irreplaceable;
@@ -37,12 +43,20 @@ impl Host for Quiet {
 fn seed(directory: &Path) -> PathBuf {
     std::fs::create_dir_all(directory).unwrap();
     let path = directory.join("data.db");
-    Connection::open(&path).unwrap().execute_batch(&format!("PRAGMA journal_mode = WAL; {V1}")).unwrap();
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch(&format!("PRAGMA journal_mode = WAL; {V1}"))
+        .unwrap();
     path
 }
 
 fn options(path: &Path) -> Options {
-    Options::new(path, "v1-v2", Detect::UserVersion(2), Make { from: From::Empty, run: Run::Sql(TO_V2.into()) })
+    Options::new(
+        path,
+        "v1-v2",
+        Detect::UserVersion(2),
+        Make { from: From::Empty, run: Run::Sql(TO_V2.into()) },
+    )
 }
 
 fn migrate(path: &Path) -> Result<MigrateResult, Error> {
@@ -50,7 +64,10 @@ fn migrate(path: &Path) -> Result<MigrateResult, Error> {
 }
 
 fn count(path: &Path, table: &str) -> i64 {
-    Connection::open(path).unwrap().query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    Connection::open(path)
+        .unwrap()
+        .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
+        .unwrap()
 }
 
 fn assert_migrated(path: &Path, result: &MigrateResult) {
@@ -76,12 +93,17 @@ fn paths_of_every_form_lead_to_the_one_database() {
     let current = std::env::current_dir().unwrap();
     for form in &forms[..if current.to_str().unwrap().starts_with(drive) { 6 } else { 5 }] {
         let path = seed(&plain);
-        let result = migrate(form).unwrap_or_else(|error| panic!("{}: {}", form.display(), error.failure));
+        let result =
+            migrate(form).unwrap_or_else(|error| panic!("{}: {}", form.display(), error.failure));
         assert_migrated(&path, &result);
         // What the application, and libSQL, are told is a path that they understand.
         let backup = result.backup.unwrap();
         assert!(!backup.to_str().unwrap().starts_with(r"\\?\"), "{}", backup.display());
-        assert!(backup.file_name().unwrap().to_str().unwrap().starts_with("data.db.v1-v2-"), "{}", backup.display());
+        assert!(
+            backup.file_name().unwrap().to_str().unwrap().starts_with("data.db.v1-v2-"),
+            "{}",
+            backup.display()
+        );
         for entry in std::fs::read_dir(&plain).unwrap() {
             std::fs::remove_file(entry.unwrap().path()).unwrap();
         }
@@ -103,7 +125,13 @@ fn a_path_is_as_long_as_windows_lets_it_be() {
     options.companions.insert("auth".into(), auth);
     let result = cutover::migrate(&options, &mut Quiet::default()).unwrap();
     assert_migrated(&path, &result);
-    cutover::restore(&path, &result.backup.unwrap(), &cutover::BackupOptions::default(), &mut Quiet::default()).unwrap();
+    cutover::restore(
+        &path,
+        &result.backup.unwrap(),
+        &cutover::BackupOptions::default(),
+        &mut Quiet::default(),
+    )
+    .unwrap();
     assert_eq!(count(&path, "notes"), 3);
 }
 
@@ -122,16 +150,25 @@ fn the_case_of_a_name_is_the_files() {
     let path = seed(directory.path());
     // Interrupted under one spelling, finished under another.
     let lower = options(&path);
-    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| cutover::migrate(&lower, &mut Stop))).is_err());
+    assert!(
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| cutover::migrate(
+            &lower, &mut Stop
+        )))
+        .is_err()
+    );
     let result = migrate(&directory.path().join("DATA.DB")).unwrap();
     assert_eq!(result.recovery, cutover::Recovery::Finished);
     assert_migrated(&path, &result);
     // The owner lock is one, whatever the spelling.
     let _owner = cutover::lock(&path).unwrap();
-    assert_eq!(cutover::lock(&directory.path().join("Data.Db")).unwrap_err().failure.code, Code::Owned);
+    assert_eq!(
+        cutover::lock(&directory.path().join("Data.Db")).unwrap_err().failure.code,
+        Code::Owned
+    );
 }
 
-/// An application that opens `DATA.DB`, which is `data.db`, names its log after what it opened; a killed one leaves it, and its last rows in it.
+/// An application that opens `DATA.DB`, which is `data.db`, names its log after what it opened; a
+/// killed one leaves it, and its last rows in it.
 #[test]
 fn a_log_of_another_spelling_is_the_databases() {
     for (mode, suffix) in [("WAL", "-wal"), ("DELETE", "-journal")] {
@@ -139,26 +176,47 @@ fn a_log_of_another_spelling_is_the_databases() {
             let directory = tempfile::tempdir().unwrap();
             let live = directory.path().join("live.db");
             let db = Connection::open(&live).unwrap();
-            db.execute_batch(&format!("PRAGMA journal_mode = {mode}; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_spill = 1; {V1}"))
-                .unwrap();
+            db.execute_batch(&format!(
+                "PRAGMA journal_mode = {mode}; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_spill \
+                 = 1; {V1}"
+            ))
+            .unwrap();
             if suffix == "-journal" {
                 // Written to the file before its commit, which never comes.
                 db.execute_batch(
-                    "PRAGMA cache_size = 1; BEGIN; CREATE TABLE big (x); INSERT INTO big VALUES (zeroblob(100000)); DELETE FROM notes",
+                    "PRAGMA cache_size = 1; BEGIN; CREATE TABLE big (x); INSERT INTO big VALUES \
+                     (zeroblob(100000)); DELETE FROM notes",
                 )
                 .unwrap();
             }
-            for (from, to) in [("live.db".to_owned(), "data.db".to_owned()), (format!("live.db{suffix}"), format!("DATA.DB{suffix}"))] {
-                std::fs::write(directory.path().join(to), read_shared(&directory.path().join(from))).unwrap();
+            for (from, to) in [
+                ("live.db".to_owned(), "data.db".to_owned()),
+                (format!("live.db{suffix}"), format!("DATA.DB{suffix}")),
+            ] {
+                std::fs::write(
+                    directory.path().join(to),
+                    read_shared(&directory.path().join(from)),
+                )
+                .unwrap();
             }
             drop(db);
-            let result = migrate(&directory.path().join(given)).unwrap_or_else(|error| panic!("{mode} {given}: {}", error.failure));
+            let result = migrate(&directory.path().join(given))
+                .unwrap_or_else(|error| panic!("{mode} {given}: {}", error.failure));
             assert_migrated(&directory.path().join("data.db"), &result);
-            let names: Vec<_> = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-            let names: Vec<_> =
-                names.iter().filter_map(|name| name.to_str()).filter(|name| !name.ends_with("-lock") && *name != "live.db").collect();
+            let names: Vec<_> = std::fs::read_dir(directory.path())
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name())
+                .collect();
+            let names: Vec<_> = names
+                .iter()
+                .filter_map(|name| name.to_str())
+                .filter(|name| !name.ends_with("-lock") && *name != "live.db")
+                .collect();
             assert_eq!(names.len(), 3, "{mode} {given}: {names:?}");
-            assert!(names.iter().all(|name| name.starts_with("data.db")), "{mode} {given}: {names:?}");
+            assert!(
+                names.iter().all(|name| name.starts_with("data.db")),
+                "{mode} {given}: {names:?}"
+            );
         }
     }
 }
@@ -169,14 +227,23 @@ fn a_log_of_another_spelling_beside_an_empty_database_is_seen() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("data.db"), b"").unwrap();
     std::fs::write(directory.path().join("DATA.DB-wal"), [0; 4152]).unwrap();
-    assert_eq!(migrate(&directory.path().join("data.db")).unwrap_err().failure.code, Code::V1Corrupt);
+    assert_eq!(
+        migrate(&directory.path().join("data.db")).unwrap_err().failure.code,
+        Code::V1Corrupt
+    );
     assert!(directory.path().join("DATA.DB-wal").exists());
 }
 
 fn read_shared(path: &Path) -> Vec<u8> {
     use std::io::Read as _;
     let mut bytes = Vec::new();
-    std::fs::File::options().read(true).share_mode(7).open(path).unwrap().read_to_end(&mut bytes).unwrap();
+    std::fs::File::options()
+        .read(true)
+        .share_mode(7)
+        .open(path)
+        .unwrap()
+        .read_to_end(&mut bytes)
+        .unwrap();
     bytes
 }
 
@@ -184,9 +251,18 @@ fn read_shared(path: &Path) -> Vec<u8> {
 fn a_companion_is_no_file_of_the_database_in_any_case() {
     let directory = tempfile::tempdir().unwrap();
     let path = seed(directory.path());
-    for companions in [&["DATA.DB-WAL"][..], &["Data.db"], &["DATA.DB.building-0123ABCD"], &["auth.json", "AUTH.JSON"]] {
+    for companions in [
+        &["DATA.DB-WAL"][..],
+        &["Data.db"],
+        &["DATA.DB.building-0123ABCD"],
+        &["auth.json", "AUTH.JSON"],
+    ] {
         let mut options = options(&path);
-        options.companions = companions.iter().zip(["a", "b"]).map(|(name, key)| (key.to_owned(), directory.path().join(name))).collect();
+        options.companions = companions
+            .iter()
+            .zip(["a", "b"])
+            .map(|(name, key)| (key.to_owned(), directory.path().join(name)))
+            .collect();
         let failure = cutover::migrate(&options, &mut Quiet::default()).unwrap_err().failure;
         assert_eq!(failure.code, Code::Io, "{companions:?}: {failure}");
         assert!(failure.message.contains("cannot be"), "{companions:?}: {failure}");
@@ -198,7 +274,8 @@ fn a_companion_is_no_file_of_the_database_in_any_case() {
 fn names_that_windows_keeps_are_refused_and_nothing_is_made() {
     let directory = tempfile::tempdir().unwrap();
     for name in ["nul", "aux.db", "COM1", "con.sqlite3", "data.db:stream", "what?.db"] {
-        let failure = migrate(&directory.path().join(name)).map(|result| result.outcome).unwrap_err().failure;
+        let failure =
+            migrate(&directory.path().join(name)).map(|result| result.outcome).unwrap_err().failure;
         assert_eq!(failure.code, Code::Io, "{name}: {failure}");
     }
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
@@ -216,11 +293,18 @@ fn what_is_read_only_or_a_directory_is_told_at_once() {
     if !under_wine() {
         let mut host = Quiet::default();
         let failure = cutover::migrate(&options(&path), &mut host).unwrap_err().failure;
-        assert_eq!((failure.code, failure.data.state, host.waits), (Code::Io, Where::V1, 0), "{failure}");
+        assert_eq!(
+            (failure.code, failure.data.state, host.waits),
+            (Code::Io, Where::V1, 0),
+            "{failure}"
+        );
         assert_eq!(failure.os.unwrap().name, "ERROR_ACCESS_DENIED");
         assert!(failure.hint.contains("right to write"), "{}", failure.hint);
     }
-    #[expect(clippy::permissions_set_readonly_false, reason = "an attribute of Windows, which no mode is behind")]
+    #[expect(
+        clippy::permissions_set_readonly_false,
+        reason = "an attribute of Windows, which no mode is behind"
+    )]
     permissions.set_readonly(false);
     std::fs::set_permissions(&path, permissions).unwrap();
     assert_migrated(&path, &migrate(&path).unwrap());
@@ -228,7 +312,8 @@ fn what_is_read_only_or_a_directory_is_told_at_once() {
     let taken = directory.path().join("sub");
     std::fs::create_dir_all(taken.join("data.db")).unwrap();
     let mut host = Quiet::default();
-    let failure = cutover::migrate(&options(&taken.join("data.db")), &mut host).unwrap_err().failure;
+    let failure =
+        cutover::migrate(&options(&taken.join("data.db")), &mut host).unwrap_err().failure;
     assert_eq!((failure.code, host.waits), (Code::NotADatabase, 0), "{failure}");
 }
 
@@ -239,7 +324,11 @@ fn a_read_only_companion_is_refused_before_anything_is_begun() {
         permissions.set_readonly(read_only);
         std::fs::set_permissions(path, permissions).unwrap();
     };
-    irreplaceable::is_refused_until_freed(&|path| set(path, true), &|path| set(path, false), ["it is read-only", "attrib -r"]);
+    irreplaceable::is_refused_until_freed(
+        &|path| set(path, true),
+        &|path| set(path, false),
+        ["it is read-only", "attrib -r"],
+    );
 }
 
 /// The list of access rules of a file, without its own name.
@@ -250,7 +339,8 @@ fn rules(path: &Path) -> String {
     text.lines().map(str::trim).filter(|line| line.contains(":(")).collect::<Vec<_>>().join("\n")
 }
 
-/// Wine has no `icacls`, and maps access rules to a POSIX mode: there this proves only that they are read and written without an error.
+/// Wine has no `icacls`, and maps access rules to a POSIX mode: there this proves only that they
+/// are read and written without an error.
 #[test]
 fn access_rules_are_kept() {
     let directory = tempfile::tempdir().unwrap();
@@ -261,7 +351,11 @@ fn access_rules_are_kept() {
     }
     let user = std::env::var("USERNAME").unwrap();
     // Nothing from the directory, and one user's rule.
-    let done = Command::new("icacls").arg(&path).args(["/inheritance:r", "/grant:r", &format!("{user}:F")]).output().unwrap();
+    let done = Command::new("icacls")
+        .arg(&path)
+        .args(["/inheritance:r", "/grant:r", &format!("{user}:F")])
+        .output()
+        .unwrap();
     assert!(done.status.success(), "{done:?}");
     let before = rules(&path);
     let result = migrate(&path).unwrap();
@@ -277,7 +371,9 @@ fn through_a_junction_it_is_the_real_directory() {
     let path = seed(&real);
     let junction = directory.path().join("junction");
     let made = Command::new("cmd").args(["/c", "mklink", "/J"]).arg(&junction).arg(&real).output();
-    if under_wine() && !made.is_ok_and(|made| made.status.success() && junction.join("data.db").exists()) {
+    if under_wine()
+        && !made.is_ok_and(|made| made.status.success() && junction.join("data.db").exists())
+    {
         return;
     }
     let result = migrate(&junction.join("data.db")).unwrap();
@@ -296,7 +392,9 @@ impl Host for Scanner {
         if let cutover::Event::Step { .. } = event
             && let Ok(entries) = std::fs::read_dir(self.path.parent().unwrap())
         {
-            let scan = |entry: std::fs::DirEntry| std::fs::File::options().read(true).share_mode(7).open(entry.path()).ok();
+            let scan = |entry: std::fs::DirEntry| {
+                std::fs::File::options().read(true).share_mode(7).open(entry.path()).ok()
+            };
             self.open = entries.flatten().filter_map(scan).collect();
         }
     }
@@ -305,8 +403,9 @@ impl Host for Scanner {
     }
 }
 
-/// A file that a scanner shares with everybody may be removed while it is open, and keeps its name until it is closed, or at once where the file system
-/// removes as POSIX does. Either way the upgrade ends well.
+/// A file that a scanner shares with everybody may be removed while it is open, and keeps its name
+/// until it is closed, or at once where the file system removes as POSIX does. Either way the
+/// upgrade ends well.
 #[test]
 fn a_scanner_that_shares_everything_is_waited_for() {
     let directory = tempfile::tempdir().unwrap();
@@ -317,7 +416,14 @@ fn a_scanner_that_shares_everything_is_waited_for() {
     assert_migrated(&path, &result);
     let again = migrate(&path).unwrap();
     assert_eq!(again.outcome, Outcome::Current);
-    let names: Vec<_> = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    let names: Vec<_> = names.iter().filter_map(|name| name.to_str()).filter(|name| !name.ends_with("-lock")).collect();
+    let names: Vec<_> = std::fs::read_dir(directory.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    let names: Vec<_> = names
+        .iter()
+        .filter_map(|name| name.to_str())
+        .filter(|name| !name.ends_with("-lock"))
+        .collect();
     assert_eq!(names.len(), 3, "{names:?}");
 }

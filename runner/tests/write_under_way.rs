@@ -1,6 +1,13 @@
-//! An old program that opens v1 while it is copied, in rollback mode: pages of a transaction that it has not committed are in the file, and go from it again
-//! without a trace. One test, in which no other process is made meanwhile: until it executes, that has every file open that this one has.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+//! An old program that opens v1 while it is copied, in rollback mode: pages of a transaction that
+//! it has not committed are in the file, and go from it again without a trace. One test, in which
+//! no other process is made meanwhile: until it executes, that has every file open that this one
+//! has.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "support/other.rs"]
 mod other;
@@ -9,7 +16,9 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 
-use cutover::{Built, Code, Detect, Event, From, Host, HostError, Job, Make, Options, Outcome, Run};
+use cutover::{
+    Built, Code, Detect, Event, From, Host, HostError, Job, Make, Options, Outcome, Run,
+};
 use rusqlite::Connection;
 
 use writer::{End, Writer};
@@ -18,7 +27,10 @@ const ROWS: i64 = 5000;
 const IN_PLACE: &str = "ALTER TABLE notes RENAME TO note; PRAGMA user_version = 2";
 const ANEW: &str = "CREATE TABLE note AS SELECT * FROM v1.notes; PRAGMA user_version = 2";
 /// Each is seen by no check of SQLite's once it is half copied, or by none but that of rows.
-const WRITES: [&str; 2] = ["DELETE FROM notes WHERE id > 2000", "UPDATE notes SET text = substr('uncommitted ' || text, 1, 505)"];
+const WRITES: [&str; 2] = [
+    "DELETE FROM notes WHERE id > 2000",
+    "UPDATE notes SET text = substr('uncommitted ' || text, 1, 505)",
+];
 
 fn seed(directory: &Path, mode: &str) -> PathBuf {
     let path = directory.join("data.db");
@@ -36,12 +48,14 @@ fn seed(directory: &Path, mode: &str) -> PathBuf {
 
 /// How many rows are what they were.
 fn whole_rows(path: &Path, table: &str) -> i64 {
-    let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+    let db =
+        Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
     let sql = format!("SELECT count(*) FROM {table} WHERE text = printf('note %0500d', id)");
     db.query_row(&sql, [], |row| row.get(0)).unwrap()
 }
 
-/// The old program begins to write before the copy, and ends at the first wait for it, or before what follows the copy; or it does not.
+/// The old program begins to write before the copy, and ends at the first wait for it, or before
+/// what follows the copy; or it does not.
 struct App<'a> {
     path: &'a Path,
     write: &'static str,
@@ -70,12 +84,15 @@ impl Host for App<'_> {
 
     fn event(&mut self, event: &Event) {
         match event {
-            Event::Step { op, .. } if op == "copy" => self.writer = Some(Writer::begins(self.path, self.write)),
+            Event::Step { op, .. } if op == "copy" => {
+                self.writer = Some(Writer::begins(self.path, self.write));
+            }
             Event::Wait { .. } => self.waits.push(event.clone()),
             Event::Step { .. } => {}
             _ => return,
         }
-        if let (Some(end), false) = (self.end, matches!(event, Event::Step { op, .. } if op == "copy"))
+        if let (Some(end), false) =
+            (self.end, matches!(event, Event::Step { op, .. } if op == "copy"))
             && let Some(writer) = self.writer.take()
         {
             writer.ends(end);
@@ -92,7 +109,11 @@ fn options(path: &Path, from: From, run: Run) -> Options {
 
 #[test]
 fn what_is_not_committed_is_not_copied() {
-    let ways = [(From::Copy, Run::Sql(IN_PLACE.into())), (From::Copy, Run::Host), (From::Empty, Run::Host)];
+    let ways = [
+        (From::Copy, Run::Sql(IN_PLACE.into())),
+        (From::Copy, Run::Host),
+        (From::Empty, Run::Host),
+    ];
     for (from, run) in &ways {
         for (mode, write, end) in [
             ("delete", WRITES[0], End::RolledBack),
@@ -105,9 +126,17 @@ fn what_is_not_committed_is_not_copied() {
             let mut app = App::new(&path, write, Some(end));
             let result = cutover::migrate(&options(&path, *from, run.clone()), &mut app).unwrap();
             let told = format!("{from:?}, {run:?}, {mode}, {write}, {end:?}");
-            assert_eq!((result.outcome, whole_rows(&path, "note")), (Outcome::Migrated, ROWS), "{told}");
+            assert_eq!(
+                (result.outcome, whole_rows(&path, "note")),
+                (Outcome::Migrated, ROWS),
+                "{told}"
+            );
             assert_eq!(whole_rows(&result.backup.unwrap(), "notes"), ROWS, "{told}");
-            assert!(matches!(&app.waits[..], [Event::Wait { op, .. }] if op == "copy"), "{told}: {:?}", app.waits);
+            assert!(
+                matches!(&app.waits[..], [Event::Wait { op, .. }] if op == "copy"),
+                "{told}: {:?}",
+                app.waits
+            );
         }
     }
 
@@ -115,15 +144,25 @@ fn what_is_not_committed_is_not_copied() {
     let directory = tempfile::tempdir().unwrap();
     let path = seed(directory.path(), "delete");
     let mut app = App::new(&path, WRITES[0], None);
-    let failure = cutover::migrate(&options(&path, From::Copy, Run::Sql(IN_PLACE.into())), &mut app).unwrap_err().failure;
+    let failure =
+        cutover::migrate(&options(&path, From::Copy, Run::Sql(IN_PLACE.into())), &mut app)
+            .unwrap_err()
+            .failure;
     let writer = app.writer.take().unwrap();
     assert_eq!(failure.code, Code::Held, "{failure}");
-    // Wine's Restart Manager names nobody, and who is not named is looked for anew: there might be a way around a scanner.
+    // Wine's Restart Manager names nobody, and who is not named is looked for anew: there might be
+    // a way around a scanner.
     assert!(failure.op.as_deref() == Some("copy") || cfg!(windows), "{failure}");
     let pids: Vec<u32> = failure.holders.iter().map(|holder| holder.pid).collect();
     assert!(pids == [writer.pid()] || cfg!(windows), "{failure}");
     writer.ends(End::RolledBack);
     assert_eq!(whole_rows(&path, "notes"), ROWS);
-    let left: Vec<_> = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert!(left.iter().all(|name| name == "data.db" || name.to_str().unwrap().ends_with("-lock")), "{left:?}");
+    let left: Vec<_> = std::fs::read_dir(directory.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert!(
+        left.iter().all(|name| name == "data.db" || name.to_str().unwrap().ends_with("-lock")),
+        "{left:?}"
+    );
 }

@@ -1,4 +1,5 @@
-//! `cutover-wasm-bindgen <in.wasm> <out directory>`: makes the JavaScript module that loads the wasm file, beside a copy of it that fits it.
+//! `cutover-wasm-bindgen <in.wasm> <out directory>`: makes the JavaScript module that loads the
+//! wasm file, beside a copy of it that fits it.
 
 use std::process::ExitCode;
 
@@ -11,7 +12,13 @@ fn main() -> ExitCode {
     let made = wasm_bindgen_cli_support::Bindgen::new()
         .input_path(input)
         .web(true)
-        .and_then(|bindgen| bindgen.typescript(true).remove_name_section(true).remove_producers_section(true).generate_output())
+        .and_then(|bindgen| {
+            bindgen
+                .typescript(true)
+                .remove_name_section(true)
+                .remove_producers_section(true)
+                .generate_output()
+        })
         .and_then(|mut output| {
             // For whoever links it with something else, which nobody does from here on.
             output.wasm_mut().customs.remove_raw("target_features");

@@ -1,4 +1,5 @@
-//! The crash explorer, a module of its own: it is as large as all the rest, and most who open a bundle never ask for it.
+//! The crash explorer, a module of its own: it is as large as all the rest, and most who open a
+//! bundle never ask for it.
 
 use cutover_core::explore::cells;
 use cutover_core::face;

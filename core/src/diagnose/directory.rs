@@ -1,5 +1,6 @@
-//! A folder, as names, sizes, headers and the small texts in it. A browser sees neither file ids nor free space, so two names of one file look like two
-//! files; what identifies is header, size and the digest of page 1.
+//! A folder, as names, sizes, headers and the small texts in it. A browser sees neither file ids
+//! nor free space, so two names of one file look like two files; what identifies is header, size
+//! and the digest of page 1.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +13,16 @@ use crate::observe::{FileFacts, Observation};
 use crate::sqlite::{DatabaseHeader, HeaderError, Wal, WalState, read_database_header, unhex};
 
 pub(super) fn diagnose(files: &[DroppedFile], whole: bool, platform: Platform) -> Diagnosis {
-    let named: Vec<(FileName, &DroppedFile)> =
-        files.iter().filter_map(|file| Some((FileName::new(file.name.as_str()).ok()?, file))).collect();
+    let named: Vec<(FileName, &DroppedFile)> = files
+        .iter()
+        .filter_map(|file| Some((FileName::new(file.name.as_str()).ok()?, file)))
+        .collect();
     if let [(_, file)] = named.as_slice() {
         return alone(file);
     }
-    let Some(canonical) = canonical(&named) else { return unknown("none of these files is a database, or belongs to one") };
+    let Some(canonical) = canonical(&named) else {
+        return unknown("none of these files is a database, or belongs to one");
+    };
     let mut observation = Observation {
         platform,
         canonical: canonical.clone(),
@@ -34,7 +39,9 @@ pub(super) fn diagnose(files: &[DroppedFile], whole: bool, platform: Platform) -
         let Some(role) = Role::of(&canonical, name) else { continue };
         let text = file.text.clone().filter(|text| text.len() <= MAX_BYTES);
         match role {
-            Role::Journal(_) | Role::FieldJournal => drop(observation.journals.insert(name.clone(), text)),
+            Role::Journal(_) | Role::FieldJournal => {
+                drop(observation.journals.insert(name.clone(), text));
+            }
             Role::Receipt => drop(receipts.insert(name.clone(), text)),
             _ => {}
         }
@@ -50,7 +57,8 @@ pub(super) fn diagnose(files: &[DroppedFile], whole: bool, platform: Platform) -
         }
         observation.files.insert(name.clone(), facts);
     }
-    let file = |name: &FileName| named.iter().find(|(other, _)| other == name).map(|(_, file)| *file);
+    let file =
+        |name: &FileName| named.iter().find(|(other, _)| other == name).map(|(_, file)| *file);
     let [wal, ..] = canonical.sidecars();
     let wal = file(&wal).and_then(|file| file.wal.clone());
     let why = "a folder is judged by names, sizes and headers; its pages were not read".into();
@@ -89,7 +97,9 @@ fn canonical(named: &[(FileName, &DroppedFile)]) -> Option<FileName> {
         let text = name.as_str();
         let sidecar = SIDECARS.iter().find_map(|suffix| text.strip_suffix(suffix));
         let ends = text.match_indices('.').map(|(at, _)| &text[..at]).chain(sidecar);
-        for base in ends.filter(|base| FileName::new(*base).is_ok_and(|base| Role::of(&base, name).is_some())) {
+        for base in ends
+            .filter(|base| FileName::new(*base).is_ok_and(|base| Role::of(&base, name).is_some()))
+        {
             count(base, 1);
         }
         if file.head.is_some() {
@@ -97,23 +107,31 @@ fn canonical(named: &[(FileName, &DroppedFile)]) -> Option<FileName> {
         }
     }
     let is_there = |base: &str| named.iter().any(|(name, _)| name.as_str() == base);
-    // Of those that as many belong to, the one that is there; then the shorter name, for a backup is a database too.
-    let best = belong.into_iter().max_by_key(|(base, count)| (*count, is_there(base), std::cmp::Reverse(base.len())))?;
+    // Of those that as many belong to, the one that is there; then the shorter name, for a backup
+    // is a database too.
+    let best = belong
+        .into_iter()
+        .max_by_key(|(base, count)| (*count, is_there(base), std::cmp::Reverse(base.len())))?;
     FileName::new(best.0).ok()
 }
 
-/// One file: nothing beside it is known, and a log without its database, or a database without its log, proves nothing.
+/// One file: nothing beside it is known, and a log without its database, or a database without its
+/// log, proves nothing.
 fn alone(file: &DroppedFile) -> Diagnosis {
     if let Some(wal) = &file.wal {
         let mut diagnosis = blank(Kind::File, &log(wal));
-        diagnosis.action = "Keep the log and its database together. Ask for the whole folder.".into();
+        diagnosis.action =
+            "Keep the log and its database together. Ask for the whole folder.".into();
         diagnosis.wal = Some(wal.clone());
         return diagnosis.with_reply();
     }
     let mut diagnosis = blank(Kind::File, "");
     let header = match head(file) {
         Some(Ok(header)) if header.problems.is_empty() => {
-            diagnosis.because = "The header is that of a sound database, and fits the size. Its pages were not read, and without the folder nobody knows whether a log with committed rows belongs to it.".into();
+            diagnosis.because = "The header is that of a sound database, and fits the size. Its \
+                                 pages were not read, and without the folder nobody knows whether \
+                                 a log with committed rows belongs to it."
+                .into();
             Some(header)
         }
         Some(Ok(header)) => {
@@ -128,7 +146,10 @@ fn alone(file: &DroppedFile) -> Diagnosis {
         }
         None => return unknown("one file of a kind that is not known here"),
     };
-    diagnosis.v1 = Place { file: None, says: "Whether this is v1 or v2, only the application can tell.".into() };
+    diagnosis.v1 = Place {
+        file: None,
+        says: "Whether this is v1 or v2, only the application can tell.".into(),
+    };
     diagnosis.v2 = diagnosis.v1.clone();
     diagnosis.header = header;
     diagnosis.with_reply()
@@ -138,11 +159,17 @@ fn alone(file: &DroppedFile) -> Diagnosis {
 pub(super) fn log(wal: &Wal) -> String {
     match (wal.state, wal.commits_not_checkpointed) {
         (WalState::Empty, _) => "The log is empty.".into(),
-        (WalState::Unusable, _) => format!("The log cannot be used: {}.", wal.why.as_deref().unwrap_or("its header is none")),
+        (WalState::Unusable, _) => format!(
+            "The log cannot be used: {}.",
+            wal.why.as_deref().unwrap_or("its header is none")
+        ),
         (WalState::Usable, 0) => "Every transaction of the log is in the database already.".into(),
         (WalState::Usable, commits) => {
             let commits = count(commits, "committed transaction");
-            format!("The log holds {commits} that may not be in the database yet: what is only there is lost without it.")
+            format!(
+                "The log holds {commits} that may not be in the database yet: what is only there \
+                 is lost without it."
+            )
         }
     }
 }

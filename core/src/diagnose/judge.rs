@@ -1,8 +1,10 @@
 //! The judgement of a directory.
 //!
-//! It is *safe* where canonical is there, no record of it is broken, nobody's log stands beside it that is not its own, and one of these proves the pages:
-//! SQLite's check of a copy found them sound; or header and size are exactly those that the journal recorded of v1 once it was settled, which every
-//! later write changes; or page 1 and size are those that the journal or a receipt recorded of v2 once it was checked.
+//! It is *safe* where canonical is there, no record of it is broken, nobody's log stands beside it
+//! that is not its own, and one of these proves the pages: SQLite's check of a copy found them
+//! sound; or header and size are exactly those that the journal recorded of v1 once it was settled,
+//! which every later write changes; or page 1 and size are those that the journal or a receipt
+//! recorded of v2 once it was checked.
 
 use super::directory::log;
 use super::next::{self, Canonical, Does, NextStart, next_start};
@@ -35,12 +37,25 @@ pub(super) fn bundle(bundle: &Given) -> Diagnosis {
     let Given { observation, receipts, wal, check, .. } = bundle;
     // The header's bytes are in the observation: what else a bundle says of it is not asked.
     let facts = observation.canonical_facts();
-    let header = facts.and_then(|facts| read_database_header(&unhex(&facts.header.as_ref()?.bytes), Some(facts.size)).ok());
+    let header = facts.and_then(|facts| {
+        read_database_header(&unhex(&facts.header.as_ref()?.bytes), Some(facts.size)).ok()
+    });
     let last_error = bundle.last_error.as_ref().map(|error| error.message.as_str());
-    let case = Case { observation, receipts, header: header.as_ref(), wal: wal.as_ref(), check, whole: true, last_error };
+    let case = Case {
+        observation,
+        receipts,
+        header: header.as_ref(),
+        wal: wal.as_ref(),
+        check,
+        whole: true,
+        last_error,
+    };
     let mut diagnosis = judge(Kind::Bundle, &case);
     diagnosis.facts.extend(last_error.map(|message| format!("The last start failed: {message}")));
-    diagnosis.facts.push(format!("Made by cutover {} with SQLite {}, for {}.", bundle.made.cutover, bundle.made.sqlite, bundle.path));
+    diagnosis.facts.push(format!(
+        "Made by cutover {} with SQLite {}, for {}.",
+        bundle.made.cutover, bundle.made.sqlite, bundle.path
+    ));
     diagnosis
 }
 
@@ -101,93 +116,151 @@ fn safety(case: &Case, next: &NextStart, backups: &[Backup]) -> (Safety, String)
     match next.canonical {
         Canonical::Missing if wal.max(hot) > 0 => {
             return no(format!(
-                "{canonical} is missing or empty beside a log that holds data. SQLite deletes that log when it opens the database."
+                "{canonical} is missing or empty beside a log that holds data. SQLite deletes \
+                 that log when it opens the database."
             ));
         }
-        Canonical::Missing if next.plan.as_ref().is_some_and(|plan| plan.kind == PlanKind::Finish || plan.kind == PlanKind::Undo) => {
+        Canonical::Missing
+            if next.plan.as_ref().is_some_and(|plan| {
+                plan.kind == PlanKind::Finish || plan.kind == PlanKind::Undo
+            }) =>
+        {
             return unsure(format!(
-                "{canonical} is missing: an upgrade without cutover was stopped between two renames. The next start puts v2, once it is checked, or v1 in its place."
+                "{canonical} is missing: an upgrade without cutover was stopped between two \
+                 renames. The next start puts v2, once it is checked, or v1 in its place."
             ));
         }
         Canonical::Missing => {
             let kept = backups.iter().find(|backup| backup.whole);
             return match kept {
-                Some(kept) => {
-                    no(format!("{canonical} is missing. What was in v1 is whole in {}, as far as its size and receipt tell.", kept.name))
-                }
+                Some(kept) => no(format!(
+                    "{canonical} is missing. What was in v1 is whole in {}, as far as its size \
+                     and receipt tell.",
+                    kept.name
+                )),
                 None if observation.files.keys().any(|name| holds_data(observation, name)) => {
-                    no(format!("{canonical} is missing, and files of an upgrade that did not end are there."))
+                    no(format!(
+                        "{canonical} is missing, and files of an upgrade that did not end are \
+                         there."
+                    ))
                 }
-                None => unsure(format!("There is no {canonical}, and nothing that was made from one.")),
+                None => {
+                    unsure(format!("There is no {canonical}, and nothing that was made from one."))
+                }
             };
         }
         Canonical::NotADatabase => {
-            return no(format!("{canonical} is not a database: it is something else, encrypted, or was overwritten."));
+            return no(format!(
+                "{canonical} is not a database: it is something else, encrypted, or was \
+                 overwritten."
+            ));
         }
         Canonical::NotOpened => {
             return unsure(
-                "The process that looked has the database open, and did not open it a second time: that would cost its locks.".into(),
+                "The process that looked has the database open, and did not open it a second \
+                 time: that would cost its locks."
+                    .into(),
             );
         }
         Canonical::V1 | Canonical::V2 | Canonical::Unknown => {}
     }
     if let Check::Damaged { problems } = case.check {
-        return no(format!("SQLite finds {canonical} damaged: it names {}.", count(u64::from(*problems), "problem")));
+        return no(format!(
+            "SQLite finds {canonical} damaged: it names {}.",
+            count(u64::from(*problems), "problem")
+        ));
     }
     // A hot journal gives the file its size back; and what SQLite read as a whole is one.
     let mends = hot > 0 || *case.check == Check::Sound;
-    if let Some(problem) = case.header.and_then(|header| header.problems.first()).filter(|_| !mends) {
+    if let Some(problem) = case.header.and_then(|header| header.problems.first()).filter(|_| !mends)
+    {
         return no(format!("{canonical} does not fit its own header: {problem}."));
     }
     if let Some(Wal { state: WalState::Unusable, why, .. }) = case.wal {
         let why = why.as_deref().unwrap_or("its header is none");
-        return no(format!("The log of {canonical} cannot be used: {why}. SQLite opens the database without what was committed to it."));
+        return no(format!(
+            "The log of {canonical} cannot be used: {why}. SQLite opens the database without what \
+             was committed to it."
+        ));
     }
     let open_log = wal > 0 && case.wal.is_none_or(|wal| wal.commits > 0);
     let settled = !open_log && hot == 0;
     if !case.whole {
         return unsure(format!(
-            "{canonical} looks right, but these may not be all files of its folder, and a log or journal that is missing here would change it. Give the whole folder."
+            "{canonical} looks right, but these may not be all files of its folder, and a log or \
+             journal that is missing here would change it. Give the whole folder."
         ));
     }
-    let refused = if next.does == Does::Refuse { " The next start refuses, and touches nothing." } else { "" };
+    let refused = if next.does == Does::Refuse {
+        " The next start refuses, and touches nothing."
+    } else {
+        ""
+    };
     match (next.canonical, case.check) {
         (Canonical::Unknown, Check::Sound) if may_be_new(case) => unsure(format!(
-            "{canonical} is sound, and may be a new database that somebody made while the right one was away: files beside it hold data too, and no record says which is which."
+            "{canonical} is sound, and may be a new database that somebody made while the right \
+             one was away: files beside it hold data too, and no record says which is which."
         )),
         (_, Check::Sound) => {
-            let journal = if next.plan.is_some() { " An upgrade was interrupted; the next start ends it." } else { refused };
-            (Safety::Safe, format!("SQLite read every page of {canonical}, with its log, and found it sound.{journal}"))
+            let journal = if next.plan.is_some() {
+                " An upgrade was interrupted; the next start ends it."
+            } else {
+                refused
+            };
+            (
+                Safety::Safe,
+                format!(
+                    "SQLite read every page of {canonical}, with its log, and found it \
+                     sound.{journal}"
+                ),
+            )
         }
         (Canonical::V1, _) if settled => (
             Safety::Safe,
             format!(
-                "{canonical} is v1, with the header and the size that were recorded when the upgrade began: any write since would have changed them.{refused}"
+                "{canonical} is v1, with the header and the size that were recorded when the \
+                 upgrade began: any write since would have changed them.{refused}"
             ),
         ),
-        (Canonical::V2, _) if settled => {
-            (Safety::Safe, format!("{canonical} is v2, with the first page and the size that were recorded when it was checked.{refused}"))
-        }
+        (Canonical::V2, _) if settled => (
+            Safety::Safe,
+            format!(
+                "{canonical} is v2, with the first page and the size that were recorded when it \
+                 was checked.{refused}"
+            ),
+        ),
         (Canonical::V1, _) => unsure(format!(
-            "{canonical} was v1 when the upgrade began, and a log stands beside it since: somebody wrote to it, or was killed."
+            "{canonical} was v1 when the upgrade began, and a log stands beside it since: \
+             somebody wrote to it, or was killed."
         )),
         _ => {
-            let Check::NotMade { why } = case.check else { return unsure("Its pages were not read.".into()) };
+            let Check::NotMade { why } = case.check else {
+                return unsure("Its pages were not read.".into());
+            };
             let rows = case.wal.map(log).map_or_else(String::new, |log| format!(" {log}"));
-            let hot = if hot > 0 { " A rollback journal stands beside it, which the next open rolls back." } else { "" };
-            let whole = "The header fits the size, and nothing that was recorded speaks against it; no record proves its pages either";
+            let hot = if hot > 0 {
+                " A rollback journal stands beside it, which the next open rolls back."
+            } else {
+                ""
+            };
+            let whole = "The header fits the size, and nothing that was recorded speaks against \
+                         it; no record proves its pages either";
             unsure(format!("{whole}: {}.{rows}{hot}{refused}", why.trim_end_matches('.')))
         }
     }
 }
 
-/// Whether canonical may be somebody's new database, and the user's rows be in what lies beside it. Ours is never missing, so nobody makes a new one
-/// beside a journal of ours; the field's is, between its two renames, and beside a journal that cannot be read nobody knows.
+/// Whether canonical may be somebody's new database, and the user's rows be in what lies beside it.
+/// Ours is never missing, so nobody makes a new one beside a journal of ours; the field's is,
+/// between its two renames, and beside a journal that cannot be read nobody knows.
 fn may_be_new(case: &Case) -> bool {
     let observation = case.observation;
     let beside = observation.files.keys().any(|name| holds_data(observation, name));
-    let field = next::field(observation)
-        .is_some_and(|of| [&of.names.backup, &of.names.staging].iter().all(|name| observation.files.contains_key(*name)));
+    let field = next::field(observation).is_some_and(|of| {
+        [&of.names.backup, &of.names.staging]
+            .iter()
+            .all(|name| observation.files.contains_key(*name))
+    });
     let known = |name: &FileName| match Role::of(&observation.canonical, name) {
         Some(Role::FieldJournal) => next::field(observation).is_some(),
         _ => next::journal(observation).is_some(),
@@ -200,7 +273,16 @@ fn may_be_new(case: &Case) -> bool {
 /// Whether a file may hold the user's rows.
 fn holds_data(observation: &Observation, name: &FileName) -> bool {
     let role = Role::of(&observation.canonical, name);
-    matches!(role, Some(Role::Backup { .. } | Role::Staging(_) | Role::Install(_) | Role::Source(_) | Role::Displaced(_)))
+    matches!(
+        role,
+        Some(
+            Role::Backup { .. }
+                | Role::Staging(_)
+                | Role::Install(_)
+                | Role::Source(_)
+                | Role::Displaced(_)
+        )
+    )
 }
 
 fn action(kind: Kind, safety: Safety, next: &NextStart, case: &Case, backups: &[Backup]) -> String {
@@ -209,31 +291,48 @@ fn action(kind: Kind, safety: Safety, next: &NextStart, case: &Case, backups: &[
     match (safety, next.does) {
         (Safety::NotSafe, _) => {
             let stay = match next.canonical {
-                Canonical::Missing => "Do not start the application on it: it could make a new, empty database.",
+                Canonical::Missing => {
+                    "Do not start the application on it: it could make a new, empty database."
+                }
                 _ => "Do not start the application on it: what it writes could cost more.",
             };
             let kept = backups.iter().find(|backup| backup.whole);
             let then = match (&next.refusal, next.canonical, kept) {
                 (Some(refusal), ..) => format!(" Then: {}.", refusal.hint.trim_end_matches('.')),
                 (None, Canonical::Missing, Some(kept)) => format!(
-                    " Then look where {canonical} was moved to: the bin, a cloud folder, another disk. If it is gone for good, copy {} to {canonical} and start the application, which upgrades it again; what was added since the upgrade is lost.",
+                    " Then look where {canonical} was moved to: the bin, a cloud folder, another \
+                     disk. If it is gone for good, copy {} to {canonical} and start the \
+                     application, which upgrades it again; what was added since the upgrade is \
+                     lost.",
                     kept.name
                 ),
                 _ => String::new(),
             };
             format!("{copy} {stay}{then}")
         }
-        (_, Does::Refuse) => next.refusal.as_ref().map_or_else(String::new, |refusal| sentence(&refusal.hint)),
-        (Safety::Safe, Does::Recover) => "Start the application again; it ends the upgrade by itself.".into(),
+        (_, Does::Refuse) => {
+            next.refusal.as_ref().map_or_else(String::new, |refusal| sentence(&refusal.hint))
+        }
+        (Safety::Safe, Does::Recover) => {
+            "Start the application again; it ends the upgrade by itself.".into()
+        }
         (Safety::Safe, _) => "Nothing needs to be done; start the application.".into(),
         (Safety::CannotTell, Does::Recover) => {
-            format!("{copy} Then start a release of the application that upgrades with cutover; it ends the upgrade by itself.")
+            format!(
+                "{copy} Then start a release of the application that upgrades with cutover; it \
+                 ends the upgrade by itself."
+            )
         }
         (Safety::CannotTell, _) if !case.observation.holders.is_empty() => {
-            "Close the application, and let `npx cutover doctor <path of the database>` look again.".into()
+            "Close the application, and let `npx cutover doctor <path of the database>` look again."
+                .into()
         }
-        (Safety::CannotTell, _) if kind == Kind::Folder && case.whole && next.canonical != Canonical::Missing => {
-            "Run `npx cutover status <path of the database>` on a copy of this folder: it reads the pages, which this did not. Until then nothing there should be removed or renamed.".into()
+        (Safety::CannotTell, _)
+            if kind == Kind::Folder && case.whole && next.canonical != Canonical::Missing =>
+        {
+            "Run `npx cutover status <path of the database>` on a copy of this folder: it reads \
+             the pages, which this did not. Until then nothing there should be removed or renamed."
+                .into()
         }
         (Safety::CannotTell, _) => super::ASK.into(),
     }
@@ -246,11 +345,15 @@ fn facts(case: &Case, backups: &[Backup]) -> Vec<String> {
         let journal = text.as_deref().map(|text| Journal::parse(text, &observation.canonical));
         facts.push(match journal {
             _ if Role::of(&observation.canonical, name) == Some(Role::FieldJournal) => {
-                let phase = next::field(observation).map_or("unreadable", |journal| journal.phase.as_str());
+                let phase =
+                    next::field(observation).map_or("unreadable", |journal| journal.phase.as_str());
                 format!("{name} is the journal of a release without cutover, phase {phase}.")
             }
             Some(Ok(journal)) if journal.strategy.restores() => {
-                format!("{name}: a restore was interrupted in the phase {}.", journal.phase.as_str())
+                format!(
+                    "{name}: a restore was interrupted in the phase {}.",
+                    journal.phase.as_str()
+                )
             }
             Some(Ok(journal)) => format!(
                 "{name}: the upgrade {} was interrupted in the phase {}, attempt {}.",
@@ -265,11 +368,18 @@ fn facts(case: &Case, backups: &[Backup]) -> Vec<String> {
     if let Some(header) = case.header {
         let mode = if header.journal_mode == JournalMode::Wal { "WAL" } else { "rollback" };
         let page = header.page_size;
-        facts.push(format!("{}: user_version {}, {mode} mode, {page} bytes a page.", observation.canonical, header.user_version));
+        facts.push(format!(
+            "{}: user_version {}, {mode} mode, {page} bytes a page.",
+            observation.canonical, header.user_version
+        ));
     }
     facts.extend(case.wal.map(log));
     for backup in backups.iter().filter(|backup| !backup.whole) {
-        facts.push(format!("{} is not whole: {}.", backup.name, backup.why.as_deref().unwrap_or("nobody knows why")));
+        facts.push(format!(
+            "{} is not whole: {}.",
+            backup.name,
+            backup.why.as_deref().unwrap_or("nobody knows why")
+        ));
     }
     for holder in &observation.holders {
         facts.push(format!(

@@ -1,8 +1,11 @@
-//! What a support person asks of anything that a customer sent: is the data safe, where is it, what happens next, what is to be done.
+//! What a support person asks of anything that a customer sent: is the data safe, where is it, what
+//! happens next, what is to be done.
 //!
-//! Everything that comes in is untrusted: sizes are bounded, names must be of the grammar, and what a file claims of itself is said to be a claim.
-//! *Safe* is only said of what is proven by what was given; [`judge`](self) says by which of three: SQLite found the pages sound, or header and size are the
-//! ones that a journal or receipt recorded, or the message was written by a start that had looked. Everything else is *not safe* or *cannot tell*.
+//! Everything that comes in is untrusted: sizes are bounded, names must be of the grammar, and what
+//! a file claims of itself is said to be a claim. *Safe* is only said of what is proven by what was
+//! given; [`judge`](self) says by which of three: SQLite found the pages sound, or header and size
+//! are the ones that a journal or receipt recorded, or the message was written by a start that had
+//! looked. Everything else is *not safe* or *cannot tell*.
 
 mod directory;
 mod judge;
@@ -41,7 +44,8 @@ pub struct Dropped {
     /// The files of a folder, or some of them.
     #[serde(default)]
     pub files: Vec<DroppedFile>,
-    /// Whether the files are all that lies in the folder. Where some may be missing, nothing is proven.
+    /// Whether the files are all that lies in the folder. Where some may be missing, nothing is
+    /// proven.
     #[serde(default)]
     pub whole_folder: bool,
     /// Where they are from, where that is known.
@@ -61,7 +65,8 @@ pub struct DroppedFile {
     /// Its text, of a file that ends in `.json` and is small.
     #[serde(default)]
     pub text: Option<String>,
-    /// The beginning of a file that is or may be a database, in hex: 100 bytes at least, better the first page, of which 65536 are the most.
+    /// The beginning of a file that is or may be a database, in hex: 100 bytes at least, better
+    /// the first page, of which 65536 are the most.
     #[serde(default)]
     pub head: Option<String>,
     /// What `readWal` gave, of a log.
@@ -163,8 +168,14 @@ pub fn diagnose(dropped: &Dropped) -> Diagnosis {
         [] => unknown("nothing was given"),
         // One text file is what is in it. A journal alone has no directory to be held against.
         [DroppedFile { text: Some(text), .. }] => of_text(text),
-        files if files.len() > MAX_FILES => unknown(&format!("there are {} files; at most {MAX_FILES} are looked at", files.len())),
-        files => directory::diagnose(files, dropped.whole_folder, dropped.platform.unwrap_or(Platform::Linux)),
+        files if files.len() > MAX_FILES => {
+            unknown(&format!("there are {} files; at most {MAX_FILES} are looked at", files.len()))
+        }
+        files => directory::diagnose(
+            files,
+            dropped.whole_folder,
+            dropped.platform.unwrap_or(Platform::Linux),
+        ),
     }
 }
 
@@ -179,7 +190,9 @@ fn of_text(text: &str) -> Diagnosis {
     let form = match Form::of(trimmed) {
         Ok(form) => form,
         // Cut short. Nothing in it is judged by itself: what is missing could say otherwise.
-        Err(error) if error.is_eof() => return unknown(&format!("it begins as JSON and is cut short ({error})")),
+        Err(error) if error.is_eof() => {
+            return unknown(&format!("it begins as JSON and is cut short ({error})"));
+        }
         Err(_) => None,
     };
     match form {
@@ -194,7 +207,8 @@ fn of_text(text: &str) -> Diagnosis {
                 if !matches!(error, ReadError::TooNew { .. }) {
                     diagnosis.safety = Safety::NotSafe;
                     diagnosis.findings = crate::validate::validate_text(trimmed, None);
-                    diagnosis.action = "Do not perform it; make the plan anew with this release.".into();
+                    diagnosis.action =
+                        "Do not perform it; make the plan anew with this release.".into();
                 }
                 diagnosis.with_reply()
             }
@@ -262,7 +276,9 @@ fn blank(kind: Kind, because: &str) -> Diagnosis {
     .with_reply()
 }
 
-const ASK: &str = "Ask for the folder that the database is in, or for what `npx cutover doctor <path of the database>` writes. Until then nothing there should be removed or renamed.";
+const ASK: &str = "Ask for the folder that the database is in, or for what `npx cutover doctor \
+                   <path of the database>` writes. Until then nothing there should be removed or \
+                   renamed.";
 
 fn unknown(why: &str) -> Diagnosis {
     blank(Kind::Unknown, &format!("This is nothing that can be judged: {why}."))
@@ -283,13 +299,20 @@ fn of_plan(plan: Plan) -> Diagnosis {
     let mut diagnosis = blank(Kind::Plan, "");
     if errors == 0 {
         diagnosis.safety = Safety::Safe;
-        diagnosis.because = "Each step stands where a crash before, in or behind it leaves a state that a start recovers from. This is about the plan: what is in a database it does not tell.".into();
-        diagnosis.action = "It can be performed. It is held against the directory once more before that.".into();
+        diagnosis.because = "Each step stands where a crash before, in or behind it leaves a \
+                             state that a start recovers from. This is about the plan: what is in \
+                             a database it does not tell."
+            .into();
+        diagnosis.action =
+            "It can be performed. It is held against the directory once more before that.".into();
     } else {
         diagnosis.safety = Safety::NotSafe;
-        diagnosis.because =
-            format!("Performed as it is, a crash could cost a row or brick a start: it has {}.", count(errors as u64, "error"));
-        diagnosis.action = "Do not perform it; make the plan anew with this release. `runPlan` refuses it.".into();
+        diagnosis.because = format!(
+            "Performed as it is, a crash could cost a row or brick a start: it has {}.",
+            count(errors as u64, "error")
+        );
+        diagnosis.action =
+            "Do not perform it; make the plan anew with this release. `runPlan` refuses it.".into();
     }
     diagnosis.next = "This plan is performed only by who gives it to `runPlan`.".into();
     diagnosis.findings = findings;
@@ -310,7 +333,8 @@ fn of_journal(text: &str) -> Diagnosis {
     let seen: serde_json::Result<Ours> = serde_json::from_str(text);
     let mut diagnosis = blank(Kind::Journal, "");
     let (phase, staged, names) = match seen {
-        Ok(Ours { names: Some(Names { canonical }), .. }) => match Journal::parse(text, &canonical) {
+        Ok(Ours { names: Some(Names { canonical }), .. }) => match Journal::parse(text, &canonical)
+        {
             Ok(journal) => (journal.phase.as_str(), journal.names.install.clone(), journal.names),
             Err(error) => return unreadable(Kind::Journal, "journal", &error),
         },
@@ -320,24 +344,42 @@ fn of_journal(text: &str) -> Diagnosis {
                 .map_err(ReadError::from)
                 .and_then(|name| crate::journal::field::FieldJournal::parse(text, &name));
             match journal {
-                Ok(journal) => (journal.phase.as_str(), journal.names.staging.clone(), journal.names),
+                Ok(journal) => {
+                    (journal.phase.as_str(), journal.names.staging.clone(), journal.names)
+                }
                 Err(error) => return unreadable(Kind::Journal, "journal", &error),
             }
         }
-        Ok(_) => return unreadable(Kind::Journal, "journal", &ReadError::Contradiction("it names no database".into())),
+        Ok(_) => {
+            return unreadable(
+                Kind::Journal,
+                "journal",
+                &ReadError::Contradiction("it names no database".into()),
+            );
+        }
         Err(error) => return unreadable(Kind::Journal, "journal", &error.into()),
     };
     diagnosis.because = format!(
-        "An upgrade of {} was interrupted in the phase {phase}. What is beside the journal decides, and only the folder shows that.",
+        "An upgrade of {} was interrupted in the phase {phase}. What is beside the journal \
+         decides, and only the folder shows that.",
         names.canonical
     );
-    diagnosis.v1 = Place { file: None, says: format!("It is in {} or in {}, and may be in both.", names.canonical, names.backup) };
+    diagnosis.v1 = Place {
+        file: None,
+        says: format!("It is in {} or in {}, and may be in both.", names.canonical, names.backup),
+    };
     diagnosis.v2 = match phase {
-        "building" => Place { file: None, says: "It is not complete; what there is of it is removed.".into() },
-        "committed" => {
-            Place { file: Some(names.canonical.to_string()), says: format!("It is {}, for good, the journal says.", names.canonical) }
+        "building" => {
+            Place { file: None, says: "It is not complete; what there is of it is removed.".into() }
         }
-        _ => Place { file: None, says: format!("It is complete, in {staged} or already in {}.", names.canonical) },
+        "committed" => Place {
+            file: Some(names.canonical.to_string()),
+            says: format!("It is {}, for good, the journal says.", names.canonical),
+        },
+        _ => Place {
+            file: None,
+            says: format!("It is complete, in {staged} or already in {}.", names.canonical),
+        },
     };
     diagnosis.next = match phase {
         "building" => "It undoes the upgrade, so that v1 is as it was, and begins anew.",
@@ -350,14 +392,28 @@ fn of_journal(text: &str) -> Diagnosis {
 
 fn of_receipt(receipt: &Receipt) -> Diagnosis {
     let mut diagnosis = blank(Kind::Receipt, "");
-    let size = receipt.v1.as_ref().map_or_else(String::new, |v1| format!(" of {} bytes", v1.fingerprint.size));
+    let size = receipt
+        .v1
+        .as_ref()
+        .map_or_else(String::new, |v1| format!(" of {} bytes", v1.fingerprint.size));
     diagnosis.because = format!(
-        "A receipt says that {} was upgraded ({}), and that v1 was kept. Whether both files are there only the folder shows.",
+        "A receipt says that {} was upgraded ({}), and that v1 was kept. Whether both files are \
+         there only the folder shows.",
         receipt.canonical, receipt.label
     );
-    diagnosis.v1 = Place { file: Some(receipt.backup.to_string()), says: format!("It was kept as {}{size}.", receipt.backup) };
-    diagnosis.v2 = Place { file: Some(receipt.canonical.to_string()), says: format!("It became {}.", receipt.canonical) };
-    diagnosis.facts = receipt.warnings.iter().map(|warning| format!("That upgrade warned: {}", warning.message)).collect();
+    diagnosis.v1 = Place {
+        file: Some(receipt.backup.to_string()),
+        says: format!("It was kept as {}{size}.", receipt.backup),
+    };
+    diagnosis.v2 = Place {
+        file: Some(receipt.canonical.to_string()),
+        says: format!("It became {}.", receipt.canonical),
+    };
+    diagnosis.facts = receipt
+        .warnings
+        .iter()
+        .map(|warning| format!("That upgrade warned: {}", warning.message))
+        .collect();
     diagnosis.with_reply()
 }
 

@@ -1,5 +1,5 @@
-//! What the next start would do, told without the application: its `detect` is not there to be asked, so what canonical is, is told by what journals
-//! and receipts recorded of it.
+//! What the next start would do, told without the application: its `detect` is not there to be
+//! asked, so what canonical is, is told by what journals and receipts recorded of it.
 
 use serde::Serialize;
 
@@ -64,7 +64,11 @@ pub struct NextStart {
 
 /// The journals that could be read, ours and the field's.
 pub(super) fn journal(observation: &Observation) -> Option<Journal> {
-    observation.journals.values().flatten().find_map(|text| Journal::parse(text, &observation.canonical).ok())
+    observation
+        .journals
+        .values()
+        .flatten()
+        .find_map(|text| Journal::parse(text, &observation.canonical).ok())
 }
 
 pub(super) fn field(observation: &Observation) -> Option<FieldJournal> {
@@ -75,18 +79,25 @@ pub(super) fn field(observation: &Observation) -> Option<FieldJournal> {
 /// Tells what canonical is.
 #[must_use]
 pub fn identify(observation: &Observation, receipts: &Receipts) -> Canonical {
-    let Some(facts) = observation.canonical_facts().filter(|facts| facts.size > 0) else { return Canonical::Missing };
+    let Some(facts) = observation.canonical_facts().filter(|facts| facts.size > 0) else {
+        return Canonical::Missing;
+    };
     if facts.header.is_none() {
         let held = observation.holders.iter().any(|holder| holder.this_process);
         return if held { Canonical::NotOpened } else { Canonical::NotADatabase };
     }
     if let Some(journal) = journal(observation) {
         // What a restore replaces is v2.
-        let (before, after) = if journal.strategy.restores() { (Canonical::V2, Canonical::V1) } else { (Canonical::V1, Canonical::V2) };
+        let (before, after) = if journal.strategy.restores() {
+            (Canonical::V2, Canonical::V1)
+        } else {
+            (Canonical::V1, Canonical::V2)
+        };
         if journal.v1.as_ref().is_some_and(|v1| v1.is_as_settled(facts)) {
             return before;
         }
-        if journal.v2.as_ref().is_some_and(|v2| v2.size == facts.size && is_page1(facts, &v2.page1)) {
+        if journal.v2.as_ref().is_some_and(|v2| v2.size == facts.size && is_page1(facts, &v2.page1))
+        {
             return after;
         }
         return Canonical::Unknown;
@@ -94,7 +105,9 @@ pub fn identify(observation: &Observation, receipts: &Receipts) -> Canonical {
     let mut known = backup::list(observation, receipts).into_iter();
     let is_v2 = |name: &FileName| {
         let receipt = backup::read(&observation.canonical, receipts, name).ok();
-        receipt.and_then(|receipt| receipt.v2).is_some_and(|v2| v2.size == facts.size && is_page1(facts, &v2.page1))
+        receipt
+            .and_then(|receipt| receipt.v2)
+            .is_some_and(|v2| v2.size == facts.size && is_page1(facts, &v2.page1))
     };
     if known.any(|backup| is_v2(&backup.name)) { Canonical::V2 } else { Canonical::Unknown }
 }
@@ -109,7 +122,10 @@ fn verdict(observation: &Observation, canonical: Canonical) -> Option<Verdict> {
         Canonical::V1 => Some(Verdict::Old),
         Canonical::V2 => Some(Verdict::Current),
         // Nothing of ours replaces v1 before the journal says `built`.
-        Canonical::Unknown if journal(observation).is_some_and(|of| of.phase == Phase::Building && !of.strategy.restores()) => {
+        Canonical::Unknown
+            if journal(observation)
+                .is_some_and(|of| of.phase == Phase::Building && !of.strategy.restores()) =>
+        {
             Some(Verdict::Old)
         }
         Canonical::Unknown => {
@@ -137,63 +153,107 @@ fn goes_on(seen: &mut Observation, label: &Label) -> bool {
 #[must_use]
 pub fn next_start(observation: &Observation, receipts: &Receipts) -> NextStart {
     let canonical = identify(observation, receipts);
-    let next = |does, says: &str, plan, refusal| NextStart { does, says: says.into(), canonical, plan, refusal };
+    let next = |does, says: &str, plan, refusal| NextStart {
+        does,
+        says: says.into(),
+        canonical,
+        plan,
+        refusal,
+    };
     if observation.holders.iter().any(|holder| holder.this_process) {
-        let says = "it cannot be told: the process that looked has the database open, and did not open it a second time";
+        let says = "it cannot be told: the process that looked has the database open, and did not \
+                    open it a second time";
         return next(Does::AskDetect, says, None, None);
     }
     if observation.journals.is_empty() && canonical == Canonical::Missing {
         let [wal, _, hot] = observation.canonical.sidecars();
-        let orphan = [wal, hot].into_iter().find(|name| observation.files.get(name).is_some_and(|facts| facts.size > 0));
+        let orphan = [wal, hot]
+            .into_iter()
+            .find(|name| observation.files.get(name).is_some_and(|facts| facts.size > 0));
         return match orphan {
             Some(orphan) => {
                 let failure = Failure::refusal(
                     Code::V1Corrupt,
-                    format!("the database is missing or empty beside {orphan}, which holds data that SQLite would delete at the next open"),
+                    format!(
+                        "the database is missing or empty beside {orphan}, which holds data that \
+                         SQLite would delete at the next open"
+                    ),
                     "copy both files away, then restore the database from a backup",
                 );
-                next(Does::Refuse, "it refuses to touch what lies there", None, Some(failure.of(&observation.canonical)))
+                next(
+                    Does::Refuse,
+                    "it refuses to touch what lies there",
+                    None,
+                    Some(failure.of(&observation.canonical)),
+                )
             }
-            None => next(Does::BeginNew, "it finds no database, and the application begins with a new, empty one", None, None),
+            None => next(
+                Does::BeginNew,
+                "it finds no database, and the application begins with a new, empty one",
+                None,
+                None,
+            ),
         };
     }
     if observation.journals.is_empty() && canonical == Canonical::NotADatabase {
         let hint = "restore it from a backup, or move it away to start with an empty one";
-        let failure = Failure::refusal(Code::NotADatabase, "the file is not a SQLite database", hint).of(&observation.canonical);
+        let failure =
+            Failure::refusal(Code::NotADatabase, "the file is not a SQLite database", hint)
+                .of(&observation.canonical);
         return next(Does::Refuse, "it refuses: the file is not a database", None, Some(failure));
     }
     let mut seen = observation.clone();
     seen.verdict = observation.verdict.or_else(|| verdict(observation, canonical));
     // Nobody else's files are in the way of a plan that is only looked at.
     seen.holders.clear();
-    let named = observation.journals.keys().find_map(|name| match Role::of(&observation.canonical, name) {
-        Some(Role::Journal(label)) => Some(label),
-        _ => None,
-    });
+    let named =
+        observation.journals.keys().find_map(|name| match Role::of(&observation.canonical, name) {
+            Some(Role::Journal(label)) => Some(label),
+            _ => None,
+        });
     let label = named.or_else(|| Label::new("v1-v2").ok());
     let Some(label) = label else {
-        return next(Does::AskDetect, "the application looks whether the database is to be upgraded", None, None);
+        return next(
+            Does::AskDetect,
+            "the application looks whether the database is to be upgraded",
+            None,
+            None,
+        );
     };
     match plan_recovery(&seen, &label, &Nonce::from_number(0)) {
         Ok(None) => next(
             Does::AskDetect,
-            "no upgrade is under way: the application looks whether the database is to be upgraded, or opened as it is",
+            "no upgrade is under way: the application looks whether the database is to be \
+             upgraded, or opened as it is",
             None,
             None,
         ),
         Ok(Some(plan)) => {
             let says = match plan.kind {
                 PlanKind::Finish => "it finishes the interrupted upgrade, and opens v2",
-                PlanKind::Undo => "it undoes the interrupted upgrade, so that v1 is as it was, and may begin anew",
-                PlanKind::Clean => "it removes what a finished upgrade left, and opens the database",
-                PlanKind::SetAside => "it sets the journal, which nobody can read, aside, and goes on with the database that is there",
-                PlanKind::Migrate | PlanKind::Restore | PlanKind::Prune | PlanKind::LeaveZombie => "it goes on",
+                PlanKind::Undo => {
+                    "it undoes the interrupted upgrade, so that v1 is as it was, and may begin anew"
+                }
+                PlanKind::Clean => {
+                    "it removes what a finished upgrade left, and opens the database"
+                }
+                PlanKind::SetAside => {
+                    "it sets the journal, which nobody can read, aside, and goes on with the \
+                     database that is there"
+                }
+                PlanKind::Migrate | PlanKind::Restore | PlanKind::Prune | PlanKind::LeaveZombie => {
+                    "it goes on"
+                }
             };
             next(Does::Recover, says, Some(plan), None)
         }
-        Err(_) if seen.verdict.is_none() && canonical == Canonical::Unknown && goes_on(&mut seen, &label) => {
-            let says =
-                "an upgrade was interrupted; what the database is now only the application can tell, and by that it finishes or undoes";
+        Err(_)
+            if seen.verdict.is_none()
+                && canonical == Canonical::Unknown
+                && goes_on(&mut seen, &label) =>
+        {
+            let says = "an upgrade was interrupted; what the database is now only the application \
+                        can tell, and by that it finishes or undoes";
             next(Does::AskDetect, says, None, None)
         }
         Err(failure) => next(Does::Refuse, "it refuses, and touches nothing", None, Some(failure)),

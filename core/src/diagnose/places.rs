@@ -49,7 +49,9 @@ impl Beside<'_> {
     fn here(&self, says: &str) -> Place {
         match self.is {
             Canonical::Missing => lost(self.canonical, "It was @, which is missing."),
-            Canonical::NotADatabase => lost(self.canonical, "It was @, which is no database any more."),
+            Canonical::NotADatabase => {
+                lost(self.canonical, "It was @, which is no database any more.")
+            }
             _ => at(self.canonical, says),
         }
     }
@@ -63,20 +65,30 @@ impl Beside<'_> {
     /// v1 once it has the name that its journal gives it, and not another upgrade's.
     fn backup_of(&self, name: &FileName) -> Place {
         let kept = self.backups.iter().find(|backup| backup.name == *name);
-        kept.map_or_else(|| lost(name, "It should be @, which is missing."), |kept| self.kept(kept, true))
+        kept.map_or_else(
+            || lost(name, "It should be @, which is missing."),
+            |kept| self.kept(kept, true),
+        )
     }
 
     /// `own`: there is a journal that says that it is v1.
     fn kept(&self, backup: &Backup, own: bool) -> Place {
         match &backup.why {
             None => at(&backup.name, "It is kept as @, whole by its receipt."),
-            Some(_) if own && !self.there(&receipt(&backup.name)) => at(&backup.name, "It is @; its receipt is not written yet."),
+            Some(_) if own && !self.there(&receipt(&backup.name)) => {
+                at(&backup.name, "It is @; its receipt is not written yet.")
+            }
             Some(why) => at(&backup.name, &format!("It may be @: {why}.")),
         }
     }
 
     fn at_rest(&self) -> (Place, Place) {
-        let aside = self.case.observation.files.keys().find(|name| matches!(Role::of(self.canonical, name), Some(Role::Displaced(_))));
+        let aside = self
+            .case
+            .observation
+            .files
+            .keys()
+            .find(|name| matches!(Role::of(self.canonical, name), Some(Role::Displaced(_))));
         if let (Canonical::Missing | Canonical::NotADatabase, Some(aside)) = (self.is, aside) {
             return (self.backup(), at(aside, "It may be @, which was set aside."));
         }
@@ -84,17 +96,27 @@ impl Beside<'_> {
             Canonical::V1 => (self.here(V1), nowhere("There is none yet.")),
             Canonical::V2 => (self.backup(), self.here(V2)),
             // A receipt is written once v2 is in its place.
-            Canonical::Missing | Canonical::NotADatabase if self.backups.iter().any(|backup| backup.whole) => {
+            Canonical::Missing | Canonical::NotADatabase
+                if self.backups.iter().any(|backup| backup.whole) =>
+            {
                 (self.backup(), self.here(""))
             }
-            Canonical::Missing if self.backups.is_empty() && !self.canonical.sidecars().iter().any(|name| self.there(name)) => {
+            Canonical::Missing
+                if self.backups.is_empty()
+                    && !self.canonical.sidecars().iter().any(|name| self.there(name)) =>
+            {
                 (self.backup(), nowhere("There is none."))
             }
-            Canonical::Missing | Canonical::NotADatabase => (self.backup(), nowhere("It cannot be told.")),
-            Canonical::Unknown | Canonical::NotOpened if self.backups.is_empty() => {
-                (self.here("It is @, unless that is v2 already: only the application can tell."), nowhere("There is none beside it."))
+            Canonical::Missing | Canonical::NotADatabase => {
+                (self.backup(), nowhere("It cannot be told."))
             }
-            Canonical::Unknown | Canonical::NotOpened => (self.backup(), self.here("It is @, if nobody restored the backup since.")),
+            Canonical::Unknown | Canonical::NotOpened if self.backups.is_empty() => (
+                self.here("It is @, unless that is v2 already: only the application can tell."),
+                nowhere("There is none beside it."),
+            ),
+            Canonical::Unknown | Canonical::NotOpened => {
+                (self.backup(), self.here("It is @, if nobody restored the backup since."))
+            }
         }
     }
 
@@ -126,7 +148,10 @@ impl Beside<'_> {
                 (self.backup_of(backup), self.here("It is @: the upgrade was committed."))
             }
             _ if linked => (self.backup_of(backup), v2_there()),
-            _ => (self.here("It is @, and may have been written to since the upgrade began."), v2(WAITS)),
+            _ => (
+                self.here("It is @, and may have been written to since the upgrade began."),
+                v2(WAITS),
+            ),
         }
     }
 
@@ -138,25 +163,45 @@ impl Beside<'_> {
         match self.is {
             Canonical::V1 if self.there(&aside) => (self.here(BACK), kept()),
             Canonical::V1 => (self.here(BACK), lost(&aside, "It should be @, which is missing.")),
-            Canonical::V2 => (self.backup(), self.here("It is @: the restore has not replaced it.")),
+            Canonical::V2 => {
+                (self.backup(), self.here("It is @: the restore has not replaced it."))
+            }
             _ if self.there(&aside) => (self.backup(), kept()),
             _ => (self.backup(), self.here("It is @: the restore has not replaced it.")),
         }
     }
 
-    /// It moves v1 to the backup's name, then v2 to canonical. It writes neither sizes nor digests: what is there tells how far it had come.
+    /// It moves v1 to the backup's name, then v2 to canonical. It writes neither sizes nor digests:
+    /// what is there tells how far it had come.
     fn field(&self, journal: &FieldJournal) -> (Place, Place) {
         const MOVED: &str = "It is @: the upgrade without cutover moved it there.";
         let (backup, staging) = (&journal.names.backup, &journal.names.staging);
-        let built = |says: &str| if journal.phase == FieldPhase::Building { nowhere(INCOMPLETE) } else { at(staging, says) };
-        match (self.there(backup), self.there(staging)) {
-            (true, true) if self.is == Canonical::Missing => {
-                (at(backup, MOVED), built("It should be complete, in @: the next start checks it, and puts it in its place."))
+        let built = |says: &str| {
+            if journal.phase == FieldPhase::Building {
+                nowhere(INCOMPLETE)
+            } else {
+                at(staging, says)
             }
-            (true, true) => (at(backup, MOVED), built("It should be complete, in @: what is in its place, nobody recorded.")),
+        };
+        match (self.there(backup), self.there(staging)) {
+            (true, true) if self.is == Canonical::Missing => (
+                at(backup, MOVED),
+                built(
+                    "It should be complete, in @: the next start checks it, and puts it in its \
+                     place.",
+                ),
+            ),
+            (true, true) => (
+                at(backup, MOVED),
+                built("It should be complete, in @: what is in its place, nobody recorded."),
+            ),
             (true, false) => (at(backup, MOVED), self.here(MOVED)),
             (false, staged) => {
-                let v2 = if staged { built("It should be complete, in @: it was not installed.") } else { nowhere("There is none yet.") };
+                let v2 = if staged {
+                    built("It should be complete, in @: it was not installed.")
+                } else {
+                    nowhere("There is none yet.")
+                };
                 (self.here("It is @: the upgrade without cutover had not moved it."), v2)
             }
         }

@@ -1,7 +1,8 @@
 //! Restores and prunes: what is there when they start, what they plan, and what must hold.
 //!
-//! v2 is in place, with a row of its own, and beside it a backup with its receipt and a companion's backup. A restore ends with v1 canonical and v2 set
-//! aside, a prune with the newest backup; and at no instant may canonical be anything but whole, v2 or its row be out of reach, or what a
+//! v2 is in place, with a row of its own, and beside it a backup with its receipt and a companion's
+//! backup. A restore ends with v1 canonical and v2 set aside, a prune with the newest backup; and
+//! at no instant may canonical be anything but whole, v2 or its row be out of reach, or what a
 //! receipt says of a backup be wrong.
 
 use super::boot::End;
@@ -17,14 +18,20 @@ use crate::observe::Observation;
 use crate::plan::{Plan, RestoreRequest, Rule, plan_prune, plan_restore};
 use crate::sqlite::JournalMode;
 
-/// The backups, as they lie from the oldest to the newest: the start of each in milliseconds, its nonce, and whether it has a receipt.
-const BACKUPS: [(u64, &str, bool); 3] = [(100, "0c0c0c0c", true), (200, "0d0d0d0d", false), (900, "0b0b0b0b", true)];
+/// The backups, as they lie from the oldest to the newest: the start of each in milliseconds, its
+/// nonce, and whether it has a receipt.
+const BACKUPS: [(u64, &str, bool); 3] =
+    [(100, "0c0c0c0c", true), (200, "0d0d0d0d", false), (900, "0b0b0b0b", true)];
 /// Rows of v1 in a backup, and of v2 in place.
 const ROWS: u8 = 1;
 
 /// The journal modes of v1, before it was upgraded, and of v2.
 fn modes(setting: &Setting) -> (JournalMode, JournalMode) {
-    if setting.shape == Shape::RestoreWalRows { (JournalMode::Delete, JournalMode::Wal) } else { (JournalMode::Wal, JournalMode::Delete) }
+    if setting.shape == Shape::RestoreWalRows {
+        (JournalMode::Delete, JournalMode::Wal)
+    } else {
+        (JournalMode::Wal, JournalMode::Delete)
+    }
 }
 
 fn name_of(setting: &Setting, (started_ms, nonce, _): (u64, &str, bool)) -> String {
@@ -57,7 +64,11 @@ pub(super) fn lay(setting: &Setting, mut state: State) -> State {
             disk.lay(HOME, &format!("{backup}.json"), Content::text(&text));
         }
         if let Some((_, file)) = &setting.companion {
-            disk.lay(setting.aside(), &format!("{file}.{}-{}", setting.label, of.1), Content::Companion(0));
+            disk.lay(
+                setting.aside(),
+                &format!("{file}.{}-{}", setting.label, of.1),
+                Content::Companion(0),
+            );
         }
     }
     if let Some((_, file)) = &setting.companion {
@@ -67,9 +78,15 @@ pub(super) fn lay(setting: &Setting, mut state: State) -> State {
     state
 }
 
-fn receipt_text(setting: &Setting, of: (u64, &str, bool), v1: Db, journal_mode: JournalMode) -> Option<String> {
+fn receipt_text(
+    setting: &Setting,
+    of: (u64, &str, bool),
+    v1: Db,
+    journal_mode: JournalMode,
+) -> Option<String> {
     let (header, page1) = v1.facts();
-    let facts = crate::observe::FileFacts { size: 8192, file_id: "1-1".into(), header, page1: Some(page1) };
+    let facts =
+        crate::observe::FileFacts { size: 8192, file_id: "1-1".into(), header, page1: Some(page1) };
     let nonce = Nonce::new(of.1).ok()?;
     let kept = setting.companion.iter();
     let receipt = Receipt {
@@ -79,9 +96,15 @@ fn receipt_text(setting: &Setting, of: (u64, &str, bool), v1: Db, journal_mode: 
         backup: FileName::new(name_of(setting, of)).ok()?,
         started_ms: of.0,
         strategy: Strategy::LinkReplace,
-        v1: Some(V1 { file_id: facts.file_id.clone(), fingerprint: facts.fingerprint()?, journal_mode }),
+        v1: Some(V1 {
+            file_id: facts.file_id.clone(),
+            fingerprint: facts.fingerprint()?,
+            journal_mode,
+        }),
         v2: None,
-        companions: kept.map(|(name, file)| (name.clone(), companion_backup(file, &setting.label, &nonce))).collect(),
+        companions: kept
+            .map(|(name, file)| (name.clone(), companion_backup(file, &setting.label, &nonce)))
+            .collect(),
         report: None,
         warnings: Vec::new(),
         nonce,
@@ -90,7 +113,8 @@ fn receipt_text(setting: &Setting, of: (u64, &str, bool), v1: Db, journal_mode: 
 }
 
 fn receipts(machine: &Machine) -> Receipts {
-    let entries = roles(&machine.state.disk, machine.setting).filter(|(_, role)| *role == Role::Receipt);
+    let entries =
+        roles(&machine.state.disk, machine.setting).filter(|(_, role)| *role == Role::Receipt);
     let text = |name: &str| match machine.state.disk.get(HOME, name) {
         Some(Content::Text(text)) => Some(text.text.clone()),
         _ => None,
@@ -99,13 +123,21 @@ fn receipts(machine: &Machine) -> Receipts {
 }
 
 /// What comes next where there is nothing to recover. `Ok(None)`: it was only to recover.
-pub(super) fn next(machine: &Machine, observation: &Observation, nonce: Nonce, begins: bool) -> Result<Option<Plan>, End> {
+pub(super) fn next(
+    machine: &Machine,
+    observation: &Observation,
+    nonce: Nonce,
+    begins: bool,
+) -> Result<Option<Plan>, End> {
     let setting = machine.setting;
     let failed = |failure| End::Failed(Box::new(failure));
     let receipts = receipts(machine);
     if !setting.restores() {
         let rule = Rule { keep: Some(1), older_than_ms: None };
-        return plan_prune(observation, &receipts, rule, 1000).map_err(failed)?.plan.map_or(Err(End::Current), |plan| Ok(Some(plan)));
+        return plan_prune(observation, &receipts, rule, 1000)
+            .map_err(failed)?
+            .plan
+            .map_or(Err(End::Current), |plan| Ok(Some(plan)));
     }
     if is_v2(&machine.state, setting) {
         return Err(End::Current);
@@ -113,13 +145,20 @@ pub(super) fn next(machine: &Machine, observation: &Observation, nonce: Nonce, b
     if !begins {
         return Ok(None);
     }
-    let Some(backup) = backup::list(observation, &receipts).into_iter().next() else { return Err(End::NoDatabase) };
+    let Some(backup) = backup::list(observation, &receipts).into_iter().next() else {
+        return Err(End::NoDatabase);
+    };
     let digest = |(name, file): &(CompanionName, FileName)| {
         let kept = companion_backup(file, &backup.label, &backup.nonce);
-        Some((name.clone(), companion_digest(machine.state.disk.get(setting.aside(), kept.as_str())?)))
+        Some((
+            name.clone(),
+            companion_digest(machine.state.disk.get(setting.aside(), kept.as_str())?),
+        ))
     };
     let companions = setting.companion.iter().filter_map(digest).collect();
-    plan_restore(observation, &RestoreRequest { backup, nonce, companions }).map(|restore| Some(restore.plan)).map_err(failed)
+    plan_restore(observation, &RestoreRequest { backup, nonce, companions })
+        .map(|restore| Some(restore.plan))
+        .map_err(failed)
 }
 
 /// Whether what the receipt says of this backup is so.
@@ -145,7 +184,9 @@ pub(super) fn always(state: &State, setting: &Setting) -> Option<Violation> {
         Holds::Nothing => return broken("I8", "canonical is missing or empty"),
         canonical if canonical == v2 => {}
         Holds::V1(rows) if setting.restores() && rows == ledger.rows => {}
-        Holds::V1(rows) if setting.restores() => return broken("I2", format!("canonical is a v1 with {rows} rows of {}", ledger.rows)),
+        Holds::V1(rows) if setting.restores() => {
+            return broken("I2", format!("canonical is a v1 with {rows} rows of {}", ledger.rows));
+        }
         _ => return broken("I1", "canonical is another database than it should be"),
     }
     if canonical == v2 && setting.restores() && ledger.v2_durable {
@@ -155,18 +196,24 @@ pub(super) fn always(state: &State, setting: &Setting) -> Option<Violation> {
         return broken("I2", "v2 is neither canonical nor set aside");
     }
     let stays = |of: &&(u64, &str, bool)| setting.restores() || of.0 != BACKUPS[0].0;
-    if let Some(gone) = present(setting).iter().filter(stays).find(|of| !is_kept(state, setting, **of)) {
+    if let Some(gone) =
+        present(setting).iter().filter(stays).find(|of| !is_kept(state, setting, **of))
+    {
         return broken("I2", format!("the backup {} is not what it was", gone.0));
     }
     // Whoever lists the one that goes must not be told that it is whole when it is not.
     let name = name_of(setting, BACKUPS[0]);
     let told = disk.get(HOME, &format!("{name}.json")).is_some() && disk.get(HOME, &name).is_some();
-    let lies = told && present(setting).first() == Some(&BACKUPS[0]) && !is_kept(state, setting, BACKUPS[0]);
+    let lies = told
+        && present(setting).first() == Some(&BACKUPS[0])
+        && !is_kept(state, setting, BACKUPS[0]);
     if lies { broken("I2", "a receipt tells of a backup that is not there") } else { None }
 }
 
 fn displaced<'a>(state: &'a State, setting: &'a Setting) -> impl Iterator<Item = Holds> {
-    roles(&state.disk, setting).filter(|(_, role)| matches!(role, Role::Displaced(_))).map(|(name, _)| holds(&state.disk, name))
+    roles(&state.disk, setting)
+        .filter(|(_, role)| matches!(role, Role::Displaced(_)))
+        .map(|(name, _)| holds(&state.disk, name))
 }
 
 /// What must hold when a start has ended and nothing was in its way.
@@ -181,13 +228,22 @@ pub(super) fn at_end(state: &State, setting: &Setting) -> Option<Violation> {
             Role::Sidecar(of) => of,
             role => role,
         };
-        if matches!(main, Role::Source(_) | Role::Staging(_) | Role::Install(_) | Role::JournalTmp(..) | Role::Journal(_)) {
+        if matches!(
+            main,
+            Role::Source(_)
+                | Role::Staging(_)
+                | Role::Install(_)
+                | Role::JournalTmp(..)
+                | Role::Journal(_)
+        ) {
             return broken("I6", format!("{name} is left"));
         }
     }
-    // In a directory that was copied v2's second name is a copy of its own, and nothing that may be v2 is removed.
+    // In a directory that was copied v2's second name is a copy of its own, and nothing that may be
+    // v2 is removed.
     let canonical = disk.ino(HOME, setting.canonical.as_str());
-    if let Some((name, _)) = roles(disk, setting).find(|(name, _)| *name != setting.canonical.as_str() && disk.ino(HOME, name) == canonical)
+    if let Some((name, _)) = roles(disk, setting)
+        .find(|(name, _)| *name != setting.canonical.as_str() && disk.ino(HOME, name) == canonical)
     {
         return broken("I6", format!("{name} is canonical's second name, and is left"));
     }
@@ -222,19 +278,32 @@ fn companion(state: &State, setting: &Setting, v1: bool) -> Option<Violation> {
     let found = version(file.as_str());
     let changed = state.ledger.companion_changed;
     if found != Some(u8::from(!v1)) && !(changed && found == Some(2)) {
-        return broken("I7", format!("canonical is {}, and the companion is not", if v1 { "v1" } else { "v2" }));
+        return broken(
+            "I7",
+            format!("canonical is {}, and the companion is not", if v1 { "v1" } else { "v2" }),
+        );
     }
-    let beside = |wanted: u8| directory.now.keys().any(|name| name.contains(".displaced-") && version(name) == Some(wanted));
+    let beside = |wanted: u8| {
+        directory
+            .now
+            .keys()
+            .any(|name| name.contains(".displaced-") && version(name) == Some(wanted))
+    };
     let owed = state.ledger.companion_owed;
     if (owed && found != Some(2) && !beside(2)) || (v1 && !changed && !beside(1)) {
         return broken("I7", "what was in the companion's place is gone");
     }
-    let left = directory.now.keys().find(|name| name.strip_prefix(file.as_str()).is_some_and(|rest| rest.starts_with(".building-")));
+    let left = directory.now.keys().find(|name| {
+        name.strip_prefix(file.as_str()).is_some_and(|rest| rest.starts_with(".building-"))
+    });
     left.and_then(|name| broken("I6", format!("{name} is left")))
 }
 
 /// The starts.
-pub(super) fn settings(plain: impl Fn(Shape) -> Option<Setting>, companion: impl Fn(Setting) -> Option<Setting>) -> Vec<Setting> {
+pub(super) fn settings(
+    plain: impl Fn(Shape) -> Option<Setting>,
+    companion: impl Fn(Setting) -> Option<Setting>,
+) -> Vec<Setting> {
     let shapes = [Shape::RestoreSettled, Shape::RestoreWalRows, Shape::Prune];
     let bare = shapes.into_iter().filter_map(&plain);
     let with = shapes.into_iter().filter_map(|shape| companion(plain(shape)?));

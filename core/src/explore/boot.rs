@@ -1,4 +1,5 @@
-//! A start of the application: look, recover, migrate, by the real planner and the real `Run`, in the order in which a runner does it.
+//! A start of the application: look, recover, migrate, by the real planner and the real `Run`, in
+//! the order in which a runner does it.
 
 use sha2::{Digest as _, Sha256};
 
@@ -11,7 +12,8 @@ use crate::names::{Label, Nonce};
 use crate::observe::Observation;
 use crate::op::Op;
 use crate::plan::{
-    Next, Plan, PlanKind, Recovery, Request, assess, assess_by, assess_left, may_leave_zombie, plan_leave_zombie, plan_migration,
+    Next, Plan, PlanKind, Recovery, Request, assess, assess_by, assess_left, may_leave_zombie,
+    plan_leave_zombie, plan_migration,
 };
 use crate::run::{Action, Budget, Remains, Run};
 
@@ -51,7 +53,8 @@ impl End {
     }
 }
 
-/// How far a start has come. With a machine and a run it can be continued from any op, in more than one way.
+/// How far a start has come. With a machine and a run it can be continued from any op, in more than
+/// one way.
 #[derive(Debug, Clone)]
 pub struct Boot {
     /// Whether a v1 is migrated, or only recovered to.
@@ -87,28 +90,45 @@ impl Boot {
         Self { migrate, attempt: 1, anew: 0, recoveries: 0, ops: 0, left: None, swayed: false }
     }
 
-    /// Feeds what decides how it goes on from a look. Its bounds on recoveries and ops are left out: they end what does not end.
+    /// Feeds what decides how it goes on from a look. Its bounds on recoveries and ops are left
+    /// out: they end what does not end.
     pub fn feed(&self, hash: &mut Sha256) {
         let carried = self.left.as_ref().is_some_and(|left| left.carried.is_some());
         hash.update([self.migrate, self.left.is_some(), carried].map(u8::from));
-        self.left.iter().flat_map(|left| &left.undone).for_each(|journal| hash.update(journal.as_str()));
+        self.left
+            .iter()
+            .flat_map(|left| &left.undone)
+            .for_each(|journal| hash.update(journal.as_str()));
         hash.update(self.anew.to_le_bytes());
     }
 
     /// Goes on until the start ends, or is stopped.
-    pub fn go(&mut self, machine: &mut Machine, mut run: Option<Run>, mutant: Option<&Mutant>, stop: Stop) -> Option<End> {
+    pub fn go(
+        &mut self,
+        machine: &mut Machine,
+        mut run: Option<Run>,
+        mutant: Option<&Mutant>,
+        stop: Stop,
+    ) -> Option<End> {
         loop {
             let mut going = match run.take() {
                 Some(run) => run,
                 None if stop(self, machine, Before::Look) => return None,
                 None => match self.next(machine, mutant) {
-                    Ok(Some(plan)) if plan.kind.begins() && stop(self, machine, Before::Migrate) => return None,
+                    Ok(Some(plan))
+                        if plan.kind.begins() && stop(self, machine, Before::Migrate) =>
+                    {
+                        return None;
+                    }
                     Ok(Some(plan)) => {
                         if plan.kind.begins() {
                             // The new journal has what is left.
                             self.left = self.left.take().filter(|left| left.carried.is_none());
                         }
-                        Run::new(if let Some(mutant) = mutant { mutant.apply(plan) } else { plan }, Budget::default())
+                        Run::new(
+                            if let Some(mutant) = mutant { mutant.apply(plan) } else { plan },
+                            Budget::default(),
+                        )
                     }
                     Ok(None) => return Some(if self.migrate { End::Current } else { End::Old }),
                     Err(end) => return Some(end),
@@ -116,7 +136,9 @@ impl Boot {
             };
             match self.drive(machine, &mut going, stop)? {
                 Action::Done(report) => {
-                    if report.recovery == Recovery::None && going.plan().kind != PlanKind::LeaveZombie {
+                    if report.recovery == Recovery::None
+                        && going.plan().kind != PlanKind::LeaveZombie
+                    {
                         return Some(End::Current);
                     }
                     if report.recovery == Recovery::Undone {
@@ -141,16 +163,23 @@ impl Boot {
     }
 
     /// The next plan of this start. Nothing: it ends as it was meant to.
-    fn next(&mut self, machine: &mut Machine, mutant: Option<&Mutant>) -> Result<Option<Plan>, End> {
+    fn next(
+        &mut self,
+        machine: &mut Machine,
+        mutant: Option<&Mutant>,
+    ) -> Result<Option<Plan>, End> {
         let observation = machine.observe();
         let setting = machine.setting;
-        // No two attempts have the same, and nothing else goes by it: the lowest that is nowhere on the disk makes the same of the same.
+        // No two attempts have the same, and nothing else goes by it: the lowest that is nowhere on
+        // the disk makes the same of the same.
         let nonce = (1..=u32::MAX)
             .map(Nonce::from_number)
             .find(|nonce| !machine.state.disk.mentions(nonce.as_str()))
             .unwrap_or(Nonce::from_number(0));
         if setting.zombie == Zombie::Known && may_leave_zombie(&observation) {
-            return plan_leave_zombie(&observation, &setting.label, &nonce).map(Some).map_err(|failure| End::Failed(Box::new(failure)));
+            return plan_leave_zombie(&observation, &setting.label, &nonce)
+                .map(Some)
+                .map_err(|failure| End::Failed(Box::new(failure)));
         }
         // What a restore could not remove waits for the next start, as a migration's does.
         if self.left.is_some() && setting.restores() {
@@ -168,23 +197,31 @@ impl Boot {
                 self.recoveries += 1;
                 Ok(Some(*plan))
             }
-            Ok(Next::Current | Next::Migrate) if setting.has_backups() => backups::next(machine, &observation, nonce, self.migrate),
+            Ok(Next::Current | Next::Migrate) if setting.has_backups() => {
+                backups::next(machine, &observation, nonce, self.migrate)
+            }
             Ok(Next::NoDatabase) => Err(End::NoDatabase),
             Ok(Next::Current) => Err(End::Current),
             Ok(Next::Migrate) if !self.migrate => Ok(None),
             Ok(Next::Migrate) => {
-                let (nonce, host_state) = self.left.as_ref().and_then(|left| left.carried.clone()).unwrap_or((nonce, None));
+                let (nonce, host_state) = self
+                    .left
+                    .as_ref()
+                    .and_then(|left| left.carried.clone())
+                    .unwrap_or((nonce, None));
                 let request = Request {
                     label: setting.label.clone(),
                     nonce,
                     now_ms: 1000,
-                    // The journal passes the number of the attempt on to people; nothing is decided by it.
+                    // The journal passes the number of the attempt on to people; nothing is decided
+                    // by it.
                     attempt: 1,
                     from: setting.from,
                     by: setting.by,
                     verify: setting.verify,
                 };
-                let mut plan = plan_migration(&observation, &request).map_err(|failure| End::Failed(Box::new(failure)))?;
+                let mut plan = plan_migration(&observation, &request)
+                    .map_err(|failure| End::Failed(Box::new(failure)))?;
                 if let Some(journal) = &mut plan.journal {
                     journal.host_state = host_state;
                 }
@@ -193,7 +230,13 @@ impl Boot {
         }
     }
 
-    fn assess(&mut self, observation: &Observation, label: &Label, nonce: &Nonce, mutant: Option<&Mutant>) -> Result<Next, Failure> {
+    fn assess(
+        &mut self,
+        observation: &Observation,
+        label: &Label,
+        nonce: &Nonce,
+        mutant: Option<&Mutant>,
+    ) -> Result<Next, Failure> {
         let right = assess(observation, label, nonce);
         let Some(table) = mutant.and_then(Mutant::table) else { return right };
         let next = assess_by(table, observation, label, nonce);

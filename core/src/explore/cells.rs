@@ -1,5 +1,6 @@
-//! The crash matrix of one plan, for people: for each step and each way to stop, how many states a crash in it may leave, and how many of them are
-//! bad. It goes one start at a time, so that whoever shows it can tell how far it is, and stop it.
+//! The crash matrix of one plan, for people: for each step and each way to stop, how many states a
+//! crash in it may leave, and how many of them are bad. It goes one start at a time, so that
+//! whoever shows it can tell how far it is, and stop it.
 
 use std::collections::VecDeque;
 
@@ -9,7 +10,10 @@ use super::boot::{Before, Boot};
 use super::control::{KNOWN, count};
 use super::machine::Machine;
 use super::search::{Explorer, Node};
-use super::{Bounds, Build, Choice, Model, Setting, Shape, State, Violation, Zombie, counterexample, invariant, matrix};
+use super::{
+    Bounds, Build, Choice, Model, Setting, Shape, State, Violation, Zombie, counterexample,
+    invariant, matrix,
+};
 use crate::fault::Platform;
 use crate::journal::Strategy;
 use crate::plan::{By, From};
@@ -22,7 +26,8 @@ const MOST_LISTED: usize = 200;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Question {
-    /// How v2 becomes canonical. `two-rename` is what the daemon in the field does, to compare; by it only SQL builds, from nothing.
+    /// How v2 becomes canonical. `two-rename` is what the daemon in the field does, to compare; by
+    /// it only SQL builds, from nothing.
     pub strategy: Strategy,
     /// Whose rules apply.
     pub platform: Platform,
@@ -49,7 +54,8 @@ pub struct CrashMatrix {
     pub states: u64,
     /// Those from which the next start ends badly.
     pub bad: u64,
-    /// Those in which, before any start recovers, canonical is not a whole v1 or v2, or v1 cannot be reached.
+    /// Those in which, before any start recovers, canonical is not a whole v1 or v2, or v1 cannot
+    /// be reached.
     pub broken: u64,
     /// Flips alone, not flushed in between, counted as the design did by hand.
     pub flips: Vec<FlipCount>,
@@ -146,7 +152,8 @@ pub struct Progress {
 /// An exploration that is under way.
 pub struct Exploration {
     setting: Setting,
-    /// The same upgrade by our own plan: by it the raw states of the field's are judged as ours are.
+    /// The same upgrade by our own plan: by it the raw states of the field's are judged as ours
+    /// are.
     promise: Setting,
     /// The number of the setting in a replay line.
     number: usize,
@@ -188,18 +195,26 @@ impl Exploration {
         let field = match question.strategy {
             Strategy::LinkReplace | Strategy::PageCopy => false,
             Strategy::TwoRename => true,
-            Strategy::Restore | Strategy::RestoreCopy => return Err("strategy: link-replace, page-copy or two-rename".into()),
+            Strategy::Restore | Strategy::RestoreCopy => {
+                return Err("strategy: link-replace, page-copy or two-rename".into());
+            }
         };
         let like = |setting: &Setting| {
             (setting.platform == Platform::Windows) == windows
                 && (setting.by, setting.from) == (question.by, question.from)
-                && (setting.companion.is_none(), setting.zombie, setting.build) == (true, Zombie::None, Build::Right)
+                && (setting.companion.is_none(), setting.zombie, setting.build)
+                    == (true, Zombie::None, Build::Right)
         };
         let all = matrix::all();
-        let ours = |links: bool| all.iter().position(|of| like(of) && of.shape == Shape::WalRows && of.can_link == links);
+        let ours = |links: bool| {
+            all.iter().position(|of| like(of) && of.shape == Shape::WalRows && of.can_link == links)
+        };
         let theirs = || all.iter().position(|of| like(of) && of.shape == Shape::FieldWal);
-        let number = if field { theirs() } else { ours(question.strategy == Strategy::LinkReplace) };
-        let (Some(number), Some(promise)) = (number, ours(true)) else { return Err("no such plan is explored".into()) };
+        let number =
+            if field { theirs() } else { ours(question.strategy == Strategy::LinkReplace) };
+        let (Some(number), Some(promise)) = (number, ours(true)) else {
+            return Err("no such plan is explored".into());
+        };
         let mut exploration = Self {
             setting: all[number].clone(),
             promise: all[promise].clone(),
@@ -207,7 +222,15 @@ impl Exploration {
             begins: Vec::new(),
             todo: VecDeque::new(),
             done: 0,
-            matrix: CrashMatrix { question, steps: Vec::new(), cells: Vec::new(), states: 0, bad: 0, broken: 0, flips: Vec::new() },
+            matrix: CrashMatrix {
+                question,
+                steps: Vec::new(),
+                cells: Vec::new(),
+                states: 0,
+                bad: 0,
+                broken: 0,
+                flips: Vec::new(),
+            },
         };
         if field {
             exploration.field_steps();
@@ -215,7 +238,8 @@ impl Exploration {
             exploration.steps();
         }
         exploration.matrix.flips = flips(&exploration.promise);
-        let (rows, columns) = (exploration.matrix.steps.len(), exploration.matrix.question.models.len());
+        let (rows, columns) =
+            (exploration.matrix.steps.len(), exploration.matrix.question.models.len());
         exploration.matrix.cells = vec![vec![Cell::default(); columns]; rows];
         for column in 0..columns {
             exploration.crash(column);
@@ -256,8 +280,11 @@ impl Exploration {
         let mut explorer = Explorer::new(&self.setting, model, &bounds, None);
         explorer.expand(&Node::first(&self.setting));
         // What the application does once the start has ended is no step of it.
-        let in_a_step = |choices: &[Choice]| choices.first().is_some_and(|choice| choice.happening.is_none());
-        let left = std::mem::take(&mut explorer.queue).into_iter().filter(|node| in_a_step(&node.choices()));
+        let in_a_step =
+            |choices: &[Choice]| choices.first().is_some_and(|choice| choice.happening.is_none());
+        let left = std::mem::take(&mut explorer.queue)
+            .into_iter()
+            .filter(|node| in_a_step(&node.choices()));
         self.todo.extend(left.map(|node| (column, node)));
         // What is wrong at once is not gone on from.
         let wrong = std::mem::take(&mut explorer.report.bad);
@@ -271,7 +298,9 @@ impl Exploration {
         let Some((tick, _)) = choices.first().and_then(|choice| choice.crash) else { return };
         let row = self.begins.partition_point(|begin| *begin < tick).saturating_sub(1);
         let broken = invariant::at_every_instant(state, &self.promise);
-        let Some(cell) = self.matrix.cells.get_mut(row).and_then(|row| row.get_mut(column)) else { return };
+        let Some(cell) = self.matrix.cells.get_mut(row).and_then(|row| row.get_mut(column)) else {
+            return;
+        };
         cell.states += 1;
         cell.bad += u32::from(bad.is_some());
         cell.broken += u32::from(broken.is_some());
@@ -281,11 +310,16 @@ impl Exploration {
         if cell.crashes.len() < MOST_LISTED {
             let model = self.matrix.question.models[column].as_str();
             let replay = format!("{}/{model}/{},end", self.number, counterexample::line(choices));
-            cell.crashes.push(Crash { replay, bad: bad.map(Broken::from), broken: broken.map(Broken::from) });
+            cell.crashes.push(Crash {
+                replay,
+                bad: bad.map(Broken::from),
+                broken: broken.map(Broken::from),
+            });
         }
     }
 
-    /// The steps that a start performs where nothing is in its way, and after which change of the disk each begins.
+    /// The steps that a start performs where nothing is in its way, and after which change of the
+    /// disk each begins.
     fn steps(&mut self) {
         let ticks = std::cell::Cell::new(0_u32);
         let mut tap = |_: &State| ticks.set(ticks.get() + 1);
@@ -311,7 +345,12 @@ impl Exploration {
         for (op, why, changes) in FIELD {
             self.begins.push(at);
             at += changes;
-            self.matrix.steps.push(CrashStep { op: op.into(), file: None, why: why.into(), index: None });
+            self.matrix.steps.push(CrashStep {
+                op: op.into(),
+                file: None,
+                why: why.into(),
+                index: None,
+            });
         }
     }
 }
@@ -331,19 +370,24 @@ fn flips(setting: &Setting) -> Vec<FlipCount> {
     KNOWN.into_iter().map(counted).collect()
 }
 
-/// Tells the story of one crash, line by line: what the start did, what was left, and what the next start makes of it. Nothing: no such line.
+/// Tells the story of one crash, line by line: what the start did, what was left, and what the next
+/// start makes of it. Nothing: no such line.
 #[must_use]
 pub fn replay(line: &str) -> Option<Vec<String>> {
     let (setting, model, choices) = counterexample::parse(line)?;
-    // A line that somebody else wrote may name a crash that never was; one without happenings and copies is judged against what there is.
+    // A line that somebody else wrote may name a crash that never was; one without happenings and
+    // copies is judged against what there is.
     let known = |choice: &Choice| choice.happening.is_none() && !choice.copied;
     if choices.len() > 2 || !choices.iter().all(known) {
         return None;
     }
     if let Some((tick, variant)) = choices.first()?.crash {
-        let mut explorer = Explorer::new(&setting, model, &Bounds { crashes: 2, ..Bounds::ONE_CRASH }, None);
+        let mut explorer =
+            Explorer::new(&setting, model, &Bounds { crashes: 2, ..Bounds::ONE_CRASH }, None);
         explorer.expand(&Node::first(&setting));
-        let there = |choices: &[Choice]| choices.first().is_some_and(|choice| choice.crash == Some((tick, variant)));
+        let there = |choices: &[Choice]| {
+            choices.first().is_some_and(|choice| choice.crash == Some((tick, variant)))
+        };
         if !explorer.queue.iter().any(|node| there(&node.choices())) {
             return None;
         }

@@ -1,7 +1,8 @@
-//! Flips that are known to be wrong, counted by hand in the design: the explorer must count the same.
+//! Flips that are known to be wrong, counted by hand in the design: the explorer must count the
+//! same.
 //!
-//! Each is judged in the raw states that a power loss leaves, before any recovery: canonical must be a whole v1 or a whole v2, and all of v1
-//! must be reachable.
+//! Each is judged in the raw states that a power loss leaves, before any recovery: canonical must
+//! be a whole v1 or a whole v2, and all of v1 must be reachable.
 
 use super::disk::{Content, Disk, HOME};
 use super::sqlite::{Data, Db};
@@ -11,7 +12,8 @@ use crate::sqlite::JournalMode;
 /// A flip that is no plan of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Flip {
-    /// The field's: canonical to the backup, then its log, then staging to canonical. v1 has rows in its log.
+    /// The field's: canonical to the backup, then its log, then staging to canonical. v1 has rows
+    /// in its log.
     TwoRenameLiveLog,
     /// The same, of a v1 that was settled.
     TwoRenameSettled,
@@ -32,17 +34,38 @@ pub struct Count {
 
 /// What the design counted by hand: in order (M1), and without order (M2).
 pub const KNOWN: [(Flip, &str, Count, Count); 4] = [
-    (Flip::TwoRenameLiveLog, "the field's two renames, v1 with a live log", Count { states: 4, bad: 2 }, Count { states: 8, bad: 6 }),
-    (Flip::TwoRenameSettled, "two renames, v1 settled", Count { states: 3, bad: 1 }, Count { states: 4, bad: 2 }),
-    (Flip::LinkReplaceUnflushed, "link and replace, not flushed between", Count { states: 3, bad: 0 }, Count { states: 4, bad: 1 }),
-    (Flip::LinkReplace, "link, flush, replace", Count { states: 2, bad: 0 }, Count { states: 2, bad: 0 }),
+    (
+        Flip::TwoRenameLiveLog,
+        "the field's two renames, v1 with a live log",
+        Count { states: 4, bad: 2 },
+        Count { states: 8, bad: 6 },
+    ),
+    (
+        Flip::TwoRenameSettled,
+        "two renames, v1 settled",
+        Count { states: 3, bad: 1 },
+        Count { states: 4, bad: 2 },
+    ),
+    (
+        Flip::LinkReplaceUnflushed,
+        "link and replace, not flushed between",
+        Count { states: 3, bad: 0 },
+        Count { states: 4, bad: 1 },
+    ),
+    (
+        Flip::LinkReplace,
+        "link, flush, replace",
+        Count { states: 2, bad: 0 },
+        Count { states: 2, bad: 0 },
+    ),
 ];
 
 /// Counts a flip under a model.
 #[must_use]
 pub fn count(setting: &Setting, flip: Flip, model: Model) -> Count {
     let name = setting.canonical.as_str();
-    let (staging, backup) = (format!("{name}.building-00000001"), format!("{name}.v1-v2-1000-00000001"));
+    let (staging, backup) =
+        (format!("{name}.building-00000001"), format!("{name}.v1-v2-1000-00000001"));
     let live = flip == Flip::TwoRenameLiveLog;
     let mode = if live { JournalMode::Wal } else { JournalMode::Delete };
     let mut disk = Disk::default();
@@ -51,7 +74,11 @@ pub fn count(setting: &Setting, flip: Flip, model: Model) -> Count {
         disk.lay(HOME, &format!("{name}-wal"), Content::Wal(Db::v1(1, mode)));
     }
     let rows = u8::from(live);
-    disk.lay(HOME, &staging, Content::Db(Db { data: Data::V2 { of: rows, rows: 0 }, mode, counter: 1, of: 3 }));
+    disk.lay(
+        HOME,
+        &staging,
+        Content::Db(Db { data: Data::V2 { of: rows, rows: 0 }, mode, counter: 1, of: 3 }),
+    );
     match flip {
         Flip::TwoRenameLiveLog | Flip::TwoRenameSettled => {
             disk.rename(HOME, name, &backup);
@@ -67,7 +94,12 @@ pub fn count(setting: &Setting, flip: Flip, model: Model) -> Count {
         }
     }
     let states = disk.power_losses(model);
-    let judged =
-        |disk: &Disk| invariant::at_every_instant(&State { disk: disk.clone(), ledger: Ledger::of(rows, mode) }, setting).is_some();
+    let judged = |disk: &Disk| {
+        invariant::at_every_instant(
+            &State { disk: disk.clone(), ledger: Ledger::of(rows, mode) },
+            setting,
+        )
+        .is_some()
+    };
     Count { states: states.len(), bad: states.iter().filter(|disk| judged(disk)).count() }
 }

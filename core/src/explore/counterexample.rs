@@ -1,4 +1,5 @@
-//! A counterexample: what was done, what persisted, what recovery did, which invariant broke, and the line that replays it.
+//! A counterexample: what was done, what persisted, what recovery did, which invariant broke, and
+//! the line that replays it.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
@@ -8,7 +9,9 @@ use super::disk::{ASIDE, Content, Disk, HOME};
 use super::machine::Machine;
 use super::mutate::Mutant;
 use super::search::happen;
-use super::{Choice, Happening, Model, Setting, State, Violation, invariant, matrix, others, trial};
+use super::{
+    Choice, Happening, Model, Setting, State, Violation, invariant, matrix, others, trial,
+};
 
 /// A state that breaks an invariant, and the way there.
 #[derive(Debug, Clone)]
@@ -36,7 +39,8 @@ fn entry(name: &str, content: &Content) -> String {
         Content::Hot(db) => format!("journal back to {} of database {}", db.data, db.of),
         Content::Companion(version) => format!("companion {version}"),
         Content::Text(text) => {
-            let phase = text.text.split("\"phase\": \"").nth(1).and_then(|rest| rest.split('"').next());
+            let phase =
+                text.text.split("\"phase\": \"").nth(1).and_then(|rest| rest.split('"').next());
             phase.map_or_else(|| "text".to_owned(), |phase| format!("journal, {phase}"))
         }
     };
@@ -51,7 +55,11 @@ pub fn describe(disk: &Disk) -> Vec<String> {
         for (name, ino) in &disk.dirs[dir].now {
             let inode = &disk.inodes[ino];
             let mut line = entry(&format!("{prefix}{name}"), &inode.now);
-            let _ = write!(line, " (file {ino}{})", if inode.is_flushed() { "" } else { ", not flushed" });
+            let _ = write!(
+                line,
+                " (file {ino}{})",
+                if inode.is_flushed() { "" } else { ", not flushed" }
+            );
             lines.push(line);
         }
     }
@@ -99,7 +107,8 @@ fn choice(text: &str) -> Option<Choice> {
         None => (None, text),
         Some((happening, crash)) => {
             let (at, word) = happening.split_once(':')?;
-            let happening = Happening::all().into_iter().find(|happening| happening.to_string() == word)?;
+            let happening =
+                Happening::all().into_iter().find(|happening| happening.to_string() == word)?;
             (Some((at.parse().ok()?, happening)), crash)
         }
     };
@@ -113,15 +122,28 @@ fn choice(text: &str) -> Option<Choice> {
     Some(Choice { happening, crash, copied })
 }
 
-/// Performs the choices again. Gives what happened, in lines, and the state in which it ended. `mutant`: what is wrong with every start, or with
-/// one, counted from 0.
+/// Performs the choices again. Gives what happened, in lines, and the state in which it ended.
+/// `mutant`: what is wrong with every start, or with one, counted from 0.
 #[must_use]
-pub fn replay(setting: &Setting, model: Model, choices: &[Choice], mutant: Option<(&Mutant, Option<u8>)>) -> (Vec<String>, State) {
-    let log = RefCell::new(vec![format!("starts with {}", describe(&matrix::lay(setting).disk).join(", "))]);
+pub fn replay(
+    setting: &Setting,
+    model: Model,
+    choices: &[Choice],
+    mutant: Option<(&Mutant, Option<u8>)>,
+) -> (Vec<String>, State) {
+    let log = RefCell::new(vec![format!(
+        "starts with {}",
+        describe(&matrix::lay(setting).disk).join(", ")
+    )]);
     let mut state = matrix::lay(setting);
     for (number, choice) in choices.iter().enumerate() {
-        let exact = mutant.and_then(|(_, start)| start).filter(|start| usize::from(*start) == number).map_or(usize::MAX, |_| trial::EXACT);
-        let mutant = mutant.filter(|(_, start)| start.is_none_or(|start| usize::from(start) == number)).map(|(mutant, _)| mutant);
+        let exact = mutant
+            .and_then(|(_, start)| start)
+            .filter(|start| usize::from(*start) == number)
+            .map_or(usize::MAX, |_| trial::EXACT);
+        let mutant = mutant
+            .filter(|(_, start)| start.is_none_or(|start| usize::from(start) == number))
+            .map(|(mutant, _)| mutant);
         let crash = choice.crash.map_or((u32::MAX, 0), |crash| crash);
         let (tick, at) = (Cell::new(0_u32), Cell::new(0_u32));
         let armed = Cell::new(choice.happening.is_none());
@@ -140,7 +162,9 @@ pub fn replay(setting: &Setting, model: Model, choices: &[Choice], mutant: Optio
         say(format!("start {}", number + 1));
         let mut boot = Boot::new(true);
         let mut machine = Machine::new(state.clone(), setting, &mut tap);
-        if setting.field_after().map(u32::from) == u32::try_from(number).ok() && invariant::is_v1(&machine.state, setting) {
+        if setting.field_after().map(u32::from) == u32::try_from(number).ok()
+            && invariant::is_v1(&machine.state, setting)
+        {
             matrix::field_daemon(&mut machine);
         } else {
             let stop = choice.happening.map(|(at, _)| at);
@@ -179,13 +203,16 @@ pub fn replay(setting: &Setting, model: Model, choices: &[Choice], mutant: Optio
         state = match crashed {
             None => ended,
             Some(live) if crash.1 == 0 => {
-                log.borrow_mut().push(format!("  killed; there is {}", describe(&live.disk).join(", ")));
+                log.borrow_mut()
+                    .push(format!("  killed; there is {}", describe(&live.disk).join(", ")));
                 live.as_seen(setting)
             }
             Some(live) => {
                 let live = live.as_seen(setting);
-                let disk = live.disk.some_power_losses(model, exact).swap_remove(crash.1 as usize - 1);
-                log.borrow_mut().push(format!("  the power fails; there is {}", describe(&disk).join(", ")));
+                let disk =
+                    live.disk.some_power_losses(model, exact).swap_remove(crash.1 as usize - 1);
+                log.borrow_mut()
+                    .push(format!("  the power fails; there is {}", describe(&disk).join(", ")));
                 let mut after = State { disk, ledger: live.ledger };
                 after.ledger.v2_durable |= invariant::is_v2(&after, setting) && setting.links();
                 if choice.copied { after } else { after.as_seen(setting) }
@@ -212,7 +239,12 @@ impl Counterexample {
     /// The whole story.
     #[must_use]
     pub fn tell(&self, mutant: Option<&Mutant>) -> String {
-        let (mut lines, _) = replay(&self.setting, self.model, &self.choices, mutant.map(|mutant| (mutant, self.mutated)));
+        let (mut lines, _) = replay(
+            &self.setting,
+            self.model,
+            &self.choices,
+            mutant.map(|mutant| (mutant, self.mutated)),
+        );
         lines.push(format!("{} is broken: {}", self.violation.rule, self.violation.what));
         let number = matrix::all().iter().position(|setting| *setting == self.setting);
         let number = number.map_or_else(|| "?".to_owned(), |number| number.to_string());

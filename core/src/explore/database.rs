@@ -31,7 +31,9 @@ impl Machine<'_> {
     /// What the first read of a read-write connection does: a hot journal is rolled back.
     pub(super) fn roll_back(&mut self, name: &str) {
         let journal = sidecar(name, "-journal");
-        if let (Some(Content::Hot(_)), Seen::Db(db)) = (self.state.disk.get(HOME, &journal), seen(&self.state.disk, name)) {
+        if let (Some(Content::Hot(_)), Seen::Db(db)) =
+            (self.state.disk.get(HOME, &journal), seen(&self.state.disk, name))
+        {
             self.tick(|disk| disk.write(HOME, name, Content::Db(db)));
             self.tick(|disk| disk.sync_file(HOME, name));
         }
@@ -42,7 +44,9 @@ impl Machine<'_> {
 
     pub(super) fn empty_log(&mut self, name: &str, flush: bool) {
         let wal = sidecar(name, "-wal");
-        if let (Some(Content::Wal(_)), Seen::Db(db)) = (self.state.disk.get(HOME, &wal), seen(&self.state.disk, name)) {
+        if let (Some(Content::Wal(_)), Seen::Db(db)) =
+            (self.state.disk.get(HOME, &wal), seen(&self.state.disk, name))
+        {
             self.tick(|disk| disk.write(HOME, name, Content::Db(db)));
             if flush {
                 self.tick(|disk| disk.sync_file(HOME, name));
@@ -71,9 +75,13 @@ impl Machine<'_> {
         self.opens(name);
         self.roll_back(name);
         match seen(&self.state.disk, name) {
-            Seen::Db(Db { data: Data::Damaged | Data::Half | Data::Mixed, .. }) => Err(Fault::new(Cause::V1Corrupt, "malformed")),
+            Seen::Db(Db { data: Data::Damaged | Data::Half | Data::Mixed, .. }) => {
+                Err(Fault::new(Cause::V1Corrupt, "malformed"))
+            }
             Seen::Db(db) => Ok(db),
-            Seen::Nothing | Seen::NotADatabase => Err(Fault::new(Cause::NotADatabase, "not a database")),
+            Seen::Nothing | Seen::NotADatabase => {
+                Err(Fault::new(Cause::NotADatabase, "not a database"))
+            }
         }
     }
 
@@ -94,13 +102,24 @@ impl Machine<'_> {
     }
 
     /// Opens, reads, leaves WAL mode, sets the mode, closes, reads back.
-    pub(super) fn settle(&mut self, name: &str, mode: JournalMode, flush: bool) -> Result<FileFacts, Fault> {
+    pub(super) fn settle(
+        &mut self,
+        name: &str,
+        mode: JournalMode,
+        flush: bool,
+    ) -> Result<FileFacts, Fault> {
         self.begin(name)?;
         let wal = sidecar(name, "-wal");
-        if self.db(name).is_some_and(|db| db.mode == JournalMode::Wal) || self.state.disk.ino(HOME, &wal).is_some() {
+        if self.db(name).is_some_and(|db| db.mode == JournalMode::Wal)
+            || self.state.disk.ino(HOME, &wal).is_some()
+        {
             // Only whoever is alone takes a database out of WAL mode.
-            if self.process.guest.is_some() && self.process.guest == self.state.disk.ino(HOME, name) {
-                return Err(Fault::new(Cause::Busy, "another connection keeps the database in WAL mode"));
+            if self.process.guest.is_some() && self.process.guest == self.state.disk.ino(HOME, name)
+            {
+                return Err(Fault::new(
+                    Cause::Busy,
+                    "another connection keeps the database in WAL mode",
+                ));
             }
             self.open_log(name);
             self.empty_log(name, flush);

@@ -1,4 +1,5 @@
-//! The model disk: inodes with contents, directories of names, and for both what is visible beside what is durable.
+//! The model disk: inodes with contents, directories of names, and for both what is visible beside
+//! what is durable.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -56,7 +57,8 @@ pub enum Content {
     Shm,
     /// A journal, a receipt.
     Text(Rc<Text>),
-    /// A companion in this version: 0 as it was, 1 as the upgrade makes it, 2 as somebody changed it.
+    /// A companion in this version: 0 as it was, 1 as the upgrade makes it, 2 as somebody changed
+    /// it.
     Companion(u8),
 }
 
@@ -64,16 +66,26 @@ impl Content {
     /// A journal, a receipt.
     #[must_use]
     pub fn text(text: &str) -> Self {
-        Self::Text(Rc::new(Text { text: text.to_owned(), key: key_of(Sha256::new_with_prefix(text)) }))
+        Self::Text(Rc::new(Text {
+            text: text.to_owned(),
+            key: key_of(Sha256::new_with_prefix(text)),
+        }))
     }
 
-    /// What may be found after a power loss of data that was written over `old` and not flushed. A file that had no bytes may be
-    /// old, new, empty or torn; a database that SQLite changes in place is old, new, or half changed.
+    /// What may be found after a power loss of data that was written over `old` and not flushed. A
+    /// file that had no bytes may be old, new, empty or torn; a database that SQLite changes in
+    /// place is old, new, or half changed.
     fn unsynced(old: &Self, new: &Self) -> Vec<Self> {
         let mut found = vec![old.clone(), new.clone()];
         match (old, new) {
             (Self::Db(_), Self::Db(db)) => found.push(Self::Db(Db { data: Data::Half, ..*db })),
-            (_, Self::Db(db)) => found.extend([Self::Empty, Self::Torn, Self::Db(Db { data: Data::Damaged, ..*db })]),
+            (_, Self::Db(db)) => {
+                found.extend([
+                    Self::Empty,
+                    Self::Torn,
+                    Self::Db(Db { data: Data::Damaged, ..*db }),
+                ]);
+            }
             _ => found.extend([Self::Empty, Self::Torn]),
         }
         let mut distinct: Vec<Self> = Vec::new();
@@ -86,7 +98,8 @@ impl Content {
     }
 
     fn feed(&self, hash: &mut Sha256) {
-        let db = |hash: &mut Sha256, tag: u8, db: &Db| hash.update([&[tag][..], &db.code()].concat());
+        let db =
+            |hash: &mut Sha256, tag: u8, db: &Db| hash.update([&[tag][..], &db.code()].concat());
         match self {
             Self::Empty => hash.update([0]),
             Self::Torn => hash.update([1]),
@@ -177,8 +190,8 @@ impl Dir {
         self.pending.push(change);
     }
 
-    /// What the directory may hold after a power loss. Of more changes than `exact` not every subset is taken, only each prefix, each change alone, and
-    /// all but each.
+    /// What the directory may hold after a power loss. Of more changes than `exact` not every
+    /// subset is taken, only each prefix, each change alone, and all but each.
     fn power_losses(&self, model: Model, exact: usize) -> Vec<Entries> {
         if matches!(model, Model::M2 | Model::M3) && self.pending.len() > exact {
             return self.some_power_losses();
@@ -194,9 +207,16 @@ impl Dir {
                 }
                 // Change by change, equal directories taken as one: every subset, and none twice.
                 Model::M2 | Model::M3 => {
-                    let ways: &[Reached] = if model == Model::M3 { &[Reached::Yes, Reached::Both] } else { &[Reached::Yes] };
+                    let ways: &[Reached] = if model == Model::M3 {
+                        &[Reached::Yes, Reached::Both]
+                    } else {
+                        &[Reached::Yes]
+                    };
                     let before: Vec<Entries> = found.iter().cloned().collect();
-                    for (entries, way) in before.iter().flat_map(|entries| ways.iter().map(move |way| (entries, *way))) {
+                    for (entries, way) in before
+                        .iter()
+                        .flat_map(|entries| ways.iter().map(move |way| (entries, *way)))
+                    {
                         let mut entries = entries.clone();
                         apply(&mut entries, change, way);
                         found.insert(entries);
@@ -211,13 +231,18 @@ impl Dir {
         let count = self.pending.len();
         let of = |is_there: &dyn Fn(usize) -> bool| {
             let mut entries = self.durable.clone();
-            self.pending.iter().enumerate().filter(|(index, _)| is_there(*index)).for_each(|(_, change)| {
-                apply(&mut entries, change, Reached::Yes);
-            });
+            self.pending.iter().enumerate().filter(|(index, _)| is_there(*index)).for_each(
+                |(_, change)| {
+                    apply(&mut entries, change, Reached::Yes);
+                },
+            );
             entries
         };
-        let each = |one: usize| [of(&|index| index <= one), of(&|index| index == one), of(&|index| index != one)];
-        let found: BTreeSet<Entries> = (0..count).flat_map(each).chain([self.durable.clone()]).collect();
+        let each = |one: usize| {
+            [of(&|index| index <= one), of(&|index| index == one), of(&|index| index != one)]
+        };
+        let found: BTreeSet<Entries> =
+            (0..count).flat_map(each).chain([self.durable.clone()]).collect();
         found.into_iter().collect()
     }
 }
@@ -229,10 +254,11 @@ pub struct Disk {
     pub inodes: BTreeMap<u16, Inode>,
     /// The database's directory and the companion's.
     pub dirs: [Dir; 2],
-    /// Windows: changes of directories are in one ordered log, which a flush of a file writes up to that file's last change, and a
-    /// rename that is written through up to itself.
+    /// Windows: changes of directories are in one ordered log, which a flush of a file writes up
+    /// to that file's last change, and a rename that is written through up to itself.
     pub log: bool,
-    /// Files that a process holds open: their numbers are not given to others, though they may have no name.
+    /// Files that a process holds open: their numbers are not given to others, though they may
+    /// have no name.
     pub(crate) held: BTreeSet<u16>,
 }
 
@@ -252,7 +278,9 @@ impl Disk {
     /// The lowest number that no file has: file systems use numbers again.
     fn number(&mut self) -> u16 {
         self.forget();
-        (1..u16::MAX).find(|ino| !self.inodes.contains_key(ino) && !self.held.contains(ino)).unwrap_or(u16::MAX)
+        (1..u16::MAX)
+            .find(|ino| !self.inodes.contains_key(ino) && !self.held.contains(ino))
+            .unwrap_or(u16::MAX)
     }
 
     /// A file that was always there.
@@ -270,7 +298,8 @@ impl Disk {
             return false;
         }
         let ino = self.number();
-        self.inodes.insert(ino, Inode { now: Content::Empty, durable: Content::Empty, lost: false });
+        self.inodes
+            .insert(ino, Inode { now: Content::Empty, durable: Content::Empty, lost: false });
         self.dirs[dir].change(Change::Add(name.into(), ino));
         true
     }
@@ -296,7 +325,8 @@ impl Disk {
         }
         if self.log
             && let Some(ino) = self.ino(dir, name)
-            && let Some(last) = self.dirs[dir].pending.iter().rposition(|change| change.concerns(ino))
+            && let Some(last) =
+                self.dirs[dir].pending.iter().rposition(|change| change.concerns(ino))
         {
             self.write_log(dir, last + 1);
         }
@@ -367,7 +397,11 @@ impl Disk {
     #[must_use]
     pub fn is_flushed(&self) -> bool {
         self.dirs.iter().all(|dir| dir.pending.is_empty())
-            && self.dirs.iter().flat_map(|dir| dir.now.values()).all(|ino| self.inodes[ino].is_flushed())
+            && self
+                .dirs
+                .iter()
+                .flat_map(|dir| dir.now.values())
+                .all(|ino| self.inodes[ino].is_flushed())
     }
 
     /// Every disk that a power loss may leave, in a fixed order.
@@ -386,18 +420,33 @@ impl Disk {
                 let mut files: Vec<BTreeMap<u16, Inode>> = vec![BTreeMap::new()];
                 for ino in inos {
                     let inode = &self.inodes[&ino];
-                    let outcomes = if inode.is_flushed() { vec![inode.now.clone()] } else { Content::unsynced(&inode.durable, &inode.now) };
+                    let outcomes = if inode.is_flushed() {
+                        vec![inode.now.clone()]
+                    } else {
+                        Content::unsynced(&inode.durable, &inode.now)
+                    };
                     files = outcomes
                         .into_iter()
                         .flat_map(|content| {
                             files.iter().cloned().map(move |mut of| {
-                                of.insert(ino, Inode { now: content.clone(), durable: content.clone(), lost: false });
+                                of.insert(
+                                    ino,
+                                    Inode {
+                                        now: content.clone(),
+                                        durable: content.clone(),
+                                        lost: false,
+                                    },
+                                );
                                 of
                             })
                         })
                         .collect();
                 }
-                let dir = |entries: &Entries| Dir { now: entries.clone(), durable: entries.clone(), pending: Vec::new() };
+                let dir = |entries: &Entries| Dir {
+                    now: entries.clone(),
+                    durable: entries.clone(),
+                    pending: Vec::new(),
+                };
                 found.extend(files.into_iter().map(|inodes| Self {
                     inodes,
                     dirs: [dir(&home), dir(&aside)],
@@ -409,7 +458,8 @@ impl Disk {
         found
     }
 
-    /// Takes the contents of files that no start ever reads as one: under every name that they have or may come to have they are `unread`.
+    /// Takes the contents of files that no start ever reads as one: under every name that they have
+    /// or may come to have they are `unread`.
     pub fn level(&mut self, unread: impl Fn(&str) -> bool) {
         let mut read: BTreeSet<u16> = BTreeSet::new();
         for dir in &self.dirs {
@@ -445,9 +495,11 @@ impl Disk {
     #[must_use]
     pub fn mentions(&self, part: &str) -> bool {
         self.any_name(|name| name.contains(part))
-            || self.inodes.values().flat_map(|inode| [&inode.now, &inode.durable]).any(|content| match content {
-                Content::Text(text) => text.text.contains(part),
-                _ => false,
+            || self.inodes.values().flat_map(|inode| [&inode.now, &inode.durable]).any(|content| {
+                match content {
+                    Content::Text(text) => text.text.contains(part),
+                    _ => false,
+                }
             })
     }
 

@@ -1,12 +1,14 @@
-//! Why some mutants make no difference: each is named, in the words of [`Mutant`](super::mutate::Mutant), under the reason.
+//! Why some mutants make no difference: each is named, in the words of
+//! [`Mutant`](super::mutate::Mutant), under the reason.
 //!
-//! The same words may fit steps of several plans. What is caught in one of them is caught; the reason is for the others, where a plan that is judged
-//! by `validate` alone has this too.
+//! The same words may fit steps of several plans. What is caught in one of them is caught; the
+//! reason is for the others, where a plan that is judged by `validate` alone has this too.
 
 /// The reasons, and the mutants that each explains.
 pub(super) const REASONS: [(&str, &[&str]); 87] = [
     (
-        "whoever has open what a restore that was killed has replaced outlives this process, which nobody does in the model: `runner/tests/stays_open.rs`",
+        "whoever has open what a restore that was killed has replaced outlives this process, \
+         which nobody does in the model: `runner/tests/stays_open.rs`",
         &[
             "Finish steps: look displaced after look-companion auth.json",
             "Finish steps: look displaced after remove journal.tmp",
@@ -14,11 +16,13 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "a restore sets aside whatever companion there is, changed or not, so nothing hangs on what was seen of it before a wait",
+        "a restore sets aside whatever companion there is, changed or not, so nothing hangs on \
+         what was seen of it before a wait",
         &["Restore steps: look displaced after look-companion auth.json"],
     ),
     (
-        "the look who stays changes nothing, and what it relies on is no name: the flushes still stand before what is done",
+        "the look who stays changes nothing, and what it relies on is no name: the flushes still \
+         stand before what is done",
         &[
             "Finish steps: sync-dir after look backup",
             "Finish steps: sync-dir after look displaced",
@@ -45,7 +49,8 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "one of them only reads what the other does not change, and both stay under v1's lock and before the flip",
+        "one of them only reads what the other does not change, and both stay under v1's lock and \
+         before the flip",
         &[
             "Finish steps: check-v1 data.db after sync-dir",
             "Finish steps: look-companion auth.json after link backup",
@@ -57,7 +62,8 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "`detect` only reads, and the flush still stands before what relies on it: the journal's `built`, or the field's flip",
+        "`detect` only reads, and the flush still stands before what relies on it: the journal's \
+         `built`, or the field's flip",
         &[
             "Finish steps: detect staging after sync-file staging",
             "Migrate steps: detect install after sync-file install",
@@ -74,8 +80,12 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "both only read behind the flip; which of them stops the start only tells whether this one or the next puts v1 back",
-        &["Finish steps: check-v1 backup after absent data.db-wal", "Migrate steps: check-v1 backup after absent data.db-wal"],
+        "both only read behind the flip; which of them stops the start only tells whether this \
+         one or the next puts v1 back",
+        &[
+            "Finish steps: check-v1 backup after absent data.db-wal",
+            "Migrate steps: check-v1 backup after absent data.db-wal",
+        ],
     ),
     (
         "one only reads what the other does not change, and no flush is passed that it needs",
@@ -103,7 +113,8 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "canonical is v1 until the journal says `installing`, whose flush makes the backup's name durable as well",
+        "canonical is v1 until the journal says `installing`, whose flush makes the backup's name \
+         durable as well",
         &[
             "Finish steps: rename backup from source after sync-dir",
             "Finish steps: sync-dir (2) after write-journal journal.tmp installing",
@@ -112,14 +123,16 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "a page copy is never put back: beside `installing` a start that finds v2 goes forward as it does beside `committed`",
+        "a page copy is never put back: beside `installing` a start that finds v2 goes forward as \
+         it does beside `committed`",
         &[
             "Migrate steps: rename journal from journal.tmp (4) after sync-dir",
             "Migrate steps: without rename journal from journal.tmp (4)",
         ],
     ),
     (
-        "no callback ran since the last look; it is for what another thread of the application opens meanwhile",
+        "no callback ran since the last look; it is for what another thread of the application \
+         opens meanwhile",
         &[
             "Finish steps: look data.db (2) after page-copy data.db",
             "Finish steps: look data.db after page-copy data.db",
@@ -156,7 +169,8 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "v1 is the backup by then, and the other step does not touch it: the lock may go a step later",
+        "v1 is the backup by then, and the other step does not touch it: the lock may go a step \
+         later",
         &[
             "Finish steps: unlock-v1 after look-companion auth.json",
             "Finish steps: unlock-v1 after remove journal.tmp",
@@ -165,11 +179,16 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "who writes to v1 once it is unlocked writes to the backup, flushed or not; where the rename is lost, v1 is canonical, differs from its fingerprint, and v2 is built anew",
-        &["Finish steps: sync-dir (3) after unlock-v1", "Migrate steps: sync-dir (4) after unlock-v1"],
+        "who writes to v1 once it is unlocked writes to the backup, flushed or not; where the \
+         rename is lost, v1 is canonical, differs from its fingerprint, and v2 is built anew",
+        &[
+            "Finish steps: sync-dir (3) after unlock-v1",
+            "Migrate steps: sync-dir (4) after unlock-v1",
+        ],
     ),
     (
-        "one is the flush of a companion's directory; the other does nothing there, and relies on nothing there",
+        "one is the flush of a companion's directory; the other does nothing there, and relies on \
+         nothing there",
         &[
             "Clean steps: sync-dir of the companion (2) after sync-dir",
             "Clean steps: sync-dir of the companion after cleanup-host",
@@ -200,7 +219,8 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "neither needs the other, each may find its work done, and both are flushed before the journal goes",
+        "neither needs the other, each may find its work done, and both are flushed before the \
+         journal goes",
         &[
             "Clean steps: cleanup-host after remove source",
             "Clean steps: remove source after remove auth.json.building-*",
@@ -225,13 +245,18 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
             "Undo undo: remove-link displaced after remove source",
         ],
     ),
-    ("only one of the two is performed: staging is held, or it is free", &["Migrate steps: restage install after settle staging"]),
     (
-        "a journal that was being written when the look failed is removed by the undo, or by the next start",
+        "only one of the two is performed: staging is held, or it is free",
+        &["Migrate steps: restage install after settle staging"],
+    ),
+    (
+        "a journal that was being written when the look failed is removed by the undo, or by the \
+         next start",
         &["Migrate steps: look data.db after write-journal journal.tmp building"],
     ),
     (
-        "v1 is not opened before the look that stands before its lock; this one only refuses sooner",
+        "v1 is not opened before the look that stands before its lock; this one only refuses \
+         sooner",
         &["Migrate steps: without look data.db (2)"],
     ),
     (
@@ -261,16 +286,27 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
     ),
     (
         "the application asks to look at v2 or does not; nothing in a plan says which",
-        &["Migrate steps: without verify-host install", "Migrate steps: without verify-host staging"],
+        &[
+            "Migrate steps: without verify-host install",
+            "Migrate steps: without verify-host staging",
+        ],
     ),
     (
-        "nothing in a plan says whether v2 starts as a copy of v1; SQL that needs its tables fails on an empty file",
+        "nothing in a plan says whether v2 starts as a copy of v1; SQL that needs its tables \
+         fails on an empty file",
         &["Migrate steps: without copy staging"],
     ),
-    ("a build by SQL leaves no temporary file beside the database: staging was renamed", &["Migrate steps: without remove source"]),
+    (
+        "a build by SQL leaves no temporary file beside the database: staging was renamed",
+        &["Migrate steps: without remove source"],
+    ),
     (
         "handles that are not let go of in time are copied around: staging is restaged",
-        &["Migrate steps: build-host staging after release", "Migrate steps: release after look data.db", "Migrate steps: without release"],
+        &[
+            "Migrate steps: build-host staging after release",
+            "Migrate steps: release after look data.db",
+            "Migrate steps: without release",
+        ],
     ),
     (
         "the link is undone where the check fails",
@@ -281,7 +317,8 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "nothing of the application ran since the process was last looked at, so it holds nothing new",
+        "nothing of the application ran since the process was last looked at, so it holds nothing \
+         new",
         &[
             "Finish steps: look data.db after lock-v1 data.db",
             "Finish steps: without look data.db",
@@ -290,7 +327,8 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "after an install nothing temporary is beside the companion; this is for a callback that leaves something",
+        "after an install nothing temporary is beside the companion; this is for a callback that \
+         leaves something",
         &[
             "Clean steps: remove auth.json.building-* after sync-dir of the companion",
             "Clean steps: without remove auth.json.building-*",
@@ -338,8 +376,12 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "only the journal's own name changes, and a start that finds it unchanged does the same again",
-        &["SetAside steps: sync-dir after rename journal.aside-* from journal", "SetAside steps: without sync-dir"],
+        "only the journal's own name changes, and a start that finds it unchanged does the same \
+         again",
+        &[
+            "SetAside steps: sync-dir after rename journal.aside-* from journal",
+            "SetAside steps: without sync-dir",
+        ],
     ),
     (
         "what a clean-up acts on was durable before the journal said committed",
@@ -352,7 +394,8 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "what is replaced is one file, locked and checked, so SQLite leaves it no sidecar in the model; the read-back is for one that does",
+        "what is replaced is one file, locked and checked, so SQLite leaves it no sidecar in the \
+         model; the read-back is for one that does",
         &[
             "Finish steps: rename data.db from install after absent data.db-wal",
             "Finish steps: rename data.db from staging after absent data.db-wal",
@@ -369,7 +412,8 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "the flush before the flip makes the journal's name durable with the link's; until then a crash leads back",
+        "the flush before the flip makes the journal's name durable with the link's; until then a \
+         crash leads back",
         &[
             "Migrate steps: rename journal from journal.tmp (2) after sync-dir",
             "Migrate steps: sync-dir (2) after look data.db",
@@ -380,7 +424,8 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "canonical itself tells that it is v2: from there every start goes forward, whatever the journal says",
+        "canonical itself tells that it is v2: from there every start goes forward, whatever the \
+         journal says",
         &[
             "Finish steps: rename journal from journal.tmp (2) after sync-dir",
             "Finish steps: rename journal from journal.tmp after sync-dir",
@@ -395,12 +440,17 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "SQL leaves one file, and the mode that settling sets is no part of what the journal remembers of v2",
+        "SQL leaves one file, and the mode that settling sets is no part of what the journal \
+         remembers of v2",
         &["Migrate steps: settle staging after check staging"],
     ),
     (
-        "leaving WAL mode is a commit of SQLite's, which flushes the directory itself before it changes v1",
-        &["Migrate steps: sync-dir after settle data.db", "Restore steps: sync-dir after settle data.db"],
+        "leaving WAL mode is a commit of SQLite's, which flushes the directory itself before it \
+         changes v1",
+        &[
+            "Migrate steps: sync-dir after settle data.db",
+            "Restore steps: sync-dir after settle data.db",
+        ],
     ),
     (
         "nobody reads the journal's temporary file: both are flushed before its rename",
@@ -409,11 +459,15 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
             "Migrate steps: sync-file backup.json after write-journal journal.tmp committed",
             "Migrate steps: sync-file install after write-journal journal.tmp built",
             "Migrate steps: sync-file staging after write-journal journal.tmp built",
-            "Restore steps: sync-dir of the companion (3) after write-journal journal.tmp committed",
+            "Restore steps: sync-dir of the companion (3) after write-journal journal.tmp \
+             committed",
             "Restore steps: sync-file install after write-journal journal.tmp built",
         ],
     ),
-    ("the look at v2 changes nothing that is flushed", &["Migrate steps: verify-host install after sync-file install"]),
+    (
+        "the look at v2 changes nothing that is flushed",
+        &["Migrate steps: verify-host install after sync-file install"],
+    ),
     (
         "the receipt lies in another directory than the companion",
         &[
@@ -437,7 +491,8 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "v2 was flushed before the journal said built; the check is for a disk that lied, or a person who changed the file",
+        "v2 was flushed before the journal said built; the check is for a disk that lied, or a \
+         person who changed the file",
         &[
             "Finish steps: without check install",
             "Finish steps: without check staging",
@@ -446,7 +501,8 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "what the application undoes lies outside the database, and its companions' turn is before the journal goes either way",
+        "what the application undoes lies outside the database, and its companions' turn is \
+         before the journal goes either way",
         &[
             "Finish undo: undo-host after link auth.json.displaced-*",
             "Finish undo: undo-host after look-companion auth.json",
@@ -464,7 +520,8 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "a companion that is put back takes its backup's name with it, so the flush after the removal serves both",
+        "a companion that is put back takes its backup's name with it, so the flush after the \
+         removal serves both",
         &[
             "Migrate undo: without sync-dir of the companion (2)",
             "Undo undo: rename auth.json from auth.json.v1-v2-* after sync-dir of the companion",
@@ -473,7 +530,8 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "a start that undoes what it could go on with builds v2 anew: as safe, and slower; no state was met in which canonical is missing or unread",
+        "a start that undoes what it could go on with builds v2 anew: as safe, and slower; no \
+         state was met in which canonical is missing or unread",
         &[
             "recovery table: Committed after GoBack",
             "recovery table: GoOn after GoBack",
@@ -483,19 +541,25 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
     ),
     (
         "what made this start undo is still there for the next, which undoes as well",
-        &["Undo undo: remove install after sync-dir", "Undo undo: remove staging after sync-dir", "Undo undo: sync-dir after undo-host"],
+        &[
+            "Undo undo: remove install after sync-dir",
+            "Undo undo: remove staging after sync-dir",
+            "Undo undo: sync-dir after undo-host",
+        ],
     ),
     (
         "the flush that follows in the same directory makes durable what this one would",
         &[
             "Finish undo: rename auth.json from auth.json.v1-v2-* after sync-dir of the companion",
-            "Finish undo: rename auth.json.displaced-* from auth.json after sync-dir of the companion",
+            "Finish undo: rename auth.json.displaced-* from auth.json after sync-dir of the \
+             companion",
             "Finish undo: sync-dir of the companion (2) after remove auth.json.building-*",
             "Finish undo: sync-dir of the companion (2) after remove auth.json.v1-v2-*",
             "Finish undo: sync-dir of the companion after remove auth.json.building-*",
             "Finish undo: sync-dir of the companion after remove auth.json.v1-v2-*",
             "Migrate undo: rename auth.json from auth.json.v1-v2-* after sync-dir of the companion",
-            "Migrate undo: rename auth.json.displaced-* from auth.json after sync-dir of the companion",
+            "Migrate undo: rename auth.json.displaced-* from auth.json after sync-dir of the \
+             companion",
             "Migrate undo: sync-dir of the companion (2) after remove auth.json.building-*",
             "Migrate undo: sync-dir of the companion after remove auth.json.building-*",
             "Migrate undo: sync-dir of the companion after rename auth.json from auth.json.v1-v2-*",
@@ -532,9 +596,13 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
             "Finish steps: sync-dir of the companion after look-companion auth.json",
         ],
     ),
-    ("each of the two databases is settled alone", &["Finish steps: settle backup after settle staging"]),
     (
-        "the daemon in the field closed its staging whole and flushed it, in the model; this is for one that did not",
+        "each of the two databases is settled alone",
+        &["Finish steps: settle backup after settle staging"],
+    ),
+    (
+        "the daemon in the field closed its staging whole and flushed it, in the model; this is \
+         for one that did not",
         &[
             "Finish steps: settle staging after check staging",
             "Finish steps: without settle staging",
@@ -542,7 +610,8 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "what is missing fails the next step, before canonical is written to; the start undoes, and builds v2 anew",
+        "what is missing fails the next step, before canonical is written to; the start undoes, \
+         and builds v2 anew",
         &[
             "Finish steps: remove journal.tmp after write-journal journal.tmp installing",
             "Finish steps: restage source after sync-file source",
@@ -560,13 +629,18 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
             "Migrate steps: sync-dir (5) after write-receipt backup.json",
         ],
     ),
-    ("v1 with its log beside it is v1 as well; settled, it is one file that a person can copy", &["Finish steps: without settle backup"]),
     (
-        "a companion that changed meanwhile is kept beside by the look after the flip; this one has v2 built anew from what it holds now",
+        "v1 with its log beside it is v1 as well; settled, it is one file that a person can copy",
+        &["Finish steps: without settle backup"],
+    ),
+    (
+        "a companion that changed meanwhile is kept beside by the look after the flip; this one \
+         has v2 built anew from what it holds now",
         &["Migrate steps: without look-companion auth.json"],
     ),
     (
-        "on Windows a flush of a directory does nothing, and the flush of the journal's new file writes everything before it",
+        "on Windows a flush of a directory does nothing, and the flush of the journal's new file \
+         writes everything before it",
         &[
             "Finish undo: rename journal from journal.tmp after sync-dir",
             "Finish undo: without rename journal from journal.tmp",
@@ -609,7 +683,8 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "one thing is in the way at a time, here the failure that leads to the undo; what the application itself wrote need not be kept",
+        "one thing is in the way at a time, here the failure that leads to the undo; what the \
+         application itself wrote need not be kept",
         &[
             "Migrate undo: link auth.json.displaced-* after sync-dir of the companion",
             "Migrate undo: look-companion auth.json after link auth.json.displaced-*",
@@ -618,15 +693,21 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "a companion that is put back takes its backup's name with it; where a power loss left both, an Undo follows, and removes it",
-        &["Finish undo: remove auth.json.v1-v2-* after sync-dir of the companion", "Finish undo: without remove auth.json.v1-v2-*"],
+        "a companion that is put back takes its backup's name with it; where a power loss left \
+         both, an Undo follows, and removes it",
+        &[
+            "Finish undo: remove auth.json.v1-v2-* after sync-dir of the companion",
+            "Finish undo: without remove auth.json.v1-v2-*",
+        ],
     ),
     (
-        "until a flush v1 stays in the backup, with its log where it was: the next start gives it back once more",
+        "until a flush v1 stays in the backup, with its log where it was: the next start gives it \
+         back once more",
         &["Undo undo: rename-new data.db from backup after sync-dir"],
     ),
     (
-        "v2 keeps canonical's name, so its second one may go before the copy of v1 is gone for good",
+        "v2 keeps canonical's name, so its second one may go before the copy of v1 is gone for \
+         good",
         &[
             "Restore undo: sync-dir (2) after remove source",
             "Restore undo: sync-dir after remove-link displaced",
@@ -635,11 +716,16 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "what is written to v2 until the flip goes with it to the name that it is set aside under; a log that is left fails the read-back",
-        &["Restore steps: lock-v1 data.db after check-v1 data.db", "Restore steps: without check-v1 data.db"],
+        "what is written to v2 until the flip goes with it to the name that it is set aside \
+         under; a log that is left fails the read-back",
+        &[
+            "Restore steps: lock-v1 data.db after check-v1 data.db",
+            "Restore steps: without check-v1 data.db",
+        ],
     ),
     (
-        "a restore runs nothing of the application, so the process holds what it held when the plan was made; the look is for another thread",
+        "a restore runs nothing of the application, so the process holds what it held when the \
+         plan was made; the look is for another thread",
         &[
             "Restore steps: look backup after write-journal journal.tmp building",
             "Restore steps: look data.db (2) after copy source",
@@ -665,7 +751,8 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "that v1 is canonical and v2 set aside tells every start to go forward, whatever the journal says",
+        "that v1 is canonical and v2 set aside tells every start to go forward, whatever the \
+         journal says",
         &[
             "Restore steps: rename journal from journal.tmp (3) after sync-dir",
             "Restore steps: sync-dir (5) after remove source",
@@ -674,22 +761,31 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
             "Restore steps: without sync-file journal.tmp (3)",
         ],
     ),
-    ("one is v2's, the other the copy of v1: neither needs the other", &["Restore steps: settle data.db after copy install"]),
+    (
+        "one is v2's, the other the copy of v1: neither needs the other",
+        &["Restore steps: settle data.db after copy install"],
+    ),
     (
         "settling a copy changes nothing but its journal mode, and both stay before its flush",
         &["Restore steps: settle install after check install"],
     ),
     (
-        "who writes to v2 once it is unlocked writes to what was set aside, flushed or not; where the rename is lost, that is canonical again",
+        "who writes to v2 once it is unlocked writes to what was set aside, flushed or not; where \
+         the rename is lost, that is canonical again",
         &["Restore steps: sync-dir (4) after unlock-v1"],
     ),
     (
-        "nobody reads what is staged before the journal says built, and both are flushed before that",
+        "nobody reads what is staged before the journal says built, and both are flushed before \
+         that",
         &["Restore steps: sync-file auth.json.building-* after sync-dir of the companion"],
     ),
     (
-        "v2 is set aside by then, and the other step does not touch it: the lock may go a step later",
-        &["Restore steps: unlock-v1 after look-companion auth.json", "Restore steps: unlock-v1 after write-journal journal.tmp committed"],
+        "v2 is set aside by then, and the other step does not touch it: the lock may go a step \
+         later",
+        &[
+            "Restore steps: unlock-v1 after look-companion auth.json",
+            "Restore steps: unlock-v1 after write-journal journal.tmp committed",
+        ],
     ),
     (
         "what is temporary is removed, and flushed, twice before the journal goes",
@@ -703,19 +799,30 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
     ),
     (
         "a receipt whose backup is gone tells of none, and the next prune removes it",
-        &["Prune steps: remove data.db.v1-v2-100-*.json after sync-dir", "Prune steps: without sync-dir (3)"],
+        &[
+            "Prune steps: remove data.db.v1-v2-100-*.json after sync-dir",
+            "Prune steps: without sync-dir (3)",
+        ],
     ),
     (
-        "the backups that stay were durable when their upgrades ended; the flush is for one that was copied here since",
-        &["Prune steps: sync-dir after remove data.db.v1-v2-100-*", "Prune steps: without sync-dir"],
+        "the backups that stay were durable when their upgrades ended; the flush is for one that \
+         was copied here since",
+        &[
+            "Prune steps: sync-dir after remove data.db.v1-v2-100-*",
+            "Prune steps: without sync-dir",
+        ],
     ),
-    ("both are flushes, and nothing stands between them", &["Finish steps: sync-dir after sync-file data.db-wal"]),
+    (
+        "both are flushes, and nothing stands between them",
+        &["Finish steps: sync-dir after sync-file data.db-wal"],
+    ),
     (
         "a half-written temporary file is nobody's: it may go before canonical's log is flushed",
         &["Finish steps: sync-file data.db-wal after remove journal.tmp"],
     ),
     (
-        "whoever made a sidecar of the new file opened it, and the migration's own look and settling, which come next, deal with that",
+        "whoever made a sidecar of the new file opened it, and the migration's own look and \
+         settling, which come next, deal with that",
         &[
             "LeaveZombie steps: absent data.db-wal after sync-dir",
             "LeaveZombie steps: rename data.db from journal.tmp after absent data.db-wal",
@@ -723,7 +830,8 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "the log that may come back is v1's, all of which is in the new file: replayed over it, it changes nothing",
+        "the log that may come back is v1's, all of which is in the new file: replayed over it, \
+         it changes nothing",
         &[
             "LeaveZombie steps: remove data.db-wal after sync-dir",
             "LeaveZombie steps: sync-dir after rename data.db from journal.tmp",
@@ -731,20 +839,27 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         ],
     ),
     (
-        "it is flushed before its rename either way, and until then v1's file is whole without its log, which is empty",
+        "it is flushed before its rename either way, and until then v1's file is whole without \
+         its log, which is empty",
         &["LeaveZombie steps: sync-file journal.tmp after remove data.db-wal"],
     ),
-    ("the next start without a journal takes the name away", &["LeaveZombie undo: without remove journal.tmp"]),
     (
-        "the copy is flushed before it gets its name either way, and the lock changes nothing of it",
+        "the next start without a journal takes the name away",
+        &["LeaveZombie undo: without remove journal.tmp"],
+    ),
+    (
+        "the copy is flushed before it gets its name either way, and the lock changes nothing of \
+         it",
         &["Restore steps: sync-file source after lock-v1 data.db"],
     ),
     (
-        "what is left is a copy of v2, whole, under the name by which a restore keeps one: it is in nobody's way",
+        "what is left is a copy of v2, whole, under the name by which a restore keeps one: it is \
+         in nobody's way",
         &["Restore undo: without remove displaced", "Undo undo: without remove displaced"],
     ),
     (
-        "it takes a second crash, in the undo, and besides somebody who writes to v2: `runner/tests/restore_copy.rs` does both",
+        "it takes a second crash, in the undo, and besides somebody who writes to v2: \
+         `runner/tests/restore_copy.rs` does both",
         &[
             "Restore undo: remove displaced after sync-dir",
             "Restore undo: sync-dir after remove install",

@@ -61,7 +61,8 @@ pub enum Happening {
     Fails(Fail),
 }
 
-/// As it stands in a replay line. (By hand: what is derived would be half a kilobyte of a page's module.)
+/// As it stands in a replay line. (By hand: what is derived would be half a kilobyte of a page's
+/// module.)
 impl fmt::Display for Happening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -79,16 +80,23 @@ impl fmt::Display for Happening {
 
 impl Happening {
     /// What an older release may do.
-    pub const OLDER: [Self; 4] =
-        [Self::OlderApplication, Self::OlderApplicationKilled, Self::OlderApplicationInRollbackMode, Self::OlderApplicationStays];
+    pub const OLDER: [Self; 4] = [
+        Self::OlderApplication,
+        Self::OlderApplicationKilled,
+        Self::OlderApplicationInRollbackMode,
+        Self::OlderApplicationStays,
+    ];
 
     /// All of them.
     #[must_use]
     pub fn all() -> Vec<Self> {
         use Fail::{Busy, Denied, Full, Host, Io, Shared, Unsupported, Wrong};
         let fails = [Busy, Shared, Denied, Full, Io, Unsupported, Wrong, Host];
-        let others = Self::OLDER.into_iter().chain([Self::CompanionChanged, Self::ApplicationWrites]);
-        others.chain(fails.into_iter().flat_map(|fail| [Self::FailsOnce(fail), Self::Fails(fail)])).collect()
+        let others =
+            Self::OLDER.into_iter().chain([Self::CompanionChanged, Self::ApplicationWrites]);
+        others
+            .chain(fails.into_iter().flat_map(|fail| [Self::FailsOnce(fail), Self::Fails(fail)]))
+            .collect()
     }
 }
 
@@ -133,7 +141,9 @@ pub(super) fn happenings(op: &Op, bounds: &Bounds, setting: &Setting) -> Vec<Hap
             }
             _ => &[Fail::Shared, Fail::Denied, Fail::Full, Fail::Io],
         };
-        all.extend(fails.iter().flat_map(|fail| [Happening::FailsOnce(*fail), Happening::Fails(*fail)]));
+        all.extend(
+            fails.iter().flat_map(|fail| [Happening::FailsOnce(*fail), Happening::Fails(*fail)]),
+        );
     }
     all
 }

@@ -1,5 +1,5 @@
-//! What must hold, judged from a state alone. Nothing here is shared with what made the state: how SQLite opens a set is told a second
-//! time, in the words of the invariants.
+//! What must hold, judged from a state alone. Nothing here is shared with what made the state: how
+//! SQLite opens a set is told a second time, in the words of the invariants.
 
 use super::disk::{Content, Disk, HOME};
 use super::sqlite::{Data, Db};
@@ -40,10 +40,13 @@ pub(super) fn holds(disk: &Disk, name: &str) -> Holds {
     let mut data = base.data;
     for suffix in ["-journal", "-wal"] {
         match disk.get(HOME, &format!("{name}{suffix}")) {
-            Some(Content::Hot(other) | Content::Wal(other)) if other.of != base.of => return Holds::Else("another database's sidecar"),
+            Some(Content::Hot(other) | Content::Wal(other)) if other.of != base.of => {
+                return Holds::Else("another database's sidecar");
+            }
             Some(Content::Hot(other)) => data = other.data,
             Some(Content::Wal(other)) => match (data, other.data) {
-                (Data::V1 { rows }, Data::V1 { rows: replayed }) | (Data::V2 { rows, .. }, Data::V2 { rows: replayed, .. })
+                (Data::V1 { rows }, Data::V1 { rows: replayed })
+                | (Data::V2 { rows, .. }, Data::V2 { rows: replayed, .. })
                     if replayed < rows =>
                 {
                     return Holds::Else("rows hidden by an old log");
@@ -64,7 +67,8 @@ pub(super) fn holds(disk: &Disk, name: &str) -> Holds {
     }
 }
 
-/// Whether canonical is what a start is for: v2, with all that v1 held. (One that lacks a row is a violation, or put back.) For a restore it is v1.
+/// Whether canonical is what a start is for: v2, with all that v1 held. (One that lacks a row is a
+/// violation, or put back.) For a restore it is v1.
 #[must_use]
 pub fn is_v2(state: &State, setting: &Setting) -> bool {
     if setting.restores() {
@@ -79,12 +83,18 @@ pub fn is_v1(state: &State, setting: &Setting) -> bool {
     matches!(holds(&state.disk, setting.canonical.as_str()), Holds::V1(_))
 }
 
-pub(super) fn roles<'a>(disk: &'a Disk, setting: &'a Setting) -> impl Iterator<Item = (&'a str, Role)> {
-    disk.dirs[HOME].now.keys().filter_map(|name| Some((&**name, Role::of(&setting.canonical, &FileName::new(&**name).ok()?)?)))
+pub(super) fn roles<'a>(
+    disk: &'a Disk,
+    setting: &'a Setting,
+) -> impl Iterator<Item = (&'a str, Role)> {
+    disk.dirs[HOME].now.keys().filter_map(|name| {
+        Some((&**name, Role::of(&setting.canonical, &FileName::new(&**name).ok()?)?))
+    })
 }
 
 fn backup_holds(state: &State, setting: &Setting, want: Holds) -> bool {
-    roles(&state.disk, setting).any(|(name, role)| matches!(role, Role::Backup { .. }) && holds(&state.disk, name) == want)
+    roles(&state.disk, setting)
+        .any(|(name, role)| matches!(role, Role::Backup { .. }) && holds(&state.disk, name) == want)
 }
 
 /// What must hold at every instant, before any recovery as well.
@@ -96,13 +106,16 @@ pub fn at_every_instant(state: &State, setting: &Setting) -> Option<Violation> {
     if waits_for_v1(state, setting) { None } else { always(state, setting) }
 }
 
-/// On Windows v1 may gain a row between its check and the flip: the next start, or this one, puts it back. Until then a `built` journal stands, the
-/// application was told nothing, and the backup under canonical's name, with the sidecars that are there, is all of v1.
+/// On Windows v1 may gain a row between its check and the flip: the next start, or this one, puts
+/// it back. Until then a `built` journal stands, the application was told nothing, and the backup
+/// under canonical's name, with the sidecars that are there, is all of v1.
 fn waits_for_v1(state: &State, setting: &Setting) -> bool {
     let State { disk, ledger } = state;
     let name = setting.canonical.as_str();
     let lacks_rows = match disk.get(HOME, name) {
-        Some(Content::Db(Db { data: Data::V2 { of, rows: 0 }, .. })) => *of < ledger.rows && ledger.v2_rows == 0 && !ledger.v2_durable,
+        Some(Content::Db(Db { data: Data::V2 { of, rows: 0 }, .. })) => {
+            *of < ledger.rows && ledger.v2_rows == 0 && !ledger.v2_durable
+        }
         _ => false,
     };
     let text = |name: &str| match disk.get(HOME, name) {
@@ -117,14 +130,18 @@ fn waits_for_v1(state: &State, setting: &Setting) -> bool {
     setting.platform == Platform::Windows
         && lacks_rows
         && roles(disk, setting).any(|(name, role)| matches!(role, Role::Journal(_)) && text(name))
-        && roles(disk, setting).any(|(name, role)| matches!(role, Role::Backup { .. }) && v1_given_back(name))
+        && roles(disk, setting)
+            .any(|(name, role)| matches!(role, Role::Backup { .. }) && v1_given_back(name))
 }
 
 /// A sidecar beside a database that is not its own.
 pub(super) fn strangers(disk: &Disk) -> Option<Violation> {
-    for (name, content) in disk.dirs[HOME].now.iter().map(|(name, ino)| (name, &disk.inodes[ino].now)) {
+    for (name, content) in
+        disk.dirs[HOME].now.iter().map(|(name, ino)| (name, &disk.inodes[ino].now))
+    {
         let (Content::Wal(Db { of, .. }) | Content::Hot(Db { of, .. })) = content else { continue };
-        let base = name.strip_suffix("-wal").or_else(|| name.strip_suffix("-journal")).unwrap_or_default();
+        let base =
+            name.strip_suffix("-wal").or_else(|| name.strip_suffix("-journal")).unwrap_or_default();
         if let Some(Content::Db(db)) = disk.get(HOME, base)
             && db.of != *of
         {
@@ -144,7 +161,8 @@ fn always(state: &State, setting: &Setting) -> Option<Violation> {
     if setting.shape == Shape::NoCanonical {
         return None;
     }
-    let v1_somewhere = canonical == Holds::V1(rows) || backup_holds(state, setting, Holds::V1(rows));
+    let v1_somewhere =
+        canonical == Holds::V1(rows) || backup_holds(state, setting, Holds::V1(rows));
     if setting.links() {
         match canonical {
             Holds::V1(_) | Holds::V2 { .. } => {}
@@ -156,7 +174,9 @@ fn always(state: &State, setting: &Setting) -> Option<Violation> {
         return broken("I2", format!("v1 with its {rows} rows is neither canonical nor a backup"));
     }
     match canonical {
-        Holds::V2 { of, .. } if of != rows => broken("I2", format!("v2 was made from a v1 of {of} rows; {rows} were committed")),
+        Holds::V2 { of, .. } if of != rows => {
+            broken("I2", format!("v2 was made from a v1 of {of} rows; {rows} were committed"))
+        }
         Holds::V2 { rows, .. } if rows < ledger.v2_rows => {
             broken("I3", format!("{} rows of v2 were committed, {rows} are there", ledger.v2_rows))
         }
@@ -182,7 +202,9 @@ pub fn at_end(state: &State, setting: &Setting) -> Option<Violation> {
     let canonical = holds(disk, setting.canonical.as_str());
     let v2 = match canonical {
         Holds::V1(rows) if rows == ledger.rows => false,
-        Holds::V1(rows) => return broken("I1", format!("canonical is a v1 with {rows} rows of {}", ledger.rows)),
+        Holds::V1(rows) => {
+            return broken("I1", format!("canonical is a v1 with {rows} rows of {}", ledger.rows));
+        }
         Holds::V2 { .. } => true,
         Holds::Nothing => return broken("I1", "canonical is missing or empty"),
         Holds::Else(what) => return broken("I1", format!("canonical is {what}")),
@@ -198,12 +220,21 @@ pub fn at_end(state: &State, setting: &Setting) -> Option<Violation> {
             role => role,
         };
         match main {
-            Role::Source(_) | Role::Staging(_) | Role::Install(_) | Role::JournalTmp(..) | Role::Journal(_) | Role::FieldJournal => {
+            Role::Source(_)
+            | Role::Staging(_)
+            | Role::Install(_)
+            | Role::JournalTmp(..)
+            | Role::Journal(_)
+            | Role::FieldJournal => {
                 return broken("I6", format!("{name} is left"));
             }
-            Role::Backup { .. } if !v2 => return broken("I6", format!("{name} is left, and canonical is v1")),
+            Role::Backup { .. } if !v2 => {
+                return broken("I6", format!("{name} is left, and canonical is v1"));
+            }
             Role::Backup { .. } if role == *main => backups += 1,
-            Role::Receipt if matches!(disk.get(HOME, name), Some(Content::Text(_))) => receipts += 1,
+            Role::Receipt if matches!(disk.get(HOME, name), Some(Content::Text(_))) => {
+                receipts += 1;
+            }
             Role::Receipt => return broken("I6", format!("{name} is torn")),
             _ => {}
         }
@@ -215,13 +246,22 @@ pub fn at_end(state: &State, setting: &Setting) -> Option<Violation> {
         && let Some(mode) = ledger.mode.filter(|mode| *mode != db.mode)
         && setting.links()
     {
-        return broken("I10", format!("canonical is in {:?} mode, and its application counts on {mode:?}", db.mode));
+        return broken(
+            "I10",
+            format!("canonical is in {:?} mode, and its application counts on {mode:?}", db.mode),
+        );
     }
     if !v2 && ledger.host {
-        return broken("I7", "canonical is v1, and what the application did outside the database was not undone");
+        return broken(
+            "I7",
+            "canonical is v1, and what the application did outside the database was not undone",
+        );
     }
     if v2 && !ledger.host && setting.by == By::Host && setting.links() {
-        return broken("I7", "canonical is v2, and what the application did outside the database for it was undone");
+        return broken(
+            "I7",
+            "canonical is v2, and what the application did outside the database for it was undone",
+        );
     }
     if ledger.kept {
         return broken("I7", "the application still keeps what an undo would need");
@@ -245,7 +285,10 @@ fn companion(state: &State, setting: &Setting, v2: bool) -> Option<Violation> {
         found => found == if v2 && setting.changes_companion() { Some(1) } else { before },
     };
     if !fits {
-        return broken("I7", format!("canonical is {}, and the companion is not", if v2 { "v2" } else { "v1" }));
+        return broken(
+            "I7",
+            format!("canonical is {}, and the companion is not", if v2 { "v2" } else { "v1" }),
+        );
     }
     let kept = disk.dirs[setting.aside()].now.iter().any(|(name, ino)| {
         (**name == *file.as_str() || name.contains(".displaced-") || name.contains(".v1-v2-"))
@@ -254,11 +297,14 @@ fn companion(state: &State, setting: &Setting, v2: bool) -> Option<Violation> {
     if state.ledger.companion_owed && !kept {
         return broken("I7", "what somebody wrote to the companion is gone");
     }
-    let is_backed_up =
-        |rest: &str| roles(disk, setting).any(|(_, role)| matches!(role, Role::Backup { nonce, .. } if rest.ends_with(nonce.as_str())));
+    let is_backed_up = |rest: &str| {
+        roles(disk, setting).any(|(_, role)| matches!(role, Role::Backup { nonce, .. } if rest.ends_with(nonce.as_str())))
+    };
     let left = disk.dirs[setting.aside()].now.keys().find(|name| {
         let rest = name.strip_prefix(file.as_str()).unwrap_or_default();
-        rest.starts_with(".building-") || rest.contains(".tmp") || (rest.starts_with(".v1-v2-") && !(v2 && is_backed_up(rest)))
+        rest.starts_with(".building-")
+            || rest.contains(".tmp")
+            || (rest.starts_with(".v1-v2-") && !(v2 && is_backed_up(rest)))
     });
     left.and_then(|name| broken("I6", format!("{name} is left")))
 }

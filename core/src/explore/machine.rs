@@ -27,17 +27,20 @@ pub struct Process {
     pub(super) locked: Option<u16>,
     /// The files that it holds open beyond its will.
     zombies: BTreeSet<u16>,
-    /// What v1 held when its log was emptied beside whoever has it open. Every commit since is seen.
+    /// What v1 held when its log was emptied beside whoever has it open. Every commit since is
+    /// seen.
     pub(super) witness: Option<Db>,
     /// What will fail.
     pub fault: Option<Planted>,
     /// Whether it has looked.
     looked: bool,
-    /// The file that the application had open before the first look, by a connection that it knows to be a zombie.
+    /// The file that the application had open before the first look, by a connection that it knows
+    /// to be a zombie.
     known: Option<u16>,
     /// The file that an older application has opened by canonical's name, and keeps open.
     pub(super) guest: Option<u16>,
-    /// It opened a file that it held already: on POSIX that drops the locks of the connection that holds it.
+    /// It opened a file that it held already: on POSIX that drops the locks of the connection that
+    /// holds it.
     dropped_locks: bool,
 }
 
@@ -46,7 +49,9 @@ impl Process {
     pub fn feed(&self, hash: &mut Sha256) {
         hash.update([0xfd]);
         hash.update([u8::from(self.looked)]);
-        for ino in self.locked.iter().chain(&self.known).chain([&u16::MAX]).chain(self.zombies.iter()) {
+        for ino in
+            self.locked.iter().chain(&self.known).chain([&u16::MAX]).chain(self.zombies.iter())
+        {
             hash.update(ino.to_le_bytes());
         }
         hash.update(self.guest.unwrap_or_default().to_le_bytes());
@@ -160,7 +165,10 @@ impl<'a> Machine<'a> {
         for (text, ino) in &self.state.disk.dirs[HOME].now {
             let Some(name) = FileName::new(&**text).ok() else { continue };
             let Some(role) = Role::of(&canonical, &name) else { continue };
-            let opened = matches!(role, Role::Canonical | Role::Staging(_) | Role::Install(_) | Role::Backup { .. });
+            let opened = matches!(
+                role,
+                Role::Canonical | Role::Staging(_) | Role::Install(_) | Role::Backup { .. }
+            );
             if matches!(role, Role::Journal(_) | Role::FieldJournal) {
                 let text = match &self.state.disk.inodes[ino].now {
                     Content::Text(text) => Some(text.text.clone()),
@@ -179,7 +187,12 @@ impl<'a> Machine<'a> {
         if unread && let Some(facts) = files.get_mut(&canonical) {
             (facts.header, facts.page1) = (None, None);
         }
-        let companions = self.setting.companion.iter().map(|(name, file)| (name.clone(), self.companion_facts(file))).collect();
+        let companions = self
+            .setting
+            .companion
+            .iter()
+            .map(|(name, file)| (name.clone(), self.companion_facts(file)))
+            .collect();
         let holders = self.holders(canonical.as_str());
         Observation {
             platform: self.setting.platform,
@@ -194,13 +207,15 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// One look, with what it changes: a hot journal is rolled back before anything is judged, and `detect` reads through SQLite.
+    /// One look, with what it changes: a hot journal is rolled back before anything is judged, and
+    /// `detect` reads through SQLite.
     pub fn observe(&mut self) -> Observation {
         if self.setting.zombie == Zombie::OnV1Before && is_v1(&self.state, self.setting) {
             self.hold(self.setting.canonical.as_str());
         }
         let mut observation = self.look();
-        // Beside a journal such a start is refused, and the application recovers before it opens v1.
+        // Beside a journal such a start is refused, and the application recovers before it opens
+        // v1.
         let first = !std::mem::replace(&mut self.process.looked, true);
         if self.setting.zombie == Zombie::Known && first && observation.journals.is_empty() {
             self.process.known = self.state.disk.ino(HOME, self.setting.canonical.as_str());
@@ -216,7 +231,9 @@ impl<'a> Machine<'a> {
             self.roll_back(name);
             observation = self.look();
         }
-        if observation.canonical_facts().is_some_and(|facts| facts.header.is_some()) && may_open_canonical(&observation) {
+        if observation.canonical_facts().is_some_and(|facts| facts.header.is_some())
+            && may_open_canonical(&observation)
+        {
             observation.verdict = self.verdict(self.setting.canonical.as_str());
         }
         observation
@@ -224,15 +241,26 @@ impl<'a> Machine<'a> {
 
     pub(super) fn companion_facts(&self, file: &FileName) -> CompanionFacts {
         let entries = self.state.disk.dirs[self.setting.aside()].now.keys();
-        let behind = |name: &&super::disk::Name| name.strip_prefix(file.as_str()).is_some_and(|rest| rest.starts_with('.'));
-        let present: Vec<FileName> = entries.filter(behind).filter_map(|name| FileName::new(&**name).ok()).collect();
+        let behind = |name: &&super::disk::Name| {
+            name.strip_prefix(file.as_str()).is_some_and(|rest| rest.starts_with('.'))
+        };
+        let present: Vec<FileName> =
+            entries.filter(behind).filter_map(|name| FileName::new(&**name).ok()).collect();
         let ino = |name: &FileName| self.state.disk.ino(self.setting.aside(), name.as_str());
         CompanionFacts {
             file: file.clone(),
             path: format!("/aside/{file}"),
-            relative: if self.setting.aside() == HOME { file.to_string() } else { format!("../aside/{file}") },
+            relative: if self.setting.aside() == HOME {
+                file.to_string()
+            } else {
+                format!("../aside/{file}")
+            },
             digest: self.state.disk.get(self.setting.aside(), file.as_str()).map(companion_digest),
-            same: present.iter().filter(|name| ino(name).is_some() && ino(name) == ino(file)).cloned().collect(),
+            same: present
+                .iter()
+                .filter(|name| ino(name).is_some() && ino(name) == ino(file))
+                .cloned()
+                .collect(),
             present,
             irreplaceable: None,
         }
@@ -240,7 +268,8 @@ impl<'a> Machine<'a> {
 
     pub(super) fn verdict(&mut self, name: &str) -> Option<Verdict> {
         self.opens(name);
-        if matches!(self.state.disk.get(HOME, &sidecar(name, "-journal")), Some(content) if *content != Content::Empty) {
+        if matches!(self.state.disk.get(HOME, &sidecar(name, "-journal")), Some(content) if *content != Content::Empty)
+        {
             self.roll_back(name);
         }
         if self.state.disk.ino(HOME, &sidecar(name, "-wal")).is_some() {
@@ -262,9 +291,14 @@ impl<'a> Machine<'a> {
 
     /// Windows: SQLite opens without sharing deletion.
     pub(super) fn shared(&self, dir: usize, name: &str, code: i32) -> Result<(), Fault> {
-        let held =
-            self.state.disk.ino(dir, name).is_some_and(|ino| self.process.zombies.contains(&ino) || self.process.locked == Some(ino));
-        if held && self.setting.platform == Platform::Windows { Err(os(Platform::Windows, 16, code)) } else { Ok(()) }
+        let held = self.state.disk.ino(dir, name).is_some_and(|ino| {
+            self.process.zombies.contains(&ino) || self.process.locked == Some(ino)
+        });
+        if held && self.setting.platform == Platform::Windows {
+            Err(os(Platform::Windows, 16, code))
+        } else {
+            Ok(())
+        }
     }
 
     pub(super) fn exists(&self, dir: usize, name: &str) -> Result<(), Fault> {
@@ -310,10 +344,14 @@ impl<'a> Machine<'a> {
             Op::BuildSql { staging, .. } | Op::BuildHost { staging, .. } => {
                 self.tick(|disk| disk.ensure(HOME, staging.as_str()));
             }
-            // A lock that is refused, and a full disk, leave canonical as it was: SQLite rolls back.
+            // A lock that is refused, and a full disk, leave canonical as it was: SQLite rolls
+            // back.
             Op::PageCopy { to, .. } if fail == Fail::Io => self.fails_in_page_copy(to.as_str()),
             Op::Remove { files } => {
-                if let Some((dir, name)) = files.iter().map(|at| self.at(at)).find(|(dir, name)| self.state.disk.ino(*dir, name).is_some())
+                if let Some((dir, name)) = files
+                    .iter()
+                    .map(|at| self.at(at))
+                    .find(|(dir, name)| self.state.disk.ino(*dir, name).is_some())
                     && files.len() > 1
                 {
                     self.tick(|disk| disk.unlink(dir, name));
@@ -355,7 +393,8 @@ impl<'a> Machine<'a> {
         self.state.disk.ino(HOME, name).is_some_and(|ino| self.process.zombies.contains(&ino))
     }
 
-    /// Who has the file of this name open: this process beyond its will, or by the lock that it has on what is canonical no more, and a guest.
+    /// Who has the file of this name open: this process beyond its will, or by the lock that it has
+    /// on what is canonical no more, and a guest.
     pub(super) fn holders(&self, name: &str) -> Vec<Holder> {
         let Some(ino) = self.state.disk.ino(HOME, name) else { return Vec::new() };
         let locked = self.process.locked == Some(ino) && name != self.canonical().as_str();
@@ -371,27 +410,41 @@ impl<'a> Machine<'a> {
 
     /// What must not be when a start has ended with canonical as it should be.
     pub fn stayed(&self) -> Option<Violation> {
-        let stays = self.process.guest.is_some() && self.process.guest != self.state.disk.ino(HOME, self.canonical().as_str());
+        let stays = self.process.guest.is_some()
+            && self.process.guest != self.state.disk.ino(HOME, self.canonical().as_str());
         stays.then(|| Violation { rule: "I9", what: "what was canonical is open".into() })
     }
 
     /// Opens canonical; another process's or its own earlier connection may be in it.
     pub(super) fn opens(&mut self, name: &str) {
-        self.process.dropped_locks |= self.setting.platform != Platform::Windows && name == self.canonical().as_str() && self.holds(name);
+        self.process.dropped_locks |= self.setting.platform != Platform::Windows
+            && name == self.canonical().as_str()
+            && self.holds(name);
     }
 
     /// What a process must never do with files that it holds, by the design's table of holders.
     pub fn misuse(&self) -> Option<Violation> {
         let canonical = self.canonical().as_str();
         if self.process.dropped_locks {
-            return Some(Violation { rule: "I9", what: format!("{canonical} was opened by the process that held it") });
+            return Some(Violation {
+                rule: "I9",
+                what: format!("{canonical} was opened by the process that held it"),
+            });
         }
-        let v2 = matches!(seen(&self.state.disk, canonical), Seen::Db(Db { data: Data::V2 { .. }, .. }));
-        // On Windows a connection that had v1 open may go on to have it open: v2's pages were copied into it through SQLite, and locks are the handle's.
+        let v2 =
+            matches!(seen(&self.state.disk, canonical), Seen::Db(Db { data: Data::V2 { .. }, .. }));
+        // On Windows a connection that had v1 open may go on to have it open: v2's pages were
+        // copied into it through SQLite, and locks are the handle's.
         let had_v1 = self.setting.platform == Platform::Windows
-            && matches!(self.setting.zombie, Zombie::OnV1 | Zombie::OnV1InVerify | Zombie::OnV1Before);
-        let known = self.process.known.is_some() && self.process.known == self.state.disk.ino(HOME, canonical);
-        (v2 && self.holds(canonical) && !had_v1 && !known)
-            .then(|| Violation { rule: "I9", what: format!("{canonical} is v2, held by a connection of its build") })
+            && matches!(
+                self.setting.zombie,
+                Zombie::OnV1 | Zombie::OnV1InVerify | Zombie::OnV1Before
+            );
+        let known = self.process.known.is_some()
+            && self.process.known == self.state.disk.ino(HOME, canonical);
+        (v2 && self.holds(canonical) && !had_v1 && !known).then(|| Violation {
+            rule: "I9",
+            what: format!("{canonical} is v2, held by a connection of its build"),
+        })
     }
 }

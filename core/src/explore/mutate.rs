@@ -1,5 +1,6 @@
-//! Plans with one thing wrong with them. Every step of every plan is taken out, and swapped with its neighbour, in turn: each such mutant must be
-//! caught, or it must be known why it makes no difference.
+//! Plans with one thing wrong with them. Every step of every plan is taken out, and swapped with
+//! its neighbour, in turn: each such mutant must be caught, or it must be known why it makes no
+//! difference.
 
 use std::collections::BTreeSet;
 
@@ -61,10 +62,13 @@ impl std::fmt::Display for Mutant {
             Self::Rows { rows, .. } => write!(f, "recovery table: {rows}"),
             Self::Step(mutant) => {
                 let list = if mutant.undo { "undo" } else { "steps" };
-                let nth = if mutant.nth == 0 { String::new() } else { format!(" ({})", mutant.nth + 1) };
+                let nth =
+                    if mutant.nth == 0 { String::new() } else { format!(" ({})", mutant.nth + 1) };
                 match &mutant.next {
                     None => write!(f, "{:?} {list}: without {}{nth}", mutant.kind, mutant.step),
-                    Some(next) => write!(f, "{:?} {list}: {}{nth} after {next}", mutant.kind, mutant.step),
+                    Some(next) => {
+                        write!(f, "{:?} {list}: {}{nth} after {next}", mutant.kind, mutant.step)
+                    }
                 }
             }
         }
@@ -86,7 +90,8 @@ fn words(step: &Step) -> String {
 
 /// Says what a file is instead of its name, which has the time and the nonce of an attempt.
 fn by_role(text: &str) -> String {
-    // The nonce is left out already, and of the milliseconds the first eight digits are taken for one.
+    // The nonce is left out already, and of the milliseconds the first eight digits are taken for
+    // one.
     let names = [
         ("data.db.v1-v2-1000-*", "backup"),
         ("data.db.v1-v2-900-*", "backup"),
@@ -128,9 +133,20 @@ impl Mutant {
                 let told: Vec<String> = list.iter().map(words).collect();
                 for (index, step) in told.iter().enumerate() {
                     let nth = told[..index].iter().filter(|other| *other == step).count();
-                    let base = StepMutant { kind: plan.kind, undo, step: step.clone(), next: None, nth, change: Change::Without };
+                    let base = StepMutant {
+                        kind: plan.kind,
+                        undo,
+                        step: step.clone(),
+                        next: None,
+                        nth,
+                        change: Change::Without,
+                    };
                     if let Some(next) = told.get(index + 1).filter(|next| *next != step) {
-                        all.insert(Self::Step(StepMutant { next: Some(next.clone()), change: Change::Swapped, ..base.clone() }));
+                        all.insert(Self::Step(StepMutant {
+                            next: Some(next.clone()),
+                            change: Change::Swapped,
+                            ..base.clone()
+                        }));
                     }
                     all.insert(Self::Step(base));
                 }
@@ -144,12 +160,21 @@ impl Mutant {
     pub fn rows() -> Vec<Self> {
         let right = Table::default();
         let field_last = Table { field_first: false, ..right.clone() };
-        let mut all = vec![Self::Rows { rows: "our journal before the field's".into(), order: RowOrder(field_last) }];
+        let mut all = vec![Self::Rows {
+            rows: "our journal before the field's".into(),
+            order: RowOrder(field_last),
+        }];
         for (a, b, ours) in swaps(right.ours) {
-            all.push(Self::Rows { rows: format!("{a:?} after {b:?}"), order: RowOrder(Table { ours, ..right.clone() }) });
+            all.push(Self::Rows {
+                rows: format!("{a:?} after {b:?}"),
+                order: RowOrder(Table { ours, ..right.clone() }),
+            });
         }
         for (a, b, field) in swaps(right.field) {
-            all.push(Self::Rows { rows: format!("the field's {a:?} after {b:?}"), order: RowOrder(Table { field, ..right.clone() }) });
+            all.push(Self::Rows {
+                rows: format!("the field's {a:?} after {b:?}"),
+                order: RowOrder(Table { field, ..right.clone() }),
+            });
         }
         all
     }
@@ -158,7 +183,10 @@ impl Mutant {
     #[must_use]
     pub fn equivalent(&self) -> Option<&'static str> {
         let words = self.to_string();
-        REASONS.iter().find(|(_, mutants)| mutants.contains(&words.as_str())).map(|(reason, _)| *reason)
+        REASONS
+            .iter()
+            .find(|(_, mutants)| mutants.contains(&words.as_str()))
+            .map(|(reason, _)| *reason)
     }
 
     /// Every mutant that a reason is listed for, in words.
@@ -214,7 +242,10 @@ impl StepMutant {
     pub(super) fn finds(&self, plan: &Told) -> Option<usize> {
         let list = if self.undo { &plan.undo } else { &plan.steps };
         let index = (0..list.len()).filter(|index| list[*index] == self.step).nth(self.nth);
-        index.filter(|index| plan.kind == self.kind && (self.change == Change::Without || list.get(index + 1) == self.next.as_ref()))
+        index.filter(|index| {
+            plan.kind == self.kind
+                && (self.change == Change::Without || list.get(index + 1) == self.next.as_ref())
+        })
     }
 
     fn apply(&self, mut plan: Plan) -> Plan {
@@ -237,7 +268,8 @@ impl StepMutant {
     }
 }
 
-/// The plans that the exploration of each of these settings meets: those of the first start, and of the starts after one crash of it.
+/// The plans that the exploration of each of these settings meets: those of the first start, and of
+/// the starts after one crash of it.
 #[must_use]
 pub fn plans(settings: &[Setting]) -> Vec<Vec<Plan>> {
     settings.iter().map(plans_of).collect()

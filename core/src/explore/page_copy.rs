@@ -1,4 +1,5 @@
-//! A page copy into canonical, change by change: SQLite's journal, its flush, half of the pages, all of them, their flush, the journal's end.
+//! A page copy into canonical, change by change: SQLite's journal, its flush, half of the pages,
+//! all of them, their flush, the journal's end.
 
 use super::disk::{Content, HOME};
 use super::machine::{Machine, Performed, os};
@@ -12,7 +13,8 @@ impl Machine<'_> {
     pub(super) fn page_copy(&mut self, from: &str, to: &str, run: &Run) -> Performed {
         self.exists(HOME, to)?;
         let ino = self.state.disk.ino(HOME, to);
-        if self.state.disk.dirs[HOME].now.values().filter(|other| Some(**other) == ino).count() > 1 {
+        if self.state.disk.dirs[HOME].now.values().filter(|other| Some(**other) == ino).count() > 1
+        {
             return Err(Fault::new(Cause::SecondName, "canonical has a second name"));
         }
         self.opens(to);
@@ -22,7 +24,9 @@ impl Machine<'_> {
         if now.is_none() || now.as_ref() != known {
             return Err(Fault::new(Cause::V1Changed, "v1 changed"));
         }
-        let (Seen::Db(v2), Some(v1)) = (seen(&self.state.disk, from), self.db(to)) else { return Err(os(self.setting.platform, 2, 2)) };
+        let (Seen::Db(v2), Some(v1)) = (seen(&self.state.disk, from), self.db(to)) else {
+            return Err(os(self.setting.platform, 2, 2));
+        };
         if v1.mode == JournalMode::Wal {
             return self.copy_into_log(to, Db { counter: v1.counter + 1, of: V1_LINE, ..v2 });
         }
@@ -33,10 +37,11 @@ impl Machine<'_> {
         Ok(Done::Plain)
     }
 
-    /// Whoever has canonical open keeps it in WAL mode: the pages are committed in its log, whose flush makes them durable, and then go where they
-    /// belong.
+    /// Whoever has canonical open keeps it in WAL mode: the pages are committed in its log, whose
+    /// flush makes them durable, and then go where they belong.
     fn copy_into_log(&mut self, to: &str, v2: Db) -> Performed {
-        if !matches!((seen(&self.state.disk, to), self.process.witness), (Seen::Db(now), Some(then)) if now == then) {
+        if !matches!((seen(&self.state.disk, to), self.process.witness), (Seen::Db(now), Some(then)) if now == then)
+        {
             return Err(Fault::new(Cause::V1Changed, "v1 changed"));
         }
         let wal = sidecar(to, "-wal");

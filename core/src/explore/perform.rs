@@ -1,5 +1,5 @@
-//! Performs each op on the model disk as the runner does on a real one, change by change. After every change the disk is shown to the
-//! explorer, which asks what a crash there would leave.
+//! Performs each op on the model disk as the runner does on a real one, change by change. After
+//! every change the disk is shown to the explorer, which asks what a crash there would leave.
 
 use std::collections::BTreeMap;
 
@@ -66,7 +66,9 @@ impl Machine<'_> {
                 self.exists(dir, from)?;
                 self.shared(dir, from, 32)?;
                 match self.state.disk.ino(dir, to) {
-                    Some(ino) if Some(ino) == self.state.disk.ino(dir, from) => self.tick(|disk| disk.unlink(dir, from)),
+                    Some(ino) if Some(ino) == self.state.disk.ino(dir, from) => {
+                        self.tick(|disk| disk.unlink(dir, from));
+                    }
                     Some(_) => return Err(os(self.setting.platform, 17, 183)),
                     None => self.tick(|disk| disk.rename(dir, from, to)),
                 }
@@ -89,7 +91,9 @@ impl Machine<'_> {
             Op::Copy { from, to } => {
                 let ((dir, from), (_, to)) = (self.at(from), self.at(to));
                 self.opens(from);
-                let Some(content) = self.state.disk.get(dir, from).cloned() else { return Err(os(self.setting.platform, 2, 2)) };
+                let Some(content) = self.state.disk.get(dir, from).cloned() else {
+                    return Err(os(self.setting.platform, 2, 2));
+                };
                 self.create(dir, to)?;
                 self.tick(|disk| disk.write(dir, to, Content::Torn));
                 let copy = match content {
@@ -101,7 +105,8 @@ impl Machine<'_> {
             }
             Op::Look { file } => {
                 let holders = self.holders(file.as_str());
-                let copies_pages = run.journal().is_some_and(|journal| journal.strategy == Strategy::PageCopy);
+                let copies_pages =
+                    run.journal().is_some_and(|journal| journal.strategy == Strategy::PageCopy);
                 let may_stay = copies_pages && self.setting.platform == Platform::Windows;
                 if !holders.is_empty() && !file.as_str().contains(".building-") && !may_stay {
                     return Err(Fault::new(Cause::Held { holders }, "held"));
@@ -125,7 +130,9 @@ impl Machine<'_> {
                 self.roll_back(name);
                 match seen(&self.state.disk, name) {
                     Seen::Db(_) => {}
-                    Seen::Nothing | Seen::NotADatabase => return Err(Fault::new(Cause::NotADatabase, "not a database")),
+                    Seen::Nothing | Seen::NotADatabase => {
+                        return Err(Fault::new(Cause::NotADatabase, "not a database"));
+                    }
                 }
                 if self.state.disk.ino(HOME, &sidecar(name, "-wal")).is_some() {
                     self.empty_log(name, true);
@@ -137,12 +144,20 @@ impl Machine<'_> {
                 plain
             }
             Op::BuildSql { v1, staging } => self.build_sql(v1.as_str(), staging.as_str()),
-            Op::BuildHost { source, staging } => self.build_host(source.as_str(), staging.as_str(), run),
+            Op::BuildHost { source, staging } => {
+                self.build_host(source.as_str(), staging.as_str(), run)
+            }
             Op::Restage { from, to, mode } => {
-                let Seen::Db(db) = seen(&self.state.disk, from.as_str()) else { return Err(Fault::new(Cause::NotADatabase, "empty")) };
+                let Seen::Db(db) = seen(&self.state.disk, from.as_str()) else {
+                    return Err(Fault::new(Cause::NotADatabase, "empty"));
+                };
                 let to = to.as_str();
                 self.create(HOME, to)?;
-                self.transaction(to, Db { mode: JournalMode::Delete, of: line(to), counter: 1, ..db }, false);
+                self.transaction(
+                    to,
+                    Db { mode: JournalMode::Delete, of: line(to), counter: 1, ..db },
+                    false,
+                );
                 self.settle(to, *mode, false).map(|_| Done::Plain)
             }
             Op::Isolate { from, to } => self.isolate(from.as_str(), to.as_str()),
@@ -156,7 +171,9 @@ impl Machine<'_> {
                     self.hold(self.setting.canonical.as_str());
                 }
                 match seen(&self.state.disk, file.as_str()) {
-                    Seen::Db(Db { data: Data::Refused, .. }) => Err(Fault::new(Cause::Host, "the application does not accept it")),
+                    Seen::Db(Db { data: Data::Refused, .. }) => {
+                        Err(Fault::new(Cause::Host, "the application does not accept it"))
+                    }
                     _ => plain,
                 }
             }
@@ -170,7 +187,8 @@ impl Machine<'_> {
                         self.tick(|disk| disk.ensure(HOME, &sidecar(name, suffix)));
                     }
                 }
-                // On Windows an open file cannot be replaced, so the lock does not outlast its taking.
+                // On Windows an open file cannot be replaced, so the lock does not outlast its
+                // taking.
                 if self.setting.platform == Platform::Windows {
                     self.close(name);
                 } else {
@@ -180,22 +198,33 @@ impl Machine<'_> {
             }
             Op::CheckV1 { file } => {
                 self.opens(file.as_str());
-                let known = run.journal().and_then(|journal| journal.v1.as_ref()).map(|v1| &v1.fingerprint);
+                let known =
+                    run.journal().and_then(|journal| journal.v1.as_ref()).map(|v1| &v1.fingerprint);
                 let now = self.facts(file.as_str(), true).and_then(|facts| facts.fingerprint());
-                if now.is_some() && now.as_ref() == known { plain } else { Err(Fault::new(Cause::V1Changed, "v1 changed")) }
+                if now.is_some() && now.as_ref() == known {
+                    plain
+                } else {
+                    Err(Fault::new(Cause::V1Changed, "v1 changed"))
+                }
             }
             Op::UnlockV1 {} => {
-                if self.process.locked.take().is_some_and(|ino| self.state.disk.ino(HOME, self.canonical().as_str()) == Some(ino)) {
+                if self.process.locked.take().is_some_and(|ino| {
+                    self.state.disk.ino(HOME, self.canonical().as_str()) == Some(ino)
+                }) {
                     self.close(self.canonical().as_str());
                 }
                 plain
             }
             Op::PageCopy { from, to } => self.page_copy(from.as_str(), to.as_str(), run),
-            Op::Absent { files } => match files.iter().find(|file| self.state.disk.ino(HOME, file.as_str()).is_some()) {
-                None => plain,
-                Some(file) => Err(Fault::new(Cause::Sidecar, "a sidecar").of(file)),
-            },
-            Op::LookCompanion { companion, file, must_be_same } => self.look_companion(companion, file, *must_be_same, run),
+            Op::Absent { files } => {
+                match files.iter().find(|file| self.state.disk.ino(HOME, file.as_str()).is_some()) {
+                    None => plain,
+                    Some(file) => Err(Fault::new(Cause::Sidecar, "a sidecar").of(file)),
+                }
+            }
+            Op::LookCompanion { companion, file, must_be_same } => {
+                self.look_companion(companion, file, *must_be_same, run)
+            }
             Op::UndoHost {} => {
                 self.state.ledger.host = false;
                 self.state.ledger.kept = false;
@@ -213,7 +242,9 @@ impl Machine<'_> {
     /// Its caller knows that it holds the file, so that this opens it is no misuse.
     fn isolate(&mut self, from: &str, to: &str) -> Performed {
         self.roll_back(from);
-        let Seen::Db(db) = seen(&self.state.disk, from) else { return Err(Fault::new(Cause::NotADatabase, "not a database")) };
+        let Seen::Db(db) = seen(&self.state.disk, from) else {
+            return Err(Fault::new(Cause::NotADatabase, "not a database"));
+        };
         self.empty_log(from, true);
         self.process.locked = self.state.disk.ino(HOME, from);
         self.create(HOME, to)?;
@@ -244,9 +275,12 @@ impl Machine<'_> {
         self.opens(v1);
         self.staging(staging)?;
         let from = if self.setting.from == From::Copy { staging } else { v1 };
-        let Seen::Db(source) = seen(&self.state.disk, from) else { return Err(Fault::new(Cause::V1Corrupt, "no v1")) };
+        let Seen::Db(source) = seen(&self.state.disk, from) else {
+            return Err(Fault::new(Cause::V1Corrupt, "no v1"));
+        };
         self.state.ledger.kept = true;
-        let db = Db { data: Data::Partial, mode: JournalMode::Delete, counter: 1, of: line(staging) };
+        let db =
+            Db { data: Data::Partial, mode: JournalMode::Delete, counter: 1, of: line(staging) };
         self.transaction(staging, db, false);
         self.transaction(staging, Db { data: self.made_from(source), counter: 2, ..db }, false);
         Ok(Done::Plain)
@@ -254,7 +288,9 @@ impl Machine<'_> {
 
     fn build_host(&mut self, source: &str, staging: &str, run: &mut Run) -> Performed {
         self.staging(staging)?;
-        let Seen::Db(v1) = seen(&self.state.disk, source) else { return Err(Fault::new(Cause::V1Corrupt, "no v1")) };
+        let Seen::Db(v1) = seen(&self.state.disk, source) else {
+            return Err(Fault::new(Cause::V1Corrupt, "no v1"));
+        };
         self.state.ledger.host = true;
         self.state.ledger.kept = true;
         self.show();
@@ -265,10 +301,17 @@ impl Machine<'_> {
             // The application opens its copy of v1 as it opens everything, and leaves sidecars.
             self.tick(|disk| disk.ensure(HOME, &sidecar(source, "-shm")));
             self.tick(|disk| disk.ensure(HOME, &sidecar(source, "-wal")));
-            self.tick(|disk| disk.write(HOME, &sidecar(source, "-wal"), Content::Wal(Db { of: line(source), ..v1 })));
+            self.tick(|disk| {
+                disk.write(
+                    HOME,
+                    &sidecar(source, "-wal"),
+                    Content::Wal(Db { of: line(source), ..v1 }),
+                );
+            });
         }
         let wal = sidecar(staging, "-wal");
-        let base = Db { data: Data::Partial, mode: JournalMode::Wal, counter: 2, of: line(staging) };
+        let base =
+            Db { data: Data::Partial, mode: JournalMode::Wal, counter: 2, of: line(staging) };
         let built = Db { data: self.made_from(v1), ..base };
         self.transaction(staging, base, true);
         self.tick(|disk| disk.ensure(HOME, &sidecar(staging, "-shm")));
@@ -277,7 +320,10 @@ impl Machine<'_> {
         if let Some((name, file)) = &self.setting.companion {
             self.write_companion(name, file, run);
         }
-        if matches!(self.setting.zombie, Zombie::None | Zombie::OnV1InVerify | Zombie::OnV1Before | Zombie::Known) {
+        if matches!(
+            self.setting.zombie,
+            Zombie::None | Zombie::OnV1InVerify | Zombie::OnV1Before | Zombie::Known
+        ) {
             self.empty_log(staging, true);
             self.remove_log(staging);
         } else if self.setting.zombie == Zombie::OnV1 {
@@ -293,7 +339,8 @@ impl Machine<'_> {
     fn save_state(&mut self, run: &mut Run) -> Result<(), Fault> {
         let Ok(text) = run.save_state(serde_json::json!({ "kept": 1 })) else { return Ok(()) };
         let Some(journal) = run.journal() else { return Ok(()) };
-        let (tmp, file) = (journal_tmp(&journal.names.canonical, &journal.label, &journal.nonce), journal.file());
+        let (tmp, file) =
+            (journal_tmp(&journal.names.canonical, &journal.label, &journal.nonce), journal.file());
         self.create(HOME, tmp.as_str())?;
         self.tick(|disk| disk.write(HOME, tmp.as_str(), Content::Torn));
         self.tick(|disk| disk.write(HOME, tmp.as_str(), Content::text(&text)));
@@ -318,7 +365,10 @@ impl Machine<'_> {
             return;
         }
         let Some(journal) = run.journal() else { return };
-        let (tmp, staged) = (companion_backup_tmp(file, &journal.label, &journal.nonce), companion_staged(file, &journal.nonce));
+        let (tmp, staged) = (
+            companion_backup_tmp(file, &journal.label, &journal.nonce),
+            companion_staged(file, &journal.nonce),
+        );
         self.tick(|disk| disk.ensure(aside, tmp.as_str()));
         self.tick(|disk| disk.write(aside, tmp.as_str(), Content::Torn));
         self.tick(|disk| disk.write(aside, tmp.as_str(), new));
@@ -331,11 +381,16 @@ impl Machine<'_> {
     fn check(&mut self, file: &FileName, run: &Run) -> Performed {
         let name = file.as_str();
         let verify = |why: &str| Err(Fault::new(Cause::Verify, why));
-        if ["-wal", "-shm", "-journal"].iter().any(|suffix| self.state.disk.ino(HOME, &sidecar(name, suffix)).is_some()) {
+        if ["-wal", "-shm", "-journal"]
+            .iter()
+            .any(|suffix| self.state.disk.ino(HOME, &sidecar(name, suffix)).is_some())
+        {
             return verify("it is not alone");
         }
         match self.db(name) {
-            Some(Db { data: Data::Damaged | Data::Half | Data::Mixed, .. }) => return verify("damaged"),
+            Some(Db { data: Data::Damaged | Data::Half | Data::Mixed, .. }) => {
+                return verify("damaged");
+            }
             Some(_) => {}
             None => return verify("not a database"),
         }
@@ -348,9 +403,20 @@ impl Machine<'_> {
         Ok(Done::Checked(facts, Vec::new()))
     }
 
-    fn look_companion(&self, name: &CompanionName, file: &FileName, must_be_same: bool, run: &Run) -> Performed {
+    fn look_companion(
+        &self,
+        name: &CompanionName,
+        file: &FileName,
+        must_be_same: bool,
+        run: &Run,
+    ) -> Performed {
         let now = self.state.disk.get(self.setting.aside(), file.as_str()).map(companion_digest);
-        let before = run.journal().into_iter().flat_map(|j| &j.companions).find(|c| c.name == *name).and_then(|c| c.before.as_ref());
+        let before = run
+            .journal()
+            .into_iter()
+            .flat_map(|j| &j.companions)
+            .find(|c| c.name == *name)
+            .and_then(|c| c.before.as_ref());
         if must_be_same && before != now.as_ref() {
             return Err(Fault::new(Cause::CompanionChanged, "the companion changed"));
         }
@@ -360,5 +426,8 @@ impl Machine<'_> {
 
 /// Which database a file of this name is.
 fn line(name: &str) -> u8 {
-    [(".source-", 2), (".building-", 3), (".install-", 4)].into_iter().find(|(part, _)| name.contains(part)).map_or(V1_LINE, |(_, of)| of)
+    [(".source-", 2), (".building-", 3), (".install-", 4)]
+        .into_iter()
+        .find(|(part, _)| name.contains(part))
+        .map_or(V1_LINE, |(_, of)| of)
 }

@@ -1,5 +1,5 @@
-//! What a test needs that lays crash states out on a real disk and lets the real runner recover from them: the states, and how the model
-//! says that each will end.
+//! What a test needs that lays crash states out on a real disk and lets the real runner recover
+//! from them: the states, and how the model says that each will end.
 
 use super::boot::{Boot, End};
 use super::machine::Machine;

@@ -11,7 +11,10 @@ use super::happening::{Planted, happenings};
 use super::invariant::{self, is_v2};
 use super::machine::{Machine, Process, Tap};
 use super::mutate::Mutant;
-use super::{Bounds, Choice, Counterexample, Faults, Happening, Model, Path, Report, Setting, State, Violation, Zombie, matrix, others};
+use super::{
+    Bounds, Choice, Counterexample, Faults, Happening, Model, Path, Report, Setting, State,
+    Violation, Zombie, matrix, others,
+};
 use crate::fault::Platform;
 use crate::op::Op;
 use crate::run::{Action, Run};
@@ -37,16 +40,28 @@ impl Node {
     }
 
     /// What was chosen up to this state, and then.
-    fn counterexample(&self, setting: &Setting, model: Model, then: Choice, violation: Violation) -> Counterexample {
+    fn counterexample(
+        &self,
+        setting: &Setting,
+        model: Model,
+        then: Choice,
+        violation: Violation,
+    ) -> Counterexample {
         let mut choices = self.choices();
         choices.push(then);
         Counterexample { setting: setting.clone(), model, choices, mutated: None, violation }
     }
 }
 
-/// Explores everything that can follow from `setting`, under `model`. With a mutant every plan is changed by it before it runs.
+/// Explores everything that can follow from `setting`, under `model`. With a mutant every plan is
+/// changed by it before it runs.
 #[must_use]
-pub fn explore(setting: &Setting, model: Model, bounds: &Bounds, mutant: Option<&Mutant>) -> Report {
+pub fn explore(
+    setting: &Setting,
+    model: Model,
+    bounds: &Bounds,
+    mutant: Option<&Mutant>,
+) -> Report {
     let mut explorer = Explorer::new(setting, model, bounds, mutant);
     let mut next = Some(Node::first(setting));
     while let Some(node) = next {
@@ -61,7 +76,10 @@ pub fn explore(setting: &Setting, model: Model, bounds: &Bounds, mutant: Option<
 
 /// The distinct states that one crash of the first start may leave.
 pub(super) fn crash_states(setting: &Setting, model: Model) -> Vec<State> {
-    crashes(setting, &Node::first(setting), model, &Bounds::ONE_CRASH).into_iter().map(|node| node.state).collect()
+    crashes(setting, &Node::first(setting), model, &Bounds::ONE_CRASH)
+        .into_iter()
+        .map(|node| node.state)
+        .collect()
 }
 
 /// What one crash of a right start from here may leave, to start from again.
@@ -79,10 +97,12 @@ pub(super) struct Explorer<'a> {
     mutant: Option<&'a Mutant>,
     pub report: Report,
     pub queue: VecDeque<Node>,
-    /// Crash states after which there will be no other crash: a start is run from each at once, so that they need not all be kept.
+    /// Crash states after which there will be no other crash: a start is run from each at once, so
+    /// that they need not all be kept.
     last: Vec<Node>,
     met: BTreeMap<Key, Met>,
-    /// Looks at the disk from which a start went on: whoever looks at the same goes on in the same way.
+    /// Looks at the disk from which a start went on: whoever looks at the same goes on in the same
+    /// way.
     covered: BTreeSet<Key>,
     /// Ends that were judged.
     judged: BTreeSet<Key>,
@@ -134,11 +154,20 @@ impl Outcome {
 }
 
 impl<'a> Explorer<'a> {
-    pub fn new(setting: &'a Setting, model: Model, bounds: &Bounds, mutant: Option<&'a Mutant>) -> Self {
-        // The crash after which the daemon in the field goes on is one more: what is explored is what our own start does then.
+    pub fn new(
+        setting: &'a Setting,
+        model: Model,
+        bounds: &Bounds,
+        mutant: Option<&'a Mutant>,
+    ) -> Self {
+        // The crash after which the daemon in the field goes on is one more: what is explored is
+        // what our own start does then.
         let before = setting.field_after().unwrap_or(0);
-        let bounds =
-            Bounds { crashes: bounds.crashes + before, happening_after_crashes: bounds.happening_after_crashes + before, ..*bounds };
+        let bounds = Bounds {
+            crashes: bounds.crashes + before,
+            happening_after_crashes: bounds.happening_after_crashes + before,
+            ..*bounds
+        };
         Self {
             setting,
             model,
@@ -179,17 +208,28 @@ impl<'a> Explorer<'a> {
             let end = boot.go(&mut machine, None, mutant, &mut |boot, machine, before| {
                 let (run, op) = match before {
                     Before::Look => return looks.stop(boot, machine),
-                    Before::Migrate => return looks.recovered(boot, machine) || bounds.only_recovery,
+                    Before::Migrate => {
+                        return looks.recovered(boot, machine) || bounds.only_recovery;
+                    }
                     Before::Op(run, op) => (run, op),
                 };
                 if may_happen {
                     let mut happenings = happenings(op, &bounds, setting);
-                    // Between our look at a companion and the rename no program can be kept from changing it: it takes the companion's
-                    // lock, or it is not protected.
-                    happenings.retain(|happening| !looked || *happening != Happening::CompanionChanged);
+                    // Between our look at a companion and the rename no program can be kept from
+                    // changing it: it takes the companion's lock, or it is not
+                    // protected.
+                    happenings
+                        .retain(|happening| !looked || *happening != Happening::CompanionChanged);
                     looked = unguarded(op, looked);
                     let (state, process) = (machine.state.clone(), machine.process.clone());
-                    forks.push(Fork { at, state, process, boot: boot.clone(), run: run.clone(), happenings });
+                    forks.push(Fork {
+                        at,
+                        state,
+                        process,
+                        boot: boot.clone(),
+                        run: run.clone(),
+                        happenings,
+                    });
                 }
                 at += 1;
                 false
@@ -217,32 +257,41 @@ impl<'a> Explorer<'a> {
 
     fn fork(&mut self, node: &Node, fork: &Fork, happening: Happening) {
         let (setting, mutant, bounds) = (self.setting, self.mutant, self.bounds);
-        let watch = Watch { node, happened: true, happening: Some((fork.at, happening)), crash: bounds.crash_after_happening };
+        let watch = Watch {
+            node,
+            happened: true,
+            happening: Some((fork.at, happening)),
+            crash: bounds.crash_after_happening,
+        };
         let mut idle = false;
         self.report.starts += 1;
-        let outcome = self.watch(watch, |tap, looks| {
-            let mut machine = Machine::new(fork.state.clone(), setting, tap);
-            machine.process = fork.process.clone();
-            let mut run = fork.run.clone();
-            idle = !happen(&mut machine, &mut run, happening);
-            if idle {
-                return Outcome::of(None, machine, &fork.boot);
-            }
-            let mut boot = fork.boot.clone();
-            let end = boot.go(&mut machine, Some(run), mutant, &mut |boot, machine, before| match before {
-                Before::Look => looks.stop(boot, machine),
-                Before::Migrate => looks.recovered(boot, machine) || bounds.only_recovery,
-                Before::Op(..) => false,
+        let outcome =
+            self.watch(watch, |tap, looks| {
+                let mut machine = Machine::new(fork.state.clone(), setting, tap);
+                machine.process = fork.process.clone();
+                let mut run = fork.run.clone();
+                idle = !happen(&mut machine, &mut run, happening);
+                if idle {
+                    return Outcome::of(None, machine, &fork.boot);
+                }
+                let mut boot = fork.boot.clone();
+                let end = boot.go(&mut machine, Some(run), mutant, &mut |boot, machine, before| {
+                    match before {
+                        Before::Look => looks.stop(boot, machine),
+                        Before::Migrate => looks.recovered(boot, machine) || bounds.only_recovery,
+                        Before::Op(..) => false,
+                    }
+                });
+                looks.came_back(&machine.state);
+                Outcome::of(end, machine, &boot)
             });
-            looks.came_back(&machine.state);
-            Outcome::of(end, machine, &boot)
-        });
         if !idle {
             self.end(watch, &outcome);
         }
     }
 
-    /// Runs something with every change watched: each is judged, and what a crash there may leave is queued.
+    /// Runs something with every change watched: each is judged, and what a crash there may leave
+    /// is queued.
     fn watch(&mut self, watch: Watch, run: impl FnOnce(Tap, &mut Looks) -> Outcome) -> Outcome {
         let Watch { node, happened, happening, crash } = watch;
         let (setting, model, bounds) = (self.setting, self.model, self.bounds);
@@ -264,7 +313,11 @@ impl<'a> Explorer<'a> {
         let mut tap = |state: &State| {
             report.transitions += 1;
             tick += 1;
-            let choice = |variant: u32, copied: bool| Choice { happening, crash: Some((tick, variant)), copied };
+            let choice = |variant: u32, copied: bool| Choice {
+                happening,
+                crash: Some((tick, variant)),
+                copied,
+            };
             // Whether it is new, and good enough to go on from.
             let mut meets = |state: &State, choice: &Choice| {
                 let key = state.key();
@@ -292,11 +345,14 @@ impl<'a> Explorer<'a> {
                 return;
             }
             if model != Model::M0 && !state.disk.is_flushed() {
-                for (variant, disk) in (1..).zip(state.disk.some_power_losses(model, bounds.exact)) {
+                for (variant, disk) in (1..).zip(state.disk.some_power_losses(model, bounds.exact))
+                {
                     let mut after = State { disk, ledger: state.ledger.clone() };
                     after.ledger.v2_durable |= is_v2(&after, setting) && links;
                     if bounds.copies {
-                        let copied = State { disk: after.disk.copied(), ledger: after.ledger.clone() }.as_seen(setting);
+                        let copied =
+                            State { disk: after.disk.copied(), ledger: after.ledger.clone() }
+                                .as_seen(setting);
                         if meets(&copied, &choice(variant, true)) {
                             queue(copied, choice(variant, true));
                         }
@@ -336,12 +392,26 @@ impl<'a> Explorer<'a> {
         if violation.is_none() {
             violation = match &outcome.end {
                 None => return,
-                Some(End::Endless) => Some(Violation { rule: "I5", what: "the start does not end".into() }),
-                Some(End::NoDatabase) => Some(Violation { rule: "I1", what: "the start found no database".into() }),
-                Some(End::Failed(failure)) if !watch.happened && !setting.never_upgrades() && !setting.refuses() => {
-                    Some(Violation { rule: "I5", what: format!("nothing was in the way, and the start failed: {}", failure.message) })
+                Some(End::Endless) => {
+                    Some(Violation { rule: "I5", what: "the start does not end".into() })
                 }
-                Some(end) => self.left_nothing(watch, end, &outcome.state).or_else(|| self.afterwards(&outcome.state)),
+                Some(End::NoDatabase) => {
+                    Some(Violation { rule: "I1", what: "the start found no database".into() })
+                }
+                Some(End::Failed(failure))
+                    if !watch.happened && !setting.never_upgrades() && !setting.refuses() =>
+                {
+                    Some(Violation {
+                        rule: "I5",
+                        what: format!(
+                            "nothing was in the way, and the start failed: {}",
+                            failure.message
+                        ),
+                    })
+                }
+                Some(end) => self
+                    .left_nothing(watch, end, &outcome.state)
+                    .or_else(|| self.afterwards(&outcome.state)),
             };
         }
         if let Some(violation) = violation {
@@ -350,13 +420,20 @@ impl<'a> Explorer<'a> {
         }
     }
 
-    /// A start that had nothing in its way, and could remove what it had made, leaves nothing for the next to do.
+    /// A start that had nothing in its way, and could remove what it had made, leaves nothing for
+    /// the next to do.
     fn left_nothing(&self, watch: Watch, end: &End, state: &State) -> Option<Violation> {
-        let removes = self.setting.platform != Platform::Windows || self.setting.zombie == Zombie::None;
-        if *end == End::Current && !watch.happened && removes { invariant::at_end(state, self.setting) } else { None }
+        let removes =
+            self.setting.platform != Platform::Windows || self.setting.zombie == Zombie::None;
+        if *end == End::Current && !watch.happened && removes {
+            invariant::at_end(state, self.setting)
+        } else {
+            None
+        }
     }
 
-    /// What was in the way is gone: the next start must end well, and the one after it must find nothing to do.
+    /// What was in the way is gone: the next start must end well, and the one after it must find
+    /// nothing to do.
     fn afterwards(&mut self, state: &State) -> Option<Violation> {
         let setting = self.setting;
         let state = state.as_seen(setting);
@@ -366,14 +443,22 @@ impl<'a> Explorer<'a> {
         let mut ignore = |_: &State| {};
         let mut machine = Machine::new(state.clone(), setting, &mut ignore);
         let mutant = self.mutant;
-        let start = |machine: &mut Machine, migrate| Boot::new(migrate).go(machine, None, mutant, &mut |_, _, _| false);
+        let start = |machine: &mut Machine, migrate| {
+            Boot::new(migrate).go(machine, None, mutant, &mut |_, _, _| false)
+        };
         let again = start(&mut machine, false);
         if setting.refuses() {
             let same = machine.state == state;
-            return (!same).then(|| Violation { rule: "I5", what: "a start that refuses has changed the disk".into() });
+            return (!same).then(|| Violation {
+                rule: "I5",
+                what: "a start that refuses has changed the disk".into(),
+            });
         }
         if matches!(again, Some(End::Failed(_) | End::Endless | End::NoDatabase)) {
-            return Some(Violation { rule: "I5", what: format!("next start: {}", End::told(again.as_ref())) });
+            return Some(Violation {
+                rule: "I5",
+                what: format!("next start: {}", End::told(again.as_ref())),
+            });
         }
         if let Some(violation) = invariant::at_end(&machine.state, setting) {
             return Some(violation);
@@ -381,12 +466,18 @@ impl<'a> Explorer<'a> {
         let before = machine.state.clone();
         let third = start(&mut machine, false);
         if third != again || machine.state != before {
-            return Some(Violation { rule: "I5", what: "a start that has nothing to do has changed the disk".into() });
+            return Some(Violation {
+                rule: "I5",
+                what: "a start that has nothing to do has changed the disk".into(),
+            });
         }
         if again == Some(End::Old) && !setting.never_upgrades() {
             let end = start(&mut machine, true);
             if end != Some(End::Current) {
-                return Some(Violation { rule: "I5", what: format!("next start: {}", End::told(end.as_ref())) });
+                return Some(Violation {
+                    rule: "I5",
+                    what: format!("next start: {}", End::told(end.as_ref())),
+                });
             }
             // What a zombie keeps this process from removing is removed by the next.
             machine.process = Process::default();
@@ -419,14 +510,18 @@ impl Looks<'_> {
         hash.update([u8::from(self.happened), u8::from(self.crash)]);
         let key = key_of(hash);
         if self.own.contains(&key) {
-            self.wrong.get_or_insert(Violation { rule: "I5", what: "the start does the same again and again".into() });
+            self.wrong.get_or_insert(Violation {
+                rule: "I5",
+                what: "the start does the same again and again".into(),
+            });
             return true;
         }
         self.own.push(key);
         self.wrong.is_some() || !self.covered.insert(key)
     }
 
-    /// What a migration begins with is as good as an end: nothing is left of what was recovered, unless a clean-up failed.
+    /// What a migration begins with is as good as an end: nothing is left of what was recovered,
+    /// unless a clean-up failed.
     fn recovered(&mut self, boot: &Boot, machine: &Machine) -> bool {
         if boot.left.is_none()
             && let Some(violation) = invariant::at_end(&machine.state, self.setting)
@@ -439,7 +534,10 @@ impl Looks<'_> {
     /// A start never turns a v2 back into a v1.
     fn came_back(&mut self, state: &State) {
         if self.was_v2 && !is_v2(state, self.setting) {
-            self.wrong.get_or_insert(Violation { rule: "I3", what: "canonical was v2 and is v1 again".into() });
+            self.wrong.get_or_insert(Violation {
+                rule: "I3",
+                what: "canonical was v2 and is v1 again".into(),
+            });
         }
     }
 }
@@ -449,13 +547,20 @@ pub(super) fn happen(machine: &mut Machine, run: &mut Run, happening: Happening)
     match happening {
         Happening::OlderApplication => others::older_application(machine, false, true),
         Happening::OlderApplicationKilled => others::older_application(machine, true, true),
-        Happening::OlderApplicationInRollbackMode => others::older_application(machine, false, false),
+        Happening::OlderApplicationInRollbackMode => {
+            others::older_application(machine, false, false)
+        }
         Happening::OlderApplicationStays => others::older_application_stays(machine),
         Happening::CompanionChanged => others::change_companion(machine),
         Happening::ApplicationWrites => others::application(machine),
         Happening::FailsOnce(fail) | Happening::Fails(fail) => {
             if let Action::Perform { op, .. } = run.poll() {
-                machine.process.fault = Some(Planted { op, fail, for_ever: matches!(happening, Happening::Fails(_)), spent: false });
+                machine.process.fault = Some(Planted {
+                    op,
+                    fail,
+                    for_ever: matches!(happening, Happening::Fails(_)),
+                    spent: false,
+                });
             }
             true
         }
@@ -468,8 +573,11 @@ fn unguarded(op: &Op, looked: bool) -> bool {
         Op::LookCompanion { .. } => true,
         // What is kept beside is what it was then.
         Op::Link { to: at, .. } => at.companion.is_some(),
-        // Likewise where its name is taken away: whoever makes it anew is between the look and the rename.
-        Op::Rename { to: at, .. } if at.name.as_str().contains(".displaced-") => at.companion.is_some(),
+        // Likewise where its name is taken away: whoever makes it anew is between the look and the
+        // rename.
+        Op::Rename { to: at, .. } if at.name.as_str().contains(".displaced-") => {
+            at.companion.is_some()
+        }
         Op::SyncDir { companion } => looked && companion.is_some(),
         _ => false,
     }

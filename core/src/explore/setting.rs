@@ -28,7 +28,8 @@ pub enum Shape {
     NoCanonical,
     /// The journal of another upgrade that is not finished: nothing may be touched.
     OtherLabel,
-    /// An upgrade of ours that was interrupted while v1 was canonical, and then an older release that began its own: both journals.
+    /// An upgrade of ours that was interrupted while v1 was canonical, and then an older release
+    /// that began its own: both journals.
     BothJournals,
     /// What the daemon in the field leaves at each of its steps.
     Field,
@@ -51,13 +52,16 @@ pub enum Zombie {
     UntilReleased,
     /// They keep them as long as the process lives.
     ForEver,
-    /// The build opened v1 itself, and keeps that as long as the process lives: v1 may not be replaced.
+    /// The build opened v1 itself, and keeps that as long as the process lives: v1 may not be
+    /// replaced.
     OnV1,
     /// The same, by the look at v2 that the application asked for.
     OnV1InVerify,
-    /// The application had opened v1 before it began, and closed it, and keeps it as long as the process lives. For Windows: elsewhere a start refuses.
+    /// The application had opened v1 before it began, and closed it, and keeps it as long as the
+    /// process lives. For Windows: elsewhere a start refuses.
     OnV1Before,
-    /// The same where it cannot be left to have v1 open, by a caller who knows that it is a zombie and says so (`held: "proceed"`). For POSIX.
+    /// The same where it cannot be left to have v1 open, by a caller who knows that it is a zombie
+    /// and says so (`held: "proceed"`). For POSIX.
     Known,
 }
 
@@ -119,7 +123,8 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// Whether canonical must be whole at every instant: all plans but those that finish the field's.
+    /// Whether canonical must be whole at every instant: all plans but those that finish the
+    /// field's.
     #[must_use]
     pub fn links(&self) -> bool {
         !matches!(self.shape, Shape::Field | Shape::FieldWal | Shape::BothJournals)
@@ -159,7 +164,8 @@ impl Setting {
         self.build != Build::Right || matches!(self.zombie, Zombie::OnV1 | Zombie::OnV1InVerify)
     }
 
-    /// The companion's directory: on Windows the database's own, for there the order of changes is one for the whole volume.
+    /// The companion's directory: on Windows the database's own, for there the order of changes is
+    /// one for the whole volume.
     #[must_use]
     pub fn aside(&self) -> usize {
         if self.platform == Platform::Windows { disk::HOME } else { disk::ASIDE }

@@ -1,5 +1,6 @@
-//! What SQLite makes of a set, from the facts that were measured: a log is replayed over whatever database it stands beside, a hot
-//! journal rolls back whatever it stands beside, and a missing or empty database loses its log.
+//! What SQLite makes of a set, from the facts that were measured: a log is replayed over whatever
+//! database it stands beside, a hot journal rolls back whatever it stands beside, and a missing or
+//! empty database loses its log.
 
 use std::fmt;
 
@@ -39,7 +40,9 @@ impl fmt::Display for Data {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::V1 { rows } => return write!(f, "v1 with {rows} new rows"),
-            Self::V2 { of, rows } => return write!(f, "v2 of a v1 with {of}, with {rows} new rows"),
+            Self::V2 { of, rows } => {
+                return write!(f, "v2 of a v1 with {of}, with {rows} new rows");
+            }
             Self::Partial => "not done",
             Self::Refused => "a v2 that is refused",
             Self::Damaged => "damaged",
@@ -57,7 +60,8 @@ pub struct Db {
     pub data: Data,
     /// What its header says.
     pub mode: JournalMode,
-    /// The change counter: every commit outside WAL mode, and every change of the mode, adds one. Commits in WAL mode do not.
+    /// The change counter: every commit outside WAL mode, and every change of the mode, adds one.
+    /// Commits in WAL mode do not.
     pub counter: u8,
     /// Which database it is: its logs and journals are those of the same one.
     pub of: u8,
@@ -65,7 +69,8 @@ pub struct Db {
 
 /// v1, wherever it lies.
 pub const V1_LINE: u8 = 1;
-/// v2 that was in place before a restore. It is what a restore's journal remembers, as a migration's remembers v1.
+/// v2 that was in place before a restore. It is what a restore's journal remembers, as a
+/// migration's remembers v1.
 pub const V2_LINE: u8 = 2;
 /// A database that an older application made in a gap.
 pub const FOREIGN_LINE: u8 = 9;
@@ -152,12 +157,14 @@ pub fn seen(disk: &Disk, name: &str) -> Seen {
         Some(Content::Db(db)) => *db,
         Some(_) => return Seen::NotADatabase,
     };
-    // A journal whose own header never reached the disk is ignored: the database was not written before it was flushed.
+    // A journal whose own header never reached the disk is ignored: the database was not written
+    // before it was flushed.
     if let Some(Content::Hot(before)) = disk.get(HOME, &sidecar(name, "-journal")) {
         db = if before.of == db.of { *before } else { Db { data: Data::Mixed, ..db } };
     }
     if let Some(Content::Wal(after)) = disk.get(HOME, &sidecar(name, "-wal")) {
-        // A page copy in WAL mode: v2's frames stand in the log of what is v1 until they are where they belong.
+        // A page copy in WAL mode: v2's frames stand in the log of what is v1 until they are where
+        // they belong.
         let becomes_v2 = matches!((db.data, after.data), (Data::V1 { .. }, Data::V2 { .. }));
         let own = after.of == db.of && (becomes_v2 || after.rank() >= db.rank());
         db = if own { *after } else { Db { data: Data::Mixed, ..db } };

@@ -17,7 +17,8 @@ pub struct Ledger {
     pub v2_rows: u8,
     /// v2 was canonical for good.
     pub v2_durable: bool,
-    /// The journal mode that its application counts on; nothing once another application has set its own.
+    /// The journal mode that its application counts on; nothing once another application has set
+    /// its own.
     pub mode: Option<JournalMode>,
     /// Somebody changed the companion.
     pub companion_changed: bool,
@@ -70,11 +71,23 @@ impl State {
         let ledger = &self.ledger;
         hash.update([ledger.rows, ledger.v2_rows]);
         let (any, wal) = (ledger.mode.is_none(), ledger.mode == Some(JournalMode::Wal));
-        hash.update([any, wal, ledger.v2_durable, ledger.companion_changed, ledger.companion_owed, ledger.host, ledger.kept].map(u8::from));
+        hash.update(
+            [
+                any,
+                wal,
+                ledger.v2_durable,
+                ledger.companion_changed,
+                ledger.companion_owed,
+                ledger.host,
+                ledger.kept,
+            ]
+            .map(u8::from),
+        );
     }
 
-    /// The same, as far as any later start can tell: what a private copy of v1 holds, and what is in the sidecars of files that are
-    /// nobody's yet, is never read, only removed; and a change counter is only ever compared with the one in a journal's fingerprint of v1.
+    /// The same, as far as any later start can tell: what a private copy of v1 holds, and what is
+    /// in the sidecars of files that are nobody's yet, is never read, only removed; and a
+    /// change counter is only ever compared with the one in a journal's fingerprint of v1.
     #[must_use]
     pub fn as_seen(&self, setting: &Setting) -> Self {
         let mut state = self.clone();
@@ -84,7 +97,9 @@ impl State {
         state.disk.level(|name| {
             name.contains(".source-")
                 || name.ends_with("-shm")
-                || (links && sidecar(name) && (name.contains(".building-") || name.contains(".install-")))
+                || (links
+                    && sidecar(name)
+                    && (name.contains(".building-") || name.contains(".install-")))
         });
         let line = if setting.restores() { V2_LINE } else { V1_LINE };
         let remembered = state.disk.any_name(|name| name.contains(".json"));

@@ -1,5 +1,6 @@
-//! The trial of mutants. Each is performed in one start, from every state that leads to what it changes; what that leaves is judged by right
-//! starts. So where a state leads is found out once, for all mutants.
+//! The trial of mutants. Each is performed in one start, from every state that leads to what it
+//! changes; what that leaves is judged by right starts. So where a state leads is found out once,
+//! for all mutants.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,9 @@ use super::machine::{Machine, companion_digest};
 use super::mutate::{Mutant, Told, performed};
 use super::search::{Explorer, Node, crashes};
 use super::sqlite::sidecar;
-use super::{Bounds, Build, Counterexample, Faults, HostUse, Model, Setting, State, Violation, Zombie};
+use super::{
+    Bounds, Build, Counterexample, Faults, HostUse, Model, Setting, State, Violation, Zombie,
+};
 use crate::fault::Platform;
 
 /// What became of a mutant.
@@ -63,7 +66,8 @@ const STAGES: [Stage; 3] = [
     Stage { power_loss: true, at_most: 3, disturbed: false },
     Stage { power_loss: true, at_most: 1, disturbed: true },
 ];
-/// Of how many changes of a directory every subset may be lost: a flush that is taken out leaves many.
+/// Of how many changes of a directory every subset may be lost: a flush that is taken out leaves
+/// many.
 pub(super) const EXACT: usize = 6;
 /// An undisturbed start.
 const RIGHT: Bounds = Bounds { crashes: 0, ..Bounds::ONE_CRASH };
@@ -83,7 +87,10 @@ impl<'a> Trial<'a> {
         let mut trial = Self { plans: Vec::new(), benches: Vec::new() };
         for setting in settings {
             let starts = nodes(setting).into_iter().map(|node| {
-                let plans = performed(setting, &node.state).iter().map(|plan| trial.number(Told::of(plan))).collect();
+                let plans = performed(setting, &node.state)
+                    .iter()
+                    .map(|plan| trial.number(Told::of(plan)))
+                    .collect();
                 Start { node, plans }
             });
             let starts = starts.collect();
@@ -121,8 +128,9 @@ impl<'a> Trial<'a> {
         mutant.equivalent().map_or(Fate::Survived, Fate::Equivalent)
     }
 
-    /// The starts that a mutant changes, by bench and place, those together that are much the same: they perform the same of what is changed, among
-    /// files of the same names, beside the same companion, and with what is in canonical's log flushed, or not.
+    /// The starts that a mutant changes, by bench and place, those together that are much the same:
+    /// they perform the same of what is changed, among files of the same names, beside the same
+    /// companion, and with what is in canonical's log flushed, or not.
     fn starts_of(&self, mutant: &Mutant) -> Vec<Vec<(usize, usize)>> {
         let sees = |plan| match mutant {
             Mutant::Rows { .. } => true,
@@ -134,7 +142,8 @@ impl<'a> Trial<'a> {
         let mut alike: BTreeMap<_, Vec<(usize, usize)>> = BTreeMap::new();
         for (number, bench) in self.benches.iter().enumerate() {
             for (index, Start { node, plans }) in bench.starts.iter().enumerate() {
-                let performed: Vec<usize> = plans.iter().copied().filter(|plan| wrong[*plan]).collect();
+                let performed: Vec<usize> =
+                    plans.iter().copied().filter(|plan| wrong[*plan]).collect();
                 if performed.is_empty() || (begins && node.crashes > 0) {
                     continue;
                 }
@@ -147,8 +156,13 @@ impl<'a> Trial<'a> {
                         .as_ref()
                         .and_then(|(_, file)| disk.get(bench.setting.aside(), file.as_str()))
                         .map(companion_digest);
-                    let log = disk.ino(HOME, &sidecar(bench.setting.canonical.as_str(), "-wal")).map(|ino| disk.inodes[&ino].is_flushed());
-                    alike.entry((bench.like, performed, names, companion, log)).or_default().push((number, index));
+                    let log = disk
+                        .ino(HOME, &sidecar(bench.setting.canonical.as_str(), "-wal"))
+                        .map(|ino| disk.inodes[&ino].is_flushed());
+                    alike
+                        .entry((bench.like, performed, names, companion, log))
+                        .or_default()
+                        .push((number, index));
                 }
             }
         }
@@ -164,7 +178,13 @@ fn spread<T>(all: &[T], at_most: usize) -> impl Iterator<Item = &T> {
 
 /// What of a setting decides what its application does.
 fn does(setting: &Setting) -> (Platform, HostUse, Zombie, Build, [bool; 2]) {
-    (setting.platform, setting.host, setting.zombie, setting.build, [setting.companion_before, setting.can_link])
+    (
+        setting.platform,
+        setting.host,
+        setting.zombie,
+        setting.build,
+        [setting.companion_before, setting.can_link],
+    )
 }
 
 /// Whether a recovery table in this order makes the start from this state do something else.
@@ -172,26 +192,37 @@ fn sways(mutant: &Mutant, setting: &Setting, state: &State) -> bool {
     let mut ignore = |_: &State| {};
     let mut machine = Machine::new(state.clone(), setting, &mut ignore);
     let mut boot = Boot::new(true);
-    boot.go(&mut machine, None, Some(mutant), &mut |boot, _, before| boot.swayed || matches!(before, Before::Migrate));
+    boot.go(&mut machine, None, Some(mutant), &mut |boot, _, before| {
+        boot.swayed || matches!(before, Before::Migrate)
+    });
     boot.swayed
 }
 
-/// Every state to start from: the first, and what a crash may leave, of a start that had nothing in its way, or somebody else.
+/// Every state to start from: the first, and what a crash may leave, of a start that had nothing in
+/// its way, or somebody else.
 fn nodes(setting: &Setting) -> Vec<Node> {
     let mut nodes = vec![Node::first(setting)];
     let first_of_ours = setting.field_after().map_or(0, |after| after + 1);
     for _ in 0..first_of_ours {
-        nodes = nodes.iter().flat_map(|node| crashes(setting, node, model(setting, true), &Bounds::ONE_CRASH)).collect();
+        nodes = nodes
+            .iter()
+            .flat_map(|node| crashes(setting, node, model(setting, true), &Bounds::ONE_CRASH))
+            .collect();
     }
     if first_of_ours == 1 {
         // What the daemon left is recovered by a start that may be killed as well.
-        let killed: Vec<Node> = nodes.iter().flat_map(|node| crashes(setting, node, model(setting, false), &Bounds::ONE_CRASH)).collect();
+        let killed: Vec<Node> = nodes
+            .iter()
+            .flat_map(|node| crashes(setting, node, model(setting, false), &Bounds::ONE_CRASH))
+            .collect();
         nodes.extend(killed);
     }
     if first_of_ours == 0 {
         let others = Bounds { others: true, crash_after_happening: true, ..Bounds::ONE_CRASH };
         let plain = crashes(setting, &nodes[0], model(setting, true), &Bounds::ONE_CRASH);
-        let disturbed = crashes(setting, &nodes[0], model(setting, false), &others).into_iter().filter(|node| node.happened);
+        let disturbed = crashes(setting, &nodes[0], model(setting, false), &others)
+            .into_iter()
+            .filter(|node| node.happened);
         nodes.extend(plain.into_iter().chain(disturbed));
     }
     nodes
@@ -214,7 +245,12 @@ impl Bench<'_> {
             only_recovery: recovers && stage.power_loss,
             ..Bounds::ONE_CRASH
         };
-        let mut explorer = Explorer::new(self.setting, model(self.setting, stage.power_loss), &bounds, Some(mutant));
+        let mut explorer = Explorer::new(
+            self.setting,
+            model(self.setting, stage.power_loss),
+            &bounds,
+            Some(mutant),
+        );
         explorer.expand(&node);
         let by = Some(node.crashes);
         if let Some(bad) = explorer.report.bad.pop() {
@@ -223,7 +259,13 @@ impl Bench<'_> {
         let model = explorer.model;
         explorer.queue.into_iter().find_map(|left| {
             let violation = self.judge(&left)?;
-            Some(Counterexample { setting: self.setting.clone(), model, choices: left.choices(), mutated: by, violation })
+            Some(Counterexample {
+                setting: self.setting.clone(),
+                model,
+                choices: left.choices(),
+                mutated: by,
+                violation,
+            })
         })
     }
 

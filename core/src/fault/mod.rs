@@ -57,7 +57,10 @@ impl OsCode {
             Platform::Linux => unix::name(raw, unix::LINUX),
             Platform::Macos => unix::name(raw, unix::MACOS),
         }
-        .map_or_else(|| (format!("E{raw}"), format!("error {raw}")), |(code, name)| (code.to_owned(), name.to_owned()));
+        .map_or_else(
+            || (format!("E{raw}"), format!("error {raw}")),
+            |(code, name)| (code.to_owned(), name.to_owned()),
+        );
         Self { code, raw, name }
     }
 
@@ -81,7 +84,8 @@ pub enum Cause {
         /// Its code.
         os: OsCode,
     },
-    /// The operating system refused, and waiting does not help: a right is missing, a file is read-only, a directory has the name.
+    /// The operating system refused, and waiting does not help: a right is missing, a file is
+    /// read-only, a directory has the name.
     Denied {
         /// Its code.
         os: OsCode,
@@ -146,8 +150,8 @@ impl Fault {
         self
     }
 
-    /// What it means for this op. A failed sync is never transient: the pages are gone but marked clean, so syncing the
-    /// same data again would report a success that is none.
+    /// What it means for this op. A failed sync is never transient: the pages are gone but marked
+    /// clean, so syncing the same data again would report a success that is none.
     #[must_use]
     pub fn class(&self, platform: Platform, op: &Op) -> Class {
         let class = match &self.cause {

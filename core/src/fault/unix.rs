@@ -27,17 +27,32 @@ const COMMON: Table = &[
     (31, "EMLINK"),
 ];
 
-pub(super) const LINUX: Table =
-    &[(11, "EAGAIN"), (36, "ENAMETOOLONG"), (39, "ENOTEMPTY"), (40, "ELOOP"), (95, "ENOTSUP"), (116, "ESTALE"), (122, "EDQUOT")];
+pub(super) const LINUX: Table = &[
+    (11, "EAGAIN"),
+    (36, "ENAMETOOLONG"),
+    (39, "ENOTEMPTY"),
+    (40, "ELOOP"),
+    (95, "ENOTSUP"),
+    (116, "ESTALE"),
+    (122, "EDQUOT"),
+];
 
-pub(super) const MACOS: Table =
-    &[(35, "EAGAIN"), (45, "ENOTSUP"), (62, "ELOOP"), (63, "ENAMETOOLONG"), (66, "ENOTEMPTY"), (69, "EDQUOT"), (70, "ESTALE")];
+pub(super) const MACOS: Table = &[
+    (35, "EAGAIN"),
+    (45, "ENOTSUP"),
+    (62, "ELOOP"),
+    (63, "ENAMETOOLONG"),
+    (66, "ENOTEMPTY"),
+    (69, "EDQUOT"),
+    (70, "ESTALE"),
+];
 
 pub(super) fn name(raw: i32, own: Table) -> Option<(&'static str, &'static str)> {
     COMMON.iter().chain(own).find(|(number, _)| *number == raw).map(|(_, name)| (*name, *name))
 }
 
-/// EBUSY is permanent here: on POSIX a rename or removal gets it for a mount point, which does not go away by waiting.
+/// EBUSY is permanent here: on POSIX a rename or removal gets it for a mount point, which does not
+/// go away by waiting.
 pub(super) fn class(code: &str) -> Class {
     match code {
         "EAGAIN" | "EINTR" | "ETXTBSY" | "ENFILE" | "EMFILE" => Class::Transient,

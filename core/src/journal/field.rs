@@ -1,7 +1,8 @@
-//! Version 1 of the journal: the one that the daemon in the field writes. It is read, finished or undone, never written.
+//! Version 1 of the journal: the one that the daemon in the field writes. It is read, finished or
+//! undone, never written.
 //!
-//! It has absolute paths. They are re-rooted by base name to the database's own directory, since the directory may have been moved or
-//! copied, and each base name must then be of the grammar.
+//! It has absolute paths. They are re-rooted by base name to the database's own directory, since
+//! the directory may have been moved or copied, and each base name must then be of the grammar.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -107,24 +108,41 @@ impl FieldJournal {
         let label = Label::new("v1-v2")?;
         let (directory, source) = split(&raw.source);
         if source != canonical.as_str() {
-            return Err(mismatch("source", &raw.source, format!("must end in {canonical}, the database beside which it lies")));
+            return Err(mismatch(
+                "source",
+                &raw.source,
+                format!("must end in {canonical}, the database beside which it lies"),
+            ));
         }
         let own = |what: &str, path: &str| -> Result<FileName, ReadError> {
             let (dir, name) = split(path);
             if dir != directory {
-                return Err(mismatch(what, path, "must lie in the directory of the field `source`"));
+                return Err(mismatch(
+                    what,
+                    path,
+                    "must lie in the directory of the field `source`",
+                ));
             }
             bare(what, path, name)
         };
         let backup = own("backup", &raw.backup)?;
         let Some(Role::Backup { started_ms, .. }) = Role::of(canonical, &backup) else {
-            return Err(mismatch("backup", &raw.backup, format!("must be {canonical}.{label}-<unix ms>-{nonce}")));
+            return Err(mismatch(
+                "backup",
+                &raw.backup,
+                format!("must be {canonical}.{label}-<unix ms>-{nonce}"),
+            ));
         };
         let names = Names::new(canonical, &label, &nonce, started_ms)?;
         for (what, found, path, want) in [
             ("backup", backup, &raw.backup, &names.backup),
             ("staging", own("staging", &raw.staging)?, &raw.staging, &names.staging),
-            ("normalizedSource", own("normalizedSource", &raw.normalized_source)?, &raw.normalized_source, &names.source),
+            (
+                "normalizedSource",
+                own("normalizedSource", &raw.normalized_source)?,
+                &raw.normalized_source,
+                &names.source,
+            ),
         ] {
             if found != *want {
                 return Err(mismatch(what, path, format!("must end in {want}")));
@@ -135,7 +153,11 @@ impl FieldJournal {
         if let Some(path) = &raw.auth_backup {
             let want = crate::names::companion_backup(&auth_file, &label, &nonce);
             if split(path) != (auth_directory, want.as_str()) {
-                return Err(mismatch("authBackup", path, format!("must be {want} beside authPath")));
+                return Err(mismatch(
+                    "authBackup",
+                    path,
+                    format!("must be {want} beside authPath"),
+                ));
             }
         }
         Ok(Self {

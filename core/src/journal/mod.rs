@@ -1,7 +1,8 @@
-//! The journal: what a start that was interrupted must know. At commit it becomes the backup's receipt.
+//! The journal: what a start that was interrupted must know. At commit it becomes the backup's
+//! receipt.
 //!
-//! A journal is hostile input. It is read with a size bound, every name in it must be the one that the grammar gives, and a version that this
-//! release does not know is refused with what to do.
+//! A journal is hostile input. It is read with a size bound, every name in it must be the one that
+//! the grammar gives, and a version that this release does not know is refused with what to do.
 
 pub mod field;
 
@@ -11,7 +12,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::names::{self, CompanionName, FileName, Label, NameError, Names, Nonce, companion_backup};
+use crate::names::{
+    self, CompanionName, FileName, Label, NameError, Names, Nonce, companion_backup,
+};
 use crate::observe::{FileFacts, Fingerprint};
 use crate::sqlite::JournalMode;
 use std::collections::BTreeSet;
@@ -24,7 +27,8 @@ pub const RECEIPT_VERSION: u32 = 1;
 pub const MAX_BYTES: usize = 4 << 20;
 /// How large the host's state and report may make it, in bytes; the rest is for warnings.
 pub const MAX_HOST_BYTES: usize = MAX_BYTES / 2;
-/// The most warnings that are kept, and the most characters of each: a host that warns of every row must not make its journal unreadable.
+/// The most warnings that are kept, and the most characters of each: a host that warns of every row
+/// must not make its journal unreadable.
 pub const MAX_WARNINGS: usize = 100;
 /// See [`MAX_WARNINGS`].
 pub const MAX_WARNING_CHARS: usize = 1000;
@@ -62,15 +66,19 @@ impl Phase {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
-    /// Link canonical to the backup's name, then rename v2 over canonical: canonical is never missing.
+    /// Link canonical to the backup's name, then rename v2 over canonical: canonical is never
+    /// missing.
     LinkReplace,
-    /// Copy v1 to the backup's name, then v2's pages into canonical in one transaction of SQLite: where canonical cannot be linked, or on Windows is open.
+    /// Copy v1 to the backup's name, then v2's pages into canonical in one transaction of SQLite:
+    /// where canonical cannot be linked, or on Windows is open.
     PageCopy,
     /// What the daemon in the field does; only its own journals are finished this way.
     TwoRename,
-    /// Link canonical, which is v2, to its displaced name, then rename a copy of the backup over canonical.
+    /// Link canonical, which is v2, to its displaced name, then rename a copy of the backup over
+    /// canonical.
     Restore,
-    /// Copy canonical, which is v2, to its displaced name, then likewise: where it cannot be linked.
+    /// Copy canonical, which is v2, to its displaced name, then likewise: where it cannot be
+    /// linked.
     RestoreCopy,
 }
 
@@ -260,7 +268,8 @@ pub enum ReadError {
     },
     /// A newer release wrote it.
     #[error(
-        "it is version {found}, and this release reads up to version {known}: start the newer release of the application, or install it again"
+        "it is version {found}, and this release reads up to version {known}: start the newer \
+         release of the application, or install it again"
     )]
     TooNew {
         /// The version it has.
@@ -288,18 +297,26 @@ impl From<serde_json::Error> for ReadError {
     fn from(error: serde_json::Error) -> Self {
         let (line, column) = (error.line(), error.column());
         let text = error.to_string();
-        let message = text.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&text).to_owned();
+        let message = text
+            .strip_suffix(&format!(" at line {line} column {column}"))
+            .unwrap_or(&text)
+            .to_owned();
         Self::Form { line, column, message }
     }
 }
 
-/// Reads versioned JSON: first the version alone, so that a newer form is refused as newer and not as malformed.
+/// Reads versioned JSON: first the version alone, so that a newer form is refused as newer and not
+/// as malformed.
 pub(crate) fn read_versioned<T: DeserializeOwned>(text: &str, known: u32) -> Result<T, ReadError> {
     read_bounded(text, known, MAX_BYTES)
 }
 
 /// The same of something that may be larger.
-pub(crate) fn read_bounded<T: DeserializeOwned>(text: &str, known: u32, most: usize) -> Result<T, ReadError> {
+pub(crate) fn read_bounded<T: DeserializeOwned>(
+    text: &str,
+    known: u32,
+    most: usize,
+) -> Result<T, ReadError> {
     #[derive(Deserialize)]
     struct Version {
         version: u64,
@@ -315,7 +332,8 @@ pub(crate) fn read_bounded<T: DeserializeOwned>(text: &str, known: u32, most: us
     }
 }
 
-/// Writes versioned JSON, with a final newline. Serialising these types cannot fail: their maps have text keys.
+/// Writes versioned JSON, with a final newline. Serialising these types cannot fail: their maps
+/// have text keys.
 pub(crate) fn write_json<T: Serialize>(value: &T) -> String {
     let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
     text.push('\n');
@@ -357,23 +375,43 @@ impl Journal {
         let mut seen = BTreeSet::new();
         for companion in &self.companions {
             if !seen.insert(&companion.name) {
-                return Err(ReadError::Contradiction(format!("companions: {} is there twice", companion.name)));
+                return Err(ReadError::Contradiction(format!(
+                    "companions: {} is there twice",
+                    companion.name
+                )));
             }
-            let longest = names::companion_backup_tmp(&companion.file, &self.label, &self.nonce).as_str().len();
-            if longest.max(names::displaced(&companion.file, &self.nonce).as_str().len()) > names::MAX_NAME_BYTES {
+            let longest = names::companion_backup_tmp(&companion.file, &self.label, &self.nonce)
+                .as_str()
+                .len();
+            if longest.max(names::displaced(&companion.file, &self.nonce).as_str().len())
+                > names::MAX_NAME_BYTES
+            {
                 let why = "is too long: the names made from it would pass 255 bytes".into();
-                return Err(NameError { what: format!("companions.{}", companion.name), found: companion.file.to_string(), why }.into());
+                return Err(NameError {
+                    what: format!("companions.{}", companion.name),
+                    found: companion.file.to_string(),
+                    why,
+                }
+                .into());
             }
         }
         if let Some(v2) = &self.v2 {
             let names = &self.names;
             if v2.file != names.staging && v2.file != names.install {
                 let why = format!("must be {} or {}", names.staging, names.install);
-                return Err(NameError { what: "v2.file".into(), found: v2.file.to_string(), why }.into());
+                return Err(
+                    NameError { what: "v2.file".into(), found: v2.file.to_string(), why }.into()
+                );
             }
         }
-        if self.phase >= Phase::Built && self.strategy != Strategy::TwoRename && (self.v1.is_none() || self.v2.is_none()) {
-            return Err(ReadError::Contradiction(format!("phase {} without v1 and v2", self.phase.as_str())));
+        if self.phase >= Phase::Built
+            && self.strategy != Strategy::TwoRename
+            && (self.v1.is_none() || self.v2.is_none())
+        {
+            return Err(ReadError::Contradiction(format!(
+                "phase {} without v1 and v2",
+                self.phase.as_str()
+            )));
         }
         if self.phase == Phase::Installing && self.strategy != Strategy::PageCopy {
             return Err(ReadError::Contradiction("phase installing: only page-copy has it".into()));
@@ -386,9 +424,10 @@ impl Journal {
     pub fn file(&self) -> FileName {
         match self.strategy {
             Strategy::TwoRename => names::field_journal(&self.names.canonical),
-            Strategy::LinkReplace | Strategy::PageCopy | Strategy::Restore | Strategy::RestoreCopy => {
-                names::journal(&self.names.canonical, &self.label)
-            }
+            Strategy::LinkReplace
+            | Strategy::PageCopy
+            | Strategy::Restore
+            | Strategy::RestoreCopy => names::journal(&self.names.canonical, &self.label),
         }
     }
 
@@ -398,7 +437,8 @@ impl Journal {
         write_json(self)
     }
 
-    /// The text, proven to be one that a start can read: what the host gives may be too large, or nested too deeply.
+    /// The text, proven to be one that a start can read: what the host gives may be too large, or
+    /// nested too deeply.
     ///
     /// # Errors
     /// What a start would say of it.

@@ -22,13 +22,19 @@ pub enum Next {
 /// Decides what comes next: recover first, then nothing, or the migration.
 ///
 /// # Errors
-/// When nothing may be touched: the set is held by this process, the database is newer, damaged or none, or a journal is unusable.
+/// When nothing may be touched: the set is held by this process, the database is newer, damaged or
+/// none, or a journal is unusable.
 pub fn assess(observation: &Observation, label: &Label, nonce: &Nonce) -> Result<Next, Failure> {
     assess_by(&Table::default(), observation, label, nonce)
 }
 
 /// The same, by a recovery table in another order.
-pub(crate) fn assess_by(table: &Table, observation: &Observation, label: &Label, nonce: &Nonce) -> Result<Next, Failure> {
+pub(crate) fn assess_by(
+    table: &Table,
+    observation: &Observation,
+    label: &Label,
+    nonce: &Nonce,
+) -> Result<Next, Failure> {
     refuse_held(observation)?;
     match recover::by(table, observation, &|_| true, label, nonce)? {
         Some(plan) => Ok(Next::Recover(Box::new(plan))),
@@ -39,10 +45,13 @@ pub(crate) fn assess_by(table: &Table, observation: &Observation, label: &Label,
 /// Refuses while this process has the set open.
 pub(super) fn refuse_held(observation: &Observation) -> Result<(), Failure> {
     let canonical = &observation.canonical;
-    if observation.holders.iter().any(|holder| holder.this_process) && !observation.held_on_windows() {
+    if observation.holders.iter().any(|holder| holder.this_process)
+        && !observation.held_on_windows()
+    {
         let mut failure = Failure::refusal(
             Code::Held,
-            "this process has the database open, and opening it again here would drop that connection's locks",
+            "this process has the database open, and opening it again here would drop that \
+             connection's locks",
             "close the connection (and let it be collected) before the upgrade",
         )
         .of(canonical);
@@ -53,24 +62,34 @@ pub(super) fn refuse_held(observation: &Observation) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Refuses to begin what may put another file in this companion's place, where none can take it: the database would be flipped, and no start could
-/// finish. What is begun already goes on.
-pub(super) fn refuse_irreplaceable(observation: &Observation, companion: &CompanionName) -> Result<(), Failure> {
+/// Refuses to begin what may put another file in this companion's place, where none can take it:
+/// the database would be flipped, and no start could finish. What is begun already goes on.
+pub(super) fn refuse_irreplaceable(
+    observation: &Observation,
+    companion: &CompanionName,
+) -> Result<(), Failure> {
     let Some(seen) = observation.companions.get(companion) else { return Ok(()) };
     let Some(irreplaceable) = seen.irreplaceable else { return Ok(()) };
-    let mut failure = Failure::refusal(Code::Io, "no file can replace this companion", irreplaceable.hint());
+    let mut failure =
+        Failure::refusal(Code::Io, "no file can replace this companion", irreplaceable.hint());
     failure.path = Some(seen.path.clone());
     failure.compose();
     Err(failure)
 }
 
-/// Decides what comes after recoveries that could not remove everything: it waits for the next start, and is in nobody's way, unless v1 is to be migrated
-/// beside a journal whose state no other takes over. `undone`: the journals of which all but what the application did is undone; none where something else
-/// was left.
+/// Decides what comes after recoveries that could not remove everything: it waits for the next
+/// start, and is in nobody's way, unless v1 is to be migrated beside a journal whose state no other
+/// takes over. `undone`: the journals of which all but what the application did is undone; none
+/// where something else was left.
 ///
 /// # Errors
 /// As [`assess`].
-pub fn assess_left(observation: &Observation, undone: &[FileName], label: &Label, nonce: &Nonce) -> Result<Next, Failure> {
+pub fn assess_left(
+    observation: &Observation,
+    undone: &[FileName],
+    label: &Label,
+    nonce: &Nonce,
+) -> Result<Next, Failure> {
     refuse_held(observation)?;
     // The field's that one of ours took over says nothing more.
     let field = field_journal(&observation.canonical);
@@ -87,7 +106,8 @@ pub fn assess_left(observation: &Observation, undone: &[FileName], label: &Label
     match other {
         Some(journal) if next == Next::Migrate => Err(Failure::refusal(
             Code::Journal,
-            "what an earlier upgrade left could not be removed, and another one may not begin before it is",
+            "what an earlier upgrade left could not be removed, and another one may not begin \
+             before it is",
             "see the warnings for the file and the reason, and start again",
         )
         .of(journal)),
@@ -98,18 +118,27 @@ pub fn assess_left(observation: &Observation, undone: &[FileName], label: &Label
 /// What canonical is, journals apart.
 fn beside(observation: &Observation) -> Result<Next, Failure> {
     let canonical = &observation.canonical;
-    let refuse = |code: Code, reason: &str, hint: &str| Err(Failure::refusal(code, reason, hint).of(canonical));
+    let refuse = |code: Code, reason: &str, hint: &str| {
+        Err(Failure::refusal(code, reason, hint).of(canonical))
+    };
     let [wal, _, hot] = canonical.sidecars();
-    let sidecar_bytes = [wal, hot].iter().filter_map(|name| observation.files.get(name)).map(|facts| facts.size).max().unwrap_or(0);
+    let sidecar_bytes = [wal, hot]
+        .iter()
+        .filter_map(|name| observation.files.get(name))
+        .map(|facts| facts.size)
+        .max()
+        .unwrap_or(0);
     match observation.canonical_facts() {
-        // An empty file is what a first start leaves that was killed at once; SQLite takes it for a new database.
+        // An empty file is what a first start leaves that was killed at once; SQLite takes it for a
+        // new database.
         facts if facts.is_none_or(|facts| facts.size == 0) => {
             if sidecar_bytes == 0 {
                 return Ok(Next::NoDatabase);
             }
             refuse(
                 Code::V1Corrupt,
-                "the database is missing or empty beside a -wal or -journal that holds data, which SQLite would delete at the next open",
+                "the database is missing or empty beside a -wal or -journal that holds data, \
+                 which SQLite would delete at the next open",
                 "copy both files away, then restore the database from a backup",
             )
         }
@@ -121,12 +150,16 @@ fn beside(observation: &Observation) -> Result<Next, Failure> {
         _ => match observation.verdict {
             Some(Verdict::Old) => Ok(Next::Migrate),
             Some(Verdict::Current) => Ok(Next::Current),
-            Some(Verdict::Newer) => {
-                refuse(Code::Newer, "a newer release of the application wrote this database", "start the newer release of the application")
-            }
-            None => {
-                refuse(Code::V1Corrupt, "SQLite cannot read the database", "restore it from a backup, or recover it with sqlite3 .recover")
-            }
+            Some(Verdict::Newer) => refuse(
+                Code::Newer,
+                "a newer release of the application wrote this database",
+                "start the newer release of the application",
+            ),
+            None => refuse(
+                Code::V1Corrupt,
+                "SQLite cannot read the database",
+                "restore it from a backup, or recover it with sqlite3 .recover",
+            ),
         },
     }
 }

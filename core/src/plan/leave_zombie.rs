@@ -1,11 +1,14 @@
-//! A new file for a database that this process holds, by a connection that its caller knows to be a zombie.
+//! A new file for a database that this process holds, by a connection that its caller knows to be a
+//! zombie.
 //!
-//! POSIX only. Whatever is done next opens the database, which drops the zombie's locks, and a connection that the application opens later would
-//! share what the zombie still has of the old file. So before anything else the database moves to a file that nobody holds; then every
+//! POSIX only. Whatever is done next opens the database, which drops the zombie's locks, and a
+//! connection that the application opens later would share what the zombie still has of the old
+//! file. So before anything else the database moves to a file that nobody holds; then every
 //! ending leaves such a one, v1 or v2. The zombie keeps the old file, which has no name any more.
 //!
-//! It has no journal: the new file's name, until it is canonical's, is that of a journal that is being written, which a start without one takes away. A
-//! crash leaves the old file with its name, whole and settled, or the new one.
+//! It has no journal: the new file's name, until it is canonical's, is that of a journal that is
+//! being written, which a start without one takes away. A crash leaves the old file with its name,
+//! whole and settled, or the new one.
 
 use super::{Plan, PlanKind, VERSION, same_ops, step};
 use crate::failure::{Code, Failure};
@@ -18,12 +21,18 @@ use crate::op::{Op, Step};
 /// Plans it, before the database is opened.
 ///
 /// # Errors
-/// `NO_SPACE`, and `HELD` where nobody is left behind: on Windows, beside a journal, or while another process has the database open.
-pub fn plan_leave_zombie(observation: &Observation, label: &Label, nonce: &Nonce) -> Result<Plan, Failure> {
+/// `NO_SPACE`, and `HELD` where nobody is left behind: on Windows, beside a journal, or while
+/// another process has the database open.
+pub fn plan_leave_zombie(
+    observation: &Observation,
+    label: &Label,
+    nonce: &Nonce,
+) -> Result<Plan, Failure> {
     let canonical = &observation.canonical;
     if !may_leave_zombie(observation) {
         let hint = "close the connection (and let it be collected) before the upgrade";
-        let reason = "the database can be moved to a new file only on POSIX, with no upgrade unfinished and nobody else in it";
+        let reason = "the database can be moved to a new file only on POSIX, with no upgrade \
+                      unfinished and nobody else in it";
         let mut failure = Failure::refusal(Code::Held, reason, hint).of(canonical);
         failure.holders.clone_from(&observation.holders);
         failure.compose();
@@ -33,7 +42,8 @@ pub fn plan_leave_zombie(observation: &Observation, label: &Label, nonce: &Nonce
     let needs_bytes = bytes(canonical).saturating_add(bytes(&canonical.sidecars()[0]));
     // Asked before it is opened: from then on it must come to its end.
     if let Some(free) = observation.free_bytes.filter(|free| *free < needs_bytes) {
-        let reason = format!("a copy of the database needs {needs_bytes} bytes and {free} are free");
+        let reason =
+            format!("a copy of the database needs {needs_bytes} bytes and {free} are free");
         let hint = format!("free {} bytes on this volume and start again", needs_bytes - free);
         return Err(Failure::refusal(Code::NoSpace, reason, &hint).of(canonical));
     }
@@ -57,7 +67,10 @@ fn made(canonical: &FileName, new: &FileName, platform: Platform, needs_bytes: u
         steps: steps(canonical, new),
         flip_at: None,
         cleanup_from: None,
-        undo: vec![step(Op::Remove { files: vec![new.into()] }, "the database keeps its file, and the copy is of no use")],
+        undo: vec![step(
+            Op::Remove { files: vec![new.into()] },
+            "the database keeps its file, and the copy is of no use",
+        )],
         needs_bytes,
     }
 }
@@ -67,17 +80,25 @@ fn steps(canonical: &FileName, new: &FileName) -> Vec<Step> {
     vec![
         step(
             Op::Isolate { from: canonical.clone(), to: new.clone() },
-            "nobody else may write to the database, or read it, until its name is a file's that nobody holds",
+            "nobody else may write to the database, or read it, until its name is a file's that \
+             nobody holds",
         ),
         step(Op::SyncFile { file: new.into() }, "its data must be durable before it has the name"),
         step(
             Op::Remove { files: sidecars.iter().map(Into::into).collect() },
-            "the log is empty, and the rest says nothing; they are the old file's, and must not be found beside the new one",
+            "the log is empty, and the rest says nothing; they are the old file's, and must not \
+             be found beside the new one",
         ),
         step(Op::SyncDir { companion: None }, "no sidecar may come back beside the new file"),
-        step(Op::Rename { from: new.into(), to: canonical.into() }, "the database is a file that the zombie does not have, in one step"),
+        step(
+            Op::Rename { from: new.into(), to: canonical.into() },
+            "the database is a file that the zombie does not have, in one step",
+        ),
         step(Op::Absent { files: sidecars.to_vec() }, "nobody made a sidecar meanwhile"),
-        step(Op::SyncDir { companion: None }, "the new file must have the name for good before anybody writes to it"),
+        step(
+            Op::SyncDir { companion: None },
+            "the new file must have the name for good before anybody writes to it",
+        ),
     ]
 }
 
@@ -88,7 +109,9 @@ pub(super) fn check(plan: &Plan) -> Result<(), ReadError> {
         return contradiction("steps[0]: a plan that leaves a zombie behind begins with isolate");
     };
     if !matches!(Role::of(from, to), Some(Role::JournalTmp(..))) {
-        return contradiction("steps[0].to: this is not the name of a journal that is being written");
+        return contradiction(
+            "steps[0].to: this is not the name of a journal that is being written",
+        );
     }
     let right = made(from, to, plan.platform, plan.needs_bytes);
     let marks = |plan: &Plan| (plan.flip_at, plan.cleanup_from);

@@ -3,8 +3,8 @@
 use super::assess::refuse_irreplaceable;
 use super::page_copy::{self, page_copy};
 use super::parts::{
-    Link, clean_up, commit, companion_names, flip, install_companions, position_of_flip, remove_tmp, temporary, undo, undo_companions,
-    warns_from, write_journal,
+    Link, clean_up, commit, companion_names, flip, install_companions, position_of_flip,
+    remove_tmp, temporary, undo, undo_companions, warns_from, write_journal,
 };
 use super::recover::{kept, nonce_of_field};
 use super::{By, From, Plan, PlanKind, Request, VERSION, step};
@@ -18,11 +18,13 @@ use crate::sqlite::JournalMode;
 /// Plans the migration of what was observed. Refuses before anything is touched.
 ///
 /// # Errors
-/// When canonical is missing, held by this process or not a database, when a companion cannot be replaced, when a name would be too long, or when the
-/// disk has not the room that the worst case takes.
+/// When canonical is missing, held by this process or not a database, when a companion cannot be
+/// replaced, when a name would be too long, or when the disk has not the room that the worst case
+/// takes.
 pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Plan, Failure> {
     let canonical = &observation.canonical;
-    let refuse = |code: Code, reason: String, hint: &str| Failure::refusal(code, reason, hint).of(canonical);
+    let refuse =
+        |code: Code, reason: String, hint: &str| Failure::refusal(code, reason, hint).of(canonical);
     let Some(facts) = observation.canonical_facts() else {
         return Err(refuse(Code::Io, "there is no database to migrate".into(), "check the path"));
     };
@@ -36,16 +38,22 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
     for companion in observation.companions.keys() {
         refuse_irreplaceable(observation, companion)?;
     }
-    // The newest backup is the one that is never pruned: where a clock was wrong once the next one is newer all the same.
+    // The newest backup is the one that is never pruned: where a clock was wrong once the next one
+    // is newer all the same.
     let started_ms = observation.files.keys().filter_map(|name| match Role::of(canonical, name) {
         Some(Role::Backup { started_ms, .. }) => Some(started_ms.saturating_add(1)),
         _ => None,
     });
-    let names = Names::new(canonical, &request.label, &request.nonce, started_ms.fold(request.now_ms, u64::max))
-        .map_err(|error| refuse(Code::Io, error.to_string(), "use a shorter file name"))?;
+    let names = Names::new(
+        canonical,
+        &request.label,
+        &request.nonce,
+        started_ms.fold(request.now_ms, u64::max),
+    )
+    .map_err(|error| refuse(Code::Io, error.to_string(), "use a shorter file name"))?;
 
-    // The worst case of link-replace, taking v2 to be as large as v1 with its WAL: a copy for the host, v2, and v2 again
-    // where a zombie makes it be re-staged.
+    // The worst case of link-replace, taking v2 to be as large as v1 with its WAL: a copy for the
+    // host, v2, and v2 again where a zombie makes it be re-staged.
     let wal = observation.files.get(&canonical.sidecars()[0]).map_or(0, |wal| wal.size);
     let v1_bytes = facts.size.saturating_add(wal);
     let copies = match (request.by, request.from) {
@@ -56,24 +64,37 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
     let held = observation.held_on_windows();
     let others = observation.other_holders();
     if held && !others.is_empty() {
-        let mut failure = refuse(Code::Held, "another program has the database open".into(), "close that program and start again");
+        let mut failure = refuse(
+            Code::Held,
+            "another program has the database open".into(),
+            "close that program and start again",
+        );
         failure.holders = others;
         failure.compose();
         return Err(failure);
     }
-    let strategy = if observation.can_link && !held { Strategy::LinkReplace } else { Strategy::PageCopy };
+    let strategy =
+        if observation.can_link && !held { Strategy::LinkReplace } else { Strategy::PageCopy };
     let needs_bytes = v1_bytes.saturating_mul(copies).saturating_add(wal);
     let needs_bytes = match strategy {
         Strategy::PageCopy => {
             // The copy for the host is gone by then.
-            let gone = if (request.by, request.from) == (By::Host, From::Empty) { v1_bytes } else { 0 };
-            needs_bytes.saturating_add(page_copy::needs_bytes(v1_bytes, v1_bytes, false)).saturating_sub(gone)
+            let gone =
+                if (request.by, request.from) == (By::Host, From::Empty) { v1_bytes } else { 0 };
+            needs_bytes
+                .saturating_add(page_copy::needs_bytes(v1_bytes, v1_bytes, false))
+                .saturating_sub(gone)
         }
         _ => needs_bytes,
     };
     if let Some(free) = observation.free_bytes.filter(|free| *free < needs_bytes) {
-        let reason = format!("the upgrade may need {needs_bytes} bytes of disk and {free} are free");
-        return Err(refuse(Code::NoSpace, reason, &format!("free {} bytes on this volume and start again", needs_bytes - free)));
+        let reason =
+            format!("the upgrade may need {needs_bytes} bytes of disk and {free} are free");
+        return Err(refuse(
+            Code::NoSpace,
+            reason,
+            &format!("free {} bytes on this volume and start again", needs_bytes - free),
+        ));
     }
 
     let mode = header.journal_mode;
@@ -84,7 +105,11 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         phase: Phase::Building,
         attempt: request.attempt,
         strategy,
-        v1: facts.fingerprint().map(|fingerprint| V1 { file_id: facts.file_id.clone(), fingerprint, journal_mode: mode }),
+        v1: facts.fingerprint().map(|fingerprint| V1 {
+            file_id: facts.file_id.clone(),
+            fingerprint,
+            journal_mode: mode,
+        }),
         v2: None,
         expect: std::collections::BTreeMap::new(),
         companions: observation
@@ -97,20 +122,24 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         warnings: Vec::new(),
         names,
     };
-    journal.check().map_err(|error| refuse(Code::Io, error.to_string(), "use a shorter file name"))?;
+    journal
+        .check()
+        .map_err(|error| refuse(Code::Io, error.to_string(), "use a shorter file name"))?;
     let names = &journal.names;
     let host = request.by == By::Host;
     let staged = if host { &names.install } else { &names.staging };
 
     let mut steps = vec![step(
         Op::Look { file: canonical.clone() },
-        "a connection of this process would lose its locks, and its commits, by our opening the file",
+        "a connection of this process would lose its locks, and its commits, by our opening the \
+         file",
     )];
     let takes_over = nonce_of_field(observation).as_ref() == Some(&request.nonce);
     steps.extend(takes_over.then(|| remove_tmp(&journal)));
     steps.extend(write_journal(&journal, Phase::Building));
     if takes_over {
-        let files = [(&field_journal(canonical)).into()].into_iter().chain(temporary(&journal)).collect();
+        let files =
+            [(&field_journal(canonical)).into()].into_iter().chain(temporary(&journal)).collect();
         steps.extend([
             step(Op::Remove { files }, "what the application did is in this journal now"),
             step(Op::SyncDir { companion: None }, "removed for good"),
@@ -119,16 +148,29 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
     for companion in journal.companions.iter().filter(|companion| companion.before.is_some()) {
         let of = companion_names(&journal, companion);
         steps.extend([
-            step(Op::Copy { from: of.file, to: of.backup_tmp.clone() }, "the host may write the companion in place"),
-            step(Op::SyncFile { file: of.backup_tmp.clone() }, "a backup that is renamed into place must be whole"),
-            step(Op::Rename { from: of.backup_tmp, to: of.backup }, "a companion's backup is whole or not there"),
-            step(Op::SyncDir { companion: Some(companion.name.clone()) }, "the backup must be durable before the host runs"),
+            step(
+                Op::Copy { from: of.file, to: of.backup_tmp.clone() },
+                "the host may write the companion in place",
+            ),
+            step(
+                Op::SyncFile { file: of.backup_tmp.clone() },
+                "a backup that is renamed into place must be whole",
+            ),
+            step(
+                Op::Rename { from: of.backup_tmp, to: of.backup },
+                "a companion's backup is whole or not there",
+            ),
+            step(
+                Op::SyncDir { companion: Some(companion.name.clone()) },
+                "the backup must be durable before the host runs",
+            ),
         ]);
     }
     steps.push(if held {
         step(
             Op::Settle { file: canonical.clone(), mode },
-            "v1 becomes one file; whoever has it open keeps it in its journal mode, and every commit since is seen",
+            "v1 becomes one file; whoever has it open keeps it in its journal mode, and every \
+             commit since is seen",
         )
     } else {
         step(
@@ -138,10 +180,16 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
     });
     match (request.by, request.from) {
         (_, From::Copy) => {
-            steps.push(step(Op::Copy { from: canonical.into(), to: (&names.staging).into() }, "v2 starts as a copy of v1"));
+            steps.push(step(
+                Op::Copy { from: canonical.into(), to: (&names.staging).into() },
+                "v2 starts as a copy of v1",
+            ));
         }
         (By::Host, From::Empty) => {
-            steps.push(step(Op::Copy { from: canonical.into(), to: (&names.source).into() }, "opening v1 itself would change it"));
+            steps.push(step(
+                Op::Copy { from: canonical.into(), to: (&names.source).into() },
+                "opening v1 itself would change it",
+            ));
         }
         (By::Sql, From::Empty) => {}
     }
@@ -150,15 +198,24 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         let held = |op, why: &str| Step { op, why: why.into(), when: Some(Guard::StagingHeld {}) };
         let free = |op, why: &str| Step { op, why: why.into(), when: Some(Guard::StagingFree {}) };
         steps.extend([
-            step(Op::BuildHost { source: source.clone(), staging: names.staging.clone() }, "the application builds v2"),
+            step(
+                Op::BuildHost { source: source.clone(), staging: names.staging.clone() },
+                "the application builds v2",
+            ),
             step(Op::Release {}, "a closed connection may keep its files until it is collected"),
             step(Op::Look { file: canonical.clone() }, "the callback may have opened v1"),
-            step(Op::Look { file: names.staging.clone() }, "the file that becomes canonical must be one that this process does not hold"),
+            step(
+                Op::Look { file: names.staging.clone() },
+                "the file that becomes canonical must be one that this process does not hold",
+            ),
             held(
                 Op::Restage { from: names.staging.clone(), to: names.install.clone(), mode },
                 "a connection that opens v2 must not share a deleted -shm with the build's",
             ),
-            free(Op::Settle { file: names.staging.clone(), mode }, "v2 becomes one file, in v1's journal mode"),
+            free(
+                Op::Settle { file: names.staging.clone(), mode },
+                "v2 becomes one file, in v1's journal mode",
+            ),
             free(
                 Op::Rename { from: (&names.staging).into(), to: (&names.install).into() },
                 "one name for what will be installed, whichever way it was made",
@@ -166,21 +223,43 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         ]);
     } else {
         steps.extend([
-            step(Op::BuildSql { v1: canonical.clone(), staging: names.staging.clone() }, "v2 is built in one transaction"),
-            step(Op::Settle { file: names.staging.clone(), mode }, "v2 becomes one file, in v1's journal mode"),
+            step(
+                Op::BuildSql { v1: canonical.clone(), staging: names.staging.clone() },
+                "v2 is built in one transaction",
+            ),
+            step(
+                Op::Settle { file: names.staging.clone(), mode },
+                "v2 becomes one file, in v1's journal mode",
+            ),
         ]);
     }
     steps.extend([
-        step(Op::Check { file: staged.clone() }, "the very file that will be installed must be sound"),
-        step(Op::Detect { file: staged.clone() }, "a v2 that is still \"old\" would be migrated for ever"),
+        step(
+            Op::Check { file: staged.clone() },
+            "the very file that will be installed must be sound",
+        ),
+        step(
+            Op::Detect { file: staged.clone() },
+            "a v2 that is still \"old\" would be migrated for ever",
+        ),
     ]);
     if request.verify {
-        steps.push(step(Op::VerifyHost { file: staged.clone() }, "the application knows what v2 must hold"));
+        steps.push(step(
+            Op::VerifyHost { file: staged.clone() },
+            "the application knows what v2 must hold",
+        ));
     }
-    steps.push(step(Op::SyncFile { file: staged.into() }, "v2's data must be durable before its name is"));
+    steps.push(step(
+        Op::SyncFile { file: staged.into() },
+        "v2's data must be durable before its name is",
+    ));
     steps.extend(write_journal(&journal, Phase::Built));
     if strategy == Strategy::PageCopy {
-        steps.extend(page_copy(&journal, staged, page_copy::Done { copied: false, installing: false }));
+        steps.extend(page_copy(
+            &journal,
+            staged,
+            page_copy::Done { copied: false, installing: false },
+        ));
     } else {
         steps.extend(flip(&journal, staged, Link::Make, observation.platform));
     }
@@ -191,7 +270,10 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
     let installed = steps.len();
     steps.extend(commit(&journal));
     let cleanup_from = warns_from(observation.platform, installed, steps.len());
-    steps.extend(clean_up(&journal, host || strategy == Strategy::PageCopy || !journal.companions.is_empty()));
+    steps.extend(clean_up(
+        &journal,
+        host || strategy == Strategy::PageCopy || !journal.companions.is_empty(),
+    ));
 
     Ok(Plan {
         version: VERSION,

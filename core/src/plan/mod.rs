@@ -1,4 +1,5 @@
-//! A plan: the ordered list of ops with the reason for each. Plain data, versioned JSON, byte-identical for one observation.
+//! A plan: the ordered list of ops with the reason for each. Plain data, versioned JSON,
+//! byte-identical for one observation.
 
 mod assess;
 mod leave_zombie;
@@ -16,7 +17,9 @@ pub use migrate::plan_migration;
 pub use prune::{Left, Prune, Rule, plan_prune};
 pub(crate) use recover::v1_changed_at_the_flip;
 pub use recover::{may_open_canonical, plan_recovery};
-pub use restore::{Restore, RestoreRequest, companions_of, displaced_by, plan_restore, recover_before_restore};
+pub use restore::{
+    Restore, RestoreRequest, companions_of, displaced_by, plan_restore, recover_before_restore,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -133,13 +136,16 @@ pub struct Plan {
     pub kind: PlanKind,
     /// Whose rules it keeps.
     pub platform: Platform,
-    /// The journal as the run begins with it; nothing where a plan has none: an unreadable one is set aside, backups are pruned, a zombie is left behind.
+    /// The journal as the run begins with it; nothing where a plan has none: an unreadable one is
+    /// set aside, backups are pruned, a zombie is left behind.
     pub journal: Option<Journal>,
     /// What to do, in order.
     pub steps: Vec<Step>,
-    /// The index in `steps` of the op that makes v2 canonical. A failure there or before it can be undone.
+    /// The index in `steps` of the op that makes v2 canonical. A failure there or before it can be
+    /// undone.
     pub flip_at: Option<u32>,
-    /// The index in `steps` from which on a failure is a warning: v2 is in place, durably, and the next start cleans up.
+    /// The index in `steps` from which on a failure is a warning: v2 is in place, durably, and the
+    /// next start cleans up.
     pub cleanup_from: Option<u32>,
     /// What to do when a step up to the flip fails; for `undo` plans, what to do after the steps.
     pub undo: Vec<Step>,
@@ -158,14 +164,19 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The companions that it works on. Those of its journal that are declared elsewhere now are none of them.
+    /// The companions that it works on. Those of its journal that are declared elsewhere now are
+    /// none of them.
     #[must_use]
     pub fn companions(&self) -> Vec<&Companion> {
         let mut named = BTreeSet::new();
         for step in self.steps.iter().chain(&self.undo) {
             step.op.companion().map(|name| named.insert(name));
         }
-        self.journal.iter().flat_map(|journal| &journal.companions).filter(|companion| named.contains(&&companion.name)).collect()
+        self.journal
+            .iter()
+            .flat_map(|journal| &journal.companions)
+            .filter(|companion| named.contains(&&companion.name))
+            .collect()
     }
 
     /// The JSON text: the same bytes for the same plan everywhere.
@@ -192,7 +203,9 @@ impl Plan {
     #[must_use]
     pub fn recovery(&self) -> Recovery {
         match self.kind {
-            PlanKind::Migrate | PlanKind::Restore | PlanKind::Prune | PlanKind::LeaveZombie => Recovery::None,
+            PlanKind::Migrate | PlanKind::Restore | PlanKind::Prune | PlanKind::LeaveZombie => {
+                Recovery::None
+            }
             PlanKind::Finish => Recovery::Finished,
             PlanKind::Undo => Recovery::Undone,
             PlanKind::Clean => Recovery::Cleaned,
@@ -200,9 +213,10 @@ impl Plan {
         }
     }
 
-    /// Proves the structure: every name is one that the journal's label and nonce give, in the database's own directory or
-    /// a declared companion's; canonical is never removed or overwritten by anything but the flip; and the flip is where the plan
-    /// says that it is, since the rule of endings goes by that.
+    /// Proves the structure: every name is one that the journal's label and nonce give, in the
+    /// database's own directory or a declared companion's; canonical is never removed or
+    /// overwritten by anything but the flip; and the flip is where the plan says that it is,
+    /// since the rule of endings goes by that.
     ///
     /// # Errors
     /// What does not fit, and in which step.
@@ -224,13 +238,25 @@ impl Plan {
             return restore::check(self, journal);
         }
         let misfit = match self.kind {
-            PlanKind::Migrate if journal.strategy == Strategy::TwoRename => Some("strategy: two-rename only finishes what the field began"),
-            PlanKind::Migrate if flip_at.is_none() || cleanup_from.is_none() => Some("flipAt and cleanupFrom: a migration has both"),
-            PlanKind::Finish if cleanup_from.is_none() => Some("cleanupFrom: a plan that finishes has one"),
-            PlanKind::Undo if flip_at.is_some() || cleanup_from.is_some() => Some("flipAt and cleanupFrom: an undo has neither"),
-            PlanKind::Clean if flip_at.is_some() => Some("flipAt: nothing is flipped by a plan that cleans up"),
+            PlanKind::Migrate if journal.strategy == Strategy::TwoRename => {
+                Some("strategy: two-rename only finishes what the field began")
+            }
+            PlanKind::Migrate if flip_at.is_none() || cleanup_from.is_none() => {
+                Some("flipAt and cleanupFrom: a migration has both")
+            }
+            PlanKind::Finish if cleanup_from.is_none() => {
+                Some("cleanupFrom: a plan that finishes has one")
+            }
+            PlanKind::Undo if flip_at.is_some() || cleanup_from.is_some() => {
+                Some("flipAt and cleanupFrom: an undo has neither")
+            }
+            PlanKind::Clean if flip_at.is_some() => {
+                Some("flipAt: nothing is flipped by a plan that cleans up")
+            }
             PlanKind::SetAside => Some("journal: one that is set aside cannot be read"),
-            PlanKind::Restore | PlanKind::Prune | PlanKind::LeaveZombie => Some("kind: not of a plan by this journal"),
+            PlanKind::Restore | PlanKind::Prune | PlanKind::LeaveZombie => {
+                Some("kind: not of a plan by this journal")
+            }
             _ => None,
         };
         if let Some(misfit) = misfit {
@@ -239,14 +265,17 @@ impl Plan {
         if let Some(flip) = flip_at {
             let step = self.steps.get(flip).filter(|step| step.when.is_none());
             let flips = match (step.map(|step| &step.op), journal.strategy) {
-                (Some(Op::Rename { to, .. }), Strategy::LinkReplace) | (Some(Op::RenameNew { to, .. }), Strategy::TwoRename) => {
+                (Some(Op::Rename { to, .. }), Strategy::LinkReplace)
+                | (Some(Op::RenameNew { to, .. }), Strategy::TwoRename) => {
                     *to == At::from(&journal.names.canonical)
                 }
                 (Some(Op::PageCopy { .. }), Strategy::PageCopy) => true,
                 _ => false,
             };
             if !flips {
-                return contradiction("flipAt: that step does not always make the database v2".into());
+                return contradiction(
+                    "flipAt: that step does not always make the database v2".into(),
+                );
             }
             if cleanup_from.is_some_and(|from| from <= flip) {
                 return contradiction("cleanupFrom: clean-up comes after the flip".into());

@@ -1,8 +1,10 @@
 //! Pruning: old backups go, each with its receipt and the backups of its companions.
 //!
-//! The database goes first, for good, then its companions' backups, and the receipt last. So a backup that is there has its receipt, and what a
-//! prune that was killed leaves is a receipt without its backup: it names what is still to be removed, and the next prune removes it. (Were the receipt
-//! the first to go, a crash would leave a backup of which nothing can tell that it is whole: it would stay for ever.)
+//! The database goes first, for good, then its companions' backups, and the receipt last. So a
+//! backup that is there has its receipt, and what a prune that was killed leaves is a receipt
+//! without its backup: it names what is still to be removed, and the next prune removes it. (Were
+//! the receipt the first to go, a crash would leave a backup of which nothing can tell that it is
+//! whole: it would stay for ever.)
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +17,8 @@ use crate::observe::Observation;
 use crate::op::{Op, Step};
 use std::collections::BTreeSet;
 
-/// Which backups may go. What is given must all hold of a backup that goes; nothing given: none goes.
+/// Which backups may go. What is given must all hold of a backup that goes; nothing given: none
+/// goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -48,14 +51,28 @@ pub struct Left {
     pub why: String,
 }
 
-/// Plans the removal of what `rule` says, at `now_ms` (Unix milliseconds). Age is told by the start time in the name.
+/// Plans the removal of what `rule` says, at `now_ms` (Unix milliseconds). Age is told by the start
+/// time in the name.
 ///
 /// # Errors
-/// `JOURNAL` while an upgrade or a restore is unfinished: it may need any backup. One that is committed needs none but its own, the newest.
-pub fn plan_prune(observation: &Observation, receipts: &Receipts, rule: Rule, now_ms: u64) -> Result<Prune, Failure> {
-    if let Some((journal, _)) = observation.journals.iter().find(|(_, text)| !is_committed(observation, text.as_deref())) {
+/// `JOURNAL` while an upgrade or a restore is unfinished: it may need any backup. One that is
+/// committed needs none but its own, the newest.
+pub fn plan_prune(
+    observation: &Observation,
+    receipts: &Receipts,
+    rule: Rule,
+    now_ms: u64,
+) -> Result<Prune, Failure> {
+    if let Some((journal, _)) =
+        observation.journals.iter().find(|(_, text)| !is_committed(observation, text.as_deref()))
+    {
         let reason = "an upgrade or a restore is not finished, and may need any backup";
-        return Err(Failure::refusal(Code::Journal, reason, "finish it first: start the application, or recover").of(journal));
+        return Err(Failure::refusal(
+            Code::Journal,
+            reason,
+            "finish it first: start the application, or recover",
+        )
+        .of(journal));
     }
     let (mut going, mut removed, mut left) = (Vec::new(), Vec::new(), Vec::new());
     let mut whole = 0;
@@ -80,7 +97,11 @@ pub fn plan_prune(observation: &Observation, receipts: &Receipts, rule: Rule, no
     }
     // What an interrupted prune left.
     for name in receipts.keys() {
-        let Some(backup) = name.as_str().strip_suffix(".json").and_then(|text| FileName::new(text).ok()) else { continue };
+        let Some(backup) =
+            name.as_str().strip_suffix(".json").and_then(|text| FileName::new(text).ok())
+        else {
+            continue;
+        };
         let Ok(receipt) = backup::read(&observation.canonical, receipts, &backup) else { continue };
         if observation.files.contains_key(&backup) {
             continue;
@@ -115,10 +136,12 @@ fn is_committed(observation: &Observation, text: Option<&str>) -> bool {
 
 fn goes(rule: Rule, backup: &Backup, now_ms: u64) -> bool {
     let age_ms = now_ms.saturating_sub(backup.started_ms);
-    (rule.keep.is_some() || rule.older_than_ms.is_some()) && rule.older_than_ms.is_none_or(|older_than_ms| age_ms > older_than_ms)
+    (rule.keep.is_some() || rule.older_than_ms.is_some())
+        && rule.older_than_ms.is_none_or(|older_than_ms| age_ms > older_than_ms)
 }
 
-/// Where the backups of these companions are. A receipt is not believed: it says which, and the grammar says under what name.
+/// Where the backups of these companions are. A receipt is not believed: it says which, and the
+/// grammar says under what name.
 fn companions<'a>(
     observation: &Observation,
     names: impl Iterator<Item = &'a CompanionName>,
@@ -127,35 +150,61 @@ fn companions<'a>(
 ) -> Result<Vec<At>, String> {
     let at = |name: &CompanionName| {
         let seen = observation.companions.get(name);
-        let seen =
-            seen.ok_or_else(|| format!("a backup of the companion {name} belongs to it, and {name} is not declared in the options"))?;
+        let seen = seen.ok_or_else(|| {
+            format!(
+                "a backup of the companion {name} belongs to it, and {name} is not declared in \
+                 the options"
+            )
+        })?;
         Ok(At { companion: Some(name.clone()), name: companion_backup(&seen.file, label, nonce) })
     };
     names.map(at).collect()
 }
 
 fn steps(backups: &[FileName], companions: &[At]) -> Vec<Step> {
-    let flush = |companion: Option<&CompanionName>, why: &str| step(Op::SyncDir { companion: companion.cloned() }, why);
-    let mut steps = vec![flush(None, "what is visible need not be durable; nothing may act on it before it is")];
+    let flush = |companion: Option<&CompanionName>, why: &str| {
+        step(Op::SyncDir { companion: companion.cloned() }, why)
+    };
+    let mut steps = vec![flush(
+        None,
+        "what is visible need not be durable; nothing may act on it before it is",
+    )];
     for backup in backups {
         steps.push(step(
             Op::Remove { files: backup.set().iter().map(At::from).collect() },
-            "the backup is not to be kept; while its receipt is there a prune that is killed is finished by the next",
+            "the backup is not to be kept; while its receipt is there a prune that is killed is \
+             finished by the next",
         ));
     }
-    steps.push(flush(None, "removed for good before its companions' backups go, and its receipt: nobody is offered half a backup"));
+    steps.push(flush(
+        None,
+        "removed for good before its companions' backups go, and its receipt: nobody is offered \
+         half a backup",
+    ));
     for at in companions {
-        steps.push(step(Op::Remove { files: vec![at.clone()] }, "a companion's backup is of no use without the database's"));
+        steps.push(step(
+            Op::Remove { files: vec![at.clone()] },
+            "a companion's backup is of no use without the database's",
+        ));
     }
-    for companion in companions.iter().filter_map(|at| at.companion.as_ref()).collect::<BTreeSet<_>>() {
-        steps.push(flush(Some(companion), "removed for good before the receipt, which names it, goes"));
+    for companion in
+        companions.iter().filter_map(|at| at.companion.as_ref()).collect::<BTreeSet<_>>()
+    {
+        steps.push(flush(
+            Some(companion),
+            "removed for good before the receipt, which names it, goes",
+        ));
     }
-    steps.push(step(Op::Remove { files: backups.iter().map(|backup| At::from(&receipt(backup))).collect() }, "nothing of it is left"));
+    steps.push(step(
+        Op::Remove { files: backups.iter().map(|backup| At::from(&receipt(backup))).collect() },
+        "nothing of it is left",
+    ));
     steps.push(flush(None, "the next prune finds nothing of it"));
     steps
 }
 
-/// Proves that a plan that comes from elsewhere is, step by step, the one for the backups whose receipts it removes.
+/// Proves that a plan that comes from elsewhere is, step by step, the one for the backups whose
+/// receipts it removes.
 pub(super) fn check(plan: &Plan) -> Result<(), ReadError> {
     let removes = |companion: bool| {
         let files = plan.steps.iter().filter_map(|step| match &step.op {
@@ -167,19 +216,28 @@ pub(super) fn check(plan: &Plan) -> Result<(), ReadError> {
     // The database's name is not in the plan, so any will do that makes the name a backup's.
     let backup = |at: &At| {
         let name = FileName::new(at.name.as_str().strip_suffix(".json")?).ok()?;
-        let mut canonicals = name.as_str().match_indices('.').filter_map(|(dot, _)| FileName::new(&name.as_str()[..dot]).ok());
+        let mut canonicals = name
+            .as_str()
+            .match_indices('.')
+            .filter_map(|(dot, _)| FileName::new(&name.as_str()[..dot]).ok());
         canonicals.find_map(|canonical| match Role::of(&canonical, &name) {
-            Some(Role::Backup { label, nonce, .. }) => Some((name.clone(), format!(".{label}-{nonce}"))),
+            Some(Role::Backup { label, nonce, .. }) => {
+                Some((name.clone(), format!(".{label}-{nonce}")))
+            }
             _ => None,
         })
     };
-    let (backups, endings): (Vec<FileName>, Vec<String>) = removes(false).filter_map(backup).unzip();
+    let (backups, endings): (Vec<FileName>, Vec<String>) =
+        removes(false).filter_map(backup).unzip();
     let companions: Vec<At> = removes(true).cloned().collect();
     let right = steps(&backups, &companions);
-    let own = companions.iter().all(|at| endings.iter().any(|ending| at.name.as_str().ends_with(ending)));
+    let own =
+        companions.iter().all(|at| endings.iter().any(|ending| at.name.as_str().ends_with(ending)));
     let bare = plan.flip_at.is_none() && plan.cleanup_from.is_none() && plan.undo.is_empty();
     if own && bare && !backups.is_empty() && super::same_ops(&plan.steps, &right) {
         return Ok(());
     }
-    Err(ReadError::Contradiction("steps: they are not those by which backups are removed, each before its receipt".into()))
+    Err(ReadError::Contradiction(
+        "steps: they are not those by which backups are removed, each before its receipt".into(),
+    ))
 }

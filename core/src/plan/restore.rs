@@ -1,19 +1,22 @@
 //! The way back: a backup becomes canonical again, and v2 is kept under another name.
 //!
-//! It is a flip like a migration's, with the parts exchanged, so its journal's `v1` is the database that is replaced, and its `v2` the one that is
-//! installed: a copy of the backup, which nobody holds and which has the journal mode that v1 had. The backup stays what it is. v2 gets its second
-//! name, `data.db.displaced-<nonce>`, by a hard link that is durable before canonical's name leaves it. Where it cannot be linked, what has that name is a copy
-//! (not on Windows, where nothing keeps a program from writing to v2 after it was compared with the copy).
+//! It is a flip like a migration's, with the parts exchanged, so its journal's `v1` is the database
+//! that is replaced, and its `v2` the one that is installed: a copy of the backup, which nobody
+//! holds and which has the journal mode that v1 had. The backup stays what it is. v2 gets its
+//! second name, `data.db.displaced-<nonce>`, by a hard link that is durable before canonical's name
+//! leaves it. Where it cannot be linked, what has that name is a copy (not on Windows, where
+//! nothing keeps a program from writing to v2 after it was compared with the copy).
 //!
-//! Until canonical is v1 an interrupted restore is undone, and from there on it is finished: a start that upgrades must not meet, later,
-//! a restore that its caller was told had failed. Whether the flip was done, the files tell, not `detect`, which a restore does without.
+//! Until canonical is v1 an interrupted restore is undone, and from there on it is finished: a
+//! start that upgrades must not meet, later, a restore that its caller was told had failed. Whether
+//! the flip was done, the files tell, not `detect`, which a restore does without.
 
 use std::collections::BTreeMap;
 
 use super::assess::{refuse_held, refuse_irreplaceable};
 use super::parts::{
-    Which, clean_up, companion_names, end_undo, give_v2_up, give_wal_back, had_wal, install_companions, nobody_stays, remove_tmp,
-    temporary, warns_from, write_journal,
+    Which, clean_up, companion_names, end_undo, give_v2_up, give_wal_back, had_wal,
+    install_companions, nobody_stays, remove_tmp, temporary, warns_from, write_journal,
 };
 use super::recover::is_staged;
 use super::{Plan, PlanKind, VERSION, same_ops, step};
@@ -21,7 +24,10 @@ use crate::backup::Backup;
 use crate::failure::{Code, Failure};
 use crate::fault::Platform;
 use crate::journal::{self, Companion, Journal, Phase, ReadError, Strategy, V1};
-use crate::names::{At, CompanionName, FileName, Label, Names, Nonce, Role, companion_backup, companion_staged, displaced};
+use crate::names::{
+    At, CompanionName, FileName, Label, Names, Nonce, Role, companion_backup, companion_staged,
+    displaced,
+};
 use crate::observe::Observation;
 use crate::op::{Op, Step};
 use crate::sqlite::JournalMode;
@@ -44,7 +50,8 @@ pub struct Restore {
     pub plan: Plan,
     /// Where v2 will be.
     pub displaced: FileName,
-    /// Each companion that was declared, or kept with the backup: why it is left as it is; nothing where it is put back.
+    /// Each companion that was declared, or kept with the backup: why it is left as it is; nothing
+    /// where it is put back.
     pub companions: BTreeMap<CompanionName, Option<String>>,
 }
 
@@ -54,53 +61,92 @@ pub fn displaced_by(journal: &Journal) -> FileName {
     displaced(&journal.names.canonical, &journal.nonce)
 }
 
-/// What must be done before a restore, by what a restore knows: one that was interrupted is ended. Any other journal is left for [`plan_restore`] to refuse.
+/// What must be done before a restore, by what a restore knows: one that was interrupted is ended.
+/// Any other journal is left for [`plan_restore`] to refuse.
 ///
 /// # Errors
-/// `HELD` when this process holds the database, `JOURNAL` when the database is missing beside the journal.
-pub fn recover_before_restore(observation: &Observation, label: &Label, nonce: &Nonce) -> Result<Option<Plan>, Failure> {
+/// `HELD` when this process holds the database, `JOURNAL` when the database is missing beside the
+/// journal.
+pub fn recover_before_restore(
+    observation: &Observation,
+    label: &Label,
+    nonce: &Nonce,
+) -> Result<Option<Plan>, Failure> {
     refuse_held(observation)?;
     let restores = |text: &Option<String>| {
-        let journal = text.as_deref().and_then(|text| Journal::parse(text, &observation.canonical).ok());
+        let journal =
+            text.as_deref().and_then(|text| Journal::parse(text, &observation.canonical).ok());
         journal.is_some_and(|journal| journal.strategy.restores())
     };
-    if observation.journals.values().all(restores) { super::plan_recovery(observation, label, nonce) } else { Ok(None) }
+    if observation.journals.values().all(restores) {
+        super::plan_recovery(observation, label, nonce)
+    } else {
+        Ok(None)
+    }
 }
 
 /// Plans the restore of a backup. Refuses before anything is touched.
 ///
 /// # Errors
-/// `VERIFY` when the backup is not whole, `JOURNAL` beside a journal, `NOT_A_DATABASE` where there is none to set aside, `NO_SPACE`, `IO`.
-pub fn plan_restore(observation: &Observation, request: &RestoreRequest) -> Result<Restore, Failure> {
+/// `VERIFY` when the backup is not whole, `JOURNAL` beside a journal, `NOT_A_DATABASE` where there
+/// is none to set aside, `NO_SPACE`, `IO`.
+pub fn plan_restore(
+    observation: &Observation,
+    request: &RestoreRequest,
+) -> Result<Restore, Failure> {
     let (canonical, backup) = (&observation.canonical, &request.backup);
     let refuse = |code: Code, reason: String, hint: &str| Failure::refusal(code, reason, hint);
     if let Some(journal) = observation.journals.keys().next() {
-        let reason = "an upgrade of this database is not finished, and a restore knows neither its callbacks nor its `detect`";
-        return Err(refuse(Code::Journal, reason.into(), "finish it first: start the application, or recover").of(journal));
+        let reason = "an upgrade of this database is not finished, and a restore knows neither \
+                      its callbacks nor its `detect`";
+        return Err(refuse(
+            Code::Journal,
+            reason.into(),
+            "finish it first: start the application, or recover",
+        )
+        .of(journal));
     }
     if let Some(why) = not_whole(observation, backup) {
-        return Err(
-            refuse(Code::Verify, format!("the backup is not whole: {why}"), "choose another backup; nothing was touched").of(&backup.name)
-        );
+        return Err(refuse(
+            Code::Verify,
+            format!("the backup is not whole: {why}"),
+            "choose another backup; nothing was touched",
+        )
+        .of(&backup.name));
     }
-    let Some((facts, header)) = observation.canonical_facts().and_then(|facts| Some((facts, facts.header.as_ref()?))) else {
+    let Some((facts, header)) =
+        observation.canonical_facts().and_then(|facts| Some((facts, facts.header.as_ref()?)))
+    else {
         let reason = "there is no SQLite database to set aside";
-        return Err(refuse(Code::NotADatabase, reason.into(), "move away what has this name and copy the backup to it").of(canonical));
+        return Err(refuse(
+            Code::NotADatabase,
+            reason.into(),
+            "move away what has this name and copy the backup to it",
+        )
+        .of(canonical));
     };
-    let names = Names::new(canonical, &backup.label, &request.nonce, backup.started_ms)
-        .map_err(|error| refuse(Code::Io, error.to_string(), "use a shorter file name").of(canonical))?;
+    let names = Names::new(canonical, &backup.label, &request.nonce, backup.started_ms).map_err(
+        |error| refuse(Code::Io, error.to_string(), "use a shorter file name").of(canonical),
+    )?;
     let wal = observation.files.get(&canonical.sidecars()[0]).map_or(0, |wal| wal.size);
     let strategy = if observation.can_link { Strategy::Restore } else { Strategy::RestoreCopy };
     if strategy == Strategy::RestoreCopy && observation.platform == Platform::Windows {
         let reason = "the database cannot be set aside: this file system has no hard links";
-        let hint = "with the application closed, rename the database yourself, and give a copy of the backup its name";
+        let hint = "with the application closed, rename the database yourself, and give a copy of \
+                    the backup its name";
         return Err(refuse(Code::Io, reason.into(), hint).of(canonical));
     }
     let copy = if strategy == Strategy::RestoreCopy { facts.size } else { 0 };
     let needs_bytes = backup.size.saturating_add(wal).saturating_add(copy);
     if let Some(free) = observation.free_bytes.filter(|free| *free < needs_bytes) {
-        let reason = format!("the restore may need {needs_bytes} bytes of disk and {free} are free");
-        return Err(refuse(Code::NoSpace, reason, &format!("free {} bytes on this volume and try again", needs_bytes - free)).of(canonical));
+        let reason =
+            format!("the restore may need {needs_bytes} bytes of disk and {free} are free");
+        return Err(refuse(
+            Code::NoSpace,
+            reason,
+            &format!("free {} bytes on this volume and try again", needs_bytes - free),
+        )
+        .of(canonical));
     }
 
     let companions = companions_of(observation, request);
@@ -115,14 +161,24 @@ pub fn plan_restore(observation: &Observation, request: &RestoreRequest) -> Resu
         phase: Phase::Building,
         attempt: 1,
         strategy,
-        v1: facts.fingerprint().map(|fingerprint| V1 { file_id: facts.file_id.clone(), fingerprint, journal_mode: header.journal_mode }),
+        v1: facts.fingerprint().map(|fingerprint| V1 {
+            file_id: facts.file_id.clone(),
+            fingerprint,
+            journal_mode: header.journal_mode,
+        }),
         v2: None,
         expect: BTreeMap::new(),
         companions: put_back
             .filter_map(|(name, _)| {
-                let (seen, after) = (observation.companions.get(name)?, request.companions.get(name)?);
-                // With nothing `before`, whatever is there is kept beside when its name goes to the one that is put back.
-                Some(Companion { staged: true, after: Some(after.clone()), ..seen.in_journal(name) })
+                let (seen, after) =
+                    (observation.companions.get(name)?, request.companions.get(name)?);
+                // With nothing `before`, whatever is there is kept beside when its name goes to the
+                // one that is put back.
+                Some(Companion {
+                    staged: true,
+                    after: Some(after.clone()),
+                    ..seen.in_journal(name)
+                })
             })
             .collect(),
         host_state: None,
@@ -130,31 +186,54 @@ pub fn plan_restore(observation: &Observation, request: &RestoreRequest) -> Resu
         warnings: Vec::new(),
         names: Names { backup: backup.name.clone(), ..names },
     };
-    journal.check().map_err(|error| refuse(Code::Io, error.to_string(), "use a shorter file name").of(canonical))?;
-    let of_header = observation.files.get(&backup.name).and_then(|facts| facts.header.as_ref()).map(|header| header.journal_mode);
-    let mode = backup.v1.as_ref().map(|v1| v1.journal_mode).or(of_header).unwrap_or(JournalMode::Delete);
+    journal.check().map_err(|error| {
+        refuse(Code::Io, error.to_string(), "use a shorter file name").of(canonical)
+    })?;
+    let of_header = observation
+        .files
+        .get(&backup.name)
+        .and_then(|facts| facts.header.as_ref())
+        .map(|header| header.journal_mode);
+    let mode =
+        backup.v1.as_ref().map(|v1| v1.journal_mode).or(of_header).unwrap_or(JournalMode::Delete);
     let displaced = displaced_by(&journal);
-    Ok(Restore { plan: made(journal, mode, observation.platform, needs_bytes), displaced, companions })
+    Ok(Restore {
+        plan: made(journal, mode, observation.platform, needs_bytes),
+        displaced,
+        companions,
+    })
 }
 
-/// Why it cannot be restored. More than a list tells: the header is read here, and every change of a settled database shows in it. (Of a copy that SQLite made
-/// some show: it has a change counter of its own.)
+/// Why it cannot be restored. More than a list tells: the header is read here, and every change of
+/// a settled database shows in it. (Of a copy that SQLite made some show: it has a change counter
+/// of its own.)
 fn not_whole(observation: &Observation, backup: &Backup) -> Option<String> {
     if backup.why.is_some() {
         return backup.why.clone();
     }
-    let Some(facts) = observation.files.get(&backup.name) else { return Some("it is not there".into()) };
+    let Some(facts) = observation.files.get(&backup.name) else {
+        return Some("it is not there".into());
+    };
     match (facts.fingerprint(), &backup.v1) {
         (None, _) => Some("it is not a SQLite database".into()),
-        (Some(now), Some(v1)) if backup.strategy == Some(Strategy::PageCopy) && now.is_copy_of(&v1.fingerprint) => None,
-        (Some(now), Some(v1)) if now != v1.fingerprint => Some("it was changed since it was made".into()),
+        (Some(now), Some(v1))
+            if backup.strategy == Some(Strategy::PageCopy) && now.is_copy_of(&v1.fingerprint) =>
+        {
+            None
+        }
+        (Some(now), Some(v1)) if now != v1.fingerprint => {
+            Some("it was changed since it was made".into())
+        }
         _ => None,
     }
 }
 
 /// Each companion that is declared, or kept with the backup, and why it is not put back.
 #[must_use]
-pub fn companions_of(observation: &Observation, request: &RestoreRequest) -> BTreeMap<CompanionName, Option<String>> {
+pub fn companions_of(
+    observation: &Observation,
+    request: &RestoreRequest,
+) -> BTreeMap<CompanionName, Option<String>> {
     let kept = &request.backup.companions;
     let why = |name: &CompanionName| {
         if !observation.companions.contains_key(name) {
@@ -172,71 +251,121 @@ pub fn companions_of(observation: &Observation, request: &RestoreRequest) -> BTr
 
 /// A companion's backup has the nonce of the upgrade that made it.
 fn kept_with_backup(journal: &Journal, companion: &Companion) -> Option<At> {
-    let Some(Role::Backup { label, nonce, .. }) = Role::of(&journal.names.canonical, &journal.names.backup) else { return None };
-    Some(At { companion: Some(companion.name.clone()), name: companion_backup(&companion.file, &label, &nonce) })
+    let Some(Role::Backup { label, nonce, .. }) =
+        Role::of(&journal.names.canonical, &journal.names.backup)
+    else {
+        return None;
+    };
+    Some(At {
+        companion: Some(companion.name.clone()),
+        name: companion_backup(&companion.file, &label, &nonce),
+    })
 }
 
 /// The plan of this journal.
 fn made(journal: Journal, mode: JournalMode, platform: Platform, needs_bytes: u64) -> Plan {
     let names = &journal.names;
     let mut steps = vec![
-        step(Op::Look { file: names.canonical.clone() }, "a connection of this process would lose its locks by our opening the file"),
-        step(Op::Look { file: names.backup.clone() }, "whoever has the backup open may change it while it is copied"),
+        step(
+            Op::Look { file: names.canonical.clone() },
+            "a connection of this process would lose its locks by our opening the file",
+        ),
+        step(
+            Op::Look { file: names.backup.clone() },
+            "whoever has the backup open may change it while it is copied",
+        ),
     ];
     steps.extend(write_journal(&journal, Phase::Building));
     for companion in &journal.companions {
         let Some(kept) = kept_with_backup(&journal, companion) else { continue };
         let staged = companion_names(&journal, companion).staged;
         steps.extend([
-            step(Op::Copy { from: kept, to: staged.clone() }, "the companion's backup stays, as the database's does"),
+            step(
+                Op::Copy { from: kept, to: staged.clone() },
+                "the companion's backup stays, as the database's does",
+            ),
             step(Op::SyncFile { file: staged }, "what is renamed into place must be whole"),
-            step(Op::SyncDir { companion: Some(companion.name.clone()) }, "it must be there for good before the flip"),
+            step(
+                Op::SyncDir { companion: Some(companion.name.clone()) },
+                "it must be there for good before the flip",
+            ),
         ]);
     }
     steps.extend([
         step(
             Op::Settle { file: names.canonical.clone(), mode: JournalMode::Delete },
-            "v2 becomes one file, with every row, and leaving WAL mode proves that nobody else has it open",
+            "v2 becomes one file, with every row, and leaving WAL mode proves that nobody else \
+             has it open",
         ),
         step(
             Op::Copy { from: (&names.backup).into(), to: (&names.install).into() },
             "the backup stays a backup, and canonical gets a file that nobody holds",
         ),
-        step(Op::Settle { file: names.install.clone(), mode }, "v1 gets back the journal mode that it had before the upgrade"),
+        step(
+            Op::Settle { file: names.install.clone(), mode },
+            "v1 gets back the journal mode that it had before the upgrade",
+        ),
         step(Op::Check { file: names.install.clone() }, "only a sound v1 takes the place of v2"),
-        step(Op::SyncFile { file: (&names.install).into() }, "v1's data must be durable before its name is"),
+        step(
+            Op::SyncFile { file: (&names.install).into() },
+            "v1's data must be durable before its name is",
+        ),
     ]);
     steps.extend(write_journal(&journal, Phase::Built));
     let sidecars: Vec<FileName> = names.canonical.sidecars().into();
-    steps.push(step(Op::Look { file: names.canonical.clone() }, "somebody may have opened v2 meanwhile"));
+    steps.push(step(
+        Op::Look { file: names.canonical.clone() },
+        "somebody may have opened v2 meanwhile",
+    ));
     let copies = journal.strategy == Strategy::RestoreCopy;
     let source: At = (&names.source).into();
     if copies {
         steps.extend([
             // Before v2 is locked: on POSIX the copy's closing of it would drop the lock.
-            step(Op::Copy { from: (&names.canonical).into(), to: source.clone() }, "v2 cannot be linked, so what is set aside is a copy"),
-            step(Op::SyncFile { file: source.clone() }, "what is set aside must be whole before it has the name"),
+            step(
+                Op::Copy { from: (&names.canonical).into(), to: source.clone() },
+                "v2 cannot be linked, so what is set aside is a copy",
+            ),
+            step(
+                Op::SyncFile { file: source.clone() },
+                "what is set aside must be whole before it has the name",
+            ),
         ]);
     }
     steps.extend([
-        step(Op::LockV1 { file: names.canonical.clone() }, "nobody may write to v2 once it is checked"),
+        step(
+            Op::LockV1 { file: names.canonical.clone() },
+            "nobody may write to v2 once it is checked",
+        ),
         step(Op::CheckV1 { file: names.canonical.clone() }, "v2 is still what was settled"),
         if copies {
-            step(Op::Rename { from: source, to: (&displaced_by(&journal)).into() }, "the copy is whole, and of all that v2 holds")
+            step(
+                Op::Rename { from: source, to: (&displaced_by(&journal)).into() },
+                "the copy is whole, and of all that v2 holds",
+            )
         } else {
             step(
                 Op::Link { from: (&names.canonical).into(), to: (&displaced_by(&journal)).into() },
                 "v2 gets another name while it stays canonical",
             )
         },
-        step(Op::SyncDir { companion: None }, "v2's other name must be durable before canonical's name leaves it"),
+        step(
+            Op::SyncDir { companion: None },
+            "v2's other name must be durable before canonical's name leaves it",
+        ),
         step(Op::Absent { files: sidecars.clone() }, "a sidecar of v2 would be replayed over v1"),
     ]);
     let flip_at = steps.len();
     steps.extend([
-        step(Op::Rename { from: (&names.install).into(), to: (&names.canonical).into() }, "v1 becomes canonical in one step"),
+        step(
+            Op::Rename { from: (&names.install).into(), to: (&names.canonical).into() },
+            "v1 becomes canonical in one step",
+        ),
         step(Op::Absent { files: sidecars }, "nobody made a sidecar meanwhile"),
-        step(Op::SyncDir { companion: None }, "v1 must be durable before the application commits to it"),
+        step(
+            Op::SyncDir { companion: None },
+            "v1 must be durable before the application commits to it",
+        ),
         step(Op::UnlockV1 {}, "v2 is set aside now"),
     ]);
     nobody_stays(&mut steps, &journal, platform);
@@ -269,36 +398,67 @@ fn undo(journal: &Journal, platform: Platform, unchanged: bool) -> Vec<Step> {
     let names = &journal.names;
     let mut steps = vec![step(Op::UnlockV1 {}, "v2 stays; whoever waits for it may have it")];
     let aside = displaced_by(journal);
-    // Once v1 is not waiting any more a copy of v2 must not look like the v2 that v1 has replaced, whoever writes to v2 then.
+    // Once v1 is not waiting any more a copy of v2 must not look like the v2 that v1 has replaced,
+    // whoever writes to v2 then.
     if journal.strategy == Strategy::RestoreCopy && unchanged {
-        steps.push(step(Op::Remove { files: vec![(&aside).into()] }, "v2 was not replaced, so the copy of it goes"));
-        steps.push(step(Op::SyncDir { companion: None }, "gone for good before the copy of v1 goes"));
+        steps.push(step(
+            Op::Remove { files: vec![(&aside).into()] },
+            "v2 was not replaced, so the copy of it goes",
+        ));
+        steps.push(step(
+            Op::SyncDir { companion: None },
+            "gone for good before the copy of v1 goes",
+        ));
     } else if journal.strategy == Strategy::RestoreCopy && journal.phase >= Phase::Built {
         steps.push(remove_tmp(journal));
         steps.extend(write_journal(journal, Phase::Building));
     }
     steps.extend(give_v2_up(journal, &names.install, platform));
     if journal.strategy == Strategy::Restore {
-        steps.push(step(Op::RemoveLink { link: aside, of: names.canonical.clone() }, "v2 was not replaced, so its second name goes"));
+        steps.push(step(
+            Op::RemoveLink { link: aside, of: names.canonical.clone() },
+            "v2 was not replaced, so its second name goes",
+        ));
     }
     steps.push(step(Op::Remove { files: temporary(journal) }, "nothing temporary stays"));
     for companion in &journal.companions {
         let staged = companion_names(journal, companion).staged;
-        steps.push(step(Op::Remove { files: vec![staged] }, "nothing temporary stays beside the companion"));
-        steps.push(step(Op::SyncDir { companion: Some(companion.name.clone()) }, "removed for good before the journal goes"));
+        steps.push(step(
+            Op::Remove { files: vec![staged] },
+            "nothing temporary stays beside the companion",
+        ));
+        steps.push(step(
+            Op::SyncDir { companion: Some(companion.name.clone()) },
+            "removed for good before the journal goes",
+        ));
     }
     if had_wal(journal) {
-        steps.push(step(Op::SyncDir { companion: None }, "v2 has one name for good before it is written to"));
+        steps.push(step(
+            Op::SyncDir { companion: None },
+            "v2 has one name for good before it is written to",
+        ));
         let look = "v2 may be opened only while nobody else has it open";
-        steps.extend(give_wal_back(journal, look, "without its WAL flag the application would meet \"database is locked\""));
+        steps.extend(give_wal_back(
+            journal,
+            look,
+            "without its WAL flag the application would meet \"database is locked\"",
+        ));
     }
     steps.extend(end_undo(journal));
     steps
 }
 
-/// The recovery of an interrupted restore. `canonical`: what it is. `first`: the flushes that a recovery
-/// begins with. `staged`, `kept`: companions that still wait, and those of which one is kept beside already.
-fn recovery(journal: Journal, platform: Platform, first: Vec<Step>, canonical: Canonical, staged: Which, kept: Which) -> Plan {
+/// The recovery of an interrupted restore. `canonical`: what it is. `first`: the flushes that a
+/// recovery begins with. `staged`, `kept`: companions that still wait, and those of which one is
+/// kept beside already.
+fn recovery(
+    journal: Journal,
+    platform: Platform,
+    first: Vec<Step>,
+    canonical: Canonical,
+    staged: Which,
+    kept: Which,
+) -> Plan {
     let mut steps = first;
     let mut back = Vec::new();
     let mut cleanup_from = Some(steps.len());
@@ -337,8 +497,17 @@ pub(super) fn plan_recovery(observation: &Observation, journal: Journal, first: 
     let canonical = canonical(observation, &journal);
     let seen = |companion: &Companion| observation.companions.get(&companion.name);
     let nonce = journal.nonce.clone();
-    let kept = |c: &Companion| seen(c).is_some_and(|seen| seen.present.contains(&displaced(&c.file, &nonce)));
-    recovery(journal, observation.platform, first, canonical, &|c| is_staged(observation, &nonce, c), &kept)
+    let kept = |c: &Companion| {
+        seen(c).is_some_and(|seen| seen.present.contains(&displaced(&c.file, &nonce)))
+    };
+    recovery(
+        journal,
+        observation.platform,
+        first,
+        canonical,
+        &|c| is_staged(observation, &nonce, c),
+        &kept,
+    )
 }
 
 /// What canonical is when a restore was interrupted.
@@ -352,51 +521,81 @@ enum Canonical {
     Changed,
 }
 
-/// The application may have written to either since: what was seen before it did tells most, and ids of files nothing once somebody copied the
-/// directory.
+/// The application may have written to either since: what was seen before it did tells most, and
+/// ids of files nothing once somebody copied the directory.
 fn canonical(observation: &Observation, journal: &Journal) -> Canonical {
     let names = &journal.names;
     let Some(facts) = observation.canonical_facts() else { return Canonical::Changed };
     let unchanged = journal.v1.as_ref().is_some_and(|v1| v1.is_as_settled(facts));
     let aside = displaced_by(journal);
-    let not_flipped = if unchanged || !observation.files.contains_key(&aside) { Canonical::V2 } else { Canonical::Changed };
+    let not_flipped = if unchanged || !observation.files.contains_key(&aside) {
+        Canonical::V2
+    } else {
+        Canonical::Changed
+    };
     let Some(v2) = &journal.v2 else { return not_flipped };
     if journal.phase < Phase::Built || observation.same_file(&names.canonical, &aside) {
         return not_flipped;
     }
     let installed = facts.size == v2.size && facts.page1.as_ref() == Some(&v2.page1);
-    let is_install = (installed && facts.file_id == v2.file_id) || observation.same_file(&names.canonical, &names.install);
-    let was_install = installed || (!observation.files.contains_key(&names.install) && observation.files.contains_key(&aside));
+    let is_install = (installed && facts.file_id == v2.file_id)
+        || observation.same_file(&names.canonical, &names.install);
+    let was_install = installed
+        || (!observation.files.contains_key(&names.install)
+            && observation.files.contains_key(&aside));
     if is_install || (!unchanged && was_install) { Canonical::V1 } else { not_flipped }
 }
 
 /// Proves that a plan that comes from elsewhere is, step by step, the one that its journal gives.
 pub(super) fn check(plan: &Plan, journal: &Journal) -> Result<(), ReadError> {
-    let renamed = |from: &At| plan.steps.iter().any(|step| matches!(&step.op, Op::Rename { from: at, .. } if at == from));
-    let staged = |c: &Companion| renamed(&At { companion: Some(c.name.clone()), name: companion_staged(&c.file, &journal.nonce) });
-    let kept = |c: &Companion| renamed(&At { companion: Some(c.name.clone()), name: c.file.clone() });
+    let renamed = |from: &At| {
+        plan.steps.iter().any(|step| matches!(&step.op, Op::Rename { from: at, .. } if at == from))
+    };
+    let staged = |c: &Companion| {
+        renamed(&At {
+            companion: Some(c.name.clone()),
+            name: companion_staged(&c.file, &journal.nonce),
+        })
+    };
+    let kept =
+        |c: &Companion| renamed(&At { companion: Some(c.name.clone()), name: c.file.clone() });
     let mode = plan.steps.iter().find_map(|step| match &step.op {
         Op::Settle { file, mode } if *file == journal.names.install => Some(*mode),
         _ => None,
     });
     let first = super::recover::flush(journal);
     let aside = At::from(&displaced_by(journal));
-    let removed = plan.undo.iter().any(|step| matches!(&step.op, Op::Remove { files } if files.contains(&aside)));
+    let removed = plan
+        .undo
+        .iter()
+        .any(|step| matches!(&step.op, Op::Remove { files } if files.contains(&aside)));
     let canonical = match plan.kind {
         PlanKind::Finish => Canonical::V1,
         _ if removed => Canonical::V2,
         _ => Canonical::Changed,
     };
     let right = match plan.kind {
-        PlanKind::Restore => made(journal.clone(), mode.unwrap_or(JournalMode::Delete), plan.platform, plan.needs_bytes),
+        PlanKind::Restore => made(
+            journal.clone(),
+            mode.unwrap_or(JournalMode::Delete),
+            plan.platform,
+            plan.needs_bytes,
+        ),
         _ => recovery(journal.clone(), plan.platform, first, canonical, &staged, &kept),
     };
     let begins = plan.kind != PlanKind::Restore || journal.phase == Phase::Building;
     let marks = |plan: &Plan| (plan.kind, plan.flip_at, plan.cleanup_from);
-    if begins && marks(plan) == marks(&right) && same_ops(&plan.steps, &right.steps) && same_ops(&plan.undo, &right.undo) {
+    if begins
+        && marks(plan) == marks(&right)
+        && same_ops(&plan.steps, &right.steps)
+        && same_ops(&plan.undo, &right.undo)
+    {
         return Ok(());
     }
-    let differs = plan.steps.iter().zip(&right.steps).position(|(a, b)| a.op != b.op || a.when != b.when);
+    let differs =
+        plan.steps.iter().zip(&right.steps).position(|(a, b)| a.op != b.op || a.when != b.when);
     let at = differs.map_or_else(String::new, |at| format!("[{at}]"));
-    Err(ReadError::Contradiction(format!("steps{at}: they are not those that a restore by this journal takes")))
+    Err(ReadError::Contradiction(format!(
+        "steps{at}: they are not those that a restore by this journal takes"
+    )))
 }

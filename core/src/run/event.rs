@@ -57,7 +57,8 @@ pub enum Event {
         /// Which one.
         phase: Phase,
     },
-    /// The host's own progress. A face adds it to the run's events: it comes from the host while the run waits for it.
+    /// The host's own progress. A face adds it to the run's events: it comes from the host while
+    /// the run waits for it.
     Progress {
         /// How much is done, in the host's own unit.
         done: u64,

@@ -1,23 +1,30 @@
-//! The machine that walks a plan. It performs nothing: it hands out actions and is told what happened.
+//! The machine that walks a plan. It performs nothing: it hands out actions and is told what
+//! happened.
 //!
 //! Call order of a driver:
 //! 1. [`Run::new`];
 //! 2. [`Run::poll_event`] until it has none;
-//! 3. [`Run::poll`]: perform the op and report it with [`Run::handle_done`] or [`Run::handle_fault`]; or wait as told, handles released
-//!    first, and report it with [`Run::handle_waited`]; or stop at an ending;
+//! 3. [`Run::poll`]: perform the op and report it with [`Run::handle_done`] or
+//!    [`Run::handle_fault`]; or wait as told, handles released first, and report it with
+//!    [`Run::handle_waited`]; or stop at an ending;
 //! 4. again from 2.
 //!
-//! At any time: [`Run::cancel`]; and, while the host builds, [`Run::save_state`], [`Run::stage_companion`], [`Run::warn`].
+//! At any time: [`Run::cancel`]; and, while the host builds, [`Run::save_state`],
+//! [`Run::stage_companion`], [`Run::warn`].
 //!
-//! **The rule of endings.** Until the journal says `built` everything is undone on a failure or a cancellation. From there to the flip a
-//! permanent failure is undone too, since v1 is still canonical, and a transient one is left for the next start to go on with. After the
-//! flip nothing is undone by its plan, ever; from `cleanup_from` on a failure is a warning. Where the backup shows behind the flip that v1
-//! changed at the last moment (Windows), the plan ends as it is: the recovery that follows puts v1 back.
+//! **The rule of endings.** Until the journal says `built` everything is undone on a failure or a
+//! cancellation. From there to the flip a permanent failure is undone too, since v1 is still
+//! canonical, and a transient one is left for the next start to go on with. After the flip nothing
+//! is undone by its plan, ever; from `cleanup_from` on a failure is a warning. Where the backup
+//! shows behind the flip that v1 changed at the last moment (Windows), the plan ends as it is: the
+//! recovery that follows puts v1 back.
 //!
-//! A page copy that fails once it was begun is not undone: the next start opens canonical through SQLite, and sees what it is.
+//! A page copy that fails once it was begun is not undone: the next start opens canonical through
+//! SQLite, and sees what it is.
 //!
-//! An undo goes on after a step that failed, and keeps the journal. It stops where a later start might still install v2 (its file could not be
-//! taken away for good), where somebody has v1 open, and at any failure but the application's in the field's cutover.
+//! An undo goes on after a step that failed, and keeps the journal. It stops where a later start
+//! might still install v2 (its file could not be taken away for good), where somebody has v1 open,
+//! and at any failure but the application's in the field's cutover.
 
 mod event;
 mod remains;
@@ -57,7 +64,8 @@ pub enum Action {
     },
     /// The plan ended well.
     Done(Box<Report>),
-    /// v1 changed under the plan, and it was undone or, behind the flip, is for the recovery to undo: observe again and plan anew.
+    /// v1 changed under the plan, and it was undone or, behind the flip, is for the recovery to
+    /// undo: observe again and plan anew.
     Anew(Box<Failure>),
     /// The plan failed; the failure says where the data is.
     Failed(Box<Failure>),
@@ -72,7 +80,8 @@ pub enum Done {
     Tolerated(String),
     /// `settle`: the settled database.
     Settled(FileFacts),
-    /// `check`: what will be installed, and foreign key violations and the like that v1 had already.
+    /// `check`: what will be installed, and foreign key violations and the like that v1 had
+    /// already.
     Checked(FileFacts, Vec<String>),
     /// `look` at staging: whether this process holds it.
     Looked(Vec<Holder>),
@@ -100,7 +109,8 @@ pub struct Report {
     pub waited_ms: u64,
     /// What went less than well: the journal's warnings, or this run's where there is no journal.
     pub warnings: Vec<Warning>,
-    /// Whether a clean-up failed, or the application's `undo`: what is left waits for the next start, and recovering again now would meet the same.
+    /// Whether a clean-up failed, or the application's `undo`: what is left waits for the next
+    /// start, and recovering again now would meet the same.
     pub left: bool,
 }
 
@@ -125,7 +135,10 @@ enum Stage {
 
 /// The state machine.
 #[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one fact of the run, and they combine freely")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one fact of the run, and they combine freely"
+)]
 pub struct Run {
     plan: Plan,
     journal: Option<Journal>,
@@ -150,12 +163,14 @@ pub struct Run {
     undo_failure: Option<Failure>,
     /// What the report says: a clean-up failed, or the application's undo. The journal stays.
     left: bool,
-    /// Companions of which an undo step failed: the rest of theirs would act on what that step did not do.
+    /// Companions of which an undo step failed: the rest of theirs would act on what that step did
+    /// not do.
     stuck: BTreeSet<CompanionName>,
-    /// Whether a page copy failed, and canonical may be whole only with its `-journal`: what is made to undo it may not go.
+    /// Whether a page copy failed, and canonical may be whole only with its `-journal`: what is
+    /// made to undo it may not go.
     half_copied: bool,
-    /// Where v1 is before the flip and after an undo: in its place, unless the plan must give it its name back (the field's two
-    /// renames, and a flip that v1 changed under).
+    /// Where v1 is before the flip and after an undo: in its place, unless the plan must give it
+    /// its name back (the field's two renames, and a flip that v1 changed under).
     v1_is: Where,
 }
 
@@ -172,7 +187,11 @@ impl Run {
             budget,
             events: VecDeque::new(),
             phase: match plan.kind {
-                PlanKind::Migrate | PlanKind::SetAside | PlanKind::Restore | PlanKind::Prune | PlanKind::LeaveZombie => None,
+                PlanKind::Migrate
+                | PlanKind::SetAside
+                | PlanKind::Restore
+                | PlanKind::Prune
+                | PlanKind::LeaveZombie => None,
                 _ => plan.journal.as_ref().map(|journal| journal.phase),
             },
             begun: !plan.kind.begins(),
@@ -185,7 +204,8 @@ impl Run {
             left: false,
             stuck: BTreeSet::new(),
             half_copied: false,
-            v1_is: if plan.steps.iter().chain(&plan.undo).any(|step| gives_v1_back(&plan, &step.op)) {
+            v1_is: if plan.steps.iter().chain(&plan.undo).any(|step| gives_v1_back(&plan, &step.op))
+            {
                 Where::FinishAtNextStart
             } else {
                 Where::V1
@@ -229,7 +249,8 @@ impl Run {
         (self.list == List::Undo, self.index)
     }
 
-    /// Asks the run to stop. Honoured until the journal says `built`; after that it is refused, with a warning that says why.
+    /// Asks the run to stop. Honoured until the journal says `built`; after that it is refused,
+    /// with a warning that says why.
     pub fn cancel(&mut self) {
         if self.cancelled {
             return;
@@ -242,18 +263,25 @@ impl Run {
 
     /// An undo that runs is what was asked for: it says nothing.
     fn refuse_abort(&mut self) {
-        if self.list == List::Steps && matches!(self.plan.kind, PlanKind::Migrate | PlanKind::Finish | PlanKind::Restore) {
+        if self.list == List::Steps
+            && matches!(self.plan.kind, PlanKind::Migrate | PlanKind::Finish | PlanKind::Restore)
+        {
             let built = if self.restores() { "the backup was copied" } else { "v2 was built" };
             self.add_warning(
                 Some("ABORT_TOO_LATE"),
-                format!("the request to stop came after {built}; finishing is quicker and safer than undoing"),
+                format!(
+                    "the request to stop came after {built}; finishing is quicker and safer than \
+                     undoing"
+                ),
                 WarningFrom::Cutover,
             );
         }
     }
 
     fn can_abort(&self) -> bool {
-        self.plan.kind.begins() && self.list == List::Steps && self.phase.is_none_or(|phase| phase < Phase::Built)
+        self.plan.kind.begins()
+            && self.list == List::Steps
+            && self.phase.is_none_or(|phase| phase < Phase::Built)
     }
 
     /// What to do now.
@@ -261,7 +289,9 @@ impl Run {
         loop {
             match &self.stage {
                 Stage::Ended(action) => return action.clone(),
-                Stage::Waiting { .. } | Stage::Ready if self.cancelled && self.can_abort() => self.abort(),
+                Stage::Waiting { .. } | Stage::Ready if self.cancelled && self.can_abort() => {
+                    self.abort();
+                }
                 Stage::Waiting { delay_ms } => return Action::Wait { delay_ms: *delay_ms },
                 Stage::Performing => return self.hand_out(),
                 Stage::Ready => {
@@ -297,7 +327,9 @@ impl Run {
         let op = step.op.clone();
         self.begun |= !matches!(op, Op::Look { .. } | Op::Release {} | Op::UnlockV1 {});
         let text = match (&op, &self.journal) {
-            (Op::WriteJournal { phase, .. }, Some(journal)) => Some(Journal { phase: *phase, ..journal.clone() }.to_text()),
+            (Op::WriteJournal { phase, .. }, Some(journal)) => {
+                Some(Journal { phase: *phase, ..journal.clone() }.to_text())
+            }
             (Op::WriteReceipt { .. }, Some(journal)) => {
                 let started_ms = match Role::of(&journal.names.canonical, &journal.names.backup) {
                     Some(Role::Backup { started_ms, .. }) => started_ms,
@@ -310,11 +342,19 @@ impl Run {
         Action::Perform { op, text }
     }
 
-    /// Whether this attempt's journal is yet to take over what the application did in the field's: until then the field's needs what it tells it by.
+    /// Whether this attempt's journal is yet to take over what the application did in the field's:
+    /// until then the field's needs what it tells it by.
     fn takes_over(&self) -> bool {
-        let Some(journal) = self.journal.as_ref().filter(|_| self.plan.kind == PlanKind::Migrate) else { return false };
+        let Some(journal) = self.journal.as_ref().filter(|_| self.plan.kind == PlanKind::Migrate)
+        else {
+            return false;
+        };
         let field = At::from(&field_journal(&journal.names.canonical));
-        self.plan.steps.iter().skip(self.index + 1).any(|step| matches!(&step.op, Op::Remove { files } if files.contains(&field)))
+        self.plan
+            .steps
+            .iter()
+            .skip(self.index + 1)
+            .any(|step| matches!(&step.op, Op::Remove { files } if files.contains(&field)))
     }
 
     fn steps(&self) -> &[Step] {
@@ -324,13 +364,21 @@ impl Run {
         }
     }
 
-    /// Whether the step is not for now: its guard says so, or it would remove the journal of what failed.
+    /// Whether the step is not for now: its guard says so, or it would remove the journal of what
+    /// failed.
     fn skip(&self, step: &Step) -> bool {
         let journal_goes = |op: &Op| match (op, &self.journal) {
-            // Without v2 beside it the field's, which may say `committed`, would be taken for one whose v2 was in place.
+            // Without v2 beside it the field's, which may say `committed`, would be taken for one
+            // whose v2 was in place.
             (Op::Remove { files }, Some(journal)) => {
-                let (file, field) = (journal.file(), self.list == List::Undo && journal.strategy == Strategy::TwoRename);
-                files.iter().any(|at| at.companion.is_none() && (at.name == file || (field && at.name == journal.names.staging)))
+                let (file, field) = (
+                    journal.file(),
+                    self.list == List::Undo && journal.strategy == Strategy::TwoRename,
+                );
+                files.iter().any(|at| {
+                    at.companion.is_none()
+                        && (at.name == file || (field && at.name == journal.names.staging))
+                })
             }
             _ => false,
         };
@@ -340,12 +388,17 @@ impl Run {
             return true;
         }
         let Some(guard) = &step.when else { return false };
-        let entry = |name: &CompanionName| self.journal.iter().flat_map(|j| &j.companions).find(|c| c.name == *name);
+        let entry = |name: &CompanionName| {
+            self.journal.iter().flat_map(|j| &j.companions).find(|c| c.name == *name)
+        };
         let staged = |name: &CompanionName| entry(name).is_some_and(|c| c.staged);
         let looked = |name: &CompanionName| self.companions.get(name);
         let changed = |name: &CompanionName| match (entry(name), looked(name)) {
-            // One that is what the host staged was installed already by a start whose rename left both names.
-            (Some(c), Some(Some(now))) => c.before.as_ref() != Some(now) && c.after.as_ref() != Some(now),
+            // One that is what the host staged was installed already by a start whose rename left
+            // both names.
+            (Some(c), Some(Some(now))) => {
+                c.before.as_ref() != Some(now) && c.after.as_ref() != Some(now)
+            }
             _ => false,
         };
         let missing = |name: &CompanionName| matches!((entry(name), looked(name)), (Some(c), Some(None)) if c.before.is_some());
@@ -353,9 +406,13 @@ impl Run {
             Guard::StagingHeld {} => self.staging_held,
             Guard::StagingFree {} => !self.staging_held,
             Guard::CompanionStaged { companion } => staged(companion),
-            Guard::CompanionStagedOverChange { companion } => staged(companion) && changed(companion),
+            Guard::CompanionStagedOverChange { companion } => {
+                staged(companion) && changed(companion)
+            }
             Guard::CompanionChanged { companion } => !staged(companion) && changed(companion),
-            Guard::CompanionDiffers { companion } => !staged(companion) && (changed(companion) || missing(companion)),
+            Guard::CompanionDiffers { companion } => {
+                !staged(companion) && (changed(companion) || missing(companion))
+            }
         }
     }
 
@@ -377,22 +434,36 @@ impl Run {
         let Some(op) = self.current().cloned() else { return };
         self.tell_of_kept(&op);
         match (&op, done) {
-            (_, Done::Tolerated(message)) => self.add_warning(Some("TOLERATED"), message, WarningFrom::Cutover),
+            (_, Done::Tolerated(message)) => {
+                self.add_warning(Some("TOLERATED"), message, WarningFrom::Cutover);
+            }
             (Op::Settle { file, .. }, Done::Settled(facts)) => self.settled(file, &facts),
             (Op::Check { file }, Done::Checked(facts, warnings)) => {
-                if let Some(fault) = self.journal.as_ref().and_then(|journal| other_page_size(journal, &facts)) {
+                if let Some(fault) =
+                    self.journal.as_ref().and_then(|journal| other_page_size(journal, &facts))
+                {
                     return self.handle_fault(&fault.of(file));
                 }
                 if let (Some(journal), Some(page1)) = (&mut self.journal, facts.page1) {
-                    journal.v2 = Some(V2 { file: file.clone(), file_id: facts.file_id, size: facts.size, page1 });
+                    journal.v2 = Some(V2 {
+                        file: file.clone(),
+                        file_id: facts.file_id,
+                        size: facts.size,
+                        page1,
+                    });
                 }
                 for warning in warnings {
                     self.add_warning(Some("V1_VIOLATION"), warning, WarningFrom::Cutover);
                 }
             }
-            (Op::Look { file }, Done::Looked(holders)) if self.journal.as_ref().is_some_and(|journal| journal.names.staging == *file) => {
-                // On Windows whoever has it open, and may not be named, keeps it from being renamed.
-                self.staging_held = holders.iter().any(|holder| holder.this_process || self.plan.platform == Platform::Windows);
+            (Op::Look { file }, Done::Looked(holders))
+                if self.journal.as_ref().is_some_and(|journal| journal.names.staging == *file) =>
+            {
+                // On Windows whoever has it open, and may not be named, keeps it from being
+                // renamed.
+                self.staging_held = holders
+                    .iter()
+                    .any(|holder| holder.this_process || self.plan.platform == Platform::Windows);
             }
             (Op::LookCompanion { companion, .. }, Done::Companion(digest)) => {
                 self.companions.insert(companion.clone(), digest);
@@ -401,7 +472,9 @@ impl Run {
                 if let Some(journal) = &self.journal {
                     let built = Journal { expect, report, ..journal.clone() };
                     if let Err(error) = built.to_readable_text() {
-                        let message = format!("what the build returned cannot be kept in the journal: {error}");
+                        let message = format!(
+                            "what the build returned cannot be kept in the journal: {error}"
+                        );
                         return self.handle_fault(&Fault::new(Cause::Host, message));
                     }
                     self.journal = Some(built);
@@ -410,15 +483,17 @@ impl Run {
             (op, _) if gives_v1_back(&self.plan, op) => self.v1_is = Where::V1,
             _ => {}
         }
-        // The journal is durable in a phase when the directory was flushed after its rename; every list of ours has the two
-        // side by side, and for an undo it is the safer reading that the rename alone may have reached the disk.
+        // The journal is durable in a phase when the directory was flushed after its rename; every
+        // list of ours has the two side by side, and for an undo it is the safer reading
+        // that the rename alone may have reached the disk.
         if let (Op::Rename { to, .. }, Some(journal)) = (&op, &mut self.journal)
             && *to == At::from(&journal.file())
             && self.list == List::Steps
-            && let Some(phase) = self.plan.steps[..self.index].iter().rev().find_map(|step| match &step.op {
-                Op::WriteJournal { phase, .. } => Some(*phase),
-                _ => None,
-            })
+            && let Some(phase) =
+                self.plan.steps[..self.index].iter().rev().find_map(|step| match &step.op {
+                    Op::WriteJournal { phase, .. } => Some(*phase),
+                    _ => None,
+                })
         {
             journal.phase = phase;
             self.phase = Some(phase);
@@ -435,10 +510,19 @@ impl Run {
         let (Op::Link { from, to } | Op::Rename { from, to }) = op else { return };
         let why = self.steps().get(self.index).map(|step| step.why.clone()).unwrap_or_default();
         // Where a restore sets v2 aside is its result, not a warning.
-        if to.name.as_str().contains(".displaced-") && !(self.restores() && to.companion.is_none()) {
-            self.add_warning(Some("KEPT"), format!("{from} is kept as {to}: {why}"), WarningFrom::Cutover);
+        if to.name.as_str().contains(".displaced-") && !(self.restores() && to.companion.is_none())
+        {
+            self.add_warning(
+                Some("KEPT"),
+                format!("{from} is kept as {to}: {why}"),
+                WarningFrom::Cutover,
+            );
         } else if to.name.as_str().contains(".json.aside-") {
-            self.add_warning(Some("SET_ASIDE"), format!("{from} is kept as {to}: {why}"), WarningFrom::Cutover);
+            self.add_warning(
+                Some("SET_ASIDE"),
+                format!("{from} is kept as {to}: {why}"),
+                WarningFrom::Cutover,
+            );
         }
     }
 
@@ -447,7 +531,10 @@ impl Run {
         if *file == journal.names.canonical
             && let Some(fingerprint) = facts.fingerprint()
         {
-            let journal_mode = journal.v1.as_ref().map_or(crate::sqlite::JournalMode::Delete, |v1| v1.journal_mode);
+            let journal_mode = journal
+                .v1
+                .as_ref()
+                .map_or(crate::sqlite::JournalMode::Delete, |v1| v1.journal_mode);
             journal.v1 = Some(V1 { file_id: facts.file_id.clone(), fingerprint, journal_mode });
         }
     }
@@ -459,7 +546,8 @@ impl Run {
         }
         let Some(op) = self.current().cloned() else { return };
         self.tries += 1;
-        // A callback that stops because it was asked to is what was asked for, not a failure of the application.
+        // A callback that stops because it was asked to is what was asked for, not a failure of the
+        // application.
         if self.cancelled && self.can_abort() && fault.cause == Cause::Host {
             return self.abort();
         }
@@ -489,9 +577,12 @@ impl Run {
         failure.waited_ms = self.budget.waited_ms;
         failure.phase = self.phase;
         let anew = matches!(fault.cause, Cause::V1Changed | Cause::CompanionChanged);
-        // A page copy that was begun may need SQLite's rollback, which is the next start's first read; and whether v1 is still there, so that the
-        // copy of it may go, only a look tells.
-        let begun = matches!(op, Op::PageCopy { .. }) && class != Class::Transient && fault.cause != Cause::SecondName;
+        // A page copy that was begun may need SQLite's rollback, which is the next start's first
+        // read; and whether v1 is still there, so that the copy of it may go, only a look
+        // tells.
+        let begun = matches!(op, Op::PageCopy { .. })
+            && class != Class::Transient
+            && fault.cause != Cause::SecondName;
         self.half_copied |= begun;
         self.fail(failure, anew, class == Class::Transient);
     }
@@ -504,7 +595,11 @@ impl Run {
     }
 
     fn abort(&mut self) {
-        let mut failure = Failure::refusal(Code::Aborted, "the application asked to stop", "start again to upgrade");
+        let mut failure = Failure::refusal(
+            Code::Aborted,
+            "the application asked to stop",
+            "start again to upgrade",
+        );
         failure.op = self.current().map(|op| op.name().to_owned());
         failure.phase = self.phase;
         failure.waited_ms = self.budget.waited_ms;
@@ -514,17 +609,26 @@ impl Run {
     fn fail(&mut self, failure: Failure, anew: bool, transient: bool) {
         let mut failure = if self.restores() { failure.of_restore() } else { failure };
         if self.list == List::Undo {
-            // The first failure is the one to report; the rest of the undo goes on, and the journal stays. It stops where somebody has
-            // v1 open, since what follows would open it too; where a start might still install the v2 whose companions and whose
-            // application's doings come next, or take a copy of v2 for the v2 that was replaced; and in the field's cutover, whose every step
-            // goes by what those before it left (but for what the application did).
-            let (strategy, install) = self.journal.as_ref().map(|journal| (journal.strategy, At::from(&journal.names.install))).unzip();
+            // The first failure is the one to report; the rest of the undo goes on, and the journal
+            // stays. It stops where somebody has v1 open, since what follows would open
+            // it too; where a start might still install the v2 whose companions and whose
+            // application's doings come next, or take a copy of v2 for the v2 that was replaced;
+            // and in the field's cutover, whose every step goes by what those before it
+            // left (but for what the application did).
+            let (strategy, install) = self
+                .journal
+                .as_ref()
+                .map(|journal| (journal.strategy, At::from(&journal.names.install)))
+                .unzip();
             let given_up = |op: &Op| match strategy {
                 Some(Strategy::Restore) => matches!(op, Op::RemoveLink { .. }),
-                Some(Strategy::RestoreCopy) => matches!(op, Op::Remove { files } if files.first() == install.as_ref()),
+                Some(Strategy::RestoreCopy) => {
+                    matches!(op, Op::Remove { files } if files.first() == install.as_ref())
+                }
                 _ => *op == Op::UndoHost {},
             };
-            let gives_v2_up = self.plan.undo.iter().skip(self.index + 1).position(|step| given_up(&step.op));
+            let gives_v2_up =
+                self.plan.undo.iter().skip(self.index + 1).position(|step| given_up(&step.op));
             let may_install = self.phase >= Some(Phase::Built) && gives_v2_up.is_some();
             let of_field = strategy == Some(Strategy::TwoRename) && !is_of_host(&failure);
             let stop = may_install || of_field || matches!(self.current(), Some(Op::Look { .. }));
@@ -556,11 +660,16 @@ impl Run {
             }
             return;
         }
-        let flipped =
-            self.plan.kind != PlanKind::Undo && at(self.plan.flip_at).map_or(self.plan.kind == PlanKind::Finish, |flip| self.index > flip);
+        let flipped = self.plan.kind != PlanKind::Undo
+            && at(self.plan.flip_at)
+                .map_or(self.plan.kind == PlanKind::Finish, |flip| self.index > flip);
         if flipped || self.half_copied {
             failure.locate(Where::FinishAtNextStart, self.journal.as_ref());
-            self.stage = Stage::Ended(if anew { Action::Anew(Box::new(failure)) } else { Action::Failed(Box::new(failure)) });
+            self.stage = Stage::Ended(if anew {
+                Action::Anew(Box::new(failure))
+            } else {
+                Action::Failed(Box::new(failure))
+            });
         } else if !self.begun || self.plan.undo.is_empty() || self.takes_over() {
             let state = if self.plan.kind.begins() { Where::V1 } else { Where::Unknown };
             failure.locate(state, self.journal.as_ref());
@@ -579,14 +688,18 @@ impl Run {
         }
     }
 
-    /// Whether v1 is a backup whose sidecars are still to be brought to it: its name alone would be given back without their rows.
+    /// Whether v1 is a backup whose sidecars are still to be brought to it: its name alone would be
+    /// given back without their rows.
     fn v1_is_in_pieces(&self) -> bool {
         let Some(journal) = &self.journal else { return false };
         let ahead = self.plan.steps.iter().skip(self.index);
-        ahead.into_iter().any(|step| matches!(&step.op, Op::Settle { file, .. } if *file == journal.names.backup))
+        ahead.into_iter().any(
+            |step| matches!(&step.op, Op::Settle { file, .. } if *file == journal.names.backup),
+        )
     }
 
-    /// A restore that failed is undone whatever the cause: the next start may be one that upgrades, and must not go on with it.
+    /// A restore that failed is undone whatever the cause: the next start may be one that upgrades,
+    /// and must not go on with it.
     fn restores(&self) -> bool {
         self.journal.as_ref().is_some_and(|journal| journal.strategy.restores())
     }
@@ -604,26 +717,43 @@ impl Run {
             List::Steps => self.finish(),
             List::Undo => {
                 let undo_failure = self.undo_failure.take();
-                // Everything else is undone: the next attempt keeps the state, and the application is asked again.
-                if let Some(failure) = undo_failure.as_ref().filter(|failure| is_of_host(failure) && self.current().is_none())
+                // Everything else is undone: the next attempt keeps the state, and the application
+                // is asked again.
+                if let Some(failure) = undo_failure
+                    .as_ref()
+                    .filter(|failure| is_of_host(failure) && self.current().is_none())
                     && (self.failure.is_none() || self.plan.kind == PlanKind::Finish)
                 {
-                    self.add_warning(Some(failure.code.as_str()), failure.reason.clone(), WarningFrom::Cutover);
+                    self.add_warning(
+                        Some(failure.code.as_str()),
+                        failure.reason.clone(),
+                        WarningFrom::Cutover,
+                    );
                     self.left = true;
                     self.stage = Stage::Ended(self.report(Recovery::Undone, false));
                     return;
                 }
                 let (journal, v1_is) = (self.journal.as_ref(), self.v1_is);
                 let action = match (self.failure.take(), undo_failure) {
-                    // A recovery that could not go on, and was undone, is a recovery: the migration begins anew.
-                    (Some(_), None) if self.plan.kind == PlanKind::Finish => self.report(Recovery::Undone, false),
+                    // A recovery that could not go on, and was undone, is a recovery: the migration
+                    // begins anew.
+                    (Some(_), None) if self.plan.kind == PlanKind::Finish => {
+                        self.report(Recovery::Undone, false)
+                    }
                     (Some((mut failure, anew)), None) => {
                         failure.locate(v1_is, journal);
-                        if anew { Action::Anew(Box::new(failure)) } else { Action::Failed(Box::new(failure)) }
+                        if anew {
+                            Action::Anew(Box::new(failure))
+                        } else {
+                            Action::Failed(Box::new(failure))
+                        }
                     }
                     (Some((mut failure, _)), Some(_)) => {
                         failure.locate(v1_is, journal);
-                        failure.hint = format!("{}; what was begun is removed, or finished, at the next start", failure.hint);
+                        failure.hint = format!(
+                            "{}; what was begun is removed, or finished, at the next start",
+                            failure.hint
+                        );
                         failure.compose();
                         Action::Failed(Box::new(failure))
                     }
@@ -644,7 +774,10 @@ impl Run {
     }
 
     fn report(&self, recovery: Recovery, installed: bool) -> Action {
-        let warnings = self.journal.as_ref().map_or_else(|| self.warnings.clone(), |journal| journal.warnings.clone());
+        let warnings = self
+            .journal
+            .as_ref()
+            .map_or_else(|| self.warnings.clone(), |journal| journal.warnings.clone());
         Action::Done(Box::new(Report {
             recovery,
             installed,
@@ -655,26 +788,36 @@ impl Run {
         }))
     }
 
-    /// The host saves its state: gives the journal's text, which is to be written and flushed like any journal before the host goes on.
+    /// The host saves its state: gives the journal's text, which is to be written and flushed like
+    /// any journal before the host goes on.
     ///
     /// # Errors
-    /// When a start could not read it back: the state is too large, or nested too deeply. The last state stays.
+    /// When a start could not read it back: the state is too large, or nested too deeply. The last
+    /// state stays.
     pub fn save_state(&mut self, state: Value) -> Result<String, ReadError> {
-        let Some(journal) = &self.journal else { return Err(ReadError::Contradiction("this plan has no journal".into())) };
+        let Some(journal) = &self.journal else {
+            return Err(ReadError::Contradiction("this plan has no journal".into()));
+        };
         let saved = Journal { host_state: Some(state), ..journal.clone() };
         let text = saved.to_readable_text()?;
         self.journal = Some(saved);
         Ok(text)
     }
 
-    /// The wait before try number `tries + 1` of what the host asked for while it builds, or nothing when the budget is used up. Counts it as waited.
+    /// The wait before try number `tries + 1` of what the host asked for while it builds, or
+    /// nothing when the budget is used up. Counts it as waited.
     pub fn next_delay_ms(&mut self, tries: u32) -> Option<u64> {
         self.budget.next_delay_ms(tries)
     }
 
-    /// The host staged new content of a companion, with this digest. False: no such companion was declared.
+    /// The host staged new content of a companion, with this digest. False: no such companion was
+    /// declared.
     pub fn stage_companion(&mut self, name: &CompanionName, digest: String) -> bool {
-        let entry = self.journal.iter_mut().flat_map(|journal| &mut journal.companions).find(|c| c.name == *name);
+        let entry = self
+            .journal
+            .iter_mut()
+            .flat_map(|journal| &mut journal.companions)
+            .find(|c| c.name == *name);
         entry.map(|companion| (companion.staged, companion.after) = (true, Some(digest))).is_some()
     }
 
@@ -709,7 +852,10 @@ fn gives_v1_back(plan: &Plan, op: &Op) -> bool {
 fn other_page_size(journal: &Journal, v2: &FileFacts) -> Option<Fault> {
     let (v1, header) = (&journal.v1.as_ref()?.fingerprint, v2.header.as_ref()?);
     (journal.strategy == Strategy::PageCopy && !v1.takes_pages_of(header)).then(|| {
-        let found = format!("v2 has pages of {} bytes, the old database, which is open in WAL mode, has others", header.page_size);
+        let found = format!(
+            "v2 has pages of {} bytes, the old database, which is open in WAL mode, has others",
+            header.page_size
+        );
         Fault::new(Cause::Verify, format!("{found}: keep those that staging has"))
     })
 }

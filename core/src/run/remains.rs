@@ -7,9 +7,11 @@ use crate::plan::Recovery;
 /// What the recoveries of one start left to the next.
 #[derive(Debug, Clone, Default)]
 pub struct Remains {
-    /// Journals of which all but what the application did is undone; none where something else was left.
+    /// Journals of which all but what the application did is undone; none where something else was
+    /// left.
     pub undone: Vec<FileName>,
-    /// Of the first of them its nonce and the application's state: the next attempt has them, and the state until another is saved.
+    /// Of the first of them its nonce and the application's state: the next attempt has them, and
+    /// the state until another is saved.
     pub carried: Option<(Nonce, Option<Value>)>,
 }
 

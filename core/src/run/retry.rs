@@ -1,4 +1,5 @@
-//! How long to wait, and when to stop waiting: one budget for the whole plan, so that a start never hangs for minutes.
+//! How long to wait, and when to stop waiting: one budget for the whole plan, so that a start never
+//! hangs for minutes.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +32,8 @@ impl Budget {
         Self { total_ms, waited_ms: 0 }
     }
 
-    /// The wait before try number `tries + 1` of one op, or nothing when the budget is used up. Counts it as waited.
+    /// The wait before try number `tries + 1` of one op, or nothing when the budget is used up.
+    /// Counts it as waited.
     pub fn next_delay_ms(&mut self, tries: u32) -> Option<u64> {
         let index = (tries.max(1) as usize - 1).min(DELAYS_MS.len() - 1);
         let left_ms = self.total_ms.saturating_sub(self.waited_ms);

@@ -1,4 +1,5 @@
-//! Every field of the database header by name, and how it fits the file's size: enough to judge a database of any size from its first page.
+//! Every field of the database header by name, and how it fits the file's size: enough to judge a
+//! database of any size from its first page.
 
 use serde::Serialize;
 
@@ -44,7 +45,8 @@ pub struct DatabaseHeader {
     pub change_counter: u32,
     /// The size of the database in pages. It counts only where `pageCountIsValid`.
     pub page_count: u32,
-    /// Whether the SQLite that wrote last kept `pageCount`: it is not 0, and `versionValidFor` is the change counter.
+    /// Whether the SQLite that wrote last kept `pageCount`: it is not 0, and `versionValidFor` is
+    /// the change counter.
     pub page_count_is_valid: bool,
     /// The first page of the list of free pages; 0 where there is none.
     pub first_freelist_page: u32,
@@ -58,7 +60,8 @@ pub struct DatabaseHeader {
     pub default_cache_size: i32,
     /// The largest root page where the database vacuums itself; else 0.
     pub largest_root_page: u32,
-    /// The encoding of text. Nothing in a database without a table, or where the number is none that SQLite has.
+    /// The encoding of text. Nothing in a database without a table, or where the number is none
+    /// that SQLite has.
     pub text_encoding: Option<TextEncoding>,
     /// `PRAGMA user_version`.
     pub user_version: i32,
@@ -76,7 +79,8 @@ pub struct DatabaseHeader {
     pub page1: Option<String>,
     /// All 100 bytes, in hex: with the size this is the fingerprint of a settled database.
     pub bytes: String,
-    /// What does not fit, one sentence each. None: header and size are those of a sound database; its pages were not looked at.
+    /// What does not fit, one sentence each. None: header and size are those of a sound database;
+    /// its pages were not looked at.
     pub problems: Vec<String>,
 }
 
@@ -96,22 +100,33 @@ impl DatabaseHeader {
     }
 }
 
-/// Reads the header from a file's first bytes: 100 at least, the whole first page for its digest. Nothing behind that page is looked at.
+/// Reads the header from a file's first bytes: 100 at least, the whole first page for its digest.
+/// Nothing behind that page is looked at.
 ///
 /// `size` is the file's, in bytes.
 ///
 /// # Errors
 /// When the bytes are not the beginning of a SQLite 3 database, with what they seem to be.
-pub fn read_database_header(bytes: &[u8], size: Option<u64>) -> Result<DatabaseHeader, HeaderError> {
+pub fn read_database_header(
+    bytes: &[u8],
+    size: Option<u64>,
+) -> Result<DatabaseHeader, HeaderError> {
     let facts = match Header::parse(bytes) {
         Err(HeaderError::Magic) => return Err(HeaderError::Stranger(stranger(bytes))),
-        Err(HeaderError::Short(_)) if !bytes.is_empty() && !b"SQLite format 3\0".starts_with(&bytes[..bytes.len().min(16)]) => {
+        Err(HeaderError::Short(_))
+            if !bytes.is_empty()
+                && !b"SQLite format 3\0".starts_with(&bytes[..bytes.len().min(16)]) =>
+        {
             return Err(HeaderError::Stranger(stranger(bytes)));
         }
         other => other?,
     };
-    let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else { return Err(HeaderError::Short(bytes.len())) };
-    let be32 = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+    let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else {
+        return Err(HeaderError::Short(bytes.len()));
+    };
+    let be32 = |at: usize| {
+        u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+    };
     let (change_counter, version_valid_for) = (be32(24), be32(92));
     let mut read = DatabaseHeader {
         page_size: facts.page_size,
@@ -161,21 +176,46 @@ fn problems(header: &DatabaseHeader, encoding: u32, expansion: bool) -> Vec<Stri
     let page = u64::from(header.page_size);
     if let Some(size) = header.size {
         let counted = u64::from(header.page_count) * page;
-        say(size % page != 0, format!("the file has {size} bytes, which is not a whole number of pages of {page} bytes"));
-        // In WAL mode pages may still be in the log alone, so that the file may be shorter, or longer, than its header says.
+        say(
+            size % page != 0,
+            format!(
+                "the file has {size} bytes, which is not a whole number of pages of {page} bytes"
+            ),
+        );
+        // In WAL mode pages may still be in the log alone, so that the file may be shorter, or
+        // longer, than its header says.
         let counts = header.page_count_is_valid && header.journal_mode == JournalMode::Delete;
-        say(counts && size < counted, format!("the file has {size} bytes, and its header counts {counted}: it was cut short"));
-        say(counts && size > counted, format!("the file has {size} bytes, and its header counts only {counted}"));
+        say(
+            counts && size < counted,
+            format!("the file has {size} bytes, and its header counts {counted}: it was cut short"),
+        );
+        say(
+            counts && size > counted,
+            format!("the file has {size} bytes, and its header counts only {counted}"),
+        );
     }
-    let fractions = (header.max_payload_fraction, header.min_payload_fraction, header.leaf_payload_fraction);
-    say(fractions != (64, 32, 32), format!("the payload fractions are {fractions:?}, and SQLite knows only (64, 32, 32)"));
+    let fractions =
+        (header.max_payload_fraction, header.min_payload_fraction, header.leaf_payload_fraction);
+    say(
+        fractions != (64, 32, 32),
+        format!("the payload fractions are {fractions:?}, and SQLite knows only (64, 32, 32)"),
+    );
     let usable = header.page_size.saturating_sub(u32::from(header.reserved_bytes));
     say(usable < 480, format!("only {usable} bytes of a page are used, and SQLite needs 480"));
-    say(header.schema_format > 4, format!("the schema format is {}, and SQLite knows 1 to 4", header.schema_format));
+    say(
+        header.schema_format > 4,
+        format!("the schema format is {}, and SQLite knows 1 to 4", header.schema_format),
+    );
     say(encoding > 3, format!("the text encoding is {encoding}, and SQLite knows 1 to 3"));
-    say(!(1..=2).contains(&header.write_version), format!("the write version is {}, and SQLite knows 1 and 2", header.write_version));
+    say(
+        !(1..=2).contains(&header.write_version),
+        format!("the write version is {}, and SQLite knows 1 and 2", header.write_version),
+    );
     let free = header.page_count_is_valid && header.freelist_pages >= header.page_count;
-    say(free, format!("{} pages of {} are said to be free", header.freelist_pages, header.page_count));
+    say(
+        free,
+        format!("{} pages of {} are said to be free", header.freelist_pages, header.page_count),
+    );
     say(expansion, "the bytes that are reserved for later are not zero".into());
     found
 }
@@ -191,11 +231,17 @@ fn stranger(bytes: &[u8]) -> &'static str {
     let printable = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
     match first {
         [0x37, 0x7f, 0x06, 0x82 | 0x83, ..] => "it is the write-ahead log (-wal) of a database",
-        [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7, ..] => "it is the rollback journal (-journal) of a database",
-        _ if first.iter().all(|byte| *byte == 0) => "its first bytes are all zero, as a power loss may leave a file that was not flushed",
+        [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7, ..] => {
+            "it is the rollback journal (-journal) of a database"
+        }
+        _ if first.iter().all(|byte| *byte == 0) => {
+            "its first bytes are all zero, as a power loss may leave a file that was not flushed"
+        }
         [0x1f, 0x8b, ..] | [b'P', b'K', 3, 4, ..] => "it is a compressed archive",
         [b'{' | b'[', ..] if first.iter().all(printable) => "it seems to be JSON",
-        _ if first.starts_with(b"** This file contains an SQLite 2") => "it is a database of SQLite 2",
+        _ if first.starts_with(b"** This file contains an SQLite 2") => {
+            "it is a database of SQLite 2"
+        }
         _ if first.iter().all(printable) => "it seems to be text",
         // Of 100 random bytes some 83 differ; of what programs write, seldom half.
         _ if first.len() == HEADER_BYTES && distinct >= 65 => {

@@ -12,8 +12,8 @@ pub use wal::{Wal, WalHeader, WalReader, WalState, read_wal};
 /// The length of the database header, in bytes.
 pub const HEADER_BYTES: usize = 100;
 
-/// Bytes of page 1 that a page copy or a mere open may change: write and read version, change counter, schema cookie,
-/// version-valid-for. Everything else of page 1 identifies the content.
+/// Bytes of page 1 that a page copy or a mere open may change: write and read version, change
+/// counter, schema cookie, version-valid-for. Everything else of page 1 identifies the content.
 const MASKED: [std::ops::Range<usize>; 4] = [18..20, 24..28, 40..44, 92..96];
 
 /// The persistent part of a journal mode: whether the header's WAL flag is set.
@@ -21,7 +21,8 @@ const MASKED: [std::ops::Range<usize>; 4] = [18..20, 24..28, 40..44, 92..96];
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum JournalMode {
-    /// A rollback journal (DELETE, TRUNCATE, PERSIST, MEMORY and OFF are settings of a connection, not of the file).
+    /// A rollback journal (DELETE, TRUNCATE, PERSIST, MEMORY and OFF are settings of a connection,
+    /// not of the file).
     Delete,
     /// A write-ahead log.
     Wal,
@@ -85,11 +86,15 @@ impl Header {
     /// # Errors
     /// When they are not the header of a SQLite 3 database.
     pub fn parse(bytes: &[u8]) -> Result<Self, HeaderError> {
-        let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else { return Err(HeaderError::Short(bytes.len())) };
+        let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else {
+            return Err(HeaderError::Short(bytes.len()));
+        };
         if !header.starts_with(b"SQLite format 3\0") {
             return Err(HeaderError::Magic);
         }
-        let be32 = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+        let be32 = |at: usize| {
+            u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+        };
         let page_size = match u16::from_be_bytes([header[16], header[17]]) {
             1 => 65536,
             size => u32::from(size),
@@ -112,7 +117,8 @@ impl Header {
     }
 }
 
-/// The masked digest of page 1: SHA-256, with the bytes that an open or a page copy may change taken as zero.
+/// The masked digest of page 1: SHA-256, with the bytes that an open or a page copy may change
+/// taken as zero.
 #[must_use]
 pub fn page1_digest(page1: &[u8]) -> String {
     let mut page = page1.to_vec();
@@ -124,9 +130,13 @@ pub fn page1_digest(page1: &[u8]) -> String {
     digest(&page)
 }
 
-/// What a page copy leaves of a header, in hex: [`MASKED`] apart, and the version of the library that wrote last.
+/// What a page copy leaves of a header, in hex: [`MASKED`] apart, and the version of the library
+/// that wrote last.
 pub(crate) fn copied_header(hex: &str) -> Vec<&str> {
-    [0..18, 20..24, 28..40, 44..92].into_iter().filter_map(|bytes| hex.get(2 * bytes.start..2 * bytes.end)).collect()
+    [0..18, 20..24, 28..40, 44..92]
+        .into_iter()
+        .filter_map(|bytes| hex.get(2 * bytes.start..2 * bytes.end))
+        .collect()
 }
 
 /// SHA-256 in hex.
@@ -147,6 +157,7 @@ fn hex(bytes: &[u8]) -> String {
 pub(crate) fn unhex(text: &str) -> Vec<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let pairs = text.as_bytes().as_chunks::<2>();
-    let bytes: Option<Vec<u8>> = pairs.0.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
+    let bytes: Option<Vec<u8>> =
+        pairs.0.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
     bytes.filter(|_| pairs.1.is_empty()).unwrap_or_default()
 }

@@ -29,7 +29,8 @@ pub struct WalHeader {
 pub enum WalState {
     /// It has no byte, or no frame.
     Empty,
-    /// Its header is not one: SQLite takes it for empty, or refuses to open the database. `why` says what is wrong.
+    /// Its header is not one: SQLite takes it for empty, or refuses to open the database. `why`
+    /// says what is wrong.
     Unusable,
     /// Frames were read.
     Usable,
@@ -48,9 +49,11 @@ pub struct Wal {
     pub why: Option<String>,
     /// The header, where it is one.
     pub header: Option<WalHeader>,
-    /// Frames whose salts and checksums are right, up to the first that is not: SQLite reads these as far as the last commit.
+    /// Frames whose salts and checksums are right, up to the first that is not: SQLite reads these
+    /// as far as the last commit.
     pub valid_frames: u64,
-    /// Frames of this round that cannot be trusted: the first whose checksum is wrong, those behind it, and a last one that is cut short.
+    /// Frames of this round that cannot be trusted: the first whose checksum is wrong, those
+    /// behind it, and a last one that is cut short.
     pub torn_frames: u64,
     /// Frames with other salts: what an earlier round left, already in the database.
     pub stale_frames: u64,
@@ -58,13 +61,16 @@ pub struct Wal {
     pub commits: u64,
     /// Valid frames up to the last commit.
     pub committed_frames: u64,
-    /// Valid frames behind the last commit: a transaction that was not finished, and never happened.
+    /// Valid frames behind the last commit: a transaction that was not finished, and never
+    /// happened.
     pub uncommitted_frames: u64,
     /// How many pages the database has after the last commit.
     pub pages_after: Option<u32>,
-    /// How many frames are in the database already, as the `-shm` says. Nothing where none of this log was given.
+    /// How many frames are in the database already, as the `-shm` says. Nothing where none of this
+    /// log was given.
     pub checkpointed_frames: Option<u32>,
-    /// Commits that are not all in the database yet. Without a `-shm` every commit counts: only it says more.
+    /// Commits that are not all in the database yet. Without a `-shm` every commit counts: only it
+    /// says more.
     pub commits_not_checkpointed: u64,
 }
 
@@ -82,8 +88,8 @@ pub struct WalReader {
 }
 
 impl WalReader {
-    /// Begins. `shm` is the content of the `-shm` beside the log, of which the first 136 bytes are looked at: it says how much is in the
-    /// database already.
+    /// Begins. `shm` is the content of the `-shm` beside the log, of which the first 136 bytes are
+    /// looked at: it says how much is in the database already.
     #[must_use]
     pub fn new(shm: Option<&[u8]>) -> Self {
         let wal = Wal {
@@ -101,7 +107,14 @@ impl WalReader {
             checkpointed_frames: None,
             commits_not_checkpointed: 0,
         };
-        Self { wal, part: Vec::new(), salts: [0; 8], sum: (0, 0), ended: false, shm: shm.and_then(checkpointed) }
+        Self {
+            wal,
+            part: Vec::new(),
+            salts: [0; 8],
+            sum: (0, 0),
+            ended: false,
+            shm: shm.and_then(checkpointed),
+        }
     }
 
     /// Takes the next bytes.
@@ -112,7 +125,8 @@ impl WalReader {
                 None => HEADER,
                 Some(header) => FRAME_HEADER + header.page_size as usize,
             };
-            let (now, later) = bytes.split_at(bytes.len().min(wanted.saturating_sub(self.part.len())));
+            let (now, later) =
+                bytes.split_at(bytes.len().min(wanted.saturating_sub(self.part.len())));
             self.part.extend_from_slice(now);
             bytes = later;
             if self.part.len() == wanted {
@@ -133,9 +147,13 @@ impl WalReader {
     pub fn finish(mut self) -> Wal {
         if !self.part.is_empty() && self.wal.why.is_none() {
             if self.wal.header.is_none() {
-                self.unusable(format!("it has {} bytes, and its header alone has {HEADER}", self.part.len()));
+                self.unusable(format!(
+                    "it has {} bytes, and its header alone has {HEADER}",
+                    self.part.len()
+                ));
             } else {
-                // Too short to tell its round: it is the next frame, unless there was an end before it.
+                // Too short to tell its round: it is the next frame, unless there was an end before
+                // it.
                 let own = self.part.get(8..16).map_or(!self.ended, |salts| *salts == self.salts);
                 *(if own { &mut self.wal.torn_frames } else { &mut self.wal.stale_frames }) += 1;
             }
@@ -160,7 +178,9 @@ impl WalReader {
         };
         let page_size = word(8);
         if !page_size.is_power_of_two() || !(512..=65536).contains(&page_size) {
-            return self.unusable(format!("its header gives a page size of {page_size}, which SQLite does not have"));
+            return self.unusable(format!(
+                "its header gives a page size of {page_size}, which SQLite does not have"
+            ));
         }
         self.sum = checksum(big_endian, (0, 0), part.get(..24).unwrap_or_default());
         if self.sum != (word(24), word(28)) {
@@ -173,8 +193,10 @@ impl WalReader {
             self.salts = salts;
         }
         let salts = super::hex(&self.salts);
-        self.wal.checkpointed_frames = self.shm.filter(|(_, salts)| *salts == self.salts).map(|(frames, _)| frames);
-        self.wal.header = Some(WalHeader { big_endian, page_size, checkpoint_sequence: word(12), salts });
+        self.wal.checkpointed_frames =
+            self.shm.filter(|(_, salts)| *salts == self.salts).map(|(frames, _)| frames);
+        self.wal.header =
+            Some(WalHeader { big_endian, page_size, checkpoint_sequence: word(12), salts });
     }
 
     fn frame(&mut self, part: &[u8]) {
@@ -187,7 +209,8 @@ impl WalReader {
         }
         if !self.ended {
             let sum = checksum(header.big_endian, self.sum, part.get(..8).unwrap_or_default());
-            let sum = checksum(header.big_endian, sum, part.get(FRAME_HEADER..).unwrap_or_default());
+            let sum =
+                checksum(header.big_endian, sum, part.get(FRAME_HEADER..).unwrap_or_default());
             self.ended = sum != (be32(part, 16), be32(part, 20)) || be32(part, 0) == 0;
             self.sum = sum;
         }
@@ -201,7 +224,11 @@ impl WalReader {
             self.wal.commits += 1;
             self.wal.committed_frames = self.wal.valid_frames;
             self.wal.pages_after = Some(pages);
-            if self.wal.checkpointed_frames.is_none_or(|frames| self.wal.valid_frames > u64::from(frames)) {
+            if self
+                .wal
+                .checkpointed_frames
+                .is_none_or(|frames| self.wal.valid_frames > u64::from(frames))
+            {
                 self.wal.commits_not_checkpointed += 1;
             }
         }
@@ -222,7 +249,9 @@ fn be32(bytes: &[u8], at: usize) -> u32 {
 
 /// The running checksum over pairs of words.
 fn checksum(big_endian: bool, mut sum: (u32, u32), bytes: &[u8]) -> (u32, u32) {
-    let word = |bytes: [u8; 4]| if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) };
+    let word = |bytes: [u8; 4]| {
+        if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
+    };
     for pair in bytes.as_chunks::<4>().0.as_chunks::<2>().0 {
         sum.0 = sum.0.wrapping_add(word(pair[0])).wrapping_add(sum.1);
         sum.1 = sum.1.wrapping_add(word(pair[1])).wrapping_add(sum.0);
@@ -231,7 +260,8 @@ fn checksum(big_endian: bool, mut sum: (u32, u32), bytes: &[u8]) -> (u32, u32) {
 }
 
 /// From the head of a `-shm` (<https://www.sqlite.org/walformat.html#the_wal_index_header>): how many frames are in the database, and of
-/// which log. Its two copies must be alike, else a writer was killed in between. Its words are the machine's own: little-endian wherever SQLite runs today.
+/// which log. Its two copies must be alike, else a writer was killed in between. Its words are the
+/// machine's own: little-endian wherever SQLite runs today.
 fn checkpointed(shm: &[u8]) -> Option<(u32, [u8; 8])> {
     let (one, two) = (shm.get(..48)?, shm.get(48..96)?);
     let frames = u32::from_le_bytes(shm.get(96..100)?.try_into().ok()?);

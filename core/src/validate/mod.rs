@@ -1,11 +1,13 @@
 //! Judges a plan that comes from elsewhere: a file, the diagnostics page, another release.
 //!
 //! [`validate`] first proves the structure ([`Plan::check`]: names of the grammar, in one directory, and nothing that removes canonical), then walks the plan
-//! once with what each op needs from those before it (`order/`), then holds it against what the directory has (`target.rs`).
+//! once with what each op needs from those before it (`order/`), then holds it against what the
+//! directory has (`target.rs`).
 //!
-//! It judges orders, not outcomes: what a crash between two ops leads to is what [`crate::explore`] enumerates. A plan without an error here keeps the order
-//! that makes every crash state recoverable. What a plan cannot tell, and which changes make no crash state worse, is listed, mutant by mutant, in
-//! `core/tests/it/validate_mutants.rs`.
+//! It judges orders, not outcomes: what a crash between two ops leads to is what [`crate::explore`]
+//! enumerates. A plan without an error here keeps the order that makes every crash state
+//! recoverable. What a plan cannot tell, and which changes make no crash state worse, is listed,
+//! mutant by mutant, in `core/tests/it/validate_mutants.rs`.
 //!
 //! | rule | severity | what holds |
 //! | --- | --- | --- |
@@ -173,7 +175,8 @@ pub struct Finding {
     pub rule: String,
     /// How bad it is.
     pub severity: Severity,
-    /// The index of the step in `steps`, or in `undo` where `undo` is set; nothing for the plan as a whole.
+    /// The index of the step in `steps`, or in `undo` where `undo` is set; nothing for the plan as
+    /// a whole.
     pub step: Option<u32>,
     /// Whether the step is one of `undo`.
     pub undo: bool,
@@ -183,7 +186,8 @@ pub struct Finding {
     pub hint: String,
 }
 
-/// Judges the text of a plan, and holds it against the directory it is for where that is known. No finding: nothing is wrong with it.
+/// Judges the text of a plan, and holds it against the directory it is for where that is known. No
+/// finding: nothing is wrong with it.
 #[must_use]
 pub fn validate_text(text: &str, target: Option<&Observation>) -> Vec<Finding> {
     match Plan::parse(text) {

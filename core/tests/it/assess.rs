@@ -5,13 +5,18 @@ use cutover_core::observe::{Irreplaceable, Observation, Verdict};
 use cutover_core::plan::{By, From, Next, assess, plan_migration};
 
 use crate::world::{
-    auth, canonical, database, directory, interrupted, journal, label, me, name, new_nonce, nonce, plain, request, somebody, with_auth,
+    auth, canonical, database, directory, interrupted, journal, label, me, name, new_nonce, nonce,
+    plain, request, somebody, with_auth,
 };
 use cutover_core::sqlite::JournalMode;
 
 fn next(observation: &Observation) -> Result<Next, Code> {
     assess(observation, &label(), &new_nonce()).map_err(|failure| {
-        assert!(failure.message.ends_with(&format!("[cutover:{}]", failure.code.as_str())), "{}", failure.message);
+        assert!(
+            failure.message.ends_with(&format!("[cutover:{}]", failure.code.as_str())),
+            "{}",
+            failure.message
+        );
         assert!(!failure.hint.is_empty());
         failure.code
     })
@@ -27,8 +32,14 @@ fn without_database() -> Observation {
 #[test]
 fn a_v1_is_migrated_and_a_v2_is_let_be() {
     assert_eq!(next(&directory()), Ok(Next::Migrate));
-    assert_eq!(next(&Observation { verdict: Some(Verdict::Current), ..directory() }), Ok(Next::Current));
-    assert_eq!(next(&Observation { verdict: Some(Verdict::Newer), ..directory() }), Err(Code::Newer));
+    assert_eq!(
+        next(&Observation { verdict: Some(Verdict::Current), ..directory() }),
+        Ok(Next::Current)
+    );
+    assert_eq!(
+        next(&Observation { verdict: Some(Verdict::Newer), ..directory() }),
+        Err(Code::Newer)
+    );
 }
 
 #[test]
@@ -58,9 +69,15 @@ fn a_companion_that_cannot_be_replaced_keeps_a_migration_from_being_begun_and_no
         };
         let seen = fixed(with_auth(directory()));
         let failure = plan_migration(&seen, &request(By::Host, From::Copy)).unwrap_err();
-        assert_eq!((failure.code, failure.path.as_deref()), (Code::Io, Some("/home/u/app/auth.json")));
+        assert_eq!(
+            (failure.code, failure.path.as_deref()),
+            (Code::Io, Some("/home/u/app/auth.json"))
+        );
         assert!(failure.hint.contains(word) && failure.hint.contains(hint), "{failure}");
-        assert_eq!(next(&Observation { verdict: Some(Verdict::Current), ..seen }), Ok(Next::Current));
+        assert_eq!(
+            next(&Observation { verdict: Some(Verdict::Current), ..seen }),
+            Ok(Next::Current)
+        );
         let begun = interrupted(&journal(Phase::Building));
         assert_eq!(next(&fixed(with_auth(begun.clone()))), next(&with_auth(begun)));
     }
@@ -97,9 +114,17 @@ fn a_database_that_this_process_holds_is_not_touched() {
         let failure = assess(&observation, &label(), &new_nonce()).unwrap_err();
         assert_eq!(failure.code, Code::Held);
         assert_eq!(failure.holders, [me(), somebody()]);
-        assert!(failure.message.contains("held by this process (pid 42), backupd (pid 7)"), "{}", failure.message);
+        assert!(
+            failure.message.contains("held by this process (pid 42), backupd (pid 7)"),
+            "{}",
+            failure.message
+        );
     }
-    assert_eq!(next(&Observation { holders: vec![somebody()], ..directory() }), Ok(Next::Migrate), "others are the plan's business");
+    assert_eq!(
+        next(&Observation { holders: vec![somebody()], ..directory() }),
+        Ok(Next::Migrate),
+        "others are the plan's business"
+    );
 }
 
 #[test]
@@ -118,7 +143,11 @@ fn what_was_interrupted_comes_first() {
 fn a_migration_is_refused_before_anything_is_touched() {
     let refused = |observation: &Observation| {
         let failure = plan_migration(observation, &request(By::Host, From::Empty)).unwrap_err();
-        assert!(failure.message.contains("data.db") || failure.path.is_some(), "{}", failure.message);
+        assert!(
+            failure.message.contains("data.db") || failure.path.is_some(),
+            "{}",
+            failure.message
+        );
         failure.code
     };
     assert_eq!(refused(&without_database()), Code::Io);
@@ -142,27 +171,50 @@ fn the_room_for_the_worst_case_is_asked_for() {
         let mut observation = directory();
         observation.files.insert(canonical(), database("1", JournalMode::Wal, 7));
         observation.files.insert(name("data.db-wal"), plain("w", 4000));
-        for (free, fits) in [(Some(needs), true), (Some(needs - 1), false), (Some(0), false), (None, true)] {
+        for (free, fits) in
+            [(Some(needs), true), (Some(needs - 1), false), (Some(0), false), (None, true)]
+        {
             observation.free_bytes = free;
             match plan_migration(&observation, &request(by, from)) {
                 Ok(plan) => assert!(fits && plan.needs_bytes == needs, "{by:?} {from:?} {free:?}"),
                 Err(failure) => {
-                    assert!(!fits && failure.code == Code::NoSpace, "{by:?} {from:?} {free:?}: {failure}");
-                    assert!(failure.hint.contains(&format!("free {} bytes", needs - free.unwrap())), "{}", failure.hint);
+                    assert!(
+                        !fits && failure.code == Code::NoSpace,
+                        "{by:?} {from:?} {free:?}: {failure}"
+                    );
+                    assert!(
+                        failure.hint.contains(&format!("free {} bytes", needs - free.unwrap())),
+                        "{}",
+                        failure.hint
+                    );
                 }
             }
         }
     }
-    // By page copy the backup is a second v1, and the transaction keeps what it overwrites; the host's copy of v1 is gone by then.
-    for (by, from, copies) in [(By::Sql, From::Empty, 3), (By::Sql, From::Copy, 3), (By::Host, From::Copy, 4), (By::Host, From::Empty, 4)] {
+    // By page copy the backup is a second v1, and the transaction keeps what it overwrites; the
+    // host's copy of v1 is gone by then.
+    for (by, from, copies) in [
+        (By::Sql, From::Empty, 3),
+        (By::Sql, From::Copy, 3),
+        (By::Host, From::Copy, 4),
+        (By::Host, From::Empty, 4),
+    ] {
         let needs = copies * 12192 + 4000;
         for (free, fits) in [(needs, true), (needs - 1, false)] {
-            let mut observation = Observation { can_link: false, free_bytes: Some(free), ..directory() };
+            let mut observation =
+                Observation { can_link: false, free_bytes: Some(free), ..directory() };
             observation.files.insert(name("data.db-wal"), plain("w", 4000));
-            assert_eq!(plan_migration(&observation, &request(by, from)).is_ok(), fits, "{by:?} {from:?} {free}");
+            assert_eq!(
+                plan_migration(&observation, &request(by, from)).is_ok(),
+                fits,
+                "{by:?} {from:?} {free}"
+            );
         }
     }
     let mut huge = directory();
     huge.files.get_mut(&canonical()).unwrap().size = u64::MAX;
-    assert_eq!(plan_migration(&huge, &request(By::Host, From::Empty)).unwrap_err().code, Code::NoSpace);
+    assert_eq!(
+        plan_migration(&huge, &request(By::Host, From::Empty)).unwrap_err().code,
+        Code::NoSpace
+    );
 }

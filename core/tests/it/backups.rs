@@ -12,14 +12,16 @@ use cutover_core::journal::{Journal, Phase, Receipt, Strategy};
 use cutover_core::names::{At, FileName, Names, Nonce, Role, companion_backup, displaced, receipt};
 use cutover_core::observe::{Irreplaceable, Observation, Verdict};
 use cutover_core::op::{Op, Step};
-use cutover_core::plan::{Plan, PlanKind, Prune, RestoreRequest, Rule, plan_prune, plan_recovery, plan_restore};
+use cutover_core::plan::{
+    Plan, PlanKind, Prune, RestoreRequest, Rule, plan_prune, plan_recovery, plan_restore,
+};
 use cutover_core::run::{Budget, Done, Run};
 use cutover_core::sqlite::JournalMode;
 use cutover_core::validate::validate;
 
 use crate::world::{
-    NOW_MS, auth, canonical, database, directory, drive, fine, journal, label, line, me, name, new_nonce, our_journal, plain, put_journal,
-    v1, v2, with_auth, with_companion,
+    NOW_MS, auth, canonical, database, directory, drive, fine, journal, label, line, me, name,
+    new_nonce, our_journal, plain, put_journal, v1, v2, with_auth, with_companion,
 };
 
 const DAY_MS: u64 = 86_400_000;
@@ -61,7 +63,11 @@ fn keep(keep: u32) -> Rule {
 
 fn request((seen, receipts): &(Observation, Receipts)) -> RestoreRequest {
     let backup = list(seen, receipts).remove(0);
-    RestoreRequest { backup, nonce: new_nonce(), companions: BTreeMap::from([(auth(), "of the backup".into())]) }
+    RestoreRequest {
+        backup,
+        nonce: new_nonce(),
+        companions: BTreeMap::from([(auth(), "of the backup".into())]),
+    }
 }
 
 fn restore_plan(platform: Platform) -> Plan {
@@ -78,11 +84,21 @@ fn ops(steps: &[Step]) -> Vec<String> {
 fn a_list_tells_what_receipts_say_newest_first() {
     let (seen, receipts) = upgraded(&[3, 1, 2]);
     let found = list(&seen, &receipts);
-    assert_eq!(found.iter().map(|backup| backup.name.clone()).collect::<Vec<_>>(), [1, 2, 3].map(backup_of));
-    let Backup { label: of, started_ms, size, whole, why, v1: settled, companions, report, .. } = &found[0];
-    assert_eq!((of, *started_ms, *size, *whole, why), (&label(), NOW_MS - DAY_MS, 8192, true, &None));
+    assert_eq!(
+        found.iter().map(|backup| backup.name.clone()).collect::<Vec<_>>(),
+        [1, 2, 3].map(backup_of)
+    );
+    let Backup { label: of, started_ms, size, whole, why, v1: settled, companions, report, .. } =
+        &found[0];
+    assert_eq!(
+        (of, *started_ms, *size, *whole, why),
+        (&label(), NOW_MS - DAY_MS, 8192, true, &None)
+    );
     assert_eq!(settled.as_ref().unwrap().journal_mode, JournalMode::Wal);
-    assert_eq!(companions[&auth()], companion_backup(&name("auth.json"), &label(), &found[0].nonce));
+    assert_eq!(
+        companions[&auth()],
+        companion_backup(&name("auth.json"), &label(), &found[0].nonce)
+    );
     assert_eq!(report.as_ref().unwrap()["rows"], 3);
 }
 
@@ -112,7 +128,9 @@ fn what_is_not_whole_says_why() {
     assert_eq!(why(cut), "it has 4096 bytes, and its receipt says 8192");
     let mut opened = made();
     opened.0.files.insert(backup.sidecars()[0].clone(), plain("w", 1));
-    assert!(why(opened).ends_with("-wal stands beside it: somebody opened it, and may have changed it"));
+    assert!(
+        why(opened).ends_with("-wal stands beside it: somebody opened it, and may have changed it")
+    );
     let mut closed = made();
     closed.0.files.insert(backup.sidecars()[0].clone(), plain("w", 0));
     assert!(list(&closed.0, &closed.1)[0].whole, "an empty log holds nothing");
@@ -126,10 +144,22 @@ fn a_rule_goes_by_count_and_by_age_and_never_takes_the_newest() {
     for few in [keep(0), keep(1), Rule { keep: None, older_than_ms: Some(0) }] {
         assert_eq!(removed(few), [2, 3, 4].map(backup_of), "the newest stays");
     }
-    assert_eq!(removed(Rule { keep: None, older_than_ms: Some(3 * DAY_MS) }), [backup_of(4)], "longer ago, not as long ago");
-    assert_eq!(removed(Rule { keep: Some(3), older_than_ms: Some(2 * DAY_MS) }), [backup_of(4)], "both must hold");
+    assert_eq!(
+        removed(Rule { keep: None, older_than_ms: Some(3 * DAY_MS) }),
+        [backup_of(4)],
+        "longer ago, not as long ago"
+    );
+    assert_eq!(
+        removed(Rule { keep: Some(3), older_than_ms: Some(2 * DAY_MS) }),
+        [backup_of(4)],
+        "both must hold"
+    );
     let nothing = prune(&days, Rule::default());
-    assert_eq!((nothing.plan, nothing.removed.len()), (None, 0), "a rule that says nothing removes nothing");
+    assert_eq!(
+        (nothing.plan, nothing.removed.len()),
+        (None, 0),
+        "a rule that says nothing removes nothing"
+    );
     assert_eq!(prune(&[1], keep(1)).plan, None);
 }
 
@@ -141,7 +171,10 @@ fn a_prune_removes_the_receipt_last() {
         ops(&plan.steps),
         [
             "sync-dir companion=null".to_owned(),
-            format!("remove files=[{0},{0}-wal,{0}-shm,{0}-journal]", backup.as_str().replace("-1782718800000", "-MS")),
+            format!(
+                "remove files=[{0},{0}-wal,{0}-shm,{0}-journal]",
+                backup.as_str().replace("-1782718800000", "-MS")
+            ),
             "sync-dir companion=null".into(),
             format!("remove files=[auth/auth.json.v1-v2-{nonce}]"),
             "sync-dir companion=auth".into(),
@@ -159,7 +192,10 @@ fn what_is_not_whole_is_left_and_named_and_not_counted() {
     receipts.remove(&receipt(&backup_of(1)));
     let pruned = plan_prune(&with_auth(seen.clone()), &receipts, keep(1), NOW_MS).unwrap();
     assert_eq!(pruned.removed, [backup_of(3)], "the newest whole one is what can be restored");
-    assert_eq!((pruned.left[0].backup.clone(), pruned.left[0].why.as_str()), (backup_of(1), "there is no receipt beside it"));
+    assert_eq!(
+        (pruned.left[0].backup.clone(), pruned.left[0].why.as_str()),
+        (backup_of(1), "there is no receipt beside it")
+    );
     // A companion that is not declared has no directory here.
     seen.companions.clear();
     let pruned = plan_prune(&seen, &receipts, keep(1), NOW_MS).unwrap();
@@ -182,10 +218,15 @@ fn nothing_is_pruned_or_restored_beside_a_journal() {
     let restore = restore_plan(Platform::Linux).journal.unwrap();
     let restored = Journal { phase: Phase::Committed, ..restore };
     let unfinished = [Phase::Building, Phase::Built, Phase::Committed].map(journal);
-    for text in unfinished.iter().chain([&restored]).map(Journal::to_text).chain(["torn".to_owned()]) {
+    for text in
+        unfinished.iter().chain([&restored]).map(Journal::to_text).chain(["torn".to_owned()])
+    {
         let mut beside = with_auth(seen.clone());
         put_journal(&mut beside, &our_journal(), &text);
-        assert_eq!(plan_restore(&beside, &request(&upgraded(&[1]))).unwrap_err().code, Code::Journal);
+        assert_eq!(
+            plan_restore(&beside, &request(&upgraded(&[1]))).unwrap_err().code,
+            Code::Journal
+        );
         let pruned = plan_prune(&beside, &receipts, keep(1), NOW_MS);
         if text == journal(Phase::Committed).to_text() {
             // Only the application's clean-up is left, which may fail for ever.
@@ -199,7 +240,10 @@ fn nothing_is_pruned_or_restored_beside_a_journal() {
 #[test]
 fn a_restore_is_a_flip_with_the_parts_exchanged() {
     let plan = restore_plan(Platform::Linux);
-    let told = ops(&plan.steps).join("\n").replace("0badcafe", "R").replace(backup_of(1).as_str(), "BACKUP");
+    let told = ops(&plan.steps)
+        .join("\n")
+        .replace("0badcafe", "R")
+        .replace(backup_of(1).as_str(), "BACKUP");
     let told = told.replace("00000001", "B");
     assert_eq!(
         told,
@@ -241,7 +285,10 @@ write-journal file=data.db.v1-v2-cutover.json.tmp-R phase=committed
 sync-file file=data.db.v1-v2-cutover.json.tmp-R
 rename from=data.db.v1-v2-cutover.json.tmp-R to=data.db.v1-v2-cutover.json
 sync-dir companion=null
-remove files=[data.db.source-R,data.db.source-R-wal,data.db.source-R-shm,data.db.source-R-journal,data.db.building-R,data.db.building-R-wal,data.db.building-R-shm,data.db.building-R-journal,data.db.install-R,data.db.install-R-wal,data.db.install-R-shm,data.db.install-R-journal,data.db.v1-v2-cutover.json.tmp-R]
+remove files=[data.db.source-R,data.db.source-R-wal,data.db.source-R-shm,data.db.source-R-journal,\
+         data.db.building-R,data.db.building-R-wal,data.db.building-R-shm,data.db.\
+         building-R-journal,data.db.install-R,data.db.install-R-wal,data.db.install-R-shm,data.db.\
+         install-R-journal,data.db.v1-v2-cutover.json.tmp-R]
 remove files=[auth/auth.json.building-R,auth/auth.json.v1-v2-R.tmp]
 sync-dir companion=auth
 sync-dir companion=null
@@ -259,16 +306,31 @@ fn a_restore_is_refused_before_anything_is_touched() {
         change(&mut seen, &mut asked);
         plan_restore(&seen, &asked).unwrap_err()
     };
-    let not_whole = refused(&|_, asked| asked.backup.why = Some("there is no receipt beside it".into()));
-    assert_eq!((not_whole.code, not_whole.reason.as_str()), (Code::Verify, "the backup is not whole: there is no receipt beside it"));
-    let changed = refused(&|seen, _| drop(seen.files.insert(backup_of(1), database("1", JournalMode::Delete, 8))));
+    let not_whole =
+        refused(&|_, asked| asked.backup.why = Some("there is no receipt beside it".into()));
+    assert_eq!(
+        (not_whole.code, not_whole.reason.as_str()),
+        (Code::Verify, "the backup is not whole: there is no receipt beside it")
+    );
+    let changed = refused(&|seen, _| {
+        drop(seen.files.insert(backup_of(1), database("1", JournalMode::Delete, 8)));
+    });
     assert!(changed.reason.ends_with("it was changed since it was made"), "{}", changed.reason);
-    assert!(refused(&|seen, _| drop(seen.files.remove(&backup_of(1)))).reason.ends_with("it is not there"));
+    assert!(
+        refused(&|seen, _| drop(seen.files.remove(&backup_of(1))))
+            .reason
+            .ends_with("it is not there")
+    );
     assert_eq!(refused(&|seen, _| drop(seen.files.remove(&canonical()))).code, Code::NotADatabase);
     assert_eq!(refused(&|seen, _| seen.free_bytes = Some(8191)).code, Code::NoSpace);
-    let mounted = |seen: &mut Observation| seen.companions.get_mut(&auth()).unwrap().irreplaceable = Some(Irreplaceable::MountPoint);
+    let mounted = |seen: &mut Observation| {
+        seen.companions.get_mut(&auth()).unwrap().irreplaceable = Some(Irreplaceable::MountPoint);
+    };
     let companion = refused(&|seen, _| mounted(seen));
-    assert_eq!((companion.code, companion.path.as_deref()), (Code::Io, Some("/home/u/app/auth.json")));
+    assert_eq!(
+        (companion.code, companion.path.as_deref()),
+        (Code::Io, Some("/home/u/app/auth.json"))
+    );
     let made = upgraded(&[1]);
     let mut seen = with_auth(made.0.clone());
     mounted(&mut seen);
@@ -279,12 +341,16 @@ fn a_restore_is_refused_before_anything_is_touched() {
 #[test]
 fn each_companion_is_told_of() {
     let made = upgraded(&[1]);
-    let told = |seen: &Observation, asked: &RestoreRequest| plan_restore(seen, asked).unwrap().companions;
+    let told =
+        |seen: &Observation, asked: &RestoreRequest| plan_restore(seen, asked).unwrap().companions;
     let (bare, declared) = (made.0.clone(), with_auth(made.0.clone()));
     assert_eq!(told(&declared, &request(&made)), BTreeMap::from([(auth(), None)]));
     let why = |seen, asked: &RestoreRequest| told(seen, asked)[&auth()].clone().unwrap();
     assert_eq!(why(&bare, &request(&made)), "it is not declared in the options");
-    assert_eq!(why(&declared, &RestoreRequest { companions: BTreeMap::new(), ..request(&made) }), "its backup is gone");
+    assert_eq!(
+        why(&declared, &RestoreRequest { companions: BTreeMap::new(), ..request(&made) }),
+        "its backup is gone"
+    );
     let mut none = request(&made);
     none.backup.companions.clear();
     assert!(why(&declared, &none).starts_with("none is kept with this backup"));
@@ -298,13 +364,22 @@ fn found(phase: Phase, change: impl Fn(&mut Observation, &FileName)) -> Plan {
 fn found_of(plan: Plan, phase: Phase, change: impl Fn(&mut Observation, &FileName)) -> Plan {
     let journal = drive(Run::new(plan, Budget::default()), |_, now| {
         Ok(match &now.op {
-            Op::Settle { file, .. } if *file == canonical() => Done::Settled(database("2", JournalMode::Delete, 4)),
+            Op::Settle { file, .. } if *file == canonical() => {
+                Done::Settled(database("2", JournalMode::Delete, 4))
+            }
             Op::Check { .. } => Done::Checked(database("9", JournalMode::Wal, 8), Vec::new()),
             op => fine(op),
         })
     });
-    let texts = journal.performed.iter().filter(|now| matches!(now.op, Op::WriteJournal { .. })).filter_map(|now| now.text.clone());
-    let text = texts.into_iter().find(|text| text.contains(&format!("\"phase\": \"{}\"", phase.as_str()))).unwrap();
+    let texts = journal
+        .performed
+        .iter()
+        .filter(|now| matches!(now.op, Op::WriteJournal { .. }))
+        .filter_map(|now| now.text.clone());
+    let text = texts
+        .into_iter()
+        .find(|text| text.contains(&format!("\"phase\": \"{}\"", phase.as_str())))
+        .unwrap();
     let mut seen = with_auth(upgraded(&[1]).0);
     put_journal(&mut seen, &crate::world::our_journal(), &text);
     seen.files.insert(canonical(), database("2", JournalMode::Delete, 4));
@@ -324,7 +399,10 @@ fn whether_it_was_flipped_the_files_tell() {
     let kind = |phase, change: &dyn Fn(&mut Observation, &FileName)| found(phase, change).kind;
     let v1_installed = || database("9", JournalMode::Wal, 8);
     assert_eq!(kind(Phase::Building, &|_, _| {}), PlanKind::Undo);
-    assert_eq!(kind(Phase::Built, &|seen, _| drop(seen.files.insert(install(), v1_installed()))), PlanKind::Undo);
+    assert_eq!(
+        kind(Phase::Built, &|seen, _| drop(seen.files.insert(install(), v1_installed()))),
+        PlanKind::Undo
+    );
     let linked = |seen: &mut Observation, aside: &FileName| {
         seen.files.insert(install(), v1_installed());
         seen.files.insert(aside.clone(), plain("2", 8192));
@@ -337,7 +415,11 @@ fn whether_it_was_flipped_the_files_tell() {
         }
     };
     assert_eq!(kind(Phase::Built, &flipped(v1_installed())), PlanKind::Finish);
-    assert_eq!(kind(Phase::Built, &flipped(database("9", JournalMode::Wal, 99))), PlanKind::Finish, "an old application wrote to v1");
+    assert_eq!(
+        kind(Phase::Built, &flipped(database("9", JournalMode::Wal, 99))),
+        PlanKind::Finish,
+        "an old application wrote to v1"
+    );
     let copied = cutover_core::observe::FileFacts { file_id: "77".into(), ..v1_installed() };
     assert_eq!(kind(Phase::Built, &flipped(copied)), PlanKind::Finish, "the directory was copied");
     let written = |seen: &mut Observation, _: &FileName| {
@@ -362,9 +444,14 @@ fn a_restore_that_fails_is_undone_and_says_where_the_data_is() {
     let plan = restore_plan(Platform::Linux);
     let flip = plan.flip_at.unwrap() as usize;
     for at in 0..plan.steps.len() {
-        // Who is in the way does not go: after the journal says `built` as well, for nobody may go on with it behind the caller's back.
+        // Who is in the way does not go: after the journal says `built` as well, for nobody may go
+        // on with it behind the caller's back.
         let trace = drive(Run::new(plan.clone(), Budget::of(0)), |_, now| {
-            if !now.undo && now.index == at { Err(Fault::new(Cause::Busy, "planted")) } else { Ok(fine(&now.op)) }
+            if !now.undo && now.index == at {
+                Err(Fault::new(Cause::Busy, "planted"))
+            } else {
+                Ok(fine(&now.op))
+            }
         });
         if at >= plan.cleanup_from.unwrap() as usize {
             assert!(matches!(trace.ending, cutover_core::run::Action::Done(_)), "{at}");
@@ -392,22 +479,28 @@ fn where_v2_cannot_be_linked_a_copy_is_set_aside_and_on_windows_nothing() {
     assert_eq!(plan.journal.as_ref().unwrap().strategy, Strategy::RestoreCopy);
     assert_eq!(Plan::parse(&plan.to_text()).unwrap(), plan);
     assert!(plan.needs_bytes > restore_plan(Platform::Linux).needs_bytes);
-    let at = |done: &dyn Fn(&Op) -> bool| plan.steps.iter().position(|step| done(&step.op)).unwrap();
-    // POSIX drops a lock when its file is closed, as the copy does; and what is set aside is what the lock kept as it was.
+    let at =
+        |done: &dyn Fn(&Op) -> bool| plan.steps.iter().position(|step| done(&step.op)).unwrap();
+    // POSIX drops a lock when its file is closed, as the copy does; and what is set aside is what
+    // the lock kept as it was.
     let copied = at(&|op| matches!(op, Op::Copy { from, .. } if *from == At::from(&canonical())));
     let compared = at(&|op| matches!(op, Op::CheckV1 { .. }));
-    let aside = at(&|op| matches!(op, Op::Rename { to, .. } if to.name.as_str().contains(".displaced-")));
+    let aside =
+        at(&|op| matches!(op, Op::Rename { to, .. } if to.name.as_str().contains(".displaced-")));
     assert!(copied < at(&|op| matches!(op, Op::LockV1 { .. })) && compared < aside);
     let refused = plan_restore(&seen(Platform::Windows), &request(&made)).unwrap_err();
     assert_eq!(refused.code, Code::Io);
     assert!(refused.message.contains("no hard links"), "{}", refused.message);
 }
 
-/// There is no link that tells: once v1 does not wait any more, a copy of v2 beside a v2 that was written to looks as if v1 had replaced it.
+/// There is no link that tells: once v1 does not wait any more, a copy of v2 beside a v2 that was
+/// written to looks as if v1 had replaced it.
 #[test]
 fn where_v2_was_copied_its_undo_says_so_before_v1_is_removed() {
     let made = upgraded(&[1]);
-    let fresh = plan_restore(&Observation { can_link: false, ..made.0.clone() }, &request(&made)).unwrap().plan;
+    let fresh = plan_restore(&Observation { can_link: false, ..made.0.clone() }, &request(&made))
+        .unwrap()
+        .plan;
     let install = name("data.db.install-0badcafe");
     let waits = |op: &Op| matches!(op, Op::Remove { files } if files.contains(&At::from(&install)));
     let before = |plan: &Plan| {
@@ -432,13 +525,21 @@ write-journal file=data.db.v1-v2-cutover.json.tmp-0badcafe phase=building
 sync-file file=data.db.v1-v2-cutover.json.tmp-0badcafe
 rename from=data.db.v1-v2-cutover.json.tmp-0badcafe to=data.db.v1-v2-cutover.json
 sync-dir companion=null";
-    assert_eq!(before(&recovered(true)).1, says_so, "the copy may be all that is left of what v2 was");
+    assert_eq!(
+        before(&recovered(true)).1,
+        says_so,
+        "the copy may be all that is left of what v2 was"
+    );
     // What fails before it stops the undo.
     for plan in [recovered(false), recovered(true)] {
         let (at, _) = before(&plan);
         for failing in 0..at {
             let trace = drive(Run::new(plan.clone(), Budget::of(0)), |_, now| {
-                if now.undo && now.index == failing { Err(Fault::new(Cause::Busy, "planted")) } else { Ok(fine(&now.op)) }
+                if now.undo && now.index == failing {
+                    Err(Fault::new(Cause::Busy, "planted"))
+                } else {
+                    Ok(fine(&now.op))
+                }
             });
             assert!(!trace.performed.iter().any(|now| waits(&now.op)), "undo[{failing}]");
         }
@@ -456,7 +557,8 @@ fn no_plan_but_its_own_is_performed() {
     for plan in explored() {
         assert_eq!(validate(&plan, None), []);
         for list in 0..2 {
-            let steps = |plan: &Plan| if list == 0 { plan.steps.clone() } else { plan.undo.clone() };
+            let steps =
+                |plan: &Plan| if list == 0 { plan.steps.clone() } else { plan.undo.clone() };
             for at in 0..steps(&plan).len() {
                 let mut without = steps(&plan);
                 let gone = without.remove(at);
@@ -466,16 +568,29 @@ fn no_plan_but_its_own_is_performed() {
                     swapped.swap(at, at + 1);
                 }
                 for steps in [without, swapped].into_iter().take(1 + usize::from(swaps)) {
-                    let bad = if list == 0 { Plan { steps, ..plan.clone() } } else { Plan { undo: steps, ..plan.clone() } };
-                    // A recovery that finishes need not install a companion, nor a prune remove one more backup: the plan alone cannot tell.
-                    let aside = |files: &[At]| files.len() == 1 && files[0].name.as_str().contains(".displaced-");
+                    let bad = if list == 0 {
+                        Plan { steps, ..plan.clone() }
+                    } else {
+                        Plan { undo: steps, ..plan.clone() }
+                    };
+                    // A recovery that finishes need not install a companion, nor a prune remove one
+                    // more backup: the plan alone cannot tell.
+                    let aside = |files: &[At]| {
+                        files.len() == 1 && files[0].name.as_str().contains(".displaced-")
+                    };
                     let fewer = match (bad.kind, &gone.op) {
                         (PlanKind::Prune, Op::Remove { .. }) => true,
-                        // Nor does it tell whether somebody wrote to v2, so that the copy of it stays.
+                        // Nor does it tell whether somebody wrote to v2, so that the copy of it
+                        // stays.
                         (PlanKind::Undo, Op::Remove { files }) => aside(files),
                         _ => false,
                     };
-                    assert!(fewer || !validate(&bad, None).is_empty(), "{:?} without {}", bad.kind, gone.op.name());
+                    assert!(
+                        fewer || !validate(&bad, None).is_empty(),
+                        "{:?} without {}",
+                        bad.kind,
+                        gone.op.name()
+                    );
                     tried += 1;
                 }
             }
@@ -488,7 +603,12 @@ fn no_plan_but_its_own_is_performed() {
 fn a_hostile_journal_or_plan_names_nothing_else() {
     let plan = restore_plan(Platform::Linux);
     let journal = plan.journal.clone().unwrap();
-    for backup in ["data.db", "data.db.v1-v2-cutover.json", "data.db.v9-v8-1-00000001", "other.db.v1-v2-1-00000001"] {
+    for backup in [
+        "data.db",
+        "data.db.v1-v2-cutover.json",
+        "data.db.v9-v8-1-00000001",
+        "other.db.v1-v2-1-00000001",
+    ] {
         let mut bad = journal.clone();
         bad.names.backup = name(backup);
         assert!(Journal::parse(&bad.to_text(), &canonical()).is_err(), "{backup}");
@@ -497,11 +617,18 @@ fn a_hostile_journal_or_plan_names_nothing_else() {
     install.names.install = name("data.db.install-00000000");
     assert!(Journal::parse(&install.to_text(), &canonical()).is_err());
     // Only a restore's backup has another nonce than its journal.
-    assert!(Journal::parse(&Journal { strategy: Strategy::LinkReplace, ..journal.clone() }.to_text(), &canonical()).is_err());
+    assert!(
+        Journal::parse(
+            &Journal { strategy: Strategy::LinkReplace, ..journal.clone() }.to_text(),
+            &canonical()
+        )
+        .is_err()
+    );
     for kind in [PlanKind::Migrate, PlanKind::SetAside, PlanKind::Prune, PlanKind::Undo] {
         assert!(Plan { kind, ..plan.clone() }.check().is_err(), "{kind:?}");
     }
-    let begun = Plan { journal: Some(Journal { phase: Phase::Building, ..journal }), ..plan.clone() };
+    let begun =
+        Plan { journal: Some(Journal { phase: Phase::Building, ..journal }), ..plan.clone() };
     assert!(begun.check().is_ok());
     let ours = Role::of(&canonical(), &displaced(&canonical(), &new_nonce()));
     assert_eq!(ours, Some(Role::Displaced(new_nonce())));
@@ -509,12 +636,22 @@ fn a_hostile_journal_or_plan_names_nothing_else() {
     held.holders.push(me());
     assert!(validate(&plan, Some(&held)).iter().any(|finding| finding.rule == "held"));
     let mut foreign = prune(&[1, 2], keep(1)).plan.unwrap();
-    foreign.steps.insert(2, Step { op: Op::Remove { files: vec![(&canonical()).into()] }, why: "planted".into(), when: None });
+    foreign.steps.insert(
+        2,
+        Step {
+            op: Op::Remove { files: vec![(&canonical()).into()] },
+            why: "planted".into(),
+            when: None,
+        },
+    );
     assert!(foreign.check().is_err(), "canonical is no backup");
 }
 
 fn start(shape: Shape) -> Vec<Setting> {
-    matrix::kept().into_iter().filter(|setting| setting.shape == shape && setting.companion.is_some()).collect()
+    matrix::kept()
+        .into_iter()
+        .filter(|setting| setting.shape == shape && setting.companion.is_some())
+        .collect()
 }
 
 #[test]
@@ -536,7 +673,9 @@ fn a_fault_in_a_restore_or_a_prune_is_caught() {
         let told: Vec<String> = all.iter().map(ToString::to_string).collect();
         let mutant = all.into_iter().find(|mutant| mutant.to_string() == words);
         let mutant = mutant.unwrap_or_else(|| panic!("{words} is none of {told:#?}"));
-        let Fate::Caught(bad) = Trial::new(&settings).fate(&mutant) else { panic!("{words} is not caught") };
+        let Fate::Caught(bad) = Trial::new(&settings).fate(&mutant) else {
+            panic!("{words} is not caught")
+        };
         assert_eq!(bad.violation.rule, rule, "{words}: {}", bad.violation.what);
     }
 }

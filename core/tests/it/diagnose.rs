@@ -1,9 +1,12 @@
-//! What a support person is told. *Safe* needs a proof; whatever takes the proof away takes the word away.
+//! What a support person is told. *Safe* needs a proof; whatever takes the proof away takes the
+//! word away.
 
 use std::collections::BTreeMap;
 
 use cutover_core::bundle::{Bundle, Check, Made, shorten};
-use cutover_core::diagnose::{Canonical, Diagnosis, Does, Dropped, DroppedFile, Kind, Place, Safety, diagnose, next_start};
+use cutover_core::diagnose::{
+    Canonical, Diagnosis, Does, Dropped, DroppedFile, Kind, Place, Safety, diagnose, next_start,
+};
 use cutover_core::failure::{Code, Failure};
 use cutover_core::fault::Platform;
 use cutover_core::journal::{Journal, Phase, Strategy, Warning, WarningFrom};
@@ -16,8 +19,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::world::{
-    NOW_MS, auth, canonical, database, directory, flip, header_bytes, interrupted, journal, me, migrations, name, our_journal, our_names,
-    plain, put_journal, request, v1, v2, with_auth, with_companion,
+    NOW_MS, auth, canonical, database, directory, flip, header_bytes, interrupted, journal, me,
+    migrations, name, our_journal, our_names, plain, put_journal, request, v1, v2, with_auth,
+    with_companion,
 };
 
 fn text(text: &str) -> Diagnosis {
@@ -56,11 +60,13 @@ const JARGON: [&str; 28] = [
     "schema",
 ];
 
-/// Every reply that any test here sees: it says first whether the data is safe, says so only of what is, and is in plain words.
+/// Every reply that any test here sees: it says first whether the data is safe, says so only of
+/// what is, and is in plain words.
 fn fit_to_send(found: Diagnosis) -> Diagnosis {
     // A command stands between backticks.
     let prose: String = found.reply.split('`').step_by(2).collect();
-    let words: Vec<String> = prose.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_lowercase).collect();
+    let words: Vec<String> =
+        prose.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_lowercase).collect();
     if found.kind != Kind::Plan {
         let opening = match found.safety {
             Safety::Safe => "Your data is safe.",
@@ -68,12 +74,25 @@ fn fit_to_send(found: Diagnosis) -> Diagnosis {
             Safety::CannotTell => "We cannot tell yet whether all of your data is there.",
         };
         assert!(found.reply.starts_with(opening), "{}", found.reply);
-        assert_eq!(words.iter().any(|word| word == "safe"), found.safety == Safety::Safe, "{}", found.reply);
+        assert_eq!(
+            words.iter().any(|word| word == "safe"),
+            found.safety == Safety::Safe,
+            "{}",
+            found.reply
+        );
         assert!(prose.contains("do not delete"), "{prose}");
         assert_eq!(prose.contains("do not start"), found.safety == Safety::NotSafe, "{prose}");
-        let jargon: Vec<_> = JARGON.iter().filter(|jargon| words.iter().any(|word| word == *jargon)).collect();
+        let jargon: Vec<_> =
+            JARGON.iter().filter(|jargon| words.iter().any(|word| word == *jargon)).collect();
         assert!(jargon.is_empty(), "{jargon:?}: {prose}");
-        assert!(found.reply.split("\n\n").all(|paragraph| paragraph.ends_with('.') && !paragraph.contains("..")), "{}", found.reply);
+        assert!(
+            found
+                .reply
+                .split("\n\n")
+                .all(|paragraph| paragraph.ends_with('.') && !paragraph.contains("..")),
+            "{}",
+            found.reply
+        );
     } else if found.safety != Safety::Safe {
         assert!(!words.iter().any(|word| word == "safe"), "{}", found.reply);
     }
@@ -132,7 +151,11 @@ fn a_sound_database_is_safe_and_one_that_nobody_read_is_not_called_so() {
     assert!(unread.reply.contains("cannot tell yet") && !unread.reply.contains("is safe"));
     let damaged = of(settled(), Check::Damaged { problems: 3 });
     assert_eq!(damaged.safety, Safety::NotSafe);
-    assert!(damaged.because.contains("3 problems") && damaged.reply.contains("do not delete"), "{}", damaged.reply);
+    assert!(
+        damaged.because.contains("3 problems") && damaged.reply.contains("do not delete"),
+        "{}",
+        damaged.reply
+    );
 }
 
 #[test]
@@ -168,7 +191,12 @@ fn v2_in_place_is_safe_and_v1_is_the_backup() {
     flip(&mut observation);
     observation.verdict = None;
     let found = of(observation.clone(), unchecked());
-    assert_eq!((found.safety, found.v2.file.as_deref()), (Safety::Safe, Some("data.db")), "{}", found.because);
+    assert_eq!(
+        (found.safety, found.v2.file.as_deref()),
+        (Safety::Safe, Some("data.db")),
+        "{}",
+        found.because
+    );
     assert_eq!(found.v1.file.as_deref(), Some(our_names().backup.as_str()));
     // The receipt, once the journal is gone.
     let written = journal(Phase::Committed).receipt(NOW_MS).to_text();
@@ -189,7 +217,11 @@ fn what_is_missing_is_not_safe() {
     assert_eq!(nothing.safety, Safety::CannotTell, "{}", nothing.because);
     missing.files.insert(name("data.db-wal"), plain("8", 8272));
     let orphan = of(missing.clone(), unchecked());
-    assert!(orphan.safety == Safety::NotSafe && orphan.because.contains("deletes"), "{}", orphan.because);
+    assert!(
+        orphan.safety == Safety::NotSafe && orphan.because.contains("deletes"),
+        "{}",
+        orphan.because
+    );
     assert!(orphan.action.contains("Copy the whole folder"));
     missing.files.remove(&name("data.db-wal"));
     missing.files.insert(our_names().backup, v1());
@@ -211,12 +243,17 @@ fn a_database_that_may_be_new_is_not_called_safe() {
     gap.files.insert(name("data.db.building-0f0f0f0f"), v2());
     let mut unread = settled();
     put_journal(&mut unread, &our_journal(), "{");
-    assert_eq!(of(unread.clone(), Check::Sound).safety, Safety::Safe, "there is nothing else that could be it");
+    assert_eq!(
+        of(unread.clone(), Check::Sound).safety,
+        Safety::Safe,
+        "there is nothing else that could be it"
+    );
     unread.files.insert(our_names().backup, v1());
     let mut bare = settled();
     let mut bytes = header_bytes(JournalMode::Delete, 7);
     bytes[43] = 0;
-    bare.files.get_mut(&canonical()).unwrap().header = Some(cutover_core::sqlite::Header::parse(&bytes).unwrap());
+    bare.files.get_mut(&canonical()).unwrap().header =
+        Some(cutover_core::sqlite::Header::parse(&bytes).unwrap());
     bare.files.insert(our_names().backup, v1());
     for observation in [gap, unread, bare] {
         let found = of(observation, Check::Sound);
@@ -241,11 +278,15 @@ fn v1_and_v2_are_said_to_be_where_they_are() {
     let backup = our_names().backup;
     let told = |observation: Observation, receipts: &[(FileName, &str)]| {
         let mut made = bundle(observation, unchecked(), None);
-        made.receipts = receipts.iter().map(|(name, text)| (name.clone(), Some((*text).to_owned()))).collect();
+        made.receipts =
+            receipts.iter().map(|(name, text)| (name.clone(), Some((*text).to_owned()))).collect();
         let found = text(&made.to_text());
         (found.v1, found.v2)
     };
-    let check = |what: &str, (v1, v2): (Place, Place), first: (Option<&str>, &str), second: (Option<&str>, &str)| {
+    let check = |what: &str,
+                 (v1, v2): (Place, Place),
+                 first: (Option<&str>, &str),
+                 second: (Option<&str>, &str)| {
         for (place, (file, says)) in [(v1, first), (v2, second)] {
             assert_eq!(place.file.as_deref(), file, "{what}: {}", place.says);
             assert!(place.says.contains(says), "{what}: {}", place.says);
@@ -265,11 +306,21 @@ fn v1_and_v2_are_said_to_be_where_they_are() {
 
     // Somebody removed data.db, or wrote over it, after an upgrade.
     let gone = with_receipt(without(settled(), &canonical()));
-    check("gone", told(gone.clone(), &receipts), (ours, "kept as"), (None, "It was data.db, which is missing"));
+    check(
+        "gone",
+        told(gone.clone(), &receipts),
+        (ours, "kept as"),
+        (None, "It was data.db, which is missing"),
+    );
     check("gone, no receipt", told(gone.clone(), &[]), (ours, "may be"), (None, "cannot be told"));
     let mut restored = gone;
     restored.files.insert(name("data.db.displaced-0badcafe"), v2());
-    check("set aside", told(restored, &receipts), (ours, "kept as"), (Some("data.db.displaced-0badcafe"), "set aside"));
+    check(
+        "set aside",
+        told(restored, &receipts),
+        (ours, "kept as"),
+        (Some("data.db.displaced-0badcafe"), "set aside"),
+    );
     let mut over = with_receipt(settled());
     over.files.insert(canonical(), plain("1", 4096));
     check("written over", told(over, &receipts), (ours, "kept as"), (None, "no database any more"));
@@ -287,15 +338,50 @@ fn v1_and_v2_are_said_to_be_where_they_are() {
         told(observation, &[])
     };
     let (moved, ready) = (Some(old.as_str()), Some(staged.as_str()));
-    check("building", field("building", &[&staged], true), (Some("data.db"), "had not moved"), (None, "not complete"));
-    check("built", field("built", &[&staged], true), (Some("data.db"), "had not moved"), (ready, "not installed"));
+    check(
+        "building",
+        field("building", &[&staged], true),
+        (Some("data.db"), "had not moved"),
+        (None, "not complete"),
+    );
+    check(
+        "built",
+        field("built", &[&staged], true),
+        (Some("data.db"), "had not moved"),
+        (ready, "not installed"),
+    );
     for phase in ["built", "canonical-moved"] {
-        check("between the renames", field(phase, &[&old, &staged], false), (moved, "moved it there"), (ready, "the next start checks it"));
-        check("a new one in the gap", field(phase, &[&old, &staged], true), (moved, "moved it there"), (ready, "nobody recorded"));
-        check("renamed", field(phase, &[&old], true), (moved, "moved it there"), (Some("data.db"), "moved it there"));
+        check(
+            "between the renames",
+            field(phase, &[&old, &staged], false),
+            (moved, "moved it there"),
+            (ready, "the next start checks it"),
+        );
+        check(
+            "a new one in the gap",
+            field(phase, &[&old, &staged], true),
+            (moved, "moved it there"),
+            (ready, "nobody recorded"),
+        );
+        check(
+            "renamed",
+            field(phase, &[&old], true),
+            (moved, "moved it there"),
+            (Some("data.db"), "moved it there"),
+        );
     }
-    check("renamed, then gone", field("committed", &[&old], false), (moved, "moved it there"), (None, "It was data.db"));
-    check("v1 is gone", field("built", &[&staged], false), (None, "It was data.db"), (ready, "should be complete"));
+    check(
+        "renamed, then gone",
+        field("committed", &[&old], false),
+        (moved, "moved it there"),
+        (None, "It was data.db"),
+    );
+    check(
+        "v1 is gone",
+        field("built", &[&staged], false),
+        (None, "It was data.db"),
+        (ready, "should be complete"),
+    );
 
     // Ours; what is removed is removed by somebody else.
     let install = our_names().install;
@@ -305,22 +391,52 @@ fn v1_and_v2_are_said_to_be_where_they_are() {
         observation
     };
     let built = Some(install.as_str());
-    check("not flipped", told(of(Phase::Built), &[]), (Some("data.db"), "unchanged"), (built, "not installed"));
-    check("v2 removed", told(without(of(Phase::Built), &install), &[]), (Some("data.db"), "unchanged"), (None, "missing"));
+    check(
+        "not flipped",
+        told(of(Phase::Built), &[]),
+        (Some("data.db"), "unchanged"),
+        (built, "not installed"),
+    );
+    check(
+        "v2 removed",
+        told(without(of(Phase::Built), &install), &[]),
+        (Some("data.db"), "unchanged"),
+        (None, "missing"),
+    );
     let mut flipped = without(of(Phase::Built), &install);
     flip(&mut flipped);
-    check("flipped", told(flipped.clone(), &[]), (ours, "receipt is not written"), (Some("data.db"), "as it was checked"));
-    check("flipped, gone", told(without(flipped.clone(), &canonical()), &[]), (ours, "It is"), (None, "It was data.db"));
+    check(
+        "flipped",
+        told(flipped.clone(), &[]),
+        (ours, "receipt is not written"),
+        (Some("data.db"), "as it was checked"),
+    );
+    check(
+        "flipped, gone",
+        told(without(flipped.clone(), &canonical()), &[]),
+        (ours, "It is"),
+        (None, "It was data.db"),
+    );
     flipped.files.insert(canonical(), database("2", JournalMode::Wal, 4));
     flipped.files.get_mut(&canonical()).unwrap().page1 = None;
     check("flipped, used", told(flipped, &[]), (ours, "It is"), (Some("data.db"), "It is data.db"));
     let mut written = of(Phase::Built);
     written.files.insert(canonical(), database("1", JournalMode::Delete, 8));
-    check("v1 written to", told(written.clone(), &receipts), (Some("data.db"), "written to"), (built, "not installed"));
+    check(
+        "v1 written to",
+        told(written.clone(), &receipts),
+        (Some("data.db"), "written to"),
+        (built, "not installed"),
+    );
     // An older upgrade's backup is not this one's.
     let older = name("data.db.v0-v1-900-0f0f0f0f");
     written.files.insert(older, plain("7", 8192));
-    check("beside an older backup", told(written, &[]), (Some("data.db"), "written to"), (built, "not installed"));
+    check(
+        "beside an older backup",
+        told(written, &[]),
+        (Some("data.db"), "written to"),
+        (built, "not installed"),
+    );
     let mut copied = of(Phase::Installing);
     copied.files.insert(backup.clone(), v1());
     copied.files.insert(canonical(), database("3", JournalMode::Delete, 9));
@@ -352,7 +468,8 @@ fn a_log_that_cannot_be_used_is_not_safe() {
     let mut observation = settled();
     observation.files.insert(canonical(), database("1", JournalMode::Wal, 7));
     observation.files.insert(name("data.db-wal"), plain("8", 4152));
-    let found = text(&bundle(observation.clone(), unchecked(), Some(read_wal(&[1; 100], None))).to_text());
+    let found =
+        text(&bundle(observation.clone(), unchecked(), Some(read_wal(&[1; 100], None))).to_text());
     assert!(found.safety == Safety::NotSafe && found.because.contains("log"), "{}", found.because);
     let found = text(&bundle(observation, unchecked(), None).to_text());
     assert_eq!(found.safety, Safety::CannotTell);
@@ -375,7 +492,12 @@ fn a_journal_that_cannot_be_used_is_told() {
     let found = of(newer, unchecked());
     assert_eq!(found.safety, Safety::CannotTell);
     assert!(found.next.contains("refuses") && found.next.contains("version 99"), "{}", found.next);
-    assert!(found.action.to_lowercase().contains("nothing was touched") || found.action.contains("newer"), "{}", found.action);
+    assert!(
+        found.action.to_lowercase().contains("nothing was touched")
+            || found.action.contains("newer"),
+        "{}",
+        found.action
+    );
 }
 
 #[test]
@@ -385,14 +507,23 @@ fn a_truncated_database_is_not_safe() {
     short.size = 4096;
     observation.files.insert(canonical(), short);
     let found = of(observation, unchecked());
-    assert!(found.safety == Safety::NotSafe && found.because.contains("cut short"), "{}", found.because);
+    assert!(
+        found.safety == Safety::NotSafe && found.because.contains("cut short"),
+        "{}",
+        found.because
+    );
 }
 
 #[test]
 fn a_plan_is_judged() {
     for (form, plan) in migrations() {
         let found = text(&plan.to_text());
-        assert_eq!((found.kind, found.safety), (Kind::Plan, Safety::Safe), "{form}: {:?}", found.findings);
+        assert_eq!(
+            (found.kind, found.safety),
+            (Kind::Plan, Safety::Safe),
+            "{form}: {:?}",
+            found.findings
+        );
     }
     let mut plan = plan_migration(&directory(), &request(By::Sql, From::Empty)).unwrap();
     let link = plan.steps.iter().position(|step| step.op.name() == "link").unwrap();
@@ -434,18 +565,43 @@ fn a_line_is_explained_and_only_our_whole_message_says_safe() {
         ("OWNED", Safety::CannotTell, Code::Owned),
         ("2026-11-21 ERROR [cutover:NOT_A_DATABASE]", Safety::NotSafe, Code::NotADatabase),
         ("EPERM: operation not permitted, fsync", Safety::CannotTell, Code::Io),
-        ("Error: EBUSY: resource busy or locked, rename 'C:\\a\\data.db' -> 'C:\\a\\x'", Safety::CannotTell, Code::Io),
+        (
+            "Error: EBUSY: resource busy or locked, rename 'C:\\a\\data.db' -> 'C:\\a\\x'",
+            Safety::CannotTell,
+            Code::Io,
+        ),
         ("ENOSPC: no space left on device, write", Safety::CannotTell, Code::Io),
     ] {
         let found = text(line);
-        assert_eq!((found.kind, found.safety, found.explanation.map(|e| e.code)), (Kind::Line, safety, Some(code)), "{line}");
+        assert_eq!(
+            (found.kind, found.safety, found.explanation.map(|e| e.code)),
+            (Kind::Line, safety, Some(code)),
+            "{line}"
+        );
     }
-    let whole = Failure::refusal(Code::Verify, "what was built is wrong", "tell the author").with_v1(&canonical());
+    let whole = Failure::refusal(Code::Verify, "what was built is wrong", "tell the author")
+        .with_v1(&canonical());
     let found = text(&format!("[boot] {} at start", whole.message));
-    assert_eq!((found.safety, found.v1.file.as_deref()), (Safety::Safe, Some("data.db")), "{}", found.because);
-    let damaged = Failure::refusal(Code::V1Corrupt, "it is damaged", "restore it").with_v1(&canonical());
+    assert_eq!(
+        (found.safety, found.v1.file.as_deref()),
+        (Safety::Safe, Some("data.db")),
+        "{}",
+        found.because
+    );
+    let damaged =
+        Failure::refusal(Code::V1Corrupt, "it is damaged", "restore it").with_v1(&canonical());
     assert_eq!(text(&damaged.message).safety, Safety::NotSafe);
-    for line in ["", "Unknown error", "fsync", "EPERM", "cutover:", "hello world, this is a log", "{\"a\":1}", "{", "[]"] {
+    for line in [
+        "",
+        "Unknown error",
+        "fsync",
+        "EPERM",
+        "cutover:",
+        "hello world, this is a log",
+        "{\"a\":1}",
+        "{",
+        "[]",
+    ] {
         let found = text(line);
         assert_eq!((found.kind, found.safety), (Kind::Unknown, Safety::CannotTell), "{line}");
     }
@@ -455,28 +611,47 @@ fn a_line_is_explained_and_only_our_whole_message_says_safe() {
 fn a_newer_bundle_is_said_to_be_newer() {
     let found = text("{\"version\":2,\"observation\":{},\"more\":1}");
     assert_eq!((found.kind, found.safety), (Kind::Bundle, Safety::CannotTell));
-    assert!(found.because.contains("newer release wrote this bundle") && found.action.contains("newer release"), "{}", found.because);
+    assert!(
+        found.because.contains("newer release wrote this bundle")
+            && found.action.contains("newer release"),
+        "{}",
+        found.because
+    );
     let mut known: Value = serde_json::to_value(bundle(settled(), Check::Sound, None)).unwrap();
     known["more"] = json!(1);
     let found = text(&known.to_string());
-    assert!(found.safety == Safety::CannotTell && found.because.contains("unknown field `more`"), "{}", found.because);
+    assert!(
+        found.safety == Safety::CannotTell && found.because.contains("unknown field `more`"),
+        "{}",
+        found.because
+    );
 }
 
 #[test]
 fn what_is_cut_short_is_not_judged_by_what_is_left() {
     let mut made = bundle(settled(), Check::Sound, None);
-    made.last_error = Some(Failure::refusal(Code::Verify, "what was built is wrong", "tell the author").with_v1(&canonical()));
+    made.last_error = Some(
+        Failure::refusal(Code::Verify, "what was built is wrong", "tell the author")
+            .with_v1(&canonical()),
+    );
     let whole = made.to_text();
     let found = text(&whole[..whole.len() - 3]);
     assert_eq!((found.kind, found.safety), (Kind::Unknown, Safety::CannotTell));
     assert!(found.because.contains("cut short"), "{}", found.because);
     // The last words of a long log, on lines of JSON.
-    let log = format!("{}{{\"msg\":\"boot [cutover:NO_SPACE:copy]\"}}\n", "{\"msg\":\"fine\"}\n".repeat(100_000));
+    let log = format!(
+        "{}{{\"msg\":\"boot [cutover:NO_SPACE:copy]\"}}\n",
+        "{\"msg\":\"fine\"}\n".repeat(100_000)
+    );
     assert_eq!(text(&log).explanation.unwrap().code, Code::NoSpace);
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
 }
 
 fn file(name: &str, size: u64) -> DroppedFile {
@@ -497,7 +672,10 @@ fn a_folder_is_judged_by_names_sizes_headers_and_journals() {
     let names = our_names();
     let files = || {
         vec![
-            DroppedFile { text: Some(text.clone()), ..file(our_journal().as_str(), text.len() as u64) },
+            DroppedFile {
+                text: Some(text.clone()),
+                ..file(our_journal().as_str(), text.len() as u64)
+            },
             dropped_database("data.db", JournalMode::Delete, 7),
             dropped_database(names.install.as_str(), JournalMode::Wal, 3),
             file("holiday.jpg", 3_000_000),
@@ -506,8 +684,16 @@ fn a_folder_is_judged_by_names_sizes_headers_and_journals() {
     };
     let found = folder(files(), true);
     assert_eq!((found.kind, found.safety), (Kind::Folder, Safety::Safe), "{}", found.because);
-    assert!(found.plan.is_some() && found.facts.iter().any(|fact| fact.starts_with("1 other files")), "{:?}", found.facts);
-    assert_eq!(folder(files(), false).safety, Safety::CannotTell, "a part of a folder proves nothing");
+    assert!(
+        found.plan.is_some() && found.facts.iter().any(|fact| fact.starts_with("1 other files")),
+        "{:?}",
+        found.facts
+    );
+    assert_eq!(
+        folder(files(), false).safety,
+        Safety::CannotTell,
+        "a part of a folder proves nothing"
+    );
     let mut logged = files();
     logged.push(file("data.db-wal", 4152));
     assert_eq!(folder(logged, true).safety, Safety::CannotTell);
@@ -517,20 +703,38 @@ fn a_folder_is_judged_by_names_sizes_headers_and_journals() {
     let mut missing = files();
     missing.remove(1);
     let found = folder(missing, true);
-    assert!(found.safety == Safety::NotSafe && found.because.starts_with("data.db is missing"), "{}", found.because);
+    assert!(
+        found.safety == Safety::NotSafe && found.because.starts_with("data.db is missing"),
+        "{}",
+        found.because
+    );
 }
 
 #[test]
 fn one_file_alone_proves_nothing() {
     let found = folder(vec![dropped_database("data.db", JournalMode::Wal, 7)], true);
-    assert_eq!((found.kind, found.safety, found.header.is_some()), (Kind::File, Safety::CannotTell, true));
-    let found = folder(vec![DroppedFile { head: Some(hex(&[0; 100])), ..file("data.db", 8192) }], true);
-    assert!(found.safety == Safety::NotSafe && found.because.contains("all zero"), "{}", found.because);
-    let found = folder(vec![DroppedFile { wal: Some(read_wal(&[], None)), ..file("data.db-wal", 0) }], true);
+    assert_eq!(
+        (found.kind, found.safety, found.header.is_some()),
+        (Kind::File, Safety::CannotTell, true)
+    );
+    let found =
+        folder(vec![DroppedFile { head: Some(hex(&[0; 100])), ..file("data.db", 8192) }], true);
+    assert!(
+        found.safety == Safety::NotSafe && found.because.contains("all zero"),
+        "{}",
+        found.because
+    );
+    let found = folder(
+        vec![DroppedFile { wal: Some(read_wal(&[], None)), ..file("data.db-wal", 0) }],
+        true,
+    );
     assert_eq!((found.kind, found.safety), (Kind::File, Safety::CannotTell));
     assert_eq!(folder(vec![file("readme.txt", 3)], true).kind, Kind::Unknown);
     assert_eq!(folder(vec![file("../data.db", 3), file("a/b", 3)], true).kind, Kind::Unknown);
-    assert_eq!(folder((0..3000).map(|at| file(&format!("f{at}"), 1)).collect(), true).kind, Kind::Unknown);
+    assert_eq!(
+        folder((0..3000).map(|at| file(&format!("f{at}"), 1)).collect(), true).kind,
+        Kind::Unknown
+    );
 }
 
 #[test]
@@ -540,10 +744,21 @@ fn a_bundle_leaves_out_what_is_the_applications() {
     kept.companions[0].relative = "../../home/ann/app/auth.json".into();
     kept.host_state = Some(json!({ "token": "SECRET" }));
     kept.report = Some(json!({ "name": "SECRET" }));
-    let ours = Warning { from: WarningFrom::Cutover, code: None, message: "was at /home/ann/app/auth.json".into() };
-    let failed =
-        Warning { from: WarningFrom::Cutover, code: Some("HOST".into()), message: "the application's cleanup failed: SECRET".into() };
-    kept.warnings = vec![Warning { from: WarningFrom::Host, code: None, message: "SECRET".into() }, ours, failed];
+    let ours = Warning {
+        from: WarningFrom::Cutover,
+        code: None,
+        message: "was at /home/ann/app/auth.json".into(),
+    };
+    let failed = Warning {
+        from: WarningFrom::Cutover,
+        code: Some("HOST".into()),
+        message: "the application's cleanup failed: SECRET".into(),
+    };
+    kept.warnings = vec![
+        Warning { from: WarningFrom::Host, code: None, message: "SECRET".into() },
+        ours,
+        failed,
+    ];
     let mut observation = with_auth(interrupted(&kept));
     observation.companions.get_mut(&auth()).unwrap().relative = "..\\ann\\auth.json".into();
     put_journal(
@@ -578,7 +793,8 @@ fn a_bundle_leaves_out_what_is_the_applications() {
     assert_eq!(Journal::parse(text, &canonical()).unwrap().phase, Phase::Built);
 }
 
-/// A support person looks as root at another user's database, say; and a refusal quotes what it found.
+/// A support person looks as root at another user's database, say; and a refusal quotes what it
+/// found.
 #[test]
 fn nobody_s_home_is_told() {
     let mut kept = with_companion(journal(Phase::Built), true);
@@ -586,14 +802,17 @@ fn nobody_s_home_is_told() {
     kept.companions[0].relative = "../../home/bob/app/auth.json".into();
     let mut observation = with_auth(interrupted(&kept));
     observation.companions.get_mut(&auth()).unwrap().path = "/Users/cid/auth.json".into();
-    let field = json!({ "source": "C:\\Users\\dora\\x.db", "authPath": "/var/home/evelyn/auth.json" });
+    let field =
+        json!({ "source": "C:\\Users\\dora\\x.db", "authPath": "/var/home/evelyn/auth.json" });
     put_journal(&mut observation, &name("data.db.v1-v2-migration.json"), &field.to_string());
     let mut made = bundle(observation, unchecked(), None);
     made.path = "/srv/home/fay/data.db".into();
     let plan = made.next.plan.as_mut().unwrap();
-    plan.steps[0].why = format!("the journal cannot be used (source {:?})", "C:\\Users\\dora\\x.db");
+    plan.steps[0].why =
+        format!("the journal cannot be used (source {:?})", "C:\\Users\\dora\\x.db");
     let why = "/home/bob/app/auth.json is in the way".to_owned();
-    made.events = vec![Event::Step { op: "look".into(), file: None, why, index: 0, total: 1, undo: false }];
+    made.events =
+        vec![Event::Step { op: "look".into(), file: None, why, index: 0, total: 1, undo: false }];
     let text = made.redacted(&["/root".into()]).to_text();
     for who in ["bob", "cid", "dora", "evelyn", "fay"] {
         assert!(!text.contains(who), "{who}: {text}");
@@ -602,7 +821,8 @@ fn nobody_s_home_is_told() {
 
 #[test]
 fn homes_are_shortened_and_nothing_else() {
-    let homes = ["/home/ann".to_owned(), "C:\\Users\\Ann\\".to_owned(), "/".to_owned(), String::new()];
+    let homes =
+        ["/home/ann".to_owned(), "C:\\Users\\Ann\\".to_owned(), "/".to_owned(), String::new()];
     for (text, short) in [
         ("/home/ann/app/data.db", "~/app/data.db"),
         ("/home/anna/data.db", "/home/anna/data.db"),
@@ -632,16 +852,25 @@ fn every_code_has_a_reply_of_its_own() {
     let mut replies = BTreeMap::new();
     for code in Code::ALL {
         let alone = text(&format!("[cutover:{}]", code.as_str()));
-        let whole = text(&Failure::refusal(code, "it is so", "do that").with_v1(&canonical()).message);
+        let whole =
+            text(&Failure::refusal(code, "it is so", "do that").with_v1(&canonical()).message);
         let mut made = bundle(settled(), Check::Sound, None);
         made.last_error = Some(Failure::refusal(code, "it is so", "do that"));
         let last = text(&made.to_text());
         let damage = matches!(code, Code::V1Corrupt | Code::NotADatabase);
         assert_eq!(alone.safety, if damage { Safety::NotSafe } else { Safety::CannotTell });
-        assert_eq!((whole.safety == Safety::Safe, last.safety), (!damage, Safety::Safe), "{code:?}");
+        assert_eq!(
+            (whole.safety == Safety::Safe, last.safety),
+            (!damage, Safety::Safe),
+            "{code:?}"
+        );
         if !damage {
             let please = last.reply.split("\n\n").nth(1).unwrap();
-            assert!(alone.reply.contains(please) && whole.reply.contains(please), "{code:?}: {}", alone.reply);
+            assert!(
+                alone.reply.contains(please) && whole.reply.contains(please),
+                "{code:?}: {}",
+                alone.reply
+            );
         }
         replies.entry(alone.reply).or_insert_with(Vec::new).push(code);
     }

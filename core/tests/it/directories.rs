@@ -1,5 +1,5 @@
-//! Any directory at all: whatever mixture of files, journals and verdicts a start finds, and whatever fails while it recovers, no file that
-//! may hold the user's rows loses its last name.
+//! Any directory at all: whatever mixture of files, journals and verdicts a start finds, and
+//! whatever fails while it recovers, no file that may hold the user's rows loses its last name.
 
 use std::collections::BTreeMap;
 
@@ -16,19 +16,28 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::world::{
-    Performed, Trace, auth, canonical, database, directory, drive, fine, journal, label, line, name, new_nonce, our_journal, our_names,
-    permanent, plain, put_journal, transient, v1, with_auth, with_companion,
+    Performed, Trace, auth, canonical, database, directory, drive, fine, journal, label, line,
+    name, new_nonce, our_journal, our_names, permanent, plain, put_journal, transient, v1,
+    with_auth, with_companion,
 };
 
-/// The names of a directory and the inode of each: the least of a file system that renames and removals need.
+/// The names of a directory and the inode of each: the least of a file system that renames and
+/// removals need.
 struct Names(BTreeMap<At, String>);
 
 impl Names {
     fn of(seen: &Observation) -> Self {
-        let mut names: BTreeMap<At, String> = seen.files.iter().map(|(name, facts)| (At::from(name), facts.file_id.clone())).collect();
+        let mut names: BTreeMap<At, String> = seen
+            .files
+            .iter()
+            .map(|(name, facts)| (At::from(name), facts.file_id.clone()))
+            .collect();
         for (companion, facts) in &seen.companions {
             for file in &facts.present {
-                names.insert(At { companion: Some(companion.clone()), name: file.clone() }, format!("companion {file}"));
+                names.insert(
+                    At { companion: Some(companion.clone()), name: file.clone() },
+                    format!("companion {file}"),
+                );
             }
         }
         Self(names)
@@ -48,13 +57,21 @@ impl Names {
                 self.0.insert(to.clone(), inode);
             }
             Op::Remove { files } => files.iter().for_each(|file| drop(self.0.remove(file))),
-            Op::RemoveLink { link, of } if self.inode(link).is_some() && self.inode(link) == self.inode(of) => {
+            Op::RemoveLink { link, of }
+                if self.inode(link).is_some() && self.inode(link) == self.inode(of) =>
+            {
                 self.0.remove(&At::from(link));
             }
             Op::Copy { to, .. } => self.create(to.clone())?,
             Op::Restage { to, .. } => self.create(At::from(to))?,
-            Op::WriteJournal { file, .. } | Op::WriteReceipt { file } => self.create(At::from(file))?,
-            Op::Settle { file, .. } | Op::Check { file } | Op::Detect { file } if self.inode(file).is_none() => return Err(permanent()),
+            Op::WriteJournal { file, .. } | Op::WriteReceipt { file } => {
+                self.create(At::from(file))?;
+            }
+            Op::Settle { file, .. } | Op::Check { file } | Op::Detect { file }
+                if self.inode(file).is_none() =>
+            {
+                return Err(permanent());
+            }
             _ => {}
         }
         Ok(fine(op))
@@ -78,15 +95,19 @@ impl Names {
 }
 
 fn journal_text() -> impl Strategy<Value = Option<String>> {
-    let ours = (select(vec![Phase::Building, Phase::Built, Phase::Installing, Phase::Committed]), any::<bool>(), any::<bool>()).prop_map(
-        |(phase, companion, staging)| {
-            let mut journal = if companion { with_companion(journal(phase), staging) } else { journal(phase) };
+    let ours = (
+        select(vec![Phase::Building, Phase::Built, Phase::Installing, Phase::Committed]),
+        any::<bool>(),
+        any::<bool>(),
+    )
+        .prop_map(|(phase, companion, staging)| {
+            let mut journal =
+                if companion { with_companion(journal(phase), staging) } else { journal(phase) };
             if staging && let Some(v2) = &mut journal.v2 {
                 v2.file = our_names().staging;
             }
             Some(journal.to_text())
-        },
-    );
+        });
     prop_oneof![4 => ours, 1 => Just(Some("{\"version\":2".to_owned())), 1 => Just(None)]
 }
 
@@ -106,74 +127,96 @@ fn field_text() -> impl Strategy<Value = Option<String>> {
     prop_oneof![4 => field, 1 => Just(Some("torn".to_owned()))]
 }
 
-/// Any directory: each file of the grammar there or not, canonical any of a settled v1, a changed one, a v2 or nothing.
+/// Any directory: each file of the grammar there or not, canonical any of a settled v1, a changed
+/// one, a v2 or nothing.
 fn any_directory() -> impl Strategy<Value = Observation> {
     let files = vec(any::<bool>(), 12);
-    let journals = (proptest::option::of(journal_text()), proptest::option::weighted(0.3, field_text()));
-    let shape =
-        (select(vec![0, 1, 2, 3, 4]), any::<bool>(), select(vec![None, Some(Verdict::Old), Some(Verdict::Current), Some(Verdict::Newer)]));
-    (files, journals, shape, vec(any::<bool>(), 5)).prop_map(|(files, (ours, fields), (shape, linked, verdict), auth_files)| {
-        let names = our_names();
-        let mut seen = directory();
-        seen.files.clear();
-        match shape {
-            0 => {}
-            1 => drop(seen.files.insert(canonical(), database("canonical", JournalMode::Delete, 8))),
-            2 => drop(seen.files.insert(canonical(), plain("canonical", 0))),
-            _ => drop(seen.files.insert(canonical(), database("canonical", JournalMode::Delete, 7))),
-        }
-        seen.verdict = verdict.filter(|_| shape != 0 && shape != 2);
-        let [wal, shm, hot] = canonical().sidecars();
-        let [backup_wal, ..] = names.backup.sidecars();
-        let others = [
-            &wal,
-            &shm,
-            &hot,
-            &names.source,
-            &names.staging,
-            &names.install,
-            &names.backup,
-            &backup_wal,
-            &names.receipt(),
-            &names.staging.sidecars()[0],
-        ]
-        .map(FileName::clone);
-        for (file, there) in
-            others.iter().chain(&[name("data.db.v1-v2-cutover.json.tmp-3fa9c1d2"), name("data.db.building-00000000")]).zip(files)
-        {
-            if there {
-                seen.files.insert(file.clone(), database(file.as_str(), JournalMode::Delete, 7));
+    let journals =
+        (proptest::option::of(journal_text()), proptest::option::weighted(0.3, field_text()));
+    let shape = (
+        select(vec![0, 1, 2, 3, 4]),
+        any::<bool>(),
+        select(vec![None, Some(Verdict::Old), Some(Verdict::Current), Some(Verdict::Newer)]),
+    );
+    (files, journals, shape, vec(any::<bool>(), 5)).prop_map(
+        |(files, (ours, fields), (shape, linked, verdict), auth_files)| {
+            let names = our_names();
+            let mut seen = directory();
+            seen.files.clear();
+            match shape {
+                0 => {}
+                1 => drop(
+                    seen.files.insert(canonical(), database("canonical", JournalMode::Delete, 8)),
+                ),
+                2 => drop(seen.files.insert(canonical(), plain("canonical", 0))),
+                _ => drop(
+                    seen.files.insert(canonical(), database("canonical", JournalMode::Delete, 7)),
+                ),
             }
-        }
-        if linked
-            && shape == 3
-            && let Some(backup) = seen.files.get_mut(&names.backup)
-        {
-            backup.file_id = "canonical".into();
-        }
-        for (file, text) in [(our_journal(), ours), (field_journal(&canonical()), fields)] {
-            match text {
-                Some(Some(text)) => put_journal(&mut seen, &file, &text),
-                Some(None) => {
-                    seen.files.insert(file.clone(), plain("journal", 1));
-                    seen.journals.insert(file, None);
+            seen.verdict = verdict.filter(|_| shape != 0 && shape != 2);
+            let [wal, shm, hot] = canonical().sidecars();
+            let [backup_wal, ..] = names.backup.sidecars();
+            let others = [
+                &wal,
+                &shm,
+                &hot,
+                &names.source,
+                &names.staging,
+                &names.install,
+                &names.backup,
+                &backup_wal,
+                &names.receipt(),
+                &names.staging.sidecars()[0],
+            ]
+            .map(FileName::clone);
+            for (file, there) in others
+                .iter()
+                .chain(&[
+                    name("data.db.v1-v2-cutover.json.tmp-3fa9c1d2"),
+                    name("data.db.building-00000000"),
+                ])
+                .zip(files)
+            {
+                if there {
+                    seen.files
+                        .insert(file.clone(), database(file.as_str(), JournalMode::Delete, 7));
                 }
-                None => {}
             }
-        }
-        if auth_files[0] {
-            seen = with_auth(seen);
-            let facts = seen.companions.get_mut(&auth()).unwrap();
-            facts.path = "/home/u/app/auth.json".into();
-            let more = ["auth.json.v1-v2-3fa9c1d2", "auth.json.building-3fa9c1d2"];
-            facts.present.extend(more.into_iter().zip(&auth_files[1..]).filter(|(_, there)| **there).map(|(file, _)| name(file)));
-            if auth_files[4] {
-                facts.digest = None;
-                facts.present.remove(0);
+            if linked
+                && shape == 3
+                && let Some(backup) = seen.files.get_mut(&names.backup)
+            {
+                backup.file_id = "canonical".into();
             }
-        }
-        seen
-    })
+            for (file, text) in [(our_journal(), ours), (field_journal(&canonical()), fields)] {
+                match text {
+                    Some(Some(text)) => put_journal(&mut seen, &file, &text),
+                    Some(None) => {
+                        seen.files.insert(file.clone(), plain("journal", 1));
+                        seen.journals.insert(file, None);
+                    }
+                    None => {}
+                }
+            }
+            if auth_files[0] {
+                seen = with_auth(seen);
+                let facts = seen.companions.get_mut(&auth()).unwrap();
+                facts.path = "/home/u/app/auth.json".into();
+                let more = ["auth.json.v1-v2-3fa9c1d2", "auth.json.building-3fa9c1d2"];
+                facts.present.extend(
+                    more.into_iter()
+                        .zip(&auth_files[1..])
+                        .filter(|(_, there)| **there)
+                        .map(|(file, _)| name(file)),
+                );
+                if auth_files[4] {
+                    facts.digest = None;
+                    facts.present.remove(0);
+                }
+            }
+            seen
+        },
+    )
 }
 
 /// What was done, for a person.
@@ -182,15 +225,21 @@ fn told(trace: &Trace) -> String {
     trace.performed.iter().map(step).collect::<Vec<_>>().join("\n")
 }
 
-/// What must have a name for ever: canonical, whatever it is, and the backup, unless it gives way to a link to the same v1, or is a copy of
-/// the v1 that canonical is.
+/// What must have a name for ever: canonical, whatever it is, and the backup, unless it gives way
+/// to a link to the same v1, or is a copy of the v1 that canonical is.
 fn precious(seen: &Observation, plan: &Plan) -> Vec<String> {
     let copies = |v1: &FileFacts| {
         let backup = seen.files.get(&our_names().backup).and_then(FileFacts::fingerprint);
-        seen.verdict == Some(Verdict::Old) && backup.zip(v1.fingerprint()).is_some_and(|(backup, v1)| backup.is_copy_of(&v1))
+        seen.verdict == Some(Verdict::Old)
+            && backup.zip(v1.fingerprint()).is_some_and(|(backup, v1)| backup.is_copy_of(&v1))
     };
-    let is_copy = plan.journal.as_ref().is_some_and(|journal| journal.strategy == Flip::PageCopy) && copies(&v1());
-    let replaced = is_copy || plan.steps.iter().any(|step| step.op == Op::Remove { files: vec![At::from(&our_names().backup)] });
+    let is_copy = plan.journal.as_ref().is_some_and(|journal| journal.strategy == Flip::PageCopy)
+        && copies(&v1());
+    let replaced = is_copy
+        || plan
+            .steps
+            .iter()
+            .any(|step| step.op == Op::Remove { files: vec![At::from(&our_names().backup)] });
     let files = [canonical(), our_names().backup];
     files
         .iter()
@@ -256,7 +305,8 @@ proptest! {
     }
 }
 
-/// Found by the property above: the undo would have put v1 over a canonical that was still to be set aside.
+/// Found by the property above: the undo would have put v1 over a canonical that was still to be
+/// set aside.
 #[test]
 fn a_foreign_canonical_that_cannot_be_set_aside_is_not_overwritten() {
     let names = our_names();

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use crate::world::{canonical, name, somebody};
 
 fn os(platform: Platform, raw: i32) -> Fault {
-    Fault::new(Cause::Os { os: OsCode::of(platform, raw) }, "the system said so").of(&name("data.db"))
+    Fault::new(Cause::Os { os: OsCode::of(platform, raw) }, "the system said so")
+        .of(&name("data.db"))
 }
 
 #[test]
@@ -19,10 +20,16 @@ fn every_code_is_explained_from_its_own_message() {
         for text in [&explanation.meaning, &explanation.data, &explanation.hint] {
             assert!(text.ends_with('.') && text.len() > 15, "{code:?}: {text:?}");
         }
-        assert_eq!(serde_json::to_value(code).unwrap(), code.as_str(), "one word for it everywhere");
+        assert_eq!(
+            serde_json::to_value(code).unwrap(),
+            code.as_str(),
+            "one word for it everywhere"
+        );
     }
-    let meanings: std::collections::BTreeSet<String> =
-        Code::ALL.iter().map(|code| explain_error(&format!("cutover:{}", code.as_str())).unwrap().meaning).collect();
+    let meanings: std::collections::BTreeSet<String> = Code::ALL
+        .iter()
+        .map(|code| explain_error(&format!("cutover:{}", code.as_str())).unwrap().meaning)
+        .collect();
     assert_eq!(meanings.len(), Code::ALL.len(), "each says something of its own");
 }
 
@@ -34,30 +41,67 @@ fn a_message_says_what_where_why_and_what_to_do_and_ends_with_its_code() {
     failure.in_directory("C:\\app", '\\');
     assert_eq!(
         failure.message,
-        "cutover: rename failed on C:\\app\\data.db: the system said so (ERROR_SHARING_VIOLATION, 32); held by backupd (pid 7); \
-         your data is whole in C:\\app\\data.db; the file is in use by the system (a mount point, or another program); free it and start \
-         again [cutover:IO:rename:EBUSY]"
+        "cutover: rename failed on C:\\app\\data.db: the system said so (ERROR_SHARING_VIOLATION, \
+         32); held by backupd (pid 7); your data is whole in C:\\app\\data.db; the file is in use \
+         by the system (a mount point, or another program); free it and start again \
+         [cutover:IO:rename:EBUSY]"
     );
     assert_eq!(failure.data.state, Where::V1);
     let explanation = explain_error(&failure.message).unwrap();
-    assert_eq!((explanation.code, explanation.op.as_deref(), explanation.os.as_deref()), (Code::Io, Some("rename"), Some("EBUSY")));
+    assert_eq!(
+        (explanation.code, explanation.op.as_deref(), explanation.os.as_deref()),
+        (Code::Io, Some("rename"), Some("EBUSY"))
+    );
 }
 
 #[test]
 fn a_log_line_is_enough() {
     for (line, code, op, os) in [
-        ("2026-11-21T09:00:00Z ERROR boot [cutover:IO:sync-dir:EIO] exiting", Code::Io, Some("sync-dir"), Some("EIO")),
-        ("CutoverError: cutover: data.db: x; y [cutover:NOT_A_DATABASE]", Code::NotADatabase, None, None),
+        (
+            "2026-11-21T09:00:00Z ERROR boot [cutover:IO:sync-dir:EIO] exiting",
+            Code::Io,
+            Some("sync-dir"),
+            Some("EIO"),
+        ),
+        (
+            "CutoverError: cutover: data.db: x; y [cutover:NOT_A_DATABASE]",
+            Code::NotADatabase,
+            None,
+            None,
+        ),
         ("cutover:NO_SPACE:copy", Code::NoSpace, Some("copy"), None),
         ("cutover:IO:EACCES.", Code::Io, None, Some("EACCES")),
         ("{\"msg\":\"cutover:HELD:look\"}", Code::Held, Some("look"), None),
-        ("cutover:NOPE cutover: cutover:cutover:STILL_OLD:detect", Code::StillOld, Some("detect"), None),
-        ("/home/cutover:x/data.db [cutover:IO:rename:E9999]", Code::Io, Some("rename"), Some("E9999")),
+        (
+            "cutover:NOPE cutover: cutover:cutover:STILL_OLD:detect",
+            Code::StillOld,
+            Some("detect"),
+            None,
+        ),
+        (
+            "/home/cutover:x/data.db [cutover:IO:rename:E9999]",
+            Code::Io,
+            Some("rename"),
+            Some("E9999"),
+        ),
     ] {
         let explanation = explain_error(line).unwrap_or_else(|| panic!("{line}"));
-        assert_eq!((explanation.code, explanation.op.as_deref(), explanation.os.as_deref()), (code, op, os), "{line}");
+        assert_eq!(
+            (explanation.code, explanation.op.as_deref(), explanation.os.as_deref()),
+            (code, op, os),
+            "{line}"
+        );
     }
-    for line in ["", "Unknown error", "cutover", "cutover:", "cutover: rename failed", "cutover:io", "CUTOVER:IO", "cutover:IOX"] {
+    for line in [
+        "",
+        "Unknown error",
+        "cutover",
+        "cutover:",
+        "cutover: rename failed",
+        "cutover:io",
+        "CUTOVER:IO",
+        "cutover:IOX",
+    ] {
         assert_eq!(explain_error(line), None, "{line:?}");
     }
 }
@@ -82,7 +126,11 @@ fn each_cause_has_its_code() {
     ] {
         let failure = Failure::from_fault(&Fault::new(cause.clone(), "why"), "settle", false);
         assert_eq!(failure.code, code, "{cause:?}");
-        assert!(failure.message.contains("settle failed: why") && !failure.hint.is_empty(), "{}", failure.message);
+        assert!(
+            failure.message.contains("settle failed: why") && !failure.hint.is_empty(),
+            "{}",
+            failure.message
+        );
         assert_eq!(explain_error(&failure.message).unwrap().op.as_deref(), Some("settle"));
     }
     assert_eq!(Failure::from_fault(&os(Platform::Linux, 28), "copy", true).code, Code::NoSpace);

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use crate::world::{me, name};
 
 const TRANSIENT_ON_WINDOWS: [i32; 10] = [32, 33, 170, 303, 1224, 55, 64, 121, 1231, 5];
-const PERMANENT_ON_WINDOWS: [i32; 13] = [2, 3, 17, 19, 50, 87, 112, 123, 145, 206, 1295, 1314, 1117];
+const PERMANENT_ON_WINDOWS: [i32; 13] =
+    [2, 3, 17, 19, 50, 87, 112, 123, 145, 206, 1295, 1314, 1117];
 
 fn rename() -> Op {
     Op::Rename { from: (&name("a")).into(), to: (&name("b")).into() }
@@ -31,7 +32,8 @@ fn windows_codes_are_worth_waiting_for_or_not() {
     }
 }
 
-/// As libuv maps them, so that a message says what the application's own messages say; those that libuv calls UNKNOWN have names here.
+/// As libuv maps them, so that a message says what the application's own messages say; those that
+/// libuv calls UNKNOWN have names here.
 #[test]
 fn windows_codes_have_the_names_of_node() {
     for (code, raws) in [

@@ -1,4 +1,5 @@
-//! Version 1 of the journal, as the daemon in the field writes it: absolute paths, four phases, and a directory that may have moved since.
+//! Version 1 of the journal, as the daemon in the field writes it: absolute paths, four phases, and
+//! a directory that may have moved since.
 
 use cutover_core::journal::ReadError;
 use cutover_core::journal::field::{FieldJournal, FieldPhase};
@@ -55,7 +56,8 @@ fn every_phase_is_read() {
     }
 }
 
-/// The directory counts only as what all paths have in common: it may have been renamed, copied, or come from another system.
+/// The directory counts only as what all paths have in common: it may have been renamed, copied, or
+/// come from another system.
 #[test]
 fn paths_are_re_rooted_by_base_name() {
     for (directory, separator) in [
@@ -82,7 +84,10 @@ fn a_companion_elsewhere_keeps_its_path_for_messages() {
     value["authBackup"] = "/home/u/.config/app/auth.json.v1-v2-3fa9c1d2".into();
     let journal = parse(&value).unwrap();
     assert!(!journal.auth_is_at("auth.json") && !journal.auth_is_at("../../.config/app/auth.json"));
-    assert!(journal.auth_is_at("../.config/app/auth.json") && journal.auth_is_at("..\\.config\\app\\auth.json"));
+    assert!(
+        journal.auth_is_at("../.config/app/auth.json")
+            && journal.auth_is_at("..\\.config\\app\\auth.json")
+    );
     assert_eq!(journal.auth_path, "/home/u/.config/app/auth.json");
 }
 
@@ -94,7 +99,17 @@ fn what_may_be_missing_may_be_missing() {
     value.as_object_mut().unwrap().remove("keychainBackups");
     let journal = parse(&value).unwrap();
     assert!(!journal.auth_backup && !journal.auth_existed && journal.keychain_backups.is_none());
-    for field in ["source", "normalizedSource", "staging", "backup", "authPath", "authExisted", "nonce", "phase", "version"] {
+    for field in [
+        "source",
+        "normalizedSource",
+        "staging",
+        "backup",
+        "authPath",
+        "authExisted",
+        "nonce",
+        "phase",
+        "version",
+    ] {
         let mut value = posix();
         value.as_object_mut().unwrap().remove(field);
         assert!(parse(&value).unwrap_err().to_string().contains(field), "{field}");
@@ -143,7 +158,10 @@ fn a_path_that_would_touch_another_file_is_refused_with_its_field() {
 #[test]
 fn it_is_version_1_and_nothing_else() {
     let mut value = posix();
-    for (version, expected) in [(0, ReadError::TooOld { found: 0, known: 1 }), (2, ReadError::TooNew { found: 2, known: 1 })] {
+    for (version, expected) in [
+        (0, ReadError::TooOld { found: 0, known: 1 }),
+        (2, ReadError::TooNew { found: 2, known: 1 }),
+    ] {
         value["version"] = version.into();
         assert_eq!(parse(&value).unwrap_err(), expected);
     }

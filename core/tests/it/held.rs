@@ -1,4 +1,5 @@
-//! Windows: somebody has v1 open. It may be read there, and not replaced; so v2's pages are copied into it, or it is refused with the holder's name.
+//! Windows: somebody has v1 open. It may be read there, and not replaced; so v2's pages are copied
+//! into it, or it is refused with the holder's name.
 
 use cutover_core::failure::Code;
 use cutover_core::fault::Platform;
@@ -11,7 +12,8 @@ use cutover_core::sqlite::JournalMode;
 use cutover_core::validate::validate;
 
 use crate::world::{
-    canonical, database, directory, drive, fine, interrupted, journal, label, me, new_nonce, our_names, request, somebody, v2,
+    canonical, database, directory, drive, fine, interrupted, journal, label, me, new_nonce,
+    our_names, request, somebody, v2,
 };
 
 /// What Wine says of every holder, and Windows of one that it may not name.
@@ -35,20 +37,31 @@ fn what_this_process_or_nobody_knows_who_has_open_is_copied_into() {
         for holders in [vec![me()], vec![unnamed()], vec![me(), unnamed()]] {
             let observation = held(mode, holders);
             assert_eq!(assess(&observation, &label(), &new_nonce()).unwrap(), Next::Migrate);
-            for (by, from) in [(By::Sql, From::Empty), (By::Sql, From::Copy), (By::Host, From::Empty), (By::Host, From::Copy)] {
+            for (by, from) in [
+                (By::Sql, From::Empty),
+                (By::Sql, From::Copy),
+                (By::Host, From::Empty),
+                (By::Host, From::Copy),
+            ] {
                 let plan = plan_migration(&observation, &request(by, from)).unwrap();
                 assert_eq!(strategy(&plan), Strategy::PageCopy);
                 let errors = validate(&plan, Some(&observation));
                 assert_eq!(errors, [], "{by:?} {from:?}");
-                // Whoever has it open keeps it in its journal mode, and no name of it may be made, taken or given away.
-                assert!(plan.steps.iter().any(|step| step.op == Op::Settle { file: canonical(), mode }));
+                // Whoever has it open keeps it in its journal mode, and no name of it may be made,
+                // taken or given away.
+                assert!(
+                    plan.steps.iter().any(|step| step.op == Op::Settle { file: canonical(), mode })
+                );
                 let touches = |op: &Op| match op {
                     Op::Link { from, .. } => *from == (&canonical()).into(),
                     Op::Rename { to, .. } => *to == (&canonical()).into(),
                     Op::LockV1 { .. } => true,
                     _ => false,
                 };
-                assert!(!plan.steps.iter().chain(&plan.undo).any(|step| touches(&step.op)), "{by:?} {from:?}");
+                assert!(
+                    !plan.steps.iter().chain(&plan.undo).any(|step| touches(&step.op)),
+                    "{by:?} {from:?}"
+                );
             }
         }
     }
@@ -66,10 +79,15 @@ fn a_program_that_is_known_is_named_and_nothing_is_begun() {
 
 #[test]
 fn a_holder_without_a_name_is_told_of_all_the_same() {
-    let mut failure = plan_migration(&held(JournalMode::Wal, vec![somebody()]), &request(By::Sql, From::Empty)).unwrap_err();
+    let mut failure =
+        plan_migration(&held(JournalMode::Wal, vec![somebody()]), &request(By::Sql, From::Empty))
+            .unwrap_err();
     failure.holders = vec![unnamed()];
     failure.compose();
-    assert!(failure.message.contains("held by a program that the system does not name;"), "{failure}");
+    assert!(
+        failure.message.contains("held by a program that the system does not name;"),
+        "{failure}"
+    );
 }
 
 /// On POSIX an open file takes its locks with it, so nothing changes there.
@@ -81,12 +99,17 @@ fn elsewhere_what_this_process_has_open_is_refused() {
         // Nor was it opened to look at it after a clean-up that failed, and stays open.
         let unread = Observation { verdict: None, ..observation.clone() };
         assert_eq!(assess_left(&unread, &[], &label(), &new_nonce()).unwrap_err().code, Code::Held);
-        let plan = plan_migration(&Observation { holders: vec![somebody()], ..observation }, &request(By::Sql, From::Empty)).unwrap();
+        let plan = plan_migration(
+            &Observation { holders: vec![somebody()], ..observation },
+            &request(By::Sql, From::Empty),
+        )
+        .unwrap();
         assert_eq!(strategy(&plan), Strategy::LinkReplace);
     }
 }
 
-/// One that nobody holds cannot be told from one that Windows does not name, and either keeps staging from being renamed.
+/// One that nobody holds cannot be told from one that Windows does not name, and either keeps
+/// staging from being renamed.
 #[test]
 fn staging_that_anybody_has_open_is_staged_again() {
     for (platform, again) in [(Platform::Windows, true), (Platform::Linux, false)] {
@@ -97,33 +120,42 @@ fn staging_that_anybody_has_open_is_staged_again() {
             Op::Look { file } if *file == staging => Ok(Done::Looked(vec![unnamed()])),
             op => Ok(fine(op)),
         });
-        let restaged = trace.performed.iter().any(|performed| matches!(&performed.op, Op::Restage { .. }));
+        let restaged =
+            trace.performed.iter().any(|performed| matches!(&performed.op, Op::Restage { .. }));
         assert_eq!(restaged, again, "{platform:?}");
     }
 }
 
-/// A flip that was to replace v1, and met somebody at it: the next try copies into it, with what was built.
+/// A flip that was to replace v1, and met somebody at it: the next try copies into it, with what
+/// was built.
 #[test]
 fn an_interrupted_replacement_of_what_is_held_goes_on_as_a_copy() {
     let mut observation = interrupted(&journal(Phase::Built));
     observation.files.insert(our_names().install, v2());
     observation.platform = Platform::Windows;
-    let recover = |observation: &Observation| match assess(observation, &label(), &new_nonce()).unwrap() {
-        Next::Recover(plan) => *plan,
-        next => panic!("{next:?}"),
-    };
+    let recover =
+        |observation: &Observation| match assess(observation, &label(), &new_nonce()).unwrap() {
+            Next::Recover(plan) => *plan,
+            next => panic!("{next:?}"),
+        };
     assert_eq!(strategy(&recover(&observation)), Strategy::LinkReplace);
     observation.holders = vec![unnamed()];
     let plan = recover(&observation);
     assert_eq!((plan.kind, strategy(&plan)), (PlanKind::Finish, Strategy::PageCopy));
-    assert!(!plan.steps.iter().any(|step| matches!(step.op, Op::BuildSql { .. } | Op::BuildHost { .. })));
+    assert!(
+        !plan
+            .steps
+            .iter()
+            .any(|step| matches!(step.op, Op::BuildSql { .. } | Op::BuildHost { .. }))
+    );
     assert_eq!(validate(&plan, Some(&observation)), []);
     // With its second name it may not be copied into, and waits for the holder to go.
     observation.files.insert(our_names().backup, observation.files[&canonical()].clone());
     assert_eq!(strategy(&recover(&observation)), Strategy::LinkReplace);
 }
 
-/// What somebody kept in WAL mode can be written to, and its log emptied, with header and size as they were: after a crash nobody knows.
+/// What somebody kept in WAL mode can be written to, and its log emptied, with header and size as
+/// they were: after a crash nobody knows.
 #[test]
 fn a_fingerprint_taken_in_wal_mode_proves_nothing_to_the_next_start() {
     let v1 = database("1", JournalMode::Wal, 7);
@@ -135,13 +167,19 @@ fn a_fingerprint_taken_in_wal_mode_proves_nothing_to_the_next_start() {
         observation.platform = Platform::Windows;
         observation.files.insert(canonical(), v1.clone());
         observation.files.insert(our_names().install, v2());
-        let Next::Recover(plan) = assess(&observation, &label(), &new_nonce()).unwrap() else { panic!("it is recovered") };
+        let Next::Recover(plan) = assess(&observation, &label(), &new_nonce()).unwrap() else {
+            panic!("it is recovered")
+        };
         assert_eq!(plan.kind, PlanKind::Undo, "{phase:?}");
     }
-    assert!(!v1.fingerprint().unwrap().tells() && database("1", JournalMode::Delete, 7).fingerprint().unwrap().tells());
+    assert!(
+        !v1.fingerprint().unwrap().tells()
+            && database("1", JournalMode::Delete, 7).fingerprint().unwrap().tells()
+    );
 }
 
-/// What a process that was killed leaves when it had committed v2's pages in canonical's log, and not flushed it.
+/// What a process that was killed leaves when it had committed v2's pages in canonical's log, and
+/// not flushed it.
 pub fn killed_in_the_copy() -> Observation {
     let mut journal = journal(Phase::Installing);
     journal.strategy = Strategy::PageCopy;
@@ -158,19 +196,25 @@ pub fn killed_in_the_copy() -> Observation {
 #[test]
 fn a_v2_that_is_in_the_log_alone_is_flushed_first() {
     let mut observation = killed_in_the_copy();
-    let recover = |observation: &Observation| match assess(observation, &label(), &new_nonce()).unwrap() {
-        Next::Recover(plan) => *plan,
-        next => panic!("{next:?}"),
-    };
+    let recover =
+        |observation: &Observation| match assess(observation, &label(), &new_nonce()).unwrap() {
+            Next::Recover(plan) => *plan,
+            next => panic!("{next:?}"),
+        };
     let log = canonical().sidecars()[0].clone();
-    let flushes = |plan: &Plan| plan.steps.iter().position(|step| step.op == Op::SyncFile { file: (&log).into() });
+    let flushes = |plan: &Plan| {
+        plan.steps.iter().position(|step| step.op == Op::SyncFile { file: (&log).into() })
+    };
     let plan = recover(&observation);
     assert_eq!(flushes(&plan), Some(1), "{plan:#?}");
     assert_eq!(validate(&plan, Some(&observation)), []);
     let mut without = plan;
     without.steps.remove(1);
     without.cleanup_from = without.cleanup_from.map(|from| from - 1);
-    assert!(validate(&without, Some(&observation)).iter().any(|found| found.rule == "flip-durable"), "the log is not flushed");
+    assert!(
+        validate(&without, Some(&observation)).iter().any(|found| found.rule == "flip-durable"),
+        "the log is not flushed"
+    );
     observation.files.remove(&log);
     assert_eq!(flushes(&recover(&observation)), None);
 }

@@ -1,5 +1,6 @@
 use cutover_core::journal::{
-    Journal, MAX_BYTES, MAX_HOST_BYTES, MAX_WARNING_CHARS, MAX_WARNINGS, Phase, ReadError, Receipt, Strategy, Warning, WarningFrom,
+    Journal, MAX_BYTES, MAX_HOST_BYTES, MAX_WARNING_CHARS, MAX_WARNINGS, Phase, ReadError, Receipt,
+    Strategy, Warning, WarningFrom,
 };
 use cutover_core::names::{Label, Names};
 use proptest::prelude::*;
@@ -69,9 +70,12 @@ proptest! {
 
 #[test]
 fn every_phase_has_its_word() {
-    for (phase, word) in
-        [(Phase::Building, "building"), (Phase::Built, "built"), (Phase::Installing, "installing"), (Phase::Committed, "committed")]
-    {
+    for (phase, word) in [
+        (Phase::Building, "building"),
+        (Phase::Built, "built"),
+        (Phase::Installing, "installing"),
+        (Phase::Committed, "committed"),
+    ] {
         assert_eq!(phase.as_str(), word);
         assert_eq!(as_json(phase)["phase"], word);
         assert_eq!(parse(&as_json(phase)).unwrap().phase, phase);
@@ -85,16 +89,31 @@ fn an_unknown_field_is_refused_with_its_place() {
         value.pointer_mut(pointer).unwrap()["rm"] = json!("/");
         let text = serde_json::to_string_pretty(&value).unwrap();
         let error = Journal::parse(&text, &canonical()).unwrap_err();
-        let ReadError::Form { line, column, message } = &error else { panic!("{pointer}: {error}") };
+        let ReadError::Form { line, column, message } = &error else {
+            panic!("{pointer}: {error}")
+        };
         assert!(message.contains("unknown field `rm`"), "{pointer}: {message}");
-        assert_eq!(text.lines().nth(line - 1).unwrap().split_at(column - 1).0.trim(), "\"rm", "{pointer}: {line}:{column}");
+        assert_eq!(
+            text.lines().nth(line - 1).unwrap().split_at(column - 1).0.trim(),
+            "\"rm",
+            "{pointer}: {line}:{column}"
+        );
     }
 }
 
 #[test]
 fn a_field_that_is_there_twice_is_refused() {
-    let text = as_json(Phase::Built).to_string().replacen("\"attempt\":1", "\"attempt\":1,\"attempt\":1", 1);
-    assert!(Journal::parse(&text, &canonical()).unwrap_err().to_string().contains("duplicate field `attempt`"));
+    let text = as_json(Phase::Built).to_string().replacen(
+        "\"attempt\":1",
+        "\"attempt\":1,\"attempt\":1",
+        1,
+    );
+    assert!(
+        Journal::parse(&text, &canonical())
+            .unwrap_err()
+            .to_string()
+            .contains("duplicate field `attempt`")
+    );
 }
 
 /// Even when the rest of it has a form that nobody knows yet.
@@ -105,7 +124,10 @@ fn a_newer_version_is_refused_with_what_to_do() {
         assert_eq!(error, ReadError::TooNew { found: 3, known: 2 });
         assert!(error.to_string().contains("start the newer release"), "{error}");
     }
-    assert_eq!(Receipt::parse(r#"{"version":2}"#).unwrap_err(), ReadError::TooNew { found: 2, known: 1 });
+    assert_eq!(
+        Receipt::parse(r#"{"version":2}"#).unwrap_err(),
+        ReadError::TooNew { found: 2, known: 1 }
+    );
 }
 
 #[test]
@@ -116,8 +138,20 @@ fn an_older_version_or_none_is_refused() {
             ReadError::TooOld { found: version, known: 2 }
         );
     }
-    for text in ["{}", r#"{"version":"2"}"#, r#"{"version":2.0}"#, r#"{"version":-2}"#, "[2]", "2", "", "\u{feff}{}"] {
-        assert!(matches!(Journal::parse(text, &canonical()), Err(ReadError::Form { .. })), "{text:?}");
+    for text in [
+        "{}",
+        r#"{"version":"2"}"#,
+        r#"{"version":2.0}"#,
+        r#"{"version":-2}"#,
+        "[2]",
+        "2",
+        "",
+        "\u{feff}{}",
+    ] {
+        assert!(
+            matches!(Journal::parse(text, &canonical()), Err(ReadError::Form { .. })),
+            "{text:?}"
+        );
     }
 }
 
@@ -125,7 +159,10 @@ fn an_older_version_or_none_is_refused() {
 fn what_is_too_large_is_not_even_looked_at() {
     let error = Journal::parse(&"[".repeat(MAX_BYTES + 1), &canonical()).unwrap_err();
     assert_eq!(error, ReadError::TooLarge { found: MAX_BYTES + 1, most: MAX_BYTES });
-    assert!(matches!(Journal::parse(&"[".repeat(MAX_BYTES), &canonical()), Err(ReadError::Form { .. })));
+    assert!(matches!(
+        Journal::parse(&"[".repeat(MAX_BYTES), &canonical()),
+        Err(ReadError::Form { .. })
+    ));
 }
 
 /// Each of these would make a recovery remove or move a file that is not ours.
@@ -149,7 +186,9 @@ fn a_hostile_name_is_refused_with_its_field() {
     ] {
         let mut value = as_json(Phase::Built);
         *value.pointer_mut(pointer).unwrap() = found.into();
-        let ReadError::Name(error) = parse(&value).unwrap_err() else { panic!("{pointer} {found}") };
+        let ReadError::Name(error) = parse(&value).unwrap_err() else {
+            panic!("{pointer} {found}")
+        };
         assert_eq!((error.what.as_str(), error.found.as_str()), (said, found), "{pointer}");
     }
 }
@@ -157,19 +196,30 @@ fn a_hostile_name_is_refused_with_its_field() {
 /// The reader says what it found and where, on that line or, after a last field, on the next.
 #[test]
 fn a_path_is_refused_where_it_stands() {
-    for pointer in
-        ["/names/source", "/names/staging", "/names/install", "/names/backup", "/names/canonical", "/v2/file", "/companions/0/file"]
-    {
+    for pointer in [
+        "/names/source",
+        "/names/staging",
+        "/names/install",
+        "/names/backup",
+        "/names/canonical",
+        "/v2/file",
+        "/companions/0/file",
+    ] {
         for path in ["../data.db", "/etc/passwd", "..\\x", "C:\\x", "a/b", "..", ".", "", "x\0y"] {
             let mut value = as_json(Phase::Built);
             *value.pointer_mut(pointer).unwrap() = path.into();
             let text = serde_json::to_string_pretty(&value).unwrap();
-            let ReadError::Form { line, message, .. } = Journal::parse(&text, &canonical()).unwrap_err() else {
+            let ReadError::Form { line, message, .. } =
+                Journal::parse(&text, &canonical()).unwrap_err()
+            else {
                 panic!("{pointer} {path:?}")
             };
             let field = pointer.rsplit('/').next().unwrap();
             let place: Vec<&str> = text.lines().skip(line - 2).take(2).collect();
-            assert!(place.join("").contains(&format!("\"{field}\"")), "{pointer} {path:?}: line {line}: {message}");
+            assert!(
+                place.join("").contains(&format!("\"{field}\"")),
+                "{pointer} {path:?}: line {line}: {message}"
+            );
             assert!(message.starts_with(&format!("file name {path:?}: ")), "{message}");
         }
     }
@@ -182,12 +232,22 @@ fn what_contradicts_itself_is_refused() {
     twice.companions.pop();
     assert_eq!(twice.check(), Ok(()));
     for phase in [Phase::Built, Phase::Installing, Phase::Committed] {
-        for half in [Journal { v1: None, ..journal(phase) }, Journal { v2: None, ..journal(phase) }] {
-            assert_eq!(half.check(), Err(ReadError::Contradiction(format!("phase {} without v1 and v2", phase.as_str()))));
+        for half in [Journal { v1: None, ..journal(phase) }, Journal { v2: None, ..journal(phase) }]
+        {
+            assert_eq!(
+                half.check(),
+                Err(ReadError::Contradiction(format!(
+                    "phase {} without v1 and v2",
+                    phase.as_str()
+                )))
+            );
         }
     }
     let future = Journal { version: 3, ..journal(Phase::Built) };
-    assert!(future.check().unwrap_err().to_string().contains("version"), "a plan brings its journal without the reader of journals");
+    assert!(
+        future.check().unwrap_err().to_string().contains("version"),
+        "a plan brings its journal without the reader of journals"
+    );
 }
 
 #[test]
@@ -212,22 +272,37 @@ fn a_companion_whose_backup_would_have_too_long_a_name_is_refused() {
 fn what_the_host_gives_must_be_readable_again() {
     let with = |state: Value| Journal { host_state: Some(state), ..journal(Phase::Building) };
     assert!(with(json!("x".repeat(MAX_HOST_BYTES / 2))).to_readable_text().is_ok());
-    assert!(matches!(with(json!("x".repeat(MAX_HOST_BYTES))).to_readable_text(), Err(ReadError::TooLarge { .. })));
+    assert!(matches!(
+        with(json!("x".repeat(MAX_HOST_BYTES))).to_readable_text(),
+        Err(ReadError::TooLarge { .. })
+    ));
     let nested = |depth: usize| (0..depth).fold(json!(1), |inner, _| json!([inner]));
     assert!(with(nested(100)).to_readable_text().is_ok());
-    assert!(matches!(with(nested(127)).to_readable_text(), Err(ReadError::Form { .. })), "deeper than a reader goes");
+    assert!(
+        matches!(with(nested(127)).to_readable_text(), Err(ReadError::Form { .. })),
+        "deeper than a reader goes"
+    );
 }
 
 /// As many warnings as there may be still leave a journal that can be read.
 #[test]
 fn warnings_are_bounded() {
-    let mut journal = Journal { host_state: Some(json!("x".repeat(MAX_HOST_BYTES - 3000))), ..journal(Phase::Building) };
+    let mut journal = Journal {
+        host_state: Some(json!("x".repeat(MAX_HOST_BYTES - 3000))),
+        ..journal(Phase::Building)
+    };
     assert!(journal.to_readable_text().is_ok());
     for _ in 0..MAX_WARNINGS + 5 {
-        journal.warn(Warning { from: WarningFrom::Host, code: None, message: "\u{1}ä".repeat(MAX_WARNING_CHARS) });
+        journal.warn(Warning {
+            from: WarningFrom::Host,
+            code: None,
+            message: "\u{1}ä".repeat(MAX_WARNING_CHARS),
+        });
     }
     assert_eq!(journal.warnings.len(), MAX_WARNINGS);
-    assert!(journal.warnings.iter().all(|warning| warning.message.chars().count() == MAX_WARNING_CHARS));
+    assert!(
+        journal.warnings.iter().all(|warning| warning.message.chars().count() == MAX_WARNING_CHARS)
+    );
     assert!(Journal::parse(&journal.to_text(), &canonical()).is_ok());
 }
 

@@ -1,4 +1,5 @@
-//! `held: "proceed"`: the database moves to a file that this process's zombie does not have, before anything opens it.
+//! `held: "proceed"`: the database moves to a file that this process's zombie does not have, before
+//! anything opens it.
 
 use cutover_core::failure::{Code, Failure};
 use cutover_core::fault::{Cause, Fault, Platform};
@@ -84,7 +85,9 @@ fn what_cannot_be_isolated_keeps_its_file() {
     let mut undone = Vec::new();
     let failure = loop {
         match run.poll() {
-            Action::Perform { op: Op::Isolate { .. }, .. } => run.handle_fault(&Fault::new(Cause::Busy, "locked")),
+            Action::Perform { op: Op::Isolate { .. }, .. } => {
+                run.handle_fault(&Fault::new(Cause::Busy, "locked"));
+            }
             Action::Perform { op, .. } => {
                 undone.push(op.name());
                 run.handle_done(cutover_core::run::Done::Plain);

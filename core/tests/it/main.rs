@@ -1,4 +1,5 @@
-//! The tests of the pure core, one module for each of its own. They run natively and in wasm: no file, no clock, no thread.
+//! The tests of the pure core, one module for each of its own. They run natively and in wasm: no
+//! file, no clock, no thread.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod arbitrary;

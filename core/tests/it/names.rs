@@ -1,6 +1,6 @@
 use cutover_core::names::{
-    self, At, CompanionName, FileName, Label, MAX_NAME_BYTES, Names, Nonce, Role, companion_backup, companion_backup_tmp, companion_staged,
-    displaced, field_journal, journal_aside, journal_tmp,
+    self, At, CompanionName, FileName, Label, MAX_NAME_BYTES, Names, Nonce, Role, companion_backup,
+    companion_backup_tmp, companion_staged, displaced, field_journal, journal_aside, journal_tmp,
 };
 use proptest::prelude::*;
 
@@ -126,16 +126,28 @@ fn the_names_of_sets_and_backups_are_those_of_the_field() {
     assert_eq!(names.backup.as_str(), "data.db.v1-v2-1782718800000-3fa9c1d2");
     assert_eq!(names.receipt().as_str(), "data.db.v1-v2-1782718800000-3fa9c1d2.json");
     assert_eq!(names::journal(&canonical(), &label()).as_str(), "data.db.v1-v2-cutover.json");
-    assert_eq!(journal_tmp(&canonical(), &label(), &nonce()).as_str(), "data.db.v1-v2-cutover.json.tmp-3fa9c1d2");
+    assert_eq!(
+        journal_tmp(&canonical(), &label(), &nonce()).as_str(),
+        "data.db.v1-v2-cutover.json.tmp-3fa9c1d2"
+    );
     assert_eq!(field_journal(&canonical()).as_str(), "data.db.v1-v2-migration.json");
     assert_eq!(names::owner_lock(&canonical()).as_str(), "data.db.owner-lock");
     assert_eq!(names::cutover_lock(&canonical()).as_str(), "data.db.cutover-lock");
-    assert_eq!(names::companion_lock(&FileName::new("auth.json").unwrap()).as_str(), "auth.json.cutover-lock");
+    assert_eq!(
+        names::companion_lock(&FileName::new("auth.json").unwrap()).as_str(),
+        "auth.json.cutover-lock"
+    );
     let auth = name("auth.json");
     assert_eq!(companion_backup(&auth, &label(), &nonce()).as_str(), "auth.json.v1-v2-3fa9c1d2");
-    assert_eq!(companion_backup_tmp(&auth, &label(), &nonce()).as_str(), "auth.json.v1-v2-3fa9c1d2.tmp");
+    assert_eq!(
+        companion_backup_tmp(&auth, &label(), &nonce()).as_str(),
+        "auth.json.v1-v2-3fa9c1d2.tmp"
+    );
     assert_eq!(companion_staged(&auth, &nonce()).as_str(), "auth.json.building-3fa9c1d2");
-    assert_eq!(canonical().set().map(|file| file.to_string()), ["data.db", "data.db-wal", "data.db-shm", "data.db-journal"]);
+    assert_eq!(
+        canonical().set().map(|file| file.to_string()),
+        ["data.db", "data.db-wal", "data.db-shm", "data.db-journal"]
+    );
 }
 
 #[test]
@@ -157,7 +169,10 @@ fn what_is_no_file_name_is_refused_with_why() {
     ] {
         let error = FileName::new(text).unwrap_err();
         assert!(error.why.contains(why), "{text:?}: {error}");
-        assert!(serde_json::from_value::<FileName>(text.into()).is_err(), "{text:?} came in through JSON");
+        assert!(
+            serde_json::from_value::<FileName>(text.into()).is_err(),
+            "{text:?} came in through JSON"
+        );
     }
     assert!(FileName::new("ä".repeat(127)).is_ok());
 }
@@ -165,7 +180,9 @@ fn what_is_no_file_name_is_refused_with_why() {
 #[test]
 fn labels_and_nonces_keep_to_their_letters() {
     let long = "a".repeat(33);
-    for text in ["", "V1", "v1_v2", "v1/v2", "-v1", "v1-", "v1.2", ".v1", "v1.", "v1 v2", "ä", &long] {
+    for text in
+        ["", "V1", "v1_v2", "v1/v2", "-v1", "v1-", "v1.2", ".v1", "v1.", "v1 v2", "ä", &long]
+    {
         assert!(Label::new(text).is_err(), "{text:?}");
     }
     for word in ["source", "building", "install", "owner", "cutover", "displaced", "aside"] {
@@ -212,18 +229,21 @@ fn what_is_not_ours_has_no_role() {
 
 #[test]
 fn a_database_name_that_leaves_no_room_is_refused_before_anything_is_made() {
-    let fits = |length: usize, label: &Label| Names::new(&name(&"a".repeat(length)), label, &nonce(), u64::MAX).is_ok();
+    let fits = |length: usize, label: &Label| {
+        Names::new(&name(&"a".repeat(length)), label, &nonce(), u64::MAX).is_ok()
+    };
     for label in [Label::new("v").unwrap(), label(), Label::new("a".repeat(32)).unwrap()] {
         let most = (1..=255).rev().find(|length| fits(*length, &label)).unwrap();
         assert!((1..=most).all(|length| fits(length, &label)));
         let canonical = name(&"a".repeat(most));
         let names = Names::new(&canonical, &label, &nonce(), u64::MAX).unwrap();
-        let longest = names.backup.set().into_iter().chain(displaced(&canonical, &nonce()).set()).chain([
-            names.receipt(),
-            journal_tmp(&canonical, &label, &nonce()),
-            journal_aside(&names::journal(&canonical, &label), &nonce()),
-            journal_aside(&field_journal(&canonical), &nonce()),
-        ]);
+        let longest =
+            names.backup.set().into_iter().chain(displaced(&canonical, &nonce()).set()).chain([
+                names.receipt(),
+                journal_tmp(&canonical, &label, &nonce()),
+                journal_aside(&names::journal(&canonical, &label), &nonce()),
+                journal_aside(&field_journal(&canonical), &nonce()),
+            ]);
         assert!(longest.map(|file| file.as_str().len()).max().unwrap() <= MAX_NAME_BYTES);
         assert!(most >= 150, "{most} bytes are little for a name");
     }

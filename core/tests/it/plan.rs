@@ -1,4 +1,5 @@
-//! A plan from elsewhere is hostile input: it names files to be removed and renamed. Ours pass; each planted fault is refused.
+//! A plan from elsewhere is hostile input: it names files to be removed and renamed. Ours pass;
+//! each planted fault is refused.
 
 use cutover_core::fault::Platform;
 use cutover_core::journal::{Phase, ReadError, Strategy};
@@ -10,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::recovery;
 use crate::world::{
-    auth, canonical, directory, interrupted, journal, label, migrations, name, new_nonce, nonce, our_journal, our_names, plain, request,
-    with_auth,
+    auth, canonical, directory, interrupted, journal, label, migrations, name, new_nonce, nonce,
+    our_journal, our_names, plain, request, with_auth,
 };
 
 fn main_plan() -> Plan {
@@ -28,11 +29,13 @@ fn refused(plan: &Plan) -> String {
     error.to_string()
 }
 
-/// The main plan with one op put first, behind the flip and into the undo: refused wherever it stands.
+/// The main plan with one op put first, behind the flip and into the undo: refused wherever it
+/// stands.
 fn refused_everywhere(op: &Op) {
     let plan = main_plan();
     let step = Step { op: op.clone(), why: "planted".into(), when: None };
-    for (field, index) in [("steps", 0), ("steps", plan.flip_at.unwrap() as usize + 1), ("undo", 3)] {
+    for (field, index) in [("steps", 0), ("steps", plan.flip_at.unwrap() as usize + 1), ("undo", 3)]
+    {
         let mut bad = plan.clone();
         if field == "steps" {
             bad.steps.insert(index, step.clone());
@@ -58,7 +61,10 @@ fn every_plan_of_ours_passes_and_is_read_back() {
         let read = Plan::parse(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(read.to_text(), text, "{name}: byte by byte");
         assert_eq!(read, plan, "{name}");
-        assert!(plan.steps.iter().chain(&plan.undo).all(|step| step.why.len() > 10), "{name}: each step says why");
+        assert!(
+            plan.steps.iter().chain(&plan.undo).all(|step| step.why.len() > 10),
+            "{name}: each step says why"
+        );
     }
 }
 
@@ -79,7 +85,11 @@ fn canonical_is_never_removed_nor_overwritten() {
         Op::Rename { from: at("data.db"), to: at("data.db.source-3fa9c1d2") },
         Op::Rename { from: at("data.db-wal"), to: at("data.db.source-3fa9c1d2") },
         Op::Copy { from: at("data.db.install-3fa9c1d2"), to: at("data.db") },
-        Op::Restage { from: name("data.db.building-3fa9c1d2"), to: canonical(), mode: cutover_core::sqlite::JournalMode::Wal },
+        Op::Restage {
+            from: name("data.db.building-3fa9c1d2"),
+            to: canonical(),
+            mode: cutover_core::sqlite::JournalMode::Wal,
+        },
         Op::BuildSql { v1: canonical(), staging: canonical() },
         Op::BuildHost { source: canonical(), staging: canonical() },
         Op::WriteJournal { file: canonical(), phase: Phase::Building },
@@ -178,8 +188,8 @@ fn a_path_is_not_a_name() {
     }
 }
 
-/// On Windows v1 can be written to until it is replaced, so the backup is compared right behind the flip, and nobody is told of v2 before the
-/// journal says committed: until then v1 may be put back.
+/// On Windows v1 can be written to until it is replaced, so the backup is compared right behind the
+/// flip, and nobody is told of v2 before the journal says committed: until then v1 may be put back.
 #[test]
 fn on_windows_v1_is_compared_again_behind_the_flip() {
     let again = Op::CheckV1 { file: our_names().backup };
@@ -204,24 +214,52 @@ fn on_windows_v1_is_compared_again_behind_the_flip() {
         for other in [Platform::Linux, Platform::Macos] {
             let (at, mut plan) = place(&again, other, kind);
             assert_eq!(at, None);
-            let receipt = plan.steps.iter().position(|step| matches!(step.op, Op::WriteReceipt { .. })).unwrap();
-            assert!(plan.cleanup_from.unwrap() as usize <= receipt, "a commit that fails is for the next start");
-            let behind = plan.steps.iter().position(|step| matches!(&step.op, Op::Look { file } if file.as_str().contains(".v1-v2-")));
+            let receipt = plan
+                .steps
+                .iter()
+                .position(|step| matches!(step.op, Op::WriteReceipt { .. }))
+                .unwrap();
+            assert!(
+                plan.cleanup_from.unwrap() as usize <= receipt,
+                "a commit that fails is for the next start"
+            );
+            let behind = plan.steps.iter().position(
+                |step| matches!(&step.op, Op::Look { file } if file.as_str().contains(".v1-v2-")),
+            );
             let last_look = plan.steps.remove(behind.unwrap());
             let (at, mut windows) = place(&again, Platform::Windows, kind);
             assert_eq!(at, windows.flip_at.map(|flip| flip as usize + 1));
-            let committed =
-                windows.steps.iter().position(|step| matches!(step.op, Op::WriteJournal { phase: Phase::Committed, .. })).unwrap();
+            let committed = windows
+                .steps
+                .iter()
+                .position(|step| {
+                    matches!(step.op, Op::WriteJournal { phase: Phase::Committed, .. })
+                })
+                .unwrap();
             assert_eq!(windows.steps[committed + 3].op, Op::SyncDir { companion: None });
-            assert_eq!(windows.cleanup_from.unwrap() as usize, committed + 4, "or a v2 that somebody uses could be given up");
+            assert_eq!(
+                windows.cleanup_from.unwrap() as usize,
+                committed + 4,
+                "or a v2 that somebody uses could be given up"
+            );
             windows.steps.remove(at.unwrap());
-            assert_eq!(windows.steps, plan.steps, "nothing else differs but the look who stays: {last_look:?}");
-            let gives_up = |plan: &Plan| plan.undo.iter().position(|step| step.op == Op::UndoHost {}).unwrap();
-            assert_eq!(windows.undo.split_off(gives_up(&windows)), plan.undo[gives_up(&plan)..], "but how v2 is given up");
+            assert_eq!(
+                windows.steps, plan.steps,
+                "nothing else differs but the look who stays: {last_look:?}"
+            );
+            let gives_up =
+                |plan: &Plan| plan.undo.iter().position(|step| step.op == Op::UndoHost {}).unwrap();
+            assert_eq!(
+                windows.undo.split_off(gives_up(&windows)),
+                plan.undo[gives_up(&plan)..],
+                "but how v2 is given up"
+            );
         }
         let (at, windows) = place(&again, Platform::Windows, kind);
         let step = windows.steps[at.unwrap()].clone();
-        assert!(refused(&Plan { platform: Platform::Linux, ..windows.clone() }).contains("check-v1"));
+        assert!(
+            refused(&Plan { platform: Platform::Linux, ..windows.clone() }).contains("check-v1")
+        );
         let mut early = windows.clone();
         early.steps.swap(at.unwrap(), at.unwrap() - 1);
         early.flip_at = early.flip_at.map(|at| at + 1);
@@ -234,17 +272,25 @@ fn on_windows_v1_is_compared_again_behind_the_flip() {
 
 #[test]
 fn v1_is_put_back_only_by_an_undo_on_windows() {
-    let plan = plan_recovery(&recovery::overtaken(&journal(Phase::Built)), &label(), &new_nonce()).unwrap().unwrap();
+    let plan = plan_recovery(&recovery::overtaken(&journal(Phase::Built)), &label(), &new_nonce())
+        .unwrap()
+        .unwrap();
     plan.check().unwrap();
-    assert!(refused(&Plan { platform: Platform::Linux, ..plan.clone() }).contains("may not be renamed"));
+    assert!(
+        refused(&Plan { platform: Platform::Linux, ..plan.clone() }).contains("may not be renamed")
+    );
     let mut undoing = plan.clone();
     undoing.undo.insert(0, undoing.steps[1].clone());
-    assert!(refused(&undoing).starts_with("undo[0] (rename)"), "an undo goes on after a step that failed");
+    assert!(
+        refused(&undoing).starts_with("undo[0] (rename)"),
+        "an undo goes on after a step that failed"
+    );
     let clean = Plan { kind: PlanKind::Clean, undo: Vec::new(), ..plan };
     assert!(refused(&clean).contains("may not be renamed"));
 }
 
-/// Where v1 was moved away, somebody may have made another canonical since: it is not overwritten, by v2 nor by v1.
+/// Where v1 was moved away, somebody may have made another canonical since: it is not overwritten,
+/// by v2 nor by v1.
 #[test]
 fn the_field_s_v2_and_v1_replace_nobody_s_file() {
     let swapped = |op: &Op| match op.clone() {
@@ -256,10 +302,15 @@ fn the_field_s_v2_and_v1_replace_nobody_s_file() {
     for (row, plan) in recovery::plans().into_iter().chain(migrations()) {
         let field = row.starts_with("the field");
         for (undo, list) in [(false, &plan.steps), (true, &plan.undo)] {
-            for (index, op) in list.iter().enumerate().filter_map(|(index, step)| Some((index, swapped(&step.op)?))) {
+            for (index, op) in list
+                .iter()
+                .enumerate()
+                .filter_map(|(index, step)| Some((index, swapped(&step.op)?)))
+            {
                 assert_eq!(matches!(list[index].op, Op::RenameNew { .. }), field, "{row}");
                 let mut bad = plan.clone();
-                let (list, count) = if undo { (&mut bad.undo, &mut backs) } else { (&mut bad.steps, &mut flips) };
+                let (list, count) =
+                    if undo { (&mut bad.undo, &mut backs) } else { (&mut bad.steps, &mut flips) };
                 list[index].op = op;
                 refused(&bad);
                 *count += usize::from(field);
@@ -269,7 +320,13 @@ fn the_field_s_v2_and_v1_replace_nobody_s_file() {
             continue;
         }
         // Nor by a way that is only ours.
-        let mut windows = Plan { platform: Platform::Windows, kind: PlanKind::Undo, flip_at: None, cleanup_from: None, ..plan };
+        let mut windows = Plan {
+            platform: Platform::Windows,
+            kind: PlanKind::Undo,
+            flip_at: None,
+            cleanup_from: None,
+            ..plan
+        };
         let journal = windows.journal.as_ref().unwrap();
         let op = Op::Rename { from: At::from(&journal.names.backup), to: At::from(&canonical()) };
         windows.steps = vec![Step { op, why: "planted".into(), when: None }];
@@ -278,12 +335,15 @@ fn the_field_s_v2_and_v1_replace_nobody_s_file() {
     assert_eq!((flips, backs), (3, 5));
 }
 
-/// The rule of endings goes by where the flip is: a plan that lies about it would call a failed build a success.
+/// The rule of endings goes by where the flip is: a plan that lies about it would call a failed
+/// build a success.
 #[test]
 fn a_plan_that_lies_about_its_flip_is_refused() {
     let plan = main_plan();
     let flip = plan.flip_at.unwrap();
-    let with = |flip_at: Option<u32>, cleanup_from: Option<u32>| refused(&Plan { flip_at, cleanup_from, ..plan.clone() });
+    let with = |flip_at: Option<u32>, cleanup_from: Option<u32>| {
+        refused(&Plan { flip_at, cleanup_from, ..plan.clone() })
+    };
     assert!(with(None, plan.cleanup_from).contains("flipAt"));
     assert!(with(Some(flip), None).contains("cleanupFrom"));
     for wrong in (0..plan.steps.len() + 2).filter(|wrong| *wrong != flip as usize) {
@@ -292,7 +352,10 @@ fn a_plan_that_lies_about_its_flip_is_refused() {
     for early in 0..=flip {
         assert!(with(Some(flip), Some(early)).contains("cleanupFrom"), "{early}");
     }
-    assert!(with(Some(flip), Some(u32::try_from(plan.steps.len()).unwrap() + 1)).contains("cleanupFrom"));
+    assert!(
+        with(Some(flip), Some(u32::try_from(plan.steps.len()).unwrap() + 1))
+            .contains("cleanupFrom")
+    );
     let mut sometimes = plan.clone();
     sometimes.steps[flip as usize].when = Some(Guard::StagingHeld {});
     assert!(refused(&sometimes).contains("flipAt"));
@@ -302,8 +365,12 @@ fn a_plan_that_lies_about_its_flip_is_refused() {
     for kind in [PlanKind::Undo, PlanKind::Clean, PlanKind::SetAside] {
         refused(&Plan { kind, ..plan.clone() });
     }
-    let undo = recovery::plans().into_iter().find(|(_, plan)| plan.kind == PlanKind::Undo).unwrap().1;
-    assert!(refused(&Plan { cleanup_from: Some(0), ..undo }).contains("an undo has neither"), "or no failure would ever be told");
+    let undo =
+        recovery::plans().into_iter().find(|(_, plan)| plan.kind == PlanKind::Undo).unwrap().1;
+    assert!(
+        refused(&Plan { cleanup_from: Some(0), ..undo }).contains("an undo has neither"),
+        "or no failure would ever be told"
+    );
 }
 
 #[test]
@@ -341,7 +408,10 @@ fn without_a_journal_only_journals_may_be_touched() {
         }
     }
     for plan in [&aside, &clean] {
-        assert!(plan.is_for(&canonical()) && !plan.is_for(&name("other.db")), "a plan for the database beside it");
+        assert!(
+            plan.is_for(&canonical()) && !plan.is_for(&name("other.db")),
+            "a plan for the database beside it"
+        );
     }
     // Each may do its own, and not the other's.
     refused(&Plan { kind: PlanKind::Clean, ..aside.clone() });
@@ -366,19 +436,34 @@ fn the_form_is_versioned_and_bounded() {
     let plan = main_plan();
     let mut value = serde_json::to_value(&plan).unwrap();
     value["version"] = 2.into();
-    assert_eq!(Plan::parse(&value.to_string()).unwrap_err(), ReadError::TooNew { found: 2, known: 1 });
+    assert_eq!(
+        Plan::parse(&value.to_string()).unwrap_err(),
+        ReadError::TooNew { found: 2, known: 1 }
+    );
     value["version"] = 0.into();
-    assert_eq!(Plan::parse(&value.to_string()).unwrap_err(), ReadError::TooOld { found: 0, known: 1 });
+    assert_eq!(
+        Plan::parse(&value.to_string()).unwrap_err(),
+        ReadError::TooOld { found: 0, known: 1 }
+    );
     for pointer in ["", "/steps/0", "/steps/0/do", "/journal", "/journal/names"] {
         let mut value = serde_json::to_value(&plan).unwrap();
         value.pointer_mut(pointer).unwrap()["more"] = json!(1);
-        assert!(Plan::parse(&value.to_string()).unwrap_err().to_string().contains("unknown field"), "{pointer}");
+        assert!(
+            Plan::parse(&value.to_string()).unwrap_err().to_string().contains("unknown field"),
+            "{pointer}"
+        );
     }
     let mut newer = serde_json::to_value(&plan).unwrap();
     newer["journal"]["version"] = 3.into();
-    assert!(Plan::parse(&newer.to_string()).is_err(), "its journal would be unreadable here at the next start");
+    assert!(
+        Plan::parse(&newer.to_string()).is_err(),
+        "its journal would be unreadable here at the next start"
+    );
     let mut long = plan.clone();
-    long.steps.extend(std::iter::repeat_n(Step { op: Op::Release {}, why: "again".into(), when: None }, MAX_STEPS));
+    long.steps.extend(std::iter::repeat_n(
+        Step { op: Op::Release {}, why: "again".into(), when: None },
+        MAX_STEPS,
+    ));
     assert!(refused(&long).contains("more than 1000 steps"));
     let mut hostile = plan;
     hostile.journal.as_mut().unwrap().names.backup = canonical();
@@ -395,7 +480,13 @@ fn a_step_looks_like_this() {
         json!({ "op": "write-journal", "file": "data.db.v1-v2-cutover.json.tmp-3fa9c1d2", "phase": "building" })
     );
     assert_eq!(value["steps"][0]["when"], Value::Null);
-    let guards: Vec<&Value> = value["steps"].as_array().unwrap().iter().map(|step| &step["when"]).filter(|when| !when.is_null()).collect();
+    let guards: Vec<&Value> = value["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| &step["when"])
+        .filter(|when| !when.is_null())
+        .collect();
     assert_eq!(*guards[0], json!({ "if": "staging-held" }));
     assert!(guards.contains(&&json!({ "if": "companion-staged", "companion": "auth" })));
     assert_eq!(value["flipAt"], plan.flip_at.unwrap());
@@ -407,7 +498,10 @@ fn a_backup_is_newer_by_its_name_than_every_other() {
     for (other, wanted) in [
         ("data.db.v0-v1-9999999999999-00000001", "data.db.v1-v2-10000000000000-3fa9c1d2"),
         ("data.db.v0-v1-1-00000001", our_names().backup.as_str()),
-        ("data.db.v0-v1-18446744073709551615-00000001", "data.db.v1-v2-18446744073709551615-3fa9c1d2"),
+        (
+            "data.db.v0-v1-18446744073709551615-00000001",
+            "data.db.v1-v2-18446744073709551615-3fa9c1d2",
+        ),
         ("data.db.v0-v1-9999999999999-00000001.json", our_names().backup.as_str()),
     ] {
         let mut seen = directory();
@@ -453,7 +547,8 @@ proptest! {
     }
 }
 
-/// Every op and guard reads back as it was written, and takes no field of another, no array for an object and no kind that is none.
+/// Every op and guard reads back as it was written, and takes no field of another, no array for an
+/// object and no kind that is none.
 #[test]
 fn ops_are_read_strictly() {
     let fields = json!({
@@ -464,7 +559,9 @@ fn ops_are_read_strictly() {
     for (form, plan) in migrations() {
         for step in plan.steps.iter().chain(&plan.undo) {
             let written = serde_json::to_value(step).unwrap();
-            let read = |value: &serde_json::Value| serde_json::from_str::<cutover_core::op::Step>(&value.to_string());
+            let read = |value: &serde_json::Value| {
+                serde_json::from_str::<cutover_core::op::Step>(&value.to_string())
+            };
             assert_eq!(read(&written).unwrap(), *step, "{form}");
             if !kinds.insert(step.op.name()) {
                 continue;
@@ -473,13 +570,22 @@ fn ops_are_read_strictly() {
                 let mut more = written.clone();
                 if more["do"].get(name).is_none() {
                     more["do"][name] = value.clone();
-                    assert!(read(&more).unwrap_err().to_string().contains(name.as_str()), "{} takes {name}", step.op.name());
+                    assert!(
+                        read(&more).unwrap_err().to_string().contains(name.as_str()),
+                        "{} takes {name}",
+                        step.op.name()
+                    );
                 }
                 let mut less = written.clone();
                 let there = less["do"].as_object_mut().unwrap().remove(name).is_some();
                 // Without a companion it is the database's own directory.
                 let optional = step.op.name() == "sync-dir";
-                assert_eq!(read(&less).is_err(), there && !optional, "{} without {name}", step.op.name());
+                assert_eq!(
+                    read(&less).is_err(),
+                    there && !optional,
+                    "{} without {name}",
+                    step.op.name()
+                );
             }
             let mut other = written.clone();
             other["do"]["op"] = json!("format-disk");

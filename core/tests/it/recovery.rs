@@ -3,18 +3,23 @@
 use cutover_core::failure::{Code, Failure};
 use cutover_core::fault::Platform;
 use cutover_core::journal::{Journal, Phase, Strategy, Warning};
-use cutover_core::names::{At, FileName, Label, displaced, field_journal, journal_aside, journal_tmp};
+use cutover_core::names::{
+    At, FileName, Label, displaced, field_journal, journal_aside, journal_tmp,
+};
 use cutover_core::observe::{FileFacts, Observation, Verdict};
 use cutover_core::op::{Op, Step};
-use cutover_core::plan::{By, From, Plan, PlanKind, Request, may_open_canonical, plan_migration, plan_recovery};
+use cutover_core::plan::{
+    By, From, Plan, PlanKind, Request, may_open_canonical, plan_migration, plan_recovery,
+};
 use cutover_core::run::Action;
 use cutover_core::sqlite::JournalMode;
 use cutover_core::validate::validate;
 use serde_json::{Value, json};
 
 use crate::world::{
-    auth, canonical, database, directory, drive_well, flip, interrupted, journal, label, line, name, new_nonce, nonce, our_journal,
-    our_names, plain, put_journal, request, v1, v2, with_auth, with_companion,
+    auth, canonical, database, directory, drive_well, flip, interrupted, journal, label, line,
+    name, new_nonce, nonce, our_journal, our_names, plain, put_journal, request, v1, v2, with_auth,
+    with_companion,
 };
 
 fn recover(observation: &Observation) -> Result<Option<Plan>, Failure> {
@@ -66,9 +71,14 @@ fn field(phase: &str) -> Value {
     })
 }
 
-/// The field was killed in this phase. Which of the files are there is said one by one, since its renames and its journal may have reached
-/// the disk in any order.
-pub fn field_at(phase: &str, canonical_is: Option<Verdict>, staging: bool, backup: bool) -> Observation {
+/// The field was killed in this phase. Which of the files are there is said one by one, since its
+/// renames and its journal may have reached the disk in any order.
+pub fn field_at(
+    phase: &str,
+    canonical_is: Option<Verdict>,
+    staging: bool,
+    backup: bool,
+) -> Observation {
     let mut observation = directory();
     observation.files.clear();
     observation.verdict = canonical_is;
@@ -108,7 +118,8 @@ fn rows() -> Vec<Row> {
     let staged = |phase: Phase| {
         let mut observation = with_auth(interrupted(&with_companion(journal(phase), true)));
         let seen = observation.companions.get_mut(&auth()).unwrap();
-        seen.present.extend([name("auth.json.v1-v2-3fa9c1d2"), name("auth.json.building-3fa9c1d2")]);
+        seen.present
+            .extend([name("auth.json.v1-v2-3fa9c1d2"), name("auth.json.building-3fa9c1d2")]);
         observation.files.insert(our_names().install, v2());
         observation
     };
@@ -116,14 +127,24 @@ fn rows() -> Vec<Row> {
     vec![
         row(
             "no journal, a left-over tmp",
-            with(directory(), &|seen| drop(seen.files.insert(name("data.db.v1-v2-cutover.json.tmp-3fa9c1d2"), plain("t", 9)))),
+            with(directory(), &|seen| {
+                drop(
+                    seen.files
+                        .insert(name("data.db.v1-v2-cutover.json.tmp-3fa9c1d2"), plain("t", 9)),
+                );
+            }),
             PlanKind::Clean,
             false,
         ),
         row("built, canonical is v2", flipped(Phase::Built), PlanKind::Finish, false),
         row("installing, canonical is v2", flipped(Phase::Installing), PlanKind::Finish, false),
         row("committed, canonical is v2", flipped(Phase::Committed), PlanKind::Clean, false),
-        row("built, canonical is newer", with(flipped(Phase::Built), &|seen| seen.verdict = Some(Verdict::Newer)), PlanKind::Finish, false),
+        row(
+            "built, canonical is newer",
+            with(flipped(Phase::Built), &|seen| seen.verdict = Some(Verdict::Newer)),
+            PlanKind::Finish,
+            false,
+        ),
         row(
             "built, canonical is v2 by file and digest where detect fails",
             with(flipped(Phase::Built), &|seen| seen.verdict = None),
@@ -133,7 +154,9 @@ fn rows() -> Vec<Row> {
         row("building", interrupted(&journal(Phase::Building)), PlanKind::Undo, false),
         row(
             "building, v1 not settled yet",
-            with(interrupted(&journal(Phase::Building)), &|seen| drop(seen.files.insert(canonical(), database("1", JournalMode::Wal, 7)))),
+            with(interrupted(&journal(Phase::Building)), &|seen| {
+                drop(seen.files.insert(canonical(), database("1", JournalMode::Wal, 7)));
+            }),
             PlanKind::Undo,
             false,
         ),
@@ -142,13 +165,17 @@ fn rows() -> Vec<Row> {
         row("built, a companion staged", staged(Phase::Built), PlanKind::Finish, true),
         row(
             "built, the link visible",
-            with(built("data.db.install-3fa9c1d2"), &|seen| drop(seen.files.insert(our_names().backup, v1()))),
+            with(built("data.db.install-3fa9c1d2"), &|seen| {
+                drop(seen.files.insert(our_names().backup, v1()));
+            }),
             PlanKind::Finish,
             true,
         ),
         row(
             "built, another file with v1's header and size in its place",
-            with(built("data.db.install-3fa9c1d2"), &|seen| drop(seen.files.insert(canonical(), database("11", JournalMode::Delete, 7)))),
+            with(built("data.db.install-3fa9c1d2"), &|seen| {
+                drop(seen.files.insert(canonical(), database("11", JournalMode::Delete, 7)));
+            }),
             PlanKind::Undo,
             false,
         ),
@@ -164,39 +191,84 @@ fn rows() -> Vec<Row> {
         ),
         row(
             "built, v1 changed",
-            with(built("data.db.install-3fa9c1d2"), &|seen| drop(seen.files.insert(canonical(), database("1", JournalMode::Delete, 8)))),
+            with(built("data.db.install-3fa9c1d2"), &|seen| {
+                drop(seen.files.insert(canonical(), database("1", JournalMode::Delete, 8)));
+            }),
             PlanKind::Undo,
             false,
         ),
         row(
             "built, v1 grew",
-            with(built("data.db.install-3fa9c1d2"), &|seen| seen.files.get_mut(&canonical()).unwrap().size += 4096),
+            with(built("data.db.install-3fa9c1d2"), &|seen| {
+                seen.files.get_mut(&canonical()).unwrap().size += 4096;
+            }),
             PlanKind::Undo,
             false,
         ),
         row(
             "built, v1 in WAL mode again",
-            with(built("data.db.install-3fa9c1d2"), &|seen| drop(seen.files.insert(canonical(), database("1", JournalMode::Wal, 7)))),
+            with(built("data.db.install-3fa9c1d2"), &|seen| {
+                drop(seen.files.insert(canonical(), database("1", JournalMode::Wal, 7)));
+            }),
             PlanKind::Undo,
             false,
         ),
         row("built, v2 missing", interrupted(&journal(Phase::Built)), PlanKind::Undo, false),
-        row("built, only staging there and not install", built("data.db.building-3fa9c1d2"), PlanKind::Undo, false),
-        row("Windows: built, v2 installed, v1 changed in the backup", overtaken(&journal(Phase::Built)), PlanKind::Undo, false),
-        row("page copy: built, v1 not copied", with(page_copying(Phase::Built), &|_| ()), PlanKind::Finish, true),
-        row("page copy: built, v1 copied", with(page_copying(Phase::Built), &copied), PlanKind::Finish, true),
         row(
-            "page copy: built, the copy is not of this v1",
-            with(page_copying(Phase::Built), &|seen| drop(seen.files.insert(our_names().backup, FileFacts { size: 12288, ..v1() }))),
+            "built, only staging there and not install",
+            built("data.db.building-3fa9c1d2"),
             PlanKind::Undo,
             false,
         ),
-        row("page copy: installing, canonical is v1", with(page_copying(Phase::Installing), &copied), PlanKind::Finish, true),
-        row("page copy: installing, canonical is v1, the copy gone", page_copying(Phase::Installing), PlanKind::Finish, true),
-        row("page copy: installing, v2 missing", interrupted(&journal(Phase::Installing)), PlanKind::Undo, false),
+        row(
+            "Windows: built, v2 installed, v1 changed in the backup",
+            overtaken(&journal(Phase::Built)),
+            PlanKind::Undo,
+            false,
+        ),
+        row(
+            "page copy: built, v1 not copied",
+            with(page_copying(Phase::Built), &|_| ()),
+            PlanKind::Finish,
+            true,
+        ),
+        row(
+            "page copy: built, v1 copied",
+            with(page_copying(Phase::Built), &copied),
+            PlanKind::Finish,
+            true,
+        ),
+        row(
+            "page copy: built, the copy is not of this v1",
+            with(page_copying(Phase::Built), &|seen| {
+                drop(seen.files.insert(our_names().backup, FileFacts { size: 12288, ..v1() }));
+            }),
+            PlanKind::Undo,
+            false,
+        ),
+        row(
+            "page copy: installing, canonical is v1",
+            with(page_copying(Phase::Installing), &copied),
+            PlanKind::Finish,
+            true,
+        ),
+        row(
+            "page copy: installing, canonical is v1, the copy gone",
+            page_copying(Phase::Installing),
+            PlanKind::Finish,
+            true,
+        ),
+        row(
+            "page copy: installing, v2 missing",
+            interrupted(&journal(Phase::Installing)),
+            PlanKind::Undo,
+            false,
+        ),
         row(
             "page copy: installing, v1 changed",
-            with(page_copying(Phase::Installing), &|seen| drop(seen.files.insert(canonical(), database("1", JournalMode::Delete, 8)))),
+            with(page_copying(Phase::Installing), &|seen| {
+                drop(seen.files.insert(canonical(), database("1", JournalMode::Delete, 8)));
+            }),
             PlanKind::Undo,
             false,
         ),
@@ -204,7 +276,10 @@ fn rows() -> Vec<Row> {
             "page copy: installing, another file in v1's place, so the copy is not of this one",
             with(page_copying(Phase::Installing), &|seen| {
                 copied(seen);
-                seen.files.insert(canonical(), FileFacts { file_id: "9".into(), ..database("1", JournalMode::Delete, 8) });
+                seen.files.insert(
+                    canonical(),
+                    FileFacts { file_id: "9".into(), ..database("1", JournalMode::Delete, 8) },
+                );
             }),
             PlanKind::Undo,
             false,
@@ -228,13 +303,48 @@ fn rows() -> Vec<Row> {
             PlanKind::Finish,
             false,
         ),
-        row("committed, v1 restored by somebody", interrupted(&journal(Phase::Committed)), PlanKind::Clean, false),
-        row("the field's building", field_at("building", Some(Verdict::Old), true, false), PlanKind::Undo, false),
-        row("the field's building, nothing built", field_at("building", Some(Verdict::Old), false, false), PlanKind::Undo, false),
-        row("the field's built", field_at("built", Some(Verdict::Old), true, false), PlanKind::Undo, false),
-        row("the field's canonical-moved, staging there", field_at("canonical-moved", None, true, true), PlanKind::Finish, true),
-        row("the field's built, but canonical moved already", field_at("built", None, true, true), PlanKind::Finish, true),
-        row("the field's canonical-moved, no staging", field_at("canonical-moved", None, false, true), PlanKind::Undo, false),
+        row(
+            "committed, v1 restored by somebody",
+            interrupted(&journal(Phase::Committed)),
+            PlanKind::Clean,
+            false,
+        ),
+        row(
+            "the field's building",
+            field_at("building", Some(Verdict::Old), true, false),
+            PlanKind::Undo,
+            false,
+        ),
+        row(
+            "the field's building, nothing built",
+            field_at("building", Some(Verdict::Old), false, false),
+            PlanKind::Undo,
+            false,
+        ),
+        row(
+            "the field's built",
+            field_at("built", Some(Verdict::Old), true, false),
+            PlanKind::Undo,
+            false,
+        ),
+        row(
+            "the field's canonical-moved, staging there",
+            field_at("canonical-moved", None, true, true),
+            PlanKind::Finish,
+            true,
+        ),
+        row(
+            "the field's built, but canonical moved already",
+            field_at("built", None, true, true),
+            PlanKind::Finish,
+            true,
+        ),
+        row(
+            "the field's canonical-moved, no staging",
+            field_at("canonical-moved", None, false, true),
+            PlanKind::Undo,
+            false,
+        ),
         row(
             "the field's canonical-moved, v1's log still beside canonical",
             with(field_at("canonical-moved", None, true, true), &|seen| {
@@ -247,7 +357,9 @@ fn rows() -> Vec<Row> {
         row(
             "the field's canonical-moved, somebody else's log where canonical was",
             with(field_at("canonical-moved", None, true, true), &|seen| {
-                for file in ["data.db-wal", "data.db-shm", "data.db.v1-v2-1782718800000-3fa9c1d2-wal"] {
+                for file in
+                    ["data.db-wal", "data.db-shm", "data.db.v1-v2-1782718800000-3fa9c1d2-wal"]
+                {
                     seen.files.insert(name(file), plain("w", 4152));
                 }
             }),
@@ -257,7 +369,11 @@ fn rows() -> Vec<Row> {
         row(
             "the field's built, a companion written in place",
             with(with_auth(field_at("built", Some(Verdict::Old), true, false)), &|seen| {
-                seen.companions.get_mut(&auth()).unwrap().present.push(name("auth.json.v1-v2-3fa9c1d2"));
+                seen.companions
+                    .get_mut(&auth())
+                    .unwrap()
+                    .present
+                    .push(name("auth.json.v1-v2-3fa9c1d2"));
             }),
             PlanKind::Undo,
             false,
@@ -285,7 +401,12 @@ fn rows() -> Vec<Row> {
             PlanKind::Finish,
             false,
         ),
-        row("the field's committed", field_at("committed", Some(Verdict::Current), false, true), PlanKind::Finish, false),
+        row(
+            "the field's committed",
+            field_at("committed", Some(Verdict::Current), false, true),
+            PlanKind::Finish,
+            false,
+        ),
         row(
             "an unreadable journal, canonical whole",
             with(directory(), &|seen| put_journal(seen, &our_journal(), "{\"version\":2,")),
@@ -329,7 +450,8 @@ trait Foreign {
 }
 
 impl Foreign for Observation {
-    /// Canonical is a database that an older release made while v1 was moved, with a log of its own.
+    /// Canonical is a database that an older release made while v1 was moved, with a log of its
+    /// own.
     fn foreign(mut self) -> Self {
         self.files.insert(canonical(), database("99", JournalMode::Wal, 1));
         self.files.insert(name("data.db-wal"), plain("w", 4152));
@@ -344,7 +466,10 @@ pub fn plans() -> Vec<(String, Plan)> {
 
 /// The same, with what was seen.
 pub fn seen_plans() -> Vec<(String, Observation, Plan)> {
-    rows().into_iter().map(|row| (row.name.to_owned(), row.seen.clone(), planned(&row.seen))).collect()
+    rows()
+        .into_iter()
+        .map(|row| (row.name.to_owned(), row.seen.clone(), planned(&row.seen)))
+        .collect()
 }
 
 #[test]
@@ -353,7 +478,11 @@ fn every_row_does_what_it_says() {
         let plan = planned(&seen);
         assert_eq!(plan.kind, kind, "{name}");
         assert_eq!(plan.flip_at.is_some(), flips, "{name}");
-        assert_eq!(plan.steps[0].op, Op::SyncDir { companion: None }, "{name}: what is visible need not be durable");
+        assert_eq!(
+            plan.steps[0].op,
+            Op::SyncDir { companion: None },
+            "{name}: what is visible need not be durable"
+        );
         plan.check().unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(planned(&seen), plan, "{name}: the same again");
     }
@@ -371,10 +500,15 @@ fn no_trace_of_an_upgrade_is_no_plan() {
     ] {
         left.files.insert(name(file), plain("x", 1));
     }
-    assert_eq!(recover(&left), Ok(None), "left-overs without a journal may be somebody's: none is removed");
+    assert_eq!(
+        recover(&left),
+        Ok(None),
+        "left-overs without a journal may be somebody's: none is removed"
+    );
 }
 
-/// The journal goes last, and only after everything before it is durable: a start that is killed earlier does it all again.
+/// The journal goes last, and only after everything before it is durable: a start that is killed
+/// earlier does it all again.
 #[test]
 fn the_journal_goes_last() {
     for (row, plan) in plans() {
@@ -396,9 +530,16 @@ fn the_journal_goes_last() {
             _ => vec![all[..plan.steps.len()].to_vec(), undo],
         };
         for all in endings {
-            let at = all.iter().position(gone).unwrap_or_else(|| panic!("{row}: the journal stays for ever"));
+            let at = all
+                .iter()
+                .position(gone)
+                .unwrap_or_else(|| panic!("{row}: the journal stays for ever"));
             assert_eq!(all[at + 1..], [&Op::SyncDir { companion: None }], "{row}");
-            assert_eq!(*all[at - 1], Op::SyncDir { companion: None }, "{row}: what was done is durable first");
+            assert_eq!(
+                *all[at - 1],
+                Op::SyncDir { companion: None },
+                "{row}: what was done is durable first"
+            );
         }
     }
 }
@@ -414,18 +555,34 @@ fn canonical_is_never_removed_and_replaced_only_by_a_flip_or_by_the_backup() {
                     Op::Remove { files } => assert!(!files.contains(&main), "{row}"),
                     Op::Rename { from, to } | Op::RenameNew { from, to } if *to == main => {
                         assert!(flip || *from == At::from(&our_names().backup), "{row}");
-                        // v1 was moved away there, and somebody may have made another canonical since.
-                        assert_eq!(matches!(step.op, Op::RenameNew { .. }), row.starts_with("the field"), "{row}");
+                        // v1 was moved away there, and somebody may have made another canonical
+                        // since.
+                        assert_eq!(
+                            matches!(step.op, Op::RenameNew { .. }),
+                            row.starts_with("the field"),
+                            "{row}"
+                        );
                     }
                     Op::Rename { from, to } if *from == main => {
-                        assert_eq!(*to, At::from(&displaced(&canonical(), &crate::world::nonce())), "{row}");
+                        assert_eq!(
+                            *to,
+                            At::from(&displaced(&canonical(), &crate::world::nonce())),
+                            "{row}"
+                        );
                     }
                     _ => {}
                 }
             }
         }
-        let removes_backup = has(&plan, |op| matches!(op, Op::Remove { files } if files.contains(&At::from(&our_names().backup))));
-        assert_eq!(removes_backup, row.contains("directory copied") || plan.undo.iter().any(copy_goes), "{row}");
+        let removes_backup = has(
+            &plan,
+            |op| matches!(op, Op::Remove { files } if files.contains(&At::from(&our_names().backup))),
+        );
+        assert_eq!(
+            removes_backup,
+            row.contains("directory copied") || plan.undo.iter().any(copy_goes),
+            "{row}"
+        );
         assert_eq!(
             plan.undo.iter().any(copy_goes),
             row.starts_with("page copy") && !row.contains("is v2") && !row.contains("not of this"),
@@ -446,7 +603,13 @@ fn canonical_is_v2_comes_before_the_phase() {
             let plan = planned(&seen);
             assert!(matches!(plan.kind, PlanKind::Finish | PlanKind::Clean), "{phase:?}");
             assert_eq!(plan.undo, [], "{phase:?}");
-            assert!(!has(&plan, |op| matches!(op, Op::UndoHost {} | Op::RemoveLink { .. } | Op::RestoreMode { .. })), "{phase:?}");
+            assert!(
+                !has(&plan, |op| matches!(
+                    op,
+                    Op::UndoHost {} | Op::RemoveLink { .. } | Op::RestoreMode { .. }
+                )),
+                "{phase:?}"
+            );
             assert!(has(&plan, |op| *op == Op::CleanupHost {}), "{phase:?}");
         }
     }
@@ -455,11 +618,13 @@ fn canonical_is_v2_comes_before_the_phase() {
 /// The same files, one row earlier or later: each pair has another outcome, so the order decides.
 #[test]
 fn the_order_of_the_rows_decides() {
-    // `building` before `built`: with v2 whole and v1 unchanged a `building` is undone all the same, since nobody checked that v2.
+    // `building` before `built`: with v2 whole and v1 unchanged a `building` is undone all the
+    // same, since nobody checked that v2.
     let mut seen = interrupted(&journal(Phase::Building));
     seen.files.insert(our_names().install, v2());
     assert_eq!(planned(&seen).kind, PlanKind::Undo);
-    // "canonical is v2" before "v1 unchanged": a v2 that bears v1's fingerprint is not flipped again.
+    // "canonical is v2" before "v1 unchanged": a v2 that bears v1's fingerprint is not flipped
+    // again.
     let mut seen = built("data.db.install-3fa9c1d2");
     seen.verdict = Some(Verdict::Current);
     seen.files.insert(our_names().backup, v1());
@@ -480,14 +645,19 @@ fn the_order_of_the_rows_decides() {
     assert_eq!(planned(&seen).journal.unwrap().file(), our_journal());
     put_journal(&mut seen, &field_journal(&canonical()), "torn");
     let plan = planned(&seen);
-    assert!(renames(&plan, &field_journal(&canonical()), &journal_aside(&field_journal(&canonical()), &new_nonce())));
+    assert!(renames(
+        &plan,
+        &field_journal(&canonical()),
+        &journal_aside(&field_journal(&canonical()), &new_nonce())
+    ));
     seen.journals.remove(&field_journal(&canonical()));
     assert_eq!(planned(&seen).journal.unwrap().file(), our_journal(), "and then ours");
     // A journal before a left-over tmp.
     let mut seen = interrupted(&journal(Phase::Building));
     seen.files.insert(journal_tmp(&canonical(), &label(), &new_nonce()), plain("t", 1));
     assert_eq!(planned(&seen).kind, PlanKind::Undo);
-    // A newer journal before "unreadable": it is not set aside, since the newer release can go on with it.
+    // A newer journal before "unreadable": it is not set aside, since the newer release can go on
+    // with it.
     let mut seen = directory();
     put_journal(&mut seen, &our_journal(), r#"{"version":3,"phase":"built"}"#);
     let failure = refused(&seen);
@@ -503,7 +673,10 @@ fn going_on_begins_with_the_first_step_that_is_not_visible() {
         let plan = planned(seen);
         (
             has(&plan, |op| matches!(op, Op::Link { .. })),
-            has(&plan, |op| matches!(op, Op::Remove { files } if files.len() == 1 && files[0] == At::from(&our_names().backup))),
+            has(
+                &plan,
+                |op| matches!(op, Op::Remove { files } if files.len() == 1 && files[0] == At::from(&our_names().backup)),
+            ),
         )
     };
     let mut seen = built("data.db.install-3fa9c1d2");
@@ -511,12 +684,19 @@ fn going_on_begins_with_the_first_step_that_is_not_visible() {
     seen.files.insert(our_names().backup, v1());
     assert_eq!(links(&seen), (false, false), "the link is there");
     seen.files.insert(our_names().backup, database("12", JournalMode::Delete, 7));
-    assert_eq!(links(&seen), (true, true), "a copied directory: a file of its own gives way to a link");
+    assert_eq!(
+        links(&seen),
+        (true, true),
+        "a copied directory: a file of its own gives way to a link"
+    );
     let plan = planned(&seen);
     let order: Vec<&str> = plan.steps.iter().map(|step| step.op.name()).take(12).collect();
     assert_eq!(
         order,
-        ["sync-dir", "check", "detect", "look", "lock-v1", "check-v1", "remove", "link", "sync-dir", "absent", "rename", "absent"]
+        [
+            "sync-dir", "check", "detect", "look", "lock-v1", "check-v1", "remove", "link",
+            "sync-dir", "absent", "rename", "absent"
+        ]
     );
 }
 
@@ -524,22 +704,40 @@ fn going_on_begins_with_the_first_step_that_is_not_visible() {
 fn what_was_built_is_checked_before_it_is_installed() {
     for (row, plan) in plans() {
         let Some(flip) = plan.flip_at else { continue };
-        let (from, pages) = match (&plan.steps[flip as usize].op, row.starts_with("the field"), row.starts_with("page copy")) {
-            (Op::Rename { from, .. }, false, false) | (Op::RenameNew { from, .. }, true, false) => (&from.name, false),
+        let (from, pages) = match (
+            &plan.steps[flip as usize].op,
+            row.starts_with("the field"),
+            row.starts_with("page copy"),
+        ) {
+            (Op::Rename { from, .. }, false, false) | (Op::RenameNew { from, .. }, true, false) => {
+                (&from.name, false)
+            }
             (Op::PageCopy { from, .. }, false, true) => (from, true),
             (other, ..) => panic!("{row}: {other:?}"),
         };
         let before = &plan.steps[..flip as usize];
         for op in [Op::Check { file: from.clone() }, Op::Detect { file: from.clone() }] {
-            assert!(before.iter().any(|step| step.op == op && step.when.is_none()), "{row}: {op:?}");
+            assert!(
+                before.iter().any(|step| step.op == op && step.when.is_none()),
+                "{row}: {op:?}"
+            );
         }
         let after = &plan.steps[flip as usize + 1..];
         // The only sidecar of a page copy is its own, which SQLite takes away.
-        let absent = after.iter().position(|step| matches!(step.op, Op::Absent { .. })).or(pages.then_some(0)).unwrap();
-        let durable = after.iter().position(|step| step.op == Op::SyncDir { companion: None }).unwrap();
-        let receipt = after.iter().position(|step| matches!(step.op, Op::WriteReceipt { .. })).unwrap();
+        let absent = after
+            .iter()
+            .position(|step| matches!(step.op, Op::Absent { .. }))
+            .or(pages.then_some(0))
+            .unwrap();
+        let durable =
+            after.iter().position(|step| step.op == Op::SyncDir { companion: None }).unwrap();
+        let receipt =
+            after.iter().position(|step| matches!(step.op, Op::WriteReceipt { .. })).unwrap();
         assert!(absent < receipt && durable < receipt, "{row}");
-        assert!(plan.cleanup_from.unwrap() as usize > flip as usize + 1 + durable, "{row}: a v2 that is not durable is no success");
+        assert!(
+            plan.cleanup_from.unwrap() as usize > flip as usize + 1 + durable,
+            "{row}: a v2 that is not durable is no success"
+        );
     }
 }
 
@@ -577,9 +775,22 @@ fn an_undo_gives_everything_back() {
         "remove-link link=data.db.v1-v2-MS-N of=data.db",
     ];
     assert_eq!(printed[..5], first, "v2 is gone for good before anything else is undone");
-    assert!(printed[5].starts_with("remove files=[data.db.source-N,data.db.source-N-wal,"), "{}", printed[5]);
-    for file in our_names().source.set().iter().chain(&our_names().staging.set()).chain(&our_names().install.set()) {
-        assert!(has(&plan, |op| matches!(op, Op::Remove { files } if files.contains(&At::from(file)))), "{file}");
+    assert!(
+        printed[5].starts_with("remove files=[data.db.source-N,data.db.source-N-wal,"),
+        "{}",
+        printed[5]
+    );
+    for file in our_names()
+        .source
+        .set()
+        .iter()
+        .chain(&our_names().staging.set())
+        .chain(&our_names().install.set())
+    {
+        assert!(
+            has(&plan, |op| matches!(op, Op::Remove { files } if files.contains(&At::from(file)))),
+            "{file}"
+        );
     }
     assert_eq!(
         printed[6..],
@@ -593,7 +804,10 @@ fn an_undo_gives_everything_back() {
     );
     let mut rollback = journal(Phase::Building);
     rollback.v1.as_mut().unwrap().journal_mode = JournalMode::Delete;
-    assert!(!has(&planned(&interrupted(&rollback)), |op| matches!(op, Op::RestoreMode { .. })), "a v1 that had no WAL gets none");
+    assert!(
+        !has(&planned(&interrupted(&rollback)), |op| matches!(op, Op::RestoreMode { .. })),
+        "a v1 that had no WAL gets none"
+    );
 }
 
 /// v1 gets its name back before anything is undone, by steps that must succeed.
@@ -601,11 +815,27 @@ fn an_undo_gives_everything_back() {
 fn a_v1_that_changed_at_the_flip_is_put_back() {
     let plan = planned(&overtaken(&journal(Phase::Built)));
     let printed: Vec<String> = plan.steps.iter().map(line).collect();
-    assert_eq!(printed, ["sync-dir companion=null", "rename from=data.db.v1-v2-MS-N to=data.db", "sync-dir companion=null"]);
-    let usual = planned(&Observation { platform: Platform::Windows, ..interrupted(&journal(Phase::Built)) });
+    assert_eq!(
+        printed,
+        [
+            "sync-dir companion=null",
+            "rename from=data.db.v1-v2-MS-N to=data.db",
+            "sync-dir companion=null"
+        ]
+    );
+    let usual = planned(&Observation {
+        platform: Platform::Windows,
+        ..interrupted(&journal(Phase::Built))
+    });
     assert_eq!(plan.undo, usual.undo, "and then the usual undo");
-    assert!(matches!(&plan.undo[1].op, Op::Remove { files } if files[0] == At::from(&our_names().install)), "of what the journal calls v2");
-    assert!(!has(&plan, |op| matches!(op, Op::Settle { .. } | Op::Check { .. } | Op::Detect { .. } | Op::LockV1 { .. })));
+    assert!(
+        matches!(&plan.undo[1].op, Op::Remove { files } if files[0] == At::from(&our_names().install)),
+        "of what the journal calls v2"
+    );
+    assert!(!has(&plan, |op| matches!(
+        op,
+        Op::Settle { .. } | Op::Check { .. } | Op::Detect { .. } | Op::LockV1 { .. }
+    )));
 }
 
 /// v2 is given up only where that is sure: each thing that says otherwise leads forward.
@@ -619,30 +849,56 @@ fn a_v2_that_may_be_in_use_is_never_given_up() {
     };
     let puts_back = |seen: &Observation| renames(&planned(seen), &our_names().backup, &canonical());
     let changes: [Change; 10] = [
-        ("an old release has upgraded over ours", |seen| seen.files.get_mut(&canonical()).unwrap().file_id = "77".into()),
+        ("an old release has upgraded over ours", |seen| {
+            seen.files.get_mut(&canonical()).unwrap().file_id = "77".into();
+        }),
         ("another platform", |seen| seen.platform = Platform::Linux),
-        ("committed", |seen| put_journal(seen, &our_journal(), &with_companion(journal(Phase::Committed), true).to_text())),
+        ("committed", |seen| {
+            put_journal(
+                seen,
+                &our_journal(),
+                &with_companion(journal(Phase::Committed), true).to_text(),
+            );
+        }),
         ("v2 grew", |seen| seen.files.get_mut(&canonical()).unwrap().size += 4096),
-        ("v2's first page changed", |seen| seen.files.get_mut(&canonical()).unwrap().page1 = Some("another".into())),
+        ("v2's first page changed", |seen| {
+            seen.files.get_mut(&canonical()).unwrap().page1 = Some("another".into());
+        }),
         ("v1 is unchanged", |seen| drop(seen.files.insert(our_names().backup, v1()))),
         ("the backup is gone", |seen| drop(seen.files.remove(&our_names().backup))),
-        ("the backup is canonical", |seen| drop(seen.files.insert(our_names().backup, database("2", JournalMode::Delete, 8)))),
-        ("the backup is no database", |seen| drop(seen.files.insert(our_names().backup, plain("1", 8192)))),
-        ("a receipt was begun", |seen| drop(seen.files.insert(our_names().receipt(), plain("r", 0)))),
+        ("the backup is canonical", |seen| {
+            drop(seen.files.insert(our_names().backup, database("2", JournalMode::Delete, 8)));
+        }),
+        ("the backup is no database", |seen| {
+            drop(seen.files.insert(our_names().backup, plain("1", 8192)));
+        }),
+        ("a receipt was begun", |seen| {
+            drop(seen.files.insert(our_names().receipt(), plain("r", 0)));
+        }),
     ];
     let companion: Change = ("the companion is installed", |seen| {
-        seen.companions.get_mut(&auth()).unwrap().present.retain(|file| *file != name("auth.json.building-3fa9c1d2"));
+        seen.companions
+            .get_mut(&auth())
+            .unwrap()
+            .present
+            .retain(|file| *file != name("auth.json.building-3fa9c1d2"));
     });
     for (what, change) in changes.into_iter().chain([companion]) {
         let mut seen = staged();
         assert!(puts_back(&seen));
         change(&mut seen);
         let plan = planned(&seen);
-        assert!(matches!(plan.kind, PlanKind::Finish | PlanKind::Clean) && plan.undo.is_empty() && !puts_back(&seen), "{what}");
+        assert!(
+            matches!(plan.kind, PlanKind::Finish | PlanKind::Clean)
+                && plan.undo.is_empty()
+                && !puts_back(&seen),
+            "{what}"
+        );
         seen.verdict = None;
         assert!(may_open_canonical(&seen), "{what}");
     }
-    // By its name alone, where `detect` was not asked or read through v1's log; by `detect`, where the directory was copied.
+    // By its name alone, where `detect` was not asked or read through v1's log; by `detect`, where
+    // the directory was copied.
     let mut seen = staged();
     for verdict in [None, Some(Verdict::Old)] {
         seen.verdict = verdict;
@@ -655,7 +911,10 @@ fn a_v2_that_may_be_in_use_is_never_given_up() {
     // Neither: a v1 that happens to look alike is not written over.
     seen.verdict = Some(Verdict::Old);
     assert!(!puts_back(&seen));
-    assert!(may_open_canonical(&directory()) && may_open_canonical(&interrupted(&journal(Phase::Built))));
+    assert!(
+        may_open_canonical(&directory())
+            && may_open_canonical(&interrupted(&journal(Phase::Built)))
+    );
 }
 
 #[test]
@@ -668,7 +927,11 @@ fn what_cannot_be_read_is_refused_and_names_what_could_be_chosen() {
     missing.files.insert(backup.clone(), v1());
     let failure = refused(&missing);
     assert_eq!(failure.code, Code::Journal);
-    assert!(failure.hint.contains(backup.as_str()) && failure.hint.contains("nothing was touched"), "{}", failure.hint);
+    assert!(
+        failure.hint.contains(backup.as_str()) && failure.hint.contains("nothing was touched"),
+        "{}",
+        failure.hint
+    );
     let mut damaged = interrupted(&journal(Phase::Built));
     damaged.verdict = None;
     assert_eq!(refused(&damaged).code, Code::V1Corrupt);
@@ -679,7 +942,11 @@ fn what_cannot_be_read_is_refused_and_names_what_could_be_chosen() {
         let failure = refused(&seen);
         assert_eq!(failure.code, Code::Journal);
         assert_eq!(failure.path.as_deref(), Some(our_journal().as_str()));
-        assert!(failure.hint.contains(backup.as_str()) && failure.hint.contains("remove the journal"), "{}", failure.hint);
+        assert!(
+            failure.hint.contains(backup.as_str()) && failure.hint.contains("remove the journal"),
+            "{}",
+            failure.hint
+        );
     }
     let mut nothing = missing;
     nothing.files.remove(&backup);
@@ -695,16 +962,25 @@ fn what_cannot_be_read_is_refused_and_names_what_could_be_chosen() {
 fn another_label_waits_until_its_own_release_has_finished() {
     let other = Label::new("v2-v3").unwrap();
     for phase in [Phase::Building, Phase::Built, Phase::Installing] {
-        let failure = plan_recovery(&interrupted(&journal(phase)), &other, &new_nonce()).unwrap_err();
+        let failure =
+            plan_recovery(&interrupted(&journal(phase)), &other, &new_nonce()).unwrap_err();
         assert_eq!(failure.code, Code::Journal, "{phase:?}");
         assert!(failure.message.contains("v1-v2"), "{}", failure.message);
     }
     let mut committed = interrupted(&journal(Phase::Committed));
     flip(&mut committed);
-    assert_eq!(plan_recovery(&committed, &other, &new_nonce()).unwrap().unwrap().kind, PlanKind::Clean, "only cleaning up is left");
+    assert_eq!(
+        plan_recovery(&committed, &other, &new_nonce()).unwrap().unwrap().kind,
+        PlanKind::Clean,
+        "only cleaning up is left"
+    );
     // A journal under the name of another label.
     let mut seen = directory();
-    put_journal(&mut seen, &cutover_core::names::journal(&canonical(), &other), &journal(Phase::Building).to_text());
+    put_journal(
+        &mut seen,
+        &cutover_core::names::journal(&canonical(), &other),
+        &journal(Phase::Building).to_text(),
+    );
     assert_eq!(planned(&seen).kind, PlanKind::SetAside);
 }
 
@@ -727,7 +1003,10 @@ fn a_hostile_journal_touches_nothing_but_itself() {
         assert_eq!(plan.kind, PlanKind::SetAside, "{to}");
         let touched: Vec<&str> = plan.steps.iter().map(|step| step.op.name()).collect();
         assert_eq!(touched, ["sync-dir", "rename", "sync-dir"], "{to}");
-        assert!(renames(&plan, &our_journal(), &journal_aside(&our_journal(), &new_nonce())), "{to}");
+        assert!(
+            renames(&plan, &our_journal(), &journal_aside(&our_journal(), &new_nonce())),
+            "{to}"
+        );
         assert!(plan.steps[1].why.contains("cannot be used"), "{}", plan.steps[1].why);
     }
 }
@@ -754,7 +1033,8 @@ fn a_companion_that_is_no_longer_declared_is_left_alone_and_reported() {
     }
 }
 
-/// Its directory is another one than it was (an environment that changed, say), and not because the database's was moved or copied.
+/// Its directory is another one than it was (an environment that changed, say), and not because the
+/// database's was moved or copied.
 #[test]
 fn a_companion_that_is_declared_elsewhere_is_left_alone_and_reported() {
     for (path, relative, here) in [
@@ -763,7 +1043,12 @@ fn a_companion_that_is_declared_elsewhere_is_left_alone_and_reported() {
         ("/moved/app/auth.json", "auth.json", true),
         ("/srv/elsewhere/auth.json", "../../../srv/elsewhere/auth.json", false),
     ] {
-        for (phase, is_staged) in [(Phase::Building, false), (Phase::Building, true), (Phase::Built, false), (Phase::Built, true)] {
+        for (phase, is_staged) in [
+            (Phase::Building, false),
+            (Phase::Building, true),
+            (Phase::Built, false),
+            (Phase::Built, true),
+        ] {
             let journal = with_companion(journal(phase), is_staged);
             let mut seen = with_auth(interrupted(&journal));
             seen.files.insert(our_names().install, v2());
@@ -775,7 +1060,10 @@ fn a_companion_that_is_declared_elsewhere_is_left_alone_and_reported() {
             assert_eq!(warnings.is_empty(), here, "{path} {phase:?}");
             for Warning { code, message, .. } in warnings {
                 assert_eq!(code.as_deref(), Some("COMPANION_MOVED"));
-                assert!(message.contains("/home/u/app/auth.json") && message.contains(path), "{message}");
+                assert!(
+                    message.contains("/home/u/app/auth.json") && message.contains(path),
+                    "{message}"
+                );
             }
         }
     }
@@ -786,17 +1074,24 @@ fn only_a_backup_that_is_there_is_put_back() {
     for there in [false, true] {
         let mut seen = with_auth(interrupted(&with_companion(journal(Phase::Building), false)));
         if there {
-            seen.companions.get_mut(&auth()).unwrap().present.push(name("auth.json.v1-v2-3fa9c1d2"));
+            seen.companions
+                .get_mut(&auth())
+                .unwrap()
+                .present
+                .push(name("auth.json.v1-v2-3fa9c1d2"));
         }
-        let puts_back = has(&planned(&seen), |op| matches!(op, Op::Rename { to, .. } if to.to_string() == "auth/auth.json"));
+        let puts_back = has(
+            &planned(&seen),
+            |op| matches!(op, Op::Rename { to, .. } if to.to_string() == "auth/auth.json"),
+        );
         assert_eq!(puts_back, there);
     }
 }
 
 // ---- the field ----
 
-/// An interrupted rename can leave both names: what is the backup itself would take the place of what was kept, and its name may be
-/// somebody else's by the time of a second rename.
+/// An interrupted rename can leave both names: what is the backup itself would take the place of
+/// what was kept, and its name may be somebody else's by the time of a second rename.
 #[test]
 fn a_companion_that_is_its_backup_already_is_left_where_it_is() {
     for same in [false, true] {
@@ -813,18 +1108,31 @@ fn a_companion_that_is_its_backup_already_is_left_where_it_is() {
     }
 }
 
-/// v1 goes back to its log, under a name that must be free: a log that is moved may be somebody else's by then, who made a database there.
+/// v1 goes back to its log, under a name that must be free: a log that is moved may be somebody
+/// else's by then, who made a database there.
 #[test]
 fn a_v1_whose_log_stayed_behind_goes_back_to_it() {
     for sidecar in ["data.db-wal", "data.db-journal"] {
         let mut seen = field_at("canonical-moved", None, true, true);
         seen.files.insert(name(sidecar), plain("w", 4152));
         let plan = planned(&seen);
-        assert_eq!((plan.kind, plan.steps.len()), (PlanKind::Undo, 1), "{sidecar}: nothing but the flush of what is seen");
+        assert_eq!(
+            (plan.kind, plan.steps.len()),
+            (PlanKind::Undo, 1),
+            "{sidecar}: nothing but the flush of what is seen"
+        );
         let back = Op::RenameNew { from: (&our_names().backup).into(), to: (&canonical()).into() };
         let flush = Op::SyncDir { companion: None };
-        assert_eq!([&plan.undo[0].op, &plan.undo[1].op, &plan.undo[2].op], [&flush, &back, &flush], "{sidecar}");
-        assert!(!plan.steps.iter().chain(&plan.undo).any(|step| matches!(&step.op, Op::Rename { from, .. } if from.name == name(sidecar))));
+        assert_eq!(
+            [&plan.undo[0].op, &plan.undo[1].op, &plan.undo[2].op],
+            [&flush, &back, &flush],
+            "{sidecar}"
+        );
+        assert!(
+            !plan.steps.iter().chain(&plan.undo).any(
+                |step| matches!(&step.op, Op::Rename { from, .. } if from.name == name(sidecar))
+            )
+        );
     }
 }
 
@@ -832,14 +1140,20 @@ fn a_v1_whose_log_stayed_behind_goes_back_to_it() {
 #[test]
 fn somebody_else_s_log_is_kept_aside() {
     let mut seen = field_at("canonical-moved", None, true, true);
-    for file in ["data.db-wal".to_owned(), "data.db-shm".into(), format!("{}-wal", our_names().backup)] {
+    for file in
+        ["data.db-wal".to_owned(), "data.db-shm".into(), format!("{}-wal", our_names().backup)]
+    {
         seen.files.insert(name(&file), plain("w", 4152));
     }
     let plan = planned(&seen);
     let aside = displaced(&canonical(), &crate::world::nonce());
     assert!(renames(&plan, &name("data.db-wal"), &name(&format!("{aside}-wal"))));
-    assert!(has(&plan, |op| *op == Op::Remove { files: vec![At::from(&name("data.db-shm"))] }), "a -shm is never moved");
-    let at = |fits: &dyn Fn(&Op) -> bool| plan.steps.iter().position(|step| fits(&step.op)).unwrap();
+    assert!(
+        has(&plan, |op| *op == Op::Remove { files: vec![At::from(&name("data.db-shm"))] }),
+        "a -shm is never moved"
+    );
+    let at =
+        |fits: &dyn Fn(&Op) -> bool| plan.steps.iter().position(|step| fits(&step.op)).unwrap();
     let settled = at(&|op| matches!(op, Op::Settle { file, .. } if *file == our_names().backup));
     let touched = at(&|op| matches!(op, Op::Rename { .. } | Op::Remove { .. }));
     assert!(
@@ -860,12 +1174,25 @@ fn a_foreign_canonical_is_set_aside_with_its_log_and_never_removed() {
             _ => None,
         })
         .collect();
-    assert_eq!(moves[0], ("data.db-wal".into(), format!("{aside}-wal")), "its log first: alone in place it would be v1's");
-    assert_eq!(moves[1..], [("data.db".into(), aside.to_string())], "and v2 by the next plan: a failure here must not put v1 back over it");
+    assert_eq!(
+        moves[0],
+        ("data.db-wal".into(), format!("{aside}-wal")),
+        "its log first: alone in place it would be v1's"
+    );
+    assert_eq!(
+        moves[1..],
+        [("data.db".into(), aside.to_string())],
+        "and v2 by the next plan: a failure here must not put v1 back over it"
+    );
     assert_eq!((plan.undo.len(), plan.cleanup_from), (0, None));
     let Action::Done(report) = drive_well(plan).ending else { panic!() };
-    let told: Vec<&str> = report.warnings.iter().map(|warning| warning.message.split(": ").next().unwrap()).collect();
-    assert_eq!(told, [format!("data.db-wal is kept as {aside}-wal"), format!("data.db is kept as {aside}")], "or nobody would find it");
+    let told: Vec<&str> =
+        report.warnings.iter().map(|warning| warning.message.split(": ").next().unwrap()).collect();
+    assert_eq!(
+        told,
+        [format!("data.db-wal is kept as {aside}-wal"), format!("data.db is kept as {aside}")],
+        "or nobody would find it"
+    );
 }
 
 #[test]
@@ -887,8 +1214,15 @@ fn the_field_s_companion_is_put_back_only_after_its_backup_was_whole() {
         planned(&seen)
     };
     let plan = |staging, existed, present: &[&str]| plan_same(staging, existed, present, &[]);
-    let puts_back = |plan: &Plan| has(plan, |op| matches!(op, Op::Rename { to, .. } if to.to_string() == "auth/auth.json"));
-    let aside = |plan: &Plan| has(plan, |op| matches!(op, Op::Rename { from, .. } if from.to_string() == "auth/auth.json"));
+    let puts_back = |plan: &Plan| {
+        has(plan, |op| matches!(op, Op::Rename { to, .. } if to.to_string() == "auth/auth.json"))
+    };
+    let aside = |plan: &Plan| {
+        has(
+            plan,
+            |op| matches!(op, Op::Rename { from, .. } if from.to_string() == "auth/auth.json"),
+        )
+    };
     assert!(puts_back(&plan(true, true, &[BACKUP])));
     assert!(!puts_back(&plan(false, true, &[BACKUP])), "without staging the backup may be torn");
     assert!(!puts_back(&plan(true, true, &[])));
@@ -903,7 +1237,8 @@ fn the_field_s_companion_is_put_back_only_after_its_backup_was_whole() {
     }
 }
 
-/// Its path is as that release was given it: through a link it is another than the real one. And a home that is elsewhere now has it where it was in it.
+/// Its path is as that release was given it: through a link it is another than the real one. And a
+/// home that is elsewhere now has it where it was in it.
 #[test]
 fn the_field_s_companion_is_known_by_its_backup_and_by_where_it_lies_from_the_database() {
     for (present, relative, known) in [
@@ -923,7 +1258,8 @@ fn the_field_s_companion_is_known_by_its_backup_and_by_where_it_lies_from_the_da
     }
 }
 
-/// The environment changed between the two releases: both paths are told, and the file is left alone.
+/// The environment changed between the two releases: both paths are told, and the file is left
+/// alone.
 #[test]
 fn the_field_s_companion_elsewhere_is_left_alone() {
     let mut seen = with_auth(field_at("canonical-moved", None, true, true));
@@ -934,7 +1270,8 @@ fn the_field_s_companion_elsewhere_is_left_alone() {
     assert!(!has(&plan, |op| op.companion().is_some()));
     let [warning] = plan.journal.unwrap().warnings.try_into().unwrap();
     assert!(
-        warning.message.contains("/home/u/app/auth.json") && warning.message.contains("/srv/elsewhere/auth.json"),
+        warning.message.contains("/home/u/app/auth.json")
+            && warning.message.contains("/srv/elsewhere/auth.json"),
         "{}",
         warning.message
     );
@@ -947,16 +1284,22 @@ fn the_field_s_companion_elsewhere_is_left_alone() {
 
 #[test]
 fn what_the_field_kept_for_the_host_is_handed_to_it() {
-    for seen in [field_at("building", Some(Verdict::Old), true, false), field_at("canonical-moved", None, true, true)] {
+    for seen in [
+        field_at("building", Some(Verdict::Old), true, false),
+        field_at("canonical-moved", None, true, true),
+    ] {
         let journal: Journal = planned(&seen).journal.unwrap();
         assert_eq!(journal.host_state, Some(json!(["k"])));
         assert_eq!(journal.file(), field_journal(&canonical()));
     }
-    assert!(has(&planned(&field_at("building", Some(Verdict::Old), true, false)), |op| *op == Op::UndoHost {}));
-    assert!(has(&planned(&field_at("canonical-moved", None, true, true)), |op| *op == Op::CleanupHost {}));
+    assert!(has(&planned(&field_at("building", Some(Verdict::Old), true, false)), |op| *op
+        == Op::UndoHost {}));
+    assert!(has(&planned(&field_at("canonical-moved", None, true, true)), |op| *op
+        == Op::CleanupHost {}));
 }
 
-/// What the field renamed last need not be durable: that its directory cannot be flushed is a failure, not a warning.
+/// What the field renamed last need not be durable: that its directory cannot be flushed is a
+/// failure, not a warning.
 #[test]
 fn a_recovered_v2_is_not_served_before_it_is_durable() {
     for (row, plan) in plans() {
@@ -966,19 +1309,22 @@ fn a_recovered_v2_is_not_served_before_it_is_durable() {
     }
 }
 
-/// The next attempt takes over what is left of the field's, under its nonce, and no other attempt does.
+/// The next attempt takes over what is left of the field's, under its nonce, and no other attempt
+/// does.
 #[test]
 fn a_migration_takes_the_field_s_journal_over_under_its_nonce_alone() {
     let seen = field_at("built", Some(Verdict::Old), true, false);
     let taken = |nonce| {
-        let plan = plan_migration(&seen, &Request { nonce, ..request(By::Sql, From::Empty) }).unwrap();
+        let plan =
+            plan_migration(&seen, &Request { nonce, ..request(By::Sql, From::Empty) }).unwrap();
         plan.check().unwrap();
         let removes = |step: &Step| matches!(&step.op, Op::Remove { files } if files.contains(&(&field_journal(&canonical())).into()));
         plan.steps.iter().position(removes).map(|at| (at, plan))
     };
     assert!(taken(new_nonce()).is_none());
     let (at, plan) = taken(nonce()).unwrap();
-    let durable = plan.steps.iter().position(|step| step.op == Op::SyncDir { companion: None }).unwrap();
+    let durable =
+        plan.steps.iter().position(|step| step.op == Op::SyncDir { companion: None }).unwrap();
     let built = plan.steps.iter().position(|step| matches!(step.op, Op::BuildSql { .. })).unwrap();
     assert!(durable < at && at < built, "{durable}, {at}, {built}");
     let Op::Remove { files } = &plan.steps[at].op else { panic!() };
@@ -988,7 +1334,9 @@ fn a_migration_takes_the_field_s_journal_over_under_its_nonce_alone() {
     let step = wrong.steps.remove(at);
     wrong.steps.push(step.clone());
     assert!(wrong.check().is_err());
-    let ours = |plan: &Plan| plan.journal.as_ref().is_some_and(|journal| journal.strategy != Strategy::TwoRename);
+    let ours = |plan: &Plan| {
+        plan.journal.as_ref().is_some_and(|journal| journal.strategy != Strategy::TwoRename)
+    };
     for (row, mut plan) in plans().into_iter().filter(|(_, plan)| ours(plan)) {
         plan.undo.push(step.clone());
         assert!(plan.check().is_err(), "{row}");

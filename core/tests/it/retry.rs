@@ -15,7 +15,10 @@ fn the_default_is_ten_seconds_the_field_s_series_first() {
 
 #[test]
 fn the_last_wait_repeats_and_is_cut_to_what_is_left() {
-    assert_eq!(series(Budget::of(20_000)), [50, 100, 250, 500, 1000, 2000, 4000, 4000, 4000, 4000, 100]);
+    assert_eq!(
+        series(Budget::of(20_000)),
+        [50, 100, 250, 500, 1000, 2000, 4000, 4000, 4000, 4000, 100]
+    );
     assert_eq!(series(Budget::of(60)), [50, 10]);
     assert_eq!(series(Budget::of(0)), [0; 0]);
 }

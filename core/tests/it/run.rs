@@ -1,4 +1,5 @@
-//! The machine that walks a plan, driven by a disk that is only a script. What is asserted is the rule of endings, at every step.
+//! The machine that walks a plan, driven by a disk that is only a script. What is asserted is the
+//! rule of endings, at every step.
 
 use std::collections::BTreeMap;
 
@@ -8,15 +9,18 @@ use cutover_core::journal::{Journal, MAX_HOST_BYTES, Phase, Receipt, WarningFrom
 use cutover_core::names::{At, CompanionName, field_journal};
 use cutover_core::observe::{Observation, Verdict};
 use cutover_core::op::{Guard, Op};
-use cutover_core::plan::{By, From, Plan, PlanKind, Recovery, Request, plan_migration, plan_recovery};
+use cutover_core::plan::{
+    By, From, Plan, PlanKind, Recovery, Request, plan_migration, plan_recovery,
+};
 use cutover_core::run::{Action, BUDGET_MS, Budget, DELAYS_MS, Done, Event, Run};
 use cutover_core::sqlite::JournalMode;
 use cutover_core::validate::validate;
 use serde_json::json;
 
 use crate::world::{
-    Performed, Trace, auth, canonical, database, directory, drive, drive_well, fine, flip, interrupted, journal, label, line, me,
-    migrations, new_nonce, our_journal, our_names, permanent, request, somebody, transient, v2, with_auth, with_companion,
+    Performed, Trace, auth, canonical, database, directory, drive, drive_well, fine, flip,
+    interrupted, journal, label, line, me, migrations, new_nonce, our_journal, our_names,
+    permanent, request, somebody, transient, v2, with_auth, with_companion,
 };
 
 fn host_plan() -> Plan {
@@ -33,7 +37,9 @@ fn recovery_of(journal: &Journal) -> Plan {
     if !journal.companions.is_empty() {
         observation = with_auth(observation);
         let seen = observation.companions.get_mut(&auth()).unwrap();
-        seen.present.extend(["auth.json.v1-v2-3fa9c1d2", "auth.json.building-3fa9c1d2"].map(crate::world::name));
+        seen.present.extend(
+            ["auth.json.v1-v2-3fa9c1d2", "auth.json.building-3fa9c1d2"].map(crate::world::name),
+        );
     }
     plan_recovery(&observation, &label(), &new_nonce()).unwrap().unwrap()
 }
@@ -64,7 +70,9 @@ fn removes_journal(op: &Op) -> bool {
 }
 
 fn faulty(plan: &Plan, mut fault: impl FnMut(&Performed) -> Option<Fault>) -> Trace {
-    drive(Run::new(plan.clone(), Budget::default()), |_, now| fault(now).map_or_else(|| Ok(fine(&now.op)), Err))
+    drive(Run::new(plan.clone(), Budget::default()), |_, now| {
+        fault(now).map_or_else(|| Ok(fine(&now.op)), Err)
+    })
 }
 
 // ---- success ----
@@ -81,13 +89,24 @@ fn a_plan_that_succeeds_performs_each_step_once_in_its_order() {
             .collect();
         assert_eq!(trace.performed.len(), wanted.len(), "{name}: each once");
         assert_eq!(trace.steps(false), wanted, "{name}");
-        assert!(trace.performed.iter().all(|p| !p.undo && p.op == plan.steps[p.index].op), "{name}: exactly the plan's ops");
+        assert!(
+            trace.performed.iter().all(|p| !p.undo && p.op == plan.steps[p.index].op),
+            "{name}: exactly the plan's ops"
+        );
         let Action::Done(report) = trace.ending else { panic!("{name}") };
-        assert_eq!((report.recovery, report.installed, report.waited_ms), (Recovery::None, true, 0), "{name}");
+        assert_eq!(
+            (report.recovery, report.installed, report.waited_ms),
+            (Recovery::None, true, 0),
+            "{name}"
+        );
         let journal = report.journal.unwrap();
         assert_eq!(journal.phase, Phase::Committed, "{name}");
         assert_eq!(journal.v2.unwrap().file_id, "2", "{name}");
-        assert_eq!(journal.v1.unwrap().fingerprint, crate::world::v1().fingerprint().unwrap(), "{name}: as it was settled");
+        assert_eq!(
+            journal.v1.unwrap().fingerprint,
+            crate::world::v1().fingerprint().unwrap(),
+            "{name}: as it was settled"
+        );
     }
 }
 
@@ -99,14 +118,19 @@ fn every_journal_that_is_written_can_be_read_and_says_its_phase() {
         for performed in &trace.performed {
             match &performed.op {
                 Op::WriteJournal { phase, .. } => {
-                    let journal = Journal::parse(performed.text.as_ref().unwrap(), &canonical()).unwrap();
+                    let journal =
+                        Journal::parse(performed.text.as_ref().unwrap(), &canonical()).unwrap();
                     assert_eq!(journal.phase, *phase, "{name}");
                     assert_eq!(journal.v2.is_some(), *phase >= Phase::Built, "{name}");
                     phases.push(*phase);
                 }
                 Op::WriteReceipt { .. } => {
                     let receipt = Receipt::parse(performed.text.as_ref().unwrap()).unwrap();
-                    assert_eq!((receipt.started_ms, receipt.backup), (crate::world::NOW_MS, our_names().backup), "{name}");
+                    assert_eq!(
+                        (receipt.started_ms, receipt.backup),
+                        (crate::world::NOW_MS, our_names().backup),
+                        "{name}"
+                    );
                 }
                 _ => assert_eq!(performed.text, None, "{name}: {:?}", performed.op),
             }
@@ -131,11 +155,15 @@ fn events_tell_each_step_before_it_and_each_phase_after_it() {
             _ => None,
         })
         .collect();
-    let performed: Vec<(u32, &str)> = trace.performed.iter().map(|p| (u32::try_from(p.index).unwrap(), p.op.name())).collect();
+    let performed: Vec<(u32, &str)> =
+        trace.performed.iter().map(|p| (u32::try_from(p.index).unwrap(), p.op.name())).collect();
     assert_eq!(steps, performed);
     assert!(matches!(trace.events[0], Event::Plan { kind: PlanKind::Migrate, attempt: 1, .. }));
-    let phases: Vec<Phase> =
-        trace.events.iter().filter_map(|event| if let Event::Phase { phase } = event { Some(*phase) } else { None }).collect();
+    let phases: Vec<Phase> = trace
+        .events
+        .iter()
+        .filter_map(|event| if let Event::Phase { phase } = event { Some(*phase) } else { None })
+        .collect();
     assert_eq!(phases, [Phase::Building, Phase::Built, Phase::Committed]);
 }
 
@@ -206,11 +234,17 @@ fn check_ending(name: &str, plan: &Plan, at: usize, trace: &Trace, transient: bo
     if expected == Rule::Warned {
         let Action::Done(report) = &trace.ending else { panic!("{name}: {:?}", trace.ending) };
         assert!(report.installed, "{name}");
-        let [warning] = report.journal.as_ref().unwrap().warnings.as_slice() else { panic!("{name}") };
+        let [warning] = report.journal.as_ref().unwrap().warnings.as_slice() else {
+            panic!("{name}")
+        };
         assert_eq!(warning.from, WarningFrom::Cutover, "{name}");
         assert!(warning.message.contains("the next start cleans up"), "{name}");
         let removed = trace.performed.iter().any(|p| p.index < at && removes_journal(&p.op));
-        assert_eq!(removed, at == plan.steps.len() - 1, "{name}: the journal stays while anything is left");
+        assert_eq!(
+            removed,
+            at == plan.steps.len() - 1,
+            "{name}: the journal stays while anything is left"
+        );
         return;
     }
     let failure = trace.failure();
@@ -218,7 +252,11 @@ fn check_ending(name: &str, plan: &Plan, at: usize, trace: &Trace, transient: bo
         Rule::LeftFlipped => (Where::FinishAtNextStart, our_names().backup),
         _ => (Where::V1, canonical()),
     };
-    assert_eq!((failure.data.state, failure.data.v1.as_deref()), (state, Some(file.as_str())), "{name}");
+    assert_eq!(
+        (failure.data.state, failure.data.v1.as_deref()),
+        (state, Some(file.as_str())),
+        "{name}"
+    );
     assert_eq!(failure.op.as_deref(), Some(plan.steps[at].op.name()), "{name}");
     assert!(failure.message.contains(file.as_str()), "{name}: {}", failure.message);
     let phase = (at > committed_at(plan))
@@ -239,7 +277,11 @@ fn a_permanent_failure_ends_as_the_rule_says_at_every_step() {
     for (name, plan) in migrations() {
         for at in drive_well(plan.clone()).steps(false) {
             let trace = faulty(&plan, |now| (!now.undo && now.index == at).then(permanent));
-            assert_eq!(trace.waits_ms, [] as [u64; 0], "{name}: nobody waits for what does not change");
+            assert_eq!(
+                trace.waits_ms,
+                [] as [u64; 0],
+                "{name}: nobody waits for what does not change"
+            );
             check_ending(&name, &plan, at, &trace, false);
             failures += 1;
         }
@@ -253,26 +295,46 @@ fn somebody_who_never_goes_away_is_waited_for_within_the_budget_at_every_step() 
         for at in drive_well(plan.clone()).steps(false) {
             let trace = faulty(&plan, |now| (!now.undo && now.index == at).then(transient));
             if plan.steps[at].op.is_sync() {
-                // The pages of a failed flush are gone but marked clean: a second one would succeed and mean nothing.
+                // The pages of a failed flush are gone but marked clean: a second one would succeed
+                // and mean nothing.
                 assert_eq!(trace.waits_ms, [] as [u64; 0], "{name} {at}");
                 check_ending(&name, &plan, at, &trace, false);
                 continue;
             }
             assert_eq!(trace.waits_ms, [&DELAYS_MS[..], &[2100]].concat(), "{name} {at}");
-            assert_eq!(trace.performed.iter().filter(|p| !p.undo && p.index == at).count(), 9, "{name} {at}: tried after each wait");
+            assert_eq!(
+                trace.performed.iter().filter(|p| !p.undo && p.index == at).count(),
+                9,
+                "{name} {at}: tried after each wait"
+            );
             check_ending(&name, &plan, at, &trace, true);
             let waits: Vec<(u64, u64)> = trace
                 .events
                 .iter()
                 .filter_map(|event| match event {
-                    Event::Wait { delay_ms, waited_ms, budget_ms: BUDGET_MS, .. } => Some((*delay_ms, *waited_ms)),
+                    Event::Wait { delay_ms, waited_ms, budget_ms: BUDGET_MS, .. } => {
+                        Some((*delay_ms, *waited_ms))
+                    }
                     _ => None,
                 })
                 .collect();
-            let series = [(50, 50), (100, 150), (250, 400), (500, 900), (1000, 1900), (2000, 3900), (4000, 7900), (2100, 10_000)];
+            let series = [
+                (50, 50),
+                (100, 150),
+                (250, 400),
+                (500, 900),
+                (1000, 1900),
+                (2000, 3900),
+                (4000, 7900),
+                (2100, 10_000),
+            ];
             assert_eq!(waits, series, "{name} {at}");
             if let Action::Failed(failure) = &trace.ending {
-                assert_eq!((failure.attempts, failure.waited_ms, failure.code), (9, BUDGET_MS, Code::Held), "{name} {at}");
+                assert_eq!(
+                    (failure.attempts, failure.waited_ms, failure.code),
+                    (9, BUDGET_MS, Code::Held),
+                    "{name} {at}"
+                );
             }
         }
     }
@@ -281,7 +343,9 @@ fn somebody_who_never_goes_away_is_waited_for_within_the_budget_at_every_step() 
 #[test]
 fn somebody_who_goes_away_costs_only_the_wait() {
     let plan = host_plan();
-    for at in drive_well(plan.clone()).steps(false).into_iter().filter(|at| !plan.steps[*at].op.is_sync()) {
+    for at in
+        drive_well(plan.clone()).steps(false).into_iter().filter(|at| !plan.steps[*at].op.is_sync())
+    {
         let mut left = 3;
         let trace = faulty(&plan, |now| {
             let fails = !now.undo && now.index == at && left > 0;
@@ -304,19 +368,27 @@ fn every_op_shares_one_budget() {
         (*tries <= 4 && !now.op.is_sync()).then(transient)
     });
     assert_eq!(trace.waits_ms.iter().sum::<u64>(), BUDGET_MS, "not one millisecond more");
-    assert_eq!(trace.waits_ms[..6], [50, 100, 250, 500, 50, 100], "each op begins with the shortest wait");
+    assert_eq!(
+        trace.waits_ms[..6],
+        [50, 100, 250, 500, 50, 100],
+        "each op begins with the shortest wait"
+    );
     assert_eq!(trace.failure().waited_ms, BUDGET_MS);
 }
 
 #[test]
 fn a_full_disk_is_named_and_undone() {
-    let full = || Fault::new(Cause::Os { os: OsCode::of(Platform::Linux, 28) }, "no space left on device");
+    let full =
+        || Fault::new(Cause::Os { os: OsCode::of(Platform::Linux, 28) }, "no space left on device");
     let plan = host_plan();
     for at in 1..=flip_at(&plan) {
         let trace = faulty(&plan, |now| (!now.undo && now.index == at).then(full));
         if trace.performed.iter().any(|p| p.index == at && !p.undo) {
             assert_eq!(trace.failure().code, Code::NoSpace, "{at}");
-            assert!(trace.performed.iter().any(|p| p.undo), "{at}: a full disk must not keep v2's space for ever");
+            assert!(
+                trace.performed.iter().any(|p| p.undo),
+                "{at}: a full disk must not keep v2's space for ever"
+            );
         }
     }
 }
@@ -326,13 +398,19 @@ fn a_v1_that_changed_is_built_anew() {
     for cause in [Cause::V1Changed, Cause::CompanionChanged] {
         for plan in [host_plan(), companion_plan()] {
             let at = position(&plan, |op| matches!(op, Op::CheckV1 { .. }));
-            let trace = faulty(&plan, |now| (!now.undo && now.index == at).then(|| Fault::new(cause.clone(), "written to")));
+            let trace = faulty(&plan, |now| {
+                (!now.undo && now.index == at).then(|| Fault::new(cause.clone(), "written to"))
+            });
             assert!(matches!(trace.ending, Action::Anew(_)), "{:?}", trace.ending);
             assert_eq!(trace.steps(true), unguarded(&plan));
             let failed = faulty(&plan, |now| {
-                (now.undo || now.index == at).then(|| if now.undo { permanent() } else { Fault::new(cause.clone(), "") })
+                (now.undo || now.index == at)
+                    .then(|| if now.undo { permanent() } else { Fault::new(cause.clone(), "") })
             });
-            assert!(matches!(failed.ending, Action::Failed(_)), "what could not be undone is not built anew over");
+            assert!(
+                matches!(failed.ending, Action::Failed(_)),
+                "what could not be undone is not built anew over"
+            );
         }
     }
 }
@@ -347,32 +425,47 @@ fn on_windows(companion: bool) -> Plan {
 fn the_rule_of_endings_holds_on_windows() {
     for plan in [on_windows(false), on_windows(true)] {
         for at in drive_well(plan.clone()).steps(false) {
-            let failing = || Fault::new(Cause::Os { os: OsCode::of(Platform::Windows, 1117) }, "I/O device error");
+            let failing = || {
+                Fault::new(
+                    Cause::Os { os: OsCode::of(Platform::Windows, 1117) },
+                    "I/O device error",
+                )
+            };
             let trace = faulty(&plan, |now| (!now.undo && now.index == at).then(failing));
             check_ending("Windows", &plan, at, &trace, false);
         }
     }
 }
 
-/// v2 is canonical then, so the plan leaves everything as it is, the journal too: what is there tells the recovery to put v1 back.
+/// v2 is canonical then, so the plan leaves everything as it is, the journal too: what is there
+/// tells the recovery to put v1 back.
 #[test]
 fn a_v1_that_changed_at_the_flip_is_for_the_recovery() {
     for plan in [on_windows(false), on_windows(true)] {
         let at = position(&plan, |op| *op == Op::CheckV1 { file: our_names().backup });
         assert_eq!(at, flip_at(&plan) + 1);
-        let trace = faulty(&plan, |now| (now.index == at).then(|| Fault::new(Cause::V1Changed, "written to")));
+        let trace = faulty(&plan, |now| {
+            (now.index == at).then(|| Fault::new(Cause::V1Changed, "written to"))
+        });
         let Action::Anew(failure) = &trace.ending else { panic!("{:?}", trace.ending) };
         assert_eq!((failure.code, failure.phase), (Code::Held, Some(Phase::Built)));
-        assert_eq!((failure.data.state, failure.data.v1.as_deref()), (Where::FinishAtNextStart, Some(our_names().backup.as_str())));
-        assert_eq!(trace.performed.iter().map(|p| (p.undo, p.index)).max(), Some((false, at)), "nothing comes after it");
+        assert_eq!(
+            (failure.data.state, failure.data.v1.as_deref()),
+            (Where::FinishAtNextStart, Some(our_names().backup.as_str()))
+        );
+        assert_eq!(
+            trace.performed.iter().map(|p| (p.undo, p.index)).max(),
+            Some((false, at)),
+            "nothing comes after it"
+        );
         assert!(!trace.events.iter().any(|event| matches!(event, Event::Undo { .. })));
     }
 }
 
 // ---- the undo ----
 
-/// Whatever goes wrong while it is undone: the first failure is the one that is told, the rest of the undo goes on, and the journal
-/// stays, so that the next start undoes it.
+/// Whatever goes wrong while it is undone: the first failure is the one that is told, the rest of
+/// the undo goes on, and the journal stays, so that the next start undoes it.
 #[test]
 fn an_undo_that_fails_anywhere_keeps_the_journal_and_the_first_failure() {
     for (name, plan) in migrations() {
@@ -389,20 +482,26 @@ fn an_undo_that_fails_anywhere_keeps_the_journal_and_the_first_failure() {
             assert_eq!(failure.code, Code::StillOld, "{name}, undo[{failing}]");
             let journal_gone = failing >= plan.undo.len() - 2;
             if !journal_gone {
-                assert!(!trace.performed.iter().any(|p| p.undo && removes_journal(&p.op)), "{name}, undo[{failing}] {op:?}");
+                assert!(
+                    !trace.performed.iter().any(|p| p.undo && removes_journal(&p.op)),
+                    "{name}, undo[{failing}] {op:?}"
+                );
             }
             assert!(failure.hint.contains("the next start"), "{name}: {}", failure.hint);
             assert_eq!(failure.data.state, Where::V1, "{name}");
             if !matches!(op, Op::Look { .. }) {
                 let last = trace.performed.last().unwrap();
-                assert!(last.op.is_sync() && last.undo, "{name}, undo[{failing}]: the rest goes on");
+                assert!(
+                    last.op.is_sync() && last.undo,
+                    "{name}, undo[{failing}]: the rest goes on"
+                );
             }
         }
     }
 }
 
-/// A start that finds v2 beside a journal `built` installs it. Until v2 is gone for good nothing that belongs to it is undone; from there on,
-/// and at `building`, an undo does what it can.
+/// A start that finds v2 beside a journal `built` installs it. Until v2 is gone for good nothing
+/// that belongs to it is undone; from there on, and at `building`, an undo does what it can.
 #[test]
 fn an_undo_from_built_stops_where_v2_could_not_be_taken_away() {
     let moved = |phase, platform| {
@@ -412,9 +511,12 @@ fn an_undo_from_built_stops_where_v2_could_not_be_taken_away() {
         seen.files.insert(our_names().install, v2());
         plan_recovery(&seen, &label(), &new_nonce()).unwrap().unwrap()
     };
-    let link = |plan: &Plan| position(plan, |op| matches!(op, Op::Link { to, .. } if to.companion.is_none()));
+    let link = |plan: &Plan| {
+        position(plan, |op| matches!(op, Op::Link { to, .. } if to.companion.is_none()))
+    };
     let check = |plan: &Plan| position(plan, |op| matches!(op, Op::Check { .. }));
-    let (migration, going_on) = (companion_plan(), recovery_of(&with_companion(journal(Phase::Built), false)));
+    let (migration, going_on) =
+        (companion_plan(), recovery_of(&with_companion(journal(Phase::Built), false)));
     let windows = on_windows(true);
     // A plan, the step whose failure begins its undo, and whether the journal says `built` by then.
     let cases = [
@@ -433,32 +535,66 @@ fn an_undo_from_built_stops_where_v2_could_not_be_taken_away() {
         let ops: Vec<&str> = plan.undo[..host].iter().map(|step| step.op.name()).collect();
         // Windows cannot flush a removal: there the journal says that nothing is installed.
         let given_up: &[&str] = match plan.platform {
-            Platform::Windows => &["unlock-v1", "remove", "write-journal", "sync-file", "rename", "sync-dir"],
+            Platform::Windows => {
+                &["unlock-v1", "remove", "write-journal", "sync-file", "rename", "sync-dir"]
+            }
             _ => &["unlock-v1", "remove", "sync-dir"],
         };
         assert_eq!(ops, given_up, "{case}");
         for failing in 0..=host {
             let fault = || match plan.platform {
-                Platform::Windows => Fault::new(Cause::Os { os: OsCode::of(Platform::Windows, 1117) }, "I/O device error"),
+                Platform::Windows => Fault::new(
+                    Cause::Os { os: OsCode::of(Platform::Windows, 1117) },
+                    "I/O device error",
+                ),
                 _ => permanent(),
             };
-            let trace = faulty(&plan, |now| (if now.undo { now.index == failing } else { Some(now.index) == at }).then(fault));
+            let trace = faulty(&plan, |now| {
+                (if now.undo { now.index == failing } else { Some(now.index) == at }).then(fault)
+            });
             if failing == host && at.is_none_or(|_| plan.kind == PlanKind::Finish) {
-                assert!(matches!(&trace.ending, Action::Done(report) if report.left), "{case}: the application's is in nobody's way");
+                assert!(
+                    matches!(&trace.ending, Action::Done(report) if report.left),
+                    "{case}: the application's is in nobody's way"
+                );
                 continue;
             }
             let failure = trace.failure();
             assert!(matches!(trace.ending, Action::Failed(_)), "{case}, undo[{failing}]");
-            assert_eq!((failure.data.state, failure.data.v1.as_deref()), (Where::V1, Some("data.db")), "{case}, undo[{failing}]");
-            assert!(!trace.performed.iter().any(|p| p.undo && removes_journal(&p.op)), "{case}, undo[{failing}]: the journal stays");
+            assert_eq!(
+                (failure.data.state, failure.data.v1.as_deref()),
+                (Where::V1, Some("data.db")),
+                "{case}, undo[{failing}]"
+            );
+            assert!(
+                !trace.performed.iter().any(|p| p.undo && removes_journal(&p.op)),
+                "{case}, undo[{failing}]: the journal stays"
+            );
             if built && failing < host {
-                assert_eq!(trace.steps(true), (0..=failing).collect::<Vec<_>>(), "{case}, undo[{failing}]: nothing comes after it");
+                assert_eq!(
+                    trace.steps(true),
+                    (0..=failing).collect::<Vec<_>>(),
+                    "{case}, undo[{failing}]: nothing comes after it"
+                );
             } else {
-                let done = |fits: &dyn Fn(&Op) -> bool| trace.performed.iter().any(|p| p.undo && fits(&p.op));
-                assert!(done(&|op| *op == Op::UndoHost {}) && done(&|op| op.companion().is_some()), "{case}, undo[{failing}]");
-                assert!(trace.performed.last().is_some_and(|p| p.undo && p.op.is_sync()), "{case}, undo[{failing}]: the rest goes on");
-                let torn = failing < host && trace.steps(true).iter().any(|step| (failing + 1..host).contains(step));
-                assert!(!torn, "{case}, undo[{failing}]: a journal that could not be written is not renamed into place");
+                let done = |fits: &dyn Fn(&Op) -> bool| {
+                    trace.performed.iter().any(|p| p.undo && fits(&p.op))
+                };
+                assert!(
+                    done(&|op| *op == Op::UndoHost {}) && done(&|op| op.companion().is_some()),
+                    "{case}, undo[{failing}]"
+                );
+                assert!(
+                    trace.performed.last().is_some_and(|p| p.undo && p.op.is_sync()),
+                    "{case}, undo[{failing}]: the rest goes on"
+                );
+                let torn = failing < host
+                    && trace.steps(true).iter().any(|step| (failing + 1..host).contains(step));
+                assert!(
+                    !torn,
+                    "{case}, undo[{failing}]: a journal that could not be written is not renamed \
+                     into place"
+                );
             }
         }
     }
@@ -470,8 +606,9 @@ fn field_plan(row: &str) -> Plan {
     crate::recovery::plans().into_iter().find(|(name, _)| name == row).unwrap().1
 }
 
-/// Its every step goes by what those before it left: v1 has its name back, the companion is kept, staging tells that its backup was whole. But for what
-/// the application did: a later start asks it again.
+/// Its every step goes by what those before it left: v1 has its name back, the companion is kept,
+/// staging tells that its backup was whole. But for what the application did: a later start asks it
+/// again.
 #[test]
 fn an_undo_of_the_field_s_stops_at_its_first_failure() {
     let mut failures = 0;
@@ -486,7 +623,9 @@ fn an_undo_of_the_field_s_stops_at_its_first_failure() {
             let trace = faulty(&plan, |now| (now.undo && now.index == failing).then(permanent));
             failures += 1;
             if plan.undo[failing].op == (Op::UndoHost {}) {
-                let Action::Done(report) = &trace.ending else { panic!("{row}: {:?}", trace.ending) };
+                let Action::Done(report) = &trace.ending else {
+                    panic!("{row}: {:?}", trace.ending)
+                };
                 assert!(report.left && report.recovery == Recovery::Undone, "{row}");
                 let kept = [field_journal(&canonical()), our_names().staging];
                 assert!(
@@ -496,21 +635,34 @@ fn an_undo_of_the_field_s_stops_at_its_first_failure() {
                         .any(|p| matches!(&p.op, Op::Remove { files } if kept.iter().any(|name| files.contains(&name.into())))),
                     "{row}: without staging one that says `committed` would be over"
                 );
-                assert_eq!(trace.performed.last().unwrap().op, Op::SyncDir { companion: None }, "{row}");
+                assert_eq!(
+                    trace.performed.last().unwrap().op,
+                    Op::SyncDir { companion: None },
+                    "{row}"
+                );
                 continue;
             }
             assert!(matches!(trace.ending, Action::Failed(_)), "{row}, undo[{failing}]");
-            assert_eq!(trace.steps(true), (0..=failing).collect::<Vec<_>>(), "{row}, undo[{failing}]: nothing comes after it");
+            assert_eq!(
+                trace.steps(true),
+                (0..=failing).collect::<Vec<_>>(),
+                "{row}, undo[{failing}]: nothing comes after it"
+            );
         }
     }
     assert!(failures > 30, "{failures}");
 }
 
-/// Without its v2 beside it the field's journal that says `committed` would be taken for one whose v2 was in place, and `cleanup` be called.
+/// Without its v2 beside it the field's journal that says `committed` would be taken for one whose
+/// v2 was in place, and `cleanup` be called.
 #[test]
 fn what_the_field_left_stays_until_this_attempt_s_journal_has_its_state() {
     let of_field = Request { nonce: crate::world::nonce(), ..request(By::Host, From::Empty) };
-    let plan = plan_migration(&crate::recovery::field_at("committed", Some(Verdict::Old), true, false), &of_field).unwrap();
+    let plan = plan_migration(
+        &crate::recovery::field_at("committed", Some(Verdict::Old), true, false),
+        &of_field,
+    )
+    .unwrap();
     let field = At::from(&field_journal(&canonical()));
     let taken = position(&plan, |op| matches!(op, Op::Remove { files } if files.contains(&field)));
     for failing in 0..=taken {
@@ -521,7 +673,8 @@ fn what_the_field_left_stays_until_this_attempt_s_journal_has_its_state() {
     assert!(taken > 4, "{plan:#?}");
 }
 
-/// An attempt that has the nonce of the one before has the name by which that one kept a companion: a link would fail there, and v1 lack its companion.
+/// An attempt that has the nonce of the one before has the name by which that one kept a companion:
+/// a link would fail there, and v1 lack its companion.
 #[test]
 fn what_an_earlier_attempt_kept_beside_a_companion_is_not_in_the_way_of_the_next() {
     let again = Request { nonce: crate::world::nonce(), ..request(By::Host, From::Empty) };
@@ -535,18 +688,26 @@ fn what_an_earlier_attempt_kept_beside_a_companion_is_not_in_the_way_of_the_next
             Op::Rename { to, .. } if to.to_string().contains("displaced") => Some(true),
             _ => None,
         };
-        let ways: Vec<bool> = plan.steps.iter().chain(&plan.undo).filter_map(|step| aside(&step.op)).collect();
+        let ways: Vec<bool> =
+            plan.steps.iter().chain(&plan.undo).filter_map(|step| aside(&step.op)).collect();
         assert_eq!(ways, [kept; 2], "{plan:#?}");
         assert_eq!(validate(&plan, Some(&seen)), []);
     }
 }
 
-/// v1 is in the backup, and its log may be elsewhere: given back by its name alone it would lack the rows in that.
+/// v1 is in the backup, and its log may be elsewhere: given back by its name alone it would lack
+/// the rows in that.
 #[test]
 fn v1_is_not_given_back_before_its_log_is_beside_it() {
-    for row in ["the field's canonical-moved, staging there", "the field's canonical-moved, somebody else's log where canonical was"] {
+    for row in [
+        "the field's canonical-moved, staging there",
+        "the field's canonical-moved, somebody else's log where canonical was",
+    ] {
         let plan = field_plan(row);
-        let settled = position(&plan, |op| matches!(op, Op::Settle { file, .. } if *file == our_names().backup));
+        let settled = position(
+            &plan,
+            |op| matches!(op, Op::Settle { file, .. } if *file == our_names().backup),
+        );
         for at in 0..=flip_at(&plan) {
             let trace = faulty(&plan, |now| (!now.undo && now.index == at).then(permanent));
             let undone = trace.performed.iter().any(|p| p.undo);
@@ -557,7 +718,11 @@ fn v1_is_not_given_back_before_its_log_is_beside_it() {
             } else {
                 let backup = our_names().backup;
                 let data = &trace.failure().data;
-                assert_eq!((data.state, data.v1.as_deref()), (Where::FinishAtNextStart, Some(backup.as_str())), "{row}, steps[{at}]");
+                assert_eq!(
+                    (data.state, data.v1.as_deref()),
+                    (Where::FinishAtNextStart, Some(backup.as_str())),
+                    "{row}, steps[{at}]"
+                );
             }
         }
     }
@@ -575,12 +740,18 @@ fn a_held_v1_is_not_given_its_mode_back() {
         (true, index) if index == look => Some(held()),
         _ => None,
     });
-    assert!(!trace.performed.iter().any(|p| matches!(p.op, Op::RestoreMode { .. }) || removes_journal(&p.op)));
+    assert!(
+        !trace
+            .performed
+            .iter()
+            .any(|p| matches!(p.op, Op::RestoreMode { .. }) || removes_journal(&p.op))
+    );
     assert_eq!(trace.steps(true).last(), Some(&look));
     assert_eq!(trace.failure().code, Code::Io, "the original failure");
 }
 
-/// What could not be put back keeps its backup: removing it would lose the only good copy. Other companions are put back.
+/// What could not be put back keeps its backup: removing it would lose the only good copy. Other
+/// companions are put back.
 #[test]
 fn a_companion_that_could_not_be_put_back_keeps_its_backup() {
     let mut observation = with_auth(directory());
@@ -602,14 +773,23 @@ fn a_companion_that_could_not_be_put_back_keeps_its_backup() {
         })
     };
     let removes_backup = |trace: &Trace, of: &CompanionName| {
-        let backup = At { companion: Some(of.clone()), name: crate::world::name(&format!("{of}.json.v1-v2-3fa9c1d2")) };
-        trace.performed.iter().any(|p| p.undo && matches!(&p.op, Op::Remove { files } if files.contains(&backup)))
+        let backup = At {
+            companion: Some(of.clone()),
+            name: crate::world::name(&format!("{of}.json.v1-v2-3fa9c1d2")),
+        };
+        trace
+            .performed
+            .iter()
+            .any(|p| p.undo && matches!(&p.op, Op::Remove { files } if files.contains(&backup)))
     };
     let well = drive(None);
     assert!(removes_backup(&well, &auth()) && removes_backup(&well, &other));
     let mut seen = 0;
     for (index, step) in plan.undo.iter().enumerate() {
-        let puts_back = matches!(step.op, Op::LookCompanion { .. } | Op::Link { .. } | Op::Rename { .. } | Op::SyncDir { .. });
+        let puts_back = matches!(
+            step.op,
+            Op::LookCompanion { .. } | Op::Link { .. } | Op::Rename { .. } | Op::SyncDir { .. }
+        );
         let Some(name) = step.op.companion().filter(|_| puts_back) else { continue };
         if well.performed.iter().rposition(|p| p.undo && p.index == index).is_none_or(|at| {
             well.performed[..at]
@@ -620,9 +800,20 @@ fn a_companion_that_could_not_be_put_back_keeps_its_backup() {
         }
         let trace = drive(Some(index));
         assert!(!removes_backup(&trace, name), "undo[{index}] {:?}", step.op);
-        let behind = trace.performed.iter().filter(|p| p.undo && p.index > index && p.op.companion() == Some(name)).count();
+        let behind = trace
+            .performed
+            .iter()
+            .filter(|p| p.undo && p.index > index && p.op.companion() == Some(name))
+            .count();
         assert_eq!(behind, 0, "undo[{index}]: nothing else is done to it");
-        assert!(removes_backup(&trace, if *name == other { &plan.journal.as_ref().unwrap().companions[0].name } else { &other }));
+        assert!(removes_backup(
+            &trace,
+            if *name == other {
+                &plan.journal.as_ref().unwrap().companions[0].name
+            } else {
+                &other
+            }
+        ));
         seen += 1;
     }
     assert_eq!(seen, 10, "look, link, flush, rename, flush of each");
@@ -658,15 +849,29 @@ fn a_request_to_stop_is_honoured_until_the_journal_says_built() {
             let too_late = |event: &Event| matches!(event, Event::Warning { warning } if warning.code.as_deref() == Some("ABORT_TOO_LATE"));
             if at < built_at(&plan) {
                 let failure = trace.failure();
-                assert_eq!((failure.code, failure.data.state), (Code::Aborted, Where::V1), "{name} {at}");
-                assert_eq!(trace.performed.iter().filter(|p| !p.undo).map(|p| p.index).max(), Some(at), "{name} {at}: the step ends first");
+                assert_eq!(
+                    (failure.code, failure.data.state),
+                    (Code::Aborted, Where::V1),
+                    "{name} {at}"
+                );
+                assert_eq!(
+                    trace.performed.iter().filter(|p| !p.undo).map(|p| p.index).max(),
+                    Some(at),
+                    "{name} {at}: the step ends first"
+                );
                 let wanted = if at == 0 { Vec::new() } else { unguarded(&plan) };
                 assert_eq!(trace.steps(true), wanted, "{name} {at}");
                 assert!(!trace.events.iter().any(too_late), "{name} {at}");
             } else {
-                let Action::Done(report) = &trace.ending else { panic!("{name} {at}: {:?}", trace.ending) };
+                let Action::Done(report) = &trace.ending else {
+                    panic!("{name} {at}: {:?}", trace.ending)
+                };
                 assert!(report.installed, "{name} {at}");
-                assert_eq!(trace.events.iter().filter(|event| too_late(event)).count(), 1, "{name} {at}: refused, once, with why");
+                assert_eq!(
+                    trace.events.iter().filter(|event| too_late(event)).count(),
+                    1,
+                    "{name} {at}: refused, once, with why"
+                );
             }
         }
     }
@@ -681,7 +886,10 @@ fn a_request_to_stop_ends_a_wait() {
     run.handle_fault(&transient());
     assert_eq!(run.poll(), Action::Wait { delay_ms: 50 });
     run.cancel();
-    assert!(matches!(run.poll(), Action::Perform { op: Op::UnlockV1 {}, .. }), "the undo begins without waiting");
+    assert!(
+        matches!(run.poll(), Action::Perform { op: Op::UnlockV1 {}, .. }),
+        "the undo begins without waiting"
+    );
 }
 
 #[test]
@@ -714,7 +922,11 @@ fn a_recovery_is_not_cancelled() {
             Ok(fine(&now.op))
         });
         assert!(matches!(trace.ending, Action::Done(_)), "{phase:?}");
-        assert_eq!(trace.events.iter().filter(|event| matches!(event, Event::Warning { .. })).count(), warns, "{phase:?}");
+        assert_eq!(
+            trace.events.iter().filter(|event| matches!(event, Event::Warning { .. })).count(),
+            warns,
+            "{phase:?}"
+        );
     }
 }
 
@@ -730,13 +942,24 @@ fn a_recovery_that_goes_on_is_undone_by_a_permanent_failure_and_left_by_a_transi
             let undone = trace.performed.iter().any(|p| p.undo);
             let is_transient = is_transient && !plan.steps[at].op.is_sync();
             match &trace.ending {
-                Action::Done(report) if at >= cleanup_from(&plan) => assert!(report.installed && !undone, "{at}"),
+                Action::Done(report) if at >= cleanup_from(&plan) => {
+                    assert!(report.installed && !undone, "{at}");
+                }
                 Action::Failed(failure) if at > flip_at(&plan) => {
                     assert!(!undone && failure.data.state == Where::FinishAtNextStart, "{at}");
                 }
-                Action::Failed(failure) => assert!(is_transient && !undone && failure.data.state == Where::V1, "{at}: {failure}"),
+                Action::Failed(failure) => assert!(
+                    is_transient && !undone && failure.data.state == Where::V1,
+                    "{at}: {failure}"
+                ),
                 Action::Done(report) => {
-                    assert!(!is_transient && undone && report.recovery == Recovery::Undone && !report.installed, "{at}");
+                    assert!(
+                        !is_transient
+                            && undone
+                            && report.recovery == Recovery::Undone
+                            && !report.installed,
+                        "{at}"
+                    );
                 }
                 other => panic!("{at}: {other:?}"),
             }
@@ -773,16 +996,31 @@ fn an_undo_tells_its_recovery_and_a_failed_one_where_v1_is() {
         if plan.undo[failing].op == (Op::UndoHost {}) {
             // In nobody's way: the next attempt takes its state over.
             let Action::Done(report) = &trace.ending else { panic!() };
-            assert_eq!((report.recovery, report.left, report.warnings.len()), (Recovery::Undone, true, 1));
-            assert!(!trace.performed.iter().any(|p| removes_journal(&p.op)), "the journal stays until then");
+            assert_eq!(
+                (report.recovery, report.left, report.warnings.len()),
+                (Recovery::Undone, true, 1)
+            );
+            assert!(
+                !trace.performed.iter().any(|p| removes_journal(&p.op)),
+                "the journal stays until then"
+            );
             continue;
         }
         let failure = trace.failure();
-        assert_eq!((failure.data.state, failure.data.v1.as_deref()), (Where::V1, Some("data.db")), "undo[{failing}]");
+        assert_eq!(
+            (failure.data.state, failure.data.v1.as_deref()),
+            (Where::V1, Some("data.db")),
+            "undo[{failing}]"
+        );
         // The journal is not removed then.
         if !removes_journal(&plan.undo[failing].op) {
-            let trace = faulty(&plan, |now| (now.undo && (now.index == failing || now.op == Op::UndoHost {})).then(permanent));
-            assert!(matches!(trace.ending, Action::Failed(_)), "undo[{failing}], and the application's besides");
+            let trace = faulty(&plan, |now| {
+                (now.undo && (now.index == failing || now.op == Op::UndoHost {})).then(permanent)
+            });
+            assert!(
+                matches!(trace.ending, Action::Failed(_)),
+                "undo[{failing}], and the application's besides"
+            );
         }
     }
 }
@@ -790,23 +1028,37 @@ fn an_undo_tells_its_recovery_and_a_failed_one_where_v1_is() {
 /// Until v1 has its name back nothing is undone; and where it is, is told by whether that was done.
 #[test]
 fn a_v1_that_is_put_back_is_told_where_it_is() {
-    let plan = plan_recovery(&crate::recovery::overtaken(&journal(Phase::Built)), &label(), &new_nonce()).unwrap().unwrap();
+    let plan =
+        plan_recovery(&crate::recovery::overtaken(&journal(Phase::Built)), &label(), &new_nonce())
+            .unwrap()
+            .unwrap();
     let Action::Done(report) = drive_well(plan.clone()).ending else { panic!() };
     assert_eq!((report.recovery, report.installed), (Recovery::Undone, false));
-    let failing = || Fault::new(Cause::Os { os: OsCode::of(Platform::Windows, 1117) }, "I/O device error");
+    let failing =
+        || Fault::new(Cause::Os { os: OsCode::of(Platform::Windows, 1117) }, "I/O device error");
     let back = position(&plan, |op| matches!(op, Op::Rename { .. }));
-    let located = |trace: &Trace| (trace.failure().data.state, trace.failure().data.v1.clone().unwrap());
+    let located =
+        |trace: &Trace| (trace.failure().data.state, trace.failure().data.v1.clone().unwrap());
     for at in 0..plan.steps.len() {
         let trace = faulty(&plan, |now| (!now.undo && now.index == at).then(failing));
-        assert!(matches!(trace.ending, Action::Failed(_)) && trace.performed.iter().all(|p| !p.undo), "{at}");
-        let where_v1_is =
-            if at <= back { (Where::FinishAtNextStart, our_names().backup.to_string()) } else { (Where::V1, canonical().to_string()) };
+        assert!(
+            matches!(trace.ending, Action::Failed(_)) && trace.performed.iter().all(|p| !p.undo),
+            "{at}"
+        );
+        let where_v1_is = if at <= back {
+            (Where::FinishAtNextStart, our_names().backup.to_string())
+        } else {
+            (Where::V1, canonical().to_string())
+        };
         assert_eq!(located(&trace), where_v1_is, "{at}");
     }
     for at in 0..plan.undo.len() {
         let trace = faulty(&plan, |now| (now.undo && now.index == at).then(failing));
         if plan.undo[at].op == (Op::UndoHost {}) {
-            assert!(matches!(&trace.ending, Action::Done(report) if report.left), "the application's is in nobody's way");
+            assert!(
+                matches!(&trace.ending, Action::Done(report) if report.left),
+                "the application's is in nobody's way"
+            );
             continue;
         }
         assert_eq!(located(&trace), (Where::V1, canonical().to_string()), "undo[{at}]");
@@ -815,7 +1067,8 @@ fn a_v1_that_is_put_back_is_told_where_it_is() {
 
 // ---- guards ----
 
-/// A build that leaves a connection on staging: v2 goes to a file of its own. One that does not: staging is renamed.
+/// A build that leaves a connection on staging: v2 goes to a file of its own. One that does not:
+/// staging is renamed.
 #[test]
 fn a_held_staging_is_staged_again() {
     let plan = host_plan();
@@ -830,23 +1083,35 @@ fn a_held_staging_is_staged_again() {
         });
         let ops: Vec<&str> = trace.performed.iter().map(|p| p.op.name()).collect();
         assert_eq!(ops.contains(&"restage"), held);
-        let renamed = trace.performed.iter().any(|p| matches!(&p.op, Op::Rename { from, .. } if *from == At::from(&our_names().staging)));
+        let renamed = trace.performed.iter().any(
+            |p| matches!(&p.op, Op::Rename { from, .. } if *from == At::from(&our_names().staging)),
+        );
         assert_eq!(renamed, !held);
         let Action::Done(report) = trace.ending else { panic!() };
-        assert_eq!(report.journal.unwrap().v2.unwrap().file, our_names().install, "either way one name is installed");
+        assert_eq!(
+            report.journal.unwrap().v2.unwrap().file,
+            our_names().install,
+            "either way one name is installed"
+        );
     }
 }
 
 #[test]
 fn a_staged_companion_is_installed_after_the_flip_and_an_untouched_one_is_not() {
     let plan = companion_plan();
-    for (staged, now_digest) in
-        [(false, Some("before")), (true, Some("before")), (true, Some("after")), (true, Some("changed")), (true, None)]
-    {
+    for (staged, now_digest) in [
+        (false, Some("before")),
+        (true, Some("before")),
+        (true, Some("after")),
+        (true, Some("changed")),
+        (true, None),
+    ] {
         let trace = drive(Run::new(plan.clone(), Budget::default()), |run, now| {
             if staged && matches!(now.op, Op::BuildHost { .. }) {
                 assert!(run.stage_companion(&auth(), "after".into()));
-                assert!(!run.stage_companion(&CompanionName::new("nobody").unwrap(), "after".into()));
+                assert!(
+                    !run.stage_companion(&CompanionName::new("nobody").unwrap(), "after".into())
+                );
             }
             Ok(match &now.op {
                 Op::LookCompanion { .. } => Done::Companion(now_digest.map(str::to_owned)),
@@ -856,10 +1121,15 @@ fn a_staged_companion_is_installed_after_the_flip_and_an_untouched_one_is_not() 
         let installs: Vec<usize> = trace
             .performed
             .iter()
-            .filter(|p| p.index > flip_at(&plan) && p.index < cleanup_from(&plan) && p.op.companion().is_some())
+            .filter(|p| {
+                p.index > flip_at(&plan)
+                    && p.index < cleanup_from(&plan)
+                    && p.op.companion().is_some()
+            })
             .map(|p| p.index)
             .collect();
-        let kept = trace.performed.iter().any(|p| p.op.name() == "link" && p.op.companion().is_some());
+        let kept =
+            trace.performed.iter().any(|p| p.op.name() == "link" && p.op.companion().is_some());
         assert_eq!(
             installs.len(),
             if !staged {
@@ -871,17 +1141,25 @@ fn a_staged_companion_is_installed_after_the_flip_and_an_untouched_one_is_not() 
             },
             "{staged} {now_digest:?}"
         );
-        assert_eq!(kept, now_digest == Some("changed"), "what somebody wrote meanwhile is kept beside");
+        assert_eq!(
+            kept,
+            now_digest == Some("changed"),
+            "what somebody wrote meanwhile is kept beside"
+        );
         let journal = trace.performed.iter().rev().find_map(|p| p.text.clone()).unwrap();
         let Action::Done(report) = trace.ending else { panic!() };
         assert_eq!(report.journal.unwrap().companions[0].staged, staged);
         let after = if staged { "\"after\"" } else { "null" };
-        assert!(journal.contains(&format!("\"staged\": {staged},\n      \"after\": {after}\n")), "{journal}");
+        assert!(
+            journal.contains(&format!("\"staged\": {staged},\n      \"after\": {after}\n")),
+            "{journal}"
+        );
     }
 }
 
-/// A rename that a power loss left under both names: the companion is what was staged, and the staged file is there still. Nobody else
-/// wrote that, and kept beside it would displace what somebody did write.
+/// A rename that a power loss left under both names: the companion is what was staged, and the
+/// staged file is there still. Nobody else wrote that, and kept beside it would displace what
+/// somebody did write.
 #[test]
 fn a_companion_that_is_what_was_staged_is_not_kept_beside() {
     for (after, now, kept) in [
@@ -895,7 +1173,11 @@ fn a_companion_that_is_what_was_staged_is_not_kept_beside() {
         journal.companions[0].after = after.map(str::to_owned);
         let mut seen = with_auth(interrupted(&journal));
         flip(&mut seen);
-        seen.companions.get_mut(&auth()).unwrap().present.push(crate::world::name("auth.json.building-3fa9c1d2"));
+        seen.companions
+            .get_mut(&auth())
+            .unwrap()
+            .present
+            .push(crate::world::name("auth.json.building-3fa9c1d2"));
         let plan = plan_recovery(&seen, &label(), &new_nonce()).unwrap().unwrap();
         let trace = drive(Run::new(plan, Budget::default()), |_, step| {
             Ok(match &step.op {
@@ -903,10 +1185,24 @@ fn a_companion_that_is_what_was_staged_is_not_kept_beside() {
                 op => fine(op),
             })
         });
-        let count = |name: &str| trace.performed.iter().filter(|p| p.op.name() == name && p.op.companion().is_some()).count();
-        assert_eq!((count("link"), count("rename")), (usize::from(kept), 1), "after={after:?} now={now}");
+        let count = |name: &str| {
+            trace
+                .performed
+                .iter()
+                .filter(|p| p.op.name() == name && p.op.companion().is_some())
+                .count()
+        };
+        assert_eq!(
+            (count("link"), count("rename")),
+            (usize::from(kept), 1),
+            "after={after:?} now={now}"
+        );
         let Action::Done(report) = trace.ending else { panic!() };
-        assert_eq!(report.warnings.iter().any(|warning| warning.code.as_deref() == Some("KEPT")), kept, "after={after:?} now={now}");
+        assert_eq!(
+            report.warnings.iter().any(|warning| warning.code.as_deref() == Some("KEPT")),
+            kept,
+            "after={after:?} now={now}"
+        );
     }
 }
 
@@ -923,7 +1219,12 @@ fn an_undo_puts_back_what_was_written_in_place() {
         let mut journal = with_companion(journal(Phase::Building), staged);
         journal.v2 = None;
         let mut observation = with_auth(interrupted(&journal));
-        observation.companions.get_mut(&auth()).unwrap().present.push(crate::world::name("auth.json.v1-v2-3fa9c1d2"));
+        observation
+            .companions
+            .get_mut(&auth())
+            .unwrap()
+            .present
+            .push(crate::world::name("auth.json.v1-v2-3fa9c1d2"));
         let plan = plan_recovery(&observation, &label(), &new_nonce()).unwrap().unwrap();
         let trace = drive(Run::new(plan, Budget::default()), |_, now| {
             Ok(match &now.op {
@@ -931,8 +1232,18 @@ fn an_undo_puts_back_what_was_written_in_place() {
                 op => fine(op),
             })
         });
-        let count = |name: &str| trace.performed.iter().filter(|p| p.op.name() == name && p.op.companion().is_some()).count();
-        assert_eq!((count("link"), count("rename")), (links, renames), "staged={staged} {now_digest:?}");
+        let count = |name: &str| {
+            trace
+                .performed
+                .iter()
+                .filter(|p| p.op.name() == name && p.op.companion().is_some())
+                .count()
+        };
+        assert_eq!(
+            (count("link"), count("rename")),
+            (links, renames),
+            "staged={staged} {now_digest:?}"
+        );
     }
 }
 
@@ -947,8 +1258,12 @@ fn a_companion_that_was_not_there_is_moved_aside_by_an_undo() {
         Op::LookCompanion { .. } => Ok(Done::Companion(Some("new".into()))),
         op => Ok(fine(op)),
     });
-    let aside: Vec<String> =
-        trace.performed.iter().filter(|p| p.undo && p.op.name() == "rename").map(|p| p.op.file().unwrap().to_string()).collect();
+    let aside: Vec<String> = trace
+        .performed
+        .iter()
+        .filter(|p| p.undo && p.op.name() == "rename")
+        .map(|p| p.op.file().unwrap().to_string())
+        .collect();
     assert_eq!(aside, ["auth/auth.json.displaced-3fa9c1d2"]);
 }
 
@@ -969,15 +1284,24 @@ fn a_saved_state_is_a_journal_that_a_start_can_read() {
     });
     for (text, state) in texts.iter().zip([1, 2]) {
         let journal = Journal::parse(text, &canonical()).unwrap();
-        assert_eq!((journal.phase, journal.host_state), (Phase::Building, Some(json!({ "keychain": state }))));
+        assert_eq!(
+            (journal.phase, journal.host_state),
+            (Phase::Building, Some(json!({ "keychain": state })))
+        );
         assert_eq!(journal.warnings[0].message, "a row was odd");
     }
     let Action::Done(report) = trace.ending else { panic!() };
     let journal = report.journal.unwrap();
-    assert_eq!(journal.host_state, Some(json!({ "keychain": 2 })), "a state that is refused leaves the last one");
+    assert_eq!(
+        journal.host_state,
+        Some(json!({ "keychain": 2 })),
+        "a state that is refused leaves the last one"
+    );
     assert_eq!(journal.expect, BTreeMap::from([("notes".to_owned(), 3)]));
     assert_eq!(journal.report, Some(json!({ "rows": 3 })));
-    assert!(trace.events.iter().any(|event| matches!(event, Event::Warning { warning } if warning.from == WarningFrom::Host)));
+    assert!(trace.events.iter().any(
+        |event| matches!(event, Event::Warning { warning } if warning.from == WarningFrom::Host)
+    ));
 }
 
 #[test]
@@ -986,7 +1310,10 @@ fn a_report_that_no_journal_can_hold_fails_the_build_and_not_the_next_start() {
     let at = position(&plan, |op| matches!(op, Op::BuildHost { .. }));
     let trace = drive(Run::new(plan, Budget::default()), |_, now| {
         Ok(match &now.op {
-            Op::BuildHost { .. } => Done::Built { expect: BTreeMap::new(), report: Some(json!("x".repeat(MAX_HOST_BYTES))) },
+            Op::BuildHost { .. } => Done::Built {
+                expect: BTreeMap::new(),
+                report: Some(json!("x".repeat(MAX_HOST_BYTES))),
+            },
             op => fine(op),
         })
     });
@@ -1009,18 +1336,23 @@ fn what_is_tolerated_or_was_wrong_before_is_a_warning() {
     let trace = drive(Run::new(host_plan(), Budget::default()), |_, now| {
         Ok(match &now.op {
             Op::Check { .. } => Done::Checked(v2(), vec!["1 row of tag refers to nothing".into()]),
-            Op::SyncDir { .. } if now.index < 5 => Done::Tolerated("this directory cannot be flushed".into()),
+            Op::SyncDir { .. } if now.index < 5 => {
+                Done::Tolerated("this directory cannot be flushed".into())
+            }
             op => fine(op),
         })
     });
     let Action::Done(report) = trace.ending else { panic!() };
-    let codes: Vec<_> = report.journal.unwrap().warnings.into_iter().map(|warning| warning.code.unwrap()).collect();
+    let codes: Vec<_> =
+        report.journal.unwrap().warnings.into_iter().map(|warning| warning.code.unwrap()).collect();
     assert_eq!(codes, ["TOLERATED", "V1_VIOLATION"]);
 }
 
 #[test]
 fn attempts_are_passed_on() {
-    let plan = plan_migration(&directory(), &Request { attempt: 4, ..request(By::Sql, From::Empty) }).unwrap();
+    let plan =
+        plan_migration(&directory(), &Request { attempt: 4, ..request(By::Sql, From::Empty) })
+            .unwrap();
     let trace = drive_well(plan);
     assert!(matches!(trace.events[0], Event::Plan { attempt: 4, .. }));
     assert!(trace.performed[1].text.as_ref().unwrap().contains("\"attempt\": 4"));
@@ -1072,29 +1404,45 @@ sync-file file=data.db.v1-v2-cutover.json.tmp-N
 rename from=data.db.v1-v2-cutover.json.tmp-N to=data.db.v1-v2-cutover.json
 sync-dir companion=null
 cleanup-host
-remove files=[data.db.source-N,data.db.source-N-wal,data.db.source-N-shm,data.db.source-N-journal,data.db.building-N,data.db.building-N-wal,data.db.building-N-shm,data.db.building-N-journal,data.db.install-N,data.db.install-N-wal,data.db.install-N-shm,data.db.install-N-journal,data.db.v1-v2-cutover.json.tmp-N]
+remove files=[data.db.source-N,data.db.source-N-wal,data.db.source-N-shm,data.db.source-N-journal,\
+                    data.db.building-N,data.db.building-N-wal,data.db.building-N-shm,data.db.\
+                    building-N-journal,data.db.install-N,data.db.install-N-wal,data.db.\
+                    install-N-shm,data.db.install-N-journal,data.db.v1-v2-cutover.json.tmp-N]
 sync-dir companion=null
 remove files=[data.db.v1-v2-cutover.json]
 sync-dir companion=null";
     assert_eq!(printed.join("\n"), expected);
 }
 
-/// Canonical may be whole only with its `-journal` by then, and what is made to undo it is all that v1 has beside.
+/// Canonical may be whole only with its `-journal` by then, and what is made to undo it is all that
+/// v1 has beside.
 #[test]
 fn a_page_copy_that_fails_is_left_to_the_next_start_unless_nothing_was_begun() {
     let seen = Observation { can_link: false, ..directory() };
     let plan = plan_migration(&seen, &request(By::Sql, From::Empty)).unwrap();
-    let fails = |fault: Fault| faulty(&plan, |now| (!now.undo && now.index == flip_at(&plan)).then(|| fault.clone()));
+    let fails = |fault: Fault| {
+        faulty(&plan, |now| (!now.undo && now.index == flip_at(&plan)).then(|| fault.clone()))
+    };
     let undone = |trace: &Trace| trace.performed.iter().any(|p| p.undo);
-    let full = Fault::new(Cause::Os { os: OsCode::of(Platform::Linux, 28) }, "no space left on device");
-    for fault in [permanent(), full, Fault::new(Cause::Sqlite, "disk I/O error"), Fault::new(Cause::V1Corrupt, "malformed")] {
+    let full =
+        Fault::new(Cause::Os { os: OsCode::of(Platform::Linux, 28) }, "no space left on device");
+    for fault in [
+        permanent(),
+        full,
+        Fault::new(Cause::Sqlite, "disk I/O error"),
+        Fault::new(Cause::V1Corrupt, "malformed"),
+    ] {
         let trace = fails(fault);
         assert!(!undone(&trace), "{:?}", trace.ending);
         let failure = trace.failure();
-        assert_eq!((failure.data.state, failure.phase), (Where::FinishAtNextStart, Some(Phase::Installing)));
+        assert_eq!(
+            (failure.data.state, failure.phase),
+            (Where::FinishAtNextStart, Some(Phase::Installing))
+        );
         assert_eq!(failure.data.v1.as_deref(), Some(our_names().backup.as_str()));
     }
-    // Another file may have v1's place by now, and the copy be all that is left of v1: the recovery looks before it removes it.
+    // Another file may have v1's place by now, and the copy be all that is left of v1: the recovery
+    // looks before it removes it.
     let changed = fails(Fault::new(Cause::V1Changed, "another program wrote to it"));
     assert!(!undone(&changed) && matches!(changed.ending, Action::Anew(_)), "{:?}", changed.ending);
     let second = fails(Fault::new(Cause::SecondName, "it has a second name"));

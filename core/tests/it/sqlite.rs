@@ -1,4 +1,7 @@
-use cutover_core::sqlite::{HEADER_BYTES, Header, HeaderError, JournalMode, TextEncoding, digest, page1_digest, read_database_header};
+use cutover_core::sqlite::{
+    HEADER_BYTES, Header, HeaderError, JournalMode, TextEncoding, digest, page1_digest,
+    read_database_header,
+};
 use proptest::prelude::*;
 
 use crate::world::header_bytes;
@@ -26,7 +29,11 @@ fn every_page_size_of_sqlite_is_read_and_no_other() {
         bytes[16..18].copy_from_slice(&size.to_be_bytes());
         Header::parse(&bytes)
     };
-    assert_eq!(with(1).unwrap().page_size, 65536, "1 stands for 65536, which has no room in two bytes");
+    assert_eq!(
+        with(1).unwrap().page_size,
+        65536,
+        "1 stands for 65536, which has no room in two bytes"
+    );
     for power in 9..=15 {
         assert_eq!(with(1 << power).unwrap().page_size, 1 << power);
     }
@@ -38,7 +45,9 @@ fn every_page_size_of_sqlite_is_read_and_no_other() {
 #[test]
 fn the_read_version_decides_whether_it_can_be_read() {
     let mut bytes = header_bytes(JournalMode::Delete, 1);
-    for (version, expected) in [(1, Ok(JournalMode::Delete)), (2, Ok(JournalMode::Wal)), (3, Err(HeaderError::Format(3)))] {
+    for (version, expected) in
+        [(1, Ok(JournalMode::Delete)), (2, Ok(JournalMode::Wal)), (3, Err(HeaderError::Format(3)))]
+    {
         bytes[19] = version;
         assert_eq!(Header::parse(&bytes).map(|header| header.journal_mode), expected);
     }
@@ -81,17 +90,36 @@ fn the_masked_digest_sees_every_byte_but_those_of_an_open() {
 #[test]
 fn every_field_has_its_name() {
     let mut bytes = header_bytes(JournalMode::Delete, 9);
-    for (at, word) in [(32, 0_u32), (36, 0), (40, 11), (48, 0xffff_f830), (52, 5), (56, 3), (60, 7), (64, 1), (68, 0x1234_5678)] {
+    for (at, word) in [
+        (32, 0_u32),
+        (36, 0),
+        (40, 11),
+        (48, 0xffff_f830),
+        (52, 5),
+        (56, 3),
+        (60, 7),
+        (64, 1),
+        (68, 0x1234_5678),
+    ] {
         bytes[at..at + 4].copy_from_slice(&word.to_be_bytes());
     }
     let read = read_database_header(&bytes, Some(8192)).unwrap();
     assert_eq!((read.write_version, read.read_version, read.reserved_bytes), (1, 1, 0));
-    assert_eq!((read.max_payload_fraction, read.min_payload_fraction, read.leaf_payload_fraction), (64, 32, 32));
+    assert_eq!(
+        (read.max_payload_fraction, read.min_payload_fraction, read.leaf_payload_fraction),
+        (64, 32, 32)
+    );
     assert_eq!((read.change_counter, read.page_count, read.page_count_is_valid), (9, 2, true));
     assert_eq!((read.schema_cookie, read.schema_format, read.default_cache_size), (11, 4, -2000));
     assert_eq!((read.largest_root_page, read.text_encoding), (5, Some(TextEncoding::Utf16Be)));
-    assert_eq!((read.user_version, read.incremental_vacuum, read.application_id), (7, true, 0x1234_5678));
-    assert_eq!((read.version_valid_for, read.sqlite_version, read.size), (9, 3_054_000, Some(8192)));
+    assert_eq!(
+        (read.user_version, read.incremental_vacuum, read.application_id),
+        (7, true, 0x1234_5678)
+    );
+    assert_eq!(
+        (read.version_valid_for, read.sqlite_version, read.size),
+        (9, 3_054_000, Some(8192))
+    );
     assert_eq!((&read.page1, read.problems), (&None, Vec::<String>::new()));
     let mut page = bytes.to_vec();
     page.resize(4096, 0);
@@ -124,7 +152,10 @@ fn what_does_not_fit_is_said() {
         (18, &[2, 2], 4096, ""),
     ] {
         let found = problem(at, to, size);
-        assert!(found.contains(said) && found.is_empty() == said.is_empty(), "byte {at}: {found:?}");
+        assert!(
+            found.contains(said) && found.is_empty() == said.is_empty(),
+            "byte {at}: {found:?}"
+        );
     }
     let mut small = good;
     small[16..18].copy_from_slice(&512_u16.to_be_bytes());
@@ -134,8 +165,13 @@ fn what_does_not_fit_is_said() {
 
 #[test]
 fn a_stranger_is_named() {
-    let random: Vec<u8> =
-        (0..200).map(|number| digest(&[number]).as_bytes()[0] ^ digest(&[number]).as_bytes()[9].rotate_left(4) ^ number).collect();
+    let random: Vec<u8> = (0..200)
+        .map(|number| {
+            digest(&[number]).as_bytes()[0]
+                ^ digest(&[number]).as_bytes()[9].rotate_left(4)
+                ^ number
+        })
+        .collect();
     for (bytes, said) in [
         (random, "encrypted"),
         (vec![0; 4096], "all zero"),
@@ -147,7 +183,10 @@ fn a_stranger_is_named() {
         (vec![1, 2, 3, 250], "something else"),
     ] {
         let error = read_database_header(&bytes, None).unwrap_err();
-        assert!(matches!(error, HeaderError::Stranger(_)) && error.to_string().contains(said), "{error}");
+        assert!(
+            matches!(error, HeaderError::Stranger(_)) && error.to_string().contains(said),
+            "{error}"
+        );
     }
     assert_eq!(read_database_header(b"", Some(0)), Err(HeaderError::Short(0)));
     assert_eq!(read_database_header(b"SQLite format 3\0abc", None), Err(HeaderError::Short(19)));

@@ -1,5 +1,6 @@
-//! The explorer's mutants, judged by `validate`: whatever is taken out of a plan, or swapped with its neighbour, is found, or it is known why it
-//! makes no crash state worse, or why a plan alone cannot tell.
+//! The explorer's mutants, judged by `validate`: whatever is taken out of a plan, or swapped with
+//! its neighbour, is found, or it is known why it makes no crash state worse, or why a plan alone
+//! cannot tell.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -16,7 +17,8 @@ use cutover_core::validate::{RULES, validate};
 use crate::held::killed_in_the_copy;
 use crate::recovery::seen_plans;
 use crate::world::{
-    auth, canonical, database, directory, flip, interrupted, journal, label, name, new_nonce, request, v1, v2, with_auth, with_companion,
+    auth, canonical, database, directory, flip, interrupted, journal, label, name, new_nonce,
+    request, v1, v2, with_auth, with_companion,
 };
 
 /// A plan, and the directory it was made from where that is known.
@@ -25,14 +27,17 @@ struct Made {
     seen: Option<Observation>,
 }
 
-/// The plans of the explorer's starts and of the field's, and those of the tests of plans, which know their directory.
+/// The plans of the explorer's starts and of the field's, and those of the tests of plans, which
+/// know their directory.
 fn plans() -> &'static [Made] {
     static PLANS: LazyLock<Vec<Made>> = LazyLock::new(|| {
         let mut distinct: Vec<Made> = Vec::new();
         for made in make_plans() {
             let same = |other: &Made| {
                 let (a, b) = (&other.plan, &made.plan);
-                other.seen == made.seen && (a.kind, &a.steps, &a.undo) == (b.kind, &b.steps, &b.undo) && phase_of(a) == phase_of(b)
+                other.seen == made.seen
+                    && (a.kind, &a.steps, &a.undo) == (b.kind, &b.steps, &b.undo)
+                    && phase_of(a) == phase_of(b)
             };
             if !distinct.iter().any(same) {
                 distinct.push(made);
@@ -44,15 +49,25 @@ fn plans() -> &'static [Made] {
 }
 
 fn phase_of(plan: &Plan) -> Option<(Phase, Vec<bool>)> {
-    plan.journal.as_ref().map(|journal| (journal.phase, journal.companions.iter().map(|c| c.before.is_some()).collect()))
+    plan.journal.as_ref().map(|journal| {
+        (journal.phase, journal.companions.iter().map(|c| c.before.is_some()).collect())
+    })
 }
 
 fn make_plans() -> Vec<Made> {
     let settings: Vec<_> = matrix::mutants().into_iter().chain(matrix::field()).collect();
-    let mut made: Vec<Made> = mutate::plans(&settings).into_iter().flatten().map(|plan| Made { plan, seen: None }).collect();
+    let mut made: Vec<Made> = mutate::plans(&settings)
+        .into_iter()
+        .flatten()
+        .map(|plan| Made { plan, seen: None })
+        .collect();
     made.extend(seen_plans().into_iter().map(|(_, seen, plan)| Made { plan, seen: Some(seen) }));
     let seen = killed_in_the_copy();
-    made.extend(plan_recovery(&seen, &label(), &new_nonce()).unwrap().map(|plan| Made { plan, seen: Some(seen) }));
+    made.extend(
+        plan_recovery(&seen, &label(), &new_nonce())
+            .unwrap()
+            .map(|plan| Made { plan, seen: Some(seen) }),
+    );
     for platform in [Platform::Linux, Platform::Windows] {
         made.extend(make_migrations(platform));
         made.extend(make_recoveries(platform));
@@ -62,7 +77,12 @@ fn make_plans() -> Vec<Made> {
 
 fn make_migrations(platform: Platform) -> Vec<Made> {
     let mut made = Vec::new();
-    for (by, from) in [(By::Sql, From::Empty), (By::Sql, From::Copy), (By::Host, From::Empty), (By::Host, From::Copy)] {
+    for (by, from) in [
+        (By::Sql, From::Empty),
+        (By::Sql, From::Copy),
+        (By::Host, From::Empty),
+        (By::Host, From::Copy),
+    ] {
         for (verify, companion) in [(false, false), (false, true), (true, false), (true, true)] {
             for mode in [JournalMode::Delete, JournalMode::Wal] {
                 let mut seen = if companion { with_auth(directory()) } else { directory() };
@@ -81,7 +101,13 @@ fn make_recoveries(platform: Platform) -> Vec<Made> {
     for phase in [Phase::Building, Phase::Built, Phase::Committed] {
         for linked in [false, true] {
             for flipped in [false, true] {
-                for present in [&["staged", "backup", "kept"][..], &["staged", "backup"], &["backup"], &["staged"], &[]] {
+                for present in [
+                    &["staged", "backup", "kept"][..],
+                    &["staged", "backup"],
+                    &["backup"],
+                    &["staged"],
+                    &[],
+                ] {
                     let mut journal = with_companion(journal(phase), true);
                     for before in [true, false] {
                         if !before {
@@ -113,9 +139,13 @@ fn make_recoveries(platform: Platform) -> Vec<Made> {
     made
 }
 
-/// What a plan alone cannot tell, and why: held against the directory it is found, which is proven for at least one plan of each.
+/// What a plan alone cannot tell, and why: held against the directory it is found, which is proven
+/// for at least one plan of each.
 const DIRECTORY: [(&str, &[&str]); 7] = [
-    ("whether canonical has a log, which may hold v2 unflushed", &["Finish steps: without sync-file data.db-wal"]),
+    (
+        "whether canonical has a log, which may hold v2 unflushed",
+        &["Finish steps: without sync-file data.db-wal"],
+    ),
     (
         "whether the backup's name is v1's link, another file's, or free",
         &["Finish steps: without link backup", "Finish steps: without remove backup"],
@@ -157,13 +187,19 @@ fn every_mutant_is_found_or_makes_no_difference() {
             met.insert(words.clone());
             let findings = validate(&mutated, None);
             let ruled = |rule: &str, severity| RULES.contains(&(rule, severity));
-            assert!(findings.iter().all(|found| ruled(&found.rule, found.severity)), "{findings:#?}");
+            assert!(
+                findings.iter().all(|found| ruled(&found.rule, found.severity)),
+                "{findings:#?}"
+            );
             let found_there = seen.as_ref().map(|seen| !validate(&mutated, Some(seen)).is_empty());
-            if (!findings.is_empty() && found_there != Some(false)) || mutant.equivalent().is_some() {
+            if (!findings.is_empty() && found_there != Some(false)) || mutant.equivalent().is_some()
+            {
                 continue;
             }
             match DIRECTORY.iter().find(|(_, mutants)| mutants.contains(&words.as_str())) {
-                Some((why, _)) if found_there != Some(false) => proven.extend(found_there.map(|_| *why)),
+                Some((why, _)) if found_there != Some(false) => {
+                    proven.extend(found_there.map(|_| *why));
+                }
                 _ => drop(survivors.insert(words)),
             }
         }

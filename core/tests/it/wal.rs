@@ -16,10 +16,15 @@ fn sum(big: bool, (mut a, mut b): (u32, u32), bytes: &[u8]) -> (u32, u32) {
     (a, b)
 }
 
-/// A log by the description of the file format: one frame for each of `commits`, which is the database's size where it ends a transaction.
+/// A log by the description of the file format: one frame for each of `commits`, which is the
+/// database's size where it ends a transaction.
 fn log(big: bool, salts: [u32; 2], commits: &[u32]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let words = |bytes: &mut Vec<u8>, words: &[u32]| words.iter().for_each(|word| bytes.extend(word.to_be_bytes()));
+    let words = |bytes: &mut Vec<u8>, words: &[u32]| {
+        for word in words {
+            bytes.extend(word.to_be_bytes());
+        }
+    };
     words(&mut bytes, &[0x377f_0682 + u32::from(big), 3_007_000, 512, 4, salts[0], salts[1]]);
     let mut running = sum(big, (0, 0), &bytes);
     words(&mut bytes, &[running.0, running.1]);
@@ -48,7 +53,14 @@ fn shm(salts: [u32; 2], backfilled: u32, last: u32) -> Vec<u8> {
 }
 
 fn counts(wal: &Wal) -> [u64; 6] {
-    [wal.valid_frames, wal.torn_frames, wal.stale_frames, wal.commits, wal.committed_frames, wal.uncommitted_frames]
+    [
+        wal.valid_frames,
+        wal.torn_frames,
+        wal.stale_frames,
+        wal.commits,
+        wal.committed_frames,
+        wal.uncommitted_frames,
+    ]
 }
 
 #[test]
@@ -56,9 +68,15 @@ fn frames_and_commits_are_counted() {
     for big in [false, true] {
         let wal = read_wal(&log(big, [7, 8], &[0, 2, 3, 0, 0]), None);
         assert_eq!((wal.state, counts(&wal)), (WalState::Usable, [5, 0, 0, 2, 3, 2]));
-        assert_eq!((wal.pages_after, wal.commits_not_checkpointed, wal.checkpointed_frames), (Some(3), 2, None));
+        assert_eq!(
+            (wal.pages_after, wal.commits_not_checkpointed, wal.checkpointed_frames),
+            (Some(3), 2, None)
+        );
         let header = wal.header.unwrap();
-        assert_eq!((header.big_endian, header.page_size, header.checkpoint_sequence), (big, 512, 4));
+        assert_eq!(
+            (header.big_endian, header.page_size, header.checkpoint_sequence),
+            (big, 512, 4)
+        );
         assert_eq!(header.salts, "0000000700000008");
     }
 }
@@ -68,15 +86,24 @@ fn a_torn_frame_ends_it() {
     let whole = log(false, [7, 8], &[1, 2, 3]);
     let mut torn = whole.clone();
     torn[32 + FRAME + 30] ^= 1;
-    assert_eq!(counts(&read_wal(&torn, None)), [1, 2, 0, 1, 1, 0], "and what is behind it does not count");
+    assert_eq!(
+        counts(&read_wal(&torn, None)),
+        [1, 2, 0, 1, 1, 0],
+        "and what is behind it does not count"
+    );
     for cut in [1, 20, FRAME - 1] {
-        assert_eq!(counts(&read_wal(&whole[..whole.len() - cut], None)), [2, 1, 0, 2, 2, 0], "{cut} bytes are missing");
+        assert_eq!(
+            counts(&read_wal(&whole[..whole.len() - cut], None)),
+            [2, 1, 0, 2, 2, 0],
+            "{cut} bytes are missing"
+        );
     }
     let mut no_page = log(false, [7, 8], &[]);
     let mut head = vec![0; 8];
     head.extend(7_u32.to_be_bytes());
     head.extend(8_u32.to_be_bytes());
-    let running = sum(false, sum(false, sum(false, (0, 0), &no_page[..24]), &head[..8]), &[0; PAGE]);
+    let running =
+        sum(false, sum(false, sum(false, (0, 0), &no_page[..24]), &head[..8]), &[0; PAGE]);
     head.extend(running.0.to_be_bytes());
     head.extend(running.1.to_be_bytes());
     no_page.extend(head);
@@ -110,19 +137,31 @@ fn the_shm_says_what_is_in_the_database() {
     }
     let mut half = shm([7, 8], 4, 4);
     half[50] ^= 1;
-    assert_eq!(read_wal(&bytes, Some(&half)).checkpointed_frames, None, "a writer was killed between the two copies");
+    assert_eq!(
+        read_wal(&bytes, Some(&half)).checkpointed_frames,
+        None,
+        "a writer was killed between the two copies"
+    );
 }
 
 #[test]
 fn what_is_no_log_says_why() {
     let good = log(false, [7, 8], &[1]);
     assert_eq!(read_wal(&[], None).state, WalState::Empty);
-    assert_eq!((read_wal(&good[..32], None).state, read_wal(&good[..32], None).header.is_some()), (WalState::Empty, true));
-    for (at, said) in [(0, "begin"), (5, "checksum"), (9, "page size"), (13, "checksum"), (30, "checksum")] {
+    assert_eq!(
+        (read_wal(&good[..32], None).state, read_wal(&good[..32], None).header.is_some()),
+        (WalState::Empty, true)
+    );
+    for (at, said) in
+        [(0, "begin"), (5, "checksum"), (9, "page size"), (13, "checksum"), (30, "checksum")]
+    {
         let mut bytes = good.clone();
         bytes[at] ^= 0x40;
         let wal = read_wal(&bytes, None);
-        assert!(wal.state == WalState::Unusable && wal.why.as_ref().unwrap().contains(said), "byte {at}: {wal:?}");
+        assert!(
+            wal.state == WalState::Unusable && wal.why.as_ref().unwrap().contains(said),
+            "byte {at}: {wal:?}"
+        );
         assert_eq!((counts(&wal), wal.size), ([0; 6], good.len() as u64));
     }
     assert!(read_wal(&good[..31], None).why.unwrap().contains("31 bytes"));

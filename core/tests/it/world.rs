@@ -1,4 +1,5 @@
-//! What the tests look at: one directory with a `data.db`, as the runner would have observed it, and a driver that performs nothing.
+//! What the tests look at: one directory with a `data.db`, as the runner would have observed it,
+//! and a driver that performs nothing.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +48,8 @@ pub fn our_journal() -> FileName {
     names::journal(&canonical(), &label())
 }
 
-/// The 100 bytes that SQLite 3.54 writes for a database of two pages, by the layout of its file format.
+/// The 100 bytes that SQLite 3.54 writes for a database of two pages, by the layout of its file
+/// format.
 pub fn header_bytes(mode: JournalMode, change_counter: u32) -> [u8; 100] {
     let mut bytes = [0; 100];
     bytes[..16].copy_from_slice(b"SQLite format 3\0");
@@ -130,10 +132,18 @@ pub fn migrations() -> Vec<(String, Plan)> {
             for verify in [false, true] {
                 for companion in [false, true] {
                     for mode in [JournalMode::Delete, JournalMode::Wal] {
-                        let mut observation = if companion { with_auth(directory()) } else { directory() };
+                        let mut observation =
+                            if companion { with_auth(directory()) } else { directory() };
                         observation.files.insert(canonical(), database("1", mode, 7));
-                        let plan = plan_migration(&observation, &Request { verify, ..request(by, from) }).unwrap();
-                        plans.push((format!("{by:?} {from:?} verify={verify} companion={companion} {mode:?}"), plan));
+                        let plan =
+                            plan_migration(&observation, &Request { verify, ..request(by, from) })
+                                .unwrap();
+                        plans.push((
+                            format!(
+                                "{by:?} {from:?} verify={verify} companion={companion} {mode:?}"
+                            ),
+                            plan,
+                        ));
                     }
                 }
             }
@@ -152,9 +162,22 @@ pub fn journal(phase: Phase) -> Journal {
         nonce: nonce(),
         phase,
         attempt: 1,
-        strategy: if phase == Phase::Installing { Strategy::PageCopy } else { Strategy::LinkReplace },
-        v1: Some(V1 { file_id: "1".into(), fingerprint: v1().fingerprint().unwrap(), journal_mode: JournalMode::Wal }),
-        v2: built.then(|| V2 { file: names.install.clone(), file_id: "2".into(), size: 8192, page1: "page 1 of 2".into() }),
+        strategy: if phase == Phase::Installing {
+            Strategy::PageCopy
+        } else {
+            Strategy::LinkReplace
+        },
+        v1: Some(V1 {
+            file_id: "1".into(),
+            fingerprint: v1().fingerprint().unwrap(),
+            journal_mode: JournalMode::Wal,
+        }),
+        v2: built.then(|| V2 {
+            file: names.install.clone(),
+            file_id: "2".into(),
+            size: 8192,
+            page1: "page 1 of 2".into(),
+        }),
         expect: BTreeMap::new(),
         companions: Vec::new(),
         host_state: Some(json!({ "keychain": "entry" })),
@@ -234,7 +257,8 @@ pub struct Trace {
 impl Trace {
     /// Each step once, however often it was tried.
     pub fn steps(&self, undo: bool) -> Vec<usize> {
-        let mut indices: Vec<usize> = self.performed.iter().filter(|p| p.undo == undo).map(|p| p.index).collect();
+        let mut indices: Vec<usize> =
+            self.performed.iter().filter(|p| p.undo == undo).map(|p| p.index).collect();
         indices.dedup();
         indices
     }
@@ -255,13 +279,20 @@ pub fn fine(op: &Op) -> Done {
         Op::Check { .. } => Done::Checked(v2(), Vec::new()),
         Op::Look { .. } => Done::Looked(Vec::new()),
         Op::LookCompanion { .. } => Done::Companion(Some("before".into())),
-        Op::BuildHost { .. } => Done::Built { expect: BTreeMap::from([("notes".into(), 3)]), report: Some(json!({ "rows": 3 })) },
+        Op::BuildHost { .. } => Done::Built {
+            expect: BTreeMap::from([("notes".into(), 3)]),
+            report: Some(json!({ "rows": 3 })),
+        },
         _ => Done::Plain,
     }
 }
 
-/// Walks a run to its end, asking `world` what becomes of each op. `world` may also reach into the run, as a host does.
-pub fn drive(mut run: Run, mut world: impl FnMut(&mut Run, &Performed) -> Result<Done, Fault>) -> Trace {
+/// Walks a run to its end, asking `world` what becomes of each op. `world` may also reach into the
+/// run, as a host does.
+pub fn drive(
+    mut run: Run,
+    mut world: impl FnMut(&mut Run, &Performed) -> Result<Done, Fault>,
+) -> Trace {
     let (mut performed, mut waits_ms, mut events) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..10_000 {
         let action = run.poll();
@@ -299,7 +330,14 @@ pub fn drive_well(plan: Plan) -> Trace {
 pub fn line(step: &Step) -> String {
     let value = serde_json::to_value(&step.op).unwrap();
     let mut words = vec![step.op.name().to_owned()];
-    words.extend(value.as_object().unwrap().iter().filter(|(key, _)| *key != "op").map(|(key, value)| format!("{key}={value}")));
+    words.extend(
+        value
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(key, _)| *key != "op")
+            .map(|(key, value)| format!("{key}={value}")),
+    );
     if let Some(guard) = &step.when {
         words.push(format!("if {}", serde_json::to_value(guard).unwrap()["if"].as_str().unwrap()));
     }

@@ -7,11 +7,15 @@ use cutover_core::observe::Holder;
 use rustix::fs::{AtFlags, CWD, StatxFlags, makedev, statx};
 use rustix::io::Errno;
 
-/// Every process of which the open descriptors can be seen (proc(5): those of this user, or all for root) and that has one of
-/// these files open; this process first. Looking is a `statx` of `/proc/<pid>/fd/<n>`, which opens nothing.
+/// Every process of which the open descriptors can be seen (proc(5): those of this user, or all for
+/// root) and that has one of these files open; this process first. Looking is a `statx` of
+/// `/proc/<pid>/fd/<n>`, which opens nothing.
 pub(crate) fn holders(files: &[PathBuf]) -> Vec<Holder> {
-    let wanted: BTreeSet<Identity> =
-        files.iter().filter_map(|path| std::fs::symlink_metadata(path).ok()).map(|m| (m.dev(), m.ino())).collect();
+    let wanted: BTreeSet<Identity> = files
+        .iter()
+        .filter_map(|path| std::fs::symlink_metadata(path).ok())
+        .map(|m| (m.dev(), m.ino()))
+        .collect();
     let mut found = Vec::new();
     let Ok(processes) = std::fs::read_dir("/proc") else { return found };
     if wanted.is_empty() {
@@ -19,9 +23,14 @@ pub(crate) fn holders(files: &[PathBuf]) -> Vec<Holder> {
     }
     let own = std::process::id();
     for process in processes.flatten() {
-        let Some(pid) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let Some(pid) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok())
+        else {
+            continue;
+        };
         let Ok(descriptors) = std::fs::read_dir(process.path().join("fd")) else { continue };
-        let holds = descriptors.flatten().any(|descriptor| identity(&descriptor.path()).is_ok_and(|identity| wanted.contains(&identity)));
+        let holds = descriptors.flatten().any(|descriptor| {
+            identity(&descriptor.path()).is_ok_and(|identity| wanted.contains(&identity))
+        });
         if holds {
             let name = std::fs::read_to_string(process.path().join("comm")).unwrap_or_default();
             found.push(Holder { pid, name: name.trim_end().to_owned(), this_process: pid == own });
@@ -34,8 +43,9 @@ pub(crate) fn holders(files: &[PathBuf]) -> Vec<Holder> {
 /// Device and inode.
 type Identity = (u64, u64);
 
-/// Of what a descriptor is open to, as this system knows it. Another process may have a file open on a server that answers no more, and asking that
-/// (`stat`) would never end ("statx(2)": `AT_STATX_DONT_SYNC`). Linux before 4.11 has no other way.
+/// Of what a descriptor is open to, as this system knows it. Another process may have a file open
+/// on a server that answers no more, and asking that (`stat`) would never end ("statx(2)":
+/// `AT_STATX_DONT_SYNC`). Linux before 4.11 has no other way.
 fn identity(descriptor: &Path) -> io::Result<Identity> {
     match statx(CWD, descriptor, AtFlags::STATX_DONT_SYNC, StatxFlags::INO) {
         Ok(found) => Ok((makedev(found.stx_dev_major, found.stx_dev_minor), found.stx_ino)),
@@ -52,15 +62,31 @@ mod tests {
     #[test]
     fn a_descriptor_has_the_identity_of_its_file_whatever_that_is() {
         let directory = tempfile::tempdir().unwrap();
-        let [here, gone] = ["here", "gone"].map(|name| std::fs::File::create(directory.path().join(name)).unwrap());
+        let [here, gone] = ["here", "gone"]
+            .map(|name| std::fs::File::create(directory.path().join(name)).unwrap());
         std::fs::remove_file(directory.path().join("gone")).unwrap();
-        let [null, folder] = ["/dev/null", "/proc/self"].map(|path| std::fs::File::open(path).unwrap());
+        let [null, folder] =
+            ["/dev/null", "/proc/self"].map(|path| std::fs::File::open(path).unwrap());
         let (pipe, _end) = std::io::pipe().unwrap();
-        let descriptors = [here.into(), gone.into(), null.into(), folder.into(), std::os::fd::OwnedFd::from(pipe)];
+        let descriptors = [
+            here.into(),
+            gone.into(),
+            null.into(),
+            folder.into(),
+            std::os::fd::OwnedFd::from(pipe),
+        ];
         for descriptor in &descriptors {
-            let path = PathBuf::from(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(descriptor)));
+            let path = PathBuf::from(format!(
+                "/proc/self/fd/{}",
+                std::os::fd::AsRawFd::as_raw_fd(descriptor)
+            ));
             let metadata = std::fs::metadata(&path).unwrap();
-            assert_eq!(identity(&path).unwrap(), (metadata.dev(), metadata.ino()), "{:?}", std::fs::read_link(&path));
+            assert_eq!(
+                identity(&path).unwrap(),
+                (metadata.dev(), metadata.ino()),
+                "{:?}",
+                std::fs::read_link(&path)
+            );
         }
         assert!(identity(Path::new("/proc/self/fd/2147483647")).is_err());
     }

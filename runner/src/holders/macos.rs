@@ -1,5 +1,5 @@
-//! Who has a file open on macOS: this process by its own descriptors, others by libproc (`proc_listpidspath` in `libproc.h`), which asks the kernel
-//! and opens nothing.
+//! Who has a file open on macOS: this process by its own descriptors, others by libproc
+//! (`proc_listpidspath` in `libproc.h`), which asks the kernel and opens nothing.
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::os::unix::ffi::OsStrExt as _;
@@ -8,38 +8,53 @@ use std::path::{Path, PathBuf};
 use cutover_core::observe::Holder;
 
 unsafe extern "C" {
-    fn proc_listpidspath(kind: u32, of_kind: u32, path: *const c_char, flags: u32, buffer: *mut c_void, bytes: c_int) -> c_int;
+    fn proc_listpidspath(
+        kind: u32,
+        of_kind: u32,
+        path: *const c_char,
+        flags: u32,
+        buffer: *mut c_void,
+        bytes: c_int,
+    ) -> c_int;
     fn proc_name(pid: c_int, buffer: *mut c_void, bytes: u32) -> c_int;
 }
 
 /// `PROC_ALL_PIDS` of `sys/proc_info.h`.
 const ALL: u32 = 1;
-/// `PROC_LISTPIDSPATH_EXCLUDE_EVTONLY`: whoever only watches a file (`O_EVTONLY`) is not in the way.
+/// `PROC_LISTPIDSPATH_EXCLUDE_EVTONLY`: whoever only watches a file (`O_EVTONLY`) is not in the
+/// way.
 const NO_WATCHERS: u32 = 2;
 /// As long as the name of a process may be (`2 * MAXCOMLEN`), with room to spare.
 const NAME_BYTES: u32 = 64;
 
-/// Every process of which the open files can be seen (those of this user, or all for root) and that has one of these open; this process first.
+/// Every process of which the open files can be seen (those of this user, or all for root) and that
+/// has one of these open; this process first.
 pub(crate) fn holders(files: &[PathBuf]) -> Vec<Holder> {
     let own = super::own::holders(files);
     let this = std::process::id();
-    let mut others: Vec<u32> = files.iter().filter(|path| path.exists()).flat_map(|path| users_of(path)).collect();
+    let mut others: Vec<u32> =
+        files.iter().filter(|path| path.exists()).flat_map(|path| users_of(path)).collect();
     others.sort_unstable();
     others.dedup();
     let others = others.into_iter().filter(|pid| *pid != 0 && *pid != this);
-    own.into_iter().chain(others.map(|pid| Holder { pid, name: name(pid), this_process: false })).collect()
+    own.into_iter()
+        .chain(others.map(|pid| Holder { pid, name: name(pid), this_process: false }))
+        .collect()
 }
 
 /// Nobody where it cannot be told.
 fn users_of(path: &Path) -> Vec<u32> {
     let Ok(path) = CString::new(path.as_os_str().as_bytes()) else { return Vec::new() };
     // SAFETY: the path ends in a zero; without a buffer it is only told how large one must be.
-    let bytes = unsafe { proc_listpidspath(ALL, 0, path.as_ptr(), NO_WATCHERS, std::ptr::null_mut(), 0) };
+    let bytes =
+        unsafe { proc_listpidspath(ALL, 0, path.as_ptr(), NO_WATCHERS, std::ptr::null_mut(), 0) };
     let Ok(bytes) = usize::try_from(bytes) else { return Vec::new() };
     let mut pids = vec![0_u32; bytes / size_of::<u32>() + 64];
     let Ok(room) = c_int::try_from(pids.len() * size_of::<u32>()) else { return Vec::new() };
     // SAFETY: the path ends in a zero, and the buffer is ours and as large as we say.
-    let used = unsafe { proc_listpidspath(ALL, 0, path.as_ptr(), NO_WATCHERS, pids.as_mut_ptr().cast(), room) };
+    let used = unsafe {
+        proc_listpidspath(ALL, 0, path.as_ptr(), NO_WATCHERS, pids.as_mut_ptr().cast(), room)
+    };
     pids.truncate(usize::try_from(used).unwrap_or_default() / size_of::<u32>());
     pids
 }
@@ -65,7 +80,8 @@ mod tests {
         let files = [path.clone()];
         assert_eq!(holders(&files), []);
         let opened = || std::fs::File::open(&path).unwrap();
-        let mut other = std::process::Command::new("sleep").arg("1000").stdin(opened()).spawn().unwrap();
+        let mut other =
+            std::process::Command::new("sleep").arg("1000").stdin(opened()).spawn().unwrap();
         let held = opened();
         let found = holders(&files);
         other.kill().unwrap();

@@ -1,4 +1,5 @@
-//! Who has a file open, found out without opening it; on Windows, where opening it takes nothing from anybody, by trying to have it alone.
+//! Who has a file open, found out without opening it; on Windows, where opening it takes nothing
+//! from anybody, by trying to have it alone.
 
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]

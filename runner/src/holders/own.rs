@@ -6,23 +6,30 @@ use std::path::PathBuf;
 #[cfg(any(test, not(target_os = "linux")))]
 use cutover_core::observe::Holder;
 
-/// This process, if it has one of these files open; it is the one whose locks would fall. Others are not told here: where nothing else tells them (the BSDs)
-/// they show themselves when they are met (a busy checkpoint, a lock).
+/// This process, if it has one of these files open; it is the one whose locks would fall. Others
+/// are not told here: where nothing else tells them (the BSDs) they show themselves when they are
+/// met (a busy checkpoint, a lock).
 #[cfg(any(test, not(target_os = "linux")))]
 pub(crate) fn holders(files: &[PathBuf]) -> Vec<Holder> {
     let this = Holder { pid: std::process::id(), name: String::new(), this_process: true };
     if files.iter().all(|path| descriptors(path).is_empty()) { Vec::new() } else { vec![this] }
 }
 
-/// The descriptors that this process has of a file: the entries of `/dev/fd` (fd(4) of macOS; proc(5)), each asked with fstat(2), which opens nothing.
+/// The descriptors that this process has of a file: the entries of `/dev/fd` (fd(4) of macOS;
+/// proc(5)), each asked with fstat(2), which opens nothing.
 pub(crate) fn descriptors(path: &Path) -> Vec<i32> {
-    let (Ok(wanted), Ok(descriptors)) = (rustix::fs::lstat(path), std::fs::read_dir("/dev/fd")) else { return Vec::new() };
-    let numbers = descriptors.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let (Ok(wanted), Ok(descriptors)) = (rustix::fs::lstat(path), std::fs::read_dir("/dev/fd"))
+    else {
+        return Vec::new();
+    };
+    let numbers =
+        descriptors.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let is_of_it = |number: &i32| {
-        // SAFETY: the number is only asked about. One that was closed meanwhile is answered with EBADF, and one that was given to another file
-        // with that file.
+        // SAFETY: the number is only asked about. One that was closed meanwhile is answered with
+        // EBADF, and one that was given to another file with that file.
         let descriptor = unsafe { BorrowedFd::borrow_raw(*number) };
-        rustix::fs::fstat(descriptor).is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (wanted.st_dev, wanted.st_ino))
+        rustix::fs::fstat(descriptor)
+            .is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (wanted.st_dev, wanted.st_ino))
     };
     numbers.filter(is_of_it).collect()
 }
@@ -41,7 +48,10 @@ mod tests {
         assert_eq!(holders(&files), []);
         let held = std::fs::File::open(&path).unwrap();
         let found = holders(&files);
-        assert_eq!((found.len(), found[0].pid, found[0].this_process), (1, std::process::id(), true));
+        assert_eq!(
+            (found.len(), found[0].pid, found[0].this_process),
+            (1, std::process::id(), true)
+        );
         drop(held);
         assert_eq!(holders(&files), []);
     }

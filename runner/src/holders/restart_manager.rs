@@ -1,8 +1,11 @@
-//! The Restart Manager of Windows, which tells who uses a file ("Restart Manager" of its documentation). Some editions have none, so its library is loaded
-//! when it is asked for, and it is asked only of files that are open.
+//! The Restart Manager of Windows, which tells who uses a file ("Restart Manager" of its
+//! documentation). Some editions have none, so its library is loaded when it is asked for, and it
+//! is asked only of files that are open.
 
 use windows_sys::Win32::Foundation::{ERROR_MORE_DATA, ERROR_SUCCESS, FreeLibrary, HMODULE};
-use windows_sys::Win32::System::LibraryLoader::{GetProcAddress, LOAD_LIBRARY_SEARCH_SYSTEM32, LoadLibraryExW};
+use windows_sys::Win32::System::LibraryLoader::{
+    GetProcAddress, LOAD_LIBRARY_SEARCH_SYSTEM32, LoadLibraryExW,
+};
 use windows_sys::Win32::System::RestartManager::{CCH_RM_SESSION_KEY, RM_PROCESS_INFO};
 use windows_sys::core::{PCSTR, s, w};
 
@@ -15,8 +18,17 @@ pub(super) struct Process {
 }
 
 type StartSession = unsafe extern "system" fn(*mut u32, u32, *mut u16) -> u32;
-type RegisterResources = unsafe extern "system" fn(u32, u32, *const *const u16, u32, *const u8, u32, *const *const u16) -> u32;
-type GetList = unsafe extern "system" fn(u32, *mut u32, *mut u32, *mut RM_PROCESS_INFO, *mut u32) -> u32;
+type RegisterResources = unsafe extern "system" fn(
+    u32,
+    u32,
+    *const *const u16,
+    u32,
+    *const u8,
+    u32,
+    *const *const u16,
+) -> u32;
+type GetList =
+    unsafe extern "system" fn(u32, *mut u32, *mut u32, *mut RM_PROCESS_INFO, *mut u32) -> u32;
 type EndSession = unsafe extern "system" fn(u32) -> u32;
 
 /// Its library, and the four functions that are used.
@@ -46,7 +58,8 @@ impl RestartManager {
 
     fn load_from(name: *const u16) -> Option<Self> {
         // SAFETY: the name ends in a zero. Only the system's own directory is searched.
-        let library = unsafe { LoadLibraryExW(name, std::ptr::null_mut(), LOAD_LIBRARY_SEARCH_SYSTEM32) };
+        let library =
+            unsafe { LoadLibraryExW(name, std::ptr::null_mut(), LOAD_LIBRARY_SEARCH_SYSTEM32) };
         if library.is_null() {
             return None;
         }
@@ -69,10 +82,20 @@ impl RestartManager {
         unsafe {
             Some(Self {
                 library,
-                start_session: std::mem::transmute::<unsafe extern "system" fn() -> isize, StartSession>(start),
-                register_resources: std::mem::transmute::<unsafe extern "system" fn() -> isize, RegisterResources>(register),
-                get_list: std::mem::transmute::<unsafe extern "system" fn() -> isize, GetList>(list),
-                end_session: std::mem::transmute::<unsafe extern "system" fn() -> isize, EndSession>(end),
+                start_session: std::mem::transmute::<
+                    unsafe extern "system" fn() -> isize,
+                    StartSession,
+                >(start),
+                register_resources: std::mem::transmute::<
+                    unsafe extern "system" fn() -> isize,
+                    RegisterResources,
+                >(register),
+                get_list: std::mem::transmute::<unsafe extern "system" fn() -> isize, GetList>(
+                    list,
+                ),
+                end_session: std::mem::transmute::<unsafe extern "system" fn() -> isize, EndSession>(
+                    end,
+                ),
             })
         }
     }
@@ -95,18 +118,40 @@ impl RestartManager {
         debug_assert!(files.iter().all(|file| file.last() == Some(&0)), "each path ends in a zero");
         let paths: Vec<*const u16> = files.iter().map(Vec::as_ptr).collect();
         let count = u32::try_from(paths.len()).ok()?;
-        // SAFETY: the paths end in a zero and live for the whole call; there is nothing else to register.
-        let code = unsafe { (self.register_resources)(session, count, paths.as_ptr(), 0, std::ptr::null(), 0, std::ptr::null()) };
+        // SAFETY: the paths end in a zero and live for the whole call; there is nothing else to
+        // register.
+        let code = unsafe {
+            (self.register_resources)(
+                session,
+                count,
+                paths.as_ptr(),
+                0,
+                std::ptr::null(),
+                0,
+                std::ptr::null(),
+            )
+        };
         if code != ERROR_SUCCESS {
             return None;
         }
         let mut found: Vec<RM_PROCESS_INFO> = Vec::new();
         for _ in 0..MAX_TRIES {
             let (mut needed, mut given, mut reasons) = (0, u32::try_from(found.len()).ok()?, 0);
-            // SAFETY: the list has room for as many as `given` says, and the other results are ours.
-            let code = unsafe { (self.get_list)(session, &raw mut needed, &raw mut given, found.as_mut_ptr(), &raw mut reasons) };
+            // SAFETY: the list has room for as many as `given` says, and the other results are
+            // ours.
+            let code = unsafe {
+                (self.get_list)(
+                    session,
+                    &raw mut needed,
+                    &raw mut given,
+                    found.as_mut_ptr(),
+                    &raw mut reasons,
+                )
+            };
             match code {
-                ERROR_SUCCESS => return Some(found.iter().take(given as usize).map(process).collect()),
+                ERROR_SUCCESS => {
+                    return Some(found.iter().take(given as usize).map(process).collect());
+                }
                 ERROR_MORE_DATA => found.resize(needed as usize, RM_PROCESS_INFO::default()),
                 _ => return None,
             }
@@ -134,7 +179,8 @@ mod tests {
     #[test]
     fn it_is_asked_and_answers() {
         let path = std::env::current_exe().unwrap();
-        let path: Vec<u16> = std::os::windows::ffi::OsStrExt::encode_wide(path.as_os_str()).chain([0]).collect();
+        let path: Vec<u16> =
+            std::os::windows::ffi::OsStrExt::encode_wide(path.as_os_str()).chain([0]).collect();
         // Whom it names, Wine's does not say; that the calls are what it takes, it does.
         let users = RestartManager::load().map(|manager| manager.users_of(&[path]));
         assert!(users.is_none_or(|users| users.is_some()));

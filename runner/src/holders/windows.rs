@@ -15,10 +15,14 @@ const SHARING_VIOLATION: i32 = 32;
 /// The right to read data, which no handle of ours would share here.
 const FILE_READ_DATA: u32 = 1;
 
-/// Every process that has one of these files open, this process first. One holder without a name and an id where somebody has, and Windows does not say who.
+/// Every process that has one of these files open, this process first. One holder without a name
+/// and an id where somebody has, and Windows does not say who.
 pub(crate) fn holders(files: &[PathBuf]) -> Vec<Holder> {
-    let open: Vec<Vec<u16>> =
-        files.iter().filter(|path| is_open(path)).map(|path| path.as_os_str().encode_wide().chain([0]).collect()).collect();
+    let open: Vec<Vec<u16>> = files
+        .iter()
+        .filter(|path| is_open(path))
+        .map(|path| path.as_os_str().encode_wide().chain([0]).collect())
+        .collect();
     if open.is_empty() {
         return Vec::new();
     }
@@ -30,17 +34,26 @@ pub(crate) fn descriptors(_: &Path) -> Vec<i32> {
     Vec::new()
 }
 
-/// Whether any handle is open on the file, of this process or another: one that shares nothing cannot be had beside it. It is closed at once; SQLite
-/// tries again where it meets it (`winRetryIoerr` in `os_win.c`).
+/// Whether any handle is open on the file, of this process or another: one that shares nothing
+/// cannot be had beside it. It is closed at once; SQLite tries again where it meets it
+/// (`winRetryIoerr` in `os_win.c`).
 fn is_open(path: &Path) -> bool {
-    let alone = File::options().access_mode(FILE_READ_DATA).share_mode(0).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(path);
+    let alone = File::options()
+        .access_mode(FILE_READ_DATA)
+        .share_mode(0)
+        .custom_flags(FILE_FLAG_OPEN_REPARSE_POINT)
+        .open(path);
     alone.is_err_and(|error| error.raw_os_error() == Some(SHARING_VIOLATION))
 }
 
-/// What the Restart Manager said of files that somebody has open; nothing where there is none, or it failed.
+/// What the Restart Manager said of files that somebody has open; nothing where there is none, or
+/// it failed.
 fn named(processes: Option<Vec<Process>>, own: u32) -> Vec<Holder> {
-    let mut holders: Vec<Holder> =
-        processes.into_iter().flatten().map(|Process { pid, name }| Holder { pid, name, this_process: pid == own }).collect();
+    let mut holders: Vec<Holder> = processes
+        .into_iter()
+        .flatten()
+        .map(|Process { pid, name }| Holder { pid, name, this_process: pid == own })
+        .collect();
     holders.sort_by_key(|holder| (!holder.this_process, holder.pid));
     if holders.is_empty() {
         holders.push(Holder { pid: 0, name: String::new(), this_process: false });
@@ -57,10 +70,16 @@ mod tests {
     fn this_process_comes_first_and_whoever_is_not_named_is_there_all_the_same() {
         let process = |pid, name: &str| Process { pid, name: name.into() };
         let holders = named(Some(vec![process(4, "Old App"), process(77, "New App")]), 77);
-        assert_eq!(holders.iter().map(|holder| (holder.pid, holder.this_process)).collect::<Vec<_>>(), [(77, true), (4, false)]);
+        assert_eq!(
+            holders.iter().map(|holder| (holder.pid, holder.this_process)).collect::<Vec<_>>(),
+            [(77, true), (4, false)]
+        );
         assert_eq!(holders[1].name, "Old App");
         for silent in [None, Some(Vec::new())] {
-            assert_eq!(named(silent, 77), [Holder { pid: 0, name: String::new(), this_process: false }]);
+            assert_eq!(
+                named(silent, 77),
+                [Holder { pid: 0, name: String::new(), this_process: false }]
+            );
         }
     }
 

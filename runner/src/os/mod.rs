@@ -13,21 +13,31 @@ use std::path::Path;
 use cutover_core::names::FileName;
 
 pub(crate) use platform::{
-    LOCKS_V1_OVER_THE_FLIP, OPENING_DROPS_LOCKS, PLATFORM, REFUSED_BYTES, adopt, create_lock, create_new, create_private,
-    create_private_directory, create_writable, denied_for_good, file_id, free_bytes, irreplaceable, links, open_to_flush, plain, read_at,
-    real_directory, rename, rename_new, says_no_flush, says_no_links, sync_dir, why_read_only,
+    LOCKS_V1_OVER_THE_FLIP, OPENING_DROPS_LOCKS, PLATFORM, REFUSED_BYTES, adopt, create_lock,
+    create_new, create_private, create_private_directory, create_writable, denied_for_good,
+    file_id, free_bytes, irreplaceable, links, open_to_flush, plain, read_at, real_directory,
+    rename, rename_new, says_no_flush, says_no_links, sync_dir, why_read_only,
 };
 
-/// The name as the directory has it. Where case is not told apart (Windows, most volumes of macOS) it is the file's, not the caller's: `DATA.DB` is `data.db`
-/// there, and its journals and backups go by one name.
+/// The name as the directory has it. Where case is not told apart (Windows, most volumes of macOS)
+/// it is the file's, not the caller's: `DATA.DB` is `data.db` there, and its journals and backups
+/// go by one name.
 pub(crate) fn stored_name(directory: &Path, name: FileName) -> FileName {
     let same = |entry: &FileName| entry.as_str().to_lowercase() == name.as_str().to_lowercase();
     let Ok(entries) = std::fs::read_dir(directory) else { return name };
-    let entries: Vec<FileName> =
-        entries.flatten().filter_map(|entry| FileName::new(entry.file_name().to_str()?).ok()).filter(same).collect();
+    let entries: Vec<FileName> = entries
+        .flatten()
+        .filter_map(|entry| FileName::new(entry.file_name().to_str()?).ok())
+        .filter(same)
+        .collect();
     // Where case is told apart both may be there.
     match entries.iter().find(|entry| **entry == name).or(entries.first()) {
-        Some(entry) if same_file(&directory.join(entry.as_str()), &directory.join(name.as_str())).unwrap_or(false) => entry.clone(),
+        Some(entry)
+            if same_file(&directory.join(entry.as_str()), &directory.join(name.as_str()))
+                .unwrap_or(false) =>
+        {
+            entry.clone()
+        }
         _ => name,
     }
 }
@@ -41,19 +51,25 @@ pub(crate) fn same_file(a: &Path, b: &Path) -> io::Result<bool> {
 mod tests {
     use super::*;
 
-    /// What a volume says that does not tell cases apart, Windows' tests show; here that nothing is taken for another file.
+    /// What a volume says that does not tell cases apart, Windows' tests show; here that nothing is
+    /// taken for another file.
     #[test]
     fn a_name_is_only_given_up_for_another_name_of_the_same_file() {
         let directory = tempfile::tempdir().unwrap();
-        let stored = |name: &str| stored_name(directory.path(), FileName::new(name).unwrap()).to_string();
+        let stored =
+            |name: &str| stored_name(directory.path(), FileName::new(name).unwrap()).to_string();
         assert_eq!(stored("data.db"), "data.db", "nothing is there");
         std::fs::write(directory.path().join("data.db"), "").unwrap();
         let tells_apart = !directory.path().join("DATA.DB").exists();
         assert_eq!(stored("data.db"), "data.db");
         assert_eq!(stored("DATA.DB"), if tells_apart { "DATA.DB" } else { "data.db" });
         if tells_apart {
-            std::fs::hard_link(directory.path().join("data.db"), directory.path().join("DATA.DB")).unwrap();
-            assert_eq!((stored("data.db").as_str(), stored("DATA.DB").as_str()), ("data.db", "DATA.DB"));
+            std::fs::hard_link(directory.path().join("data.db"), directory.path().join("DATA.DB"))
+                .unwrap();
+            assert_eq!(
+                (stored("data.db").as_str(), stored("DATA.DB").as_str()),
+                ("data.db", "DATA.DB")
+            );
         }
     }
 }

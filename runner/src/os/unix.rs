@@ -16,19 +16,23 @@ pub(crate) const PLATFORM: Platform = Platform::Linux;
 /// An open file can be replaced here, so v1's lock is held until v2 has its name.
 pub(crate) const LOCKS_V1_OVER_THE_FLIP: bool = true;
 
-/// POSIX `fcntl` locks belong to the process: closing any descriptor of a file drops those of every connection to it.
+/// POSIX `fcntl` locks belong to the process: closing any descriptor of a file drops those of every
+/// connection to it.
 pub(crate) const OPENING_DROPS_LOCKS: bool = true;
 
-/// What of a database a lock of SQLite's keeps from whoever reads its file. Nothing: `fcntl` locks stop no read.
+/// What of a database a lock of SQLite's keeps from whoever reads its file. Nothing: `fcntl` locks
+/// stop no read.
 pub(crate) const REFUSED_BYTES: Range<u64> = 0..0;
 
-/// Device and inode, without opening the file: closing a second descriptor of a database drops its locks (POSIX `fcntl`).
+/// Device and inode, without opening the file: closing a second descriptor of a database drops its
+/// locks (POSIX `fcntl`).
 pub(crate) fn file_id(path: &Path) -> io::Result<String> {
     let metadata = std::fs::symlink_metadata(path)?;
     Ok(format!("{:x}-{:x}", metadata.dev(), metadata.ino()))
 }
 
-/// Creates a file that was not there, following no link, with the mode and, where allowed, the owner of `like`.
+/// Creates a file that was not there, following no link, with the mode and, where allowed, the
+/// owner of `like`.
 pub(crate) fn create_new(path: &Path, like: &Path) -> io::Result<File> {
     create(path, like, std::fs::metadata(like)?.mode() & 0o777)
 }
@@ -97,15 +101,23 @@ pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     use rustix::io::Errno;
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         Ok(()) => Ok(()),
-        // Not every file system, and no old kernel, can do both at once ("renameat2(2)": EINVAL, ENOSYS; macOS: ENOTSUP).
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) if std::fs::symlink_metadata(to).is_err() => std::fs::rename(from, to),
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => Err(io::ErrorKind::AlreadyExists.into()),
+        // Not every file system, and no old kernel, can do both at once ("renameat2(2)": EINVAL,
+        // ENOSYS; macOS: ENOTSUP).
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP)
+            if std::fs::symlink_metadata(to).is_err() =>
+        {
+            std::fs::rename(from, to)
+        }
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+            Err(io::ErrorKind::AlreadyExists.into())
+        }
         Err(error) => Err(error.into()),
     }
 }
 
-/// For a flush of a file's data and metadata. It needs no right to write ("fsync(2)"), which a secret's owner may lack. On macOS std's `sync_all` asks for
-/// `F_FULLFSYNC`, which reaches the platter.
+/// For a flush of a file's data and metadata. It needs no right to write ("fsync(2)"), which a
+/// secret's owner may lack. On macOS std's `sync_all` asks for `F_FULLFSYNC`, which reaches the
+/// platter.
 pub(crate) fn open_to_flush(path: &Path) -> io::Result<File> {
     File::open(path)
 }
@@ -115,17 +127,30 @@ pub(crate) fn links(path: &Path) -> io::Result<u64> {
     Ok(std::fs::symlink_metadata(path)?.nlink())
 }
 
-/// Whether this is how a file system, or a mount point, refuses every hard link ("link(2)" of Linux and macOS). EPERM is as well what Linux
-/// answers to whoever may not link the file (`protected_hardlinks`, proc(5)).
+/// Whether this is how a file system, or a mount point, refuses every hard link ("link(2)" of Linux
+/// and macOS). EPERM is as well what Linux answers to whoever may not link the file
+/// (`protected_hardlinks`, proc(5)).
 pub(crate) fn says_no_links(error: &io::Error) -> bool {
     use rustix::io::Errno;
-    let no = [Errno::PERM, Errno::NOTSUP, Errno::OPNOTSUPP, Errno::NOSYS, Errno::INVAL, Errno::XDEV, Errno::MLINK];
+    let no = [
+        Errno::PERM,
+        Errno::NOTSUP,
+        Errno::OPNOTSUPP,
+        Errno::NOSYS,
+        Errno::INVAL,
+        Errno::XDEV,
+        Errno::MLINK,
+    ];
     no.iter().any(|no| error.raw_os_error() == Some(no.raw_os_error()))
 }
 
-/// Whether this is how a file system, or a handle, says that there is nothing to flush ("fsync(2)": EINVAL, ENOTSUP; EPERM and EACCES of a handle).
+/// Whether this is how a file system, or a handle, says that there is nothing to flush ("fsync(2)":
+/// EINVAL, ENOTSUP; EPERM and EACCES of a handle).
 pub(crate) fn says_no_flush(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied)
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied
+    )
 }
 
 /// A right that is missing is permanent here in any case.
@@ -133,18 +158,23 @@ pub(crate) fn denied_for_good(_path: &Path, _error: &io::Error) -> Option<&'stat
     None
 }
 
-/// Why this file can only be read, as the system says it: EACCES, EROFS, or EPERM of an immutable one ("access(2)"). Nothing is opened.
+/// Why this file can only be read, as the system says it: EACCES, EROFS, or EPERM of an immutable
+/// one ("access(2)"). Nothing is opened.
 pub(crate) fn why_read_only(path: &Path) -> Option<i32> {
     use rustix::fs::{Access, AtFlags, CWD, accessat};
-    accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).err().map(rustix::io::Errno::raw_os_error)
+    accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS)
+        .err()
+        .map(rustix::io::Errno::raw_os_error)
 }
 
-/// Why no file can take this one's place. Nothing where the system does not tell: then the rename says it.
+/// Why no file can take this one's place. Nothing where the system does not tell: then the rename
+/// says it.
 #[cfg(not(target_vendor = "apple"))]
 pub(crate) fn irreplaceable(path: &Path) -> Option<Irreplaceable> {
     use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
     let seen = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty()).ok()?;
-    // What the file system, or an old kernel, does not know is in the mask no more than in the attributes ("statx(2)").
+    // What the file system, or an old kernel, does not know is in the mask no more than in the
+    // attributes ("statx(2)").
     let attributes = seen.stx_attributes & seen.stx_attributes_mask;
     if attributes.contains(StatxAttributes::MOUNT_ROOT) {
         Some(Irreplaceable::MountPoint)
@@ -159,7 +189,8 @@ pub(crate) fn irreplaceable(path: &Path) -> Option<Irreplaceable> {
 #[cfg(target_vendor = "apple")]
 pub(crate) fn irreplaceable(path: &Path) -> Option<Irreplaceable> {
     use std::os::darwin::fs::MetadataExt as _;
-    /// `UF_IMMUTABLE`, `UF_APPEND`, `SF_IMMUTABLE` and `SF_APPEND` of `<sys/stat.h>` ("chflags(2)").
+    /// `UF_IMMUTABLE`, `UF_APPEND`, `SF_IMMUTABLE` and `SF_APPEND` of `<sys/stat.h>`
+    /// ("chflags(2)").
     const FLAGS: u32 = 0x2 | 0x4 | 0x2_0000 | 0x4_0000;
     let seen = std::fs::symlink_metadata(path).ok()?;
     (seen.st_flags() & FLAGS != 0).then_some(Irreplaceable::Immutable)

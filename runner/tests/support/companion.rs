@@ -1,11 +1,15 @@
-//! An application whose companion is in another directory than its database. In a process of its own, so that `strace` can have anything befall it.
+//! An application whose companion is in another directory than its database. In a process of its
+//! own, so that `strace` can have anything befall it.
 #![allow(dead_code, reason = "not every test needs all of it")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cutover::core::journal::Warning;
-use cutover::{BackupOptions, Built, Detect, Event, From, Host, HostError, Job, Make, MigrateResult, Options, RecoverResult, Run};
+use cutover::{
+    BackupOptions, Built, Detect, Event, From, Host, HostError, Job, Make, MigrateResult, Options,
+    RecoverResult, Run,
+};
 use rusqlite::Connection;
 
 use crate::directory;
@@ -27,7 +31,13 @@ pub enum Does {
     Restores,
 }
 
-const ALL: [Does; 5] = [Does::Stages, Does::StagesBesideAnother, Does::WritesInPlace, Does::WritesInPlaceAndFails, Does::Restores];
+const ALL: [Does; 5] = [
+    Does::Stages,
+    Does::StagesBesideAnother,
+    Does::WritesInPlace,
+    Does::WritesInPlaceAndFails,
+    Does::Restores,
+];
 
 /// The application.
 struct App<'a> {
@@ -52,7 +62,9 @@ impl Host for App<'_> {
     }
 
     fn event(&mut self, event: &Event) {
-        if matches!(event, Event::Step { op, undo: false, .. } if op == "unlock-v1") && self.does == Does::StagesBesideAnother {
+        if matches!(event, Event::Step { op, undo: false, .. } if op == "unlock-v1")
+            && self.does == Does::StagesBesideAnother
+        {
             std::fs::write(&self.bed.auth, "of another").unwrap();
         }
     }
@@ -66,7 +78,11 @@ pub struct Bed {
 
 impl Bed {
     fn at(root: &Path) -> Self {
-        Self { root: root.into(), database: root.join("app/data.db"), auth: root.join("elsewhere/auth.json") }
+        Self {
+            root: root.into(),
+            database: root.join("app/data.db"),
+            auth: root.join("elsewhere/auth.json"),
+        }
     }
 
     /// A v1 in WAL mode, with its companion.
@@ -80,7 +96,10 @@ impl Bed {
     }
 
     pub fn seed(&self) {
-        Connection::open(&self.database).unwrap().execute_batch(&format!("PRAGMA journal_mode = WAL; {V1}")).unwrap();
+        Connection::open(&self.database)
+            .unwrap()
+            .execute_batch(&format!("PRAGMA journal_mode = WAL; {V1}"))
+            .unwrap();
         std::fs::write(&self.auth, "of v1").unwrap();
     }
 
@@ -95,7 +114,10 @@ impl Bed {
     fn options(&self) -> Options {
         let make = Make { from: From::Empty, run: Run::Host };
         let companions = [("auth".to_owned(), self.auth.clone())].into();
-        Options { companions, ..Options::new(&self.database, "v1-v2", Detect::UserVersion(2), make) }
+        Options {
+            companions,
+            ..Options::new(&self.database, "v1-v2", Detect::UserVersion(2), make)
+        }
     }
 
     pub fn migrate(&self, does: Does) -> Result<MigrateResult, cutover::Error> {
@@ -110,14 +132,23 @@ impl Bed {
         let newest = cutover::list_backups(&self.database)?[0].name.as_str().to_owned();
         let companions = [("auth".to_owned(), self.auth.clone())].into();
         let options = BackupOptions { companions, ..BackupOptions::default() };
-        cutover::restore(&self.database, Path::new(&newest), &options, &mut App { does: Does::Restores, bed: self })
-            .map(|done| done.warnings)
+        cutover::restore(
+            &self.database,
+            Path::new(&newest),
+            &options,
+            &mut App { does: Does::Restores, bed: self },
+        )
+        .map(|done| done.warnings)
     }
 
     /// The database's version. It has every row, and the companion is of the same one.
     pub fn version(&self, what: &str) -> u32 {
-        let set: u32 = Connection::open(&self.database).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
-        let (version, table, auth) = if set == 2 { (2, "note", "of v2") } else { (1, "notes", "of v1") };
+        let set: u32 = Connection::open(&self.database)
+            .unwrap()
+            .query_row("PRAGMA user_version", [], |row| row.get(0))
+            .unwrap();
+        let (version, table, auth) =
+            if set == 2 { (2, "note", "of v2") } else { (1, "notes", "of v1") };
         assert_eq!(rows(&self.database, table), NOTES, "{what}");
         assert_eq!(std::fs::read_to_string(&self.auth).unwrap(), auth, "{what}");
         version
@@ -138,8 +169,17 @@ impl Bed {
         assert_eq!(rows(&self.database.with_file_name(&beside[1]), "notes"), NOTES, "{what}");
         let mut beside = names(&self.auth);
         beside.retain(|name| !name.contains(".displaced-"));
-        assert!(beside.len() == 2 && beside[1].starts_with("auth.json.v1-v2-") && !beside[1].contains(".tmp"), "{what}: {beside:?}");
-        assert_eq!(std::fs::read_to_string(self.auth.with_file_name(&beside[1])).unwrap(), "of v1", "{what}");
+        assert!(
+            beside.len() == 2
+                && beside[1].starts_with("auth.json.v1-v2-")
+                && !beside[1].contains(".tmp"),
+            "{what}: {beside:?}"
+        );
+        assert_eq!(
+            std::fs::read_to_string(self.auth.with_file_name(&beside[1])).unwrap(),
+            "of v1",
+            "{what}"
+        );
     }
 }
 
@@ -155,9 +195,16 @@ pub enum Ending {
     Left,
 }
 
-/// Has `strace` do this to an upgrade, and gives how that ended. The next start ends well, and keeps what is in nobody's file any more: `wrote` says whether
-/// anybody has written to the companion by then.
-pub fn befallen(does: Does, traced: &str, more: impl FnOnce(&Bed) -> Vec<String>, what: &str, wrote: bool) -> Ending {
+/// Has `strace` do this to an upgrade, and gives how that ended. The next start ends well, and
+/// keeps what is in nobody's file any more: `wrote` says whether anybody has written to the
+/// companion by then.
+pub fn befallen(
+    does: Does,
+    traced: &str,
+    more: impl FnOnce(&Bed) -> Vec<String>,
+    what: &str,
+    wrote: bool,
+) -> Ending {
     let root = tempfile::tempdir().unwrap();
     let bed = Bed::new(root.path());
     let (output, _) = strace::run(traced, &more(&bed), &bed.program(does));
@@ -176,7 +223,11 @@ pub fn befallen(does: Does, traced: &str, more: impl FnOnce(&Bed) -> Vec<String>
             assert_eq!(bed.version(&what), 1, "{what}");
             let (beside, mut companion) = (names(&bed.database), names(&bed.auth));
             companion.retain(|name| !name.contains(".displaced-"));
-            assert_eq!((beside, companion), (vec!["data.db".into()], vec!["auth.json".into()]), "{what}");
+            assert_eq!(
+                (beside, companion),
+                (vec!["data.db".into()], vec!["auth.json".into()]),
+                "{what}"
+            );
         }
         Ending::Left => {}
     }
@@ -196,12 +247,17 @@ fn names(file: &Path) -> Vec<String> {
     directory::names(file.parent().unwrap())
 }
 
-/// What the process does that is traced. Its status is 1 where that failed. It says why, or its warnings.
+/// What the process does that is traced. Its status is 1 where that failed. It says why, or its
+/// warnings.
 pub fn does() {
     let (Ok(does), Some(root)) = (std::env::var(DOES), std::env::var_os(ROOT)) else { return };
     let does = ALL.into_iter().find(|one| format!("{one:?}") == does).unwrap();
     let bed = Bed::at(Path::new(&root));
-    let result = if does == Does::Restores { bed.restore() } else { bed.migrate(does).map(|done| done.warnings) };
+    let result = if does == Does::Restores {
+        bed.restore()
+    } else {
+        bed.migrate(does).map(|done| done.warnings)
+    };
     match result {
         Ok(warnings) => warnings.iter().for_each(|warning| eprintln!("{}", warning.message)),
         Err(error) => {

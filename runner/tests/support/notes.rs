@@ -12,9 +12,11 @@ pub const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NO
     INSERT INTO note SELECT id, text FROM v1.notes;
     PRAGMA user_version = 2;";
 
-/// The texts in this table, in their order: `notes` is v1's, `note` v2's. A database that is not there is not made.
+/// The texts in this table, in their order: `notes` is v1's, `note` v2's. A database that is not
+/// there is not made.
 pub fn rows(path: &Path, table: &str) -> Vec<String> {
-    let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+    let db =
+        Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
     let column = if table == "note" { "body" } else { "text" };
     let mut statement = db.prepare(&format!("SELECT {column} FROM {table} ORDER BY id")).unwrap();
     let rows = statement.query_map([], |row| row.get(0)).unwrap();

@@ -1,4 +1,5 @@
-//! Another process with a connection of its own, which stays open: the sqlite3 shell. One of this process would be another kind of holder.
+//! Another process with a connection of its own, which stays open: the sqlite3 shell. One of this
+//! process would be another kind of holder.
 #![allow(dead_code, reason = "not every test needs all of it")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -10,8 +11,13 @@ pub struct Other(Child);
 impl Other {
     /// Opens a database and executes this.
     pub fn opens(database: &Path, sql: &str) -> Self {
-        let process = Command::new("sqlite3").arg(database).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-        let mut other = Self(process.expect("sqlite3 is needed for this test: apt-get install sqlite3"));
+        let process = Command::new("sqlite3")
+            .arg(database)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
+        let mut other =
+            Self(process.expect("sqlite3 is needed for this test: apt-get install sqlite3"));
         other.asks(sql);
         other
     }

@@ -1,4 +1,5 @@
-//! What befalls a program at a chosen call. `strace` counts the calls of each name for itself, in each thread: the fortieth call of all is the third `rename`, say.
+//! What befalls a program at a chosen call. `strace` counts the calls of each name for itself, in
+//! each thread: the fortieth call of all is the third `rename`, say.
 #![allow(dead_code, reason = "not every test needs all of it")]
 
 use std::path::Path;
@@ -14,7 +15,8 @@ pub fn example(database: &Path) -> Command {
     command
 }
 
-/// Runs a program while these calls are traced, with what else `strace` is told. Gives how it ended and the calls, each a line, with the path of each descriptor.
+/// Runs a program while these calls are traced, with what else `strace` is told. Gives how it ended
+/// and the calls, each a line, with the path of each descriptor.
 pub fn run(traced: &str, more: &[String], program: &Command) -> (Output, Vec<String>) {
     let trace = tempfile::NamedTempFile::new().unwrap();
     // So it stops at these calls only; no signal is sent then.
@@ -34,7 +36,8 @@ pub fn run(traced: &str, more: &[String], program: &Command) -> (Output, Vec<Str
     (output, text.lines().filter(|line| line.contains('(')).map(str::to_owned).collect())
 }
 
-/// What has `strace` kill the program before the call at this place, where it makes the same calls once more.
+/// What has `strace` kill the program before the call at this place, where it makes the same calls
+/// once more.
 pub fn kill_before(calls: &[String], at: usize) -> String {
     inject(calls, at, "signal=SIGKILL")
 }

@@ -16,7 +16,8 @@ pub enum End {
 }
 
 impl Writer {
-    /// Begins, runs this SQL with hardly a cache, so that it cannot keep the pages to itself, and stays there.
+    /// Begins, runs this SQL with hardly a cache, so that it cannot keep the pages to itself, and
+    /// stays there.
     pub fn begins(database: &Path, sql: &str) -> Self {
         let mut other = Other::opens(database, "PRAGMA cache_size = 1; PRAGMA synchronous = OFF;");
         assert_eq!(other.asks(&format!("BEGIN; {sql}; SELECT 'begun';")), ["begun"]);

@@ -1,6 +1,7 @@
-//! Writes down what the planner plans in every starting point, so that two versions of it can be compared:
-//! `plans.jsonl` (each distinct plan of each starting point, without its reasons), `reasons.txt` (the reasons,
-//! step by step, of the same plans) and `counts.txt` (crash states, changes and starts of each dimension).
+//! Writes down what the planner plans in every starting point, so that two versions of it can be
+//! compared: `plans.jsonl` (each distinct plan of each starting point, without its reasons),
+//! `reasons.txt` (the reasons, step by step, of the same plans) and `counts.txt` (crash states,
+//! changes and starts of each dimension).
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -33,7 +34,12 @@ pub fn dump(directory: &Path, dimensions: &[Dimension]) -> std::io::Result<()> {
         for (index, mut plan) in plans.into_iter().enumerate() {
             let mut take = |list: &mut Vec<Step>| {
                 for step in list {
-                    let _ = writeln!(reasons, "{number}/{index} {} {}", step.op.name(), std::mem::take(&mut step.why));
+                    let _ = writeln!(
+                        reasons,
+                        "{number}/{index} {} {}",
+                        step.op.name(),
+                        std::mem::take(&mut step.why)
+                    );
                 }
             };
             take(&mut plan.steps);

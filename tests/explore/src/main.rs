@@ -1,6 +1,7 @@
-//! Explores every crash state of every plan and counts them. Without an argument within bounds that take seconds; `--full` takes minutes;
-//! `--mutants` tries every mutant of every plan and of the recovery table; `--replay <line>` tells the story of one state again;
-//! `--dump <folder>` writes every plan and the counts to files, to compare two versions of the planner.
+//! Explores every crash state of every plan and counts them. Without an argument within bounds that
+//! take seconds; `--full` takes minutes; `--mutants` tries every mutant of every plan and of the
+//! recovery table; `--replay <line>` tells the story of one state again; `--dump <folder>` writes
+//! every plan and the counts to files, to compare two versions of the planner.
 //!
 //! Ends with status 1 if any state is bad, or a mutant survives without a reason.
 
@@ -31,14 +32,20 @@ fn main() -> ExitCode {
         ["--dump", directory, "--full"] => dump(directory, &matrix::full()),
         ["--replay", line] => replay(line),
         _ => {
-            eprintln!("usage: explore [--full | --mutants | --replay <line> | --dump <folder> [--full]]");
+            eprintln!(
+                "usage: explore [--full | --mutants | --replay <line> | --dump <folder> [--full]]"
+            );
             ExitCode::from(2)
         }
     }
 }
 
 /// Does `work` for each of `count` numbers, on every core, each with what `begin` makes once.
-fn on_every_core<T>(count: usize, begin: impl Fn() -> T + Sync, work: impl Fn(&mut T, usize) + Sync) {
+fn on_every_core<T>(
+    count: usize,
+    begin: impl Fn() -> T + Sync,
+    work: impl Fn(&mut T, usize) + Sync,
+) {
     let next = AtomicUsize::new(0);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -75,9 +82,11 @@ fn sum(dimension: &Dimension) -> Sum {
         count,
         || (),
         |(), number| {
-            let (setting, model) = (&dimension.settings[number / models.len()], models[number % models.len()]);
+            let (setting, model) =
+                (&dimension.settings[number / models.len()], models[number % models.len()]);
             let report = explore(setting, model, &dimension.bounds, None);
-            let stories: Vec<String> = report.bad.iter().take(1).map(|bad| bad.tell(None)).collect();
+            let stories: Vec<String> =
+                report.bad.iter().take(1).map(|bad| bad.tell(None)).collect();
             if let Ok(mut sum) = sum.lock() {
                 sum.states.extend(report.states);
                 sum.changes += report.transitions;
@@ -123,10 +132,14 @@ fn table(dimensions: &[Dimension], full: bool) -> ExitCode {
     let seconds = begun.elapsed().as_secs_f64();
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let rate = states.len() as f64 / seconds;
-    println!("{changes} changes of the disk in {starts} starts; {rate:.0} distinct states per second");
-    // The whole claim is for the whole matrix; the short one says that it is bounded by the table above.
+    println!(
+        "{changes} changes of the disk in {starts} starts; {rate:.0} distinct states per second"
+    );
+    // The whole claim is for the whole matrix; the short one says that it is bounded by the table
+    // above.
     let claim = if full {
-        "every crash state of every plan, from every starting shape, under models M0 to M3 and Windows, with one further crash in recovery and every fault at every op"
+        "every crash state of every plan, from every starting shape, under models M0 to M3 and \
+         Windows, with one further crash in recovery and every fault at every op"
     } else {
         "every crash state within the table above (--full crosses more)"
     };
@@ -164,7 +177,9 @@ fn mutants() -> ExitCode {
         |trial, number| {
             let mutant = &mutants[number];
             let (word, line) = match trial.fate(mutant) {
-                Fate::Caught(bad) => ("caught", format!("caught by {}: {mutant}", bad.violation.rule)),
+                Fate::Caught(bad) => {
+                    ("caught", format!("caught by {}: {mutant}", bad.violation.rule))
+                }
                 Fate::Equivalent(why) => ("equivalent", format!("equivalent: {mutant}: {why}")),
                 Fate::Survived => ("survived", format!("SURVIVED: {mutant}")),
             };
@@ -180,11 +195,17 @@ fn mutants() -> ExitCode {
     for (_, _, line) in &fates {
         println!("{line}");
     }
-    let [caught, equivalent] = ["caught", "equivalent"].map(|word| fates.iter().filter(|fate| fate.1 == word).count());
+    let [caught, equivalent] =
+        ["caught", "equivalent"].map(|word| fates.iter().filter(|fate| fate.1 == word).count());
     let survived = mutants.len() - caught - equivalent;
-    println!("explore: {} passed, {} failed", usize::from(survived == 0), usize::from(survived > 0));
     println!(
-        "{} mutants in {:.0} s: {caught} caught, {equivalent} equivalent with a reason, {survived} unexplained.",
+        "explore: {} passed, {} failed",
+        usize::from(survived == 0),
+        usize::from(survived > 0)
+    );
+    println!(
+        "{} mutants in {:.0} s: {caught} caught, {equivalent} equivalent with a reason, \
+         {survived} unexplained.",
         mutants.len(),
         begun.elapsed().as_secs_f64()
     );

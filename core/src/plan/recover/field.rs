@@ -1,7 +1,8 @@
 //! What is done about the journal of the daemon in the field.
 //!
-//! Its phase says less than what is there: its renames may have reached the disk in another order than its journal, so what is there
-//! decides. It has no fingerprint of v1, so a v1 that is still canonical is always built anew.
+//! Its phase says less than what is there: its renames may have reached the disk in another order
+//! than its journal, so what is there decides. It has no fingerprint of v1, so a v1 that is still
+//! canonical is always built anew.
 
 use super::{FLUSH, kept, plan_of, refuse_missing, refuse_unread, undeclared};
 use crate::failure::Failure;
@@ -19,7 +20,8 @@ use crate::sqlite::JournalMode;
 pub(crate) enum Row {
     /// Canonical is v2.
     V2,
-    /// v2 was canonical, and nothing of it is left in staging: somebody restored v1 since. The cutover is over; only its journal is left.
+    /// v2 was canonical, and nothing of it is left in staging: somebody restored v1 since. The
+    /// cutover is over; only its journal is left.
     Over,
     /// Canonical cannot be read. It is not taken for somebody else's: it may be the user's v2.
     Unread,
@@ -35,7 +37,8 @@ pub(crate) enum Row {
 
 impl Row {
     /// The table.
-    pub(crate) const IN_ORDER: [Self; 7] = [Self::V2, Self::Over, Self::Unread, Self::V1, Self::Missing, Self::Foreign, Self::Moved];
+    pub(crate) const IN_ORDER: [Self; 7] =
+        [Self::V2, Self::Over, Self::Unread, Self::V1, Self::Missing, Self::Foreign, Self::Moved];
 
     fn fits(self, observation: &Observation, journal: &Journal, field: &FieldJournal) -> bool {
         let names = &journal.names;
@@ -45,7 +48,12 @@ impl Row {
         let apart = backup && !observation.same_file(&names.canonical, &names.backup);
         match self {
             Self::V2 => matches!(observation.verdict, Some(Verdict::Current | Verdict::Newer)),
-            Self::Over => field.phase == FieldPhase::Committed && !empty && observation.verdict.is_some() && !is_there(&names.staging),
+            Self::Over => {
+                field.phase == FieldPhase::Committed
+                    && !empty
+                    && observation.verdict.is_some()
+                    && !is_there(&names.staging)
+            }
             Self::Unread => canonical && observation.verdict.is_none() && (!apart || !empty),
             Self::V1 => canonical && !apart,
             Self::Missing => !backup,
@@ -55,21 +63,42 @@ impl Row {
     }
 }
 
-pub(super) fn plan(table: &[Row], observation: &Observation, field: &FieldJournal) -> Result<Plan, Failure> {
+pub(super) fn plan(
+    table: &[Row],
+    observation: &Observation,
+    field: &FieldJournal,
+) -> Result<Plan, Failure> {
     let journal = adopt(observation, field);
     let flush = step(Op::SyncDir { companion: None }, FLUSH);
-    // Staging stays until the companions are back: only beside it is their backup known to be whole.
-    let back = undo(&journal, None, false, undo_companions(observation, &journal, field), observation.platform);
+    // Staging stays until the companions are back: only beside it is their backup known to be
+    // whole.
+    let back = undo(
+        &journal,
+        None,
+        false,
+        undo_companions(observation, &journal, field),
+        observation.platform,
+    );
     let row = table.iter().find(|row| row.fits(observation, &journal, field));
     match row.copied().unwrap_or(Row::Moved) {
         Row::V2 => Ok(forward(observation, journal, flush)),
         Row::Over => {
             let journal = Journal { phase: Phase::Committed, ..journal };
             let steps = [flush].into_iter().chain(clean_up(&journal, true)).collect();
-            Ok(plan_of(observation, PlanKind::Clean, Some(journal), steps, None, Some(0), Vec::new()))
+            Ok(plan_of(
+                observation,
+                PlanKind::Clean,
+                Some(journal),
+                steps,
+                None,
+                Some(0),
+                Vec::new(),
+            ))
         }
         Row::Unread => Err(refuse_unread(observation)),
-        Row::V1 => Ok(plan_of(observation, PlanKind::Undo, Some(journal), vec![flush], None, None, back)),
+        Row::V1 => {
+            Ok(plan_of(observation, PlanKind::Undo, Some(journal), vec![flush], None, None, back))
+        }
         Row::Missing => Err(refuse_missing(observation, &journal)),
         Row::Foreign => Ok(move_aside(observation, journal, flush)),
         Row::Moved => Ok(move_on(observation, journal, flush, back)),
@@ -81,11 +110,15 @@ fn forward(observation: &Observation, mut journal: Journal, flush: Step) -> Plan
     journal.phase = Phase::Committed;
     let mut steps = vec![flush];
     if observation.files.contains_key(&names.backup) {
-        steps.push(step(Op::Remove { files: vec![(&names.receipt()).into()] }, "a receipt that an interrupted start began is made anew"));
+        steps.push(step(
+            Op::Remove { files: vec![(&names.receipt()).into()] },
+            "a receipt that an interrupted start began is made anew",
+        ));
         steps.extend(receipt_steps(&names.receipt()));
     }
     steps.extend(clean_up(&journal, true));
-    // Not from 0: what the field renamed need not be durable, and the application may not open it before it is.
+    // Not from 0: what the field renamed need not be durable, and the application may not open it
+    // before it is.
     plan_of(observation, PlanKind::Finish, Some(journal), steps, None, Some(1), Vec::new())
 }
 
@@ -94,15 +127,27 @@ fn move_aside(observation: &Observation, mut journal: Journal, flush: Step) -> P
     let aside = displaced(canonical, &journal.nonce);
     let mut steps = vec![flush];
     let why = "an older release made it while v1 was moved; it is kept";
-    for (from, to) in canonical.sidecars().iter().zip(aside.sidecars()).filter(|(from, _)| observation.files.contains_key(*from)) {
+    for (from, to) in canonical
+        .sidecars()
+        .iter()
+        .zip(aside.sidecars())
+        .filter(|(from, _)| observation.files.contains_key(*from))
+    {
         steps.push(step(Op::Rename { from: from.into(), to: (&to).into() }, why));
     }
     if steps.len() > 1 {
-        steps.push(step(Op::SyncDir { companion: None }, "a sidecar that stayed behind its database would be taken for v1's"));
+        steps.push(step(
+            Op::SyncDir { companion: None },
+            "a sidecar that stayed behind its database would be taken for v1's",
+        ));
     }
     steps.push(step(Op::Rename { from: canonical.into(), to: (&aside).into() }, why));
-    steps.push(step(Op::SyncDir { companion: None }, "set aside for good before its name is used again"));
-    // A plan of its own: were it part of the next one, a failure before it would put v1 back over it. The next one warns of the rest.
+    steps.push(step(
+        Op::SyncDir { companion: None },
+        "set aside for good before its name is used again",
+    ));
+    // A plan of its own: were it part of the next one, a failure before it would put v1 back over
+    // it. The next one warns of the rest.
     journal.warnings.clear();
     plan_of(observation, PlanKind::Clean, Some(journal), steps, None, None, Vec::new())
 }
@@ -116,15 +161,22 @@ fn move_on(observation: &Observation, journal: Journal, flush: Step, back: Vec<S
     let orphans = [(wal, backup_wal), (hot, backup_hot)];
     let is_there = |name| observation.files.contains_key(name);
     let back: Vec<Step> = give_v1_back(&journal).into_iter().chain(back).collect();
-    // v1's own log still lies where v1 was: v1 goes back to it, and is built anew. A log that is moved may be somebody else's by then, who made
-    // a database under the name; that name is given to nobody who has it.
-    if orphans.iter().any(|(from, _)| is_there(from)) && !orphans.iter().any(|(_, to)| is_there(to)) {
+    // v1's own log still lies where v1 was: v1 goes back to it, and is built anew. A log that is
+    // moved may be somebody else's by then, who made a database under the name; that name is
+    // given to nobody who has it.
+    if orphans.iter().any(|(from, _)| is_there(from)) && !orphans.iter().any(|(_, to)| is_there(to))
+    {
         return plan_of(observation, PlanKind::Undo, Some(journal), vec![flush], None, None, back);
     }
     let mut steps = vec![flush];
     let [aside_wal, _, aside_hot] = aside.sidecars();
-    for ((from, to), aside) in orphans.iter().zip([aside_wal, aside_hot]).filter(|((from, _), _)| observation.files.contains_key(from)) {
-        // The backup's own sidecar is v1's; a second one is of a database that an older release made in the gap.
+    for ((from, to), aside) in orphans
+        .iter()
+        .zip([aside_wal, aside_hot])
+        .filter(|((from, _), _)| observation.files.contains_key(from))
+    {
+        // The backup's own sidecar is v1's; a second one is of a database that an older release
+        // made in the gap.
         let (to, why) = if observation.files.contains_key(to) {
             (&aside, "v1 has its sidecar already; this one is somebody else's, and is kept")
         } else {
@@ -135,8 +187,14 @@ fn move_on(observation: &Observation, journal: Journal, flush: Step, back: Vec<S
     if observation.files.contains_key(&shm) {
         steps.push(step(Op::Remove { files: vec![(&shm).into()] }, "a -shm is never moved"));
     }
-    steps.push(step(Op::SyncDir { companion: None }, "v1 has its sidecars for good before v2 is installed"));
-    steps.push(step(Op::Settle { file: names.backup.clone(), mode: JournalMode::Delete }, "v1 becomes one file"));
+    steps.push(step(
+        Op::SyncDir { companion: None },
+        "v1 has its sidecars for good before v2 is installed",
+    ));
+    steps.push(step(
+        Op::Settle { file: names.backup.clone(), mode: JournalMode::Delete },
+        "v1 becomes one file",
+    ));
 
     let Some(staging) = observation.files.get(&names.staging) else {
         return plan_of(observation, PlanKind::Undo, Some(journal), steps, None, None, back);
@@ -144,9 +202,15 @@ fn move_on(observation: &Observation, journal: Journal, flush: Step, back: Vec<S
     let mode = staging.header.as_ref().map_or(JournalMode::Delete, |header| header.journal_mode);
     steps.extend([
         step(Op::Settle { file: names.staging.clone(), mode }, "v2 becomes one file"),
-        step(Op::Check { file: names.staging.clone() }, "an unseen staging file may be empty or torn"),
+        step(
+            Op::Check { file: names.staging.clone() },
+            "an unseen staging file may be empty or torn",
+        ),
         step(Op::Detect { file: names.staging.clone() }, "only a v2 is installed"),
-        step(Op::SyncFile { file: (&names.staging).into() }, "v2's data must be durable before its name is"),
+        step(
+            Op::SyncFile { file: (&names.staging).into() },
+            "v2's data must be durable before its name is",
+        ),
         step(
             Op::RenameNew { from: (&names.staging).into(), to: (&names.canonical).into() },
             "v2 becomes canonical, unless an older release has made another database in the gap",
@@ -154,29 +218,53 @@ fn move_on(observation: &Observation, journal: Journal, flush: Step, back: Vec<S
     ]);
     let flip_at = steps.len() - 1;
     steps.extend([
-        step(Op::Absent { files: names.canonical.sidecars().into() }, "a sidecar of v1 would be replayed over v2"),
-        step(Op::SyncDir { companion: None }, "v2 must be durable before the application commits to it"),
+        step(
+            Op::Absent { files: names.canonical.sidecars().into() },
+            "a sidecar of v1 would be replayed over v2",
+        ),
+        step(
+            Op::SyncDir { companion: None },
+            "v2 must be durable before the application commits to it",
+        ),
     ]);
     let cleanup_from = steps.len();
-    steps.push(step(Op::Remove { files: vec![(&names.receipt()).into()] }, "a receipt that an interrupted start began is made anew"));
+    steps.push(step(
+        Op::Remove { files: vec![(&names.receipt()).into()] },
+        "a receipt that an interrupted start began is made anew",
+    ));
     steps.extend(receipt_steps(&names.receipt()));
     steps.extend(clean_up(&journal, true));
-    plan_of(observation, PlanKind::Finish, Some(journal), steps, Some(flip_at), Some(cleanup_from), back)
+    plan_of(
+        observation,
+        PlanKind::Finish,
+        Some(journal),
+        steps,
+        Some(flip_at),
+        Some(cleanup_from),
+        back,
+    )
 }
 
 /// The field's journal as one of ours, and whether its companion is the declared one.
 fn adopt(observation: &Observation, field: &FieldJournal) -> Journal {
     let mut warnings = Vec::new();
     let backup = companion_backup(&field.auth_file, &field.label, &field.nonce);
-    // Its path is as it was written: through a link it is another. A backup of that upgrade is nowhere else.
-    let is_at = |seen: &CompanionFacts| seen.path == field.auth_path || field.auth_is_at(&seen.relative) || seen.present.contains(&backup);
-    let declared = observation.companions.iter().find(|(_, seen)| seen.file == field.auth_file && is_at(seen));
+    // Its path is as it was written: through a link it is another. A backup of that upgrade is
+    // nowhere else.
+    let is_at = |seen: &CompanionFacts| {
+        seen.path == field.auth_path
+            || field.auth_is_at(&seen.relative)
+            || seen.present.contains(&backup)
+    };
+    let declared =
+        observation.companions.iter().find(|(_, seen)| seen.file == field.auth_file && is_at(seen));
     let mut companions = Vec::new();
     if let Some((name, seen)) = declared {
         let before = field.auth_existed.then(String::new);
         companions.push(Companion { before, ..seen.in_journal(name) });
     } else if !observation.companions.is_empty() || field.auth_backup {
-        let now: Vec<&str> = observation.companions.values().map(|seen| seen.path.as_str()).collect();
+        let now: Vec<&str> =
+            observation.companions.values().map(|seen| seen.path.as_str()).collect();
         warnings.push(undeclared("auth", &field.auth_path, &now));
     }
     Journal {
@@ -198,9 +286,13 @@ fn adopt(observation: &Observation, field: &FieldJournal) -> Journal {
     }
 }
 
-/// The field wrote `auth.json` in place, after a backup that was itself written in place. The backup can be torn until staging
-/// exists, so it is put back only then; what it displaces is kept.
-fn undo_companions(observation: &Observation, journal: &Journal, field: &FieldJournal) -> Vec<Step> {
+/// The field wrote `auth.json` in place, after a backup that was itself written in place. The
+/// backup can be torn until staging exists, so it is put back only then; what it displaces is kept.
+fn undo_companions(
+    observation: &Observation,
+    journal: &Journal,
+    field: &FieldJournal,
+) -> Vec<Step> {
     let built = observation.files.contains_key(&journal.names.staging);
     let mut steps = Vec::new();
     for companion in &journal.companions {
@@ -209,16 +301,23 @@ fn undo_companions(observation: &Observation, journal: &Journal, field: &FieldJo
         let sync = |why: &str| step(Op::SyncDir { companion: Some(companion.name.clone()) }, why);
         let backed_up = field.auth_backup && seen.present.contains(&names.backup.name);
         if built && backed_up {
-            // An interrupted rename may have left both names: then it is back, and would take the place of what is kept.
+            // An interrupted rename may have left both names: then it is back, and would take the
+            // place of what is kept.
             if !seen.same.contains(&names.backup.name) {
                 if seen.digest.is_some() {
                     let kept = kept(observation, journal, companion);
                     if kept {
-                        steps.push(sync("what is kept may be this very file, and its name there must be durable before this one goes"));
+                        steps.push(sync(
+                            "what is kept may be this very file, and its name there must be \
+                             durable before this one goes",
+                        ));
                     }
                     steps.extend(set_aside(journal, &names, kept, None));
                 }
-                steps.push(step(Op::Rename { from: names.backup.clone(), to: names.file }, "the companion matches v1 again"));
+                steps.push(step(
+                    Op::Rename { from: names.backup.clone(), to: names.file },
+                    "the companion matches v1 again",
+                ));
             }
         } else if built
             && !field.auth_existed
@@ -232,7 +331,10 @@ fn undo_companions(observation: &Observation, journal: &Journal, field: &FieldJo
             ));
         }
         steps.push(sync("put back for good before its backup goes"));
-        steps.push(step(Op::Remove { files: vec![names.backup] }, "nothing temporary stays beside the companion"));
+        steps.push(step(
+            Op::Remove { files: vec![names.backup] },
+            "nothing temporary stays beside the companion",
+        ));
         steps.push(sync("removed for good before the journal goes"));
     }
     steps

@@ -15,9 +15,11 @@
 //! | unreadable journal, canonical whole | set the journal aside, go on |
 //! | unreadable journal, no whole canonical | refuse, touch nothing, name the candidates |
 //!
-//! Every plan begins by flushing the directory: what is visible need not be durable, and acting on it could outrun it.
+//! Every plan begins by flushing the directory: what is visible need not be durable, and acting on
+//! it could outrun it.
 //!
-//! The rows about one journal are `Row` in `ours.rs` and `field.rs`, tried in the order of `IN_ORDER`; the explorer tries every two in the other order.
+//! The rows about one journal are `Row` in `ours.rs` and `field.rs`, tried in the order of
+//! `IN_ORDER`; the explorer tries every two in the other order.
 
 mod field;
 mod ours;
@@ -42,8 +44,13 @@ const FLUSH: &str = "what is visible need not be durable; nothing may act on it 
 /// `nonce` names what has to be set aside.
 ///
 /// # Errors
-/// When a journal cannot be used and canonical is not whole, or another upgrade is unfinished. Nothing was touched.
-pub fn plan_recovery(observation: &Observation, label: &Label, nonce: &Nonce) -> Result<Option<Plan>, Failure> {
+/// When a journal cannot be used and canonical is not whole, or another upgrade is unfinished.
+/// Nothing was touched.
+pub fn plan_recovery(
+    observation: &Observation,
+    label: &Label,
+    nonce: &Nonce,
+) -> Result<Option<Plan>, Failure> {
     by(&Table::default(), observation, &|_| true, label, nonce)
 }
 
@@ -67,14 +74,26 @@ impl Default for Table {
 /// Which journals.
 pub(super) type Counts<'a> = &'a dyn Fn(&FileName) -> bool;
 
-/// The same, of these journals alone, and by a table in another order: the explorer shows that the order matters.
-pub(super) fn by(table: &Table, observation: &Observation, counts: Counts, label: &Label, nonce: &Nonce) -> Result<Option<Plan>, Failure> {
+/// The same, of these journals alone, and by a table in another order: the explorer shows that the
+/// order matters.
+pub(super) fn by(
+    table: &Table,
+    observation: &Observation,
+    counts: Counts,
+    label: &Label,
+    nonce: &Nonce,
+) -> Result<Option<Plan>, Failure> {
     let canonical = &observation.canonical;
-    // The field's journal first: where both exist, an old release began its own upgrade over ours, and what it moved must be
-    // back before ours can be judged. Unless ours took its undo over, and its nonce: then it is all that is left of the field's.
+    // The field's journal first: where both exist, an old release began its own upgrade over ours,
+    // and what it moved must be back before ours can be judged. Unless ours took its undo over,
+    // and its nonce: then it is all that is left of the field's.
     let field = field_journal(canonical);
     let field_first = table.field_first != took_over(observation);
-    let first = observation.journals.keys().filter(|name| counts(name)).min_by_key(|name| (**name != field) == field_first);
+    let first = observation
+        .journals
+        .keys()
+        .filter(|name| counts(name))
+        .min_by_key(|name| (**name != field) == field_first);
     let Some(name) = first else { return Ok(clean_tmps(observation)) };
     let Some(text) = observation.journals.get(name).and_then(Option::as_deref) else {
         return unreadable(observation, name, nonce, "it cannot be read as text").map(Some);
@@ -87,17 +106,25 @@ pub(super) fn by(table: &Table, observation: &Observation, counts: Counts, label
     }
     match Journal::parse(text, canonical) {
         Ok(journal) if journal.file() != *name => {
-            let error = ReadError::Contradiction(format!("label {} does not belong in a file of this name", journal.label));
+            let error = ReadError::Contradiction(format!(
+                "label {} does not belong in a file of this name",
+                journal.label
+            ));
             unusable(observation, name, nonce, &error).map(Some)
         }
         // It needs nothing of the application, so any start may end it.
         Ok(journal) if journal.strategy.restores() => of_restore(observation, journal).map(Some),
-        Ok(journal) if journal.label != *label && journal.phase != Phase::Committed => Err(Failure::refusal(
-            Code::Journal,
-            format!("another upgrade of this database ({}) was interrupted and is not finished", journal.label),
-            "start the release of the application that began it",
-        )
-        .of(name)),
+        Ok(journal) if journal.label != *label && journal.phase != Phase::Committed => {
+            Err(Failure::refusal(
+                Code::Journal,
+                format!(
+                    "another upgrade of this database ({}) was interrupted and is not finished",
+                    journal.label
+                ),
+                "start the release of the application that began it",
+            )
+            .of(name))
+        }
         Ok(journal) => ours::plan(&table.ours, observation, journal).map(Some),
         Err(error) => unusable(observation, name, nonce, &error).map(Some),
     }
@@ -111,12 +138,17 @@ pub(super) fn nonce_of_field(observation: &Observation) -> Option<Nonce> {
 
 /// Whether one of our journals has it.
 pub(super) fn took_over(observation: &Observation) -> bool {
-    nonce_of_field(observation).is_some_and(|nonce| any_of_ours(observation, &|journal| journal.nonce == nonce))
+    nonce_of_field(observation)
+        .is_some_and(|nonce| any_of_ours(observation, &|journal| journal.nonce == nonce))
 }
 
 /// Whether one of our journals is so.
 pub(super) fn any_of_ours(observation: &Observation, is: &dyn Fn(&Journal) -> bool) -> bool {
-    let mut ours = observation.journals.values().flatten().filter_map(|text| Journal::parse(text, &observation.canonical).ok());
+    let mut ours = observation
+        .journals
+        .values()
+        .flatten()
+        .filter_map(|text| Journal::parse(text, &observation.canonical).ok());
     ours.any(|journal| is(&journal))
 }
 
@@ -129,12 +161,20 @@ fn of_restore(observation: &Observation, mut journal: Journal) -> Result<Plan, F
     Ok(restore::plan_recovery(observation, journal, first))
 }
 
-/// A companion that is not declared where it was has no directory here: leave it, and say so. Gives those.
+/// A companion that is not declared where it was has no directory here: leave it, and say so. Gives
+/// those.
 fn keep_declared(observation: &Observation, journal: &mut Journal) -> Vec<Companion> {
-    let (declared, left) = std::mem::take(&mut journal.companions).into_iter().partition(|companion| observation.declares(companion));
+    let (declared, left) = std::mem::take(&mut journal.companions)
+        .into_iter()
+        .partition(|companion| observation.declares(companion));
     journal.companions = declared;
     for companion in &left {
-        let now: Vec<&str> = observation.companions.get(&companion.name).iter().map(|seen| seen.path.as_str()).collect();
+        let now: Vec<&str> = observation
+            .companions
+            .get(&companion.name)
+            .iter()
+            .map(|seen| seen.path.as_str())
+            .collect();
         journal.warn(undeclared(companion.name.as_str(), &companion.path, &now));
     }
     left
@@ -143,7 +183,10 @@ fn keep_declared(observation: &Observation, journal: &mut Journal) -> Vec<Compan
 /// Flushes the database's directory, and those of the companions that the journal names.
 pub(super) fn flush(journal: &Journal) -> Vec<Step> {
     let companions = journal.companions.iter().map(|companion| Some(companion.name.clone()));
-    std::iter::once(None).chain(companions).map(|companion| step(Op::SyncDir { companion }, FLUSH)).collect()
+    std::iter::once(None)
+        .chain(companions)
+        .map(|companion| step(Op::SyncDir { companion }, FLUSH))
+        .collect()
 }
 
 fn clean_tmps(observation: &Observation) -> Option<Plan> {
@@ -153,14 +196,23 @@ fn clean_tmps(observation: &Observation) -> Option<Plan> {
     }
     let steps = vec![
         step(Op::SyncDir { companion: None }, FLUSH),
-        step(Op::Remove { files }, "a start was killed while it wrote its first journal; nothing else was begun"),
+        step(
+            Op::Remove { files },
+            "a start was killed while it wrote its first journal; nothing else was begun",
+        ),
         step(Op::SyncDir { companion: None }, "removed for good"),
     ];
     Some(plan_of(observation, PlanKind::Clean, None, steps, None, Some(0), Vec::new()))
 }
 
-/// A newer version is refused in any case: the newer release can go on with it. Anything else is as good as unreadable.
-fn unusable(observation: &Observation, name: &FileName, nonce: &Nonce, error: &ReadError) -> Result<Plan, Failure> {
+/// A newer version is refused in any case: the newer release can go on with it. Anything else is as
+/// good as unreadable.
+fn unusable(
+    observation: &Observation,
+    name: &FileName,
+    nonce: &Nonce,
+    error: &ReadError,
+) -> Result<Plan, Failure> {
     if let ReadError::TooNew { .. } = error {
         return Err(Failure::refusal(
             Code::Journal,
@@ -172,13 +224,22 @@ fn unusable(observation: &Observation, name: &FileName, nonce: &Nonce, error: &R
     unreadable(observation, name, nonce, &error.to_string())
 }
 
-fn unreadable(observation: &Observation, name: &FileName, nonce: &Nonce, why: &str) -> Result<Plan, Failure> {
+fn unreadable(
+    observation: &Observation,
+    name: &FileName,
+    nonce: &Nonce,
+    why: &str,
+) -> Result<Plan, Failure> {
     if observation.verdict.is_none() {
         return Err(Failure::refusal(
             Code::Journal,
-            format!("the journal of an interrupted upgrade cannot be used ({why}), and {} is not whole", observation.canonical),
             format!(
-                "nothing was touched; choose a whole database among {} and rename it to {}, then remove the journal",
+                "the journal of an interrupted upgrade cannot be used ({why}), and {} is not whole",
+                observation.canonical
+            ),
+            format!(
+                "nothing was touched; choose a whole database among {} and rename it to {}, then \
+                 remove the journal",
                 candidates(observation),
                 observation.canonical
             ),
@@ -190,7 +251,10 @@ fn unreadable(observation: &Observation, name: &FileName, nonce: &Nonce, why: &s
         step(Op::SyncDir { companion: None }, FLUSH),
         step(
             Op::Rename { from: name.into(), to: (&aside).into() },
-            &format!("the journal cannot be used ({why}) and canonical is whole; left-overs are reported, none is removed"),
+            &format!(
+                "the journal cannot be used ({why}) and canonical is whole; left-overs are \
+                 reported, none is removed"
+            ),
         ),
         step(Op::SyncDir { companion: None }, "set aside for good"),
     ];
@@ -200,7 +264,10 @@ fn unreadable(observation: &Observation, name: &FileName, nonce: &Nonce, why: &s
 fn refuse_missing(observation: &Observation, journal: &Journal) -> Failure {
     Failure::refusal(
         Code::Journal,
-        format!("an upgrade was interrupted ({}), and the database itself is missing", journal.phase.as_str()),
+        format!(
+            "an upgrade was interrupted ({}), and the database itself is missing",
+            journal.phase.as_str()
+        ),
         format!(
             "nothing was touched; choose a whole database among {} and rename it to {}",
             candidates(observation),
@@ -219,18 +286,31 @@ pub(crate) fn candidates(observation: &Observation) -> String {
         .filter(|name| {
             matches!(
                 Role::of(&observation.canonical, name),
-                Some(Role::Backup { .. } | Role::Staging(_) | Role::Install(_) | Role::Source(_) | Role::Displaced(_))
+                Some(
+                    Role::Backup { .. }
+                        | Role::Staging(_)
+                        | Role::Install(_)
+                        | Role::Source(_)
+                        | Role::Displaced(_)
+                )
             )
         })
         .map(FileName::as_str)
         .collect();
-    if names.is_empty() { "your own backups (none is in this directory)".to_owned() } else { names.join(", ") }
+    if names.is_empty() {
+        "your own backups (none is in this directory)".to_owned()
+    } else {
+        names.join(", ")
+    }
 }
 
 /// Whether what was displaced beside a companion is kept there already.
 pub(super) fn kept(observation: &Observation, journal: &Journal, companion: &Companion) -> bool {
     let displaced = companion_names(journal, companion).displaced.name;
-    observation.companions.get(&companion.name).is_some_and(|seen| seen.present.contains(&displaced))
+    observation
+        .companions
+        .get(&companion.name)
+        .is_some_and(|seen| seen.present.contains(&displaced))
 }
 
 fn undeclared(companion: &str, path: &str, now: &[&str]) -> Warning {
@@ -238,7 +318,10 @@ fn undeclared(companion: &str, path: &str, now: &[&str]) -> Warning {
     Warning {
         from: WarningFrom::Cutover,
         code: Some("COMPANION_MOVED".into()),
-        message: format!("the companion {companion} was at {path}, and is declared elsewhere now ({now}); both were left alone"),
+        message: format!(
+            "the companion {companion} was at {path}, and is declared elsewhere now ({now}); both \
+             were left alone"
+        ),
     }
 }
 

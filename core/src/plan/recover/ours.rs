@@ -9,8 +9,8 @@ use crate::observe::{Observation, Verdict};
 use crate::op::{Op, Step};
 use crate::plan::page_copy::{self, page_copy};
 use crate::plan::parts::{
-    Link, clean_up, commit, companion_names, flip, give_v1_back, install_companions, nobody_stays, position_of_flip, receipt_steps,
-    remove_half_written, undo, undo_companions, warns_from,
+    Link, clean_up, commit, companion_names, flip, give_v1_back, install_companions, nobody_stays,
+    position_of_flip, receipt_steps, remove_half_written, undo, undo_companions, warns_from,
 };
 use crate::plan::{Plan, PlanKind, step};
 
@@ -25,9 +25,11 @@ pub(crate) enum Row {
     Missing,
     /// Nobody can tell what canonical is.
     Unread,
-    /// `committed` beside a v1: v2 was durably canonical, and somebody restored v1. Only the journal is left of that cutover.
+    /// `committed` beside a v1: v2 was durably canonical, and somebody restored v1. Only the
+    /// journal is left of that cutover.
     Committed,
-    /// `built` or `installing`, v1 unchanged, v2's file there, and the backup's name free or v1's; and the room that a page copy takes.
+    /// `built` or `installing`, v1 unchanged, v2's file there, and the backup's name free or v1's;
+    /// and the room that a page copy takes.
     GoOn,
     /// Any other v1.
     GoBack,
@@ -35,11 +37,19 @@ pub(crate) enum Row {
 
 impl Row {
     /// The table.
-    pub(crate) const IN_ORDER: [Self; 7] =
-        [Self::PutBack, Self::V2, Self::Missing, Self::Unread, Self::Committed, Self::GoOn, Self::GoBack];
+    pub(crate) const IN_ORDER: [Self; 7] = [
+        Self::PutBack,
+        Self::V2,
+        Self::Missing,
+        Self::Unread,
+        Self::Committed,
+        Self::GoOn,
+        Self::GoBack,
+    ];
 
     fn fits(self, observation: &Observation, journal: &Journal, is: Is) -> bool {
-        let staged = || journal.v2.as_ref().is_some_and(|v2| observation.files.contains_key(&v2.file));
+        let staged =
+            || journal.v2.as_ref().is_some_and(|v2| observation.files.contains_key(&v2.file));
         match self {
             Self::PutBack => v1_changed_at_the_flip(observation, journal),
             Self::V2 => is == Is::V2,
@@ -48,7 +58,11 @@ impl Row {
             Self::Committed => journal.phase == Phase::Committed,
             Self::GoOn => {
                 let begun = matches!(journal.phase, Phase::Built | Phase::Installing);
-                begun && is == Is::V1Unchanged && staged() && backup_is_v1(observation, journal) && has_room(observation, journal)
+                begun
+                    && is == Is::V1Unchanged
+                    && staged()
+                    && backup_is_v1(observation, journal)
+                    && has_room(observation, journal)
             }
             Self::GoBack => true,
         }
@@ -65,13 +79,20 @@ enum Is {
     Missing,
 }
 
-/// `detect` is the application's own word for what tells v1 from v2, and it was proven on v2 before it was installed, so it
-/// goes first: file ids do not survive a copied directory, and sizes and digests change as soon as the application writes.
+/// `detect` is the application's own word for what tells v1 from v2, and it was proven on v2 before
+/// it was installed, so it goes first: file ids do not survive a copied directory, and sizes and
+/// digests change as soon as the application writes.
 fn identify(observation: &Observation, journal: &Journal) -> Is {
     let Some(facts) = observation.canonical_facts() else { return Is::Missing };
-    // Another copy of the same ancestor may have as many commits: another file is v1 only in a directory that was copied.
+    // Another copy of the same ancestor may have as many commits: another file is v1 only in a
+    // directory that was copied.
     let is_own = |v1: &V1| v1.file_id == facts.file_id || is_copied(observation, journal);
-    let unchanged = || journal.v1.as_ref().is_some_and(|v1| v1.fingerprint.tells() && v1.is_as_settled(facts) && is_own(v1));
+    let unchanged = || {
+        journal
+            .v1
+            .as_ref()
+            .is_some_and(|v1| v1.fingerprint.tells() && v1.is_as_settled(facts) && is_own(v1))
+    };
     let v2_id = journal.v2.as_ref().is_some_and(|v2| v2.is_as_built(facts));
     match observation.verdict {
         Some(Verdict::Current | Verdict::Newer) => Is::V2,
@@ -85,10 +106,16 @@ fn identify(observation: &Observation, journal: &Journal) -> Is {
 /// Whether v2's file, not installed yet, is another one than was checked.
 fn is_copied(observation: &Observation, journal: &Journal) -> bool {
     let v2 = journal.v2.as_ref();
-    v2.is_some_and(|v2| observation.files.get(&v2.file).is_some_and(|facts| facts.file_id != v2.file_id))
+    v2.is_some_and(|v2| {
+        observation.files.get(&v2.file).is_some_and(|facts| facts.file_id != v2.file_id)
+    })
 }
 
-pub(super) fn plan(table: &[Row], observation: &Observation, mut journal: Journal) -> Result<Plan, Failure> {
+pub(super) fn plan(
+    table: &[Row],
+    observation: &Observation,
+    mut journal: Journal,
+) -> Result<Plan, Failure> {
     for companion in &mut journal.companions {
         companion.staged |= is_staged(observation, &journal.nonce, companion);
     }
@@ -113,22 +140,29 @@ pub(super) fn plan(table: &[Row], observation: &Observation, mut journal: Journa
     Ok(plan)
 }
 
-/// Whether v2 was installed over a v1 that another program wrote to at the last moment. On Windows an open file cannot be replaced, so v1's lock
-/// cannot outlast its check; what was written after that is in the backup alone, and v2 lacks it.
+/// Whether v2 was installed over a v1 that another program wrote to at the last moment. On Windows
+/// an open file cannot be replaced, so v1's lock cannot outlast its check; what was written after
+/// that is in the backup alone, and v2 lacks it.
 ///
-/// v2 is then replaced, not kept beside: it is a build of ours that nobody has used. That must be sure, for an application that may use v2
-/// has rows in it. It is told of v2 only once the journal says `committed` ([`warns_from`]); and here nothing was begun of what comes after
-/// the look at the backup: canonical is as it was built, every staged companion still waits, there is no receipt. So what changed the
-/// backup was not somebody who opened it later, by that name.
+/// v2 is then replaced, not kept beside: it is a build of ours that nobody has used. That must be
+/// sure, for an application that may use v2 has rows in it. It is told of v2 only once the journal
+/// says `committed` ([`warns_from`]); and here nothing was begun of what comes after the look at
+/// the backup: canonical is as it was built, every staged companion still waits, there is no
+/// receipt. So what changed the backup was not somebody who opened it later, by that name.
 ///
-/// Sidecars beside canonical are v1's, of an old application that was killed. The rename makes them v1's again, so nothing may open canonical
-/// before it: [`may_open_canonical`].
+/// Sidecars beside canonical are v1's, of an old application that was killed. The rename makes them
+/// v1's again, so nothing may open canonical before it: [`may_open_canonical`].
 pub(crate) fn v1_changed_at_the_flip(observation: &Observation, journal: &Journal) -> bool {
     let names = &journal.names;
     let facts = (observation.canonical_facts(), observation.files.get(&names.backup));
-    let ((Some(canonical), Some(backup)), Some(v1), Some(v2)) = (facts, &journal.v1, &journal.v2) else { return false };
-    let is_v2 = matches!(observation.verdict, Some(Verdict::Current | Verdict::Newer)) || canonical.file_id == v2.file_id;
-    // An old release may have upgraded over ours: canonical is our build if it is that very file, or in a copied directory, where none is.
+    let ((Some(canonical), Some(backup)), Some(v1), Some(v2)) = (facts, &journal.v1, &journal.v2)
+    else {
+        return false;
+    };
+    let is_v2 = matches!(observation.verdict, Some(Verdict::Current | Verdict::Newer))
+        || canonical.file_id == v2.file_id;
+    // An old release may have upgraded over ours: canonical is our build if it is that very file,
+    // or in a copied directory, where none is.
     let ours = canonical.file_id == v2.file_id || backup.file_id != v1.file_id;
     observation.platform == Platform::Windows
         && !journal.strategy.restores()
@@ -140,17 +174,24 @@ pub(crate) fn v1_changed_at_the_flip(observation: &Observation, journal: &Journa
         && !observation.same_file(&names.backup, &names.canonical)
         && backup.fingerprint().is_some_and(|now| now != v1.fingerprint)
         && !observation.files.contains_key(&names.receipt())
-        && journal.companions.iter().all(|c| !c.staged || !observation.declares(c) || is_staged(observation, &journal.nonce, c))
+        && journal.companions.iter().all(|c| {
+            !c.staged || !observation.declares(c) || is_staged(observation, &journal.nonce, c)
+        })
 }
 
-/// Whether canonical may be opened, to ask `detect` what it is. Not while it is a v2 that v1 is to be put back over: a log or hot
-/// journal of v1's beside it would be replayed over v2 by the mere open, and be gone from v1.
+/// Whether canonical may be opened, to ask `detect` what it is. Not while it is a v2 that v1 is to
+/// be put back over: a log or hot journal of v1's beside it would be replayed over v2 by the mere
+/// open, and be gone from v1.
 #[must_use]
 pub fn may_open_canonical(observation: &Observation) -> bool {
     !any_of_ours(observation, &|journal| v1_changed_at_the_flip(observation, journal))
 }
 
-pub(in crate::plan) fn is_staged(observation: &Observation, nonce: &Nonce, companion: &Companion) -> bool {
+pub(in crate::plan) fn is_staged(
+    observation: &Observation,
+    nonce: &Nonce,
+    companion: &Companion,
+) -> bool {
     let staged = companion_staged(&companion.file, nonce);
     observation.companions.get(&companion.name).is_some_and(|seen| seen.present.contains(&staged))
 }
@@ -159,7 +200,8 @@ fn forward(observation: &Observation, mut journal: Journal) -> Plan {
     let mut steps = flush(&journal);
     let [log, ..] = journal.names.canonical.sidecars();
     if journal.phase == Phase::Installing && observation.files.contains_key(&log) {
-        let why = "v2 may be in canonical's log alone, where a process that was killed had committed it and not flushed it";
+        let why = "v2 may be in canonical's log alone, where a process that was killed had \
+                   committed it and not flushed it";
         steps.push(step(Op::SyncFile { file: (&log).into() }, why));
     }
     let mut kind = PlanKind::Finish;
@@ -169,22 +211,31 @@ fn forward(observation: &Observation, mut journal: Journal) -> Plan {
         Phase::Built | Phase::Installing if backup => {
             nobody_stays(&mut steps, &journal, observation.platform);
             let staged = |c: &Companion| is_staged(observation, &journal.nonce, c);
-            steps.extend(install_companions(&journal, &staged, &|c| kept(observation, &journal, c)));
+            steps
+                .extend(install_companions(&journal, &staged, &|c| kept(observation, &journal, c)));
             let installed = steps.len();
             steps.push(remove_half_written(&journal));
             steps.extend(commit(&journal));
             cleanup_from = warns_from(observation.platform, installed, steps.len());
         }
         _ => {
-            // Without a backup somebody else made this v2: an older release that upgraded over ours, or a person. So did they beside
-            // `building`, unless the directory cannot be flushed: the journal knows nothing of this v2 and cannot say committed.
+            // Without a backup somebody else made this v2: an older release that upgraded over
+            // ours, or a person. So did they beside `building`, unless the directory
+            // cannot be flushed: the journal knows nothing of this v2 and cannot say committed.
             // `committed`: its name may have reached the disk without the receipt's.
-            // `building` knows less of both than the receipt that its upgrade wrote later: it was written before v1 was settled.
+            // `building` knows less of both than the receipt that its upgrade wrote later: it was
+            // written before v1 was settled.
             let building = journal.phase == Phase::Building;
             if building {
                 journal.v1 = None;
             }
-            if backup && !(building && observation.files.get(&journal.names.receipt()).is_some_and(|facts| facts.size > 0)) {
+            if backup
+                && !(building
+                    && observation
+                        .files
+                        .get(&journal.names.receipt())
+                        .is_some_and(|facts| facts.size > 0))
+            {
                 steps.push(remove_half_written(&journal));
                 steps.extend(receipt_steps(&journal.names.receipt()));
             }
@@ -197,8 +248,8 @@ fn forward(observation: &Observation, mut journal: Journal) -> Plan {
     plan_of(observation, kind, Some(journal), steps, None, Some(cleanup_from), Vec::new())
 }
 
-/// Whether the backup's name is free, or v1's: a link, or the second copy that a copied directory has. Anything else is kept, and v2
-/// is built anew under another nonce.
+/// Whether the backup's name is free, or v1's: a link, or the second copy that a copied directory
+/// has. Anything else is kept, and v2 is built anew under another nonce.
 fn backup_is_v1(observation: &Observation, journal: &Journal) -> bool {
     let names = &journal.names;
     let v1 = journal.v1.as_ref().map(|v1| &v1.fingerprint);
@@ -206,7 +257,8 @@ fn backup_is_v1(observation: &Observation, journal: &Journal) -> bool {
         if journal.strategy == Strategy::PageCopy {
             return page_copy::is_copy(backup, journal);
         }
-        observation.same_file(&names.backup, &names.canonical) || (backup.header.is_some() && backup.fingerprint().as_ref() == v1)
+        observation.same_file(&names.backup, &names.canonical)
+            || (backup.header.is_some() && backup.fingerprint().as_ref() == v1)
     })
 }
 
@@ -216,7 +268,8 @@ fn has_room(observation: &Observation, journal: &Journal) -> bool {
     let v1 = observation.canonical_facts().map_or(0, |facts| facts.size);
     let v2 = journal.v2.as_ref().map_or(0, |v2| v2.size);
     let needs_bytes = page_copy::needs_bytes(v1, v2, copied);
-    journal.strategy != Strategy::PageCopy || observation.free_bytes.is_none_or(|free| free >= needs_bytes)
+    journal.strategy != Strategy::PageCopy
+        || observation.free_bytes.is_none_or(|free| free >= needs_bytes)
 }
 
 fn go_on(observation: &Observation, mut journal: Journal) -> Plan {
@@ -241,14 +294,20 @@ fn go_on(observation: &Observation, mut journal: Journal) -> Plan {
     ]);
     if pages {
         steps.push(remove_half_written(&journal));
-        let done =
-            page_copy::Done { copied: observation.files.contains_key(&names.backup), installing: journal.phase == Phase::Installing };
+        let done = page_copy::Done {
+            copied: observation.files.contains_key(&names.backup),
+            installing: journal.phase == Phase::Installing,
+        };
         steps.extend(page_copy(&journal, &staged, done));
     } else {
         steps.extend(flip(&journal, &staged, link, observation.platform));
     }
     let flip_at = position_of_flip(&steps, &names.canonical);
-    steps.extend(install_companions(&journal, &|c| is_staged(observation, &journal.nonce, c), &|c| kept(observation, &journal, c)));
+    steps.extend(install_companions(
+        &journal,
+        &|c| is_staged(observation, &journal.nonce, c),
+        &|c| kept(observation, &journal, c),
+    ));
     let installed = steps.len();
     if !pages {
         steps.push(remove_half_written(&journal));
@@ -266,13 +325,18 @@ fn staged(journal: &Journal) -> &FileName {
 }
 
 fn undo_ours(observation: &Observation, journal: &Journal) -> Vec<Step> {
-    let companions = undo_companions(journal, &|c| backed_up(observation, journal, c), &|c| kept(observation, journal, c));
+    let companions = undo_companions(journal, &|c| backed_up(observation, journal, c), &|c| {
+        kept(observation, journal, c)
+    });
     let backup = observation.files.get(&journal.names.backup);
-    // Where somebody put another file in v1's place the copy may hold what that file does not. (One that was held in WAL mode has changed without a trace in
-    // its header, and its copy in a copied directory is told by nothing.)
+    // Where somebody put another file in v1's place the copy may hold what that file does not. (One
+    // that was held in WAL mode has changed without a trace in its header, and its copy in a
+    // copied directory is told by nothing.)
     let is_v1 = |v1: &V1| {
         let Some(facts) = observation.canonical_facts() else { return false };
-        v1.file_id == facts.file_id || (v1.is_as_settled(facts) && (is_copied(observation, journal) || !v1.fingerprint.tells()))
+        v1.file_id == facts.file_id
+            || (v1.is_as_settled(facts)
+                && (is_copied(observation, journal) || !v1.fingerprint.tells()))
     };
     let copied = journal.strategy == Strategy::PageCopy
         && journal.v1.as_ref().is_none_or(is_v1)
@@ -280,7 +344,8 @@ fn undo_ours(observation: &Observation, journal: &Journal) -> Vec<Step> {
     undo(journal, Some(staged(journal)), copied, companions, observation.platform)
 }
 
-/// `first`: what comes before the undo, which goes on after a step that failed, and must not after one of these.
+/// `first`: what comes before the undo, which goes on after a step that failed, and must not after
+/// one of these.
 fn go_back(observation: &Observation, journal: Journal, first: Vec<Step>) -> Plan {
     let back = undo_ours(observation, &journal);
     let mut steps = flush(&journal);

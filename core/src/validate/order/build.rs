@@ -11,7 +11,8 @@ impl Walk<'_> {
             self.find(
                 "release",
                 Severity::Warning,
-                "the host is not asked to let go of handles before the look who holds them: v2 may be copied, or refused, for nothing",
+                "the host is not asked to let go of handles before the look who holds them: v2 \
+                 may be copied, or refused, for nothing",
                 "release handles right after the host's build",
             );
             self.released = true;
@@ -19,7 +20,8 @@ impl Walk<'_> {
         self.looked |= *file == self.journal.names.canonical;
         // Where a failure is a warning the start ends well all the same.
         let ends_it = self.index < self.cleanup_from;
-        self.looked_behind |= *file == self.journal.names.backup && !self.locked && self.flipped && ends_it;
+        self.looked_behind |=
+            *file == self.journal.names.backup && !self.locked && self.flipped && ends_it;
         self.looked_staging |= *file == self.journal.names.staging;
     }
 
@@ -30,9 +32,16 @@ impl Walk<'_> {
     }
 
     pub(super) fn opens_v1(&mut self, what: &str) {
-        let message =
-            format!("{what} without a look who has it open: opening a file that this process holds drops that connection's locks");
-        self.need(self.looked, "look-before-open", &message, "look at canonical first, and again after every callback of the host");
+        let message = format!(
+            "{what} without a look who has it open: opening a file that this process holds drops \
+             that connection's locks"
+        );
+        self.need(
+            self.looked,
+            "look-before-open",
+            &message,
+            "look at canonical first, and again after every callback of the host",
+        );
     }
 
     fn changed(&mut self, file: &FileName) {
@@ -46,7 +55,12 @@ impl Walk<'_> {
     pub(super) fn copy(&mut self, from: &At, to: &At) {
         self.begun("a file is copied");
         if from.companion.is_none() {
-            self.need(self.settled, "settle-before-read", "v1 is copied before it is one file", "settle v1 first");
+            self.need(
+                self.settled,
+                "settle-before-read",
+                "v1 is copied before it is one file",
+                "settle v1 first",
+            );
             self.create(&to.name);
             self.temporaries.insert(to.name.clone());
         } else {
@@ -94,7 +108,12 @@ impl Walk<'_> {
         );
         self.companions_backed_up();
         if let Op::BuildHost { source, .. } = op {
-            self.need(self.temporaries.contains(source), "source", "the host's copy of v1 is not made", "copy v1 to it first");
+            self.need(
+                self.temporaries.contains(source),
+                "source",
+                "the host's copy of v1 is not made",
+                "copy v1 to it first",
+            );
             self.host_built = true;
             self.looked_staging = false;
             self.released = false;

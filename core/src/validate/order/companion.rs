@@ -1,4 +1,5 @@
-//! Companions: backed up before the host runs, installed after the database, and nothing that somebody wrote is lost.
+//! Companions: backed up before the host runs, installed after the database, and nothing that
+//! somebody wrote is lost.
 
 use super::Walk;
 use crate::names::{At, CompanionName};
@@ -8,7 +9,8 @@ use crate::validate::Severity;
 impl Walk<'_> {
     pub(super) fn companions_backed_up(&mut self) {
         for companion in self.journal.companions.iter().filter(|c| c.before.is_some()) {
-            let backed_up = self.backed_up.contains(&companion.name) && !self.dirty.contains(&Some(companion.name.clone()));
+            let backed_up = self.backed_up.contains(&companion.name)
+                && !self.dirty.contains(&Some(companion.name.clone()));
             self.need(
                 backed_up,
                 "companion-backup",
@@ -18,25 +20,34 @@ impl Walk<'_> {
         }
     }
 
-    /// Before the flip: what the host staged was made from the companion as it was when the build began.
+    /// Before the flip: what the host staged was made from the companion as it was when the build
+    /// began.
     pub(super) fn companions_compared(&mut self) {
-        let compared = self.journal.companions.iter().all(|companion| self.companion_same.contains(&companion.name));
+        let compared = self
+            .journal
+            .companions
+            .iter()
+            .all(|companion| self.companion_same.contains(&companion.name));
         if !compared {
             self.find(
                 "companion-same",
                 Severity::Warning,
-                "a companion that somebody changed since the build began is not noticed before the flip: what was staged lacks the change",
+                "a companion that somebody changed since the build began is not noticed before \
+                 the flip: what was staged lacks the change",
                 "compare it with the journal before the flip",
             );
         }
     }
 
-    /// A migration installs all of them; a recovery those that it looks at, which are the ones that are still staged.
+    /// A migration installs all of them; a recovery those that it looks at, which are the ones that
+    /// are still staged.
     pub(super) fn companions_installed(&mut self) {
         for companion in &self.journal.companions {
-            let must = self.kind == PlanKind::Migrate || self.companion_looked.contains(&companion.name);
+            let must =
+                self.kind == PlanKind::Migrate || self.companion_looked.contains(&companion.name);
             let name = Some(companion.name.clone());
-            let installed = self.companion_installed.contains(&companion.name) && !self.dirty.contains(&name);
+            let installed =
+                self.companion_installed.contains(&companion.name) && !self.dirty.contains(&name);
             self.need(
                 !must || installed,
                 "companion-before-commit",
@@ -69,13 +80,21 @@ impl Walk<'_> {
     }
 
     pub(super) fn rename_companion(&mut self, from: &At, to: &At, companion: &CompanionName) {
-        let is_file = |at: &At| self.journal.companions.iter().any(|c| c.name == *companion && c.file == at.name);
+        let is_file = |at: &At| {
+            self.journal.companions.iter().any(|c| c.name == *companion && c.file == at.name)
+        };
         if is_file(to) {
             let message = "a companion is installed before v2 is canonical, durably";
             let ok = self.flipped && !self.dirty.contains(&None);
-            self.need(ok, "companion-after-flip", message, "install companions after the flip and its flush");
+            self.need(
+                ok,
+                "companion-after-flip",
+                message,
+                "install companions after the flip and its flush",
+            );
             self.v1_read_back("a companion is installed");
-            let kept = self.companion_kept.contains(companion) && !self.dirty.contains(&to.companion);
+            let kept =
+                self.companion_kept.contains(companion) && !self.dirty.contains(&to.companion);
             self.need(
                 kept,
                 "companion-kept",

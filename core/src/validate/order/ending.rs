@@ -34,7 +34,8 @@ impl Walk<'_> {
                 }
                 for companion in &self.journal.companions {
                     let name = Some(companion.name.clone());
-                    let clean = self.companion_cleaned.contains(&companion.name) && !self.dirty.contains(&name);
+                    let clean = self.companion_cleaned.contains(&companion.name)
+                        && !self.dirty.contains(&name);
                     self.need(
                         clean,
                         "temporaries-removed",
@@ -44,7 +45,10 @@ impl Walk<'_> {
                 }
                 let left: Vec<String> = self.temporaries.iter().map(ToString::to_string).collect();
                 if !left.is_empty() {
-                    let message = format!("the journal goes while temporary files may stay: {}", left.join(", "));
+                    let message = format!(
+                        "the journal goes while temporary files may stay: {}",
+                        left.join(", ")
+                    );
                     self.find("temporaries-removed", Severity::Error, message, "remove them first");
                 }
             }
@@ -63,7 +67,8 @@ impl Walk<'_> {
         for file in files {
             let temporary = file.companion.is_some() || self.temporaries.remove(&file.name);
             // What the host was given of v1 makes room for v1's own copy.
-            let room = self.copies_pages() && !self.flipped && names.source.set().contains(&file.name);
+            let room =
+                self.copies_pages() && !self.flipped && names.source.set().contains(&file.name);
             if temporary && !room && self.kind != PlanKind::Undo {
                 self.committed("a temporary file is removed");
             }
@@ -90,10 +95,20 @@ impl Walk<'_> {
                 "nothing proves, after the flip, that no sidecar of v1 stands beside v2",
                 "read the sidecars back after the flip",
             );
-            self.need(!self.locked, "lock-and-check", "v1 stays locked", "unlock v1 after the flip");
+            self.need(
+                !self.locked,
+                "lock-and-check",
+                "v1 stays locked",
+                "unlock v1 after the flip",
+            );
         }
         let back = !self.put_back || !self.dirty.contains(&None);
-        self.need(back, "undo-give-back", "the undo begins before v1 has canonical's name again, durably", "flush the directory first");
+        self.need(
+            back,
+            "undo-give-back",
+            "the undo begins before v1 has canonical's name again, durably",
+            "flush the directory first",
+        );
         if plan.kind != PlanKind::Undo {
             // What is set aside has a plan of its own; the next one goes on from the journal.
             self.need(

@@ -10,7 +10,10 @@ use crate::validate::Severity;
 impl Walk<'_> {
     /// What holds of every step, whatever it does.
     pub(super) fn any(&mut self, step: &Step) {
-        if self.kind != PlanKind::Migrate && self.index == 0 && !matches!(step.op, Op::SyncDir { companion: None }) {
+        if self.kind != PlanKind::Migrate
+            && self.index == 0
+            && !matches!(step.op, Op::SyncDir { companion: None })
+        {
             self.find(
                 "recovery-flush-first",
                 Severity::Error,
@@ -31,14 +34,27 @@ impl Walk<'_> {
             );
         }
         if self.journal_gone && !matches!(step.op, Op::SyncDir { companion: None }) {
-            self.need(false, "journal-last", "something is done after the journal is gone", "remove the journal last");
+            self.need(
+                false,
+                "journal-last",
+                "something is done after the journal is gone",
+                "remove the journal last",
+            );
         }
         // A renamed journal is flushed before anything else.
         if let Some((phase, false)) = self.phase
             && !matches!(step.op, Op::SyncDir { companion: None })
         {
-            let message = format!("the journal says `{}`, but not durably, when this is done", phase.as_str());
-            self.need(false, "journal-durable", &message, "flush the directory right after the journal's rename");
+            let message = format!(
+                "the journal says `{}`, but not durably, when this is done",
+                phase.as_str()
+            );
+            self.need(
+                false,
+                "journal-durable",
+                &message,
+                "flush the directory right after the journal's rename",
+            );
             self.phase = Some((phase, true));
         }
     }
@@ -49,8 +65,16 @@ impl Walk<'_> {
 
     pub(super) fn begun(&mut self, what: &str) {
         let begun = self.durable(Phase::Building);
-        let message = format!("{what} before the journal says `building`, durably: a crash would leave what nobody knows of");
-        self.need(begun, "journal-first", &message, "write, flush and rename the journal, then flush the directory, before it");
+        let message = format!(
+            "{what} before the journal says `building`, durably: a crash would leave what nobody \
+             knows of"
+        );
+        self.need(
+            begun,
+            "journal-first",
+            &message,
+            "write, flush and rename the journal, then flush the directory, before it",
+        );
     }
 
     pub(super) fn built(&mut self, message: &str, hint: &str) {
@@ -61,7 +85,12 @@ impl Walk<'_> {
         // The field's journal is never written again: it stays until everything else is done.
         let committed = self.durable(Phase::Committed) || (self.field() && self.flip_durable);
         let message = format!("{what} before the journal says committed, durably");
-        self.need(committed, "commit-before-clean-up", &message, "write the journal committed first");
+        self.need(
+            committed,
+            "commit-before-clean-up",
+            &message,
+            "write the journal committed first",
+        );
     }
 
     pub(super) fn write_journal(&mut self, file: &FileName, phase: Phase) {
@@ -80,12 +109,19 @@ impl Walk<'_> {
         }
         if phase == Phase::Built {
             self.need(
-                !self.unsynced.iter().any(|at| names.install.as_str() == at.name.as_str() || names.staging.as_str() == at.name.as_str()),
+                !self.unsynced.iter().any(|at| {
+                    names.install.as_str() == at.name.as_str()
+                        || names.staging.as_str() == at.name.as_str()
+                }),
                 "flush-before-built",
                 "the journal says built before v2's data is durable",
                 "flush the file that will be installed first",
             );
-            let staged = if self.temporaries.contains(&names.install) { &names.install } else { &names.staging };
+            let staged = if self.temporaries.contains(&names.install) {
+                &names.install
+            } else {
+                &names.staging
+            };
             self.need(
                 self.checked.contains(staged),
                 "check-before-built",
@@ -107,7 +143,8 @@ impl Walk<'_> {
 
     pub(super) fn create(&mut self, file: &FileName) {
         let free = self.taken.insert(file.clone());
-        let message = format!("{file} is created and may be there already: every start would fail here");
+        let message =
+            format!("{file} is created and may be there already: every start would fail here");
         self.need(free, "left-over", &message, "remove what is left of it first");
     }
 

@@ -19,7 +19,10 @@ use crate::plan::{Plan, PlanKind};
 use std::collections::BTreeSet;
 
 /// What is true after the ops so far.
-#[expect(clippy::struct_excessive_bools, reason = "each is one fact of the walk, and rules combine them freely")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one fact of the walk, and rules combine them freely"
+)]
 struct Walk<'a> {
     journal: &'a Journal,
     kind: PlanKind,
@@ -31,7 +34,8 @@ struct Walk<'a> {
     dirty: BTreeSet<Option<CompanionName>>,
     /// Directories that a recovery sees, and that were not flushed since it looked.
     unseen: BTreeSet<Option<CompanionName>>,
-    /// Names that are created exclusively and may be taken: by an interrupted start, or by this plan.
+    /// Names that are created exclusively and may be taken: by an interrupted start, or by this
+    /// plan.
     taken: BTreeSet<FileName>,
     /// Sidecars that the directory has beside canonical's name, where canonical is v1 no more.
     sidecars: BTreeSet<FileName>,
@@ -117,26 +121,45 @@ impl<'a> Walk<'a> {
     fn of(plan: &Plan, journal: &'a Journal, target: Option<&Observation>) -> Self {
         let names = &journal.names;
         let recovering = plan.kind != PlanKind::Migrate;
-        let flipped_before = plan.kind == PlanKind::Clean || (plan.kind == PlanKind::Finish && plan.flip_at.is_none());
+        let flipped_before = plan.kind == PlanKind::Clean
+            || (plan.kind == PlanKind::Finish && plan.flip_at.is_none());
         let foreign = flipped_before && journal.phase == Phase::Building;
-        // Only the directory itself can tell that the link is there already; without it a recovery's plan is believed.
+        // Only the directory itself can tell that the link is there already; without it a
+        // recovery's plan is believed.
         let pages = journal.strategy == Strategy::PageCopy;
         let is_linked = |seen: &Observation| match journal.strategy {
             Strategy::PageCopy => seen.files.contains_key(&names.backup),
             _ => seen.same_file(&names.backup, &names.canonical),
         };
-        let copies = pages && plan.steps.iter().any(|step| matches!(&step.op, Op::Restage { from, .. } if *from == names.canonical));
+        let copies = pages
+            && plan.steps.iter().any(
+                |step| matches!(&step.op, Op::Restage { from, .. } if *from == names.canonical),
+            );
         let linked = recovering && target.map_or(!copies, is_linked);
         let field = journal.strategy == Strategy::TwoRename;
-        let companions = journal.companions.iter().filter(|_| !field).map(|companion| Some(companion.name.clone()));
+        let companions = journal
+            .companions
+            .iter()
+            .filter(|_| !field)
+            .map(|companion| Some(companion.name.clone()));
         let unseen = std::iter::once(None).chain(companions);
         let tmp = journal_tmp(&names.canonical, &journal.label, &journal.nonce);
-        let left = if recovering { vec![names.receipt(), tmp, names.source.clone()] } else { Vec::new() };
-        let second_copy =
-            target.filter(|seen| recovering && !linked && seen.files.contains_key(&names.backup)).map(|_| names.backup.clone());
+        let left =
+            if recovering { vec![names.receipt(), tmp, names.source.clone()] } else { Vec::new() };
+        let second_copy = target
+            .filter(|seen| recovering && !linked && seen.files.contains_key(&names.backup))
+            .map(|_| names.backup.clone());
         let log = &names.canonical.sidecars()[0];
-        let in_the_log = journal.phase == Phase::Installing && target.is_some_and(|seen| seen.files.contains_key(log));
-        let present = |seen: &Observation| names.canonical.sidecars().into_iter().filter(|name| seen.files.contains_key(name)).collect();
+        let in_the_log = journal.phase == Phase::Installing
+            && target.is_some_and(|seen| seen.files.contains_key(log));
+        let present = |seen: &Observation| {
+            names
+                .canonical
+                .sidecars()
+                .into_iter()
+                .filter(|name| seen.files.contains_key(name))
+                .collect()
+        };
         Self {
             journal,
             kind: plan.kind,
@@ -149,7 +172,8 @@ impl<'a> Walk<'a> {
             taken: left.into_iter().chain(second_copy).collect(),
             sidecars: target.filter(|_| field).map(present).unwrap_or_default(),
             // A v2 that somebody else put there is committed as far as this journal can tell.
-            phase: recovering.then_some((if foreign { Phase::Committed } else { journal.phase }, true)),
+            phase: recovering
+                .then_some((if foreign { Phase::Committed } else { journal.phase }, true)),
             written: None,
             temporaries: if recovering {
                 [names.source.clone(), names.staging.clone(), names.install.clone()].into()
@@ -157,13 +181,18 @@ impl<'a> Walk<'a> {
                 BTreeSet::new()
             },
             looked: false,
-            looked_behind: plan.platform == Platform::Windows || journal.strategy != Strategy::LinkReplace,
+            looked_behind: plan.platform == Platform::Windows
+                || journal.strategy != Strategy::LinkReplace,
             cleanup_from: plan.cleanup_from.map_or(usize::MAX, |from| from as usize),
             looked_staging: false,
             released: true,
             settled: recovering,
             backup_settled: false,
-            one_file: if recovering && !field { [names.staging.clone(), names.install.clone()].into() } else { BTreeSet::new() },
+            one_file: if recovering && !field {
+                [names.staging.clone(), names.install.clone()].into()
+            } else {
+                BTreeSet::new()
+            },
             checked: BTreeSet::new(),
             detected: BTreeSet::new(),
             locked: false,
@@ -172,11 +201,15 @@ impl<'a> Walk<'a> {
             backup_pending: false,
             linked,
             absent: false,
-            read_back: field || pages || plan.platform != Platform::Windows || plan.flip_at.is_none(),
+            read_back: field
+                || pages
+                || plan.platform != Platform::Windows
+                || plan.flip_at.is_none(),
             put_back: false,
             moved_aside: false,
             flipped: flipped_before,
-            // A recovery that finds v2 in place makes that durable by its first flush, which has a rule of its own.
+            // A recovery that finds v2 in place makes that durable by its first flush, which has a
+            // rule of its own.
             flip_durable: flipped_before,
             in_the_log,
             receipt: plan.kind == PlanKind::Clean || (field && flipped_before),
@@ -213,7 +246,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The field's cutover has no fingerprint and no link; its recovery follows rules of its own, which the explorer judges.
+    /// The field's cutover has no fingerprint and no link; its recovery follows rules of its own,
+    /// which the explorer judges.
     fn field(&self) -> bool {
         self.journal.strategy == Strategy::TwoRename
     }
@@ -229,30 +263,50 @@ impl<'a> Walk<'a> {
             Op::WriteReceipt { file } => self.write_receipt(file),
             Op::SyncFile { file } => self.sync_file(file),
             Op::SyncDir { companion } => self.sync_dir(companion.as_ref()),
-            Op::Rename { from, to } | Op::RenameNew { from, to } => self.rename(from, to, step.when.as_ref()),
+            Op::Rename { from, to } | Op::RenameNew { from, to } => {
+                self.rename(from, to, step.when.as_ref());
+            }
             Op::Link { from, to } if from.companion.is_none() => self.link(to),
             Op::Link { from, .. } => self.keep_companion(from),
             Op::Remove { files } => self.remove(files),
             Op::RemoveLink { .. } => {
-                self.need(false, "backup-kept", "the backup's name is removed on the way to v2", "only an undo removes it");
+                self.need(
+                    false,
+                    "backup-kept",
+                    "the backup's name is removed on the way to v2",
+                    "only an undo removes it",
+                );
             }
             Op::Copy { from, to } => self.copy(from, to),
             Op::Settle { file, .. } => self.settle(file, step.when.as_ref()),
             Op::RestoreMode { .. } => {
-                self.need(false, "restore-mode-in-undo", "v1's journal mode is restored on the way to v2", "only an undo restores it");
+                self.need(
+                    false,
+                    "restore-mode-in-undo",
+                    "v1's journal mode is restored on the way to v2",
+                    "only an undo restores it",
+                );
             }
-            Op::BuildSql { staging, .. } | Op::BuildHost { staging, .. } => self.build(&step.op, staging),
-            Op::Restage { from, to, .. } if *from == self.journal.names.canonical => self.copy_v1(to),
+            Op::BuildSql { staging, .. } | Op::BuildHost { staging, .. } => {
+                self.build(&step.op, staging);
+            }
+            Op::Restage { from, to, .. } if *from == self.journal.names.canonical => {
+                self.copy_v1(to);
+            }
             Op::Restage { to, .. } => self.restage(to),
             Op::Check { file } => self.check(file),
-            Op::Detect { file } => drop(self.detected.insert(file.clone())),
+            Op::Detect { file } => {
+                self.detected.insert(file.clone());
+            }
             Op::VerifyHost { file } => self.verify(file),
             Op::LockV1 { .. } => self.lock(),
             Op::CheckV1 { file } => self.check_v1(file),
             Op::UnlockV1 {} => self.unlock(),
             Op::PageCopy { from, .. } => self.page_copy(from),
             Op::Absent { files } => self.absent(files),
-            Op::LookCompanion { companion, must_be_same, .. } => self.look_companion(companion, *must_be_same),
+            Op::LookCompanion { companion, must_be_same, .. } => {
+                self.look_companion(companion, *must_be_same);
+            }
             Op::CleanupHost {} => {
                 self.committed("the application cleans up");
                 self.cleaned = true;

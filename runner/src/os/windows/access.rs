@@ -5,10 +5,13 @@ use std::path::Path;
 use std::ptr::{null, null_mut};
 
 use windows_sys::Win32::Foundation::{ERROR_SUCCESS, LocalFree};
-use windows_sys::Win32::Security::Authorization::{GetNamedSecurityInfoW, SE_FILE_OBJECT, SetNamedSecurityInfoW};
+use windows_sys::Win32::Security::Authorization::{
+    GetNamedSecurityInfoW, SE_FILE_OBJECT, SetNamedSecurityInfoW,
+};
 use windows_sys::Win32::Security::{
-    ACE_HEADER, ACL, DACL_SECURITY_INFORMATION, GetAce, GetSecurityDescriptorControl, INHERITED_ACE, PROTECTED_DACL_SECURITY_INFORMATION,
-    PSECURITY_DESCRIPTOR, SE_DACL_PROTECTED, UNPROTECTED_DACL_SECURITY_INFORMATION,
+    ACE_HEADER, ACL, DACL_SECURITY_INFORMATION, GetAce, GetSecurityDescriptorControl,
+    INHERITED_ACE, PROTECTED_DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, SE_DACL_PROTECTED,
+    UNPROTECTED_DACL_SECURITY_INFORMATION,
 };
 
 use super::path::wide;
@@ -53,7 +56,8 @@ impl Rules {
         let (mut control, mut revision) = (0, 0);
         // SAFETY: the descriptor is a valid one while `self` lives, and both results are ours.
         unsafe {
-            GetSecurityDescriptorControl(self.descriptor, &raw mut control, &raw mut revision) != 0 && control & SE_DACL_PROTECTED != 0
+            GetSecurityDescriptorControl(self.descriptor, &raw mut control, &raw mut revision) != 0
+                && control & SE_DACL_PROTECTED != 0
         }
     }
 
@@ -63,20 +67,28 @@ impl Rules {
         let count = unsafe { (*self.dacl).AceCount };
         (0..u32::from(count)).any(|index| {
             let mut ace = null_mut();
-            // SAFETY: the list is valid, the index below its count, and the result is ours; what it points to is in the list, and begins with
-            // this header whatever its kind.
-            unsafe { GetAce(self.dacl, index, &raw mut ace) != 0 && u32::from((*ace.cast::<ACE_HEADER>()).AceFlags) & INHERITED_ACE == 0 }
+            // SAFETY: the list is valid, the index below its count, and the result is ours; what it
+            // points to is in the list, and begins with this header whatever its kind.
+            unsafe {
+                GetAce(self.dacl, index, &raw mut ace) != 0
+                    && u32::from((*ace.cast::<ACE_HEADER>()).AceFlags) & INHERITED_ACE == 0
+            }
         })
     }
 }
 
-/// Gives a file the access rules of `like`, where those are not simply their directory's, which every file in it has from the beginning.
+/// Gives a file the access rules of `like`, where those are not simply their directory's, which
+/// every file in it has from the beginning.
 pub(crate) fn adopt(path: &Path, like: &Path) -> io::Result<()> {
     let Some(rules) = Rules::of(like)? else { return Ok(()) };
     if !rules.are_protected() && !rules.are_its_own() {
         return Ok(());
     }
-    let inherits = if rules.are_protected() { PROTECTED_DACL_SECURITY_INFORMATION } else { UNPROTECTED_DACL_SECURITY_INFORMATION };
+    let inherits = if rules.are_protected() {
+        PROTECTED_DACL_SECURITY_INFORMATION
+    } else {
+        UNPROTECTED_DACL_SECURITY_INFORMATION
+    };
     let path = wide(path)?;
     // SAFETY: the path ends in a zero, and the list is a valid one while `rules` lives.
     let code = unsafe {
@@ -90,5 +102,9 @@ pub(crate) fn adopt(path: &Path, like: &Path) -> io::Result<()> {
             null(),
         )
     };
-    if code == ERROR_SUCCESS { Ok(()) } else { Err(io::Error::from_raw_os_error(code.cast_signed())) }
+    if code == ERROR_SUCCESS {
+        Ok(())
+    } else {
+        Err(io::Error::from_raw_os_error(code.cast_signed()))
+    }
 }

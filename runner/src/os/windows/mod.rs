@@ -1,4 +1,5 @@
-//! Windows. What a call does is its documentation's; what only a real Windows shows, and Wine does not, is listed in tests/windows/README.md.
+//! Windows. What a call does is its documentation's; what only a real Windows shows, and Wine does
+//! not, is listed in tests/windows/README.md.
 
 mod access;
 mod path;
@@ -13,9 +14,10 @@ use std::path::Path;
 use cutover_core::fault::Platform;
 use cutover_core::observe::Irreplaceable;
 use windows_sys::Win32::Storage::FileSystem::{
-    BY_HANDLE_FILE_INFORMATION, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT, FILE_ID_INFO, FileIdInfo, GetDiskFreeSpaceExW,
-    GetFileInformationByHandle, GetFileInformationByHandleEx, MOVE_FILE_FLAGS, MOVEFILE_REPLACE_EXISTING, MOVEFILE_WRITE_THROUGH,
-    MoveFileExW,
+    BY_HANDLE_FILE_INFORMATION, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT,
+    FILE_ID_INFO, FileIdInfo, GetDiskFreeSpaceExW, GetFileInformationByHandle,
+    GetFileInformationByHandleEx, MOVE_FILE_FLAGS, MOVEFILE_REPLACE_EXISTING,
+    MOVEFILE_WRITE_THROUGH, MoveFileExW,
 };
 
 pub(crate) use access::adopt;
@@ -23,25 +25,35 @@ pub(crate) use path::{plain, real_directory};
 
 pub(crate) const PLATFORM: Platform = Platform::Windows;
 
-/// An open file cannot be replaced here (SQLite opens without `FILE_SHARE_DELETE`), so v1's lock cannot outlast its check.
+/// An open file cannot be replaced here (SQLite opens without `FILE_SHARE_DELETE`), so v1's lock
+/// cannot outlast its check.
 pub(crate) const LOCKS_V1_OVER_THE_FLIP: bool = false;
 
-/// A lock belongs to the handle that took it (`LockFileEx`): opening a file again takes nothing from it.
+/// A lock belongs to the handle that took it (`LockFileEx`): opening a file again takes nothing
+/// from it.
 pub(crate) const OPENING_DROPS_LOCKS: bool = false;
 
-/// What of a database a lock of SQLite's keeps from whoever reads its file (`LockFileEx`; `ERROR_LOCK_VIOLATION`): the bytes from `PENDING_BYTE` on, in a
-/// page that holds nothing, the smallest of which is as large (<https://www.sqlite.org/fileformat2.html#the_lock_byte_page>).
+/// What of a database a lock of SQLite's keeps from whoever reads its file (`LockFileEx`;
+/// `ERROR_LOCK_VIOLATION`): the bytes from `PENDING_BYTE` on, in a page that holds nothing, the smallest of which is as large (<https://www.sqlite.org/fileformat2.html#the_lock_byte_page>).
 pub(crate) const REFUSED_BYTES: Range<u64> = 0x4000_0000..0x4000_0200;
 
-/// Volume and file. The 128 bits of `FILE_ID_INFO` are needed on ReFS; where they are not told (FAT, some network drives) the 64 of
-/// `BY_HANDLE_FILE_INFORMATION` are what there is.
+/// Volume and file. The 128 bits of `FILE_ID_INFO` are needed on ReFS; where they are not told
+/// (FAT, some network drives) the 64 of `BY_HANDLE_FILE_INFORMATION` are what there is.
 pub(crate) fn file_id(path: &Path) -> io::Result<String> {
     let file = look(path)?;
     let mut id = FILE_ID_INFO::default();
     let size = u32::try_from(size_of::<FILE_ID_INFO>()).unwrap_or_default();
-    // SAFETY: the handle is open for the whole call, and the structure is ours and as large as we say.
-    if unsafe { GetFileInformationByHandleEx(file.as_raw_handle(), FileIdInfo, (&raw mut id).cast(), size) } != 0 {
-        return Ok(format!("{:x}-{:x}", id.VolumeSerialNumber, u128::from_le_bytes(id.FileId.Identifier)));
+    // SAFETY: the handle is open for the whole call, and the structure is ours and as large as we
+    // say.
+    if unsafe {
+        GetFileInformationByHandleEx(file.as_raw_handle(), FileIdInfo, (&raw mut id).cast(), size)
+    } != 0
+    {
+        return Ok(format!(
+            "{:x}-{:x}",
+            id.VolumeSerialNumber,
+            u128::from_le_bytes(id.FileId.Identifier)
+        ));
     }
     let information = information(&file)?;
     let index = u64::from(information.nFileIndexHigh) << 32 | u64::from(information.nFileIndexLow);
@@ -53,9 +65,13 @@ pub(crate) fn links(path: &Path) -> io::Result<u64> {
     Ok(information(&look(path)?)?.nNumberOfLinks.into())
 }
 
-/// The handle asks for no access, so it disturbs no sharing. A directory wants `FILE_FLAG_BACKUP_SEMANTICS`.
+/// The handle asks for no access, so it disturbs no sharing. A directory wants
+/// `FILE_FLAG_BACKUP_SEMANTICS`.
 fn look(path: &Path) -> io::Result<File> {
-    File::options().access_mode(0).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT | FILE_FLAG_BACKUP_SEMANTICS).open(path)
+    File::options()
+        .access_mode(0)
+        .custom_flags(FILE_FLAG_OPEN_REPARSE_POINT | FILE_FLAG_BACKUP_SEMANTICS)
+        .open(path)
 }
 
 fn information(file: &File) -> io::Result<BY_HANDLE_FILE_INFORMATION> {
@@ -67,20 +83,21 @@ fn information(file: &File) -> io::Result<BY_HANDLE_FILE_INFORMATION> {
     Ok(information)
 }
 
-/// Whether this is how a file system refuses every hard link: `ERROR_INVALID_FUNCTION`, `ERROR_NOT_SAME_DEVICE`, `ERROR_NOT_SUPPORTED`, and
-/// `ERROR_TOO_MANY_LINKS`.
+/// Whether this is how a file system refuses every hard link: `ERROR_INVALID_FUNCTION`,
+/// `ERROR_NOT_SAME_DEVICE`, `ERROR_NOT_SUPPORTED`, and `ERROR_TOO_MANY_LINKS`.
 pub(crate) fn says_no_links(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(1 | 17 | 50 | 1142))
 }
 
-/// Whether this is how a file system says that it has nothing to flush: `ERROR_INVALID_FUNCTION`, `ERROR_NOT_SUPPORTED`. Not
-/// `ERROR_ACCESS_DENIED`: that is a handle without the right to write, which flushed nothing.
+/// Whether this is how a file system says that it has nothing to flush: `ERROR_INVALID_FUNCTION`,
+/// `ERROR_NOT_SUPPORTED`. Not `ERROR_ACCESS_DENIED`: that is a handle without the right to write,
+/// which flushed nothing.
 pub(crate) fn says_no_flush(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(1 | 50))
 }
 
-/// Why waiting does not help where the system says `ERROR_ACCESS_DENIED`. Nothing: somebody may have the file open, or it goes as soon as its last
-/// handle is closed.
+/// Why waiting does not help where the system says `ERROR_ACCESS_DENIED`. Nothing: somebody may
+/// have the file open, or it goes as soon as its last handle is closed.
 pub(crate) fn denied_for_good(path: &Path, error: &io::Error) -> Option<&'static str> {
     if error.raw_os_error() != Some(5) {
         return None;
@@ -100,21 +117,28 @@ pub(crate) fn why_read_only(_path: &Path) -> Option<i32> {
     None
 }
 
-/// Why no file can take this one's place, whatever is waited for. `MoveFileExW` refuses to replace what is read-only.
+/// Why no file can take this one's place, whatever is waited for. `MoveFileExW` refuses to replace
+/// what is read-only.
 pub(crate) fn irreplaceable(path: &Path) -> Option<Irreplaceable> {
-    let read_only = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.permissions().readonly());
+    let read_only =
+        std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.permissions().readonly());
     read_only.then_some(Irreplaceable::ReadOnly)
 }
 
-/// For a flush of a file's data and metadata. The handle is writable: `FlushFileBuffers` refuses a read-only one (its documentation asks for
-/// `GENERIC_WRITE`).
+/// For a flush of a file's data and metadata. The handle is writable: `FlushFileBuffers` refuses a
+/// read-only one (its documentation asks for `GENERIC_WRITE`).
 pub(crate) fn open_to_flush(path: &Path) -> io::Result<File> {
     File::options().write(true).open(path)
 }
 
 /// Creates a file that was not there, following no link, with the access rules of `like`.
 pub(crate) fn create_new(path: &Path, like: &Path) -> io::Result<File> {
-    let file = File::options().read(true).write(true).create_new(true).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(path)?;
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .custom_flags(FILE_FLAG_OPEN_REPARSE_POINT)
+        .open(path)?;
     adopt(path, like)?;
     Ok(file)
 }
@@ -136,11 +160,17 @@ pub(crate) fn create_private_directory(path: &Path) -> io::Result<()> {
 
 /// The same for whoever may write in `directory`: it inherits that directory's access rules.
 pub(crate) fn create_lock(path: &Path, _directory: &Path) -> io::Result<File> {
-    File::options().read(true).write(true).create_new(true).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(path)
+    File::options()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .custom_flags(FILE_FLAG_OPEN_REPARSE_POINT)
+        .open(path)
 }
 
-/// Renames a file, replacing what has the name, and returns only when that is on the disk (`MOVEFILE_WRITE_THROUGH` in the documentation of
-/// `MoveFileExW`): there is no flush of a directory that could follow. std's rename does not write through.
+/// Renames a file, replacing what has the name, and returns only when that is on the disk
+/// (`MOVEFILE_WRITE_THROUGH` in the documentation of `MoveFileExW`): there is no flush of a
+/// directory that could follow. std's rename does not write through.
 pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     move_file(from, to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)
 }
@@ -168,8 +198,17 @@ pub(crate) fn sync_dir(_path: &Path) -> io::Result<()> {
 pub(crate) fn free_bytes(directory: &Path) -> io::Result<u64> {
     let wide = path::wide(directory)?;
     let mut free = 0;
-    // SAFETY: the path ends in a zero and the number is ours; the other two results are not asked for.
-    if unsafe { GetDiskFreeSpaceExW(wide.as_ptr(), &raw mut free, std::ptr::null_mut(), std::ptr::null_mut()) } == 0 {
+    // SAFETY: the path ends in a zero and the number is ours; the other two results are not asked
+    // for.
+    if unsafe {
+        GetDiskFreeSpaceExW(
+            wide.as_ptr(),
+            &raw mut free,
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+        )
+    } == 0
+    {
         return Err(io::Error::last_os_error());
     }
     Ok(free)
@@ -184,7 +223,8 @@ pub(crate) fn read_at(file: &File, buffer: &mut [u8]) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// Wine lets root write to what is read-only, and never says that a name waits to be free: what the system says is planted here.
+    /// Wine lets root write to what is read-only, and never says that a name waits to be free: what
+    /// the system says is planted here.
     #[test]
     fn a_denial_is_for_good_only_where_waiting_cannot_help() {
         let directory = tempfile::tempdir().unwrap();
@@ -192,14 +232,21 @@ mod tests {
         std::fs::write(&path, "x").unwrap();
         let why = |path: &Path, raw: i32| denied_for_good(path, &io::Error::from_raw_os_error(raw));
         assert_eq!(why(&path, 5), None, "somebody may have it open");
-        assert_eq!(why(&directory.path().join("gone"), 5), None, "a name that waits to be free is not there");
+        assert_eq!(
+            why(&directory.path().join("gone"), 5),
+            None,
+            "a name that waits to be free is not there"
+        );
         assert_eq!(why(directory.path(), 5), Some("a directory has this name"));
         assert_eq!(why(directory.path(), 32), None);
         let mut permissions = std::fs::metadata(&path).unwrap().permissions();
         permissions.set_readonly(true);
         std::fs::set_permissions(&path, permissions.clone()).unwrap();
         assert_eq!(why(&path, 5), Some("the file is read-only"));
-        #[expect(clippy::permissions_set_readonly_false, reason = "an attribute of Windows, which no mode is behind")]
+        #[expect(
+            clippy::permissions_set_readonly_false,
+            reason = "an attribute of Windows, which no mode is behind"
+        )]
         permissions.set_readonly(false);
         std::fs::set_permissions(&path, permissions).unwrap();
     }
@@ -223,7 +270,10 @@ mod tests {
         std::fs::write(&c, "y").unwrap();
         std::fs::hard_link(&a, &b).unwrap();
         let id = file_id(&a).unwrap();
-        assert_eq!((file_id(&b).unwrap(), links(&a).unwrap(), links(&c).unwrap()), (id.clone(), 2, 1));
+        assert_eq!(
+            (file_id(&b).unwrap(), links(&a).unwrap(), links(&c).unwrap()),
+            (id.clone(), 2, 1)
+        );
         assert_ne!(file_id(&c).unwrap(), id);
         assert_eq!(rename_new(&a, &c).unwrap_err().raw_os_error(), Some(183));
         rename(&a, &c).unwrap();

@@ -1,4 +1,5 @@
-//! Paths: the form that the system takes at any length, and the form that everybody else understands.
+//! Paths: the form that the system takes at any length, and the form that everybody else
+//! understands.
 
 use std::ffi::OsString;
 use std::io;
@@ -7,8 +8,8 @@ use std::path::{Component, Path, PathBuf, Prefix};
 
 use cutover_core::names::FileName;
 
-/// A path as the system's functions take it, in the verbatim form, which alone may be longer than 260 units ("Maximum Path Length Limitation" of the
-/// Windows documentation).
+/// A path as the system's functions take it, in the verbatim form, which alone may be longer than
+/// 260 units ("Maximum Path Length Limitation" of the Windows documentation).
 pub(super) fn wide(path: &Path) -> io::Result<Vec<u16>> {
     let path = std::path::absolute(path)?;
     let kind = match path.components().next() {
@@ -24,8 +25,9 @@ pub(super) fn wide(path: &Path) -> io::Result<Vec<u16>> {
     Ok(prefix.encode_utf16().chain(path.as_os_str().encode_wide().skip(skip)).chain([0]).collect())
 }
 
-/// A directory, links and junctions resolved. Some volumes cannot tell a file's final path (`GetFinalPathNameByHandleW`; those of RAM disks, and Wine's for a
-/// long path): there it is the path that was given, made whole.
+/// A directory, links and junctions resolved. Some volumes cannot tell a file's final path
+/// (`GetFinalPathNameByHandleW`; those of RAM disks, and Wine's for a long path): there it is the
+/// path that was given, made whole.
 pub(crate) fn real_directory(path: &Path) -> io::Result<PathBuf> {
     std::fs::canonicalize(path).or_else(|error| {
         if !std::fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
@@ -37,14 +39,19 @@ pub(crate) fn real_directory(path: &Path) -> io::Result<PathBuf> {
     })
 }
 
-/// What is put behind a database's name at most: a sidecar of a backup whose label is as long as labels may be.
+/// What is put behind a database's name at most: a sidecar of a backup whose label is as long as
+/// labels may be.
 const LONGEST_ADDITION: usize = 128;
 
-/// A real directory without the prefix `\\?\`, which SQLite's URIs, libSQL and most programs do not understand. It stays where a name in the directory
-/// would be too long without it.
+/// A real directory without the prefix `\\?\`, which SQLite's URIs, libSQL and most programs do not
+/// understand. It stays where a name in the directory would be too long without it.
 pub(crate) fn plain(directory: PathBuf, name: &FileName) -> PathBuf {
     let longest = directory.join(format!("{name}.{}", "x".repeat(LONGEST_ADDITION)));
-    if dunce::simplified(&longest) == longest { directory } else { dunce::simplified(&directory).to_owned() }
+    if dunce::simplified(&longest) == longest {
+        directory
+    } else {
+        dunce::simplified(&directory).to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -65,7 +72,10 @@ mod tests {
         // Relative to a drive: to that drive's own current directory.
         let here = std::env::current_dir().unwrap();
         let drive = here.to_str().unwrap().split_at(2).0.to_owned();
-        assert_eq!(verbatim(&format!("{drive}b.db")), verbatim(here.join("b.db").to_str().unwrap()));
+        assert_eq!(
+            verbatim(&format!("{drive}b.db")),
+            verbatim(here.join("b.db").to_str().unwrap())
+        );
         assert_eq!(verbatim("b.db"), verbatim(here.join("b.db").to_str().unwrap()));
     }
 

@@ -1,4 +1,5 @@
-//! The writer of v1 as rusqlite, the twin of tests/corpus/seed.ts: `seed PATH MODE PAGE_SIZE`. It is always killed.
+//! The writer of v1 as rusqlite, the twin of tests/corpus/seed.ts: `seed PATH MODE PAGE_SIZE`. It
+//! is always killed.
 
 use rusqlite::Connection;
 
@@ -8,10 +9,14 @@ const UNCOMMITTED: &str = include_str!("../../../corpus/v1-uncommitted.sql");
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [path, mode, page_size] = args.as_slice() else { return Err("usage: seed PATH MODE PAGE_SIZE".into()) };
+    let [path, mode, page_size] = args.as_slice() else {
+        return Err("usage: seed PATH MODE PAGE_SIZE".into());
+    };
     let journal_mode = if mode == "wal" { "WAL" } else { "DELETE" };
     let db = Connection::open(path)?;
-    db.execute_batch(&format!("PRAGMA page_size={page_size}; PRAGMA journal_mode={journal_mode}; {V1}"))?;
+    db.execute_batch(&format!(
+        "PRAGMA page_size={page_size}; PRAGMA journal_mode={journal_mode}; {V1}"
+    ))?;
     if mode == "wal" {
         db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA wal_autocheckpoint=0;")?;
     }

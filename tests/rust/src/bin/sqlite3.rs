@@ -1,5 +1,6 @@
-//! As much of the sqlite3 shell as the tests use, for systems that have none: `sqlite3 [-batch] [-bail] PATH [SQL…]`, or SQL line by line from the
-//! standard input, with `.bail`, `.once FILE` and `.read FILE`. Prints rows as the shell does: columns between bars, NULL as nothing.
+//! As much of the sqlite3 shell as the tests use, for systems that have none: `sqlite3 [-batch]
+//! [-bail] PATH [SQL…]`, or SQL line by line from the standard input, with `.bail`, `.once FILE`
+//! and `.read FILE`. Prints rows as the shell does: columns between bars, NULL as nothing.
 
 use std::io::Write;
 
@@ -54,7 +55,9 @@ impl Shell {
                 match line.split_once(' ') {
                     Some((".bail", _)) => {}
                     Some((".once", path)) => self.once = Some(path.to_owned()),
-                    Some((".read", path)) => self.read(std::io::BufReader::new(std::fs::File::open(path)?))?,
+                    Some((".read", path)) => {
+                        self.read(std::io::BufReader::new(std::fs::File::open(path)?))?;
+                    }
                     _ => return Err(format!("unknown command: {line}").into()),
                 }
                 continue;
@@ -79,7 +82,10 @@ fn is_complete(sql: &str) -> bool {
 }
 
 fn main() -> Result<()> {
-    let args: Vec<String> = std::env::args().skip(1).filter(|arg| !["-batch", "-bail"].contains(&arg.as_str())).collect();
+    let args: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|arg| !["-batch", "-bail"].contains(&arg.as_str()))
+        .collect();
     let path = args.first().ok_or("usage: sqlite3 [-batch] [-bail] PATH [SQL]")?;
     let mut shell = Shell { db: Connection::open(path)?, once: None };
     // As the shell's: it does not wait unless it is told to.

@@ -1,8 +1,10 @@
-//! An application that upgrades its database, and kills itself at a chosen point: `upgrade PATH HOW [POINT]`.
+//! An application that upgrades its database, and kills itself at a chosen point: `upgrade PATH HOW
+//! [POINT]`.
 //!
-//! HOW is `sql`, `sql-copy`, `host` or `host-copy`. Every event of the run is a point, counted from 1, and so are some places inside the
-//! callback. A step's event comes before its op, on the same thread, so a kill there is exactly between two ops. Each point is
-//! printed as it is reached, with the bytes that the directory holds then; the last line is the result, or the failure, as JSON.
+//! HOW is `sql`, `sql-copy`, `host` or `host-copy`. Every event of the run is a point, counted from
+//! 1, and so are some places inside the callback. A step's event comes before its op, on the same
+//! thread, so a kill there is exactly between two ops. Each point is printed as it is reached, with
+//! the bytes that the directory holds then; the last line is the result, or the failure, as JSON.
 
 #[cfg(unix)]
 use std::collections::BTreeMap;
@@ -28,7 +30,10 @@ impl App {
         let entries = std::fs::read_dir(&self.directory).into_iter().flatten().flatten();
         let files = entries.filter_map(|entry| entry.metadata().ok());
         #[cfg(unix)]
-        let files = files.map(|m| (std::os::unix::fs::MetadataExt::ino(&m), m)).collect::<BTreeMap<_, _>>().into_values();
+        let files = files
+            .map(|m| (std::os::unix::fs::MetadataExt::ino(&m), m))
+            .collect::<BTreeMap<_, _>>()
+            .into_values();
         files.map(|metadata| metadata.len()).sum()
     }
 
@@ -70,13 +75,20 @@ impl Host for App {
         job.write_companion("auth", &[b"v2 of ".as_slice(), &auth].concat())?;
         self.point("callback staged the companion");
         let notes: u32 = v2.query_row("SELECT count(*) FROM notes", [], |row| row.get(0))?;
-        Ok(Built { expect: [("notes".to_owned(), notes.into())].into(), report: Some(json!({ "notes": notes })) })
+        Ok(Built {
+            expect: [("notes".to_owned(), notes.into())].into(),
+            report: Some(json!({ "notes": notes })),
+        })
     }
 
     fn event(&mut self, event: &Event) {
         let text = match event {
             Event::Step { op, file, undo, .. } => {
-                format!("{}{op} {}", if *undo { "undo " } else { "" }, file.as_deref().unwrap_or(""))
+                format!(
+                    "{}{op} {}",
+                    if *undo { "undo " } else { "" },
+                    file.as_deref().unwrap_or("")
+                )
             }
             other => serde_json::to_string(other).unwrap_or_default(),
         };
@@ -95,8 +107,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let host = how.starts_with("host");
     let sql = if copy { V2_COPY } else { V2 };
     let run = if host { Run::Host } else { Run::Sql(sql.to_owned()) };
-    let detect = Detect::Stamp { table: "schema_info".into(), column: "version".into(), value: "v2".into() };
-    let mut options = Options::new(path, "v1-v2", detect, Make { from: if copy { From::Copy } else { From::Empty }, run });
+    let detect =
+        Detect::Stamp { table: "schema_info".into(), column: "version".into(), value: "v2".into() };
+    let mut options = Options::new(
+        path,
+        "v1-v2",
+        detect,
+        Make { from: if copy { From::Copy } else { From::Empty }, run },
+    );
     options.wait_ms = 0;
     if host {
         let auth = Path::new(path).with_file_name("auth.json");
