@@ -1,4 +1,4 @@
-// Proves that core performs no IO: built for wasm32 with all its code kept, it imports nothing from its environment, and clippy's bans
+// Proves that core and its two neighbours perform no IO: built for wasm32 with all its code kept, it imports nothing from its environment, and clippy's bans
 // in core/clippy.toml bite. Each check is first shown failing on a planted fault.
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -20,23 +20,31 @@ function output(command, args, options) {
 /** The functions that a wasm file wants from its environment. */
 const imports = (module) => WebAssembly.Module.imports(module).map(({ module, name }) => `${module}.${name}`);
 
-function coreImportsNothing() {
+function importsNothing() {
   const planted = join(scratch, "planted.wasm");
   const clock = 'unsafe extern "C" { fn now() -> f64; }\n#[unsafe(no_mangle)] pub extern "C" fn planted() -> f64 { unsafe { now() } }\n';
   output("rustc", ["--edition=2024", "--crate-type=cdylib", `--target=${target}`, `-o${planted}`, "-"], { input: clock });
   const seen = imports(new WebAssembly.Module(readFileSync(planted)));
   if (!seen.includes("env.now")) fail(`the check of imports does not see a planted clock: [${seen}]`);
 
-  const cargo = ["rustc", "--quiet", "--package=cutover-core", "--lib", `--target=${target}`, "--crate-type=cdylib", "--message-format=json"];
+  // With all its code kept; a name or two of each crate shows that it was.
+  pure("cutover-core", ["plan_migration", "plan_recovery", "explain_error", "handle_fault"]);
+  pure("cutover-support", ["diagnose", "read_database_header", "read_wal"]);
+  pure("cutover-explore", ["replay_crash", "crash_states"]);
+}
+
+function pure(crate, wanted) {
+  const cargo = ["rustc", "--quiet", `--package=${crate}`, "--lib", `--target=${target}`, "--crate-type=cdylib", "--message-format=json"];
   const messages = output("cargo", [...cargo, "--", "-Copt-level=0", "-Clink-dead-code", "-Clink-arg=--no-gc-sections", "-Cdebuginfo=0"]).trim().split("\n").map((line) => JSON.parse(line));
-  const file = messages.flatMap(({ target, filenames }) => (target?.name === "cutover_core" ? filenames : [])).find((name) => name.endsWith(".wasm"));
+  const name = crate.replace("-", "_");
+  const file = messages.flatMap(({ target, filenames }) => (target?.name === name ? filenames : [])).find((file) => file.endsWith(".wasm"));
   const module = new WebAssembly.Module(readFileSync(file));
   const names = Buffer.concat(WebAssembly.Module.customSections(module, "name").map((section) => Buffer.from(section)));
-  const missing = ["plan_migration", "plan_recovery", "explain_error", "handle_fault"].filter((name) => !names.includes(name));
+  const missing = wanted.filter((name) => !names.includes(name));
   if (missing.length > 0) fail(`the linker dropped ${missing}: the check of imports would prove nothing`);
   const found = imports(module);
-  if (found.length > 0) fail(`core wants from its environment: ${found.join(", ")}`);
-  console.log(`core is pure: ${readFileSync(file).length} bytes of wasm, no import`);
+  if (found.length > 0) fail(`${crate} wants from its environment: ${found.join(", ")}`);
+  console.log(`${crate} is pure: ${readFileSync(file).length} bytes of wasm, no import`);
 }
 
 /** One fault for each room that is closed to core; each must be named by the lint. */
@@ -69,4 +77,4 @@ function clippyBansBite() {
 }
 
 clippyBansBite();
-coreImportsNothing();
+importsNothing();

@@ -1,4 +1,4 @@
-// Runs core's tests in wasm. Without arguments it starts cargo with itself as the runner; with arguments it is that runner:
+// Runs the tests of core and of core/support in wasm. Without arguments it starts cargo with itself as the runner; with arguments it is that runner:
 // `run-wasi.mjs <program.wasm> <arguments>`. The program gets no directory and no variable of the environment.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -12,7 +12,7 @@ if (program) {
   process.exitCode = wasi.start(instance);
 } else {
   const runner = `node --no-warnings ${fileURLToPath(import.meta.url)}`;
-  run("cargo", ["test", "--quiet", "--package", "cutover-core", "--test", "it", "--target", "wasm32-wasip1"], {
+  run("cargo", ["test", "--quiet", "--package", "cutover-core", "--package", "cutover-support", "--test", "it", "--target", "wasm32-wasip1"], {
     env: { ...process.env, CARGO_TARGET_WASM32_WASIP1_RUNNER: runner },
   });
 }

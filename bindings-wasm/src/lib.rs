@@ -1,62 +1,64 @@
 //! The pure functions of cutover for browsers, workers and Node. JSON text crosses, both ways; what
-//! each means is said in [`cutover_core::face`].
+//! each means is said in [`cutover_core::api`].
 
-use cutover_core::{face, sqlite};
+use cutover_core::api;
+use cutover_explore::api as explorer;
+use cutover_support::api as support;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// See [`face::plan`].
+/// See [`api::plan`].
 #[wasm_bindgen]
 #[must_use]
 pub fn plan(observation: &str, request: &str) -> String {
-    face::plan(observation, request)
+    api::plan(observation, request)
 }
 
-/// See [`face::plan_recovery`].
+/// See [`api::plan_recovery`].
 #[wasm_bindgen(js_name = planRecovery)]
 #[must_use]
 pub fn plan_recovery(observation: &str, label: &str, nonce: &str) -> String {
-    face::plan_recovery(observation, label, nonce)
+    api::plan_recovery(observation, label, nonce)
 }
 
-/// See [`face::validate_plan`].
+/// See [`api::validate_plan`].
 #[wasm_bindgen(js_name = validatePlan)]
 #[must_use]
 #[allow(clippy::needless_pass_by_value)] // wasm-bindgen hands optional strings over
 pub fn validate_plan(plan: &str, target: Option<String>) -> String {
-    face::validate_plan(plan, target.as_deref())
+    api::validate_plan(plan, target.as_deref())
 }
 
-/// See [`face::explain_error`].
+/// See [`api::explain_error`].
 #[wasm_bindgen(js_name = explainError)]
 #[must_use]
 pub fn explain_error(text: &str) -> String {
-    face::explain_error(text)
+    api::explain_error(text)
 }
 
-/// See [`face::read_database_header`].
+/// See [`support::read_database_header`].
 #[wasm_bindgen(js_name = readDatabaseHeader)]
 #[must_use]
 pub fn read_database_header(bytes: &[u8], size: Option<u64>) -> String {
-    face::read_database_header(bytes, size)
+    support::read_database_header(bytes, size)
 }
 
-/// See [`face::diagnose`].
+/// See [`support::diagnose`].
 #[wasm_bindgen]
 #[must_use]
 pub fn diagnose(dropped: &str) -> String {
-    face::diagnose(dropped)
+    support::diagnose(dropped)
 }
 
-/// See [`face::plan_lanes`].
+/// See [`explorer::plan_lanes`].
 #[wasm_bindgen(js_name = planLanes)]
 #[must_use]
 pub fn plan_lanes(dropped: &str, staging_held: bool) -> String {
-    face::plan_lanes(dropped, staging_held)
+    explorer::plan_lanes(dropped, staging_held)
 }
 
 /// A write-ahead log that is read in pieces.
 #[wasm_bindgen]
-pub struct WalReader(sqlite::WalReader);
+pub struct WalReader(cutover_support::WalReader);
 
 #[wasm_bindgen]
 impl WalReader {
@@ -65,7 +67,7 @@ impl WalReader {
     #[must_use]
     #[allow(clippy::needless_pass_by_value)] // wasm-bindgen hands optional bytes over
     pub fn new(shm: Option<Vec<u8>>) -> Self {
-        Self(sqlite::WalReader::new(shm.as_deref()))
+        Self(cutover_support::WalReader::new(shm.as_deref()))
     }
 
     /// Takes the next bytes.
@@ -73,9 +75,9 @@ impl WalReader {
         self.0.feed(bytes);
     }
 
-    /// See [`face::wal`].
+    /// See [`support::wal`].
     #[must_use]
     pub fn finish(self) -> String {
-        face::wal(self.0)
+        support::wal(self.0)
     }
 }

@@ -19,7 +19,7 @@ pub type Receipts = BTreeMap<FileName, Option<String>>;
 
 /// A backup, and what its receipt says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Backup {
     /// Its bare name, in the database's directory.
@@ -111,7 +111,10 @@ fn look_at(observation: &Observation, receipts: &Receipts, name: &FileName) -> O
 }
 
 /// The receipt of a backup, proven to be its own.
-pub(crate) fn read(
+///
+/// # Errors
+/// Why it cannot be used.
+pub fn read(
     canonical: &FileName,
     receipts: &Receipts,
     backup: &FileName,

@@ -10,23 +10,16 @@
 //! and until v2 is durably canonical all of v1 is reachable.
 #![forbid(unsafe_code)]
 
+pub mod api;
 pub mod backup;
-pub mod bundle;
-pub mod diagnose;
 pub mod explain;
-pub mod explore;
-pub mod face;
 pub mod failure;
 pub mod fault;
 pub mod journal;
-pub mod lanes;
 pub mod names;
 pub mod observe;
 pub mod op;
+pub mod page1;
 pub mod plan;
 pub mod run;
-#[cfg(test)]
-#[cfg(not(target_family = "wasm"))]
-mod schema;
-pub mod sqlite;
 pub mod validate;

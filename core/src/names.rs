@@ -61,7 +61,7 @@ macro_rules! text_newtype {
 
 /// A bare file name: one path component, in any directory.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct FileName(String);
 text_newtype!(FileName);
@@ -113,7 +113,7 @@ impl FileName {
 /// Names one kind of upgrade, for example `v1-v2`. It is part of the backup's and the journal's
 /// name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct Label(String);
 text_newtype!(Label);
@@ -146,7 +146,7 @@ impl Label {
 
 /// Eight lower-case hex digits that tell one attempt's files from another's.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct Nonce(String);
 text_newtype!(Nonce);
@@ -174,7 +174,7 @@ impl Nonce {
 
 /// The application's own word for a companion, for example `auth`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct CompanionName(String);
 text_newtype!(CompanionName);
@@ -199,8 +199,8 @@ impl CompanionName {
 /// A file that an op works on: `<name>` in the database's directory, or `<companion>/<name>` in a
 /// companion's.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[cfg_attr(test, schemars(with = "String"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(with = "String"))]
 #[serde(try_from = "String", into = "String")]
 pub struct At {
     /// Whose directory; nothing for the database's own.
@@ -245,7 +245,7 @@ impl From<&FileName> for At {
 
 /// The names of one cutover, all in the directory of the canonical database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Names {
     /// The name the application opens.

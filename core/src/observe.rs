@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use crate::fault::Platform;
 use crate::journal::Companion;
 use crate::names::{CompanionName, FileName};
-use crate::sqlite::{Header, copied_header};
+use crate::page1::{Header, copied_header};
 
 /// What `detect` says of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// A v1: to be migrated.
@@ -24,7 +24,7 @@ pub enum Verdict {
 
 /// A process that has a file of the set open.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Holder {
     /// The process id; 0 where the platform does not tell.
@@ -45,7 +45,7 @@ impl Holder {
 
 /// What is known of one file without changing it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FileFacts {
     /// Bytes.
@@ -70,7 +70,7 @@ impl FileFacts {
 
 /// The header and the size of a settled database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Fingerprint {
     /// Bytes.
@@ -104,7 +104,7 @@ impl Fingerprint {
 
 /// Why no file can take a companion's place, and never could by waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Irreplaceable {
     /// It is mounted as a file of its own: EBUSY of rename(2).
@@ -129,7 +129,7 @@ impl Irreplaceable {
 
 /// What was seen of a companion: a file outside the set that changes with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CompanionFacts {
     /// Its bare name in its own directory.
@@ -168,7 +168,7 @@ impl CompanionFacts {
 
 /// One look at the database's directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Observation {
     /// Whose error codes and rules apply.

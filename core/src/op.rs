@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::journal::Phase;
 use crate::names::{At, CompanionName, FileName};
-use crate::sqlite::JournalMode;
+use crate::page1::JournalMode;
 
 /// One thing that the runner does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(
     tag = "op",
     rename_all = "kebab-case",
@@ -267,7 +267,7 @@ impl Op {
 
 /// When a step is performed; without one, always.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "if", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Guard {
     /// The last look found that this process holds staging.
@@ -298,7 +298,7 @@ pub enum Guard {
 
 /// One line of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Step {
     /// What to do.

@@ -7,14 +7,14 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cutover_core::bundle::{Bundle, Check, Made, VERSION};
-use cutover_core::diagnose::next_start;
 use cutover_core::failure::Failure;
 use cutover_core::fault::Cause;
 use cutover_core::names::FileName;
 use cutover_core::observe::Observation;
 use cutover_core::run::Event;
-use cutover_core::sqlite::{DatabaseHeader, Wal, WalReader, read_database_header};
+use cutover_support::bundle::{Bundle, Check, Made, VERSION};
+use cutover_support::diagnose::next_start;
+use cutover_support::{DatabaseHeader, Wal, WalReader, read_database_header};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::backups::receipts;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use cutover_core::names::{CompanionName, CompanionRole, FileName, Role};
 use cutover_core::observe::{CompanionFacts, Holder};
-use cutover_core::sqlite::Header;
+use cutover_core::page1::Header;
 use serde::Serialize;
 
 use crate::error::Error;

@@ -184,7 +184,7 @@ impl Job for HostJob<'_> {
             like,
             data,
         )?;
-        self.run.stage_companion(&name, cutover_core::sqlite::digest(data));
+        self.run.stage_companion(&name, cutover_core::page1::digest(data));
         Ok(())
     }
 

@@ -30,11 +30,11 @@ mod sqlite;
 
 pub use cutover_core as core;
 pub use cutover_core::backup::Backup;
-pub use cutover_core::bundle::Bundle;
 pub use cutover_core::failure::{Code, Failure};
 pub use cutover_core::observe::Verdict;
 pub use cutover_core::plan::{From, Left, Recovery, Rule};
 pub use cutover_core::run::Event;
+pub use cutover_support::bundle::Bundle;
 
 pub use backups::{PruneResult, list_backups, prune_backups};
 pub use doctor::{DoctorOptions, doctor};

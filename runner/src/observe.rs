@@ -164,7 +164,7 @@ fn look_at(place: &Place, opens: bool) -> Result<Observation, Blind> {
         };
         let absent = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
         let digest = match std::fs::read(&path) {
-            Ok(bytes) => Some(cutover_core::sqlite::digest(&bytes)),
+            Ok(bytes) => Some(cutover_core::page1::digest(&bytes)),
             Err(error) if absent(&error) => None,
             Err(error) => return Err(of(&error)),
         };

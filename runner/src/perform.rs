@@ -9,8 +9,8 @@ use cutover_core::journal::Strategy;
 use cutover_core::names::{At, FileName, Role};
 use cutover_core::observe::{Holder, Verdict};
 use cutover_core::op::Op;
+use cutover_core::page1::JournalMode;
 use cutover_core::run::{Done, Run};
-use cutover_core::sqlite::JournalMode;
 
 use crate::copy::{Create, copy};
 use crate::holders::holders;
@@ -491,7 +491,7 @@ impl<'a> Performer<'a> {
             self.place.companions.get(companion).ok_or_else(|| undeclared(companion))?;
         let at = At { companion: Some(companion.clone()), name: file.clone() };
         let now = match std::fs::read(directory.join(file.as_str())) {
-            Ok(bytes) => Some(cutover_core::sqlite::digest(&bytes)),
+            Ok(bytes) => Some(cutover_core::page1::digest(&bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(os_fault(&error).of(at)),
         };

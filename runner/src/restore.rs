@@ -195,7 +195,7 @@ fn request(
         if let Ok(bytes) = std::fs::read(
             directory.join(companion_backup(file, &backup.label, &backup.nonce).as_str()),
         ) {
-            companions.insert(name.clone(), cutover_core::sqlite::digest(&bytes));
+            companions.insert(name.clone(), cutover_core::page1::digest(&bytes));
         }
     }
     Ok(RestoreRequest { backup, nonce: nonce(), companions })

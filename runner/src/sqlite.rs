@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cutover_core::fault::{Cause, Fault, OsCode};
 use cutover_core::observe::{FileFacts, Verdict};
-use cutover_core::sqlite::{HEADER_BYTES, Header, JournalMode, page1_digest};
+use cutover_core::page1::{HEADER_BYTES, Header, JournalMode, page1_digest};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::options::{Detect, Integrity};

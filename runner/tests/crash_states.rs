@@ -15,15 +15,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use cutover::core::explore::boot::End;
-use cutover::core::explore::disk::{Content, Disk, HOME};
-use cutover::core::explore::predict::{crash_states, next_start};
-use cutover::core::explore::sqlite::{Data, Db, Seen, V1_LINE, seen};
-use cutover::core::explore::{Model, Setting, State, matrix};
 use cutover::core::journal::Journal;
+use cutover::core::page1::{Header, JournalMode, page1_digest};
 use cutover::core::plan::By;
-use cutover::core::sqlite::{Header, JournalMode, page1_digest};
 use cutover::{Detect, Host, Make, Options, Run};
+use cutover_explore::boot::End;
+use cutover_explore::disk::{Content, Disk, HOME};
+use cutover_explore::predict::{crash_states, next_start};
+use cutover_explore::sqlite::{Data, Db, Seen, V1_LINE, seen};
+use cutover_explore::{Model, Setting, State, matrix};
 use rusqlite::Connection;
 
 const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL); INSERT INTO \

@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use cutover::core::bundle::Check;
-use cutover::core::diagnose::{Diagnosis, Does, Dropped, Safety, diagnose};
 use cutover::core::failure::{Code, Failure};
 use cutover::{Bundle, Detect, DoctorOptions, From, Host, Make, Options, Run, doctor};
+use cutover_support::bundle::Check;
+use cutover_support::diagnose::{Diagnosis, Does, Dropped, Safety, diagnose};
 use rusqlite::Connection;
 
 #[path = "support/interrupt.rs"]

@@ -9,12 +9,11 @@
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
-use cutover::core::sqlite::{
-    JournalMode, TextEncoding, WalReader, WalState, read_database_header, read_wal,
-};
+use cutover::core::page1::JournalMode;
+use cutover_support::{TextEncoding, WalReader, WalState, read_database_header, read_wal};
 use rusqlite::Connection;
 
-fn header_of(path: &Path) -> cutover::core::sqlite::DatabaseHeader {
+fn header_of(path: &Path) -> cutover_support::DatabaseHeader {
     let mut page = Vec::new();
     std::fs::File::open(path).unwrap().take(65536).read_to_end(&mut page).unwrap();
     read_database_header(&page, Some(std::fs::metadata(path).unwrap().len())).unwrap()

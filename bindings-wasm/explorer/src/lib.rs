@@ -1,8 +1,7 @@
 //! The crash explorer, a module of its own: it is as large as all the rest, and most who open a
 //! bundle never ask for it.
 
-use cutover_core::explore::cells;
-use cutover_core::face;
+use cutover_explore::{api, cells};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// An exploration that is under way.
@@ -14,28 +13,28 @@ impl Exploration {
     /// Begins. Throws the answer that refuses the question.
     ///
     /// # Errors
-    /// See [`face::explore`].
+    /// See [`api::explore`].
     #[wasm_bindgen(constructor)]
     pub fn new(question: &str) -> Result<Exploration, String> {
-        face::explore(question).map(Self)
+        api::explore(question).map(Self)
     }
 
-    /// See [`face::explore_on`].
+    /// See [`api::explore_on`].
     #[must_use]
     pub fn on(&mut self, states: u32) -> String {
-        face::explore_on(&mut self.0, states)
+        api::explore_on(&mut self.0, states)
     }
 
-    /// See [`face::explored`].
+    /// See [`api::explored`].
     #[must_use]
     pub fn matrix(&self) -> String {
-        face::explored(&self.0)
+        api::explored(&self.0)
     }
 }
 
-/// See [`face::replay_crash`].
+/// See [`api::replay_crash`].
 #[wasm_bindgen(js_name = replayCrash)]
 #[must_use]
 pub fn replay_crash(line: &str) -> String {
-    face::replay_crash(line)
+    api::replay_crash(line)
 }

@@ -16,7 +16,7 @@ use crate::names::{
     self, CompanionName, FileName, Label, NameError, Names, Nonce, companion_backup,
 };
 use crate::observe::{FileFacts, Fingerprint};
-use crate::sqlite::JournalMode;
+use crate::page1::JournalMode;
 use std::collections::BTreeSet;
 
 /// The version of the journal that this release writes.
@@ -35,7 +35,7 @@ pub const MAX_WARNING_CHARS: usize = 1000;
 
 /// How far a cutover has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// v2 is being built; everything is undone by a recovery.
@@ -63,7 +63,7 @@ impl Phase {
 
 /// How v2 becomes canonical.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
     /// Link canonical to the backup's name, then rename v2 over canonical: canonical is never
@@ -108,7 +108,7 @@ impl Strategy {
 
 /// v1, as it was settled; of a restore, the v2 that is replaced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct V1 {
     /// Device and inode.
@@ -121,7 +121,7 @@ pub struct V1 {
 
 /// v2, as it was checked; of a restore, the copy of the backup that is installed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct V2 {
     /// The file that will be installed: staging, or install.
@@ -136,7 +136,7 @@ pub struct V2 {
 
 /// A companion, as it was when the build began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Companion {
     /// The application's word for it.
@@ -157,7 +157,7 @@ pub struct Companion {
 
 /// Something that went less than well, and did not stop the cutover.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Warning {
     /// Who says so.
@@ -170,7 +170,7 @@ pub struct Warning {
 
 /// Who a warning comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum WarningFrom {
     /// This project.
@@ -181,7 +181,7 @@ pub enum WarningFrom {
 
 /// Version 2 of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Journal {
     /// Always 2.
@@ -216,7 +216,7 @@ pub struct Journal {
 
 /// What is kept of a journal beside the backup: no host state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Receipt {
     /// Always 1.
@@ -311,8 +311,11 @@ pub(crate) fn read_versioned<T: DeserializeOwned>(text: &str, known: u32) -> Res
     read_bounded(text, known, MAX_BYTES)
 }
 
-/// The same of something that may be larger.
-pub(crate) fn read_bounded<T: DeserializeOwned>(
+/// [`read_versioned`] of a text of at most this many bytes.
+///
+/// # Errors
+/// See [`ReadError`].
+pub fn read_bounded<T: DeserializeOwned>(
     text: &str,
     known: u32,
     most: usize,
@@ -334,7 +337,7 @@ pub(crate) fn read_bounded<T: DeserializeOwned>(
 
 /// Writes versioned JSON, with a final newline. Serialising these types cannot fail: their maps
 /// have text keys.
-pub(crate) fn write_json<T: Serialize>(value: &T) -> String {
+pub fn write_json<T: Serialize>(value: &T) -> String {
     let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
     text.push('\n');
     text

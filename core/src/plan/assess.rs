@@ -1,7 +1,7 @@
 //! What a start has to do, from one observation.
 
 use super::Plan;
-use super::recover::{self, Table};
+use super::recover::{self, RecoveryTable};
 use crate::failure::{Code, Failure};
 use crate::names::{CompanionName, FileName, Label, Nonce, field_journal};
 use crate::observe::{Observation, Verdict};
@@ -25,12 +25,15 @@ pub enum Next {
 /// When nothing may be touched: the set is held by this process, the database is newer, damaged or
 /// none, or a journal is unusable.
 pub fn assess(observation: &Observation, label: &Label, nonce: &Nonce) -> Result<Next, Failure> {
-    assess_by(&Table::default(), observation, label, nonce)
+    assess_by(&RecoveryTable::default(), observation, label, nonce)
 }
 
-/// The same, by a recovery table in another order.
-pub(crate) fn assess_by(
-    table: &Table,
+/// [`assess`] by a recovery table in another order, which the explorer shows to be wrong.
+///
+/// # Errors
+/// As [`assess`].
+pub fn assess_by(
+    table: &RecoveryTable,
     observation: &Observation,
     label: &Label,
     nonce: &Nonce,
@@ -98,7 +101,8 @@ pub fn assess_left(
     let other = observation.journals.keys().find(|name| counts(name));
     if other.is_some()
         && !undone.is_empty()
-        && let Some(plan) = recover::by(&Table::default(), observation, &counts, label, nonce)?
+        && let Some(plan) =
+            recover::by(&RecoveryTable::default(), observation, &counts, label, nonce)?
     {
         return Ok(Next::Recover(Box::new(plan)));
     }

@@ -13,7 +13,7 @@ use crate::journal::{self, Companion, Journal, Phase, Strategy, V1};
 use crate::names::{Names, Role, field_journal};
 use crate::observe::Observation;
 use crate::op::{Guard, Op, Step};
-use crate::sqlite::JournalMode;
+use crate::page1::JournalMode;
 
 /// Plans the migration of what was observed. Refuses before anything is touched.
 ///

@@ -7,16 +7,15 @@ mod migrate;
 mod page_copy;
 mod parts;
 mod prune;
-pub(crate) mod recover;
+mod recover;
 mod restore;
 
-pub(crate) use assess::assess_by;
-pub use assess::{Next, assess, assess_left};
+pub use assess::{Next, assess, assess_by, assess_left};
 pub use leave_zombie::{may_leave_zombie, plan_leave_zombie};
 pub use migrate::plan_migration;
 pub use prune::{Left, Prune, Rule, plan_prune};
 pub(crate) use recover::v1_changed_at_the_flip;
-pub use recover::{may_open_canonical, plan_recovery};
+pub use recover::{LegacyRule, RecoveryRule, RecoveryTable, may_open_canonical, plan_recovery};
 pub use restore::{
     Restore, RestoreRequest, companions_of, displaced_by, plan_restore, recover_before_restore,
 };
@@ -37,7 +36,7 @@ pub const MAX_STEPS: usize = 1000;
 
 /// What a plan is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum PlanKind {
     /// Turn v1 into v2.
@@ -60,14 +59,15 @@ pub enum PlanKind {
 
 impl PlanKind {
     /// Whether it begins something, and writes the first journal of it.
-    pub(crate) fn begins(self) -> bool {
+    #[must_use]
+    pub fn begins(self) -> bool {
         matches!(self, Self::Migrate | Self::Restore)
     }
 }
 
 /// The recovery that a start performed, as the result names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Recovery {
     /// There was nothing to recover.
@@ -84,7 +84,7 @@ pub enum Recovery {
 
 /// Where v2 starts from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum From {
     /// A new file.
@@ -95,7 +95,7 @@ pub enum From {
 
 /// Who builds v2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum By {
     /// SQL that the runner executes.
@@ -106,7 +106,7 @@ pub enum By {
 
 /// What the application asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Request {
     /// Which upgrade.
@@ -127,7 +127,7 @@ pub struct Request {
 
 /// An ordered list of ops.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Plan {
     /// Always 1.

@@ -11,7 +11,7 @@ use crate::journal::{Journal, Phase};
 use crate::names::{At, FileName};
 use crate::observe::FileFacts;
 use crate::op::{Op, Step};
-use crate::sqlite::JournalMode;
+use crate::page1::JournalMode;
 
 /// How much of it an interrupted start has done, durably.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

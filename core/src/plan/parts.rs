@@ -9,7 +9,7 @@ use crate::names::{
     field_journal, journal_tmp,
 };
 use crate::op::{Guard, Op, Step};
-use crate::sqlite::JournalMode;
+use crate::page1::JournalMode;
 use std::collections::BTreeSet;
 
 fn tmp(journal: &Journal) -> FileName {

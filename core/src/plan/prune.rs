@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 /// Which backups may go. What is given must all hold of a backup that goes; nothing given: none
 /// goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rule {
     /// This many whole ones stay, the newest. None counts as one: the newest never goes.
@@ -42,7 +42,7 @@ pub struct Prune {
 
 /// A backup that no rule removes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Left {
     /// Its bare name.

@@ -30,7 +30,7 @@ use crate::names::{
 };
 use crate::observe::Observation;
 use crate::op::{Op, Step};
-use crate::sqlite::JournalMode;
+use crate::page1::JournalMode;
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use crate::plan::{PlanKind, Recovery};
 
 /// One thing that happened. Every wait and every retry is reported as it happens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Event {
     /// A plan begins.

@@ -531,10 +531,8 @@ impl Run {
         if *file == journal.names.canonical
             && let Some(fingerprint) = facts.fingerprint()
         {
-            let journal_mode = journal
-                .v1
-                .as_ref()
-                .map_or(crate::sqlite::JournalMode::Delete, |v1| v1.journal_mode);
+            let journal_mode =
+                journal.v1.as_ref().map_or(crate::page1::JournalMode::Delete, |v1| v1.journal_mode);
             journal.v1 = Some(V1 { file_id: facts.file_id.clone(), fingerprint, journal_mode });
         }
     }

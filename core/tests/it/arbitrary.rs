@@ -5,7 +5,7 @@ use cutover_core::journal::{
 };
 use cutover_core::names::{CompanionName, FileName, Label, Names, Nonce};
 use cutover_core::observe::Fingerprint;
-use cutover_core::sqlite::JournalMode;
+use cutover_core::page1::JournalMode;
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;

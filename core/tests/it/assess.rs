@@ -4,11 +4,11 @@ use cutover_core::names::journal_tmp;
 use cutover_core::observe::{Irreplaceable, Observation, Verdict};
 use cutover_core::plan::{By, From, Next, assess, plan_migration};
 
-use crate::world::{
+use cutover_core::page1::JournalMode;
+use cutover_world::{
     auth, canonical, database, directory, interrupted, journal, label, me, name, new_nonce, nonce,
     plain, request, somebody, with_auth,
 };
-use cutover_core::sqlite::JournalMode;
 
 fn next(observation: &Observation) -> Result<Next, Code> {
     assess(observation, &label(), &new_nonce()).map_err(|failure| {

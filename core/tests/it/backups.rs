@@ -3,23 +3,20 @@
 use std::collections::BTreeMap;
 
 use cutover_core::backup::{Backup, Receipts, list};
-use cutover_core::explore::mutate::{Mutant, plans};
-use cutover_core::explore::trial::{Fate, Trial};
-use cutover_core::explore::{Setting, Shape, matrix};
 use cutover_core::failure::{Code, Where};
 use cutover_core::fault::{Cause, Fault, Platform};
 use cutover_core::journal::{Journal, Phase, Receipt, Strategy};
 use cutover_core::names::{At, FileName, Names, Nonce, Role, companion_backup, displaced, receipt};
 use cutover_core::observe::{Irreplaceable, Observation, Verdict};
 use cutover_core::op::{Op, Step};
+use cutover_core::page1::JournalMode;
 use cutover_core::plan::{
     Plan, PlanKind, Prune, RestoreRequest, Rule, plan_prune, plan_recovery, plan_restore,
 };
 use cutover_core::run::{Budget, Done, Run};
-use cutover_core::sqlite::JournalMode;
 use cutover_core::validate::validate;
 
-use crate::world::{
+use cutover_world::{
     NOW_MS, auth, canonical, database, directory, drive, fine, journal, label, line, me, name,
     new_nonce, our_journal, plain, put_journal, v1, v2, with_auth, with_companion,
 };
@@ -381,7 +378,7 @@ fn found_of(plan: Plan, phase: Phase, change: impl Fn(&mut Observation, &FileNam
         .find(|text| text.contains(&format!("\"phase\": \"{}\"", phase.as_str())))
         .unwrap();
     let mut seen = with_auth(upgraded(&[1]).0);
-    put_journal(&mut seen, &crate::world::our_journal(), &text);
+    put_journal(&mut seen, &cutover_world::our_journal(), &text);
     seen.files.insert(canonical(), database("2", JournalMode::Delete, 4));
     let aside = displaced(&canonical(), &new_nonce());
     change(&mut seen, &aside);
@@ -434,7 +431,7 @@ fn whether_it_was_flipped_the_files_tell() {
 fn a_start_without_canonical_refuses() {
     let plan = restore_plan(Platform::Linux);
     let mut seen = upgraded(&[1]).0;
-    put_journal(&mut seen, &crate::world::our_journal(), &plan.journal.unwrap().to_text());
+    put_journal(&mut seen, &cutover_world::our_journal(), &plan.journal.unwrap().to_text());
     seen.files.remove(&canonical());
     assert_eq!(plan_recovery(&seen, &label(), &new_nonce()).unwrap_err().code, Code::Journal);
 }
@@ -546,59 +543,6 @@ sync-dir companion=null";
     }
 }
 
-/// Every plan of the explorer's restores and prunes.
-fn explored() -> Vec<Plan> {
-    plans(&matrix::kept()).concat().into_iter().chain([restore_plan(Platform::Windows)]).collect()
-}
-
-#[test]
-fn no_plan_but_its_own_is_performed() {
-    let mut tried = 0;
-    for plan in explored() {
-        assert_eq!(validate(&plan, None), []);
-        for list in 0..2 {
-            let steps =
-                |plan: &Plan| if list == 0 { plan.steps.clone() } else { plan.undo.clone() };
-            for at in 0..steps(&plan).len() {
-                let mut without = steps(&plan);
-                let gone = without.remove(at);
-                let mut swapped = steps(&plan);
-                let swaps = at + 1 < swapped.len() && swapped[at].op != swapped[at + 1].op;
-                if swaps {
-                    swapped.swap(at, at + 1);
-                }
-                for steps in [without, swapped].into_iter().take(1 + usize::from(swaps)) {
-                    let bad = if list == 0 {
-                        Plan { steps, ..plan.clone() }
-                    } else {
-                        Plan { undo: steps, ..plan.clone() }
-                    };
-                    // A recovery that finishes need not install a companion, nor a prune remove one
-                    // more backup: the plan alone cannot tell.
-                    let aside = |files: &[At]| {
-                        files.len() == 1 && files[0].name.as_str().contains(".displaced-")
-                    };
-                    let fewer = match (bad.kind, &gone.op) {
-                        (PlanKind::Prune, Op::Remove { .. }) => true,
-                        // Nor does it tell whether somebody wrote to v2, so that the copy of it
-                        // stays.
-                        (PlanKind::Undo, Op::Remove { files }) => aside(files),
-                        _ => false,
-                    };
-                    assert!(
-                        fewer || !validate(&bad, None).is_empty(),
-                        "{:?} without {}",
-                        bad.kind,
-                        gone.op.name()
-                    );
-                    tried += 1;
-                }
-            }
-        }
-    }
-    assert!(tried > 500, "{tried}");
-}
-
 #[test]
 fn a_hostile_journal_or_plan_names_nothing_else() {
     let plan = restore_plan(Platform::Linux);
@@ -645,37 +589,4 @@ fn a_hostile_journal_or_plan_names_nothing_else() {
         },
     );
     assert!(foreign.check().is_err(), "canonical is no backup");
-}
-
-fn start(shape: Shape) -> Vec<Setting> {
-    matrix::kept()
-        .into_iter()
-        .filter(|setting| setting.shape == shape && setting.companion.is_some())
-        .collect()
-}
-
-#[test]
-fn a_fault_in_a_restore_or_a_prune_is_caught() {
-    let planted = [
-        // v2's other name is not durable before canonical's name leaves it.
-        (Shape::RestoreSettled, "Restore steps: without sync-dir (3)", "I2"),
-        (Shape::RestoreSettled, "Restore steps: without link displaced", "I2"),
-        // v2's rows are in its log, which would stand beside v1.
-        (Shape::RestoreWalRows, "Restore steps: without settle data.db", "I5"),
-        (Shape::RestoreSettled, "Restore steps: without settle install", "I10"),
-        // Its companion's backup is gone for good, and the backup is not.
-        (Shape::Prune, "Prune steps: without sync-dir (2)", "I2"),
-    ];
-    for (shape, words, rule) in planted {
-        let settings = start(shape);
-        let plans = plans(&settings);
-        let all = Mutant::all(&plans.concat());
-        let told: Vec<String> = all.iter().map(ToString::to_string).collect();
-        let mutant = all.into_iter().find(|mutant| mutant.to_string() == words);
-        let mutant = mutant.unwrap_or_else(|| panic!("{words} is none of {told:#?}"));
-        let Fate::Caught(bad) = Trial::new(&settings).fate(&mutant) else {
-            panic!("{words} is not caught")
-        };
-        assert_eq!(bad.violation.rule, rule, "{words}: {}", bad.violation.what);
-    }
 }

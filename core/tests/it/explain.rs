@@ -3,7 +3,7 @@ use cutover_core::failure::{Code, Failure, Where};
 use cutover_core::fault::{Cause, Fault, OsCode, Platform};
 use proptest::prelude::*;
 
-use crate::world::{canonical, name, somebody};
+use cutover_world::{canonical, name, somebody};
 
 fn os(platform: Platform, raw: i32) -> Fault {
     Fault::new(Cause::Os { os: OsCode::of(platform, raw) }, "the system said so")

@@ -2,7 +2,7 @@ use cutover_core::fault::{Cause, Class, Fault, OsCode, Platform};
 use cutover_core::op::Op;
 use proptest::prelude::*;
 
-use crate::world::{me, name};
+use cutover_world::{me, name};
 
 const TRANSIENT_ON_WINDOWS: [i32; 10] = [32, 33, 170, 303, 1224, 55, 64, 121, 1231, 5];
 const PERMANENT_ON_WINDOWS: [i32; 13] =

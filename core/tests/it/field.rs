@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::arbitrary;
-use crate::world::{canonical, name, nonce, our_names};
+use cutover_world::{canonical, name, nonce, our_names};
 
 fn at(directory: &str, separator: char) -> Value {
     let path = |file: &str| format!("{directory}{separator}{file}");

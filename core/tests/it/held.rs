@@ -6,12 +6,12 @@ use cutover_core::fault::Platform;
 use cutover_core::journal::{Phase, Strategy};
 use cutover_core::observe::{Holder, Observation, Verdict};
 use cutover_core::op::Op;
+use cutover_core::page1::JournalMode;
 use cutover_core::plan::{By, From, Next, Plan, PlanKind, assess, assess_left, plan_migration};
 use cutover_core::run::{Budget, Done, Run};
-use cutover_core::sqlite::JournalMode;
 use cutover_core::validate::validate;
 
-use crate::world::{
+use cutover_world::{
     canonical, database, directory, drive, fine, interrupted, journal, label, me, new_nonce,
     our_names, request, somebody, v2,
 };

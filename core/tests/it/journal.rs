@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::arbitrary;
-use crate::world::{auth, canonical, journal, name, nonce, with_companion};
+use cutover_world::{auth, canonical, journal, name, nonce, with_companion};
 
 fn parse(value: &Value) -> Result<Journal, ReadError> {
     Journal::parse(&value.to_string(), &canonical())

@@ -11,7 +11,7 @@ use cutover_core::plan::{Plan, PlanKind, plan_leave_zombie};
 use cutover_core::run::{Action, Budget, Run};
 use cutover_core::validate::validate;
 
-use crate::world::{canonical, directory, interrupted, journal, label, me, new_nonce, somebody};
+use cutover_world::{canonical, directory, interrupted, journal, label, me, new_nonce, somebody};
 
 fn held() -> Observation {
     Observation { holders: vec![me()], ..directory() }

@@ -5,7 +5,7 @@ use cutover_core::names::{
 use proptest::prelude::*;
 
 use crate::arbitrary;
-use crate::world::{canonical, label, name, nonce, our_names};
+use cutover_world::{canonical, label, name, nonce, our_names};
 
 proptest! {
     /// Every name that the grammar makes is read back as what it is, whatever the database and the label are called. So no two of them

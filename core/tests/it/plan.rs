@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::recovery;
-use crate::world::{
+use cutover_world::{
     auth, canonical, directory, interrupted, journal, label, migrations, name, new_nonce, nonce,
     our_journal, our_names, plain, request, with_auth,
 };
@@ -88,7 +88,7 @@ fn canonical_is_never_removed_nor_overwritten() {
         Op::Restage {
             from: name("data.db.building-3fa9c1d2"),
             to: canonical(),
-            mode: cutover_core::sqlite::JournalMode::Wal,
+            mode: cutover_core::page1::JournalMode::Wal,
         },
         Op::BuildSql { v1: canonical(), staging: canonical() },
         Op::BuildHost { source: canonical(), staging: canonical() },
@@ -111,7 +111,7 @@ fn the_backup_and_what_was_displaced_are_never_removed() {
         Op::Remove { files: vec![at("auth/auth.json.displaced-3fa9c1d2")] },
         Op::Remove { files: vec![at("auth/auth.json")] },
         Op::Rename { from: at("data.db.install-3fa9c1d2"), to: At::from(&backup) },
-        Op::RestoreMode { file: backup, mode: cutover_core::sqlite::JournalMode::Wal },
+        Op::RestoreMode { file: backup, mode: cutover_core::page1::JournalMode::Wal },
     ] {
         refused_everywhere(&op);
     }
@@ -141,7 +141,7 @@ fn names_of_nobody_or_of_another_attempt_are_refused() {
             Op::SyncFile { file: place.clone() },
             Op::WriteJournal { file: file.clone(), phase: Phase::Built },
             Op::WriteReceipt { file: file.clone() },
-            Op::Settle { file: file.clone(), mode: cutover_core::sqlite::JournalMode::Delete },
+            Op::Settle { file: file.clone(), mode: cutover_core::page1::JournalMode::Delete },
             Op::Look { file: file.clone() },
             Op::Check { file: file.clone() },
             Op::Detect { file: file.clone() },
@@ -199,7 +199,7 @@ fn on_windows_v1_is_compared_again_behind_the_flip() {
             _ => interrupted(&journal(Phase::Built)),
         };
         seen.platform = platform;
-        seen.files.insert(our_names().install, crate::world::v2());
+        seen.files.insert(our_names().install, cutover_world::v2());
         let plan = match kind {
             PlanKind::Migrate => {
                 seen.files.remove(&our_names().install);
@@ -395,7 +395,7 @@ fn without_a_journal_only_journals_may_be_touched() {
         Op::Rename { from: At::from(&our_journal()), to: at("data.db.v1-v2-cutover.json.aside-x") },
         Op::Rename { from: At::from(&our_journal()), to: to(&name("data.db.v9-v8-cutover.json")) },
         Op::SyncDir { companion: Some(auth()) },
-        Op::Settle { file: canonical(), mode: cutover_core::sqlite::JournalMode::Delete },
+        Op::Settle { file: canonical(), mode: cutover_core::page1::JournalMode::Delete },
         Op::UndoHost {},
     ] {
         for plan in [&aside, &clean] {
@@ -426,7 +426,7 @@ fn a_plan_is_for_one_database() {
     for (name, plan) in migrations().into_iter().chain(recovery::plans()) {
         assert!(plan.is_for(&canonical()), "{name}");
         for other in ["other.db", "data", "data.db.v1-v2-1782718800000-3fa9c1d2"] {
-            assert!(!plan.is_for(&crate::world::name(other)), "{name}: {other}");
+            assert!(!plan.is_for(&cutover_world::name(other)), "{name}: {other}");
         }
     }
 }

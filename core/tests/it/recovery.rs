@@ -8,15 +8,15 @@ use cutover_core::names::{
 };
 use cutover_core::observe::{FileFacts, Observation, Verdict};
 use cutover_core::op::{Op, Step};
+use cutover_core::page1::JournalMode;
 use cutover_core::plan::{
     By, From, Plan, PlanKind, Request, may_open_canonical, plan_migration, plan_recovery,
 };
 use cutover_core::run::Action;
-use cutover_core::sqlite::JournalMode;
 use cutover_core::validate::validate;
 use serde_json::{Value, json};
 
-use crate::world::{
+use cutover_world::{
     auth, canonical, database, directory, drive_well, flip, interrupted, journal, label, line,
     name, new_nonce, nonce, our_journal, our_names, plain, put_journal, request, v1, v2, with_auth,
     with_companion,
@@ -566,7 +566,7 @@ fn canonical_is_never_removed_and_replaced_only_by_a_flip_or_by_the_backup() {
                     Op::Rename { from, to } if *from == main => {
                         assert_eq!(
                             *to,
-                            At::from(&displaced(&canonical(), &crate::world::nonce())),
+                            At::from(&displaced(&canonical(), &cutover_world::nonce())),
                             "{row}"
                         );
                     }
@@ -1146,7 +1146,7 @@ fn somebody_else_s_log_is_kept_aside() {
         seen.files.insert(name(&file), plain("w", 4152));
     }
     let plan = planned(&seen);
-    let aside = displaced(&canonical(), &crate::world::nonce());
+    let aside = displaced(&canonical(), &cutover_world::nonce());
     assert!(renames(&plan, &name("data.db-wal"), &name(&format!("{aside}-wal"))));
     assert!(
         has(&plan, |op| *op == Op::Remove { files: vec![At::from(&name("data.db-shm"))] }),
@@ -1165,7 +1165,7 @@ fn somebody_else_s_log_is_kept_aside() {
 #[test]
 fn a_foreign_canonical_is_set_aside_with_its_log_and_never_removed() {
     let plan = planned(&field_at("canonical-moved", Some(Verdict::Old), true, true).foreign());
-    let aside = displaced(&canonical(), &crate::world::nonce());
+    let aside = displaced(&canonical(), &cutover_world::nonce());
     let moves: Vec<(String, String)> = plan
         .steps
         .iter()

@@ -9,15 +9,15 @@ use cutover_core::journal::{Journal, MAX_HOST_BYTES, Phase, Receipt, WarningFrom
 use cutover_core::names::{At, CompanionName, field_journal};
 use cutover_core::observe::{Observation, Verdict};
 use cutover_core::op::{Guard, Op};
+use cutover_core::page1::JournalMode;
 use cutover_core::plan::{
     By, From, Plan, PlanKind, Recovery, Request, plan_migration, plan_recovery,
 };
 use cutover_core::run::{Action, BUDGET_MS, Budget, DELAYS_MS, Done, Event, Run};
-use cutover_core::sqlite::JournalMode;
 use cutover_core::validate::validate;
 use serde_json::json;
 
-use crate::world::{
+use cutover_world::{
     Performed, Trace, auth, canonical, database, directory, drive, drive_well, fine, flip,
     interrupted, journal, label, line, me, migrations, new_nonce, our_journal, our_names,
     permanent, request, somebody, transient, v2, with_auth, with_companion,
@@ -38,7 +38,7 @@ fn recovery_of(journal: &Journal) -> Plan {
         observation = with_auth(observation);
         let seen = observation.companions.get_mut(&auth()).unwrap();
         seen.present.extend(
-            ["auth.json.v1-v2-3fa9c1d2", "auth.json.building-3fa9c1d2"].map(crate::world::name),
+            ["auth.json.v1-v2-3fa9c1d2", "auth.json.building-3fa9c1d2"].map(cutover_world::name),
         );
     }
     plan_recovery(&observation, &label(), &new_nonce()).unwrap().unwrap()
@@ -104,7 +104,7 @@ fn a_plan_that_succeeds_performs_each_step_once_in_its_order() {
         assert_eq!(journal.v2.unwrap().file_id, "2", "{name}");
         assert_eq!(
             journal.v1.unwrap().fingerprint,
-            crate::world::v1().fingerprint().unwrap(),
+            cutover_world::v1().fingerprint().unwrap(),
             "{name}: as it was settled"
         );
     }
@@ -128,7 +128,7 @@ fn every_journal_that_is_written_can_be_read_and_says_its_phase() {
                     let receipt = Receipt::parse(performed.text.as_ref().unwrap()).unwrap();
                     assert_eq!(
                         (receipt.started_ms, receipt.backup),
-                        (crate::world::NOW_MS, our_names().backup),
+                        (cutover_world::NOW_MS, our_names().backup),
                         "{name}"
                     );
                 }
@@ -657,7 +657,7 @@ fn an_undo_of_the_field_s_stops_at_its_first_failure() {
 /// v2 was in place, and `cleanup` be called.
 #[test]
 fn what_the_field_left_stays_until_this_attempt_s_journal_has_its_state() {
-    let of_field = Request { nonce: crate::world::nonce(), ..request(By::Host, From::Empty) };
+    let of_field = Request { nonce: cutover_world::nonce(), ..request(By::Host, From::Empty) };
     let plan = plan_migration(
         &crate::recovery::field_at("committed", Some(Verdict::Old), true, false),
         &of_field,
@@ -677,11 +677,11 @@ fn what_the_field_left_stays_until_this_attempt_s_journal_has_its_state() {
 /// a link would fail there, and v1 lack its companion.
 #[test]
 fn what_an_earlier_attempt_kept_beside_a_companion_is_not_in_the_way_of_the_next() {
-    let again = Request { nonce: crate::world::nonce(), ..request(By::Host, From::Empty) };
+    let again = Request { nonce: cutover_world::nonce(), ..request(By::Host, From::Empty) };
     for kept in [false, true] {
         let mut seen = with_auth(directory());
         let facts = seen.companions.get_mut(&auth()).unwrap();
-        facts.present.extend(kept.then(|| crate::world::name("auth.json.displaced-3fa9c1d2")));
+        facts.present.extend(kept.then(|| cutover_world::name("auth.json.displaced-3fa9c1d2")));
         let plan = plan_migration(&seen, &again).unwrap();
         let aside = |op: &Op| match op {
             Op::Link { from, .. } if from.companion.is_some() => Some(false),
@@ -757,7 +757,7 @@ fn a_companion_that_could_not_be_put_back_keeps_its_backup() {
     let mut observation = with_auth(directory());
     let other = CompanionName::new("other").unwrap();
     let mut facts = observation.companions[&auth()].clone();
-    facts.file = crate::world::name("other.json");
+    facts.file = cutover_world::name("other.json");
     observation.companions.insert(other.clone(), facts);
     let plan = plan_migration(&observation, &request(By::Host, From::Empty)).unwrap();
     let at = position(&plan, |op| matches!(op, Op::Detect { .. }));
@@ -775,7 +775,7 @@ fn a_companion_that_could_not_be_put_back_keeps_its_backup() {
     let removes_backup = |trace: &Trace, of: &CompanionName| {
         let backup = At {
             companion: Some(of.clone()),
-            name: crate::world::name(&format!("{of}.json.v1-v2-3fa9c1d2")),
+            name: cutover_world::name(&format!("{of}.json.v1-v2-3fa9c1d2")),
         };
         trace
             .performed
@@ -1177,7 +1177,7 @@ fn a_companion_that_is_what_was_staged_is_not_kept_beside() {
             .get_mut(&auth())
             .unwrap()
             .present
-            .push(crate::world::name("auth.json.building-3fa9c1d2"));
+            .push(cutover_world::name("auth.json.building-3fa9c1d2"));
         let plan = plan_recovery(&seen, &label(), &new_nonce()).unwrap().unwrap();
         let trace = drive(Run::new(plan, Budget::default()), |_, step| {
             Ok(match &step.op {
@@ -1224,7 +1224,7 @@ fn an_undo_puts_back_what_was_written_in_place() {
             .get_mut(&auth())
             .unwrap()
             .present
-            .push(crate::world::name("auth.json.v1-v2-3fa9c1d2"));
+            .push(cutover_world::name("auth.json.v1-v2-3fa9c1d2"));
         let plan = plan_recovery(&observation, &label(), &new_nonce()).unwrap().unwrap();
         let trace = drive(Run::new(plan, Budget::default()), |_, now| {
             Ok(match &now.op {

@@ -7,12 +7,12 @@ use cutover_core::journal::{Phase, Strategy};
 use cutover_core::names::{At, journal_tmp};
 use cutover_core::observe::{FileFacts, Irreplaceable, Observation, Verdict};
 use cutover_core::op::{Guard, Op, Step};
+use cutover_core::page1::JournalMode;
 use cutover_core::plan::{By, From, Plan, plan_migration, plan_recovery};
-use cutover_core::sqlite::JournalMode;
 use cutover_core::validate::{RULES, Severity, validate, validate_text};
 
 use crate::recovery::seen_plans;
-use crate::world::{
+use cutover_world::{
     auth, canonical, directory, flip, interrupted, journal, label, me, migrations, name, new_nonce,
     nonce, our_names, plain, request, v1, v2, with_auth, with_companion,
 };

@@ -11,13 +11,13 @@ use crate::journal::{self, Companion, Journal, Phase, Strategy};
 use crate::names::{companion_backup, displaced};
 use crate::observe::{CompanionFacts, Observation, Verdict};
 use crate::op::{Op, Step};
+use crate::page1::JournalMode;
 use crate::plan::parts::{clean_up, companion_names, give_v1_back, receipt_steps, set_aside, undo};
 use crate::plan::{Plan, PlanKind, step};
-use crate::sqlite::JournalMode;
 
 /// What is seen of the field's journal and canonical.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Row {
+pub enum LegacyRule {
     /// Canonical is v2.
     V2,
     /// v2 was canonical, and nothing of it is left in staging: somebody restored v1 since. The
@@ -35,9 +35,9 @@ pub(crate) enum Row {
     Moved,
 }
 
-impl Row {
+impl LegacyRule {
     /// The table.
-    pub(crate) const IN_ORDER: [Self; 7] =
+    pub const IN_ORDER: [Self; 7] =
         [Self::V2, Self::Over, Self::Unread, Self::V1, Self::Missing, Self::Foreign, Self::Moved];
 
     fn fits(self, observation: &Observation, journal: &Journal, field: &FieldJournal) -> bool {
@@ -64,7 +64,7 @@ impl Row {
 }
 
 pub(super) fn plan(
-    table: &[Row],
+    table: &[LegacyRule],
     observation: &Observation,
     field: &FieldJournal,
 ) -> Result<Plan, Failure> {
@@ -80,9 +80,9 @@ pub(super) fn plan(
         observation.platform,
     );
     let row = table.iter().find(|row| row.fits(observation, &journal, field));
-    match row.copied().unwrap_or(Row::Moved) {
-        Row::V2 => Ok(forward(observation, journal, flush)),
-        Row::Over => {
+    match row.copied().unwrap_or(LegacyRule::Moved) {
+        LegacyRule::V2 => Ok(forward(observation, journal, flush)),
+        LegacyRule::Over => {
             let journal = Journal { phase: Phase::Committed, ..journal };
             let steps = [flush].into_iter().chain(clean_up(&journal, true)).collect();
             Ok(plan_of(
@@ -95,13 +95,13 @@ pub(super) fn plan(
                 Vec::new(),
             ))
         }
-        Row::Unread => Err(refuse_unread(observation)),
-        Row::V1 => {
+        LegacyRule::Unread => Err(refuse_unread(observation)),
+        LegacyRule::V1 => {
             Ok(plan_of(observation, PlanKind::Undo, Some(journal), vec![flush], None, None, back))
         }
-        Row::Missing => Err(refuse_missing(observation, &journal)),
-        Row::Foreign => Ok(move_aside(observation, journal, flush)),
-        Row::Moved => Ok(move_on(observation, journal, flush, back)),
+        LegacyRule::Missing => Err(refuse_missing(observation, &journal)),
+        LegacyRule::Foreign => Ok(move_aside(observation, journal, flush)),
+        LegacyRule::Moved => Ok(move_on(observation, journal, flush, back)),
     }
 }
 

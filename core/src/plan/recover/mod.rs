@@ -18,15 +18,16 @@
 //! Every plan begins by flushing the directory: what is visible need not be durable, and acting on
 //! it could outrun it.
 //!
-//! The rows about one journal are `Row` in `ours.rs` and `field.rs`, tried in the order of
+//! The rows about one journal are `RecoveryRule` and `LegacyRule`, tried in the order of
 //! `IN_ORDER`; the explorer tries every two in the other order.
 
 mod field;
 mod ours;
 
+pub use field::LegacyRule;
 pub(super) use ours::is_staged;
-pub use ours::may_open_canonical;
 pub(crate) use ours::v1_changed_at_the_flip;
+pub use ours::{RecoveryRule, may_open_canonical};
 
 use super::parts::{companion_names, stray_journal_tmps};
 use super::{Plan, PlanKind, VERSION, restore, step};
@@ -51,23 +52,23 @@ pub fn plan_recovery(
     label: &Label,
     nonce: &Nonce,
 ) -> Result<Option<Plan>, Failure> {
-    by(&Table::default(), observation, &|_| true, label, nonce)
+    by(&RecoveryTable::default(), observation, &|_| true, label, nonce)
 }
 
 /// The rows, in the order in which they are tried: the first that fits is what is done.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Table {
+pub struct RecoveryTable {
     /// Whether the field's journal is read before ours.
     pub field_first: bool,
     /// About a journal of ours.
-    pub ours: [ours::Row; 7],
+    pub ours: [RecoveryRule; 7],
     /// About the field's.
-    pub field: [field::Row; 7],
+    pub field: [LegacyRule; 7],
 }
 
-impl Default for Table {
+impl Default for RecoveryTable {
     fn default() -> Self {
-        Self { field_first: true, ours: ours::Row::IN_ORDER, field: field::Row::IN_ORDER }
+        Self { field_first: true, ours: RecoveryRule::IN_ORDER, field: LegacyRule::IN_ORDER }
     }
 }
 
@@ -77,7 +78,7 @@ pub(super) type Counts<'a> = &'a dyn Fn(&FileName) -> bool;
 /// The same, of these journals alone, and by a table in another order: the explorer shows that the
 /// order matters.
 pub(super) fn by(
-    table: &Table,
+    table: &RecoveryTable,
     observation: &Observation,
     counts: Counts,
     label: &Label,

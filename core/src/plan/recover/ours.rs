@@ -16,7 +16,7 @@ use crate::plan::{Plan, PlanKind, step};
 
 /// What is seen of a journal of ours and canonical.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Row {
+pub enum RecoveryRule {
     /// Windows: v1 changed between its check and the flip.
     PutBack,
     /// Canonical is v2.
@@ -35,9 +35,9 @@ pub(crate) enum Row {
     GoBack,
 }
 
-impl Row {
+impl RecoveryRule {
     /// The table.
-    pub(crate) const IN_ORDER: [Self; 7] = [
+    pub const IN_ORDER: [Self; 7] = [
         Self::PutBack,
         Self::V2,
         Self::Missing,
@@ -112,7 +112,7 @@ fn is_copied(observation: &Observation, journal: &Journal) -> bool {
 }
 
 pub(super) fn plan(
-    table: &[Row],
+    table: &[RecoveryRule],
     observation: &Observation,
     mut journal: Journal,
 ) -> Result<Plan, Failure> {
@@ -122,16 +122,16 @@ pub(super) fn plan(
     let left = keep_declared(observation, &mut journal);
     let is = identify(observation, &journal);
     let row = table.iter().find(|row| row.fits(observation, &journal, is));
-    let mut plan = match row.copied().unwrap_or(Row::GoBack) {
-        Row::PutBack => {
+    let mut plan = match row.copied().unwrap_or(RecoveryRule::GoBack) {
+        RecoveryRule::PutBack => {
             let back = give_v1_back(&journal);
             go_back(observation, journal, back)
         }
-        Row::V2 | Row::Committed => forward(observation, journal),
-        Row::Missing => return Err(refuse_missing(observation, &journal)),
-        Row::Unread => return Err(refuse_unread(observation)),
-        Row::GoOn => go_on(observation, journal),
-        Row::GoBack => go_back(observation, journal, Vec::new()),
+        RecoveryRule::V2 | RecoveryRule::Committed => forward(observation, journal),
+        RecoveryRule::Missing => return Err(refuse_missing(observation, &journal)),
+        RecoveryRule::Unread => return Err(refuse_unread(observation)),
+        RecoveryRule::GoOn => go_on(observation, journal),
+        RecoveryRule::GoBack => go_back(observation, journal, Vec::new()),
     };
     // No step is about them; a receipt and a later start know of them.
     if let Some(journal) = &mut plan.journal {

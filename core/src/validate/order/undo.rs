@@ -9,8 +9,8 @@ use crate::names::{
 };
 use crate::observe::Observation;
 use crate::op::{Guard, Op, Step};
+use crate::page1::JournalMode;
 use crate::plan::{Plan, PlanKind};
-use crate::sqlite::JournalMode;
 use crate::validate::{Finding, Severity};
 use std::collections::BTreeSet;
 

@@ -1,0 +1,272 @@
+//! A start of the application: look, recover, migrate, by the real planner and the real `Run`, in
+//! the order in which a runner does it.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::Zombie;
+use crate::backups;
+use crate::machine::Machine;
+use crate::mutate::Mutant;
+use cutover_core::failure::Failure;
+use cutover_core::names::{Label, Nonce};
+use cutover_core::observe::Observation;
+use cutover_core::op::Op;
+use cutover_core::plan::{
+    Next, Plan, PlanKind, Recovery, Request, assess, assess_by, assess_left, may_leave_zombie,
+    plan_leave_zombie, plan_migration,
+};
+use cutover_core::run::{Action, Budget, Remains, Run};
+
+/// How often one start builds anew, and how many recoveries it performs: the runner's own bounds.
+const MAX_ATTEMPTS: u32 = 3;
+const MAX_RECOVERIES: u32 = 8;
+/// More ops than any start performs.
+const MAX_OPS: u32 = 4000;
+
+/// How a start ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum End {
+    /// Canonical is v2.
+    Current,
+    /// Canonical is v1 and nothing is left to recover.
+    Old,
+    /// There is no database.
+    NoDatabase,
+    /// It failed; the failure says where the data is.
+    Failed(Box<Failure>),
+    /// It did not end.
+    Endless,
+}
+
+impl End {
+    /// In a few words. Nothing: it was stopped.
+    #[must_use]
+    pub fn told(end: Option<&Self>) -> &str {
+        match end {
+            None => "stopped",
+            Some(Self::Current) => "canonical is v2",
+            Some(Self::Old) => "canonical is v1",
+            Some(Self::NoDatabase) => "no database",
+            Some(Self::Failed(failure)) => &failure.message,
+            Some(Self::Endless) => "without end",
+        }
+    }
+}
+
+/// How far a start has come. With a machine and a run it can be continued from any op, in more than
+/// one way.
+#[derive(Debug, Clone)]
+pub struct Boot {
+    /// Whether a v1 is migrated, or only recovered to.
+    pub migrate: bool,
+    attempt: u32,
+    /// How often what was built had to be built anew.
+    anew: u32,
+    recoveries: u32,
+    ops: u32,
+    /// What was left to the next start.
+    pub left: Option<Remains>,
+    /// Whether a mutant of the recovery table made it do something else.
+    pub swayed: bool,
+}
+
+/// Where a start is asked whether it shall go on.
+pub enum Before<'a> {
+    /// It looks at the disk, and plans.
+    Look,
+    /// It has recovered what there was to recover, and begins to migrate.
+    Migrate,
+    /// It performs this op.
+    Op(&'a Run, &'a Op),
+}
+
+/// Is asked before each look and each op; yes stops the start there.
+pub type Stop<'a> = &'a mut dyn FnMut(&Boot, &Machine, Before) -> bool;
+
+impl Boot {
+    /// A start that has not looked yet.
+    #[must_use]
+    pub fn new(migrate: bool) -> Self {
+        Self { migrate, attempt: 1, anew: 0, recoveries: 0, ops: 0, left: None, swayed: false }
+    }
+
+    /// Feeds what decides how it goes on from a look. Its bounds on recoveries and ops are left
+    /// out: they end what does not end.
+    pub fn feed(&self, hash: &mut Sha256) {
+        let carried = self.left.as_ref().is_some_and(|left| left.carried.is_some());
+        hash.update([self.migrate, self.left.is_some(), carried].map(u8::from));
+        self.left
+            .iter()
+            .flat_map(|left| &left.undone)
+            .for_each(|journal| hash.update(journal.as_str()));
+        hash.update(self.anew.to_le_bytes());
+    }
+
+    /// Goes on until the start ends, or is stopped.
+    pub fn go(
+        &mut self,
+        machine: &mut Machine,
+        mut run: Option<Run>,
+        mutant: Option<&Mutant>,
+        stop: Stop,
+    ) -> Option<End> {
+        loop {
+            let mut going = match run.take() {
+                Some(run) => run,
+                None if stop(self, machine, Before::Look) => return None,
+                None => match self.next(machine, mutant) {
+                    Ok(Some(plan))
+                        if plan.kind.begins() && stop(self, machine, Before::Migrate) =>
+                    {
+                        return None;
+                    }
+                    Ok(Some(plan)) => {
+                        if plan.kind.begins() {
+                            // The new journal has what is left.
+                            self.left = self.left.take().filter(|left| left.carried.is_none());
+                        }
+                        Run::new(
+                            if let Some(mutant) = mutant { mutant.apply(plan) } else { plan },
+                            Budget::default(),
+                        )
+                    }
+                    Ok(None) => return Some(if self.migrate { End::Current } else { End::Old }),
+                    Err(end) => return Some(end),
+                },
+            };
+            match self.drive(machine, &mut going, stop)? {
+                Action::Done(report) => {
+                    if report.recovery == Recovery::None
+                        && going.plan().kind != PlanKind::LeaveZombie
+                    {
+                        return Some(End::Current);
+                    }
+                    if report.recovery == Recovery::Undone {
+                        self.attempt += 1;
+                    }
+                    if report.left {
+                        self.left.get_or_insert_default().add(&report);
+                    }
+                }
+                Action::Anew(failure) if going.plan().kind.begins() => {
+                    if self.attempt >= MAX_ATTEMPTS {
+                        return Some(End::Failed(failure));
+                    }
+                    self.attempt += 1;
+                    self.anew += 1;
+                }
+                Action::Anew(_) => {}
+                Action::Failed(failure) => return Some(End::Failed(failure)),
+                Action::Perform { .. } | Action::Wait { .. } => return Some(End::Endless),
+            }
+        }
+    }
+
+    /// The next plan of this start. Nothing: it ends as it was meant to.
+    fn next(
+        &mut self,
+        machine: &mut Machine,
+        mutant: Option<&Mutant>,
+    ) -> Result<Option<Plan>, End> {
+        let observation = machine.observe();
+        let setting = machine.setting;
+        // No two attempts have the same, and nothing else goes by it: the lowest that is nowhere on
+        // the disk makes the same of the same.
+        let nonce = (1..=u32::MAX)
+            .map(Nonce::from_number)
+            .find(|nonce| !machine.state.disk.mentions(nonce.as_str()))
+            .unwrap_or(Nonce::from_number(0));
+        if setting.zombie == Zombie::Known && may_leave_zombie(&observation) {
+            return plan_leave_zombie(&observation, &setting.label, &nonce)
+                .map(Some)
+                .map_err(|failure| End::Failed(Box::new(failure)));
+        }
+        // What a restore could not remove waits for the next start, as a migration's does.
+        if self.left.is_some() && setting.restores() {
+            return Err(End::Current);
+        }
+        let next = if let Some(left) = &self.left {
+            assess_left(&observation, &left.undone, &setting.label, &nonce)
+        } else {
+            self.assess(&observation, &setting.label, &nonce, mutant)
+        };
+        match next {
+            Err(failure) => Err(End::Failed(Box::new(failure))),
+            Ok(Next::Recover(_)) if self.recoveries == MAX_RECOVERIES => Err(End::Endless),
+            Ok(Next::Recover(plan)) => {
+                self.recoveries += 1;
+                Ok(Some(*plan))
+            }
+            Ok(Next::Current | Next::Migrate) if setting.has_backups() => {
+                backups::next(machine, &observation, nonce, self.migrate)
+            }
+            Ok(Next::NoDatabase) => Err(End::NoDatabase),
+            Ok(Next::Current) => Err(End::Current),
+            Ok(Next::Migrate) if !self.migrate => Ok(None),
+            Ok(Next::Migrate) => {
+                let (nonce, host_state) = self
+                    .left
+                    .as_ref()
+                    .and_then(|left| left.carried.clone())
+                    .unwrap_or((nonce, None));
+                let request = Request {
+                    label: setting.label.clone(),
+                    nonce,
+                    now_ms: 1000,
+                    // The journal passes the number of the attempt on to people; nothing is decided
+                    // by it.
+                    attempt: 1,
+                    from: setting.from,
+                    by: setting.by,
+                    verify: setting.verify,
+                };
+                let mut plan = plan_migration(&observation, &request)
+                    .map_err(|failure| End::Failed(Box::new(failure)))?;
+                if let Some(journal) = &mut plan.journal {
+                    journal.host_state = host_state;
+                }
+                Ok(Some(plan))
+            }
+        }
+    }
+
+    fn assess(
+        &mut self,
+        observation: &Observation,
+        label: &Label,
+        nonce: &Nonce,
+        mutant: Option<&Mutant>,
+    ) -> Result<Next, Failure> {
+        let right = assess(observation, label, nonce);
+        let Some(table) = mutant.and_then(Mutant::table) else { return right };
+        let next = assess_by(table, observation, label, nonce);
+        self.swayed |= next != right;
+        next
+    }
+
+    fn drive(&mut self, machine: &mut Machine, run: &mut Run, stop: Stop) -> Option<Action> {
+        loop {
+            while run.poll_event().is_some() {}
+            match run.poll() {
+                Action::Perform { op, text } => {
+                    self.ops += 1;
+                    if self.ops > MAX_OPS {
+                        return Some(Action::Wait { delay_ms: 0 });
+                    }
+                    if stop(self, machine, Before::Op(run, &op)) {
+                        return None;
+                    }
+                    match machine.perform(&op, text.as_deref(), run) {
+                        Ok(done) => run.handle_done(done),
+                        Err(fault) => run.handle_fault(&fault),
+                    }
+                }
+                Action::Wait { .. } => {
+                    machine.release();
+                    run.handle_waited();
+                }
+                end => return Some(end),
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Writes down what the planner plans in every starting point, so that two versions of it can be
+//! compared: `plans.jsonl` (each distinct plan of each starting point, without its reasons),
+//! `reasons.txt` (the reasons, step by step, of the same plans) and `counts.txt` (crash states,
+//! changes and starts of each dimension).
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Mutex;
+
+use cutover_core::op::Step;
+use cutover_explore::matrix::{self, Dimension};
+use cutover_explore::mutate::plans;
+
+use crate::{on_every_core, sum};
+
+pub fn dump(directory: &Path, dimensions: &[Dimension]) -> std::io::Result<()> {
+    std::fs::create_dir_all(directory)?;
+    let settings = matrix::all();
+    let found = Mutex::new(Vec::new());
+    on_every_core(
+        settings.len(),
+        || (),
+        |(), number| {
+            let plans = plans(&settings[number..=number]).concat();
+            if let Ok(mut found) = found.lock() {
+                found.push((number, plans));
+            }
+        },
+    );
+    let mut found = found.into_inner().unwrap_or_default();
+    found.sort_unstable_by_key(|(number, _)| *number);
+    let (mut texts, mut reasons) = (String::new(), String::new());
+    for (number, plans) in found {
+        for (index, mut plan) in plans.into_iter().enumerate() {
+            let mut take = |list: &mut Vec<Step>| {
+                for step in list {
+                    let _ = writeln!(
+                        reasons,
+                        "{number}/{index} {} {}",
+                        step.op.name(),
+                        std::mem::take(&mut step.why)
+                    );
+                }
+            };
+            take(&mut plan.steps);
+            take(&mut plan.undo);
+            let _ = writeln!(texts, "{number}/{index} {}", serde_json::to_string(&plan)?);
+        }
+    }
+    std::fs::write(directory.join("plans.jsonl"), texts)?;
+    std::fs::write(directory.join("reasons.txt"), reasons)?;
+    let mut counts = String::new();
+    for dimension in dimensions {
+        let sum = sum(dimension);
+        let _ = writeln!(
+            counts,
+            "{} states, {} changes, {} starts, {} bad: {} ({} starting points)",
+            sum.states.len(),
+            sum.changes,
+            sum.starts,
+            sum.bad,
+            dimension.name,
+            dimension.settings.len()
+        );
+    }
+    std::fs::write(directory.join("counts.txt"), counts)
+}

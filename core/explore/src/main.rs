@@ -1,0 +1,239 @@
+//! Explores every crash state of every plan and counts them. Without an argument within bounds that
+//! take seconds; `--full` takes minutes; `--mutants` tries every mutant of every plan and of the
+//! recovery table; `--replay <line>` tells the story of one state again; `--dump <folder>` writes
+//! every plan and the counts to files, to compare two versions of the planner.
+//!
+//! Ends with status 1 if any state is bad, or a mutant survives without a reason.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the program reads its arguments and the clock and writes files; the library does not"
+)]
+
+mod dump;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use cutover_explore::control::{KNOWN, count};
+use cutover_explore::disk::Key;
+use cutover_explore::matrix::{self, Dimension};
+use cutover_explore::mutate::{Mutant, plans};
+use cutover_explore::trial::{Fate, Trial};
+use cutover_explore::{Model, counterexample, explore};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [] => table(&matrix::short(), false),
+        ["--full"] => table(&matrix::full(), true),
+        ["--mutants"] => mutants(),
+        ["--dump", directory] => dump(directory, &matrix::short()),
+        ["--dump", directory, "--full"] => dump(directory, &matrix::full()),
+        ["--replay", line] => replay(line),
+        _ => {
+            eprintln!(
+                "usage: explore [--full | --mutants | --replay <line> | --dump <folder> [--full]]"
+            );
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Does `work` for each of `count` numbers, on every core, each with what `begin` makes once.
+fn on_every_core<T>(
+    count: usize,
+    begin: impl Fn() -> T + Sync,
+    work: impl Fn(&mut T, usize) + Sync,
+) {
+    let next = AtomicUsize::new(0);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(|| {
+                let mut with = begin();
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= count {
+                        break;
+                    }
+                    work(&mut with, number);
+                }
+            });
+        }
+    });
+}
+
+/// What one dimension amounts to.
+#[derive(Default)]
+struct Sum {
+    states: BTreeSet<Key>,
+    changes: u64,
+    starts: u64,
+    bad: usize,
+    stories: Vec<String>,
+}
+
+fn sum(dimension: &Dimension) -> Sum {
+    let models = &dimension.models;
+    let sum = Mutex::new(Sum::default());
+    let count = dimension.settings.len() * models.len();
+    on_every_core(
+        count,
+        || (),
+        |(), number| {
+            let (setting, model) =
+                (&dimension.settings[number / models.len()], models[number % models.len()]);
+            let report = explore(setting, model, &dimension.bounds, None);
+            let stories: Vec<String> =
+                report.bad.iter().take(1).map(|bad| bad.tell(None)).collect();
+            if let Ok(mut sum) = sum.lock() {
+                sum.states.extend(report.states);
+                sum.changes += report.transitions;
+                sum.starts += report.starts;
+                sum.bad += report.bad.len();
+                sum.stories.extend(stories);
+            }
+        },
+    );
+    sum.into_inner().unwrap_or_default()
+}
+
+fn table(dimensions: &[Dimension], full: bool) -> ExitCode {
+    let begun = Instant::now();
+    let mut states: BTreeSet<Key> = BTreeSet::new();
+    let (mut changes, mut starts, mut bad, mut wrong) = (0, 0, 0, 0);
+    println!("{:>8} {:>10} {:>9} {:>6} {:>4}", "states", "changes", "starts", "sec", "bad");
+    for dimension in dimensions {
+        let at = Instant::now();
+        let sum = sum(dimension);
+        let models: Vec<&str> = dimension.models.iter().map(|model| model.as_str()).collect();
+        println!(
+            "{:>8} {:>10} {:>9} {:>6.1} {:>4}  {} ({} starting points; {})",
+            sum.states.len(),
+            sum.changes,
+            sum.starts,
+            at.elapsed().as_secs_f64(),
+            sum.bad,
+            dimension.name,
+            dimension.settings.len(),
+            models.join(", ")
+        );
+        for story in sum.stories.iter().take(3) {
+            println!("\n{story}\n");
+        }
+        states.extend(sum.states);
+        changes += sum.changes;
+        starts += sum.starts;
+        bad += sum.bad;
+        wrong += usize::from(sum.bad > 0);
+    }
+    wrong += controls();
+    let seconds = begun.elapsed().as_secs_f64();
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    let rate = states.len() as f64 / seconds;
+    println!(
+        "{changes} changes of the disk in {starts} starts; {rate:.0} distinct states per second"
+    );
+    // The whole claim is for the whole matrix; the short one says that it is bounded by the table
+    // above.
+    let claim = if full {
+        "every crash state of every plan, from every starting shape, under models M0 to M3 and \
+         Windows, with one further crash in recovery and every fault at every op"
+    } else {
+        "every crash state within the table above (--full crosses more)"
+    };
+    let checks = dimensions.len() + KNOWN.len();
+    println!("explore: {} passed, {wrong} failed", checks - wrong);
+    println!("{claim}: {} distinct states, {bad} bad.", states.len());
+    if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Flips that are wrong must be counted as wrong, exactly as often as they are.
+fn controls() -> usize {
+    let Some(setting) = matrix::shapes().into_iter().next() else { return 1 };
+    let mut wrong = 0;
+    for (flip, name, ordered, unordered) in KNOWN {
+        let found = [Model::M1, Model::M2].map(|model| count(&setting, flip, model));
+        println!(
+            "control: {name}: {} of {} prefix states bad, {} of {} unordered",
+            found[0].bad, found[0].states, found[1].bad, found[1].states
+        );
+        wrong += usize::from(found != [ordered, unordered]);
+    }
+    wrong
+}
+
+fn mutants() -> ExitCode {
+    let begun = Instant::now();
+    let settings = matrix::mutants();
+    let plans = plans(&settings);
+    let all: Vec<_> = plans.iter().flatten().cloned().collect();
+    let mutants: Vec<Mutant> = Mutant::all(&all).into_iter().chain(Mutant::rows()).collect();
+    let fates = Mutex::new(Vec::new());
+    on_every_core(
+        mutants.len(),
+        || Trial::new(&settings),
+        |trial, number| {
+            let mutant = &mutants[number];
+            let (word, line) = match trial.fate(mutant) {
+                Fate::Caught(bad) => {
+                    ("caught", format!("caught by {}: {mutant}", bad.violation.rule))
+                }
+                Fate::Equivalent(why) => ("equivalent", format!("equivalent: {mutant}: {why}")),
+                Fate::Survived => ("survived", format!("SURVIVED: {mutant}")),
+            };
+            // It takes minutes: what is known is shown at once, and the whole in order at the end.
+            eprintln!("{:.0} s: {line}", begun.elapsed().as_secs_f64());
+            if let Ok(mut fates) = fates.lock() {
+                fates.push((number, word, line));
+            }
+        },
+    );
+    let mut fates = fates.into_inner().unwrap_or_default();
+    fates.sort_unstable();
+    for (_, _, line) in &fates {
+        println!("{line}");
+    }
+    let [caught, equivalent] =
+        ["caught", "equivalent"].map(|word| fates.iter().filter(|fate| fate.1 == word).count());
+    let survived = mutants.len() - caught - equivalent;
+    println!(
+        "explore: {} passed, {} failed",
+        usize::from(survived == 0),
+        usize::from(survived > 0)
+    );
+    println!(
+        "{} mutants in {:.0} s: {caught} caught, {equivalent} equivalent with a reason, \
+         {survived} unexplained.",
+        mutants.len(),
+        begun.elapsed().as_secs_f64()
+    );
+    if survived == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn dump(directory: &str, dimensions: &[Dimension]) -> ExitCode {
+    match dump::dump(Path::new(directory), dimensions) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{directory}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn replay(line: &str) -> ExitCode {
+    let Some((setting, model, choices)) = counterexample::parse(line) else {
+        eprintln!("this is not a replay line");
+        return ExitCode::from(2);
+    };
+    for line in counterexample::replay(&setting, model, &choices, None).0 {
+        println!("{line}");
+    }
+    ExitCode::SUCCESS
+}

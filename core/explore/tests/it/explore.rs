@@ -1,0 +1,215 @@
+//! The explorer itself: it counts what is known to be wrong, finds what is planted, and tells how.
+//! The whole matrix is `npm run explore -- --full`.
+
+use std::collections::BTreeSet;
+
+use cutover_core::plan::{By, From};
+use cutover_explore::control::{KNOWN, count};
+use cutover_explore::mutate::{Mutant, plans};
+use cutover_explore::predict::crash_states;
+use cutover_explore::trial::{Fate, Trial};
+use cutover_explore::{
+    Bounds, Faults, Happening, Model, Setting, Shape, counterexample, explore, matrix,
+};
+
+fn start(shape: Shape, by: By, from: From) -> Setting {
+    matrix::shapes().into_iter().find(|s| (s.shape, s.by, s.from) == (shape, by, from)).unwrap()
+}
+
+/// Everything in the way, and a crash before or after it.
+const CROSSED: Bounds = Bounds {
+    others: true,
+    faults: Faults::All,
+    happening_after_crashes: 1,
+    crash_after_happening: true,
+    ..Bounds::ONE_CRASH
+};
+
+#[test]
+fn flips_that_are_wrong_are_counted_exactly() {
+    let setting = start(Shape::Settled, By::Sql, From::Empty);
+    for (flip, name, ordered, unordered) in KNOWN {
+        assert_eq!(count(&setting, flip, Model::M1), ordered, "{name}, in order");
+        assert_eq!(count(&setting, flip, Model::M2), unordered, "{name}, any subset");
+        assert!(count(&setting, flip, Model::M3).bad >= unordered.bad, "{name}, both names");
+    }
+}
+
+#[test]
+fn every_state_of_a_model_is_one_of_the_next() {
+    let setting = start(Shape::WalRows, By::Host, From::Copy);
+    let mut larger = 0;
+    for state in crash_states(&setting, Model::M0) {
+        let keys = |model| -> BTreeSet<_> {
+            let lost = state.disk.power_losses(model).into_iter();
+            lost.map(|disk| cutover_explore::State { disk, ledger: state.ledger.clone() }.key())
+                .collect()
+        };
+        let [m1, m2, m3] = [Model::M1, Model::M2, Model::M3].map(keys);
+        assert!(m1.is_subset(&m2) && m2.is_subset(&m3));
+        larger += usize::from(m1.len() < m2.len() && m2.len() < m3.len());
+    }
+    assert!(larger > 5, "{larger}");
+}
+
+#[test]
+fn a_plan_of_ours_has_no_bad_state() {
+    for setting in [
+        start(Shape::WalRows, By::Sql, From::Empty),
+        start(Shape::UnreadableJournal, By::Sql, From::Copy),
+    ] {
+        for model in [Model::M0, Model::M2] {
+            let report = explore(&setting, model, &CROSSED, None);
+            let told: Vec<String> = report.bad.iter().map(|bad| bad.tell(None)).collect();
+            assert!(told.is_empty(), "{}", told.join("\n\n"));
+            assert!(
+                report.states.len() > 100 && report.transitions > 10_000,
+                "{} {}",
+                report.states.len(),
+                report.transitions
+            );
+        }
+    }
+}
+
+#[test]
+fn where_nothing_may_be_touched_nothing_is() {
+    for shape in [Shape::NoCanonical, Shape::OtherLabel] {
+        let report = explore(&start(shape, By::Sql, From::Empty), Model::M3, &CROSSED, None);
+        assert!(
+            report.bad.is_empty() && report.states.len() == 1 && report.transitions == 0,
+            "{shape:?}"
+        );
+    }
+}
+
+#[test]
+fn a_planted_fault_is_caught_and_told() {
+    let settings = [start(Shape::Settled, By::Sql, From::Empty)];
+    let plans = plans(&settings);
+    let planted = [
+        // The backup's name is not flushed before canonical's name leaves v1: the design's own
+        // control.
+        ("Migrate steps: without sync-dir (3)", "I2"),
+        ("Migrate steps: without settle data.db", "I5"),
+        ("Finish steps: without sync-dir", "I6"),
+    ];
+    for (words, rule) in planted {
+        let mutant = Mutant::all(&plans.concat())
+            .into_iter()
+            .find(|mutant| mutant.to_string() == words)
+            .unwrap();
+        let Fate::Caught(bad) = Trial::new(&settings).fate(&mutant) else {
+            panic!("{words} is not caught")
+        };
+        assert_eq!(bad.violation.rule, rule, "{words}");
+        let told = bad.tell(Some(&mutant));
+        assert!(
+            told.starts_with("starts with data.db: v1 with 0 new rows")
+                && told.contains("\nstart 1\n"),
+            "{told}"
+        );
+        assert!(told.contains(&format!("{rule} is broken: {}", bad.violation.what)), "{told}");
+        // The last line does it again, to the same state.
+        let line = told.rsplit("replay: ").next().unwrap();
+        let (setting, model, choices) = counterexample::parse(line).unwrap();
+        assert_eq!((&setting, model, &choices), (&bad.setting, bad.model, &bad.choices));
+        let mutant = Some((&mutant, bad.mutated));
+        let again = counterexample::replay(&setting, model, &choices, mutant).1;
+        assert_eq!(
+            again.key(),
+            counterexample::replay(&bad.setting, bad.model, &bad.choices, mutant).1.key()
+        );
+    }
+}
+
+#[test]
+fn the_recovery_table_in_another_order_is_caught() {
+    let settings: Vec<Setting> = matrix::field().into_iter().take(1).collect();
+    let rows = Mutant::rows();
+    assert_eq!(rows.len(), 1 + 21 + 21);
+    let first = rows
+        .iter()
+        .find(|mutant| mutant.to_string() == "recovery table: our journal before the field's")
+        .unwrap();
+    assert!(
+        matches!(Trial::new(&settings).fate(first), Fate::Caught(_)),
+        "our journal is judged by what the field moved away"
+    );
+}
+
+#[test]
+fn a_replay_line_says_what_happened_by_its_name() {
+    for happening in Happening::all() {
+        assert_eq!(happening.to_string(), format!("{happening:?}"));
+    }
+}
+
+#[test]
+fn what_is_no_replay_line_is_refused() {
+    for line in [
+        "",
+        "1",
+        "1/M9/1.0",
+        "999999/M0/1.0",
+        "0/M0/x",
+        "0/M0/1.",
+        "0/M0/1:Nothing@1.0",
+        "0/M0/-1.0",
+    ] {
+        assert!(counterexample::parse(line).is_none(), "{line}");
+    }
+}
+
+#[test]
+fn a_page_copy_has_no_bad_state() {
+    let is_plain = |setting: &Setting| {
+        (setting.shape, setting.by, setting.from) == (Shape::WalRows, By::Sql, From::Empty)
+    };
+    let posix: Vec<Setting> = matrix::page_copies().into_iter().filter(is_plain).collect();
+    assert_eq!(posix.len(), 1);
+    let starts = posix
+        .iter()
+        .flat_map(|setting| [(setting.clone(), Model::M0), (setting.clone(), Model::M3)]);
+    let windows =
+        matrix::on_windows(posix.clone()).into_iter().map(|setting| (setting, Model::Windows));
+    for (setting, model) in starts.chain(windows) {
+        for bounds in [Bounds { crashes: 2, ..Bounds::ONE_CRASH }, CROSSED] {
+            let report = explore(&setting, model, &bounds, None);
+            let told: Vec<String> = report.bad.iter().map(|bad| bad.tell(None)).collect();
+            assert!(told.is_empty(), "{}", told.join("\n\n"));
+            assert!(report.states.len() > 100, "{}", report.states.len());
+        }
+    }
+}
+
+#[test]
+fn a_fault_planted_in_a_page_copy_is_caught() {
+    let mut settings: Vec<Setting> = matrix::page_copies()
+        .into_iter()
+        .filter(|s| s.shape == Shape::WalRows && s.by == By::Sql)
+        .collect();
+    settings.truncate(1);
+    settings.extend(matrix::on_windows(settings.clone()));
+    let plans = plans(&settings);
+    let planted = [
+        // The backup's copy gets its name before its data is durable.
+        ("Migrate steps: without sync-file source", "I2"),
+        ("Migrate steps: without restage source", "I5"),
+        // The rollback journal comes back, and makes canonical v1 again beside a journal that says
+        // committed.
+        ("Migrate steps: without sync-dir (5)", "I6"),
+        ("Finish steps: without page-copy data.db", "I6"),
+        ("Undo undo: without remove backup", "I6"),
+    ];
+    let mutants = Mutant::all(&plans.concat());
+    let mut trial = Trial::new(&settings);
+    for (words, rule) in planted {
+        let mutant = mutants.iter().find(|mutant| mutant.to_string() == words);
+        let mutant = mutant.unwrap_or_else(|| {
+            panic!("{words}: {:#?}", mutants.iter().map(ToString::to_string).collect::<Vec<_>>())
+        });
+        let Fate::Caught(bad) = trial.fate(mutant) else { panic!("{words} is not caught") };
+        assert_eq!(bad.violation.rule, rule, "{words}: {}", bad.tell(Some(mutant)));
+    }
+}

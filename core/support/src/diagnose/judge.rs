@@ -1,0 +1,393 @@
+//! The judgement of a directory.
+//!
+//! It is *safe* where canonical is there, no record of it is broken, nobody's log stands beside it
+//! that is not its own, and one of these proves the pages: SQLite's check of a copy found them
+//! sound; or header and size are exactly those that the journal recorded of v1 once it was settled,
+//! which every later write changes; or page 1 and size are those that the journal or a receipt
+//! recorded of v2 once it was checked.
+
+use super::directory::log;
+use super::next::{self, Canonical, Does, NextStart, next_start};
+use super::places::places;
+use super::reply::{Seen, reply};
+use super::{Diagnosis, Kind, Safety, blank, count};
+use crate::bundle::{Check, Given};
+use crate::{DatabaseHeader, Wal, WalState, read_database_header};
+use cutover_core::backup::{self, Backup, Receipts};
+use cutover_core::explain::explain_error;
+use cutover_core::journal::Journal;
+use cutover_core::names::{FileName, Role};
+use cutover_core::observe::Observation;
+use cutover_core::page1::{JournalMode, unhex};
+use cutover_core::plan::PlanKind;
+
+/// What is known of a directory.
+pub(super) struct Case<'a> {
+    pub observation: &'a Observation,
+    pub receipts: &'a Receipts,
+    pub header: Option<&'a DatabaseHeader>,
+    pub wal: Option<&'a Wal>,
+    pub check: &'a Check,
+    /// Whether all that lies there is known.
+    pub whole: bool,
+    /// The message of the last failure.
+    pub last_error: Option<&'a str>,
+}
+
+pub(super) fn bundle(bundle: &Given) -> Diagnosis {
+    let Given { observation, receipts, wal, check, .. } = bundle;
+    // The header's bytes are in the observation: what else a bundle says of it is not asked.
+    let facts = observation.canonical_facts();
+    let header = facts.and_then(|facts| {
+        read_database_header(&unhex(&facts.header.as_ref()?.bytes), Some(facts.size)).ok()
+    });
+    let last_error = bundle.last_error.as_ref().map(|error| error.message.as_str());
+    let case = Case {
+        observation,
+        receipts,
+        header: header.as_ref(),
+        wal: wal.as_ref(),
+        check,
+        whole: true,
+        last_error,
+    };
+    let mut diagnosis = judge(Kind::Bundle, &case);
+    diagnosis.facts.extend(last_error.map(|message| format!("The last start failed: {message}")));
+    diagnosis.facts.push(format!(
+        "Made by cutover {} with SQLite {}, for {}.",
+        bundle.made.cutover, bundle.made.sqlite, bundle.path
+    ));
+    diagnosis
+}
+
+pub(super) fn judge(kind: Kind, case: &Case) -> Diagnosis {
+    let Case { observation, receipts, .. } = case;
+    let next = next_start(observation, receipts);
+    let backups = backup::list(observation, receipts);
+    let mut diagnosis = blank(kind, "");
+    (diagnosis.safety, diagnosis.because) = safety(case, &next, &backups);
+    (diagnosis.v1, diagnosis.v2) = places(case, next.canonical, &backups);
+    diagnosis.next = sentence(&next.says);
+    if let Some(refusal) = &next.refusal {
+        diagnosis.next = format!("{} {}", diagnosis.next, sentence(&refusal.reason));
+    }
+    diagnosis.action = action(kind, diagnosis.safety, &next, case, &backups);
+    diagnosis.explanation = case.last_error.and_then(explain_error);
+    if let Some(plan) = &next.plan {
+        diagnosis.findings = cutover_core::validate::validate(plan, None);
+    }
+    diagnosis.header = case.header.cloned();
+    diagnosis.wal = case.wal.cloned();
+    diagnosis.facts = facts(case, &backups);
+    let seen = Seen {
+        canonical: &observation.canonical,
+        is: next.canonical,
+        does: next.does,
+        refusal: next.refusal.as_ref().map(|refusal| refusal.code),
+        plan: next.plan.as_ref().map(|plan| plan.kind),
+        held: !observation.holders.is_empty(),
+        whole: case.whole,
+        kept: backups.iter().any(|backup| backup.whole),
+    };
+    diagnosis.plan = next.plan;
+    diagnosis.reply = reply(&diagnosis, Some(&seen));
+    diagnosis.backups = backups;
+    diagnosis
+}
+
+/// A clause of ours, which begins with an ASCII letter, as a sentence.
+fn sentence(text: &str) -> String {
+    let mut sentence = format!("{}.", text.trim_end_matches('.'));
+    if let Some(first) = sentence.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    sentence
+}
+
+fn bytes_of(observation: &Observation, name: &FileName) -> u64 {
+    observation.files.get(name).map_or(0, |facts| facts.size)
+}
+
+fn safety(case: &Case, next: &NextStart, backups: &[Backup]) -> (Safety, String) {
+    let observation = case.observation;
+    let canonical = &observation.canonical;
+    let [wal, _, hot] = canonical.sidecars().map(|name| bytes_of(observation, &name));
+    let no = |because: String| (Safety::NotSafe, because);
+    let unsure = |because: String| (Safety::CannotTell, because);
+    match next.canonical {
+        Canonical::Missing if wal.max(hot) > 0 => {
+            return no(format!(
+                "{canonical} is missing or empty beside a log that holds data. SQLite deletes \
+                 that log when it opens the database."
+            ));
+        }
+        Canonical::Missing
+            if next.plan.as_ref().is_some_and(|plan| {
+                plan.kind == PlanKind::Finish || plan.kind == PlanKind::Undo
+            }) =>
+        {
+            return unsure(format!(
+                "{canonical} is missing: an upgrade without cutover was stopped between two \
+                 renames. The next start puts v2, once it is checked, or v1 in its place."
+            ));
+        }
+        Canonical::Missing => {
+            let kept = backups.iter().find(|backup| backup.whole);
+            return match kept {
+                Some(kept) => no(format!(
+                    "{canonical} is missing. What was in v1 is whole in {}, as far as its size \
+                     and receipt tell.",
+                    kept.name
+                )),
+                None if observation.files.keys().any(|name| holds_data(observation, name)) => {
+                    no(format!(
+                        "{canonical} is missing, and files of an upgrade that did not end are \
+                         there."
+                    ))
+                }
+                None => {
+                    unsure(format!("There is no {canonical}, and nothing that was made from one."))
+                }
+            };
+        }
+        Canonical::NotADatabase => {
+            return no(format!(
+                "{canonical} is not a database: it is something else, encrypted, or was \
+                 overwritten."
+            ));
+        }
+        Canonical::NotOpened => {
+            return unsure(
+                "The process that looked has the database open, and did not open it a second \
+                 time: that would cost its locks."
+                    .into(),
+            );
+        }
+        Canonical::V1 | Canonical::V2 | Canonical::Unknown => {}
+    }
+    if let Check::Damaged { problems } = case.check {
+        return no(format!(
+            "SQLite finds {canonical} damaged: it names {}.",
+            count(u64::from(*problems), "problem")
+        ));
+    }
+    // A hot journal gives the file its size back; and what SQLite read as a whole is one.
+    let mends = hot > 0 || *case.check == Check::Sound;
+    if let Some(problem) = case.header.and_then(|header| header.problems.first()).filter(|_| !mends)
+    {
+        return no(format!("{canonical} does not fit its own header: {problem}."));
+    }
+    if let Some(Wal { state: WalState::Unusable, why, .. }) = case.wal {
+        let why = why.as_deref().unwrap_or("its header is none");
+        return no(format!(
+            "The log of {canonical} cannot be used: {why}. SQLite opens the database without what \
+             was committed to it."
+        ));
+    }
+    let open_log = wal > 0 && case.wal.is_none_or(|wal| wal.commits > 0);
+    let settled = !open_log && hot == 0;
+    if !case.whole {
+        return unsure(format!(
+            "{canonical} looks right, but these may not be all files of its folder, and a log or \
+             journal that is missing here would change it. Give the whole folder."
+        ));
+    }
+    let refused = if next.does == Does::Refuse {
+        " The next start refuses, and touches nothing."
+    } else {
+        ""
+    };
+    match (next.canonical, case.check) {
+        (Canonical::Unknown, Check::Sound) if may_be_new(case) => unsure(format!(
+            "{canonical} is sound, and may be a new database that somebody made while the right \
+             one was away: files beside it hold data too, and no record says which is which."
+        )),
+        (_, Check::Sound) => {
+            let journal = if next.plan.is_some() {
+                " An upgrade was interrupted; the next start ends it."
+            } else {
+                refused
+            };
+            (
+                Safety::Safe,
+                format!(
+                    "SQLite read every page of {canonical}, with its log, and found it \
+                     sound.{journal}"
+                ),
+            )
+        }
+        (Canonical::V1, _) if settled => (
+            Safety::Safe,
+            format!(
+                "{canonical} is v1, with the header and the size that were recorded when the \
+                 upgrade began: any write since would have changed them.{refused}"
+            ),
+        ),
+        (Canonical::V2, _) if settled => (
+            Safety::Safe,
+            format!(
+                "{canonical} is v2, with the first page and the size that were recorded when it \
+                 was checked.{refused}"
+            ),
+        ),
+        (Canonical::V1, _) => unsure(format!(
+            "{canonical} was v1 when the upgrade began, and a log stands beside it since: \
+             somebody wrote to it, or was killed."
+        )),
+        _ => {
+            let Check::NotMade { why } = case.check else {
+                return unsure("Its pages were not read.".into());
+            };
+            let rows = case.wal.map(log).map_or_else(String::new, |log| format!(" {log}"));
+            let hot = if hot > 0 {
+                " A rollback journal stands beside it, which the next open rolls back."
+            } else {
+                ""
+            };
+            let whole = "The header fits the size, and nothing that was recorded speaks against \
+                         it; no record proves its pages either";
+            unsure(format!("{whole}: {}.{rows}{hot}{refused}", why.trim_end_matches('.')))
+        }
+    }
+}
+
+/// Whether canonical may be somebody's new database, and the user's rows be in what lies beside it.
+/// Ours is never missing, so nobody makes a new one beside a journal of ours; the field's is,
+/// between its two renames, and beside a journal that cannot be read nobody knows.
+fn may_be_new(case: &Case) -> bool {
+    let observation = case.observation;
+    let beside = observation.files.keys().any(|name| holds_data(observation, name));
+    let field = next::field(observation).is_some_and(|of| {
+        [&of.names.backup, &of.names.staging]
+            .iter()
+            .all(|name| observation.files.contains_key(*name))
+    });
+    let known = |name: &FileName| match Role::of(&observation.canonical, name) {
+        Some(Role::FieldJournal) => next::field(observation).is_some(),
+        _ => next::journal(observation).is_some(),
+    };
+    let unread = observation.journals.keys().any(|name| !known(name));
+    let bare = case.header.is_some_and(|header| header.schema_cookie == 0);
+    beside && (field || unread || bare)
+}
+
+/// Whether a file may hold the user's rows.
+fn holds_data(observation: &Observation, name: &FileName) -> bool {
+    let role = Role::of(&observation.canonical, name);
+    matches!(
+        role,
+        Some(
+            Role::Backup { .. }
+                | Role::Staging(_)
+                | Role::Install(_)
+                | Role::Source(_)
+                | Role::Displaced(_)
+        )
+    )
+}
+
+fn action(kind: Kind, safety: Safety, next: &NextStart, case: &Case, backups: &[Backup]) -> String {
+    let copy = "Copy the whole folder to another disk first, and remove or rename nothing.";
+    let canonical = &case.observation.canonical;
+    match (safety, next.does) {
+        (Safety::NotSafe, _) => {
+            let stay = match next.canonical {
+                Canonical::Missing => {
+                    "Do not start the application on it: it could make a new, empty database."
+                }
+                _ => "Do not start the application on it: what it writes could cost more.",
+            };
+            let kept = backups.iter().find(|backup| backup.whole);
+            let then = match (&next.refusal, next.canonical, kept) {
+                (Some(refusal), ..) => format!(" Then: {}.", refusal.hint.trim_end_matches('.')),
+                (None, Canonical::Missing, Some(kept)) => format!(
+                    " Then look where {canonical} was moved to: the bin, a cloud folder, another \
+                     disk. If it is gone for good, copy {} to {canonical} and start the \
+                     application, which upgrades it again; what was added since the upgrade is \
+                     lost.",
+                    kept.name
+                ),
+                _ => String::new(),
+            };
+            format!("{copy} {stay}{then}")
+        }
+        (_, Does::Refuse) => {
+            next.refusal.as_ref().map_or_else(String::new, |refusal| sentence(&refusal.hint))
+        }
+        (Safety::Safe, Does::Recover) => {
+            "Start the application again; it ends the upgrade by itself.".into()
+        }
+        (Safety::Safe, _) => "Nothing needs to be done; start the application.".into(),
+        (Safety::CannotTell, Does::Recover) => {
+            format!(
+                "{copy} Then start a release of the application that upgrades with cutover; it \
+                 ends the upgrade by itself."
+            )
+        }
+        (Safety::CannotTell, _) if !case.observation.holders.is_empty() => {
+            "Close the application, and let `npx cutover doctor <path of the database>` look again."
+                .into()
+        }
+        (Safety::CannotTell, _)
+            if kind == Kind::Folder && case.whole && next.canonical != Canonical::Missing =>
+        {
+            "Run `npx cutover status <path of the database>` on a copy of this folder: it reads \
+             the pages, which this did not. Until then nothing there should be removed or renamed."
+                .into()
+        }
+        (Safety::CannotTell, _) => super::ASK.into(),
+    }
+}
+
+fn facts(case: &Case, backups: &[Backup]) -> Vec<String> {
+    let observation = case.observation;
+    let mut facts = Vec::new();
+    for (name, text) in &observation.journals {
+        let journal = text.as_deref().map(|text| Journal::parse(text, &observation.canonical));
+        facts.push(match journal {
+            _ if Role::of(&observation.canonical, name) == Some(Role::FieldJournal) => {
+                let phase =
+                    next::field(observation).map_or("unreadable", |journal| journal.phase.as_str());
+                format!("{name} is the journal of a release without cutover, phase {phase}.")
+            }
+            Some(Ok(journal)) if journal.strategy.restores() => {
+                format!(
+                    "{name}: a restore was interrupted in the phase {}.",
+                    journal.phase.as_str()
+                )
+            }
+            Some(Ok(journal)) => format!(
+                "{name}: the upgrade {} was interrupted in the phase {}, attempt {}.",
+                journal.label,
+                journal.phase.as_str(),
+                journal.attempt
+            ),
+            Some(Err(error)) => format!("{name} cannot be used: {error}."),
+            None => format!("{name} cannot be read as text."),
+        });
+    }
+    if let Some(header) = case.header {
+        let mode = if header.journal_mode == JournalMode::Wal { "WAL" } else { "rollback" };
+        let page = header.page_size;
+        facts.push(format!(
+            "{}: user_version {}, {mode} mode, {page} bytes a page.",
+            observation.canonical, header.user_version
+        ));
+    }
+    facts.extend(case.wal.map(log));
+    for backup in backups.iter().filter(|backup| !backup.whole) {
+        facts.push(format!(
+            "{} is not whole: {}.",
+            backup.name,
+            backup.why.as_deref().unwrap_or("nobody knows why")
+        ));
+    }
+    for holder in &observation.holders {
+        facts.push(format!(
+            "{} (pid {}) has the database open.",
+            if holder.name.is_empty() { "A program" } else { &holder.name },
+            holder.pid
+        ));
+    }
+    facts
+}

@@ -1,0 +1,143 @@
+//! A line of a log: a short code of ours, a message of ours, or an error as Node and Bun print it.
+
+use super::{ASK, Diagnosis, Kind, Place, Safety, blank, unknown};
+use cutover_core::explain::{Explanation, explain_error};
+use cutover_core::failure::Code;
+use std::collections::BTreeSet;
+
+/// The most of a text that is looked at for a line.
+const MOST: usize = 256 << 10;
+
+pub(super) fn diagnose(text: &str) -> Diagnosis {
+    let text = text.strip_prefix('#').unwrap_or(text);
+    // What a log ends with is what happened last.
+    let mut begin = text.len().saturating_sub(MOST);
+    while !text.is_char_boundary(begin) {
+        begin += 1;
+    }
+    let text = &text[begin..];
+    let code = Code::ALL.into_iter().find(|code| text.split(':').next() == Some(code.as_str()));
+    let bare = || code.and_then(|_| explain_error(&format!("cutover:{text}")));
+    let ours = explain_error(text).or_else(bare);
+    match ours {
+        Some(explanation) => of_ours(text, explanation),
+        None => foreign(text).unwrap_or_else(|| {
+            unknown("there is no bundle, plan, journal or error in it that is known here")
+        }),
+    }
+}
+
+fn of_ours(text: &str, explanation: Explanation) -> Diagnosis {
+    let mut diagnosis = blank(Kind::Line, "");
+    // What our own message says of the data, it says because a start had looked.
+    let said = [("; your data is whole in ", false), ("; your data is whole, upgraded, in ", true)]
+        .into_iter()
+        .find_map(|(words, v2)| {
+            let rest = &text[text.find(words)? + words.len()..];
+            Some((v2, rest.split(';').next()?.split(" [cutover:").next()?.trim().to_owned()))
+        });
+    let damaged = matches!(explanation.code, Code::V1Corrupt | Code::NotADatabase);
+    match said {
+        Some((v2, file)) if !damaged && text.contains("[cutover:") => {
+            diagnosis.safety = Safety::Safe;
+            diagnosis.because = format!(
+                "The start that failed had looked, and says where the data is: whole, in {file}."
+            );
+            let here = Place { file: Some(file.clone()), says: format!("It is {file}, whole.") };
+            if v2 { diagnosis.v2 = here } else { diagnosis.v1 = here }
+        }
+        _ if damaged => {
+            diagnosis.safety = Safety::NotSafe;
+            diagnosis.because = format!("{} {}", explanation.meaning, explanation.data);
+        }
+        _ => {
+            diagnosis.because = format!(
+                "{} A start that ends so leaves this: {} That is what it promises; the line alone \
+                 does not prove it.",
+                explanation.meaning, explanation.data
+            );
+        }
+    }
+    diagnosis.next = match explanation.code {
+        Code::Owned | Code::Held | Code::Newer | Code::Journal | Code::NoSpace => {
+            "It refuses again until the cause is gone, and touches nothing."
+        }
+        Code::NotADatabase | Code::V1Corrupt => "It refuses, and touches nothing.",
+        Code::Io | Code::Aborted => "It finishes or undoes what was begun, and tries again.",
+        Code::Host | Code::Verify | Code::StillOld => {
+            "It tries the upgrade again, and fails again while the cause is there; v1 stays."
+        }
+    }
+    .into();
+    diagnosis.action.clone_from(&explanation.hint);
+    diagnosis.explanation = Some(explanation);
+    diagnosis.with_reply()
+}
+
+/// An error of the operating system as Node, Bun and libuv print it: `EPERM: operation not
+/// permitted, fsync 'C:\…'`.
+fn foreign(text: &str) -> Option<Diagnosis> {
+    const KNOWN: [(&str, &[&str], &str, &str); 6] = [
+        (
+            "EPERM",
+            &["fsync", "fdatasync"],
+            "Windows flushes a file only through a handle that may write; this one could only \
+             read. It is the known fault of a release without cutover, which stops every start \
+             that finds an old database.",
+            "Install the release that upgrades with cutover; it finishes or undoes what that \
+             start began.",
+        ),
+        (
+            "EPERM",
+            &["rename", "unlink", "copyfile"],
+            "The file is open in some program, by its own application too: a connection that was \
+             closed while a statement was alive keeps it. Or the folder may not be written to.",
+            "Close the application and whatever looks at the folder (an indexer, a backup, a \
+             virus scanner), and start the release that upgrades with cutover.",
+        ),
+        (
+            "EBUSY",
+            &["rename", "unlink", "copyfile", "open", "rm"],
+            "The file is open in some program, by its own application too: a connection that was \
+             closed while a statement was alive keeps it.",
+            "Close the application and whatever looks at the folder, and start the release that \
+             upgrades with cutover.",
+        ),
+        ("ENOSPC", &[], "The volume is full.", "Free some space on the volume and start again."),
+        (
+            "EROFS",
+            &[],
+            "The volume is read-only.",
+            "Make the volume writable, or move the database to one that is.",
+        ),
+        (
+            "EIO",
+            &[],
+            "The disk reports an error.",
+            "Copy the folder to a healthy disk before anything else.",
+        ),
+    ];
+    let known = |word: &&str| KNOWN.iter().any(|(os, ops, _, _)| word == os || ops.contains(word));
+    let words: BTreeSet<&str> =
+        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(known).collect();
+    let fits = |ops: &[&str]| ops.is_empty() || ops.iter().any(|op| words.contains(op));
+    let (os, ops, meaning, hint) =
+        KNOWN.into_iter().find(|(os, ops, _, _)| words.contains(os) && fits(ops))?;
+    let op = ops.iter().find(|op| words.contains(*op)).map(|op| (*op).to_owned());
+    let mut diagnosis = blank(Kind::Line, "");
+    diagnosis.because = format!("{meaning} The line does not say how far the upgrade had come.");
+    diagnosis.next = "A release without cutover fails again in the same way; one with it looks at \
+                      what is there, and finishes or undoes it."
+        .into();
+    diagnosis.action = format!("{hint} {ASK}");
+    let data = "It is not told by this error. Nothing should be removed or renamed by hand.".into();
+    diagnosis.explanation = Some(Explanation {
+        code: Code::Io,
+        op,
+        os: Some(os.into()),
+        meaning: meaning.into(),
+        data,
+        hint: hint.into(),
+    });
+    Some(diagnosis.with_reply())
+}

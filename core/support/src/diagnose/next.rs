@@ -1,0 +1,261 @@
+//! What the next start would do, told without the application: its `detect` is not there to be
+//! asked, so what canonical is, is told by what journals and receipts recorded of it.
+
+use serde::Serialize;
+
+use cutover_core::backup::{self, Receipts};
+use cutover_core::failure::{Code, Failure};
+use cutover_core::journal::field::FieldJournal;
+use cutover_core::journal::{Journal, Phase};
+use cutover_core::names::{FileName, Label, Nonce, Role, field_journal};
+use cutover_core::observe::{FileFacts, Observation, Verdict};
+use cutover_core::plan::{Plan, PlanKind, plan_recovery};
+
+/// What canonical is, as far as files alone tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Canonical {
+    /// There is none, or it has no byte.
+    Missing,
+    /// This process holds it, so it was not opened.
+    NotOpened,
+    /// It is no database of SQLite.
+    NotADatabase,
+    /// It is v1, byte for byte in header and size, as it was settled.
+    V1,
+    /// It is v2 as it was built and checked.
+    V2,
+    /// It is a database; no record says which.
+    Unknown,
+}
+
+/// What the next start would do first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Does {
+    /// No upgrade is under way: `detect` decides whether one begins.
+    AskDetect,
+    /// It finds no database, and the application makes a new one.
+    BeginNew,
+    /// It finishes, undoes, or cleans up an upgrade: `plan` is how.
+    Recover,
+    /// It refuses, and touches nothing: `refusal` says why.
+    Refuse,
+}
+
+/// What the next start would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NextStart {
+    /// In one word.
+    pub does: Does,
+    /// In one sentence.
+    pub says: String,
+    /// What canonical is.
+    pub canonical: Canonical,
+    /// How it recovers.
+    pub plan: Option<Plan>,
+    /// Why it refuses.
+    pub refusal: Option<Failure>,
+}
+
+/// The journals that could be read, ours and the field's.
+pub(super) fn journal(observation: &Observation) -> Option<Journal> {
+    observation
+        .journals
+        .values()
+        .flatten()
+        .find_map(|text| Journal::parse(text, &observation.canonical).ok())
+}
+
+pub(super) fn field(observation: &Observation) -> Option<FieldJournal> {
+    let text = observation.journals.get(&field_journal(&observation.canonical))?.as_deref()?;
+    FieldJournal::parse(text, &observation.canonical).ok()
+}
+
+/// Tells what canonical is.
+#[must_use]
+pub fn identify(observation: &Observation, receipts: &Receipts) -> Canonical {
+    let Some(facts) = observation.canonical_facts().filter(|facts| facts.size > 0) else {
+        return Canonical::Missing;
+    };
+    if facts.header.is_none() {
+        let held = observation.holders.iter().any(|holder| holder.this_process);
+        return if held { Canonical::NotOpened } else { Canonical::NotADatabase };
+    }
+    if let Some(journal) = journal(observation) {
+        // What a restore replaces is v2.
+        let (before, after) = if journal.strategy.restores() {
+            (Canonical::V2, Canonical::V1)
+        } else {
+            (Canonical::V1, Canonical::V2)
+        };
+        if journal.v1.as_ref().is_some_and(|v1| v1.is_as_settled(facts)) {
+            return before;
+        }
+        if journal.v2.as_ref().is_some_and(|v2| v2.size == facts.size && is_page1(facts, &v2.page1))
+        {
+            return after;
+        }
+        return Canonical::Unknown;
+    }
+    let mut known = backup::list(observation, receipts).into_iter();
+    let is_v2 = |name: &FileName| {
+        let receipt = backup::read(&observation.canonical, receipts, name).ok();
+        receipt
+            .and_then(|receipt| receipt.v2)
+            .is_some_and(|v2| v2.size == facts.size && is_page1(facts, &v2.page1))
+    };
+    if known.any(|backup| is_v2(&backup.name)) { Canonical::V2 } else { Canonical::Unknown }
+}
+
+fn is_page1(facts: &FileFacts, page1: &str) -> bool {
+    facts.page1.as_deref() == Some(page1)
+}
+
+/// What `detect` would say, where that follows.
+fn verdict(observation: &Observation, canonical: Canonical) -> Option<Verdict> {
+    match canonical {
+        Canonical::V1 => Some(Verdict::Old),
+        Canonical::V2 => Some(Verdict::Current),
+        // Nothing of ours replaces v1 before the journal says `built`.
+        Canonical::Unknown
+            if journal(observation)
+                .is_some_and(|of| of.phase == Phase::Building && !of.strategy.restores()) =>
+        {
+            Some(Verdict::Old)
+        }
+        Canonical::Unknown => {
+            let field = field(observation)?;
+            let is_there = |name| observation.files.contains_key(name);
+            match (is_there(&field.names.backup), is_there(&field.names.staging)) {
+                // It never moved v1.
+                (false, _) => Some(Verdict::Old),
+                // It moved v2 into its place.
+                (true, false) => Some(Verdict::Current),
+                (true, true) => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Whether a start goes on that is told that canonical is a database of the application's.
+fn goes_on(seen: &mut Observation, label: &Label) -> bool {
+    seen.verdict = Some(Verdict::Old);
+    plan_recovery(seen, label, &Nonce::from_number(0)).is_ok()
+}
+
+/// Tells what the next start would do.
+#[must_use]
+pub fn next_start(observation: &Observation, receipts: &Receipts) -> NextStart {
+    let canonical = identify(observation, receipts);
+    let next = |does, says: &str, plan, refusal| NextStart {
+        does,
+        says: says.into(),
+        canonical,
+        plan,
+        refusal,
+    };
+    if observation.holders.iter().any(|holder| holder.this_process) {
+        let says = "it cannot be told: the process that looked has the database open, and did not \
+                    open it a second time";
+        return next(Does::AskDetect, says, None, None);
+    }
+    if observation.journals.is_empty() && canonical == Canonical::Missing {
+        let [wal, _, hot] = observation.canonical.sidecars();
+        let orphan = [wal, hot]
+            .into_iter()
+            .find(|name| observation.files.get(name).is_some_and(|facts| facts.size > 0));
+        return match orphan {
+            Some(orphan) => {
+                let failure = Failure::refusal(
+                    Code::V1Corrupt,
+                    format!(
+                        "the database is missing or empty beside {orphan}, which holds data that \
+                         SQLite would delete at the next open"
+                    ),
+                    "copy both files away, then restore the database from a backup",
+                );
+                next(
+                    Does::Refuse,
+                    "it refuses to touch what lies there",
+                    None,
+                    Some(failure.of(&observation.canonical)),
+                )
+            }
+            None => next(
+                Does::BeginNew,
+                "it finds no database, and the application begins with a new, empty one",
+                None,
+                None,
+            ),
+        };
+    }
+    if observation.journals.is_empty() && canonical == Canonical::NotADatabase {
+        let hint = "restore it from a backup, or move it away to start with an empty one";
+        let failure =
+            Failure::refusal(Code::NotADatabase, "the file is not a SQLite database", hint)
+                .of(&observation.canonical);
+        return next(Does::Refuse, "it refuses: the file is not a database", None, Some(failure));
+    }
+    let mut seen = observation.clone();
+    seen.verdict = observation.verdict.or_else(|| verdict(observation, canonical));
+    // Nobody else's files are in the way of a plan that is only looked at.
+    seen.holders.clear();
+    let named =
+        observation.journals.keys().find_map(|name| match Role::of(&observation.canonical, name) {
+            Some(Role::Journal(label)) => Some(label),
+            _ => None,
+        });
+    let label = named.or_else(|| Label::new("v1-v2").ok());
+    let Some(label) = label else {
+        return next(
+            Does::AskDetect,
+            "the application looks whether the database is to be upgraded",
+            None,
+            None,
+        );
+    };
+    match plan_recovery(&seen, &label, &Nonce::from_number(0)) {
+        Ok(None) => next(
+            Does::AskDetect,
+            "no upgrade is under way: the application looks whether the database is to be \
+             upgraded, or opened as it is",
+            None,
+            None,
+        ),
+        Ok(Some(plan)) => {
+            let says = match plan.kind {
+                PlanKind::Finish => "it finishes the interrupted upgrade, and opens v2",
+                PlanKind::Undo => {
+                    "it undoes the interrupted upgrade, so that v1 is as it was, and may begin anew"
+                }
+                PlanKind::Clean => {
+                    "it removes what a finished upgrade left, and opens the database"
+                }
+                PlanKind::SetAside => {
+                    "it sets the journal, which nobody can read, aside, and goes on with the \
+                     database that is there"
+                }
+                PlanKind::Migrate | PlanKind::Restore | PlanKind::Prune | PlanKind::LeaveZombie => {
+                    "it goes on"
+                }
+            };
+            next(Does::Recover, says, Some(plan), None)
+        }
+        Err(_)
+            if seen.verdict.is_none()
+                && canonical == Canonical::Unknown
+                && goes_on(&mut seen, &label) =>
+        {
+            let says = "an upgrade was interrupted; what the database is now only the application \
+                        can tell, and by that it finishes or undoes";
+            next(Does::AskDetect, says, None, None)
+        }
+        Err(failure) => next(Does::Refuse, "it refuses, and touches nothing", None, Some(failure)),
+    }
+}

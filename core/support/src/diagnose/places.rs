@@ -1,0 +1,213 @@
+//! Where v1 and v2 are, by what is there and what the journals and receipts say of it.
+
+use super::Place;
+use super::judge::Case;
+use super::next::{self, Canonical};
+use cutover_core::backup::Backup;
+use cutover_core::journal::field::{FieldJournal, FieldPhase};
+use cutover_core::journal::{Journal, Phase};
+use cutover_core::names::{FileName, Role, receipt};
+use cutover_core::plan::displaced_by;
+
+/// Where v1 is, and where v2.
+pub(super) fn places(case: &Case, is: Canonical, backups: &[Backup]) -> (Place, Place) {
+    let beside = Beside { case, is, backups, canonical: &case.observation.canonical };
+    match (next::journal(case.observation), next::field(case.observation)) {
+        (Some(journal), _) if journal.strategy.restores() => beside.restored(&journal),
+        (Some(journal), _) => beside.upgraded(&journal),
+        (None, Some(journal)) => beside.field(&journal),
+        (None, None) => beside.at_rest(),
+    }
+}
+
+struct Beside<'a> {
+    case: &'a Case<'a>,
+    is: Canonical,
+    backups: &'a [Backup],
+    canonical: &'a FileName,
+}
+
+/// In `says`, `@` stands for the name.
+fn at(name: &FileName, says: &str) -> Place {
+    Place { file: Some(name.to_string()), says: says.replace('@', name.as_str()) }
+}
+
+fn lost(name: &FileName, says: &str) -> Place {
+    Place { file: None, ..at(name, says) }
+}
+
+fn nowhere(says: &str) -> Place {
+    Place { file: None, says: says.into() }
+}
+
+impl Beside<'_> {
+    fn there(&self, name: &FileName) -> bool {
+        self.case.observation.files.contains_key(name)
+    }
+
+    /// It is canonical, or was.
+    fn here(&self, says: &str) -> Place {
+        match self.is {
+            Canonical::Missing => lost(self.canonical, "It was @, which is missing."),
+            Canonical::NotADatabase => {
+                lost(self.canonical, "It was @, which is no database any more.")
+            }
+            _ => at(self.canonical, says),
+        }
+    }
+
+    /// The newest backup that is whole, or else the newest.
+    fn backup(&self) -> Place {
+        let kept = self.backups.iter().find(|backup| backup.whole).or(self.backups.first());
+        kept.map_or_else(|| nowhere("There is no backup."), |kept| self.kept(kept, false))
+    }
+
+    /// v1 once it has the name that its journal gives it, and not another upgrade's.
+    fn backup_of(&self, name: &FileName) -> Place {
+        let kept = self.backups.iter().find(|backup| backup.name == *name);
+        kept.map_or_else(
+            || lost(name, "It should be @, which is missing."),
+            |kept| self.kept(kept, true),
+        )
+    }
+
+    /// `own`: there is a journal that says that it is v1.
+    fn kept(&self, backup: &Backup, own: bool) -> Place {
+        match &backup.why {
+            None => at(&backup.name, "It is kept as @, whole by its receipt."),
+            Some(_) if own && !self.there(&receipt(&backup.name)) => {
+                at(&backup.name, "It is @; its receipt is not written yet.")
+            }
+            Some(why) => at(&backup.name, &format!("It may be @: {why}.")),
+        }
+    }
+
+    fn at_rest(&self) -> (Place, Place) {
+        let aside = self
+            .case
+            .observation
+            .files
+            .keys()
+            .find(|name| matches!(Role::of(self.canonical, name), Some(Role::Displaced(_))));
+        if let (Canonical::Missing | Canonical::NotADatabase, Some(aside)) = (self.is, aside) {
+            return (self.backup(), at(aside, "It may be @, which was set aside."));
+        }
+        match self.is {
+            Canonical::V1 => (self.here(V1), nowhere("There is none yet.")),
+            Canonical::V2 => (self.backup(), self.here(V2)),
+            // A receipt is written once v2 is in its place.
+            Canonical::Missing | Canonical::NotADatabase
+                if self.backups.iter().any(|backup| backup.whole) =>
+            {
+                (self.backup(), self.here(""))
+            }
+            Canonical::Missing
+                if self.backups.is_empty()
+                    && !self.canonical.sidecars().iter().any(|name| self.there(name)) =>
+            {
+                (self.backup(), nowhere("There is none."))
+            }
+            Canonical::Missing | Canonical::NotADatabase => {
+                (self.backup(), nowhere("It cannot be told."))
+            }
+            Canonical::Unknown | Canonical::NotOpened if self.backups.is_empty() => (
+                self.here("It is @, unless that is v2 already: only the application can tell."),
+                nowhere("There is none beside it."),
+            ),
+            Canonical::Unknown | Canonical::NotOpened => {
+                (self.backup(), self.here("It is @, if nobody restored the backup since."))
+            }
+        }
+    }
+
+    fn upgraded(&self, journal: &Journal) -> (Place, Place) {
+        const WAITS: &str = "It is complete, in @, and not installed.";
+        let (backup, staged) = (&journal.names.backup, journal.v2.as_ref());
+        let complete = staged.map(|v2| &v2.file).filter(|file| self.there(file));
+        let v2 = |says: &str| match (complete, staged) {
+            (Some(file), _) => at(file, says),
+            (None, Some(_)) => nowhere("What was built is missing."),
+            (None, None) => nowhere(INCOMPLETE),
+        };
+        // What is installed by a rename has left its own name.
+        let v2_there = || {
+            if complete.is_none() && staged.is_some() {
+                self.here("It is @.")
+            } else {
+                v2("It is complete, in @, and may be installed already.")
+            }
+        };
+        let linked = self.there(backup);
+        match (self.is, journal.phase) {
+            (Canonical::V1, _) => (self.here(V1), v2(WAITS)),
+            (Canonical::V2, _) => (self.backup_of(backup), self.here(V2)),
+            (Canonical::Unknown | Canonical::NotOpened, Phase::Building) => {
+                (self.here("It is @: the upgrade had not got as far as touching it."), v2(WAITS))
+            }
+            (Canonical::Unknown | Canonical::NotOpened, Phase::Committed) => {
+                (self.backup_of(backup), self.here("It is @: the upgrade was committed."))
+            }
+            _ if linked => (self.backup_of(backup), v2_there()),
+            _ => (
+                self.here("It is @, and may have been written to since the upgrade began."),
+                v2(WAITS),
+            ),
+        }
+    }
+
+    /// Its journal's `v1` is what is replaced, which is v2, and has its second name before that.
+    fn restored(&self, journal: &Journal) -> (Place, Place) {
+        const BACK: &str = "It is @: the restore put it back.";
+        let aside = displaced_by(journal);
+        let kept = || at(&aside, "It is @, which the restore set aside.");
+        match self.is {
+            Canonical::V1 if self.there(&aside) => (self.here(BACK), kept()),
+            Canonical::V1 => (self.here(BACK), lost(&aside, "It should be @, which is missing.")),
+            Canonical::V2 => {
+                (self.backup(), self.here("It is @: the restore has not replaced it."))
+            }
+            _ if self.there(&aside) => (self.backup(), kept()),
+            _ => (self.backup(), self.here("It is @: the restore has not replaced it.")),
+        }
+    }
+
+    /// It moves v1 to the backup's name, then v2 to canonical. It writes neither sizes nor digests:
+    /// what is there tells how far it had come.
+    fn field(&self, journal: &FieldJournal) -> (Place, Place) {
+        const MOVED: &str = "It is @: the upgrade without cutover moved it there.";
+        let (backup, staging) = (&journal.names.backup, &journal.names.staging);
+        let built = |says: &str| {
+            if journal.phase == FieldPhase::Building {
+                nowhere(INCOMPLETE)
+            } else {
+                at(staging, says)
+            }
+        };
+        match (self.there(backup), self.there(staging)) {
+            (true, true) if self.is == Canonical::Missing => (
+                at(backup, MOVED),
+                built(
+                    "It should be complete, in @: the next start checks it, and puts it in its \
+                     place.",
+                ),
+            ),
+            (true, true) => (
+                at(backup, MOVED),
+                built("It should be complete, in @: what is in its place, nobody recorded."),
+            ),
+            (true, false) => (at(backup, MOVED), self.here(MOVED)),
+            (false, staged) => {
+                let v2 = if staged {
+                    built("It should be complete, in @: it was not installed.")
+                } else {
+                    nowhere("There is none yet.")
+                };
+                (self.here("It is @: the upgrade without cutover had not moved it."), v2)
+            }
+        }
+    }
+}
+
+const V1: &str = "It is @, unchanged since the upgrade began.";
+const V2: &str = "It is @, as it was checked.";
+const INCOMPLETE: &str = "It is not complete; what there is of it is removed.";

@@ -1,0 +1,271 @@
+//! A write-ahead log, judged frame by frame as SQLite does when it recovers one (<https://www.sqlite.org/fileformat2.html#the_write_ahead_log>,
+//! `walIndexRecover` in wal.c). It is fed in pieces of any size and keeps no more than one frame.
+
+use serde::{Deserialize, Serialize};
+
+const HEADER: usize = 32;
+const FRAME_HEADER: usize = 24;
+const FORMAT: u32 = 3_007_000;
+
+/// The header of a log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WalHeader {
+    /// Whether checksums take words as big-endian, as a big-endian machine writes them.
+    pub big_endian: bool,
+    /// Bytes in a page.
+    pub page_size: u32,
+    /// How often the log was begun anew.
+    pub checkpoint_sequence: u32,
+    /// The two salts, in hex. Frames with others are of an earlier round.
+    pub salts: String,
+}
+
+/// What SQLite makes of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum WalState {
+    /// It has no byte, or no frame.
+    Empty,
+    /// Its header is not one: SQLite takes it for empty, or refuses to open the database. `why`
+    /// says what is wrong.
+    Unusable,
+    /// Frames were read.
+    Usable,
+}
+
+/// What a log holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Wal {
+    /// Bytes.
+    pub size: u64,
+    /// What SQLite makes of it.
+    pub state: WalState,
+    /// What is wrong with the header.
+    pub why: Option<String>,
+    /// The header, where it is one.
+    pub header: Option<WalHeader>,
+    /// Frames whose salts and checksums are right, up to the first that is not: SQLite reads these
+    /// as far as the last commit.
+    pub valid_frames: u64,
+    /// Frames of this round that cannot be trusted: the first whose checksum is wrong, those
+    /// behind it, and a last one that is cut short.
+    pub torn_frames: u64,
+    /// Frames with other salts: what an earlier round left, already in the database.
+    pub stale_frames: u64,
+    /// Transactions that were committed.
+    pub commits: u64,
+    /// Valid frames up to the last commit.
+    pub committed_frames: u64,
+    /// Valid frames behind the last commit: a transaction that was not finished, and never
+    /// happened.
+    pub uncommitted_frames: u64,
+    /// How many pages the database has after the last commit.
+    pub pages_after: Option<u32>,
+    /// How many frames are in the database already, as the `-shm` says. Nothing where none of this
+    /// log was given.
+    pub checkpointed_frames: Option<u32>,
+    /// Commits that are not all in the database yet. Without a `-shm` every commit counts: only it
+    /// says more.
+    pub commits_not_checkpointed: u64,
+}
+
+/// Reads a log in pieces.
+#[derive(Debug, Clone)]
+pub struct WalReader {
+    wal: Wal,
+    /// What of the next header or frame has come.
+    part: Vec<u8>,
+    salts: [u8; 8],
+    sum: (u32, u32),
+    /// A frame was found that is not valid: none behind it is.
+    ended: bool,
+    shm: Option<(u32, [u8; 8])>,
+}
+
+impl WalReader {
+    /// Begins. `shm` is the content of the `-shm` beside the log, of which the first 136 bytes are
+    /// looked at: it says how much is in the database already.
+    #[must_use]
+    pub fn new(shm: Option<&[u8]>) -> Self {
+        let wal = Wal {
+            size: 0,
+            state: WalState::Empty,
+            why: None,
+            header: None,
+            valid_frames: 0,
+            torn_frames: 0,
+            stale_frames: 0,
+            commits: 0,
+            committed_frames: 0,
+            uncommitted_frames: 0,
+            pages_after: None,
+            checkpointed_frames: None,
+            commits_not_checkpointed: 0,
+        };
+        Self {
+            wal,
+            part: Vec::new(),
+            salts: [0; 8],
+            sum: (0, 0),
+            ended: false,
+            shm: shm.and_then(checkpointed),
+        }
+    }
+
+    /// Takes the next bytes.
+    pub fn feed(&mut self, mut bytes: &[u8]) {
+        self.wal.size = self.wal.size.saturating_add(bytes.len() as u64);
+        while !bytes.is_empty() && self.wal.why.is_none() {
+            let wanted = match &self.wal.header {
+                None => HEADER,
+                Some(header) => FRAME_HEADER + header.page_size as usize,
+            };
+            let (now, later) =
+                bytes.split_at(bytes.len().min(wanted.saturating_sub(self.part.len())));
+            self.part.extend_from_slice(now);
+            bytes = later;
+            if self.part.len() == wanted {
+                let part = std::mem::take(&mut self.part);
+                if self.wal.header.is_none() {
+                    self.header(&part);
+                } else {
+                    self.frame(&part);
+                }
+                self.part = part;
+                self.part.clear();
+            }
+        }
+    }
+
+    /// Ends. What is left over is a frame that was cut short.
+    #[must_use]
+    pub fn finish(mut self) -> Wal {
+        if !self.part.is_empty() && self.wal.why.is_none() {
+            if self.wal.header.is_none() {
+                self.unusable(format!(
+                    "it has {} bytes, and its header alone has {HEADER}",
+                    self.part.len()
+                ));
+            } else {
+                // Too short to tell its round: it is the next frame, unless there was an end before
+                // it.
+                let own = self.part.get(8..16).map_or(!self.ended, |salts| *salts == self.salts);
+                *(if own { &mut self.wal.torn_frames } else { &mut self.wal.stale_frames }) += 1;
+            }
+        }
+        if self.wal.state == WalState::Usable {
+            self.wal.uncommitted_frames = self.wal.valid_frames - self.wal.committed_frames;
+        }
+        self.wal
+    }
+
+    fn unusable(&mut self, why: String) {
+        self.wal.state = WalState::Unusable;
+        self.wal.why = Some(why);
+    }
+
+    fn header(&mut self, part: &[u8]) {
+        let word = |at: usize| be32(part, at);
+        let big_endian = match word(0) {
+            0x377f_0682 => false,
+            0x377f_0683 => true,
+            _ => return self.unusable("it does not begin as a write-ahead log".into()),
+        };
+        let page_size = word(8);
+        if !page_size.is_power_of_two() || !(512..=65536).contains(&page_size) {
+            return self.unusable(format!(
+                "its header gives a page size of {page_size}, which SQLite does not have"
+            ));
+        }
+        self.sum = checksum(big_endian, (0, 0), part.get(..24).unwrap_or_default());
+        if self.sum != (word(24), word(28)) {
+            return self.unusable("the checksum of its header is wrong".into());
+        }
+        if word(4) != FORMAT {
+            return self.unusable(format!("its format is {}, and SQLite knows {FORMAT}", word(4)));
+        }
+        if let Some(salts) = part.get(16..24).and_then(|salts| <[u8; 8]>::try_from(salts).ok()) {
+            self.salts = salts;
+        }
+        let salts = cutover_core::page1::hex(&self.salts);
+        self.wal.checkpointed_frames =
+            self.shm.filter(|(_, salts)| *salts == self.salts).map(|(frames, _)| frames);
+        self.wal.header =
+            Some(WalHeader { big_endian, page_size, checkpoint_sequence: word(12), salts });
+    }
+
+    fn frame(&mut self, part: &[u8]) {
+        let Some(header) = &self.wal.header else { return };
+        self.wal.state = WalState::Usable;
+        if part.get(8..16) != Some(&self.salts) {
+            self.ended = true;
+            self.wal.stale_frames += 1;
+            return;
+        }
+        if !self.ended {
+            let sum = checksum(header.big_endian, self.sum, part.get(..8).unwrap_or_default());
+            let sum =
+                checksum(header.big_endian, sum, part.get(FRAME_HEADER..).unwrap_or_default());
+            self.ended = sum != (be32(part, 16), be32(part, 20)) || be32(part, 0) == 0;
+            self.sum = sum;
+        }
+        if self.ended {
+            self.wal.torn_frames += 1;
+            return;
+        }
+        self.wal.valid_frames += 1;
+        let pages = be32(part, 4);
+        if pages != 0 {
+            self.wal.commits += 1;
+            self.wal.committed_frames = self.wal.valid_frames;
+            self.wal.pages_after = Some(pages);
+            if self
+                .wal
+                .checkpointed_frames
+                .is_none_or(|frames| self.wal.valid_frames > u64::from(frames))
+            {
+                self.wal.commits_not_checkpointed += 1;
+            }
+        }
+    }
+}
+
+/// Reads a whole log.
+#[must_use]
+pub fn read_wal(bytes: &[u8], shm: Option<&[u8]>) -> Wal {
+    let mut reader = WalReader::new(shm);
+    reader.feed(bytes);
+    reader.finish()
+}
+
+fn be32(bytes: &[u8], at: usize) -> u32 {
+    bytes.get(at..at + 4).and_then(|word| word.try_into().ok()).map_or(0, u32::from_be_bytes)
+}
+
+/// The running checksum over pairs of words.
+fn checksum(big_endian: bool, mut sum: (u32, u32), bytes: &[u8]) -> (u32, u32) {
+    let word = |bytes: [u8; 4]| {
+        if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
+    };
+    for pair in bytes.as_chunks::<4>().0.as_chunks::<2>().0 {
+        sum.0 = sum.0.wrapping_add(word(pair[0])).wrapping_add(sum.1);
+        sum.1 = sum.1.wrapping_add(word(pair[1])).wrapping_add(sum.0);
+    }
+    sum
+}
+
+/// From the head of a `-shm` (<https://www.sqlite.org/walformat.html#the_wal_index_header>): how many frames are in the database, and of
+/// which log. Its two copies must be alike, else a writer was killed in between. Its words are the
+/// machine's own: little-endian wherever SQLite runs today.
+fn checkpointed(shm: &[u8]) -> Option<(u32, [u8; 8])> {
+    let (one, two) = (shm.get(..48)?, shm.get(48..96)?);
+    let frames = u32::from_le_bytes(shm.get(96..100)?.try_into().ok()?);
+    let last = u32::from_le_bytes(one.get(16..20)?.try_into().ok()?);
+    let salts = one.get(32..40)?.try_into().ok()?;
+    (one == two && one.get(12) == Some(&1) && frames <= last).then_some((frames, salts))
+}
