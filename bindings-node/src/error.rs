@@ -44,7 +44,7 @@ mod tests {
     #[test]
     fn a_panic_is_a_failure() {
         let error = guarded::<()>(|| panic!("planted {}", 1)).unwrap_err();
-        assert!(error.failure.message.contains("cutover itself failed: planted 1"), "{error}");
+        assert!(error.failure.to_string().contains("cutover itself failed: planted 1"), "{error}");
     }
 
     #[test]

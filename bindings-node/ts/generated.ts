@@ -978,8 +978,8 @@ export interface DatabaseHeader {
   writeVersion: number;
 }
 /**
- * Everything that is known of a failure. The same in Rust, in JSON and as `CutoverError` in
- * JavaScript.
+ * Everything that is known of a failure: in Rust, in JSON and as `CutoverError` in JavaScript.
+ * `Display` gives the message, one sentence that ends with the short code.
  */
 export interface Failure {
   /**

@@ -33,7 +33,7 @@ pub fn explain_error(text: &str) -> Option<Explanation> {
             .collect();
         let mut parts = short.split(':');
         let code = parts.next()?;
-        let code = Code::ALL.into_iter().find(|known| known.as_str() == code)?;
+        let code = Code::ALL.iter().copied().find(|known| known.as_str() == code)?;
         let rest: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
         let (op, os) = match rest.as_slice() {
             [op, os, ..] => (Some((*op).to_owned()), Some((*os).to_owned())),

@@ -15,6 +15,26 @@ pub const MAX_NAME_BYTES: usize = 255;
 /// Sidecars of a database, in the order in which a set is taken apart.
 pub const SIDECARS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
+// The words of the grammar. Each name is built and read by the same one.
+const SOURCE: &str = "source";
+const STAGING: &str = "building";
+const INSTALL: &str = "install";
+const DISPLACED: &str = "displaced";
+const ASIDE: &str = "aside";
+const TMP: &str = "tmp";
+const JOURNAL: &str = "-cutover.json";
+const LEGACY_JOURNAL: &str = "v1-v2-migration.json";
+const RECEIPT: &str = ".json";
+const OWNER_LOCK: &str = "owner-lock";
+const CUTOVER_LOCK: &str = "cutover-lock";
+/// A label may not be one of these: a name with it would have two readings.
+const RESERVED: [&str; 7] = [SOURCE, STAGING, INSTALL, DISPLACED, ASIDE, "owner", "cutover"];
+
+/// `<word>-<nonce>`, read.
+fn nonce_after(word: &str, text: &str) -> Option<Nonce> {
+    Nonce::new(text.strip_prefix(word)?.strip_prefix('-')?).ok()
+}
+
 /// A name that does not fit the grammar.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {found:?}: {why}")]
@@ -133,9 +153,7 @@ impl Label {
             "may hold only a-z, 0-9 and '-'"
         } else if !text.starts_with(plain) || !text.ends_with(plain) {
             "must begin and end with a letter or a digit"
-        } else if ["source", "building", "install", "owner", "cutover", "displaced", "aside"]
-            .contains(&text.as_str())
-        {
+        } else if RESERVED.contains(&text.as_str()) {
             "is a word this grammar uses itself"
         } else {
             return Ok(Self(text));
@@ -272,9 +290,9 @@ impl Names {
         started_ms: u64,
     ) -> Result<Self, NameError> {
         let names = Self {
-            source: canonical.with(&format!(".source-{nonce}")),
-            staging: canonical.with(&format!(".building-{nonce}")),
-            install: canonical.with(&format!(".install-{nonce}")),
+            source: canonical.with(&format!(".{SOURCE}-{nonce}")),
+            staging: canonical.with(&format!(".{STAGING}-{nonce}")),
+            install: canonical.with(&format!(".{INSTALL}-{nonce}")),
             backup: canonical.with(&format!(".{label}-{started_ms}-{nonce}")),
             canonical: canonical.clone(),
         };
@@ -348,49 +366,73 @@ impl Names {
 /// The receipt of a backup: `<backup>.json`.
 #[must_use]
 pub fn receipt(backup: &FileName) -> FileName {
-    backup.with(".json")
+    backup.with(RECEIPT)
+}
+
+/// The backup of a receipt: [`receipt`], read.
+#[must_use]
+pub fn backup_of(receipt: &FileName) -> Option<FileName> {
+    FileName::new(receipt.as_str().strip_suffix(RECEIPT)?).ok()
 }
 
 /// The journal of a label: `<canonical>.<label>-cutover.json`.
 #[must_use]
 pub fn journal(canonical: &FileName, label: &Label) -> FileName {
-    canonical.with(&format!(".{label}-cutover.json"))
+    canonical.with(&format!(".{label}{JOURNAL}"))
 }
 
 /// Where a journal is written before it is renamed into place.
 #[must_use]
 pub fn journal_tmp(canonical: &FileName, label: &Label, nonce: &Nonce) -> FileName {
-    journal(canonical, label).with(&format!(".tmp-{nonce}"))
+    journal(canonical, label).with(&format!(".{TMP}-{nonce}"))
 }
 
 /// Where an unreadable journal is set aside.
 #[must_use]
 pub fn journal_aside(journal: &FileName, nonce: &Nonce) -> FileName {
-    journal.with(&format!(".aside-{nonce}"))
+    journal.with(&format!(".{ASIDE}-{nonce}"))
 }
 
 /// The journal of the daemon that is already in the field: `<canonical>.v1-v2-migration.json`.
 #[must_use]
 pub fn field_journal(canonical: &FileName) -> FileName {
-    canonical.with(".v1-v2-migration.json")
+    canonical.with(&format!(".{LEGACY_JOURNAL}"))
 }
 
 /// Where a canonical that appeared while v1 was moved away is set aside.
 #[must_use]
 pub fn displaced(file: &FileName, nonce: &Nonce) -> FileName {
-    file.with(&format!(".displaced-{nonce}"))
+    file.with(&format!(".{DISPLACED}-{nonce}"))
+}
+
+/// Whether `to` is [`displaced`] of the file that had the name `from`, or a sidecar of one of both.
+#[must_use]
+pub fn is_displaced(from: &FileName, to: &FileName) -> bool {
+    let (from, to) = (from.as_str(), to.as_str());
+    let stems = |suffix: &&str| Some((from.strip_suffix(*suffix)?, to.strip_suffix(*suffix)?));
+    let (from, to) = SIDECARS.iter().find_map(stems).unwrap_or((from, to));
+    to.strip_prefix(from)
+        .and_then(|rest| rest.strip_prefix('.'))
+        .is_some_and(|rest| nonce_after(DISPLACED, rest).is_some())
+}
+
+/// Whether `to` is [`journal_aside`] of the journal that had the name `from`.
+#[must_use]
+pub fn is_journal_aside(from: &FileName, to: &FileName) -> bool {
+    let rest = to.as_str().strip_prefix(from.as_str()).and_then(|rest| rest.strip_prefix('.'));
+    rest.is_some_and(|rest| nonce_after(ASIDE, rest).is_some())
 }
 
 /// The SQLite file whose exclusive lock says who owns the database.
 #[must_use]
 pub fn owner_lock(canonical: &FileName) -> FileName {
-    canonical.with(".owner-lock")
+    canonical.with(&format!(".{OWNER_LOCK}"))
 }
 
 /// The second lock file, held with flock or `LockFileEx`.
 #[must_use]
 pub fn cutover_lock(canonical: &FileName) -> FileName {
-    canonical.with(".cutover-lock")
+    canonical.with(&format!(".{CUTOVER_LOCK}"))
 }
 
 /// The lock beside a companion: `<file>.cutover-lock`, a file of the second kind. Its name says
@@ -409,13 +451,13 @@ pub fn companion_backup(file: &FileName, label: &Label, nonce: &Nonce) -> FileNa
 /// Where a companion's backup, and what the host stages, is made before it is renamed into place.
 #[must_use]
 pub fn companion_backup_tmp(file: &FileName, label: &Label, nonce: &Nonce) -> FileName {
-    file.with(&format!(".{label}-{nonce}.tmp"))
+    file.with(&format!(".{label}-{nonce}.{TMP}"))
 }
 
 /// Where the host's new content of a companion waits: `<file>.building-<nonce>`.
 #[must_use]
 pub fn companion_staged(file: &FileName, nonce: &Nonce) -> FileName {
-    file.with(&format!(".building-{nonce}"))
+    file.with(&format!(".{STAGING}-{nonce}"))
 }
 
 /// What a name beside a companion is to this project.
@@ -436,13 +478,15 @@ impl CompanionRole {
     #[must_use]
     pub fn of(file: &FileName, name: &FileName) -> Option<Self> {
         let rest = name.as_str().strip_prefix(file.as_str())?.strip_prefix('.')?;
-        let (rest, role) =
-            rest.strip_suffix(".tmp").map_or((rest, Self::Backup), |rest| (rest, Self::BackupTmp));
+        let (rest, role) = match rest.strip_suffix(TMP).and_then(|rest| rest.strip_suffix('.')) {
+            Some(rest) => (rest, Self::BackupTmp),
+            None => (rest, Self::Backup),
+        };
         let (word, nonce) = rest.rsplit_once('-')?;
         Nonce::new(nonce).ok()?;
         match (word, role) {
-            ("building", Self::Backup) => Some(Self::Staged),
-            ("displaced", Self::Backup) => Some(Self::Displaced),
+            (STAGING, Self::Backup) => Some(Self::Staged),
+            (DISPLACED, Self::Backup) => Some(Self::Displaced),
             _ => Label::new(word).is_ok().then_some(role),
         }
     }
@@ -511,41 +555,39 @@ impl Role {
             return Some(Self::Canonical);
         }
         let rest = rest.strip_prefix('.')?;
-        let nonce = |text: &str| Nonce::new(text).ok();
-        let prefixed = [
-            ("source-", Self::Source as fn(Nonce) -> Self),
-            ("building-", Self::Staging),
-            ("install-", Self::Install),
-            ("displaced-", Self::Displaced),
+        let numbered = [
+            (SOURCE, Self::Source as fn(Nonce) -> Self),
+            (STAGING, Self::Staging),
+            (INSTALL, Self::Install),
+            (DISPLACED, Self::Displaced),
         ];
-        for (prefix, role) in prefixed {
-            if let Some(nonce) = rest.strip_prefix(prefix).and_then(nonce) {
+        for (word, role) in numbered {
+            if let Some(nonce) = nonce_after(word, rest) {
                 return Some(role(nonce));
             }
         }
-        if rest == "owner-lock" || rest == "owner-lock-journal" || rest == "cutover-lock" {
+        if rest.strip_suffix(SIDECARS[2]).unwrap_or(rest) == OWNER_LOCK || rest == CUTOVER_LOCK {
             return Some(Self::Lock);
         }
-        if rest == "v1-v2-migration.json" {
-            return Some(Self::FieldJournal);
+        // What stands behind a journal's name. A label has no dot, so it holds none of these words.
+        let (journal, more) = match rest.find(RECEIPT).map(|at| rest.split_at(at + RECEIPT.len())) {
+            Some((journal, "")) => (journal, None),
+            Some((journal, more)) => (journal, Some(more.strip_prefix('.')?)),
+            None => return Self::backup(rest),
+        };
+        let label = journal.strip_suffix(JOURNAL).and_then(|label| Label::new(label).ok());
+        match (label, more) {
+            (Some(label), None) => Some(Self::Journal(label)),
+            (None, None) if journal == LEGACY_JOURNAL => Some(Self::FieldJournal),
+            (None, None) => Self::backup(journal.strip_suffix(RECEIPT)?).map(|_| Self::Receipt),
+            (label, Some(more)) => {
+                let ours = label.is_some() || journal == LEGACY_JOURNAL;
+                if ours && nonce_after(ASIDE, more).is_some() {
+                    return Some(Self::JournalAside);
+                }
+                Some(Self::JournalTmp(label?, nonce_after(TMP, more)?))
+            }
         }
-        if let Some(label) = rest.strip_suffix("-cutover.json") {
-            return Label::new(label).ok().map(Self::Journal);
-        }
-        // A label has no dot, so none of these words is part of one.
-        if let Some((label, nonce_text)) = rest.split_once("-cutover.json.tmp-") {
-            return Some(Self::JournalTmp(Label::new(label).ok()?, nonce(nonce_text)?));
-        }
-        if let Some((journal, nonce_text)) = rest.split_once(".json.aside-") {
-            nonce(nonce_text)?;
-            let ours =
-                journal.strip_suffix("-cutover").is_some_and(|label| Label::new(label).is_ok());
-            return (ours || journal == "v1-v2-migration").then_some(Self::JournalAside);
-        }
-        if let Some(backup) = rest.strip_suffix(".json") {
-            return Self::backup(backup).map(|_| Self::Receipt);
-        }
-        Self::backup(rest)
     }
 
     /// `<label>-<unix ms>-<nonce>`. The milliseconds are canonical decimal, so that a name has one

@@ -101,7 +101,6 @@ impl CompanionLocks {
                 );
                 (failure.holders, failure.attempts, failure.waited_ms) =
                     (who, tries, budget.waited_ms);
-                failure.compose();
                 return Err(failure.into());
             };
             wait(delay_ms, ("lock", at.to_string()), (reason.to_owned(), who), *budget, host)?;
@@ -148,6 +147,5 @@ fn cannot_lock(at: &At, error: &IoError) -> Failure {
 fn refusal(code: Code, at: &At, reason: &str, hint: &str) -> Failure {
     let mut failure = Failure::refusal(code, reason, hint);
     failure.path = Some(at.to_string());
-    failure.compose();
     failure
 }

@@ -125,7 +125,6 @@ pub(crate) fn take(place: &Place) -> Result<OwnerLock, Failure> {
         let no_space = fault.class(os::PLATFORM, &Op::Release {}) == Class::NoSpace;
         let mut failure = Failure::from_fault(fault, "lock", no_space);
         failure.path = Some(path.display().to_string());
-        failure.compose();
         failure
     };
     let io = |path: &Path, error: &std::io::Error| refuse(path, &os_fault(error));
@@ -176,6 +175,5 @@ fn owned(place: &Place, holders: Vec<Holder>) -> Failure {
 fn refusal(place: &Place, reason: &str, hint: &str, holders: Vec<Holder>) -> Failure {
     let mut failure = Failure::refusal(Code::Owned, reason, hint).of(&place.canonical);
     failure.holders = holders;
-    failure.compose();
     failure
 }

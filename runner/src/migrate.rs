@@ -513,7 +513,7 @@ impl<'a> Start<'a> {
                 .collect(),
             Err(error) => vec![format!(
                 "old backups could not be pruned: {}",
-                self.place.locate(*error.failure).message
+                self.place.locate(*error.failure).to_string()
             )],
         };
         let warn =

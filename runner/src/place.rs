@@ -139,7 +139,6 @@ fn is_one_name(a: &FileName, b: &FileName) -> bool {
 fn refuse(path: &Path, why: &str) -> Failure {
     let mut failure = Failure::refusal(Code::Io, why, "check the path in the options");
     failure.path = Some(path.display().to_string());
-    failure.compose();
     failure
 }
 

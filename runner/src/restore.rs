@@ -90,7 +90,6 @@ fn named(place: &Place, backup: &Path) -> Result<(FileName, Label), Failure> {
             "take a backup from the list of this database's backups",
         );
         failure.path = Some(backup.display().to_string());
-        failure.compose();
         failure
     };
     let directory = backup.parent().filter(|parent| !parent.as_os_str().is_empty());

@@ -403,11 +403,11 @@ fn what_is_not_whole_is_refused_and_v2_stays() {
     let lost =
         refused(&|_, backup| std::fs::remove_file(format!("{}.json", backup.display())).unwrap());
     assert_eq!(lost.code, Code::Verify);
-    assert!(lost.message.contains("there is no receipt beside it"), "{}", lost.message);
+    assert!(lost.to_string().contains("there is no receipt beside it"), "{}", lost.to_string());
     let written = refused(&|_, backup| {
         Connection::open(backup).unwrap().execute_batch("PRAGMA user_version = 7").unwrap();
     });
-    assert!(written.message.contains("changed since it was made"), "{}", written.message);
+    assert!(written.to_string().contains("changed since it was made"), "{}", written.to_string());
     // Its size and header are right: only reading it tells.
     let torn = refused(&|_, backup| {
         let mut bytes = std::fs::read(backup).unwrap();
@@ -471,7 +471,7 @@ fn whoever_has_it_open_is_named() {
     let reader = Connection::open(bed.path(bed.newest().to_str().unwrap())).unwrap();
     reader.execute_batch("SELECT * FROM notes").unwrap();
     let failure = bed.restore().unwrap_err().failure;
-    assert_eq!((failure.code, failure.data.state), (Code::Held, Where::V2), "{}", failure.message);
+    assert_eq!((failure.code, failure.data.state), (Code::Held, Where::V2), "{failure}");
     drop(reader);
     bed.restore().unwrap();
 }

@@ -111,7 +111,7 @@ fn whoever_never_lets_go_costs_no_more_than_the_default_budget() {
                             "{what}: {failure}"
                         );
                         assert_eq!(failure.waited_ms, clock.waited_ms, "{what}: {failure}");
-                        assert!(failure.message.contains("held by"), "{what}: {failure}");
+                        assert!(failure.to_string().contains("held by"), "{what}: {failure}");
                         // Wine names nobody.
                         if cfg!(not(windows)) {
                             assert_eq!(clock.waited_ms, BUDGET_MS, "{what}: {failure}");

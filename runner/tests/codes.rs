@@ -95,7 +95,7 @@ fn a_damaged_v1_is_not_upgraded() {
             &mut NoHost,
         )
         .unwrap_err();
-        assert_eq!(error.failure.code, Code::V1Corrupt, "{from:?}: {}", error.failure.message);
+        assert_eq!(error.failure.code, Code::V1Corrupt, "{from:?}: {}", error.failure);
         assert_eq!(std::fs::read(&path).unwrap(), bytes, "{from:?}");
         let left: Vec<_> = std::fs::read_dir(directory.path())
             .unwrap()

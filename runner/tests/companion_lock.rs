@@ -169,7 +169,7 @@ fn child() {
         "ended {:?}",
         result
             .map(|result| (result.outcome, result.recovery))
-            .map_err(|error| error.failure.message)
+            .map_err(|error| error.failure.to_string())
     );
 }
 
@@ -350,8 +350,8 @@ fn a_holder_that_does_not_let_go_is_named_and_nothing_is_touched() {
         let pids: Vec<u32> = failure.holders.iter().map(|holder| holder.pid).collect();
         assert!(pids == [first.child.id()] || (cfg!(windows) && pids == [0]), "{failure}");
         assert!(
-            failure.message.contains("let the other upgrade end")
-                && failure.message.ends_with("[cutover:OWNED]"),
+            failure.to_string().contains("let the other upgrade end")
+                && failure.to_string().ends_with("[cutover:OWNED]"),
             "{failure}"
         );
         assert_eq!(waits.len(), 3, "{waits:?}");
@@ -475,8 +475,8 @@ fn one_that_cannot_be_made_matters_to_an_upgrade_only() {
     let failure = cutover::migrate(&bed.options("B"), &mut App::default()).unwrap_err().failure;
     assert_eq!((failure.code, failure.op.as_deref()), (Code::Io, Some("lock")));
     assert!(
-        failure.message.contains("auth.json")
-            && failure.message.contains(if cfg!(windows) { "EPERM" } else { "EISDIR" }),
+        failure.to_string().contains("auth.json")
+            && failure.to_string().contains(if cfg!(windows) { "EPERM" } else { "EISDIR" }),
         "{failure}"
     );
     assert!(bed.is_v1("B") && bed.names("B") == ["data.db"] && bed.content() == "v1");
@@ -535,7 +535,8 @@ fn two_companions_with_one_lock_do_not_wait_for_each_other() {
     let mut host = App { on_wait: Some(Box::new(|event| panic!("{event:?}"))), ..App::default() };
     let failure = cutover::migrate(&options, &mut host).unwrap_err().failure;
     assert!(
-        failure.code == Code::Io && failure.message.contains("two companions cannot be one file"),
+        failure.code == Code::Io
+            && failure.to_string().contains("two companions cannot be one file"),
         "{failure}"
     );
     assert!(bed.is_v1("A"));

@@ -238,7 +238,7 @@ fn a_plan_is_not_performed_for_a_companion_elsewhere() {
         .unwrap_err()
         .failure;
     assert_eq!(failure.code, cutover::Code::Journal, "{failure}");
-    assert!(failure.message.contains("elsewhere"), "{failure}");
+    assert!(failure.to_string().contains("elsewhere"), "{failure}");
     assert_eq!(["app/conf", "other"].map(|directory| bed.holds(directory)), before);
     cutover::run_plan(&plan, &bed.options("app", "app/conf/auth.json"), &mut host).unwrap();
     assert_eq!(read(&auth), "v2 of v1 secret");

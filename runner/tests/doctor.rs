@@ -307,7 +307,7 @@ fn what_the_application_kept_goes_in_only_when_asked() {
     let asked = DoctorOptions { last_error: Some(error), ..DoctorOptions::default() };
     let bundle = doctor(&path, &asked).unwrap();
     assert!(
-        bundle.last_error.as_ref().unwrap().message.contains("cutover:HOST")
+        bundle.last_error.as_ref().unwrap().to_string().contains("cutover:HOST")
             && !bundle.to_text().contains("SECRET of")
     );
     let bundle = doctor(&path, &DoctorOptions { application_data: true, ..asked }).unwrap();

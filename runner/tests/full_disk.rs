@@ -192,7 +192,7 @@ fn full_at(scene: &Scene, at: usize) -> (bool, Option<Code>) {
             if failure.code == Code::Host {
                 let said = ["database or disk is full", "No space left on device"];
                 assert!(
-                    said.iter().any(|said| failure.message.contains(said)),
+                    said.iter().any(|said| failure.to_string().contains(said)),
                     "{what}: {failure}"
                 );
             } else {

@@ -288,7 +288,7 @@ fn whoever_reads_on_keeps_v1_and_the_next_start_upgrades_it() {
     let mut host = Script::default();
     let failure = cutover::migrate(&bed.sql(), &mut host).unwrap_err().failure;
     assert_eq!((failure.code, failure.data.state), (Code::Held, Where::V1), "{failure}");
-    assert!(!failure.holders.is_empty() && failure.message.contains("held by"), "{failure}");
+    assert!(!failure.holders.is_empty() && failure.to_string().contains("held by"), "{failure}");
     assert!(failure.waited_ms <= 400 && host.waited_ms == failure.waited_ms, "{failure}");
     assert_eq!(bed.names(), ["data.db"]);
     assert_eq!(elsewhere(&bed.path(), "SELECT count(*) FROM notes"), "3");
@@ -453,7 +453,7 @@ fn one_that_comes_after_the_link_is_told_of_and_v1_stays_until_it_goes() {
     drop(host);
     assert_eq!(failure.data.state, Where::V1, "{failure}");
     assert!(failure.waited_ms <= 400, "{failure}");
-    assert!(failure.message.contains("held by"), "{failure}");
+    assert!(failure.to_string().contains("held by"), "{failure}");
     drop(late);
     let result = cutover::migrate(&bed.sql(), &mut Script::default()).unwrap();
     assert_eq!((result.outcome, result.recovery), (Outcome::Migrated, Recovery::Finished));

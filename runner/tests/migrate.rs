@@ -293,14 +293,14 @@ fn a_failing_build_is_undone_and_its_own_error_comes_back() {
         assert_eq!(error.failure.code, Code::Host);
         assert_eq!(error.cause.unwrap().to_string(), "the keychain is locked");
         assert!(
-            error.failure.message.contains("your data is whole in"),
+            error.failure.to_string().contains("your data is whole in"),
             "{}",
-            error.failure.message
+            error.failure.to_string()
         );
         assert!(
-            error.failure.message.ends_with("[cutover:HOST:build-host]"),
+            error.failure.to_string().ends_with("[cutover:HOST:build-host]"),
             "{}",
-            error.failure.message
+            error.failure.to_string()
         );
         assert_eq!(*host.undone.borrow(), [Some(json!({ "keychain": "entry" }))]);
         drop(host);
@@ -326,7 +326,7 @@ fn a_v2_that_is_not_what_it_must_be_is_not_installed() {
         let options =
             Options { make: Make { from: From::Empty, run: Run::Sql(sql.into()) }, ..bed.sql() };
         let error = cutover::migrate(&options, &mut Scripted::default()).unwrap_err();
-        assert_eq!(error.failure.code, code, "{sql}: {}", error.failure.message);
+        assert_eq!(error.failure.code, code, "{sql}: {}", error.failure);
         bed.assert_untouched("wal");
     }
 }
@@ -369,9 +369,9 @@ fn wrong_counts_and_a_failing_verify_are_undone() {
     let error = cutover::migrate(&bed.host(From::Empty), &mut host).unwrap_err();
     assert_eq!(error.failure.code, Code::Verify);
     assert!(
-        error.failure.message.contains("table note has 3 rows; 4 were expected"),
+        error.failure.to_string().contains("table note has 3 rows; 4 were expected"),
         "{}",
-        error.failure.message
+        error.failure.to_string()
     );
     drop(host);
     bed.assert_untouched("wal");
@@ -524,7 +524,7 @@ fn a_connection_of_another_process_is_named() {
         result => {
             let failure = result.unwrap_err().failure;
             assert_eq!((failure.code, failure.holders[0].pid), (Code::Held, pid));
-            assert!(failure.holders[0].name.starts_with("sqlite3"), "{}", failure.message);
+            assert!(failure.holders[0].name.starts_with("sqlite3"), "{}", failure.to_string());
             bed.assert_untouched("delete");
         }
     }
@@ -880,9 +880,9 @@ fn a_plan_that_would_lose_v1_is_not_performed() {
             cutover::run_plan(&less.to_text(), &bed.sql(), &mut Scripted::default()).unwrap_err();
         assert_eq!(error.failure.code, Code::Journal, "{op}");
         assert!(
-            error.failure.message.contains("is not safe to perform"),
+            error.failure.to_string().contains("is not safe to perform"),
             "{op}: {}",
-            error.failure.message
+            error.failure
         );
         bed.assert_untouched("wal");
     }
@@ -945,9 +945,9 @@ fn a_schema_that_only_libsql_reads_is_not_called_damage() {
     let error = cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap_err();
     assert_eq!(error.failure.code, Code::Io);
     assert!(
-        error.failure.message.contains("stock SQLite cannot read this schema"),
+        error.failure.to_string().contains("stock SQLite cannot read this schema"),
         "{}",
-        error.failure.message
+        error.failure.to_string()
     );
     bed.open()
         .execute_batch("PRAGMA writable_schema = ON; DELETE FROM sqlite_master WHERE name = 'odd'")

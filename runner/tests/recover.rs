@@ -347,8 +347,8 @@ fn what_cannot_be_recovered_is_refused_and_nothing_is_touched() {
         }
         let before = bed.names();
         let error = bed.migrate().unwrap_err();
-        assert_eq!(error.failure.code, code, "{}", error.failure.message);
-        assert!(error.failure.message.contains(says), "{}", error.failure.message);
+        assert_eq!(error.failure.code, code, "{}", error.failure);
+        assert!(error.failure.to_string().contains(says), "{}", error.failure.to_string());
         assert_eq!(bed.names(), before);
     }
 }
@@ -640,7 +640,7 @@ fn nothing_is_undone_while_v2_cannot_be_taken_away() {
     let names = bed.names();
     let mut host = Calm::default();
     let error = cutover::migrate(&bed.options(), &mut host).unwrap_err();
-    assert_eq!(error.failure.op.as_deref(), Some("remove"), "{}", error.failure.message);
+    assert_eq!(error.failure.op.as_deref(), Some("remove"), "{}", error.failure);
     assert_eq!((host.undone, bed.names()), (Vec::new(), names), "the journal stays");
     std::fs::remove_dir(&staged).unwrap();
     let result = bed.migrate().unwrap();

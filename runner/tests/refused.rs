@@ -202,7 +202,7 @@ fn from_the_start(directory: &Path, refusal: Refusal, mode: &str) {
         }
         Err(error) => {
             assert_told(refusal, &error.failure);
-            assert!(!error.failure.message.contains("next start"), "{}", error.failure);
+            assert!(!error.failure.to_string().contains("next start"), "{}", error.failure);
             assert!(
                 files(directory) == before,
                 "{refusal:?} {mode}: {:?} {:?}",
@@ -216,7 +216,7 @@ fn from_the_start(directory: &Path, refusal: Refusal, mode: &str) {
     if refusal == Refusal::File && shm.exists() {
         let failure = cutover::migrate(&options(&path, refusal), &mut Calm).unwrap_err().failure;
         assert_told(refusal, &failure);
-        assert!(failure.message.contains("data.db-shm, can only be read"), "{failure}");
+        assert!(failure.to_string().contains("data.db-shm, can only be read"), "{failure}");
         assert!(run("chmod", &["644"], &shm));
     }
     assert_ends_well(&path, &format!("{refusal:?} from the start, {mode}"));
@@ -264,14 +264,14 @@ fn from_a_step(
                     .collect();
                 assert_eq!(
                     left.is_empty(),
-                    !failure.message.contains("at the next start"),
+                    !failure.to_string().contains("at the next start"),
                     "{what}: {failure}: {left:?}"
                 );
                 "v1 stays"
             } else {
                 assert_eq!(failure.data.state, Where::FinishAtNextStart, "{what}: {failure}");
                 assert!(
-                    failure.message.contains("your data is whole and the next start finishes"),
+                    failure.to_string().contains("your data is whole and the next start finishes"),
                     "{what}: {failure}"
                 );
                 "next start finishes"

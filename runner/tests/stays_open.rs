@@ -89,8 +89,7 @@ fn is_refused_until_it_has_gone(
         assert_eq!(
             (failure.code, failure.data.state),
             (Code::Held, Where::FinishAtNextStart),
-            "{}",
-            failure.message
+            "{failure}"
         );
         assert_eq!(failure.holders[0].pid, other.pid());
     }

@@ -265,7 +265,7 @@ fn a_companion_is_no_file_of_the_database_in_any_case() {
             .collect();
         let failure = cutover::migrate(&options, &mut Quiet::default()).unwrap_err().failure;
         assert_eq!(failure.code, Code::Io, "{companions:?}: {failure}");
-        assert!(failure.message.contains("cannot be"), "{companions:?}: {failure}");
+        assert!(failure.to_string().contains("cannot be"), "{companions:?}: {failure}");
     }
     assert_eq!(count(&path, "notes"), 3);
 }

@@ -265,7 +265,7 @@ fn with_proceed_every_ending_leaves_a_file_that_the_zombie_does_not_have() {
             let bed = Bed::new(mode);
             let error = cutover::migrate(&bed.options(Held::Proceed, sql), &mut Counts::default())
                 .unwrap_err();
-            assert_eq!(error.failure.code, code, "{}", error.failure.message);
+            assert_eq!(error.failure.code, code, "{}", error.failure);
             assert!(!bed.is_the_zombies(&bed.path()), "{mode}");
             assert_eq!(bed.mode(), mode);
             assert_eq!(

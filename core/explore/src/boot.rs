@@ -41,14 +41,14 @@ pub enum End {
 impl End {
     /// In a few words. Nothing: it was stopped.
     #[must_use]
-    pub fn told(end: Option<&Self>) -> &str {
+    pub fn told(end: Option<&Self>) -> String {
         match end {
-            None => "stopped",
-            Some(Self::Current) => "canonical is v2",
-            Some(Self::Old) => "canonical is v1",
-            Some(Self::NoDatabase) => "no database",
-            Some(Self::Failed(failure)) => &failure.message,
-            Some(Self::Endless) => "without end",
+            None => "stopped".into(),
+            Some(Self::Current) => "canonical is v2".into(),
+            Some(Self::Old) => "canonical is v1".into(),
+            Some(Self::NoDatabase) => "no database".into(),
+            Some(Self::Failed(failure)) => failure.to_string(),
+            Some(Self::Endless) => "without end".into(),
         }
     }
 }

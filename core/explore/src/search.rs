@@ -403,10 +403,7 @@ impl<'a> Explorer<'a> {
                 {
                     Some(Violation {
                         rule: "I5",
-                        what: format!(
-                            "nothing was in the way, and the start failed: {}",
-                            failure.message
-                        ),
+                        what: format!("nothing was in the way, and the start failed: {failure}"),
                     })
                 }
                 Some(end) => self

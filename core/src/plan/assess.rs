@@ -59,7 +59,6 @@ pub(super) fn refuse_held(observation: &Observation) -> Result<(), Failure> {
         )
         .of(canonical);
         failure.holders.clone_from(&observation.holders);
-        failure.compose();
         return Err(failure);
     }
     Ok(())
@@ -76,7 +75,6 @@ pub(super) fn refuse_irreplaceable(
     let mut failure =
         Failure::refusal(Code::Io, "no file can replace this companion", irreplaceable.hint());
     failure.path = Some(seen.path.clone());
-    failure.compose();
     Err(failure)
 }
 

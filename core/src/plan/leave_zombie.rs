@@ -35,7 +35,6 @@ pub fn plan_leave_zombie(
                       unfinished and nobody else in it";
         let mut failure = Failure::refusal(Code::Held, reason, hint).of(canonical);
         failure.holders.clone_from(&observation.holders);
-        failure.compose();
         return Err(failure);
     }
     let bytes = |name: &FileName| observation.files.get(name).map_or(0, |facts| facts.size);

@@ -70,7 +70,6 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
             "close that program and start again",
         );
         failure.holders = others;
-        failure.compose();
         return Err(failure);
     }
     let strategy =

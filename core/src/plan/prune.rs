@@ -12,7 +12,9 @@ use super::{Plan, PlanKind, VERSION, step};
 use crate::backup::{self, Backup, Receipts};
 use crate::failure::{Code, Failure};
 use crate::journal::{Journal, Phase, ReadError};
-use crate::names::{At, CompanionName, FileName, Label, Nonce, Role, companion_backup, receipt};
+use crate::names::{
+    At, CompanionName, FileName, Label, Nonce, Role, backup_of, companion_backup, receipt,
+};
 use crate::observe::Observation;
 use crate::op::{Op, Step};
 use std::collections::BTreeSet;
@@ -97,11 +99,7 @@ pub fn plan_prune(
     }
     // What an interrupted prune left.
     for name in receipts.keys() {
-        let Some(backup) =
-            name.as_str().strip_suffix(".json").and_then(|text| FileName::new(text).ok())
-        else {
-            continue;
-        };
+        let Some(backup) = backup_of(name) else { continue };
         let Ok(receipt) = backup::read(&observation.canonical, receipts, &backup) else { continue };
         if observation.files.contains_key(&backup) {
             continue;
@@ -215,7 +213,7 @@ pub(super) fn check(plan: &Plan) -> Result<(), ReadError> {
     };
     // The database's name is not in the plan, so any will do that makes the name a backup's.
     let backup = |at: &At| {
-        let name = FileName::new(at.name.as_str().strip_suffix(".json")?).ok()?;
+        let name = backup_of(&at.name)?;
         let mut canonicals = name
             .as_str()
             .match_indices('.')

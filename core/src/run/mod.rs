@@ -41,7 +41,7 @@ pub use retry::{BUDGET_MS, Budget, DELAYS_MS};
 use crate::failure::{Code, Failure, Where};
 use crate::fault::{Cause, Class, Fault, Platform};
 use crate::journal::{Journal, Phase, ReadError, Strategy, V1, V2, Warning, WarningFrom};
-use crate::names::{At, CompanionName, Role, field_journal};
+use crate::names::{At, CompanionName, Role, field_journal, is_displaced, is_journal_aside};
 use crate::observe::{FileFacts, Holder};
 use crate::op::{Guard, Op, Step};
 use crate::plan::{Plan, PlanKind, Recovery};
@@ -510,20 +510,16 @@ impl Run {
         let (Op::Link { from, to } | Op::Rename { from, to }) = op else { return };
         let why = self.steps().get(self.index).map(|step| step.why.clone()).unwrap_or_default();
         // Where a restore sets v2 aside is its result, not a warning.
-        if to.name.as_str().contains(".displaced-") && !(self.restores() && to.companion.is_none())
+        let code = if is_journal_aside(&from.name, &to.name) {
+            "SET_ASIDE"
+        } else if is_displaced(&from.name, &to.name) && !(self.restores() && to.companion.is_none())
         {
-            self.add_warning(
-                Some("KEPT"),
-                format!("{from} is kept as {to}: {why}"),
-                WarningFrom::Cutover,
-            );
-        } else if to.name.as_str().contains(".json.aside-") {
-            self.add_warning(
-                Some("SET_ASIDE"),
-                format!("{from} is kept as {to}: {why}"),
-                WarningFrom::Cutover,
-            );
-        }
+            "KEPT"
+        } else {
+            return;
+        };
+        let message = format!("{from} is kept as {to}: {why}");
+        self.add_warning(Some(code), message, WarningFrom::Cutover);
     }
 
     fn settled(&mut self, file: &crate::names::FileName, facts: &FileFacts) {
@@ -752,7 +748,6 @@ impl Run {
                             "{}; what was begun is removed, or finished, at the next start",
                             failure.hint
                         );
-                        failure.compose();
                         Action::Failed(Box::new(failure))
                     }
                     (None, Some(mut failure)) => {

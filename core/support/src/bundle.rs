@@ -185,7 +185,6 @@ impl Bundle {
                 .flatten()
                 .chain([&mut failure.reason, &mut failure.hint])
                 .for_each(short);
-            failure.compose();
         }
         for event in &mut self.events {
             match event {

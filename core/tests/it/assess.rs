@@ -13,9 +13,9 @@ use cutover_world::{
 fn next(observation: &Observation) -> Result<Next, Code> {
     assess(observation, &label(), &new_nonce()).map_err(|failure| {
         assert!(
-            failure.message.ends_with(&format!("[cutover:{}]", failure.code.as_str())),
+            failure.to_string().ends_with(&format!("[cutover:{}]", failure.code.as_str())),
             "{}",
-            failure.message
+            failure.to_string()
         );
         assert!(!failure.hint.is_empty());
         failure.code
@@ -115,9 +115,9 @@ fn a_database_that_this_process_holds_is_not_touched() {
         assert_eq!(failure.code, Code::Held);
         assert_eq!(failure.holders, [me(), somebody()]);
         assert!(
-            failure.message.contains("held by this process (pid 42), backupd (pid 7)"),
+            failure.to_string().contains("held by this process (pid 42), backupd (pid 7)"),
             "{}",
-            failure.message
+            failure.to_string()
         );
     }
     assert_eq!(
@@ -144,9 +144,9 @@ fn a_migration_is_refused_before_anything_is_touched() {
     let refused = |observation: &Observation| {
         let failure = plan_migration(observation, &request(By::Host, From::Empty)).unwrap_err();
         assert!(
-            failure.message.contains("data.db") || failure.path.is_some(),
+            failure.to_string().contains("data.db") || failure.path.is_some(),
             "{}",
-            failure.message
+            failure.to_string()
         );
         failure.code
     };

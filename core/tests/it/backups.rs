@@ -487,7 +487,7 @@ fn where_v2_cannot_be_linked_a_copy_is_set_aside_and_on_windows_nothing() {
     assert!(copied < at(&|op| matches!(op, Op::LockV1 { .. })) && compared < aside);
     let refused = plan_restore(&seen(Platform::Windows), &request(&made)).unwrap_err();
     assert_eq!(refused.code, Code::Io);
-    assert!(refused.message.contains("no hard links"), "{}", refused.message);
+    assert!(refused.to_string().contains("no hard links"), "{}", refused.to_string());
 }
 
 /// There is no link that tells: once v1 does not wait any more, a copy of v2 beside a v2 that was

@@ -12,9 +12,9 @@ fn os(platform: Platform, raw: i32) -> Fault {
 
 #[test]
 fn every_code_is_explained_from_its_own_message() {
-    for code in Code::ALL {
+    for &code in Code::ALL {
         let failure = Failure::refusal(code, "a reason", "a hint").of(&canonical());
-        let explanation = explain_error(&failure.message).unwrap();
+        let explanation = explain_error(&failure.to_string()).unwrap();
         assert_eq!(explanation.code, code);
         assert_eq!((&explanation.op, &explanation.os), (&None, &None));
         for text in [&explanation.meaning, &explanation.data, &explanation.hint] {
@@ -40,14 +40,14 @@ fn a_message_says_what_where_why_and_what_to_do_and_ends_with_its_code() {
     failure = failure.with_v1(&canonical());
     failure.in_directory("C:\\app", '\\');
     assert_eq!(
-        failure.message,
+        failure.to_string(),
         "cutover: rename failed on C:\\app\\data.db: the system said so (ERROR_SHARING_VIOLATION, \
          32); held by backupd (pid 7); your data is whole in C:\\app\\data.db; the file is in use \
          by the system (a mount point, or another program); free it and start again \
          [cutover:IO:rename:EBUSY]"
     );
     assert_eq!(failure.data.state, Where::V1);
-    let explanation = explain_error(&failure.message).unwrap();
+    let explanation = explain_error(&failure.to_string()).unwrap();
     assert_eq!(
         (explanation.code, explanation.op.as_deref(), explanation.os.as_deref()),
         (Code::Io, Some("rename"), Some("EBUSY"))
@@ -127,11 +127,11 @@ fn each_cause_has_its_code() {
         let failure = Failure::from_fault(&Fault::new(cause.clone(), "why"), "settle", false);
         assert_eq!(failure.code, code, "{cause:?}");
         assert!(
-            failure.message.contains("settle failed: why") && !failure.hint.is_empty(),
+            failure.to_string().contains("settle failed: why") && !failure.hint.is_empty(),
             "{}",
-            failure.message
+            failure.to_string()
         );
-        assert_eq!(explain_error(&failure.message).unwrap().op.as_deref(), Some("settle"));
+        assert_eq!(explain_error(&failure.to_string()).unwrap().op.as_deref(), Some("settle"));
     }
     assert_eq!(Failure::from_fault(&os(Platform::Linux, 28), "copy", true).code, Code::NoSpace);
 }
@@ -151,7 +151,7 @@ proptest! {
     fn every_system_code_survives_the_message(raw in -5..3000_i32, windows in any::<bool>()) {
         let platform = if windows { Platform::Windows } else { Platform::Linux };
         let failure = Failure::from_fault(&os(platform, raw), "remove-link", false);
-        let explanation = explain_error(&failure.message).unwrap();
+        let explanation = explain_error(&failure.to_string()).unwrap();
         prop_assert_eq!(explanation.os, failure.os.map(|os| os.code));
         prop_assert_eq!(explanation.op.as_deref(), Some("remove-link"));
     }

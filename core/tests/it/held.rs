@@ -73,7 +73,7 @@ fn a_program_that_is_known_is_named_and_nothing_is_begun() {
         let observation = held(JournalMode::Wal, holders);
         let failure = plan_migration(&observation, &request(By::Sql, From::Empty)).unwrap_err();
         assert_eq!((failure.code, &failure.holders[..]), (Code::Held, &[somebody()][..]));
-        assert!(failure.message.contains("held by backupd (pid 7)"), "{failure}");
+        assert!(failure.to_string().contains("held by backupd (pid 7)"), "{failure}");
     }
 }
 
@@ -83,9 +83,8 @@ fn a_holder_without_a_name_is_told_of_all_the_same() {
         plan_migration(&held(JournalMode::Wal, vec![somebody()]), &request(By::Sql, From::Empty))
             .unwrap_err();
     failure.holders = vec![unnamed()];
-    failure.compose();
     assert!(
-        failure.message.contains("held by a program that the system does not name;"),
+        failure.to_string().contains("held by a program that the system does not name;"),
         "{failure}"
     );
 }

@@ -98,5 +98,5 @@ fn what_cannot_be_isolated_keeps_its_file() {
         }
     };
     assert_eq!((failure.code, undone), (Code::Held, vec!["remove"]));
-    assert!(failure.message.contains("data.db:"), "{}", failure.message);
+    assert!(failure.to_string().contains("data.db:"), "{}", failure.to_string());
 }

@@ -1,6 +1,7 @@
 use cutover_core::names::{
     self, At, CompanionName, FileName, Label, MAX_NAME_BYTES, Names, Nonce, Role, companion_backup,
-    companion_backup_tmp, companion_staged, displaced, field_journal, journal_aside, journal_tmp,
+    companion_backup_tmp, companion_staged, displaced, field_journal, is_displaced,
+    is_journal_aside, journal_aside, journal_tmp,
 };
 use proptest::prelude::*;
 
@@ -247,4 +248,23 @@ fn a_database_name_that_leaves_no_room_is_refused_before_anything_is_made() {
         assert!(longest.map(|file| file.as_str().len()).max().unwrap() <= MAX_NAME_BYTES);
         assert!(most >= 150, "{most} bytes are little for a name");
     }
+}
+
+/// A database that a restore set aside, and that a person opens, holds a word of the grammar in its
+/// own name.
+#[test]
+fn what_is_kept_under_another_name_is_told_by_both_names() {
+    let opened = name("x.displaced-1a2b3c4d");
+    let names = Names::new(&opened, &label(), &nonce(), 1).unwrap();
+    for to in [&names.backup, &names.staging, &names.receipt(), &opened] {
+        assert!(!is_displaced(&opened, to), "{to}");
+    }
+    assert!(is_displaced(&opened, &displaced(&opened, &nonce())));
+    let [wal, aside_wal] =
+        [&opened, &displaced(&opened, &nonce())].map(|file| file.sidecars()[0].clone());
+    assert!(is_displaced(&wal, &aside_wal));
+    assert!(!is_displaced(&wal, &displaced(&opened, &nonce())));
+    let journal = names::journal(&opened, &label());
+    assert!(is_journal_aside(&journal, &journal_aside(&journal, &nonce())));
+    assert!(!is_journal_aside(&opened, &journal_aside(&journal, &nonce())));
 }

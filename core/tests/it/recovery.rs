@@ -662,7 +662,7 @@ fn the_order_of_the_rows_decides() {
     put_journal(&mut seen, &our_journal(), r#"{"version":3,"phase":"built"}"#);
     let failure = refused(&seen);
     assert_eq!(failure.code, Code::Journal);
-    assert!(failure.message.contains("start the newer release"), "{}", failure.message);
+    assert!(failure.to_string().contains("start the newer release"), "{}", failure.to_string());
     put_journal(&mut seen, &our_journal(), r#"{"version":1}"#);
     assert_eq!(planned(&seen).kind, PlanKind::SetAside);
 }
@@ -965,7 +965,7 @@ fn another_label_waits_until_its_own_release_has_finished() {
         let failure =
             plan_recovery(&interrupted(&journal(phase)), &other, &new_nonce()).unwrap_err();
         assert_eq!(failure.code, Code::Journal, "{phase:?}");
-        assert!(failure.message.contains("v1-v2"), "{}", failure.message);
+        assert!(failure.to_string().contains("v1-v2"), "{}", failure.to_string());
     }
     let mut committed = interrupted(&journal(Phase::Committed));
     flip(&mut committed);

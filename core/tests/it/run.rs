@@ -258,7 +258,7 @@ fn check_ending(name: &str, plan: &Plan, at: usize, trace: &Trace, transient: bo
         "{name}"
     );
     assert_eq!(failure.op.as_deref(), Some(plan.steps[at].op.name()), "{name}");
-    assert!(failure.message.contains(file.as_str()), "{name}: {}", failure.message);
+    assert!(failure.to_string().contains(file.as_str()), "{name}: {failure}");
     let phase = (at > committed_at(plan))
         .then_some(Phase::Committed)
         .or((at > built_at(plan)).then_some(Phase::Built))
@@ -829,7 +829,7 @@ fn a_callback_s_own_failure_is_the_one_that_is_told() {
         _ => None,
     });
     assert_eq!(trace.failure().code, Code::Host);
-    assert!(trace.failure().message.contains("TypeError: x is undefined"));
+    assert!(trace.failure().to_string().contains("TypeError: x is undefined"));
     assert!(trace.performed.iter().any(|p| p.undo && p.op == Op::UndoHost {}));
 }
 

@@ -16,7 +16,7 @@ pub(super) fn diagnose(text: &str) -> Diagnosis {
         begin += 1;
     }
     let text = &text[begin..];
-    let code = Code::ALL.into_iter().find(|code| text.split(':').next() == Some(code.as_str()));
+    let code = Code::ALL.iter().find(|code| text.split(':').next() == Some(code.as_str()));
     let bare = || code.and_then(|_| explain_error(&format!("cutover:{text}")));
     let ours = explain_error(text).or_else(bare);
     match ours {

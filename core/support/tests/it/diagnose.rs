@@ -582,7 +582,7 @@ fn a_line_is_explained_and_only_our_whole_message_says_safe() {
     }
     let whole = Failure::refusal(Code::Verify, "what was built is wrong", "tell the author")
         .with_v1(&canonical());
-    let found = text(&format!("[boot] {} at start", whole.message));
+    let found = text(&format!("[boot] {whole} at start"));
     assert_eq!(
         (found.safety, found.v1.file.as_deref()),
         (Safety::Safe, Some("data.db")),
@@ -591,7 +591,7 @@ fn a_line_is_explained_and_only_our_whole_message_says_safe() {
     );
     let damaged =
         Failure::refusal(Code::V1Corrupt, "it is damaged", "restore it").with_v1(&canonical());
-    assert_eq!(text(&damaged.message).safety, Safety::NotSafe);
+    assert_eq!(text(&damaged.to_string()).safety, Safety::NotSafe);
     for line in [
         "",
         "Unknown error",
@@ -851,10 +851,10 @@ fn what_the_next_start_does_is_told_without_detect() {
 #[test]
 fn every_code_has_a_reply_of_its_own() {
     let mut replies = BTreeMap::new();
-    for code in Code::ALL {
+    for &code in Code::ALL {
         let alone = text(&format!("[cutover:{}]", code.as_str()));
         let whole =
-            text(&Failure::refusal(code, "it is so", "do that").with_v1(&canonical()).message);
+            text(&Failure::refusal(code, "it is so", "do that").with_v1(&canonical()).to_string());
         let mut made = bundle(settled(), Check::Sound, None);
         made.last_error = Some(Failure::refusal(code, "it is so", "do that"));
         let last = text(&made.to_text());

@@ -260,7 +260,7 @@ proptest! {
     ) {
         let planned = plan_recovery(&seen, &label(), &new_nonce());
         if let Err(failure) = &planned {
-            prop_assert!(failure.message.contains("[cutover:"), "{}", failure.message);
+            prop_assert!(failure.to_string().contains("[cutover:"), "{}", failure.to_string());
         }
         let Ok(Some(plan)) = planned else { return Ok(()) };
         prop_assert_eq!(plan.check(), Ok(()));

@@ -1,6 +1,8 @@
 //! A failure as the application gets it: what failed, on which file, why, where the data is and
 //! what to do.
 
+mod hints;
+
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{Cause, Fault, OsCode};
@@ -9,9 +11,23 @@ use crate::names::{At, FileName, displaced};
 use crate::observe::Holder;
 
 /// What kind of failure it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Code {
     /// Another process, or another part of this one, owns the database.
     Owned,
@@ -41,38 +57,12 @@ pub enum Code {
 
 impl Code {
     /// Every code, for documentation and explanation.
-    pub const ALL: [Self; 12] = [
-        Self::Owned,
-        Self::Held,
-        Self::Newer,
-        Self::NotADatabase,
-        Self::V1Corrupt,
-        Self::NoSpace,
-        Self::Io,
-        Self::Journal,
-        Self::Host,
-        Self::Verify,
-        Self::StillOld,
-        Self::Aborted,
-    ];
+    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The word in JSON and in short codes.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Owned => "OWNED",
-            Self::Held => "HELD",
-            Self::Newer => "NEWER",
-            Self::NotADatabase => "NOT_A_DATABASE",
-            Self::V1Corrupt => "V1_CORRUPT",
-            Self::NoSpace => "NO_SPACE",
-            Self::Io => "IO",
-            Self::Journal => "JOURNAL",
-            Self::Host => "HOST",
-            Self::Verify => "VERIFY",
-            Self::StillOld => "STILL_OLD",
-            Self::Aborted => "ABORTED",
-        }
+        self.into()
     }
 }
 
@@ -104,16 +94,16 @@ pub struct Data {
     pub v2: Option<String>,
 }
 
-/// Everything that is known of a failure. The same in Rust, in JSON and as `CutoverError` in
-/// JavaScript.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Everything that is known of a failure: in Rust, in JSON and as `CutoverError` in JavaScript.
+/// `Display` gives the message, one sentence that ends with the short code.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", schemars(with = "FailureJson"))]
+#[serde(from = "FailureJson", into = "FailureJson")]
+#[error("{}", self.sentence())]
 pub struct Failure {
     /// What kind.
     pub code: Code,
-    /// One sentence, ending with the short code.
-    pub message: String,
     /// The operating system's code, where there is one.
     pub os: Option<OsCode>,
     /// The op that failed.
@@ -136,22 +126,12 @@ pub struct Failure {
     pub reason: String,
 }
 
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Failure {}
-
 impl Failure {
     /// A refusal: nothing was touched.
     #[must_use]
     pub fn refusal(code: Code, reason: impl Into<String>, hint: impl Into<String>) -> Self {
-        let data = Data { state: Where::Unknown, v1: None, v2: None };
-        let mut failure = Self {
+        Self {
             code,
-            message: String::new(),
             os: None,
             op: None,
             path: None,
@@ -159,83 +139,31 @@ impl Failure {
             attempts: 1,
             waited_ms: 0,
             holders: Vec::new(),
-            data,
+            data: Data { state: Where::Unknown, v1: None, v2: None },
             hint: hint.into(),
             reason: reason.into(),
-        };
-        failure.compose();
-        failure
+        }
     }
 
-    /// The same, of this file.
+    /// Names the file that it is about.
     #[must_use]
     pub fn of(mut self, file: &FileName) -> Self {
         self.path = Some(file.to_string());
-        self.compose();
         self
     }
 
-    /// The same, with the data where it was before: canonical is v1 and was not touched.
+    /// Says that the data is where it was before: canonical is v1 and was not touched.
     #[must_use]
     pub fn with_v1(mut self, canonical: &FileName) -> Self {
         self.data = Data { state: Where::V1, v1: Some(canonical.to_string()), v2: None };
-        self.compose();
         self
     }
 
     /// From what the runner reported.
     #[must_use]
     pub fn from_fault(fault: &Fault, op: &str, no_space: bool) -> Self {
-        let (code, hint) = match &fault.cause {
-            _ if no_space => (Code::NoSpace, "free some space on this volume and start again"),
-            Cause::Os { os } => {
-                (Code::Io, if op == "link" { link_hint(&os.code) } else { os_hint(&os.code) })
-            }
-            Cause::Denied { os } => (Code::Io, os_hint(&os.code)),
-            Cause::Busy | Cause::Held { .. } => {
-                (Code::Held, "close the program that has the database open and start again")
-            }
-            Cause::V1Changed | Cause::CompanionChanged => (
-                Code::Held,
-                "another program writes to the database while it is upgraded; close it and start \
-                 again",
-            ),
-            Cause::NotADatabase => (
-                Code::NotADatabase,
-                "restore the database from a backup, or move it away to start with an empty one",
-            ),
-            Cause::V1Corrupt => (
-                Code::V1Corrupt,
-                "the old database is damaged; restore it from a backup or recover it with sqlite3 \
-                 .recover",
-            ),
-            Cause::Verify => (
-                Code::Verify,
-                "report this to the application's author; the old database is unchanged",
-            ),
-            Cause::StillOld => (
-                Code::StillOld,
-                "report this to the application's author: the upgrade does not set what detect \
-                 looks for",
-            ),
-            Cause::Newer => (Code::Newer, "start the newer release of the application"),
-            Cause::Host => (
-                Code::Host,
-                "the cause is the application's own error; the old database is unchanged",
-            ),
-            Cause::Sidecar => (
-                Code::Held,
-                "another program opened the database while it was upgraded; close it and start \
-                 again",
-            ),
-            Cause::SecondName => {
-                (Code::Io, "remove the other name (hard link) of the database, and start again")
-            }
-            Cause::Sqlite => {
-                (Code::Io, "see the reason that SQLite gives; start again once it is mended")
-            }
-            Cause::Aborted => (Code::Aborted, "start again to upgrade"),
-        };
+        let (code, hint) =
+            if no_space { hints::NO_SPACE } else { hints::of_cause(&fault.cause, op) };
         let mut failure = Self::refusal(code, fault.message.clone(), hint);
         failure.op = Some(op.to_owned());
         failure.path = fault.file.as_ref().map(At::to_string);
@@ -245,21 +173,14 @@ impl Failure {
         if let Cause::Held { holders } = &fault.cause {
             failure.holders.clone_from(holders);
         }
-        failure.compose();
         failure
     }
 
-    /// The same of a restore, which builds nothing.
+    /// Gives the hint of a restore, which builds nothing.
     pub(crate) fn of_restore(mut self) -> Self {
-        self.hint = match self.code {
-            Code::Verify => "the backup is not sound; choose another one".into(),
-            Code::Held => {
-                "close the program that has the database, or the backup, open and try again".into()
-            }
-            Code::Aborted => "try again to restore".into(),
-            _ => self.hint,
-        };
-        self.compose();
+        if let Some(hint) = hints::of_restore(self.code) {
+            self.hint = hint.into();
+        }
         self
     }
 
@@ -290,7 +211,6 @@ impl Failure {
             _ => (None, None),
         };
         self.data = Data { state, v1, v2 };
-        self.compose();
     }
 
     /// Turns bare names into paths in `directory`, as the application knows them. Companions keep
@@ -301,11 +221,23 @@ impl Failure {
                 *name = format!("{directory}{separator}{name}");
             }
         }
-        self.compose();
     }
 
-    /// Composes the message again after a field was changed.
-    pub fn compose(&mut self) {
+    /// The stable short code: `cutover:<code>`, then the op and the system's code where there are
+    /// any.
+    #[must_use]
+    pub fn short(&self) -> String {
+        let mut short = format!("cutover:{}", self.code.as_str());
+        for part in
+            [self.op.as_deref(), self.os.as_ref().map(|os| os.code.as_str())].into_iter().flatten()
+        {
+            short.push(':');
+            short.push_str(part);
+        }
+        short
+    }
+
+    fn sentence(&self) -> String {
         use std::fmt::Write as _;
         let mut text = match (&self.op, &self.path) {
             (Some(op), Some(path)) => format!("cutover: {op} failed on {path}: {}", self.reason),
@@ -336,21 +268,81 @@ impl Failure {
             let _ = write!(text, "; {}", self.hint);
         }
         let _ = write!(text, " [{}]", self.short());
-        self.message = text;
+        text
     }
+}
 
-    /// The stable short code: `cutover:<code>`, then the op and the system's code where there are
-    /// any.
-    #[must_use]
-    pub fn short(&self) -> String {
-        let mut short = format!("cutover:{}", self.code.as_str());
-        for part in
-            [self.op.as_deref(), self.os.as_ref().map(|os| os.code.as_str())].into_iter().flatten()
-        {
-            short.push(':');
-            short.push_str(part);
+/// A failure in JSON: its fields and its message. What is read gets its message anew.
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "Failure"))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct FailureJson {
+    /// What kind.
+    code: Code,
+    /// One sentence, ending with the short code.
+    message: String,
+    /// The operating system's code, where there is one.
+    os: Option<OsCode>,
+    /// The op that failed.
+    op: Option<String>,
+    /// The file it failed on.
+    path: Option<String>,
+    /// The phase of the journal then.
+    phase: Option<Phase>,
+    /// How often the op was tried.
+    attempts: u32,
+    /// How long the run had waited by then, milliseconds.
+    waited_ms: u64,
+    /// Who is in the way, this process first.
+    holders: Vec<Holder>,
+    /// Where the data is.
+    data: Data,
+    /// What to do.
+    hint: String,
+    /// What failed and why, without the rest of the message.
+    reason: String,
+}
+
+impl From<Failure> for FailureJson {
+    fn from(failure: Failure) -> Self {
+        let message = failure.to_string();
+        let Failure { code, os, op, path, phase, attempts, waited_ms, holders, data, hint, reason } =
+            failure;
+        Self {
+            code,
+            message,
+            os,
+            op,
+            path,
+            phase,
+            attempts,
+            waited_ms,
+            holders,
+            data,
+            hint,
+            reason,
         }
-        short
+    }
+}
+
+impl From<FailureJson> for Failure {
+    fn from(json: FailureJson) -> Self {
+        let FailureJson {
+            code,
+            message: _,
+            os,
+            op,
+            path,
+            phase,
+            attempts,
+            waited_ms,
+            holders,
+            data,
+            hint,
+            reason,
+        } = json;
+        Self { code, os, op, path, phase, attempts, waited_ms, holders, data, hint, reason }
     }
 }
 
@@ -363,40 +355,4 @@ fn holder_text(holder: &Holder) -> String {
         holder => holder.name.clone(),
     };
     if holder.pid == 0 { who } else { format!("{who} (pid {})", holder.pid) }
-}
-
-/// A file system without hard links says EPERM, and so does Linux to whoever does not own the file
-/// (`protected_hardlinks`, proc(5)) and of an immutable file. EACCES is of the directory
-/// ("link(2)").
-fn link_hint(code: &str) -> &'static str {
-    match code {
-        "EPERM" | "ENOTSUP" | "EINVAL" | "EMLINK" | "ENOSYS" => {
-            "the file cannot get a second name: move the database to a file system with hard \
-             links, or start as the user who owns it, the file not being immutable"
-        }
-        code => os_hint(code),
-    }
-}
-
-fn os_hint(code: &str) -> &'static str {
-    match code {
-        "EACCES" => "give this user the right to write to the file and its directory",
-        "EPERM" => {
-            "give this user the right to write to the file and its directory, and see that neither \
-             is marked as read-only or immutable"
-        }
-        "EROFS" => "the volume is read-only; make it writable or move the database",
-        "EIO" => {
-            "the disk reports an error; copy the database to a healthy disk before anything else"
-        }
-        "EBUSY" => {
-            "the file is in use by the system (a mount point, or another program); free it and \
-             start again"
-        }
-        "EMFILE" | "ENFILE" => "too many files are open; close some and start again",
-        "EXDEV" | "ENOTSUP" | "EINVAL" | "EMLINK" => {
-            "this file system cannot do what the upgrade needs; move the database to a local disk"
-        }
-        _ => "start again; if it fails again, send this message to the application's support",
-    }
 }

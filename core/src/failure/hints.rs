@@ -1,0 +1,101 @@
+//! What to do about a failure: one line for each cause.
+
+use super::Code;
+use crate::fault::Cause;
+
+/// The volume is full, whatever op met it.
+pub(super) const NO_SPACE: (Code, &str) =
+    (Code::NoSpace, "free some space on this volume and start again");
+
+/// The code of a cause, and its hint.
+pub(super) fn of_cause(cause: &Cause, op: &str) -> (Code, &'static str) {
+    match cause {
+        Cause::Os { os } if op == "link" => (Code::Io, of_link(&os.code)),
+        Cause::Os { os } | Cause::Denied { os } => (Code::Io, of_os(&os.code)),
+        Cause::Busy | Cause::Held { .. } => {
+            (Code::Held, "close the program that has the database open and start again")
+        }
+        Cause::V1Changed | Cause::CompanionChanged => (
+            Code::Held,
+            "another program writes to the database while it is upgraded; close it and start again",
+        ),
+        Cause::NotADatabase => (
+            Code::NotADatabase,
+            "restore the database from a backup, or move it away to start with an empty one",
+        ),
+        Cause::V1Corrupt => (
+            Code::V1Corrupt,
+            "the old database is damaged; restore it from a backup or recover it with sqlite3 .recover",
+        ),
+        Cause::Verify => {
+            (Code::Verify, "report this to the application's author; the old database is unchanged")
+        }
+        Cause::StillOld => (
+            Code::StillOld,
+            "report this to the application's author: the upgrade does not set what detect looks for",
+        ),
+        Cause::Newer => (Code::Newer, "start the newer release of the application"),
+        Cause::Host => {
+            (Code::Host, "the cause is the application's own error; the old database is unchanged")
+        }
+        Cause::Sidecar => (
+            Code::Held,
+            "another program opened the database while it was upgraded; close it and start again",
+        ),
+        Cause::SecondName => {
+            (Code::Io, "remove the other name (hard link) of the database, and start again")
+        }
+        Cause::Sqlite => {
+            (Code::Io, "see the reason that SQLite gives; start again once it is mended")
+        }
+        Cause::Aborted => (Code::Aborted, "start again to upgrade"),
+    }
+}
+
+/// The hint of a restore, where it is another.
+pub(super) fn of_restore(code: Code) -> Option<&'static str> {
+    match code {
+        Code::Verify => Some("the backup is not sound; choose another one"),
+        Code::Held => {
+            Some("close the program that has the database, or the backup, open and try again")
+        }
+        Code::Aborted => Some("try again to restore"),
+        _ => None,
+    }
+}
+
+/// A file system without hard links says EPERM, and so does Linux to whoever does not own the file
+/// (`protected_hardlinks`, proc(5)) and of an immutable file. EACCES is of the directory
+/// ("link(2)").
+fn of_link(code: &str) -> &'static str {
+    match code {
+        "EPERM" | "ENOTSUP" | "EINVAL" | "EMLINK" | "ENOSYS" => {
+            "the file cannot get a second name: move the database to a file system with hard \
+             links, or start as the user who owns it, the file not being immutable"
+        }
+        code => of_os(code),
+    }
+}
+
+fn of_os(code: &str) -> &'static str {
+    match code {
+        "EACCES" => "give this user the right to write to the file and its directory",
+        "EPERM" => {
+            "give this user the right to write to the file and its directory, and see that neither \
+             is marked as read-only or immutable"
+        }
+        "EROFS" => "the volume is read-only; make it writable or move the database",
+        "EIO" => {
+            "the disk reports an error; copy the database to a healthy disk before anything else"
+        }
+        "EBUSY" => {
+            "the file is in use by the system (a mount point, or another program); free it and \
+             start again"
+        }
+        "EMFILE" | "ENFILE" => "too many files are open; close some and start again",
+        "EXDEV" | "ENOTSUP" | "EINVAL" | "EMLINK" => {
+            "this file system cannot do what the upgrade needs; move the database to a local disk"
+        }
+        _ => "start again; if it fails again, send this message to the application's support",
+    }
+}
