@@ -115,7 +115,7 @@ test("counts that the build expects are checked", () => {
   assert.match(error.message, /table people has \d+ rows; 99 were expected/);
 });
 
-// Windows has access rules instead (runner/tests/windows.rs), and asks for a privilege before it makes a symbolic link.
+// Windows has access rules instead (runner/tests/it/windows.rs), and asks for a privilege before it makes a symbolic link.
 const posix = onWindows ? () => undefined : test;
 
 posix("[21] the mode of v1 carries over to v2 and to the backup; the receipt is private", () => {
@@ -178,7 +178,7 @@ test("the owner lock is refused to a second taker in this process, and in anothe
   assert.equal(app("bun", database, "sql").result.outcome, "migrated");
 });
 
-// On Windows v2 is copied into it: tests/windows/incident.test.ts, runner/tests/held_on_windows.rs.
+// On Windows v2 is copied into it: tests/windows/incident.test.ts, runner/tests/it/held_on_windows.rs.
 posix("[8] a database that another process has open is refused, naming it; one that this process has open likewise", async () => {
   const database = fresh("wal");
   const other = spawn("sqlite3", [database], { stdio: ["pipe", "pipe", "inherit"] });

@@ -8,7 +8,7 @@
 pub(super) const REASONS: [(&str, &[&str]); 87] = [
     (
         "whoever has open what a restore that was killed has replaced outlives this process, \
-         which nobody does in the model: `runner/tests/stays_open.rs`",
+         which nobody does in the model: `runner/tests/it/stays_open.rs`",
         &[
             "Finish steps: look displaced after look-companion auth.json",
             "Finish steps: look displaced after remove journal.tmp",
@@ -859,7 +859,7 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
     ),
     (
         "it takes a second crash, in the undo, and besides somebody who writes to v2: \
-         `runner/tests/restore_copy.rs` does both",
+         `runner/tests/it/restore_copy.rs` does both",
         &[
             "Restore undo: remove displaced after sync-dir",
             "Restore undo: sync-dir after remove install",

@@ -1,0 +1,319 @@
+//! The doctor looks and touches nothing, whatever state the database is in; and what it says of the
+//! next start is what the next start does.
+#![cfg(target_os = "linux")]
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use cutover::core::failure::{Code, Failure};
+use cutover::{Bundle, Detect, DoctorOptions, From, Host, Make, Options, Run, doctor};
+use cutover_support::bundle::Check;
+use cutover_support::diagnose::{Diagnosis, Does, Dropped, Safety, diagnose};
+use rusqlite::Connection;
+
+use crate::support::interrupt::Interrupt;
+
+const V1: &str = "PRAGMA user_version = 1; CREATE TABLE notes (id INTEGER PRIMARY KEY, text); \
+                  INSERT INTO notes (text) VALUES ('SECRET'), ('b');";
+const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body); INSERT INTO note SELECT * \
+                     FROM v1.notes; PRAGMA user_version = 2;";
+
+struct Calm;
+impl Host for Calm {}
+
+fn options(path: &Path) -> Options {
+    Options::new(
+        path,
+        "v1-v2",
+        Detect::UserVersion(2),
+        Make { from: From::Empty, run: Run::Sql(TO_V2.into()) },
+    )
+}
+
+/// Every name, with what it is, its bytes and when it was changed.
+fn all(directory: &Path) -> BTreeMap<std::ffi::OsString, (Option<Vec<u8>>, std::time::SystemTime)> {
+    let entries = std::fs::read_dir(directory).unwrap().map(Result::unwrap);
+    let look = |entry: std::fs::DirEntry| {
+        let metadata = entry.metadata().unwrap();
+        let bytes = metadata.is_file().then(|| std::fs::read(entry.path()).unwrap_or_default());
+        (entry.file_name(), (bytes, metadata.modified().unwrap()))
+    };
+    entries.map(look).collect()
+}
+
+/// The doctor, and the proof that it touched nothing.
+fn examined(path: &Path) -> (Bundle, Diagnosis) {
+    let directory = path.parent().unwrap();
+    let before = all(directory);
+    let bundle = doctor(path, &DoctorOptions::default()).unwrap();
+    assert!(before == all(directory), "the doctor touched {:?}", all(directory).keys());
+    let diagnosis = diagnose(&Dropped { text: Some(bundle.to_text()), ..Dropped::default() });
+    (bundle, diagnosis)
+}
+
+fn seeded(setup: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("data.db");
+    Connection::open(&path).unwrap().execute_batch(&format!("{setup} {V1}")).unwrap();
+    (scratch, path)
+}
+
+#[test]
+fn a_database_at_rest_is_safe() {
+    for setup in ["", "PRAGMA journal_mode=WAL;"] {
+        let (_scratch, path) = seeded(setup);
+        let (bundle, found) = examined(&path);
+        assert_eq!(
+            (&bundle.check, bundle.next.does, found.safety),
+            (&Check::Sound, Does::AskDetect, Safety::Safe),
+            "{}",
+            found.because
+        );
+        let header = bundle.header.as_ref().unwrap();
+        assert_eq!((header.user_version, header.problems.len()), (1, 0));
+        assert!(!bundle.to_text().contains("SECRET"), "rows are nobody's business");
+    }
+}
+
+/// At every step of an upgrade.
+#[test]
+fn what_it_says_of_the_next_start_is_what_the_next_start_does() {
+    let mut kinds = BTreeMap::new();
+    for setup in ["", "PRAGMA journal_mode=WAL;"] {
+        for at in 0.. {
+            let (_scratch, path) = seeded(setup);
+            let mut host = Interrupt { at, seen: 0 };
+            if catch_unwind(AssertUnwindSafe(|| cutover::migrate(&options(&path), &mut host)))
+                .is_ok()
+            {
+                break;
+            }
+            let (bundle, found) = examined(&path);
+            assert_eq!(
+                (&bundle.check, found.safety),
+                (&Check::Sound, Safety::Safe),
+                "step {at}: {}",
+                found.because
+            );
+            let real = cutover::plan(&options(&path), &mut Calm).unwrap();
+            let real =
+                real.map(|plan| plan.kind).filter(|_| !bundle.observation.journals.is_empty());
+            let told = bundle.next.plan.as_ref().map(|plan| plan.kind);
+            // A left-over of the first journal's writing is cleaned up without a journal.
+            assert!(
+                told == real || bundle.observation.journals.is_empty(),
+                "step {at}: {told:?}, and it is {real:?}"
+            );
+            *kinds.entry(format!("{told:?}")).or_insert(0) += 1;
+        }
+    }
+    for kind in ["Some(Undo)", "Some(Finish)", "Some(Clean)", "None"] {
+        assert!(kinds.contains_key(kind), "{kinds:?}");
+    }
+}
+
+#[test]
+fn after_the_upgrade_both_are_told() {
+    let (_scratch, path) = seeded("");
+    cutover::migrate(&options(&path), &mut Calm).unwrap();
+    let (bundle, found) = examined(&path);
+    assert_eq!((found.safety, found.backups.len(), bundle.receipts.len()), (Safety::Safe, 1, 1));
+    assert!(
+        found.v1.file.unwrap().starts_with("data.db.v1-v2-")
+            && found.v2.file.as_deref() == Some("data.db")
+    );
+    // The file alone, as a browser reads it: the receipt tells that it is v2.
+    std::fs::write(&path, b"nothing").unwrap();
+    let (bundle, found) = examined(&path);
+    assert_eq!(
+        (found.safety, bundle.next.does),
+        (Safety::NotSafe, Does::Refuse),
+        "{}",
+        found.because
+    );
+}
+
+/// A set as a killed application leaves it: copied while it is open.
+fn killed(setup: &str, then: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+    let (scratch, path) = seeded(setup);
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch(then).unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(scratch.path()).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    drop(db);
+    let path = copy.path().join("data.db");
+    (copy, path)
+}
+
+#[test]
+fn an_open_log_and_a_hot_journal_are_read_in_a_copy() {
+    let (_copy, path) = killed("PRAGMA journal_mode=WAL;", "INSERT INTO notes (text) VALUES ('c')");
+    let (bundle, found) = examined(&path);
+    assert_eq!(
+        (&bundle.check, found.safety, bundle.wal.unwrap().commits),
+        (&Check::Sound, Safety::Safe, 1),
+        "{}",
+        found.because
+    );
+    let half = "PRAGMA cache_size=1; BEGIN; INSERT INTO notes (text) SELECT zeroblob(4000) FROM \
+                notes a, notes b, notes c, notes d, notes e;";
+    let (_copy, path) = killed("PRAGMA journal_mode=DELETE;", half);
+    assert!(std::fs::metadata(path.with_file_name("data.db-journal")).unwrap().len() > 512);
+    let (bundle, found) = examined(&path);
+    assert_eq!((&bundle.check, found.safety), (&Check::Sound, Safety::Safe), "{}", found.because);
+}
+
+#[test]
+fn damage_is_found() {
+    let (_scratch, path) = seeded("");
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch(
+        "INSERT INTO notes (text) SELECT zeroblob(3000) FROM notes a, notes b, notes c",
+    )
+    .unwrap();
+    drop(db);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = bytes.len() - 8192;
+    bytes[at..at + 64].fill(0xff);
+    std::fs::write(&path, bytes).unwrap();
+    let (bundle, found) = examined(&path);
+    assert!(matches!(bundle.check, Check::Damaged { problems: 1.. }), "{:?}", bundle.check);
+    assert_eq!(found.safety, Safety::NotSafe);
+}
+
+/// SQLite tells both in the same words. What it cannot read of a schema it has not checked, so that
+/// nothing is called safe for that.
+#[test]
+fn a_schema_of_another_sqlite_is_no_damage_and_a_broken_one_is() {
+    let broken = "UPDATE sqlite_master SET rootpage = 999 WHERE name = 'more'";
+    let foreign =
+        "UPDATE sqlite_master SET sql = 'CREATE TABLE more (x) RANDOM ROWID' WHERE name = 'more'";
+    for (change, damaged) in [(broken, true), (foreign, false)] {
+        for wal in [false, true] {
+            let (_directory, path) = seeded("CREATE TABLE more (x);");
+            let db = Connection::open(&path).unwrap();
+            let mode = if wal { "WAL" } else { "DELETE" };
+            db.execute_batch(&format!(
+                "PRAGMA journal_mode = {mode}; PRAGMA writable_schema = ON; {change}"
+            ))
+            .unwrap();
+            let log = path.with_extension("db-wal");
+            let kept = wal.then(|| [&path, &log].map(|file| std::fs::read(file).unwrap()));
+            drop(db);
+            for (file, bytes) in kept.iter().flat_map(|kept| [&path, &log].into_iter().zip(kept)) {
+                std::fs::write(file, bytes).unwrap();
+            }
+            let (bundle, found) = examined(&path);
+            let told = matches!(bundle.check, Check::Damaged { .. });
+            assert_eq!(
+                (told, found.safety),
+                (damaged, if damaged { Safety::NotSafe } else { Safety::CannotTell }),
+                "{change}: {bundle:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_open_is_not_opened_again_and_not_called_safe() {
+    let (_scratch, path) = seeded("PRAGMA journal_mode=WAL;");
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch("INSERT INTO notes (text) VALUES ('c')").unwrap();
+    let bundle = doctor(&path, &DoctorOptions::default()).unwrap();
+    assert!(
+        bundle.header.is_none()
+            && bundle.wal.is_none()
+            && matches!(bundle.check, Check::NotMade { .. })
+    );
+    assert!(bundle.observation.holders[0].this_process);
+    let found = diagnose(&Dropped { text: Some(bundle.to_text()), ..Dropped::default() });
+    assert_eq!(found.safety, Safety::CannotTell, "{}", found.because);
+}
+
+/// Lays something out under the name of a database.
+type Lay<'a> = &'a dyn Fn(&Path);
+
+#[test]
+fn hostile_folders_are_looked_at_and_left() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let fifo = |path: &Path| {
+        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    };
+    // A directory, a pipe that nobody writes to, and a link to nowhere, under the names of the set.
+    let lays: [Lay; 6] = [
+        &|path| std::fs::create_dir(path).unwrap(),
+        &|path| fifo(path),
+        &|path| std::fs::write(path, b"").unwrap(),
+        &|path| {
+            Connection::open(path).unwrap().execute_batch(V1).unwrap();
+            fifo(&path.with_file_name("data.db-wal"));
+            fifo(&path.with_file_name("data.db-shm"));
+            fifo(&path.with_file_name("data.db.v1-v2-cutover.json"));
+            fifo(&path.with_file_name("data.db.v1-v2-1-3fa9c1d2.json"));
+        },
+        &|path| {
+            Connection::open(path).unwrap().execute_batch(V1).unwrap();
+            let directory = path.parent().unwrap();
+            std::fs::write(directory.join(std::ffi::OsStr::from_bytes(b"data.db.\xff-wal")), b"x")
+                .unwrap();
+            std::fs::write(directory.join("data.db.v1-v2-cutover.json"), vec![b'{'; 5 << 20])
+                .unwrap();
+            std::os::unix::fs::symlink(
+                "/nowhere/at/all",
+                directory.join("data.db.v1-v2-1-3fa9c1d2"),
+            )
+            .unwrap();
+        },
+        &|path| std::os::unix::fs::symlink("data.db", path).unwrap(),
+    ];
+    for (number, lay) in lays.into_iter().enumerate() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("data.db");
+        lay(&path);
+        let before = all(scratch.path());
+        if let Ok(bundle) = doctor(&path, &DoctorOptions::default()) {
+            let found = diagnose(&Dropped { text: Some(bundle.to_text()), ..Dropped::default() });
+            let wanted = if number == 3 { Safety::Safe } else { found.safety };
+            assert_eq!(found.safety, wanted, "{number}: {}", found.because);
+            assert!(
+                found.safety != Safety::Safe || bundle.check == Check::Sound,
+                "{number}: {}",
+                found.because
+            );
+        }
+        assert!(before == all(scratch.path()), "{number}");
+    }
+    let missing =
+        doctor(Path::new("/nowhere/at/all/data.db"), &DoctorOptions::default()).unwrap_err();
+    assert_eq!(missing.failure.code, Code::Io);
+}
+
+#[test]
+fn what_the_application_kept_goes_in_only_when_asked() {
+    let (_scratch, path) = seeded("");
+    let error = Failure::refusal(Code::Host, "SECRET of the application", "hint");
+    let asked = DoctorOptions { last_error: Some(error), ..DoctorOptions::default() };
+    let bundle = doctor(&path, &asked).unwrap();
+    assert!(
+        bundle.last_error.as_ref().unwrap().to_string().contains("cutover:HOST")
+            && !bundle.to_text().contains("SECRET of")
+    );
+    let bundle = doctor(&path, &DoctorOptions { application_data: true, ..asked }).unwrap();
+    assert!(bundle.to_text().contains("SECRET of"));
+}
+
+#[test]
+fn a_large_database_is_not_read() {
+    let (_scratch, path) = seeded("");
+    let bundle =
+        doctor(&path, &DoctorOptions { check_up_to: 4096, ..DoctorOptions::default() }).unwrap();
+    assert!(matches!(bundle.check, Check::NotMade { .. }));
+    assert_eq!(
+        diagnose(&Dropped { text: Some(bundle.to_text()), ..Dropped::default() }).safety,
+        Safety::CannotTell
+    );
+}

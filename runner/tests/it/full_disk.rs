@@ -1,0 +1,346 @@
+//! A disk that is full from any step on: a real file system of 1 MB, filled to its last byte before
+//! the step is performed.
+//!
+//! A full disk never costs a row and never bricks a start: the upgrade fails with `NO_SPACE` and v1
+//! in its place, or, once v2 is installed, ends with a warning; and with room again the next start
+//! ends well. A companion matches the database all the while, whether it is beside it
+//! or on a volume of its own, which is the full one then; what does not fit in the application's
+//! own callback is the application's error, with the reason.
+//!
+//! Mounting needs a mount namespace of our own, so this test starts itself again inside one. Only
+//! Linux has one.
+#![cfg(target_os = "linux")]
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cutover::core::failure::Where;
+use cutover::{
+    Built, Code, Detect, Event, From, Host, HostError, Job, Make, Options, Outcome, Run,
+};
+use rusqlite::Connection;
+
+use crate::support::notes::TO_V2;
+
+const V1: &str = "PRAGMA journal_mode = WAL; CREATE TABLE notes (id INTEGER PRIMARY KEY, text \
+                  TEXT NOT NULL);
+    WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+    INSERT INTO notes (text) SELECT printf('note %0100d', i) FROM n;";
+
+/// How the companion changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Companion {
+    None,
+    Staged,
+    InPlace,
+}
+
+/// What the companion holds beside v1, and beside v2: more than one block.
+fn content(version: u32) -> String {
+    format!("of v{version};").repeat(1000 * version as usize)
+}
+
+/// Two volumes, of which one fills. They may be the same.
+struct Scene<'a> {
+    database: &'a Path,
+    beside: &'a Path,
+    fills: &'a Path,
+    companion: Companion,
+}
+
+impl Scene<'_> {
+    fn path(&self) -> PathBuf {
+        self.database.join("data.db")
+    }
+
+    fn auth(&self) -> PathBuf {
+        self.beside.join("auth.json")
+    }
+
+    fn options(&self) -> Options {
+        let run =
+            if self.companion == Companion::None { Run::Sql(TO_V2.into()) } else { Run::Host };
+        let mut options = Options::new(
+            self.path(),
+            "v1-v2",
+            Detect::UserVersion(2),
+            Make { from: From::Empty, run },
+        );
+        if self.companion != Companion::None {
+            options.companions.insert("auth".into(), self.auth());
+        }
+        options
+    }
+
+    /// Both are of this version, with every row.
+    fn assert_is(&self, version: u32, what: &str) {
+        assert_eq!(count(&self.path(), if version == 1 { "notes" } else { "note" }), 500, "{what}");
+        let auth = std::fs::read_to_string(self.auth()).ok();
+        let expected = (self.companion != Companion::None).then(|| content(version));
+        assert!(
+            auth == expected,
+            "{what}: the companion is {:?} bytes",
+            auth.map(|auth| auth.len())
+        );
+    }
+
+    /// Everything but the locks, and what of the host's is kept.
+    fn names(&self) -> Vec<String> {
+        let directories = if self.beside == self.database {
+            vec![self.database]
+        } else {
+            vec![self.database, self.beside]
+        };
+        let entries =
+            directories.into_iter().flat_map(|directory| std::fs::read_dir(directory).unwrap());
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| !name.ends_with("-lock") && !name.contains(".displaced-")).collect()
+    }
+
+    fn clear(&self) {
+        for directory in [self.database, self.beside] {
+            for entry in std::fs::read_dir(directory).unwrap() {
+                std::fs::remove_file(entry.unwrap().path()).unwrap();
+            }
+        }
+    }
+}
+
+/// Fills the disk before the `at`th step.
+struct Fills<'a> {
+    scene: &'a Scene<'a>,
+    at: usize,
+    seen: usize,
+    warned: bool,
+}
+
+impl Fills<'_> {
+    fn filler(&self) -> PathBuf {
+        self.scene.fills.join("filler")
+    }
+}
+
+impl Host for Fills<'_> {
+    fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
+        let v2 = Connection::open(job.staging())?;
+        v2.execute_batch(&format!("ATTACH '{}' AS v1; {TO_V2}", job.source().display()))?;
+        match self.scene.companion {
+            Companion::InPlace => std::fs::write(self.scene.auth(), content(2))?,
+            _ => job.write_companion("auth", content(2).as_bytes())?,
+        }
+        Ok(Built::default())
+    }
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Step { .. } => {
+                if self.seen == self.at {
+                    fill(&self.filler());
+                }
+                self.seen += 1;
+            }
+            Event::Warning { warning } => self.warned |= warning.code.as_deref() != Some("KEPT"),
+            _ => {}
+        }
+    }
+    fn wait(&mut self, _delay_ms: u64) {}
+}
+
+fn fill(filler: &Path) {
+    let mut file = std::fs::File::create(filler).unwrap();
+    while file.write_all(&[0; 4096]).is_ok() {}
+    while file.write_all(&[0]).is_ok() {}
+}
+
+fn count(path: &Path, table: &str) -> i64 {
+    // Nothing may be made beside it: there is no room.
+    let uri = format!("file:{}?immutable=1", path.display());
+    Connection::open(uri)
+        .unwrap()
+        .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
+        .unwrap()
+}
+
+/// Whether the step was reached, and the code of the failure.
+fn full_at(scene: &Scene, at: usize) -> (bool, Option<Code>) {
+    Connection::open(scene.path()).unwrap().execute_batch(V1).unwrap();
+    if scene.companion != Companion::None {
+        std::fs::write(scene.auth(), content(1)).unwrap();
+    }
+    let what = format!("{:?}, step {at}", scene.companion);
+    let mut host = Fills { scene, at, seen: 0, warned: false };
+    let result = cutover::migrate(&scene.options(), &mut host);
+    let reached = host.seen > at;
+    let failed = match &result {
+        Ok(_) => {
+            scene.assert_is(2, &what);
+            None
+        }
+        Err(error) => {
+            let failure = &error.failure;
+            if failure.code == Code::Host {
+                let said = ["database or disk is full", "No space left on device"];
+                assert!(
+                    said.iter().any(|said| failure.to_string().contains(said)),
+                    "{what}: {failure}"
+                );
+            } else {
+                assert_eq!(failure.code, Code::NoSpace, "{what}: {failure}");
+                assert!(
+                    failure.hint.contains("free some space on this volume"),
+                    "{what}: {failure}"
+                );
+                // Which volume, its file tells.
+                let auth = failure.path.as_ref().is_some_and(|path| path.contains("auth.json"));
+                assert!(auth || scene.fills == scene.database, "{what}: {failure}");
+            }
+            assert_eq!(failure.data.state, Where::V1, "{what}: {failure}");
+            scene.assert_is(1, &what);
+            let left = scene.names();
+            assert!(
+                !left.iter().any(|name| name.contains(".building-")),
+                "{what}: the room is given back: {left:?}"
+            );
+            Some(failure.code)
+        }
+    };
+    if reached {
+        std::fs::remove_file(host.filler()).unwrap();
+    }
+    let mut calm = Fills { scene, at: usize::MAX, seen: 0, warned: false };
+    let next = cutover::migrate(&scene.options(), &mut calm).unwrap();
+    // Where the receipt had no room the next start finishes; else there is nothing left to do.
+    assert!(
+        if failed.is_some() {
+            next.outcome == Outcome::Migrated
+        } else {
+            host.warned || next.outcome == Outcome::Current
+        },
+        "{what}: {next:?}"
+    );
+    scene.assert_is(2, &what);
+    let names = scene.names();
+    // With the companion, and its backup.
+    assert_eq!(
+        names.len(),
+        if scene.companion == Companion::None { 3 } else { 5 },
+        "{what}: {names:?}"
+    );
+    scene.clear();
+    (reached, failed)
+}
+
+/// Full from each step on: how many there are, and how many upgrades failed, and with the
+/// application's own error.
+fn full_everywhere(scene: &Scene) -> [usize; 3] {
+    let mut failed = Vec::new();
+    for at in 0.. {
+        let (reached, code) = full_at(scene, at);
+        if !reached {
+            let of_host = failed.iter().filter(|code| **code == Some(Code::Host)).count();
+            return [failed.len(), failed.iter().flatten().count(), of_host];
+        }
+        failed.push(code);
+    }
+    unreachable!()
+}
+
+fn mount(size: &str, directory: &Path) {
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", size, "tmpfs"])
+        .arg(directory)
+        .status()
+        .unwrap();
+    assert!(mounted.success());
+}
+
+/// Goes on after what it staged did not fit: an application may take its companion for dispensable,
+/// or write a smaller one.
+struct GoesOn {
+    staged_before: bool,
+    interrupt: bool,
+}
+
+impl Host for GoesOn {
+    fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
+        let v2 = Connection::open(job.staging())?;
+        v2.execute_batch(&format!("ATTACH '{}' AS v1; {TO_V2}", job.source().display()))?;
+        if self.staged_before {
+            job.write_companion("auth", content(2).as_bytes())?;
+        }
+        job.write_companion("auth", &vec![b'x'; 1 << 20]).unwrap_err();
+        Ok(Built::default())
+    }
+    fn event(&mut self, event: &Event) {
+        if self.interrupt && matches!(event, Event::Step { op, .. } if op == "link") {
+            std::panic::resume_unwind(Box::new("killed"));
+        }
+    }
+}
+
+/// What did not fit is not installed: not by the start in which it failed, and not by the one that
+/// goes on after a kill.
+fn torn_is_never_installed(database: &Path, beside: &Path) {
+    for (staged_before, interrupt) in [(false, false), (true, false), (false, true), (true, true)] {
+        let scene = Scene { database, beside, fills: beside, companion: Companion::Staged };
+        Connection::open(scene.path()).unwrap().execute_batch(V1).unwrap();
+        std::fs::write(scene.auth(), content(1)).unwrap();
+        let mut host = GoesOn { staged_before, interrupt };
+        let run = std::panic::AssertUnwindSafe(|| {
+            cutover::migrate(&scene.options(), &mut host).map(drop).unwrap();
+        });
+        assert_eq!(std::panic::catch_unwind(run).is_err(), interrupt);
+        let mut calm = Fills { scene: &scene, at: usize::MAX, seen: 0, warned: false };
+        cutover::migrate(&scene.options(), &mut calm).unwrap();
+        let auth = std::fs::read_to_string(scene.auth()).unwrap();
+        let whole = [content(1), content(2)].contains(&auth);
+        assert!(
+            whole,
+            "staged before: {staged_before}, killed: {interrupt}: {} bytes of what did not fit",
+            auth.len()
+        );
+        scene.clear();
+    }
+}
+
+#[test]
+fn a_full_disk_costs_no_row() {
+    if started_inside!(a_full_disk_costs_no_row) {
+        return;
+    }
+    let directories = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let [database, elsewhere] = [directories[0].path(), directories[1].path()];
+    mount("size=1m", database);
+    mount("size=128k", elsewhere);
+    torn_is_never_installed(database, elsewhere);
+    for (companion, beside, fills) in [
+        (Companion::None, database, database),
+        (Companion::Staged, database, database),
+        (Companion::InPlace, database, database),
+        (Companion::Staged, elsewhere, elsewhere),
+        (Companion::InPlace, elsewhere, elsewhere),
+    ] {
+        let [steps, failed, of_host] =
+            full_everywhere(&Scene { database, beside, fills, companion });
+        let what = format!(
+            "the companion {companion:?} {}",
+            if beside == database { "beside" } else { "on the full volume" }
+        );
+        // Before the build there is much to write, after the flip only what is a warning.
+        assert!(
+            steps > 25 && failed >= of_host + 5,
+            "{what}: {failed} of {steps}, {of_host} of the host"
+        );
+        // What the application itself writes: v2, and its companion in place. What it stages is
+        // written for it.
+        let own = companion == Companion::InPlace
+            || (companion == Companion::Staged && fills == database);
+        assert_eq!(of_host > 0, own, "{what}");
+        println!(
+            "full before each of {steps} steps, {what}: {failed} upgrades refused, none lost a row"
+        );
+    }
+    for directory in [database, elsewhere] {
+        assert!(Command::new("umount").arg(directory).status().unwrap().success());
+    }
+}

@@ -1,0 +1,48 @@
+//! Tests of the runner on real files, all in one program: a module for each topic.
+//!
+//! Tests start children and look at who has a file open. A child has every file of its parent for
+//! an instant, before it becomes its own program, so two tests never run at once in one process
+//! (`.cargo/config.toml`).
+//!
+//! A function that is marked `#[ignore = "a process of the tests"]` is no test: it is what a test
+//! has another process do (`support/again.rs`), and counts as nothing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+#[macro_use]
+mod support;
+
+mod backups;
+mod budget;
+mod by_hand;
+mod codes;
+mod companion_elsewhere;
+mod companion_lock;
+mod companion_moved;
+mod crash_states;
+mod doctor;
+mod example;
+mod failing_flush;
+mod full_disk;
+mod held_on_windows;
+mod killed;
+mod list_backups;
+mod memory;
+mod migrate;
+mod mounted_file;
+mod page_copy;
+mod read_files;
+mod read_only;
+mod recover;
+mod refused;
+mod refused_calls;
+mod restore_copy;
+mod stays_open;
+mod strace;
+mod windows;
+mod write_under_way;
+mod zombie;

@@ -1,0 +1,141 @@
+//! A database that is mounted as a file of its own, as a container's is: the kernel refuses to link
+//! it (EXDEV) and to rename over it (EBUSY), so v2 is copied into it. Interrupted before any step,
+//! and again before any step of the next start, it is finished.
+//!
+//! A companion that is mounted so cannot be replaced at all, which is found out before anything is
+//! begun.
+//!
+//! Mounting needs a mount namespace of our own, so these tests start themselves again inside one.
+//! Only Linux has one.
+#![cfg(target_os = "linux")]
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cutover::core::journal::Strategy;
+use cutover::{Detect, From, Make, Options, Outcome, Run};
+use rusqlite::Connection;
+
+use crate::support::interrupt::Interrupt;
+use crate::support::irreplaceable;
+
+use crate::support::notes::TO_V2;
+
+struct Mounted {
+    _directory: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl Mounted {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("data.db");
+        let sql = "PRAGMA journal_mode = WAL; CREATE TABLE notes (id INTEGER PRIMARY KEY, text \
+                   TEXT NOT NULL);
+            WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 100)
+            INSERT INTO notes (text) SELECT printf('note %0500d', i) FROM n;";
+        Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+        assert!(
+            Command::new("mount").arg("--bind").args([&path, &path]).status().unwrap().success()
+        );
+        Self { _directory: directory, path }
+    }
+
+    fn options(&self) -> Options {
+        Options::new(
+            &self.path,
+            "v1-v2",
+            Detect::UserVersion(2),
+            Make { from: From::Empty, run: Run::Sql(TO_V2.into()) },
+        )
+    }
+
+    /// False: it ended before.
+    fn interrupt(&self, at: usize) -> bool {
+        catch_unwind(AssertUnwindSafe(|| {
+            cutover::migrate(&self.options(), &mut Interrupt { at, seen: 0 }).map(drop).unwrap();
+        }))
+        .is_err()
+    }
+
+    fn assert_finishes(&self, told: &str) {
+        let result =
+            cutover::migrate(&self.options(), &mut Interrupt { at: usize::MAX, seen: 0 }).unwrap();
+        let count = |path: &Path, table: &str| -> i64 {
+            Connection::open(path)
+                .unwrap()
+                .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
+                .unwrap()
+        };
+        assert_eq!(count(&self.path, "note"), 100, "{told}");
+        if result.outcome == Outcome::Migrated {
+            assert_eq!(result.strategy, Some(Strategy::PageCopy), "{told}");
+            assert_eq!(count(&result.backup.unwrap(), "notes"), 100, "{told}");
+        }
+        let entries = std::fs::read_dir(self.path.parent().unwrap()).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.retain(|name| !name.ends_with("-lock"));
+        assert_eq!(names.len(), 3, "{told}: {names:?}");
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.path).status();
+    }
+}
+
+#[test]
+fn a_companion_that_is_a_mount_point_is_refused() {
+    if started_inside!(a_companion_that_is_a_mount_point_is_refused) {
+        return;
+    }
+    let mount = |path: &Path| {
+        assert!(Command::new("mount").arg("--bind").args([path, path]).status().unwrap().success());
+    };
+    let unmount =
+        |path: &Path| assert!(Command::new("umount").arg(path).status().unwrap().success());
+    irreplaceable::is_refused_until_freed(
+        &mount,
+        &unmount,
+        ["it is a mount point", "mount its directory"],
+    );
+}
+
+#[test]
+fn interrupted_before_any_step_it_is_finished() {
+    if started_inside!(interrupted_before_any_step_it_is_finished) {
+        return;
+    }
+    std::panic::set_hook(Box::new(|info| eprintln!("{info}")));
+    let (mut first, mut starts) = (0, 0);
+    loop {
+        let mounted = Mounted::new();
+        let Err(refused) = std::fs::hard_link(&mounted.path, mounted.path.with_extension("second"))
+        else {
+            panic!("it was linked")
+        };
+        assert_eq!(refused.raw_os_error(), Some(18), "EXDEV");
+        let interrupted = mounted.interrupt(first);
+        // Every seventh step of the next start, each time from another one.
+        if interrupted {
+            let mut second = first % 7;
+            while mounted.interrupt(second) {
+                second += 7;
+                starts += 1;
+            }
+        }
+        mounted.assert_finishes(&format!("interrupted before step {first}"));
+        if !interrupted {
+            break;
+        }
+        first += 1;
+    }
+    assert!(first > 35 && starts > 50, "{first} steps, {starts} starts");
+    println!(
+        "interrupted before each of {first} steps, {starts} times again: v2 was copied into a \
+         mounted file each time"
+    );
+}

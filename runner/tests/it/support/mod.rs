@@ -1,0 +1,18 @@
+//! What tests of several topics share.
+
+#[macro_use]
+pub mod again;
+
+#[cfg(target_os = "linux")]
+pub mod companion;
+pub mod directory;
+pub mod interrupt;
+pub mod irreplaceable;
+#[cfg(target_os = "linux")]
+#[macro_use]
+pub mod namespace;
+pub mod notes;
+pub mod other;
+#[cfg(target_os = "linux")]
+pub mod strace;
+pub mod writer;

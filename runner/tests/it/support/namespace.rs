@@ -1,0 +1,41 @@
+//! A test that mounts needs a mount namespace of its own.
+
+use std::process::Command;
+
+use super::again;
+
+/// Ubuntu 24.04 makes the namespace and refuses everything in it.
+const FAILED: &str = "the test inside the mount namespace failed. Where it could not be made or \
+                      could not mount: allow user namespaces, on Ubuntu by `sudo sysctl -w \
+                      kernel.apparmor_restrict_unprivileged_userns=0`; in a container, let it \
+                      mount (docker run --privileged)";
+
+/// Set inside.
+const INSIDE: &str = "CUTOVER_TEST_IN_A_NAMESPACE";
+
+/// Runs this function again inside one, and waits for it. False: this is inside.
+macro_rules! started_inside {
+    ($function:ident) => {{
+        let _: fn() = $function;
+        $crate::support::namespace::started_inside(concat!(
+            module_path!(),
+            "::",
+            stringify!($function)
+        ))
+    }};
+}
+
+pub fn started_inside(path: &str) -> bool {
+    if std::env::var_os(INSIDE).is_some() {
+        return false;
+    }
+    let output = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount"])
+        .arg(std::env::current_exe().unwrap())
+        .args(again::to_run(path))
+        .env(INSIDE, "1")
+        .output()
+        .expect("unshare is needed for this test: apt-get install util-linux");
+    again::assert_held(&output, FAILED);
+    true
+}
