@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fault::Platform;
-use crate::journal::Companion;
+use crate::fault::{Holder, Platform};
 use crate::names::{CompanionName, FileName};
 use crate::page1::{Header, copied_header};
 
@@ -20,27 +19,6 @@ pub enum Verdict {
     Current,
     /// Written by a newer release: refused before anything is touched.
     Newer,
-}
-
-/// A process that has a file of the set open.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Holder {
-    /// The process id; 0 where the platform does not tell.
-    pub pid: u32,
-    /// The program's name; empty where the platform does not tell.
-    pub name: String,
-    /// Whether it is the process that is asking.
-    pub this_process: bool,
-}
-
-impl Holder {
-    /// Whether it is a process that is known, and not the one that is asking.
-    #[must_use]
-    pub fn is_another(&self) -> bool {
-        self.pid != 0 && !self.this_process
-    }
 }
 
 /// What is known of one file without changing it.
@@ -150,22 +128,6 @@ pub struct CompanionFacts {
     pub irreplaceable: Option<Irreplaceable>,
 }
 
-impl CompanionFacts {
-    /// It, in a journal, as if it did not exist.
-    #[must_use]
-    pub(crate) fn in_journal(&self, name: &CompanionName) -> Companion {
-        Companion {
-            name: name.clone(),
-            file: self.file.clone(),
-            path: self.path.clone(),
-            relative: self.relative.clone(),
-            before: None,
-            staged: false,
-            after: None,
-        }
-    }
-}
-
 /// One look at the database's directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -213,18 +175,6 @@ impl Observation {
     #[must_use]
     pub fn canonical_facts(&self) -> Option<&FileFacts> {
         self.files.get(&self.canonical)
-    }
-
-    /// Whether this companion is declared where it was: there, or where a database's directory that
-    /// was moved or copied has it.
-    #[must_use]
-    pub fn declares(&self, companion: &Companion) -> bool {
-        let is_at = |seen: &CompanionFacts| {
-            seen.path == companion.path || seen.relative == companion.relative
-        };
-        self.companions
-            .get(&companion.name)
-            .is_some_and(|seen| seen.file == companion.file && is_at(seen))
     }
 
     /// Whether two names are one file.

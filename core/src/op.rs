@@ -3,9 +3,44 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::Phase;
 use crate::names::{At, CompanionName, FileName};
 use crate::page1::JournalMode;
+
+/// How far a cutover has come.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum Phase {
+    /// v2 is being built; everything is undone by a recovery.
+    Building,
+    /// v2 is complete and checked; recovery goes on with the flip, or undoes.
+    Built,
+    /// v2's pages are being copied into canonical (page-copy only).
+    Installing,
+    /// v2 is canonical, durably; only cleaning up is left.
+    Committed,
+}
+
+impl Phase {
+    /// The word in the journal.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
 
 /// One thing that the runner does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use cutover_core::failure::{Code, Failure};
 use cutover_core::fault::Class;
 use cutover_core::names::{At, companion_lock};
-use cutover_core::op::Op;
 use cutover_core::plan::{Plan, PlanKind};
 use cutover_core::run::Budget;
 
@@ -140,7 +139,7 @@ fn open(path: &Path) -> Result<Option<File>, IoError> {
 
 fn cannot_lock(at: &At, error: &IoError) -> Failure {
     let fault = os_fault(error).of(at.clone());
-    let no_space = fault.class(os::PLATFORM, &Op::Release {}) == Class::NoSpace;
+    let no_space = fault.class(os::PLATFORM, false) == Class::NoSpace;
     Failure::from_fault(&fault, "lock", no_space)
 }
 

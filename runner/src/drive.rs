@@ -1,7 +1,7 @@
 //! The loop over a [`Run`]: perform what it hands out, wait as it says, report what happened.
 
 use cutover_core::failure::Failure;
-use cutover_core::observe::Holder;
+use cutover_core::fault::Holder;
 use cutover_core::plan::Plan;
 use cutover_core::run::{Action, Budget, Event, Report, Run};
 

@@ -1,7 +1,7 @@
 //! A v1 that somebody has open on a system where an open file can be neither replaced nor removed.
 
 use cutover_core::failure::{Code, Failure, Where};
-use cutover_core::observe::Holder;
+use cutover_core::fault::Holder;
 use cutover_core::run::Budget;
 
 use crate::drive::wait;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use cutover_core::fault::Holder;
 use cutover_core::names::{CompanionName, CompanionRole, FileName, Role};
-use cutover_core::observe::{CompanionFacts, Holder};
+use cutover_core::observe::CompanionFacts;
 use cutover_core::page1::Header;
 use serde::Serialize;
 

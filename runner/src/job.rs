@@ -7,7 +7,6 @@ use cutover_core::fault::{Class, Fault};
 use cutover_core::names::{
     At, CompanionName, FileName, companion_backup_tmp, companion_staged, journal_tmp,
 };
-use cutover_core::op::Op;
 use cutover_core::run::Run;
 use serde_json::Value as Json;
 
@@ -61,7 +60,7 @@ impl<'a> HostJob<'a> {
         loop {
             let Err(error) = os::rename(from, to) else { return Ok(()) };
             tries += 1;
-            if os_fault(&error).class(os::PLATFORM, &Op::Release {}) != Class::Transient {
+            if os_fault(&error).class(os::PLATFORM, false) != Class::Transient {
                 return Err(error);
             }
             let Some(delay_ms) = self.run.next_delay_ms(tries) else { return Err(error) };
@@ -89,8 +88,7 @@ impl<'a> HostJob<'a> {
         // One that stays is removed by the undo, or by the recovery.
         let _ = std::fs::remove_file(tmp);
         let fault = os_fault(&error);
-        self.full =
-            (fault.class(os::PLATFORM, &Op::Release {}) == Class::NoSpace).then(|| fault.of(at));
+        self.full = (fault.class(os::PLATFORM, false) == Class::NoSpace).then(|| fault.of(at));
         Err(format!("{}: {error}", target.display()).into())
     }
 

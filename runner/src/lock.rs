@@ -13,10 +13,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use cutover_core::failure::{Code, Failure};
+use cutover_core::fault::Holder;
 use cutover_core::fault::{Cause, Class, Fault};
 use cutover_core::names::{cutover_lock, owner_lock};
-use cutover_core::observe::Holder;
-use cutover_core::op::Op;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::Error;
@@ -122,7 +121,7 @@ pub(crate) fn take(place: &Place) -> Result<OwnerLock, Failure> {
         owned(place, others)
     };
     let refuse = |path: &Path, fault: &Fault| {
-        let no_space = fault.class(os::PLATFORM, &Op::Release {}) == Class::NoSpace;
+        let no_space = fault.class(os::PLATFORM, false) == Class::NoSpace;
         let mut failure = Failure::from_fault(fault, "lock", no_space);
         failure.path = Some(path.display().to_string());
         failure

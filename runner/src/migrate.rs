@@ -304,7 +304,7 @@ impl<'a> Start<'a> {
                 Err(Blind::Fault(fault)) => {
                     let fault = name_full_disk(fault, &self.place);
                     let op = Op::Look { file: self.place.canonical.clone() };
-                    let class = fault.class(os::PLATFORM, &op);
+                    let class = fault.class(os::PLATFORM, op.is_sync());
                     let failure = Failure::from_fault(&fault, op.name(), class == Class::NoSpace);
                     if class != Class::Transient {
                         return Err(failure.into());

@@ -32,7 +32,7 @@ impl Blind {
             Self::Host(error) => Fault::new(Cause::Host, error.to_string()),
         };
         let op = Op::Look { file: place.canonical.clone() };
-        let no_space = fault.class(os::PLATFORM, &op) == Class::NoSpace;
+        let no_space = fault.class(os::PLATFORM, op.is_sync()) == Class::NoSpace;
         place.locate(Failure::from_fault(&fault, op.name(), no_space))
     }
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use cutover_core::fault::Holder;
 use cutover_core::fault::{Cause, Fault, OsCode};
 use cutover_core::journal::Strategy;
 use cutover_core::names::{At, FileName, Role};
-use cutover_core::observe::{Holder, Verdict};
+use cutover_core::observe::Verdict;
 use cutover_core::op::Op;
 use cutover_core::page1::JournalMode;
 use cutover_core::run::{Done, Run};

@@ -93,7 +93,7 @@ fn all() -> String {
         names::Label,
         names::Names,
         names::Nonce,
-        observe::Holder,
+        fault::Holder,
         observe::Observation,
         observe::Verdict,
         op::Guard,

@@ -5,10 +5,10 @@ mod hints;
 
 use serde::{Deserialize, Serialize};
 
+use crate::fault::Holder;
 use crate::fault::{Cause, Fault, OsCode};
 use crate::journal::{Journal, Phase};
 use crate::names::{At, FileName, displaced};
-use crate::observe::Holder;
 
 /// What kind of failure it is.
 #[derive(

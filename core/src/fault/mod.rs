@@ -6,8 +6,6 @@ mod windows;
 use serde::{Deserialize, Serialize};
 
 use crate::names::At;
-use crate::observe::Holder;
-use crate::op::Op;
 
 /// Whose error codes and sharing rules apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -71,6 +69,27 @@ impl OsCode {
             Platform::Windows => windows::class(self.raw),
             Platform::Linux | Platform::Macos => unix::class(&self.code),
         }
+    }
+}
+
+/// A process that has a file of the set open.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Holder {
+    /// The process id; 0 where the platform does not tell.
+    pub pid: u32,
+    /// The program's name; empty where the platform does not tell.
+    pub name: String,
+    /// Whether it is the process that is asking.
+    pub this_process: bool,
+}
+
+impl Holder {
+    /// Whether it is a process that is known, and not the one that is asking.
+    #[must_use]
+    pub fn is_another(&self) -> bool {
+        self.pid != 0 && !self.this_process
     }
 }
 
@@ -150,15 +169,15 @@ impl Fault {
         self
     }
 
-    /// What it means for this op. A failed sync is never transient: the pages are gone but marked
-    /// clean, so syncing the same data again would report a success that is none.
+    /// What it means for an op. A failed flush is never transient: the pages are gone but marked
+    /// clean, so flushing the same data again would report a success that is none.
     #[must_use]
-    pub fn class(&self, platform: Platform, op: &Op) -> Class {
+    pub fn class(&self, platform: Platform, is_flush: bool) -> Class {
         let class = match &self.cause {
             Cause::Os { os } => os.class(platform),
             Cause::Busy | Cause::Held { .. } => Class::Transient,
             _ => Class::Permanent,
         };
-        if class == Class::Transient && op.is_sync() { Class::Permanent } else { class }
+        if class == Class::Transient && is_flush { Class::Permanent } else { class }
     }
 }

@@ -15,7 +15,8 @@ use serde_json::Value;
 use crate::names::{
     self, CompanionName, FileName, Label, NameError, Names, Nonce, companion_backup,
 };
-use crate::observe::{FileFacts, Fingerprint};
+use crate::observe::{CompanionFacts, FileFacts, Fingerprint, Observation};
+pub use crate::op::Phase;
 use crate::page1::JournalMode;
 use std::collections::BTreeSet;
 
@@ -32,34 +33,6 @@ pub const MAX_HOST_BYTES: usize = MAX_BYTES / 2;
 pub const MAX_WARNINGS: usize = 100;
 /// See [`MAX_WARNINGS`].
 pub const MAX_WARNING_CHARS: usize = 1000;
-
-/// How far a cutover has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum Phase {
-    /// v2 is being built; everything is undone by a recovery.
-    Building,
-    /// v2 is complete and checked; recovery goes on with the flip, or undoes.
-    Built,
-    /// v2's pages are being copied into canonical (page-copy only).
-    Installing,
-    /// v2 is canonical, durably; only cleaning up is left.
-    Committed,
-}
-
-impl Phase {
-    /// The word in the journal.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Building => "building",
-            Self::Built => "built",
-            Self::Installing => "installing",
-            Self::Committed => "committed",
-        }
-    }
-}
 
 /// How v2 becomes canonical.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -153,6 +126,36 @@ pub struct Companion {
     pub staged: bool,
     /// SHA-256 of what it staged, once that is known.
     pub after: Option<String>,
+}
+
+impl CompanionFacts {
+    /// It, in a journal, as if it did not exist.
+    #[must_use]
+    pub(crate) fn in_journal(&self, name: &CompanionName) -> Companion {
+        Companion {
+            name: name.clone(),
+            file: self.file.clone(),
+            path: self.path.clone(),
+            relative: self.relative.clone(),
+            before: None,
+            staged: false,
+            after: None,
+        }
+    }
+}
+
+impl Observation {
+    /// Whether this companion is declared where it was: there, or where a database's directory that
+    /// was moved or copied has it.
+    #[must_use]
+    pub fn declares(&self, companion: &Companion) -> bool {
+        let is_at = |seen: &CompanionFacts| {
+            seen.path == companion.path || seen.relative == companion.relative
+        };
+        self.companions
+            .get(&companion.name)
+            .is_some_and(|seen| seen.file == companion.file && is_at(seen))
+    }
 }
 
 /// Something that went less than well, and did not stop the cutover.

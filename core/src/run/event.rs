@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::fault::Holder;
 use crate::journal::{Phase, Warning};
-use crate::observe::Holder;
 use crate::plan::{PlanKind, Recovery};
 
 /// One thing that happened. Every wait and every retry is reported as it happens.

@@ -39,10 +39,11 @@ pub use remains::Remains;
 pub use retry::{BUDGET_MS, Budget, DELAYS_MS};
 
 use crate::failure::{Code, Failure, Where};
+use crate::fault::Holder;
 use crate::fault::{Cause, Class, Fault, Platform};
 use crate::journal::{Journal, Phase, ReadError, Strategy, V1, V2, Warning, WarningFrom};
 use crate::names::{At, CompanionName, Role, field_journal, is_displaced, is_journal_aside};
-use crate::observe::{FileFacts, Holder};
+use crate::observe::FileFacts;
 use crate::op::{Guard, Op, Step};
 use crate::plan::{Plan, PlanKind, Recovery};
 use std::collections::BTreeSet;
@@ -545,7 +546,7 @@ impl Run {
         if self.cancelled && self.can_abort() && fault.cause == Cause::Host {
             return self.abort();
         }
-        let class = fault.class(self.plan.platform, &op);
+        let class = fault.class(self.plan.platform, op.is_sync());
         if class == Class::Transient
             && let Some(delay_ms) = self.budget.next_delay_ms(self.tries)
         {

@@ -1,10 +1,11 @@
 //! What the directory says against a plan.
 
 use super::{Finding, Severity};
+use crate::fault::Holder;
 use crate::fault::Platform;
 use crate::journal::Strategy;
 use crate::names::{At, FileName};
-use crate::observe::{Holder, Observation};
+use crate::observe::Observation;
 use crate::op::Op;
 use crate::plan::{Plan, PlanKind, may_leave_zombie, v1_changed_at_the_flip};
 

@@ -13,7 +13,7 @@ fn rename() -> Op {
 }
 
 fn class(platform: Platform, raw: i32, op: &Op) -> Class {
-    Fault::new(Cause::Os { os: OsCode::of(platform, raw) }, "").class(platform, op)
+    Fault::new(Cause::Os { os: OsCode::of(platform, raw) }, "").class(platform, op.is_sync())
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn posix_codes_are_known_on_both_systems() {
 
 #[test]
 fn who_is_in_the_way_may_go_and_what_is_wrong_stays() {
-    let class = |cause| Fault::new(cause, "").class(Platform::Linux, &rename());
+    let class = |cause| Fault::new(cause, "").class(Platform::Linux, false);
     for cause in [Cause::Busy, Cause::Held { holders: vec![me()] }] {
         assert_eq!(class(cause), Class::Transient);
     }
@@ -117,7 +117,7 @@ proptest! {
         let op = if directory { Op::SyncDir { companion: None } } else { Op::SyncFile { file: (&name("a")).into() } };
         for platform in [Platform::Linux, Platform::Macos, Platform::Windows] {
             prop_assert_ne!(class(platform, raw, &op), Class::Transient);
-            prop_assert_eq!(Fault::new(Cause::Busy, "").class(platform, &op), Class::Permanent);
+            prop_assert_eq!(Fault::new(Cause::Busy, "").class(platform, op.is_sync()), Class::Permanent);
         }
     }
 

@@ -2,9 +2,10 @@
 //! into it, or it is refused with the holder's name.
 
 use cutover_core::failure::Code;
+use cutover_core::fault::Holder;
 use cutover_core::fault::Platform;
 use cutover_core::journal::{Phase, Strategy};
-use cutover_core::observe::{Holder, Observation, Verdict};
+use cutover_core::observe::{Observation, Verdict};
 use cutover_core::op::Op;
 use cutover_core::page1::JournalMode;
 use cutover_core::plan::{By, From, Next, Plan, PlanKind, assess, assess_left, plan_migration};

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 #[cfg(any(test, not(target_os = "linux")))]
-use cutover_core::observe::Holder;
+use cutover_core::fault::Holder;
 
 /// This process, if it has one of these files open; it is the one whose locks would fall. Others
 /// are not told here: where nothing else tells them (the BSDs) they show themselves when they are

@@ -10,10 +10,11 @@
 
 use std::collections::BTreeMap;
 
+use cutover_core::fault::Holder;
 use cutover_core::fault::{Cause, Fault, OsCode, Platform};
 use cutover_core::journal::{Companion, Journal, Phase, Strategy, V1, V2};
 use cutover_core::names::{self, CompanionName, FileName, Label, Names, Nonce};
-use cutover_core::observe::{CompanionFacts, FileFacts, Holder, Observation, Verdict};
+use cutover_core::observe::{CompanionFacts, FileFacts, Observation, Verdict};
 use cutover_core::op::{Op, Step};
 use cutover_core::page1::{Header, JournalMode};
 use cutover_core::plan::{By, From, Plan, Request, plan_migration};
