@@ -24,6 +24,8 @@ mod companion_elsewhere;
 mod companion_lock;
 mod companion_moved;
 mod crash_states;
+#[cfg(unix)]
+mod disks;
 mod doctor;
 mod example;
 mod failing_flush;

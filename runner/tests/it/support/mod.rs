@@ -6,6 +6,8 @@ pub mod again;
 #[cfg(target_os = "linux")]
 pub mod companion;
 pub mod directory;
+#[cfg(unix)]
+pub mod disk;
 pub mod interrupt;
 pub mod irreplaceable;
 #[cfg(target_os = "linux")]
