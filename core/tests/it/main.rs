@@ -16,4 +16,5 @@ mod plan;
 mod recovery;
 mod retry;
 mod run;
+mod strict;
 mod validate;
