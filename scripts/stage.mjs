@@ -68,7 +68,7 @@ export async function stage(name, [command, ...args], { env = {}, cwd = root, co
   }
 }
 
-/** Prints what failed, where somebody who sees only the end of this looks for it, and the sum as the last line. The status is 1 when anything failed. */
+/** Prints what failed and the sum as the last lines, for a reader who sees only the end. The status is 1 when anything failed. */
 export function sum(prefix = "") {
   if (failures.length > 0) console.log(`\n${failures.join("\n")}`);
   console.log(`\n${prefix}${passed} passed, ${failed} failed`);

@@ -33,7 +33,7 @@ if (!existsSync(join(directory, "data.db"))) {
 const daemon = spawn(runtime, [program("main.js"), directory, ...(options["exit-when-ready"] ? ["--exit-when-ready"] : [])], {
   stdio: "inherit",
 });
-// Whoever stops `npm start` stops the daemon. Ctrl-C reaches it directly; it is one process group.
+// To stop `npm start` is to stop the daemon. Ctrl-C reaches it directly; it is one process group.
 process.on("SIGTERM", () => daemon.kill("SIGTERM"));
 process.on("SIGINT", () => {});
 daemon.on("exit", (code, signal) => process.exit(code ?? (signal === "SIGTERM" || signal === "SIGINT" ? 0 : 1)));

@@ -1,4 +1,4 @@
-// The same tests on Bun.
+// Runs these tests on Bun.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readdirSync, writeFileSync } from "node:fs";

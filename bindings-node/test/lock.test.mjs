@@ -37,7 +37,7 @@ test("a lock that was released, or is of another database, is refused", async ()
   assert.equal(error.message, "cutover: options.lock was released");
 });
 
-test("a lock that nobody refers to is held all the same", async () => {
+test("a lock that no variable refers to is still held", async () => {
   const place = seed();
   await lock(place.path);
   const collect = () => {

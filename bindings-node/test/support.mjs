@@ -58,7 +58,7 @@ export function assertUpgraded({ path }) {
   assert.equal(shell(path, "PRAGMA user_version; SELECT group_concat(body) FROM note; PRAGMA integrity_check"), "2\na,b\nok");
 }
 
-/** Whether a process is the one holder. Wine's Restart Manager names nobody: a holder has the id 0 there. */
+/** Whether a process is the one holder. Wine's Restart Manager names no process: a holder has the id 0 there. */
 export function named(holders, pid) {
   return holders.length === 1 && (holders[0].pid === pid || (process.platform === "win32" && holders[0].pid === 0));
 }

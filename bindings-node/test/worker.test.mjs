@@ -1,4 +1,4 @@
-// The same addon in a worker; and a worker that is ended in the middle.
+// The addon in a worker; and a worker that is ended in the middle.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";

@@ -56,7 +56,7 @@ export function* migrations() {
   yield [base({ files: { "data.db": plain(10) } }), request()];
 }
 
-/** The same directories, interrupted: the journal of each plan in each phase, with canonical v1, v2, changed and missing. */
+/** These directories, interrupted: the journal of each plan in each phase, with canonical v1, v2, changed and missing. */
 export function* recoveries(plan) {
   const settled = database("1");
   const built = database("2", { userVersion: 2 });

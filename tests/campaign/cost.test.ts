@@ -1,4 +1,4 @@
-// What an upgrade costs, in calls and bytes that do not depend on the machine. For a v1 in WAL mode the daemon in the field makes 41 flushes,
+// What an upgrade costs, in calls and bytes that do not depend on the machine. For a v1 in WAL mode the legacy daemon makes 41 flushes,
 // writes 3.2 times the bytes of v1 and needs 4.0 times its size on disk. A change here is a change of what is promised: look at the plan first.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

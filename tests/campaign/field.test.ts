@@ -1,5 +1,5 @@
-// An upgrade that the daemon in the field began and did not end, in each phase of its journal (version 1), finished or undone by us.
-// Numbers in brackets are those of the field's known faults: see the table in tests/README.md.
+// An upgrade that the legacy daemon began and did not end, in each phase of its journal (version 1), finished or undone by us.
+// Numbers in brackets are those of its known faults: see the table in tests/README.md.
 import assert from "node:assert/strict";
 import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

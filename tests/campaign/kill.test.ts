@@ -34,7 +34,7 @@ for (const how of HOW) {
       assert.ok(start(database, how, index + 1).killed);
       const was = upgrade.which(database);
       const { result } = start(database, how);
-      // The start that was killed told nobody, so this one does: as its own upgrade, or as what it cleaned up after. Only when the
+      // The start that was killed told no caller, so this one does: as its own upgrade, or as what it cleaned up after. Only when the
       // journal is gone, and the kill came in the instant before the result, is there nothing left to tell.
       const told = index < journalGone ? "string" : "object";
       assert.equal(typeof result?.backup, told, JSON.stringify(result));

@@ -1,4 +1,4 @@
-// The diagnostics page, with what the doctor found enclosed, in a folder whose name nobody can guess. It is read once, and nothing but it is served.
+// The diagnostics page, with what the doctor found enclosed, in a folder whose name cannot be guessed. It is read once, and nothing but it is served.
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { extname } from "node:path";
@@ -13,7 +13,7 @@ interface File {
 }
 
 export class Page {
-  /** The path that it is at. Whoever knows it may look. */
+  /** The path that it is at. A browser that knows it may look. */
   readonly path: string;
   readonly #token = randomBytes(16).toString("hex");
   /** By their paths below the folder. A path that is no key here is no file, whatever is in it. */

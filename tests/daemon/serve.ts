@@ -44,7 +44,7 @@ async function answer(store: Store, page: Page | null, request: IncomingMessage,
   }
 }
 
-/** What the page's own policy cannot say of it. Its address is a secret, so nobody is told where a reader came from. */
+/** What the page's own policy cannot say of it. Its address is a secret, so no other page is told where a reader came from. */
 const PAGE_HEADERS = {
   "content-security-policy": "frame-ancestors 'none'",
   "x-content-type-options": "nosniff",

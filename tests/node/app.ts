@@ -64,7 +64,7 @@ async function build(job: Job) {
   return { expect: { notes, ...wish.expect }, report: { notes, v1: await job.v1.all("SELECT count(*) AS n FROM notes") } };
 }
 
-/** The same through bun:sqlite. */
+/** As above, through bun:sqlite. */
 async function buildWithBun(job: Job) {
   const module = "bun:sqlite";
   const { Database } = (await import(module)) as { Database: new (path: string) => { exec(sql: string): void; prepare(sql: string): { get(): unknown }; close(): void } };

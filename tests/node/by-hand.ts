@@ -1,4 +1,4 @@
-// The sample daemon as it was in the field: it builds v2 through libSQL and renames the file into place, though the closed connection still
+// The sample daemon as its old release was: it builds v2 through libSQL and renames the file into place, though the closed connection still
 // holds it. `by-hand.js DIRECTORY`, where data.db is a settled v1 and data.db.building an empty database in WAL mode.
 import { closeSync, copyFileSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ await build({ source, staging, progress: () => {} } as unknown as Job);
 const settle = createClient({ url: `file:${staging}` });
 await settle.execute("PRAGMA wal_checkpoint(TRUNCATE)");
 settle.close();
-// Whoever opens and closes a file drops every lock that this process has on it, the closed connection's too.
+// Opening and closing a file drops every lock that this process has on it, the closed connection's too.
 const handle = openSync(staging, "r+");
 fsyncSync(handle);
 closeSync(handle);

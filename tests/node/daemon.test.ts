@@ -62,7 +62,7 @@ async function ask(url: string, body?: string): Promise<{ status: number; json: 
 const add = async (url: string, id: string) => assert.equal((await ask(url, JSON.stringify({ id, title: id }))).status, 201);
 const all = async (url: string) => ((await ask(url)).json as { notes: { id: string; tags: string[] }[] }).notes;
 
-/** Another process that tries to take WAL mode away from whoever is live; what it was told. */
+/** Another process that tries to take WAL mode away from the live application; what it was told. */
 function leaveWal(database: string): string {
   const { stdout, stderr } = spawnSync("sqlite3", [database, "PRAGMA journal_mode=DELETE;"], { encoding: "utf8" });
   return stdout.trim() || stderr.trim();

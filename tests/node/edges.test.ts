@@ -166,7 +166,7 @@ test("the owner lock is refused to a second taker in this process, and in anothe
   assert.equal(app("node", database, "sql", { lock: 2 }).error.code, "OWNED");
   // `lock` is held by the caller; migrate, told nothing of it, is a second taker.
   assert.equal(app("node", database, "sql", { lock: 1 }).error.code, "OWNED");
-  // The field's daemon: BEGIN EXCLUSIVE in the lock file, by another SQLite.
+  // The legacy daemon: BEGIN EXCLUSIVE in the lock file, by another SQLite.
   const field = spawn("sqlite3", [`${database}.owner-lock`], { stdio: ["pipe", "pipe", "inherit"] });
   field.stdin.write("BEGIN EXCLUSIVE; SELECT 'held';\n");
   await once(field.stdout, "data");

@@ -53,7 +53,7 @@ for (const runtime of ["node", "bun"] as const) {
     const old = spawnSync(RUNTIMES.node, [program("node/drizzle.js"), database], { encoding: "utf8" });
     assert.ok(wasKilled(old), old.stderr);
     const v1 = facts(database);
-    // The same two migrations, by hand.
+    // Both migrations, by hand.
     const expected = expectedV2(
       database,
       `CREATE TABLE \`lists\` (\`id\` integer PRIMARY KEY NOT NULL, \`name\` text NOT NULL);

@@ -32,7 +32,7 @@ for (const runtime of ["node", "bun"] as const) {
   });
 }
 
-test("without a `verify` of its own nobody could check v2, so v1 stays", () => {
+test("without a `verify` of its own v2 could not be checked, so v1 stays", () => {
   const path = seeded();
   const { code, message } = run("node", path, "upgrade") as { code: string; message: string };
   assert.equal(code, "VERIFY");

@@ -13,7 +13,7 @@ const runtimes = process.env.CUTOVER_BUN === "" ? (["node"] as const) : (["node"
 
 const ended = promisify(execFile);
 
-// Side by side: most of their time they wait for whoever does not let go.
+// Side by side: most of their time they wait for holders that do not let go.
 describe("the incident", { concurrency: 3 }, () => {
   for (const runtime of onWindows ? runtimes : []) {
     for (const release of ["collected", "late", "never"]) {
@@ -32,7 +32,7 @@ describe("the incident", { concurrency: 3 }, () => {
           assert.deepEqual(round.live, [5, "5\nok"], told);
           assert.equal(round.again, "current", told);
           assert.ok(round.waitedMs <= 600, told);
-          // What somebody has open to the end is removed by a later start, with what the clean-up would have removed after it.
+          // What a program has open to the end is removed by a later start, with what the clean-up would have removed after it.
           const rest = round.names.filter((name) => !/^data\.db\.(building|install)-\*|^data\.db\.v1-v2-cutover\.json$/.test(name));
           assert.deepEqual(rest, ["data.db", "data.db.v1-v2-*", "data.db.v1-v2-*.json"], told);
           if (release !== "never") assert.equal(round.names.length, 3, told);

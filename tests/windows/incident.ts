@@ -2,7 +2,7 @@
 //
 // v1 is written by libSQL, which is closed, and keeps its files: a prepared statement of it is alive. So does the build of v2.
 //
-// RELEASE: collected   nobody refers to the statements any more
+// RELEASE: collected   no variable refers to the statements any more
 //          late        referred to until handles are to be released for the third time
 //          never       referred to until the process ends
 import { spawnSync } from "node:child_process";

@@ -291,7 +291,7 @@ fn interrupted_at_any_step_the_next_start_has_one_or_the_other() {
         if ended.is_ok() {
             break;
         }
-        // At any instant canonical is whole, whoever opens it.
+        // At any instant canonical is whole, as any reader finds it.
         let connection = Connection::open(&path).unwrap();
         let sound: String =
             connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
@@ -447,7 +447,7 @@ fn whoever_has_it_open_is_named() {
     open.execute_batch("SELECT * FROM note").unwrap();
     let failure = bed.restore().unwrap_err().failure;
     assert_eq!(failure.code, Code::Held);
-    // Wine's Restart Manager names nobody.
+    // Wine's Restart Manager names no process.
     assert!(
         failure
             .holders

@@ -1,7 +1,7 @@
 //! One budget: with a holder that never lets go an upgrade ends within the default one, by page
 //! copy, or with v1 intact and the holder named.
 //!
-//! Time is the host's: what it is told to wait is added up, and nobody waits.
+//! Time is the host's: what it is told to wait is added up, and the test does not wait.
 
 use cutover::core::failure::Where;
 use cutover::core::journal::Strategy;
@@ -39,14 +39,14 @@ impl Host for Clock {
     }
 }
 
-/// Somebody who has the database open, and stays.
+/// A program that has the database open, and stays.
 enum Holder {
     This { _connection: Connection },
     Other(Other),
 }
 
 #[test]
-fn whoever_never_lets_go_costs_no_more_than_the_default_budget() {
+fn a_holder_that_never_lets_go_costs_no_more_than_the_default_budget() {
     for mode in ["wal", "delete"] {
         for sql in [
             "SELECT count(*) FROM notes;",
@@ -101,7 +101,7 @@ fn whoever_never_lets_go_costs_no_more_than_the_default_budget() {
                         );
                         assert_eq!(failure.waited_ms, clock.waited_ms, "{what}: {failure}");
                         assert!(failure.to_string().contains("held by"), "{what}: {failure}");
-                        // Wine names nobody.
+                        // Wine names no process.
                         if cfg!(not(windows)) {
                             assert_eq!(clock.waited_ms, BUDGET_MS, "{what}: {failure}");
                             let pid = if let Holder::Other(other) = &holder {

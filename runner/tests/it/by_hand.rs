@@ -35,7 +35,7 @@ impl Bed {
         live.copy()
     }
 
-    /// Of everything but the locks, and the shared memory that whoever opens a log makes anew.
+    /// Of everything but the locks, and the shared memory that every reader of a log makes anew.
     fn copy(&self) -> Self {
         let copy = Self::empty();
         for name in self.names().iter().filter(|name| !name.ends_with("-shm")) {
@@ -252,7 +252,7 @@ fn an_older_v1_that_a_person_puts_over_canonical_is_what_is_upgraded() {
     }
 }
 
-/// The same v1 as it was: what was built of it need not be built again, unless it is another file,
+/// v1 as it was: what was built of it need not be built again, unless it is another file,
 /// of which only its content could tell that.
 #[test]
 fn the_v1_that_a_person_puts_back_over_canonical_is_what_is_upgraded() {

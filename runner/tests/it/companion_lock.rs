@@ -1,4 +1,4 @@
-//! Two data directories that share a companion upgrade one after the other, whoever is killed
+//! Two data directories that share a companion upgrade one after the other, whichever is killed
 //! meanwhile.
 #![allow(
     clippy::type_complexity,
@@ -254,9 +254,9 @@ fn two_processes_upgrade_their_directories_in_turn() {
     }
 }
 
-/// What the daemon in the field left works on the companion in its undo alone.
+/// What the legacy daemon left works on the companion in its undo alone.
 #[test]
-fn what_the_field_left_is_undone_in_turn_as_well() {
+fn what_the_legacy_daemon_left_is_undone_in_turn_as_well() {
     let bed = Bed::new();
     let (of_b, backup) =
         (|name: &str| bed.path("B").join(name), bed.path("shared/auth.json.v1-v2-3fa9c1d2"));
@@ -281,7 +281,7 @@ fn what_the_field_left_is_undone_in_turn_as_well() {
 }
 
 #[test]
-fn two_processes_at_once_lose_nothing_whoever_is_first() {
+fn two_processes_at_once_lose_nothing_in_either_order() {
     for _ in 0..5 {
         let bed = Bed::new();
         let both = [bed.upgrade("A", ""), bed.upgrade("B", "")];
@@ -295,7 +295,7 @@ fn two_processes_at_once_lose_nothing_whoever_is_first() {
     }
 }
 
-/// By every name that the companion has, and whoever holds the owner lock.
+/// By every name that the companion has, and whichever process holds the owner lock.
 #[test]
 fn a_holder_that_does_not_let_go_is_named_and_nothing_is_touched() {
     let bed = Bed::new();
@@ -336,7 +336,7 @@ fn a_holder_that_does_not_let_go_is_named_and_nothing_is_touched() {
             "{failure}"
         );
         assert!(path.ends_with("auth.json"), "{failure}");
-        // Wine's Restart Manager names nobody.
+        // Wine's Restart Manager names no process.
         let pids: Vec<u32> = failure.holders.iter().map(|holder| holder.pid).collect();
         assert!(pids == [first.child.id()] || (cfg!(windows) && pids == [0]), "{failure}");
         assert!(
@@ -534,7 +534,7 @@ fn two_companions_with_one_lock_do_not_wait_for_each_other() {
 
 #[cfg(unix)]
 #[test]
-fn whoever_may_write_beside_a_companion_may_lock_it_and_nobody_else() {
+fn a_user_who_may_write_beside_a_companion_may_lock_it_and_no_other() {
     use std::os::unix::fs::PermissionsExt;
     for (directory, lock) in [(0o700, 0o600), (0o755, 0o600), (0o775, 0o660), (0o1777, 0o666)] {
         let bed = Bed::new();

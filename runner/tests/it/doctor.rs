@@ -72,7 +72,7 @@ fn a_database_at_rest_is_safe() {
         );
         let header = bundle.header.as_ref().unwrap();
         assert_eq!((header.user_version, header.problems.len()), (1, 0));
-        assert!(!bundle.to_text().contains("SECRET"), "rows are nobody's business");
+        assert!(!bundle.to_text().contains("SECRET"), "a bundle holds no rows");
     }
 }
 
@@ -243,7 +243,7 @@ fn hostile_folders_are_looked_at_and_left() {
     let fifo = |path: &Path| {
         assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
     };
-    // A directory, a pipe that nobody writes to, and a link to nowhere, under the names of the set.
+    // A directory, a pipe without a writer, and a link to nowhere, under the names of the set.
     let lays: [Lay; 6] = [
         &|path| std::fs::create_dir(path).unwrap(),
         &|path| fifo(path),

@@ -100,7 +100,7 @@ fn a_flush_of_a_companion_that_fails_fails_the_upgrade_or_is_a_warning() {
         ("directory", Left),
         ("directory", Warned),
     ];
-    // Before it is installed: the name of what somebody wrote meanwhile.
+    // Before it is installed: the name of what another program wrote meanwhile.
     let changed = [&staged[..5], &staged[4..]].concat();
     let in_place = [staged[0], staged[1], staged[5]];
     // The undo: the name of what is displaced; the companion as it was; and what is removed.
@@ -115,7 +115,7 @@ fn a_flush_of_a_companion_that_fails_fails_the_upgrade_or_is_a_warning() {
         let (_, calls) = strace::run(FLUSHES, &[], &Bed::new(root.path()).program(does));
         let mut endings = Vec::new();
         for (at, call) in calls.iter().enumerate().filter(|(_, call)| call.contains("/elsewhere")) {
-            // Whoever wrote to it by its own name before the flush failed.
+            // What wrote to it by its own name before the flush failed.
             let wrote = endings.len() >= if does == Does::WritesInPlaceAndFails { 2 } else { 4 };
             let ending = companion::befallen(
                 does,

@@ -1,8 +1,8 @@
-//! A v1 that somebody has open on Windows, where an open file can be neither replaced nor removed.
+//! A v1 that a program has open on Windows, where an open file can be neither replaced nor removed.
 //!
 //! The holders are connections of SQLite and plain handles, with the sharing that SQLite gives its
 //! own (`FILE_SHARE_READ | FILE_SHARE_WRITE`). That a file is open is what Wine tells as Windows
-//! does; who has it open it does not tell (its Restart Manager names nobody), so under Wine every
+//! does; who has it open it does not tell (its Restart Manager names no process), so under Wine every
 //! holder is one that is not named.
 #![cfg(windows)]
 #![allow(
@@ -271,7 +271,7 @@ fn one_that_lets_go_when_it_is_asked_to_is_replaced() {
 }
 
 #[test]
-fn whoever_reads_on_keeps_v1_and_the_next_start_upgrades_it() {
+fn a_reader_that_reads_on_keeps_v1_and_the_next_start_upgrades_it() {
     let (bed, live) = Bed::held("wal");
     let mut reading = live.prepare("SELECT * FROM notes").unwrap();
     let mut rows = reading.query([]).unwrap();
@@ -388,7 +388,7 @@ fn killed_before_any_step_beside_a_holder_the_next_start_ends_well() {
     }
 }
 
-/// v1 was free when the plan was made, so it is to be replaced; at the flip somebody has it open,
+/// v1 was free when the plan was made, so it is to be replaced; at the flip a program has it open,
 /// and stays.
 #[test]
 fn one_that_comes_before_the_flip_is_copied_under_without_a_second_build() {
@@ -495,7 +495,7 @@ fn a_state_is_saved_when_a_scanner_lets_go_of_the_journal() {
             let scanner = File::options().read(true).share_mode(3).open(&journal)?;
             let (saved, is_saved) = std::sync::mpsc::channel::<()>();
             let scans = std::thread::spawn(move || {
-                // For as long as it is not told that nobody waits for it.
+                // For as long as it is not told that no test waits for it.
                 if !lets_go {
                     let _ = is_saved.recv();
                 }

@@ -65,8 +65,8 @@ impl How {
     }
 }
 
-/// A process that is being made has, until it executes, every file open that this one has: whoever
-/// opens one reads here, whoever makes one writes.
+/// A process that is being made has, until it executes, every file open that this one has:
+/// who opens one reads here, who makes one writes.
 static OPEN: RwLock<()> = RwLock::new(());
 
 /// The application. It stops for ever at a point.
@@ -219,7 +219,7 @@ impl Bed {
     /// v2 with every row, the backup with all of v1, its receipt, the companion once; and nothing
     /// else.
     fn assert_upgraded(&self, how: How, rows_of_v1: &[&str], what: &str) {
-        // The log of a v2 that a killed process had open goes with whoever closes it next.
+        // The log of a v2 that a killed process had open goes when the next reader closes it.
         assert_eq!(rows(&self.path(), "note"), rows_of_v1, "{what}");
         let entries = std::fs::read_dir(self.0.path())
             .unwrap()

@@ -1,4 +1,4 @@
-//! [28] What an upgrade takes of memory does not grow with the database: the field's daemon took
+//! [28] What an upgrade takes of memory does not grow with the database: the legacy daemon took
 //! 1.69 GB for one of 528 MB. Each way in which pages are copied is measured by the process itself,
 //! as its peak of resident memory (`VmHWM`, proc(5)).
 #![cfg(target_os = "linux")]

@@ -150,7 +150,7 @@ impl Host for Scripted<'_> {
     }
 }
 
-/// Held by whoever starts a process. Until it executes it has every file open that this one has,
+/// Held by a test that starts a process. Until it executes it has every file open that this one has,
 /// those of the other tests too: a start of theirs finds their database held by it.
 fn alone() -> MutexGuard<'static, ()> {
     static STARTS: Mutex<()> = Mutex::new(());
@@ -503,7 +503,7 @@ fn a_connection_of_another_process_is_named() {
     let migrated = cutover::migrate(&bed.sql(), &mut Scripted::default());
     drop(other);
     match migrated {
-        // Wine's Restart Manager names nobody, and who is not named is a scanner: v2 is copied
+        // Wine's Restart Manager names no process, and what has no name is a scanner: v2 is copied
         // under it.
         Ok(result) if cfg!(windows) => {
             assert_eq!(result.strategy, Some(cutover::core::journal::Strategy::PageCopy));
@@ -669,7 +669,7 @@ fn staged_companions_change_with_the_database() {
         assert_eq!(job.read_companion("auth")?, Some(b"v1 secret".to_vec()));
         job.write_companion("auth", b"v2 secret")?;
         job.save_state(serde_json::json!("a secret"))?;
-        // Backup, staged, the journal: nobody else reads them, at any time.
+        // Backup, staged, the journal: no other user reads them, at any time.
         #[cfg(unix)]
         for entry in std::fs::read_dir(auth.parent().unwrap())? {
             let path = entry?.path();
@@ -762,7 +762,7 @@ fn the_owner_lock_is_held_once_and_let_go() {
     let refused =
         |result: Result<MigrateResult, Error>| result.unwrap_err().failure.code == Code::Owned;
     assert!(refused(cutover::migrate(&bed.sql(), &mut Scripted::default())));
-    // The refused try must not have dropped the lock: the daemon in the field asks SQLite for it.
+    // The refused try must not have dropped the lock: the legacy daemon asks SQLite for it.
     let starts = alone();
     let field = std::process::Command::new("sqlite3")
         .arg(bed.directory.path().join("data.db.owner-lock"))
@@ -818,7 +818,7 @@ fn a_plan_given_as_json_is_performed_as_it_is() {
     assert_eq!(performed, plan.steps.iter().map(|step| step.op.name()).collect::<Vec<_>>());
     bed.assert_migrated(&result);
 
-    // The same plan again is not for this state, and nothing is touched.
+    // That plan again is not for this state, and nothing is touched.
     let names = bed.names();
     let error = cutover::run_plan(&text, &bed.sql(), &mut Scripted::default()).unwrap_err();
     assert_eq!(error.failure.code, Code::Journal);
@@ -946,7 +946,7 @@ fn a_schema_that_only_libsql_reads_is_not_called_damage() {
 /// SQLite says it in the same words as of a schema that is only foreign to it; no `verify` of the
 /// application's stands in for its check.
 #[test]
-fn a_schema_whose_pages_are_wrong_is_damage_whoever_verifies() {
+fn a_schema_whose_pages_are_wrong_is_damage_with_or_without_verify() {
     let bed = Bed::new("delete");
     bed.open()
         .execute_batch(

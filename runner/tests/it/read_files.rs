@@ -135,7 +135,7 @@ fn a_log_says_what_sqlite_says() {
     assert_eq!(
         read_wal(&side(&path, "-wal"), None).commits_not_checkpointed,
         5,
-        "without the -shm nobody knows"
+        "without the -shm it cannot be known"
     );
 
     // The next commit begins the log anew, over the old frames: those are stale.

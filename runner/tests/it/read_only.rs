@@ -1,5 +1,5 @@
 //! What its owner, who is not root, may read alone: a secret beside the database, and a backup that
-//! somebody protected.
+//! its owner protected.
 #![cfg(target_os = "linux")]
 
 use std::fs::{Permissions, set_permissions};

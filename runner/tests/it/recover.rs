@@ -242,8 +242,8 @@ fn a_directory_that_was_moved_to_another_volume_is_recovered_there() {
     }
 }
 
-/// Somebody removed the journal: nothing tells what the rest is, so nothing of it is taken for
-/// ours, and whoever asks is told of all of it.
+/// A person removed the journal: nothing tells what the rest is, so nothing of it is taken for
+/// ours, and `inspect` lists all of it.
 #[test]
 fn what_a_lost_journal_leaves_is_listed_and_left_alone() {
     let bed = Bed::interrupted_before("link");
@@ -382,7 +382,7 @@ fn build(job: &dyn cutover::Job) -> Result<cutover::Built, HostError> {
 /// An application that can never undo what it did outside: it upgrades all the same, and is asked
 /// to clean up with that state.
 #[test]
-fn an_undo_that_always_fails_is_in_nobodys_way() {
+fn an_undo_that_always_fails_stops_no_start() {
     struct Fails {
         builds: bool,
         asked: Vec<String>,
@@ -438,7 +438,7 @@ fn an_undo_that_always_fails_is_in_nobodys_way() {
     assert_eq!(bed.names().len(), 3, "{:?}", bed.names());
 }
 
-/// The daemon in the field was killed after it moved v1, and before it installed v2 (or without
+/// The legacy daemon was killed after it moved v1, and before it installed v2 (or without
 /// one).
 fn moved_by_the_field(built: bool) -> Bed {
     let bed = Bed::new();
@@ -466,7 +466,7 @@ fn moved_by_the_field(built: bool) -> Bed {
 /// The application can never undo what its old release did outside: it upgrades all the same,
 /// wherever a start is killed, and is asked to clean up with what that release had kept.
 #[test]
-fn an_undo_of_the_field_s_that_always_fails_is_in_nobodys_way() {
+fn a_legacy_undo_that_always_fails_stops_no_start() {
     struct Fails(Interrupt, Vec<String>);
     impl Host for Fails {
         fn build(&mut self, job: &mut dyn cutover::Job) -> Result<cutover::Built, HostError> {
@@ -543,7 +543,7 @@ fn an_undo_of_the_field_s_that_always_fails_is_in_nobodys_way() {
 /// Its journal may have reached the disk as `committed` before its renames did. An undo that fails
 /// is asked again then, and no clean-up in its stead.
 #[test]
-fn an_undo_of_the_field_s_that_fails_beside_committed_is_asked_again() {
+fn a_legacy_undo_that_fails_beside_committed_is_asked_again() {
     struct Fails(Vec<&'static str>);
     impl Host for Fails {
         fn undo(&mut self, _state: Option<&Value>, _nonce: &str) -> Result<(), HostError> {

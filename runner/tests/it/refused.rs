@@ -6,7 +6,7 @@
 //! cleaning up is left, it ends with a warning. With the refusal gone the next start ends well.
 //!
 //! Mounting needs a namespace of our own, so these tests start themselves again inside one. Root in
-//! there is nobody to the kernel's list of immutable files, so those are tried outside of it, where
+//! is no user to the kernel's list of immutable files, so those are tried outside of it, where
 //! that is allowed (`CAP_LINUX_IMMUTABLE`); `refused_calls.rs` plays them everywhere.
 #![cfg(target_os = "linux")]
 
@@ -174,7 +174,7 @@ fn assert_ends_well(path: &Path, what: &str) {
     assert_eq!(rows(&path.with_file_name(backup), "notes"), NOTES, "{what}");
 }
 
-/// There from the beginning: nothing is begun. Whoever reads a log beside a read-only database
+/// There from the beginning: nothing is begun. A program that reads a log beside a read-only database
 /// leaves a read-only `-shm`: the next start names it.
 fn from_the_start(directory: &Path, refusal: Refusal, mode: &str) {
     let path = seed(directory, mode);

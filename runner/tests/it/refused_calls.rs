@@ -96,7 +96,7 @@ fn a_change_beside_a_companion_that_is_refused_costs_nothing() {
     // Its backup gets its name. Then what is staged is made, gets its name, and the companion's,
     // and what is temporary goes; it is not there any more.
     let staged = [Undone, Undone, Undone, Left, Done, Done];
-    // Before that the one that somebody wrote is linked; or else it is copied.
+    // Before that the one that another program wrote is linked; or else it is copied.
     let changed = [&staged[..3], &[Done], &staged[3..]].concat();
     let in_place = [Undone, Done, Done];
     // What is displaced is linked, or else copied; the backup gets the companion's name; and what

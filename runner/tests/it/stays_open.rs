@@ -82,7 +82,7 @@ fn is_refused_until_it_has_gone(
         );
         assert_eq!(failure.holders[0].pid, other.pid());
     }
-    // Nobody was told to open what took its place, so there is no log to be taken for its own:
+    // No program was told to open what took its place, so there is no log to be taken for its own:
     // SQLite finds that its file was moved.
     other.asks(&format!("INSERT INTO {then} VALUES (9, 'lost');"));
     drop(other);
@@ -111,7 +111,7 @@ fn v1(directory: &Path) -> PathBuf {
 }
 
 #[test]
-fn an_upgrade_is_not_done_while_somebody_has_v1_open() {
+fn an_upgrade_is_not_done_while_a_program_has_v1_open() {
     let _turn = IN_TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let start: Start = |path, host| cutover::migrate(&options(path), host).map(drop);
     for killed in [None, Some("unlock-v1")] {
@@ -121,7 +121,7 @@ fn an_upgrade_is_not_done_while_somebody_has_v1_open() {
 }
 
 #[test]
-fn a_restore_is_not_done_while_somebody_has_v2_open() {
+fn a_restore_is_not_done_while_a_program_has_v2_open() {
     let _turn = IN_TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let start: Start = |path, host| {
         let newest = cutover::list_backups(path).unwrap()[0].name.as_str().to_owned();

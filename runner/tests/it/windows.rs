@@ -211,7 +211,7 @@ fn a_log_of_another_spelling_is_the_databases() {
     }
 }
 
-/// SQLite would delete it at the next open: it is all that is left of somebody's rows.
+/// SQLite would delete it at the next open: it is all that is left of a user's rows.
 #[test]
 fn a_log_of_another_spelling_beside_an_empty_database_is_seen() {
     let directory = tempfile::tempdir().unwrap();

@@ -139,7 +139,7 @@ fn what_is_not_committed_is_not_copied() {
             .failure;
     let writer = app.writer.take().unwrap();
     assert_eq!(failure.code, Code::Held, "{failure}");
-    // Wine's Restart Manager names nobody, and who is not named is looked for anew: there might be
+    // Wine's Restart Manager names no process, and what is not named is looked for anew: there might be
     // a way around a scanner.
     assert!(failure.op.as_deref() == Some("copy") || cfg!(windows), "{failure}");
     let pids: Vec<u32> = failure.holders.iter().map(|holder| holder.pid).collect();

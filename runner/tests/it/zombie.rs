@@ -212,7 +212,7 @@ fn with_proceed_a_zombie_that_is_collected_meanwhile_costs_no_row_of_another_pro
             assert!(host.zombie.is_empty() && result.outcome == Outcome::Migrated, "{mode}, {at}");
             assert!(
                 result.warnings.is_empty(),
-                "{mode}, {at}: nobody is left behind: {:?}",
+                "{mode}, {at}: no connection is left behind: {:?}",
                 result.warnings
             );
             assert_eq!(

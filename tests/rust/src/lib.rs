@@ -7,7 +7,7 @@ pub fn die() -> ! {
     unreachable!("SIGKILL cannot be ignored")
 }
 
-/// The same. Nothing registers with the C library's exit, and SQLite closes nothing there. 137 is
+/// On POSIX: nothing registers with the C library's exit, and SQLite closes nothing there. 137 is
 /// what a shell says of SIGKILL.
 #[cfg(not(unix))]
 pub fn die() -> ! {

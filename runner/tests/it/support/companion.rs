@@ -23,7 +23,7 @@ const ROOT: &str = "CUTOVER_TEST_ROOT";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Does {
     Stages,
-    /// And somebody else writes to the companion once the build is over.
+    /// And another program writes to the companion once the build is over.
     StagesBesideAnother,
     WritesInPlace,
     WritesInPlaceAndFails,
@@ -195,7 +195,7 @@ pub enum Ending {
 }
 
 /// Has `strace` do this to an upgrade, and gives how that ended. The next start ends well, and
-/// keeps what is in nobody's file any more: `wrote` says whether anybody has written to the
+/// keeps what no file holds any more: `wrote` says whether a program has written to the
 /// companion by then.
 pub fn befallen(
     does: Does,

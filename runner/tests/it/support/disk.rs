@@ -107,7 +107,7 @@ pub struct Ended {
     /// The state with which each `undo` was called.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undone: Vec<Value>,
-    /// The same of `cleanup`.
+    /// As that of `undo`, of `cleanup`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cleaned: Vec<Value>,
     /// Each name but the locks', with `#` for what no two runs have in common, and what it holds.
