@@ -1,28 +1,19 @@
-//! The one error of this crate.
+//! The error of this crate.
 
 use cutover_core::failure::Failure;
 
-use crate::host::HostError;
+/// An error of the application's own. It becomes the source of the [`crate::Error`].
+pub type HostError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A failure, and the application's own error where that was the cause.
-#[derive(Debug)]
+/// Why a call did not succeed. `Display` gives the failure's message.
+#[derive(Debug, thiserror::Error)]
+#[error("{failure}")]
 pub struct Error {
-    /// What failed, where the data is and what to do.
+    /// What failed, why, where the data is, what to do.
     pub failure: Box<Failure>,
-    /// The application's own error.
+    /// The application's own error, where a callback of it failed.
+    #[source]
     pub cause: Option<HostError>,
-}
-
-impl std::fmt::Display for Error {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.failure.fmt(f)
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.cause.as_deref().map(|cause| cause as _)
-    }
 }
 
 impl From<Failure> for Error {

@@ -7,10 +7,8 @@ use cutover_core::observe::Verdict;
 use cutover_core::run::Event;
 use serde_json::Value as Json;
 
+use crate::error::HostError;
 use crate::reader::Reader;
-
-/// An error of the application's own. It becomes the source of the [`crate::Error`].
-pub type HostError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What a build returns.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -10,15 +10,16 @@ use cutover_core::names::{
 use cutover_core::run::Run;
 use serde_json::Value as Json;
 
-use crate::host::{HostError, Job};
+use crate::error::HostError;
+use crate::fsops::flushed;
+use crate::host::Job;
 use crate::os;
-use crate::perform::flushed;
-use crate::place::Place;
+use crate::place::Paths;
 use crate::reader::Reader;
 use crate::sqlite::os_fault;
 
 pub(crate) struct HostJob<'a> {
-    place: &'a Place,
+    place: &'a Paths,
     run: &'a mut Run,
     v1: Reader,
     source: PathBuf,
@@ -31,7 +32,7 @@ pub(crate) struct HostJob<'a> {
 
 impl<'a> HostJob<'a> {
     pub(crate) fn new(
-        place: &'a Place,
+        place: &'a Paths,
         run: &'a mut Run,
         v1: Reader,
         source: PathBuf,

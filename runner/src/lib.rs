@@ -4,20 +4,15 @@
 //! This crate performs what [`cutover_core`] plans: it looks, runs the plan with `std::fs` and
 //! SQLite, and asks the application where only the application knows. Start with [`migrate`].
 
-mod backups;
-mod companion_lock;
 mod copy;
-mod doctor;
 mod drive;
 mod error;
-mod held;
+mod fsops;
 mod holders;
 mod host;
-mod inspect;
 mod isolate;
 mod job;
 mod lock;
-mod migrate;
 mod observe;
 mod options;
 mod os;
@@ -25,8 +20,11 @@ mod page_copy;
 mod perform;
 mod place;
 mod reader;
-mod restore;
+mod session;
 mod sqlite;
+mod types;
+mod verbs;
+mod waiting;
 
 pub use cutover_core as core;
 pub use cutover_core::backup::Backup;
@@ -36,16 +34,17 @@ pub use cutover_core::plan::{From, Left, Recovery, Rule};
 pub use cutover_core::run::Event;
 pub use cutover_support::bundle::Bundle;
 
-pub use backups::{PruneResult, list_backups, prune_backups};
-pub use doctor::{DoctorOptions, doctor};
-pub use error::Error;
-pub use host::{Built, Host, HostError, Job};
-pub use inspect::{InspectedCompanion, Inspection, inspect};
+pub use error::{Error, HostError};
+pub use host::{Built, Host, Job};
 pub use lock::{OwnerLock, lock};
-pub use migrate::{MigrateResult, Outcome, RecoverResult, migrate, plan, recover, run_plan};
-pub use options::{BackupOptions, Detect, Held, Integrity, Lock, Make, Options, Run};
+pub use options::{BackupOptions, Lock, Options};
 pub use reader::{Reader, Row, Value};
-pub use restore::{CompanionResult, RestoreResult, restore};
+pub use types::{Detect, Held, Integrity, Make, Run};
+pub use verbs::{
+    CompanionResult, DoctorOptions, InspectedCompanion, Inspection, MigrateResult, Outcome,
+    PruneResult, RecoverResult, RestoreResult, doctor, inspect, list_backups, migrate, plan,
+    prune_backups, recover, restore, run_plan,
+};
 
 /// The README's Rust code is compiled as a test.
 #[cfg(doctest)]

@@ -10,23 +10,23 @@ use cutover_core::observe::{CompanionFacts, FileFacts, Observation, Verdict};
 use cutover_core::op::Op;
 use cutover_core::plan::may_open_canonical;
 
+use crate::error::HostError;
 use crate::holders::holders;
-use crate::host::{Host, HostError};
-use crate::options::Detect;
-use crate::os;
-use crate::place::Place;
-use crate::sqlite;
+use crate::host::Host;
+use crate::place::Paths;
+use crate::types::Detect;
+use crate::{os, sqlite};
 
 /// Why an observation could not be made.
-pub(crate) enum Blind {
+pub(crate) enum ObserveError {
     /// The system or SQLite refused.
     Fault(Fault),
     /// The application's `detect` failed.
     Host(HostError),
 }
 
-impl Blind {
-    pub(crate) fn into_failure(self, place: &Place) -> Failure {
+impl ObserveError {
+    pub(crate) fn into_failure(self, place: &Paths) -> Failure {
         let fault = match self {
             Self::Fault(fault) => fault,
             Self::Host(error) => Fault::new(Cause::Host, error.to_string()),
@@ -37,24 +37,24 @@ impl Blind {
     }
 }
 
-impl From<Fault> for Blind {
+impl From<Fault> for ObserveError {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
     }
 }
 
-fn io(error: &std::io::Error) -> Blind {
-    Blind::Fault(sqlite::os_fault(error))
+fn io(error: &std::io::Error) -> ObserveError {
+    ObserveError::Fault(sqlite::os_fault(error))
 }
 
 /// One look. Holders come first: while this process holds the set, nothing of it is opened, but
 /// where opening takes nothing from anybody. A hot journal is rolled back before anything is
 /// judged: what canonical is, its file alone does not say.
 pub(crate) fn observe(
-    place: &Place,
+    place: &Paths,
     detect: Option<&Detect>,
     host: &mut dyn Host,
-) -> Result<Observation, Blind> {
+) -> Result<Observation, ObserveError> {
     let mut observation = look(place)?;
     let held =
         os::OPENING_DROPS_LOCKS && observation.holders.iter().any(|holder| holder.this_process);
@@ -77,8 +77,8 @@ pub(crate) fn observe(
         && may_open_canonical(&observation)
     {
         observation.verdict = verdict(&canonical, detect, host).map_err(|blind| match blind {
-            Blind::Fault(fault) => Blind::Fault(fault.of(&place.canonical)),
-            blind @ Blind::Host(_) => blind,
+            ObserveError::Fault(fault) => ObserveError::Fault(fault.of(&place.canonical)),
+            blind @ ObserveError::Host(_) => blind,
         })?;
     }
     Ok(observation)
@@ -86,7 +86,7 @@ pub(crate) fn observe(
 
 /// Whether canonical can be given a second name: it is, for an instant, one that a start without a
 /// journal takes away.
-pub(crate) fn can_link(place: &Place, name: &FileName) -> bool {
+pub(crate) fn can_link(place: &Paths, name: &FileName) -> bool {
     let second = place.path(name);
     match std::fs::hard_link(place.path(&place.canonical), &second) {
         Ok(()) => {
@@ -99,16 +99,16 @@ pub(crate) fn can_link(place: &Place, name: &FileName) -> bool {
 }
 
 /// Everything but what `detect` says.
-pub(crate) fn look(place: &Place) -> Result<Observation, Blind> {
+pub(crate) fn look(place: &Paths) -> Result<Observation, ObserveError> {
     look_at(place, true)
 }
 
 /// The same, and no database is opened: the header of each is missing.
-pub(crate) fn survey(place: &Place) -> Result<Observation, Blind> {
+pub(crate) fn survey(place: &Paths) -> Result<Observation, ObserveError> {
     look_at(place, false)
 }
 
-fn look_at(place: &Place, opens: bool) -> Result<Observation, Blind> {
+fn look_at(place: &Paths, opens: bool) -> Result<Observation, ObserveError> {
     let holders = holders(&place.set(&place.canonical));
     let opens =
         opens && !(os::OPENING_DROPS_LOCKS && holders.iter().any(|holder| holder.this_process));
@@ -148,11 +148,11 @@ fn look_at(place: &Place, opens: bool) -> Result<Observation, Blind> {
         match facts {
             Ok(facts) => drop(observation.files.insert(name.clone(), facts)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(Blind::Fault(sqlite::os_fault(&error).of(&name))),
+            Err(error) => return Err(ObserveError::Fault(sqlite::os_fault(&error).of(&name))),
         }
         if matches!(role, Role::Journal(_) | Role::FieldJournal) {
-            let text =
-                text(&path).map_err(|error| Blind::Fault(sqlite::os_fault(&error).of(&name)))?;
+            let text = text(&path)
+                .map_err(|error| ObserveError::Fault(sqlite::os_fault(&error).of(&name)))?;
             observation.journals.insert(name, text);
         }
     }
@@ -160,7 +160,7 @@ fn look_at(place: &Place, opens: bool) -> Result<Observation, Blind> {
         let path = directory.join(file.as_str());
         let of = |error: &std::io::Error| {
             let at = At { companion: Some(companion.clone()), name: file.clone() };
-            Blind::Fault(sqlite::os_fault(error).of(at))
+            ObserveError::Fault(sqlite::os_fault(error).of(at))
         };
         let absent = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
         let digest = match std::fs::read(&path) {
@@ -235,10 +235,10 @@ pub(crate) fn verdict(
     path: &Path,
     detect: &Detect,
     host: &mut dyn Host,
-) -> Result<Option<Verdict>, Blind> {
+) -> Result<Option<Verdict>, ObserveError> {
     let unreadable = |error: rusqlite::Error| match sqlite::fault_of_reading(path, &error) {
         Fault { cause: Cause::NotADatabase | Cause::V1Corrupt, .. } => Ok(None),
-        fault => Err(Blind::Fault(fault)),
+        fault => Err(ObserveError::Fault(fault)),
     };
     let db = match sqlite::reader(path) {
         Ok(db) => db,
@@ -253,7 +253,7 @@ pub(crate) fn verdict(
     }
     match sqlite::detect(&db, detect) {
         Ok(Some(verdict)) => Ok(Some(verdict)),
-        Ok(None) => host.detect(&db).map(Some).map_err(Blind::Host),
+        Ok(None) => host.detect(&db).map(Some).map_err(ObserveError::Host),
         Err(error) => unreadable(error),
     }
 }

@@ -7,53 +7,7 @@ use cutover_core::plan::From;
 use cutover_core::run::BUDGET_MS;
 
 use crate::lock::OwnerLock;
-
-/// How v1 is told from v2. It must say "old" of v1 and "current" of v2: that is checked before v2
-/// is installed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Detect {
-    /// A row that v2 has and v1 has not. A missing table or column means "old".
-    Stamp {
-        /// The table.
-        table: String,
-        /// The column.
-        column: String,
-        /// The value, compared as text.
-        value: String,
-    },
-    /// `PRAGMA user_version`: below is old, equal is current, above is newer.
-    UserVersion(i32),
-    /// [`crate::Host::detect`] says it.
-    Host,
-}
-
-/// Who builds v2.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Run {
-    /// SQL that is executed on v2 in one transaction; v1 is attached read-only as `v1`.
-    Sql(String),
-    /// [`crate::Host::build`] does it.
-    Host,
-}
-
-/// How v2 is made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Make {
-    /// From a new file, or from a copy of v1.
-    pub from: From,
-    /// By whom.
-    pub run: Run,
-}
-
-/// How thoroughly v2 is checked before it is installed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Integrity {
-    /// `PRAGMA quick_check`.
-    #[default]
-    Quick,
-    /// `PRAGMA integrity_check`, which compares the indexes with their tables too.
-    Full,
-}
+use crate::types::{Detect, Held, Integrity, Make, Run};
 
 /// Who holds the owner lock.
 #[derive(Debug, Clone, Default)]
@@ -65,21 +19,6 @@ pub enum Lock {
     Own(OwnerLock),
     /// The caller says that it holds an equivalent of its own.
     Held,
-}
-
-/// What is done where this process itself has the database open when the budget of waiting is used
-/// up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Held {
-    /// It is refused: a connection that lives cannot be told from one that was closed and not
-    /// collected, and its commits would be lost. (Not on Windows: there v2 is copied into the
-    /// database under it, and it sees v2.)
-    #[default]
-    Refuse,
-    /// The caller knows that it is a zombie, and does not wait for it. The database moves to a file
-    /// of its own first, so that the zombie holds one without a name, however the upgrade ends.
-    /// Never beside the journal of an interrupted upgrade; on Windows as `Refuse`.
-    Proceed,
 }
 
 /// What an application asks for.

@@ -22,12 +22,12 @@ use crate::sqlite::{
 /// it reads, too: nobody writes to the file itself then, only to the log, so that a copy of its
 /// bytes is a copy of v1.
 #[derive(Debug)]
-pub(crate) struct Witness {
+pub(crate) struct CommitWatcher {
     connection: Connection,
     data_version: i64,
 }
 
-impl Witness {
+impl CommitWatcher {
     /// Empties the log into the database, and begins to watch.
     pub(crate) fn of(path: &Path) -> Result<Self, Fault> {
         let connection = open_existing(path)?;
@@ -73,7 +73,7 @@ pub(crate) fn page_copy(
     from: &Path,
     to: &Path,
     v1: &Fingerprint,
-    mut witness: Option<&mut Witness>,
+    mut witness: Option<&mut CommitWatcher>,
 ) -> Result<(), Fault> {
     if os::links(to).map_err(|error| os_fault(&error))? > 1 {
         return Err(Fault::new(

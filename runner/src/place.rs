@@ -13,13 +13,13 @@ const MAX_LINKS: usize = 40;
 
 /// The real directory and name of a database, and those of its companions.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
+pub(crate) struct Paths {
     pub directory: PathBuf,
     pub canonical: FileName,
     pub companions: BTreeMap<CompanionName, (PathBuf, FileName)>,
 }
 
-impl Place {
+impl Paths {
     /// Resolves symbolic links once. The file itself need not exist; its directory must.
     pub(crate) fn of(path: &Path, companions: &BTreeMap<String, PathBuf>) -> Result<Self, Failure> {
         let (directory, canonical) = resolve(path)?;

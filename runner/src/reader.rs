@@ -1,6 +1,6 @@
 //! Reading a database with our own SQLite: read-only, and no handle outlives the reader.
 
-use crate::host::HostError;
+use crate::error::HostError;
 
 /// A value of SQLite.
 #[derive(Debug, Clone, PartialEq)]

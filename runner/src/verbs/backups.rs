@@ -9,13 +9,13 @@ use cutover_core::observe::Observation;
 use cutover_core::plan::{Left, Rule, plan_prune};
 use serde::Serialize;
 
-use crate::drive::Ending;
+use crate::drive::RunEnd;
 use crate::error::Error;
 use crate::host::Host;
-use crate::migrate::{Start, now_ms};
-use crate::observe::{Blind, survey, text};
+use crate::observe::{ObserveError, survey, text};
 use crate::options::BackupOptions;
-use crate::place::Place;
+use crate::place::Paths;
+use crate::session::{Session, now_ms};
 use crate::sqlite::os_fault;
 
 /// What [`prune_backups`] did.
@@ -36,7 +36,7 @@ pub struct PruneResult {
 /// # Errors
 /// `IO` when the directory or a receipt cannot be read.
 pub fn list_backups(path: &Path) -> Result<Vec<Backup>, Error> {
-    let place = Place::of(path, &BTreeMap::new())?;
+    let place = Paths::of(path, &BTreeMap::new())?;
     let (observation, receipts) = surveyed(&place)?;
     Ok(backup::list(&observation, &receipts))
 }
@@ -55,44 +55,44 @@ pub fn prune_backups(
     host: &mut dyn Host,
 ) -> Result<PruneResult, Error> {
     let options = options.stand_in(path, "backups");
-    let mut start = Start::own(&options, host)?;
-    let result = prune(&mut start, rule, host);
-    result.map_err(|error| start.locate(error))
+    let mut session = Session::own(&options, host)?;
+    let result = prune(&mut session, rule, host);
+    result.map_err(|error| session.locate(error))
 }
 
 /// The same under locks that are held.
 pub(crate) fn prune(
-    start: &mut Start,
+    session: &mut Session,
     rule: Rule,
     host: &mut dyn Host,
 ) -> Result<PruneResult, Error> {
-    let (observation, receipts) = surveyed(&start.place)?;
+    let (observation, receipts) = surveyed(&session.place)?;
     let prune = plan_prune(&observation, &receipts, rule, now_ms())?;
     if let Some(plan) = prune.plan
-        && let Ending::Anew(failure) = start.drive(plan, host)?
+        && let RunEnd::Anew(failure) = session.drive(plan, host)?
     {
         return Err(Error { failure, cause: None });
     }
     Ok(PruneResult {
-        removed: prune.removed.iter().map(|name| start.place.path(name)).collect(),
+        removed: prune.removed.iter().map(|name| session.place.path(name)).collect(),
         left: prune.left,
     })
 }
 
-fn surveyed(place: &Place) -> Result<(Observation, Receipts), Error> {
+fn surveyed(place: &Paths) -> Result<(Observation, Receipts), Error> {
     let observation = survey(place).map_err(|blind| blind.into_failure(place))?;
     let receipts = receipts(place, &observation).map_err(|blind| blind.into_failure(place))?;
     Ok((observation, receipts))
 }
 
-pub(crate) fn receipts(place: &Place, observation: &Observation) -> Result<Receipts, Blind> {
+pub(crate) fn receipts(place: &Paths, observation: &Observation) -> Result<Receipts, ObserveError> {
     let names = observation
         .files
         .keys()
         .filter(|name| Role::of(&place.canonical, name) == Some(Role::Receipt));
     let read = |name: &cutover_core::names::FileName| match text(&place.path(name)) {
         Ok(text) => Ok((name.clone(), text)),
-        Err(error) => Err(Blind::Fault(os_fault(&error).of(name))),
+        Err(error) => Err(ObserveError::Fault(os_fault(&error).of(name))),
     };
     names.map(read).collect()
 }

@@ -13,16 +13,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use cutover_core::failure::{Code, Failure};
-use cutover_core::fault::Holder;
-use cutover_core::fault::{Cause, Class, Fault};
+use cutover_core::fault::{Cause, Class, Fault, Holder};
 use cutover_core::names::{cutover_lock, owner_lock};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::Error;
+use crate::fsops::name_full_disk;
 use crate::holders::holders;
 use crate::os;
-use crate::perform::name_full_disk;
-use crate::place::Place;
+use crate::place::Paths;
 use crate::sqlite::{self, os_fault};
 
 /// The databases that this process owns: a second try must be refused without opening the lock
@@ -35,10 +34,10 @@ static AT_WORK: LazyLock<Mutex<BTreeSet<PathBuf>>> = LazyLock::new(Mutex::defaul
 
 /// One call at a time, until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Turn(PathBuf);
+pub(crate) struct CallGuard(PathBuf);
 
-impl Turn {
-    pub(crate) fn take(place: &Place) -> Result<Self, Failure> {
+impl CallGuard {
+    pub(crate) fn take(place: &Paths) -> Result<Self, Failure> {
         let database = place.path(&place.canonical);
         if AT_WORK.lock().unwrap_or_else(PoisonError::into_inner).insert(database.clone()) {
             return Ok(Self(database));
@@ -54,7 +53,7 @@ impl Turn {
     }
 }
 
-impl Drop for Turn {
+impl Drop for CallGuard {
     fn drop(&mut self) {
         AT_WORK.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
     }
@@ -82,7 +81,7 @@ impl OwnerLock {
         drop(self);
     }
 
-    pub(crate) fn is_of(&self, place: &Place) -> bool {
+    pub(crate) fn is_of(&self, place: &Paths) -> bool {
         self.0.database == place.path(&place.canonical)
     }
 }
@@ -102,11 +101,11 @@ impl Drop for Held {
 /// `OWNED` when another process, or another part of this one, owns it; `IO` when a lock file cannot
 /// be made.
 pub fn lock(path: &Path) -> Result<OwnerLock, Error> {
-    let place = Place::of(path, &std::collections::BTreeMap::new())?;
+    let place = Paths::of(path, &std::collections::BTreeMap::new())?;
     take(&place).map_err(|failure| place.locate(failure).into())
 }
 
-pub(crate) fn take(place: &Place) -> Result<OwnerLock, Failure> {
+pub(crate) fn take(place: &Paths) -> Result<OwnerLock, Failure> {
     let database = place.path(&place.canonical);
     if !OWNED.lock().unwrap_or_else(PoisonError::into_inner).insert(database.clone()) {
         return Err(owned(place, vec![this_process()]));
@@ -166,12 +165,12 @@ pub(crate) fn take(place: &Place) -> Result<OwnerLock, Failure> {
     Ok(OwnerLock(Arc::new(held)))
 }
 
-fn owned(place: &Place, holders: Vec<Holder>) -> Failure {
+fn owned(place: &Paths, holders: Vec<Holder>) -> Failure {
     let reason = "another instance of the application owns this database";
     refusal(place, reason, "use the instance that runs, or close it and start again", holders)
 }
 
-fn refusal(place: &Place, reason: &str, hint: &str, holders: Vec<Holder>) -> Failure {
+fn refusal(place: &Paths, reason: &str, hint: &str, holders: Vec<Holder>) -> Failure {
     let mut failure = Failure::refusal(Code::Owned, reason, hint).of(&place.canonical);
     failure.holders = holders;
     failure

@@ -16,15 +16,16 @@ use cutover_core::plan::{
 use cutover_core::run::Event;
 use serde::Serialize;
 
-use crate::backups::receipts;
-use crate::drive::Ending;
+use crate::drive::RunEnd;
 use crate::error::Error;
 use crate::host::Host;
-use crate::migrate::{MAX_ATTEMPTS, MAX_RECOVERIES, Start, nonce, refuse_cancelled};
 use crate::observe::can_link;
 use crate::options::BackupOptions;
 use crate::os;
-use crate::place::Place;
+use crate::place::Paths;
+use crate::session::{MAX_ATTEMPTS, MAX_RECOVERIES, Session, nonce};
+use crate::verbs::backups::receipts;
+use crate::waiting::refuse_cancelled;
 
 /// What [`restore`] did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -73,16 +74,16 @@ pub fn restore(
     options: &BackupOptions,
     host: &mut dyn Host,
 ) -> Result<RestoreResult, Error> {
-    let place = Place::of(path, &options.companions)?;
+    let place = Paths::of(path, &options.companions)?;
     let (name, label) = named(&place, backup).map_err(|failure| place.locate(failure))?;
     let options = options.stand_in(path, label.as_str());
-    let mut start = Start::own(&options, host)?;
-    start.detect = None;
-    let result = put_back(&mut start, &name, &label, host);
-    result.map_err(|error| start.locate(error))
+    let mut session = Session::own(&options, host)?;
+    session.detect = None;
+    let result = put_back(&mut session, &name, &label, host);
+    result.map_err(|error| session.locate(error))
 }
 
-fn named(place: &Place, backup: &Path) -> Result<(FileName, Label), Failure> {
+fn named(place: &Paths, backup: &Path) -> Result<(FileName, Label), Failure> {
     let refuse = |why: &str| {
         let mut failure = Failure::refusal(
             Code::Io,
@@ -110,7 +111,7 @@ fn named(place: &Place, backup: &Path) -> Result<(FileName, Label), Failure> {
 }
 
 fn put_back(
-    start: &mut Start,
+    session: &mut Session,
     name: &FileName,
     label: &Label,
     host: &mut dyn Host,
@@ -119,19 +120,19 @@ fn put_back(
     let mut recovery = Recovery::None;
     let mut attempt = 0;
     for _ in 0..MAX_RECOVERIES {
-        let mut observation = start.observe(host)?;
+        let mut observation = session.observe(host)?;
         if let Some(plan) = recover_before_restore(&observation, label, &nonce())? {
-            let Ending::Done(report) = start.drive(plan, host)? else { continue };
+            let RunEnd::Done(report) = session.drive(plan, host)? else { continue };
             recovery = report.recovery;
             host.event(&Event::Recovered { recovery });
-            start.warnings.extend(report.warnings);
+            session.warnings.extend(report.warnings);
             let finished = matches!(recovery, Recovery::Finished | Recovery::Cleaned);
             let Some(journal) =
                 report.journal.filter(|journal| finished && journal.names.backup == *name)
             else {
                 continue;
             };
-            let now = start.observe(host)?;
+            let now = session.observe(host)?;
             let is_in_place = || {
                 now.canonical_facts()
                     .zip(journal.v2.as_ref())
@@ -139,39 +140,39 @@ fn put_back(
             };
             // Whoever was killed behind the commit may have had another database in place since.
             if recovery == Recovery::Finished || is_in_place() {
-                let told = request(&start.place, &now, name)
+                let told = request(&session.place, &now, name)
                     .map(|request| companions_of(&now, &request))
                     .unwrap_or_default();
-                return Ok(result(start, &journal, recovery, told));
+                return Ok(result(session, &journal, recovery, told));
             }
             continue;
         }
         // A link that is made while somebody has the file open cannot be removed again on Windows.
         if observation.holders.is_empty() || os::OPENING_DROPS_LOCKS {
             observation.can_link =
-                can_link(&start.place, &journal_tmp(&start.place.canonical, label, &nonce()));
+                can_link(&session.place, &journal_tmp(&session.place.canonical, label, &nonce()));
         }
-        let request = request(&start.place, &observation, name)?;
+        let request = request(&session.place, &observation, name)?;
         let restore = plan_restore(&observation, &request)?;
         attempt += 1;
-        match start.drive(restore.plan, host)? {
-            Ending::Done(report) => {
-                start.warnings.extend(report.warnings);
+        match session.drive(restore.plan, host)? {
+            RunEnd::Done(report) => {
+                session.warnings.extend(report.warnings);
                 let Some(journal) = report.journal else { break };
-                return Ok(result(start, &journal, recovery, restore.companions));
+                return Ok(result(session, &journal, recovery, restore.companions));
             }
-            Ending::Anew(_) if attempt < MAX_ATTEMPTS => {}
-            Ending::Anew(failure) => return Err(Error { failure, cause: None }),
+            RunEnd::Anew(_) if attempt < MAX_ATTEMPTS => {}
+            RunEnd::Anew(failure) => return Err(Error { failure, cause: None }),
         }
     }
     let hint = "see whether another program upgrades or restores this database";
     Err(Failure::refusal(Code::Journal, "the restore did not come to an end", hint)
-        .of(&start.place.canonical)
+        .of(&session.place.canonical)
         .into())
 }
 
 fn request(
-    place: &Place,
+    place: &Paths,
     observation: &Observation,
     name: &FileName,
 ) -> Result<RestoreRequest, Error> {
@@ -201,12 +202,12 @@ fn request(
 }
 
 fn result(
-    start: &mut Start,
+    session: &mut Session,
     journal: &Journal,
     recovery: Recovery,
     mut told: BTreeMap<CompanionName, Option<String>>,
 ) -> RestoreResult {
-    let place = &start.place;
+    let place = &session.place;
     for companion in &journal.companions {
         told.insert(companion.name.clone(), None);
     }
@@ -223,6 +224,6 @@ fn result(
         displaced: place.path(&displaced_by(journal)),
         recovery,
         companions: told.into_iter().map(companion).collect(),
-        warnings: std::mem::take(&mut start.warnings),
+        warnings: std::mem::take(&mut session.warnings),
     }
 }

@@ -14,13 +14,13 @@ use cutover_core::names::{At, companion_lock};
 use cutover_core::plan::{Plan, PlanKind};
 use cutover_core::run::Budget;
 
-use crate::drive::wait;
 use crate::error::Error;
 use crate::holders::holders;
 use crate::host::Host;
 use crate::os;
-use crate::place::Place;
+use crate::place::Paths;
 use crate::sqlite::os_fault;
+use crate::waiting::wait;
 
 /// The locks of all companions, or why one of them could not be had.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ impl CompanionLocks {
     /// Takes them in the order of the real paths, so that nobody who waits for one has another that
     /// its holder waits for. Waits within the budget.
     pub(crate) fn take(
-        place: &Place,
+        place: &Paths,
         budget: &mut Budget,
         host: &mut dyn Host,
     ) -> Result<Self, Error> {

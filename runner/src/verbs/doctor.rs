@@ -17,13 +17,13 @@ use cutover_support::diagnose::next_start;
 use cutover_support::{DatabaseHeader, Wal, WalReader, read_database_header};
 use rusqlite::{Connection, OpenFlags};
 
-use crate::backups::receipts;
 use crate::error::Error;
-use crate::migrate::{nonce, now_ms};
 use crate::observe::look;
 use crate::os;
-use crate::place::Place;
+use crate::place::Paths;
+use crate::session::{nonce, now_ms};
 use crate::sqlite::{fault, installed};
+use crate::verbs::backups::receipts;
 
 /// What a doctor may be told.
 #[derive(Debug, Clone)]
@@ -63,7 +63,7 @@ impl Default for DoctorOptions {
 /// # Errors
 /// `IO` when a directory, a companion, or a journal or receipt cannot be read.
 pub fn doctor(path: &Path, options: &DoctorOptions) -> Result<Bundle, Error> {
-    let place = Place::of(path, &options.companions)?;
+    let place = Paths::of(path, &options.companions)?;
     let observed = || look(&place).map_err(|blind| blind.into_failure(&place));
     let observation = observed()?;
     let receipts = receipts(&place, &observation).map_err(|blind| blind.into_failure(&place))?;
@@ -126,7 +126,7 @@ fn read_header(path: &Path) -> Option<DatabaseHeader> {
     read_database_header(&page, Some(size)).ok()
 }
 
-fn read_log(place: &Place) -> Option<Wal> {
+fn read_log(place: &Paths) -> Option<Wal> {
     let [wal, shm, _] = place.canonical.sidecars().map(|name| place.path(&name));
     if !wal.is_file() {
         return None;
@@ -146,7 +146,7 @@ fn read_log(place: &Place) -> Option<Wal> {
     }
 }
 
-fn check(place: &Place, observation: &Observation, most: u64) -> Check {
+fn check(place: &Paths, observation: &Observation, most: u64) -> Check {
     let facts = match observation.canonical_facts() {
         None => return not_made("there is no database"),
         Some(_) if !observation.holders.is_empty() => {
@@ -207,7 +207,7 @@ struct Copy {
 }
 
 impl Copy {
-    fn of(place: &Place) -> std::io::Result<Self> {
+    fn of(place: &Paths) -> std::io::Result<Self> {
         // SQLite opens nothing through a symbolic link here, and a temporary directory may be one.
         let directory = std::fs::canonicalize(std::env::temp_dir())?
             .join(format!("cutover-doctor-{}", nonce()));

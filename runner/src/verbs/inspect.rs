@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::observe::look;
-use crate::place::Place;
+use crate::place::Paths;
 
 /// What is in the directory.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -69,7 +69,7 @@ pub struct InspectedCompanion {
 /// # Errors
 /// `IO` when a directory or a companion cannot be read.
 pub fn inspect(path: &Path, companions: &BTreeMap<String, PathBuf>) -> Result<Inspection, Error> {
-    let place = Place::of(path, companions)?;
+    let place = Paths::of(path, companions)?;
     let observation = look(&place).map_err(|blind| blind.into_failure(&place))?;
     let mut inspection = Inspection {
         path: place.path(&place.canonical),
@@ -113,7 +113,7 @@ pub fn inspect(path: &Path, companions: &BTreeMap<String, PathBuf>) -> Result<In
 }
 
 fn beside(
-    place: &Place,
+    place: &Paths,
     companion: &CompanionName,
     seen: &CompanionFacts,
 ) -> Option<InspectedCompanion> {

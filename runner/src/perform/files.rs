@@ -1,0 +1,165 @@
+//! Ops on names and bytes.
+
+use std::io::{self, Write as _};
+
+use cutover_core::fault::{Cause, Fault};
+use cutover_core::names::{At, CompanionName, FileName};
+use cutover_core::run::{Done, Run};
+
+use super::{Performed, Performer, undeclared};
+use crate::copy::{Create, copy};
+use crate::fsops::{flushed, plain, remove};
+use crate::os;
+use crate::sqlite::{self, os_fault};
+
+impl Performer<'_> {
+    pub(super) fn sync_file(&self, file: &At) -> Performed {
+        // One that cannot be opened was not flushed; only the flush itself may be unknown
+        // to the file system.
+        self.io(file, |path| flushed(os::open_to_flush(path)?.sync_all()))
+    }
+
+    pub(super) fn sync_dir(&self, companion: Option<&CompanionName>) -> Performed {
+        let directory = match companion {
+            None => &self.place.directory,
+            Some(name) => &self.place.companions.get(name).ok_or_else(|| undeclared(name))?.0,
+        };
+        match os::sync_dir(directory) {
+            // A companion's directory that is not there has nothing to flush.
+            Err(error) if companion.is_some() && error.kind() == io::ErrorKind::NotFound => {
+                Ok(Done::Plain)
+            }
+            result => flushed(result).map_err(|error| os_fault(&error)),
+        }
+    }
+
+    pub(super) fn link(&self, from: &At, to: &At, run: &Run) -> Performed {
+        if !os::OPENING_DROPS_LOCKS && self.is_canonical(from) {
+            // A link that is made while somebody has v1 open can be removed no more, and v1
+            // not be replaced.
+            self.look(&self.place.canonical, run)?;
+        }
+        let path = self.path(from)?;
+        let linked = self.io(to, |to| match std::fs::hard_link(&path, to) {
+            Err(error)
+                if error.kind() == io::ErrorKind::AlreadyExists && os::same_file(&path, to)? =>
+            {
+                plain(Ok(()))
+            }
+            result => plain(result),
+        });
+        if linked.is_ok() || from.companion.is_none() || self.path(to)?.exists() {
+            return linked;
+        }
+        // A companion's file system need not know links where the database's does. A copy
+        // that is not whole gives way at the next start.
+        self.copy(from, to)?;
+        self.io(to, |path| flushed(os::open_to_flush(path)?.sync_all()))
+    }
+
+    pub(super) fn rename(&mut self, from: &At, to: &At) -> Performed {
+        self.still_isolated()?;
+        let from = self.path(from)?;
+        let renamed = self.io(to, |to| match os::same_file(&from, to) {
+            // A power loss can leave both names of a rename, and renaming one name of a
+            // file onto another does nothing.
+            Ok(true) => remove(&from),
+            _ => plain(os::rename(&from, to)),
+        })?;
+        if let Some(isolated) = self.isolated.take() {
+            isolated.leave();
+        }
+        Ok(renamed)
+    }
+
+    pub(super) fn rename_new(&self, from: &At, to: &At) -> Performed {
+        let from = self.path(from)?;
+        self.io(to, |to| match os::same_file(&from, to) {
+            Ok(true) => remove(&from),
+            _ => plain(os::rename_new(&from, to)),
+        })
+    }
+
+    pub(super) fn remove(&mut self, files: &[At]) -> Performed {
+        self.still_isolated()?;
+        for file in files {
+            self.io(file, remove)?;
+        }
+        Ok(Done::Plain)
+    }
+
+    pub(super) fn remove_link(&self, link: &FileName, of: &FileName) -> Performed {
+        let of = self.place.path(of);
+        self.io(&link.into(), |link| match os::same_file(link, &of) {
+            Ok(true) => remove(link),
+            Ok(false) => plain(Ok(())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => plain(Ok(())),
+            Err(error) => Err(error),
+        })
+    }
+
+    pub(super) fn absent(&self, files: &[FileName]) -> Performed {
+        match files.iter().find(|file| std::fs::symlink_metadata(self.place.path(file)).is_ok()) {
+            None => Ok(Done::Plain),
+            Some(file) => Err(Fault::new(
+                Cause::Sidecar,
+                "this sidecar appeared while the database was upgraded",
+            )
+            .of(file)),
+        }
+    }
+
+    pub(super) fn write_new(&self, file: &FileName, text: &str) -> Performed {
+        let owner = self.place.path(&self.place.canonical);
+        self.io(&file.into(), |path| {
+            plain(os::create_private(path, &owner)?.write_all(text.as_bytes()))
+        })
+    }
+
+    pub(super) fn copy(&self, from: &At, to: &At) -> Performed {
+        let path = self.path(from)?;
+        if !self.is_canonical(from) {
+            // A backup may be read-only, and the database that is made of it is written to. A
+            // secret stays as it is.
+            let create: Create =
+                if to.companion.is_none() { os::create_writable } else { os::create_new };
+            return self.io(to, |to| plain(copy(&path, to, &(0..0), create)));
+        }
+        // Let go when the copy is closed: on POSIX its closing would drop the lock.
+        let held = sqlite::keep_writers_out(&path).map_err(|fault| fault.of(from.clone()))?;
+        let copied =
+            self.io(to, |to| plain(copy(&path, to, &os::REFUSED_BYTES, os::create_writable)));
+        drop(held);
+        copied
+    }
+
+    pub(super) fn look_companion(
+        &self,
+        companion: &cutover_core::names::CompanionName,
+        must_be_same: bool,
+        run: &Run,
+    ) -> Performed {
+        let (directory, file) =
+            self.place.companions.get(companion).ok_or_else(|| undeclared(companion))?;
+        let at = At { companion: Some(companion.clone()), name: file.clone() };
+        let now = match std::fs::read(directory.join(file.as_str())) {
+            Ok(bytes) => Some(cutover_core::page1::digest(&bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(os_fault(&error).of(at)),
+        };
+        let before = run
+            .journal()
+            .into_iter()
+            .flat_map(|j| &j.companions)
+            .find(|c| c.name == *companion)
+            .and_then(|c| c.before.as_ref());
+        if must_be_same && before != now.as_ref() {
+            return Err(Fault::new(
+                Cause::CompanionChanged,
+                "the companion was changed while the database was upgraded",
+            )
+            .of(at));
+        }
+        Ok(Done::Companion(now))
+    }
+}

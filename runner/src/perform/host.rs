@@ -1,0 +1,85 @@
+//! Ops in which the application takes part.
+
+use cutover_core::fault::{Cause, Fault};
+use cutover_core::journal::Strategy;
+use cutover_core::names::FileName;
+use cutover_core::observe::Verdict;
+use cutover_core::run::{Done, Run};
+
+use super::{Performed, Performer};
+use crate::error::HostError;
+use crate::host::Host;
+use crate::job::HostJob;
+use crate::observe::{ObserveError, verdict};
+use crate::sqlite::{self};
+
+impl Performer<'_> {
+    pub(super) fn detect(&mut self, file: &FileName, host: &mut dyn Host) -> Performed {
+        match verdict(&self.place.path(file), &self.options.detect, host) {
+            Ok(Some(Verdict::Current)) => Ok(Done::Plain),
+            Ok(Some(Verdict::Old)) => {
+                Err(Fault::new(Cause::StillOld, "detect says \"old\" of what was built").of(file))
+            }
+            Ok(Some(Verdict::Newer)) => {
+                Err(Fault::new(Cause::Verify, "detect says \"newer\" of what was built").of(file))
+            }
+            Ok(None) => Err(Fault::new(Cause::Verify, "what was built cannot be read").of(file)),
+            Err(ObserveError::Fault(fault)) => Err(fault.of(file)),
+            Err(ObserveError::Host(error)) => Err(self.host_fault("detect", error)),
+        }
+    }
+
+    pub(super) fn verify(&mut self, file: &FileName, host: &mut dyn Host) -> Performed {
+        let v2 = sqlite::installed_reader(&self.place.path(file))
+            .map_err(|error| sqlite::fault(&error).of(file))?;
+        host.verify(&v2).map(|()| Done::Plain).map_err(|error| self.host_fault("verify", error))
+    }
+
+    pub(super) fn build_host(
+        &mut self,
+        source: &FileName,
+        staging: &FileName,
+        run: &mut Run,
+        host: &mut dyn Host,
+    ) -> Performed {
+        self.make_staging(staging)?;
+        if run.journal().is_some_and(|journal| journal.strategy == Strategy::PageCopy) {
+            // Into a v1 that stays in WAL mode only pages of its own size can be copied.
+            sqlite::lay_out(&self.place.path(staging), &self.place.path(&self.place.canonical))
+                .map_err(|fault| fault.of(staging))?;
+        }
+        let v1 = sqlite::reader(&self.place.path(&self.place.canonical))
+            .map_err(|error| sqlite::fault(&error))?;
+        let mut job =
+            HostJob::new(self.place, run, v1, self.place.path(source), self.place.path(staging));
+        match host.build(&mut job) {
+            Ok(built) => Ok(Done::Built { expect: built.expect, report: built.report }),
+            Err(error) => {
+                let full = job.full.take().filter(|_| !host.cancelled());
+                let fault = self.host_fault("build", error);
+                Err(full.unwrap_or(fault))
+            }
+        }
+    }
+
+    pub(super) fn after(
+        &mut self,
+        run: &Run,
+        what: &str,
+        call: impl FnOnce(Option<&serde_json::Value>, &str) -> Result<(), HostError>,
+    ) -> Performed {
+        let Some(journal) = run.journal() else { return Ok(Done::Plain) };
+        match call(journal.host_state.as_ref(), journal.nonce.as_str()) {
+            Ok(()) => Ok(Done::Plain),
+            Err(error) => Err(self.host_fault(what, error)),
+        }
+    }
+
+    /// The first error of the application is the one it gets back: what fails later, in the undo,
+    /// follows from it.
+    pub(super) fn host_fault(&mut self, what: &str, error: HostError) -> Fault {
+        let message = format!("the application's {what} failed: {error}");
+        self.cause.get_or_insert(error);
+        Fault::new(Cause::Host, message)
+    }
+}

@@ -1,0 +1,157 @@
+//! Performs the ops of a plan: one small function an op.
+
+mod database;
+mod files;
+mod host;
+
+use std::io::{self};
+use std::path::{Path, PathBuf};
+
+use cutover_core::fault::{Cause, Fault, OsCode};
+use cutover_core::names::At;
+use cutover_core::op::Op;
+use cutover_core::run::{Done, Run};
+
+use crate::error::HostError;
+use crate::fsops::name_full_disk;
+use crate::holders::holders;
+use crate::host::Host;
+use crate::isolate::Isolated;
+use crate::options::Options;
+use crate::os;
+use crate::page_copy::CommitWatcher;
+use crate::place::Paths;
+use crate::sqlite::{V1Lock, os_fault};
+
+/// What ops need beyond the plan.
+pub(crate) struct Performer<'a> {
+    pub place: &'a Paths,
+    pub options: &'a Options,
+    /// v1's lock, from its check to the flip.
+    v1: Option<V1Lock>,
+    /// What sees every commit to a v1 that stays in WAL mode, from its settling to the page copy.
+    witness: Option<CommitWatcher>,
+    /// What keeps everybody from a database that moves to a new file, until it has.
+    isolated: Option<Isolated>,
+    /// The application's own error, kept for the one that `migrate` returns.
+    pub cause: Option<HostError>,
+}
+
+type Performed = Result<Done, Fault>;
+
+impl<'a> Performer<'a> {
+    pub(crate) fn new(place: &'a Paths, options: &'a Options) -> Self {
+        Self { place, options, v1: None, witness: None, isolated: None, cause: None }
+    }
+
+    pub(crate) fn perform(
+        &mut self,
+        op: &Op,
+        text: Option<&str>,
+        run: &mut Run,
+        host: &mut dyn Host,
+    ) -> Performed {
+        let result = self.perform_op(op, text, run, host);
+        result.map_err(|fault| name_full_disk(self.name_holders(fault, op), self.place))
+    }
+
+    fn perform_op(
+        &mut self,
+        op: &Op,
+        text: Option<&str>,
+        run: &mut Run,
+        host: &mut dyn Host,
+    ) -> Performed {
+        match op {
+            Op::WriteJournal { file, .. } | Op::WriteReceipt { file } => {
+                self.write_new(file, text.unwrap_or_default())
+            }
+            Op::SyncFile { file } => self.sync_file(file),
+            Op::SyncDir { companion } => self.sync_dir(companion.as_ref()),
+            Op::Link { from, to } => self.link(from, to, run),
+            Op::Rename { from, to } => self.rename(from, to),
+            Op::RenameNew { from, to } => self.rename_new(from, to),
+            Op::Remove { files } => self.remove(files),
+            Op::RemoveLink { link, of } => self.remove_link(link, of),
+            Op::Absent { files } => self.absent(files),
+            Op::Copy { from, to } => self.copy(from, to),
+            Op::LookCompanion { companion, must_be_same, .. } => {
+                self.look_companion(companion, *must_be_same, run)
+            }
+            Op::Look { file } => self.look(file, run),
+            Op::Settle { file, mode } => self.settle(file, *mode, run),
+            Op::RestoreMode { file, mode } => self.restore_mode(file, *mode),
+            Op::BuildSql { v1, staging } => self.build_sql(v1, staging),
+            Op::Restage { from, to, mode } => self.restage(from, to, *mode),
+            Op::Isolate { from, to } => self.isolate(from, to),
+            Op::Check { file } => self.check(file, run),
+            Op::LockV1 { file } => self.lock_v1(file),
+            Op::CheckV1 { file } => self.check_v1(file, run),
+            Op::UnlockV1 {} => {
+                self.unlock_v1();
+                Ok(Done::Plain)
+            }
+            Op::PageCopy { from, to } => self.page_copy(from, to, run),
+            Op::Release {} => {
+                host.release_handles();
+                Ok(Done::Plain)
+            }
+            Op::BuildHost { source, staging } => self.build_host(source, staging, run, host),
+            Op::Detect { file } => self.detect(file, host),
+            Op::VerifyHost { file } => self.verify(file, host),
+            Op::UndoHost {} => self.after(run, "undo", |state, nonce| host.undo(state, nonce)),
+            Op::CleanupHost {} => {
+                self.after(run, "cleanup", |state, nonce| host.cleanup(state, nonce))
+            }
+        }
+    }
+
+    /// Whoever keeps SQLite from v1 is named. Nothing of ours is open then.
+    pub(super) fn name_holders(&self, fault: Fault, op: &Op) -> Fault {
+        let file = match op {
+            Op::Settle { file, .. } | Op::LockV1 { file } => At::from(file),
+            Op::Copy { from, .. } => from.clone(),
+            _ => return fault,
+        };
+        if fault.cause != Cause::Busy || !self.is_canonical(&file) {
+            return fault;
+        }
+        let holders = holders(&self.place.set(&self.place.canonical));
+        if holders.is_empty() { fault } else { Fault { cause: Cause::Held { holders }, ..fault } }
+    }
+
+    /// What a zombie holds, nobody wrote to while it was copied.
+    pub(super) fn still_isolated(&mut self) -> Result<(), Fault> {
+        let canonical = &self.place.canonical;
+        // Once it does not stand, the undo has nothing to do with it.
+        let Some(isolated) = self.isolated.take() else { return Ok(()) };
+        isolated.stands(&self.place.path(canonical)).map_err(|fault| fault.of(canonical))?;
+        self.isolated = Some(isolated);
+        Ok(())
+    }
+
+    pub(super) fn path(&self, at: &At) -> Result<PathBuf, Fault> {
+        self.place.at(at).ok_or_else(|| undeclared(at))
+    }
+
+    pub(super) fn io(&self, at: &At, act: impl FnOnce(&Path) -> io::Result<Done>) -> Performed {
+        let path = self.path(at)?;
+        act(&path).map_err(|error| {
+            denied(&path, &error).unwrap_or_else(|| os_fault(&error)).of(at.clone())
+        })
+    }
+
+    pub(super) fn is_canonical(&self, at: &At) -> bool {
+        *at == At::from(&self.place.canonical)
+    }
+}
+
+/// What waiting does not help with, though the system's code alone does not say so.
+fn denied(path: &Path, error: &io::Error) -> Option<Fault> {
+    let why = os::denied_for_good(path, error)?;
+    Some(Fault::new(Cause::Denied { os: OsCode::of(os::PLATFORM, error.raw_os_error()?) }, why))
+}
+
+fn undeclared(name: &dyn std::fmt::Display) -> Fault {
+    Fault::new(Cause::Host, format!("companion {name} is not declared in the options"))
+}

@@ -1,0 +1,374 @@
+//! One call on a database: what is known of the place, the locks that it holds, and what it
+//! recovered so far. The verbs are built on it.
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use cutover_core::failure::{Code, Failure, Where};
+use cutover_core::fault::{Class, Fault, Holder};
+use cutover_core::journal::{Journal, Warning, WarningFrom};
+use cutover_core::names::{Label, Nonce};
+use cutover_core::observe::Observation;
+use cutover_core::op::Op;
+use cutover_core::plan::{
+    By, Next, Plan, Recovery, Request, assess, assess_left, may_leave_zombie, plan_leave_zombie,
+};
+use cutover_core::run::{Budget, Event, Remains, Report};
+
+use crate::drive::{RunEnd, drive};
+use crate::error::Error;
+use crate::fsops::name_full_disk;
+use crate::holders::holders;
+use crate::host::Host;
+use crate::lock::{self, CallGuard, CompanionLocks, OwnerLock};
+use crate::observe::{ObserveError, observe};
+use crate::options::{Lock, Options};
+use crate::os;
+use crate::place::Paths;
+use crate::types::{Detect, Held, Run};
+use crate::waiting::{refuse_cancelled, wait};
+
+/// How often v2 is built anew because v1 changed under it. A program that writes all the time is in
+/// the way, not bad luck.
+pub(crate) const MAX_ATTEMPTS: u32 = 3;
+
+/// How many recoveries one start performs: our journal, the field's, one of another label, and
+/// left-overs, with room to spare.
+pub(crate) const MAX_RECOVERIES: u32 = 8;
+
+/// One start: what is known of the place, and what was recovered so far.
+pub(crate) struct Session<'a> {
+    pub place: Paths,
+    pub options: &'a Options,
+    /// Nothing: what canonical is, nobody asks.
+    pub detect: Option<&'a Detect>,
+    pub(crate) label: Label,
+    pub budget: Budget,
+    /// How often the last look was tried.
+    pub(crate) looks: u32,
+    pub(crate) attempt: u32,
+    pub(crate) access: Access,
+    pub(crate) recovery: Recovery,
+    /// What its recoveries left to the next start.
+    pub(crate) left: Option<Remains>,
+    /// The cutover to tell of: one that this start installed, or cleaned up after.
+    pub(crate) finished: Option<Journal>,
+    pub(crate) installed: bool,
+    pub warnings: Vec<Warning>,
+    pub(crate) companions: CompanionLocks,
+    _turn: Option<CallGuard>,
+    _lock: Option<OwnerLock>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Own,
+    Look,
+}
+
+impl<'a> Session<'a> {
+    pub(crate) fn of(options: &'a Options, access: Access) -> Result<Self, Error> {
+        let place = Paths::of(&options.path, &options.companions)?;
+        let label = Label::new(options.label.clone()).map_err(|error| {
+            Failure::refusal(Code::Io, error.to_string(), "choose another label")
+        })?;
+        let lock = match &options.lock {
+            Lock::Acquire if access == Access::Own => {
+                Some(lock::take(&place).map_err(|failure| place.locate(failure))?)
+            }
+            Lock::Own(lock) if !lock.is_of(&place) => {
+                let hint = "pass the lock that was taken for this path";
+                return Err(place
+                    .locate(
+                        Failure::refusal(Code::Owned, "the lock is another database's", hint)
+                            .of(&place.canonical),
+                    )
+                    .into());
+            }
+            Lock::Own(lock) => Some(lock.clone()),
+            Lock::Acquire | Lock::Held => None,
+        };
+        let turn = (access == Access::Own)
+            .then(|| CallGuard::take(&place))
+            .transpose()
+            .map_err(|failure| place.locate(failure))?;
+        Ok(Self {
+            place,
+            options,
+            detect: Some(&options.detect),
+            label,
+            budget: Budget::of(options.wait_ms),
+            looks: 1,
+            attempt: 1,
+            access,
+            recovery: Recovery::None,
+            left: None,
+            finished: None,
+            installed: false,
+            warnings: Vec::new(),
+            companions: CompanionLocks::default(),
+            _turn: turn,
+            _lock: lock,
+        })
+    }
+
+    /// With the owner lock, and the companions' until the call ends. Nothing is looked at before.
+    pub(crate) fn own(options: &'a Options, host: &mut dyn Host) -> Result<Self, Error> {
+        let mut session = Self::of(options, Access::Own)?;
+        let locks = CompanionLocks::take(&session.place, &mut session.budget, host);
+        session.companions = locks.map_err(|error| session.locate(error))?;
+        Ok(session)
+    }
+
+    /// Walks a plan to its end, unless it works on a companion that could not be locked.
+    pub(crate) fn drive(&mut self, plan: Plan, host: &mut dyn Host) -> Result<RunEnd, Error> {
+        self.companions.allow(&plan)?;
+        drive(plan, &mut self.budget, &self.place, self.options, host)
+    }
+
+    pub(crate) fn locate(&self, mut error: Error) -> Error {
+        *error.failure = self.place.locate(*error.failure);
+        error
+    }
+
+    pub(crate) fn assess(&self, observation: &Observation) -> Result<Next, Error> {
+        Ok(assess(observation, &self.label, &nonce()).map_err(|mut failure| {
+            failure.attempts = self.looks;
+            failure.waited_ms = self.budget.waited_ms;
+            failure
+        })?)
+    }
+
+    pub(crate) fn request(&self) -> Request {
+        Request {
+            label: self.label.clone(),
+            nonce: nonce(),
+            now_ms: now_ms(),
+            attempt: self.attempt,
+            from: self.options.make.from,
+            by: match self.options.make.run {
+                Run::Sql(_) => By::Sql,
+                Run::Host => By::Host,
+            },
+            verify: self.options.verify,
+        }
+    }
+
+    /// Looks, waiting for whoever is in the way within the one budget.
+    pub(crate) fn observe(&mut self, host: &mut dyn Host) -> Result<Observation, Error> {
+        let (mut tries, mut moves) = (0, 0);
+        loop {
+            let (reason, holders, failure) = match observe(&self.place, self.detect, host) {
+                Ok(observation)
+                    if !os::OPENING_DROPS_LOCKS
+                        || !observation.holders.iter().any(|holder| holder.this_process) =>
+                {
+                    return Ok(observation);
+                }
+                // One of two that is collected meanwhile leaves the other.
+                Ok(observation)
+                    if tries > 0
+                        && moves < MAX_ATTEMPTS
+                        && self.may_leave_a_zombie(&observation) =>
+                {
+                    moves += 1;
+                    self.leave_zombie(&observation, host)?;
+                    continue;
+                }
+                Ok(observation) => {
+                    let holders = observation.holders.clone();
+                    ("this process has the database open".to_owned(), holders, Err(observation))
+                }
+                Err(ObserveError::Host(error)) => {
+                    if let Err(refused) = refuse_cancelled(host) {
+                        return Err(Error { cause: Some(error), ..refused });
+                    }
+                    let fault = Fault::new(
+                        cutover_core::fault::Cause::Host,
+                        format!("the application's detect failed: {error}"),
+                    );
+                    let failure =
+                        Failure::from_fault(&fault.of(&self.place.canonical), "detect", false);
+                    return Err(Error {
+                        failure: Box::new(failure.with_v1(&self.place.canonical)),
+                        cause: Some(error),
+                    });
+                }
+                Err(ObserveError::Fault(fault)) => {
+                    let fault = name_full_disk(fault, &self.place);
+                    let op = Op::Look { file: self.place.canonical.clone() };
+                    let class = fault.class(os::PLATFORM, op.is_sync());
+                    let failure = Failure::from_fault(&fault, op.name(), class == Class::NoSpace);
+                    if class != Class::Transient {
+                        return Err(failure.into());
+                    }
+                    (fault.message, Vec::new(), Ok(failure))
+                }
+            };
+            tries += 1;
+            if tries == 1
+                && failure.as_ref().is_err_and(|observation| self.may_leave_a_zombie(observation))
+            {
+                // One that can be let go of need not be left behind.
+                host.release_handles();
+                continue;
+            }
+            let Some(delay_ms) = self.budget.next_delay_ms(tries) else {
+                self.looks = tries;
+                return match failure {
+                    // `assess` says who holds it, and refuses.
+                    Err(observation) => Ok(observation),
+                    Ok(mut failure) => {
+                        failure.attempts = tries;
+                        failure.waited_ms = self.budget.waited_ms;
+                        Err(failure.into())
+                    }
+                };
+            };
+            wait(
+                delay_ms,
+                ("look", self.place.canonical.to_string()),
+                (reason, holders),
+                self.budget,
+                host,
+            )?;
+        }
+    }
+
+    /// Whether the only holder is this process, by a connection that the caller calls a zombie.
+    pub(crate) fn may_leave_a_zombie(&self, observation: &Observation) -> bool {
+        self.access == Access::Own
+            && self.options.held == Held::Proceed
+            && may_leave_zombie(observation)
+    }
+
+    pub(crate) fn leave_zombie(
+        &mut self,
+        observation: &Observation,
+        host: &mut dyn Host,
+    ) -> Result<(), Error> {
+        let plan = plan_leave_zombie(observation, &self.label, &nonce())
+            .map_err(|failure| failure.with_v1(&self.place.canonical))?;
+        // Else the zombie has let go meanwhile, and the look that follows tells.
+        let RunEnd::Done(report) = self.drive(plan, host)? else { return Ok(()) };
+        self.warnings.extend(report.warnings);
+        self.warnings.push(Warning {
+            from: WarningFrom::Cutover,
+            code: Some("ZOMBIE".into()),
+            message: "this process has the database open; the database is a new file now, and \
+                      that connection has the old one"
+                .into(),
+        });
+        Ok(())
+    }
+
+    /// Recovers until there is nothing to recover. Gives the observation in which that was so, and
+    /// what comes next.
+    pub(crate) fn recover(&mut self, host: &mut dyn Host) -> Result<(Observation, Next), Error> {
+        self.left = None;
+        for _ in 0..MAX_RECOVERIES {
+            let observation = self.observe(host)?;
+            let next = match &self.left {
+                None => self.assess(&observation)?,
+                Some(left) => assess_left(&observation, &left.undone, &self.label, &nonce())?,
+            };
+            let Next::Recover(plan) = next else { return Ok((observation, next)) };
+            let attempt = plan.journal.as_ref().map_or(1, |journal| journal.attempt);
+            let RunEnd::Done(report) = self.drive(*plan, host)? else { continue };
+            host.event(&Event::Recovered { recovery: report.recovery });
+            if report.recovery == Recovery::Undone {
+                self.attempt = attempt.saturating_add(1);
+            }
+            // The first that tells of a flip is the one to report; cleaning up after it is part of
+            // it.
+            if self.finished.is_none() {
+                self.recovery = report.recovery;
+            }
+            if report.left {
+                self.left.get_or_insert_default().add(&report);
+            }
+            self.keep(*report);
+        }
+        Err(Failure::refusal(
+            Code::Journal,
+            "recovering did not come to an end: something keeps making journals",
+            "see whether another program upgrades this database",
+        )
+        .of(&self.place.canonical)
+        .into())
+    }
+
+    pub(crate) fn keep(&mut self, report: Report) {
+        self.warnings.extend(report.warnings);
+        // A restore that was finished is no cutover to tell of.
+        let Some(journal) = report.journal.filter(|journal| !journal.strategy.restores()) else {
+            return;
+        };
+        // Killed after the commit, the start before this one told nobody where the backup is.
+        if report.installed || (report.recovery == Recovery::Cleaned && self.finished.is_none()) {
+            self.installed |= report.installed;
+            self.finished = Some(journal);
+        }
+    }
+
+    pub(crate) fn backup(&self) -> Option<PathBuf> {
+        let journal = self.finished.as_ref()?;
+        let backup = self.place.path(&journal.names.backup);
+        backup.exists().then_some(backup)
+    }
+
+    /// Where an open file cannot be replaced: waits for whoever has v1 open. A program that is
+    /// named for all that is left of the budget, since it is refused then; any other for half
+    /// of it, since there is a way to v2 beside it, which may need the rest.
+    pub(crate) fn wait_for_holders(&mut self, host: &mut dyn Host) -> Result<(), Error> {
+        let Budget { total_ms, waited_ms } = self.budget;
+        let half_ms = waited_ms + total_ms.saturating_sub(waited_ms) / 2;
+        let mut looks = 0;
+        loop {
+            let who = holders(&self.place.set(&self.place.canonical));
+            if who.is_empty() {
+                return Ok(());
+            }
+            looks += 1;
+            let limit_ms = if who.iter().any(Holder::is_another) { total_ms } else { half_ms };
+            let mut limit = Budget { total_ms: limit_ms, waited_ms: self.budget.waited_ms };
+            let Some(delay_ms) = limit.next_delay_ms(looks) else { return Ok(()) };
+            self.budget.waited_ms = limit.waited_ms;
+            let reason = "somebody has the database open".to_owned();
+            wait(
+                delay_ms,
+                ("look", self.place.canonical.to_string()),
+                (reason, who),
+                self.budget,
+                host,
+            )?;
+        }
+    }
+
+    /// Whether v1 is in its place, and an attempt failed because somebody has it open whom a page
+    /// copy does not disturb.
+    pub(crate) fn is_held_since(&self, failure: &Failure) -> bool {
+        let in_the_way =
+            matches!(failure.code, Code::Held | Code::Io) && failure.data.state == Where::V1;
+        let who = holders(&self.place.set(&self.place.canonical));
+        !os::OPENING_DROPS_LOCKS
+            && in_the_way
+            && !who.is_empty()
+            && !who.iter().any(Holder::is_another)
+    }
+}
+
+pub(crate) fn now_ms() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Tells one attempt's files from another's. It need not be secret, only new: files are created
+/// exclusively, so a clash is refused, not overwritten. std seeds its hasher from the system's
+/// randomness.
+pub(crate) fn nonce() -> Nonce {
+    use std::hash::{BuildHasher as _, RandomState};
+    let number = RandomState::new().hash_one((now_ms(), std::process::id()));
+    Nonce::from_number(u32::try_from(number & u64::from(u32::MAX)).unwrap_or_default())
+}

@@ -1,0 +1,97 @@
+//! Builds v2 by SQL, and copies databases page by page.
+
+use std::path::Path;
+
+use cutover_core::fault::{Cause, Fault};
+use cutover_core::page1::JournalMode;
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::{Result, fault, in_use, os_fault, run};
+use super::open::{facts, open, open_existing, reader, uri};
+use super::settle::{Flush, settle};
+
+/// Gives a new, empty file its first page, with pages as large as v1's: whoever builds in it keeps
+/// them.
+pub(crate) fn lay_out(staging: &Path, v1: &Path) -> Result<()> {
+    let header = facts(v1).map_err(|error| os_fault(&error))?.header;
+    if let Some(header) = header.filter(|_| is_empty(staging)) {
+        let connection = open_existing(staging)?;
+        run(connection.execute_batch(&format!(
+            "PRAGMA page_size = {}; PRAGMA user_version = 0",
+            header.page_size
+        )))?;
+        run(connection.close().map_err(|(_, error)| error))?;
+    }
+    Ok(())
+}
+
+pub(crate) fn is_empty(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.len() == 0)
+}
+
+/// Builds v2 by SQL in one transaction, with v1 attached read-only.
+///
+/// The rollback journal stays on so that a failed statement is undone whole; nothing is flushed,
+/// because the plan flushes the file once.
+pub(crate) fn build(v1: &Path, staging: &Path, sql: &str) -> Result<()> {
+    let header = facts(v1).map_err(|error| os_fault(&error))?.header;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let connection = run(open(staging, flags))?;
+    if let Some(header) = header.filter(|_| is_empty(staging)) {
+        run(connection.execute_batch(&format!("PRAGMA page_size = {}", header.page_size)))?;
+        let v1 = run(reader(v1))?.connection;
+        let encoding: String = run(v1.query_row("PRAGMA encoding", [], |row| row.get(0)))?;
+        let auto_vacuum: i64 = run(v1.query_row("PRAGMA auto_vacuum", [], |row| row.get(0)))?;
+        run(connection.execute_batch(&format!(
+            "PRAGMA encoding = '{encoding}'; PRAGMA auto_vacuum = {auto_vacuum}"
+        )))?;
+    }
+    // Rows may come in any order, as SQLite's own default has it; what refers to nothing in the end
+    // is found by the check.
+    run(connection.execute_batch(
+        "PRAGMA journal_mode = DELETE; PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF",
+    ))?;
+    run(connection.execute("ATTACH DATABASE ?1 AS v1", [uri(v1, "mode=ro")]))?;
+    run(connection.execute_batch("BEGIN IMMEDIATE"))?;
+    let _: i64 =
+        run(connection.query_row("SELECT count(*) FROM v1.sqlite_master", [], |row| row.get(0)))?;
+    connection.execute_batch(sql).map_err(|error| match fault(&error) {
+        Fault { cause: Cause::Sqlite, message, .. } => {
+            Fault::new(Cause::Host, format!("the upgrade's SQL failed: {message}"))
+        }
+        other => other,
+    })?;
+    if connection.is_autocommit() {
+        return Err(Fault::new(
+            Cause::Host,
+            "the upgrade's SQL ended the transaction that it runs in; take COMMIT, END and \
+             ROLLBACK out of it",
+        ));
+    }
+    run(connection.execute_batch("COMMIT; DETACH DATABASE v1"))?;
+    run(connection.close().map_err(|(_, error)| error))
+}
+
+/// Copies all of a database, with what is still in its log, into a new one. `busy`: what keeps it
+/// from that.
+pub(crate) fn copy_pages(source: &Connection, target: &mut Connection, busy: &str) -> Result<()> {
+    let backup = run(rusqlite::backup::Backup::new(source, target))?;
+    match run(backup.step(-1))? {
+        rusqlite::backup::StepResult::Done => Ok(()),
+        _ => Err(in_use(busy)),
+    }
+}
+
+/// Copies a database that is held into a new file, page by page through SQLite, which reads what is
+/// still in its WAL.
+pub(crate) fn restage(from: &Path, to: &Path, mode: JournalMode) -> Result<()> {
+    let source = open_existing(from)?;
+    let mut target = open_existing(to)?;
+    run(target.execute_batch("PRAGMA synchronous = OFF"))?;
+    copy_pages(&source, &mut target, "another connection writes to what was built")?;
+    run(target.close().map_err(|(_, error)| error))?;
+    run(source.close().map_err(|(_, error)| error))?;
+    settle(to, mode, Flush::Later).map(drop)
+}

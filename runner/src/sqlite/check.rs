@@ -1,0 +1,176 @@
+//! Checks what will be installed, and runs a native `detect`.
+
+use std::path::Path;
+
+use cutover_core::fault::{Cause, Fault};
+use cutover_core::observe::{FileFacts, Verdict};
+use rusqlite::Connection;
+
+use super::error::{Result, is_foreign_schema, os_fault, run};
+use super::open::{facts, installed, pass_over_foreign_schema, reader};
+use super::settle::alone;
+use crate::reader::Reader;
+use crate::types::{Detect, Integrity};
+
+pub(crate) fn quoted(identifier: &str) -> String {
+    format!("\"{}\"", identifier.replace('"', "\"\""))
+}
+
+/// Runs a native `detect`.
+pub(crate) fn detect(db: &Reader, detect: &Detect) -> rusqlite::Result<Option<Verdict>> {
+    let connection = &db.connection;
+    match detect {
+        Detect::Host => Ok(None),
+        Detect::UserVersion(current) => {
+            let found: i32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+            Ok(Some(match found.cmp(current) {
+                std::cmp::Ordering::Less => Verdict::Old,
+                std::cmp::Ordering::Equal => Verdict::Current,
+                std::cmp::Ordering::Greater => Verdict::Newer,
+            }))
+        }
+        Detect::Stamp { table, column, value } => {
+            let exists: bool = connection.query_row(
+                "SELECT EXISTS (SELECT 1 FROM sqlite_master AS m, pragma_table_info(m.name) AS c \
+                 WHERE m.type IN ('table', 'view') AND m.name = ?1 COLLATE NOCASE AND c.name = ?2 \
+                 COLLATE NOCASE)",
+                [table, column],
+                |row| row.get(0),
+            )?;
+            if !exists {
+                return Ok(Some(Verdict::Old));
+            }
+            let sql = format!(
+                "SELECT EXISTS (SELECT 1 FROM {} WHERE CAST({} AS TEXT) = ?1)",
+                quoted(table),
+                quoted(column)
+            );
+            let stamped: bool = connection.query_row(&sql, [value], |row| row.get(0))?;
+            Ok(Some(if stamped { Verdict::Current } else { Verdict::Old }))
+        }
+    }
+}
+
+/// Checks what will be installed. Gives its facts, and what was wrong with v1 already. `verified`:
+/// whether its application checks it too, or did when it was its own.
+pub(crate) fn check(
+    path: &Path,
+    v1: &Path,
+    integrity: Integrity,
+    expect: &std::collections::BTreeMap<String, u64>,
+    verified: bool,
+) -> Result<(FileFacts, Vec<String>)> {
+    let verify = |message: String| Fault::new(Cause::Verify, message);
+    let failed =
+        |error: rusqlite::Error| verify(format!("what was built cannot be checked: {error}"));
+    if let Err(fault) = alone(path) {
+        return Err(Fault { cause: Cause::Verify, ..fault });
+    }
+    let facts = facts(path).map_err(|error| os_fault(&error))?;
+    if facts.page1.is_none() {
+        return Err(verify(format!("what was built is not a database ({} bytes)", facts.size)));
+    }
+    let v2 = installed(path).map_err(failed)?;
+    let mut warnings = Vec::new();
+    let mut how = Checked::Wholly(integrity);
+    // Its expressions are parsed, and evaluated: so the check meets what only another SQLite has.
+    if let Err(error) = damage(&v2, how) {
+        if !is_foreign_schema(&error) {
+            return Err(failed(error));
+        }
+        if !verified {
+            let why = "the schema of what was built cannot be read by stock SQLite, so your own \
+                       `verify` has to check it, and there is none";
+            return Err(verify(format!("{why}: {error}")));
+        }
+        pass_over_foreign_schema(&v2).map_err(failed)?;
+        how = Checked::ButIndexes;
+        warnings.push(format!(
+            "stock SQLite checked of v2 only what it can read, without its indexes; the rest was \
+             left to `verify`: {error}"
+        ));
+    }
+    if let Some(found) = damage(&v2, how).map_err(failed)? {
+        // A copy has v1's damage, and then it is v1 that must be mended. A backup that is restored
+        // is compared with itself.
+        let before =
+            if v1 == path { None } else { run(damage(&run(reader(v1))?.connection, how))? };
+        return Err(match before {
+            Some(found) => {
+                Fault::new(Cause::V1Corrupt, format!("the old database is damaged: {found}"))
+            }
+            None => verify(format!("what was built is damaged: {found}")),
+        });
+    }
+    // An index that cannot be read would be counted instead of its table.
+    let indexes = if matches!(how, Checked::ButIndexes) { " NOT INDEXED" } else { "" };
+    for (table, want) in expect {
+        let found: i64 = v2
+            .query_row(&format!("SELECT count(*) FROM {}{indexes}", quoted(table)), [], |row| {
+                row.get(0)
+            })
+            .map_err(|error| {
+                verify(format!(
+                    "table {table}, which should have {want} rows, cannot be counted: {error}"
+                ))
+            })?;
+        if u64::try_from(found) != Ok(*want) {
+            return Err(verify(format!("table {table} has {found} rows; {want} were expected")));
+        }
+    }
+    let violations = foreign_key_violations(&v2).map_err(failed)?;
+    if !violations.is_empty() {
+        let before = run(foreign_key_violations(&run(reader(v1))?.connection))?;
+        // A table that v2 renames keeps its violations under another name; what counts is that
+        // there are no more of them.
+        let no_more = violations.values().sum::<u64>() <= before.values().sum();
+        for ((table, parent), count) in violations {
+            let known = before.get(&(table.clone(), parent.clone())).copied().unwrap_or(0);
+            let text =
+                format!("{count} rows of {table} refer to rows of {parent} that do not exist");
+            if count > known && !no_more {
+                return Err(verify(format!("{text}; in the old database there were {known}")));
+            }
+            warnings.push(format!("{text}, as in the old database"));
+        }
+    }
+    Ok((facts, warnings))
+}
+
+/// How far a database is checked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Checked {
+    Wholly(Integrity),
+    /// An index of libSQL's keeps its entries elsewhere, so that their number says nothing.
+    ButIndexes,
+}
+
+/// The first damage that SQLite finds.
+pub(crate) fn damage(db: &Connection, how: Checked) -> rusqlite::Result<Option<String>> {
+    let (pragma, passed_over) = match how {
+        Checked::Wholly(Integrity::Quick) => ("quick_check(1)", None),
+        Checked::Wholly(Integrity::Full) => ("integrity_check(1)", None),
+        Checked::ButIndexes => ("quick_check(1000)", Some("wrong # of entries in index ")),
+    };
+    let mut statement = db.prepare(&format!("PRAGMA {pragma}"))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let found: String = row.get(0)?;
+        if found != "ok" && passed_over.is_none_or(|start| !found.starts_with(start)) {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+pub(crate) fn foreign_key_violations(
+    db: &Connection,
+) -> rusqlite::Result<std::collections::BTreeMap<(String, String), u64>> {
+    let mut statement = db.prepare("PRAGMA foreign_key_check")?;
+    let mut rows = statement.query([])?;
+    let mut found = std::collections::BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        *found.entry((row.get(0)?, row.get(2)?)).or_default() += 1;
+    }
+    Ok(found)
+}

@@ -1,0 +1,85 @@
+//! What SQLite's and the system's errors mean for a plan.
+
+use std::path::Path;
+
+use cutover_core::fault::{Cause, Fault, OsCode};
+use rusqlite::ErrorCode;
+
+use crate::os;
+
+/// What SQLite's error means for a plan.
+pub(crate) fn fault(error: &rusqlite::Error) -> Fault {
+    let cause = match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Cause::Busy,
+        // SQLITE_FULL is a write that met ENOSPC.
+        Some(ErrorCode::DiskFull) => no_space(),
+        Some(ErrorCode::NotADatabase) => Cause::NotADatabase,
+        // No sidecar can be made.
+        _ if error.sqlite_error().is_some_and(|error| {
+            error.extended_code == rusqlite::ffi::SQLITE_READONLY_DIRECTORY
+        }) =>
+        {
+            Cause::Denied { os: OsCode::of(os::PLATFORM, DENIED) }
+        }
+        // Not damage: libSQL's vector indexes and the like are unknown to SQLite.
+        _ if is_foreign_schema(error) => {
+            return Fault::new(
+                Cause::Sqlite,
+                format!("stock SQLite cannot read this schema: {error}"),
+            );
+        }
+        Some(ErrorCode::DatabaseCorrupt) => Cause::V1Corrupt,
+        _ => Cause::Sqlite,
+    };
+    Fault::new(cause, format!("SQLite says: {error}"))
+}
+
+/// The same where a database was to be read: one with a log needs shared memory beside it, which a
+/// directory that can only be read has no place for (<https://www.sqlite.org/wal.html#readonly>).
+pub(crate) fn fault_of_reading(path: &Path, error: &rusqlite::Error) -> Fault {
+    let fault = fault(error);
+    let denied = path
+        .parent()
+        .filter(|_| error.sqlite_error_code() == Some(ErrorCode::CannotOpen))
+        .and_then(os::why_read_only);
+    match denied {
+        Some(raw) => Fault { cause: Cause::Denied { os: OsCode::of(os::PLATFORM, raw) }, ..fault },
+        None => fault,
+    }
+}
+
+/// Not where the schema's own pages are wrong, which SQLite says in the same words ("malformed
+/// database schema", `corruptSchema` in prepare.c).
+pub(crate) fn is_foreign_schema(error: &rusqlite::Error) -> bool {
+    let text = error.to_string();
+    let damaged = ["invalid rootpage", "orphan index"].iter().any(|part| text.contains(part));
+    !damaged
+        && ["malformed database schema", "no such module", "no such function", "unknown function"]
+            .iter()
+            .any(|part| text.contains(part))
+}
+
+/// `ERROR_ACCESS_DENIED`, EACCES.
+pub(crate) const DENIED: i32 = if cfg!(windows) { 5 } else { 13 };
+
+/// `ERROR_DISK_FULL`, ENOSPC.
+pub(crate) fn no_space() -> Cause {
+    Cause::Os { os: OsCode::of(os::PLATFORM, if cfg!(windows) { 112 } else { 28 }) }
+}
+
+pub(crate) type Result<T> = std::result::Result<T, Fault>;
+
+pub(crate) fn run<T>(result: rusqlite::Result<T>) -> Result<T> {
+    result.map_err(|error| fault(&error))
+}
+
+pub(crate) fn in_use(message: &str) -> Fault {
+    Fault::new(Cause::Busy, message)
+}
+
+pub(crate) fn os_fault(error: &std::io::Error) -> Fault {
+    let cause = error
+        .raw_os_error()
+        .map_or(Cause::Sqlite, |raw| Cause::Os { os: OsCode::of(os::PLATFORM, raw) });
+    Fault::new(cause, error.to_string())
+}

@@ -1,0 +1,62 @@
+//! v1's exclusive lock.
+
+use std::path::Path;
+
+use cutover_core::observe::FileFacts;
+use cutover_core::page1::{HEADER_BYTES, Header};
+use rusqlite::Connection;
+
+use super::error::{Result, os_fault, run};
+use super::open::{facts, open_existing};
+use crate::os;
+
+/// A descriptor of a database that is open beside its connection, to read the header while that
+/// holds the lock.
+#[derive(Debug)]
+pub(crate) struct HeldFile {
+    file: std::fs::File,
+    file_id: String,
+}
+
+impl HeldFile {
+    pub(crate) fn open(path: &Path) -> std::io::Result<Self> {
+        Ok(Self { file_id: os::file_id(path)?, file: std::fs::File::open(path)? })
+    }
+
+    /// Size and header now.
+    pub(crate) fn facts(&self) -> std::io::Result<FileFacts> {
+        let mut header = [0; HEADER_BYTES];
+        os::read_at(&self.file, &mut header)?;
+        let size = self.file.metadata()?.len();
+        Ok(FileFacts {
+            size,
+            file_id: self.file_id.clone(),
+            header: Header::parse(&header).ok(),
+            page1: None,
+        })
+    }
+}
+
+/// v1's exclusive lock, and the descriptor through which it is checked meanwhile.
+///
+/// On POSIX closing any descriptor of a file drops the process's locks on it, so the one that reads
+/// the header is opened before the lock is taken and closed after it is let go: a tuple's fields
+/// drop in this order. On Windows both are closed once the lock was had, for an open file, by
+/// whomever, is not replaced there; then v1 is read anew each time.
+#[derive(Debug)]
+pub(crate) struct V1Lock(Option<(Connection, HeldFile)>);
+
+impl V1Lock {
+    pub(crate) fn take(path: &Path) -> Result<Self> {
+        let file = HeldFile::open(path).map_err(|error| os_fault(&error))?;
+        let connection = open_existing(path)?;
+        run(connection.execute_batch("BEGIN EXCLUSIVE"))?;
+        Ok(Self(os::LOCKS_V1_OVER_THE_FLIP.then_some((connection, file))))
+    }
+
+    /// The facts of v1 now, which has this path; read through the descriptor that is open, if there
+    /// is one.
+    pub(crate) fn facts(&self, path: &Path) -> std::io::Result<FileFacts> {
+        self.0.as_ref().map_or_else(|| facts(path), |(_, file)| file.facts())
+    }
+}

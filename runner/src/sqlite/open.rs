@@ -1,0 +1,159 @@
+//! Opens databases, and reads what their files say.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cutover_core::fault::{Cause, Fault, OsCode};
+use cutover_core::observe::FileFacts;
+use cutover_core::page1::{Header, JournalMode, page1_digest};
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::{DENIED, Result, run};
+use crate::os;
+use crate::reader::Reader;
+
+/// SQLite's own waiting is off: the plan's one budget does the waiting, and reports it.
+pub(crate) fn open(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(Duration::ZERO)?;
+    Ok(connection)
+}
+
+/// Has the connection pass over what it cannot parse in a schema that another SQLite wrote
+/// (<https://www.sqlite.org/pragma.html#pragma_writable_schema>): what lies in the pages, the log and the other tables needs none of it.
+pub(crate) fn pass_over_foreign_schema(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch("PRAGMA writable_schema = ON")
+}
+
+/// Opens a database to change or to lock it. SQLite falls back to reading where it has no right to
+/// write, and then "BEGIN EXCLUSIVE" takes a shared lock only. A sidecar that can only be read
+/// stops it as well: whoever reads a read-only database in WAL mode leaves a read-only `-shm`
+/// (`findCreateFileMode` in `os_unix.c`), which stays so.
+pub(crate) fn open_to_write(path: &Path, more: OpenFlags) -> Result<Connection> {
+    let connection = run(open(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW | more,
+    ))?;
+    if run(connection.is_readonly("main"))? {
+        let denied = Cause::Denied {
+            os: OsCode::of(os::PLATFORM, os::why_read_only(path).unwrap_or(DENIED)),
+        };
+        return Err(Fault::new(denied, "it can only be read"));
+    }
+    for suffix in ["-wal", "-shm", "-journal"] {
+        let sidecar = sidecar(path, suffix);
+        if let Some(raw) = os::why_read_only(&sidecar).filter(|_| sidecar.exists()) {
+            let denied = Cause::Denied { os: OsCode::of(os::PLATFORM, raw) };
+            return Err(Fault::new(
+                denied,
+                format!("its {suffix}, {}, can only be read", sidecar.display()),
+            ));
+        }
+    }
+    run(pass_over_foreign_schema(&connection))?;
+    // A flush that reaches the platter on macOS (`F_FULLFSYNC`); the same as ever elsewhere (<https://www.sqlite.org/pragma.html#pragma_fullfsync>).
+    run(connection.execute_batch("PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON"))?;
+    Ok(connection)
+}
+
+pub(crate) fn open_existing(path: &Path) -> Result<Connection> {
+    open_to_write(path, OpenFlags::empty())
+}
+
+/// A `file:` URI of this path (<https://www.sqlite.org/uri.html>): every byte but the plainest is escaped.
+pub(crate) fn uri(path: &Path, query: &str) -> String {
+    use std::fmt::Write as _;
+    let bytes = path.as_os_str().as_encoded_bytes();
+    // SQLite takes the slash before `C:` or `\\?\` away again. Backslashes stay: `\\?\` knows no
+    // other separator.
+    let mut uri = String::from(if cfg!(windows) { "file:///" } else { "file:" });
+    for &byte in bytes {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b':' => {
+                uri.push(char::from(byte));
+            }
+            _ => {
+                let _ = write!(uri, "%{byte:02X}");
+            }
+        }
+    }
+    uri + "?" + query
+}
+
+pub(crate) fn sidecar(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+pub(crate) fn has_bytes(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0)
+}
+
+/// Size, identity, header and page 1 of a file that nobody in this process holds.
+pub(crate) fn facts(path: &Path) -> std::io::Result<FileFacts> {
+    use std::io::Read as _;
+    let file_id = os::file_id(path)?;
+    let mut file = std::fs::File::open(path)?;
+    let size = file.metadata()?.len();
+    let mut page = Vec::with_capacity(65536);
+    file.by_ref().take(65536).read_to_end(&mut page)?;
+    let header = Header::parse(&page).ok();
+    let page1 =
+        header.as_ref().and_then(|header| page.get(..header.page_size as usize)).map(page1_digest);
+    Ok(FileFacts { size, file_id, header, page1 })
+}
+
+/// Opens a database to read it, leaving its directory as it is.
+///
+/// A hot journal must be rolled back before anything can be read, which is what every open by the
+/// application would do. A database in WAL mode without a `-wal` is open nowhere, and `immutable`
+/// keeps SQLite from making sidecars that a read-only connection cannot remove (<https://www.sqlite.org/uri.html#uriimmutable>).
+pub(crate) fn reader(path: &Path) -> rusqlite::Result<Reader> {
+    let read_only = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    if has_journal(path) {
+        roll_back(path)?;
+    }
+    if !sidecar(path, "-wal").exists()
+        && facts(path).is_ok_and(|facts| {
+            facts.header.is_some_and(|header| header.journal_mode == JournalMode::Wal)
+        })
+    {
+        return installed_reader(path);
+    }
+    let connection = open(path, read_only)?;
+    pass_over_foreign_schema(&connection)?;
+    Ok(Reader { connection })
+}
+
+/// Whether a rollback journal stands beside it.
+pub(crate) fn has_journal(path: &Path) -> bool {
+    has_bytes(&sidecar(path, "-journal"))
+}
+
+/// Lets SQLite roll back what a killed process began: its first read does.
+pub(crate) fn roll_back(path: &Path) -> rusqlite::Result<()> {
+    let connection =
+        open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW)?;
+    pass_over_foreign_schema(&connection)?;
+    connection
+        .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0))
+        .map(drop)
+}
+
+/// Opens a settled database that nobody else knows of.
+pub(crate) fn installed_reader(path: &Path) -> rusqlite::Result<Reader> {
+    let connection = installed(path)?;
+    pass_over_foreign_schema(&connection)?;
+    Ok(Reader { connection })
+}
+
+/// The same, which fails where anything of the schema cannot be read.
+pub(crate) fn installed(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let connection = Connection::open_with_flags(uri(path, "immutable=1"), flags)?;
+    connection.busy_timeout(Duration::ZERO)?;
+    Ok(connection)
+}

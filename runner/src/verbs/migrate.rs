@@ -1,0 +1,170 @@
+//! Upgrades: recover, then plan and run, until canonical is what the application opens.
+
+use std::path::PathBuf;
+
+use cutover_core::failure::{Failure, Where};
+use cutover_core::journal::{Strategy, Warning, WarningFrom};
+use cutover_core::names::journal_tmp;
+use cutover_core::plan::{Next, Recovery, Rule, plan_migration};
+use cutover_core::run::Event;
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use crate::drive::RunEnd;
+use crate::error::Error;
+use crate::host::Host;
+use crate::observe::can_link;
+use crate::options::Options;
+use crate::os;
+use crate::session::{MAX_ATTEMPTS, Session, nonce};
+use crate::verbs::backups;
+use crate::waiting::refuse_cancelled;
+
+/// What became of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It is v2 now; also when a recovery finished it.
+    Migrated,
+    /// It was v2 already.
+    Current,
+    /// There is none.
+    NoDatabase,
+}
+
+/// What [`migrate`] did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MigrateResult {
+    /// What became of the database.
+    pub outcome: Outcome,
+    /// What was recovered before.
+    pub recovery: Recovery,
+    /// Where v1 is now, if this start made the cutover, finished it or cleaned up after it. Later
+    /// starts give nothing: [`crate::list_backups`] knows.
+    pub backup: Option<PathBuf>,
+    /// What the host's build returned.
+    pub report: Option<Json>,
+    /// How v2 became canonical.
+    pub strategy: Option<Strategy>,
+    /// What went less than well.
+    pub warnings: Vec<Warning>,
+}
+
+/// Upgrades the database: finishes or undoes what an earlier start began, then migrates a v1, and
+/// does nothing to anything else.
+///
+/// # Errors
+/// See [`Code`]. The failure says where the data is: v1 is whole in its place unless v2 is.
+pub fn migrate(options: &Options, host: &mut dyn Host) -> Result<MigrateResult, Error> {
+    let mut session = Session::own(options, host)?;
+    let mut result = session.migrate(host).map_err(|error| session.locate(error))?;
+    // A start that was killed behind the commit has not pruned.
+    if let Some(keep) = options.keep_backups.filter(|_| session.finished.is_some()) {
+        result.warnings.extend(session.prune(keep, host));
+    }
+    Ok(result)
+}
+
+impl Session<'_> {
+    pub(crate) fn result(&mut self, outcome: Outcome) -> MigrateResult {
+        let outcome = if self.installed { Outcome::Migrated } else { outcome };
+        MigrateResult {
+            outcome,
+            recovery: self.recovery,
+            backup: self.backup(),
+            strategy: self.finished.as_ref().map(|journal| journal.strategy),
+            report: self.finished.as_ref().and_then(|journal| journal.report.clone()),
+            warnings: std::mem::take(&mut self.warnings),
+        }
+    }
+
+    fn migrate(&mut self, host: &mut dyn Host) -> Result<MigrateResult, Error> {
+        refuse_cancelled(host)?;
+        let mut given_up: Option<Box<Failure>> = None;
+        let (mut waited, mut given_way) = (false, false);
+        loop {
+            let (mut observation, next) = self.recover(host)?;
+            match next {
+                Next::NoDatabase => return Ok(self.result(Outcome::NoDatabase)),
+                Next::Current => return Ok(self.result(Outcome::Current)),
+                Next::Recover(_) | Next::Migrate => {}
+            }
+            if let Some(failure) = given_up {
+                return Err(failure.with_v1(&self.place.canonical).into());
+            }
+            refuse_cancelled(host)?;
+            if !waited && !observation.holders.is_empty() && !os::OPENING_DROPS_LOCKS {
+                waited = true;
+                self.wait_for_holders(host)?;
+                continue;
+            }
+            // A link that is made while somebody has the file open cannot be removed again.
+            if observation.holders.is_empty() || os::OPENING_DROPS_LOCKS {
+                observation.can_link = can_link(
+                    &self.place,
+                    &journal_tmp(&self.place.canonical, &self.label, &nonce()),
+                );
+            }
+            let (mut request, mut host_state) = (self.request(), None);
+            if let Some(carried) = self.left.take().and_then(|left| left.carried) {
+                (request.nonce, host_state) = carried;
+            }
+            let mut plan = plan_migration(&observation, &request).map_err(|mut failure| {
+                failure.waited_ms = self.budget.waited_ms;
+                failure.with_v1(&self.place.canonical)
+            })?;
+            if let Some(journal) = &mut plan.journal {
+                journal.host_state = host_state;
+            }
+            let replaces = plan
+                .journal
+                .as_ref()
+                .is_some_and(|journal| journal.strategy == Strategy::LinkReplace);
+            let ending = match self.drive(plan, host) {
+                Err(error) if replaces && !given_way && self.is_held_since(&error.failure) => {
+                    // Somebody opened v1 after the plan was made, and stays. What was built is not
+                    // lost: the recovery copies its pages.
+                    (waited, given_way) = (true, true);
+                    continue;
+                }
+                ending => ending?,
+            };
+            match ending {
+                RunEnd::Done(report) => {
+                    self.keep(*report);
+                    return Ok(self.result(Outcome::Migrated));
+                }
+                RunEnd::Anew(_) if self.attempt < MAX_ATTEMPTS => self.attempt += 1,
+                // v1 changed behind the flip, and is put back before this is told.
+                RunEnd::Anew(failure) if failure.data.state == Where::FinishAtNextStart => {
+                    given_up = Some(failure);
+                }
+                RunEnd::Anew(failure) => return Err(Error { failure, cause: None }),
+            }
+        }
+    }
+
+    /// v2 is in place: what cannot be pruned now is a warning.
+    fn prune(&mut self, keep: u32, host: &mut dyn Host) -> Vec<Warning> {
+        let rule = Rule { keep: Some(keep), older_than_ms: None };
+        let messages: Vec<String> = match backups::prune(self, rule, host) {
+            Ok(pruned) => pruned
+                .left
+                .iter()
+                .map(|left| format!("{} is not pruned: {}", left.backup, left.why))
+                .collect(),
+            Err(error) => vec![format!(
+                "old backups could not be pruned: {}",
+                self.place.locate(*error.failure).to_string()
+            )],
+        };
+        let warn =
+            |message| Warning { from: WarningFrom::Cutover, code: Some("PRUNE".into()), message };
+        let warnings: Vec<Warning> = messages.into_iter().map(warn).collect();
+        for warning in &warnings {
+            host.event(&Event::Warning { warning: warning.clone() });
+        }
+        warnings
+    }
+}

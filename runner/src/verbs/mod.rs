@@ -1,0 +1,17 @@
+//! What an application calls, each verb in a file of its own.
+
+pub(crate) mod backups;
+mod doctor;
+mod inspect;
+pub(crate) mod migrate;
+mod plan;
+mod recover;
+mod restore;
+
+pub use backups::{PruneResult, list_backups, prune_backups};
+pub use doctor::{DoctorOptions, doctor};
+pub use inspect::{InspectedCompanion, Inspection, inspect};
+pub use migrate::{MigrateResult, Outcome, migrate};
+pub use plan::{plan, run_plan};
+pub use recover::{RecoverResult, recover};
+pub use restore::{CompanionResult, RestoreResult, restore};

@@ -1,0 +1,110 @@
+//! Plans as data: the one that a start would perform, and one that is given.
+
+use cutover_core::failure::{Code, Failure};
+use cutover_core::plan::{Next, Plan, PlanKind, plan_migration};
+use cutover_core::validate::{Severity, validate};
+
+use crate::drive::RunEnd;
+use crate::error::Error;
+use crate::host::Host;
+use crate::options::Options;
+use crate::session::{Access, Session};
+use crate::verbs::migrate::{MigrateResult, Outcome};
+
+/// What [`migrate`] would do first. Nothing: there is nothing to do. Takes no lock, and changes no
+/// more than any reader of the database does: the hot journal of a killed process is rolled back.
+/// So whether canonical can be linked is not tried, and taken for granted: [`migrate`] tries.
+///
+/// # Errors
+/// As [`migrate`], for what can be told beforehand.
+pub fn plan(options: &Options, host: &mut dyn Host) -> Result<Option<Plan>, Error> {
+    let mut session = Session::of(options, Access::Look)?;
+    let planned = (|| {
+        let observation = session.observe(host)?;
+        match session.assess(&observation)? {
+            Next::Recover(plan) => Ok(Some(*plan)),
+            Next::Migrate => Ok(Some(plan_migration(&observation, &session.request())?)),
+            Next::NoDatabase | Next::Current => Ok(None),
+        }
+    })();
+    planned.map_err(|error: Error| session.locate(error))
+}
+
+/// Performs exactly the plan that `text` holds, after its structure was checked.
+///
+/// # Errors
+/// `JOURNAL` for a plan that cannot be used or is not for this database; else as [`migrate`].
+pub fn run_plan(
+    text: &str,
+    options: &Options,
+    host: &mut dyn Host,
+) -> Result<MigrateResult, Error> {
+    let mut session = Session::own(options, host)?;
+    let result = session.perform_given(text, host);
+    result.map_err(|error| session.locate(error))
+}
+
+impl Session<'_> {
+    fn perform_given(&mut self, text: &str, host: &mut dyn Host) -> Result<MigrateResult, Error> {
+        let refuse = |why: String| {
+            Failure::refusal(
+                Code::Journal,
+                why,
+                "make the plan anew from this database; nothing was touched",
+            )
+        };
+        let plan = Plan::parse(text)
+            .map_err(|error| refuse(format!("the plan cannot be used: {error}")))?;
+        let kind = plan.kind;
+        if plan.journal.is_none() && !plan.is_for(&self.place.canonical) {
+            return Err(refuse(format!("the plan is not for {}", self.place.canonical)).into());
+        }
+        if let Some(journal) = &plan.journal
+            && (journal.names.canonical != self.place.canonical || journal.label != self.label)
+        {
+            let found = format!("{} ({})", journal.names.canonical, journal.label);
+            return Err(refuse(format!(
+                "the plan is for {found}, not for {} ({})",
+                self.place.canonical, self.label
+            ))
+            .into());
+        }
+        let observation = self.observe(host)?;
+        if plan.companions().into_iter().any(|companion| !observation.declares(companion)) {
+            return Err(refuse(
+                "the plan has companions that the options do not declare, or elsewhere".into(),
+            )
+            .into());
+        }
+        let next = self.assess(&observation)?;
+        if let Some(finding) = validate(&plan, Some(&observation))
+            .into_iter()
+            .find(|finding| finding.severity == Severity::Error)
+        {
+            let step = finding.step.map_or_else(String::new, |step| format!(" (step {step})"));
+            return Err(refuse(format!(
+                "the plan is not safe to perform: {}: {}{step}",
+                finding.rule, finding.message
+            ))
+            .into());
+        }
+        let fits = match &next {
+            Next::Recover(own) => own.kind == kind && own.journal == plan.journal,
+            Next::Migrate => kind == PlanKind::Migrate,
+            Next::NoDatabase | Next::Current => false,
+        };
+        if !fits {
+            return Err(
+                refuse("the plan is not for the state that the database is in now".into()).into()
+            );
+        }
+        match self.drive(plan, host)? {
+            RunEnd::Done(report) => {
+                self.recovery = report.recovery;
+                self.keep(*report);
+                Ok(self.result(Outcome::Current))
+            }
+            RunEnd::Anew(failure) => Err(Error { failure, cause: None }),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Waiting between ops and plans, which the application may end.
+
+use cutover_core::failure::{Code, Failure};
+use cutover_core::fault::Holder;
+use cutover_core::run::{Budget, Event};
+
+use crate::error::Error;
+use crate::host::Host;
+
+/// Before or between plans: tells what (op and file) waits for whom (reason and holders), and
+/// waits.
+pub(crate) fn wait(
+    delay_ms: u64,
+    (op, file): (&str, String),
+    (reason, holders): (String, Vec<Holder>),
+    Budget { total_ms: budget_ms, waited_ms }: Budget,
+    host: &mut dyn Host,
+) -> Result<(), Error> {
+    host.release_handles();
+    host.event(&Event::Wait {
+        op: op.into(),
+        file: Some(file),
+        delay_ms,
+        waited_ms,
+        budget_ms,
+        reason,
+        holders,
+    });
+    host.wait(delay_ms);
+    refuse_cancelled(host)
+}
+
+pub(crate) fn refuse_cancelled(host: &mut dyn Host) -> Result<(), Error> {
+    if host.cancelled() {
+        return Err(Failure::refusal(
+            Code::Aborted,
+            "the application asked to stop before anything was begun",
+            "start again to upgrade",
+        )
+        .into());
+    }
+    Ok(())
+}
