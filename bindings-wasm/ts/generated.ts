@@ -16,7 +16,7 @@ export type Nonce = string;
 /**
  * How v2 becomes canonical.
  */
-export type Strategy = "link-replace" | "page-copy" | "two-rename" | "restore" | "restore-copy";
+export type Strategy = "link-replace" | "page-copy" | "two-rename" | "restore" | "restore-page-copy";
 /**
  * The persistent part of a journal mode: whether the header's WAL flag is set.
  */

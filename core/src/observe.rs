@@ -73,6 +73,15 @@ impl Fingerprint {
         self.tells() || self.header.get(32..36) == other.bytes.get(32..36)
     }
 
+    /// Whether a database with this header may still have the schema that this one had. SQLite
+    /// counts the schema cookie up where it copies pages into a database
+    /// (`sqlite3_backup_step` in backup.c), and where the schema changes, and nowhere else.
+    #[must_use]
+    pub fn has_schema_of(&self, header: &Header) -> bool {
+        // The schema cookie, at offset 40.
+        self.header.get(80..88) == header.bytes.get(80..88)
+    }
+
     /// Whether this may be a copy of that, made page by page through SQLite.
     #[must_use]
     pub fn is_copy_of(&self, other: &Self) -> bool {

@@ -8,7 +8,7 @@ use cutover_core::journal::MAX_BYTES;
 use cutover_core::names::{At, FileName, Role};
 use cutover_core::observe::{CompanionFacts, FileFacts, Observation, Verdict};
 use cutover_core::op::Op;
-use cutover_core::plan::may_open_canonical;
+use cutover_core::plan::{may_open_canonical, must_empty_log};
 
 use crate::error::HostError;
 use crate::holders::holders;
@@ -69,6 +69,11 @@ pub(crate) fn observe(
             Ok(()) | Err(Fault { cause: Cause::NotADatabase | Cause::V1Corrupt, .. }) => {}
             Err(fault) => return Err(fault.of(&place.canonical).into()),
         }
+        observation = look(place)?;
+    }
+    if must_empty_log(&observation) && !held {
+        let emptied = sqlite::open_existing(&canonical).and_then(|db| sqlite::empty_log(&db));
+        emptied.map_err(|fault| fault.of(&place.canonical))?;
         observation = look(place)?;
     }
     if let Some(detect) = detect

@@ -345,11 +345,11 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Whether v1 is in its place, and an attempt failed because somebody has it open whom a page
-    /// copy does not disturb.
-    pub(crate) fn is_held_since(&self, failure: &Failure) -> bool {
+    /// Whether what was to be replaced is in its place, which `replaced` says of, and an attempt
+    /// failed because a program has it open that a page copy does not disturb.
+    pub(crate) fn is_held_since(&self, failure: &Failure, replaced: Where) -> bool {
         let in_the_way =
-            matches!(failure.code, Code::Held | Code::Io) && failure.data.state == Where::V1;
+            matches!(failure.code, Code::Held | Code::Io) && failure.data.state == replaced;
         let who = holders(&self.place.set(&self.place.canonical));
         !os::OPENING_DROPS_LOCKS
             && in_the_way

@@ -10,7 +10,7 @@ use crate::disk::{Content, HOME};
 use crate::invariant::{Holds, broken, holds, is_v2, roles, strangers};
 use crate::machine::{Machine, companion_digest};
 use crate::sqlite::{Data, Db, V2_LINE};
-use crate::{Ledger, Setting, Shape, State, Violation};
+use crate::{Ledger, Setting, Shape, State, Violation, Zombie};
 use cutover_core::backup::{self, Receipts};
 use cutover_core::journal::{RECEIPT_VERSION, Receipt, Strategy, V1};
 use cutover_core::names::{CompanionName, FileName, Nonce, Role, companion_backup};
@@ -259,6 +259,12 @@ pub(super) fn at_end(state: &State, setting: &Setting) -> Option<Violation> {
         && state.ledger.mode.is_some()
     {
         let (v1_mode, v2_mode) = modes(setting);
+        // What another connection has open in WAL mode stays in it.
+        let v1_mode = if setting.zombie == Zombie::OnV1Before && v2_mode == JournalMode::Wal {
+            v2_mode
+        } else {
+            v1_mode
+        };
         if db.mode != if v1 { v1_mode } else { v2_mode } {
             return broken("I10", format!("canonical is in {:?} mode", db.mode));
         }

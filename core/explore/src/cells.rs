@@ -195,7 +195,7 @@ impl Exploration {
         let field = match question.strategy {
             Strategy::LinkReplace | Strategy::PageCopy => false,
             Strategy::TwoRename => true,
-            Strategy::Restore | Strategy::RestoreCopy => {
+            Strategy::Restore | Strategy::RestorePageCopy => {
                 return Err("strategy: link-replace, page-copy or two-rename".into());
             }
         };

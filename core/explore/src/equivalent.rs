@@ -5,7 +5,7 @@
 //! reason is for the others, where a plan that is judged by `validate` alone has this too.
 
 /// The reasons, and the mutants that each explains.
-pub(super) const REASONS: [(&str, &[&str]); 87] = [
+pub(super) const REASONS: [(&str, &[&str]); 84] = [
     (
         "whoever has open what a restore that was killed has replaced outlives this process, \
          which nobody does in the model: `runner/tests/it/stays_open.rs`",
@@ -106,20 +106,22 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
             "Migrate steps: sync-dir (5) after look-companion auth.json",
             "Restore steps: check install after sync-file install",
             "Restore steps: sync-dir (2) after look data.db",
+            "Restore steps: sync-dir (4) after look data.db",
+            "Restore steps: sync-dir (5) after look-companion auth.json",
             "Restore undo: sync-dir (2) after look data.db",
-            "Restore undo: sync-dir (3) after look data.db",
             "Undo undo: sync-dir (2) after look data.db",
-            "Undo undo: sync-dir (3) after look data.db",
         ],
     ),
     (
-        "canonical is v1 until the journal says `installing`, whose flush makes the backup's name \
-         durable as well",
+        "canonical is what it was until the journal says `installing`, whose flush makes the name \
+         that this is kept under durable as well",
         &[
             "Finish steps: rename backup from source after sync-dir",
             "Finish steps: sync-dir (2) after write-journal journal.tmp installing",
             "Migrate steps: rename backup from source after sync-dir",
             "Migrate steps: sync-dir (3) after write-journal journal.tmp installing",
+            "Restore steps: rename displaced from source after sync-dir",
+            "Restore steps: sync-dir (3) after write-journal journal.tmp installing",
         ],
     ),
     (
@@ -161,9 +163,7 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
             "Finish undo: unlock-v1 after remove staging",
             "Migrate undo: unlock-v1 after remove install",
             "Migrate undo: unlock-v1 after remove staging",
-            "Restore undo: unlock-v1 after remove displaced",
             "Restore undo: unlock-v1 after remove install",
-            "Undo undo: unlock-v1 after remove displaced",
             "Undo undo: unlock-v1 after remove install",
             "Undo undo: unlock-v1 after remove staging",
         ],
@@ -238,9 +238,13 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
             "Migrate steps: remove source after remove auth.json.building-*",
             "Migrate undo: remove-link backup after remove source",
             "Restore steps: remove source after remove auth.json.building-*",
+            "Restore undo: remove displaced after remove auth.json.building-*",
             "Restore undo: remove source after remove auth.json.building-*",
+            "Restore undo: remove source after remove displaced",
             "Restore undo: remove-link displaced after remove source",
+            "Undo undo: remove displaced after remove auth.json.building-*",
             "Undo undo: remove source after remove auth.json.building-*",
+            "Undo undo: remove source after remove displaced",
             "Undo undo: remove-link backup after remove source",
             "Undo undo: remove-link displaced after remove source",
         ],
@@ -362,17 +366,16 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
             "Migrate undo: without sync-dir (3)",
             "Restore steps: remove journal after sync-dir",
             "Restore steps: without sync-dir (7)",
+            "Restore steps: without sync-dir (8)",
             "Restore undo: remove journal after sync-dir",
             "Restore undo: without remove journal",
             "Restore undo: without sync-dir (4)",
-            "Restore undo: without sync-dir (5)",
             "SetAside steps: rename journal.aside-* from journal after sync-dir",
             "SetAside steps: without sync-dir (2)",
             "Undo undo: remove field-journal after sync-dir",
             "Undo undo: remove journal after sync-dir",
             "Undo undo: without sync-dir (3)",
             "Undo undo: without sync-dir (4)",
-            "Undo undo: without sync-dir (5)",
         ],
     ),
     (
@@ -462,6 +465,7 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
             "Restore steps: sync-dir of the companion (3) after write-journal journal.tmp \
              committed",
             "Restore steps: sync-file install after write-journal journal.tmp built",
+            "Restore steps: sync-dir (5) after write-journal journal.tmp committed",
         ],
     ),
     (
@@ -544,6 +548,7 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         &[
             "Undo undo: remove install after sync-dir",
             "Undo undo: remove staging after sync-dir",
+            "Undo undo: sync-dir after remove source",
             "Undo undo: sync-dir after undo-host",
         ],
     ),
@@ -709,9 +714,7 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         "v2 keeps canonical's name, so its second one may go before the copy of v1 is gone for \
          good",
         &[
-            "Restore undo: sync-dir (2) after remove source",
             "Restore undo: sync-dir after remove-link displaced",
-            "Undo undo: sync-dir (2) after remove source",
             "Undo undo: sync-dir after remove-link displaced",
         ],
     ),
@@ -728,12 +731,13 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
          plan was made; the look is for another thread",
         &[
             "Restore steps: look backup after write-journal journal.tmp building",
-            "Restore steps: look data.db (2) after copy source",
+            "Restore steps: look data.db (2) after restage source",
             "Restore steps: look data.db (2) after lock-v1 data.db",
             "Restore steps: look data.db after look backup",
             "Restore steps: without look backup",
             "Restore steps: without look data.db",
             "Restore steps: without look data.db (2)",
+            "Restore steps: without look data.db (3)",
             "Restore undo: look data.db after restore-mode data.db",
             "Restore undo: without look data.db",
         ],
@@ -782,16 +786,14 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
     (
         "v2 is set aside by then, and the other step does not touch it: the lock may go a step \
          later",
-        &[
-            "Restore steps: unlock-v1 after look-companion auth.json",
-            "Restore steps: unlock-v1 after write-journal journal.tmp committed",
-        ],
+        &["Restore steps: unlock-v1 after write-journal journal.tmp committed"],
     ),
     (
         "what is temporary is removed, and flushed, twice before the journal goes",
         &[
             "Restore undo: remove install after sync-dir",
             "Restore undo: remove source after sync-dir",
+            "Restore undo: sync-dir after remove source",
             "Restore undo: without remove install",
             "Restore undo: without remove source",
             "Restore undo: without sync-dir",
@@ -848,27 +850,13 @@ pub(super) const REASONS: [(&str, &[&str]); 87] = [
         &["LeaveZombie undo: without remove journal.tmp"],
     ),
     (
-        "the copy is flushed before it gets its name either way, and the lock changes nothing of \
-         it",
-        &["Restore steps: sync-file source after lock-v1 data.db"],
-    ),
-    (
         "what is left is a copy of v2, whole, under the name by which a restore keeps one: it is \
-         in nobody's way",
-        &["Restore undo: without remove displaced", "Undo undo: without remove displaced"],
-    ),
-    (
-        "it takes a second crash, in the undo, and besides somebody who writes to v2: \
-         `runner/tests/it/restore_copy.rs` does both",
+         in nobody's way, and `runner/tests/it/restore_page_copy.rs` sees that it goes",
         &[
             "Restore undo: remove displaced after sync-dir",
-            "Restore undo: sync-dir after remove install",
+            "Restore undo: without remove displaced",
             "Undo undo: remove displaced after sync-dir",
-            "Undo undo: sync-dir after remove install",
+            "Undo undo: without remove displaced",
         ],
-    ),
-    (
-        "a copy that is not of all that v2 holds is removed by the undo, before v1 stops waiting",
-        &["Restore steps: check-v1 data.db after rename displaced from source"],
     ),
 ];

@@ -93,10 +93,8 @@
 //! Nor what nobody can guard: an older application that creates canonical while the field's flip
 //! has moved it and not yet its log (it deletes the log); an older application that is killed in
 //! the middle of writing a page of v1, on Windows, between v1's check and the flip, or a newer one
-//! in the middle of writing v2 between its check and a restore's flip; a program that changes a
-//! companion between our look at it and the rename, without taking its lock; and one that opens v2
-//! just before a restore replaces it where nothing can be linked, and stays: that file has no name
-//! left by which it could be looked for.
+//! in the middle of writing v2 between its check and a restore's flip; and a program that changes a
+//! companion between our look at it and the rename, without taking its lock.
 
 #![forbid(unsafe_code)]
 

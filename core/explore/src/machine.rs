@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::disk::{Content, Disk, HOME};
 use crate::happening::{Fail, Planted};
-use crate::invariant::is_v1;
+use crate::invariant::{Holds, holds};
 use crate::sqlite::{Data, Db, Seen, seen, sidecar};
 use crate::{Setting, State, Violation, Zombie};
 use cutover_core::fault::Holder;
@@ -14,7 +14,7 @@ use cutover_core::fault::{Cause, Fault, OsCode, Platform};
 use cutover_core::names::{At, FileName, Role};
 use cutover_core::observe::{CompanionFacts, FileFacts, Observation, Verdict};
 use cutover_core::op::Op;
-use cutover_core::plan::may_open_canonical;
+use cutover_core::plan::{may_open_canonical, must_empty_log};
 use cutover_core::run::Done;
 use std::collections::BTreeSet;
 
@@ -211,7 +211,12 @@ impl<'a> Machine<'a> {
     /// One look, with what it changes: a hot journal is rolled back before anything is judged, and
     /// `detect` reads through SQLite.
     pub fn observe(&mut self) -> Observation {
-        if self.setting.zombie == Zombie::OnV1Before && is_v1(&self.state, self.setting) {
+        let is_old = match holds(&self.state.disk, self.setting.canonical.as_str()) {
+            Holds::V1(_) => !self.setting.restores(),
+            Holds::V2 { .. } => self.setting.restores(),
+            _ => false,
+        };
+        if self.setting.zombie == Zombie::OnV1Before && is_old {
             self.hold(self.setting.canonical.as_str());
         }
         let mut observation = self.look();
@@ -230,6 +235,11 @@ impl<'a> Machine<'a> {
         {
             self.opens(name);
             self.roll_back(name);
+            observation = self.look();
+        }
+        if must_empty_log(&observation) {
+            self.opens(name);
+            self.empty_log(name, true);
             observation = self.look();
         }
         if observation.canonical_facts().is_some_and(|facts| facts.header.is_some())

@@ -167,10 +167,22 @@ pub fn kept() -> Vec<Setting> {
     )
 }
 
-/// The same on Windows, where nothing is restored that cannot be linked.
+/// The same on Windows, where canonical can be linked.
 #[must_use]
 pub fn kept_on_windows() -> Vec<Setting> {
     on_windows(kept().into_iter().filter(|setting| setting.can_link).collect())
+}
+
+/// Restores by page copy on Windows: where canonical cannot be linked, and where the application
+/// has it open already and does not let go.
+#[must_use]
+pub fn restored_by_pages_on_windows() -> Vec<Setting> {
+    let restores = || kept().into_iter().filter(Setting::restores);
+    let unlinked = restores().filter(|setting| !setting.can_link);
+    let held = restores()
+        .filter(|setting| setting.can_link)
+        .map(|setting| Setting { zombie: Zombie::OnV1Before, ..setting });
+    on_windows(unlinked.chain(held).collect())
 }
 
 /// The same starts on Windows.
@@ -390,6 +402,24 @@ pub fn full() -> Vec<Dimension> {
             &[Windows],
             copied,
         ),
+        dimension(
+            "Windows: restores by page copy, the machine stopped twice",
+            restored_by_pages_on_windows(),
+            &[Windows],
+            TWO_CRASHES,
+        ),
+        dimension(
+            "Windows: restores by page copy, something in the way, and a crash",
+            restored_by_pages_on_windows(),
+            &[Windows],
+            CROSSED,
+        ),
+        dimension(
+            "Windows: restores by page copy, the directory copied",
+            restored_by_pages_on_windows(),
+            &[Windows],
+            copied,
+        ),
     ]
 }
 
@@ -437,6 +467,7 @@ pub fn all() -> Vec<Setting> {
         .chain(kept_on_windows())
         .chain(held_before())
         .chain(left_behind())
+        .chain(restored_by_pages_on_windows())
         .collect()
 }
 
@@ -575,6 +606,17 @@ pub fn mutants() -> Vec<Setting> {
     all.extend(kept());
     all.extend(kept_on_windows().into_iter().filter(Setting::restores).take(1));
     all
+}
+
+/// All that mutants are tried on.
+#[must_use]
+pub fn tried() -> Vec<Setting> {
+    // One that cannot be linked, and one that is held in WAL mode.
+    let by_pages = restored_by_pages_on_windows().into_iter().filter(|setting| {
+        let held = setting.zombie != Zombie::None;
+        setting.companion.is_none() && held == (setting.shape == Shape::RestoreWalRows)
+    });
+    mutants().into_iter().chain(by_pages).collect()
 }
 
 /// Starts of the daemon in the field, to be finished or undone by ours.

@@ -91,13 +91,10 @@ pub fn older_application_stays(machine: &mut Machine) -> bool {
     let name = machine.canonical().as_str();
     let opens =
         matches!(seen(&machine.state.disk, name), Seen::Db(_)) && machine.process.guest.is_none();
-    let Setting { platform, zombie, can_link, .. } = machine.setting;
+    let Setting { platform, zombie, .. } = machine.setting;
     // Windows replaces no file that is open. What a zombie has is locked for good where v1 has left
-    // it. And a v2 that is set aside as a copy has no name left by which anybody could see who
-    // has it open.
-    let nobody_can = *platform == Platform::Windows
-        || *zombie == Zombie::Known
-        || (machine.setting.restores() && !can_link);
+    // it.
+    let nobody_can = *platform == Platform::Windows || *zombie == Zombie::Known;
     if opens && !nobody_can {
         machine.process.guest = machine.state.disk.ino(HOME, name);
     }

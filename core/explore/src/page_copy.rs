@@ -3,7 +3,7 @@
 
 use crate::disk::{Content, HOME};
 use crate::machine::{Machine, Performed, os};
-use crate::sqlite::{Data, Db, Seen, V1_LINE, seen, sidecar};
+use crate::sqlite::{Data, Db, Seen, seen, sidecar};
 use cutover_core::fault::{Cause, Fault};
 use cutover_core::page1::JournalMode;
 use cutover_core::run::{Done, Run};
@@ -27,11 +27,12 @@ impl Machine<'_> {
         let (Seen::Db(v2), Some(v1)) = (seen(&self.state.disk, from), self.db(to)) else {
             return Err(os(self.setting.platform, 2, 2));
         };
-        if v1.mode == JournalMode::Wal {
-            return self.copy_into_log(to, Db { counter: v1.counter + 1, of: V1_LINE, ..v2 });
-        }
         // The file stays the one it was, and so do its journals and logs.
-        self.copy_pages(to, v1, Db { counter: v1.counter + 1, of: V1_LINE, ..v2 });
+        let copied = Db { counter: v1.counter + 1, of: v1.of, ..v2 };
+        if v1.mode == JournalMode::Wal {
+            return self.copy_into_log(to, copied);
+        }
+        self.copy_pages(to, v1, copied);
         self.tick(|disk| disk.sync_file(HOME, to));
         self.tick(|disk| disk.unlink(HOME, &sidecar(to, "-journal")));
         Ok(Done::Plain)

@@ -8,7 +8,6 @@ use crate::machine::{Machine, Performed, companion_digest, os};
 use crate::sqlite::{Data, Db, Seen, V1_LINE, seen, sidecar};
 use crate::{Build, HostUse, Zombie};
 use cutover_core::fault::{Cause, Fault, Platform};
-use cutover_core::journal::Strategy;
 use cutover_core::names::{
     CompanionName, FileName, companion_backup_tmp, companion_staged, journal_tmp,
 };
@@ -108,7 +107,7 @@ impl Machine<'_> {
             Op::Look { file } => {
                 let holders = self.holders(file.as_str());
                 let copies_pages =
-                    run.journal().is_some_and(|journal| journal.strategy == Strategy::PageCopy);
+                    run.journal().is_some_and(|journal| journal.strategy.copies_pages());
                 let may_stay = copies_pages && self.setting.platform == Platform::Windows;
                 if !holders.is_empty() && !file.as_str().contains(".building-") && !may_stay {
                     return Err(Fault::new(Cause::Held { holders }, "held"));

@@ -108,6 +108,10 @@ impl Db {
         bytes[18..20].copy_from_slice(&[version, version]);
         bytes[27] = self.counter;
         bytes[31] = 3;
+        // The schema cookie, which a page copy into a database counts up.
+        let copied =
+            matches!((self.data, self.of), (Data::V2 { .. }, V1_LINE) | (Data::V1 { .. }, V2_LINE));
+        bytes[43] = u8::from(copied);
         bytes[63] = match self.data {
             Data::V1 { .. } | Data::Foreign => 1,
             Data::V2 { .. } | Data::Refused => 2,
@@ -164,9 +168,13 @@ pub fn seen(disk: &Disk, name: &str) -> Seen {
     }
     if let Some(Content::Wal(after)) = disk.get(HOME, &sidecar(name, "-wal")) {
         // A page copy in WAL mode: v2's frames stand in the log of what is v1 until they are where
-        // they belong.
-        let becomes_v2 = matches!((db.data, after.data), (Data::V1 { .. }, Data::V2 { .. }));
-        let own = after.of == db.of && (becomes_v2 || after.rank() >= db.rank());
+        // they belong; in a restore it is the other way round.
+        let becomes_other = match (db.data, after.data) {
+            (Data::V1 { .. }, Data::V2 { .. }) => true,
+            (Data::V2 { .. }, Data::V1 { .. }) => db.of == V2_LINE,
+            _ => false,
+        };
+        let own = after.of == db.of && (becomes_other || after.rank() >= db.rank());
         db = if own { *after } else { Db { data: Data::Mixed, ..db } };
     }
     Seen::Db(db)

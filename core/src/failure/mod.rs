@@ -195,6 +195,12 @@ impl Failure {
             _ => state,
         };
         let (v1, v2) = match (state, journal) {
+            // Which of the two canonical is now, the next start tells.
+            (Where::FinishAtNextStart, Some(j))
+                if restore.is_some_and(|journal| journal.strategy.copies_pages()) =>
+            {
+                (name(&j.names.backup), Some(displaced(&j.names.canonical, &j.nonce).to_string()))
+            }
             (Where::FinishAtNextStart, Some(j)) if restore.is_some() => (
                 name(&j.names.canonical),
                 Some(displaced(&j.names.canonical, &j.nonce).to_string()),

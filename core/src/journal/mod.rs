@@ -50,9 +50,9 @@ pub enum Strategy {
     /// Link canonical, which is v2, to its displaced name, then rename a copy of the backup over
     /// canonical.
     Restore,
-    /// Copy canonical, which is v2, to its displaced name, then likewise: where it cannot be
-    /// linked.
-    RestoreCopy,
+    /// Copy canonical, which is v2, to its displaced name, then the pages of a copy of the backup
+    /// into canonical, as `page-copy` does.
+    RestorePageCopy,
 }
 
 impl V1 {
@@ -75,7 +75,13 @@ impl Strategy {
     /// Whether a backup becomes canonical by it, and v2 is what is replaced.
     #[must_use]
     pub fn restores(self) -> bool {
-        matches!(self, Self::Restore | Self::RestoreCopy)
+        matches!(self, Self::Restore | Self::RestorePageCopy)
+    }
+
+    /// Whether pages are copied into canonical, which stays the file that it is.
+    #[must_use]
+    pub fn copies_pages(self) -> bool {
+        matches!(self, Self::PageCopy | Self::RestorePageCopy)
     }
 }
 
@@ -419,8 +425,10 @@ impl Journal {
                 self.phase.as_str()
             )));
         }
-        if self.phase == Phase::Installing && self.strategy != Strategy::PageCopy {
-            return Err(ReadError::Contradiction("phase installing: only page-copy has it".into()));
+        if self.phase == Phase::Installing && !self.strategy.copies_pages() {
+            return Err(ReadError::Contradiction(
+                "phase installing: only page copies have it".into(),
+            ));
         }
         Ok(())
     }
@@ -433,7 +441,7 @@ impl Journal {
             Strategy::LinkReplace
             | Strategy::PageCopy
             | Strategy::Restore
-            | Strategy::RestoreCopy => names::journal(&self.names.canonical, &self.label),
+            | Strategy::RestorePageCopy => names::journal(&self.names.canonical, &self.label),
         }
     }
 

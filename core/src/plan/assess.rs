@@ -64,6 +64,24 @@ pub(super) fn refuse_held(observation: &Observation) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Refuses where a program that Windows names has the database open: pages are copied into it only
+/// beside a connection of this process, or of a program that has no name.
+pub(super) fn refuse_other_programs(observation: &Observation) -> Result<(), Failure> {
+    let others = observation.other_holders();
+    if !observation.held_on_windows() || others.is_empty() {
+        return Ok(());
+    }
+    let mut failure = Failure::refusal(
+        Code::Held,
+        "another program has the database open",
+        "close that program and start again",
+    )
+    .of(&observation.canonical);
+    failure.holders = others;
+    failure.compose();
+    Err(failure)
+}
+
 /// Refuses to begin what may put another file in this companion's place, where none can take it:
 /// the database would be flipped, and no start could finish. What is begun already goes on.
 pub(super) fn refuse_irreplaceable(

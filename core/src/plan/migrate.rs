@@ -1,6 +1,6 @@
 //! The way from v1 to v2.
 
-use super::assess::refuse_irreplaceable;
+use super::assess::{refuse_irreplaceable, refuse_other_programs};
 use super::page_copy::{self, page_copy};
 use super::parts::{
     Link, clean_up, commit, companion_names, flip, install_companions, position_of_flip,
@@ -61,17 +61,8 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         (By::Host, From::Copy) => 2,
         (By::Host, From::Empty) => 3,
     };
+    refuse_other_programs(observation)?;
     let held = observation.held_on_windows();
-    let others = observation.other_holders();
-    if held && !others.is_empty() {
-        let mut failure = refuse(
-            Code::Held,
-            "another program has the database open".into(),
-            "close that program and start again",
-        );
-        failure.holders = others;
-        return Err(failure);
-    }
     let strategy =
         if observation.can_link && !held { Strategy::LinkReplace } else { Strategy::PageCopy };
     let needs_bytes = v1_bytes.saturating_mul(copies).saturating_add(wal);
@@ -254,11 +245,7 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
     ));
     steps.extend(write_journal(&journal, Phase::Built));
     if strategy == Strategy::PageCopy {
-        steps.extend(page_copy(
-            &journal,
-            staged,
-            page_copy::Done { copied: false, installing: false },
-        ));
+        steps.extend(page_copy(&journal, staged, page_copy::Done::NOTHING));
     } else {
         steps.extend(flip(&journal, staged, Link::Make, observation.platform));
     }

@@ -15,7 +15,10 @@ pub use leave_zombie::{may_leave_zombie, plan_leave_zombie};
 pub use migrate::plan_migration;
 pub use prune::{Left, Prune, Rule, plan_prune};
 pub(crate) use recover::v1_changed_at_the_flip;
-pub use recover::{LegacyRule, RecoveryRule, RecoveryTable, may_open_canonical, plan_recovery};
+pub use recover::{
+    LegacyRule, RecoveryRule, RecoveryTable, is_in_place, may_open_canonical, must_empty_log,
+    plan_recovery,
+};
 pub use restore::{
     Restore, RestoreRequest, companions_of, displaced_by, plan_restore, recover_before_restore,
 };

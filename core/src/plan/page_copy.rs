@@ -1,11 +1,13 @@
 //! The flip where canonical cannot be given a second name: v1 is copied to the backup's name, then
-//! v2's pages are copied into canonical.
+//! v2's pages are copied into canonical. A restore does the same with the parts exchanged: v2 is
+//! copied to its displaced name, then the pages of a copy of the backup into canonical.
 //!
 //! Both copies are SQLite's own. The one into canonical is one transaction, so that canonical with
 //! its `-journal` is a whole v1 or a whole v2 at every instant, and whether it was completed is
 //! told by what canonical holds once SQLite has opened it, never by a name.
 
 use super::parts::{compare_companions, write_journal};
+use super::restore::displaced_by;
 use super::step;
 use crate::journal::{Journal, Phase};
 use crate::names::{At, FileName};
@@ -22,60 +24,95 @@ pub(super) struct Done {
     pub installing: bool,
 }
 
-/// From a v2 that is checked to v2 canonical and durable.
+impl Done {
+    /// Nothing of it.
+    pub const NOTHING: Self = Self { copied: false, installing: false };
+}
+
+/// From a staged file that is checked to canonical that holds its pages, durably.
 pub(super) fn page_copy(journal: &Journal, staged: &FileName, done: Done) -> Vec<Step> {
-    let names = &journal.names;
+    let restores = journal.strategy.restores();
     let mut steps = Vec::new();
     if !done.copied {
-        let source: At = (&names.source).into();
-        steps.extend([
-            step(
-                Op::Remove { files: names.source.set().iter().map(At::from).collect() },
-                "the name is used for v1's own copy now",
-            ),
-            step(
-                Op::Look { file: names.canonical.clone() },
-                "a callback may have opened v1, or another program",
-            ),
-            step(
-                Op::Restage {
-                    from: names.canonical.clone(),
-                    to: names.source.clone(),
-                    mode: JournalMode::Delete,
-                },
-                "v1 cannot be linked, so its backup is a copy, made by SQLite: a file's bytes may \
-                 miss what is not in it yet",
-            ),
-            step(
-                Op::SyncFile { file: source.clone() },
-                "a backup that is renamed into place must be whole",
-            ),
-            step(
-                Op::Rename { from: source, to: (&names.backup).into() },
-                "the backup is whole or not there",
-            ),
-            step(
-                Op::SyncDir { companion: None },
-                "the backup must be durable before canonical is written to",
-            ),
-        ]);
+        steps.extend(copy_what_is_there(journal, restores));
     }
     if !done.installing {
         steps.extend(write_journal(journal, Phase::Installing));
     }
-    steps.extend(compare_companions(journal));
+    // A restore keeps whatever companion it finds.
+    steps.extend(compare_companions(journal).filter(|_| !restores));
+    let (old, new) = if restores { ("v2", "v1") } else { ("v1", "v2") };
+    let canonical = &journal.names.canonical;
     steps.extend([
         step(
-            Op::Look { file: names.canonical.clone() },
-            "a program that has v1 open would go on with what it knows of v1",
+            Op::Look { file: canonical.clone() },
+            &format!("a program that has {old} open would go on with what it knows of {old}"),
         ),
         step(
-            Op::PageCopy { from: staged.clone(), to: names.canonical.clone() },
-            "v2 becomes canonical in one transaction, if v1 is what it was when it was settled",
+            Op::PageCopy { from: staged.clone(), to: canonical.clone() },
+            &format!(
+                "{new} becomes canonical in one transaction, if {old} is what it was when it was \
+                 settled"
+            ),
         ),
         step(
             Op::SyncDir { companion: None },
-            "a rollback journal that came back would make canonical v1 again",
+            &format!("a rollback journal that came back would make canonical {old} again"),
+        ),
+    ]);
+    steps
+}
+
+/// What canonical holds gets the name that it is kept under. It is compared with what was settled
+/// when its pages are replaced, so a copy of anything else goes with the undo.
+fn copy_what_is_there(journal: &Journal, restores: bool) -> Vec<Step> {
+    let names = &journal.names;
+    let source: At = (&names.source).into();
+    let (kept, open, copy, whole, name) = if restores {
+        (
+            displaced_by(journal),
+            "another program may have opened v2",
+            "v2 cannot be linked, so what is set aside is a copy",
+            "what is set aside",
+            "a copy",
+        )
+    } else {
+        (
+            names.backup.clone(),
+            "a callback may have opened v1, or another program",
+            "v1 cannot be linked, so its backup is a copy",
+            "the backup",
+            "a backup",
+        )
+    };
+    let mut steps = Vec::new();
+    if !restores {
+        steps.push(step(
+            Op::Remove { files: names.source.set().iter().map(At::from).collect() },
+            "the name is used for v1's own copy now",
+        ));
+    }
+    steps.extend([
+        step(Op::Look { file: names.canonical.clone() }, open),
+        step(
+            Op::Restage {
+                from: names.canonical.clone(),
+                to: names.source.clone(),
+                mode: JournalMode::Delete,
+            },
+            &format!("{copy}, made by SQLite: a file's bytes may miss what is not in it yet"),
+        ),
+        step(
+            Op::SyncFile { file: source.clone() },
+            &format!("{name} that is renamed into place must be whole"),
+        ),
+        step(
+            Op::Rename { from: source, to: (&kept).into() },
+            &format!("{whole} is whole or not there"),
+        ),
+        step(
+            Op::SyncDir { companion: None },
+            &format!("{whole} must be durable before canonical is written to"),
         ),
     ]);
     steps
@@ -86,9 +123,9 @@ pub(super) fn is_copy(backup: &FileFacts, journal: &Journal) -> bool {
     matches!((backup.fingerprint(), &journal.v1), (Some(backup), Some(v1)) if backup.is_copy_of(&v1.fingerprint))
 }
 
-/// Free bytes that it takes: the backup where there is none, and in the transaction the pages of
-/// v1, and those by which v2 is larger.
-pub(super) fn needs_bytes(v1: u64, v2: u64, copied: bool) -> u64 {
-    let backup = if copied { 0 } else { v1 };
-    backup.saturating_add(v1.max(v2))
+/// Free bytes that it takes: the copy of what canonical holds where there is none, and in the
+/// transaction the pages of that, and those by which what comes is larger.
+pub(super) fn needs_bytes(old: u64, new: u64, copied: bool) -> u64 {
+    let kept = if copied { 0 } else { old };
+    kept.saturating_add(old.max(new))
 }

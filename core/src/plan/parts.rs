@@ -435,7 +435,7 @@ pub(super) fn set_aside(
 ) -> [Step; 2] {
     let (from, to) = (names.file.clone(), names.displaced.clone());
     let flush = Op::SyncDir { companion: from.companion.clone() };
-    let renames = kept || matches!(journal.strategy, Strategy::PageCopy | Strategy::RestoreCopy);
+    let renames = kept || journal.strategy.copies_pages();
     let op = if renames { Op::Rename { from, to } } else { Op::Link { from, to } };
     [
         Step { op, why: "what is displaced is kept beside".into(), when: when.clone() },

@@ -4,8 +4,8 @@
 //! that is replaced, and its `v2` the one that is installed: a copy of the backup, which nobody
 //! holds and which has the journal mode that v1 had. The backup stays what it is. v2 gets its
 //! second name, `data.db.displaced-<nonce>`, by a hard link that is durable before canonical's name
-//! leaves it. Where it cannot be linked, what has that name is a copy (not on Windows, where
-//! nothing keeps a program from writing to v2 after it was compared with the copy).
+//! leaves it. Where it cannot be linked, or on Windows is open, what has that name is a copy, and
+//! the pages of the install file are copied into canonical, as an upgrade's are (`page_copy.rs`).
 //!
 //! Until canonical is v1 an interrupted restore is undone, and from there on it is finished: a
 //! start that upgrades must not meet, later, a restore that its caller was told had failed. Whether
@@ -13,12 +13,13 @@
 
 use std::collections::BTreeMap;
 
-use super::assess::{refuse_held, refuse_irreplaceable};
+use super::assess::{refuse_held, refuse_irreplaceable, refuse_other_programs};
+use super::page_copy::{self, page_copy};
 use super::parts::{
-    Which, clean_up, companion_names, end_undo, give_v2_up, give_wal_back, had_wal,
-    install_companions, nobody_stays, remove_tmp, temporary, warns_from, write_journal,
+    clean_up, companion_names, end_undo, give_v2_up, give_wal_back, had_wal, install_companions,
+    nobody_stays, position_of_flip, temporary, warns_from, write_journal,
 };
-use super::recover::is_staged;
+use super::recover::{CanonicalOfRestore, recovery_of_restore};
 use super::{Plan, PlanKind, VERSION, same_ops, step};
 use crate::backup::Backup;
 use crate::failure::{Code, Failure};
@@ -99,45 +100,43 @@ pub fn plan_restore(
     if let Some(journal) = observation.journals.keys().next() {
         let reason = "an upgrade of this database is not finished, and a restore knows neither \
                       its callbacks nor its `detect`";
-        return Err(refuse(
-            Code::Journal,
-            reason.into(),
-            "finish it first: start the application, or recover",
-        )
-        .of(journal));
+        let hint = "finish it first: start the application, or recover";
+        return Err(refuse(Code::Journal, reason.into(), hint).of(journal));
     }
     if let Some(why) = not_whole(observation, backup) {
-        return Err(refuse(
-            Code::Verify,
-            format!("the backup is not whole: {why}"),
-            "choose another backup; nothing was touched",
-        )
-        .of(&backup.name));
+        let reason = format!("the backup is not whole: {why}");
+        let hint = "choose another backup; nothing was touched";
+        return Err(refuse(Code::Verify, reason, hint).of(&backup.name));
     }
     let Some((facts, header)) =
         observation.canonical_facts().and_then(|facts| Some((facts, facts.header.as_ref()?)))
     else {
         let reason = "there is no SQLite database to set aside";
-        return Err(refuse(
-            Code::NotADatabase,
-            reason.into(),
-            "move away what has this name and copy the backup to it",
-        )
-        .of(canonical));
+        let hint = "move away what has this name and copy the backup to it";
+        return Err(refuse(Code::NotADatabase, reason.into(), hint).of(canonical));
     };
     let names = Names::new(canonical, &backup.label, &request.nonce, backup.started_ms).map_err(
         |error| refuse(Code::Io, error.to_string(), "use a shorter file name").of(canonical),
     )?;
-    let wal = observation.files.get(&canonical.sidecars()[0]).map_or(0, |wal| wal.size);
-    let strategy = if observation.can_link { Strategy::Restore } else { Strategy::RestoreCopy };
-    if strategy == Strategy::RestoreCopy && observation.platform == Platform::Windows {
-        let reason = "the database cannot be set aside: this file system has no hard links";
-        let hint = "with the application closed, rename the database yourself, and give a copy of \
-                    the backup its name";
-        return Err(refuse(Code::Io, reason.into(), hint).of(canonical));
+    refuse_other_programs(observation).map_err(Failure::of_restore)?;
+    let held = observation.held_on_windows();
+    let strategy =
+        if observation.can_link && !held { Strategy::Restore } else { Strategy::RestorePageCopy };
+    let of_backup = observation.files.get(&backup.name).and_then(|facts| facts.header.as_ref());
+    let kept_in_wal = held && header.journal_mode == JournalMode::Wal;
+    if kept_in_wal && of_backup.is_some_and(|backup| backup.page_size != header.page_size) {
+        let reason = "the database is open in WAL mode, so it keeps the size of its pages, and \
+                      the backup has pages of another size";
+        let failure = refuse(Code::Held, reason.into(), "close what has it open and try again");
+        return Err(Failure { holders: observation.holders.clone(), ..failure }.of(canonical));
     }
-    let copy = if strategy == Strategy::RestoreCopy { facts.size } else { 0 };
-    let needs_bytes = backup.size.saturating_add(wal).saturating_add(copy);
+    let wal = observation.files.get(&canonical.sidecars()[0]).map_or(0, |wal| wal.size);
+    let copies = if strategy == Strategy::RestorePageCopy {
+        page_copy::needs_bytes(facts.size.saturating_add(wal), backup.size, false)
+    } else {
+        0
+    };
+    let needs_bytes = backup.size.saturating_add(wal).saturating_add(copies);
     if let Some(free) = observation.free_bytes.filter(|free| *free < needs_bytes) {
         let reason =
             format!("the restore may need {needs_bytes} bytes of disk and {free} are free");
@@ -189,16 +188,16 @@ pub fn plan_restore(
     journal.check().map_err(|error| {
         refuse(Code::Io, error.to_string(), "use a shorter file name").of(canonical)
     })?;
-    let of_header = observation
-        .files
-        .get(&backup.name)
-        .and_then(|facts| facts.header.as_ref())
-        .map(|header| header.journal_mode);
-    let mode =
-        backup.v1.as_ref().map(|v1| v1.journal_mode).or(of_header).unwrap_or(JournalMode::Delete);
+    let of_header = of_backup.map(|header| header.journal_mode);
+    let had = backup.v1.as_ref().map(|v1| v1.journal_mode).or(of_header);
+    let modes = if kept_in_wal {
+        Modes { canonical: JournalMode::Wal, install: JournalMode::Wal }
+    } else {
+        Modes { canonical: JournalMode::Delete, install: had.unwrap_or(JournalMode::Delete) }
+    };
     let displaced = displaced_by(&journal);
     Ok(Restore {
-        plan: made(journal, mode, observation.platform, needs_bytes),
+        plan: made(journal, modes, observation.platform, needs_bytes),
         displaced,
         companions,
     })
@@ -262,8 +261,17 @@ fn kept_with_backup(journal: &Journal, companion: &Companion) -> Option<At> {
     })
 }
 
+/// In which journal mode the plan leaves a file.
+#[derive(Debug, Clone, Copy)]
+struct Modes {
+    /// What is replaced: out of WAL mode, unless on Windows another connection keeps it there.
+    canonical: JournalMode,
+    /// The copy of the backup: what v1 had, or what canonical is kept in.
+    install: JournalMode,
+}
+
 /// The plan of this journal.
-fn made(journal: Journal, mode: JournalMode, platform: Platform, needs_bytes: u64) -> Plan {
+fn made(journal: Journal, modes: Modes, platform: Platform, needs_bytes: u64) -> Plan {
     let names = &journal.names;
     let mut steps = vec![
         step(
@@ -293,16 +301,24 @@ fn made(journal: Journal, mode: JournalMode, platform: Platform, needs_bytes: u6
     }
     steps.extend([
         step(
-            Op::Settle { file: names.canonical.clone(), mode: JournalMode::Delete },
-            "v2 becomes one file, with every row, and leaving WAL mode proves that nobody else \
-             has it open",
+            Op::Settle { file: names.canonical.clone(), mode: modes.canonical },
+            match modes.canonical {
+                JournalMode::Delete => {
+                    "v2 becomes one file, with every row, and leaving WAL mode proves that nobody \
+                     else has it open"
+                }
+                JournalMode::Wal => {
+                    "v2 becomes one file, with every row; the connection that has it open keeps \
+                     it in its journal mode, and every commit since is seen"
+                }
+            },
         ),
         step(
             Op::Copy { from: (&names.backup).into(), to: (&names.install).into() },
             "the backup stays a backup, and canonical gets a file that nobody holds",
         ),
         step(
-            Op::Settle { file: names.install.clone(), mode },
+            Op::Settle { file: names.install.clone(), mode: modes.install },
             "v1 gets back the journal mode that it had before the upgrade",
         ),
         step(Op::Check { file: names.install.clone() }, "only a sound v1 takes the place of v2"),
@@ -312,63 +328,12 @@ fn made(journal: Journal, mode: JournalMode, platform: Platform, needs_bytes: u6
         ),
     ]);
     steps.extend(write_journal(&journal, Phase::Built));
-    let sidecars: Vec<FileName> = names.canonical.sidecars().into();
-    steps.push(step(
-        Op::Look { file: names.canonical.clone() },
-        "somebody may have opened v2 meanwhile",
-    ));
-    let copies = journal.strategy == Strategy::RestoreCopy;
-    let source: At = (&names.source).into();
-    if copies {
-        steps.extend([
-            // Before v2 is locked: on POSIX the copy's closing of it would drop the lock.
-            step(
-                Op::Copy { from: (&names.canonical).into(), to: source.clone() },
-                "v2 cannot be linked, so what is set aside is a copy",
-            ),
-            step(
-                Op::SyncFile { file: source.clone() },
-                "what is set aside must be whole before it has the name",
-            ),
-        ]);
+    if journal.strategy.copies_pages() {
+        steps.extend(page_copy(&journal, &names.install, page_copy::Done::NOTHING));
+    } else {
+        steps.extend(replace(&journal, platform));
     }
-    steps.extend([
-        step(
-            Op::LockV1 { file: names.canonical.clone() },
-            "nobody may write to v2 once it is checked",
-        ),
-        step(Op::CheckV1 { file: names.canonical.clone() }, "v2 is still what was settled"),
-        if copies {
-            step(
-                Op::Rename { from: source, to: (&displaced_by(&journal)).into() },
-                "the copy is whole, and of all that v2 holds",
-            )
-        } else {
-            step(
-                Op::Link { from: (&names.canonical).into(), to: (&displaced_by(&journal)).into() },
-                "v2 gets another name while it stays canonical",
-            )
-        },
-        step(
-            Op::SyncDir { companion: None },
-            "v2's other name must be durable before canonical's name leaves it",
-        ),
-        step(Op::Absent { files: sidecars.clone() }, "a sidecar of v2 would be replayed over v1"),
-    ]);
-    let flip_at = steps.len();
-    steps.extend([
-        step(
-            Op::Rename { from: (&names.install).into(), to: (&names.canonical).into() },
-            "v1 becomes canonical in one step",
-        ),
-        step(Op::Absent { files: sidecars }, "nobody made a sidecar meanwhile"),
-        step(
-            Op::SyncDir { companion: None },
-            "v1 must be durable before the application commits to it",
-        ),
-        step(Op::UnlockV1 {}, "v2 is set aside now"),
-    ]);
-    nobody_stays(&mut steps, &journal, platform);
+    let flip_at = position_of_flip(&steps, &names.canonical);
     steps.extend(install_companions(&journal, &|_| true, &|_| false));
     let installed = steps.len();
     steps.extend(write_journal(&journal, Phase::Committed));
@@ -382,45 +347,71 @@ fn made(journal: Journal, mode: JournalMode, platform: Platform, needs_bytes: u6
         undo: undo(&journal, platform, true),
         journal: Some(journal),
         steps,
-        flip_at: index(flip_at),
+        flip_at: flip_at.and_then(index),
         cleanup_from: index(cleanup_from),
         needs_bytes,
     }
 }
 
+/// From v2 that is settled to v1 in its place, durably, by a link and a rename.
+fn replace(journal: &Journal, platform: Platform) -> Vec<Step> {
+    let names = &journal.names;
+    let sidecars: Vec<FileName> = names.canonical.sidecars().into();
+    let mut steps = vec![
+        step(Op::Look { file: names.canonical.clone() }, "somebody may have opened v2 meanwhile"),
+        step(
+            Op::LockV1 { file: names.canonical.clone() },
+            "nobody may write to v2 once it is checked",
+        ),
+        step(Op::CheckV1 { file: names.canonical.clone() }, "v2 is still what was settled"),
+        step(
+            Op::Link { from: (&names.canonical).into(), to: (&displaced_by(journal)).into() },
+            "v2 gets another name while it stays canonical",
+        ),
+        step(
+            Op::SyncDir { companion: None },
+            "v2's other name must be durable before canonical's name leaves it",
+        ),
+        step(Op::Absent { files: sidecars.clone() }, "a sidecar of v2 would be replayed over v1"),
+        step(
+            Op::Rename { from: (&names.install).into(), to: (&names.canonical).into() },
+            "v1 becomes canonical in one step",
+        ),
+        step(Op::Absent { files: sidecars }, "nobody made a sidecar meanwhile"),
+        step(
+            Op::SyncDir { companion: None },
+            "v1 must be durable before the application commits to it",
+        ),
+        step(Op::UnlockV1 {}, "v2 is set aside now"),
+    ];
+    nobody_stays(&mut steps, journal, platform);
+    steps
+}
+
 /// After the commit. The application made nothing for a restore, so it has nothing to clean up.
-fn ending(journal: &Journal) -> Vec<Step> {
+pub(super) fn ending(journal: &Journal) -> Vec<Step> {
     clean_up(journal, true).into_iter().filter(|step| step.op != Op::CleanupHost {}).collect()
 }
 
-/// `unchanged`: canonical is v2 as it was settled, for sure, so that a copy of it is of no use.
-fn undo(journal: &Journal, platform: Platform, unchanged: bool) -> Vec<Step> {
+/// `copied`: what is set aside is a copy of what canonical holds, or there is none.
+pub(super) fn undo(journal: &Journal, platform: Platform, copied: bool) -> Vec<Step> {
     let names = &journal.names;
-    let mut steps = vec![step(Op::UnlockV1 {}, "v2 stays; whoever waits for it may have it")];
     let aside = displaced_by(journal);
-    // Once v1 is not waiting any more a copy of v2 must not look like the v2 that v1 has replaced,
-    // whoever writes to v2 then.
-    if journal.strategy == Strategy::RestoreCopy && unchanged {
-        steps.push(step(
-            Op::Remove { files: vec![(&aside).into()] },
-            "v2 was not replaced, so the copy of it goes",
-        ));
-        steps.push(step(
-            Op::SyncDir { companion: None },
-            "gone for good before the copy of v1 goes",
-        ));
-    } else if journal.strategy == Strategy::RestoreCopy && journal.phase >= Phase::Built {
-        steps.push(remove_tmp(journal));
-        steps.extend(write_journal(journal, Phase::Building));
-    }
+    let mut steps = vec![step(Op::UnlockV1 {}, "v2 stays; whoever waits for it may have it")];
     steps.extend(give_v2_up(journal, &names.install, platform));
-    if journal.strategy == Strategy::Restore {
+    if !journal.strategy.copies_pages() {
         steps.push(step(
-            Op::RemoveLink { link: aside, of: names.canonical.clone() },
+            Op::RemoveLink { link: aside.clone(), of: names.canonical.clone() },
             "v2 was not replaced, so its second name goes",
         ));
     }
     steps.push(step(Op::Remove { files: temporary(journal) }, "nothing temporary stays"));
+    if journal.strategy.copies_pages() && copied {
+        steps.push(step(
+            Op::Remove { files: vec![(&aside).into()] },
+            "v2 was not replaced, so the copy of it goes",
+        ));
+    }
     for companion in &journal.companions {
         let staged = companion_names(journal, companion).staged;
         steps.push(step(
@@ -448,104 +439,6 @@ fn undo(journal: &Journal, platform: Platform, unchanged: bool) -> Vec<Step> {
     steps
 }
 
-/// The recovery of an interrupted restore. `canonical`: what it is. `first`: the flushes that a
-/// recovery begins with. `staged`, `kept`: companions that still wait, and those of which one is
-/// kept beside already.
-fn recovery(
-    journal: Journal,
-    platform: Platform,
-    first: Vec<Step>,
-    canonical: Canonical,
-    staged: Which,
-    kept: Which,
-) -> Plan {
-    let mut steps = first;
-    let mut back = Vec::new();
-    let mut cleanup_from = Some(steps.len());
-    let kind = if journal.phase == Phase::Committed {
-        steps.extend(ending(&journal));
-        PlanKind::Clean
-    } else if canonical == Canonical::V1 {
-        nobody_stays(&mut steps, &journal, platform);
-        steps.extend(install_companions(&journal, staged, kept));
-        let installed = steps.len();
-        steps.push(remove_tmp(&journal));
-        steps.extend(write_journal(&journal, Phase::Committed));
-        cleanup_from = Some(warns_from(platform, installed, steps.len()));
-        steps.extend(ending(&journal));
-        PlanKind::Finish
-    } else {
-        back = undo(&journal, platform, canonical == Canonical::V2);
-        cleanup_from = None;
-        PlanKind::Undo
-    };
-    Plan {
-        version: VERSION,
-        kind,
-        platform,
-        journal: Some(journal),
-        steps,
-        flip_at: None,
-        cleanup_from: cleanup_from.and_then(|at| u32::try_from(at).ok()),
-        undo: back,
-        needs_bytes: 0,
-    }
-}
-
-/// The same, of what is seen.
-pub(super) fn plan_recovery(observation: &Observation, journal: Journal, first: Vec<Step>) -> Plan {
-    let canonical = canonical(observation, &journal);
-    let seen = |companion: &Companion| observation.companions.get(&companion.name);
-    let nonce = journal.nonce.clone();
-    let kept = |c: &Companion| {
-        seen(c).is_some_and(|seen| seen.present.contains(&displaced(&c.file, &nonce)))
-    };
-    recovery(
-        journal,
-        observation.platform,
-        first,
-        canonical,
-        &|c| is_staged(observation, &nonce, c),
-        &kept,
-    )
-}
-
-/// What canonical is when a restore was interrupted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Canonical {
-    /// v1, or it was and belongs to somebody since.
-    V1,
-    /// v2 as it was settled, or there is no copy of that.
-    V2,
-    /// v2, to which somebody wrote since it was copied.
-    Changed,
-}
-
-/// The application may have written to either since: what was seen before it did tells most, and
-/// ids of files nothing once somebody copied the directory.
-fn canonical(observation: &Observation, journal: &Journal) -> Canonical {
-    let names = &journal.names;
-    let Some(facts) = observation.canonical_facts() else { return Canonical::Changed };
-    let unchanged = journal.v1.as_ref().is_some_and(|v1| v1.is_as_settled(facts));
-    let aside = displaced_by(journal);
-    let not_flipped = if unchanged || !observation.files.contains_key(&aside) {
-        Canonical::V2
-    } else {
-        Canonical::Changed
-    };
-    let Some(v2) = &journal.v2 else { return not_flipped };
-    if journal.phase < Phase::Built || observation.same_file(&names.canonical, &aside) {
-        return not_flipped;
-    }
-    let installed = facts.size == v2.size && facts.page1.as_ref() == Some(&v2.page1);
-    let is_install = (installed && facts.file_id == v2.file_id)
-        || observation.same_file(&names.canonical, &names.install);
-    let was_install = installed
-        || (!observation.files.contains_key(&names.install)
-            && observation.files.contains_key(&aside));
-    if is_install || (!unchanged && was_install) { Canonical::V1 } else { not_flipped }
-}
-
 /// Proves that a plan that comes from elsewhere is, step by step, the one that its journal gives.
 pub(super) fn check(plan: &Plan, journal: &Journal) -> Result<(), ReadError> {
     let renamed = |from: &At| {
@@ -559,29 +452,32 @@ pub(super) fn check(plan: &Plan, journal: &Journal) -> Result<(), ReadError> {
     };
     let kept =
         |c: &Companion| renamed(&At { companion: Some(c.name.clone()), name: c.file.clone() });
-    let mode = plan.steps.iter().find_map(|step| match &step.op {
-        Op::Settle { file, mode } if *file == journal.names.install => Some(*mode),
-        _ => None,
-    });
-    let first = super::recover::flush(journal);
+    let mode_of = |name: &FileName| {
+        let found = plan.steps.iter().find_map(|step| match &step.op {
+            Op::Settle { file, mode } if file == name => Some(*mode),
+            _ => None,
+        });
+        found.unwrap_or(JournalMode::Delete)
+    };
+    let names = &journal.names;
+    let stays_in_wal = plan.platform == Platform::Windows && journal.strategy.copies_pages();
+    let modes = Modes {
+        install: mode_of(&names.install),
+        canonical: if stays_in_wal { mode_of(&names.canonical) } else { JournalMode::Delete },
+    };
     let aside = At::from(&displaced_by(journal));
     let removed = plan
         .undo
         .iter()
         .any(|step| matches!(&step.op, Op::Remove { files } if files.contains(&aside)));
     let canonical = match plan.kind {
-        PlanKind::Finish => Canonical::V1,
-        _ if removed => Canonical::V2,
-        _ => Canonical::Changed,
+        PlanKind::Finish => CanonicalOfRestore::V1,
+        _ if removed => CanonicalOfRestore::V2,
+        _ => CanonicalOfRestore::Other,
     };
     let right = match plan.kind {
-        PlanKind::Restore => made(
-            journal.clone(),
-            mode.unwrap_or(JournalMode::Delete),
-            plan.platform,
-            plan.needs_bytes,
-        ),
-        _ => recovery(journal.clone(), plan.platform, first, canonical, &staged, &kept),
+        PlanKind::Restore => made(journal.clone(), modes, plan.platform, plan.needs_bytes),
+        _ => recovery_of_restore(journal.clone(), plan.platform, canonical, &staged, &kept),
     };
     let begins = plan.kind != PlanKind::Restore || journal.phase == Phase::Building;
     let marks = |plan: &Plan| (plan.kind, plan.flip_at, plan.cleanup_from);

@@ -607,18 +607,17 @@ impl Run {
             // The first failure is the one to report; the rest of the undo goes on, and the journal
             // stays. It stops where somebody has v1 open, since what follows would open
             // it too; where a start might still install the v2 whose companions and whose
-            // application's doings come next, or take a copy of v2 for the v2 that was replaced;
-            // and in the field's cutover, whose every step goes by what those before it
-            // left (but for what the application did).
-            let (strategy, install) = self
+            // application's doings come next; and in the field's cutover, whose every step goes by
+            // what those before it left (but for what the application did).
+            let (strategy, source) = self
                 .journal
                 .as_ref()
-                .map(|journal| (journal.strategy, At::from(&journal.names.install)))
+                .map(|journal| (journal.strategy, At::from(&journal.names.source)))
                 .unzip();
             let given_up = |op: &Op| match strategy {
                 Some(Strategy::Restore) => matches!(op, Op::RemoveLink { .. }),
-                Some(Strategy::RestoreCopy) => {
-                    matches!(op, Op::Remove { files } if files.first() == install.as_ref())
+                Some(Strategy::RestorePageCopy) => {
+                    matches!(op, Op::Remove { files } if files.first() == source.as_ref())
                 }
                 _ => *op == Op::UndoHost {},
             };
@@ -845,7 +844,7 @@ fn gives_v1_back(plan: &Plan, op: &Op) -> bool {
 /// v2's pages could not be copied into v1, which somebody keeps in WAL mode.
 fn other_page_size(journal: &Journal, v2: &FileFacts) -> Option<Fault> {
     let (v1, header) = (&journal.v1.as_ref()?.fingerprint, v2.header.as_ref()?);
-    (journal.strategy == Strategy::PageCopy && !v1.takes_pages_of(header)).then(|| {
+    (journal.strategy.copies_pages() && !v1.takes_pages_of(header)).then(|| {
         let found = format!(
             "v2 has pages of {} bytes, the old database, which is open in WAL mode, has others",
             header.page_size

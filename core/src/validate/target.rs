@@ -3,7 +3,6 @@
 use super::{Finding, Severity};
 use crate::fault::Holder;
 use crate::fault::Platform;
-use crate::journal::Strategy;
 use crate::names::{At, FileName};
 use crate::observe::Observation;
 use crate::op::Op;
@@ -52,8 +51,7 @@ pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
         );
         find("other-database", Severity::Error, None, message, "make the plan from this database");
     }
-    let copies_pages =
-        plan.journal.as_ref().is_some_and(|journal| journal.strategy == Strategy::PageCopy);
+    let copies_pages = plan.journal.as_ref().is_some_and(|journal| journal.strategy.copies_pages());
     let in_the_way =
         |holder: &&Holder| holder.is_another() || !(copies_pages && observation.held_on_windows());
     let held = if plan.kind == PlanKind::LeaveZombie {

@@ -6,7 +6,7 @@ use cutover_core::backup::{Backup, Receipts, list};
 use cutover_core::failure::{Code, Where};
 use cutover_core::fault::{Cause, Fault, Platform};
 use cutover_core::journal::{Journal, Phase, Receipt, Strategy};
-use cutover_core::names::{At, FileName, Names, Nonce, Role, companion_backup, displaced, receipt};
+use cutover_core::names::{FileName, Names, Nonce, Role, companion_backup, displaced, receipt};
 use cutover_core::observe::{Irreplaceable, Observation, Verdict};
 use cutover_core::op::{Op, Step};
 use cutover_core::page1::JournalMode;
@@ -24,7 +24,7 @@ use cutover_world::{
 const DAY_MS: u64 = 86_400_000;
 
 /// v2 in place, and the backups of this many days ago, each with its receipt.
-fn upgraded(days: &[u64]) -> (Observation, Receipts) {
+pub(crate) fn upgraded(days: &[u64]) -> (Observation, Receipts) {
     let mut seen = Observation { verdict: Some(Verdict::Current), ..directory() };
     seen.files.insert(canonical(), v2());
     let mut receipts = Receipts::new();
@@ -45,7 +45,7 @@ fn receipt_of(days_ago: u64, of: impl Fn(&Journal, u64) -> Receipt) -> Receipt {
     of(&Journal { names, nonce, ..with_companion(journal(Phase::Committed), true) }, started_ms)
 }
 
-fn backup_of(days_ago: u64) -> FileName {
+pub(crate) fn backup_of(days_ago: u64) -> FileName {
     receipt_of(days_ago, Journal::receipt).backup
 }
 
@@ -58,7 +58,7 @@ fn keep(keep: u32) -> Rule {
     Rule { keep: Some(keep), older_than_ms: None }
 }
 
-fn request((seen, receipts): &(Observation, Receipts)) -> RestoreRequest {
+pub(crate) fn request((seen, receipts): &(Observation, Receipts)) -> RestoreRequest {
     let backup = list(seen, receipts).remove(0);
     RestoreRequest {
         backup,
@@ -73,7 +73,7 @@ fn restore_plan(platform: Platform) -> Plan {
     plan_restore(&seen, &request(&made)).unwrap().plan
 }
 
-fn ops(steps: &[Step]) -> Vec<String> {
+pub(crate) fn ops(steps: &[Step]) -> Vec<String> {
     steps.iter().map(line).collect()
 }
 
@@ -358,7 +358,11 @@ fn found(phase: Phase, change: impl Fn(&mut Observation, &FileName)) -> Plan {
     found_of(restore_plan(Platform::Linux), phase, change)
 }
 
-fn found_of(plan: Plan, phase: Phase, change: impl Fn(&mut Observation, &FileName)) -> Plan {
+pub(crate) fn found_of(
+    plan: Plan,
+    phase: Phase,
+    change: impl Fn(&mut Observation, &FileName),
+) -> Plan {
     let journal = drive(Run::new(plan, Budget::default()), |_, now| {
         Ok(match &now.op {
             Op::Settle { file, .. } if *file == canonical() => {
@@ -465,81 +469,6 @@ fn a_restore_that_fails_is_undone_and_says_where_the_data_is() {
         let whole = if at <= flip { &data.v2 } else { &data.v1 };
         assert_eq!(whole.as_deref(), Some("data.db"), "{at}");
         assert_eq!(trace.performed.iter().any(|now| now.undo), (2..=flip).contains(&at), "{at}");
-    }
-}
-
-#[test]
-fn where_v2_cannot_be_linked_a_copy_is_set_aside_and_on_windows_nothing() {
-    let made = upgraded(&[1]);
-    let seen = |platform| Observation { can_link: false, platform, ..made.0.clone() };
-    let plan = plan_restore(&seen(Platform::Linux), &request(&made)).unwrap().plan;
-    assert_eq!(plan.journal.as_ref().unwrap().strategy, Strategy::RestoreCopy);
-    assert_eq!(Plan::parse(&plan.to_text()).unwrap(), plan);
-    assert!(plan.needs_bytes > restore_plan(Platform::Linux).needs_bytes);
-    let at =
-        |done: &dyn Fn(&Op) -> bool| plan.steps.iter().position(|step| done(&step.op)).unwrap();
-    // POSIX drops a lock when its file is closed, as the copy does; and what is set aside is what
-    // the lock kept as it was.
-    let copied = at(&|op| matches!(op, Op::Copy { from, .. } if *from == At::from(&canonical())));
-    let compared = at(&|op| matches!(op, Op::CheckV1 { .. }));
-    let aside =
-        at(&|op| matches!(op, Op::Rename { to, .. } if to.name.as_str().contains(".displaced-")));
-    assert!(copied < at(&|op| matches!(op, Op::LockV1 { .. })) && compared < aside);
-    let refused = plan_restore(&seen(Platform::Windows), &request(&made)).unwrap_err();
-    assert_eq!(refused.code, Code::Io);
-    assert!(refused.to_string().contains("no hard links"), "{}", refused.to_string());
-}
-
-/// There is no link that tells: once v1 does not wait any more, a copy of v2 beside a v2 that was
-/// written to looks as if v1 had replaced it.
-#[test]
-fn where_v2_was_copied_its_undo_says_so_before_v1_is_removed() {
-    let made = upgraded(&[1]);
-    let fresh = plan_restore(&Observation { can_link: false, ..made.0.clone() }, &request(&made))
-        .unwrap()
-        .plan;
-    let install = name("data.db.install-0badcafe");
-    let waits = |op: &Op| matches!(op, Op::Remove { files } if files.contains(&At::from(&install)));
-    let before = |plan: &Plan| {
-        let at = plan.undo.iter().position(|step| waits(&step.op)).unwrap();
-        (at, ops(&plan.undo[..at]).join("\n"))
-    };
-    let recovered = |changed: bool| {
-        found_of(fresh.clone(), Phase::Built, |seen, aside| {
-            seen.files.insert(install.clone(), database("9", JournalMode::Wal, 8));
-            seen.files.insert(aside.clone(), plain("8", 8192));
-            if changed {
-                seen.files.insert(canonical(), database("2", JournalMode::Wal, 12));
-            }
-        })
-    };
-    let copy_goes = "unlock-v1\nremove files=[data.db.displaced-0badcafe]\nsync-dir companion=null";
-    assert_eq!(before(&fresh).1, copy_goes);
-    assert_eq!(before(&recovered(false)).1, copy_goes);
-    let says_so = "unlock-v1
-remove files=[data.db.v1-v2-cutover.json.tmp-0badcafe]
-write-journal file=data.db.v1-v2-cutover.json.tmp-0badcafe phase=building
-sync-file file=data.db.v1-v2-cutover.json.tmp-0badcafe
-rename from=data.db.v1-v2-cutover.json.tmp-0badcafe to=data.db.v1-v2-cutover.json
-sync-dir companion=null";
-    assert_eq!(
-        before(&recovered(true)).1,
-        says_so,
-        "the copy may be all that is left of what v2 was"
-    );
-    // What fails before it stops the undo.
-    for plan in [recovered(false), recovered(true)] {
-        let (at, _) = before(&plan);
-        for failing in 0..at {
-            let trace = drive(Run::new(plan.clone(), Budget::of(0)), |_, now| {
-                if now.undo && now.index == failing {
-                    Err(Fault::new(Cause::Busy, "planted"))
-                } else {
-                    Ok(fine(&now.op))
-                }
-            });
-            assert!(!trace.performed.iter().any(|now| waits(&now.op)), "undo[{failing}]");
-        }
     }
 }
 

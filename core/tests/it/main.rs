@@ -14,6 +14,7 @@ mod leave_zombie;
 mod names;
 mod plan;
 mod recovery;
+mod restore_pages;
 mod retry;
 mod run;
 mod strict;

@@ -83,8 +83,7 @@ impl Performer<'_> {
             Role::of(&self.place.canonical, file),
             Some(Role::Backup { .. } | Role::Displaced(_))
         );
-        let copies_pages =
-            run.journal().is_some_and(|journal| journal.strategy == Strategy::PageCopy);
+        let copies_pages = run.journal().is_some_and(|journal| journal.strategy.copies_pages());
         let may_stay =
             copies_pages && !os::OPENING_DROPS_LOCKS && !holders.iter().any(Holder::is_another);
         if (*file == self.place.canonical || moved) && !holders.is_empty() && !may_stay {

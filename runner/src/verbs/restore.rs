@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cutover_core::backup;
-use cutover_core::failure::{Code, Failure};
-use cutover_core::journal::{Journal, Warning};
+use cutover_core::failure::{Code, Failure, Where};
+use cutover_core::journal::{Journal, Strategy, Warning};
 use cutover_core::names::{
     CompanionName, FileName, Label, Role, companion_backup, displaced, journal_tmp,
 };
 use cutover_core::observe::Observation;
 use cutover_core::plan::{
-    Recovery, RestoreRequest, companions_of, displaced_by, plan_restore, recover_before_restore,
+    Recovery, RestoreRequest, companions_of, displaced_by, is_in_place, plan_restore,
+    recover_before_restore,
 };
 use cutover_core::run::Event;
 use serde::Serialize;
@@ -118,7 +119,8 @@ fn put_back(
 ) -> Result<RestoreResult, Error> {
     refuse_cancelled(host)?;
     let mut recovery = Recovery::None;
-    let mut attempt = 0;
+    let (mut attempt, mut waited, mut given_way) = (0, false, false);
+    let mut given_up: Option<Box<Failure>> = None;
     for _ in 0..MAX_RECOVERIES {
         let mut observation = session.observe(host)?;
         if let Some(plan) = recover_before_restore(&observation, label, &nonce())? {
@@ -133,18 +135,21 @@ fn put_back(
                 continue;
             };
             let now = session.observe(host)?;
-            let is_in_place = || {
-                now.canonical_facts()
-                    .zip(journal.v2.as_ref())
-                    .is_some_and(|(facts, v2)| v2.is_as_built(facts))
-            };
             // Whoever was killed behind the commit may have had another database in place since.
-            if recovery == Recovery::Finished || is_in_place() {
+            if recovery == Recovery::Finished || is_in_place(&now, &journal) {
                 let told = request(&session.place, &now, name)
                     .map(|request| companions_of(&now, &request))
                     .unwrap_or_default();
                 return Ok(result(session, &journal, recovery, told));
             }
+            continue;
+        }
+        if let Some(failure) = given_up {
+            return Err(Error { failure, cause: None });
+        }
+        if !waited && !observation.holders.is_empty() && !os::OPENING_DROPS_LOCKS {
+            waited = true;
+            session.wait_for_holders(host)?;
             continue;
         }
         // A link that is made while somebody has the file open cannot be removed again on Windows.
@@ -155,13 +160,32 @@ fn put_back(
         let request = request(&session.place, &observation, name)?;
         let restore = plan_restore(&observation, &request)?;
         attempt += 1;
-        match session.drive(restore.plan, host)? {
+        let replaces = restore
+            .plan
+            .journal
+            .as_ref()
+            .is_some_and(|journal| journal.strategy == Strategy::Restore);
+        let ending = match session.drive(restore.plan, host) {
+            Err(error)
+                if replaces && !given_way && session.is_held_since(&error.failure, Where::V2) =>
+            {
+                // Somebody opened v2 after the plan was made, and stays: pages are copied then.
+                (waited, given_way) = (true, true);
+                continue;
+            }
+            ending => ending?,
+        };
+        match ending {
             RunEnd::Done(report) => {
                 session.warnings.extend(report.warnings);
                 let Some(journal) = report.journal else { break };
                 return Ok(result(session, &journal, recovery, restore.companions));
             }
             RunEnd::Anew(_) if attempt < MAX_ATTEMPTS => {}
+            // What was begun is undone before this is told.
+            RunEnd::Anew(failure) if failure.data.state == Where::FinishAtNextStart => {
+                given_up = Some(failure);
+            }
             RunEnd::Anew(failure) => return Err(Error { failure, cause: None }),
         }
     }

@@ -42,7 +42,6 @@ mod read_only;
 mod recover;
 mod refused;
 mod refused_calls;
-mod restore_copy;
 mod stays_open;
 mod strace;
 mod windows;

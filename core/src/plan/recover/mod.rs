@@ -10,6 +10,7 @@
 //! | `built`, v1 changed, or v2's file missing | undo, and build anew |
 //! | `installing` | canonical was opened through SQLite: v2 forward; v1 unchanged, v2's file there and room for it: page-copy again; else undo |
 //! | a restore's, `building`, or canonical is still v2 | undo: v2 stays |
+//! | a restore's, `installing` | canonical was opened through SQLite, and its header tells whether it is still v2, or v1 |
 //! | a restore's, canonical is v1 | forward: companions, commit, clean up |
 //! | the field's `canonical-moved` | install the verified staging, or move the backup back; over nobody's file |
 //! | unreadable journal, canonical whole | set the journal aside, go on |
@@ -23,14 +24,17 @@
 
 mod field;
 mod ours;
+mod restore;
 
 pub use field::LegacyRule;
 pub(super) use ours::is_staged;
 pub(crate) use ours::v1_changed_at_the_flip;
 pub use ours::{RecoveryRule, may_open_canonical};
+pub(super) use restore::{Canonical as CanonicalOfRestore, recovery as recovery_of_restore};
+pub use restore::{is_in_place, must_empty_log};
 
 use super::parts::{companion_names, stray_journal_tmps};
-use super::{Plan, PlanKind, VERSION, restore, step};
+use super::{Plan, PlanKind, VERSION, step};
 use crate::failure::{Code, Failure};
 use crate::journal::field::FieldJournal;
 use crate::journal::{Companion, Journal, Phase, ReadError, Warning, WarningFrom};
@@ -155,11 +159,15 @@ pub(super) fn any_of_ours(observation: &Observation, is: &dyn Fn(&Journal) -> bo
 
 fn of_restore(observation: &Observation, mut journal: Journal) -> Result<Plan, Failure> {
     keep_declared(observation, &mut journal);
-    if observation.canonical_facts().is_none() {
-        return Err(refuse_missing(observation, &journal));
+    match observation.canonical_facts() {
+        None => return Err(refuse_missing(observation, &journal)),
+        // What was copied into it is told by its header.
+        Some(facts) if journal.strategy.copies_pages() && facts.header.is_none() => {
+            return Err(refuse_unread(observation));
+        }
+        Some(_) => {}
     }
-    let first = flush(&journal);
-    Ok(restore::plan_recovery(observation, journal, first))
+    Ok(restore::plan(observation, journal))
 }
 
 /// A companion that is not declared where it was has no directory here: leave it, and say so. Gives

@@ -329,19 +329,24 @@ fn undo_ours(observation: &Observation, journal: &Journal) -> Vec<Step> {
         kept(observation, journal, c)
     });
     let backup = observation.files.get(&journal.names.backup);
-    // Where somebody put another file in v1's place the copy may hold what that file does not. (One
-    // that was held in WAL mode has changed without a trace in its header, and its copy in a
-    // copied directory is told by nothing.)
+    let copied = journal.strategy == Strategy::PageCopy
+        && is_own_file(observation, journal)
+        && backup.is_none_or(|backup| page_copy::is_copy(backup, journal));
+    undo(journal, Some(staged(journal)), copied, companions, observation.platform)
+}
+
+/// Whether canonical is the file that was settled, so that a copy of it holds nothing that it does
+/// not: where somebody put another file in its place the copy may. (One that was held in WAL mode
+/// has changed without a trace in its header, and its copy in a copied directory is told by
+/// nothing.)
+pub(in crate::plan) fn is_own_file(observation: &Observation, journal: &Journal) -> bool {
     let is_v1 = |v1: &V1| {
         let Some(facts) = observation.canonical_facts() else { return false };
         v1.file_id == facts.file_id
             || (v1.is_as_settled(facts)
                 && (is_copied(observation, journal) || !v1.fingerprint.tells()))
     };
-    let copied = journal.strategy == Strategy::PageCopy
-        && journal.v1.as_ref().is_none_or(is_v1)
-        && backup.is_none_or(|backup| page_copy::is_copy(backup, journal));
-    undo(journal, Some(staged(journal)), copied, companions, observation.platform)
+    journal.v1.as_ref().is_none_or(is_v1)
 }
 
 /// `first`: what comes before the undo, which goes on after a step that failed, and must not after
