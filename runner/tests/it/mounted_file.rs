@@ -1,6 +1,6 @@
 //! A database that is mounted as a file of its own, as a container's is: the kernel refuses to link
 //! it (EXDEV) and to rename over it (EBUSY), so v2 is copied into it. Interrupted before any step,
-//! and again before any step of the next start, it is finished.
+//! and again before any step of the next start, it is finished. So is a restore of it.
 //!
 //! A companion that is mounted so cannot be replaced at all, which is found out before anything is
 //! begun.
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cutover::core::journal::Strategy;
-use cutover::{Detect, From, Make, Options, Outcome, Run};
+use cutover::{BackupOptions, Detect, From, Make, Options, Outcome, RestoreResult, Run};
 use rusqlite::Connection;
 
 use crate::support::interrupt::Interrupt;
@@ -59,25 +59,88 @@ impl Mounted {
         .is_err()
     }
 
+    fn restore(&self, at: usize) -> RestoreResult {
+        let backup = cutover::list_backups(&self.path).unwrap().remove(0);
+        let mut host = Interrupt { at, seen: 0 };
+        let name = Path::new(backup.name.as_str());
+        cutover::restore(&self.path, name, &BackupOptions::default(), &mut host).unwrap()
+    }
+
+    /// False: it ended before.
+    fn interrupt_restore(&self, at: usize) -> bool {
+        catch_unwind(AssertUnwindSafe(|| drop(self.restore(at)))).is_err()
+    }
+
+    /// v1 is back in the mounted file, in its journal mode, v2 is set aside, and there is nothing
+    /// else but the backup and its receipt.
+    fn assert_restored(&self, aside: &Path, told: &str) {
+        assert_eq!((count(&self.path, "notes"), count(aside, "note")), (100, 101), "{told}");
+        let db = Connection::open(&self.path).unwrap();
+        let mode: String = db.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+        assert_eq!(mode, "wal", "{told}");
+        drop(db);
+        let names = self.names();
+        assert_eq!(names.len(), 4, "{told}: {names:?}");
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path.parent().unwrap()).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| !name.ends_with("-lock")).collect()
+    }
+
     fn assert_finishes(&self, told: &str) {
         let result =
             cutover::migrate(&self.options(), &mut Interrupt { at: usize::MAX, seen: 0 }).unwrap();
-        let count = |path: &Path, table: &str| -> i64 {
-            Connection::open(path)
-                .unwrap()
-                .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
-                .unwrap()
-        };
         assert_eq!(count(&self.path, "note"), 100, "{told}");
         if result.outcome == Outcome::Migrated {
             assert_eq!(result.strategy, Some(Strategy::PageCopy), "{told}");
             assert_eq!(count(&result.backup.unwrap(), "notes"), 100, "{told}");
         }
-        let entries = std::fs::read_dir(self.path.parent().unwrap()).unwrap();
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.retain(|name| !name.ends_with("-lock"));
+        let names = self.names();
         assert_eq!(names.len(), 3, "{told}: {names:?}");
+    }
+}
+
+fn count(path: &Path, table: &str) -> i64 {
+    let db = Connection::open(path).unwrap();
+    db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+}
+
+fn is_v1(path: &Path) -> bool {
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'notes')";
+    Connection::open(path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+/// Interrupted before each step, and again before every seventh of the next restore. Gives how
+/// many steps there are, and how many restores were interrupted twice.
+fn restored_whenever_it_is_interrupted() -> (usize, usize) {
+    let (mut first, mut twice) = (0, 0);
+    loop {
+        let mounted = Mounted::new();
+        let never = &mut Interrupt { at: usize::MAX, seen: 0 };
+        cutover::migrate(&mounted.options(), never).unwrap();
+        let sql = "INSERT INTO note (body) VALUES ('of v2')";
+        Connection::open(&mounted.path).unwrap().execute_batch(sql).unwrap();
+        let told = format!("interrupted before step {first}");
+        let journal = mounted.path.with_file_name("data.db.v1-v2-cutover.json");
+        let interrupted = mounted.interrupt_restore(first);
+        // Without its journal it is done, or was not begun.
+        let is_done = || !journal.exists() && is_v1(&mounted.path);
+        let mut second = first % 7;
+        while !is_done() && mounted.interrupt_restore(second) {
+            second += 7;
+            twice += 1;
+        }
+        if !is_done() {
+            mounted.restore(usize::MAX);
+        }
+        let aside = mounted.names().into_iter().find(|name| name.contains(".displaced-")).unwrap();
+        mounted.assert_restored(&mounted.path.with_file_name(aside), &told);
+        if !interrupted {
+            return (first, twice);
+        }
+        first += 1;
     }
 }
 
@@ -134,8 +197,11 @@ fn interrupted_before_any_step_it_is_finished() {
         first += 1;
     }
     assert!(first > 35 && starts > 50, "{first} steps, {starts} starts");
+    let (steps, restores) = restored_whenever_it_is_interrupted();
+    assert!(steps > 25 && restores > 25, "{steps} steps, {restores} restores");
     println!(
         "interrupted before each of {first} steps, {starts} times again: v2 was copied into a \
-         mounted file each time"
+         mounted file each time; and v1 was restored, interrupted before each of {steps} steps, \
+         {restores} times again"
     );
 }
