@@ -78,7 +78,6 @@ pub(super) fn refuse_other_programs(observation: &Observation) -> Result<(), Fai
     )
     .of(&observation.canonical);
     failure.holders = others;
-    failure.compose();
     Err(failure)
 }
 

@@ -1,10 +1,10 @@
 //! A restore by page copy: where the database cannot be linked, or on Windows is open.
 
 use cutover_core::failure::{Code, Where};
-use cutover_core::fault::{Cause, Fault, Platform};
+use cutover_core::fault::{Cause, Fault, Holder, Platform};
 use cutover_core::journal::{Journal, Phase, Strategy};
 use cutover_core::names::{At, FileName};
-use cutover_core::observe::{FileFacts, Holder, Observation};
+use cutover_core::observe::{FileFacts, Observation};
 use cutover_core::op::Op;
 use cutover_core::page1::{Header, JournalMode, unhex};
 use cutover_core::plan::{
@@ -248,7 +248,7 @@ fn one_that_is_open_on_windows_is_copied_into() {
     seen.files.get_mut(&canonical()).unwrap().header = Header::parse(&bytes).ok();
     let refused = plan_restore(&seen, &request(&made)).unwrap_err();
     assert_eq!(refused.code, Code::Held, "{refused}");
-    assert!(refused.message.contains("the size of its pages"), "{refused}");
+    assert!(refused.to_string().contains("the size of its pages"), "{refused}");
 }
 
 /// v1's pages may stand in its log, where its file says nothing of them.

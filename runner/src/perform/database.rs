@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use cutover_core::fault::{Cause, Fault, Holder};
-use cutover_core::journal::Strategy;
 use cutover_core::names::{FileName, Role};
 use cutover_core::page1::JournalMode;
 use cutover_core::run::{Done, Run};

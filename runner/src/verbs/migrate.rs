@@ -122,7 +122,9 @@ impl Session<'_> {
                 .as_ref()
                 .is_some_and(|journal| journal.strategy == Strategy::LinkReplace);
             let ending = match self.drive(plan, host) {
-                Err(error) if replaces && !given_way && self.is_held_since(&error.failure, Where::V1) => {
+                Err(error)
+                    if replaces && !given_way && self.is_held_since(&error.failure, Where::V1) =>
+                {
                     // Somebody opened v1 after the plan was made, and stays. What was built is not
                     // lost: the recovery copies its pages.
                     (waited, given_way) = (true, true);

@@ -23,6 +23,7 @@ mod codes;
 mod companion_elsewhere;
 mod companion_lock;
 mod companion_moved;
+mod copy_under_lock;
 mod crash_states;
 #[cfg(unix)]
 mod disks;
@@ -42,6 +43,8 @@ mod read_only;
 mod recover;
 mod refused;
 mod refused_calls;
+mod restore_on_windows;
+mod restore_page_copy;
 mod stays_open;
 mod strace;
 mod windows;

@@ -3,34 +3,19 @@
 //! database. Then the process is killed at every call that changes the disk, every flush fails in
 //! turn, and other programs write meanwhile.
 #![cfg(target_os = "linux")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
-
-#[path = "support/notes.rs"]
-mod notes;
-#[path = "support/other.rs"]
-mod other;
-#[path = "support/strace.rs"]
-mod strace;
-#[path = "support/writer.rs"]
-mod writer;
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use cutover::{
     BackupOptions, Built, Detect, Event, From, Host, HostError, Job, Make, Options, Recovery, Run,
 };
 use rusqlite::Connection;
 
-use notes::{NOTES, TO_V2, V1, rows};
-use writer::{End, Writer};
+use crate::support::notes::{NOTES, TO_V2, V1, rows};
+use crate::support::strace;
+use crate::support::writer::{End, Writer};
 
 const CHANGES: &str =
     "pwrite64,write,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,unlinkat";
@@ -118,11 +103,8 @@ impl Bed {
     /// Another process does this, with what else `strace` is told.
     fn without_links(&self, does: &str, more: &[String]) -> Done {
         let more = [&["--inject=link,linkat:error=EPERM".into()], more].concat();
-        let mut again = Command::new(std::env::current_exe().unwrap());
-        again
-            .args(["--exact", "in_another_process", "--nocapture", "--test-threads=1"])
-            .env(DOES, does)
-            .env(DATABASE, self.database());
+        let mut again = again!(in_another_process);
+        again.env(DOES, does).env(DATABASE, self.database());
         let (output, calls) = strace::run(&format!("link,linkat,{CHANGES}"), &more, &again);
         let calls = calls.into_iter().filter(|call| !call.contains(" write(")).collect();
         let said = [output.stdout, output.stderr].concat();
@@ -133,7 +115,7 @@ impl Bed {
         }
     }
 
-    /// Somebody writes to v2.
+    /// Another program writes to v2.
     fn written(&self, row: &str) {
         write(&self.database(), row);
     }
@@ -247,8 +229,9 @@ fn restore(
 
 /// Not a test of its own: what the other process runs.
 #[test]
+#[ignore = "a process of the tests"]
 fn in_another_process() {
-    let Some(database) = std::env::var_os(DATABASE).map(PathBuf::from) else { return };
+    let database = PathBuf::from(std::env::var_os(DATABASE).unwrap());
     let restored = |host: &mut dyn Host| {
         restore(&database, 10_000, host).unwrap();
     };
@@ -347,7 +330,7 @@ fn killed_at_any_call_that_changes_the_disk_the_next_restore_ends_it() {
 
 /// A start that upgrades must not go on with a restore whose caller was told that it had failed.
 #[test]
-fn killed_before_the_pages_are_copied_it_is_undone_whoever_writes_to_v2_meanwhile() {
+fn killed_before_the_pages_are_copied_it_is_undone_and_what_is_written_to_v2_meanwhile_stays() {
     let calls = Bed::upgraded("delete", true).without_links("restore", &[]).calls;
     let into = |call: &String| call.contains(" pwrite64(") && call.contains("/data.db>");
     let first = calls.iter().rposition(|call| !into(call) && call.contains("rename")).unwrap();

@@ -1,15 +1,6 @@
-//! A restore of a v2 that somebody has open on Windows: v1's pages are copied into it, as v2's are
+//! A restore of a v2 that a program has open on Windows: v1's pages are copied into it, as v2's are
 //! into a v1 that is open (`held_on_windows.rs`).
 #![cfg(windows)]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
-
-#[path = "support/notes.rs"]
-mod notes;
 
 use std::fs::File;
 use std::os::windows::fs::OpenOptionsExt as _;
@@ -23,7 +14,7 @@ use cutover::{
 };
 use rusqlite::Connection;
 
-use notes::{NOTES, TO_V2, V1, rows};
+use crate::support::notes::{NOTES, TO_V2, V1, rows};
 
 /// Is told of each step; time is not what these tests are about.
 struct Script<F>(F);
