@@ -320,7 +320,7 @@ pub(crate) fn read_versioned<T: DeserializeOwned>(text: &str, known: u32) -> Res
     read_bounded(text, known, MAX_BYTES)
 }
 
-/// [`read_versioned`] of a text of at most this many bytes.
+/// Reads versioned JSON of at most this many bytes.
 ///
 /// # Errors
 /// See [`ReadError`].

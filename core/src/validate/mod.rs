@@ -4,7 +4,7 @@
 //! once with what each op needs from those before it (`order/`), then holds it against what the
 //! directory has (`target.rs`).
 //!
-//! It judges orders, not outcomes: what a crash between two ops leads to is what [`crate::explore`]
+//! It judges orders, not outcomes: what a crash between two ops leads to is what `cutover-explore`
 //! enumerates. A plan without an error here keeps the order that makes every crash state
 //! recoverable. What a plan cannot tell, and which changes make no crash state worse, is listed,
 //! mutant by mutant, in `core/tests/it/validate_mutants.rs`.

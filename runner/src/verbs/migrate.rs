@@ -55,7 +55,7 @@ pub struct MigrateResult {
 /// does nothing to anything else.
 ///
 /// # Errors
-/// See [`Code`]. The failure says where the data is: v1 is whole in its place unless v2 is.
+/// See [`crate::Code`]. The failure says where the data is: v1 is whole in its place unless v2 is.
 pub fn migrate(options: &Options, host: &mut dyn Host) -> Result<MigrateResult, Error> {
     let mut session = Session::own(options, host)?;
     let mut result = session.migrate(host).map_err(|error| session.locate(error))?;

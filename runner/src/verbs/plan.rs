@@ -11,12 +11,12 @@ use crate::options::Options;
 use crate::session::{Access, Session};
 use crate::verbs::migrate::{MigrateResult, Outcome};
 
-/// What [`migrate`] would do first. Nothing: there is nothing to do. Takes no lock, and changes no
+/// What [`crate::migrate`] would do first. Nothing: there is nothing to do. Takes no lock, and changes no
 /// more than any reader of the database does: the hot journal of a killed process is rolled back.
-/// So whether canonical can be linked is not tried, and taken for granted: [`migrate`] tries.
+/// So whether canonical can be linked is not tried, and taken for granted: [`crate::migrate`] tries.
 ///
 /// # Errors
-/// As [`migrate`], for what can be told beforehand.
+/// As [`crate::migrate`], for what can be told beforehand.
 pub fn plan(options: &Options, host: &mut dyn Host) -> Result<Option<Plan>, Error> {
     let mut session = Session::of(options, Access::Look)?;
     let planned = (|| {
@@ -33,7 +33,7 @@ pub fn plan(options: &Options, host: &mut dyn Host) -> Result<Option<Plan>, Erro
 /// Performs exactly the plan that `text` holds, after its structure was checked.
 ///
 /// # Errors
-/// `JOURNAL` for a plan that cannot be used or is not for this database; else as [`migrate`].
+/// `JOURNAL` for a plan that cannot be used or is not for this database; else as [`crate::migrate`].
 pub fn run_plan(
     text: &str,
     options: &Options,

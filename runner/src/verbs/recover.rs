@@ -29,7 +29,7 @@ pub struct RecoverResult {
 /// Finishes or undoes what an earlier start began, and nothing else.
 ///
 /// # Errors
-/// As [`migrate`].
+/// As [`crate::migrate`].
 pub fn recover(options: &Options, host: &mut dyn Host) -> Result<RecoverResult, Error> {
     let mut session = Session::own(options, host)?;
     let result = session.recover(host).map(|_| ());
