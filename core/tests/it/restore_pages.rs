@@ -138,6 +138,7 @@ fn whether_the_pages_were_copied_canonical_tells() {
         finished,
         "no versions tell them apart"
     );
+    assert_eq!(kind(&installing(v2(9), v1(0))), undone, "likewise, and v2 has its schema");
     assert_eq!(kind(&installing(with(v2(5), 2, 1), None)), undone, "it is being undone");
     assert_eq!(kind(&found(Phase::Built, with(v2(5), 2, 1), v1(1))), undone, "it never began");
     let elsewhere = |counter| FileFacts { file_id: "77".into(), ..v2(counter) };
