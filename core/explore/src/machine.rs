@@ -239,6 +239,9 @@ impl<'a> Machine<'a> {
         }
         if must_empty_log(&observation) {
             self.opens(name);
+            // SQLite flushes a log before it writes to the database what is in it (`walCheckpoint`
+            // in wal.c): a process that was killed may not have.
+            self.tick(|disk| disk.sync_file(HOME, &sidecar(name, "-wal")));
             self.empty_log(name, true);
             observation = self.look();
         }

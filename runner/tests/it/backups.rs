@@ -443,18 +443,14 @@ fn beside_an_unfinished_upgrade_nothing_is_restored_or_pruned() {
 #[test]
 fn whoever_has_it_open_is_named() {
     let bed = Bed::upgraded("WAL");
-    let open = Connection::open(bed.path("data.db")).unwrap();
-    open.execute_batch("SELECT * FROM note").unwrap();
-    let failure = bed.restore().unwrap_err().failure;
-    assert_eq!(failure.code, Code::Held);
-    // Wine's Restart Manager names no process.
-    assert!(
-        failure
-            .holders
-            .iter()
-            .any(|holder| holder.this_process || (cfg!(windows) && holder.pid == 0))
-    );
-    drop(open);
+    // On Windows pages are copied under it (`restore_on_windows.rs`).
+    if !cfg!(windows) {
+        let open = Connection::open(bed.path("data.db")).unwrap();
+        open.execute_batch("SELECT * FROM note").unwrap();
+        let failure = bed.restore().unwrap_err().failure;
+        assert_eq!(failure.code, Code::Held);
+        assert!(failure.holders.iter().any(|holder| holder.this_process));
+    }
     let reader = Connection::open(bed.path(bed.newest().to_str().unwrap())).unwrap();
     reader.execute_batch("SELECT * FROM notes").unwrap();
     let failure = bed.restore().unwrap_err().failure;
