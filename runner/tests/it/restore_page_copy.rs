@@ -304,28 +304,33 @@ fn v1_is_copied_into_canonical_and_v2_is_set_aside_as_a_copy() {
     }
 }
 
-/// Of each: v1 is back, or the next restore brings it back.
 #[test]
-fn killed_at_any_call_that_changes_the_disk_the_next_restore_ends_it() {
-    for mode in ["wal", "delete"] {
-        let calls = Bed::upgraded(mode, true).without_links("restore", &[]).calls;
-        let (mut half, mut kills) = (0, 0);
-        for (at, call) in calls.iter().enumerate().filter(|(_, call)| !call.contains(" linkat(")) {
-            let told = format!("{mode}, {call}");
-            let bed = Bed::upgraded(mode, true);
-            kills +=
-                usize::from(!bed.without_links("restore", &[strace::kill_before(&calls, at)]).ok);
-            half += usize::from(
-                bed.phase() == "installing" && bed.0.path().join("data.db-journal").exists(),
-            );
-            // Without its journal it was done.
-            if bed.table() == "note" || !bed.phase().is_empty() {
-                restore(&bed.database(), 10_000, &mut quiet()).unwrap();
-            }
-            bed.assert_restored(mode, &told);
+fn killed_at_any_call_that_changes_the_disk_the_next_restore_ends_it_in_wal_mode() {
+    ends_wherever_it_is_killed("wal");
+}
+
+#[test]
+fn killed_at_any_call_that_changes_the_disk_the_next_restore_ends_it_in_rollback_mode() {
+    ends_wherever_it_is_killed("delete");
+}
+
+fn ends_wherever_it_is_killed(mode: &str) {
+    let calls = Bed::upgraded(mode, true).without_links("restore", &[]).calls;
+    let (mut half, mut kills) = (0, 0);
+    for (at, call) in calls.iter().enumerate().filter(|(_, call)| !call.contains(" linkat(")) {
+        let told = format!("{mode}, {call}");
+        let bed = Bed::upgraded(mode, true);
+        kills += usize::from(!bed.without_links("restore", &[strace::kill_before(&calls, at)]).ok);
+        half += usize::from(
+            bed.phase() == "installing" && bed.0.path().join("data.db-journal").exists(),
+        );
+        // Without its journal it was done.
+        if bed.table() == "note" || !bed.phase().is_empty() {
+            restore(&bed.database(), 10_000, &mut quiet()).unwrap();
         }
-        assert!(kills > 40 && half > 3, "{mode}: {kills} kills, {half} in the middle of the copy");
+        bed.assert_restored(mode, &told);
     }
+    assert!(kills > 40 && half > 3, "{mode}: {kills} kills, {half} in the middle of the copy");
 }
 
 /// A start that upgrades must not go on with a restore whose caller was told that it had failed.
@@ -361,24 +366,31 @@ fn killed_before_the_pages_are_copied_it_is_undone_and_what_is_written_to_v2_mea
 }
 
 #[test]
-fn a_flush_that_fails_costs_no_row() {
-    for mode in ["wal", "delete"] {
-        let calls = Bed::upgraded(mode, true).without_links("restore", &[]).calls;
-        let total = calls.iter().filter(|call| call.contains("sync(")).count();
-        let mut failed = 0;
-        for at in 1..=total {
-            let told = format!("{mode}, flush {at}");
-            let bed = Bed::upgraded(mode, true);
-            let eio = format!("--inject=fsync,fdatasync:error=EIO:when={at}");
-            let done = bed.without_links("restore", &[eio]);
-            failed += usize::from(!done.ok);
-            if bed.table() == "note" || !bed.phase().is_empty() {
-                restore(&bed.database(), 10_000, &mut quiet()).unwrap();
-            }
-            bed.assert_restored(mode, &told);
+fn a_flush_that_fails_costs_no_row_in_wal_mode() {
+    costs_no_row_whichever_flush_fails("wal");
+}
+
+#[test]
+fn a_flush_that_fails_costs_no_row_in_rollback_mode() {
+    costs_no_row_whichever_flush_fails("delete");
+}
+
+fn costs_no_row_whichever_flush_fails(mode: &str) {
+    let calls = Bed::upgraded(mode, true).without_links("restore", &[]).calls;
+    let total = calls.iter().filter(|call| call.contains("sync(")).count();
+    let mut failed = 0;
+    for at in 1..=total {
+        let told = format!("{mode}, flush {at}");
+        let bed = Bed::upgraded(mode, true);
+        let eio = format!("--inject=fsync,fdatasync:error=EIO:when={at}");
+        let done = bed.without_links("restore", &[eio]);
+        failed += usize::from(!done.ok);
+        if bed.table() == "note" || !bed.phase().is_empty() {
+            restore(&bed.database(), 10_000, &mut quiet()).unwrap();
         }
-        assert!(failed > 15 && failed < total, "{mode}: {failed} of {total}: {calls:#?}");
+        bed.assert_restored(mode, &told);
     }
+    assert!(failed > 15 && failed < total, "{mode}: {failed} of {total}: {calls:#?}");
 }
 
 #[test]
