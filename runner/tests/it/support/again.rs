@@ -1,6 +1,8 @@
 //! This program, started again as a process of its own that runs one function.
 
-use std::process::{Command, Output};
+use std::process::Command;
+#[cfg(target_os = "linux")]
+use std::process::Output;
 
 /// The command that runs this function of the asking module, and nothing else.
 macro_rules! again {
@@ -24,7 +26,8 @@ pub fn to_run(path: &str) -> [&str; 5] {
     [name, "--exact", "--include-ignored", "--test-threads=1", "--nocapture"]
 }
 
-/// Shows what such a process said. It has run one function, and that held.
+/// Shows what such a process said. It has run one function, and that held. Only tests of Linux ask.
+#[cfg(target_os = "linux")]
 pub fn assert_held(output: &Output, otherwise: &str) {
     let said = String::from_utf8_lossy(&output.stdout);
     println!("{said}");
