@@ -538,9 +538,23 @@ export type From = "empty" | "copy";
  */
 export type Model = "M0" | "M1" | "M2" | "M3" | "Windows";
 /**
- * How bad a finding is.
+ * What is wrong with a plan.
  */
-export type Severity = "warning" | "error";
+export type FindingKind =
+  | "structure"
+  | "step"
+  | "mark"
+  | "journal"
+  | "state"
+  | "platform"
+  | "other-database"
+  | "held"
+  | "space"
+  | "companion-replaceable"
+  | "cross-volume"
+  | "name-taken"
+  | "case-collision"
+  | "windows-name";
 /**
  * What it was taken for.
  */
@@ -1793,7 +1807,7 @@ export interface Explanation {
   os: string | null;
 }
 /**
- * One thing that is wrong with a plan.
+ * One thing that is wrong with a plan. A plan with a finding is not performed.
  */
 export interface Finding {
   /**
@@ -1801,17 +1815,13 @@ export interface Finding {
    */
   hint: string;
   /**
+   * What it is about.
+   */
+  kind: FindingKind;
+  /**
    * What is wrong, in one sentence.
    */
   message: string;
-  /**
-   * The stable id of the rule.
-   */
-  rule: string;
-  /**
-   * How bad it is.
-   */
-  severity: Severity;
   /**
    * The index of the step in `steps`, or in `undo` where `undo` is set; nothing for the plan as
    * a whole.
@@ -1821,6 +1831,10 @@ export interface Finding {
    * Whether the step is one of `undo`.
    */
   undo: boolean;
+  /**
+   * Why another step belongs there: the reason of the right plan.
+   */
+  why: string | null;
 }
 /**
  * Where one of the two is.

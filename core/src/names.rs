@@ -116,6 +116,11 @@ impl FileName {
         Self(format!("{}{suffix}", self.0))
     }
 
+    /// The names that this one may be made from: what stands before each of its dots.
+    pub(crate) fn bases(&self) -> impl Iterator<Item = Self> {
+        self.0.match_indices('.').filter_map(|(dot, _)| Self::new(&self.0[..dot]).ok())
+    }
+
     /// `-wal`, `-shm` and `-journal` of this database.
     #[must_use]
     pub fn sidecars(&self) -> [FileName; 3] {

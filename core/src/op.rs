@@ -261,6 +261,44 @@ impl Op {
         }
     }
 
+    /// Every file that it names.
+    #[must_use]
+    pub fn files(&self) -> Vec<At> {
+        match self {
+            Self::WriteJournal { file, .. }
+            | Self::WriteReceipt { file }
+            | Self::Look { file }
+            | Self::Settle { file, .. }
+            | Self::RestoreMode { file, .. }
+            | Self::Check { file }
+            | Self::Detect { file }
+            | Self::VerifyHost { file }
+            | Self::LockV1 { file }
+            | Self::CheckV1 { file } => vec![file.into()],
+            Self::Restage { from, to, .. }
+            | Self::Isolate { from, to }
+            | Self::PageCopy { from, to }
+            | Self::BuildSql { v1: from, staging: to }
+            | Self::BuildHost { source: from, staging: to }
+            | Self::RemoveLink { of: from, link: to } => vec![from.into(), to.into()],
+            Self::Link { from, to }
+            | Self::Rename { from, to }
+            | Self::RenameNew { from, to }
+            | Self::Copy { from, to } => vec![from.clone(), to.clone()],
+            Self::SyncFile { file } => vec![file.clone()],
+            Self::Remove { files } => files.clone(),
+            Self::Absent { files } => files.iter().map(At::from).collect(),
+            Self::LookCompanion { companion, file, .. } => {
+                vec![At { companion: Some(companion.clone()), name: file.clone() }]
+            }
+            Self::SyncDir { .. }
+            | Self::Release {}
+            | Self::UnlockV1 {}
+            | Self::UndoHost {}
+            | Self::CleanupHost {} => Vec::new(),
+        }
+    }
+
     /// The file it is mainly about, for messages.
     #[must_use]
     pub fn file(&self) -> Option<At> {
@@ -329,6 +367,20 @@ pub enum Guard {
         /// Which one.
         companion: CompanionName,
     },
+}
+
+impl Guard {
+    /// The companion that it asks about.
+    #[must_use]
+    pub fn companion(&self) -> Option<&CompanionName> {
+        match self {
+            Self::StagingHeld {} | Self::StagingFree {} => None,
+            Self::CompanionStaged { companion }
+            | Self::CompanionStagedOverChange { companion }
+            | Self::CompanionChanged { companion }
+            | Self::CompanionDiffers { companion } => Some(companion),
+        }
+    }
 }
 
 /// One line of a plan.

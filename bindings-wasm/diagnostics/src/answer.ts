@@ -92,7 +92,7 @@ function more(diagnosis: Diagnosis, taken: Taken): (HTMLElement | null)[] {
             "ol",
             {},
             ...items(findings, (finding) =>
-              h("li", { class: finding.severity }, h("p", {}, h("code", {}, finding.rule), ` ${finding.severity}, ${where(finding)}`), h("p", {}, finding.message), h("p", { class: "fix" }, h("b", {}, "Fix: "), finding.hint)),
+              h("li", {}, h("p", {}, h("code", {}, finding.kind), ` ${where(finding)}`), h("p", {}, finding.message), finding.why && h("p", {}, h("b", {}, "Why: "), finding.why), h("p", { class: "fix" }, h("b", {}, "Fix: "), finding.hint)),
             ),
           ),
         )

@@ -32,13 +32,14 @@ function undo(steps: Step[]): HTMLElement {
 }
 
 function drawn(plan: Plan, findings: readonly Finding[], { files, before, columns }: Lanes): HTMLElement {
-  let at = Math.max(0, Math.min(plan.flipAt ?? 0, columns.length - 1));
   const cells: HTMLElement[][] = columns.map(() => []);
   const stepOf = ({ undo, index }: Lanes["columns"][number]) => (undo ? plan.undo : plan.steps)[index] as Step;
   const wrong = (at: number) => findings.filter(({ step, undo }) => columns[at]?.index === step && columns[at]?.undo === undo);
+  const first = columns.findIndex((_, at) => wrong(at).length > 0);
+  let at = Math.max(0, Math.min(first < 0 ? (plan.flipAt ?? 0) : first, columns.length - 1));
   const steps = columns.map(stepOf);
   const buttons = columns.map(({ skipped }, index) =>
-    h("button", { type: "button", tabindex: -1, class: `${skipped ? "skipped" : index === plan.flipAt ? "flip" : ""} ${wrong(index).length > 0 ? "wrong" : ""}`, "aria-label": `Step ${index + 1}: ${tell((steps[index] as Step).do)}${wrong(index).length > 0 ? ", breaks a rule" : ""}`, click: () => go(index) }, String(index + 1)),
+    h("button", { type: "button", tabindex: -1, class: `${skipped ? "skipped" : index === plan.flipAt ? "flip" : ""} ${wrong(index).length > 0 ? "wrong" : ""}`, "aria-label": `Step ${index + 1}: ${tell((steps[index] as Step).do)}${wrong(index).length > 0 ? ", is not the right one" : ""}`, click: () => go(index) }, String(index + 1)),
   );
   const rows = files.map(({ name, role }, lane) => {
     let last = before[lane] as Held;
@@ -110,7 +111,7 @@ function drawn(plan: Plan, findings: readonly Finding[], { files, before, column
       h("p", { class: "what" }, `${tell(step.do)}.`),
       h("p", {}, h("b", {}, "Why: "), `${step.why}.`),
       mark && h("p", { class: "mark-flip" }, mark),
-      ...wrong(at).map(({ rule, message }) => h("p", { class: "breaks" }, h("code", {}, rule), ` ${message}`)),
+      ...wrong(at).map(({ kind, message, why }) => h("p", { class: "breaks" }, h("code", {}, kind), ` ${message}${why ? `: ${why}` : ""}`)),
       step.when && h("p", { class: "hint" }, `Only ${CONDITION[step.when.if]}${skipped ? ": left out here." : "."}`),
       h(
         "table",

@@ -19,7 +19,7 @@ export function markdown(diagnosis: Diagnosis, title: string): string {
   ];
   const section = (name: string, items: string[]) => items.length > 0 && lines.push("", `## ${name}`, "", ...items);
   if (explanation) section("The error", three(explanation).map(([name, text]) => `- **${name}:** ${plain(text)}`));
-  section("Findings", findings.map((finding) => `- **${plain(finding.rule)}** (${finding.severity}, ${where(finding)}): ${plain(finding.message)} ${plain(finding.hint)}`));
+  section("Findings", findings.map((finding) => `- **${finding.kind}** (${where(finding)}): ${[finding.message, finding.why, finding.hint].map((text) => text && `${plain(text)}.`).filter(Boolean).join(" ")}`));
   section("What was seen", facts.map((fact) => `- ${plain(fact)}`));
   section("Backups", backups.map(({ name, size, whole, why }) => `- ${plain(name)}, ${size} bytes, ${whole ? "whole" : `not whole: ${plain(why ?? "nobody knows why")}`}`));
   if (plan) section(`The plan (${plan.kind})`, plan.steps.map(({ do: op, why }, at) => `${at + 1}. ${op.op}: ${plain(why)}`));

@@ -183,7 +183,7 @@ test("what was made to be long is judged, and drawn as far as it is of use", asy
   agrees(answer, { text });
   assert.equal(answer.safety, "not-safe");
   assert.equal(await page.locator(".lanes thead button").count(), 300);
-  assert.equal(await page.locator(".findings li").count(), 201);
+  assert.equal(await page.locator(".findings li").count(), 1);
 });
 
 const HOSTILE = `<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>`;

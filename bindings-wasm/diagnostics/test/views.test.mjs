@@ -78,15 +78,17 @@ test("at every step of every plan v1 is somewhere, durably, and canonical is v1 
   assert.ok(steps > 1000);
 });
 
-test("a plan without a flush shows a flip whose backup is not durable, and says which rule", async () => {
+test("a plan without a flush shows a flip whose backup is not durable, and says what belongs there, and why", async () => {
   const answer = await show("plan-unflushed");
   assert.equal(answer.headline, "Do not perform this plan.");
   const { given } = examples.find(({ id }) => id === "plan-unflushed");
   const [finding] = native.validatePlan(given.text);
-  assert.equal(await page.textContent(".findings code"), finding.rule);
+  assert.equal(await page.textContent(".findings code"), "step");
+  const said = await page.textContent(".findings li");
+  for (const text of [finding.message, finding.why]) assert.ok(said.includes(text), said);
   assert.ok((await page.textContent(".findings .fix")).includes(finding.hint));
   assert.equal(await step(), finding.step + 1);
-  assert.ok((await page.textContent(".breaks")).includes(finding.rule));
+  assert.ok((await page.textContent(".breaks")).includes(finding.why));
   const backup = JSON.parse(given.text).journal.names.backup;
   assert.deepEqual((await table())[backup], ["v1", "not there"]);
 });

@@ -71,6 +71,8 @@ pub struct Machine<'a> {
     pub state: State,
     pub setting: &'a Setting,
     pub process: Process,
+    /// The last look.
+    pub seen: Option<Observation>,
     tap: Tap<'a>,
 }
 
@@ -94,7 +96,7 @@ pub(super) fn this_process() -> Holder {
 
 impl<'a> Machine<'a> {
     pub fn new(state: State, setting: &'a Setting, tap: Tap<'a>) -> Self {
-        Self { state, setting, process: Process::default(), tap }
+        Self { state, setting, process: Process::default(), seen: None, tap }
     }
 
     pub(super) fn tick(&mut self, change: impl FnOnce(&mut Disk)) {
@@ -250,6 +252,7 @@ impl<'a> Machine<'a> {
         {
             observation.verdict = self.verdict(self.setting.canonical.as_str());
         }
+        self.seen = Some(observation.clone());
         observation
     }
 

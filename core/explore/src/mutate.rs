@@ -8,6 +8,7 @@ use crate::boot::{Before, Boot};
 use crate::equivalent::REASONS;
 use crate::machine::Machine;
 use crate::{Model, Setting, State, matrix, predict};
+use cutover_core::observe::Observation;
 use cutover_core::op::{Op, Step};
 use cutover_core::plan::{Plan, PlanKind, RecoveryTable};
 
@@ -267,20 +268,33 @@ impl StepMutant {
     }
 }
 
+/// A plan, and what it was made of; nothing where it was made of more: of what an earlier recovery
+/// of the same start could not undo.
+#[derive(Debug, Clone)]
+pub struct Made {
+    /// The plan.
+    pub plan: Plan,
+    /// What was seen.
+    pub seen: Option<Observation>,
+}
+
 /// The plans that the exploration of each of these settings meets: those of the first start, and of
 /// the starts after one crash of it.
 #[must_use]
 pub fn plans(settings: &[Setting]) -> Vec<Vec<Plan>> {
-    settings.iter().map(plans_of).collect()
+    let plans = |setting| made_of(setting).into_iter().map(|made| made.plan).collect();
+    settings.iter().map(plans).collect()
 }
 
-fn plans_of(setting: &Setting) -> Vec<Plan> {
-    let mut plans = Vec::new();
+/// The same of one setting, each with what it was first made of.
+#[must_use]
+pub fn made_of(setting: &Setting) -> Vec<Made> {
+    let mut plans: Vec<Made> = Vec::new();
     let first = setting.links().then(|| matrix::lay(setting));
     for state in first.into_iter().chain(predict::crash_states(setting, Model::M2)) {
-        for plan in performed(setting, &state) {
-            if !plans.contains(&plan) {
-                plans.push(plan);
+        for made in performed(setting, &state) {
+            if plans.iter().all(|other| other.plan != made.plan) {
+                plans.push(made);
             }
         }
     }
@@ -288,15 +302,16 @@ fn plans_of(setting: &Setting) -> Vec<Plan> {
 }
 
 /// The plans that a start from this state performs.
-pub(super) fn performed(setting: &Setting, state: &State) -> Vec<Plan> {
-    let mut plans: Vec<Plan> = Vec::new();
+pub(super) fn performed(setting: &Setting, state: &State) -> Vec<Made> {
+    let mut plans: Vec<Made> = Vec::new();
     let mut ignore = |_: &State| {};
     let mut machine = Machine::new(state.clone(), setting, &mut ignore);
-    Boot::new(true).go(&mut machine, None, None, &mut |_, _, before| {
+    Boot::new(true).go(&mut machine, None, None, &mut |boot, machine, before| {
         if let Before::Op(run, _) = before
-            && plans.last() != Some(run.plan())
+            && plans.last().is_none_or(|made| made.plan != *run.plan())
         {
-            plans.push(run.plan().clone());
+            let seen = machine.seen.clone().filter(|_| boot.left.is_none());
+            plans.push(Made { plan: run.plan().clone(), seen });
         }
         false
     });

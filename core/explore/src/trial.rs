@@ -89,7 +89,7 @@ impl<'a> Trial<'a> {
             let starts = nodes(setting).into_iter().map(|node| {
                 let plans = performed(setting, &node.state)
                     .iter()
-                    .map(|plan| trial.number(Told::of(plan)))
+                    .map(|made| trial.number(Told::of(&made.plan)))
                     .collect();
                 Start { node, plans }
             });

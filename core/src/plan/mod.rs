@@ -2,32 +2,34 @@
 //! byte-identical for one observation.
 
 mod assess;
+mod difference;
 mod leave_zombie;
 mod migrate;
 mod page_copy;
 mod parts;
+mod policy;
 mod prune;
 mod recover;
 mod restore;
 
 pub use assess::{Next, assess, assess_by, assess_left};
+pub(crate) use difference::{differences, distance};
 pub use leave_zombie::{may_leave_zombie, plan_leave_zombie};
 pub use migrate::plan_migration;
 pub use prune::{Left, Prune, Rule, plan_prune};
-pub(crate) use recover::v1_changed_at_the_flip;
 pub use recover::{
     LegacyRule, RecoveryRule, RecoveryTable, is_in_place, may_open_canonical, must_empty_log,
     plan_recovery,
 };
+pub(crate) use restore::right as right_restore;
 pub use restore::{
     Restore, RestoreRequest, companions_of, displaced_by, plan_restore, recover_before_restore,
 };
 
 use serde::{Deserialize, Serialize};
 
-use self::parts::Spot;
 use crate::fault::Platform;
-use crate::journal::{Companion, Journal, ReadError, Strategy, read_versioned, write_json};
+use crate::journal::{Companion, Journal, ReadError, read_versioned, write_json};
 use crate::names::{At, FileName, Label, Nonce, Role};
 use crate::op::{Op, Step};
 use std::collections::BTreeSet;
@@ -41,6 +43,8 @@ pub const MAX_STEPS: usize = 1000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[derive(strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum PlanKind {
     /// Turn v1 into v2.
     Migrate,
@@ -61,6 +65,12 @@ pub enum PlanKind {
 }
 
 impl PlanKind {
+    /// The word in a plan.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
     /// Whether it begins something, and writes the first journal of it.
     #[must_use]
     pub fn begins(self) -> bool {
@@ -216,10 +226,11 @@ impl Plan {
         }
     }
 
-    /// Proves the structure: every name is one that the journal's label and nonce give, in the
-    /// database's own directory or a declared companion's; canonical is never removed or
-    /// overwritten by anything but the flip; and the flip is where the plan says that it is,
-    /// since the rule of endings goes by that.
+    /// Proves what must hold before anything is planned from it: every name is one that the
+    /// journal's label and nonce give, in the database's own directory or a declared companion's,
+    /// and the marks are steps of it. That each step is the right one
+    /// [`validate`](crate::validate::validate) proves; a plan without a journal has no other
+    /// names than its steps', so those are compared here.
     ///
     /// # Errors
     /// What does not fit, and in which step.
@@ -228,85 +239,35 @@ impl Plan {
         if self.steps.len() + self.undo.len() > MAX_STEPS {
             return contradiction(format!("it has more than {MAX_STEPS} steps"));
         }
-        let at = |index: Option<u32>| index.map(|index| index as usize);
-        let (flip_at, cleanup_from) = (at(self.flip_at), at(self.cleanup_from));
-        if cleanup_from.is_some_and(|from| from > self.steps.len()) {
+        let companions = self.journal.as_ref().map_or(0, |journal| journal.companions.len());
+        if companions > MAX_STEPS {
+            return contradiction(format!("it has more than {MAX_STEPS} companions"));
+        }
+        let last = |index: Option<u32>, most: usize| index.is_none_or(|at| at as usize <= most);
+        if !last(self.flip_at, self.steps.len().saturating_sub(1)) {
+            return contradiction("flipAt is behind the last step".into());
+        }
+        if !last(self.cleanup_from, self.steps.len()) {
             return contradiction("cleanupFrom is behind the last step".into());
         }
         let Some(journal) = &self.journal else {
-            return parts::check_without_journal(self);
+            return policy::check_without_journal(self);
         };
         journal.check()?;
-        if journal.strategy.restores() {
-            return restore::check(self, journal);
-        }
-        let misfit = match self.kind {
-            PlanKind::Migrate if journal.strategy == Strategy::TwoRename => {
-                Some("strategy: two-rename only finishes what the field began")
-            }
-            PlanKind::Migrate if flip_at.is_none() || cleanup_from.is_none() => {
-                Some("flipAt and cleanupFrom: a migration has both")
-            }
-            PlanKind::Finish if cleanup_from.is_none() => {
-                Some("cleanupFrom: a plan that finishes has one")
-            }
-            PlanKind::Undo if flip_at.is_some() || cleanup_from.is_some() => {
-                Some("flipAt and cleanupFrom: an undo has neither")
-            }
-            PlanKind::Clean if flip_at.is_some() => {
-                Some("flipAt: nothing is flipped by a plan that cleans up")
-            }
-            PlanKind::SetAside => Some("journal: one that is set aside cannot be read"),
-            PlanKind::Restore | PlanKind::Prune | PlanKind::LeaveZombie => {
-                Some("kind: not of a plan by this journal")
-            }
-            _ => None,
-        };
-        if let Some(misfit) = misfit {
-            return contradiction(misfit.into());
-        }
-        if let Some(flip) = flip_at {
-            let step = self.steps.get(flip).filter(|step| step.when.is_none());
-            let flips = match (step.map(|step| &step.op), journal.strategy) {
-                (Some(Op::Rename { to, .. }), Strategy::LinkReplace)
-                | (Some(Op::RenameNew { to, .. }), Strategy::TwoRename) => {
-                    *to == At::from(&journal.names.canonical)
-                }
-                (Some(Op::PageCopy { .. }), Strategy::PageCopy) => true,
-                _ => false,
-            };
-            if !flips {
-                return contradiction(
-                    "flipAt: that step does not always make the database v2".into(),
-                );
-            }
-            if cleanup_from.is_some_and(|from| from <= flip) {
-                return contradiction("cleanupFrom: clean-up comes after the flip".into());
-            }
-        }
-        let allowed = parts::Allowed::of(journal, self.platform);
-        for (index, step) in self.steps.iter().enumerate() {
-            let spot = match flip_at {
-                Some(flip) if index == flip => Spot::Flip,
-                Some(flip) if index < flip => Spot::BeforeFlip,
-                _ => Spot::Other,
-            };
-            if let Err(why) = allowed.check(&step.op, self.kind, spot) {
-                return contradiction(format!("steps[{index}] ({}): {why}", step.op.name()));
-            }
-        }
-        for (index, step) in self.undo.iter().enumerate() {
-            if let Err(why) = allowed.check(&step.op, self.kind, Spot::Undo) {
-                return contradiction(format!("undo[{index}] ({}): {why}", step.op.name()));
-            }
-        }
-        Ok(())
+        policy::check(self, journal)
     }
 }
 
-/// Whether two lists do the same, whatever they say of it.
-fn same_ops(a: &[Step], b: &[Step]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.op == b.op && a.when == b.when)
+/// Proves that a plan is the right one, whatever it says of its steps. `of`: what it is, in words.
+fn is_right(plan: &Plan, right: &Plan, of: &str) -> Result<(), ReadError> {
+    if let Some(difference) = differences(plan, right).first() {
+        return Err(ReadError::Contradiction(format!("{difference}, in {of}")));
+    }
+    let marks = |plan: &Plan| (plan.kind, plan.flip_at, plan.cleanup_from);
+    if marks(plan) == marks(right) {
+        return Ok(());
+    }
+    Err(ReadError::Contradiction(format!("kind, flipAt, cleanupFrom: not those of {of}")))
 }
 
 /// A step without a guard.

@@ -8,9 +8,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Plan, PlanKind, VERSION, step};
+use super::{Plan, PlanKind, VERSION, is_right, step};
 use crate::backup::{self, Backup, Receipts};
 use crate::failure::{Code, Failure};
+use crate::fault::Platform;
 use crate::journal::{Journal, Phase, ReadError};
 use crate::names::{
     At, CompanionName, FileName, Label, Nonce, Role, backup_of, companion_backup, receipt,
@@ -111,17 +112,7 @@ pub fn plan_prune(
     }
     let plan = (!going.is_empty()).then(|| {
         let (backups, companions): (Vec<_>, Vec<_>) = going.into_iter().unzip();
-        Plan {
-            version: VERSION,
-            kind: PlanKind::Prune,
-            platform: observation.platform,
-            journal: None,
-            steps: steps(&backups, &companions.concat()),
-            flip_at: None,
-            cleanup_from: None,
-            undo: Vec::new(),
-            needs_bytes: 0,
-        }
+        made(&backups, &companions.concat(), observation.platform)
     });
     Ok(Prune { plan, removed, left })
 }
@@ -157,6 +148,20 @@ fn companions<'a>(
         Ok(At { companion: Some(name.clone()), name: companion_backup(&seen.file, label, nonce) })
     };
     names.map(at).collect()
+}
+
+fn made(backups: &[FileName], companions: &[At], platform: Platform) -> Plan {
+    Plan {
+        version: VERSION,
+        kind: PlanKind::Prune,
+        platform,
+        journal: None,
+        steps: steps(backups, companions),
+        flip_at: None,
+        cleanup_from: None,
+        undo: Vec::new(),
+        needs_bytes: 0,
+    }
 }
 
 fn steps(backups: &[FileName], companions: &[At]) -> Vec<Step> {
@@ -214,11 +219,7 @@ pub(super) fn check(plan: &Plan) -> Result<(), ReadError> {
     // The database's name is not in the plan, so any will do that makes the name a backup's.
     let backup = |at: &At| {
         let name = backup_of(&at.name)?;
-        let mut canonicals = name
-            .as_str()
-            .match_indices('.')
-            .filter_map(|(dot, _)| FileName::new(&name.as_str()[..dot]).ok());
-        canonicals.find_map(|canonical| match Role::of(&canonical, &name) {
+        name.bases().find_map(|canonical| match Role::of(&canonical, &name) {
             Some(Role::Backup { label, nonce, .. }) => {
                 Some((name.clone(), format!(".{label}-{nonce}")))
             }
@@ -228,14 +229,10 @@ pub(super) fn check(plan: &Plan) -> Result<(), ReadError> {
     let (backups, endings): (Vec<FileName>, Vec<String>) =
         removes(false).filter_map(backup).unzip();
     let companions: Vec<At> = removes(true).cloned().collect();
-    let right = steps(&backups, &companions);
     let own =
         companions.iter().all(|at| endings.iter().any(|ending| at.name.as_str().ends_with(ending)));
-    let bare = plan.flip_at.is_none() && plan.cleanup_from.is_none() && plan.undo.is_empty();
-    if own && bare && !backups.is_empty() && super::same_ops(&plan.steps, &right) {
-        return Ok(());
+    if !own || backups.is_empty() {
+        return Err(ReadError::Contradiction("steps: they remove what is of no backup".into()));
     }
-    Err(ReadError::Contradiction(
-        "steps: they are not those by which backups are removed, each before its receipt".into(),
-    ))
+    is_right(plan, &made(&backups, &companions, plan.platform), "a prune of these backups")
 }

@@ -10,7 +10,7 @@ use cutover_core::op::Op;
 use cutover_core::page1::JournalMode;
 use cutover_core::plan::{By, From, Next, Plan, PlanKind, assess, assess_left, plan_migration};
 use cutover_core::run::{Budget, Done, Run};
-use cutover_core::validate::validate;
+use cutover_core::validate::{FindingKind, validate};
 
 use cutover_world::{
     canonical, database, directory, drive, fine, interrupted, journal, label, me, new_nonce,
@@ -212,7 +212,7 @@ fn a_v2_that_is_in_the_log_alone_is_flushed_first() {
     without.steps.remove(1);
     without.cleanup_from = without.cleanup_from.map(|from| from - 1);
     assert!(
-        validate(&without, Some(&observation)).iter().any(|found| found.rule == "flip-durable"),
+        validate(&without, Some(&observation)).iter().any(|found| found.kind == FindingKind::Step),
         "the log is not flushed"
     );
     observation.files.remove(&log);

@@ -2,7 +2,7 @@
 
 use cutover_core::failure::{Code, Failure};
 use cutover_core::plan::{Next, Plan, PlanKind, plan_migration};
-use cutover_core::validate::{Severity, validate};
+use cutover_core::validate::validate_request;
 
 use crate::drive::RunEnd;
 use crate::error::Error;
@@ -30,7 +30,8 @@ pub fn plan(options: &Options, host: &mut dyn Host) -> Result<Option<Plan>, Erro
     planned.map_err(|error: Error| session.locate(error))
 }
 
-/// Performs exactly the plan that `text` holds, after its structure was checked.
+/// Performs exactly the plan that `text` holds, after it was compared with the one that
+/// [`crate::migrate`] would make now.
 ///
 /// # Errors
 /// `JOURNAL` for a plan that cannot be used or is not for this database; else as [`crate::migrate`].
@@ -55,7 +56,6 @@ impl Session<'_> {
         };
         let plan = Plan::parse(text)
             .map_err(|error| refuse(format!("the plan cannot be used: {error}")))?;
-        let kind = plan.kind;
         if plan.journal.is_none() && !plan.is_for(&self.place.canonical) {
             return Err(refuse(format!("the plan is not for {}", self.place.canonical)).into());
         }
@@ -76,27 +76,13 @@ impl Session<'_> {
             )
             .into());
         }
-        let next = self.assess(&observation)?;
-        if let Some(finding) = validate(&plan, Some(&observation))
-            .into_iter()
-            .find(|finding| finding.severity == Severity::Error)
-        {
-            let step = finding.step.map_or_else(String::new, |step| format!(" (step {step})"));
-            return Err(refuse(format!(
-                "the plan is not safe to perform: {}: {}{step}",
-                finding.rule, finding.message
-            ))
-            .into());
+        self.assess(&observation)?;
+        if matches!(plan.kind, PlanKind::Restore | PlanKind::Prune | PlanKind::LeaveZombie) {
+            return Err(refuse("the plan is not one of an upgrade".into()).into());
         }
-        let fits = match &next {
-            Next::Recover(own) => own.kind == kind && own.journal == plan.journal,
-            Next::Migrate => kind == PlanKind::Migrate,
-            Next::NoDatabase | Next::Current => false,
-        };
-        if !fits {
-            return Err(
-                refuse("the plan is not for the state that the database is in now".into()).into()
-            );
+        let findings = validate_request(&plan, Some(&observation), Some(&self.request()));
+        if let Some(finding) = findings.first() {
+            return Err(refuse(format!("the plan is not safe to perform: {finding}")).into());
         }
         match self.drive(plan, host)? {
             RunEnd::Done(report) => {

@@ -1,18 +1,20 @@
-//! The explorer's mutants, judged by `validate`: whatever is taken out of a plan, or swapped with
-//! its neighbour, is found, or it is known why it makes no crash state worse, or why a plan alone
-//! cannot tell.
+//! Plans with one thing wrong with them, judged by `validate`: whatever is taken out of a plan,
+//! swapped with its neighbour, or changed in it, is found, or it is known why a plan alone cannot
+//! tell. Held against the directory, and against what was asked for, every one is found.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use cutover_core::fault::Platform;
 use cutover_core::journal::Phase;
+use cutover_core::names::displaced;
 use cutover_core::observe::Observation;
+use cutover_core::op::{Guard, Step};
 use cutover_core::page1::JournalMode;
 use cutover_core::plan::{By, From, Plan, Request, plan_migration, plan_recovery};
-use cutover_core::validate::{RULES, validate};
-use cutover_explore::matrix;
+use cutover_core::validate::{Finding, validate, validate_request};
 use cutover_explore::mutate::{self, Mutant};
+use cutover_explore::{Setting, matrix};
 
 use crate::held::killed_in_the_copy;
 use crate::recovery::seen_plans;
@@ -21,58 +23,64 @@ use cutover_world::{
     request, v1, v2, with_auth, with_companion,
 };
 
-/// A plan, and the directory it was made from where that is known.
+/// A plan, what it was made of, and what was asked for.
 struct Made {
     plan: Plan,
-    seen: Option<Observation>,
+    seen: Observation,
+    request: Request,
 }
 
-/// The plans of the explorer's starts and of the field's, and those of the tests of plans, which
-/// know their directory.
+impl Made {
+    fn alone(&self, plan: &Plan) -> Vec<Finding> {
+        assert_ne!(*plan, self.plan);
+        validate(plan, None)
+    }
+
+    fn there(&self, plan: &Plan) -> Vec<Finding> {
+        validate_request(plan, Some(&self.seen), Some(&self.request))
+    }
+}
+
+/// The plans of the explorer's starts, and those of the tests of plans.
 fn plans() -> &'static [Made] {
     static PLANS: LazyLock<Vec<Made>> = LazyLock::new(|| {
-        let mut distinct: Vec<Made> = Vec::new();
-        for made in make_plans() {
-            let same = |other: &Made| {
-                let (a, b) = (&other.plan, &made.plan);
-                other.seen == made.seen
-                    && (a.kind, &a.steps, &a.undo) == (b.kind, &b.steps, &b.undo)
-                    && phase_of(a) == phase_of(b)
-            };
-            if !distinct.iter().any(same) {
-                distinct.push(made);
-            }
-        }
-        distinct
+        let mut told = BTreeSet::new();
+        let mut all = make_plans();
+        // One plan may be made of more than one directory.
+        all.retain(|made| told.insert(serde_json::to_string(&(&made.plan, &made.seen)).unwrap()));
+        all
     });
     &PLANS
 }
 
-fn phase_of(plan: &Plan) -> Option<(Phase, Vec<bool>)> {
-    plan.journal.as_ref().map(|journal| {
-        (journal.phase, journal.companions.iter().map(|c| c.before.is_some()).collect())
-    })
+fn make_plans() -> Vec<Made> {
+    let recovery = |seen: Observation, plan| {
+        let request = request(By::Sql, From::Empty);
+        Made { plan, seen, request }
+    };
+    let settings =
+        [matrix::mutants(), matrix::field(), matrix::kept(), matrix::kept_on_windows()].concat();
+    let mut all: Vec<Made> = settings.iter().flat_map(explored).collect();
+    all.extend(seen_plans().into_iter().map(|(_, seen, plan)| recovery(seen, plan)));
+    let seen = killed_in_the_copy();
+    let plan = plan_recovery(&seen, &label(), &new_nonce()).unwrap().unwrap();
+    all.push(recovery(seen, plan));
+    for platform in [Platform::Linux, Platform::Windows] {
+        all.extend(make_migrations(platform));
+        all.extend(make_recoveries(platform).into_iter().map(|(seen, plan)| recovery(seen, plan)));
+    }
+    all
 }
 
-fn make_plans() -> Vec<Made> {
-    let settings: Vec<_> = matrix::mutants().into_iter().chain(matrix::field()).collect();
-    let mut made: Vec<Made> = mutate::plans(&settings)
-        .into_iter()
-        .flatten()
-        .map(|plan| Made { plan, seen: None })
-        .collect();
-    made.extend(seen_plans().into_iter().map(|(_, seen, plan)| Made { plan, seen: Some(seen) }));
-    let seen = killed_in_the_copy();
-    made.extend(
-        plan_recovery(&seen, &label(), &new_nonce())
-            .unwrap()
-            .map(|plan| Made { plan, seen: Some(seen) }),
-    );
-    for platform in [Platform::Linux, Platform::Windows] {
-        made.extend(make_migrations(platform));
-        made.extend(make_recoveries(platform));
-    }
-    made
+fn explored(setting: &Setting) -> Vec<Made> {
+    let Setting { by, from, verify, .. } = *setting;
+    let request = Request { verify, ..request(by, from) };
+    let made = mutate::made_of(setting).into_iter();
+    // A start that could not undo everything plans by what it knows of that.
+    made.filter_map(|made| {
+        Some(Made { plan: made.plan, seen: made.seen?, request: request.clone() })
+    })
+    .collect()
 }
 
 fn make_migrations(platform: Platform) -> Vec<Made> {
@@ -84,19 +92,21 @@ fn make_migrations(platform: Platform) -> Vec<Made> {
         (By::Host, From::Copy),
     ] {
         for (verify, companion) in [(false, false), (false, true), (true, false), (true, true)] {
-            for mode in [JournalMode::Delete, JournalMode::Wal] {
-                let mut seen = if companion { with_auth(directory()) } else { directory() };
-                seen.platform = platform;
+            for (mode, can_link) in
+                [(JournalMode::Delete, true), (JournalMode::Wal, true), (JournalMode::Wal, false)]
+            {
+                let seen = if companion { with_auth(directory()) } else { directory() };
+                let mut seen = Observation { platform, can_link, ..seen };
                 seen.files.insert(canonical(), database("1", mode, 7));
-                let plan = plan_migration(&seen, &Request { verify, ..request(by, from) }).unwrap();
-                made.push(Made { plan, seen: Some(seen) });
+                let request = Request { verify, ..request(by, from) };
+                made.push(Made { plan: plan_migration(&seen, &request).unwrap(), seen, request });
             }
         }
     }
     made
 }
 
-fn make_recoveries(platform: Platform) -> Vec<Made> {
+fn make_recoveries(platform: Platform) -> Vec<(Observation, Plan)> {
     let mut made = Vec::new();
     for phase in [Phase::Building, Phase::Built, Phase::Committed] {
         for linked in [false, true] {
@@ -130,7 +140,7 @@ fn make_recoveries(platform: Platform) -> Vec<Made> {
                             flip(&mut seen);
                         }
                         let plan = plan_recovery(&seen, &label(), &new_nonce()).unwrap().unwrap();
-                        made.push(Made { plan, seen: Some(seen) });
+                        made.push((seen, plan));
                     }
                 }
             }
@@ -139,9 +149,16 @@ fn make_recoveries(platform: Platform) -> Vec<Made> {
     made
 }
 
-/// What a plan alone cannot tell, and why: held against the directory it is found, which is proven
-/// for at least one plan of each.
-const DIRECTORY: [(&str, &[&str]); 7] = [
+/// What a plan alone cannot tell, and why: without the step it is the right plan of something else.
+const ALONE: [(&str, &[&str]); 7] = [
+    ("whether v2 starts as a copy was asked for", &["Migrate steps: without copy staging"]),
+    (
+        "whether the application looks at v2 was asked for",
+        &[
+            "Migrate steps: without verify-host install",
+            "Migrate steps: without verify-host staging",
+        ],
+    ),
     (
         "whether canonical has a log, which may hold v2 unflushed",
         &["Finish steps: without sync-file data.db-wal"],
@@ -150,76 +167,124 @@ const DIRECTORY: [(&str, &[&str]); 7] = [
         "whether the backup's name is v1's link, another file's, or free",
         &["Finish steps: without link backup", "Finish steps: without remove backup"],
     ),
-    ("whether v1 changed at the flip", &["Undo steps: without rename data.db from backup"]),
-    ("whether v1 is in the backup alone", &["Undo undo: without rename-new data.db from backup"]),
-    ("whether v1 has a log beside its backup", &["Undo steps: without settle backup"]),
+    (
+        "whether what a restore set aside is still a copy of canonical",
+        &["Undo undo: without remove displaced"],
+    ),
     (
         "whether canonical has sidecars",
         &[
-            "Clean steps: without rename displaced-wal from data.db-wal",
             "Finish steps: without remove data.db-shm",
             "Finish steps: without rename displaced-wal from data.db-wal",
         ],
     ),
     (
-        "whether the companion that the field wrote is there",
+        "whether the companion that the legacy upgrade wrote is there",
         &[
-            "Finish undo: without link auth.json.displaced-*",
             "Finish undo: without rename auth.json.displaced-* from auth.json",
-            "Undo undo: without link auth.json.displaced-*",
             "Undo undo: without rename auth.json.displaced-* from auth.json",
         ],
     ),
 ];
 
 #[test]
-fn every_mutant_is_found_or_makes_no_difference() {
-    let (mut met, mut proven) = (BTreeSet::new(), BTreeSet::new());
-    let mut survivors = BTreeSet::new();
-    let (mut plans_changed, mut mutants) = (0, 0);
-    for Made { plan, seen } in plans() {
-        plans_changed += 1;
-        for mutant in Mutant::all(std::slice::from_ref(plan)) {
-            let mutated = mutant.apply(plan.clone());
-            assert_ne!(&mutated, plan, "{mutant}");
+fn every_plan_is_the_right_one() {
+    for made in plans() {
+        assert_eq!(validate(&made.plan, None), [], "{:?}", made.plan.kind);
+        assert_eq!(made.there(&made.plan), [], "{:?}", made.plan.kind);
+    }
+}
+
+#[test]
+fn every_step_that_is_missing_or_misplaced_is_found() {
+    let (mut met, mut survivors, mut mutants) = (BTreeSet::new(), BTreeMap::new(), 0);
+    for made in plans() {
+        for mutant in Mutant::all(std::slice::from_ref(&made.plan)) {
+            let (mutated, words) = (mutant.apply(made.plan.clone()), mutant.to_string());
             mutants += 1;
-            let words = mutant.to_string();
-            met.insert(words.clone());
-            let findings = validate(&mutated, None);
-            let ruled = |rule: &str, severity| RULES.contains(&(rule, severity));
-            assert!(
-                findings.iter().all(|found| ruled(&found.rule, found.severity)),
-                "{findings:#?}"
-            );
-            let found_there = seen.as_ref().map(|seen| !validate(&mutated, Some(seen)).is_empty());
-            if (!findings.is_empty() && found_there != Some(false)) || mutant.equivalent().is_some()
-            {
-                continue;
-            }
-            match DIRECTORY.iter().find(|(_, mutants)| mutants.contains(&words.as_str())) {
-                Some((why, _)) if found_there != Some(false) => {
-                    proven.extend(found_there.map(|_| *why));
+            let listed = ALONE.iter().find(|(_, mutants)| mutants.contains(&words.as_str()));
+            // What a plan alone tells is told with its directory as well.
+            if made.alone(&mutated).is_empty() {
+                if listed.is_none() {
+                    *survivors.entry(format!("alone: {words}")).or_insert(0) += 1;
                 }
-                _ => drop(survivors.insert(words)),
+                if made.there(&mutated).is_empty() {
+                    *survivors.entry(format!("there: {words}")).or_insert(0) += 1;
+                }
             }
+            met.insert(words);
         }
     }
     assert!(survivors.is_empty(), "{survivors:#?}");
     met.extend(Mutant::rows().iter().map(ToString::to_string));
     let idle: Vec<&str> = Mutant::explained()
-        .chain(DIRECTORY.iter().flat_map(|(_, mutants)| mutants.iter().copied()))
+        .chain(ALONE.iter().flat_map(|(_, mutants)| mutants.iter().copied()))
         .filter(|words| !met.contains(*words))
         .collect();
     assert!(idle.is_empty(), "these name no mutant any more: {idle:#?}");
-    assert_eq!(proven.len(), DIRECTORY.len(), "a plan proves each: {proven:?}");
-    assert!(plans_changed > 300 && mutants > 18000, "{plans_changed} plans, {mutants} mutants");
+    assert!(plans().len() > 650 && mutants > 40_000, "{} plans, {mutants}", plans().len());
 }
 
-/// What the explorer and the field make passes, too; [`crate::validate`] has the rest.
 #[test]
-fn every_plan_that_is_changed_here_passes() {
-    for Made { plan, seen } in plans() {
-        assert_eq!(validate(plan, None), [], "{:?}", plan.kind);
-        assert_eq!(validate(plan, seen.as_ref()), [], "{:?}", plan.kind);
+fn every_other_change_is_found() {
+    let mut mutants = 0;
+    for made in plans() {
+        for (what, mutated) in changed(&made.plan) {
+            mutants += 1;
+            assert_ne!(made.alone(&mutated), [], "{:?} {what}", made.plan.kind);
+        }
     }
+    assert!(mutants > 32_000, "{mutants}");
+}
+
+/// Another guard, a mark that was moved, and a name in another's place.
+fn changed(plan: &Plan) -> Vec<(String, Plan)> {
+    let mut all = Vec::new();
+    for mark in 0..2 {
+        let is = [plan.flip_at, plan.cleanup_from][mark];
+        for to in [None, Some(is.map_or(0, |at| at + 1)), is.and_then(|at| at.checked_sub(1))] {
+            if to != is {
+                let mut other = plan.clone();
+                *[&mut other.flip_at, &mut other.cleanup_from][mark] = to;
+                all.push((format!("mark {mark}: {to:?}"), other));
+            }
+        }
+    }
+    for undo in [false, true] {
+        let list = if undo { &plan.undo } else { &plan.steps };
+        for (index, step) in list.iter().enumerate() {
+            let guard = match &step.when {
+                Some(_) => None,
+                None => Some(Guard::StagingHeld {}),
+            };
+            let others = names_exchanged(plan, step);
+            let guarded = Step { when: guard, ..step.clone() };
+            for other in others.into_iter().chain([guarded]) {
+                let what = format!("undo={undo} {index}: {:?} {:?}", other.op, other.when);
+                let mut changed = plan.clone();
+                (if undo { &mut changed.undo } else { &mut changed.steps })[index] = other;
+                all.push((what, changed));
+            }
+        }
+    }
+    all
+}
+
+/// The step with each of its names replaced by another of the plan's.
+fn names_exchanged(plan: &Plan, step: &Step) -> Vec<Step> {
+    let Some(journal) = &plan.journal else { return Vec::new() };
+    let names = &journal.names;
+    let aside = displaced(&names.canonical, &journal.nonce);
+    let ring =
+        [&names.canonical, &names.backup, &names.install, &names.source, &names.staging, &aside];
+    let text = serde_json::to_string(step).unwrap();
+    let mut all = Vec::new();
+    for (at, name) in ring.iter().enumerate() {
+        let other = ring[(at + 1) % ring.len()];
+        let exchanged = text.replace(&format!("\"{name}\""), &format!("\"{other}\""));
+        if exchanged != text {
+            all.push(serde_json::from_str(&exchanged).unwrap());
+        }
+    }
+    all
 }

@@ -28,7 +28,6 @@ mod restore;
 
 pub use field::LegacyRule;
 pub(super) use ours::is_staged;
-pub(crate) use ours::v1_changed_at_the_flip;
 pub use ours::{RecoveryRule, may_open_canonical};
 pub(super) use restore::{Canonical as CanonicalOfRestore, recovery as recovery_of_restore};
 pub use restore::{is_in_place, must_empty_log};

@@ -152,7 +152,7 @@ pub(super) fn plan(
 ///
 /// Sidecars beside canonical are v1's, of an old application that was killed. The rename makes them
 /// v1's again, so nothing may open canonical before it: [`may_open_canonical`].
-pub(crate) fn v1_changed_at_the_flip(observation: &Observation, journal: &Journal) -> bool {
+fn v1_changed_at_the_flip(observation: &Observation, journal: &Journal) -> bool {
     let names = &journal.names;
     let facts = (observation.canonical_facts(), observation.files.get(&names.backup));
     let ((Some(canonical), Some(backup)), Some(v1), Some(v2)) = (facts, &journal.v1, &journal.v2)

@@ -25,7 +25,7 @@ use cutover_core::fault::Platform;
 use cutover_core::journal::{Journal, ReadError, Receipt};
 use cutover_core::names::FileName;
 use cutover_core::plan::Plan;
-use cutover_core::validate::{Finding, Severity, validate};
+use cutover_core::validate::{Finding, validate};
 
 pub use next::{Canonical, Does, NextStart, identify, next_start};
 
@@ -309,9 +309,8 @@ fn unreadable(kind: Kind, what: &str, error: &ReadError) -> Diagnosis {
 
 fn of_plan(plan: Plan) -> Diagnosis {
     let findings = validate(&plan, None);
-    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     let mut diagnosis = blank(Kind::Plan, "");
-    if errors == 0 {
+    if findings.is_empty() {
         diagnosis.safety = Safety::Safe;
         diagnosis.because = "Each step stands where a crash before, in or behind it leaves a \
                              state that a start recovers from. This is about the plan: what is in \
@@ -323,7 +322,7 @@ fn of_plan(plan: Plan) -> Diagnosis {
         diagnosis.safety = Safety::NotSafe;
         diagnosis.because = format!(
             "Performed as it is, a crash could cost a row or brick a start: it has {}.",
-            count(errors as u64, "error")
+            count(findings.len() as u64, "finding")
         );
         diagnosis.action =
             "Do not perform it; make the plan anew with this release. `runPlan` refuses it.".into();

@@ -533,12 +533,19 @@ fn a_plan_is_judged() {
     plan.cleanup_from = plan.cleanup_from.map(|at| at - 1);
     let found = text(&plan.to_text());
     assert_eq!(found.safety, Safety::NotSafe);
-    assert_eq!(found.findings[0].rule, "backup-before-flip");
+    assert_eq!(found.findings[0].step, u32::try_from(link).ok());
+    assert_eq!(
+        found.findings[0].why.as_deref(),
+        Some("v1 gets its backup's name while it stays canonical")
+    );
     assert!(!found.reply.contains("Your data"));
     let mut hostile = serde_json::to_value(&plan).unwrap();
     hostile["steps"][0]["do"]["file"] = json!("../elsewhere");
     let found = text(&hostile.to_string());
-    assert_eq!((found.safety, found.findings[0].rule.as_str()), (Safety::NotSafe, "structure"));
+    assert_eq!(
+        (found.safety, found.findings[0].kind),
+        (Safety::NotSafe, cutover_core::validate::FindingKind::Structure)
+    );
 }
 
 #[test]

@@ -1,0 +1,286 @@
+//! Plans again what a plan was planned from.
+//!
+//! What that was is read off the plan and laid out as an observation, of which the planner itself
+//! plans. Of what has no name in the plan, such as whether v1 had changed, each possible
+//! observation is tried; the plan that comes nearest is the right one.
+
+use super::legacy;
+use super::seen::{blank, built, companion_facts, file, settled};
+use crate::failure::{Code, Failure};
+use crate::fault::{Holder, Platform};
+use crate::journal::{Companion, Journal, Phase, Strategy, V1};
+use crate::names::{
+    At, CompanionName, FileName, Label, Nonce, Role, companion_backup, companion_staged, displaced,
+    field_journal,
+};
+use crate::observe::{CompanionFacts, FileFacts, Observation, Verdict};
+use crate::op::{Guard, Op, Step};
+use crate::page1::JournalMode;
+use crate::plan::{
+    By, From, Next, Plan, PlanKind, Request, assess, distance, plan_leave_zombie, plan_migration,
+    plan_recovery, right_restore,
+};
+
+/// The plan that would be made of what this one says itself.
+pub(super) fn of_itself(plan: &Plan) -> Result<Plan, Failure> {
+    let Some(journal) = &plan.journal else {
+        return match plan.kind {
+            PlanKind::SetAside | PlanKind::Clean => recovered(plan, without_journal(plan)),
+            // The structure has proven each step.
+            _ => Ok(plan.clone()),
+        };
+    };
+    let mut right = match (plan.kind, journal.strategy) {
+        (_, strategy) if strategy.restores() => right_restore(plan, journal),
+        (PlanKind::Migrate, _) => migration(plan, journal)?,
+        (_, Strategy::TwoRename) => recovered(plan, legacy::observations(plan, journal))?,
+        _ => recovered(plan, observations(plan, journal))?,
+    };
+    if let Some(right) = &mut right.journal {
+        // Nothing is planned by these.
+        right.host_state.clone_from(&journal.host_state);
+        right.warnings.clone_from(&journal.warnings);
+        if plan.kind != PlanKind::Migrate {
+            right.report.clone_from(&journal.report);
+            right.expect.clone_from(&journal.expect);
+        }
+    }
+    Ok(right)
+}
+
+/// The plan that would be made of this directory, with what else this one was asked for.
+pub(super) fn of_directory(
+    plan: &Plan,
+    observation: &Observation,
+    asked: Option<&Request>,
+) -> Result<Plan, Failure> {
+    let (label, nonce) = label_and_nonce(plan)?;
+    match plan.kind {
+        // A rule, or a backup with its receipt, is not in an observation.
+        PlanKind::Restore | PlanKind::Prune => return Ok(plan.clone()),
+        PlanKind::LeaveZombie => return plan_leave_zombie(observation, &label, &nonce),
+        _ => {}
+    }
+    let next = assess(observation, &label, &nonce)?;
+    let journal = match (next, &plan.journal) {
+        (Next::Recover(right), _) => return Ok(*right),
+        (Next::Migrate, Some(journal)) if plan.kind == PlanKind::Migrate => journal,
+        _ => return Err(nothing("there is neither anything to recover nor a v1 to upgrade")),
+    };
+    // That canonical can be linked is taken for granted where it was not tried; pages may be copied
+    // all the same.
+    let can_link = observation.can_link && journal.strategy != Strategy::PageCopy;
+    let observation = Observation { can_link, ..observation.clone() };
+    let mut right = migrated(plan, journal, &observation, asked)?;
+    // Commits since the plan was made change nothing: v1 is looked at anew once it is settled.
+    if let (Some(V1 { file_id, fingerprint, .. }), Some(right)) =
+        (&journal.v1, right.journal.as_mut().and_then(|journal| journal.v1.as_mut()))
+    {
+        (right.file_id, right.fingerprint) = (file_id.clone(), fingerprint.clone());
+    }
+    Ok(right)
+}
+
+fn nothing(reason: &str) -> Failure {
+    Failure::refusal(Code::Journal, reason, "make the plan anew from this database")
+}
+
+/// The recovery from one of these observations that comes nearest.
+fn recovered(
+    plan: &Plan,
+    observations: impl IntoIterator<Item = Observation>,
+) -> Result<Plan, Failure> {
+    let (label, nonce) = label_and_nonce(plan)?;
+    let recover = |observation| plan_recovery(&observation, &label, &nonce);
+    nearest(plan, observations.into_iter().map(recover))
+}
+
+/// The plan that comes nearest to this one.
+fn nearest(
+    plan: &Plan,
+    plans: impl Iterator<Item = Result<Option<Plan>, Failure>>,
+) -> Result<Plan, Failure> {
+    let mut best: Option<(usize, Plan)> = None;
+    let mut refused = None;
+    for right in plans {
+        match right {
+            Ok(Some(right)) => {
+                let distance = distance(plan, &right);
+                if best.as_ref().is_none_or(|(least, _)| distance < *least) {
+                    best = Some((distance, right));
+                }
+                if distance == 0 {
+                    break;
+                }
+            }
+            Ok(None) => {}
+            Err(failure) => refused = Some(failure),
+        }
+    }
+    best.map(|(_, right)| right)
+        .ok_or_else(|| refused.unwrap_or_else(|| nothing("no recovery does this")))
+}
+
+/// By its journal, or by the name that it makes. Without a journal nothing goes by the label.
+fn label_and_nonce(plan: &Plan) -> Result<(Label, Nonce), Failure> {
+    if let Some(journal) = &plan.journal {
+        return Ok((journal.label.clone(), journal.nonce.clone()));
+    }
+    let made = plan.steps.iter().find_map(|step| match &step.op {
+        Op::Isolate { to, .. } => Some(to),
+        Op::Rename { to, .. } => Some(&to.name),
+        _ => None,
+    });
+    let nonce = made.and_then(|name| Nonce::new(name.as_str().rsplit_once('-')?.1).ok());
+    let label = Label::new("v1-v2").map_err(|error| nothing(&error.to_string()))?;
+    Ok((label, nonce.unwrap_or_else(|| Nonce::from_number(0))))
+}
+
+/// Without a journal: one that cannot be read, or those that were being written.
+fn without_journal(plan: &Plan) -> Option<Observation> {
+    let named = plan.steps.iter().find_map(|step| match &step.op {
+        Op::Rename { from, .. } => Some(vec![from.name.clone()]),
+        Op::Remove { files } => Some(files.iter().map(|at| at.name.clone()).collect()),
+        _ => None,
+    })?;
+    // The database's name is not in the plan, so any will do that makes each name a journal's.
+    let is_ours = |canonical: &FileName| {
+        named.iter().all(|name| {
+            matches!(
+                Role::of(canonical, name),
+                Some(Role::Journal(_) | Role::FieldJournal | Role::JournalTmp(..))
+            )
+        })
+    };
+    let mut observation = blank(plan.platform, named.first()?.bases().find(is_ours)?);
+    if plan.kind == PlanKind::SetAside {
+        observation.journals = named.into_iter().map(|name| (name, None)).collect();
+    } else {
+        observation.files = named.into_iter().map(|name| (name, file("tmp"))).collect();
+    }
+    Some(observation)
+}
+
+fn migration(plan: &Plan, journal: &Journal) -> Result<Plan, Failure> {
+    let canonical = &journal.names.canonical;
+    let mut observation = blank(plan.platform, canonical.clone());
+    if let Some(v1) = &journal.v1 {
+        observation.files.insert(canonical.clone(), settled(v1));
+    }
+    observation.companions =
+        journal.companions.iter().map(|companion| of_companion(plan, journal, companion)).collect();
+    if journal.strategy == Strategy::PageCopy {
+        let stays = |step: &Step| matches!(&step.op, Op::Settle { file, mode } if file == canonical && *mode == JournalMode::Wal);
+        observation.can_link = false;
+        // Only a v1 that is held keeps its WAL mode.
+        if plan.platform == Platform::Windows && plan.steps.iter().any(stays) {
+            observation.holders = vec![Holder { pid: 0, name: String::new(), this_process: true }];
+        }
+    }
+    let field = field_journal(canonical);
+    let takes_over = plan
+        .steps
+        .iter()
+        .any(|step| matches!(&step.op, Op::Remove { files } if files.contains(&At::from(&field))));
+    if takes_over {
+        observation.journals.insert(field, Some(legacy::text(journal, Phase::Building, None)));
+    }
+    migrated(plan, journal, &observation, None)
+}
+
+/// Migrates what is observed, as it was asked for; where that is not known, as comes nearest.
+fn migrated(
+    plan: &Plan,
+    journal: &Journal,
+    observation: &Observation,
+    asked: Option<&Request>,
+) -> Result<Plan, Failure> {
+    let names = &journal.names;
+    let now_ms = match Role::of(&names.canonical, &names.backup) {
+        Some(Role::Backup { started_ms, .. }) => started_ms,
+        _ => 0,
+    };
+    let by = [By::Sql, By::Host].into_iter();
+    let ways = by.flat_map(|by| [From::Empty, From::Copy].map(|from| (by, from)));
+    let ways = ways.flat_map(|(by, from)| [false, true].map(|verify| (by, from, verify)));
+    let is_asked = |way: &_| asked.is_none_or(|of| (of.by, of.from, of.verify) == *way);
+    let requests = ways.filter(is_asked).map(|(by, from, verify)| Request {
+        label: journal.label.clone(),
+        nonce: journal.nonce.clone(),
+        now_ms,
+        attempt: journal.attempt,
+        from,
+        by,
+        verify,
+    });
+    nearest(plan, requests.map(|request| plan_migration(observation, &request).map(Some)))
+}
+
+/// What may have been seen of a journal of ours.
+fn observations(plan: &Plan, journal: &Journal) -> Vec<Observation> {
+    let names = &journal.names;
+    let mut base = blank(plan.platform, names.canonical.clone());
+    let companions = plan.companions().into_iter();
+    base.companions = companions.map(|companion| of_companion(plan, journal, companion)).collect();
+    let written =
+        Journal { host_state: None, report: None, warnings: Vec::new(), ..journal.clone() };
+    base.journals.insert(journal.file(), Some(written.to_text()));
+    let v1 = journal.v1.as_ref().map_or_else(|| file("v1"), settled);
+    let v2 = journal.v2.as_ref().map_or_else(|| file("v2"), built);
+    let staged = journal.v2.as_ref().map_or(&names.staging, |v2| &v2.file);
+    let changed = FileFacts { size: v1.size.saturating_add(1), ..v1.clone() };
+    let copy = FileFacts { file_id: "copy".into(), ..v1.clone() };
+    let stranger = FileFacts { file_id: "stranger".into(), ..changed.clone() };
+    let seen = |verdict, canonical: &FileFacts, backup: Option<&FileFacts>, more: &[&FileName]| {
+        let mut seen = Observation { verdict: Some(verdict), ..base.clone() };
+        seen.files.insert(names.canonical.clone(), canonical.clone());
+        seen.files.extend(backup.map(|backup| (names.backup.clone(), backup.clone())));
+        seen.files.extend(more.iter().map(|name| ((*name).clone(), file("more"))));
+        seen
+    };
+    let ([log, ..], receipt) = (names.canonical.sidecars(), names.receipt());
+    let more = [&log, &receipt];
+    vec![
+        // v1, unchanged, with what was built.
+        seen(Verdict::Old, &v1, None, &[staged]),
+        seen(Verdict::Old, &v1, Some(&v1), &[staged]),
+        seen(Verdict::Old, &v1, Some(&copy), &[staged]),
+        // Another v1.
+        seen(Verdict::Old, &changed, None, &[]),
+        seen(Verdict::Old, &changed, Some(&stranger), &[]),
+        // v2, and v1 had changed at the flip.
+        seen(Verdict::Current, &v2, Some(&stranger), &[]),
+        // v2.
+        seen(Verdict::Current, &v2, Some(&copy), &[]),
+        seen(Verdict::Current, &v2, Some(&copy), &more),
+        seen(Verdict::Current, &v2, None, &[]),
+        seen(Verdict::Current, &v2, None, &more),
+    ]
+}
+
+/// What the plan's steps say of a companion.
+fn of_companion(
+    plan: &Plan,
+    journal: &Journal,
+    companion: &Companion,
+) -> (CompanionName, CompanionFacts) {
+    let Companion { name, file, .. } = companion;
+    let under = |steps: &[Step], is: fn(&Guard) -> bool| {
+        let mut guards = steps.iter().filter_map(|step| step.when.as_ref());
+        guards.any(|guard| guard.companion() == Some(name) && is(guard))
+    };
+    // The comparison before the flip is under the plain guard too.
+    let staged =
+        under(&plan.steps, |guard| matches!(guard, Guard::CompanionStagedOverChange { .. }));
+    let backed_up = under(&plan.undo, |_| true);
+    // A link would fail there.
+    let kept = !plan.steps.iter().chain(&plan.undo).any(
+        |step| matches!(&step.op, Op::Link { from, .. } if from.companion.as_ref() == Some(name)),
+    );
+    let present = [
+        (staged, companion_staged(file, &journal.nonce)),
+        (backed_up, companion_backup(file, &journal.label, &journal.nonce)),
+        (kept, displaced(file, &journal.nonce)),
+    ];
+    (name.clone(), companion_facts(companion, companion.before.clone(), present))
+}

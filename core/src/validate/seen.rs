@@ -1,0 +1,75 @@
+//! What is laid out as seen, to plan from.
+
+use crate::fault::Platform;
+use crate::journal::{Companion, V1, V2};
+use crate::names::FileName;
+use crate::observe::{CompanionFacts, FileFacts, Observation, Verdict};
+use crate::page1::{Header, JournalMode};
+use std::collections::BTreeMap;
+
+/// A companion of which this is there beside it.
+pub(super) fn companion_facts(
+    companion: &Companion,
+    digest: Option<String>,
+    present: impl IntoIterator<Item = (bool, FileName)>,
+) -> CompanionFacts {
+    CompanionFacts {
+        file: companion.file.clone(),
+        path: companion.path.clone(),
+        relative: companion.relative.clone(),
+        digest,
+        present: present.into_iter().filter(|(is, _)| *is).map(|(_, name)| name).collect(),
+        same: Vec::new(),
+        irreplaceable: None,
+    }
+}
+
+/// Nothing is in the way, and nothing is there.
+pub(super) fn blank(platform: Platform, canonical: FileName) -> Observation {
+    Observation {
+        platform,
+        canonical,
+        files: BTreeMap::new(),
+        journals: BTreeMap::new(),
+        verdict: Some(Verdict::Old),
+        holders: Vec::new(),
+        free_bytes: None,
+        can_link: true,
+        companions: BTreeMap::new(),
+    }
+}
+
+/// A file of which nothing matters but that it is there.
+pub(super) fn file(id: &str) -> FileFacts {
+    FileFacts { size: 1, file_id: id.into(), header: None, page1: None }
+}
+
+pub(super) fn header(bytes: &str, journal_mode: JournalMode) -> Header {
+    Header {
+        page_size: 0,
+        journal_mode,
+        change_counter: 0,
+        page_count: 0,
+        user_version: 0,
+        application_id: 0,
+        bytes: bytes.into(),
+    }
+}
+
+pub(super) fn settled(v1: &V1) -> FileFacts {
+    FileFacts {
+        size: v1.fingerprint.size,
+        file_id: v1.file_id.clone(),
+        header: Some(header(&v1.fingerprint.header, v1.journal_mode)),
+        page1: None,
+    }
+}
+
+pub(super) fn built(v2: &V2) -> FileFacts {
+    FileFacts {
+        size: v2.size,
+        file_id: v2.file_id.clone(),
+        header: None,
+        page1: Some(v2.page1.clone()),
+    }
+}
