@@ -29,7 +29,7 @@ const { CARGO_HOME = join(homedir(), ".cargo") } = process.env;
 const sources = [join(run("rustc", ["--print=sysroot"]).trim(), "lib/rustlib/src/rust/library"), join(CARGO_HOME, "registry/src")];
 const flags = [compact, ...sources.map((path) => `--remap-path-prefix=${path}=`)];
 const target = ["--target=wasm32-unknown-unknown", `--config=target.wasm32-unknown-unknown.rustflags=[${flags.map((flag) => `'${flag}'`).join()}]`];
-const bindgen = built(["--release", "--package=cutover-wasm-bindgen"], "cutover-wasm-bindgen");
+const bindgen = built(["--package=cutover-wasm-bindgen"], "cutover-wasm-bindgen");
 for (const crate of ["cutover-wasm", "cutover-wasm-explorer"]) {
   const wasm = built(["--profile=wasm", `--package=${crate}`, ...target], crate.replaceAll("-", "_"));
   run(bindgen, [wasm, join(directory, "dist/wasm")]);

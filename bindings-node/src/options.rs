@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use cutover::core::names::{CompanionName, Label};
 use cutover::{
-    Code, Detect, DoctorOptions, Error, Event, Failure, From, Held, Host, Integrity, Lock, Make,
-    Options, OwnerLock, Run,
+    BuildBy, BuildFrom, Code, Detect, DoctorOptions, Error, Event, Failure, Held, Host, Integrity,
+    Lock, Make, Options, OwnerLock,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -69,7 +69,7 @@ struct GivenOptions {
     path: PathBuf,
     label: String,
     detect: GivenDetect,
-    from: From,
+    from: BuildFrom,
     /// Nothing: the host builds.
     sql: Option<String>,
     companions: BTreeMap<String, PathBuf>,
@@ -193,7 +193,7 @@ impl GivenOptions {
             GivenDetect::UserVersion(version) => Detect::UserVersion(version),
             GivenDetect::Host => Detect::Host,
         };
-        let run = self.sql.map_or(Run::Host, Run::Sql);
+        let run = self.sql.map_or(BuildBy::Host, BuildBy::Sql);
         let mut options =
             Options::new(self.path, self.label, detect, Make { from: self.from, run });
         options.verify = self.flags.verify;

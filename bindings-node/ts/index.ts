@@ -47,5 +47,5 @@ export type {
   Strategy,
   Verdict,
   Warning,
-  Where,
+  DataState,
 } from "./generated.js";

@@ -197,7 +197,7 @@ export type Code =
 /**
  * Where the user's data is now.
  */
-export type Where = "v1" | "v2" | "finish-at-next-start" | "unknown";
+export type DataState = "v1" | "v2" | "finish-at-next-start" | "unknown";
 /**
  * Whose error codes and sharing rules apply.
  */
@@ -240,7 +240,7 @@ export type Op =
       /**
        * The file.
        */
-      file: At;
+      file: PlanPath;
       op: "sync-file";
     }
   | {
@@ -254,40 +254,40 @@ export type Op =
       /**
        * The file.
        */
-      from: At;
+      from: PlanPath;
       op: "link";
       /**
        * Its second name.
        */
-      to: At;
+      to: PlanPath;
     }
   | {
       /**
        * The file.
        */
-      from: At;
+      from: PlanPath;
       op: "rename";
       /**
        * Its new name.
        */
-      to: At;
+      to: PlanPath;
     }
   | {
       /**
        * The file.
        */
-      from: At;
+      from: PlanPath;
       op: "rename-new";
       /**
        * Its new name.
        */
-      to: At;
+      to: PlanPath;
     }
   | {
       /**
        * The files.
        */
-      files: At[];
+      files: PlanPath[];
       op: "remove";
     }
   | {
@@ -305,12 +305,12 @@ export type Op =
       /**
        * The file.
        */
-      from: At;
+      from: PlanPath;
       op: "copy";
       /**
        * The new file, created exclusively.
        */
-      to: At;
+      to: PlanPath;
     }
   | {
       /**
@@ -474,7 +474,7 @@ export type Op =
  * A file that an op works on: `<name>` in the database's directory, or `<companion>/<name>` in a
  * companion's.
  */
-export type At = string;
+export type PlanPath = string;
 /**
  * When a step is performed; without one, always.
  */
@@ -516,7 +516,7 @@ export type Guard =
 /**
  * Why no file can take a companion's place, and never could by waiting.
  */
-export type Irreplaceable = "mount-point" | "immutable" | "read-only";
+export type ReplaceBlocker = "mount-point" | "immutable" | "read-only";
 /**
  * What `detect` says of a database.
  */
@@ -528,11 +528,11 @@ export type WalState = "empty" | "unusable" | "usable";
 /**
  * Who builds v2.
  */
-export type By = "sql" | "host";
+export type BuildBy = "sql" | "host";
 /**
  * Where v2 starts from.
  */
-export type From = "empty" | "copy";
+export type BuildFrom = "empty" | "copy";
 /**
  * How the machine stops.
  */
@@ -564,9 +564,42 @@ export type Kind = "bundle" | "plan" | "journal" | "receipt" | "line" | "file" |
  */
 export type Safety = "safe" | "not-safe" | "cannot-tell";
 /**
+ * What a file holds.
+ */
+export type Holds =
+  | "v1"
+  | "copy-of-v1"
+  | "v2"
+  | "journal-building"
+  | "journal-built"
+  | "journal-installing"
+  | "journal-committed"
+  | "receipt"
+  | "companion"
+  | "log"
+  | "as-found"
+  | "unflushed"
+  | "not-known";
+/**
+ * What a file is for.
+ */
+export type LaneRole =
+  | "canonical"
+  | "log"
+  | "staging"
+  | "source"
+  | "install"
+  | "backup"
+  | "receipt"
+  | "journal"
+  | "new-journal"
+  | "displaced"
+  | "companion"
+  | "file";
+/**
  * Why an op did not succeed.
  */
-export type Cause =
+export type OpErrorKind =
   | {
       kind: "os";
       /**
@@ -627,39 +660,6 @@ export type Cause =
   | {
       kind: "aborted";
     };
-/**
- * What a file holds.
- */
-export type Holds =
-  | "v1"
-  | "copy-of-v1"
-  | "v2"
-  | "journal-building"
-  | "journal-built"
-  | "journal-installing"
-  | "journal-committed"
-  | "receipt"
-  | "companion"
-  | "log"
-  | "as-found"
-  | "unflushed"
-  | "not-known";
-/**
- * What a file is for.
- */
-export type LaneRole =
-  | "canonical"
-  | "log"
-  | "staging"
-  | "source"
-  | "install"
-  | "backup"
-  | "receipt"
-  | "journal"
-  | "new-journal"
-  | "displaced"
-  | "companion"
-  | "file";
 
 /**
  * Every type that crosses to JavaScript, by its name.
@@ -676,7 +676,6 @@ export interface Types {
   Event: Event;
   Explanation: Explanation;
   Failure: Failure;
-  Fault: Fault;
   Finding: Finding;
   Guard: Guard;
   Holder: Holder;
@@ -688,6 +687,7 @@ export interface Types {
   Nonce: Nonce;
   Observation: Observation;
   Op: Op;
+  OpError: OpError;
   Phase: Phase;
   Plan: Plan;
   PlanKind: PlanKind;
@@ -1007,7 +1007,7 @@ export interface Failure {
   /**
    * Where the data is.
    */
-  data: Data;
+  data: DataLocation;
   /**
    * What to do.
    */
@@ -1048,11 +1048,11 @@ export interface Failure {
 /**
  * Where the data is, with names.
  */
-export interface Data {
+export interface DataLocation {
   /**
    * In one word.
    */
-  state: Where;
+  state: DataState;
   /**
    * The file that holds all of v1.
    */
@@ -1398,7 +1398,7 @@ export interface CompanionFacts {
   /**
    * Why nothing can take its place; left out where something can, or it does not exist.
    */
-  irreplaceable?: Irreplaceable | null;
+  irreplaceable?: ReplaceBlocker | null;
   /**
    * Where it is, for messages and to compare with a journal's; never used as a target.
    */
@@ -1672,11 +1672,11 @@ export interface Question {
   /**
    * Who builds v2.
    */
-  by: By;
+  by: BuildBy;
   /**
    * What v2 starts as.
    */
-  from: From;
+  from: BuildFrom;
   /**
    * How the machine may stop: `M0` to `M3`, or on Windows `Windows`. One column each.
    */
@@ -1898,23 +1898,6 @@ export interface DroppedFile {
   wal: Wal | null;
 }
 /**
- * An op that did not succeed, as the runner reports it.
- */
-export interface Fault {
-  /**
-   * Why.
-   */
-  cause: Cause;
-  /**
-   * The file, where one is to blame.
-   */
-  file: At | null;
-  /**
-   * What the system, SQLite or the application said.
-   */
-  message: string;
-}
-/**
  * What each file holds after each step.
  */
 export interface Lanes {
@@ -1991,6 +1974,23 @@ export interface Left {
    * Why it stays.
    */
   why: string;
+}
+/**
+ * An op that did not succeed, as the runner reports it.
+ */
+export interface OpError {
+  /**
+   * Why.
+   */
+  cause: OpErrorKind;
+  /**
+   * The file, where one is to blame.
+   */
+  file: PlanPath | null;
+  /**
+   * What the system, SQLite or the application said.
+   */
+  message: string;
 }
 /**
  * How far an exploration is.
@@ -2071,11 +2071,11 @@ export interface Request {
   /**
    * Who builds it.
    */
-  by: By;
+  by: BuildBy;
   /**
    * Where v2 starts from.
    */
-  from: From;
+  from: BuildFrom;
   /**
    * Which upgrade.
    */

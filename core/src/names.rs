@@ -225,14 +225,14 @@ impl CompanionName {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(with = "String"))]
 #[serde(try_from = "String", into = "String")]
-pub struct At {
+pub struct PlanPath {
     /// Whose directory; nothing for the database's own.
     pub companion: Option<CompanionName>,
     /// The bare file name there.
     pub name: FileName,
 }
 
-impl fmt::Display for At {
+impl fmt::Display for PlanPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.companion {
             Some(companion) => write!(f, "{companion}/{}", self.name),
@@ -241,7 +241,7 @@ impl fmt::Display for At {
     }
 }
 
-impl TryFrom<String> for At {
+impl TryFrom<String> for PlanPath {
     type Error = NameError;
     fn try_from(text: String) -> Result<Self, NameError> {
         match text.split_once('/') {
@@ -254,13 +254,13 @@ impl TryFrom<String> for At {
     }
 }
 
-impl From<At> for String {
-    fn from(at: At) -> String {
+impl From<PlanPath> for String {
+    fn from(at: PlanPath) -> String {
         at.to_string()
     }
 }
 
-impl From<&FileName> for At {
+impl From<&FileName> for PlanPath {
     fn from(name: &FileName) -> Self {
         Self { companion: None, name: name.clone() }
     }
@@ -400,7 +400,7 @@ pub fn journal_aside(journal: &FileName, nonce: &Nonce) -> FileName {
 
 /// The journal of the daemon that is already in the field: `<canonical>.v1-v2-migration.json`.
 #[must_use]
-pub fn field_journal(canonical: &FileName) -> FileName {
+pub fn legacy_journal(canonical: &FileName) -> FileName {
     canonical.with(&format!(".{LEGACY_JOURNAL}"))
 }
 
@@ -528,7 +528,7 @@ pub enum Role {
     /// A journal that was set aside.
     JournalAside,
     /// The journal of the daemon in the field.
-    FieldJournal,
+    LegacyJournal,
     /// One of the two lock files.
     Lock,
     /// A database that was set aside.
@@ -583,7 +583,7 @@ impl Role {
         let label = journal.strip_suffix(JOURNAL).and_then(|label| Label::new(label).ok());
         match (label, more) {
             (Some(label), None) => Some(Self::Journal(label)),
-            (None, None) if journal == LEGACY_JOURNAL => Some(Self::FieldJournal),
+            (None, None) if journal == LEGACY_JOURNAL => Some(Self::LegacyJournal),
             (None, None) => Self::backup(journal.strip_suffix(RECEIPT)?).map(|_| Self::Receipt),
             (label, Some(more)) => {
                 let ours = label.is_some() || journal == LEGACY_JOURNAL;

@@ -60,7 +60,7 @@ pub struct Fingerprint {
 impl Fingerprint {
     /// Whether every write since shows: not for a database that somebody kept in WAL mode.
     #[must_use]
-    pub fn tells(&self) -> bool {
+    pub fn detects_writes(&self) -> bool {
         // The write version, at offset 18: <https://www.sqlite.org/fileformat2.html>.
         self.header.get(36..38) != Some("02")
     }
@@ -68,9 +68,9 @@ impl Fingerprint {
     /// Whether SQLite copies the pages of a database with this header into it: one in WAL mode
     /// keeps its page size.
     #[must_use]
-    pub fn takes_pages_of(&self, other: &Header) -> bool {
+    pub fn accepts_pages_of(&self, other: &Header) -> bool {
         // The page size, at offset 16.
-        self.tells() || self.header.get(32..36) == other.bytes.get(32..36)
+        self.detects_writes() || self.header.get(32..36) == other.bytes.get(32..36)
     }
 
     /// Whether a database with this header may still have the schema that this one had. SQLite
@@ -93,7 +93,7 @@ impl Fingerprint {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
-pub enum Irreplaceable {
+pub enum ReplaceBlocker {
     /// It is mounted as a file of its own: EBUSY of rename(2).
     MountPoint,
     /// It is marked as immutable or append-only: EPERM of rename(2).
@@ -102,7 +102,7 @@ pub enum Irreplaceable {
     ReadOnly,
 }
 
-impl Irreplaceable {
+impl ReplaceBlocker {
     /// What it is, and what to do.
     #[must_use]
     pub fn hint(self) -> &'static str {
@@ -134,7 +134,7 @@ pub struct CompanionFacts {
     pub same: Vec<FileName>,
     /// Why nothing can take its place; left out where something can, or it does not exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub irreplaceable: Option<Irreplaceable>,
+    pub irreplaceable: Option<ReplaceBlocker>,
 }
 
 /// One look at the database's directory.

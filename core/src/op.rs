@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::names::{At, CompanionName, FileName};
+use crate::names::{CompanionName, FileName, PlanPath};
 use crate::page1::JournalMode;
 
 /// How far a cutover has come.
@@ -69,7 +69,7 @@ pub enum Op {
     /// Flush a file's data through a writable handle.
     SyncFile {
         /// The file.
-        file: At,
+        file: PlanPath,
     },
     /// Flush a directory's entries.
     SyncDir {
@@ -79,28 +79,28 @@ pub enum Op {
     /// Give a file a second name. Succeeds where `to` already is that file.
     Link {
         /// The file.
-        from: At,
+        from: PlanPath,
         /// Its second name.
-        to: At,
+        to: PlanPath,
     },
     /// Give a file another name, replacing what has it.
     Rename {
         /// The file.
-        from: At,
+        from: PlanPath,
         /// Its new name.
-        to: At,
+        to: PlanPath,
     },
     /// Give a file another name that nobody has: a file that has it stays, and that is an error.
     RenameNew {
         /// The file.
-        from: At,
+        from: PlanPath,
         /// Its new name.
-        to: At,
+        to: PlanPath,
     },
     /// Remove files, in this order. A file that is not there is no error.
     Remove {
         /// The files.
-        files: Vec<At>,
+        files: Vec<PlanPath>,
     },
     /// Remove `link` if, and only if, it is the same file as `of`. (Renaming one name of a file
     /// onto another does nothing and reports success, so a link is undone by removing it.)
@@ -115,9 +115,9 @@ pub enum Op {
     /// that nothing is copied that is not committed.
     Copy {
         /// The file.
-        from: At,
+        from: PlanPath,
         /// The new file, created exclusively.
-        to: At,
+        to: PlanPath,
     },
     /// Look, without opening it, who has the set of `file` open. For canonical, a backup and what
     /// was set aside a holder is a fault; for staging it is a fact.
@@ -263,7 +263,7 @@ impl Op {
 
     /// Every file that it names.
     #[must_use]
-    pub fn files(&self) -> Vec<At> {
+    pub fn files(&self) -> Vec<PlanPath> {
         match self {
             Self::WriteJournal { file, .. }
             | Self::WriteReceipt { file }
@@ -287,9 +287,9 @@ impl Op {
             | Self::Copy { from, to } => vec![from.clone(), to.clone()],
             Self::SyncFile { file } => vec![file.clone()],
             Self::Remove { files } => files.clone(),
-            Self::Absent { files } => files.iter().map(At::from).collect(),
+            Self::Absent { files } => files.iter().map(PlanPath::from).collect(),
             Self::LookCompanion { companion, file, .. } => {
-                vec![At { companion: Some(companion.clone()), name: file.clone() }]
+                vec![PlanPath { companion: Some(companion.clone()), name: file.clone() }]
             }
             Self::SyncDir { .. }
             | Self::Release {}
@@ -301,7 +301,7 @@ impl Op {
 
     /// The file it is mainly about, for messages.
     #[must_use]
-    pub fn file(&self) -> Option<At> {
+    pub fn file(&self) -> Option<PlanPath> {
         match self {
             Self::WriteJournal { file, .. }
             | Self::WriteReceipt { file }
@@ -325,9 +325,9 @@ impl Op {
             | Self::RenameNew { to, .. }
             | Self::Copy { to, .. } => Some(to.clone()),
             Self::Remove { files } => files.first().cloned(),
-            Self::Absent { files } => files.first().map(At::from),
+            Self::Absent { files } => files.first().map(PlanPath::from),
             Self::LookCompanion { companion, file, .. } => {
-                Some(At { companion: Some(companion.clone()), name: file.clone() })
+                Some(PlanPath { companion: Some(companion.clone()), name: file.clone() })
             }
             Self::SyncDir { .. }
             | Self::Release {}

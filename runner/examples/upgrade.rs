@@ -3,7 +3,7 @@
 //!
 //! It makes a v1 there first if there is none, so that there is something to upgrade.
 
-use cutover::{Detect, From, Make, Options, Run};
+use cutover::{BuildBy, BuildFrom, Detect, Make, Options};
 
 const V1: &str = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
     INSERT INTO notes (text) VALUES ('milk'), ('bread'), ('a new bicycle');";
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         &path,
         "v1-v2",
         Detect::UserVersion(2),
-        Make { from: From::Empty, run: Run::Sql(TO_V2.into()) },
+        Make { from: BuildFrom::Empty, run: BuildBy::Sql(TO_V2.into()) },
     );
     options.lock = cutover::Lock::Own(owner.clone());
     let result = cutover::migrate(&options, &mut Progress)?;

@@ -41,7 +41,7 @@ pub(crate) fn drive(
         match action {
             Action::Perform { op, text } => {
                 match performer.perform(&op, text.as_deref(), &mut run, host) {
-                    Ok(done) => run.handle_done(done),
+                    Ok(done) => run.handle_ok(done),
                     Err(fault) => {
                         // A callback may have failed because it was cancelled meanwhile.
                         if host.cancelled() {

@@ -3,8 +3,8 @@
 use std::io::{self};
 use std::path::Path;
 
-use cutover_core::fault::{Cause, Fault};
-use cutover_core::run::Done;
+use cutover_core::fault::{OpError, OpErrorKind};
+use cutover_core::run::OpOutcome;
 
 use crate::os;
 use crate::place::Paths;
@@ -14,37 +14,37 @@ use crate::sqlite::no_space;
 pub(crate) const LEAST_FREE_BYTES: u64 = 64 << 10;
 
 /// SQLite says "disk I/O error" where it cannot size its -shm on a full disk.
-pub(crate) fn name_full_disk(fault: Fault, place: &Paths) -> Fault {
+pub(crate) fn name_full_disk(fault: OpError, place: &Paths) -> OpError {
     match &fault.cause {
-        Cause::Sqlite
+        OpErrorKind::Sqlite
             if os::free_bytes(&place.directory).is_ok_and(|free| free < LEAST_FREE_BYTES) =>
         {
-            Fault { cause: no_space(), ..fault }
+            OpError { cause: no_space(), ..fault }
         }
         _ => fault,
     }
 }
 
-pub(crate) fn plain(result: io::Result<()>) -> io::Result<Done> {
-    result.map(|()| Done::Plain)
+pub(crate) fn plain(result: io::Result<()>) -> io::Result<OpOutcome> {
+    result.map(|()| OpOutcome::Plain)
 }
 
 /// A file system that cannot flush says so; that is reported. A failing disk is not tolerated, and
 /// the flush is never tried again on the same data.
-pub(crate) fn flushed(result: io::Result<()>) -> io::Result<Done> {
+pub(crate) fn flushed(result: io::Result<()>) -> io::Result<OpOutcome> {
     match result {
         Err(error) if os::says_no_flush(&error) => {
-            Ok(Done::Tolerated(format!("the file system cannot flush: {error}")))
+            Ok(OpOutcome::Tolerated(format!("the file system cannot flush: {error}")))
         }
         result => plain(result),
     }
 }
 
 /// What is not there need not be removed; a read-only volume says EROFS of that, too.
-pub(crate) fn remove(path: &Path) -> io::Result<Done> {
+pub(crate) fn remove(path: &Path) -> io::Result<OpOutcome> {
     match std::fs::remove_file(path) {
         Err(error) if !is_missing(path, &error) => Err(error),
-        _ => Ok(Done::Plain),
+        _ => Ok(OpOutcome::Plain),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use cutover_core::fault::{Cause, Fault};
+use cutover_core::fault::{OpError, OpErrorKind};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
@@ -25,7 +25,7 @@ pub(crate) struct Isolated {
 impl Isolated {
     /// Empties the database's log, locks it, and copies it to `new`, in the journal mode that it
     /// has.
-    pub(crate) fn copy(path: &Path, new: &Path) -> Result<Self, Fault> {
+    pub(crate) fn copy(path: &Path, new: &Path) -> Result<Self, OpError> {
         let zombie = descriptors(path);
         let isolated = Self { connection: settled_and_locked(path)?, zombie };
         os::create_new(new, path).map_err(|error| os_fault(&error))?;
@@ -43,15 +43,15 @@ impl Isolated {
     /// Whether nobody else got at it meanwhile: closing any descriptor of a file drops every lock
     /// that the process has on it (POSIX, `close`), and the zombie may be collected at any
     /// time.
-    pub(crate) fn stands(&self, path: &Path) -> Result<(), Fault> {
+    pub(crate) fn stands(&self, path: &Path) -> Result<(), OpError> {
         let now = descriptors(path);
         if self.zombie.iter().all(|number| now.contains(number))
             && !has_bytes(&sidecar(path, "-wal"))
         {
             return Ok(());
         }
-        Err(Fault::new(
-            Cause::V1Changed,
+        Err(OpError::new(
+            OpErrorKind::V1Changed,
             "the connection that had the database open was closed meanwhile, and with it fell the \
              lock",
         ))
@@ -65,7 +65,7 @@ impl Isolated {
 }
 
 /// Alone, with an empty log, in the journal mode that it has, and locked against other processes.
-fn settled_and_locked(path: &Path) -> Result<Connection, Fault> {
+fn settled_and_locked(path: &Path) -> Result<Connection, OpError> {
     let run = |result: rusqlite::Result<()>| result.map_err(|error| fault(&error));
     let open = || {
         let connection = open_existing(path)?;

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cutover_core::fault::{Class, Fault};
+use cutover_core::fault::{OpError, Retry};
 use cutover_core::names::{
-    At, CompanionName, FileName, companion_backup_tmp, companion_staged, journal_tmp,
+    CompanionName, FileName, PlanPath, companion_backup_tmp, companion_staged, journal_tmp,
 };
 use cutover_core::run::Run;
 use serde_json::Value as Json;
@@ -27,7 +27,7 @@ pub(crate) struct HostJob<'a> {
     nonce: String,
     attempt: u32,
     /// What the host was last refused for want of space: if its build fails, that is why.
-    pub full: Option<Fault>,
+    pub full: Option<OpError>,
 }
 
 impl<'a> HostJob<'a> {
@@ -61,7 +61,7 @@ impl<'a> HostJob<'a> {
         loop {
             let Err(error) = os::rename(from, to) else { return Ok(()) };
             tries += 1;
-            if os_fault(&error).class(os::PLATFORM, false) != Class::Transient {
+            if os_fault(&error).class(os::PLATFORM, false) != Retry::Transient {
                 return Err(error);
             }
             let Some(delay_ms) = self.run.next_delay_ms(tries) else { return Err(error) };
@@ -74,7 +74,7 @@ impl<'a> HostJob<'a> {
     fn replace(
         &mut self,
         [tmp, target]: [&Path; 2],
-        at: impl Into<At>,
+        at: impl Into<PlanPath>,
         like: Option<&Path>,
         data: &[u8],
     ) -> Result<(), HostError> {
@@ -89,7 +89,7 @@ impl<'a> HostJob<'a> {
         // One that stays is removed by the undo, or by the recovery.
         let _ = std::fs::remove_file(tmp);
         let fault = os_fault(&error);
-        self.full = (fault.class(os::PLATFORM, false) == Class::NoSpace).then(|| fault.of(at));
+        self.full = (fault.class(os::PLATFORM, false) == Retry::NoSpace).then(|| fault.of(at));
         Err(format!("{}: {error}", target.display()).into())
     }
 
@@ -179,7 +179,7 @@ impl Job for HostJob<'_> {
         let like = target.exists().then_some(target.as_path());
         self.replace(
             [&tmp, &staged],
-            At { companion: Some(name.clone()), name: file },
+            PlanPath { companion: Some(name.clone()), name: file },
             like,
             data,
         )?;

@@ -30,7 +30,7 @@ pub use cutover_core as core;
 pub use cutover_core::backup::Backup;
 pub use cutover_core::failure::{Code, Failure};
 pub use cutover_core::observe::Verdict;
-pub use cutover_core::plan::{From, Left, Recovery, Rule};
+pub use cutover_core::plan::{BuildFrom, Left, Recovery, Rule};
 pub use cutover_core::run::Event;
 pub use cutover_support::bundle::Bundle;
 
@@ -39,7 +39,7 @@ pub use host::{Built, Host, Job};
 pub use lock::{OwnerLock, lock};
 pub use options::{BackupOptions, Lock, Options};
 pub use reader::{Reader, Row, Value};
-pub use types::{Detect, Held, Integrity, Make, Run};
+pub use types::{BuildBy, Detect, Held, Integrity, Make};
 pub use verbs::{
     CompanionResult, DoctorOptions, InspectedCompanion, Inspection, MigrateResult, Outcome,
     PruneResult, RecoverResult, RestoreResult, doctor, inspect, list_backups, migrate, plan,

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use cutover_core::failure::Failure;
-use cutover_core::fault::{Cause, Class, Fault};
+use cutover_core::fault::{OpError, OpErrorKind, Retry};
 use cutover_core::journal::MAX_BYTES;
-use cutover_core::names::{At, FileName, Role};
+use cutover_core::names::{FileName, PlanPath, Role};
 use cutover_core::observe::{CompanionFacts, FileFacts, Observation, Verdict};
 use cutover_core::op::Op;
 use cutover_core::plan::{may_open_canonical, must_empty_log};
@@ -20,7 +20,7 @@ use crate::{os, sqlite};
 /// Why an observation could not be made.
 pub(crate) enum ObserveError {
     /// The system or SQLite refused.
-    Fault(Fault),
+    OpError(OpError),
     /// The application's `detect` failed.
     Host(HostError),
 }
@@ -28,23 +28,23 @@ pub(crate) enum ObserveError {
 impl ObserveError {
     pub(crate) fn into_failure(self, place: &Paths) -> Failure {
         let fault = match self {
-            Self::Fault(fault) => fault,
-            Self::Host(error) => Fault::new(Cause::Host, error.to_string()),
+            Self::OpError(fault) => fault,
+            Self::Host(error) => OpError::new(OpErrorKind::Host, error.to_string()),
         };
         let op = Op::Look { file: place.canonical.clone() };
-        let no_space = fault.class(os::PLATFORM, op.is_sync()) == Class::NoSpace;
+        let no_space = fault.class(os::PLATFORM, op.is_sync()) == Retry::NoSpace;
         place.locate(Failure::from_fault(&fault, op.name(), no_space))
     }
 }
 
-impl From<Fault> for ObserveError {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
+impl From<OpError> for ObserveError {
+    fn from(fault: OpError) -> Self {
+        Self::OpError(fault)
     }
 }
 
 fn io(error: &std::io::Error) -> ObserveError {
-    ObserveError::Fault(sqlite::os_fault(error))
+    ObserveError::OpError(sqlite::os_fault(error))
 }
 
 /// One look. Holders come first: while this process holds the set, nothing of it is opened, but
@@ -66,7 +66,8 @@ pub(crate) fn observe(
     {
         match sqlite::roll_back(&canonical).map_err(|error| sqlite::fault(&error)) {
             // What SQLite cannot read is judged below.
-            Ok(()) | Err(Fault { cause: Cause::NotADatabase | Cause::V1Corrupt, .. }) => {}
+            Ok(())
+            | Err(OpError { cause: OpErrorKind::NotADatabase | OpErrorKind::V1Corrupt, .. }) => {}
             Err(fault) => return Err(fault.of(&place.canonical).into()),
         }
         observation = look(place)?;
@@ -82,7 +83,7 @@ pub(crate) fn observe(
         && may_open_canonical(&observation)
     {
         observation.verdict = verdict(&canonical, detect, host).map_err(|blind| match blind {
-            ObserveError::Fault(fault) => ObserveError::Fault(fault.of(&place.canonical)),
+            ObserveError::OpError(fault) => ObserveError::OpError(fault.of(&place.canonical)),
             blind @ ObserveError::Host(_) => blind,
         })?;
     }
@@ -153,19 +154,19 @@ fn look_at(place: &Paths, opens: bool) -> Result<Observation, ObserveError> {
         match facts {
             Ok(facts) => drop(observation.files.insert(name.clone(), facts)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(ObserveError::Fault(sqlite::os_fault(&error).of(&name))),
+            Err(error) => return Err(ObserveError::OpError(sqlite::os_fault(&error).of(&name))),
         }
-        if matches!(role, Role::Journal(_) | Role::FieldJournal) {
+        if matches!(role, Role::Journal(_) | Role::LegacyJournal) {
             let text = text(&path)
-                .map_err(|error| ObserveError::Fault(sqlite::os_fault(&error).of(&name)))?;
+                .map_err(|error| ObserveError::OpError(sqlite::os_fault(&error).of(&name)))?;
             observation.journals.insert(name, text);
         }
     }
     for (companion, (directory, file)) in &place.companions {
         let path = directory.join(file.as_str());
         let of = |error: &std::io::Error| {
-            let at = At { companion: Some(companion.clone()), name: file.clone() };
-            ObserveError::Fault(sqlite::os_fault(error).of(at))
+            let at = PlanPath { companion: Some(companion.clone()), name: file.clone() };
+            ObserveError::OpError(sqlite::os_fault(error).of(at))
         };
         let absent = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
         let digest = match std::fs::read(&path) {
@@ -242,8 +243,8 @@ pub(crate) fn verdict(
     host: &mut dyn Host,
 ) -> Result<Option<Verdict>, ObserveError> {
     let unreadable = |error: rusqlite::Error| match sqlite::fault_of_reading(path, &error) {
-        Fault { cause: Cause::NotADatabase | Cause::V1Corrupt, .. } => Ok(None),
-        fault => Err(ObserveError::Fault(fault)),
+        OpError { cause: OpErrorKind::NotADatabase | OpErrorKind::V1Corrupt, .. } => Ok(None),
+        fault => Err(ObserveError::OpError(fault)),
     };
     let db = match sqlite::reader(path) {
         Ok(db) => db,

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use cutover_core::plan::From;
+use cutover_core::plan::BuildFrom;
 use cutover_core::run::BUDGET_MS;
 
 use crate::lock::OwnerLock;
-use crate::types::{Detect, Held, Integrity, Make, Run};
+use crate::types::{BuildBy, Detect, Held, Integrity, Make};
 
 /// Who holds the owner lock.
 #[derive(Debug, Clone, Default)]
@@ -116,7 +116,12 @@ impl BackupOptions {
             lock: self.lock.clone(),
             wait_ms: self.wait_ms,
             integrity: self.integrity,
-            ..Options::new(path, label, Detect::Host, Make { from: From::Empty, run: Run::Host })
+            ..Options::new(
+                path,
+                label,
+                Detect::Host,
+                Make { from: BuildFrom::Empty, run: BuildBy::Host },
+            )
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use cutover_core::fault::{Cause, Fault};
+use cutover_core::fault::{OpError, OpErrorKind};
 use cutover_core::observe::Fingerprint;
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
@@ -29,7 +29,7 @@ pub(crate) struct CommitWatcher {
 
 impl CommitWatcher {
     /// Empties the log into the database, and begins to watch.
-    pub(crate) fn of(path: &Path) -> Result<Self, Fault> {
+    pub(crate) fn of(path: &Path) -> Result<Self, OpError> {
         let connection = open_existing(path)?;
         let run = |result: rusqlite::Result<i64>| result.map_err(|error| fault(&error));
         empty_log(&connection)?;
@@ -43,7 +43,7 @@ impl CommitWatcher {
     }
 
     /// Looks on, without holding a state of the database.
-    fn stop_reading(&mut self) -> Result<(), Fault> {
+    fn stop_reading(&mut self) -> Result<(), OpError> {
         if self.connection.is_autocommit() {
             return Ok(());
         }
@@ -51,7 +51,7 @@ impl CommitWatcher {
     }
 
     /// Whether nobody committed since.
-    fn saw_nothing(&self) -> Result<bool, Fault> {
+    fn saw_nothing(&self) -> Result<bool, OpError> {
         // A read is what makes it look.
         let run = |result: rusqlite::Result<i64>| result.map_err(|error| fault(&error));
         run(self.connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)))?;
@@ -74,10 +74,10 @@ pub(crate) fn page_copy(
     to: &Path,
     v1: &Fingerprint,
     mut witness: Option<&mut CommitWatcher>,
-) -> Result<(), Fault> {
+) -> Result<(), OpError> {
     if os::links(to).map_err(|error| os_fault(&error))? > 1 {
-        return Err(Fault::new(
-            Cause::SecondName,
+        return Err(OpError::new(
+            OpErrorKind::SecondName,
             "the database has a second name, which would change with it",
         ));
     }
@@ -88,9 +88,12 @@ pub(crate) fn page_copy(
     let run = |result: rusqlite::Result<()>| result.map_err(|error| fault(&error));
     run(target.execute_batch("PRAGMA synchronous = FULL"))?;
     let changed = || {
-        Fault::new(Cause::V1Changed, "another program wrote to the database while it was upgraded")
+        OpError::new(
+            OpErrorKind::V1Changed,
+            "another program wrote to the database while it was upgraded",
+        )
     };
-    if !takes_pages_of(&target, &source)? {
+    if !accepts_pages_of(&target, &source)? {
         return Err(changed());
     }
     {
@@ -110,7 +113,7 @@ pub(crate) fn page_copy(
             file.facts().map_err(|error| os_fault(&error))?.fingerprint().as_ref() == Some(v1);
         let unseen = match &witness {
             Some(witness) => witness.saw_nothing()?,
-            None => v1.tells(),
+            None => v1.detects_writes(),
         };
         if !(same && unseen) {
             return Err(changed());
@@ -126,7 +129,7 @@ pub(crate) fn page_copy(
 
 /// SQLite refuses pages of another size where the target is in WAL mode (`SQLITE_READONLY`). It was
 /// in none when v2 was checked, then.
-fn takes_pages_of(target: &Connection, source: &Connection) -> Result<bool, Fault> {
+fn accepts_pages_of(target: &Connection, source: &Connection) -> Result<bool, OpError> {
     let text = |db: &Connection, sql: &str| {
         db.query_row(sql, [], |row| row.get::<_, String>(0)).map_err(|error| fault(&error))
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cutover_core::failure::{Code, Failure};
-use cutover_core::names::{At, CompanionName, FileName, Role};
+use cutover_core::names::{CompanionName, FileName, PlanPath, Role};
 
 use crate::os;
 
@@ -91,7 +91,7 @@ impl Paths {
     }
 
     /// The path of a plan's file. Nothing for a companion that is not declared.
-    pub(crate) fn at(&self, at: &At) -> Option<PathBuf> {
+    pub(crate) fn at(&self, at: &PlanPath) -> Option<PathBuf> {
         match &at.companion {
             None => Some(self.path(&at.name)),
             Some(companion) => self
@@ -108,7 +108,7 @@ impl Paths {
 
     /// Turns the failure's names into the paths that the application knows.
     pub(crate) fn locate(&self, mut failure: Failure) -> Failure {
-        if let Some(at) = failure.path.clone().and_then(|path| At::try_from(path).ok())
+        if let Some(at) = failure.path.clone().and_then(|path| PlanPath::try_from(path).ok())
             && let Some(path) = at.companion.as_ref().and_then(|_| self.at(&at))
         {
             failure.path = Some(path.display().to_string());

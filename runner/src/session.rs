@@ -4,16 +4,16 @@
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use cutover_core::failure::{Code, Failure, Where};
-use cutover_core::fault::{Class, Fault, Holder};
+use cutover_core::failure::{Code, DataState, Failure};
+use cutover_core::fault::{Holder, OpError, Retry};
 use cutover_core::journal::{Journal, Warning, WarningFrom};
 use cutover_core::names::{Label, Nonce};
 use cutover_core::observe::Observation;
 use cutover_core::op::Op;
 use cutover_core::plan::{
-    By, Next, Plan, Recovery, Request, assess, assess_left, may_leave_zombie, plan_leave_zombie,
+    Next, Plan, Recovery, Request, assess, assess_left, may_leave_zombie, plan_leave_zombie,
 };
-use cutover_core::run::{Budget, Event, Remains, Report};
+use cutover_core::run::{Budget, CarryOver, Event, Report};
 
 use crate::drive::{RunEnd, drive};
 use crate::error::Error;
@@ -25,7 +25,7 @@ use crate::observe::{ObserveError, observe};
 use crate::options::{Lock, Options};
 use crate::os;
 use crate::place::Paths;
-use crate::types::{Detect, Held, Run};
+use crate::types::{Detect, Held};
 use crate::waiting::{refuse_cancelled, wait};
 
 /// How often v2 is built anew because v1 changed under it. A program that writes all the time is in
@@ -50,7 +50,7 @@ pub(crate) struct Session<'a> {
     pub(crate) access: Access,
     pub(crate) recovery: Recovery,
     /// What its recoveries left to the next start.
-    pub(crate) left: Option<Remains>,
+    pub(crate) left: Option<CarryOver>,
     /// The cutover to tell of: one that this start installed, or cleaned up after.
     pub(crate) finished: Option<Journal>,
     pub(crate) installed: bool,
@@ -146,10 +146,7 @@ impl<'a> Session<'a> {
             now_ms: now_ms(),
             attempt: self.attempt,
             from: self.options.make.from,
-            by: match self.options.make.run {
-                Run::Sql(_) => By::Sql,
-                Run::Host => By::Host,
-            },
+            by: self.options.make.run.planned(),
             verify: self.options.verify,
         }
     }
@@ -183,8 +180,8 @@ impl<'a> Session<'a> {
                     if let Err(refused) = refuse_cancelled(host) {
                         return Err(Error { cause: Some(error), ..refused });
                     }
-                    let fault = Fault::new(
-                        cutover_core::fault::Cause::Host,
+                    let fault = OpError::new(
+                        cutover_core::fault::OpErrorKind::Host,
                         format!("the application's detect failed: {error}"),
                     );
                     let failure =
@@ -194,12 +191,12 @@ impl<'a> Session<'a> {
                         cause: Some(error),
                     });
                 }
-                Err(ObserveError::Fault(fault)) => {
+                Err(ObserveError::OpError(fault)) => {
                     let fault = name_full_disk(fault, &self.place);
                     let op = Op::Look { file: self.place.canonical.clone() };
                     let class = fault.class(os::PLATFORM, op.is_sync());
-                    let failure = Failure::from_fault(&fault, op.name(), class == Class::NoSpace);
-                    if class != Class::Transient {
+                    let failure = Failure::from_fault(&fault, op.name(), class == Retry::NoSpace);
+                    if class != Retry::Transient {
                         return Err(failure.into());
                     }
                     (fault.message, Vec::new(), Ok(failure))
@@ -347,7 +344,7 @@ impl<'a> Session<'a> {
 
     /// Whether what was to be replaced is in its place, which `replaced` says of, and an attempt
     /// failed because a program has it open that a page copy does not disturb.
-    pub(crate) fn is_held_since(&self, failure: &Failure, replaced: Where) -> bool {
+    pub(crate) fn is_held_since(&self, failure: &Failure, replaced: DataState) -> bool {
         let in_the_way =
             matches!(failure.code, Code::Held | Code::Io) && failure.data.state == replaced;
         let who = holders(&self.place.set(&self.place.canonical));

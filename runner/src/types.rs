@@ -1,6 +1,6 @@
 //! The words of the options that other modules need as well.
 
-use cutover_core::plan::From;
+use cutover_core::plan::{self, BuildFrom};
 
 /// How v1 is told from v2. It must say "old" of v1 and "current" of v2: that is checked before v2
 /// is installed.
@@ -23,20 +23,30 @@ pub enum Detect {
 
 /// Who builds v2.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Run {
+pub enum BuildBy {
     /// SQL that is executed on v2 in one transaction; v1 is attached read-only as `v1`.
     Sql(String),
     /// [`crate::Host::build`] does it.
     Host,
 }
 
+impl BuildBy {
+    /// As the planner has it, which does not read SQL.
+    pub(crate) fn planned(&self) -> plan::BuildBy {
+        match self {
+            Self::Sql(_) => plan::BuildBy::Sql,
+            Self::Host => plan::BuildBy::Host,
+        }
+    }
+}
+
 /// How v2 is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Make {
     /// From a new file, or from a copy of v1.
-    pub from: From,
+    pub from: BuildFrom,
     /// By whom.
-    pub run: Run,
+    pub run: BuildBy,
 }
 
 /// How thoroughly v2 is checked before it is installed.

@@ -15,7 +15,7 @@ use cutover_core::plan::{
     Next, Plan, PlanKind, Recovery, Request, assess, assess_by, assess_left, may_leave_zombie,
     plan_leave_zombie, plan_migration,
 };
-use cutover_core::run::{Action, Budget, Remains, Run};
+use cutover_core::run::{Action, Budget, CarryOver, Run};
 
 /// How often one start builds anew, and how many recoveries it performs: the runner's own bounds.
 const MAX_ATTEMPTS: u32 = 3;
@@ -65,7 +65,7 @@ pub struct Boot {
     recoveries: u32,
     ops: u32,
     /// What was left to the next start.
-    pub left: Option<Remains>,
+    pub left: Option<CarryOver>,
     /// Whether a mutant of the recovery table made it do something else.
     pub swayed: bool,
 }
@@ -257,7 +257,7 @@ impl Boot {
                         return None;
                     }
                     match machine.perform(&op, text.as_deref(), run) {
-                        Ok(done) => run.handle_done(done),
+                        Ok(done) => run.handle_ok(done),
                         Err(fault) => run.handle_fault(&fault),
                     }
                 }

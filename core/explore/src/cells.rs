@@ -16,7 +16,7 @@ use crate::{
 };
 use cutover_core::fault::Platform;
 use cutover_core::journal::Strategy;
-use cutover_core::plan::{By, From};
+use cutover_core::plan::{BuildBy, BuildFrom};
 
 /// The most crashes that a cell lists.
 const MOST_LISTED: usize = 200;
@@ -32,9 +32,9 @@ pub struct Question {
     /// Whose rules apply.
     pub platform: Platform,
     /// Who builds v2.
-    pub by: By,
+    pub by: BuildBy,
     /// What v2 starts as.
-    pub from: From,
+    pub from: BuildFrom,
     /// How the machine may stop: `M0` to `M3`, or on Windows `Windows`. One column each.
     pub models: Vec<Model>,
 }
@@ -165,7 +165,7 @@ pub struct Exploration {
 }
 
 /// What the daemon in the field does, and in how many changes of the disk.
-const FIELD: [(&str, &str, u32); 11] = [
+const LEGACY: [(&str, &str, u32); 11] = [
     ("write-journal", "the journal says building", 1),
     ("copy", "v1 is copied while it may be written to", 3),
     ("build", "v2 is built, and not looked at again", 3),
@@ -209,7 +209,7 @@ impl Exploration {
         let ours = |links: bool| {
             all.iter().position(|of| like(of) && of.shape == Shape::WalRows && of.can_link == links)
         };
-        let theirs = || all.iter().position(|of| like(of) && of.shape == Shape::FieldWal);
+        let theirs = || all.iter().position(|of| like(of) && of.shape == Shape::LegacyWal);
         let number =
             if field { theirs() } else { ours(question.strategy == Strategy::LinkReplace) };
         let (Some(number), Some(promise)) = (number, ours(true)) else {
@@ -233,7 +233,7 @@ impl Exploration {
             },
         };
         if field {
-            exploration.field_steps();
+            exploration.legacy_steps();
         } else {
             exploration.steps();
         }
@@ -340,9 +340,9 @@ impl Exploration {
         });
     }
 
-    fn field_steps(&mut self) {
+    fn legacy_steps(&mut self) {
         let mut at = 0;
-        for (op, why, changes) in FIELD {
+        for (op, why, changes) in LEGACY {
             self.begins.push(at);
             at += changes;
             self.matrix.steps.push(CrashStep {

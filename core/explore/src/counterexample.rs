@@ -162,10 +162,10 @@ pub fn replay(
         say(format!("start {}", number + 1));
         let mut boot = Boot::new(true);
         let mut machine = Machine::new(state.clone(), setting, &mut tap);
-        if setting.field_after().map(u32::from) == u32::try_from(number).ok()
+        if setting.legacy_after().map(u32::from) == u32::try_from(number).ok()
             && invariant::is_v1(&machine.state, setting)
         {
-            matrix::field_daemon(&mut machine);
+            matrix::legacy_daemon(&mut machine);
         } else {
             let stop = choice.happening.map(|(at, _)| at);
             let mut kept = None;

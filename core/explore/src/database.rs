@@ -4,7 +4,7 @@ use crate::disk::{Content, HOME};
 use crate::machine::Machine;
 use crate::machine::os;
 use crate::sqlite::{Data, Db, Seen, seen, sidecar};
-use cutover_core::fault::{Cause, Fault};
+use cutover_core::fault::{OpError, OpErrorKind};
 use cutover_core::observe::FileFacts;
 use cutover_core::page1::JournalMode;
 
@@ -71,16 +71,16 @@ impl Machine<'_> {
     }
 
     /// Opens and reads.
-    fn begin(&mut self, name: &str) -> Result<Db, Fault> {
+    fn begin(&mut self, name: &str) -> Result<Db, OpError> {
         self.opens(name);
         self.roll_back(name);
         match seen(&self.state.disk, name) {
             Seen::Db(Db { data: Data::Damaged | Data::Half | Data::Mixed, .. }) => {
-                Err(Fault::new(Cause::V1Corrupt, "malformed"))
+                Err(OpError::new(OpErrorKind::V1Corrupt, "malformed"))
             }
             Seen::Db(db) => Ok(db),
             Seen::Nothing | Seen::NotADatabase => {
-                Err(Fault::new(Cause::NotADatabase, "not a database"))
+                Err(OpError::new(OpErrorKind::NotADatabase, "not a database"))
             }
         }
     }
@@ -92,7 +92,7 @@ impl Machine<'_> {
     }
 
     /// Empties the log of what somebody has open, who keeps it in WAL mode, and begins to watch.
-    pub(super) fn settle_held(&mut self, name: &str) -> Result<FileFacts, Fault> {
+    pub(super) fn settle_held(&mut self, name: &str) -> Result<FileFacts, OpError> {
         self.process.witness = None;
         let db = self.begin(name)?;
         self.open_log(name);
@@ -107,7 +107,7 @@ impl Machine<'_> {
         name: &str,
         mode: JournalMode,
         flush: bool,
-    ) -> Result<FileFacts, Fault> {
+    ) -> Result<FileFacts, OpError> {
         self.begin(name)?;
         let wal = sidecar(name, "-wal");
         if self.db(name).is_some_and(|db| db.mode == JournalMode::Wal)
@@ -116,8 +116,8 @@ impl Machine<'_> {
             // Only whoever is alone takes a database out of WAL mode.
             if self.process.guest.is_some() && self.process.guest == self.state.disk.ino(HOME, name)
             {
-                return Err(Fault::new(
-                    Cause::Busy,
+                return Err(OpError::new(
+                    OpErrorKind::Busy,
                     "another connection keeps the database in WAL mode",
                 ));
             }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::{Bounds, Faults, Setting};
-use cutover_core::names::At;
+use cutover_core::names::PlanPath;
 use cutover_core::op::Op;
 
 /// How an op fails.
@@ -136,7 +136,7 @@ pub(super) fn happenings(op: &Op, bounds: &Bounds, setting: &Setting) -> Vec<Hap
             | Op::Restage { .. }
             | Op::Isolate { .. } => &[Fail::Busy, Fail::Io, Fail::Full],
             Op::LookCompanion { .. } => &[Fail::Denied],
-            Op::Copy { from, .. } if *from == At::from(&setting.canonical) => {
+            Op::Copy { from, .. } if *from == PlanPath::from(&setting.canonical) => {
                 &[Fail::Busy, Fail::Shared, Fail::Denied, Fail::Full, Fail::Io]
             }
             _ => &[Fail::Shared, Fail::Denied, Fail::Full, Fail::Io],

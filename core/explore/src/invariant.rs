@@ -6,7 +6,7 @@ use crate::sqlite::{Data, Db};
 use crate::{Setting, Shape, State, backups};
 use cutover_core::fault::Platform;
 use cutover_core::names::{FileName, Role};
-use cutover_core::plan::By;
+use cutover_core::plan::BuildBy;
 
 /// An invariant that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -225,7 +225,7 @@ pub fn at_end(state: &State, setting: &Setting) -> Option<Violation> {
             | Role::Install(_)
             | Role::JournalTmp(..)
             | Role::Journal(_)
-            | Role::FieldJournal => {
+            | Role::LegacyJournal => {
                 return broken("I6", format!("{name} is left"));
             }
             Role::Backup { .. } if !v2 => {
@@ -257,7 +257,7 @@ pub fn at_end(state: &State, setting: &Setting) -> Option<Violation> {
             "canonical is v1, and what the application did outside the database was not undone",
         );
     }
-    if v2 && !ledger.host && setting.by == By::Host && setting.links() {
+    if v2 && !ledger.host && setting.by == BuildBy::Host && setting.links() {
         return broken(
             "I7",
             "canonical is v2, and what the application did outside the database for it was undone",

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use cutover_core::fault::Platform;
 use cutover_core::journal::Phase;
-use cutover_core::names::{At, FileName, Role, SIDECARS};
+use cutover_core::names::{FileName, PlanPath, Role, SIDECARS};
 use cutover_core::op::{Guard, Op, Step};
 use cutover_core::plan::{Plan, PlanKind};
 use cutover_support::diagnose::{Dropped, diagnose, names_in};
@@ -239,7 +239,7 @@ fn role(plan: &Plan, name: &str) -> LaneRole {
         Some(Role::Install(_)) => LaneRole::Install,
         Some(Role::Backup { .. }) => LaneRole::Backup,
         Some(Role::Receipt) => LaneRole::Receipt,
-        Some(Role::Journal(_) | Role::FieldJournal) => LaneRole::Journal,
+        Some(Role::Journal(_) | Role::LegacyJournal) => LaneRole::Journal,
         Some(Role::JournalTmp(..)) => LaneRole::NewJournal,
         Some(Role::Displaced(_)) => LaneRole::Displaced,
         Some(Role::Lock | Role::JournalAside) | None => LaneRole::File,
@@ -509,7 +509,7 @@ impl<'a> Disk<'a> {
 }
 
 /// What an op needs to be there.
-fn needs(op: &Op) -> Option<At> {
+fn needs(op: &Op) -> Option<PlanPath> {
     match op {
         Op::Link { from, .. }
         | Op::Rename { from, .. }
@@ -525,7 +525,7 @@ fn needs(op: &Op) -> Option<At> {
 }
 
 /// What an op makes.
-fn makes(op: &Op) -> Option<At> {
+fn makes(op: &Op) -> Option<PlanPath> {
     match op {
         Op::WriteJournal { file, .. } | Op::WriteReceipt { file } => Some(file.into()),
         Op::Link { .. }

@@ -10,12 +10,12 @@ use crate::invariant::{Holds, holds};
 use crate::sqlite::{Data, Db, Seen, seen, sidecar};
 use crate::{Setting, State, Violation, Zombie};
 use cutover_core::fault::Holder;
-use cutover_core::fault::{Cause, Fault, OsCode, Platform};
-use cutover_core::names::{At, FileName, Role};
+use cutover_core::fault::{OpError, OpErrorKind, OsCode, Platform};
+use cutover_core::names::{FileName, PlanPath, Role};
 use cutover_core::observe::{CompanionFacts, FileFacts, Observation, Verdict};
 use cutover_core::op::Op;
 use cutover_core::plan::{may_open_canonical, must_empty_log};
-use cutover_core::run::Done;
+use cutover_core::run::OpOutcome;
 use std::collections::BTreeSet;
 
 /// Is shown the state after every change.
@@ -76,7 +76,7 @@ pub struct Machine<'a> {
     tap: Tap<'a>,
 }
 
-pub(super) type Performed = Result<Done, Fault>;
+pub(super) type Performed = Result<OpOutcome, OpError>;
 
 pub(super) fn companion_digest(content: &Content) -> String {
     match content {
@@ -85,9 +85,9 @@ pub(super) fn companion_digest(content: &Content) -> String {
     }
 }
 
-pub(super) fn os(platform: Platform, posix: i32, windows: i32) -> Fault {
+pub(super) fn os(platform: Platform, posix: i32, windows: i32) -> OpError {
     let raw = if platform == Platform::Windows { windows } else { posix };
-    Fault::new(Cause::Os { os: OsCode::of(platform, raw) }, "planted or modelled")
+    OpError::new(OpErrorKind::Os { os: OsCode::of(platform, raw) }, "planted or modelled")
 }
 
 pub(super) fn this_process() -> Holder {
@@ -172,7 +172,7 @@ impl<'a> Machine<'a> {
                 role,
                 Role::Canonical | Role::Staging(_) | Role::Install(_) | Role::Backup { .. }
             );
-            if matches!(role, Role::Journal(_) | Role::FieldJournal) {
+            if matches!(role, Role::Journal(_) | Role::LegacyJournal) {
                 let text = match &self.state.disk.inodes[ino].now {
                     Content::Text(text) => Some(text.text.clone()),
                     Content::Empty => Some(String::new()),
@@ -302,12 +302,12 @@ impl<'a> Machine<'a> {
         }
     }
 
-    pub(super) fn at<'b>(&self, at: &'b At) -> (usize, &'b str) {
+    pub(super) fn at<'b>(&self, at: &'b PlanPath) -> (usize, &'b str) {
         (if at.companion.is_some() { self.setting.aside() } else { HOME }, at.name.as_str())
     }
 
     /// Windows: SQLite opens without sharing deletion.
-    pub(super) fn shared(&self, dir: usize, name: &str, code: i32) -> Result<(), Fault> {
+    pub(super) fn shared(&self, dir: usize, name: &str, code: i32) -> Result<(), OpError> {
         let held = self.state.disk.ino(dir, name).is_some_and(|ino| {
             self.process.zombies.contains(&ino) || self.process.locked == Some(ino)
         });
@@ -318,17 +318,17 @@ impl<'a> Machine<'a> {
         }
     }
 
-    pub(super) fn exists(&self, dir: usize, name: &str) -> Result<(), Fault> {
+    pub(super) fn exists(&self, dir: usize, name: &str) -> Result<(), OpError> {
         self.state.disk.ino(dir, name).map(|_| ()).ok_or_else(|| os(self.setting.platform, 2, 2))
     }
 
-    pub(super) fn create(&mut self, dir: usize, name: &str) -> Result<(), Fault> {
+    pub(super) fn create(&mut self, dir: usize, name: &str) -> Result<(), OpError> {
         let mut fresh = false;
         self.tick(|disk| fresh = disk.create(dir, name));
         if fresh { Ok(()) } else { Err(os(self.setting.platform, 17, 80)) }
     }
 
-    pub(super) fn remove(&mut self, dir: usize, name: &str) -> Result<(), Fault> {
+    pub(super) fn remove(&mut self, dir: usize, name: &str) -> Result<(), OpError> {
         if self.state.disk.ino(dir, name).is_some() {
             self.shared(dir, name, 32)?;
             self.tick(|disk| disk.unlink(dir, name));
@@ -337,7 +337,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Whether a planted fault hits this op, and what it leaves half done.
-    pub(super) fn planted(&mut self, op: &Op) -> Result<(), Fault> {
+    pub(super) fn planted(&mut self, op: &Op) -> Result<(), OpError> {
         let Some(planted) = &mut self.process.fault else { return Ok(()) };
         if planted.op != *op || planted.spent {
             return Ok(());
@@ -378,14 +378,14 @@ impl<'a> Machine<'a> {
         }
         let platform = self.setting.platform;
         Err(match fail {
-            Fail::Busy => Fault::new(Cause::Busy, "planted: busy"),
+            Fail::Busy => OpError::new(OpErrorKind::Busy, "planted: busy"),
             Fail::Shared => os(platform, 11, 32),
             Fail::Denied => os(platform, 13, 5),
             Fail::Full => os(platform, 28, 112),
             Fail::Io => os(platform, 5, 1117),
             Fail::Unsupported => os(platform, 95, 50),
-            Fail::Wrong => Fault::new(Cause::Verify, "planted: wrong"),
-            Fail::Host => Fault::new(Cause::Host, "planted: the application's own error"),
+            Fail::Wrong => OpError::new(OpErrorKind::Verify, "planted: wrong"),
+            Fail::Host => OpError::new(OpErrorKind::Host, "planted: the application's own error"),
         })
     }
 

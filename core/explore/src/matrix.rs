@@ -11,12 +11,12 @@ use cutover_core::fault::Platform;
 use cutover_core::names::{CompanionName, FileName, Label};
 use cutover_core::op::Op;
 use cutover_core::page1::JournalMode;
-use cutover_core::plan::{By, From};
+use cutover_core::plan::{BuildBy, BuildFrom};
 
 const CANONICAL: &str = "data.db";
 
 /// A start of a v1 of this shape.
-fn plain(shape: Shape, by: By, from: From) -> Option<Setting> {
+fn plain(shape: Shape, by: BuildBy, from: BuildFrom) -> Option<Setting> {
     Some(Setting {
         canonical: FileName::new(CANONICAL).ok()?,
         label: Label::new("v1-v2").ok()?,
@@ -24,7 +24,7 @@ fn plain(shape: Shape, by: By, from: From) -> Option<Setting> {
         shape,
         by,
         from,
-        verify: by == By::Host,
+        verify: by == BuildBy::Host,
         companion: None,
         companion_before: true,
         host: HostUse::Stages,
@@ -37,11 +37,11 @@ fn plain(shape: Shape, by: By, from: From) -> Option<Setting> {
     })
 }
 
-const BUILDS: [(By, From); 4] = [
-    (By::Sql, From::Empty),
-    (By::Sql, From::Copy),
-    (By::Host, From::Empty),
-    (By::Host, From::Copy),
+const BUILDS: [(BuildBy, BuildFrom); 4] = [
+    (BuildBy::Sql, BuildFrom::Empty),
+    (BuildBy::Sql, BuildFrom::Copy),
+    (BuildBy::Host, BuildFrom::Empty),
+    (BuildBy::Host, BuildFrom::Copy),
 ];
 
 /// Every shape that v1 may have, and the ways to build.
@@ -79,7 +79,7 @@ pub fn companions() -> Vec<Setting> {
     for host in [HostUse::Stages, HostUse::WritesInPlace, HostUse::SavesState] {
         for before in [true, false] {
             all.extend(
-                plain(Shape::WalRows, By::Host, From::Copy)
+                plain(Shape::WalRows, BuildBy::Host, BuildFrom::Copy)
                     .and_then(|setting| with_companion(setting, host, before)),
             );
         }
@@ -92,9 +92,10 @@ pub fn companions() -> Vec<Setting> {
 pub fn zombies() -> Vec<Setting> {
     let mut all = Vec::new();
     for zombie in [Zombie::UntilReleased, Zombie::ForEver] {
-        for from in [From::Empty, From::Copy] {
+        for from in [BuildFrom::Empty, BuildFrom::Copy] {
             all.extend(
-                plain(Shape::WalRows, By::Host, from).map(|setting| Setting { zombie, ..setting }),
+                plain(Shape::WalRows, BuildBy::Host, from)
+                    .map(|setting| Setting { zombie, ..setting }),
             );
         }
     }
@@ -108,17 +109,19 @@ pub fn wrong() -> Vec<Setting> {
     let mut all = Vec::new();
     for build in [Build::Damaged, Build::StillOld] {
         all.extend(
-            plain(Shape::WalRows, By::Sql, From::Empty).map(|setting| Setting { build, ..setting }),
+            plain(Shape::WalRows, BuildBy::Sql, BuildFrom::Empty)
+                .map(|setting| Setting { build, ..setting }),
         );
     }
     for build in [Build::Damaged, Build::StillOld, Build::Refused] {
         all.extend(
-            plain(Shape::WalRows, By::Host, From::Copy).map(|setting| Setting { build, ..setting }),
+            plain(Shape::WalRows, BuildBy::Host, BuildFrom::Copy)
+                .map(|setting| Setting { build, ..setting }),
         );
     }
     for zombie in [Zombie::OnV1, Zombie::OnV1InVerify] {
         all.extend(
-            plain(Shape::WalRows, By::Host, From::Copy)
+            plain(Shape::WalRows, BuildBy::Host, BuildFrom::Copy)
                 .map(|setting| Setting { zombie, ..setting }),
         );
     }
@@ -153,8 +156,8 @@ pub fn left_behind() -> Vec<Setting> {
         [Shape::Settled, Shape::WalClosed, Shape::WalRows, Shape::HotJournal, Shape::JournalTmp];
     let all = shapes
         .into_iter()
-        .filter_map(|shape| plain(shape, By::Sql, From::Copy))
-        .chain(plain(Shape::WalRows, By::Host, From::Empty));
+        .filter_map(|shape| plain(shape, BuildBy::Sql, BuildFrom::Copy))
+        .chain(plain(Shape::WalRows, BuildBy::Host, BuildFrom::Empty));
     all.map(|setting| Setting { zombie: Zombie::Known, ..setting }).collect()
 }
 
@@ -162,7 +165,7 @@ pub fn left_behind() -> Vec<Setting> {
 #[must_use]
 pub fn kept() -> Vec<Setting> {
     backups::settings(
-        |shape| plain(shape, By::Sql, From::Copy),
+        |shape| plain(shape, BuildBy::Sql, BuildFrom::Copy),
         |setting| with_companion(setting, HostUse::Stages, true),
     )
 }
@@ -247,7 +250,7 @@ pub fn full() -> Vec<Dimension> {
     // Crossing a page copy's every page write with everything else takes long: of these the ones
     // that have most to lose.
     let most_to_lose = |mut settings: Vec<Setting>| {
-        settings.retain(|of| of.shape == Shape::WalRows && of.from == From::Copy);
+        settings.retain(|of| of.shape == Shape::WalRows && of.from == BuildFrom::Copy);
         settings
     };
     let crossed = || most_to_lose(page_copies());
@@ -434,13 +437,13 @@ pub fn short() -> Vec<Dimension> {
             if dimension.bounds.faults == Faults::All {
                 dimension.models = vec![Model::M0];
                 dimension.settings.retain(|setting| {
-                    (setting.shape == Shape::WalRows && setting.from == From::Copy)
+                    (setting.shape == Shape::WalRows && setting.from == BuildFrom::Copy)
                         || setting.has_backups()
                 });
             }
-            dimension
-                .settings
-                .retain(|setting| dimension.models != [Model::M3] || setting.from == From::Copy);
+            dimension.settings.retain(|setting| {
+                dimension.models != [Model::M3] || setting.from == BuildFrom::Copy
+            });
             dimension
         })
         .filter(|dimension| !dimension.settings.is_empty())
@@ -485,11 +488,11 @@ pub fn lay(setting: &Setting) -> State {
     let mut rows = 0;
     let journal = format!("{name}.v1-v2-cutover.json");
     match setting.shape {
-        Shape::Settled | Shape::Field => {
+        Shape::Settled | Shape::Legacy => {
             disk.lay(HOME, name, Content::Db(Db::v1(0, JournalMode::Delete)));
         }
         Shape::WalClosed => disk.lay(HOME, name, Content::Db(Db::v1(0, JournalMode::Wal))),
-        Shape::WalRows | Shape::FieldWal | Shape::BothJournals | Shape::OtherLabel => {
+        Shape::WalRows | Shape::LegacyWal | Shape::BothJournals | Shape::OtherLabel => {
             rows = 1;
             disk.lay(HOME, name, Content::Db(Db::v1(0, JournalMode::Wal)));
             disk.lay(HOME, &format!("{name}-wal"), Content::Wal(Db::v1(1, JournalMode::Wal)));
@@ -529,7 +532,7 @@ pub fn lay(setting: &Setting) -> State {
         disk.lay(setting.aside(), file.as_str(), Content::Companion(0));
     }
     let mode = match setting.shape {
-        Shape::Settled | Shape::Field | Shape::HotJournal => JournalMode::Delete,
+        Shape::Settled | Shape::Legacy | Shape::HotJournal => JournalMode::Delete,
         _ => JournalMode::Wal,
     };
     State { disk, ledger: Ledger::of(rows, mode) }
@@ -551,7 +554,8 @@ fn other_label(setting: &Setting) -> State {
 /// Few starts that together perform every step there is: the ones to try mutants on.
 #[must_use]
 pub fn mutants() -> Vec<Setting> {
-    let mut all: Vec<Setting> = plain(Shape::WalRows, By::Sql, From::Empty).into_iter().collect();
+    let mut all: Vec<Setting> =
+        plain(Shape::WalRows, BuildBy::Sql, BuildFrom::Empty).into_iter().collect();
     // The first two are tried on Windows as well.
     let companions = [
         (HostUse::SavesState, true),
@@ -561,20 +565,20 @@ pub fn mutants() -> Vec<Setting> {
     ];
     for (host, before) in companions {
         all.extend(
-            plain(Shape::WalRows, By::Host, From::Copy)
+            plain(Shape::WalRows, BuildBy::Host, BuildFrom::Copy)
                 .and_then(|setting| with_companion(setting, host, before)),
         );
     }
     for zombie in [Zombie::UntilReleased, Zombie::ForEver] {
         all.extend(
-            plain(Shape::WalRows, By::Host, From::Copy)
+            plain(Shape::WalRows, BuildBy::Host, BuildFrom::Copy)
                 .map(|setting| Setting { zombie, ..setting }),
         );
     }
-    all.extend(plain(Shape::JournalTmp, By::Sql, From::Empty));
-    all.extend(plain(Shape::UnreadableJournal, By::Sql, From::Empty));
-    all.extend(plain(Shape::WalRows, By::Host, From::Empty));
-    all.extend(plain(Shape::WalRows, By::Sql, From::Copy));
+    all.extend(plain(Shape::JournalTmp, BuildBy::Sql, BuildFrom::Empty));
+    all.extend(plain(Shape::UnreadableJournal, BuildBy::Sql, BuildFrom::Empty));
+    all.extend(plain(Shape::WalRows, BuildBy::Host, BuildFrom::Empty));
+    all.extend(plain(Shape::WalRows, BuildBy::Sql, BuildFrom::Copy));
     all.extend(wrong());
     all.extend(field());
     let windows = all
@@ -586,19 +590,19 @@ pub fn mutants() -> Vec<Setting> {
     all.extend(on_windows(windows));
     // Each plan by page copy that differs in its flip.
     let mut copies: Vec<Setting> =
-        plain(Shape::WalRows, By::Sql, From::Empty).into_iter().collect();
+        plain(Shape::WalRows, BuildBy::Sql, BuildFrom::Empty).into_iter().collect();
     copies.extend(
-        plain(Shape::WalRows, By::Host, From::Empty)
+        plain(Shape::WalRows, BuildBy::Host, BuildFrom::Empty)
             .and_then(|setting| with_companion(setting, HostUse::Stages, true)),
     );
-    let on_v1 = plain(Shape::WalRows, By::Host, From::Copy)
+    let on_v1 = plain(Shape::WalRows, BuildBy::Host, BuildFrom::Copy)
         .map(|setting| Setting { zombie: Zombie::OnV1InVerify, ..setting });
     copies.extend(on_v1);
     copies.extend(on_windows(copies.iter().take(1).cloned().collect()));
     all.extend(copies.into_iter().map(|setting| Setting { can_link: false, ..setting }));
     let held = |setting: &Setting| {
         setting.shape == Shape::WalRows
-            && setting.from == From::Empty
+            && setting.from == BuildFrom::Empty
             && setting.companion.is_none()
     };
     all.extend(held_before().into_iter().filter(held));
@@ -623,12 +627,12 @@ pub fn tried() -> Vec<Setting> {
 #[must_use]
 pub fn field() -> Vec<Setting> {
     let mut all = Vec::new();
-    all.extend(plain(Shape::BothJournals, By::Sql, From::Empty));
-    for shape in [Shape::Field, Shape::FieldWal] {
-        all.extend(plain(shape, By::Sql, From::Empty));
+    all.extend(plain(Shape::BothJournals, BuildBy::Sql, BuildFrom::Empty));
+    for shape in [Shape::Legacy, Shape::LegacyWal] {
+        all.extend(plain(shape, BuildBy::Sql, BuildFrom::Empty));
         for before in [true, false] {
             all.extend(
-                plain(shape, By::Host, From::Copy)
+                plain(shape, BuildBy::Host, BuildFrom::Copy)
                     .and_then(|setting| with_companion(setting, HostUse::WritesInPlace, before)),
             );
         }
@@ -639,7 +643,7 @@ pub fn field() -> Vec<Setting> {
 /// What the daemon in the field does, step by step. It flushes each file and each directory after
 /// it changed it, so what it leaves differs by its steps alone; its journal's writing is taken as
 /// one change. It settles nothing, and moves the database before its log.
-pub fn field_daemon(machine: &mut Machine) {
+pub fn legacy_daemon(machine: &mut Machine) {
     let setting = machine.setting;
     let name = setting.canonical.as_str();
     let (nonce, ms) = ("0f0f0f0f", "900");

@@ -159,10 +159,10 @@ impl Mutant {
     #[must_use]
     pub fn rows() -> Vec<Self> {
         let right = RecoveryTable::default();
-        let field_last = RecoveryTable { field_first: false, ..right.clone() };
+        let legacy_last = RecoveryTable { legacy_first: false, ..right.clone() };
         let mut all = vec![Self::Rows {
             rows: "our journal before the field's".into(),
-            order: RowOrder(field_last),
+            order: RowOrder(legacy_last),
         }];
         for (a, b, ours) in swaps(right.ours) {
             all.push(Self::Rows {

@@ -4,9 +4,9 @@
 use crate::disk::{Content, HOME};
 use crate::machine::{Machine, Performed, os};
 use crate::sqlite::{Data, Db, Seen, seen, sidecar};
-use cutover_core::fault::{Cause, Fault};
+use cutover_core::fault::{OpError, OpErrorKind};
 use cutover_core::page1::JournalMode;
-use cutover_core::run::{Done, Run};
+use cutover_core::run::{OpOutcome, Run};
 
 impl Machine<'_> {
     /// The lock and the check come with it: nobody can come between them and the copy.
@@ -15,14 +15,14 @@ impl Machine<'_> {
         let ino = self.state.disk.ino(HOME, to);
         if self.state.disk.dirs[HOME].now.values().filter(|other| Some(**other) == ino).count() > 1
         {
-            return Err(Fault::new(Cause::SecondName, "canonical has a second name"));
+            return Err(OpError::new(OpErrorKind::SecondName, "canonical has a second name"));
         }
         self.opens(to);
         self.roll_back(to);
         let known = run.journal().and_then(|journal| journal.v1.as_ref()).map(|v1| &v1.fingerprint);
         let now = self.facts(to, true).and_then(|facts| facts.fingerprint());
         if now.is_none() || now.as_ref() != known {
-            return Err(Fault::new(Cause::V1Changed, "v1 changed"));
+            return Err(OpError::new(OpErrorKind::V1Changed, "v1 changed"));
         }
         let (Seen::Db(v2), Some(v1)) = (seen(&self.state.disk, from), self.db(to)) else {
             return Err(os(self.setting.platform, 2, 2));
@@ -35,7 +35,7 @@ impl Machine<'_> {
         self.copy_pages(to, v1, copied);
         self.tick(|disk| disk.sync_file(HOME, to));
         self.tick(|disk| disk.unlink(HOME, &sidecar(to, "-journal")));
-        Ok(Done::Plain)
+        Ok(OpOutcome::Plain)
     }
 
     /// Whoever has canonical open keeps it in WAL mode: the pages are committed in its log, whose
@@ -43,7 +43,7 @@ impl Machine<'_> {
     fn copy_into_log(&mut self, to: &str, v2: Db) -> Performed {
         if !matches!((seen(&self.state.disk, to), self.process.witness), (Seen::Db(now), Some(then)) if now == then)
         {
-            return Err(Fault::new(Cause::V1Changed, "v1 changed"));
+            return Err(OpError::new(OpErrorKind::V1Changed, "v1 changed"));
         }
         let wal = sidecar(to, "-wal");
         self.tick(|disk| disk.ensure(HOME, &wal));
@@ -55,7 +55,7 @@ impl Machine<'_> {
         self.tick(|disk| disk.write(HOME, to, Content::Db(v2)));
         self.tick(|disk| disk.sync_file(HOME, to));
         self.tick(|disk| disk.write(HOME, &wal, Content::Empty));
-        Ok(Done::Plain)
+        Ok(OpOutcome::Plain)
     }
 
     /// Up to the flush of the pages, which is the commit together with the journal's end.

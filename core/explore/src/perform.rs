@@ -7,20 +7,20 @@ use crate::disk::{Content, HOME};
 use crate::machine::{Machine, Performed, companion_digest, os};
 use crate::sqlite::{Data, Db, Seen, V1_LINE, seen, sidecar};
 use crate::{Build, HostUse, Zombie};
-use cutover_core::fault::{Cause, Fault, Platform};
+use cutover_core::fault::{OpError, OpErrorKind, Platform};
 use cutover_core::names::{
     CompanionName, FileName, companion_backup_tmp, companion_staged, journal_tmp,
 };
 use cutover_core::op::Op;
 use cutover_core::page1::JournalMode;
-use cutover_core::plan::From;
-use cutover_core::run::{Done, Run};
+use cutover_core::plan::BuildFrom;
+use cutover_core::run::{OpOutcome, Run};
 
 impl Machine<'_> {
     /// Performs one op.
     pub fn perform(&mut self, op: &Op, text: Option<&str>, run: &mut Run) -> Performed {
         self.planted(op)?;
-        let plain = Ok(Done::Plain);
+        let plain = Ok(OpOutcome::Plain);
         match op {
             Op::WriteJournal { file, .. } | Op::WriteReceipt { file } => {
                 let name = file.as_str();
@@ -110,9 +110,9 @@ impl Machine<'_> {
                     run.journal().is_some_and(|journal| journal.strategy.copies_pages());
                 let may_stay = copies_pages && self.setting.platform == Platform::Windows;
                 if !holders.is_empty() && !file.as_str().contains(".building-") && !may_stay {
-                    return Err(Fault::new(Cause::Held { holders }, "held"));
+                    return Err(OpError::new(OpErrorKind::Held { holders }, "held"));
                 }
-                Ok(Done::Looked(holders))
+                Ok(OpOutcome::Looked(holders))
             }
             Op::Release {} => {
                 self.release();
@@ -121,9 +121,9 @@ impl Machine<'_> {
             Op::Settle { file, mode } => {
                 let own = line(file.as_str()) != V1_LINE;
                 if !own && *mode == JournalMode::Wal {
-                    return self.settle_held(file.as_str()).map(Done::Settled);
+                    return self.settle_held(file.as_str()).map(OpOutcome::Settled);
                 }
-                self.settle(file.as_str(), *mode, !own).map(Done::Settled)
+                self.settle(file.as_str(), *mode, !own).map(OpOutcome::Settled)
             }
             Op::RestoreMode { file, mode } => {
                 let name = file.as_str();
@@ -132,7 +132,7 @@ impl Machine<'_> {
                 match seen(&self.state.disk, name) {
                     Seen::Db(_) => {}
                     Seen::Nothing | Seen::NotADatabase => {
-                        return Err(Fault::new(Cause::NotADatabase, "not a database"));
+                        return Err(OpError::new(OpErrorKind::NotADatabase, "not a database"));
                     }
                 }
                 if self.state.disk.ino(HOME, &sidecar(name, "-wal")).is_some() {
@@ -150,7 +150,7 @@ impl Machine<'_> {
             }
             Op::Restage { from, to, mode } => {
                 let Seen::Db(db) = seen(&self.state.disk, from.as_str()) else {
-                    return Err(Fault::new(Cause::NotADatabase, "empty"));
+                    return Err(OpError::new(OpErrorKind::NotADatabase, "empty"));
                 };
                 let to = to.as_str();
                 self.create(HOME, to)?;
@@ -159,13 +159,13 @@ impl Machine<'_> {
                     Db { mode: JournalMode::Delete, of: line(to), counter: 1, ..db },
                     false,
                 );
-                self.settle(to, *mode, false).map(|_| Done::Plain)
+                self.settle(to, *mode, false).map(|_| OpOutcome::Plain)
             }
             Op::Isolate { from, to } => self.isolate(from.as_str(), to.as_str()),
             Op::Check { file } => self.check(file, run),
             Op::Detect { file } => match seen(&self.state.disk, file.as_str()) {
                 Seen::Db(Db { data: Data::V2 { .. } | Data::Refused | Data::Damaged, .. }) => plain,
-                _ => Err(Fault::new(Cause::StillOld, "detect says old")),
+                _ => Err(OpError::new(OpErrorKind::StillOld, "detect says old")),
             },
             Op::VerifyHost { file } => {
                 if self.setting.zombie == Zombie::OnV1InVerify {
@@ -173,7 +173,7 @@ impl Machine<'_> {
                 }
                 match seen(&self.state.disk, file.as_str()) {
                     Seen::Db(Db { data: Data::Refused, .. }) => {
-                        Err(Fault::new(Cause::Host, "the application does not accept it"))
+                        Err(OpError::new(OpErrorKind::Host, "the application does not accept it"))
                     }
                     _ => plain,
                 }
@@ -205,7 +205,7 @@ impl Machine<'_> {
                 if now.is_some() && now.as_ref() == known {
                     plain
                 } else {
-                    Err(Fault::new(Cause::V1Changed, "v1 changed"))
+                    Err(OpError::new(OpErrorKind::V1Changed, "v1 changed"))
                 }
             }
             Op::UnlockV1 {} => {
@@ -220,7 +220,7 @@ impl Machine<'_> {
             Op::Absent { files } => {
                 match files.iter().find(|file| self.state.disk.ino(HOME, file.as_str()).is_some()) {
                     None => plain,
-                    Some(file) => Err(Fault::new(Cause::Sidecar, "a sidecar").of(file)),
+                    Some(file) => Err(OpError::new(OpErrorKind::Sidecar, "a sidecar").of(file)),
                 }
             }
             Op::LookCompanion { companion, file, must_be_same } => {
@@ -244,14 +244,14 @@ impl Machine<'_> {
     fn isolate(&mut self, from: &str, to: &str) -> Performed {
         self.roll_back(from);
         let Seen::Db(db) = seen(&self.state.disk, from) else {
-            return Err(Fault::new(Cause::NotADatabase, "not a database"));
+            return Err(OpError::new(OpErrorKind::NotADatabase, "not a database"));
         };
         self.empty_log(from, true);
         self.process.locked = self.state.disk.ino(HOME, from);
         self.create(HOME, to)?;
         self.tick(|disk| disk.write(HOME, to, Content::Torn));
         self.tick(|disk| disk.write(HOME, to, Content::Db(db)));
-        Ok(Done::Plain)
+        Ok(OpOutcome::Plain)
     }
 
     fn made_from(&self, v1: Db) -> Data {
@@ -264,33 +264,33 @@ impl Machine<'_> {
     }
 
     /// Staging is a new file, or the copy of v1 that the application counts on.
-    fn staging(&mut self, staging: &str) -> Result<(), Fault> {
+    fn staging(&mut self, staging: &str) -> Result<(), OpError> {
         match (self.setting.from, self.db(staging)) {
-            (From::Empty, _) => self.create(HOME, staging),
-            (From::Copy, Some(Db { data: Data::V1 { .. }, .. })) => Ok(()),
-            (From::Copy, _) => Err(Fault::new(Cause::Host, "no such table")),
+            (BuildFrom::Empty, _) => self.create(HOME, staging),
+            (BuildFrom::Copy, Some(Db { data: Data::V1 { .. }, .. })) => Ok(()),
+            (BuildFrom::Copy, _) => Err(OpError::new(OpErrorKind::Host, "no such table")),
         }
     }
 
     fn build_sql(&mut self, v1: &str, staging: &str) -> Performed {
         self.opens(v1);
         self.staging(staging)?;
-        let from = if self.setting.from == From::Copy { staging } else { v1 };
+        let from = if self.setting.from == BuildFrom::Copy { staging } else { v1 };
         let Seen::Db(source) = seen(&self.state.disk, from) else {
-            return Err(Fault::new(Cause::V1Corrupt, "no v1"));
+            return Err(OpError::new(OpErrorKind::V1Corrupt, "no v1"));
         };
         self.state.ledger.kept = true;
         let db =
             Db { data: Data::Partial, mode: JournalMode::Delete, counter: 1, of: line(staging) };
         self.transaction(staging, db, false);
         self.transaction(staging, Db { data: self.made_from(source), counter: 2, ..db }, false);
-        Ok(Done::Plain)
+        Ok(OpOutcome::Plain)
     }
 
     fn build_host(&mut self, source: &str, staging: &str, run: &mut Run) -> Performed {
         self.staging(staging)?;
         let Seen::Db(v1) = seen(&self.state.disk, source) else {
-            return Err(Fault::new(Cause::V1Corrupt, "no v1"));
+            return Err(OpError::new(OpErrorKind::V1Corrupt, "no v1"));
         };
         self.state.ledger.host = true;
         self.state.ledger.kept = true;
@@ -334,10 +334,10 @@ impl Machine<'_> {
         } else {
             self.hold(staging);
         }
-        Ok(Done::Built { expect: BTreeMap::new(), report: None })
+        Ok(OpOutcome::Built { expect: BTreeMap::new(), report: None })
     }
 
-    fn save_state(&mut self, run: &mut Run) -> Result<(), Fault> {
+    fn save_state(&mut self, run: &mut Run) -> Result<(), OpError> {
         let Ok(text) = run.save_state(serde_json::json!({ "kept": 1 })) else { return Ok(()) };
         let Some(journal) = run.journal() else { return Ok(()) };
         let (tmp, file) =
@@ -381,7 +381,7 @@ impl Machine<'_> {
 
     fn check(&mut self, file: &FileName, run: &Run) -> Performed {
         let name = file.as_str();
-        let verify = |why: &str| Err(Fault::new(Cause::Verify, why));
+        let verify = |why: &str| Err(OpError::new(OpErrorKind::Verify, why));
         if ["-wal", "-shm", "-journal"]
             .iter()
             .any(|suffix| self.state.disk.ino(HOME, &sidecar(name, suffix)).is_some())
@@ -401,7 +401,7 @@ impl Machine<'_> {
         {
             return verify("not what the journal says");
         }
-        Ok(Done::Checked(facts, Vec::new()))
+        Ok(OpOutcome::Checked(facts, Vec::new()))
     }
 
     fn look_companion(
@@ -419,9 +419,9 @@ impl Machine<'_> {
             .find(|c| c.name == *name)
             .and_then(|c| c.before.as_ref());
         if must_be_same && before != now.as_ref() {
-            return Err(Fault::new(Cause::CompanionChanged, "the companion changed"));
+            return Err(OpError::new(OpErrorKind::CompanionChanged, "the companion changed"));
         }
-        Ok(Done::Companion(now))
+        Ok(OpOutcome::Companion(now))
     }
 }
 

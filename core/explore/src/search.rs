@@ -162,7 +162,7 @@ impl<'a> Explorer<'a> {
     ) -> Self {
         // The crash after which the daemon in the field goes on is one more: what is explored is
         // what our own start does then.
-        let before = setting.field_after().unwrap_or(0);
+        let before = setting.legacy_after().unwrap_or(0);
         let bounds = Bounds {
             crashes: bounds.crashes + before,
             happening_after_crashes: bounds.happening_after_crashes + before,
@@ -188,10 +188,10 @@ impl<'a> Explorer<'a> {
         self.report.states.insert(node.state.key());
         let setting = self.setting;
         let plain = Watch { node, happened: node.happened, happening: None, crash: true };
-        if setting.field_after() == Some(node.crashes) && invariant::is_v1(&node.state, setting) {
+        if setting.legacy_after() == Some(node.crashes) && invariant::is_v1(&node.state, setting) {
             self.watch(plain, |tap, _| {
                 let mut machine = Machine::new(node.state.clone(), setting, tap);
-                matrix::field_daemon(&mut machine);
+                matrix::legacy_daemon(&mut machine);
                 Outcome::of(None, machine, &Boot::new(true))
             });
             return;

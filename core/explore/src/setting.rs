@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::disk;
 use cutover_core::fault::Platform;
 use cutover_core::names::{CompanionName, FileName, Label};
-use cutover_core::plan::{By, From};
+use cutover_core::plan::{BuildBy, BuildFrom};
 
 /// What the database's directory holds when the first start looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,9 +32,9 @@ pub enum Shape {
     /// that began its own: both journals.
     BothJournals,
     /// What the daemon in the field leaves at each of its steps.
-    Field,
+    Legacy,
     /// The same, v1 in WAL mode with rows in its log.
-    FieldWal,
+    LegacyWal,
     /// v2 in rollback mode, a backup, its receipt: restored. v1 was in WAL mode.
     RestoreSettled,
     /// v2 in WAL mode with rows in its log, and the same. v1 was in rollback mode.
@@ -101,9 +101,9 @@ pub struct Setting {
     /// What is there.
     pub shape: Shape,
     /// Who builds v2.
-    pub by: By,
+    pub by: BuildBy,
     /// What v2 starts as.
-    pub from: From,
+    pub from: BuildFrom,
     /// Whether the application looks at v2.
     pub verify: bool,
     /// The declared companion.
@@ -127,14 +127,14 @@ impl Setting {
     /// field's.
     #[must_use]
     pub fn links(&self) -> bool {
-        !matches!(self.shape, Shape::Field | Shape::FieldWal | Shape::BothJournals)
+        !matches!(self.shape, Shape::Legacy | Shape::LegacyWal | Shape::BothJournals)
     }
 
     /// After how many crashes it is the daemon in the field that starts, not this project.
     #[must_use]
-    pub fn field_after(&self) -> Option<u8> {
+    pub fn legacy_after(&self) -> Option<u8> {
         match self.shape {
-            Shape::Field | Shape::FieldWal => Some(0),
+            Shape::Legacy | Shape::LegacyWal => Some(0),
             Shape::BothJournals => Some(1),
             _ => None,
         }
@@ -174,6 +174,6 @@ impl Setting {
     /// Whether the upgrade makes a new companion.
     #[must_use]
     pub fn changes_companion(&self) -> bool {
-        self.by == By::Host || !self.links()
+        self.by == BuildBy::Host || !self.links()
     }
 }

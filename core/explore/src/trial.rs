@@ -202,7 +202,7 @@ fn sways(mutant: &Mutant, setting: &Setting, state: &State) -> bool {
 /// its way, or somebody else.
 fn nodes(setting: &Setting) -> Vec<Node> {
     let mut nodes = vec![Node::first(setting)];
-    let first_of_ours = setting.field_after().map_or(0, |after| after + 1);
+    let first_of_ours = setting.legacy_after().map_or(0, |after| after + 1);
     for _ in 0..first_of_ours {
         nodes = nodes
             .iter()

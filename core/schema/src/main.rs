@@ -82,7 +82,7 @@ fn all() -> String {
         explain::Explanation,
         failure::Code,
         failure::Failure,
-        fault::Fault,
+        fault::OpError,
         fault::Platform,
         journal::Journal,
         journal::Phase,

@@ -1,54 +1,54 @@
 //! What to do about a failure: one line for each cause.
 
 use super::Code;
-use crate::fault::Cause;
+use crate::fault::OpErrorKind;
 
 /// The volume is full, whatever op met it.
 pub(super) const NO_SPACE: (Code, &str) =
     (Code::NoSpace, "free some space on this volume and start again");
 
 /// The code of a cause, and its hint.
-pub(super) fn of_cause(cause: &Cause, op: &str) -> (Code, &'static str) {
+pub(super) fn of_cause(cause: &OpErrorKind, op: &str) -> (Code, &'static str) {
     match cause {
-        Cause::Os { os } if op == "link" => (Code::Io, of_link(&os.code)),
-        Cause::Os { os } | Cause::Denied { os } => (Code::Io, of_os(&os.code)),
-        Cause::Busy | Cause::Held { .. } => {
+        OpErrorKind::Os { os } if op == "link" => (Code::Io, of_link(&os.code)),
+        OpErrorKind::Os { os } | OpErrorKind::Denied { os } => (Code::Io, of_os(&os.code)),
+        OpErrorKind::Busy | OpErrorKind::Held { .. } => {
             (Code::Held, "close the program that has the database open and start again")
         }
-        Cause::V1Changed | Cause::CompanionChanged => (
+        OpErrorKind::V1Changed | OpErrorKind::CompanionChanged => (
             Code::Held,
             "another program writes to the database while it is upgraded; close it and start again",
         ),
-        Cause::NotADatabase => (
+        OpErrorKind::NotADatabase => (
             Code::NotADatabase,
             "restore the database from a backup, or move it away to start with an empty one",
         ),
-        Cause::V1Corrupt => (
+        OpErrorKind::V1Corrupt => (
             Code::V1Corrupt,
             "the old database is damaged; restore it from a backup or recover it with sqlite3 .recover",
         ),
-        Cause::Verify => {
+        OpErrorKind::Verify => {
             (Code::Verify, "report this to the application's author; the old database is unchanged")
         }
-        Cause::StillOld => (
+        OpErrorKind::StillOld => (
             Code::StillOld,
             "report this to the application's author: the upgrade does not set what detect looks for",
         ),
-        Cause::Newer => (Code::Newer, "start the newer release of the application"),
-        Cause::Host => {
+        OpErrorKind::Newer => (Code::Newer, "start the newer release of the application"),
+        OpErrorKind::Host => {
             (Code::Host, "the cause is the application's own error; the old database is unchanged")
         }
-        Cause::Sidecar => (
+        OpErrorKind::Sidecar => (
             Code::Held,
             "another program opened the database while it was upgraded; close it and start again",
         ),
-        Cause::SecondName => {
+        OpErrorKind::SecondName => {
             (Code::Io, "remove the other name (hard link) of the database, and start again")
         }
-        Cause::Sqlite => {
+        OpErrorKind::Sqlite => {
             (Code::Io, "see the reason that SQLite gives; start again once it is mended")
         }
-        Cause::Aborted => (Code::Aborted, "start again to upgrade"),
+        OpErrorKind::Aborted => (Code::Aborted, "start again to upgrade"),
     }
 }
 

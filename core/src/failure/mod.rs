@@ -6,9 +6,9 @@ mod hints;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Holder;
-use crate::fault::{Cause, Fault, OsCode};
+use crate::fault::{OpError, OpErrorKind, OsCode};
 use crate::journal::{Journal, Phase};
-use crate::names::{At, FileName, displaced};
+use crate::names::{FileName, PlanPath, displaced};
 
 /// What kind of failure it is.
 #[derive(
@@ -70,7 +70,7 @@ impl Code {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
-pub enum Where {
+pub enum DataState {
     /// Canonical is v1, whole.
     V1,
     /// Canonical is v2, whole.
@@ -85,9 +85,9 @@ pub enum Where {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Data {
+pub struct DataLocation {
     /// In one word.
-    pub state: Where,
+    pub state: DataState,
     /// The file that holds all of v1.
     pub v1: Option<String>,
     /// The file that holds all of v2.
@@ -119,7 +119,7 @@ pub struct Failure {
     /// Who is in the way, this process first.
     pub holders: Vec<Holder>,
     /// Where the data is.
-    pub data: Data,
+    pub data: DataLocation,
     /// What to do.
     pub hint: String,
     /// What failed and why, without the rest of the message.
@@ -139,7 +139,7 @@ impl Failure {
             attempts: 1,
             waited_ms: 0,
             holders: Vec::new(),
-            data: Data { state: Where::Unknown, v1: None, v2: None },
+            data: DataLocation { state: DataState::Unknown, v1: None, v2: None },
             hint: hint.into(),
             reason: reason.into(),
         }
@@ -155,22 +155,23 @@ impl Failure {
     /// Says that the data is where it was before: canonical is v1 and was not touched.
     #[must_use]
     pub fn with_v1(mut self, canonical: &FileName) -> Self {
-        self.data = Data { state: Where::V1, v1: Some(canonical.to_string()), v2: None };
+        self.data =
+            DataLocation { state: DataState::V1, v1: Some(canonical.to_string()), v2: None };
         self
     }
 
     /// From what the runner reported.
     #[must_use]
-    pub fn from_fault(fault: &Fault, op: &str, no_space: bool) -> Self {
+    pub fn from_fault(fault: &OpError, op: &str, no_space: bool) -> Self {
         let (code, hint) =
             if no_space { hints::NO_SPACE } else { hints::of_cause(&fault.cause, op) };
         let mut failure = Self::refusal(code, fault.message.clone(), hint);
         failure.op = Some(op.to_owned());
-        failure.path = fault.file.as_ref().map(At::to_string);
-        if let Cause::Os { os } | Cause::Denied { os } = &fault.cause {
+        failure.path = fault.file.as_ref().map(PlanPath::to_string);
+        if let OpErrorKind::Os { os } | OpErrorKind::Denied { os } = &fault.cause {
             failure.os = Some(os.clone());
         }
-        if let Cause::Held { holders } = &fault.cause {
+        if let OpErrorKind::Held { holders } = &fault.cause {
             failure.holders.clone_from(holders);
         }
         failure
@@ -185,38 +186,38 @@ impl Failure {
     }
 
     /// Says where the data is, from the journal's names.
-    pub(crate) fn locate(&mut self, state: Where, journal: Option<&Journal>) {
+    pub(crate) fn locate(&mut self, state: DataState, journal: Option<&Journal>) {
         let name = |file: &FileName| Some(file.to_string());
         let restore = journal.filter(|journal| journal.strategy.restores());
         let state = match (state, restore) {
             // What a restore replaces is v2: it stays where v1 would.
-            (Where::V1, Some(_)) => Where::V2,
-            (Where::V2, Some(_)) => Where::V1,
+            (DataState::V1, Some(_)) => DataState::V2,
+            (DataState::V2, Some(_)) => DataState::V1,
             _ => state,
         };
         let (v1, v2) = match (state, journal) {
             // Which of the two canonical is now, the next start tells.
-            (Where::FinishAtNextStart, Some(j))
+            (DataState::FinishAtNextStart, Some(j))
                 if restore.is_some_and(|journal| journal.strategy.copies_pages()) =>
             {
                 (name(&j.names.backup), Some(displaced(&j.names.canonical, &j.nonce).to_string()))
             }
-            (Where::FinishAtNextStart, Some(j)) if restore.is_some() => (
+            (DataState::FinishAtNextStart, Some(j)) if restore.is_some() => (
                 name(&j.names.canonical),
                 Some(displaced(&j.names.canonical, &j.nonce).to_string()),
             ),
-            (Where::V1, Some(j)) if restore.is_some() => (
+            (DataState::V1, Some(j)) if restore.is_some() => (
                 name(&j.names.canonical),
                 Some(displaced(&j.names.canonical, &j.nonce).to_string()),
             ),
-            (Where::V1, Some(j)) => (name(&j.names.canonical), None),
-            (Where::V2, Some(j)) => (name(&j.names.backup), name(&j.names.canonical)),
-            (Where::FinishAtNextStart, Some(j)) => {
+            (DataState::V1, Some(j)) => (name(&j.names.canonical), None),
+            (DataState::V2, Some(j)) => (name(&j.names.backup), name(&j.names.canonical)),
+            (DataState::FinishAtNextStart, Some(j)) => {
                 (name(&j.names.backup), j.v2.as_ref().map(|_| j.names.canonical.to_string()))
             }
             _ => (None, None),
         };
-        self.data = Data { state, v1, v2 };
+        self.data = DataLocation { state, v1, v2 };
     }
 
     /// Turns bare names into paths in `directory`, as the application knows them. Companions keep
@@ -259,14 +260,14 @@ impl Failure {
             let _ = write!(text, "; held by {}", who.join(", "));
         }
         let data = match self.data.state {
-            Where::V1 => Some("your data is whole in"),
-            Where::V2 => Some("your data is whole, upgraded, in"),
-            Where::FinishAtNextStart => {
+            DataState::V1 => Some("your data is whole in"),
+            DataState::V2 => Some("your data is whole, upgraded, in"),
+            DataState::FinishAtNextStart => {
                 Some("your data is whole and the next start finishes; the old data is in")
             }
-            Where::Unknown => None,
+            DataState::Unknown => None,
         };
-        let file = if self.data.state == Where::V2 { &self.data.v2 } else { &self.data.v1 };
+        let file = if self.data.state == DataState::V2 { &self.data.v2 } else { &self.data.v1 };
         if let (Some(data), Some(file)) = (data, file) {
             let _ = write!(text, "; {data} {file}");
         }
@@ -303,7 +304,7 @@ struct FailureJson {
     /// Who is in the way, this process first.
     holders: Vec<Holder>,
     /// Where the data is.
-    data: Data,
+    data: DataLocation,
     /// What to do.
     hint: String,
     /// What failed and why, without the rest of the message.

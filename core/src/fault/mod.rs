@@ -5,7 +5,7 @@ mod windows;
 
 use serde::{Deserialize, Serialize};
 
-use crate::names::At;
+use crate::names::PlanPath;
 
 /// Whose error codes and sharing rules apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -35,7 +35,7 @@ pub struct OsCode {
 
 /// What the operating system's error means for an op.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Class {
+pub enum Retry {
     /// Somebody is in the way and may go: release handles, wait, try again.
     Transient,
     /// No space left, or over quota.
@@ -64,7 +64,7 @@ impl OsCode {
 
     /// What it means, apart from the op.
     #[must_use]
-    pub fn class(&self, platform: Platform) -> Class {
+    pub fn class(&self, platform: Platform) -> Retry {
         match platform {
             Platform::Windows => windows::class(self.raw),
             Platform::Linux | Platform::Macos => unix::class(&self.code),
@@ -97,7 +97,7 @@ impl Holder {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Cause {
+pub enum OpErrorKind {
     /// The operating system refused.
     Os {
         /// Its code.
@@ -146,25 +146,25 @@ pub enum Cause {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Fault {
+pub struct OpError {
     /// Why.
-    pub cause: Cause,
+    pub cause: OpErrorKind,
     /// The file, where one is to blame.
-    pub file: Option<At>,
+    pub file: Option<PlanPath>,
     /// What the system, SQLite or the application said.
     pub message: String,
 }
 
-impl Fault {
+impl OpError {
     /// A fault without a file.
     #[must_use]
-    pub fn new(cause: Cause, message: impl Into<String>) -> Self {
+    pub fn new(cause: OpErrorKind, message: impl Into<String>) -> Self {
         Self { cause, file: None, message: message.into() }
     }
 
     /// The same fault, of this file.
     #[must_use]
-    pub fn of(mut self, file: impl Into<At>) -> Self {
+    pub fn of(mut self, file: impl Into<PlanPath>) -> Self {
         self.file = Some(file.into());
         self
     }
@@ -172,12 +172,12 @@ impl Fault {
     /// What it means for an op. A failed flush is never transient: the pages are gone but marked
     /// clean, so flushing the same data again would report a success that is none.
     #[must_use]
-    pub fn class(&self, platform: Platform, is_flush: bool) -> Class {
+    pub fn class(&self, platform: Platform, is_flush: bool) -> Retry {
         let class = match &self.cause {
-            Cause::Os { os } => os.class(platform),
-            Cause::Busy | Cause::Held { .. } => Class::Transient,
-            _ => Class::Permanent,
+            OpErrorKind::Os { os } => os.class(platform),
+            OpErrorKind::Busy | OpErrorKind::Held { .. } => Retry::Transient,
+            _ => Retry::Permanent,
         };
-        if class == Class::Transient && is_flush { Class::Permanent } else { class }
+        if class == Retry::Transient && is_flush { Retry::Permanent } else { class }
     }
 }

@@ -1,6 +1,6 @@
 //! POSIX error numbers. Sources: errno(3) of Linux, `sys/errno.h` of macOS.
 
-use super::Class;
+use super::Retry;
 
 type Table = &'static [(i32, &'static str)];
 
@@ -53,11 +53,11 @@ pub(super) fn name(raw: i32, own: Table) -> Option<(&'static str, &'static str)>
 
 /// EBUSY is permanent here: on POSIX a rename or removal gets it for a mount point, which does not
 /// go away by waiting.
-pub(super) fn class(code: &str) -> Class {
+pub(super) fn class(code: &str) -> Retry {
     match code {
-        "EAGAIN" | "EINTR" | "ETXTBSY" | "ENFILE" | "EMFILE" => Class::Transient,
-        "ENOSPC" | "EDQUOT" | "EFBIG" => Class::NoSpace,
-        "ENOTSUP" | "EINVAL" | "EXDEV" | "EMLINK" => Class::Unsupported,
-        _ => Class::Permanent,
+        "EAGAIN" | "EINTR" | "ETXTBSY" | "ENFILE" | "EMFILE" => Retry::Transient,
+        "ENOSPC" | "EDQUOT" | "EFBIG" => Retry::NoSpace,
+        "ENOTSUP" | "EINVAL" | "EXDEV" | "EMLINK" => Retry::Unsupported,
+        _ => Retry::Permanent,
     }
 }

@@ -2,7 +2,7 @@
 //! names are those that libuv maps them to, with names of our own where libuv says UNKNOWN (303,
 //! 1224, 1175 to 1177).
 
-use super::Class;
+use super::Retry;
 
 const TABLE: &[(i32, &str, &str)] = &[
     (2, "ENOENT", "ERROR_FILE_NOT_FOUND"),
@@ -43,11 +43,11 @@ pub(super) fn name(raw: i32) -> Option<(&'static str, &'static str)> {
 
 /// 5 is what a replacing rename gets while its target is open, so it is worth a bounded wait, like
 /// the rest of its list.
-pub(super) fn class(raw: i32) -> Class {
+pub(super) fn class(raw: i32) -> Retry {
     match raw {
-        5 | 32 | 33 | 55 | 64 | 121 | 170 | 303 | 1224 | 1231 => Class::Transient,
-        39 | 112 | 1295 => Class::NoSpace,
-        17 | 50 | 87 => Class::Unsupported,
-        _ => Class::Permanent,
+        5 | 32 | 33 | 55 | 64 | 121 | 170 | 303 | 1224 | 1231 => Retry::Transient,
+        39 | 112 | 1295 => Retry::NoSpace,
+        17 | 50 | 87 => Retry::Unsupported,
+        _ => Retry::Permanent,
     }
 }

@@ -13,7 +13,7 @@ use crate::names::{FileName, Label, NameError, Names, Nonce, Role};
 /// How far the field's daemon had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum FieldPhase {
+pub enum LegacyPhase {
     /// v2 is being built.
     Building,
     /// v2 is complete; canonical is v1.
@@ -24,7 +24,7 @@ pub enum FieldPhase {
     Committed,
 }
 
-impl FieldPhase {
+impl LegacyPhase {
     /// The word in the journal.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -52,14 +52,14 @@ struct Raw {
     auth_existed: bool,
     keychain_backups: Option<Value>,
     nonce: String,
-    phase: FieldPhase,
+    phase: LegacyPhase,
 }
 
 /// The field's journal, re-rooted and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldJournal {
+pub struct LegacyJournal {
     /// How far it had come.
-    pub phase: FieldPhase,
+    pub phase: LegacyPhase,
     /// Always `v1-v2`.
     pub label: Label,
     /// Its nonce.
@@ -97,7 +97,7 @@ fn bare(what: &str, path: &str, name: &str) -> Result<FileName, ReadError> {
     FileName::new(name).map_err(|error| mismatch(what, path, error.why))
 }
 
-impl FieldJournal {
+impl LegacyJournal {
     /// Reads it and proves that every name is the grammar's, beside this canonical.
     ///
     /// # Errors

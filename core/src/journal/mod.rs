@@ -437,7 +437,7 @@ impl Journal {
     #[must_use]
     pub fn file(&self) -> FileName {
         match self.strategy {
-            Strategy::TwoRename => names::field_journal(&self.names.canonical),
+            Strategy::TwoRename => names::legacy_journal(&self.names.canonical),
             Strategy::LinkReplace
             | Strategy::PageCopy
             | Strategy::Restore

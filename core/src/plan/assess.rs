@@ -3,7 +3,7 @@
 use super::Plan;
 use super::recover::{self, RecoveryTable};
 use crate::failure::{Code, Failure};
-use crate::names::{CompanionName, FileName, Label, Nonce, field_journal};
+use crate::names::{CompanionName, FileName, Label, Nonce, legacy_journal};
 use crate::observe::{Observation, Verdict};
 
 /// What comes next.
@@ -110,7 +110,7 @@ pub fn assess_left(
 ) -> Result<Next, Failure> {
     refuse_held(observation)?;
     // The field's that one of ours took over says nothing more.
-    let field = field_journal(&observation.canonical);
+    let field = legacy_journal(&observation.canonical);
     let is_over = recover::took_over(observation);
     let counts = |name: &FileName| !(undone.contains(name) || is_over && *name == field);
     let other = observation.journals.keys().find(|name| counts(name));

@@ -3,14 +3,14 @@
 use super::assess::{refuse_irreplaceable, refuse_other_programs};
 use super::page_copy::{self, page_copy};
 use super::parts::{
-    Link, clean_up, commit, companion_names, flip, install_companions, position_of_flip,
-    remove_tmp, temporary, undo, undo_companions, warns_from, write_journal,
+    Link, clean_up, cleanup_index, commit, companion_names, flip, install_companions,
+    position_of_flip, remove_tmp, temporary, undo, undo_companions, write_journal,
 };
-use super::recover::{kept, nonce_of_field};
-use super::{By, From, Plan, PlanKind, Request, VERSION, step};
+use super::recover::{kept, nonce_of_legacy};
+use super::{BuildBy, BuildFrom, Plan, PlanKind, Request, VERSION, step};
 use crate::failure::{Code, Failure};
 use crate::journal::{self, Companion, Journal, Phase, Strategy, V1};
-use crate::names::{Names, Role, field_journal};
+use crate::names::{Names, Role, legacy_journal};
 use crate::observe::Observation;
 use crate::op::{Guard, Op, Step};
 use crate::page1::JournalMode;
@@ -57,9 +57,9 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
     let wal = observation.files.get(&canonical.sidecars()[0]).map_or(0, |wal| wal.size);
     let v1_bytes = facts.size.saturating_add(wal);
     let copies = match (request.by, request.from) {
-        (By::Sql, _) => 1,
-        (By::Host, From::Copy) => 2,
-        (By::Host, From::Empty) => 3,
+        (BuildBy::Sql, _) => 1,
+        (BuildBy::Host, BuildFrom::Copy) => 2,
+        (BuildBy::Host, BuildFrom::Empty) => 3,
     };
     refuse_other_programs(observation)?;
     let held = observation.held_on_windows();
@@ -69,8 +69,11 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
     let needs_bytes = match strategy {
         Strategy::PageCopy => {
             // The copy for the host is gone by then.
-            let gone =
-                if (request.by, request.from) == (By::Host, From::Empty) { v1_bytes } else { 0 };
+            let gone = if (request.by, request.from) == (BuildBy::Host, BuildFrom::Empty) {
+                v1_bytes
+            } else {
+                0
+            };
             needs_bytes
                 .saturating_add(page_copy::needs_bytes(v1_bytes, v1_bytes, false))
                 .saturating_sub(gone)
@@ -116,7 +119,7 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         .check()
         .map_err(|error| refuse(Code::Io, error.to_string(), "use a shorter file name"))?;
     let names = &journal.names;
-    let host = request.by == By::Host;
+    let host = request.by == BuildBy::Host;
     let staged = if host { &names.install } else { &names.staging };
 
     let mut steps = vec![step(
@@ -124,12 +127,12 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         "a connection of this process would lose its locks, and its commits, by our opening the \
          file",
     )];
-    let takes_over = nonce_of_field(observation).as_ref() == Some(&request.nonce);
+    let takes_over = nonce_of_legacy(observation).as_ref() == Some(&request.nonce);
     steps.extend(takes_over.then(|| remove_tmp(&journal)));
     steps.extend(write_journal(&journal, Phase::Building));
     if takes_over {
         let files =
-            [(&field_journal(canonical)).into()].into_iter().chain(temporary(&journal)).collect();
+            [(&legacy_journal(canonical)).into()].into_iter().chain(temporary(&journal)).collect();
         steps.extend([
             step(Op::Remove { files }, "what the application did is in this journal now"),
             step(Op::SyncDir { companion: None }, "removed for good"),
@@ -169,22 +172,22 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         )
     });
     match (request.by, request.from) {
-        (_, From::Copy) => {
+        (_, BuildFrom::Copy) => {
             steps.push(step(
                 Op::Copy { from: canonical.into(), to: (&names.staging).into() },
                 "v2 starts as a copy of v1",
             ));
         }
-        (By::Host, From::Empty) => {
+        (BuildBy::Host, BuildFrom::Empty) => {
             steps.push(step(
                 Op::Copy { from: canonical.into(), to: (&names.source).into() },
                 "opening v1 itself would change it",
             ));
         }
-        (By::Sql, From::Empty) => {}
+        (BuildBy::Sql, BuildFrom::Empty) => {}
     }
     if host {
-        let source = if request.from == From::Copy { &names.staging } else { &names.source };
+        let source = if request.from == BuildFrom::Copy { &names.staging } else { &names.source };
         let held = |op, why: &str| Step { op, why: why.into(), when: Some(Guard::StagingHeld {}) };
         let free = |op, why: &str| Step { op, why: why.into(), when: Some(Guard::StagingFree {}) };
         steps.extend([
@@ -255,7 +258,7 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
     steps.extend(install_companions(&journal, &|_| true, &kept));
     let installed = steps.len();
     steps.extend(commit(&journal));
-    let cleanup_from = warns_from(observation.platform, installed, steps.len());
+    let cleanup_from = cleanup_index(observation.platform, installed, steps.len());
     steps.extend(clean_up(
         &journal,
         host || strategy == Strategy::PageCopy || !journal.companions.is_empty(),

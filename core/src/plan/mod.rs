@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::Platform;
 use crate::journal::{Companion, Journal, ReadError, read_versioned, write_json};
-use crate::names::{At, FileName, Label, Nonce, Role};
+use crate::names::{FileName, Label, Nonce, PlanPath, Role};
 use crate::op::{Op, Step};
 use std::collections::BTreeSet;
 
@@ -99,7 +99,7 @@ pub enum Recovery {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
-pub enum From {
+pub enum BuildFrom {
     /// A new file.
     Empty,
     /// A copy of v1.
@@ -110,7 +110,7 @@ pub enum From {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
-pub enum By {
+pub enum BuildBy {
     /// SQL that the runner executes.
     Sql,
     /// A callback of the application.
@@ -131,9 +131,9 @@ pub struct Request {
     /// 1 for the first try.
     pub attempt: u32,
     /// Where v2 starts from.
-    pub from: From,
+    pub from: BuildFrom,
     /// Who builds it.
-    pub by: By,
+    pub by: BuildBy,
     /// Whether the application looks at v2 before it is installed.
     pub verify: bool,
 }
@@ -201,7 +201,7 @@ impl Plan {
     /// Whether it is a plan for this database. One without a journal says so by its names alone.
     #[must_use]
     pub fn is_for(&self, canonical: &FileName) -> bool {
-        let ours = |at: &At| Role::of(canonical, &at.name).is_some();
+        let ours = |at: &PlanPath| Role::of(canonical, &at.name).is_some();
         match &self.journal {
             Some(journal) => journal.names.canonical == *canonical,
             None => self.steps.iter().all(|step| match &step.op {

@@ -10,7 +10,7 @@ use super::parts::{compare_companions, write_journal};
 use super::restore::displaced_by;
 use super::step;
 use crate::journal::{Journal, Phase};
-use crate::names::{At, FileName};
+use crate::names::{FileName, PlanPath};
 use crate::observe::FileFacts;
 use crate::op::{Op, Step};
 use crate::page1::JournalMode;
@@ -67,7 +67,7 @@ pub(super) fn page_copy(journal: &Journal, staged: &FileName, done: Done) -> Vec
 /// when its pages are replaced, so a copy of anything else goes with the undo.
 fn copy_what_is_there(journal: &Journal, restores: bool) -> Vec<Step> {
     let names = &journal.names;
-    let source: At = (&names.source).into();
+    let source: PlanPath = (&names.source).into();
     let (kept, open, copy, whole, name) = if restores {
         (
             displaced_by(journal),
@@ -88,7 +88,7 @@ fn copy_what_is_there(journal: &Journal, restores: bool) -> Vec<Step> {
     let mut steps = Vec::new();
     if !restores {
         steps.push(step(
-            Op::Remove { files: names.source.set().iter().map(At::from).collect() },
+            Op::Remove { files: names.source.set().iter().map(PlanPath::from).collect() },
             "the name is used for v1's own copy now",
         ));
     }

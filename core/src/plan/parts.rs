@@ -4,7 +4,7 @@ use super::step;
 use crate::fault::Platform;
 use crate::journal::{Companion, Journal, Phase, Strategy};
 use crate::names::{
-    At, FileName, Role, companion_backup, companion_backup_tmp, companion_staged, displaced,
+    FileName, PlanPath, Role, companion_backup, companion_backup_tmp, companion_staged, displaced,
     journal_tmp,
 };
 use crate::op::{Guard, Op, Step};
@@ -16,15 +16,15 @@ pub(super) fn tmp(journal: &Journal) -> FileName {
 
 /// The names of one companion, in its own directory.
 pub(super) struct CompanionNames {
-    pub file: At,
-    pub backup: At,
-    pub backup_tmp: At,
-    pub staged: At,
-    pub displaced: At,
+    pub file: PlanPath,
+    pub backup: PlanPath,
+    pub backup_tmp: PlanPath,
+    pub staged: PlanPath,
+    pub displaced: PlanPath,
 }
 
 pub(super) fn companion_names(journal: &Journal, companion: &Companion) -> CompanionNames {
-    let at = |name: FileName| At { companion: Some(companion.name.clone()), name };
+    let at = |name: FileName| PlanPath { companion: Some(companion.name.clone()), name };
     let (label, nonce) = (&journal.label, &journal.nonce);
     CompanionNames {
         backup: at(companion_backup(&companion.file, label, nonce)),
@@ -120,7 +120,7 @@ pub(super) fn flip(
         ),
         step(Op::UnlockV1 {}, "v1 is the backup now"),
     ]);
-    nobody_stays(&mut steps, journal, platform);
+    check_no_stale_handles(&mut steps, journal, platform);
     steps
 }
 
@@ -128,7 +128,7 @@ pub(super) fn flip(
 /// as soon as there is a log there would take it for its own (`pagerOpenWalIfPresent` in SQLite's
 /// pager.c). What is set aside as a copy is not that file, which has no name any more; and Windows
 /// does not replace a file that somebody has open.
-pub(super) fn nobody_stays(steps: &mut Vec<Step>, journal: &Journal, platform: Platform) {
+pub(super) fn check_no_stale_handles(steps: &mut Vec<Step>, journal: &Journal, platform: Platform) {
     let names = &journal.names;
     let file = match journal.strategy {
         Strategy::LinkReplace => names.backup.clone(),
@@ -234,7 +234,7 @@ pub(super) fn commit(journal: &Journal) -> Vec<Step> {
 /// told of v2 before it says `committed`. (Nothing in v2 itself would show that it was used:
 /// a commit in WAL mode need not change its size nor its first page, and the digest leaves out what
 /// other commits change.)
-pub(super) fn warns_from(platform: Platform, installed: usize, committed: usize) -> usize {
+pub(super) fn cleanup_index(platform: Platform, installed: usize, committed: usize) -> usize {
     if platform == Platform::Windows { committed } else { installed }
 }
 
@@ -268,13 +268,13 @@ pub(super) fn receipt_steps(receipt: &FileName) -> Vec<Step> {
 }
 
 /// Every temporary file of this attempt in the database's directory.
-pub(super) fn temporary(journal: &Journal) -> Vec<At> {
+pub(super) fn temporary(journal: &Journal) -> Vec<PlanPath> {
     let names = &journal.names;
     [&names.source, &names.staging, &names.install]
         .into_iter()
         .flat_map(FileName::set)
         .chain([tmp(journal)])
-        .map(|name| At::from(&name))
+        .map(|name| PlanPath::from(&name))
         .collect()
 }
 
@@ -312,7 +312,7 @@ pub(super) fn clean_up(journal: &Journal, temporaries: bool) -> Vec<Step> {
 /// v1 has its backup's name alone, and gets canonical's back: over our own v2, or, in the field's
 /// cutover, over nobody's file. There it may just have been settled: SQLite's own journal of that
 /// must not come back beside a name that v1 has left.
-pub(super) fn give_v1_back(journal: &Journal) -> Vec<Step> {
+pub(super) fn restore_v1_name(journal: &Journal) -> Vec<Step> {
     let names = &journal.names;
     let (from, to) = ((&names.backup).into(), (&names.canonical).into());
     let why = "v1 is canonical again";
@@ -355,7 +355,7 @@ pub(super) fn undo(
     let names = &journal.names;
     let mut steps = vec![step(Op::UnlockV1 {}, "v1 stays; whoever waits for it may have it")];
     if let Some(staged) = staged {
-        steps.extend(give_v2_up(journal, staged, platform));
+        steps.extend(discard_v2(journal, staged, platform));
     }
     steps
         .push(step(Op::UndoHost {}, "the application takes back what it did outside the database"));
@@ -406,7 +406,7 @@ pub(super) fn end_undo(journal: &Journal) -> Vec<Step> {
 
 /// What belongs to v2 may be undone only once no start installs v2 any more. Where a removal cannot
 /// be flushed the journal says so: its rename is written through, and everything before it.
-pub(super) fn give_v2_up(journal: &Journal, staged: &FileName, platform: Platform) -> Vec<Step> {
+pub(super) fn discard_v2(journal: &Journal, staged: &FileName, platform: Platform) -> Vec<Step> {
     let why = "a start that finds v2 beside a journal that says `built` installs it";
     if platform != Platform::Windows {
         let flush =
@@ -497,9 +497,9 @@ pub(super) fn undo_companions(journal: &Journal, backed_up: Which, kept: Which) 
 pub(super) fn stray_journal_tmps<'a>(
     canonical: &FileName,
     files: impl Iterator<Item = &'a FileName>,
-) -> Vec<At> {
+) -> Vec<PlanPath> {
     files
         .filter(|name| matches!(Role::of(canonical, name), Some(Role::JournalTmp(..))))
-        .map(At::from)
+        .map(PlanPath::from)
         .collect()
 }

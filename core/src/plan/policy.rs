@@ -6,19 +6,19 @@ use super::parts::{companion_names, temporary};
 use super::restore::kept_with_backup;
 use super::{Plan, PlanKind};
 use crate::journal::{Journal, ReadError};
-use crate::names::{At, FileName, Role, displaced, field_journal};
+use crate::names::{FileName, PlanPath, Role, displaced, legacy_journal};
 use crate::op::{Guard, Op, Step};
 use std::collections::BTreeSet;
 
 /// Every name that the journal's own names, label and nonce give.
-fn own(journal: &Journal) -> BTreeSet<At> {
+fn own(journal: &Journal) -> BTreeSet<PlanPath> {
     let names = &journal.names;
     let aside = displaced(&names.canonical, &journal.nonce);
-    let mut own: BTreeSet<At> = temporary(journal).into_iter().collect();
+    let mut own: BTreeSet<PlanPath> = temporary(journal).into_iter().collect();
     let sets = [&names.canonical, &names.backup, &aside].into_iter().flat_map(FileName::set);
-    own.extend(sets.map(|name| At::from(&name)));
-    let more = [&names.receipt(), &journal.file(), &field_journal(&names.canonical)];
-    own.extend(more.map(At::from));
+    own.extend(sets.map(|name| PlanPath::from(&name)));
+    let more = [&names.receipt(), &journal.file(), &legacy_journal(&names.canonical)];
+    own.extend(more.map(PlanPath::from));
     for companion in &journal.companions {
         let of = companion_names(journal, companion);
         own.extend([of.file, of.staged, of.backup_tmp, of.backup, of.displaced]);
@@ -65,7 +65,7 @@ pub(super) fn check_without_journal(plan: &Plan) -> Result<(), ReadError> {
         return Err(ReadError::Contradiction("journal: a plan of this kind has one".into()));
     }
     // The database's name is not in the plan, so any will do that makes the name a journal's.
-    let is = |at: &At, fits: fn(Role) -> bool| {
+    let is = |at: &PlanPath, fits: fn(Role) -> bool| {
         let mut roles = at.name.bases().filter_map(|canonical| Role::of(&canonical, &at.name));
         at.companion.is_none() && roles.any(fits)
     };
@@ -74,7 +74,7 @@ pub(super) fn check_without_journal(plan: &Plan) -> Result<(), ReadError> {
             Op::SyncDir { companion: None } => true,
             Op::Rename { from, to } => {
                 plan.kind == PlanKind::SetAside
-                    && is(from, |role| matches!(role, Role::Journal(_) | Role::FieldJournal))
+                    && is(from, |role| matches!(role, Role::Journal(_) | Role::LegacyJournal))
                     && is(to, |role| role == Role::JournalAside)
                     && to.name.as_str().starts_with(from.name.as_str())
             }

@@ -14,7 +14,7 @@ use crate::failure::{Code, Failure};
 use crate::fault::Platform;
 use crate::journal::{Journal, Phase, ReadError};
 use crate::names::{
-    At, CompanionName, FileName, Label, Nonce, Role, backup_of, companion_backup, receipt,
+    CompanionName, FileName, Label, Nonce, PlanPath, Role, backup_of, companion_backup, receipt,
 };
 use crate::observe::Observation;
 use crate::op::{Op, Step};
@@ -136,7 +136,7 @@ fn companions<'a>(
     names: impl Iterator<Item = &'a CompanionName>,
     label: &Label,
     nonce: &Nonce,
-) -> Result<Vec<At>, String> {
+) -> Result<Vec<PlanPath>, String> {
     let at = |name: &CompanionName| {
         let seen = observation.companions.get(name);
         let seen = seen.ok_or_else(|| {
@@ -145,12 +145,15 @@ fn companions<'a>(
                  the options"
             )
         })?;
-        Ok(At { companion: Some(name.clone()), name: companion_backup(&seen.file, label, nonce) })
+        Ok(PlanPath {
+            companion: Some(name.clone()),
+            name: companion_backup(&seen.file, label, nonce),
+        })
     };
     names.map(at).collect()
 }
 
-fn made(backups: &[FileName], companions: &[At], platform: Platform) -> Plan {
+fn made(backups: &[FileName], companions: &[PlanPath], platform: Platform) -> Plan {
     Plan {
         version: VERSION,
         kind: PlanKind::Prune,
@@ -164,7 +167,7 @@ fn made(backups: &[FileName], companions: &[At], platform: Platform) -> Plan {
     }
 }
 
-fn steps(backups: &[FileName], companions: &[At]) -> Vec<Step> {
+fn steps(backups: &[FileName], companions: &[PlanPath]) -> Vec<Step> {
     let flush = |companion: Option<&CompanionName>, why: &str| {
         step(Op::SyncDir { companion: companion.cloned() }, why)
     };
@@ -174,7 +177,7 @@ fn steps(backups: &[FileName], companions: &[At]) -> Vec<Step> {
     )];
     for backup in backups {
         steps.push(step(
-            Op::Remove { files: backup.set().iter().map(At::from).collect() },
+            Op::Remove { files: backup.set().iter().map(PlanPath::from).collect() },
             "the backup is not to be kept; while its receipt is there a prune that is killed is \
              finished by the next",
         ));
@@ -199,7 +202,9 @@ fn steps(backups: &[FileName], companions: &[At]) -> Vec<Step> {
         ));
     }
     steps.push(step(
-        Op::Remove { files: backups.iter().map(|backup| At::from(&receipt(backup))).collect() },
+        Op::Remove {
+            files: backups.iter().map(|backup| PlanPath::from(&receipt(backup))).collect(),
+        },
         "nothing of it is left",
     ));
     steps.push(flush(None, "the next prune finds nothing of it"));
@@ -217,7 +222,7 @@ pub(super) fn check(plan: &Plan) -> Result<(), ReadError> {
         files.flatten().filter(move |at| at.companion.is_some() == companion)
     };
     // The database's name is not in the plan, so any will do that makes the name a backup's.
-    let backup = |at: &At| {
+    let backup = |at: &PlanPath| {
         let name = backup_of(&at.name)?;
         name.bases().find_map(|canonical| match Role::of(&canonical, &name) {
             Some(Role::Backup { label, nonce, .. }) => {
@@ -228,7 +233,7 @@ pub(super) fn check(plan: &Plan) -> Result<(), ReadError> {
     };
     let (backups, endings): (Vec<FileName>, Vec<String>) =
         removes(false).filter_map(backup).unzip();
-    let companions: Vec<At> = removes(true).cloned().collect();
+    let companions: Vec<PlanPath> = removes(true).cloned().collect();
     let own =
         companions.iter().all(|at| endings.iter().any(|ending| at.name.as_str().ends_with(ending)));
     if !own || backups.is_empty() {

@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 use super::assess::{refuse_held, refuse_irreplaceable, refuse_other_programs};
 use super::page_copy::{self, page_copy};
 use super::parts::{
-    clean_up, companion_names, end_undo, give_v2_up, give_wal_back, had_wal, install_companions,
-    nobody_stays, position_of_flip, temporary, warns_from, write_journal,
+    check_no_stale_handles, clean_up, cleanup_index, companion_names, discard_v2, end_undo,
+    give_wal_back, had_wal, install_companions, position_of_flip, temporary, write_journal,
 };
 use super::recover::{CanonicalOfRestore, recovery_of_restore};
 use super::{Plan, PlanKind, VERSION, step};
@@ -26,8 +26,8 @@ use crate::failure::{Code, Failure};
 use crate::fault::Platform;
 use crate::journal::{self, Companion, Journal, Phase, Strategy, V1};
 use crate::names::{
-    At, CompanionName, FileName, Label, Names, Nonce, Role, companion_backup, companion_staged,
-    displaced,
+    CompanionName, FileName, Label, Names, Nonce, PlanPath, Role, companion_backup,
+    companion_staged, displaced,
 };
 use crate::observe::Observation;
 use crate::op::{Op, Step};
@@ -249,13 +249,13 @@ pub fn companions_of(
 }
 
 /// A companion's backup has the nonce of the upgrade that made it.
-pub(super) fn kept_with_backup(journal: &Journal, companion: &Companion) -> Option<At> {
+pub(super) fn kept_with_backup(journal: &Journal, companion: &Companion) -> Option<PlanPath> {
     let Some(Role::Backup { label, nonce, .. }) =
         Role::of(&journal.names.canonical, &journal.names.backup)
     else {
         return None;
     };
-    Some(At {
+    Some(PlanPath {
         companion: Some(companion.name.clone()),
         name: companion_backup(&companion.file, &label, &nonce),
     })
@@ -337,7 +337,7 @@ fn made(journal: Journal, modes: Modes, platform: Platform, needs_bytes: u64) ->
     steps.extend(install_companions(&journal, &|_| true, &|_| false));
     let installed = steps.len();
     steps.extend(write_journal(&journal, Phase::Committed));
-    let cleanup_from = warns_from(platform, installed, steps.len());
+    let cleanup_from = cleanup_index(platform, installed, steps.len());
     steps.extend(ending(&journal));
     let index = |at: usize| u32::try_from(at).ok();
     Plan {
@@ -384,7 +384,7 @@ fn replace(journal: &Journal, platform: Platform) -> Vec<Step> {
         ),
         step(Op::UnlockV1 {}, "v2 is set aside now"),
     ];
-    nobody_stays(&mut steps, journal, platform);
+    check_no_stale_handles(&mut steps, journal, platform);
     steps
 }
 
@@ -398,7 +398,7 @@ pub(super) fn undo(journal: &Journal, platform: Platform, copied: bool) -> Vec<S
     let names = &journal.names;
     let aside = displaced_by(journal);
     let mut steps = vec![step(Op::UnlockV1 {}, "v2 stays; whoever waits for it may have it")];
-    steps.extend(give_v2_up(journal, &names.install, platform));
+    steps.extend(discard_v2(journal, &names.install, platform));
     if !journal.strategy.copies_pages() {
         steps.push(step(
             Op::RemoveLink { link: aside.clone(), of: names.canonical.clone() },
@@ -441,17 +441,18 @@ pub(super) fn undo(journal: &Journal, platform: Platform, copied: bool) -> Vec<S
 
 /// The plan that the journal of this one gives, of what the plan's steps tell.
 pub(crate) fn right(plan: &Plan, journal: &Journal) -> Plan {
-    let renamed = |from: &At| {
+    let renamed = |from: &PlanPath| {
         plan.steps.iter().any(|step| matches!(&step.op, Op::Rename { from: at, .. } if at == from))
     };
     let staged = |c: &Companion| {
-        renamed(&At {
+        renamed(&PlanPath {
             companion: Some(c.name.clone()),
             name: companion_staged(&c.file, &journal.nonce),
         })
     };
-    let kept =
-        |c: &Companion| renamed(&At { companion: Some(c.name.clone()), name: c.file.clone() });
+    let kept = |c: &Companion| {
+        renamed(&PlanPath { companion: Some(c.name.clone()), name: c.file.clone() })
+    };
     let mode_of = |name: &FileName| {
         let found = plan.steps.iter().find_map(|step| match &step.op {
             Op::Settle { file, mode } if file == name => Some(*mode),
@@ -465,7 +466,7 @@ pub(crate) fn right(plan: &Plan, journal: &Journal) -> Plan {
         install: mode_of(&names.install),
         canonical: if stays_in_wal { mode_of(&names.canonical) } else { JournalMode::Delete },
     };
-    let aside = At::from(&displaced_by(journal));
+    let aside = PlanPath::from(&displaced_by(journal));
     let removed = plan
         .undo
         .iter()

@@ -4,7 +4,7 @@
 //! Call order of a driver:
 //! 1. [`Run::new`];
 //! 2. [`Run::poll_event`] until it has none;
-//! 3. [`Run::poll`]: perform the op and report it with [`Run::handle_done`] or
+//! 3. [`Run::poll`]: perform the op and report it with [`Run::handle_ok`] or
 //!    [`Run::handle_fault`]; or wait as told, handles released first, and report it with
 //!    [`Run::handle_waited`]; or stop at an ending;
 //! 4. again from 2.
@@ -35,14 +35,14 @@ use std::collections::{BTreeMap, VecDeque};
 use serde_json::Value;
 
 pub use event::Event;
-pub use remains::Remains;
+pub use remains::CarryOver;
 pub use retry::{BUDGET_MS, Budget, DELAYS_MS};
 
-use crate::failure::{Code, Failure, Where};
+use crate::failure::{Code, DataState, Failure};
 use crate::fault::Holder;
-use crate::fault::{Cause, Class, Fault, Platform};
+use crate::fault::{OpError, OpErrorKind, Platform, Retry};
 use crate::journal::{Journal, Phase, ReadError, Strategy, V1, V2, Warning, WarningFrom};
-use crate::names::{At, CompanionName, Role, field_journal, is_displaced, is_journal_aside};
+use crate::names::{CompanionName, PlanPath, Role, is_displaced, is_journal_aside, legacy_journal};
 use crate::observe::FileFacts;
 use crate::op::{Guard, Op, Step};
 use crate::plan::{Plan, PlanKind, Recovery};
@@ -74,7 +74,7 @@ pub enum Action {
 
 /// What a performed op found out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Done {
+pub enum OpOutcome {
     /// Nothing but that it is done.
     Plain,
     /// It is done, and something was tolerated.
@@ -172,7 +172,7 @@ pub struct Run {
     half_copied: bool,
     /// Where v1 is before the flip and after an undo: in its place, unless the plan must give it
     /// its name back (the field's two renames, and a flip that v1 changed under).
-    v1_is: Where,
+    v1_is: DataState,
 }
 
 impl Run {
@@ -207,9 +207,9 @@ impl Run {
             half_copied: false,
             v1_is: if plan.steps.iter().chain(&plan.undo).any(|step| gives_v1_back(&plan, &step.op))
             {
-                Where::FinishAtNextStart
+                DataState::FinishAtNextStart
             } else {
-                Where::V1
+                DataState::V1
             },
             plan,
         };
@@ -350,7 +350,7 @@ impl Run {
         else {
             return false;
         };
-        let field = At::from(&field_journal(&journal.names.canonical));
+        let field = PlanPath::from(&legacy_journal(&journal.names.canonical));
         self.plan
             .steps
             .iter()
@@ -428,18 +428,18 @@ impl Run {
     }
 
     /// The op was performed.
-    pub fn handle_done(&mut self, done: Done) {
+    pub fn handle_ok(&mut self, done: OpOutcome) {
         if self.stage != Stage::Performing {
             return;
         }
         let Some(op) = self.current().cloned() else { return };
         self.tell_of_kept(&op);
         match (&op, done) {
-            (_, Done::Tolerated(message)) => {
+            (_, OpOutcome::Tolerated(message)) => {
                 self.add_warning(Some("TOLERATED"), message, WarningFrom::Cutover);
             }
-            (Op::Settle { file, .. }, Done::Settled(facts)) => self.settled(file, &facts),
-            (Op::Check { file }, Done::Checked(facts, warnings)) => {
+            (Op::Settle { file, .. }, OpOutcome::Settled(facts)) => self.settled(file, &facts),
+            (Op::Check { file }, OpOutcome::Checked(facts, warnings)) => {
                 if let Some(fault) =
                     self.journal.as_ref().and_then(|journal| other_page_size(journal, &facts))
                 {
@@ -457,7 +457,7 @@ impl Run {
                     self.add_warning(Some("V1_VIOLATION"), warning, WarningFrom::Cutover);
                 }
             }
-            (Op::Look { file }, Done::Looked(holders))
+            (Op::Look { file }, OpOutcome::Looked(holders))
                 if self.journal.as_ref().is_some_and(|journal| journal.names.staging == *file) =>
             {
                 // On Windows whoever has it open, and may not be named, keeps it from being
@@ -466,29 +466,29 @@ impl Run {
                     .iter()
                     .any(|holder| holder.this_process || self.plan.platform == Platform::Windows);
             }
-            (Op::LookCompanion { companion, .. }, Done::Companion(digest)) => {
+            (Op::LookCompanion { companion, .. }, OpOutcome::Companion(digest)) => {
                 self.companions.insert(companion.clone(), digest);
             }
-            (Op::BuildHost { .. }, Done::Built { expect, report }) => {
+            (Op::BuildHost { .. }, OpOutcome::Built { expect, report }) => {
                 if let Some(journal) = &self.journal {
                     let built = Journal { expect, report, ..journal.clone() };
                     if let Err(error) = built.to_readable_text() {
                         let message = format!(
                             "what the build returned cannot be kept in the journal: {error}"
                         );
-                        return self.handle_fault(&Fault::new(Cause::Host, message));
+                        return self.handle_fault(&OpError::new(OpErrorKind::Host, message));
                     }
                     self.journal = Some(built);
                 }
             }
-            (op, _) if gives_v1_back(&self.plan, op) => self.v1_is = Where::V1,
+            (op, _) if gives_v1_back(&self.plan, op) => self.v1_is = DataState::V1,
             _ => {}
         }
         // The journal is durable in a phase when the directory was flushed after its rename; every
         // list of ours has the two side by side, and for an undo it is the safer reading
         // that the rename alone may have reached the disk.
         if let (Op::Rename { to, .. }, Some(journal)) = (&op, &mut self.journal)
-            && *to == At::from(&journal.file())
+            && *to == PlanPath::from(&journal.file())
             && self.list == List::Steps
             && let Some(phase) =
                 self.plan.steps[..self.index].iter().rev().find_map(|step| match &step.op {
@@ -535,7 +535,7 @@ impl Run {
     }
 
     /// The op was not performed.
-    pub fn handle_fault(&mut self, fault: &Fault) {
+    pub fn handle_fault(&mut self, fault: &OpError) {
         if self.stage != Stage::Performing {
             return;
         }
@@ -543,22 +543,22 @@ impl Run {
         self.tries += 1;
         // A callback that stops because it was asked to is what was asked for, not a failure of the
         // application.
-        if self.cancelled && self.can_abort() && fault.cause == Cause::Host {
+        if self.cancelled && self.can_abort() && fault.cause == OpErrorKind::Host {
             return self.abort();
         }
         let class = fault.class(self.plan.platform, op.is_sync());
-        if class == Class::Transient
+        if class == Retry::Transient
             && let Some(delay_ms) = self.budget.next_delay_ms(self.tries)
         {
             self.events.push_back(Event::Wait {
                 op: op.name().to_owned(),
-                file: fault.file.as_ref().or(op.file().as_ref()).map(At::to_string),
+                file: fault.file.as_ref().or(op.file().as_ref()).map(PlanPath::to_string),
                 delay_ms,
                 waited_ms: self.budget.waited_ms,
                 budget_ms: self.budget.total_ms,
                 reason: fault.message.clone(),
                 holders: match &fault.cause {
-                    Cause::Held { holders } => holders.clone(),
+                    OpErrorKind::Held { holders } => holders.clone(),
                     _ => Vec::new(),
                 },
             });
@@ -567,19 +567,19 @@ impl Run {
         }
         let mut fault = fault.clone();
         fault.file = fault.file.or_else(|| op.file());
-        let mut failure = Failure::from_fault(&fault, op.name(), class == Class::NoSpace);
+        let mut failure = Failure::from_fault(&fault, op.name(), class == Retry::NoSpace);
         failure.attempts = self.tries;
         failure.waited_ms = self.budget.waited_ms;
         failure.phase = self.phase;
-        let anew = matches!(fault.cause, Cause::V1Changed | Cause::CompanionChanged);
+        let anew = matches!(fault.cause, OpErrorKind::V1Changed | OpErrorKind::CompanionChanged);
         // A page copy that was begun may need SQLite's rollback, which is the next start's first
         // read; and whether v1 is still there, so that the copy of it may go, only a look
         // tells.
         let begun = matches!(op, Op::PageCopy { .. })
-            && class != Class::Transient
-            && fault.cause != Cause::SecondName;
+            && class != Retry::Transient
+            && fault.cause != OpErrorKind::SecondName;
         self.half_copied |= begun;
-        self.fail(failure, anew, class == Class::Transient);
+        self.fail(failure, anew, class == Retry::Transient);
     }
 
     /// The wait is over.
@@ -612,7 +612,7 @@ impl Run {
             let (strategy, source) = self
                 .journal
                 .as_ref()
-                .map(|journal| (journal.strategy, At::from(&journal.names.source)))
+                .map(|journal| (journal.strategy, PlanPath::from(&journal.names.source)))
                 .unzip();
             let given_up = |op: &Op| match strategy {
                 Some(Strategy::Restore) => matches!(op, Op::RemoveLink { .. }),
@@ -624,8 +624,8 @@ impl Run {
             let gives_v2_up =
                 self.plan.undo.iter().skip(self.index + 1).position(|step| given_up(&step.op));
             let may_install = self.phase >= Some(Phase::Built) && gives_v2_up.is_some();
-            let of_field = strategy == Some(Strategy::TwoRename) && !is_of_host(&failure);
-            let stop = may_install || of_field || matches!(self.current(), Some(Op::Look { .. }));
+            let of_legacy = strategy == Some(Strategy::TwoRename) && !is_of_host(&failure);
+            let stop = may_install || of_legacy || matches!(self.current(), Some(Op::Look { .. }));
             let companion = self.current().and_then(Op::companion).cloned();
             self.stuck.extend(companion);
             if self.undo_failure.as_ref().is_none_or(is_of_host) {
@@ -642,7 +642,7 @@ impl Run {
         }
         let at = |index: Option<u32>| index.map(|index| index as usize);
         if at(self.plan.cleanup_from).is_some_and(|from| self.index >= from) {
-            failure.locate(Where::V2, self.journal.as_ref());
+            failure.locate(DataState::V2, self.journal.as_ref());
             let file = failure.path.as_ref().map_or_else(String::new, |path| format!("{path}: "));
             let message = format!("{file}{}; the next start cleans up", failure.reason);
             self.add_warning(Some(failure.code.as_str()), message, WarningFrom::Cutover);
@@ -658,14 +658,14 @@ impl Run {
             && at(self.plan.flip_at)
                 .map_or(self.plan.kind == PlanKind::Finish, |flip| self.index > flip);
         if flipped || self.half_copied {
-            failure.locate(Where::FinishAtNextStart, self.journal.as_ref());
+            failure.locate(DataState::FinishAtNextStart, self.journal.as_ref());
             self.stage = Stage::Ended(if anew {
                 Action::Anew(Box::new(failure))
             } else {
                 Action::Failed(Box::new(failure))
             });
         } else if !self.begun || self.plan.undo.is_empty() || self.takes_over() {
-            let state = if self.plan.kind.begins() { Where::V1 } else { Where::Unknown };
+            let state = if self.plan.kind.begins() { DataState::V1 } else { DataState::Unknown };
             failure.locate(state, self.journal.as_ref());
             self.stage = Stage::Ended(Action::Failed(Box::new(failure)));
         } else if self.plan.kind == PlanKind::Undo
@@ -838,17 +838,17 @@ fn is_of_host(failure: &Failure) -> bool {
 /// Whether this is the op by which the backup gets canonical's name back.
 fn gives_v1_back(plan: &Plan, op: &Op) -> bool {
     matches!((op, &plan.journal), (Op::Rename { from, to } | Op::RenameNew { from, to }, Some(journal))
-        if *from == At::from(&journal.names.backup) && *to == At::from(&journal.names.canonical))
+        if *from == PlanPath::from(&journal.names.backup) && *to == PlanPath::from(&journal.names.canonical))
 }
 
 /// v2's pages could not be copied into v1, which somebody keeps in WAL mode.
-fn other_page_size(journal: &Journal, v2: &FileFacts) -> Option<Fault> {
+fn other_page_size(journal: &Journal, v2: &FileFacts) -> Option<OpError> {
     let (v1, header) = (&journal.v1.as_ref()?.fingerprint, v2.header.as_ref()?);
-    (journal.strategy.copies_pages() && !v1.takes_pages_of(header)).then(|| {
+    (journal.strategy.copies_pages() && !v1.accepts_pages_of(header)).then(|| {
         let found = format!(
             "v2 has pages of {} bytes, the old database, which is open in WAL mode, has others",
             header.page_size
         );
-        Fault::new(Cause::Verify, format!("{found}: keep those that staging has"))
+        OpError::new(OpErrorKind::Verify, format!("{found}: keep those that staging has"))
     })
 }

@@ -6,7 +6,7 @@ use crate::plan::Recovery;
 
 /// What the recoveries of one start left to the next.
 #[derive(Debug, Clone, Default)]
-pub struct Remains {
+pub struct CarryOver {
     /// Journals of which all but what the application did is undone; none where something else was
     /// left.
     pub undone: Vec<FileName>,
@@ -15,7 +15,7 @@ pub struct Remains {
     pub carried: Option<(Nonce, Option<Value>)>,
 }
 
-impl Remains {
+impl CarryOver {
     /// A recovery left something ([`Report::left`]). Only one attempt can be carried.
     pub fn add(&mut self, report: &Report) {
         let carries = report.recovery == Recovery::Undone && self.carried.is_none();

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::seen::{blank, companion_facts, file, header};
 use crate::journal::{Companion, Journal, Phase};
-use crate::names::{At, FileName, companion_backup, displaced};
+use crate::names::{FileName, PlanPath, companion_backup, displaced};
 use crate::observe::{CompanionFacts, FileFacts, Observation, Verdict};
 use crate::op::{Op, Step};
 use crate::page1::JournalMode;
@@ -98,7 +98,7 @@ fn sidecars(plan: &Plan, journal: &Journal) -> Vec<FileName> {
         };
         there.extend([from.name.clone(), if to.name == *own { other } else { own }.clone()]);
     }
-    let goes = At::from(&shm);
+    let goes = PlanPath::from(&shm);
     if plan.steps.iter().any(|step| match &step.op {
         Op::Remove { files } => files.contains(&goes),
         Op::Rename { from, .. } => *from == goes,
@@ -110,7 +110,7 @@ fn sidecars(plan: &Plan, journal: &Journal) -> Vec<FileName> {
 }
 
 fn of_companion(plan: &Plan, journal: &Journal, companion: &Companion) -> CompanionFacts {
-    let at = |name: FileName| At { companion: Some(companion.name.clone()), name };
+    let at = |name: FileName| PlanPath { companion: Some(companion.name.clone()), name };
     let own = at(companion.file.clone());
     let backup = companion_backup(&companion.file, &journal.label, &journal.nonce);
     let aside = displaced(&companion.file, &journal.nonce);

@@ -10,15 +10,15 @@ use crate::failure::{Code, Failure};
 use crate::fault::{Holder, Platform};
 use crate::journal::{Companion, Journal, Phase, Strategy, V1};
 use crate::names::{
-    At, CompanionName, FileName, Label, Nonce, Role, companion_backup, companion_staged, displaced,
-    field_journal,
+    CompanionName, FileName, Label, Nonce, PlanPath, Role, companion_backup, companion_staged,
+    displaced, legacy_journal,
 };
 use crate::observe::{CompanionFacts, FileFacts, Observation, Verdict};
 use crate::op::{Guard, Op, Step};
 use crate::page1::JournalMode;
 use crate::plan::{
-    By, From, Next, Plan, PlanKind, Request, assess, distance, plan_leave_zombie, plan_migration,
-    plan_recovery, right_restore,
+    BuildBy, BuildFrom, Next, Plan, PlanKind, Request, assess, distance, plan_leave_zombie,
+    plan_migration, plan_recovery, right_restore,
 };
 
 /// The plan that would be made of what this one says itself.
@@ -148,7 +148,7 @@ fn without_journal(plan: &Plan) -> Option<Observation> {
         named.iter().all(|name| {
             matches!(
                 Role::of(canonical, name),
-                Some(Role::Journal(_) | Role::FieldJournal | Role::JournalTmp(..))
+                Some(Role::Journal(_) | Role::LegacyJournal | Role::JournalTmp(..))
             )
         })
     };
@@ -177,11 +177,10 @@ fn migration(plan: &Plan, journal: &Journal) -> Result<Plan, Failure> {
             observation.holders = vec![Holder { pid: 0, name: String::new(), this_process: true }];
         }
     }
-    let field = field_journal(canonical);
-    let takes_over = plan
-        .steps
-        .iter()
-        .any(|step| matches!(&step.op, Op::Remove { files } if files.contains(&At::from(&field))));
+    let field = legacy_journal(canonical);
+    let takes_over = plan.steps.iter().any(
+        |step| matches!(&step.op, Op::Remove { files } if files.contains(&PlanPath::from(&field))),
+    );
     if takes_over {
         observation.journals.insert(field, Some(legacy::text(journal, Phase::Building, None)));
     }
@@ -200,8 +199,8 @@ fn migrated(
         Some(Role::Backup { started_ms, .. }) => started_ms,
         _ => 0,
     };
-    let by = [By::Sql, By::Host].into_iter();
-    let ways = by.flat_map(|by| [From::Empty, From::Copy].map(|from| (by, from)));
+    let by = [BuildBy::Sql, BuildBy::Host].into_iter();
+    let ways = by.flat_map(|by| [BuildFrom::Empty, BuildFrom::Copy].map(|from| (by, from)));
     let ways = ways.flat_map(|(by, from)| [false, true].map(|verify| (by, from, verify)));
     let is_asked = |way: &_| asked.is_none_or(|of| (of.by, of.from, of.verify) == *way);
     let requests = ways.filter(is_asked).map(|(by, from, verify)| Request {

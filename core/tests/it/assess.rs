@@ -1,8 +1,8 @@
 use cutover_core::failure::Code;
 use cutover_core::journal::Phase;
 use cutover_core::names::journal_tmp;
-use cutover_core::observe::{Irreplaceable, Observation, Verdict};
-use cutover_core::plan::{By, From, Next, assess, plan_migration};
+use cutover_core::observe::{Observation, ReplaceBlocker, Verdict};
+use cutover_core::plan::{BuildBy, BuildFrom, Next, assess, plan_migration};
 
 use cutover_core::page1::JournalMode;
 use cutover_world::{
@@ -59,16 +59,16 @@ fn no_database_is_none_and_so_is_an_empty_file_alone() {
 #[test]
 fn a_companion_that_cannot_be_replaced_keeps_a_migration_from_being_begun_and_nothing_else() {
     for (irreplaceable, word, hint) in [
-        (Irreplaceable::MountPoint, "mount point", "mount its directory"),
-        (Irreplaceable::Immutable, "immutable", "chattr"),
-        (Irreplaceable::ReadOnly, "read-only", "attrib"),
+        (ReplaceBlocker::MountPoint, "mount point", "mount its directory"),
+        (ReplaceBlocker::Immutable, "immutable", "chattr"),
+        (ReplaceBlocker::ReadOnly, "read-only", "attrib"),
     ] {
         let fixed = |mut observation: Observation| {
             observation.companions.get_mut(&auth()).unwrap().irreplaceable = Some(irreplaceable);
             observation
         };
         let seen = fixed(with_auth(directory()));
-        let failure = plan_migration(&seen, &request(By::Host, From::Copy)).unwrap_err();
+        let failure = plan_migration(&seen, &request(BuildBy::Host, BuildFrom::Copy)).unwrap_err();
         assert_eq!(
             (failure.code, failure.path.as_deref()),
             (Code::Io, Some("/home/u/app/auth.json"))
@@ -142,7 +142,8 @@ fn what_was_interrupted_comes_first() {
 #[test]
 fn a_migration_is_refused_before_anything_is_touched() {
     let refused = |observation: &Observation| {
-        let failure = plan_migration(observation, &request(By::Host, From::Empty)).unwrap_err();
+        let failure =
+            plan_migration(observation, &request(BuildBy::Host, BuildFrom::Empty)).unwrap_err();
         assert!(
             failure.to_string().contains("data.db") || failure.path.is_some(),
             "{}",
@@ -163,10 +164,10 @@ fn a_migration_is_refused_before_anything_is_touched() {
 #[test]
 fn the_room_for_the_worst_case_is_asked_for() {
     for (by, from, needs) in [
-        (By::Sql, From::Empty, 12192 + 4000),
-        (By::Sql, From::Copy, 12192 + 4000),
-        (By::Host, From::Copy, 2 * 12192 + 4000),
-        (By::Host, From::Empty, 3 * 12192 + 4000),
+        (BuildBy::Sql, BuildFrom::Empty, 12192 + 4000),
+        (BuildBy::Sql, BuildFrom::Copy, 12192 + 4000),
+        (BuildBy::Host, BuildFrom::Copy, 2 * 12192 + 4000),
+        (BuildBy::Host, BuildFrom::Empty, 3 * 12192 + 4000),
     ] {
         let mut observation = directory();
         observation.files.insert(canonical(), database("1", JournalMode::Wal, 7));
@@ -194,10 +195,10 @@ fn the_room_for_the_worst_case_is_asked_for() {
     // By page copy the backup is a second v1, and the transaction keeps what it overwrites; the
     // host's copy of v1 is gone by then.
     for (by, from, copies) in [
-        (By::Sql, From::Empty, 3),
-        (By::Sql, From::Copy, 3),
-        (By::Host, From::Copy, 4),
-        (By::Host, From::Empty, 4),
+        (BuildBy::Sql, BuildFrom::Empty, 3),
+        (BuildBy::Sql, BuildFrom::Copy, 3),
+        (BuildBy::Host, BuildFrom::Copy, 4),
+        (BuildBy::Host, BuildFrom::Empty, 4),
     ] {
         let needs = copies * 12192 + 4000;
         for (free, fits) in [(needs, true), (needs - 1, false)] {
@@ -214,7 +215,7 @@ fn the_room_for_the_worst_case_is_asked_for() {
     let mut huge = directory();
     huge.files.get_mut(&canonical()).unwrap().size = u64::MAX;
     assert_eq!(
-        plan_migration(&huge, &request(By::Host, From::Empty)).unwrap_err().code,
+        plan_migration(&huge, &request(BuildBy::Host, BuildFrom::Empty)).unwrap_err().code,
         Code::NoSpace
     );
 }

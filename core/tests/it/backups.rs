@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 
 use cutover_core::backup::{Backup, Receipts, list};
-use cutover_core::failure::{Code, Where};
-use cutover_core::fault::{Cause, Fault, Platform};
+use cutover_core::failure::{Code, DataState};
+use cutover_core::fault::{OpError, OpErrorKind, Platform};
 use cutover_core::journal::{Journal, Phase, Receipt, Strategy};
 use cutover_core::names::{FileName, Names, Nonce, Role, companion_backup, displaced, receipt};
-use cutover_core::observe::{Irreplaceable, Observation, Verdict};
+use cutover_core::observe::{Observation, ReplaceBlocker, Verdict};
 use cutover_core::op::{Op, Step};
 use cutover_core::page1::JournalMode;
 use cutover_core::plan::{
     Plan, PlanKind, Prune, RestoreRequest, Rule, plan_prune, plan_recovery, plan_restore,
 };
-use cutover_core::run::{Budget, Done, Run};
+use cutover_core::run::{Budget, OpOutcome, Run};
 use cutover_core::validate::{FindingKind, validate};
 
 use cutover_world::{
@@ -321,7 +321,7 @@ fn a_restore_is_refused_before_anything_is_touched() {
     assert_eq!(refused(&|seen, _| drop(seen.files.remove(&canonical()))).code, Code::NotADatabase);
     assert_eq!(refused(&|seen, _| seen.free_bytes = Some(8191)).code, Code::NoSpace);
     let mounted = |seen: &mut Observation| {
-        seen.companions.get_mut(&auth()).unwrap().irreplaceable = Some(Irreplaceable::MountPoint);
+        seen.companions.get_mut(&auth()).unwrap().irreplaceable = Some(ReplaceBlocker::MountPoint);
     };
     let companion = refused(&|seen, _| mounted(seen));
     assert_eq!(
@@ -366,9 +366,9 @@ pub(crate) fn found_of(
     let journal = drive(Run::new(plan, Budget::default()), |_, now| {
         Ok(match &now.op {
             Op::Settle { file, .. } if *file == canonical() => {
-                Done::Settled(database("2", JournalMode::Delete, 4))
+                OpOutcome::Settled(database("2", JournalMode::Delete, 4))
             }
-            Op::Check { .. } => Done::Checked(database("9", JournalMode::Wal, 8), Vec::new()),
+            Op::Check { .. } => OpOutcome::Checked(database("9", JournalMode::Wal, 8), Vec::new()),
             op => fine(op),
         })
     });
@@ -449,7 +449,7 @@ fn a_restore_that_fails_is_undone_and_says_where_the_data_is() {
         // on with it behind the caller's back.
         let trace = drive(Run::new(plan.clone(), Budget::of(0)), |_, now| {
             if !now.undo && now.index == at {
-                Err(Fault::new(Cause::Busy, "planted"))
+                Err(OpError::new(OpErrorKind::Busy, "planted"))
             } else {
                 Ok(fine(&now.op))
             }
@@ -464,7 +464,7 @@ fn a_restore_that_fails_is_undone_and_says_where_the_data_is() {
             continue;
         }
         let data = &trace.failure().data;
-        let wanted = if at <= flip { Where::V2 } else { Where::FinishAtNextStart };
+        let wanted = if at <= flip { DataState::V2 } else { DataState::FinishAtNextStart };
         assert_eq!(data.state, wanted, "{at}");
         let whole = if at <= flip { &data.v2 } else { &data.v1 };
         assert_eq!(whole.as_deref(), Some("data.db"), "{at}");

@@ -1,12 +1,12 @@
 use cutover_core::explain::explain_error;
-use cutover_core::failure::{Code, Failure, Where};
-use cutover_core::fault::{Cause, Fault, OsCode, Platform};
+use cutover_core::failure::{Code, DataState, Failure};
+use cutover_core::fault::{OpError, OpErrorKind, OsCode, Platform};
 use proptest::prelude::*;
 
 use cutover_world::{canonical, name, somebody};
 
-fn os(platform: Platform, raw: i32) -> Fault {
-    Fault::new(Cause::Os { os: OsCode::of(platform, raw) }, "the system said so")
+fn os(platform: Platform, raw: i32) -> OpError {
+    OpError::new(OpErrorKind::Os { os: OsCode::of(platform, raw) }, "the system said so")
         .of(&name("data.db"))
 }
 
@@ -46,7 +46,7 @@ fn a_message_says_what_where_why_and_what_to_do_and_ends_with_its_code() {
          by the system (a mount point, or another program); free it and start again \
          [cutover:IO:rename:EBUSY]"
     );
-    assert_eq!(failure.data.state, Where::V1);
+    assert_eq!(failure.data.state, DataState::V1);
     let explanation = explain_error(&failure.to_string()).unwrap();
     assert_eq!(
         (explanation.code, explanation.op.as_deref(), explanation.os.as_deref()),
@@ -110,21 +110,21 @@ fn a_log_line_is_enough() {
 #[test]
 fn each_cause_has_its_code() {
     for (cause, code) in [
-        (Cause::Busy, Code::Held),
-        (Cause::Held { holders: vec![somebody()] }, Code::Held),
-        (Cause::V1Changed, Code::Held),
-        (Cause::CompanionChanged, Code::Held),
-        (Cause::Sidecar, Code::Held),
-        (Cause::NotADatabase, Code::NotADatabase),
-        (Cause::V1Corrupt, Code::V1Corrupt),
-        (Cause::Verify, Code::Verify),
-        (Cause::StillOld, Code::StillOld),
-        (Cause::Newer, Code::Newer),
-        (Cause::Host, Code::Host),
-        (Cause::Sqlite, Code::Io),
-        (Cause::Aborted, Code::Aborted),
+        (OpErrorKind::Busy, Code::Held),
+        (OpErrorKind::Held { holders: vec![somebody()] }, Code::Held),
+        (OpErrorKind::V1Changed, Code::Held),
+        (OpErrorKind::CompanionChanged, Code::Held),
+        (OpErrorKind::Sidecar, Code::Held),
+        (OpErrorKind::NotADatabase, Code::NotADatabase),
+        (OpErrorKind::V1Corrupt, Code::V1Corrupt),
+        (OpErrorKind::Verify, Code::Verify),
+        (OpErrorKind::StillOld, Code::StillOld),
+        (OpErrorKind::Newer, Code::Newer),
+        (OpErrorKind::Host, Code::Host),
+        (OpErrorKind::Sqlite, Code::Io),
+        (OpErrorKind::Aborted, Code::Aborted),
     ] {
-        let failure = Failure::from_fault(&Fault::new(cause.clone(), "why"), "settle", false);
+        let failure = Failure::from_fault(&OpError::new(cause.clone(), "why"), "settle", false);
         assert_eq!(failure.code, code, "{cause:?}");
         assert!(
             failure.to_string().contains("settle failed: why") && !failure.hint.is_empty(),

@@ -1,4 +1,4 @@
-use cutover_core::fault::{Cause, Class, Fault, OsCode, Platform};
+use cutover_core::fault::{OpError, OpErrorKind, OsCode, Platform, Retry};
 use cutover_core::op::Op;
 use proptest::prelude::*;
 
@@ -12,23 +12,24 @@ fn rename() -> Op {
     Op::Rename { from: (&name("a")).into(), to: (&name("b")).into() }
 }
 
-fn class(platform: Platform, raw: i32, op: &Op) -> Class {
-    Fault::new(Cause::Os { os: OsCode::of(platform, raw) }, "").class(platform, op.is_sync())
+fn class(platform: Platform, raw: i32, op: &Op) -> Retry {
+    OpError::new(OpErrorKind::Os { os: OsCode::of(platform, raw) }, "")
+        .class(platform, op.is_sync())
 }
 
 #[test]
 fn windows_codes_are_worth_waiting_for_or_not() {
     for raw in TRANSIENT_ON_WINDOWS {
-        assert_eq!(class(Platform::Windows, raw, &rename()), Class::Transient, "{raw}");
+        assert_eq!(class(Platform::Windows, raw, &rename()), Retry::Transient, "{raw}");
     }
     for raw in PERMANENT_ON_WINDOWS {
-        assert_ne!(class(Platform::Windows, raw, &rename()), Class::Transient, "{raw}");
+        assert_ne!(class(Platform::Windows, raw, &rename()), Retry::Transient, "{raw}");
     }
     for raw in [39, 112, 1295] {
-        assert_eq!(class(Platform::Windows, raw, &rename()), Class::NoSpace, "{raw}");
+        assert_eq!(class(Platform::Windows, raw, &rename()), Retry::NoSpace, "{raw}");
     }
     for raw in [17, 50, 87] {
-        assert_eq!(class(Platform::Windows, raw, &rename()), Class::Unsupported, "{raw}");
+        assert_eq!(class(Platform::Windows, raw, &rename()), Retry::Unsupported, "{raw}");
     }
 }
 
@@ -61,24 +62,24 @@ fn windows_codes_have_the_names_of_node() {
 fn posix_codes_are_known_on_both_systems() {
     let class = |platform, raw| class(platform, raw, &rename());
     for (code, linux, macos, expected) in [
-        ("EAGAIN", 11, 35, Class::Transient),
-        ("EINTR", 4, 4, Class::Transient),
-        ("ETXTBSY", 26, 26, Class::Transient),
-        ("ENFILE", 23, 23, Class::Transient),
-        ("EMFILE", 24, 24, Class::Transient),
-        ("ENOSPC", 28, 28, Class::NoSpace),
-        ("EDQUOT", 122, 69, Class::NoSpace),
-        ("ENOTSUP", 95, 45, Class::Unsupported),
-        ("EINVAL", 22, 22, Class::Unsupported),
-        ("EXDEV", 18, 18, Class::Unsupported),
-        ("EIO", 5, 5, Class::Permanent),
-        ("EACCES", 13, 13, Class::Permanent),
-        ("EPERM", 1, 1, Class::Permanent),
-        ("EROFS", 30, 30, Class::Permanent),
-        ("ENOENT", 2, 2, Class::Permanent),
-        ("ENAMETOOLONG", 36, 63, Class::Permanent),
+        ("EAGAIN", 11, 35, Retry::Transient),
+        ("EINTR", 4, 4, Retry::Transient),
+        ("ETXTBSY", 26, 26, Retry::Transient),
+        ("ENFILE", 23, 23, Retry::Transient),
+        ("EMFILE", 24, 24, Retry::Transient),
+        ("ENOSPC", 28, 28, Retry::NoSpace),
+        ("EDQUOT", 122, 69, Retry::NoSpace),
+        ("ENOTSUP", 95, 45, Retry::Unsupported),
+        ("EINVAL", 22, 22, Retry::Unsupported),
+        ("EXDEV", 18, 18, Retry::Unsupported),
+        ("EIO", 5, 5, Retry::Permanent),
+        ("EACCES", 13, 13, Retry::Permanent),
+        ("EPERM", 1, 1, Retry::Permanent),
+        ("EROFS", 30, 30, Retry::Permanent),
+        ("ENOENT", 2, 2, Retry::Permanent),
+        ("ENAMETOOLONG", 36, 63, Retry::Permanent),
         // A mount point: it does not go away by waiting.
-        ("EBUSY", 16, 16, Class::Permanent),
+        ("EBUSY", 16, 16, Retry::Permanent),
     ] {
         for (platform, raw) in [(Platform::Linux, linux), (Platform::Macos, macos)] {
             assert_eq!(OsCode::of(platform, raw).code, code);
@@ -89,24 +90,24 @@ fn posix_codes_are_known_on_both_systems() {
 
 #[test]
 fn who_is_in_the_way_may_go_and_what_is_wrong_stays() {
-    let class = |cause| Fault::new(cause, "").class(Platform::Linux, false);
-    for cause in [Cause::Busy, Cause::Held { holders: vec![me()] }] {
-        assert_eq!(class(cause), Class::Transient);
+    let class = |cause| OpError::new(cause, "").class(Platform::Linux, false);
+    for cause in [OpErrorKind::Busy, OpErrorKind::Held { holders: vec![me()] }] {
+        assert_eq!(class(cause), Retry::Transient);
     }
     for cause in [
-        Cause::V1Changed,
-        Cause::CompanionChanged,
-        Cause::NotADatabase,
-        Cause::V1Corrupt,
-        Cause::Verify,
-        Cause::StillOld,
-        Cause::Newer,
-        Cause::Host,
-        Cause::Sidecar,
-        Cause::Sqlite,
-        Cause::Aborted,
+        OpErrorKind::V1Changed,
+        OpErrorKind::CompanionChanged,
+        OpErrorKind::NotADatabase,
+        OpErrorKind::V1Corrupt,
+        OpErrorKind::Verify,
+        OpErrorKind::StillOld,
+        OpErrorKind::Newer,
+        OpErrorKind::Host,
+        OpErrorKind::Sidecar,
+        OpErrorKind::Sqlite,
+        OpErrorKind::Aborted,
     ] {
-        assert_eq!(class(cause), Class::Permanent);
+        assert_eq!(class(cause), Retry::Permanent);
     }
 }
 
@@ -116,8 +117,8 @@ proptest! {
     fn a_failed_flush_is_never_tried_again(raw in -10..3000_i32, directory in any::<bool>()) {
         let op = if directory { Op::SyncDir { companion: None } } else { Op::SyncFile { file: (&name("a")).into() } };
         for platform in [Platform::Linux, Platform::Macos, Platform::Windows] {
-            prop_assert_ne!(class(platform, raw, &op), Class::Transient);
-            prop_assert_eq!(Fault::new(Cause::Busy, "").class(platform, op.is_sync()), Class::Permanent);
+            prop_assert_ne!(class(platform, raw, &op), Retry::Transient);
+            prop_assert_eq!(OpError::new(OpErrorKind::Busy, "").class(platform, op.is_sync()), Retry::Permanent);
         }
     }
 

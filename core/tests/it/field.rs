@@ -2,7 +2,7 @@
 //! a directory that may have moved since.
 
 use cutover_core::journal::ReadError;
-use cutover_core::journal::field::{FieldJournal, FieldPhase};
+use cutover_core::journal::field::{LegacyJournal, LegacyPhase};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -30,17 +30,17 @@ fn posix() -> Value {
     at("/home/u/.app", '/')
 }
 
-fn parse(value: &Value) -> Result<FieldJournal, ReadError> {
-    FieldJournal::parse(&value.to_string(), &canonical())
+fn parse(value: &Value) -> Result<LegacyJournal, ReadError> {
+    LegacyJournal::parse(&value.to_string(), &canonical())
 }
 
 #[test]
 fn every_phase_is_read() {
     for (word, phase) in [
-        ("building", FieldPhase::Building),
-        ("built", FieldPhase::Built),
-        ("canonical-moved", FieldPhase::CanonicalMoved),
-        ("committed", FieldPhase::Committed),
+        ("building", LegacyPhase::Building),
+        ("built", LegacyPhase::Built),
+        ("canonical-moved", LegacyPhase::CanonicalMoved),
+        ("committed", LegacyPhase::Committed),
     ] {
         let mut value = posix();
         value["phase"] = word.into();

@@ -8,8 +8,10 @@ use cutover_core::journal::{Phase, Strategy};
 use cutover_core::observe::{Observation, Verdict};
 use cutover_core::op::Op;
 use cutover_core::page1::JournalMode;
-use cutover_core::plan::{By, From, Next, Plan, PlanKind, assess, assess_left, plan_migration};
-use cutover_core::run::{Budget, Done, Run};
+use cutover_core::plan::{
+    BuildBy, BuildFrom, Next, Plan, PlanKind, assess, assess_left, plan_migration,
+};
+use cutover_core::run::{Budget, OpOutcome, Run};
 use cutover_core::validate::{FindingKind, validate};
 
 use cutover_world::{
@@ -39,10 +41,10 @@ fn what_this_process_or_nobody_knows_who_has_open_is_copied_into() {
             let observation = held(mode, holders);
             assert_eq!(assess(&observation, &label(), &new_nonce()).unwrap(), Next::Migrate);
             for (by, from) in [
-                (By::Sql, From::Empty),
-                (By::Sql, From::Copy),
-                (By::Host, From::Empty),
-                (By::Host, From::Copy),
+                (BuildBy::Sql, BuildFrom::Empty),
+                (BuildBy::Sql, BuildFrom::Copy),
+                (BuildBy::Host, BuildFrom::Empty),
+                (BuildBy::Host, BuildFrom::Copy),
             ] {
                 let plan = plan_migration(&observation, &request(by, from)).unwrap();
                 assert_eq!(strategy(&plan), Strategy::PageCopy);
@@ -72,7 +74,8 @@ fn what_this_process_or_nobody_knows_who_has_open_is_copied_into() {
 fn a_program_that_is_known_is_named_and_nothing_is_begun() {
     for holders in [vec![somebody()], vec![me(), somebody()], vec![unnamed(), somebody()]] {
         let observation = held(JournalMode::Wal, holders);
-        let failure = plan_migration(&observation, &request(By::Sql, From::Empty)).unwrap_err();
+        let failure =
+            plan_migration(&observation, &request(BuildBy::Sql, BuildFrom::Empty)).unwrap_err();
         assert_eq!((failure.code, &failure.holders[..]), (Code::Held, &[somebody()][..]));
         assert!(failure.to_string().contains("held by backupd (pid 7)"), "{failure}");
     }
@@ -80,9 +83,11 @@ fn a_program_that_is_known_is_named_and_nothing_is_begun() {
 
 #[test]
 fn a_holder_without_a_name_is_told_of_all_the_same() {
-    let mut failure =
-        plan_migration(&held(JournalMode::Wal, vec![somebody()]), &request(By::Sql, From::Empty))
-            .unwrap_err();
+    let mut failure = plan_migration(
+        &held(JournalMode::Wal, vec![somebody()]),
+        &request(BuildBy::Sql, BuildFrom::Empty),
+    )
+    .unwrap_err();
     failure.holders = vec![unnamed()];
     assert!(
         failure.to_string().contains("held by a program that the system does not name;"),
@@ -101,7 +106,7 @@ fn elsewhere_what_this_process_has_open_is_refused() {
         assert_eq!(assess_left(&unread, &[], &label(), &new_nonce()).unwrap_err().code, Code::Held);
         let plan = plan_migration(
             &Observation { holders: vec![somebody()], ..observation },
-            &request(By::Sql, From::Empty),
+            &request(BuildBy::Sql, BuildFrom::Empty),
         )
         .unwrap();
         assert_eq!(strategy(&plan), Strategy::LinkReplace);
@@ -114,10 +119,10 @@ fn elsewhere_what_this_process_has_open_is_refused() {
 fn staging_that_anybody_has_open_is_staged_again() {
     for (platform, again) in [(Platform::Windows, true), (Platform::Linux, false)] {
         let observation = Observation { platform, ..directory() };
-        let plan = plan_migration(&observation, &request(By::Host, From::Empty)).unwrap();
+        let plan = plan_migration(&observation, &request(BuildBy::Host, BuildFrom::Empty)).unwrap();
         let staging = our_names().staging;
         let trace = drive(Run::new(plan, Budget::default()), |_, performed| match &performed.op {
-            Op::Look { file } if *file == staging => Ok(Done::Looked(vec![unnamed()])),
+            Op::Look { file } if *file == staging => Ok(OpOutcome::Looked(vec![unnamed()])),
             op => Ok(fine(op)),
         });
         let restaged =
@@ -173,8 +178,8 @@ fn a_fingerprint_taken_in_wal_mode_proves_nothing_to_the_next_start() {
         assert_eq!(plan.kind, PlanKind::Undo, "{phase:?}");
     }
     assert!(
-        !v1.fingerprint().unwrap().tells()
-            && database("1", JournalMode::Delete, 7).fingerprint().unwrap().tells()
+        !v1.fingerprint().unwrap().detects_writes()
+            && database("1", JournalMode::Delete, 7).fingerprint().unwrap().detects_writes()
     );
 }
 

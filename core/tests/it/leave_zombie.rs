@@ -2,7 +2,7 @@
 //! anything opens it.
 
 use cutover_core::failure::{Code, Failure};
-use cutover_core::fault::{Cause, Fault, Platform};
+use cutover_core::fault::{OpError, OpErrorKind, Platform};
 use cutover_core::journal::Phase;
 use cutover_core::names::FileName;
 use cutover_core::observe::Observation;
@@ -86,11 +86,11 @@ fn what_cannot_be_isolated_keeps_its_file() {
     let failure = loop {
         match run.poll() {
             Action::Perform { op: Op::Isolate { .. }, .. } => {
-                run.handle_fault(&Fault::new(Cause::Busy, "locked"));
+                run.handle_fault(&OpError::new(OpErrorKind::Busy, "locked"));
             }
             Action::Perform { op, .. } => {
                 undone.push(op.name());
-                run.handle_done(cutover_core::run::Done::Plain);
+                run.handle_ok(cutover_core::run::OpOutcome::Plain);
             }
             Action::Wait { .. } => run.handle_waited(),
             Action::Failed(failure) => break failure,

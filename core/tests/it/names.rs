@@ -1,7 +1,7 @@
 use cutover_core::names::{
-    self, At, CompanionName, FileName, Label, MAX_NAME_BYTES, Names, Nonce, Role, companion_backup,
-    companion_backup_tmp, companion_staged, displaced, field_journal, is_displaced,
-    is_journal_aside, journal_aside, journal_tmp,
+    self, CompanionName, FileName, Label, MAX_NAME_BYTES, Names, Nonce, PlanPath, Role,
+    companion_backup, companion_backup_tmp, companion_staged, displaced, is_displaced,
+    is_journal_aside, journal_aside, journal_tmp, legacy_journal,
 };
 use proptest::prelude::*;
 
@@ -35,8 +35,8 @@ proptest! {
             (journal.clone(), Role::Journal(label.clone())),
             (journal_tmp(canonical, &label, &nonce), Role::JournalTmp(label.clone(), nonce.clone())),
             (journal_aside(&journal, &nonce), Role::JournalAside),
-            (field_journal(canonical), Role::FieldJournal),
-            (journal_aside(&field_journal(canonical), &nonce), Role::JournalAside),
+            (legacy_journal(canonical), Role::LegacyJournal),
+            (journal_aside(&legacy_journal(canonical), &nonce), Role::JournalAside),
             (names::owner_lock(canonical), Role::Lock),
             (names::cutover_lock(canonical), Role::Lock),
         ] {
@@ -57,7 +57,7 @@ proptest! {
         let journal = names::journal(&other, &label);
         let files = [&names.canonical, &names.source, &names.staging, &names.install, &names.backup, &displaced(&other, &nonce)];
         let all = files.into_iter().flat_map(FileName::set).chain([
-            names.receipt(), journal_tmp(&other, &label, &nonce), journal_aside(&journal, &nonce), field_journal(&other),
+            names.receipt(), journal_tmp(&other, &label, &nonce), journal_aside(&journal, &nonce), legacy_journal(&other),
             names::owner_lock(&other), names::cutover_lock(&other), journal,
         ]);
         for file in all {
@@ -73,7 +73,7 @@ proptest! {
             names.receipt(),
             journal_tmp(&names.canonical, &label, &nonce),
             journal_aside(&journal, &nonce),
-            journal_aside(&field_journal(&names.canonical), &nonce),
+            journal_aside(&legacy_journal(&names.canonical), &nonce),
         ]);
         for file in made {
             prop_assert_eq!(FileName::new(file.as_str()), Ok(file));
@@ -108,13 +108,13 @@ proptest! {
             prop_assert!(text.len() <= MAX_NAME_BYTES);
             prop_assert_eq!(file.as_str(), text.as_str());
         }
-        let _ = (Label::new(text.clone()), Nonce::new(text.clone()), CompanionName::new(text.clone()), At::try_from(text));
+        let _ = (Label::new(text.clone()), Nonce::new(text.clone()), CompanionName::new(text.clone()), PlanPath::try_from(text));
     }
 
     #[test]
     fn a_place_is_read_back((companion, file) in (proptest::option::of("[a-zA-Z0-9_-]{1,32}"), arbitrary::canonical())) {
-        let at = At { companion: companion.map(|companion| CompanionName::new(companion).unwrap()), name: file };
-        prop_assert_eq!(At::try_from(at.to_string()), Ok(at));
+        let at = PlanPath { companion: companion.map(|companion| CompanionName::new(companion).unwrap()), name: file };
+        prop_assert_eq!(PlanPath::try_from(at.to_string()), Ok(at));
     }
 }
 
@@ -131,7 +131,7 @@ fn the_names_of_sets_and_backups_are_those_of_the_field() {
         journal_tmp(&canonical(), &label(), &nonce()).as_str(),
         "data.db.v1-v2-cutover.json.tmp-3fa9c1d2"
     );
-    assert_eq!(field_journal(&canonical()).as_str(), "data.db.v1-v2-migration.json");
+    assert_eq!(legacy_journal(&canonical()).as_str(), "data.db.v1-v2-migration.json");
     assert_eq!(names::owner_lock(&canonical()).as_str(), "data.db.owner-lock");
     assert_eq!(names::cutover_lock(&canonical()).as_str(), "data.db.cutover-lock");
     assert_eq!(
@@ -243,7 +243,7 @@ fn a_database_name_that_leaves_no_room_is_refused_before_anything_is_made() {
                 names.receipt(),
                 journal_tmp(&canonical, &label, &nonce()),
                 journal_aside(&names::journal(&canonical, &label), &nonce()),
-                journal_aside(&field_journal(&canonical), &nonce()),
+                journal_aside(&legacy_journal(&canonical), &nonce()),
             ]);
         assert!(longest.map(|file| file.as_str().len()).max().unwrap() <= MAX_NAME_BYTES);
         assert!(most >= 150, "{most} bytes are little for a name");

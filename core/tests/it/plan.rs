@@ -3,9 +3,11 @@
 
 use cutover_core::fault::Platform;
 use cutover_core::journal::{Phase, ReadError, Strategy};
-use cutover_core::names::{At, FileName, journal_aside, journal_tmp};
+use cutover_core::names::{FileName, PlanPath, journal_aside, journal_tmp};
 use cutover_core::op::{Guard, Op, Step};
-use cutover_core::plan::{By, From, MAX_STEPS, Plan, PlanKind, plan_migration, plan_recovery};
+use cutover_core::plan::{
+    BuildBy, BuildFrom, MAX_STEPS, Plan, PlanKind, plan_migration, plan_recovery,
+};
 use cutover_core::validate::{validate, validate_text};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -17,11 +19,11 @@ use cutover_world::{
 };
 
 fn main_plan() -> Plan {
-    plan_migration(&with_auth(directory()), &request(By::Host, From::Empty)).unwrap()
+    plan_migration(&with_auth(directory()), &request(BuildBy::Host, BuildFrom::Empty)).unwrap()
 }
 
-fn at(text: &str) -> At {
-    At::try_from(text.to_owned()).unwrap()
+fn at(text: &str) -> PlanPath {
+    PlanPath::try_from(text.to_owned()).unwrap()
 }
 
 fn refused(plan: &Plan) -> String {
@@ -88,7 +90,7 @@ fn canonical_is_never_removed_nor_overwritten() {
         Op::Rename { from: at("data.db.source-3fa9c1d2"), to: at("data.db") },
         Op::Rename { from: at("data.db.install-3fa9c1d2"), to: at("data.db") },
         Op::Rename { from: at("data.db.v1-v2-1782718800000-3fa9c1d2"), to: at("data.db") },
-        Op::Rename { from: At::from(&tmp), to: at("data.db") },
+        Op::Rename { from: PlanPath::from(&tmp), to: at("data.db") },
         Op::Rename { from: at("data.db"), to: at("data.db.v1-v2-1782718800000-3fa9c1d2") },
         Op::Rename { from: at("data.db"), to: at("data.db.source-3fa9c1d2") },
         Op::Rename { from: at("data.db-wal"), to: at("data.db.source-3fa9c1d2") },
@@ -113,12 +115,12 @@ fn canonical_is_never_removed_nor_overwritten() {
 fn the_backup_and_what_was_displaced_are_never_removed() {
     let backup = our_names().backup;
     for op in [
-        Op::Remove { files: vec![At::from(&backup)] },
-        Op::Remove { files: vec![At::from(&backup.sidecars()[0])] },
+        Op::Remove { files: vec![PlanPath::from(&backup)] },
+        Op::Remove { files: vec![PlanPath::from(&backup.sidecars()[0])] },
         Op::RemoveLink { link: backup.clone(), of: name("data.db.install-3fa9c1d2") },
         Op::Remove { files: vec![at("auth/auth.json.displaced-3fa9c1d2")] },
         Op::Remove { files: vec![at("auth/auth.json")] },
-        Op::Rename { from: at("data.db.install-3fa9c1d2"), to: At::from(&backup) },
+        Op::Rename { from: at("data.db.install-3fa9c1d2"), to: PlanPath::from(&backup) },
         Op::RestoreMode { file: backup, mode: cutover_core::page1::JournalMode::Wal },
     ] {
         refused_everywhere(&op);
@@ -211,7 +213,7 @@ fn on_windows_v1_is_compared_again_behind_the_flip() {
         let plan = match kind {
             PlanKind::Migrate => {
                 seen.files.remove(&our_names().install);
-                plan_migration(&seen, &request(By::Host, From::Empty)).unwrap()
+                plan_migration(&seen, &request(BuildBy::Host, BuildFrom::Empty)).unwrap()
             }
             _ => plan_recovery(&seen, &label(), &new_nonce()).unwrap().unwrap(),
         };
@@ -301,7 +303,9 @@ fn v1_is_put_back_only_by_an_undo_on_windows() {
 fn the_field_s_v2_and_v1_replace_nobody_s_file() {
     let swapped = |op: &Op| match op.clone() {
         Op::RenameNew { from, to } => Some(Op::Rename { from, to }),
-        Op::Rename { from, to } if to == At::from(&canonical()) => Some(Op::RenameNew { from, to }),
+        Op::Rename { from, to } if to == PlanPath::from(&canonical()) => {
+            Some(Op::RenameNew { from, to })
+        }
         _ => None,
     };
     let (mut flips, mut backs) = (0, 0);
@@ -334,7 +338,10 @@ fn the_field_s_v2_and_v1_replace_nobody_s_file() {
             ..plan
         };
         let journal = windows.journal.as_ref().unwrap();
-        let op = Op::Rename { from: At::from(&journal.names.backup), to: At::from(&canonical()) };
+        let op = Op::Rename {
+            from: PlanPath::from(&journal.names.backup),
+            to: PlanPath::from(&canonical()),
+        };
         windows.steps = vec![Step { op, why: "planted".into(), when: None }];
         assert_ne!(validate(&windows, None), [], "{row}");
     }
@@ -390,17 +397,23 @@ fn without_a_journal_only_journals_may_be_touched() {
     let clean = plan_recovery(&stray, &label(), &new_nonce()).unwrap().unwrap();
     assert_eq!((aside.kind, clean.kind), (PlanKind::SetAside, PlanKind::Clean));
     let step = |op| Step { op, why: "planted".into(), when: None };
-    let to = |file: &FileName| At::from(&journal_aside(file, &new_nonce()));
+    let to = |file: &FileName| PlanPath::from(&journal_aside(file, &new_nonce()));
     for op in [
         Op::Remove { files: vec![at("data.db")] },
-        Op::Remove { files: vec![At::from(&our_journal())] },
+        Op::Remove { files: vec![PlanPath::from(&our_journal())] },
         Op::Remove { files: vec![at("notes-cutover.json.tmp-3fa9c1d2")] },
         Op::Remove { files: vec![at("auth/data.db.v1-v2-cutover.json.tmp-3fa9c1d2")] },
         Op::Rename { from: at("data.db"), to: to(&canonical()) },
         Op::Rename { from: at("notes-cutover.json"), to: to(&name("notes-cutover.json")) },
-        Op::Rename { from: At::from(&our_journal()), to: at("data.db") },
-        Op::Rename { from: At::from(&our_journal()), to: at("data.db.v1-v2-cutover.json.aside-x") },
-        Op::Rename { from: At::from(&our_journal()), to: to(&name("data.db.v9-v8-cutover.json")) },
+        Op::Rename { from: PlanPath::from(&our_journal()), to: at("data.db") },
+        Op::Rename {
+            from: PlanPath::from(&our_journal()),
+            to: at("data.db.v1-v2-cutover.json.aside-x"),
+        },
+        Op::Rename {
+            from: PlanPath::from(&our_journal()),
+            to: to(&name("data.db.v9-v8-cutover.json")),
+        },
         Op::SyncDir { companion: Some(auth()) },
         Op::Settle { file: canonical(), mode: cutover_core::page1::JournalMode::Delete },
         Op::UndoHost {},
@@ -513,7 +526,7 @@ fn a_backup_is_newer_by_its_name_than_every_other() {
     ] {
         let mut seen = directory();
         seen.files.insert(name(other), plain("7", 4096));
-        let plan = plan_migration(&seen, &request(By::Sql, From::Empty)).unwrap();
+        let plan = plan_migration(&seen, &request(BuildBy::Sql, BuildFrom::Empty)).unwrap();
         assert_eq!(plan.journal.unwrap().names.backup.as_str(), wanted, "beside {other}");
     }
 }
@@ -525,7 +538,7 @@ proptest! {
         let request = cutover_core::plan::Request {
             nonce: cutover_core::names::Nonce::from_number(number),
             now_ms: ms,
-            ..request(if host { By::Host } else { By::Sql }, if copy { From::Copy } else { From::Empty })
+            ..request(if host { BuildBy::Host } else { BuildBy::Sql }, if copy { BuildFrom::Copy } else { BuildFrom::Empty })
         };
         let plan = |_| plan_migration(&with_auth(directory()), &request).unwrap();
         prop_assert_eq!(plan(1).to_text(), plan(2).to_text());

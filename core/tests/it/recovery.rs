@@ -4,13 +4,13 @@ use cutover_core::failure::{Code, Failure};
 use cutover_core::fault::Platform;
 use cutover_core::journal::{Journal, Phase, Strategy, Warning};
 use cutover_core::names::{
-    At, FileName, Label, displaced, field_journal, journal_aside, journal_tmp,
+    FileName, Label, PlanPath, displaced, journal_aside, journal_tmp, legacy_journal,
 };
 use cutover_core::observe::{FileFacts, Observation, Verdict};
 use cutover_core::op::{Op, Step};
 use cutover_core::page1::JournalMode;
 use cutover_core::plan::{
-    By, From, Plan, PlanKind, Request, may_open_canonical, plan_migration, plan_recovery,
+    BuildBy, BuildFrom, Plan, PlanKind, Request, may_open_canonical, plan_migration, plan_recovery,
 };
 use cutover_core::run::Action;
 use cutover_core::validate::validate;
@@ -73,7 +73,7 @@ fn field(phase: &str) -> Value {
 
 /// The field was killed in this phase. Which of the files are there is said one by one, since its
 /// renames and its journal may have reached the disk in any order.
-pub fn field_at(
+pub fn legacy_at(
     phase: &str,
     canonical_is: Option<Verdict>,
     staging: bool,
@@ -93,7 +93,7 @@ pub fn field_at(
     if backup {
         observation.files.insert(our_names().backup, v1());
     }
-    put_journal(&mut observation, &field_journal(&canonical()), &field(phase).to_string());
+    put_journal(&mut observation, &legacy_journal(&canonical()), &field(phase).to_string());
     observation
 }
 
@@ -311,43 +311,43 @@ fn rows() -> Vec<Row> {
         ),
         row(
             "the field's building",
-            field_at("building", Some(Verdict::Old), true, false),
+            legacy_at("building", Some(Verdict::Old), true, false),
             PlanKind::Undo,
             false,
         ),
         row(
             "the field's building, nothing built",
-            field_at("building", Some(Verdict::Old), false, false),
+            legacy_at("building", Some(Verdict::Old), false, false),
             PlanKind::Undo,
             false,
         ),
         row(
             "the field's built",
-            field_at("built", Some(Verdict::Old), true, false),
+            legacy_at("built", Some(Verdict::Old), true, false),
             PlanKind::Undo,
             false,
         ),
         row(
             "the field's canonical-moved, staging there",
-            field_at("canonical-moved", None, true, true),
+            legacy_at("canonical-moved", None, true, true),
             PlanKind::Finish,
             true,
         ),
         row(
             "the field's built, but canonical moved already",
-            field_at("built", None, true, true),
+            legacy_at("built", None, true, true),
             PlanKind::Finish,
             true,
         ),
         row(
             "the field's canonical-moved, no staging",
-            field_at("canonical-moved", None, false, true),
+            legacy_at("canonical-moved", None, false, true),
             PlanKind::Undo,
             false,
         ),
         row(
             "the field's canonical-moved, v1's log still beside canonical",
-            with(field_at("canonical-moved", None, true, true), &|seen| {
+            with(legacy_at("canonical-moved", None, true, true), &|seen| {
                 seen.files.insert(name("data.db-wal"), plain("w", 4152));
                 seen.files.insert(name("data.db-shm"), plain("s", 32768));
             }),
@@ -356,7 +356,7 @@ fn rows() -> Vec<Row> {
         ),
         row(
             "the field's canonical-moved, somebody else's log where canonical was",
-            with(field_at("canonical-moved", None, true, true), &|seen| {
+            with(legacy_at("canonical-moved", None, true, true), &|seen| {
                 for file in
                     ["data.db-wal", "data.db-shm", "data.db.v1-v2-1782718800000-3fa9c1d2-wal"]
                 {
@@ -368,7 +368,7 @@ fn rows() -> Vec<Row> {
         ),
         row(
             "the field's built, a companion written in place",
-            with(with_auth(field_at("built", Some(Verdict::Old), true, false)), &|seen| {
+            with(with_auth(legacy_at("built", Some(Verdict::Old), true, false)), &|seen| {
                 seen.companions
                     .get_mut(&auth())
                     .unwrap()
@@ -380,30 +380,30 @@ fn rows() -> Vec<Row> {
         ),
         row(
             "the field's built, a companion that was not there before",
-            with(with_auth(field_at("built", Some(Verdict::Old), true, false)), &|seen| {
+            with(with_auth(legacy_at("built", Some(Verdict::Old), true, false)), &|seen| {
                 let mut journal = field("built");
                 journal["authExisted"] = false.into();
                 journal["authBackup"] = Value::Null;
-                put_journal(seen, &field_journal(&canonical()), &journal.to_string());
+                put_journal(seen, &legacy_journal(&canonical()), &journal.to_string());
             }),
             PlanKind::Undo,
             false,
         ),
         row(
             "the field's canonical-moved, a foreign canonical",
-            field_at("canonical-moved", Some(Verdict::Old), true, true).foreign(),
+            legacy_at("canonical-moved", Some(Verdict::Old), true, true).foreign(),
             PlanKind::Clean,
             false,
         ),
         row(
             "the field's canonical-moved, v2 there",
-            field_at("canonical-moved", Some(Verdict::Current), false, true),
+            legacy_at("canonical-moved", Some(Verdict::Current), false, true),
             PlanKind::Finish,
             false,
         ),
         row(
             "the field's committed",
-            field_at("committed", Some(Verdict::Current), false, true),
+            legacy_at("committed", Some(Verdict::Current), false, true),
             PlanKind::Finish,
             false,
         ),
@@ -421,7 +421,7 @@ fn rows() -> Vec<Row> {
         ),
         row(
             "the field's journal unreadable, canonical whole",
-            with(directory(), &|seen| put_journal(seen, &field_journal(&canonical()), "")),
+            with(directory(), &|seen| put_journal(seen, &legacy_journal(&canonical()), "")),
             PlanKind::SetAside,
             false,
         ),
@@ -442,7 +442,7 @@ fn copied(seen: &mut Observation) {
 }
 
 fn copy_goes(step: &Step) -> bool {
-    matches!(&step.op, Op::Remove { files } if files.contains(&At::from(&our_names().backup)))
+    matches!(&step.op, Op::Remove { files } if files.contains(&PlanPath::from(&our_names().backup)))
 }
 
 trait Foreign {
@@ -512,8 +512,8 @@ fn no_trace_of_an_upgrade_is_no_plan() {
 #[test]
 fn the_journal_goes_last() {
     for (row, plan) in plans() {
-        let ours = At::from(&our_journal());
-        let theirs = At::from(&field_journal(&canonical()));
+        let ours = PlanPath::from(&our_journal());
+        let theirs = PlanPath::from(&legacy_journal(&canonical()));
         let all = ops(&plan);
         let gone = |op: &&Op| match op {
             Op::Remove { files } => files.contains(&ours) || files.contains(&theirs),
@@ -547,14 +547,14 @@ fn the_journal_goes_last() {
 #[test]
 fn canonical_is_never_removed_and_replaced_only_by_a_flip_or_by_the_backup() {
     for (row, plan) in plans() {
-        let main = At::from(&canonical());
+        let main = PlanPath::from(&canonical());
         for (undo, steps) in [(false, &plan.steps), (true, &plan.undo)] {
             for (index, step) in steps.iter().enumerate() {
                 let flip = !undo && plan.flip_at.is_some_and(|flip| flip as usize == index);
                 match &step.op {
                     Op::Remove { files } => assert!(!files.contains(&main), "{row}"),
                     Op::Rename { from, to } | Op::RenameNew { from, to } if *to == main => {
-                        assert!(flip || *from == At::from(&our_names().backup), "{row}");
+                        assert!(flip || *from == PlanPath::from(&our_names().backup), "{row}");
                         // v1 was moved away there, and somebody may have made another canonical
                         // since.
                         assert_eq!(
@@ -566,7 +566,7 @@ fn canonical_is_never_removed_and_replaced_only_by_a_flip_or_by_the_backup() {
                     Op::Rename { from, to } if *from == main => {
                         assert_eq!(
                             *to,
-                            At::from(&displaced(&canonical(), &cutover_world::nonce())),
+                            PlanPath::from(&displaced(&canonical(), &cutover_world::nonce())),
                             "{row}"
                         );
                     }
@@ -576,7 +576,7 @@ fn canonical_is_never_removed_and_replaced_only_by_a_flip_or_by_the_backup() {
         }
         let removes_backup = has(
             &plan,
-            |op| matches!(op, Op::Remove { files } if files.contains(&At::from(&our_names().backup))),
+            |op| matches!(op, Op::Remove { files } if files.contains(&PlanPath::from(&our_names().backup))),
         );
         assert_eq!(
             removes_backup,
@@ -638,19 +638,19 @@ fn the_order_of_the_rows_decides() {
     // The field's journal before ours, and an unreadable one of the field before ours.
     let mut seen = interrupted(&journal(Phase::Built));
     let field = field("built").to_string();
-    put_journal(&mut seen, &field_journal(&canonical()), &field.replace("3fa9c1d2", "0badc0de"));
-    assert_eq!(planned(&seen).journal.unwrap().file(), field_journal(&canonical()));
+    put_journal(&mut seen, &legacy_journal(&canonical()), &field.replace("3fa9c1d2", "0badc0de"));
+    assert_eq!(planned(&seen).journal.unwrap().file(), legacy_journal(&canonical()));
     // Unless ours has what the field's application did: then it has the field's nonce.
-    put_journal(&mut seen, &field_journal(&canonical()), &field);
+    put_journal(&mut seen, &legacy_journal(&canonical()), &field);
     assert_eq!(planned(&seen).journal.unwrap().file(), our_journal());
-    put_journal(&mut seen, &field_journal(&canonical()), "torn");
+    put_journal(&mut seen, &legacy_journal(&canonical()), "torn");
     let plan = planned(&seen);
     assert!(renames(
         &plan,
-        &field_journal(&canonical()),
-        &journal_aside(&field_journal(&canonical()), &new_nonce())
+        &legacy_journal(&canonical()),
+        &journal_aside(&legacy_journal(&canonical()), &new_nonce())
     ));
-    seen.journals.remove(&field_journal(&canonical()));
+    seen.journals.remove(&legacy_journal(&canonical()));
     assert_eq!(planned(&seen).journal.unwrap().file(), our_journal(), "and then ours");
     // A journal before a left-over tmp.
     let mut seen = interrupted(&journal(Phase::Building));
@@ -675,7 +675,7 @@ fn going_on_begins_with_the_first_step_that_is_not_visible() {
             has(&plan, |op| matches!(op, Op::Link { .. })),
             has(
                 &plan,
-                |op| matches!(op, Op::Remove { files } if files.len() == 1 && files[0] == At::from(&our_names().backup)),
+                |op| matches!(op, Op::Remove { files } if files.len() == 1 && files[0] == PlanPath::from(&our_names().backup)),
             ),
         )
     };
@@ -788,7 +788,10 @@ fn an_undo_gives_everything_back() {
         .chain(&our_names().install.set())
     {
         assert!(
-            has(&plan, |op| matches!(op, Op::Remove { files } if files.contains(&At::from(file)))),
+            has(
+                &plan,
+                |op| matches!(op, Op::Remove { files } if files.contains(&PlanPath::from(file)))
+            ),
             "{file}"
         );
     }
@@ -829,7 +832,7 @@ fn a_v1_that_changed_at_the_flip_is_put_back() {
     });
     assert_eq!(plan.undo, usual.undo, "and then the usual undo");
     assert!(
-        matches!(&plan.undo[1].op, Op::Remove { files } if files[0] == At::from(&our_names().install)),
+        matches!(&plan.undo[1].op, Op::Remove { files } if files[0] == PlanPath::from(&our_names().install)),
         "of what the journal calls v2"
     );
     assert!(!has(&plan, |op| matches!(
@@ -952,8 +955,8 @@ fn what_cannot_be_read_is_refused_and_names_what_could_be_chosen() {
     nothing.files.remove(&backup);
     assert!(refused(&nothing).hint.contains("your own backups"));
     // The field's: nothing to flip and nothing to give back.
-    assert_eq!(refused(&field_at("canonical-moved", None, true, false)).code, Code::Journal);
-    let mut unreadable = field_at("built", Some(Verdict::Old), true, false);
+    assert_eq!(refused(&legacy_at("canonical-moved", None, true, false)).code, Code::Journal);
+    let mut unreadable = legacy_at("built", Some(Verdict::Old), true, false);
     unreadable.verdict = None;
     assert_eq!(refused(&unreadable).code, Code::V1Corrupt);
 }
@@ -1095,7 +1098,7 @@ fn only_a_backup_that_is_there_is_put_back() {
 #[test]
 fn a_companion_that_is_its_backup_already_is_left_where_it_is() {
     for same in [false, true] {
-        let mut seen = with_auth(field_at("canonical-moved", None, true, true));
+        let mut seen = with_auth(legacy_at("canonical-moved", None, true, true));
         let facts = seen.companions.get_mut(&auth()).unwrap();
         facts.path = "/home/u/app/auth.json".into();
         facts.present.push(name("auth.json.v1-v2-3fa9c1d2"));
@@ -1113,7 +1116,7 @@ fn a_companion_that_is_its_backup_already_is_left_where_it_is() {
 #[test]
 fn a_v1_whose_log_stayed_behind_goes_back_to_it() {
     for sidecar in ["data.db-wal", "data.db-journal"] {
-        let mut seen = field_at("canonical-moved", None, true, true);
+        let mut seen = legacy_at("canonical-moved", None, true, true);
         seen.files.insert(name(sidecar), plain("w", 4152));
         let plan = planned(&seen);
         assert_eq!(
@@ -1139,7 +1142,7 @@ fn a_v1_whose_log_stayed_behind_goes_back_to_it() {
 /// Beside a backup that has its own log, one where canonical was is somebody else's.
 #[test]
 fn somebody_else_s_log_is_kept_aside() {
-    let mut seen = field_at("canonical-moved", None, true, true);
+    let mut seen = legacy_at("canonical-moved", None, true, true);
     for file in
         ["data.db-wal".to_owned(), "data.db-shm".into(), format!("{}-wal", our_names().backup)]
     {
@@ -1149,7 +1152,7 @@ fn somebody_else_s_log_is_kept_aside() {
     let aside = displaced(&canonical(), &cutover_world::nonce());
     assert!(renames(&plan, &name("data.db-wal"), &name(&format!("{aside}-wal"))));
     assert!(
-        has(&plan, |op| *op == Op::Remove { files: vec![At::from(&name("data.db-shm"))] }),
+        has(&plan, |op| *op == Op::Remove { files: vec![PlanPath::from(&name("data.db-shm"))] }),
         "a -shm is never moved"
     );
     let at =
@@ -1164,7 +1167,7 @@ fn somebody_else_s_log_is_kept_aside() {
 
 #[test]
 fn a_foreign_canonical_is_set_aside_with_its_log_and_never_removed() {
-    let plan = planned(&field_at("canonical-moved", Some(Verdict::Old), true, true).foreign());
+    let plan = planned(&legacy_at("canonical-moved", Some(Verdict::Old), true, true).foreign());
     let aside = displaced(&canonical(), &cutover_world::nonce());
     let moves: Vec<(String, String)> = plan
         .steps
@@ -1200,13 +1203,13 @@ fn the_field_s_companion_is_put_back_only_after_its_backup_was_whole() {
     const BACKUP: &str = "auth.json.v1-v2-3fa9c1d2";
     const DISPLACED: &str = "auth.json.displaced-3fa9c1d2";
     let plan_same = |staging: bool, existed: bool, present: &[&str], same: &[&str]| {
-        let mut seen = with_auth(field_at("building", Some(Verdict::Old), staging, false));
+        let mut seen = with_auth(legacy_at("building", Some(Verdict::Old), staging, false));
         let mut text = field("building");
         text["authExisted"] = existed.into();
         if !existed {
             text["authBackup"] = Value::Null;
         }
-        put_journal(&mut seen, &field_journal(&canonical()), &text.to_string());
+        put_journal(&mut seen, &legacy_journal(&canonical()), &text.to_string());
         let facts = seen.companions.get_mut(&auth()).unwrap();
         facts.path = "/home/u/app/auth.json".into();
         facts.present.extend(present.iter().map(|text| name(text)));
@@ -1247,7 +1250,7 @@ fn the_field_s_companion_is_known_by_its_backup_and_by_where_it_lies_from_the_da
         (None, "auth.json", true),
         (None, "../../elsewhere/auth.json", false),
     ] {
-        let mut seen = with_auth(field_at("canonical-moved", None, true, true));
+        let mut seen = with_auth(legacy_at("canonical-moved", None, true, true));
         let facts = seen.companions.get_mut(&auth()).unwrap();
         facts.path = "/srv/elsewhere/auth.json".into();
         facts.relative = relative.into();
@@ -1262,7 +1265,7 @@ fn the_field_s_companion_is_known_by_its_backup_and_by_where_it_lies_from_the_da
 /// alone.
 #[test]
 fn the_field_s_companion_elsewhere_is_left_alone() {
-    let mut seen = with_auth(field_at("canonical-moved", None, true, true));
+    let mut seen = with_auth(legacy_at("canonical-moved", None, true, true));
     let facts = seen.companions.get_mut(&auth()).unwrap();
     facts.path = "/srv/elsewhere/auth.json".into();
     facts.relative = "../../elsewhere/auth.json".into();
@@ -1285,16 +1288,16 @@ fn the_field_s_companion_elsewhere_is_left_alone() {
 #[test]
 fn what_the_field_kept_for_the_host_is_handed_to_it() {
     for seen in [
-        field_at("building", Some(Verdict::Old), true, false),
-        field_at("canonical-moved", None, true, true),
+        legacy_at("building", Some(Verdict::Old), true, false),
+        legacy_at("canonical-moved", None, true, true),
     ] {
         let journal: Journal = planned(&seen).journal.unwrap();
         assert_eq!(journal.host_state, Some(json!(["k"])));
-        assert_eq!(journal.file(), field_journal(&canonical()));
+        assert_eq!(journal.file(), legacy_journal(&canonical()));
     }
-    assert!(has(&planned(&field_at("building", Some(Verdict::Old), true, false)), |op| *op
+    assert!(has(&planned(&legacy_at("building", Some(Verdict::Old), true, false)), |op| *op
         == Op::UndoHost {}));
-    assert!(has(&planned(&field_at("canonical-moved", None, true, true)), |op| *op
+    assert!(has(&planned(&legacy_at("canonical-moved", None, true, true)), |op| *op
         == Op::CleanupHost {}));
 }
 
@@ -1313,12 +1316,13 @@ fn a_recovered_v2_is_not_served_before_it_is_durable() {
 /// does.
 #[test]
 fn a_migration_takes_the_field_s_journal_over_under_its_nonce_alone() {
-    let seen = field_at("built", Some(Verdict::Old), true, false);
+    let seen = legacy_at("built", Some(Verdict::Old), true, false);
     let taken = |nonce| {
         let plan =
-            plan_migration(&seen, &Request { nonce, ..request(By::Sql, From::Empty) }).unwrap();
+            plan_migration(&seen, &Request { nonce, ..request(BuildBy::Sql, BuildFrom::Empty) })
+                .unwrap();
         plan.check().unwrap();
-        let removes = |step: &Step| matches!(&step.op, Op::Remove { files } if files.contains(&(&field_journal(&canonical())).into()));
+        let removes = |step: &Step| matches!(&step.op, Op::Remove { files } if files.contains(&(&legacy_journal(&canonical())).into()));
         plan.steps.iter().position(removes).map(|at| (at, plan))
     };
     assert!(taken(new_nonce()).is_none());

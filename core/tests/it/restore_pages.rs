@@ -1,16 +1,16 @@
 //! A restore by page copy: where the database cannot be linked, or on Windows is open.
 
-use cutover_core::failure::{Code, Where};
-use cutover_core::fault::{Cause, Fault, Holder, Platform};
+use cutover_core::failure::{Code, DataState};
+use cutover_core::fault::{Holder, OpError, OpErrorKind, Platform};
 use cutover_core::journal::{Journal, Phase, Strategy};
-use cutover_core::names::{At, FileName};
+use cutover_core::names::{FileName, PlanPath};
 use cutover_core::observe::{FileFacts, Observation};
 use cutover_core::op::Op;
 use cutover_core::page1::{Header, JournalMode, unhex};
 use cutover_core::plan::{
     Plan, PlanKind, is_in_place, must_empty_log, plan_recovery, plan_restore,
 };
-use cutover_core::run::{Action, Budget, Done, Run};
+use cutover_core::run::{Action, Budget, OpOutcome, Run};
 use cutover_core::validate::validate;
 
 use crate::backups::{backup_of, found_of, ops, request, upgraded};
@@ -121,8 +121,7 @@ fn whether_the_pages_were_copied_canonical_tells() {
     let v1 = |user_version| Some(with(database("9", JournalMode::Wal, 8), 7, user_version));
     let installing = |now, there| found(Phase::Installing, now, there);
     let kind = |plan: &Plan| {
-        let goes =
-            |op: &Op| matches!(op, Op::Remove { files } if files.contains(&At::from(&displaced())));
+        let goes = |op: &Op| matches!(op, Op::Remove { files } if files.contains(&PlanPath::from(&displaced())));
         (plan.kind, plan.undo.iter().any(|step| goes(&step.op)))
     };
     let (undone, kept) = ((PlanKind::Undo, true), (PlanKind::Undo, false));
@@ -162,37 +161,37 @@ fn a_canonical_that_cannot_be_read_is_left_alone() {
 fn one_that_fails_is_undone_until_pages_may_have_been_copied() {
     let plan = unlinked();
     let flip = plan.flip_at.unwrap() as usize;
-    let fails = |at: usize, cause: &Cause| {
+    let fails = |at: usize, cause: &OpErrorKind| {
         drive(Run::new(plan.clone(), Budget::of(0)), |_, now| {
             if !now.undo && now.index == at {
-                Err(Fault::new(cause.clone(), "planted"))
+                Err(OpError::new(cause.clone(), "planted"))
             } else {
                 Ok(fine(&now.op))
             }
         })
     };
     for at in 2..plan.cleanup_from.unwrap() as usize {
-        let trace = fails(at, &Cause::Busy);
+        let trace = fails(at, &OpErrorKind::Busy);
         if matches!(trace.ending, Action::Done(_)) {
             assert!(plan.steps[at].when.is_some(), "{at}");
             continue;
         }
         let data = &trace.failure().data;
         let (wanted, v2) = if at <= flip {
-            (Where::V2, "data.db")
+            (DataState::V2, "data.db")
         } else {
-            (Where::FinishAtNextStart, "data.db.displaced-0badcafe")
+            (DataState::FinishAtNextStart, "data.db.displaced-0badcafe")
         };
         assert_eq!((data.state, data.v2.as_deref()), (wanted, Some(v2)), "{at}");
         assert_eq!(trace.performed.iter().any(|now| now.undo), at <= flip, "{at}");
     }
     // What a failure in the middle has left, only a look tells.
-    for cause in [Cause::Sqlite, Cause::V1Changed] {
+    for cause in [OpErrorKind::Sqlite, OpErrorKind::V1Changed] {
         let trace = fails(flip, &cause);
         assert!(!trace.performed.iter().any(|now| now.undo), "{cause:?}");
-        assert_eq!(matches!(trace.ending, Action::Anew(_)), cause == Cause::V1Changed);
+        assert_eq!(matches!(trace.ending, Action::Anew(_)), cause == OpErrorKind::V1Changed);
         let data = &trace.failure().data;
-        assert_eq!(data.state, Where::FinishAtNextStart);
+        assert_eq!(data.state, DataState::FinishAtNextStart);
         assert_eq!(data.v1.as_deref(), Some(backup_of(1).as_str()));
         assert_eq!(data.v2.as_deref(), Some("data.db.displaced-0badcafe"));
     }
@@ -203,13 +202,13 @@ fn one_that_fails_is_undone_until_pages_may_have_been_copied() {
 fn an_undo_stops_where_the_copy_of_v1_did_not_go() {
     for platform in [Platform::Linux, Platform::Windows] {
         let plan = planned(platform, |_| {});
-        let goes = |op: &Op| matches!(op, Op::Remove { files } if files.first() == Some(&At::from(&name("data.db.source-0badcafe"))));
+        let goes = |op: &Op| matches!(op, Op::Remove { files } if files.first() == Some(&PlanPath::from(&name("data.db.source-0badcafe"))));
         let end = plan.undo.iter().position(|step| goes(&step.op)).unwrap();
         let flip = plan.flip_at.unwrap() as usize;
         for failing in 1..end {
             let trace = drive(Run::new(plan.clone(), Budget::of(0)), |_, now| {
                 if (!now.undo && now.index == flip) || (now.undo && now.index == failing) {
-                    Err(Fault::new(Cause::Busy, "planted"))
+                    Err(OpError::new(OpErrorKind::Busy, "planted"))
                 } else {
                     Ok(fine(&now.op))
                 }
@@ -260,7 +259,7 @@ fn the_log_of_one_that_was_open_is_emptied_before_it_is_judged() {
         let mut trace = drive(Run::new(plan.clone(), Budget::default()), |_, now| {
             Ok(match &now.op {
                 Op::Settle { file, .. } if *file == canonical() => {
-                    Done::Settled(database("2", mode, 4))
+                    OpOutcome::Settled(database("2", mode, 4))
                 }
                 op => fine(op),
             })

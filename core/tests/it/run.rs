@@ -3,17 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use cutover_core::failure::{Code, Where};
-use cutover_core::fault::{Cause, Fault, OsCode, Platform};
+use cutover_core::failure::{Code, DataState};
+use cutover_core::fault::{OpError, OpErrorKind, OsCode, Platform};
 use cutover_core::journal::{Journal, MAX_HOST_BYTES, Phase, Receipt, WarningFrom};
-use cutover_core::names::{At, CompanionName, field_journal};
+use cutover_core::names::{CompanionName, PlanPath, legacy_journal};
 use cutover_core::observe::{Observation, Verdict};
 use cutover_core::op::{Guard, Op};
 use cutover_core::page1::JournalMode;
 use cutover_core::plan::{
-    By, From, Plan, PlanKind, Recovery, Request, plan_migration, plan_recovery,
+    BuildBy, BuildFrom, Plan, PlanKind, Recovery, Request, plan_migration, plan_recovery,
 };
-use cutover_core::run::{Action, BUDGET_MS, Budget, DELAYS_MS, Done, Event, Run};
+use cutover_core::run::{Action, BUDGET_MS, Budget, DELAYS_MS, Event, OpOutcome, Run};
 use cutover_core::validate::validate;
 use serde_json::json;
 
@@ -24,11 +24,11 @@ use cutover_world::{
 };
 
 fn host_plan() -> Plan {
-    plan_migration(&directory(), &request(By::Host, From::Empty)).unwrap()
+    plan_migration(&directory(), &request(BuildBy::Host, BuildFrom::Empty)).unwrap()
 }
 
 fn companion_plan() -> Plan {
-    plan_migration(&with_auth(directory()), &request(By::Host, From::Empty)).unwrap()
+    plan_migration(&with_auth(directory()), &request(BuildBy::Host, BuildFrom::Empty)).unwrap()
 }
 
 fn recovery_of(journal: &Journal) -> Plan {
@@ -66,10 +66,10 @@ fn cleanup_from(plan: &Plan) -> usize {
 }
 
 fn removes_journal(op: &Op) -> bool {
-    matches!(op, Op::Remove { files } if files.contains(&At::from(&our_journal())))
+    matches!(op, Op::Remove { files } if files.contains(&PlanPath::from(&our_journal())))
 }
 
-fn faulty(plan: &Plan, mut fault: impl FnMut(&Performed) -> Option<Fault>) -> Trace {
+fn faulty(plan: &Plan, mut fault: impl FnMut(&Performed) -> Option<OpError>) -> Trace {
     drive(Run::new(plan.clone(), Budget::default()), |_, now| {
         fault(now).map_or_else(|| Ok(fine(&now.op)), Err)
     })
@@ -174,8 +174,8 @@ fn an_op_is_handed_out_again_until_its_outcome_is_told() {
     assert_eq!(run.poll(), first);
     run.handle_waited();
     assert_eq!(run.poll(), first, "a wait that nobody asked for changes nothing");
-    run.handle_done(Done::Looked(Vec::new()));
-    run.handle_done(Done::Plain);
+    run.handle_ok(OpOutcome::Looked(Vec::new()));
+    run.handle_ok(OpOutcome::Plain);
     run.handle_fault(&permanent());
     assert_eq!(run.position(), (false, 1), "an outcome of nothing is no outcome");
     assert_ne!(run.poll(), first);
@@ -249,8 +249,8 @@ fn check_ending(name: &str, plan: &Plan, at: usize, trace: &Trace, transient: bo
     }
     let failure = trace.failure();
     let (state, file) = match expected {
-        Rule::LeftFlipped => (Where::FinishAtNextStart, our_names().backup),
-        _ => (Where::V1, canonical()),
+        Rule::LeftFlipped => (DataState::FinishAtNextStart, our_names().backup),
+        _ => (DataState::V1, canonical()),
     };
     assert_eq!(
         (failure.data.state, failure.data.v1.as_deref()),
@@ -378,8 +378,12 @@ fn every_op_shares_one_budget() {
 
 #[test]
 fn a_full_disk_is_named_and_undone() {
-    let full =
-        || Fault::new(Cause::Os { os: OsCode::of(Platform::Linux, 28) }, "no space left on device");
+    let full = || {
+        OpError::new(
+            OpErrorKind::Os { os: OsCode::of(Platform::Linux, 28) },
+            "no space left on device",
+        )
+    };
     let plan = host_plan();
     for at in 1..=flip_at(&plan) {
         let trace = faulty(&plan, |now| (!now.undo && now.index == at).then(full));
@@ -395,17 +399,17 @@ fn a_full_disk_is_named_and_undone() {
 
 #[test]
 fn a_v1_that_changed_is_built_anew() {
-    for cause in [Cause::V1Changed, Cause::CompanionChanged] {
+    for cause in [OpErrorKind::V1Changed, OpErrorKind::CompanionChanged] {
         for plan in [host_plan(), companion_plan()] {
             let at = position(&plan, |op| matches!(op, Op::CheckV1 { .. }));
             let trace = faulty(&plan, |now| {
-                (!now.undo && now.index == at).then(|| Fault::new(cause.clone(), "written to"))
+                (!now.undo && now.index == at).then(|| OpError::new(cause.clone(), "written to"))
             });
             assert!(matches!(trace.ending, Action::Anew(_)), "{:?}", trace.ending);
             assert_eq!(trace.steps(true), unguarded(&plan));
             let failed = faulty(&plan, |now| {
                 (now.undo || now.index == at)
-                    .then(|| if now.undo { permanent() } else { Fault::new(cause.clone(), "") })
+                    .then(|| if now.undo { permanent() } else { OpError::new(cause.clone(), "") })
             });
             assert!(
                 matches!(failed.ending, Action::Failed(_)),
@@ -418,7 +422,7 @@ fn a_v1_that_changed_is_built_anew() {
 fn on_windows(companion: bool) -> Plan {
     let mut observation = if companion { with_auth(directory()) } else { directory() };
     observation.platform = Platform::Windows;
-    plan_migration(&observation, &request(By::Host, From::Empty)).unwrap()
+    plan_migration(&observation, &request(BuildBy::Host, BuildFrom::Empty)).unwrap()
 }
 
 #[test]
@@ -426,8 +430,8 @@ fn the_rule_of_endings_holds_on_windows() {
     for plan in [on_windows(false), on_windows(true)] {
         for at in drive_well(plan.clone()).steps(false) {
             let failing = || {
-                Fault::new(
-                    Cause::Os { os: OsCode::of(Platform::Windows, 1117) },
+                OpError::new(
+                    OpErrorKind::Os { os: OsCode::of(Platform::Windows, 1117) },
                     "I/O device error",
                 )
             };
@@ -445,13 +449,13 @@ fn a_v1_that_changed_at_the_flip_is_for_the_recovery() {
         let at = position(&plan, |op| *op == Op::CheckV1 { file: our_names().backup });
         assert_eq!(at, flip_at(&plan) + 1);
         let trace = faulty(&plan, |now| {
-            (now.index == at).then(|| Fault::new(Cause::V1Changed, "written to"))
+            (now.index == at).then(|| OpError::new(OpErrorKind::V1Changed, "written to"))
         });
         let Action::Anew(failure) = &trace.ending else { panic!("{:?}", trace.ending) };
         assert_eq!((failure.code, failure.phase), (Code::Held, Some(Phase::Built)));
         assert_eq!(
             (failure.data.state, failure.data.v1.as_deref()),
-            (Where::FinishAtNextStart, Some(our_names().backup.as_str()))
+            (DataState::FinishAtNextStart, Some(our_names().backup.as_str()))
         );
         assert_eq!(
             trace.performed.iter().map(|p| (p.undo, p.index)).max(),
@@ -471,7 +475,7 @@ fn an_undo_that_fails_anywhere_keeps_the_journal_and_the_first_failure() {
     for (name, plan) in migrations() {
         let at = position(&plan, |op| matches!(op, Op::Detect { .. }));
         for failing in unguarded(&plan) {
-            let still_old = || Fault::new(Cause::StillOld, "detect says old");
+            let still_old = || OpError::new(OpErrorKind::StillOld, "detect says old");
             let trace = faulty(&plan, |now| match (now.undo, now.index) {
                 (false, index) if index == at => Some(still_old()),
                 (true, index) if index == failing => Some(permanent()),
@@ -488,7 +492,7 @@ fn an_undo_that_fails_anywhere_keeps_the_journal_and_the_first_failure() {
                 );
             }
             assert!(failure.hint.contains("the next start"), "{name}: {}", failure.hint);
-            assert_eq!(failure.data.state, Where::V1, "{name}");
+            assert_eq!(failure.data.state, DataState::V1, "{name}");
             if !matches!(op, Op::Look { .. }) {
                 let last = trace.performed.last().unwrap();
                 assert!(
@@ -543,8 +547,8 @@ fn an_undo_from_built_stops_where_v2_could_not_be_taken_away() {
         assert_eq!(ops, given_up, "{case}");
         for failing in 0..=host {
             let fault = || match plan.platform {
-                Platform::Windows => Fault::new(
-                    Cause::Os { os: OsCode::of(Platform::Windows, 1117) },
+                Platform::Windows => OpError::new(
+                    OpErrorKind::Os { os: OsCode::of(Platform::Windows, 1117) },
                     "I/O device error",
                 ),
                 _ => permanent(),
@@ -563,7 +567,7 @@ fn an_undo_from_built_stops_where_v2_could_not_be_taken_away() {
             assert!(matches!(trace.ending, Action::Failed(_)), "{case}, undo[{failing}]");
             assert_eq!(
                 (failure.data.state, failure.data.v1.as_deref()),
-                (Where::V1, Some("data.db")),
+                (DataState::V1, Some("data.db")),
                 "{case}, undo[{failing}]"
             );
             assert!(
@@ -602,7 +606,7 @@ fn an_undo_from_built_stops_where_v2_could_not_be_taken_away() {
 
 // ---- the field's cutover ----
 
-fn field_plan(row: &str) -> Plan {
+fn legacy_plan(row: &str) -> Plan {
     crate::recovery::plans().into_iter().find(|(name, _)| name == row).unwrap().1
 }
 
@@ -618,7 +622,7 @@ fn an_undo_of_the_field_s_stops_at_its_first_failure() {
         "the field's canonical-moved, no staging",
         "the field's building",
     ] {
-        let plan = field_plan(row);
+        let plan = legacy_plan(row);
         for failing in 0..plan.undo.len() {
             let trace = faulty(&plan, |now| (now.undo && now.index == failing).then(permanent));
             failures += 1;
@@ -627,7 +631,7 @@ fn an_undo_of_the_field_s_stops_at_its_first_failure() {
                     panic!("{row}: {:?}", trace.ending)
                 };
                 assert!(report.left && report.recovery == Recovery::Undone, "{row}");
-                let kept = [field_journal(&canonical()), our_names().staging];
+                let kept = [legacy_journal(&canonical()), our_names().staging];
                 assert!(
                     !trace
                         .performed
@@ -657,17 +661,18 @@ fn an_undo_of_the_field_s_stops_at_its_first_failure() {
 /// v2 was in place, and `cleanup` be called.
 #[test]
 fn what_the_field_left_stays_until_this_attempt_s_journal_has_its_state() {
-    let of_field = Request { nonce: cutover_world::nonce(), ..request(By::Host, From::Empty) };
+    let of_legacy =
+        Request { nonce: cutover_world::nonce(), ..request(BuildBy::Host, BuildFrom::Empty) };
     let plan = plan_migration(
-        &crate::recovery::field_at("committed", Some(Verdict::Old), true, false),
-        &of_field,
+        &crate::recovery::legacy_at("committed", Some(Verdict::Old), true, false),
+        &of_legacy,
     )
     .unwrap();
-    let field = At::from(&field_journal(&canonical()));
+    let field = PlanPath::from(&legacy_journal(&canonical()));
     let taken = position(&plan, |op| matches!(op, Op::Remove { files } if files.contains(&field)));
     for failing in 0..=taken {
         let trace = faulty(&plan, |now| (!now.undo && now.index == failing).then(permanent));
-        assert_eq!(trace.failure().data.state, Where::V1, "steps[{failing}]");
+        assert_eq!(trace.failure().data.state, DataState::V1, "steps[{failing}]");
         assert_eq!(trace.steps(true).is_empty(), failing < taken, "steps[{failing}]");
     }
     assert!(taken > 4, "{plan:#?}");
@@ -677,7 +682,8 @@ fn what_the_field_left_stays_until_this_attempt_s_journal_has_its_state() {
 /// a link would fail there, and v1 lack its companion.
 #[test]
 fn what_an_earlier_attempt_kept_beside_a_companion_is_not_in_the_way_of_the_next() {
-    let again = Request { nonce: cutover_world::nonce(), ..request(By::Host, From::Empty) };
+    let again =
+        Request { nonce: cutover_world::nonce(), ..request(BuildBy::Host, BuildFrom::Empty) };
     for kept in [false, true] {
         let mut seen = with_auth(directory());
         let facts = seen.companions.get_mut(&auth()).unwrap();
@@ -703,7 +709,7 @@ fn v1_is_not_given_back_before_its_log_is_beside_it() {
         "the field's canonical-moved, staging there",
         "the field's canonical-moved, somebody else's log where canonical was",
     ] {
-        let plan = field_plan(row);
+        let plan = legacy_plan(row);
         let settled = position(
             &plan,
             |op| matches!(op, Op::Settle { file, .. } if *file == our_names().backup),
@@ -720,7 +726,7 @@ fn v1_is_not_given_back_before_its_log_is_beside_it() {
                 let data = &trace.failure().data;
                 assert_eq!(
                     (data.state, data.v1.as_deref()),
-                    (Where::FinishAtNextStart, Some(backup.as_str())),
+                    (DataState::FinishAtNextStart, Some(backup.as_str())),
                     "{row}, steps[{at}]"
                 );
             }
@@ -734,7 +740,8 @@ fn a_held_v1_is_not_given_its_mode_back() {
     let plan = host_plan();
     let look = plan.undo.iter().position(|step| matches!(step.op, Op::Look { .. })).unwrap();
     assert!(matches!(plan.undo[look + 1].op, Op::RestoreMode { .. }));
-    let held = || Fault::new(Cause::Held { holders: vec![me()] }, "this process has it open");
+    let held =
+        || OpError::new(OpErrorKind::Held { holders: vec![me()] }, "this process has it open");
     let trace = faulty(&plan, |now| match (now.undo, now.index) {
         (false, 8) => Some(permanent()),
         (true, index) if index == look => Some(held()),
@@ -759,10 +766,10 @@ fn a_companion_that_could_not_be_put_back_keeps_its_backup() {
     let mut facts = observation.companions[&auth()].clone();
     facts.file = cutover_world::name("other.json");
     observation.companions.insert(other.clone(), facts);
-    let plan = plan_migration(&observation, &request(By::Host, From::Empty)).unwrap();
+    let plan = plan_migration(&observation, &request(BuildBy::Host, BuildFrom::Empty)).unwrap();
     let at = position(&plan, |op| matches!(op, Op::Detect { .. }));
     let changed = |now: &Performed| match &now.op {
-        Op::LookCompanion { .. } => Done::Companion(Some("written in place".into())),
+        Op::LookCompanion { .. } => OpOutcome::Companion(Some("written in place".into())),
         op => fine(op),
     };
     let drive = |failing: Option<usize>| {
@@ -773,7 +780,7 @@ fn a_companion_that_could_not_be_put_back_keeps_its_backup() {
         })
     };
     let removes_backup = |trace: &Trace, of: &CompanionName| {
-        let backup = At {
+        let backup = PlanPath {
             companion: Some(of.clone()),
             name: cutover_world::name(&format!("{of}.json.v1-v2-3fa9c1d2")),
         };
@@ -824,7 +831,9 @@ fn a_callback_s_own_failure_is_the_one_that_is_told() {
     let plan = host_plan();
     let at = position(&plan, |op| matches!(op, Op::BuildHost { .. }));
     let trace = faulty(&plan, |now| match (now.undo, now.index) {
-        (false, index) if index == at => Some(Fault::new(Cause::Host, "TypeError: x is undefined")),
+        (false, index) if index == at => {
+            Some(OpError::new(OpErrorKind::Host, "TypeError: x is undefined"))
+        }
         (true, _) => Some(permanent()),
         _ => None,
     });
@@ -851,7 +860,7 @@ fn a_request_to_stop_is_honoured_until_the_journal_says_built() {
                 let failure = trace.failure();
                 assert_eq!(
                     (failure.code, failure.data.state),
-                    (Code::Aborted, Where::V1),
+                    (Code::Aborted, DataState::V1),
                     "{name} {at}"
                 );
                 assert_eq!(
@@ -881,7 +890,7 @@ fn a_request_to_stop_is_honoured_until_the_journal_says_built() {
 fn a_request_to_stop_ends_a_wait() {
     let mut run = Run::new(host_plan(), Budget::default());
     run.poll();
-    run.handle_done(Done::Looked(Vec::new()));
+    run.handle_ok(OpOutcome::Looked(Vec::new()));
     run.poll();
     run.handle_fault(&transient());
     assert_eq!(run.poll(), Action::Wait { delay_ms: 50 });
@@ -897,7 +906,7 @@ fn a_request_to_stop_before_anything_leaves_everything() {
     let mut run = Run::new(host_plan(), Budget::default());
     run.cancel();
     let Action::Failed(failure) = run.poll() else { panic!() };
-    assert_eq!((failure.code, failure.data.state), (Code::Aborted, Where::V1));
+    assert_eq!((failure.code, failure.data.state), (Code::Aborted, DataState::V1));
 }
 
 #[test]
@@ -906,7 +915,7 @@ fn a_callback_that_stops_because_it_was_asked_to_is_no_failure_of_the_applicatio
     let trace = drive(Run::new(plan, Budget::default()), |run, now| match now.op {
         Op::BuildHost { .. } => {
             run.cancel();
-            Err(Fault::new(Cause::Host, "AbortError"))
+            Err(OpError::new(OpErrorKind::Host, "AbortError"))
         }
         _ => Ok(fine(&now.op)),
     });
@@ -946,10 +955,10 @@ fn a_recovery_that_goes_on_is_undone_by_a_permanent_failure_and_left_by_a_transi
                     assert!(report.installed && !undone, "{at}");
                 }
                 Action::Failed(failure) if at > flip_at(&plan) => {
-                    assert!(!undone && failure.data.state == Where::FinishAtNextStart, "{at}");
+                    assert!(!undone && failure.data.state == DataState::FinishAtNextStart, "{at}");
                 }
                 Action::Failed(failure) => assert!(
-                    is_transient && !undone && failure.data.state == Where::V1,
+                    is_transient && !undone && failure.data.state == DataState::V1,
                     "{at}: {failure}"
                 ),
                 Action::Done(report) => {
@@ -979,7 +988,7 @@ fn a_recovery_that_goes_forward_undoes_nothing() {
             Action::Done(report) => assert!(at >= cleanup_from(&plan) && report.installed, "{at}"),
             Action::Failed(failure) => {
                 assert!(at < cleanup_from(&plan), "{at}");
-                assert_eq!(failure.data.state, Where::FinishAtNextStart, "{at}");
+                assert_eq!(failure.data.state, DataState::FinishAtNextStart, "{at}");
             }
             other => panic!("{at}: {other:?}"),
         }
@@ -1009,7 +1018,7 @@ fn an_undo_tells_its_recovery_and_a_failed_one_where_v1_is() {
         let failure = trace.failure();
         assert_eq!(
             (failure.data.state, failure.data.v1.as_deref()),
-            (Where::V1, Some("data.db")),
+            (DataState::V1, Some("data.db")),
             "undo[{failing}]"
         );
         // The journal is not removed then.
@@ -1034,8 +1043,12 @@ fn a_v1_that_is_put_back_is_told_where_it_is() {
             .unwrap();
     let Action::Done(report) = drive_well(plan.clone()).ending else { panic!() };
     assert_eq!((report.recovery, report.installed), (Recovery::Undone, false));
-    let failing =
-        || Fault::new(Cause::Os { os: OsCode::of(Platform::Windows, 1117) }, "I/O device error");
+    let failing = || {
+        OpError::new(
+            OpErrorKind::Os { os: OsCode::of(Platform::Windows, 1117) },
+            "I/O device error",
+        )
+    };
     let back = position(&plan, |op| matches!(op, Op::Rename { .. }));
     let located =
         |trace: &Trace| (trace.failure().data.state, trace.failure().data.v1.clone().unwrap());
@@ -1046,9 +1059,9 @@ fn a_v1_that_is_put_back_is_told_where_it_is() {
             "{at}"
         );
         let where_v1_is = if at <= back {
-            (Where::FinishAtNextStart, our_names().backup.to_string())
+            (DataState::FinishAtNextStart, our_names().backup.to_string())
         } else {
-            (Where::V1, canonical().to_string())
+            (DataState::V1, canonical().to_string())
         };
         assert_eq!(located(&trace), where_v1_is, "{at}");
     }
@@ -1061,7 +1074,7 @@ fn a_v1_that_is_put_back_is_told_where_it_is() {
             );
             continue;
         }
-        assert_eq!(located(&trace), (Where::V1, canonical().to_string()), "undo[{at}]");
+        assert_eq!(located(&trace), (DataState::V1, canonical().to_string()), "undo[{at}]");
     }
 }
 
@@ -1076,7 +1089,7 @@ fn a_held_staging_is_staged_again() {
         let trace = drive(Run::new(plan.clone(), Budget::default()), |_, now| {
             Ok(match &now.op {
                 Op::Look { file } if *file == our_names().staging => {
-                    Done::Looked(if held { vec![me(), somebody()] } else { vec![somebody()] })
+                    OpOutcome::Looked(if held { vec![me(), somebody()] } else { vec![somebody()] })
                 }
                 op => fine(op),
             })
@@ -1084,7 +1097,7 @@ fn a_held_staging_is_staged_again() {
         let ops: Vec<&str> = trace.performed.iter().map(|p| p.op.name()).collect();
         assert_eq!(ops.contains(&"restage"), held);
         let renamed = trace.performed.iter().any(
-            |p| matches!(&p.op, Op::Rename { from, .. } if *from == At::from(&our_names().staging)),
+            |p| matches!(&p.op, Op::Rename { from, .. } if *from == PlanPath::from(&our_names().staging)),
         );
         assert_eq!(renamed, !held);
         let Action::Done(report) = trace.ending else { panic!() };
@@ -1114,7 +1127,7 @@ fn a_staged_companion_is_installed_after_the_flip_and_an_untouched_one_is_not() 
                 );
             }
             Ok(match &now.op {
-                Op::LookCompanion { .. } => Done::Companion(now_digest.map(str::to_owned)),
+                Op::LookCompanion { .. } => OpOutcome::Companion(now_digest.map(str::to_owned)),
                 op => fine(op),
             })
         });
@@ -1181,7 +1194,7 @@ fn a_companion_that_is_what_was_staged_is_not_kept_beside() {
         let plan = plan_recovery(&seen, &label(), &new_nonce()).unwrap().unwrap();
         let trace = drive(Run::new(plan, Budget::default()), |_, step| {
             Ok(match &step.op {
-                Op::LookCompanion { .. } => Done::Companion(Some(now.into())),
+                Op::LookCompanion { .. } => OpOutcome::Companion(Some(now.into())),
                 op => fine(op),
             })
         });
@@ -1228,7 +1241,7 @@ fn an_undo_puts_back_what_was_written_in_place() {
         let plan = plan_recovery(&observation, &label(), &new_nonce()).unwrap().unwrap();
         let trace = drive(Run::new(plan, Budget::default()), |_, now| {
             Ok(match &now.op {
-                Op::LookCompanion { .. } => Done::Companion(now_digest.map(str::to_owned)),
+                Op::LookCompanion { .. } => OpOutcome::Companion(now_digest.map(str::to_owned)),
                 op => fine(op),
             })
         });
@@ -1251,11 +1264,11 @@ fn an_undo_puts_back_what_was_written_in_place() {
 fn a_companion_that_was_not_there_is_moved_aside_by_an_undo() {
     let mut observation = with_auth(directory());
     observation.companions.get_mut(&auth()).unwrap().digest = None;
-    let plan = plan_migration(&observation, &request(By::Host, From::Empty)).unwrap();
+    let plan = plan_migration(&observation, &request(BuildBy::Host, BuildFrom::Empty)).unwrap();
     let at = position(&plan, |op| matches!(op, Op::Detect { .. }));
     let trace = drive(Run::new(plan, Budget::default()), |_, now| match &now.op {
         _ if !now.undo && now.index == at => Err(permanent()),
-        Op::LookCompanion { .. } => Ok(Done::Companion(Some("new".into()))),
+        Op::LookCompanion { .. } => Ok(OpOutcome::Companion(Some("new".into()))),
         op => Ok(fine(op)),
     });
     let aside: Vec<String> = trace
@@ -1310,7 +1323,7 @@ fn a_report_that_no_journal_can_hold_fails_the_build_and_not_the_next_start() {
     let at = position(&plan, |op| matches!(op, Op::BuildHost { .. }));
     let trace = drive(Run::new(plan, Budget::default()), |_, now| {
         Ok(match &now.op {
-            Op::BuildHost { .. } => Done::Built {
+            Op::BuildHost { .. } => OpOutcome::Built {
                 expect: BTreeMap::new(),
                 report: Some(json!("x".repeat(MAX_HOST_BYTES))),
             },
@@ -1335,9 +1348,11 @@ fn a_set_aside_journal_has_no_state_to_save() {
 fn what_is_tolerated_or_was_wrong_before_is_a_warning() {
     let trace = drive(Run::new(host_plan(), Budget::default()), |_, now| {
         Ok(match &now.op {
-            Op::Check { .. } => Done::Checked(v2(), vec!["1 row of tag refers to nothing".into()]),
+            Op::Check { .. } => {
+                OpOutcome::Checked(v2(), vec!["1 row of tag refers to nothing".into()])
+            }
             Op::SyncDir { .. } if now.index < 5 => {
-                Done::Tolerated("this directory cannot be flushed".into())
+                OpOutcome::Tolerated("this directory cannot be flushed".into())
             }
             op => fine(op),
         })
@@ -1350,9 +1365,11 @@ fn what_is_tolerated_or_was_wrong_before_is_a_warning() {
 
 #[test]
 fn attempts_are_passed_on() {
-    let plan =
-        plan_migration(&directory(), &Request { attempt: 4, ..request(By::Sql, From::Empty) })
-            .unwrap();
+    let plan = plan_migration(
+        &directory(),
+        &Request { attempt: 4, ..request(BuildBy::Sql, BuildFrom::Empty) },
+    )
+    .unwrap();
     let trace = drive_well(plan);
     assert!(matches!(trace.events[0], Event::Plan { attempt: 4, .. }));
     assert!(trace.performed[1].text.as_ref().unwrap().contains("\"attempt\": 4"));
@@ -1419,35 +1436,37 @@ sync-dir companion=null";
 #[test]
 fn a_page_copy_that_fails_is_left_to_the_next_start_unless_nothing_was_begun() {
     let seen = Observation { can_link: false, ..directory() };
-    let plan = plan_migration(&seen, &request(By::Sql, From::Empty)).unwrap();
-    let fails = |fault: Fault| {
+    let plan = plan_migration(&seen, &request(BuildBy::Sql, BuildFrom::Empty)).unwrap();
+    let fails = |fault: OpError| {
         faulty(&plan, |now| (!now.undo && now.index == flip_at(&plan)).then(|| fault.clone()))
     };
     let undone = |trace: &Trace| trace.performed.iter().any(|p| p.undo);
-    let full =
-        Fault::new(Cause::Os { os: OsCode::of(Platform::Linux, 28) }, "no space left on device");
+    let full = OpError::new(
+        OpErrorKind::Os { os: OsCode::of(Platform::Linux, 28) },
+        "no space left on device",
+    );
     for fault in [
         permanent(),
         full,
-        Fault::new(Cause::Sqlite, "disk I/O error"),
-        Fault::new(Cause::V1Corrupt, "malformed"),
+        OpError::new(OpErrorKind::Sqlite, "disk I/O error"),
+        OpError::new(OpErrorKind::V1Corrupt, "malformed"),
     ] {
         let trace = fails(fault);
         assert!(!undone(&trace), "{:?}", trace.ending);
         let failure = trace.failure();
         assert_eq!(
             (failure.data.state, failure.phase),
-            (Where::FinishAtNextStart, Some(Phase::Installing))
+            (DataState::FinishAtNextStart, Some(Phase::Installing))
         );
         assert_eq!(failure.data.v1.as_deref(), Some(our_names().backup.as_str()));
     }
     // Another file may have v1's place by now, and the copy be all that is left of v1: the recovery
     // looks before it removes it.
-    let changed = fails(Fault::new(Cause::V1Changed, "another program wrote to it"));
+    let changed = fails(OpError::new(OpErrorKind::V1Changed, "another program wrote to it"));
     assert!(!undone(&changed) && matches!(changed.ending, Action::Anew(_)), "{:?}", changed.ending);
-    let second = fails(Fault::new(Cause::SecondName, "it has a second name"));
-    assert!(undone(&second) && second.failure().data.state == Where::V1, "{:?}", second.ending);
+    let second = fails(OpError::new(OpErrorKind::SecondName, "it has a second name"));
+    assert!(undone(&second) && second.failure().data.state == DataState::V1, "{:?}", second.ending);
     // Somebody who is in the way now may be gone at the next start.
     let busy = fails(transient());
-    assert!(!undone(&busy) && busy.failure().data.state == Where::V1, "{:?}", busy.ending);
+    assert!(!undone(&busy) && busy.failure().data.state == DataState::V1, "{:?}", busy.ending);
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use cutover_core::journal::{Journal, Phase, Receipt};
 use cutover_core::observe::Observation;
-use cutover_core::plan::{By, From, Plan, Request};
+use cutover_core::plan::{BuildBy, BuildFrom, Plan, Request};
 use cutover_world::{
     canonical, interrupted, journal, migrations, request, with_auth, with_companion,
 };
@@ -122,9 +122,13 @@ fn formats() -> Vec<(&'static str, String, Read)> {
         ("observation", serde_json::to_string(&observation).unwrap(), |text| {
             serde_json::from_str::<Observation>(text).map(drop).map_err(|error| error.to_string())
         }),
-        ("request", serde_json::to_string(&request(By::Host, From::Copy)).unwrap(), |text| {
-            serde_json::from_str::<Request>(text).map(drop).map_err(|error| error.to_string())
-        }),
+        (
+            "request",
+            serde_json::to_string(&request(BuildBy::Host, BuildFrom::Copy)).unwrap(),
+            |text| {
+                serde_json::from_str::<Request>(text).map(drop).map_err(|error| error.to_string())
+            },
+        ),
     ];
     let plan: Read = |text| Plan::parse(text).map(drop).map_err(|error| error.to_string());
     all.extend(migrations().into_iter().take(2).map(|(_, of)| ("plan", of.to_text(), plan)));

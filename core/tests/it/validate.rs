@@ -2,11 +2,13 @@
 
 use cutover_core::fault::Platform;
 use cutover_core::journal::Phase;
-use cutover_core::names::At;
-use cutover_core::observe::{FileFacts, Irreplaceable, Observation, Verdict};
+use cutover_core::names::PlanPath;
+use cutover_core::observe::{FileFacts, Observation, ReplaceBlocker, Verdict};
 use cutover_core::op::{Guard, Op};
 use cutover_core::page1::JournalMode;
-use cutover_core::plan::{By, From, Plan, PlanKind, Request, plan_migration, plan_recovery};
+use cutover_core::plan::{
+    BuildBy, BuildFrom, Plan, PlanKind, Request, plan_migration, plan_recovery,
+};
 use cutover_core::validate::{Finding, FindingKind, validate, validate_request, validate_text};
 
 use crate::recovery::seen_plans;
@@ -20,7 +22,7 @@ fn kinds(findings: &[Finding]) -> Vec<FindingKind> {
 }
 
 fn sql() -> Plan {
-    plan_migration(&directory(), &request(By::Sql, From::Empty)).unwrap()
+    plan_migration(&directory(), &request(BuildBy::Sql, BuildFrom::Empty)).unwrap()
 }
 
 #[test]
@@ -108,7 +110,7 @@ fn a_finding_explains_itself_by_the_right_plan() {
     assert_eq!(finding.why.as_deref(), Some(&*flush.why));
     plan.undo.extend([flush.clone(), flush]);
     assert_eq!(validate(&plan, None)[0].message, "sync-dir stands here; nothing belongs here");
-    let mut plan = plan_migration(&directory(), &request(By::Host, From::Empty)).unwrap();
+    let mut plan = plan_migration(&directory(), &request(BuildBy::Host, BuildFrom::Empty)).unwrap();
     let held = plan.steps.iter_mut().find(|step| step.when == Some(Guard::StagingHeld {}));
     held.unwrap().when = None;
     let found = validate(&plan, None);
@@ -164,7 +166,7 @@ fn commits_since_the_plan_was_made_are_no_difference_and_a_change_of_the_mode_is
     newer.files.insert(name("data.db.v1-v2-1782718800001-00000000"), plain("8", 1));
     assert_eq!(validate(&plan, Some(&newer))[0].kind, FindingKind::Step);
     let mut companion = with_auth(directory());
-    let plan = plan_migration(&companion, &request(By::Host, From::Copy)).unwrap();
+    let plan = plan_migration(&companion, &request(BuildBy::Host, BuildFrom::Copy)).unwrap();
     companion.companions.get_mut(&auth()).unwrap().digest = Some("since".into());
     let found = validate(&plan, Some(&companion));
     assert_eq!(found[0].message, "the journal that it begins with has another companions");
@@ -174,7 +176,7 @@ fn commits_since_the_plan_was_made_are_no_difference_and_a_change_of_the_mode_is
 #[test]
 fn a_page_copy_is_right_where_a_link_would_be() {
     let cannot = Observation { can_link: false, ..directory() };
-    let pages = plan_migration(&cannot, &request(By::Sql, From::Copy)).unwrap();
+    let pages = plan_migration(&cannot, &request(BuildBy::Sql, BuildFrom::Copy)).unwrap();
     assert_eq!(validate(&pages, Some(&cannot)), []);
     assert_eq!(validate(&pages, Some(&directory())), []);
     assert_ne!(validate(&sql(), Some(&cannot)), []);
@@ -183,7 +185,7 @@ fn a_page_copy_is_right_where_a_link_would_be() {
 /// A plan says itself what was asked for, so only who asks can tell that a step of it is missing.
 #[test]
 fn what_was_asked_for_is_compared_where_it_is_known() {
-    let asked = Request { verify: true, ..request(By::Host, From::Copy) };
+    let asked = Request { verify: true, ..request(BuildBy::Host, BuildFrom::Copy) };
     let mut plan = plan_migration(&directory(), &asked).unwrap();
     assert_eq!(validate_request(&plan, Some(&directory()), Some(&asked)), []);
     let verify = plan.steps.iter().position(|step| step.op.name() == "verify-host").unwrap();
@@ -205,7 +207,7 @@ fn unfit() -> Vec<Unfit> {
     let names = our_names();
     let case = |kinds: &'static [Kind], platform, change: &dyn Fn(&mut Observation)| {
         let mut seen = Observation { platform, ..directory() };
-        let plan = plan_migration(&seen, &request(By::Sql, From::Empty)).unwrap();
+        let plan = plan_migration(&seen, &request(BuildBy::Sql, BuildFrom::Empty)).unwrap();
         assert_eq!(validate(&plan, Some(&seen)), []);
         change(&mut seen);
         (kinds, plan, seen)
@@ -220,8 +222,8 @@ fn unfit() -> Vec<Unfit> {
     };
     let fixed = {
         let mut seen = with_auth(directory());
-        let plan = plan_migration(&seen, &request(By::Sql, From::Empty)).unwrap();
-        seen.companions.get_mut(&auth()).unwrap().irreplaceable = Some(Irreplaceable::MountPoint);
+        let plan = plan_migration(&seen, &request(BuildBy::Sql, BuildFrom::Empty)).unwrap();
+        seen.companions.get_mut(&auth()).unwrap().irreplaceable = Some(ReplaceBlocker::MountPoint);
         (&[Kind::CompanionReplaceable][..], plan, seen)
     };
     let committed = interrupted(&journal(Phase::Committed));
@@ -315,7 +317,7 @@ fn on_windows() -> Vec<(Plan, Observation, bool)> {
             Observation { platform: Platform::Windows, canonical: name(text), ..directory() };
         let facts = seen.files.remove(&canonical()).unwrap();
         seen.files.insert(name(text), facts);
-        (plan_migration(&seen, &request(By::Sql, From::Empty)).unwrap(), seen, refused)
+        (plan_migration(&seen, &request(BuildBy::Sql, BuildFrom::Empty)).unwrap(), seen, refused)
     };
     let mut all: Vec<_> = refused
         .iter()
@@ -324,14 +326,18 @@ fn on_windows() -> Vec<(Plan, Observation, bool)> {
         .collect();
     let mut seen = with_auth(Observation { platform: Platform::Windows, ..directory() });
     seen.companions.get_mut(&auth()).unwrap().file = name("aux.json");
-    all.push((plan_migration(&seen, &request(By::Sql, From::Empty)).unwrap(), seen, true));
+    all.push((
+        plan_migration(&seen, &request(BuildBy::Sql, BuildFrom::Empty)).unwrap(),
+        seen,
+        true,
+    ));
     all
 }
 
 #[test]
 fn a_plan_of_another_structure_is_one_finding() {
     let mut plan = sql();
-    plan.steps[0].op = Op::Remove { files: vec![At::from(&name("passwords.kdbx"))] };
+    plan.steps[0].op = Op::Remove { files: vec![PlanPath::from(&name("passwords.kdbx"))] };
     assert_eq!(kinds(&validate(&plan, None)), [FindingKind::Structure]);
     let (_, _, mut plan) =
         seen_plans().into_iter().find(|(.., plan)| plan.kind == PlanKind::SetAside).unwrap();

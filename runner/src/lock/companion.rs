@@ -9,8 +9,8 @@ use std::io::{Error as IoError, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use cutover_core::failure::{Code, Failure};
-use cutover_core::fault::Class;
-use cutover_core::names::{At, companion_lock};
+use cutover_core::fault::Retry;
+use cutover_core::names::{PlanPath, companion_lock};
 use cutover_core::plan::{Plan, PlanKind};
 use cutover_core::run::Budget;
 
@@ -37,9 +37,9 @@ impl CompanionLocks {
         budget: &mut Budget,
         host: &mut dyn Host,
     ) -> Result<Self, Error> {
-        let mut companions: Vec<(PathBuf, At)> = Vec::new();
+        let mut companions: Vec<(PathBuf, PlanPath)> = Vec::new();
         for (name, (directory, file)) in &place.companions {
-            let at = At { companion: Some(name.clone()), name: file.clone() };
+            let at = PlanPath { companion: Some(name.clone()), name: file.clone() };
             companions.push((directory.join(companion_lock(file).as_str()), at));
         }
         companions.sort();
@@ -60,7 +60,7 @@ impl CompanionLocks {
     fn take_one(
         &mut self,
         path: &Path,
-        at: &At,
+        at: &PlanPath,
         budget: &mut Budget,
         host: &mut dyn Host,
     ) -> Result<(), Error> {
@@ -137,13 +137,13 @@ fn open(path: &Path) -> Result<Option<File>, IoError> {
     }
 }
 
-fn cannot_lock(at: &At, error: &IoError) -> Failure {
+fn cannot_lock(at: &PlanPath, error: &IoError) -> Failure {
     let fault = os_fault(error).of(at.clone());
-    let no_space = fault.class(os::PLATFORM, false) == Class::NoSpace;
+    let no_space = fault.class(os::PLATFORM, false) == Retry::NoSpace;
     Failure::from_fault(&fault, "lock", no_space)
 }
 
-fn refusal(code: Code, at: &At, reason: &str, hint: &str) -> Failure {
+fn refusal(code: Code, at: &PlanPath, reason: &str, hint: &str) -> Failure {
     let mut failure = Failure::refusal(code, reason, hint);
     failure.path = Some(at.to_string());
     failure

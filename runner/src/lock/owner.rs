@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use cutover_core::failure::{Code, Failure};
-use cutover_core::fault::{Cause, Class, Fault, Holder};
+use cutover_core::fault::{Holder, OpError, OpErrorKind, Retry};
 use cutover_core::names::{cutover_lock, owner_lock};
 use rusqlite::{Connection, OpenFlags};
 
@@ -119,8 +119,8 @@ pub(crate) fn take(place: &Paths) -> Result<OwnerLock, Failure> {
         others.retain(Holder::is_another);
         owned(place, others)
     };
-    let refuse = |path: &Path, fault: &Fault| {
-        let no_space = fault.class(os::PLATFORM, false) == Class::NoSpace;
+    let refuse = |path: &Path, fault: &OpError| {
+        let no_space = fault.class(os::PLATFORM, false) == Retry::NoSpace;
         let mut failure = Failure::from_fault(fault, "lock", no_space);
         failure.path = Some(path.display().to_string());
         failure
@@ -157,7 +157,7 @@ pub(crate) fn take(place: &Paths) -> Result<OwnerLock, Failure> {
         .map_err(|fault| refuse(&owner_path, &fault))?;
     if let Err(error) = owner.execute_batch("BEGIN EXCLUSIVE") {
         return Err(match sqlite::fault(&error) {
-            Fault { cause: Cause::Busy, .. } => others(),
+            OpError { cause: OpErrorKind::Busy, .. } => others(),
             fault => refuse(&owner_path, &name_full_disk(fault, place)),
         });
     }

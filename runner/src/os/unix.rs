@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use cutover_core::fault::Platform;
 use cutover_core::names::FileName;
-use cutover_core::observe::Irreplaceable;
+use cutover_core::observe::ReplaceBlocker;
 
 #[cfg(target_vendor = "apple")]
 pub(crate) const PLATFORM: Platform = Platform::Macos;
@@ -170,16 +170,16 @@ pub(crate) fn why_read_only(path: &Path) -> Option<i32> {
 /// Why no file can take this one's place. Nothing where the system does not tell: then the rename
 /// says it.
 #[cfg(not(target_vendor = "apple"))]
-pub(crate) fn irreplaceable(path: &Path) -> Option<Irreplaceable> {
+pub(crate) fn irreplaceable(path: &Path) -> Option<ReplaceBlocker> {
     use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
     let seen = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty()).ok()?;
     // What the file system, or an old kernel, does not know is in the mask no more than in the
     // attributes ("statx(2)").
     let attributes = seen.stx_attributes & seen.stx_attributes_mask;
     if attributes.contains(StatxAttributes::MOUNT_ROOT) {
-        Some(Irreplaceable::MountPoint)
+        Some(ReplaceBlocker::MountPoint)
     } else if attributes.intersects(StatxAttributes::IMMUTABLE | StatxAttributes::APPEND) {
-        Some(Irreplaceable::Immutable)
+        Some(ReplaceBlocker::Immutable)
     } else {
         None
     }
@@ -187,13 +187,13 @@ pub(crate) fn irreplaceable(path: &Path) -> Option<Irreplaceable> {
 
 /// The same. There are no mounted files.
 #[cfg(target_vendor = "apple")]
-pub(crate) fn irreplaceable(path: &Path) -> Option<Irreplaceable> {
+pub(crate) fn irreplaceable(path: &Path) -> Option<ReplaceBlocker> {
     use std::os::darwin::fs::MetadataExt as _;
     /// `UF_IMMUTABLE`, `UF_APPEND`, `SF_IMMUTABLE` and `SF_APPEND` of `<sys/stat.h>`
     /// ("chflags(2)").
     const FLAGS: u32 = 0x2 | 0x4 | 0x2_0000 | 0x4_0000;
     let seen = std::fs::symlink_metadata(path).ok()?;
-    (seen.st_flags() & FLAGS != 0).then_some(Irreplaceable::Immutable)
+    (seen.st_flags() & FLAGS != 0).then_some(ReplaceBlocker::Immutable)
 }
 
 /// A directory, symbolic links resolved.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use cutover_core::fault::{Cause, Fault, Holder};
+use cutover_core::fault::{Holder, OpError, OpErrorKind};
 use cutover_core::names::{FileName, Role};
 use cutover_core::page1::JournalMode;
-use cutover_core::run::{Done, Run};
+use cutover_core::run::{OpOutcome, Run};
 
 use super::{Performed, Performer};
 use crate::fsops::{plain, remove};
@@ -14,7 +14,7 @@ use crate::isolate::Isolated;
 use crate::os;
 use crate::page_copy::{CommitWatcher, page_copy};
 use crate::sqlite::{self, Flush, V1Lock, os_fault};
-use crate::types::Run as BuildBy;
+use crate::types::BuildBy;
 
 impl Performer<'_> {
     pub(super) fn settle(&mut self, file: &FileName, mode: JournalMode, run: &Run) -> Performed {
@@ -25,19 +25,19 @@ impl Performer<'_> {
         if !own && mode == JournalMode::Wal {
             return self.settle_held(file);
         }
-        sqlite::settle(&self.place.path(file), mode, flush).map(Done::Settled).map_err(|fault| {
-            match fault.cause {
-                Cause::NotADatabase | Cause::V1Corrupt if own => {
-                    Fault { cause: Cause::Verify, ..fault }.of(file)
+        sqlite::settle(&self.place.path(file), mode, flush).map(OpOutcome::Settled).map_err(
+            |fault| match fault.cause {
+                OpErrorKind::NotADatabase | OpErrorKind::V1Corrupt if own => {
+                    OpError { cause: OpErrorKind::Verify, ..fault }.of(file)
                 }
                 _ => fault.of(file),
-            }
-        })
+            },
+        )
     }
 
     pub(super) fn restore_mode(&self, file: &FileName, mode: JournalMode) -> Performed {
         sqlite::restore_mode(&self.place.path(file), mode)
-            .map(|()| Done::Plain)
+            .map(|()| OpOutcome::Plain)
             .map_err(|fault| fault.of(file))
     }
 
@@ -45,7 +45,7 @@ impl Performer<'_> {
         let target = self.place.path(to);
         let v1 = self.place.path(&self.place.canonical);
         self.io(&to.into(), |path| plain(os::create_writable(path, &v1).map(drop)))?;
-        sqlite::restage(&self.place.path(from), &target, mode).map(|()| Done::Plain).map_err(
+        sqlite::restage(&self.place.path(from), &target, mode).map(|()| OpOutcome::Plain).map_err(
             |fault| {
                 // A try that failed must not stand in the way of the next one.
                 let _ = remove(&target);
@@ -61,13 +61,13 @@ impl Performer<'_> {
         remove(&new).map_err(|error| os_fault(&error).of(to))?;
         self.isolated =
             Some(Isolated::copy(&self.place.path(from), &new).map_err(|fault| fault.of(from))?);
-        Ok(Done::Plain)
+        Ok(OpOutcome::Plain)
     }
 
     pub(super) fn lock_v1(&mut self, file: &FileName) -> Performed {
         self.v1 = None;
         self.v1 = Some(V1Lock::take(&self.place.path(file)).map_err(|fault| fault.of(file))?);
-        Ok(Done::Plain)
+        Ok(OpOutcome::Plain)
     }
 
     pub(super) fn unlock_v1(&mut self) {
@@ -86,23 +86,23 @@ impl Performer<'_> {
         let may_stay =
             copies_pages && !os::OPENING_DROPS_LOCKS && !holders.iter().any(Holder::is_another);
         if (*file == self.place.canonical || moved) && !holders.is_empty() && !may_stay {
-            let fault = Fault::new(Cause::Held { holders }, "the database is open");
+            let fault = OpError::new(OpErrorKind::Held { holders }, "the database is open");
             return Err(fault.of(file));
         }
-        Ok(Done::Looked(holders))
+        Ok(OpOutcome::Looked(holders))
     }
 
     pub(super) fn build_sql(&self, v1: &FileName, staging: &FileName) -> Performed {
         let BuildBy::Sql(sql) = &self.options.make.run else {
-            return Err(Fault::new(
-                Cause::Host,
+            return Err(OpError::new(
+                OpErrorKind::Host,
                 "the plan builds by SQL, and the options give none",
             ));
         };
         self.make_staging(staging)?;
         let v1 = self.place.path(v1);
         sqlite::build(&v1, &self.place.path(staging), sql)
-            .map(|()| Done::Plain)
+            .map(|()| OpOutcome::Plain)
             .map_err(|fault| fault.of(staging))
     }
 
@@ -111,7 +111,7 @@ impl Performer<'_> {
     pub(super) fn make_staging(&self, staging: &FileName) -> Performed {
         let v1 = self.place.path(&self.place.canonical);
         if self.place.path(staging).exists() {
-            return Ok(Done::Plain);
+            return Ok(OpOutcome::Plain);
         }
         self.io(&staging.into(), |path| plain(os::create_writable(path, &v1).map(drop)))
     }
@@ -141,28 +141,32 @@ impl Performer<'_> {
         if let Some(known) = journal.and_then(|journal| journal.v2.as_ref())
             && (facts.size != known.size || facts.page1.as_ref() != Some(&known.page1))
         {
-            return Err(
-                Fault::new(Cause::Verify, "what was built is not what the journal says").of(file)
-            );
+            return Err(OpError::new(
+                OpErrorKind::Verify,
+                "what was built is not what the journal says",
+            )
+            .of(file));
         }
-        Ok(Done::Checked(facts, warnings))
+        Ok(OpOutcome::Checked(facts, warnings))
     }
 
     pub(super) fn check_v1(&self, file: &FileName, run: &Run) -> Performed {
         let Some(lock) = &self.v1 else {
-            return Err(
-                Fault::new(Cause::V1Changed, "v1 was not locked before it was checked").of(file)
-            );
+            return Err(OpError::new(
+                OpErrorKind::V1Changed,
+                "v1 was not locked before it was checked",
+            )
+            .of(file));
         };
         let path = self.place.path(file);
         let facts = lock.facts(&path).map_err(|error| os_fault(&error).of(file))?;
         let same_name = os::file_id(&path).is_ok_and(|now| now == facts.file_id);
         let known = run.journal().and_then(|journal| journal.v1.as_ref()).map(|v1| &v1.fingerprint);
         if same_name && facts.fingerprint().as_ref() == known {
-            Ok(Done::Plain)
+            Ok(OpOutcome::Plain)
         } else {
-            Err(Fault::new(
-                Cause::V1Changed,
+            Err(OpError::new(
+                OpErrorKind::V1Changed,
                 "another program wrote to the database while it was upgraded",
             )
             .of(file))
@@ -177,16 +181,16 @@ impl Performer<'_> {
         let witness = CommitWatcher::of(&path).map_err(|fault| fault.of(file))?;
         let facts = sqlite::facts(&path).map_err(|error| os_fault(&error).of(file))?;
         self.witness = Some(witness);
-        Ok(Done::Settled(facts))
+        Ok(OpOutcome::Settled(facts))
     }
 
     pub(super) fn page_copy(&mut self, from: &FileName, to: &FileName, run: &Run) -> Performed {
         let Some(v1) = run.journal().and_then(|journal| journal.v1.as_ref()) else {
-            return Err(Fault::new(Cause::V1Changed, "nothing is known of v1").of(to));
+            return Err(OpError::new(OpErrorKind::V1Changed, "nothing is known of v1").of(to));
         };
         let (from, path) = (self.place.path(from), self.place.path(to));
         page_copy(&from, &path, &v1.fingerprint, self.witness.as_mut())
-            .map(|()| Done::Plain)
+            .map(|()| OpOutcome::Plain)
             .map_err(|fault| fault.of(to))
     }
 }

@@ -2,9 +2,9 @@
 
 use std::io::{self, Write as _};
 
-use cutover_core::fault::{Cause, Fault};
-use cutover_core::names::{At, CompanionName, FileName};
-use cutover_core::run::{Done, Run};
+use cutover_core::fault::{OpError, OpErrorKind};
+use cutover_core::names::{CompanionName, FileName, PlanPath};
+use cutover_core::run::{OpOutcome, Run};
 
 use super::{Performed, Performer, undeclared};
 use crate::copy::{Create, copy};
@@ -13,7 +13,7 @@ use crate::os;
 use crate::sqlite::{self, os_fault};
 
 impl Performer<'_> {
-    pub(super) fn sync_file(&self, file: &At) -> Performed {
+    pub(super) fn sync_file(&self, file: &PlanPath) -> Performed {
         // One that cannot be opened was not flushed; only the flush itself may be unknown
         // to the file system.
         self.io(file, |path| flushed(os::open_to_flush(path)?.sync_all()))
@@ -27,13 +27,13 @@ impl Performer<'_> {
         match os::sync_dir(directory) {
             // A companion's directory that is not there has nothing to flush.
             Err(error) if companion.is_some() && error.kind() == io::ErrorKind::NotFound => {
-                Ok(Done::Plain)
+                Ok(OpOutcome::Plain)
             }
             result => flushed(result).map_err(|error| os_fault(&error)),
         }
     }
 
-    pub(super) fn link(&self, from: &At, to: &At, run: &Run) -> Performed {
+    pub(super) fn link(&self, from: &PlanPath, to: &PlanPath, run: &Run) -> Performed {
         if !os::OPENING_DROPS_LOCKS && self.is_canonical(from) {
             // A link that is made while somebody has v1 open can be removed no more, and v1
             // not be replaced.
@@ -57,7 +57,7 @@ impl Performer<'_> {
         self.io(to, |path| flushed(os::open_to_flush(path)?.sync_all()))
     }
 
-    pub(super) fn rename(&mut self, from: &At, to: &At) -> Performed {
+    pub(super) fn rename(&mut self, from: &PlanPath, to: &PlanPath) -> Performed {
         self.still_isolated()?;
         let from = self.path(from)?;
         let renamed = self.io(to, |to| match os::same_file(&from, to) {
@@ -72,7 +72,7 @@ impl Performer<'_> {
         Ok(renamed)
     }
 
-    pub(super) fn rename_new(&self, from: &At, to: &At) -> Performed {
+    pub(super) fn rename_new(&self, from: &PlanPath, to: &PlanPath) -> Performed {
         let from = self.path(from)?;
         self.io(to, |to| match os::same_file(&from, to) {
             Ok(true) => remove(&from),
@@ -80,12 +80,12 @@ impl Performer<'_> {
         })
     }
 
-    pub(super) fn remove(&mut self, files: &[At]) -> Performed {
+    pub(super) fn remove(&mut self, files: &[PlanPath]) -> Performed {
         self.still_isolated()?;
         for file in files {
             self.io(file, remove)?;
         }
-        Ok(Done::Plain)
+        Ok(OpOutcome::Plain)
     }
 
     pub(super) fn remove_link(&self, link: &FileName, of: &FileName) -> Performed {
@@ -100,9 +100,9 @@ impl Performer<'_> {
 
     pub(super) fn absent(&self, files: &[FileName]) -> Performed {
         match files.iter().find(|file| std::fs::symlink_metadata(self.place.path(file)).is_ok()) {
-            None => Ok(Done::Plain),
-            Some(file) => Err(Fault::new(
-                Cause::Sidecar,
+            None => Ok(OpOutcome::Plain),
+            Some(file) => Err(OpError::new(
+                OpErrorKind::Sidecar,
                 "this sidecar appeared while the database was upgraded",
             )
             .of(file)),
@@ -116,7 +116,7 @@ impl Performer<'_> {
         })
     }
 
-    pub(super) fn copy(&self, from: &At, to: &At) -> Performed {
+    pub(super) fn copy(&self, from: &PlanPath, to: &PlanPath) -> Performed {
         let path = self.path(from)?;
         if !self.is_canonical(from) {
             // A backup may be read-only, and the database that is made of it is written to. A
@@ -141,7 +141,7 @@ impl Performer<'_> {
     ) -> Performed {
         let (directory, file) =
             self.place.companions.get(companion).ok_or_else(|| undeclared(companion))?;
-        let at = At { companion: Some(companion.clone()), name: file.clone() };
+        let at = PlanPath { companion: Some(companion.clone()), name: file.clone() };
         let now = match std::fs::read(directory.join(file.as_str())) {
             Ok(bytes) => Some(cutover_core::page1::digest(&bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -154,12 +154,12 @@ impl Performer<'_> {
             .find(|c| c.name == *companion)
             .and_then(|c| c.before.as_ref());
         if must_be_same && before != now.as_ref() {
-            return Err(Fault::new(
-                Cause::CompanionChanged,
+            return Err(OpError::new(
+                OpErrorKind::CompanionChanged,
                 "the companion was changed while the database was upgraded",
             )
             .of(at));
         }
-        Ok(Done::Companion(now))
+        Ok(OpOutcome::Companion(now))
     }
 }

@@ -1,10 +1,10 @@
 //! Ops in which the application takes part.
 
-use cutover_core::fault::{Cause, Fault};
+use cutover_core::fault::{OpError, OpErrorKind};
 use cutover_core::journal::Strategy;
 use cutover_core::names::FileName;
 use cutover_core::observe::Verdict;
-use cutover_core::run::{Done, Run};
+use cutover_core::run::{OpOutcome, Run};
 
 use super::{Performed, Performer};
 use crate::error::HostError;
@@ -16,15 +16,19 @@ use crate::sqlite::{self};
 impl Performer<'_> {
     pub(super) fn detect(&mut self, file: &FileName, host: &mut dyn Host) -> Performed {
         match verdict(&self.place.path(file), &self.options.detect, host) {
-            Ok(Some(Verdict::Current)) => Ok(Done::Plain),
+            Ok(Some(Verdict::Current)) => Ok(OpOutcome::Plain),
             Ok(Some(Verdict::Old)) => {
-                Err(Fault::new(Cause::StillOld, "detect says \"old\" of what was built").of(file))
+                Err(OpError::new(OpErrorKind::StillOld, "detect says \"old\" of what was built")
+                    .of(file))
             }
             Ok(Some(Verdict::Newer)) => {
-                Err(Fault::new(Cause::Verify, "detect says \"newer\" of what was built").of(file))
+                Err(OpError::new(OpErrorKind::Verify, "detect says \"newer\" of what was built")
+                    .of(file))
             }
-            Ok(None) => Err(Fault::new(Cause::Verify, "what was built cannot be read").of(file)),
-            Err(ObserveError::Fault(fault)) => Err(fault.of(file)),
+            Ok(None) => {
+                Err(OpError::new(OpErrorKind::Verify, "what was built cannot be read").of(file))
+            }
+            Err(ObserveError::OpError(fault)) => Err(fault.of(file)),
             Err(ObserveError::Host(error)) => Err(self.host_fault("detect", error)),
         }
     }
@@ -32,7 +36,9 @@ impl Performer<'_> {
     pub(super) fn verify(&mut self, file: &FileName, host: &mut dyn Host) -> Performed {
         let v2 = sqlite::installed_reader(&self.place.path(file))
             .map_err(|error| sqlite::fault(&error).of(file))?;
-        host.verify(&v2).map(|()| Done::Plain).map_err(|error| self.host_fault("verify", error))
+        host.verify(&v2)
+            .map(|()| OpOutcome::Plain)
+            .map_err(|error| self.host_fault("verify", error))
     }
 
     pub(super) fn build_host(
@@ -53,7 +59,7 @@ impl Performer<'_> {
         let mut job =
             HostJob::new(self.place, run, v1, self.place.path(source), self.place.path(staging));
         match host.build(&mut job) {
-            Ok(built) => Ok(Done::Built { expect: built.expect, report: built.report }),
+            Ok(built) => Ok(OpOutcome::Built { expect: built.expect, report: built.report }),
             Err(error) => {
                 let full = job.full.take().filter(|_| !host.cancelled());
                 let fault = self.host_fault("build", error);
@@ -68,18 +74,18 @@ impl Performer<'_> {
         what: &str,
         call: impl FnOnce(Option<&serde_json::Value>, &str) -> Result<(), HostError>,
     ) -> Performed {
-        let Some(journal) = run.journal() else { return Ok(Done::Plain) };
+        let Some(journal) = run.journal() else { return Ok(OpOutcome::Plain) };
         match call(journal.host_state.as_ref(), journal.nonce.as_str()) {
-            Ok(()) => Ok(Done::Plain),
+            Ok(()) => Ok(OpOutcome::Plain),
             Err(error) => Err(self.host_fault(what, error)),
         }
     }
 
     /// The first error of the application is the one it gets back: what fails later, in the undo,
     /// follows from it.
-    pub(super) fn host_fault(&mut self, what: &str, error: HostError) -> Fault {
+    pub(super) fn host_fault(&mut self, what: &str, error: HostError) -> OpError {
         let message = format!("the application's {what} failed: {error}");
         self.cause.get_or_insert(error);
-        Fault::new(Cause::Host, message)
+        OpError::new(OpErrorKind::Host, message)
     }
 }

@@ -7,10 +7,10 @@ mod host;
 use std::io::{self};
 use std::path::{Path, PathBuf};
 
-use cutover_core::fault::{Cause, Fault, OsCode};
-use cutover_core::names::At;
+use cutover_core::fault::{OpError, OpErrorKind, OsCode};
+use cutover_core::names::PlanPath;
 use cutover_core::op::Op;
-use cutover_core::run::{Done, Run};
+use cutover_core::run::{OpOutcome, Run};
 
 use crate::error::HostError;
 use crate::fsops::name_full_disk;
@@ -37,7 +37,7 @@ pub(crate) struct Performer<'a> {
     pub cause: Option<HostError>,
 }
 
-type Performed = Result<Done, Fault>;
+type Performed = Result<OpOutcome, OpError>;
 
 impl<'a> Performer<'a> {
     pub(crate) fn new(place: &'a Paths, options: &'a Options) -> Self {
@@ -89,12 +89,12 @@ impl<'a> Performer<'a> {
             Op::CheckV1 { file } => self.check_v1(file, run),
             Op::UnlockV1 {} => {
                 self.unlock_v1();
-                Ok(Done::Plain)
+                Ok(OpOutcome::Plain)
             }
             Op::PageCopy { from, to } => self.page_copy(from, to, run),
             Op::Release {} => {
                 host.release_handles();
-                Ok(Done::Plain)
+                Ok(OpOutcome::Plain)
             }
             Op::BuildHost { source, staging } => self.build_host(source, staging, run, host),
             Op::Detect { file } => self.detect(file, host),
@@ -107,21 +107,25 @@ impl<'a> Performer<'a> {
     }
 
     /// Whoever keeps SQLite from v1 is named. Nothing of ours is open then.
-    pub(super) fn name_holders(&self, fault: Fault, op: &Op) -> Fault {
+    pub(super) fn name_holders(&self, fault: OpError, op: &Op) -> OpError {
         let file = match op {
-            Op::Settle { file, .. } | Op::LockV1 { file } => At::from(file),
+            Op::Settle { file, .. } | Op::LockV1 { file } => PlanPath::from(file),
             Op::Copy { from, .. } => from.clone(),
             _ => return fault,
         };
-        if fault.cause != Cause::Busy || !self.is_canonical(&file) {
+        if fault.cause != OpErrorKind::Busy || !self.is_canonical(&file) {
             return fault;
         }
         let holders = holders(&self.place.set(&self.place.canonical));
-        if holders.is_empty() { fault } else { Fault { cause: Cause::Held { holders }, ..fault } }
+        if holders.is_empty() {
+            fault
+        } else {
+            OpError { cause: OpErrorKind::Held { holders }, ..fault }
+        }
     }
 
     /// What a zombie holds, nobody wrote to while it was copied.
-    pub(super) fn still_isolated(&mut self) -> Result<(), Fault> {
+    pub(super) fn still_isolated(&mut self) -> Result<(), OpError> {
         let canonical = &self.place.canonical;
         // Once it does not stand, the undo has nothing to do with it.
         let Some(isolated) = self.isolated.take() else { return Ok(()) };
@@ -130,28 +134,35 @@ impl<'a> Performer<'a> {
         Ok(())
     }
 
-    pub(super) fn path(&self, at: &At) -> Result<PathBuf, Fault> {
+    pub(super) fn path(&self, at: &PlanPath) -> Result<PathBuf, OpError> {
         self.place.at(at).ok_or_else(|| undeclared(at))
     }
 
-    pub(super) fn io(&self, at: &At, act: impl FnOnce(&Path) -> io::Result<Done>) -> Performed {
+    pub(super) fn io(
+        &self,
+        at: &PlanPath,
+        act: impl FnOnce(&Path) -> io::Result<OpOutcome>,
+    ) -> Performed {
         let path = self.path(at)?;
         act(&path).map_err(|error| {
             denied(&path, &error).unwrap_or_else(|| os_fault(&error)).of(at.clone())
         })
     }
 
-    pub(super) fn is_canonical(&self, at: &At) -> bool {
-        *at == At::from(&self.place.canonical)
+    pub(super) fn is_canonical(&self, at: &PlanPath) -> bool {
+        *at == PlanPath::from(&self.place.canonical)
     }
 }
 
 /// What waiting does not help with, though the system's code alone does not say so.
-fn denied(path: &Path, error: &io::Error) -> Option<Fault> {
+fn denied(path: &Path, error: &io::Error) -> Option<OpError> {
     let why = os::denied_for_good(path, error)?;
-    Some(Fault::new(Cause::Denied { os: OsCode::of(os::PLATFORM, error.raw_os_error()?) }, why))
+    Some(OpError::new(
+        OpErrorKind::Denied { os: OsCode::of(os::PLATFORM, error.raw_os_error()?) },
+        why,
+    ))
 }
 
-fn undeclared(name: &dyn std::fmt::Display) -> Fault {
-    Fault::new(Cause::Host, format!("companion {name} is not declared in the options"))
+fn undeclared(name: &dyn std::fmt::Display) -> OpError {
+    OpError::new(OpErrorKind::Host, format!("companion {name} is not declared in the options"))
 }

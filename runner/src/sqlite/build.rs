@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cutover_core::fault::{Cause, Fault};
+use cutover_core::fault::{OpError, OpErrorKind};
 use cutover_core::page1::JournalMode;
 use rusqlite::{Connection, OpenFlags};
 
@@ -58,14 +58,14 @@ pub(crate) fn build(v1: &Path, staging: &Path, sql: &str) -> Result<()> {
     let _: i64 =
         run(connection.query_row("SELECT count(*) FROM v1.sqlite_master", [], |row| row.get(0)))?;
     connection.execute_batch(sql).map_err(|error| match fault(&error) {
-        Fault { cause: Cause::Sqlite, message, .. } => {
-            Fault::new(Cause::Host, format!("the upgrade's SQL failed: {message}"))
+        OpError { cause: OpErrorKind::Sqlite, message, .. } => {
+            OpError::new(OpErrorKind::Host, format!("the upgrade's SQL failed: {message}"))
         }
         other => other,
     })?;
     if connection.is_autocommit() {
-        return Err(Fault::new(
-            Cause::Host,
+        return Err(OpError::new(
+            OpErrorKind::Host,
             "the upgrade's SQL ended the transaction that it runs in; take COMMIT, END and \
              ROLLBACK out of it",
         ));

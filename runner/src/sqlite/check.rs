@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cutover_core::fault::{Cause, Fault};
+use cutover_core::fault::{OpError, OpErrorKind};
 use cutover_core::observe::{FileFacts, Verdict};
 use rusqlite::Connection;
 
@@ -60,11 +60,11 @@ pub(crate) fn check(
     expect: &std::collections::BTreeMap<String, u64>,
     verified: bool,
 ) -> Result<(FileFacts, Vec<String>)> {
-    let verify = |message: String| Fault::new(Cause::Verify, message);
+    let verify = |message: String| OpError::new(OpErrorKind::Verify, message);
     let failed =
         |error: rusqlite::Error| verify(format!("what was built cannot be checked: {error}"));
     if let Err(fault) = alone(path) {
-        return Err(Fault { cause: Cause::Verify, ..fault });
+        return Err(OpError { cause: OpErrorKind::Verify, ..fault });
     }
     let facts = facts(path).map_err(|error| os_fault(&error))?;
     if facts.page1.is_none() {
@@ -96,9 +96,10 @@ pub(crate) fn check(
         let before =
             if v1 == path { None } else { run(damage(&run(reader(v1))?.connection, how))? };
         return Err(match before {
-            Some(found) => {
-                Fault::new(Cause::V1Corrupt, format!("the old database is damaged: {found}"))
-            }
+            Some(found) => OpError::new(
+                OpErrorKind::V1Corrupt,
+                format!("the old database is damaged: {found}"),
+            ),
             None => verify(format!("what was built is damaged: {found}")),
         });
     }

@@ -2,48 +2,50 @@
 
 use std::path::Path;
 
-use cutover_core::fault::{Cause, Fault, OsCode};
+use cutover_core::fault::{OpError, OpErrorKind, OsCode};
 use rusqlite::ErrorCode;
 
 use crate::os;
 
 /// What SQLite's error means for a plan.
-pub(crate) fn fault(error: &rusqlite::Error) -> Fault {
+pub(crate) fn fault(error: &rusqlite::Error) -> OpError {
     let cause = match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Cause::Busy,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OpErrorKind::Busy,
         // SQLITE_FULL is a write that met ENOSPC.
         Some(ErrorCode::DiskFull) => no_space(),
-        Some(ErrorCode::NotADatabase) => Cause::NotADatabase,
+        Some(ErrorCode::NotADatabase) => OpErrorKind::NotADatabase,
         // No sidecar can be made.
         _ if error.sqlite_error().is_some_and(|error| {
             error.extended_code == rusqlite::ffi::SQLITE_READONLY_DIRECTORY
         }) =>
         {
-            Cause::Denied { os: OsCode::of(os::PLATFORM, DENIED) }
+            OpErrorKind::Denied { os: OsCode::of(os::PLATFORM, DENIED) }
         }
         // Not damage: libSQL's vector indexes and the like are unknown to SQLite.
         _ if is_foreign_schema(error) => {
-            return Fault::new(
-                Cause::Sqlite,
+            return OpError::new(
+                OpErrorKind::Sqlite,
                 format!("stock SQLite cannot read this schema: {error}"),
             );
         }
-        Some(ErrorCode::DatabaseCorrupt) => Cause::V1Corrupt,
-        _ => Cause::Sqlite,
+        Some(ErrorCode::DatabaseCorrupt) => OpErrorKind::V1Corrupt,
+        _ => OpErrorKind::Sqlite,
     };
-    Fault::new(cause, format!("SQLite says: {error}"))
+    OpError::new(cause, format!("SQLite says: {error}"))
 }
 
 /// The same where a database was to be read: one with a log needs shared memory beside it, which a
 /// directory that can only be read has no place for (<https://www.sqlite.org/wal.html#readonly>).
-pub(crate) fn fault_of_reading(path: &Path, error: &rusqlite::Error) -> Fault {
+pub(crate) fn fault_of_reading(path: &Path, error: &rusqlite::Error) -> OpError {
     let fault = fault(error);
     let denied = path
         .parent()
         .filter(|_| error.sqlite_error_code() == Some(ErrorCode::CannotOpen))
         .and_then(os::why_read_only);
     match denied {
-        Some(raw) => Fault { cause: Cause::Denied { os: OsCode::of(os::PLATFORM, raw) }, ..fault },
+        Some(raw) => {
+            OpError { cause: OpErrorKind::Denied { os: OsCode::of(os::PLATFORM, raw) }, ..fault }
+        }
         None => fault,
     }
 }
@@ -63,23 +65,23 @@ pub(crate) fn is_foreign_schema(error: &rusqlite::Error) -> bool {
 pub(crate) const DENIED: i32 = if cfg!(windows) { 5 } else { 13 };
 
 /// `ERROR_DISK_FULL`, ENOSPC.
-pub(crate) fn no_space() -> Cause {
-    Cause::Os { os: OsCode::of(os::PLATFORM, if cfg!(windows) { 112 } else { 28 }) }
+pub(crate) fn no_space() -> OpErrorKind {
+    OpErrorKind::Os { os: OsCode::of(os::PLATFORM, if cfg!(windows) { 112 } else { 28 }) }
 }
 
-pub(crate) type Result<T> = std::result::Result<T, Fault>;
+pub(crate) type Result<T> = std::result::Result<T, OpError>;
 
 pub(crate) fn run<T>(result: rusqlite::Result<T>) -> Result<T> {
     result.map_err(|error| fault(&error))
 }
 
-pub(crate) fn in_use(message: &str) -> Fault {
-    Fault::new(Cause::Busy, message)
+pub(crate) fn in_use(message: &str) -> OpError {
+    OpError::new(OpErrorKind::Busy, message)
 }
 
-pub(crate) fn os_fault(error: &std::io::Error) -> Fault {
+pub(crate) fn os_fault(error: &std::io::Error) -> OpError {
     let cause = error
         .raw_os_error()
-        .map_or(Cause::Sqlite, |raw| Cause::Os { os: OsCode::of(os::PLATFORM, raw) });
-    Fault::new(cause, error.to_string())
+        .map_or(OpErrorKind::Sqlite, |raw| OpErrorKind::Os { os: OsCode::of(os::PLATFORM, raw) });
+    OpError::new(cause, error.to_string())
 }

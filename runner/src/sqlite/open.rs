@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cutover_core::fault::{Cause, Fault, OsCode};
+use cutover_core::fault::{OpError, OpErrorKind, OsCode};
 use cutover_core::observe::FileFacts;
 use cutover_core::page1::{Header, JournalMode, page1_digest};
 use rusqlite::{Connection, OpenFlags};
@@ -35,16 +35,16 @@ pub(crate) fn open_to_write(path: &Path, more: OpenFlags) -> Result<Connection> 
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW | more,
     ))?;
     if run(connection.is_readonly("main"))? {
-        let denied = Cause::Denied {
+        let denied = OpErrorKind::Denied {
             os: OsCode::of(os::PLATFORM, os::why_read_only(path).unwrap_or(DENIED)),
         };
-        return Err(Fault::new(denied, "it can only be read"));
+        return Err(OpError::new(denied, "it can only be read"));
     }
     for suffix in ["-wal", "-shm", "-journal"] {
         let sidecar = sidecar(path, suffix);
         if let Some(raw) = os::why_read_only(&sidecar).filter(|_| sidecar.exists()) {
-            let denied = Cause::Denied { os: OsCode::of(os::PLATFORM, raw) };
-            return Err(Fault::new(
+            let denied = OpErrorKind::Denied { os: OsCode::of(os::PLATFORM, raw) };
+            return Err(OpError::new(
                 denied,
                 format!("its {suffix}, {}, can only be read", sidecar.display()),
             ));

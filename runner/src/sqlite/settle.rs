@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cutover_core::fault::{Cause, Fault};
+use cutover_core::fault::{OpError, OpErrorKind};
 use cutover_core::observe::FileFacts;
 use cutover_core::page1::JournalMode;
 use rusqlite::Connection;
@@ -98,7 +98,10 @@ pub(crate) fn settle(path: &Path, mode: JournalMode, flush: Flush) -> Result<Fil
     let facts = facts(path).map_err(|error| os_fault(&error))?;
     // The pragma answers with the new mode where the commit that writes it failed, too.
     if facts.header.as_ref().is_some_and(|header| header.journal_mode != mode) {
-        return Err(Fault::new(Cause::Sqlite, "the journal mode could not be written to the file"));
+        return Err(OpError::new(
+            OpErrorKind::Sqlite,
+            "the journal mode could not be written to the file",
+        ));
     }
     Ok(facts)
 }

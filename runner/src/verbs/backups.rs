@@ -92,7 +92,7 @@ pub(crate) fn receipts(place: &Paths, observation: &Observation) -> Result<Recei
         .filter(|name| Role::of(&place.canonical, name) == Some(Role::Receipt));
     let read = |name: &cutover_core::names::FileName| match text(&place.path(name)) {
         Ok(text) => Ok((name.clone(), text)),
-        Err(error) => Err(ObserveError::Fault(os_fault(&error).of(name))),
+        Err(error) => Err(ObserveError::OpError(os_fault(&error).of(name))),
     };
     names.map(read).collect()
 }

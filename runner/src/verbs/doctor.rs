@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cutover_core::failure::Failure;
-use cutover_core::fault::Cause;
+use cutover_core::fault::OpErrorKind;
 use cutover_core::names::FileName;
 use cutover_core::observe::Observation;
 use cutover_core::run::Event;
@@ -195,7 +195,7 @@ fn quick_check(connection: &Connection) -> Check {
 
 fn of_error(error: &rusqlite::Error) -> Check {
     match fault(error).cause {
-        Cause::V1Corrupt | Cause::NotADatabase => Check::Damaged { problems: 1 },
+        OpErrorKind::V1Corrupt | OpErrorKind::NotADatabase => Check::Damaged { problems: 1 },
         _ => not_made("SQLite could not read it; it may have a schema that only libSQL reads"),
     }
 }

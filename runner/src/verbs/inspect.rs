@@ -102,7 +102,7 @@ pub fn inspect(path: &Path, companions: &BTreeMap<String, PathBuf>) -> Result<In
                 | Role::Lock
                 | Role::Receipt
                 | Role::Journal(_)
-                | Role::FieldJournal,
+                | Role::LegacyJournal,
             )
             | None => continue,
             Some(_) => &mut inspection.leftovers,

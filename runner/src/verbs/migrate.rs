@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use cutover_core::failure::{Failure, Where};
+use cutover_core::failure::{DataState, Failure};
 use cutover_core::journal::{Strategy, Warning, WarningFrom};
 use cutover_core::names::journal_tmp;
 use cutover_core::plan::{Next, Recovery, Rule, plan_migration};
@@ -123,7 +123,9 @@ impl Session<'_> {
                 .is_some_and(|journal| journal.strategy == Strategy::LinkReplace);
             let ending = match self.drive(plan, host) {
                 Err(error)
-                    if replaces && !given_way && self.is_held_since(&error.failure, Where::V1) =>
+                    if replaces
+                        && !given_way
+                        && self.is_held_since(&error.failure, DataState::V1) =>
                 {
                     // Somebody opened v1 after the plan was made, and stays. What was built is not
                     // lost: the recovery copies its pages.
@@ -139,7 +141,7 @@ impl Session<'_> {
                 }
                 RunEnd::Anew(_) if self.attempt < MAX_ATTEMPTS => self.attempt += 1,
                 // v1 changed behind the flip, and is put back before this is told.
-                RunEnd::Anew(failure) if failure.data.state == Where::FinishAtNextStart => {
+                RunEnd::Anew(failure) if failure.data.state == DataState::FinishAtNextStart => {
                     given_up = Some(failure);
                 }
                 RunEnd::Anew(failure) => return Err(Error { failure, cause: None }),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cutover_core::backup;
-use cutover_core::failure::{Code, Failure, Where};
+use cutover_core::failure::{Code, DataState, Failure};
 use cutover_core::journal::{Journal, Strategy, Warning};
 use cutover_core::names::{
     CompanionName, FileName, Label, Role, companion_backup, displaced, journal_tmp,
@@ -167,7 +167,9 @@ fn put_back(
             .is_some_and(|journal| journal.strategy == Strategy::Restore);
         let ending = match session.drive(restore.plan, host) {
             Err(error)
-                if replaces && !given_way && session.is_held_since(&error.failure, Where::V2) =>
+                if replaces
+                    && !given_way
+                    && session.is_held_since(&error.failure, DataState::V2) =>
             {
                 // Somebody opened v2 after the plan was made, and stays: pages are copied then.
                 (waited, given_way) = (true, true);
@@ -183,7 +185,7 @@ fn put_back(
             }
             RunEnd::Anew(_) if attempt < MAX_ATTEMPTS => {}
             // What was begun is undone before this is told.
-            RunEnd::Anew(failure) if failure.data.state == Where::FinishAtNextStart => {
+            RunEnd::Anew(failure) if failure.data.state == DataState::FinishAtNextStart => {
                 given_up = Some(failure);
             }
             RunEnd::Anew(failure) => return Err(Error { failure, cause: None }),

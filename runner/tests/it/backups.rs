@@ -4,10 +4,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use cutover::core::failure::Where;
+use cutover::core::failure::DataState;
 use cutover::{
-    BackupOptions, Built, Code, Detect, Event, From, Host, HostError, Job, Make, Options, Outcome,
-    Recovery, RestoreResult, Rule, Run,
+    BackupOptions, BuildBy, BuildFrom, Built, Code, Detect, Event, Host, HostError, Job, Make,
+    Options, Outcome, Recovery, RestoreResult, Rule,
 };
 use rusqlite::Connection;
 
@@ -61,7 +61,7 @@ impl Bed {
     }
 
     fn with_companion(&self) -> Options {
-        let make = Make { from: From::Empty, run: Run::Host };
+        let make = Make { from: BuildFrom::Empty, run: BuildBy::Host };
         Options { make, companions: self.beside().companions, ..self.options() }
     }
 
@@ -90,7 +90,7 @@ impl Bed {
             self.path("data.db"),
             "v1-v2",
             Detect::UserVersion(2),
-            Make { from: From::Empty, run: Run::Sql(TO_V2.into()) },
+            Make { from: BuildFrom::Empty, run: BuildBy::Sql(TO_V2.into()) },
         )
     }
 
@@ -403,7 +403,7 @@ fn what_is_not_whole_is_refused_and_v2_stays() {
     });
     assert_eq!(
         (torn.code, torn.data.state, torn.hint.as_str()),
-        (Code::Verify, Where::V2, "the backup is not sound; choose another one")
+        (Code::Verify, DataState::V2, "the backup is not sound; choose another one")
     );
     for other in ["/etc/hostname", "data.db", "data.db.v1-v2-1-00000000"] {
         let bed = Bed::upgraded("WAL");
@@ -454,7 +454,7 @@ fn whoever_has_it_open_is_named() {
     let reader = Connection::open(bed.path(bed.newest().to_str().unwrap())).unwrap();
     reader.execute_batch("SELECT * FROM notes").unwrap();
     let failure = bed.restore().unwrap_err().failure;
-    assert_eq!((failure.code, failure.data.state), (Code::Held, Where::V2), "{failure}");
+    assert_eq!((failure.code, failure.data.state), (Code::Held, DataState::V2), "{failure}");
     drop(reader);
     bed.restore().unwrap();
 }

@@ -3,9 +3,9 @@
 //!
 //! Time is the host's: what it is told to wait is added up, and the test does not wait.
 
-use cutover::core::failure::Where;
+use cutover::core::failure::DataState;
 use cutover::core::journal::Strategy;
-use cutover::{Code, Detect, Event, From, Host, Make, Options, Run};
+use cutover::{BuildBy, BuildFrom, Code, Detect, Event, Host, Make, Options};
 use rusqlite::Connection;
 
 use crate::support::notes::{NOTES, TO_V2, V1, rows};
@@ -68,7 +68,7 @@ fn a_holder_that_never_lets_go_costs_no_more_than_the_default_budget() {
                     Holder::This { _connection: db }
                 };
                 let what = format!("{mode}, {sql}, another process: {is_other}");
-                let make = Make { from: From::Empty, run: Run::Sql(TO_V2.into()) };
+                let make = Make { from: BuildFrom::Empty, run: BuildBy::Sql(TO_V2.into()) };
                 let mut clock = Clock::default();
                 let result = cutover::migrate(
                     &Options::new(&path, "v1-v2", Detect::UserVersion(2), make),
@@ -92,8 +92,11 @@ fn a_holder_that_never_lets_go_costs_no_more_than_the_default_budget() {
                     Err(error) => {
                         let failure = &error.failure;
                         // POSIX: what this process has open is not looked into.
-                        let state =
-                            if cfg!(windows) || is_other { Where::V1 } else { Where::Unknown };
+                        let state = if cfg!(windows) || is_other {
+                            DataState::V1
+                        } else {
+                            DataState::Unknown
+                        };
                         assert_eq!(
                             (failure.code, failure.data.state),
                             (Code::Held, state),

@@ -6,7 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use cutover::{
-    Built, Detect, Event, From, Host, HostError, Job, Make, Options, Outcome, Recovery, Run,
+    BuildBy, BuildFrom, Built, Detect, Event, Host, HostError, Job, Make, Options, Outcome,
+    Recovery,
 };
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -62,8 +63,8 @@ impl Bed {
         std::fs::read_to_string(self.path(JOURNAL)).ok()
     }
 
-    fn options(&self, run: Run) -> Options {
-        let make = Make { from: From::Empty, run };
+    fn options(&self, run: BuildBy) -> Options {
+        let make = Make { from: BuildFrom::Empty, run };
         Options {
             wait_ms: 0,
             ..Options::new(self.path("data.db"), "v1-v2", Detect::UserVersion(2), make)
@@ -71,7 +72,7 @@ impl Bed {
     }
 
     fn with_companion(&self) -> Options {
-        let mut options = self.options(Run::Host);
+        let mut options = self.options(BuildBy::Host);
         options.companions.insert("auth".into(), self.path("auth.json"));
         options
     }
@@ -164,7 +165,7 @@ fn put_over_whatever_was_interrupted(
     let mut seen = BTreeMap::new();
     for at in 0.. {
         let bed = Bed::new();
-        let (canonical, options) = (bed.path("data.db"), bed.options(Run::Sql(TO_V2.into())));
+        let (canonical, options) = (bed.path("data.db"), bed.options(BuildBy::Sql(TO_V2.into())));
         let mut host = Interrupt { at, seen: 0 };
         if catch_unwind(AssertUnwindSafe(|| {
             cutover::migrate(&options, &mut host).map(drop).unwrap();
@@ -440,7 +441,7 @@ fn a_v1_with_as_many_commits_is_not_taken_for_the_one_that_v2_was_built_from() {
             .execute("INSERT INTO notes (text) VALUES (?1)", [text])
             .unwrap();
     }
-    let options = bed.options(Run::Sql(TO_V2.into()));
+    let options = bed.options(BuildBy::Sql(TO_V2.into()));
     let plan = cutover::plan(&options, &mut Calm::default()).unwrap().unwrap();
     let mut host = Interrupt { at: plan.flip_at.unwrap() as usize, seen: 0 };
     assert!(

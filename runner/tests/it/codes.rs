@@ -2,7 +2,7 @@
 //! produces it for real.
 
 use cutover::core::explain::explain_error;
-use cutover::{Code, Detect, From, Host, Make, Options, Run};
+use cutover::{BuildBy, BuildFrom, Code, Detect, Host, Make, Options};
 
 /// Set to have the file written instead of compared.
 const UPDATE: &str = "UPDATE_ERRORS";
@@ -79,8 +79,11 @@ fn a_damaged_v1_is_not_upgraded() {
                         ALL SELECT i + 1 FROM n WHERE i < 3000)
         INSERT INTO notes SELECT 'a note that is long enough to fill some pages ' || i FROM n;";
     for (from, sql) in [
-        (From::Empty, "CREATE TABLE note AS SELECT text FROM v1.notes; PRAGMA user_version = 2"),
-        (From::Copy, "ALTER TABLE notes RENAME TO note; PRAGMA user_version = 2"),
+        (
+            BuildFrom::Empty,
+            "CREATE TABLE note AS SELECT text FROM v1.notes; PRAGMA user_version = 2",
+        ),
+        (BuildFrom::Copy, "ALTER TABLE notes RENAME TO note; PRAGMA user_version = 2"),
     ] {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("data.db");
@@ -88,7 +91,7 @@ fn a_damaged_v1_is_not_upgraded() {
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[20 * 4096..24 * 4096].fill(0xa5);
         std::fs::write(&path, &bytes).unwrap();
-        let make = Make { from, run: Run::Sql(sql.into()) };
+        let make = Make { from, run: BuildBy::Sql(sql.into()) };
         let error = cutover::migrate(
             &Options::new(&path, "v1-v2", Detect::UserVersion(2), make),
             &mut NoHost,

@@ -12,8 +12,8 @@ use std::process::{Child, ChildStderr, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cutover::{
-    BackupOptions, Built, Code, Detect, Event, From, Host, HostError, Job, Lock, Make, Options,
-    Outcome, Recovery, Rule, Run,
+    BackupOptions, BuildBy, BuildFrom, Built, Code, Detect, Event, Host, HostError, Job, Lock,
+    Make, Options, Outcome, Recovery, Rule,
 };
 use rusqlite::Connection;
 
@@ -107,7 +107,7 @@ fn rows(database: &Path, table: &str) -> i64 {
 }
 
 fn options(database: &Path, auth: &Path) -> Options {
-    let make = Make { from: From::Empty, run: Run::Host };
+    let make = Make { from: BuildFrom::Empty, run: BuildBy::Host };
     let mut options = Options::new(database, "v1-v2", Detect::UserVersion(2), make);
     options.companions.insert("auth".into(), auth.to_owned());
     options
@@ -473,7 +473,7 @@ fn one_that_cannot_be_made_matters_to_an_upgrade_only() {
 
     let bare = Options { companions: [].into(), ..bed.options("B") };
     cutover::migrate(
-        &Options { make: Make { run: Run::Sql(TO_V2.into()), ..bare.make.clone() }, ..bare },
+        &Options { make: Make { run: BuildBy::Sql(TO_V2.into()), ..bare.make.clone() }, ..bare },
         &mut App::default(),
     )
     .unwrap();

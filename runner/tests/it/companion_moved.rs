@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use crate::support::interrupt::Interrupt;
 use crate::support::notes::{NOTES, TO_V2, V1, rows};
 use cutover::{
-    BackupOptions, Built, Detect, DoctorOptions, Event, From, Host, HostError, Job, Make,
-    MigrateResult, Options, Recovery, RestoreResult, Run,
+    BackupOptions, BuildBy, BuildFrom, Built, Detect, DoctorOptions, Event, Host, HostError, Job,
+    Make, MigrateResult, Options, Recovery, RestoreResult,
 };
 use rusqlite::Connection;
 
@@ -77,7 +77,7 @@ impl Bed {
     }
 
     fn options(&self, app: &str, auth: &str) -> Options {
-        let make = Make { from: From::Empty, run: Run::Host };
+        let make = Make { from: BuildFrom::Empty, run: BuildBy::Host };
         let mut options = Options::new(
             self.path(app).join("data/data.db"),
             "v1-v2",

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use cutover::{Detect, From, Host, Make, Options, Run};
+use cutover::{BuildBy, BuildFrom, Detect, Host, Make, Options};
 use rusqlite::Connection;
 
 use crate::support::notes::{NOTES, V1, rows};
@@ -22,7 +22,7 @@ fn upgrades() {
     let database = std::env::var_os(UPGRADES).unwrap();
     let sql = "ALTER TABLE notes RENAME TO note; ALTER TABLE note RENAME text TO body;
                PRAGMA user_version = 2";
-    let make = Make { from: From::Copy, run: Run::Sql(sql.into()) };
+    let make = Make { from: BuildFrom::Copy, run: BuildBy::Sql(sql.into()) };
     let options = Options::new(Path::new(&database), "v1-v2", Detect::UserVersion(2), make);
     cutover::migrate(&options, &mut Quiet).unwrap();
 }

@@ -11,8 +11,8 @@ use std::path::Path;
 
 use cutover::core::journal::Journal;
 use cutover::core::page1::{Header, JournalMode, page1_digest};
-use cutover::core::plan::By;
-use cutover::{Detect, Host, Make, Options, Run};
+use cutover::core::plan::BuildBy;
+use cutover::{Detect, Host, Make, Options};
 use cutover_explore::boot::End;
 use cutover_explore::disk::{Content, Disk, HOME};
 use cutover_explore::predict::{crash_states, next_start};
@@ -267,8 +267,8 @@ fn sorted(mut list: Vec<String>) -> Vec<String> {
 
 fn really(setting: &Setting, directory: &Path) -> Ended {
     let path = directory.join(setting.canonical.as_str());
-    let sql = if setting.from == cutover::From::Copy { COPY_TO_V2 } else { TO_V2 };
-    let make = Make { from: setting.from, run: Run::Sql(sql.into()) };
+    let sql = if setting.from == cutover::BuildFrom::Copy { COPY_TO_V2 } else { TO_V2 };
+    let make = Make { from: setting.from, run: cutover::BuildBy::Sql(sql.into()) };
     let result =
         cutover::migrate(&Options::new(&path, "v1-v2", Detect::UserVersion(2), make), &mut Calm);
     let names: Vec<String> = std::fs::read_dir(directory)
@@ -350,7 +350,7 @@ fn the_real_runner_ends_each_crash_state_as_the_model_says() {
     let mut states = Vec::new();
     for setting in matrix::shapes()
         .into_iter()
-        .filter(|setting| setting.by == By::Sql && setting.from == cutover::From::Empty)
+        .filter(|setting| setting.by == BuildBy::Sql && setting.from == cutover::BuildFrom::Empty)
     {
         for model in [Model::M0, Model::M3] {
             for state in crash_states(&setting, model) {

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use cutover::core::failure::{Code, Failure};
-use cutover::{Bundle, Detect, DoctorOptions, From, Host, Make, Options, Run, doctor};
+use cutover::{BuildBy, BuildFrom, Bundle, Detect, DoctorOptions, Host, Make, Options, doctor};
 use cutover_support::bundle::Check;
 use cutover_support::diagnose::{Diagnosis, Does, Dropped, Safety, diagnose};
 use rusqlite::Connection;
@@ -27,7 +27,7 @@ fn options(path: &Path) -> Options {
         path,
         "v1-v2",
         Detect::UserVersion(2),
-        Make { from: From::Empty, run: Run::Sql(TO_V2.into()) },
+        Make { from: BuildFrom::Empty, run: BuildBy::Sql(TO_V2.into()) },
     )
 }
 

@@ -15,9 +15,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cutover::core::failure::Where;
+use cutover::core::failure::DataState;
 use cutover::{
-    Built, Code, Detect, Event, From, Host, HostError, Job, Make, Options, Outcome, Run,
+    BuildBy, BuildFrom, Built, Code, Detect, Event, Host, HostError, Job, Make, Options, Outcome,
 };
 use rusqlite::Connection;
 
@@ -59,13 +59,16 @@ impl Scene<'_> {
     }
 
     fn options(&self) -> Options {
-        let run =
-            if self.companion == Companion::None { Run::Sql(TO_V2.into()) } else { Run::Host };
+        let run = if self.companion == Companion::None {
+            BuildBy::Sql(TO_V2.into())
+        } else {
+            BuildBy::Host
+        };
         let mut options = Options::new(
             self.path(),
             "v1-v2",
             Detect::UserVersion(2),
-            Make { from: From::Empty, run },
+            Make { from: BuildFrom::Empty, run },
         );
         if self.companion != Companion::None {
             options.companions.insert("auth".into(), self.auth());
@@ -194,7 +197,7 @@ fn full_at(scene: &Scene, at: usize) -> (bool, Option<Code>) {
                 let auth = failure.path.as_ref().is_some_and(|path| path.contains("auth.json"));
                 assert!(auth || scene.fills == scene.database, "{what}: {failure}");
             }
-            assert_eq!(failure.data.state, Where::V1, "{what}: {failure}");
+            assert_eq!(failure.data.state, DataState::V1, "{what}: {failure}");
             scene.assert_is(1, &what);
             let left = scene.names();
             assert!(

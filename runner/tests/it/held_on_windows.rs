@@ -16,11 +16,11 @@ use std::fs::File;
 use std::os::windows::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use cutover::core::failure::Where;
+use cutover::core::failure::DataState;
 use cutover::core::journal::Strategy;
 use cutover::{
-    BackupOptions, Built, Code, Detect, Event, From, Host, HostError, Job, Make, Options, Outcome,
-    Recovery, Run,
+    BackupOptions, BuildBy, BuildFrom, Built, Code, Detect, Event, Host, HostError, Job, Make,
+    Options, Outcome, Recovery,
 };
 use rusqlite::Connection;
 
@@ -45,20 +45,20 @@ impl Bed {
         self.0.path().join("data.db")
     }
 
-    fn options(&self, run: Run) -> Options {
+    fn options(&self, run: BuildBy) -> Options {
         Options {
             wait_ms: 400,
             ..Options::new(
                 self.path(),
                 "v1-v2",
                 Detect::UserVersion(2),
-                Make { from: From::Empty, run },
+                Make { from: BuildFrom::Empty, run },
             )
         }
     }
 
     fn sql(&self) -> Options {
-        self.options(Run::Sql(TO_V2.into()))
+        self.options(BuildBy::Sql(TO_V2.into()))
     }
 
     fn names(&self) -> Vec<String> {
@@ -150,22 +150,22 @@ fn build_v2(job: &mut dyn Job) -> Result<Built, HostError> {
 #[test]
 fn a_holder_that_never_lets_go_is_copied_under_and_lives_on() {
     for mode in ["wal", "delete"] {
-        for run in [Run::Sql(TO_V2.into()), Run::Host] {
-            for from in [From::Empty, From::Copy] {
+        for run in [BuildBy::Sql(TO_V2.into()), BuildBy::Host] {
+            for from in [BuildFrom::Empty, BuildFrom::Copy] {
                 let (bed, live) = Bed::held(mode);
                 let mut options = bed.options(run.clone());
                 options.make.from = from;
-                if from == From::Copy {
+                if from == BuildFrom::Copy {
                     options.make.run = match run {
-                        Run::Sql(_) => Run::Sql(
+                        BuildBy::Sql(_) => BuildBy::Sql(
                             "ALTER TABLE notes RENAME TO note; PRAGMA user_version = 2".into(),
                         ),
-                        Run::Host => Run::Host,
+                        BuildBy::Host => BuildBy::Host,
                     };
                 }
                 let build = |job: &mut dyn Job| match from {
-                    From::Empty => build_v2(job),
-                    From::Copy => {
+                    BuildFrom::Empty => build_v2(job),
+                    BuildFrom::Copy => {
                         Connection::open(job.staging())?.execute_batch(
                             "ALTER TABLE notes RENAME TO note; PRAGMA user_version = 2",
                         )?;
@@ -222,7 +222,7 @@ fn a_host_builds_with_v1s_page_size_where_its_pages_are_copied() {
             "DELETE; PRAGMA page_size = {page_size}; PRAGMA journal_mode = WAL"
         ));
         let mut host = Script { build: Some(Box::new(build_v2)), ..Script::default() };
-        let result = cutover::migrate(&bed.options(Run::Host), &mut host).unwrap();
+        let result = cutover::migrate(&bed.options(BuildBy::Host), &mut host).unwrap();
         assert_eq!(result.strategy, Some(Strategy::PageCopy));
         bed.assert_migrated(&result.backup.unwrap(), 3);
         live.execute_batch("INSERT INTO note SELECT 4, 'a row since'").unwrap();
@@ -242,10 +242,10 @@ fn a_host_that_builds_with_other_pages_there_is_refused_and_v1_stays() {
         built
     };
     let mut host = Script { build: Some(Box::new(build)), ..Script::default() };
-    let error = cutover::migrate(&bed.options(Run::Host), &mut host).unwrap_err();
+    let error = cutover::migrate(&bed.options(BuildBy::Host), &mut host).unwrap_err();
     assert_eq!(
         (error.failure.code, error.failure.data.state),
-        (Code::Verify, Where::V1),
+        (Code::Verify, DataState::V1),
         "{error}"
     );
     assert!(error.to_string().contains("of 512 bytes"), "{error}");
@@ -255,7 +255,7 @@ fn a_host_that_builds_with_other_pages_there_is_refused_and_v1_stays() {
         3
     );
     let mut host = Script { build: Some(Box::new(build_v2)), ..Script::default() };
-    let result = cutover::migrate(&bed.options(Run::Host), &mut host).unwrap();
+    let result = cutover::migrate(&bed.options(BuildBy::Host), &mut host).unwrap();
     bed.assert_migrated(&result.backup.unwrap(), 3);
 }
 
@@ -278,7 +278,7 @@ fn a_reader_that_reads_on_keeps_v1_and_the_next_start_upgrades_it() {
     rows.next().unwrap().unwrap();
     let mut host = Script::default();
     let failure = cutover::migrate(&bed.sql(), &mut host).unwrap_err().failure;
-    assert_eq!((failure.code, failure.data.state), (Code::Held, Where::V1), "{failure}");
+    assert_eq!((failure.code, failure.data.state), (Code::Held, DataState::V1), "{failure}");
     assert!(!failure.holders.is_empty() && failure.to_string().contains("held by"), "{failure}");
     assert!(failure.waited_ms <= 400 && host.waited_ms == failure.waited_ms, "{failure}");
     assert_eq!(bed.names(), ["data.db"]);
@@ -327,10 +327,10 @@ fn a_failure_beside_a_holder_leaves_v1_and_nothing_else() {
         let (bed, live) = Bed::held(mode);
         for (sql, code) in [("SELECT 1", Code::StillOld), ("no SQL", Code::Host)] {
             let failure =
-                cutover::migrate(&bed.options(Run::Sql(sql.into())), &mut Script::default())
+                cutover::migrate(&bed.options(BuildBy::Sql(sql.into())), &mut Script::default())
                     .unwrap_err()
                     .failure;
-            assert_eq!((failure.code, failure.data.state), (code, Where::V1), "{failure}");
+            assert_eq!((failure.code, failure.data.state), (code, DataState::V1), "{failure}");
             assert_eq!(bed.names(), ["data.db"], "{mode}");
             assert_eq!(
                 live.query_row("SELECT count(*) FROM notes", [], |row| row.get::<_, i64>(0))
@@ -442,7 +442,7 @@ fn one_that_comes_after_the_link_is_told_of_and_v1_stays_until_it_goes() {
     }));
     let failure = cutover::migrate(&bed.sql(), &mut host).unwrap_err().failure;
     drop(host);
-    assert_eq!(failure.data.state, Where::V1, "{failure}");
+    assert_eq!(failure.data.state, DataState::V1, "{failure}");
     assert!(failure.waited_ms <= 400, "{failure}");
     assert!(failure.to_string().contains("held by"), "{failure}");
     drop(late);
@@ -464,7 +464,7 @@ fn all_waits_of_one_start_are_within_the_budget() {
             zombie.borrow().as_ref().unwrap().execute_batch("SELECT * FROM note").unwrap();
             Ok(built)
         }));
-        let options = Options { wait_ms, ..bed.options(Run::Host) };
+        let options = Options { wait_ms, ..bed.options(BuildBy::Host) };
         let result = cutover::migrate(&options, &mut host).unwrap();
         assert!(host.waited_ms <= wait_ms, "{} of {wait_ms}", host.waited_ms);
         // Staging is held to the end: it is copied from, and removed by the next start.
@@ -507,7 +507,8 @@ fn a_state_is_saved_when_a_scanner_lets_go_of_the_journal() {
             result?;
             build_v2(job)
         }));
-        let result = cutover::migrate(&Options { wait_ms, ..bed.options(Run::Host) }, &mut host);
+        let result =
+            cutover::migrate(&Options { wait_ms, ..bed.options(BuildBy::Host) }, &mut host);
         drop(host);
         match result {
             Ok(result) => {
@@ -518,7 +519,7 @@ fn a_state_is_saved_when_a_scanner_lets_go_of_the_journal() {
                 assert!(
                     !lets_go
                         && error.failure.code == Code::Host
-                        && error.failure.data.state == Where::V1,
+                        && error.failure.data.state == DataState::V1,
                     "{}",
                     error.failure
                 );

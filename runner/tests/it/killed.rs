@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{PoisonError, RwLock};
 
-use cutover::{Built, Detect, Event, From, Host, HostError, Job, Make, Options, Run};
+use cutover::{BuildBy, BuildFrom, Built, Detect, Event, Host, HostError, Job, Make, Options};
 use rusqlite::Connection;
 
 use crate::support::notes::{NOTES, TO_V2, V1, rows};
@@ -47,12 +47,15 @@ impl How {
     }
 
     fn options(self, path: &Path) -> Options {
-        let from =
-            if matches!(self, Self::SqlCopy | Self::HostCopy) { From::Copy } else { From::Empty };
+        let from = if matches!(self, Self::SqlCopy | Self::HostCopy) {
+            BuildFrom::Copy
+        } else {
+            BuildFrom::Empty
+        };
         let run = match (self.is_host(), from) {
-            (true, _) => Run::Host,
-            (_, From::Copy) => Run::Sql(COPY_TO_V2.into()),
-            _ => Run::Sql(TO_V2.into()),
+            (true, _) => BuildBy::Host,
+            (_, BuildFrom::Copy) => BuildBy::Sql(COPY_TO_V2.into()),
+            _ => BuildBy::Sql(TO_V2.into()),
         };
         let mut options = Options {
             wait_ms: 0,

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use cutover::{Detect, From, Host, Make, Options, Run};
+use cutover::{BuildBy, BuildFrom, Detect, Host, Make, Options};
 use rusqlite::Connection;
 
 struct Quiet;
@@ -31,7 +31,7 @@ fn a_list_opens_no_database() {
         .unwrap();
     let sql = "CREATE TABLE note (body); INSERT INTO note SELECT * FROM v1.notes; PRAGMA \
                user_version = 2";
-    let make = Make { from: From::Empty, run: Run::Sql(sql.into()) };
+    let make = Make { from: BuildFrom::Empty, run: BuildBy::Sql(sql.into()) };
     let result = cutover::migrate(
         &Options::new(&database, "v1-v2", Detect::UserVersion(2), make),
         &mut Quiet,

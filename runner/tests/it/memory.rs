@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use cutover::core::journal::Strategy;
-use cutover::{Built, Detect, Event, From, Host, HostError, Job, Make, Options, Run};
+use cutover::{BuildBy, BuildFrom, Built, Detect, Event, Host, HostError, Job, Make, Options};
 use rusqlite::Connection;
 
 /// Set in a process of ours: the database and the way.
@@ -74,9 +74,9 @@ fn child() {
     let task = std::env::var(CHILD).unwrap();
     let (way, path) = task.split_once(' ').unwrap();
     let make = match way {
-        "copy" => Make { from: From::Copy, run: Run::Sql(IN_PLACE.into()) },
-        "restage" => Make { from: From::Empty, run: Run::Host },
-        _ => Make { from: From::Empty, run: Run::Sql(TO_V2.into()) },
+        "copy" => Make { from: BuildFrom::Copy, run: BuildBy::Sql(IN_PLACE.into()) },
+        "restage" => Make { from: BuildFrom::Empty, run: BuildBy::Host },
+        _ => Make { from: BuildFrom::Empty, run: BuildBy::Sql(TO_V2.into()) },
     };
     let before = peak_bytes();
     let mut options = Options::new(path, "v1-v2", Detect::UserVersion(2), make);

@@ -12,8 +12,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cutover::core::fault::Platform;
 use cutover::{
-    Built, Code, Detect, Error, Event, From, Host, HostError, Job, Lock, Make, MigrateResult,
-    Options, Outcome, Reader, Recovery, Run, Value, Verdict,
+    BuildBy, BuildFrom, Built, Code, Detect, Error, Event, Host, HostError, Job, Lock, Make,
+    MigrateResult, Options, Outcome, Reader, Recovery, Value, Verdict,
 };
 use rusqlite::Connection;
 use serde_json::json;
@@ -48,12 +48,12 @@ impl Bed {
             self.path(),
             "v1-v2",
             Detect::UserVersion(2),
-            Make { from: From::Empty, run: Run::Sql(TO_V2.into()) },
+            Make { from: BuildFrom::Empty, run: BuildBy::Sql(TO_V2.into()) },
         )
     }
 
-    fn host(&self, from: From) -> Options {
-        Options { make: Make { from, run: Run::Host }, ..self.sql() }
+    fn host(&self, from: BuildFrom) -> Options {
+        Options { make: Make { from, run: BuildBy::Host }, ..self.sql() }
     }
 
     fn notes(&self, table: &str) -> Vec<String> {
@@ -207,7 +207,7 @@ fn rows_that_are_only_in_the_wal_are_migrated_and_backed_up() {
 fn a_host_builds_v2_from_a_private_copy() {
     let bed = Bed::new("wal");
     let mut host = Scripted { build: Some(Box::new(build_v2)), ..Scripted::default() };
-    let result = cutover::migrate(&bed.host(From::Empty), &mut host).unwrap();
+    let result = cutover::migrate(&bed.host(BuildFrom::Empty), &mut host).unwrap();
     assert_eq!(result.report, Some(json!({ "notes": 3 })));
     assert_eq!(*host.cleaned.borrow(), [None]);
     drop(host);
@@ -226,7 +226,7 @@ fn a_host_migrates_a_copy_in_place() {
         )?;
         Ok(Built::default())
     }));
-    let result = cutover::migrate(&bed.host(From::Copy), &mut host).unwrap();
+    let result = cutover::migrate(&bed.host(BuildFrom::Copy), &mut host).unwrap();
     bed.assert_migrated(&result);
 }
 
@@ -250,7 +250,7 @@ fn a_staging_that_is_still_held_is_built_into_a_fresh_file() {
             steps.push(op.clone());
         }
     }));
-    let result = cutover::migrate(&bed.host(From::Empty), &mut host).unwrap();
+    let result = cutover::migrate(&bed.host(BuildFrom::Empty), &mut host).unwrap();
     drop(host);
     assert!(steps.contains(&"restage".to_owned()), "{steps:?}");
     // What is canonical is no file that the zombie knows: it may write what it likes.
@@ -277,7 +277,7 @@ fn a_failing_build_is_undone_and_its_own_error_comes_back() {
             build_v2(job)?;
             Err("the keychain is locked".into())
         }));
-        let error = cutover::migrate(&bed.host(From::Empty), &mut host).unwrap_err();
+        let error = cutover::migrate(&bed.host(BuildFrom::Empty), &mut host).unwrap_err();
         assert_eq!(error.failure.code, Code::Host);
         assert_eq!(error.cause.unwrap().to_string(), "the keychain is locked");
         assert!(
@@ -311,8 +311,10 @@ fn a_v2_that_is_not_what_it_must_be_is_not_installed() {
         ("nonsense", Code::Host),
     ] {
         let bed = Bed::new("wal");
-        let options =
-            Options { make: Make { from: From::Empty, run: Run::Sql(sql.into()) }, ..bed.sql() };
+        let options = Options {
+            make: Make { from: BuildFrom::Empty, run: BuildBy::Sql(sql.into()) },
+            ..bed.sql()
+        };
         let error = cutover::migrate(&options, &mut Scripted::default()).unwrap_err();
         assert_eq!(error.failure.code, code, "{sql}: {}", error.failure);
         bed.assert_untouched("wal");
@@ -354,7 +356,7 @@ fn wrong_counts_and_a_failing_verify_are_undone() {
     host.build = Some(Box::new(|job| {
         Ok(Built { expect: BTreeMap::from([("note".to_owned(), 4)]), ..build_v2(job)? })
     }));
-    let error = cutover::migrate(&bed.host(From::Empty), &mut host).unwrap_err();
+    let error = cutover::migrate(&bed.host(BuildFrom::Empty), &mut host).unwrap_err();
     assert_eq!(error.failure.code, Code::Verify);
     assert!(
         error.failure.to_string().contains("table note has 3 rows; 4 were expected"),
@@ -384,7 +386,7 @@ fn foreign_key_violations_of_v1_are_warnings() {
         )
         .unwrap();
     let options = Options {
-        make: Make { from: From::Copy, run: Run::Sql("PRAGMA user_version = 2".into()) },
+        make: Make { from: BuildFrom::Copy, run: BuildBy::Sql("PRAGMA user_version = 2".into()) },
         ..bed.sql()
     };
     let result = cutover::migrate(&options, &mut Scripted::default()).unwrap();
@@ -408,8 +410,10 @@ fn a_renamed_parent_keeps_its_violations() {
         )
         .unwrap();
     let rename = "ALTER TABLE notes RENAME TO note; PRAGMA user_version = 2";
-    let options =
-        Options { make: Make { from: From::Copy, run: Run::Sql(rename.into()) }, ..bed.sql() };
+    let options = Options {
+        make: Make { from: BuildFrom::Copy, run: BuildBy::Sql(rename.into()) },
+        ..bed.sql()
+    };
     let result = cutover::migrate(&options, &mut Scripted::default()).unwrap();
     assert!(
         result.warnings[0].message.contains("1 rows of tag refer to rows of note that"),
@@ -546,7 +550,7 @@ fn stopping_is_honoured_until_v2_is_built_and_refused_after() {
 #[cfg(unix)]
 #[test]
 fn modes_and_symbolic_links_are_kept() {
-    for run in [Run::Sql(TO_V2.into()), Run::Host] {
+    for run in [BuildBy::Sql(TO_V2.into()), BuildBy::Host] {
         let bed = Bed::new("wal");
         set_mode(&bed.path(), 0o640);
         let elsewhere = tempfile::tempdir().unwrap();
@@ -612,7 +616,7 @@ fn every_way_to_detect_works() {
         let bed = Bed::new("wal");
         let options = Options {
             detect,
-            make: Make { from: From::Empty, run: Run::Sql(sql.into()) },
+            make: Make { from: BuildFrom::Empty, run: BuildBy::Sql(sql.into()) },
             ..bed.sql()
         };
         let mut host = Scripted {
@@ -650,7 +654,7 @@ fn staged_companions_change_with_the_database() {
     std::fs::write(&auth, "v1 secret").unwrap();
     #[cfg(unix)]
     set_mode(&auth, 0o600);
-    let mut options = bed.host(From::Empty);
+    let mut options = bed.host(BuildFrom::Empty);
     options.companions.insert("auth".into(), auth.clone());
 
     let mut failing = Scripted::default();
@@ -703,7 +707,7 @@ fn a_companion_written_in_place_is_put_back_and_what_it_held_is_kept() {
     let bed = Bed::new("wal");
     let auth = bed.directory.path().join("auth.json");
     std::fs::write(&auth, "v1 secret").unwrap();
-    let mut options = bed.host(From::Empty);
+    let mut options = bed.host(BuildFrom::Empty);
     options.companions.insert("auth".into(), auth.clone());
     let mut host = Scripted::default();
     host.build = Some(Box::new(|_| {
@@ -722,7 +726,7 @@ fn a_companion_written_in_place_is_put_back_and_what_it_held_is_kept() {
 fn a_companion_that_was_not_there_is_not_there_after_an_undo_and_what_it_held_is_kept() {
     let bed = Bed::new("wal");
     let auth = bed.directory.path().join("auth.json");
-    let mut options = bed.host(From::Empty);
+    let mut options = bed.host(BuildFrom::Empty);
     options.companions.insert("auth".into(), auth.clone());
     let mut told = Vec::new();
     let mut host = Scripted::default();
@@ -850,7 +854,7 @@ fn text_that_is_not_utf8_and_large_integers_are_read_exactly() {
         assert!(job.v1().all("DELETE FROM odd", &[]).is_err(), "a reader cannot write");
         build_v2(job)
     }));
-    cutover::migrate(&bed.host(From::Empty), &mut host).unwrap();
+    cutover::migrate(&bed.host(BuildFrom::Empty), &mut host).unwrap();
 }
 
 #[test]
@@ -961,7 +965,7 @@ fn a_schema_whose_pages_are_wrong_is_damage_with_or_without_verify() {
         Ok(Built::default())
     }));
     host.verify = Some(Box::new(|_| Ok(())));
-    let options = Options { verify: true, ..bed.host(From::Copy) };
+    let options = Options { verify: true, ..bed.host(BuildFrom::Copy) };
     let error = cutover::migrate(&options, &mut host).unwrap_err();
     assert!(matches!(error.failure.code, Code::Verify | Code::V1Corrupt), "{:?}", error.failure);
     assert_eq!(bed.names(), ["data.db"]);
@@ -997,7 +1001,7 @@ fn v2_has_v1s_mode_even_when_the_host_makes_the_file_anew() {
         set_mode(job.staging(), 0o644);
         Ok(built)
     }));
-    cutover::migrate(&bed.host(From::Empty), &mut host).unwrap();
+    cutover::migrate(&bed.host(BuildFrom::Empty), &mut host).unwrap();
     assert_eq!(mode(&bed.path()), 0o600);
 }
 

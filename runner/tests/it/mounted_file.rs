@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cutover::core::journal::Strategy;
-use cutover::{BackupOptions, Detect, From, Make, Options, Outcome, RestoreResult, Run};
+use cutover::{BackupOptions, BuildBy, BuildFrom, Detect, Make, Options, Outcome, RestoreResult};
 use rusqlite::Connection;
 
 use crate::support::interrupt::Interrupt;
@@ -47,7 +47,7 @@ impl Mounted {
             &self.path,
             "v1-v2",
             Detect::UserVersion(2),
-            Make { from: From::Empty, run: Run::Sql(TO_V2.into()) },
+            Make { from: BuildFrom::Empty, run: BuildBy::Sql(TO_V2.into()) },
         )
     }
 

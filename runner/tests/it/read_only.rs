@@ -9,7 +9,9 @@ use std::process::Command;
 
 use crate::support::again::assert_held;
 use crate::support::notes::{NOTES, TO_V2, V1, rows};
-use cutover::{BackupOptions, Built, Detect, From, Host, HostError, Job, Make, Options, Run};
+use cutover::{
+    BackupOptions, BuildBy, BuildFrom, Built, Detect, Host, HostError, Job, Make, Options,
+};
 use rusqlite::Connection;
 
 struct App;
@@ -64,7 +66,7 @@ fn what_is_read_only_is_upgraded_and_restored() {
         &database,
         "v1-v2",
         Detect::UserVersion(2),
-        Make { from: From::Empty, run: Run::Host },
+        Make { from: BuildFrom::Empty, run: BuildBy::Host },
     );
     options.companions.insert("auth".into(), auth.clone());
     let backup = cutover::migrate(&options, &mut App).unwrap().backup.unwrap();

@@ -6,8 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 
 use cutover::{
-    Code, Detect, Event, From, Host, HostError, Make, MigrateResult, Options, Outcome, Recovery,
-    Run,
+    BuildBy, BuildFrom, Code, Detect, Event, Host, HostError, Make, MigrateResult, Options,
+    Outcome, Recovery,
 };
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -74,7 +74,7 @@ impl Bed {
             self.path("data.db"),
             "v1-v2",
             Detect::UserVersion(2),
-            Make { from: From::Empty, run: Run::Sql(TO_V2.into()) },
+            Make { from: BuildFrom::Empty, run: BuildBy::Sql(TO_V2.into()) },
         )
     }
 
@@ -357,7 +357,8 @@ fn the_host_gets_its_state_back_and_the_attempt_is_counted() {
         fn wait(&mut self, _delay_ms: u64) {}
     }
     let bed = Bed::new();
-    let options = Options { make: Make { from: From::Empty, run: Run::Host }, ..bed.options() };
+    let options =
+        Options { make: Make { from: BuildFrom::Empty, run: BuildBy::Host }, ..bed.options() };
     for attempt in 1..=3 {
         assert!(
             catch_unwind(AssertUnwindSafe(
@@ -406,7 +407,8 @@ fn an_undo_that_always_fails_stops_no_start() {
         fn wait(&mut self, _delay_ms: u64) {}
     }
     let bed = Bed::new();
-    let options = Options { make: Make { from: From::Empty, run: Run::Host }, ..bed.options() };
+    let options =
+        Options { make: Make { from: BuildFrom::Empty, run: BuildBy::Host }, ..bed.options() };
     let mut host = Fails { builds: false, asked: Vec::new() };
     assert!(
         catch_unwind(AssertUnwindSafe(|| cutover::migrate(&options, &mut host).map(drop))).is_err()
@@ -440,7 +442,7 @@ fn an_undo_that_always_fails_stops_no_start() {
 
 /// The legacy daemon was killed after it moved v1, and before it installed v2 (or without
 /// one).
-fn moved_by_the_field(built: bool) -> Bed {
+fn moved_by_legacy(built: bool) -> Bed {
     let bed = Bed::new();
     Connection::open(bed.path("data.db"))
         .unwrap()
@@ -491,13 +493,15 @@ fn a_legacy_undo_that_always_fails_stops_no_start() {
     for (moved, comes_back) in [(true, false), (false, false), (false, true)] {
         let (mut at, mut both) = (0, 0);
         loop {
-            let bed = moved_by_the_field(!moved);
+            let bed = moved_by_legacy(!moved);
             if !moved {
                 std::fs::rename(bed.find(".v1-v2-1"), bed.path("data.db")).unwrap();
             }
             let journal = std::fs::read(bed.path("data.db.v1-v2-migration.json")).unwrap();
-            let options =
-                Options { make: Make { from: From::Empty, run: Run::Host }, ..bed.options() };
+            let options = Options {
+                make: Make { from: BuildFrom::Empty, run: BuildBy::Host },
+                ..bed.options()
+            };
             let mut host = Fails(Interrupt { at, seen: 0 }, Vec::new());
             let interrupted = catch_unwind(AssertUnwindSafe(|| {
                 cutover::migrate(&options, &mut host).map(drop).unwrap();
@@ -556,7 +560,7 @@ fn a_legacy_undo_that_fails_beside_committed_is_asked_again() {
         }
         fn wait(&mut self, _delay_ms: u64) {}
     }
-    let bed = moved_by_the_field(true);
+    let bed = moved_by_legacy(true);
     std::fs::rename(bed.find(".v1-v2-1"), bed.path("data.db")).unwrap();
     let journal = bed.path("data.db.v1-v2-migration.json");
     let text = std::fs::read_to_string(&journal).unwrap();
@@ -588,7 +592,7 @@ fn a_database_that_an_older_release_made_in_the_gap_is_kept() {
         fn wait(&mut self, _delay_ms: u64) {}
     }
     for built in [true, false] {
-        let bed = moved_by_the_field(built);
+        let bed = moved_by_legacy(built);
         let before = bed.names();
         cutover::migrate(&bed.options(), &mut Gap(bed.path("data.db"))).unwrap_err();
         let there = [vec!["data.db".to_owned()], before].concat();

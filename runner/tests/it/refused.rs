@@ -14,8 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use cutover::core::failure::Where;
-use cutover::{Code, Detect, Event, From, Host, Lock, Make, Options, Outcome, Run};
+use cutover::core::failure::DataState;
+use cutover::{BuildBy, BuildFrom, Code, Detect, Event, Host, Lock, Make, Options, Outcome};
 use rusqlite::Connection;
 
 use crate::support::irreplaceable;
@@ -146,7 +146,7 @@ fn seed(directory: &Path, mode: &str) -> PathBuf {
 }
 
 fn options(path: &Path, refusal: Refusal) -> Options {
-    let make = Make { from: From::Empty, run: Run::Sql(TO_V2.into()) };
+    let make = Make { from: BuildFrom::Empty, run: BuildBy::Sql(TO_V2.into()) };
     let lock = if refusal == Refusal::Volume { Lock::Held } else { Lock::Acquire };
     Options { lock, ..Options::new(path, "v1-v2", Detect::UserVersion(2), make) }
 }
@@ -241,7 +241,7 @@ fn from_a_step(
         Err(error) => {
             let failure = &error.failure;
             assert_told(refusal, failure);
-            if failure.data.state == Where::V1 {
+            if failure.data.state == DataState::V1 {
                 assert_eq!(rows(&path, "notes"), NOTES, "{what}");
                 let left: Vec<String> = files(directory)
                     .into_keys()
@@ -254,7 +254,7 @@ fn from_a_step(
                 );
                 "v1 stays"
             } else {
-                assert_eq!(failure.data.state, Where::FinishAtNextStart, "{what}: {failure}");
+                assert_eq!(failure.data.state, DataState::FinishAtNextStart, "{what}: {failure}");
                 assert!(
                     failure.to_string().contains("your data is whole and the next start finishes"),
                     "{what}: {failure}"

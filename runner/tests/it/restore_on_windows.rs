@@ -7,10 +7,10 @@ use std::os::windows::fs::OpenOptionsExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 
-use cutover::core::failure::Where;
+use cutover::core::failure::DataState;
 use cutover::{
-    BackupOptions, Code, Detect, Error, Event, From, Host, Make, Options, Recovery, RestoreResult,
-    Run,
+    BackupOptions, BuildBy, BuildFrom, Code, Detect, Error, Event, Host, Make, Options, Recovery,
+    RestoreResult,
 };
 use rusqlite::Connection;
 
@@ -42,7 +42,7 @@ impl Bed {
         let v1 = Connection::open(bed.path()).unwrap();
         v1.execute_batch(&format!("PRAGMA journal_mode = {v1_mode}; {V1}")).unwrap();
         drop(v1);
-        let make = Make { from: From::Empty, run: Run::Sql(TO_V2.into()) };
+        let make = Make { from: BuildFrom::Empty, run: BuildBy::Sql(TO_V2.into()) };
         let options = Options::new(bed.path(), "v1-v2", Detect::UserVersion(2), make);
         cutover::migrate(&options, &mut quiet()).unwrap();
         let live = Connection::open(bed.path()).unwrap();
@@ -214,7 +214,7 @@ fn pages_of_another_size_cannot_be_copied_into_one_that_is_open_in_wal_mode() {
     live.execute_batch("PRAGMA journal_mode = WAL").unwrap();
     let failure = bed.restore(&mut quiet()).unwrap_err().failure;
     assert_eq!(failure.code, Code::Held, "{failure}");
-    assert_ne!(failure.data.state, Where::FinishAtNextStart, "{failure}");
+    assert_ne!(failure.data.state, DataState::FinishAtNextStart, "{failure}");
     drop(live);
     bed.restore(&mut quiet()).unwrap();
     bed.assert_restored(&["of v2"], "once it is closed");

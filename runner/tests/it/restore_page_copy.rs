@@ -9,7 +9,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use cutover::{
-    BackupOptions, Built, Detect, Event, From, Host, HostError, Job, Make, Options, Recovery, Run,
+    BackupOptions, BuildBy, BuildFrom, Built, Detect, Event, Host, HostError, Job, Make, Options,
+    Recovery,
 };
 use rusqlite::Connection;
 
@@ -203,7 +204,7 @@ fn is_v1(database: &Path) -> bool {
 }
 
 fn upgrade(database: &Path) -> Options {
-    let make = Make { from: From::Empty, run: Run::Host };
+    let make = Make { from: BuildFrom::Empty, run: BuildBy::Host };
     Options {
         companions: beside(database, 10_000).companions,
         ..Options::new(database, "v1-v2", Detect::UserVersion(2), make)

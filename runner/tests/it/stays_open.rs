@@ -9,8 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use cutover::core::failure::Where;
-use cutover::{BackupOptions, Code, Detect, Error, Event, From, Host, Make, Options, Run};
+use cutover::core::failure::DataState;
+use cutover::{BackupOptions, BuildBy, BuildFrom, Code, Detect, Error, Event, Host, Make, Options};
 use rusqlite::Connection;
 
 use crate::support::notes::{NOTES, TO_V2, V1, rows};
@@ -51,7 +51,7 @@ fn options(path: &Path) -> Options {
         path,
         "v1-v2",
         Detect::UserVersion(2),
-        Make { from: From::Empty, run: Run::Sql(TO_V2.into()) },
+        Make { from: BuildFrom::Empty, run: BuildBy::Sql(TO_V2.into()) },
     )
 }
 
@@ -77,7 +77,7 @@ fn is_refused_until_it_has_gone(
         let failure = error.failure;
         assert_eq!(
             (failure.code, failure.data.state),
-            (Code::Held, Where::FinishAtNextStart),
+            (Code::Held, DataState::FinishAtNextStart),
             "{failure}"
         );
         assert_eq!(failure.holders[0].pid, other.pid());

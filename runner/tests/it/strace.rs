@@ -11,7 +11,7 @@ use std::path::Path;
 
 use cutover::core::op::Op;
 use cutover::core::plan::Plan;
-use cutover::{Detect, From, Make, Options, Run};
+use cutover::{BuildBy, BuildFrom, Detect, Make, Options};
 
 use crate::support::strace;
 
@@ -186,7 +186,7 @@ fn what_the_runner_asks_of_the_kernel_is_what_the_plan_says() {
         &database,
         "v1-v2",
         Detect::UserVersion(2),
-        Make { from: From::Empty, run: Run::Sql("PRAGMA user_version = 2".into()) },
+        Make { from: BuildFrom::Empty, run: BuildBy::Sql("PRAGMA user_version = 2".into()) },
     );
     let plan = cutover::plan(&options, &mut Quiet).unwrap().unwrap();
 

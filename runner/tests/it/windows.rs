@@ -8,8 +8,10 @@ use std::os::windows::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cutover::core::failure::Where;
-use cutover::{Code, Detect, Error, From, Host, Make, MigrateResult, Options, Outcome, Run};
+use cutover::core::failure::DataState;
+use cutover::{
+    BuildBy, BuildFrom, Code, Detect, Error, Host, Make, MigrateResult, Options, Outcome,
+};
 use rusqlite::Connection;
 
 use crate::support::irreplaceable;
@@ -45,7 +47,7 @@ fn options(path: &Path) -> Options {
         path,
         "v1-v2",
         Detect::UserVersion(2),
-        Make { from: From::Empty, run: Run::Sql(TO_V2.into()) },
+        Make { from: BuildFrom::Empty, run: BuildBy::Sql(TO_V2.into()) },
     )
 }
 
@@ -285,7 +287,7 @@ fn what_is_read_only_or_a_directory_is_told_at_once() {
         let failure = cutover::migrate(&options(&path), &mut host).unwrap_err().failure;
         assert_eq!(
             (failure.code, failure.data.state, host.waits),
-            (Code::Io, Where::V1, 0),
+            (Code::Io, DataState::V1, 0),
             "{failure}"
         );
         assert_eq!(failure.os.unwrap().name, "ERROR_ACCESS_DENIED");

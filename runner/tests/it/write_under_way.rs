@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use cutover::{
-    Built, Code, Detect, Event, From, Host, HostError, Job, Make, Options, Outcome, Run,
+    BuildBy, BuildFrom, Built, Code, Detect, Event, Host, HostError, Job, Make, Options, Outcome,
 };
 use rusqlite::Connection;
 
@@ -92,16 +92,16 @@ impl Host for App<'_> {
     fn wait(&mut self, _delay_ms: u64) {}
 }
 
-fn options(path: &Path, from: From, run: Run) -> Options {
+fn options(path: &Path, from: BuildFrom, run: BuildBy) -> Options {
     Options::new(path, "v1-v2", Detect::UserVersion(2), Make { from, run })
 }
 
 #[test]
 fn what_is_not_committed_is_not_copied() {
     let ways = [
-        (From::Copy, Run::Sql(IN_PLACE.into())),
-        (From::Copy, Run::Host),
-        (From::Empty, Run::Host),
+        (BuildFrom::Copy, BuildBy::Sql(IN_PLACE.into())),
+        (BuildFrom::Copy, BuildBy::Host),
+        (BuildFrom::Empty, BuildBy::Host),
     ];
     for (from, run) in &ways {
         for (mode, write, end) in [
@@ -134,7 +134,7 @@ fn what_is_not_committed_is_not_copied() {
     let path = seed(directory.path(), "delete");
     let mut app = App::new(&path, WRITES[0], None);
     let failure =
-        cutover::migrate(&options(&path, From::Copy, Run::Sql(IN_PLACE.into())), &mut app)
+        cutover::migrate(&options(&path, BuildFrom::Copy, BuildBy::Sql(IN_PLACE.into())), &mut app)
             .unwrap_err()
             .failure;
     let writer = app.writer.take().unwrap();

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cutover::{Code, Detect, Event, From, Held, Host, Make, Options, Outcome, Run};
+use cutover::{BuildBy, BuildFrom, Code, Detect, Event, Held, Host, Make, Options, Outcome};
 use rusqlite::Connection;
 
 use crate::support::notes::{TO_V2, V1};
@@ -75,7 +75,7 @@ impl Bed {
     }
 
     fn options(&self, held: Held, sql: &str) -> Options {
-        let make = Make { from: From::Empty, run: Run::Sql(sql.into()) };
+        let make = Make { from: BuildFrom::Empty, run: BuildBy::Sql(sql.into()) };
         Options {
             held,
             wait_ms: 100,
@@ -306,7 +306,7 @@ fn holds() {
     let path = PathBuf::from(std::env::var_os(HOLDS).unwrap());
     let zombie =
         ["", "-wal", "-shm"].map(|suffix| File::open(format!("{}{suffix}", path.display())));
-    let make = Make { from: From::Empty, run: Run::Sql(TO_V2.into()) };
+    let make = Make { from: BuildFrom::Empty, run: BuildBy::Sql(TO_V2.into()) };
     let options = Options {
         held: Held::Proceed,
         ..Options::new(path, "v1-v2", Detect::UserVersion(2), make)

@@ -3,7 +3,7 @@
 
 use cutover_core::fault::Platform;
 use cutover_core::journal::Strategy;
-use cutover_core::plan::{By, From};
+use cutover_core::plan::{BuildBy, BuildFrom};
 use cutover_explore::cells::{CrashMatrix, Exploration, Question, replay};
 use cutover_explore::predict::crash_states;
 use cutover_explore::{Model, Shape, matrix};
@@ -11,7 +11,13 @@ use cutover_explore::{Model, Shape, matrix};
 fn question(strategy: Strategy, models: &[Model]) -> Question {
     let platform =
         if models.contains(&Model::Windows) { Platform::Windows } else { Platform::Linux };
-    Question { strategy, platform, by: By::Sql, from: From::Empty, models: models.to_vec() }
+    Question {
+        strategy,
+        platform,
+        by: BuildBy::Sql,
+        from: BuildFrom::Empty,
+        models: models.to_vec(),
+    }
 }
 
 fn explored(question: Question) -> CrashMatrix {
@@ -63,7 +69,8 @@ fn the_counts_are_the_explorers() {
     for (strategy, links) in [(Strategy::LinkReplace, true), (Strategy::PageCopy, false)] {
         let settings = matrix::all().into_iter();
         let setting = settings.into_iter().find(|of| {
-            (of.shape, of.by, of.from, of.can_link) == (Shape::WalRows, By::Sql, From::Empty, links)
+            (of.shape, of.by, of.from, of.can_link)
+                == (Shape::WalRows, BuildBy::Sql, BuildFrom::Empty, links)
         });
         let setting = setting.unwrap();
         for model in [Model::M0, Model::M2] {
@@ -120,7 +127,7 @@ fn a_line_that_names_no_crash_is_refused() {
         Question { models: vec![], ..question(Strategy::LinkReplace, &[Model::M0]) },
         question(Strategy::Restore, &[Model::M0]),
         Question { models: vec![Model::Windows], ..question(Strategy::LinkReplace, &[Model::M0]) },
-        Question { from: From::Copy, ..question(Strategy::TwoRename, &[Model::M0]) },
+        Question { from: BuildFrom::Copy, ..question(Strategy::TwoRename, &[Model::M0]) },
     ] {
         assert!(Exploration::new(wrong).is_err());
     }

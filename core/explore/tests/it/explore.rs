@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use cutover_core::plan::{By, From};
+use cutover_core::plan::{BuildBy, BuildFrom};
 use cutover_explore::control::{KNOWN, count};
 use cutover_explore::mutate::{Mutant, plans};
 use cutover_explore::predict::crash_states;
@@ -12,7 +12,7 @@ use cutover_explore::{
     Bounds, Faults, Happening, Model, Setting, Shape, counterexample, explore, matrix,
 };
 
-fn start(shape: Shape, by: By, from: From) -> Setting {
+fn start(shape: Shape, by: BuildBy, from: BuildFrom) -> Setting {
     matrix::shapes().into_iter().find(|s| (s.shape, s.by, s.from) == (shape, by, from)).unwrap()
 }
 
@@ -27,7 +27,7 @@ const CROSSED: Bounds = Bounds {
 
 #[test]
 fn flips_that_are_wrong_are_counted_exactly() {
-    let setting = start(Shape::Settled, By::Sql, From::Empty);
+    let setting = start(Shape::Settled, BuildBy::Sql, BuildFrom::Empty);
     for (flip, name, ordered, unordered) in KNOWN {
         assert_eq!(count(&setting, flip, Model::M1), ordered, "{name}, in order");
         assert_eq!(count(&setting, flip, Model::M2), unordered, "{name}, any subset");
@@ -37,7 +37,7 @@ fn flips_that_are_wrong_are_counted_exactly() {
 
 #[test]
 fn every_state_of_a_model_is_one_of_the_next() {
-    let setting = start(Shape::WalRows, By::Host, From::Copy);
+    let setting = start(Shape::WalRows, BuildBy::Host, BuildFrom::Copy);
     let mut larger = 0;
     for state in crash_states(&setting, Model::M0) {
         let keys = |model| -> BTreeSet<_> {
@@ -55,8 +55,8 @@ fn every_state_of_a_model_is_one_of_the_next() {
 #[test]
 fn a_plan_of_ours_has_no_bad_state() {
     for setting in [
-        start(Shape::WalRows, By::Sql, From::Empty),
-        start(Shape::UnreadableJournal, By::Sql, From::Copy),
+        start(Shape::WalRows, BuildBy::Sql, BuildFrom::Empty),
+        start(Shape::UnreadableJournal, BuildBy::Sql, BuildFrom::Copy),
     ] {
         for model in [Model::M0, Model::M2] {
             let report = explore(&setting, model, &CROSSED, None);
@@ -75,7 +75,8 @@ fn a_plan_of_ours_has_no_bad_state() {
 #[test]
 fn where_nothing_may_be_touched_nothing_is() {
     for shape in [Shape::NoCanonical, Shape::OtherLabel] {
-        let report = explore(&start(shape, By::Sql, From::Empty), Model::M3, &CROSSED, None);
+        let report =
+            explore(&start(shape, BuildBy::Sql, BuildFrom::Empty), Model::M3, &CROSSED, None);
         assert!(
             report.bad.is_empty() && report.states.len() == 1 && report.transitions == 0,
             "{shape:?}"
@@ -85,7 +86,7 @@ fn where_nothing_may_be_touched_nothing_is() {
 
 #[test]
 fn a_planted_fault_is_caught_and_told() {
-    let settings = [start(Shape::Settled, By::Sql, From::Empty)];
+    let settings = [start(Shape::Settled, BuildBy::Sql, BuildFrom::Empty)];
     let plans = plans(&settings);
     let planted = [
         // The backup's name is not flushed before canonical's name leaves v1: the design's own
@@ -164,7 +165,8 @@ fn what_is_no_replay_line_is_refused() {
 #[test]
 fn a_page_copy_has_no_bad_state() {
     let is_plain = |setting: &Setting| {
-        (setting.shape, setting.by, setting.from) == (Shape::WalRows, By::Sql, From::Empty)
+        (setting.shape, setting.by, setting.from)
+            == (Shape::WalRows, BuildBy::Sql, BuildFrom::Empty)
     };
     let posix: Vec<Setting> = matrix::page_copies().into_iter().filter(is_plain).collect();
     assert_eq!(posix.len(), 1);
@@ -187,7 +189,7 @@ fn a_page_copy_has_no_bad_state() {
 fn a_fault_planted_in_a_page_copy_is_caught() {
     let mut settings: Vec<Setting> = matrix::page_copies()
         .into_iter()
-        .filter(|s| s.shape == Shape::WalRows && s.by == By::Sql)
+        .filter(|s| s.shape == Shape::WalRows && s.by == BuildBy::Sql)
         .collect();
     settings.truncate(1);
     settings.extend(matrix::on_windows(settings.clone()));

@@ -11,7 +11,7 @@ use cutover_core::names::displaced;
 use cutover_core::observe::Observation;
 use cutover_core::op::{Guard, Step};
 use cutover_core::page1::JournalMode;
-use cutover_core::plan::{By, From, Plan, Request, plan_migration, plan_recovery};
+use cutover_core::plan::{BuildBy, BuildFrom, Plan, Request, plan_migration, plan_recovery};
 use cutover_core::validate::{Finding, validate, validate_request};
 use cutover_explore::mutate::{self, Mutant};
 use cutover_explore::{Setting, matrix};
@@ -55,7 +55,7 @@ fn plans() -> &'static [Made] {
 
 fn make_plans() -> Vec<Made> {
     let recovery = |seen: Observation, plan| {
-        let request = request(By::Sql, From::Empty);
+        let request = request(BuildBy::Sql, BuildFrom::Empty);
         Made { plan, seen, request }
     };
     let settings =
@@ -86,10 +86,10 @@ fn explored(setting: &Setting) -> Vec<Made> {
 fn make_migrations(platform: Platform) -> Vec<Made> {
     let mut made = Vec::new();
     for (by, from) in [
-        (By::Sql, From::Empty),
-        (By::Sql, From::Copy),
-        (By::Host, From::Empty),
-        (By::Host, From::Copy),
+        (BuildBy::Sql, BuildFrom::Empty),
+        (BuildBy::Sql, BuildFrom::Copy),
+        (BuildBy::Host, BuildFrom::Empty),
+        (BuildBy::Host, BuildFrom::Copy),
     ] {
         for (verify, companion) in [(false, false), (false, true), (true, false), (true, true)] {
             for (mode, can_link) in

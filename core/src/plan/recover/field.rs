@@ -6,13 +6,15 @@
 
 use super::{FLUSH, kept, plan_of, refuse_missing, refuse_unread, undeclared};
 use crate::failure::Failure;
-use crate::journal::field::{FieldJournal, FieldPhase};
+use crate::journal::field::{LegacyJournal, LegacyPhase};
 use crate::journal::{self, Companion, Journal, Phase, Strategy};
 use crate::names::{companion_backup, displaced};
 use crate::observe::{CompanionFacts, Observation, Verdict};
 use crate::op::{Op, Step};
 use crate::page1::JournalMode;
-use crate::plan::parts::{clean_up, companion_names, give_v1_back, receipt_steps, set_aside, undo};
+use crate::plan::parts::{
+    clean_up, companion_names, receipt_steps, restore_v1_name, set_aside, undo,
+};
 use crate::plan::{Plan, PlanKind, step};
 
 /// What is seen of the field's journal and canonical.
@@ -40,7 +42,7 @@ impl LegacyRule {
     pub const IN_ORDER: [Self; 7] =
         [Self::V2, Self::Over, Self::Unread, Self::V1, Self::Missing, Self::Foreign, Self::Moved];
 
-    fn fits(self, observation: &Observation, journal: &Journal, field: &FieldJournal) -> bool {
+    fn fits(self, observation: &Observation, journal: &Journal, field: &LegacyJournal) -> bool {
         let names = &journal.names;
         let is_there = |name| observation.files.contains_key(name);
         let (canonical, backup) = (is_there(&names.canonical), is_there(&names.backup));
@@ -49,7 +51,7 @@ impl LegacyRule {
         match self {
             Self::V2 => matches!(observation.verdict, Some(Verdict::Current | Verdict::Newer)),
             Self::Over => {
-                field.phase == FieldPhase::Committed
+                field.phase == LegacyPhase::Committed
                     && !empty
                     && observation.verdict.is_some()
                     && !is_there(&names.staging)
@@ -66,7 +68,7 @@ impl LegacyRule {
 pub(super) fn plan(
     table: &[LegacyRule],
     observation: &Observation,
-    field: &FieldJournal,
+    field: &LegacyJournal,
 ) -> Result<Plan, Failure> {
     let journal = adopt(observation, field);
     let flush = step(Op::SyncDir { companion: None }, FLUSH);
@@ -160,7 +162,7 @@ fn move_on(observation: &Observation, journal: Journal, flush: Step, back: Vec<S
     let [backup_wal, _, backup_hot] = names.backup.sidecars();
     let orphans = [(wal, backup_wal), (hot, backup_hot)];
     let is_there = |name| observation.files.contains_key(name);
-    let back: Vec<Step> = give_v1_back(&journal).into_iter().chain(back).collect();
+    let back: Vec<Step> = restore_v1_name(&journal).into_iter().chain(back).collect();
     // v1's own log still lies where v1 was: v1 goes back to it, and is built anew. A log that is
     // moved may be somebody else's by then, who made a database under the name; that name is
     // given to nobody who has it.
@@ -246,7 +248,7 @@ fn move_on(observation: &Observation, journal: Journal, flush: Step, back: Vec<S
 }
 
 /// The field's journal as one of ours, and whether its companion is the declared one.
-fn adopt(observation: &Observation, field: &FieldJournal) -> Journal {
+fn adopt(observation: &Observation, field: &LegacyJournal) -> Journal {
     let mut warnings = Vec::new();
     let backup = companion_backup(&field.auth_file, &field.label, &field.nonce);
     // Its path is as it was written: through a link it is another. A backup of that upgrade is
@@ -291,7 +293,7 @@ fn adopt(observation: &Observation, field: &FieldJournal) -> Journal {
 fn undo_companions(
     observation: &Observation,
     journal: &Journal,
-    field: &FieldJournal,
+    field: &LegacyJournal,
 ) -> Vec<Step> {
     let built = observation.files.contains_key(&journal.names.staging);
     let mut steps = Vec::new();

@@ -35,9 +35,9 @@ pub use restore::{is_in_place, must_empty_log};
 use super::parts::{companion_names, stray_journal_tmps};
 use super::{Plan, PlanKind, VERSION, step};
 use crate::failure::{Code, Failure};
-use crate::journal::field::FieldJournal;
+use crate::journal::field::LegacyJournal;
 use crate::journal::{Companion, Journal, Phase, ReadError, Warning, WarningFrom};
-use crate::names::{FileName, Label, Nonce, Role, field_journal, journal_aside};
+use crate::names::{FileName, Label, Nonce, Role, journal_aside, legacy_journal};
 use crate::observe::Observation;
 use crate::op::{Op, Step};
 
@@ -62,7 +62,7 @@ pub fn plan_recovery(
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RecoveryTable {
     /// Whether the field's journal is read before ours.
-    pub field_first: bool,
+    pub legacy_first: bool,
     /// About a journal of ours.
     pub ours: [RecoveryRule; 7],
     /// About the field's.
@@ -71,7 +71,7 @@ pub struct RecoveryTable {
 
 impl Default for RecoveryTable {
     fn default() -> Self {
-        Self { field_first: true, ours: RecoveryRule::IN_ORDER, field: LegacyRule::IN_ORDER }
+        Self { legacy_first: true, ours: RecoveryRule::IN_ORDER, field: LegacyRule::IN_ORDER }
     }
 }
 
@@ -91,19 +91,19 @@ pub(super) fn by(
     // The field's journal first: where both exist, an old release began its own upgrade over ours,
     // and what it moved must be back before ours can be judged. Unless ours took its undo over,
     // and its nonce: then it is all that is left of the field's.
-    let field = field_journal(canonical);
-    let field_first = table.field_first != took_over(observation);
+    let field = legacy_journal(canonical);
+    let legacy_first = table.legacy_first != took_over(observation);
     let first = observation
         .journals
         .keys()
         .filter(|name| counts(name))
-        .min_by_key(|name| (**name != field) == field_first);
+        .min_by_key(|name| (**name != field) == legacy_first);
     let Some(name) = first else { return Ok(clean_tmps(observation)) };
     let Some(text) = observation.journals.get(name).and_then(Option::as_deref) else {
         return unreadable(observation, name, nonce, "it cannot be read as text").map(Some);
     };
     if *name == field {
-        return match FieldJournal::parse(text, canonical) {
+        return match LegacyJournal::parse(text, canonical) {
             Ok(journal) => field::plan(&table.field, observation, &journal).map(Some),
             Err(error) => unusable(observation, name, nonce, &error).map(Some),
         };
@@ -135,14 +135,14 @@ pub(super) fn by(
 }
 
 /// The nonce of the field's journal.
-pub(super) fn nonce_of_field(observation: &Observation) -> Option<Nonce> {
-    let text = observation.journals.get(&field_journal(&observation.canonical))?.as_deref()?;
-    FieldJournal::parse(text, &observation.canonical).ok().map(|journal| journal.nonce)
+pub(super) fn nonce_of_legacy(observation: &Observation) -> Option<Nonce> {
+    let text = observation.journals.get(&legacy_journal(&observation.canonical))?.as_deref()?;
+    LegacyJournal::parse(text, &observation.canonical).ok().map(|journal| journal.nonce)
 }
 
 /// Whether one of our journals has it.
 pub(super) fn took_over(observation: &Observation) -> bool {
-    nonce_of_field(observation)
+    nonce_of_legacy(observation)
         .is_some_and(|nonce| any_of_ours(observation, &|journal| journal.nonce == nonce))
 }
 

@@ -9,8 +9,9 @@ use crate::observe::{Observation, Verdict};
 use crate::op::{Op, Step};
 use crate::plan::page_copy::{self, page_copy};
 use crate::plan::parts::{
-    Link, clean_up, commit, companion_names, flip, give_v1_back, install_companions, nobody_stays,
-    position_of_flip, receipt_steps, remove_half_written, undo, undo_companions, warns_from,
+    Link, check_no_stale_handles, clean_up, cleanup_index, commit, companion_names, flip,
+    install_companions, position_of_flip, receipt_steps, remove_half_written, restore_v1_name,
+    undo, undo_companions,
 };
 use crate::plan::{Plan, PlanKind, step};
 
@@ -88,10 +89,9 @@ fn identify(observation: &Observation, journal: &Journal) -> Is {
     // directory that was copied.
     let is_own = |v1: &V1| v1.file_id == facts.file_id || is_copied(observation, journal);
     let unchanged = || {
-        journal
-            .v1
-            .as_ref()
-            .is_some_and(|v1| v1.fingerprint.tells() && v1.is_as_settled(facts) && is_own(v1))
+        journal.v1.as_ref().is_some_and(|v1| {
+            v1.fingerprint.detects_writes() && v1.is_as_settled(facts) && is_own(v1)
+        })
     };
     let v2_id = journal.v2.as_ref().is_some_and(|v2| v2.is_as_built(facts));
     match observation.verdict {
@@ -124,7 +124,7 @@ pub(super) fn plan(
     let row = table.iter().find(|row| row.fits(observation, &journal, is));
     let mut plan = match row.copied().unwrap_or(RecoveryRule::GoBack) {
         RecoveryRule::PutBack => {
-            let back = give_v1_back(&journal);
+            let back = restore_v1_name(&journal);
             go_back(observation, journal, back)
         }
         RecoveryRule::V2 | RecoveryRule::Committed => forward(observation, journal),
@@ -146,7 +146,7 @@ pub(super) fn plan(
 ///
 /// v2 is then replaced, not kept beside: it is a build of ours that nobody has used. That must be
 /// sure, for an application that may use v2 has rows in it. It is told of v2 only once the journal
-/// says `committed` ([`warns_from`]); and here nothing was begun of what comes after the look at
+/// says `committed` ([`cleanup_index`]); and here nothing was begun of what comes after the look at
 /// the backup: canonical is as it was built, every staged companion still waits, there is no
 /// receipt. So what changed the backup was not somebody who opened it later, by that name.
 ///
@@ -209,14 +209,14 @@ fn forward(observation: &Observation, mut journal: Journal) -> Plan {
     let backup = observation.files.contains_key(&journal.names.backup);
     match journal.phase {
         Phase::Built | Phase::Installing if backup => {
-            nobody_stays(&mut steps, &journal, observation.platform);
+            check_no_stale_handles(&mut steps, &journal, observation.platform);
             let staged = |c: &Companion| is_staged(observation, &journal.nonce, c);
             steps
                 .extend(install_companions(&journal, &staged, &|c| kept(observation, &journal, c)));
             let installed = steps.len();
             steps.push(remove_half_written(&journal));
             steps.extend(commit(&journal));
-            cleanup_from = warns_from(observation.platform, installed, steps.len());
+            cleanup_from = cleanup_index(observation.platform, installed, steps.len());
         }
         _ => {
             // Without a backup somebody else made this v2: an older release that upgraded over
@@ -313,7 +313,7 @@ fn go_on(observation: &Observation, mut journal: Journal) -> Plan {
         steps.push(remove_half_written(&journal));
     }
     steps.extend(commit(&journal));
-    let cleanup_from = warns_from(observation.platform, installed, steps.len());
+    let cleanup_from = cleanup_index(observation.platform, installed, steps.len());
     steps.extend(clean_up(&journal, true));
     let back = undo_ours(observation, &journal);
     plan_of(observation, PlanKind::Finish, Some(journal), steps, flip_at, Some(cleanup_from), back)
@@ -344,7 +344,7 @@ pub(in crate::plan) fn is_own_file(observation: &Observation, journal: &Journal)
         let Some(facts) = observation.canonical_facts() else { return false };
         v1.file_id == facts.file_id
             || (v1.is_as_settled(facts)
-                && (is_copied(observation, journal) || !v1.fingerprint.tells()))
+                && (is_copied(observation, journal) || !v1.fingerprint.detects_writes()))
     };
     journal.v1.as_ref().is_none_or(is_v1)
 }

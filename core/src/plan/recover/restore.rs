@@ -8,7 +8,7 @@ use crate::journal::{Companion, Journal, Phase, Strategy};
 use crate::names::displaced;
 use crate::observe::{FileFacts, Observation};
 use crate::plan::parts::{
-    Which, install_companions, nobody_stays, remove_tmp, warns_from, write_journal,
+    Which, check_no_stale_handles, cleanup_index, install_companions, remove_tmp, write_journal,
 };
 use crate::plan::restore::{displaced_by, ending, undo};
 use crate::plan::{Plan, PlanKind, VERSION};
@@ -29,12 +29,12 @@ pub(in crate::plan) fn recovery(
         steps.extend(ending(&journal));
         PlanKind::Clean
     } else if canonical == Canonical::V1 {
-        nobody_stays(&mut steps, &journal, platform);
+        check_no_stale_handles(&mut steps, &journal, platform);
         steps.extend(install_companions(&journal, staged, kept));
         let installed = steps.len();
         steps.push(remove_tmp(&journal));
         steps.extend(write_journal(&journal, Phase::Committed));
-        cleanup_from = Some(warns_from(platform, installed, steps.len()));
+        cleanup_from = Some(cleanup_index(platform, installed, steps.len()));
         steps.extend(ending(&journal));
         PlanKind::Finish
     } else {
@@ -160,6 +160,6 @@ pub fn must_empty_log(observation: &Observation) -> bool {
         && any_of_ours(observation, &|journal| {
             journal.strategy == Strategy::RestorePageCopy
                 && journal.phase == Phase::Installing
-                && journal.v1.as_ref().is_some_and(|v1| !v1.fingerprint.tells())
+                && journal.v1.as_ref().is_some_and(|v1| !v1.fingerprint.detects_writes())
         })
 }

@@ -40,7 +40,7 @@ pub(super) fn diagnose(files: &[DroppedFile], whole: bool, platform: Platform) -
         let Some(role) = Role::of(&canonical, name) else { continue };
         let text = file.text.clone().filter(|text| text.len() <= MAX_BYTES);
         match role {
-            Role::Journal(_) | Role::FieldJournal => {
+            Role::Journal(_) | Role::LegacyJournal => {
                 drop(observation.journals.insert(name.clone(), text));
             }
             Role::Receipt => drop(receipts.insert(name.clone(), text)),

@@ -263,7 +263,7 @@ fn may_be_new(case: &Case) -> bool {
             .all(|name| observation.files.contains_key(*name))
     });
     let known = |name: &FileName| match Role::of(&observation.canonical, name) {
-        Some(Role::FieldJournal) => next::field(observation).is_some(),
+        Some(Role::LegacyJournal) => next::field(observation).is_some(),
         _ => next::journal(observation).is_some(),
     };
     let unread = observation.journals.keys().any(|name| !known(name));
@@ -345,7 +345,7 @@ fn facts(case: &Case, backups: &[Backup]) -> Vec<String> {
     for (name, text) in &observation.journals {
         let journal = text.as_deref().map(|text| Journal::parse(text, &observation.canonical));
         facts.push(match journal {
-            _ if Role::of(&observation.canonical, name) == Some(Role::FieldJournal) => {
+            _ if Role::of(&observation.canonical, name) == Some(Role::LegacyJournal) => {
                 let phase =
                     next::field(observation).map_or("unreadable", |journal| journal.phase.as_str());
                 format!("{name} is the journal of a release without cutover, phase {phase}.")

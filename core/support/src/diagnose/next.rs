@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use cutover_core::backup::{self, Receipts};
 use cutover_core::failure::{Code, Failure};
-use cutover_core::journal::field::FieldJournal;
+use cutover_core::journal::field::LegacyJournal;
 use cutover_core::journal::{Journal, Phase};
-use cutover_core::names::{FileName, Label, Nonce, Role, field_journal};
+use cutover_core::names::{FileName, Label, Nonce, Role, legacy_journal};
 use cutover_core::observe::{FileFacts, Observation, Verdict};
 use cutover_core::plan::{Plan, PlanKind, plan_recovery};
 
@@ -71,9 +71,9 @@ pub(super) fn journal(observation: &Observation) -> Option<Journal> {
         .find_map(|text| Journal::parse(text, &observation.canonical).ok())
 }
 
-pub(super) fn field(observation: &Observation) -> Option<FieldJournal> {
-    let text = observation.journals.get(&field_journal(&observation.canonical))?.as_deref()?;
-    FieldJournal::parse(text, &observation.canonical).ok()
+pub(super) fn field(observation: &Observation) -> Option<LegacyJournal> {
+    let text = observation.journals.get(&legacy_journal(&observation.canonical))?.as_deref()?;
+    LegacyJournal::parse(text, &observation.canonical).ok()
 }
 
 /// Tells what canonical is.

@@ -4,7 +4,7 @@ use super::Place;
 use super::judge::Case;
 use super::next::{self, Canonical};
 use cutover_core::backup::Backup;
-use cutover_core::journal::field::{FieldJournal, FieldPhase};
+use cutover_core::journal::field::{LegacyJournal, LegacyPhase};
 use cutover_core::journal::{Journal, Phase};
 use cutover_core::names::{FileName, Role, receipt};
 use cutover_core::plan::displaced_by;
@@ -173,11 +173,11 @@ impl Beside<'_> {
 
     /// It moves v1 to the backup's name, then v2 to canonical. It writes neither sizes nor digests:
     /// what is there tells how far it had come.
-    fn field(&self, journal: &FieldJournal) -> (Place, Place) {
+    fn field(&self, journal: &LegacyJournal) -> (Place, Place) {
         const MOVED: &str = "It is @: the upgrade without cutover moved it there.";
         let (backup, staging) = (&journal.names.backup, &journal.names.staging);
         let built = |says: &str| {
-            if journal.phase == FieldPhase::Building {
+            if journal.phase == LegacyPhase::Building {
                 nowhere(INCOMPLETE)
             } else {
                 at(staging, says)

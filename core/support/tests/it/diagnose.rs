@@ -9,7 +9,7 @@ use cutover_core::journal::{Journal, Phase, Strategy, Warning, WarningFrom};
 use cutover_core::names::{FileName, receipt};
 use cutover_core::observe::{FileFacts, Observation};
 use cutover_core::page1::JournalMode;
-use cutover_core::plan::{By, From, plan_migration};
+use cutover_core::plan::{BuildBy, BuildFrom, plan_migration};
 use cutover_core::run::Event;
 use cutover_support::bundle::{Bundle, Check, Made, shorten};
 use cutover_support::diagnose::{
@@ -238,7 +238,11 @@ fn what_is_missing_is_not_safe() {
 #[test]
 fn a_database_that_may_be_new_is_not_called_safe() {
     let mut gap = settled();
-    put_journal(&mut gap, &name("data.db.v1-v2-migration.json"), &field_journal("canonical-moved"));
+    put_journal(
+        &mut gap,
+        &name("data.db.v1-v2-migration.json"),
+        &legacy_journal("canonical-moved"),
+    );
     gap.files.insert(name("data.db.v1-v2-900-0f0f0f0f"), database("5", JournalMode::Delete, 9));
     assert_eq!(of(gap.clone(), Check::Sound).safety, Safety::Safe, "staging has become canonical");
     gap.files.insert(name("data.db.building-0f0f0f0f"), v2());
@@ -264,7 +268,7 @@ fn a_database_that_may_be_new_is_not_called_safe() {
 }
 
 /// The journal of the daemon in the field.
-fn field_journal(phase: &str) -> String {
+fn legacy_journal(phase: &str) -> String {
     json!({
         "version": 1, "source": "/a/data.db", "normalizedSource": "/a/data.db.source-0f0f0f0f", "staging": "/a/data.db.building-0f0f0f0f",
         "backup": "/a/data.db.v1-v2-900-0f0f0f0f", "authPath": "/a/auth.json", "authBackup": null, "authExisted": false,
@@ -334,7 +338,11 @@ fn v1_and_v2_are_said_to_be_where_they_are() {
     let (old, staged) = (name("data.db.v1-v2-900-0f0f0f0f"), name("data.db.building-0f0f0f0f"));
     let field = |phase: &str, there: &[&FileName], has: bool| {
         let mut observation = if has { settled() } else { without(settled(), &canonical()) };
-        put_journal(&mut observation, &name("data.db.v1-v2-migration.json"), &field_journal(phase));
+        put_journal(
+            &mut observation,
+            &name("data.db.v1-v2-migration.json"),
+            &legacy_journal(phase),
+        );
         observation.files.extend(there.iter().map(|name| ((*name).clone(), v2())));
         told(observation, &[])
     };
@@ -526,7 +534,7 @@ fn a_plan_is_judged() {
             found.findings
         );
     }
-    let mut plan = plan_migration(&directory(), &request(By::Sql, From::Empty)).unwrap();
+    let mut plan = plan_migration(&directory(), &request(BuildBy::Sql, BuildFrom::Empty)).unwrap();
     let link = plan.steps.iter().position(|step| step.op.name() == "link").unwrap();
     plan.steps.remove(link);
     plan.flip_at = plan.flip_at.map(|at| at - 1);
@@ -556,7 +564,7 @@ fn journals_and_receipts_alone_prove_nothing() {
         assert!(found.because.contains(phase.as_str()) && found.action.contains("folder"));
     }
     for phase in ["built", "canonical-moved"] {
-        let found = text(&field_journal(phase));
+        let found = text(&legacy_journal(phase));
         assert_eq!((found.kind, found.safety), (Kind::Journal, Safety::CannotTell));
         assert!(found.because.contains(&format!("phase {phase}.")), "{}", found.because);
         assert!(found.v2.says.contains("data.db.building-0f0f0f0f"), "{}", found.v2.says);

@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use cutover_core::fault::Fault;
+use cutover_core::fault::OpError;
 use cutover_core::journal::{Phase, Strategy as Flip};
-use cutover_core::names::{At, FileName, Role, field_journal};
+use cutover_core::names::{FileName, PlanPath, Role, legacy_journal};
 use cutover_core::observe::{FileFacts, Observation, Verdict};
 use cutover_core::op::{Op, Step};
 use cutover_core::page1::JournalMode;
 use cutover_core::plan::{Plan, plan_recovery};
-use cutover_core::run::{Action, Budget, Done, Run};
+use cutover_core::run::{Action, Budget, OpOutcome, Run};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -23,19 +23,19 @@ use cutover_world::{
 
 /// The names of a directory and the inode of each: the least of a file system that renames and
 /// removals need.
-struct Names(BTreeMap<At, String>);
+struct Names(BTreeMap<PlanPath, String>);
 
 impl Names {
     fn of(seen: &Observation) -> Self {
-        let mut names: BTreeMap<At, String> = seen
+        let mut names: BTreeMap<PlanPath, String> = seen
             .files
             .iter()
-            .map(|(name, facts)| (At::from(name), facts.file_id.clone()))
+            .map(|(name, facts)| (PlanPath::from(name), facts.file_id.clone()))
             .collect();
         for (companion, facts) in &seen.companions {
             for file in &facts.present {
                 names.insert(
-                    At { companion: Some(companion.clone()), name: file.clone() },
+                    PlanPath { companion: Some(companion.clone()), name: file.clone() },
                     format!("companion {file}"),
                 );
             }
@@ -43,7 +43,7 @@ impl Names {
         Self(names)
     }
 
-    fn perform(&mut self, op: &Op) -> Result<Done, Fault> {
+    fn perform(&mut self, op: &Op) -> Result<OpOutcome, OpError> {
         match op {
             Op::Rename { from, to } => {
                 let inode = self.0.remove(from).ok_or_else(permanent)?;
@@ -60,12 +60,12 @@ impl Names {
             Op::RemoveLink { link, of }
                 if self.inode(link).is_some() && self.inode(link) == self.inode(of) =>
             {
-                self.0.remove(&At::from(link));
+                self.0.remove(&PlanPath::from(link));
             }
             Op::Copy { to, .. } => self.create(to.clone())?,
-            Op::Restage { to, .. } => self.create(At::from(to))?,
+            Op::Restage { to, .. } => self.create(PlanPath::from(to))?,
             Op::WriteJournal { file, .. } | Op::WriteReceipt { file } => {
-                self.create(At::from(file))?;
+                self.create(PlanPath::from(file))?;
             }
             Op::Settle { file, .. } | Op::Check { file } | Op::Detect { file }
                 if self.inode(file).is_none() =>
@@ -77,7 +77,7 @@ impl Names {
         Ok(fine(op))
     }
 
-    fn create(&mut self, file: At) -> Result<(), Fault> {
+    fn create(&mut self, file: PlanPath) -> Result<(), OpError> {
         if self.0.contains_key(&file) {
             return Err(permanent());
         }
@@ -86,7 +86,7 @@ impl Names {
     }
 
     fn inode(&self, name: &FileName) -> Option<&String> {
-        self.0.get(&At::from(name))
+        self.0.get(&PlanPath::from(name))
     }
 
     fn has(&self, inode: &str) -> bool {
@@ -111,7 +111,7 @@ fn journal_text() -> impl Strategy<Value = Option<String>> {
     prop_oneof![4 => ours, 1 => Just(Some("{\"version\":2".to_owned())), 1 => Just(None)]
 }
 
-fn field_text() -> impl Strategy<Value = Option<String>> {
+fn legacy_text() -> impl Strategy<Value = Option<String>> {
     let field = (select(vec!["building", "built", "canonical-moved", "committed"]), any::<bool>()).prop_map(|(phase, existed)| {
         let path = |file: &str| format!("/home/u/app/{file}");
         Some(
@@ -132,7 +132,7 @@ fn field_text() -> impl Strategy<Value = Option<String>> {
 fn any_directory() -> impl Strategy<Value = Observation> {
     let files = vec(any::<bool>(), 12);
     let journals =
-        (proptest::option::of(journal_text()), proptest::option::weighted(0.3, field_text()));
+        (proptest::option::of(journal_text()), proptest::option::weighted(0.3, legacy_text()));
     let shape = (
         select(vec![0, 1, 2, 3, 4]),
         any::<bool>(),
@@ -188,7 +188,7 @@ fn any_directory() -> impl Strategy<Value = Observation> {
             {
                 backup.file_id = "canonical".into();
             }
-            for (file, text) in [(our_journal(), ours), (field_journal(&canonical()), fields)] {
+            for (file, text) in [(our_journal(), ours), (legacy_journal(&canonical()), fields)] {
                 match text {
                     Some(Some(text)) => put_journal(&mut seen, &file, &text),
                     Some(None) => {
@@ -239,7 +239,7 @@ fn precious(seen: &Observation, plan: &Plan) -> Vec<String> {
         || plan
             .steps
             .iter()
-            .any(|step| step.op == Op::Remove { files: vec![At::from(&our_names().backup)] });
+            .any(|step| step.op == Op::Remove { files: vec![PlanPath::from(&our_names().backup)] });
     let files = [canonical(), our_names().backup];
     files
         .iter()
@@ -279,7 +279,7 @@ proptest! {
                 }
             }
             match &now.op {
-                Op::LookCompanion { .. } if changed => Ok(Done::Companion(Some("changed".into()))),
+                Op::LookCompanion { .. } if changed => Ok(OpOutcome::Companion(Some("changed".into()))),
                 op => disk.perform(op),
             }
         });
@@ -294,7 +294,7 @@ proptest! {
         if was_v2 {
             prop_assert_eq!(disk.inode(&canonical()).map(String::as_str), Some("canonical"), "a v2 that is canonical stays\n{}", told(&trace));
         }
-        let sets_aside = plan.steps.iter().any(|step| matches!(&step.op, Op::Rename { from, .. } if *from == At::from(&canonical())));
+        let sets_aside = plan.steps.iter().any(|step| matches!(&step.op, Op::Rename { from, .. } if *from == PlanPath::from(&canonical())));
         if matches!(trace.ending, Action::Done(_)) && !sets_aside && seen.files.contains_key(&canonical()) {
             prop_assert!(disk.inode(&canonical()).is_some(), "canonical is missing after a recovery that ended well\n{}", told(&trace));
         }
@@ -321,11 +321,11 @@ fn a_foreign_canonical_that_cannot_be_set_aside_is_not_overwritten() {
         "backup": path(&names.backup), "authPath": "/home/u/app/auth.json", "authBackup": null, "authExisted": false,
         "nonce": "3fa9c1d2", "phase": "canonical-moved",
     });
-    put_journal(&mut seen, &field_journal(&canonical()), &text.to_string());
+    put_journal(&mut seen, &legacy_journal(&canonical()), &text.to_string());
     let plan = plan_recovery(&seen, &label(), &new_nonce()).unwrap().unwrap();
     let mut disk = Names::of(&seen);
     let trace = drive(Run::new(plan, Budget::default()), |_, now| match &now.op {
-        Op::Rename { from, .. } if *from == At::from(&canonical()) => Err(permanent()),
+        Op::Rename { from, .. } if *from == PlanPath::from(&canonical()) => Err(permanent()),
         op => disk.perform(op),
     });
     assert!(matches!(trace.ending, Action::Failed(_)), "{}", told(&trace));

@@ -11,14 +11,14 @@
 use std::collections::BTreeMap;
 
 use cutover_core::fault::Holder;
-use cutover_core::fault::{Cause, Fault, OsCode, Platform};
+use cutover_core::fault::{OpError, OpErrorKind, OsCode, Platform};
 use cutover_core::journal::{Companion, Journal, Phase, Strategy, V1, V2};
 use cutover_core::names::{self, CompanionName, FileName, Label, Names, Nonce};
 use cutover_core::observe::{CompanionFacts, FileFacts, Observation, Verdict};
 use cutover_core::op::{Op, Step};
 use cutover_core::page1::{Header, JournalMode};
-use cutover_core::plan::{By, From, Plan, Request, plan_migration};
-use cutover_core::run::{Action, Budget, Done, Event, Run};
+use cutover_core::plan::{BuildBy, BuildFrom, Plan, Request, plan_migration};
+use cutover_core::run::{Action, Budget, Event, OpOutcome, Run};
 use serde_json::json;
 
 pub const NOW_MS: u64 = 1_782_718_800_000;
@@ -128,15 +128,15 @@ pub fn with_auth(mut observation: Observation) -> Observation {
     observation
 }
 
-pub fn request(by: By, from: From) -> Request {
+pub fn request(by: BuildBy, from: BuildFrom) -> Request {
     Request { label: label(), nonce: nonce(), now_ms: NOW_MS, attempt: 1, from, by, verify: false }
 }
 
 /// Every form that the plan of a migration has here, with its name.
 pub fn migrations() -> Vec<(String, Plan)> {
     let mut plans = Vec::new();
-    for by in [By::Sql, By::Host] {
-        for from in [From::Empty, From::Copy] {
+    for by in [BuildBy::Sql, BuildBy::Host] {
+        for from in [BuildFrom::Empty, BuildFrom::Copy] {
             for verify in [false, true] {
                 for companion in [false, true] {
                     for mode in [JournalMode::Delete, JournalMode::Wal] {
@@ -236,12 +236,12 @@ pub fn somebody() -> Holder {
     Holder { pid: 7, name: "backupd".into(), this_process: false }
 }
 
-pub fn permanent() -> Fault {
-    Fault::new(Cause::Os { os: OsCode::of(Platform::Linux, 5) }, "input/output error")
+pub fn permanent() -> OpError {
+    OpError::new(OpErrorKind::Os { os: OsCode::of(Platform::Linux, 5) }, "input/output error")
 }
 
-pub fn transient() -> Fault {
-    Fault::new(Cause::Busy, "database is locked")
+pub fn transient() -> OpError {
+    OpError::new(OpErrorKind::Busy, "database is locked")
 }
 
 /// One op that was handed out.
@@ -280,18 +280,18 @@ impl Trace {
 }
 
 /// What a disk would say that does everything as it should.
-pub fn fine(op: &Op) -> Done {
+pub fn fine(op: &Op) -> OpOutcome {
     match op {
-        Op::Settle { file, .. } if *file == canonical() => Done::Settled(v1()),
-        Op::Settle { .. } => Done::Settled(v2()),
-        Op::Check { .. } => Done::Checked(v2(), Vec::new()),
-        Op::Look { .. } => Done::Looked(Vec::new()),
-        Op::LookCompanion { .. } => Done::Companion(Some("before".into())),
-        Op::BuildHost { .. } => Done::Built {
+        Op::Settle { file, .. } if *file == canonical() => OpOutcome::Settled(v1()),
+        Op::Settle { .. } => OpOutcome::Settled(v2()),
+        Op::Check { .. } => OpOutcome::Checked(v2(), Vec::new()),
+        Op::Look { .. } => OpOutcome::Looked(Vec::new()),
+        Op::LookCompanion { .. } => OpOutcome::Companion(Some("before".into())),
+        Op::BuildHost { .. } => OpOutcome::Built {
             expect: BTreeMap::from([("notes".into(), 3)]),
             report: Some(json!({ "rows": 3 })),
         },
-        _ => Done::Plain,
+        _ => OpOutcome::Plain,
     }
 }
 
@@ -299,7 +299,7 @@ pub fn fine(op: &Op) -> Done {
 /// run, as a host does.
 pub fn drive(
     mut run: Run,
-    mut world: impl FnMut(&mut Run, &Performed) -> Result<Done, Fault>,
+    mut world: impl FnMut(&mut Run, &Performed) -> Result<OpOutcome, OpError>,
 ) -> Trace {
     let (mut performed, mut waits_ms, mut events) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..10_000 {
@@ -311,7 +311,7 @@ pub fn drive(
                 let now = Performed { undo, index, op, text };
                 performed.push(now.clone());
                 match world(&mut run, &now) {
-                    Ok(done) => run.handle_done(done),
+                    Ok(done) => run.handle_ok(done),
                     Err(fault) => run.handle_fault(&fault),
                 }
             }

@@ -12,7 +12,7 @@ use std::os::windows::io::AsRawHandle as _;
 use std::path::Path;
 
 use cutover_core::fault::Platform;
-use cutover_core::observe::Irreplaceable;
+use cutover_core::observe::ReplaceBlocker;
 use windows_sys::Win32::Storage::FileSystem::{
     BY_HANDLE_FILE_INFORMATION, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT,
     FILE_ID_INFO, FileIdInfo, GetDiskFreeSpaceExW, GetFileInformationByHandle,
@@ -119,10 +119,10 @@ pub(crate) fn why_read_only(_path: &Path) -> Option<i32> {
 
 /// Why no file can take this one's place, whatever is waited for. `MoveFileExW` refuses to replace
 /// what is read-only.
-pub(crate) fn irreplaceable(path: &Path) -> Option<Irreplaceable> {
+pub(crate) fn irreplaceable(path: &Path) -> Option<ReplaceBlocker> {
     let read_only =
         std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.permissions().readonly());
-    read_only.then_some(Irreplaceable::ReadOnly)
+    read_only.then_some(ReplaceBlocker::ReadOnly)
 }
 
 /// For a flush of a file's data and metadata. The handle is writable: `FlushFileBuffers` refuses a

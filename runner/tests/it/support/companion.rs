@@ -7,8 +7,8 @@ use std::process::Command;
 
 use cutover::core::journal::Warning;
 use cutover::{
-    BackupOptions, Built, Detect, Event, From, Host, HostError, Job, Make, MigrateResult, Options,
-    RecoverResult, Run,
+    BackupOptions, BuildBy, BuildFrom, Built, Detect, Event, Host, HostError, Job, Make,
+    MigrateResult, Options, RecoverResult,
 };
 use rusqlite::Connection;
 
@@ -111,7 +111,7 @@ impl Bed {
     }
 
     fn options(&self) -> Options {
-        let make = Make { from: From::Empty, run: Run::Host };
+        let make = Make { from: BuildFrom::Empty, run: BuildBy::Host };
         let companions = [("auth".to_owned(), self.auth.clone())].into();
         Options {
             companions,

@@ -6,7 +6,9 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use cutover::core::journal::Warning;
-use cutover::{BackupOptions, Built, Detect, From, Host, HostError, Job, Make, Options, Rule, Run};
+use cutover::{
+    BackupOptions, BuildBy, BuildFrom, Built, Detect, Host, HostError, Job, Make, Options, Rule,
+};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -170,9 +172,9 @@ impl App {
     }
 
     pub fn options(&self, root: &Path) -> Options {
-        let from = if self.copy { From::Copy } else { From::Empty };
+        let from = if self.copy { BuildFrom::Copy } else { BuildFrom::Empty };
         let sql = if self.copy { COPY_TO_V2 } else { TO_V2 };
-        let run = if self.callback { Run::Host } else { Run::Sql(sql.into()) };
+        let run = if self.callback { BuildBy::Host } else { BuildBy::Sql(sql.into()) };
         let (path, detect) = (root.join("data.db"), Detect::UserVersion(2));
         let mut options = Options::new(path, self.label.as_str(), detect, Make { from, run });
         options.companions = self.companions(root);

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use cutover::core::failure::Where;
+use cutover::core::failure::DataState;
 use cutover::{
-    BackupOptions, Built, Code, Detect, Event, Failure, From, Host, HostError, Job, Make, Options,
-    Outcome, Recovery, Run,
+    BackupOptions, BuildBy, BuildFrom, Built, Code, Detect, Event, Failure, Host, HostError, Job,
+    Make, Options, Outcome, Recovery,
 };
 use rusqlite::Connection;
 
@@ -64,7 +64,7 @@ pub fn is_refused_until_freed(fix: &dyn Fn(&Path), free: &dyn Fn(&Path), says: [
     let (path, auth) = (data.join("data.db"), shared.join("auth.json"));
     Connection::open(&path).unwrap().execute_batch(V1).unwrap();
     std::fs::write(&auth, "v1").unwrap();
-    let make = Make { from: From::Empty, run: Run::Host };
+    let make = Make { from: BuildFrom::Empty, run: BuildBy::Host };
     let mut options = Options::new(&path, "v1-v2", Detect::UserVersion(2), make);
     options.companions.insert("auth".into(), auth.clone());
     let beside =
@@ -89,7 +89,7 @@ pub fn is_refused_until_freed(fix: &dyn Fn(&Path), free: &dyn Fn(&Path), says: [
         told(&failure);
         assert_eq!(
             (failure.data.state, app.begun, app.waited),
-            (Where::V1, false, false),
+            (DataState::V1, false, false),
             "{failure}"
         );
     }

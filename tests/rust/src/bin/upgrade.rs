@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use cutover::{Built, Detect, Event, From, Host, HostError, Job, Make, Options, Run};
+use cutover::{BuildBy, BuildFrom, Built, Detect, Event, Host, HostError, Job, Make, Options};
 use serde_json::json;
 
 const V2: &str = include_str!("../../../corpus/v2.sql");
@@ -106,14 +106,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let copy = how.ends_with("-copy");
     let host = how.starts_with("host");
     let sql = if copy { V2_COPY } else { V2 };
-    let run = if host { Run::Host } else { Run::Sql(sql.to_owned()) };
+    let run = if host { BuildBy::Host } else { BuildBy::Sql(sql.to_owned()) };
     let detect =
         Detect::Stamp { table: "schema_info".into(), column: "version".into(), value: "v2".into() };
     let mut options = Options::new(
         path,
         "v1-v2",
         detect,
-        Make { from: if copy { From::Copy } else { From::Empty }, run },
+        Make { from: if copy { BuildFrom::Copy } else { BuildFrom::Empty }, run },
     );
     options.wait_ms = 0;
     if host {
