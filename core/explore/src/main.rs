@@ -1,5 +1,6 @@
 //! Explores every crash state of every plan and counts them. Without an argument within bounds that
-//! take seconds; `--full` takes minutes; `--mutants` tries every mutant of every plan and of the
+//! take seconds; `--full` takes minutes; `--all` counts the models that `--full`'s contain on their
+//! own as well; `--mutants` tries every mutant of every plan and of the
 //! recovery table; `--replay <line>` tells the story of one state again; `--dump <folder>` writes
 //! every plan and the counts to files, to compare two versions of the planner.
 //!
@@ -11,6 +12,11 @@
 )]
 
 mod dump;
+
+// A state is many small allocations.
+#[cfg(not(target_family = "wasm"))]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -32,13 +38,15 @@ fn main() -> ExitCode {
     match words.as_slice() {
         [] => table(&matrix::short(), false),
         ["--full"] => table(&matrix::full(), true),
+        ["--all"] => table(&matrix::every_model(), true),
         ["--mutants"] => mutants(),
         ["--dump", directory] => dump(directory, &matrix::short()),
         ["--dump", directory, "--full"] => dump(directory, &matrix::full()),
         ["--replay", line] => replay(line),
         _ => {
             eprintln!(
-                "usage: explore [--full | --mutants | --replay <line> | --dump <folder> [--full]]"
+                "usage: explore [--full | --all | --mutants | --replay <line> | --dump <folder> \
+                 [--full]]"
             );
             ExitCode::from(2)
         }
