@@ -15,6 +15,10 @@ const [select, filters] = split < 0 ? [given, []] : [given.slice(0, split), give
 const atOnce = 2 * availableParallelism();
 const SLOW_SECONDS = 10;
 
+/** What starts a program of another system, as cargo has it: `CARGO_TARGET_<TRIPLE>_RUNNER`. */
+const triple = select[select.indexOf("--target") + 1]?.toUpperCase().replaceAll("-", "_");
+const runner = process.env[`CARGO_TARGET_${triple}_RUNNER`]?.split(" ") ?? [];
+
 function output(command, args, options = {}) {
   const { status, stdout, error } = spawnSync(command, args, { cwd: root, encoding: "utf8", maxBuffer: 1 << 28, stdio: ["ignore", "pipe", "inherit"], ...options });
   if (error) fail(`${command} cannot be started: ${error.message}`);
@@ -33,9 +37,15 @@ function programs() {
     .map(({ executable, manifest_path, target }) => ({ executable, cwd: dirname(manifest_path), name: target.name }));
 }
 
+/** A program and its arguments, behind what starts it. */
+function started(executable, args, start) {
+  const [program, ...all] = [...runner, executable, ...args];
+  return start(program, all);
+}
+
 /** The harness runs functions that are marked as ignored in no other way than by name: those are processes of the tests. */
 function tests({ executable, cwd, name }) {
-  const listed = (...more) => [...output(executable, [...filters, "--list", ...more], { cwd }).matchAll(/^(.+): test\r?$/gm)].map(([, test]) => test);
+  const listed = (...more) => [...started(executable, [...filters, "--list", ...more], (program, args) => output(program, args, { cwd })).matchAll(/^(.+): test\r?$/gm)].map(([, test]) => test);
   const processes = new Set(listed("--ignored"));
   return listed().filter((test) => !processes.has(test)).map((test) => ({ executable, cwd, test, label: `${name} ${test}` }));
 }
@@ -43,7 +53,7 @@ function tests({ executable, cwd, name }) {
 function run({ executable, cwd, test }) {
   return new Promise((resolve) => {
     const begun = performance.now();
-    const child = spawn(executable, [test, "--exact"], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+    const child = started(executable, [test, "--exact"], (program, args) => spawn(program, args, { cwd, stdio: ["ignore", "pipe", "pipe"] }));
     let said = "";
     const hear = (chunk) => (said += chunk);
     child.stdout.setEncoding("utf8").on("data", hear);

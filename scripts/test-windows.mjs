@@ -11,14 +11,15 @@ const { cargo, env, tree, through, node } = native ? here() : windowsLab();
 const target = native ? [] : ["--target", TARGET];
 
 await stage("lints", ["cargo", "clippy", "--quiet", "--package", "cutover", "--all-targets", ...target, "--", "-D", "warnings"], { env: cargo });
-await stage("Rust", ["cargo", "test", "--quiet", "--no-fail-fast", "--package", "cutover", ...target], { env: { ...cargo, ...env }, count: cargoTests });
-// Everything with the newest Node, which starts Bun as well; with the others what is the addon's own, and the incident.
+await stage("Rust", [process.execPath, "scripts/rust-tests.mjs", "--package", "cutover", ...target], { env: { ...cargo, ...env }, count: cargoTests });
+// Everything with the newest Node, which starts Bun as well; with the others whether the addon loads and works, and the incident.
+const LOADING = ["module", "worker", "lock", "callbacks"].map((name) => `bindings-node/test/${name}.test.mjs`).concat("tests/dist/windows/incident.test.js");
 const versions = Object.keys(node).sort();
 const newest = versions.at(-1);
 for (const version of versions) {
   const own = version === newest ? env : { ...env, CUTOVER_BUN: "" };
-  const directories = ["bindings-node/test", "tests/dist/windows", ...(version === newest ? ["tests/dist/corpus", "tests/dist/node"] : [])];
-  await stage(`Node ${version}`, [...node[version], ...nodeTest, ...directories.flatMap(tests)], { cwd: tree, env: own, count: nodeTests, through });
+  const files = version === newest ? ["bindings-node/test", "tests/dist/windows", "tests/dist/corpus", "tests/dist/node"].flatMap(tests) : LOADING;
+  await stage(`Node ${version}`, [...node[version], ...nodeTest, ...files], { cwd: tree, env: own, count: nodeTests, through });
 }
 sum("on Windows: ");
 

@@ -48,5 +48,5 @@ pub use verbs::{
 
 /// The README's Rust code is compiled as a test.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../../docs/guide.md")]
 struct Readme;

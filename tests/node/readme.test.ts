@@ -1,4 +1,5 @@
-// The README's JavaScript: it compiles, and the daemon that it shows upgrades. (Its Rust is compiled by the runner's documentation tests.)
+// The JavaScript of README and of docs/guide.md: it compiles, and the two applications that it shows upgrade. (The runner's documentation tests compile
+// the guide's Rust.)
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -9,7 +10,7 @@ import { shell } from "../corpus/compare.js";
 import { RUNTIMES, scratch } from "../corpus/corpus.js";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
-const readme = join(root, "README.md");
+const pages = ["README.md", "docs/guide.md"].map((page) => join(root, page));
 /** Where modules are found. */
 const place = mkdtempSync(join(root, "tests/dist/readme-"));
 process.on("exit", () => rmSync(place, { recursive: true }));
@@ -18,15 +19,16 @@ process.on("exit", () => rmSync(place, { recursive: true }));
 const BEFORE = `import { listBackups, migrate, pruneBackups, restore, type MigrateOptions } from "cutover";
 declare const options: MigrateOptions, path: string, auth: string, bundle: string;`;
 
-// In the Windows lab there is no README: what it shows is JavaScript for every system.
-if (existsSync(readme)) {
-  const samples = readFileSync(readme, "utf8").split("```ts\n").slice(1).map((text) => text.split("```")[0] as string);
+// The Windows lab has no page: what the pages show is JavaScript for every system.
+if (pages.every((page) => existsSync(page))) {
+  const samples = pages.flatMap((page) => readFileSync(page, "utf8").split("```ts\n").slice(1)).map((text) => text.split("```")[0] as string);
+  const whole = samples.filter((sample) => sample.startsWith("import { lock") || sample.startsWith("import { createClient"));
 
-  test("the README's samples compile", () => {
-    assert.equal(samples.length, 3);
+  test("the samples compile", () => {
+    assert.deepEqual([samples.length, whole.length], [4, 2]);
     const files = samples.map((sample, at) => {
       const file = join(place, `${at}.mts`);
-      writeFileSync(file, at === 0 ? sample : `${BEFORE}\n${sample}`);
+      writeFileSync(file, whole.includes(sample) ? sample : `${BEFORE}\n${sample}`);
       return file;
     });
     const tsc = join(root, "node_modules/typescript/bin/tsc");
@@ -35,16 +37,18 @@ if (existsSync(readme)) {
   });
 
   for (const [runtime, program] of Object.entries(RUNTIMES)) {
-    test(`the README's daemon upgrades (${runtime})`, () => {
-      const directory = join(scratch(), "O'Brien");
-      mkdirSync(directory);
-      const path = join(directory, "data.db");
-      shell(path, "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL); INSERT INTO notes (text) VALUES ('milk'), ('bread'); PRAGMA user_version = 1;");
-      const file = join(place, `${runtime}.mjs`);
-      writeFileSync(file, (samples[0] as string).replace('"/home/me/.app/data.db"', JSON.stringify(path)));
-      const { stdout, stderr } = spawnSync(program, [file], { encoding: "utf8" });
-      assert.match(stdout, /^Migrated local data to v2; moved old DB to .*data\.db\.v1-v2-\d+-[0-9a-f]{8}\n$/, stderr);
-      assert.deepEqual(shell(path, "SELECT body FROM note ORDER BY id; PRAGMA user_version;"), ["milk", "bread", "2"]);
-    });
+    for (const [at, page] of ["README", "guide"].entries()) {
+      test(`the application of the ${page} upgrades (${runtime})`, () => {
+        const directory = join(scratch(), "O'Brien");
+        mkdirSync(directory);
+        const path = join(directory, "data.db");
+        shell(path, "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL); INSERT INTO notes (text) VALUES ('milk'), ('bread'); PRAGMA user_version = 1;");
+        const file = join(place, `${page}-${runtime}.mjs`);
+        writeFileSync(file, (whole[at] as string).replace('"/home/me/.app/data.db"', JSON.stringify(path)));
+        const { stdout, stderr } = spawnSync(program, [file], { encoding: "utf8" });
+        assert.match(stdout, /^Migrated local data to v2; moved old DB to .*data\.db\.v1-v2-\d+-[0-9a-f]{8}\n$/, stderr);
+        assert.deepEqual(shell(path, "SELECT body FROM note ORDER BY id; PRAGMA user_version;"), ["milk", "bread", "2"]);
+      });
+    }
   }
 }
