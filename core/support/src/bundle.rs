@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::diagnose::NextStart;
+use crate::next_start::NextStart;
 use crate::{DatabaseHeader, Wal};
 use cutover_core::failure::{Code, Failure};
 use cutover_core::fault::Platform;

@@ -10,6 +10,7 @@ pub mod api;
 pub mod bundle;
 pub mod diagnose;
 mod header;
+mod next_start;
 mod wal;
 
 pub use header::{DatabaseHeader, TextEncoding, read_database_header};

@@ -2,8 +2,8 @@
 //! not start. First whether their data is safe, as far as that is known; then what to do; then what
 //! to leave alone. None of this project's own words, and *safe* only where it is proven.
 
-use super::next::{Canonical, Does};
 use super::{Diagnosis, Kind, Safety};
+use crate::next_start::{Canonical, Does};
 use cutover_core::explain::Explanation;
 use cutover_core::failure::Code;
 use cutover_core::names::FileName;
