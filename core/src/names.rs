@@ -38,6 +38,7 @@ fn nonce_after(word: &str, text: &str) -> Option<Nonce> {
 /// A name that does not fit the grammar.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {found:?}: {why}")]
+#[non_exhaustive]
 pub struct NameError {
     /// Which field held it.
     pub what: String,

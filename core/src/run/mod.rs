@@ -90,6 +90,7 @@ pub enum OpOutcome {
 
 /// How a plan ended.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Report {
     /// What it amounts to as a recovery; `none` for a migration.
     pub recovery: Recovery,

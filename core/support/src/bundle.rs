@@ -84,6 +84,7 @@ pub struct Made {
     rename_all_fields = "camelCase",
     deny_unknown_fields
 )]
+#[non_exhaustive]
 pub enum Check {
     /// Every page is as it must be, with the committed transactions of the log, and a hot journal
     /// rolled back.

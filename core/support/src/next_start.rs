@@ -15,6 +15,7 @@ use cutover_core::plan::{Plan, PlanKind, plan_recovery};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Canonical {
     /// There is none, or it has no byte.
     Missing,
@@ -34,6 +35,7 @@ pub enum Canonical {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Does {
     /// No upgrade is under way: `detect` decides whether one begins.
     AskDetect,
@@ -49,6 +51,7 @@ pub enum Does {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[non_exhaustive]
 pub struct NextStart {
     /// In one word.
     pub does: Does,
