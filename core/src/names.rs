@@ -117,6 +117,11 @@ impl FileName {
         Self(format!("{}{suffix}", self.0))
     }
 
+    /// The nonce that this name ends with.
+    pub(crate) fn nonce(&self) -> Option<Nonce> {
+        Nonce::new(self.0.rsplit_once('-')?.1).ok()
+    }
+
     /// The names that this one may be made from: what stands before each of its dots.
     pub(crate) fn bases(&self) -> impl Iterator<Item = Self> {
         self.0.match_indices('.').filter_map(|(dot, _)| Self::new(&self.0[..dot]).ok())
@@ -304,7 +309,7 @@ impl Names {
         };
         let longest =
             names.backup.as_str().len().max(journal_tmp(canonical, label, nonce).as_str().len())
-                + "-journal".len();
+                + SIDECARS[2].len();
         if longest > MAX_NAME_BYTES {
             return Err(bad(
                 "canonical",
