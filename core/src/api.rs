@@ -16,6 +16,7 @@ use crate::{explain, plan, validate};
 const MOST: usize = 64 << 20;
 
 /// Why there is no answer.
+#[non_exhaustive]
 pub enum Refused {
     /// An argument is not what it must be.
     Invalid(String),

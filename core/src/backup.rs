@@ -21,6 +21,7 @@ pub type Receipts = BTreeMap<FileName, Option<String>>;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Backup {
     /// Its bare name, in the database's directory.
     pub name: FileName,

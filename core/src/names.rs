@@ -38,6 +38,7 @@ fn nonce_after(word: &str, text: &str) -> Option<Nonce> {
 /// A name that does not fit the grammar.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {found:?}: {why}")]
+#[non_exhaustive]
 pub struct NameError {
     /// Which field held it.
     pub what: String,
@@ -114,6 +115,11 @@ impl FileName {
     /// [`Names::new`].
     fn with(&self, suffix: &str) -> Self {
         Self(format!("{}{suffix}", self.0))
+    }
+
+    /// The nonce that this name ends with.
+    pub(crate) fn nonce(&self) -> Option<Nonce> {
+        Nonce::new(self.0.rsplit_once('-')?.1).ok()
     }
 
     /// The names that this one may be made from: what stands before each of its dots.
@@ -303,7 +309,7 @@ impl Names {
         };
         let longest =
             names.backup.as_str().len().max(journal_tmp(canonical, label, nonce).as_str().len())
-                + "-journal".len();
+                + SIDECARS[2].len();
         if longest > MAX_NAME_BYTES {
             return Err(bad(
                 "canonical",

@@ -93,6 +93,7 @@ impl Fingerprint {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum ReplaceBlocker {
     /// It is mounted as a file of its own: EBUSY of rename(2).
     MountPoint,

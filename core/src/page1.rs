@@ -56,6 +56,7 @@ pub struct Header {
 
 /// Why bytes are not a database header.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum HeaderError {
     /// Fewer than 100 bytes.
     #[error("the file has {0} bytes; a SQLite database has at least 512")]

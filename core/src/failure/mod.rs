@@ -28,6 +28,7 @@ use crate::names::{FileName, PlanPath, displaced};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+#[non_exhaustive]
 pub enum Code {
     /// Another process, or another part of this one, owns the database.
     Owned,
@@ -70,6 +71,7 @@ impl Code {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum DataState {
     /// Canonical is v1, whole.
     V1,
@@ -85,6 +87,7 @@ pub enum DataState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[non_exhaustive]
 pub struct DataLocation {
     /// In one word.
     pub state: DataState,
@@ -101,6 +104,7 @@ pub struct DataLocation {
 #[cfg_attr(feature = "schema", schemars(with = "FailureJson"))]
 #[serde(from = "FailureJson", into = "FailureJson")]
 #[error("{}", self.sentence())]
+#[non_exhaustive]
 pub struct Failure {
     /// What kind.
     pub code: Code,

@@ -35,6 +35,7 @@ pub struct OsCode {
 
 /// What the operating system's error means for an op.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Retry {
     /// Somebody is in the way and may go: release handles, wait, try again.
     Transient,
@@ -97,6 +98,7 @@ impl Holder {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum OpErrorKind {
     /// The operating system refused.
     Os {

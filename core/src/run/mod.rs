@@ -12,41 +12,32 @@
 //! At any time: [`Run::cancel`]; and, while the host builds, [`Run::save_state`],
 //! [`Run::stage_companion`], [`Run::warn`].
 //!
-//! **The rule of endings.** Until the journal says `built` everything is undone on a failure or a
-//! cancellation. From there to the flip a permanent failure is undone too, since v1 is still
-//! canonical, and a transient one is left for the next start to go on with. After the flip nothing
-//! is undone by its plan, ever; from `cleanup_from` on a failure is a warning. Where the backup
-//! shows behind the flip that v1 changed at the last moment (Windows), the plan ends as it is: the
-//! recovery that follows puts v1 back.
-//!
-//! A page copy that fails once it was begun is not undone: the next start opens canonical through
-//! SQLite, and sees what it is.
-//!
-//! An undo goes on after a step that failed, and keeps the journal. It stops where a later start
-//! might still install v2 (its file could not be taken away for good), where somebody has v1 open,
-//! and at any failure but the application's in the field's cutover.
+//! What a run does when a step fails is the *rule of endings*, at the head of `ending.rs`.
 
+mod carry_over;
+mod ending;
 mod event;
-mod remains;
+mod guard;
+mod outcome;
 mod retry;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::Value;
 
+pub use carry_over::CarryOver;
 pub use event::Event;
-pub use remains::CarryOver;
 pub use retry::{BUDGET_MS, Budget, DELAYS_MS};
 
-use crate::failure::{Code, DataState, Failure};
+use crate::failure::{DataState, Failure};
 use crate::fault::Holder;
-use crate::fault::{OpError, OpErrorKind, Platform, Retry};
-use crate::journal::{Journal, Phase, ReadError, Strategy, V1, V2, Warning, WarningFrom};
-use crate::names::{CompanionName, PlanPath, Role, is_displaced, is_journal_aside, legacy_journal};
+use crate::journal::{Journal, Phase, ReadError, Warning, WarningFrom};
+use crate::names::{CompanionName, PlanPath, Role};
 use crate::observe::FileFacts;
-use crate::op::{Guard, Op, Step};
+use crate::op::{Op, Step};
 use crate::plan::{Plan, PlanKind, Recovery};
-use std::collections::BTreeSet;
+
+use ending::Cause;
 
 /// What the driver does next.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,6 +90,7 @@ pub enum OpOutcome {
 
 /// How a plan ended.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Report {
     /// What it amounts to as a recovery; `none` for a migration.
     pub recovery: Recovery,
@@ -159,7 +151,7 @@ pub struct Run {
     /// Those of a run without a journal.
     warnings: Vec<Warning>,
     /// Why it is being undone.
-    failure: Option<(Failure, bool)>,
+    failure: Option<(Failure, Cause)>,
     /// What went wrong while it was being undone: then the journal stays.
     undo_failure: Option<Failure>,
     /// What the report says: a clean-up failed, or the application's undo. The journal stays.
@@ -343,21 +335,6 @@ impl Run {
         Action::Perform { op, text }
     }
 
-    /// Whether this attempt's journal is yet to take over what the application did in the field's:
-    /// until then the field's needs what it tells it by.
-    fn takes_over(&self) -> bool {
-        let Some(journal) = self.journal.as_ref().filter(|_| self.plan.kind == PlanKind::Migrate)
-        else {
-            return false;
-        };
-        let field = PlanPath::from(&legacy_journal(&journal.names.canonical));
-        self.plan
-            .steps
-            .iter()
-            .skip(self.index + 1)
-            .any(|step| matches!(&step.op, Op::Remove { files } if files.contains(&field)))
-    }
-
     fn steps(&self) -> &[Step] {
         match self.list {
             List::Steps => &self.plan.steps,
@@ -365,56 +342,9 @@ impl Run {
         }
     }
 
-    /// Whether the step is not for now: its guard says so, or it would remove the journal of what
-    /// failed.
-    fn skip(&self, step: &Step) -> bool {
-        let journal_goes = |op: &Op| match (op, &self.journal) {
-            // Without v2 beside it the field's, which may say `committed`, would be taken for one
-            // whose v2 was in place.
-            (Op::Remove { files }, Some(journal)) => {
-                let (file, field) = (
-                    journal.file(),
-                    self.list == List::Undo && journal.strategy == Strategy::TwoRename,
-                );
-                files.iter().any(|at| {
-                    at.companion.is_none()
-                        && (at.name == file || (field && at.name == journal.names.staging))
-                })
-            }
-            _ => false,
-        };
-        let stuck = step.op.companion().is_some_and(|name| self.stuck.contains(name));
-        let stays = self.left || (self.list == List::Undo && self.undo_failure.is_some());
-        if stuck || (stays && journal_goes(&step.op)) {
-            return true;
-        }
-        let Some(guard) = &step.when else { return false };
-        let entry = |name: &CompanionName| {
-            self.journal.iter().flat_map(|j| &j.companions).find(|c| c.name == *name)
-        };
-        let staged = |name: &CompanionName| entry(name).is_some_and(|c| c.staged);
-        let looked = |name: &CompanionName| self.companions.get(name);
-        let changed = |name: &CompanionName| match (entry(name), looked(name)) {
-            // One that is what the host staged was installed already by a start whose rename left
-            // both names.
-            (Some(c), Some(Some(now))) => {
-                c.before.as_ref() != Some(now) && c.after.as_ref() != Some(now)
-            }
-            _ => false,
-        };
-        let missing = |name: &CompanionName| matches!((entry(name), looked(name)), (Some(c), Some(None)) if c.before.is_some());
-        !match guard {
-            Guard::StagingHeld {} => self.staging_held,
-            Guard::StagingFree {} => !self.staging_held,
-            Guard::CompanionStaged { companion } => staged(companion),
-            Guard::CompanionStagedOverChange { companion } => {
-                staged(companion) && changed(companion)
-            }
-            Guard::CompanionChanged { companion } => !staged(companion) && changed(companion),
-            Guard::CompanionDiffers { companion } => {
-                !staged(companion) && (changed(companion) || missing(companion))
-            }
-        }
+    /// Whether the plan makes a backup canonical again.
+    fn restores(&self) -> bool {
+        self.journal.as_ref().is_some_and(|journal| journal.strategy.restores())
     }
 
     fn next(&mut self) {
@@ -425,360 +355,6 @@ impl Run {
 
     fn current(&self) -> Option<&Op> {
         self.steps().get(self.index).map(|step| &step.op)
-    }
-
-    /// The op was performed.
-    pub fn handle_ok(&mut self, done: OpOutcome) {
-        if self.stage != Stage::Performing {
-            return;
-        }
-        let Some(op) = self.current().cloned() else { return };
-        self.tell_of_kept(&op);
-        match (&op, done) {
-            (_, OpOutcome::Tolerated(message)) => {
-                self.add_warning(Some("TOLERATED"), message, WarningFrom::Cutover);
-            }
-            (Op::Settle { file, .. }, OpOutcome::Settled(facts)) => self.settled(file, &facts),
-            (Op::Check { file }, OpOutcome::Checked(facts, warnings)) => {
-                if let Some(fault) =
-                    self.journal.as_ref().and_then(|journal| other_page_size(journal, &facts))
-                {
-                    return self.handle_fault(&fault.of(file));
-                }
-                if let (Some(journal), Some(page1)) = (&mut self.journal, facts.page1) {
-                    journal.v2 = Some(V2 {
-                        file: file.clone(),
-                        file_id: facts.file_id,
-                        size: facts.size,
-                        page1,
-                    });
-                }
-                for warning in warnings {
-                    self.add_warning(Some("V1_VIOLATION"), warning, WarningFrom::Cutover);
-                }
-            }
-            (Op::Look { file }, OpOutcome::Looked(holders))
-                if self.journal.as_ref().is_some_and(|journal| journal.names.staging == *file) =>
-            {
-                // On Windows whoever has it open, and may not be named, keeps it from being
-                // renamed.
-                self.staging_held = holders
-                    .iter()
-                    .any(|holder| holder.this_process || self.plan.platform == Platform::Windows);
-            }
-            (Op::LookCompanion { companion, .. }, OpOutcome::Companion(digest)) => {
-                self.companions.insert(companion.clone(), digest);
-            }
-            (Op::BuildHost { .. }, OpOutcome::Built { expect, report }) => {
-                if let Some(journal) = &self.journal {
-                    let built = Journal { expect, report, ..journal.clone() };
-                    if let Err(error) = built.to_readable_text() {
-                        let message = format!(
-                            "what the build returned cannot be kept in the journal: {error}"
-                        );
-                        return self.handle_fault(&OpError::new(OpErrorKind::Host, message));
-                    }
-                    self.journal = Some(built);
-                }
-            }
-            (op, _) if gives_v1_back(&self.plan, op) => self.v1_is = DataState::V1,
-            _ => {}
-        }
-        // The journal is durable in a phase when the directory was flushed after its rename; every
-        // list of ours has the two side by side, and for an undo it is the safer reading
-        // that the rename alone may have reached the disk.
-        if let (Op::Rename { to, .. }, Some(journal)) = (&op, &mut self.journal)
-            && *to == PlanPath::from(&journal.file())
-            && self.list == List::Steps
-            && let Some(phase) =
-                self.plan.steps[..self.index].iter().rev().find_map(|step| match &step.op {
-                    Op::WriteJournal { phase, .. } => Some(*phase),
-                    _ => None,
-                })
-        {
-            journal.phase = phase;
-            self.phase = Some(phase);
-            self.events.push_back(Event::Phase { phase });
-            if self.cancelled && phase == Phase::Built {
-                self.refuse_abort();
-            }
-        }
-        self.next();
-    }
-
-    /// Nobody finds a file that was kept under another name unless they are told.
-    fn tell_of_kept(&mut self, op: &Op) {
-        let (Op::Link { from, to } | Op::Rename { from, to }) = op else { return };
-        let why = self.steps().get(self.index).map(|step| step.why.clone()).unwrap_or_default();
-        // Where a restore sets v2 aside is its result, not a warning.
-        let code = if is_journal_aside(&from.name, &to.name) {
-            "SET_ASIDE"
-        } else if is_displaced(&from.name, &to.name) && !(self.restores() && to.companion.is_none())
-        {
-            "KEPT"
-        } else {
-            return;
-        };
-        let message = format!("{from} is kept as {to}: {why}");
-        self.add_warning(Some(code), message, WarningFrom::Cutover);
-    }
-
-    fn settled(&mut self, file: &crate::names::FileName, facts: &FileFacts) {
-        let Some(journal) = &mut self.journal else { return };
-        if *file == journal.names.canonical
-            && let Some(fingerprint) = facts.fingerprint()
-        {
-            let journal_mode =
-                journal.v1.as_ref().map_or(crate::page1::JournalMode::Delete, |v1| v1.journal_mode);
-            journal.v1 = Some(V1 { file_id: facts.file_id.clone(), fingerprint, journal_mode });
-        }
-    }
-
-    /// The op was not performed.
-    pub fn handle_fault(&mut self, fault: &OpError) {
-        if self.stage != Stage::Performing {
-            return;
-        }
-        let Some(op) = self.current().cloned() else { return };
-        self.tries += 1;
-        // A callback that stops because it was asked to is what was asked for, not a failure of the
-        // application.
-        if self.cancelled && self.can_abort() && fault.cause == OpErrorKind::Host {
-            return self.abort();
-        }
-        let class = fault.class(self.plan.platform, op.is_sync());
-        if class == Retry::Transient
-            && let Some(delay_ms) = self.budget.next_delay_ms(self.tries)
-        {
-            self.events.push_back(Event::Wait {
-                op: op.name().to_owned(),
-                file: fault.file.as_ref().or(op.file().as_ref()).map(PlanPath::to_string),
-                delay_ms,
-                waited_ms: self.budget.waited_ms,
-                budget_ms: self.budget.total_ms,
-                reason: fault.message.clone(),
-                holders: match &fault.cause {
-                    OpErrorKind::Held { holders } => holders.clone(),
-                    _ => Vec::new(),
-                },
-            });
-            self.stage = Stage::Waiting { delay_ms };
-            return;
-        }
-        let mut fault = fault.clone();
-        fault.file = fault.file.or_else(|| op.file());
-        let mut failure = Failure::from_fault(&fault, op.name(), class == Retry::NoSpace);
-        failure.attempts = self.tries;
-        failure.waited_ms = self.budget.waited_ms;
-        failure.phase = self.phase;
-        let anew = matches!(fault.cause, OpErrorKind::V1Changed | OpErrorKind::CompanionChanged);
-        // A page copy that was begun may need SQLite's rollback, which is the next start's first
-        // read; and whether v1 is still there, so that the copy of it may go, only a look
-        // tells.
-        let begun = matches!(op, Op::PageCopy { .. })
-            && class != Retry::Transient
-            && fault.cause != OpErrorKind::SecondName;
-        self.half_copied |= begun;
-        self.fail(failure, anew, class == Retry::Transient);
-    }
-
-    /// The wait is over.
-    pub fn handle_waited(&mut self) {
-        if matches!(self.stage, Stage::Waiting { .. }) {
-            self.stage = Stage::Ready;
-        }
-    }
-
-    fn abort(&mut self) {
-        let mut failure = Failure::refusal(
-            Code::Aborted,
-            "the application asked to stop",
-            "start again to upgrade",
-        );
-        failure.op = self.current().map(|op| op.name().to_owned());
-        failure.phase = self.phase;
-        failure.waited_ms = self.budget.waited_ms;
-        self.fail(failure, false, false);
-    }
-
-    fn fail(&mut self, failure: Failure, anew: bool, transient: bool) {
-        let mut failure = if self.restores() { failure.of_restore() } else { failure };
-        if self.list == List::Undo {
-            // The first failure is the one to report; the rest of the undo goes on, and the journal
-            // stays. It stops where somebody has v1 open, since what follows would open
-            // it too; where a start might still install the v2 whose companions and whose
-            // application's doings come next; and in the field's cutover, whose every step goes by
-            // what those before it left (but for what the application did).
-            let (strategy, source) = self
-                .journal
-                .as_ref()
-                .map(|journal| (journal.strategy, PlanPath::from(&journal.names.source)))
-                .unzip();
-            let given_up = |op: &Op| match strategy {
-                Some(Strategy::Restore) => matches!(op, Op::RemoveLink { .. }),
-                Some(Strategy::RestorePageCopy) => {
-                    matches!(op, Op::Remove { files } if files.first() == source.as_ref())
-                }
-                _ => *op == Op::UndoHost {},
-            };
-            let gives_v2_up =
-                self.plan.undo.iter().skip(self.index + 1).position(|step| given_up(&step.op));
-            let may_install = self.phase >= Some(Phase::Built) && gives_v2_up.is_some();
-            let of_legacy = strategy == Some(Strategy::TwoRename) && !is_of_host(&failure);
-            let stop = may_install || of_legacy || matches!(self.current(), Some(Op::Look { .. }));
-            let companion = self.current().and_then(Op::companion).cloned();
-            self.stuck.extend(companion);
-            if self.undo_failure.as_ref().is_none_or(is_of_host) {
-                self.undo_failure = Some(failure);
-            }
-            if stop {
-                self.end_of_list();
-            } else {
-                // A journal that could not be written is not renamed either.
-                self.index += gives_v2_up.unwrap_or_default();
-                self.next();
-            }
-            return;
-        }
-        let at = |index: Option<u32>| index.map(|index| index as usize);
-        if at(self.plan.cleanup_from).is_some_and(|from| self.index >= from) {
-            failure.locate(DataState::V2, self.journal.as_ref());
-            let file = failure.path.as_ref().map_or_else(String::new, |path| format!("{path}: "));
-            let message = format!("{file}{}; the next start cleans up", failure.reason);
-            self.add_warning(Some(failure.code.as_str()), message, WarningFrom::Cutover);
-            self.left = true;
-            if self.current() == Some(&Op::CleanupHost {}) {
-                self.next();
-            } else {
-                self.finish();
-            }
-            return;
-        }
-        let flipped = self.plan.kind != PlanKind::Undo
-            && at(self.plan.flip_at)
-                .map_or(self.plan.kind == PlanKind::Finish, |flip| self.index > flip);
-        if flipped || self.half_copied {
-            failure.locate(DataState::FinishAtNextStart, self.journal.as_ref());
-            self.stage = Stage::Ended(if anew {
-                Action::Anew(Box::new(failure))
-            } else {
-                Action::Failed(Box::new(failure))
-            });
-        } else if !self.begun || self.plan.undo.is_empty() || self.takes_over() {
-            let state = if self.plan.kind.begins() { DataState::V1 } else { DataState::Unknown };
-            failure.locate(state, self.journal.as_ref());
-            self.stage = Stage::Ended(Action::Failed(Box::new(failure)));
-        } else if self.plan.kind == PlanKind::Undo
-            || self.v1_is_in_pieces()
-            || (transient && self.phase >= Some(Phase::Built) && !self.restores())
-        {
-            // Whoever is in the way now may be gone at the next start, which goes on from here.
-            failure.locate(self.v1_is, self.journal.as_ref());
-            self.stage = Stage::Ended(Action::Failed(Box::new(failure)));
-        } else {
-            self.events.push_back(Event::Undo { reason: failure.reason.clone() });
-            self.failure = Some((failure, anew));
-            self.begin_undo();
-        }
-    }
-
-    /// Whether v1 is a backup whose sidecars are still to be brought to it: its name alone would be
-    /// given back without their rows.
-    fn v1_is_in_pieces(&self) -> bool {
-        let Some(journal) = &self.journal else { return false };
-        let ahead = self.plan.steps.iter().skip(self.index);
-        ahead.into_iter().any(
-            |step| matches!(&step.op, Op::Settle { file, .. } if *file == journal.names.backup),
-        )
-    }
-
-    /// A restore that failed is undone whatever the cause: the next start may be one that upgrades,
-    /// and must not go on with it.
-    fn restores(&self) -> bool {
-        self.journal.as_ref().is_some_and(|journal| journal.strategy.restores())
-    }
-
-    fn begin_undo(&mut self) {
-        self.list = List::Undo;
-        self.index = 0;
-        self.tries = 0;
-        self.stage = Stage::Ready;
-    }
-
-    fn end_of_list(&mut self) {
-        match self.list {
-            List::Steps if self.plan.kind == PlanKind::Undo => self.begin_undo(),
-            List::Steps => self.finish(),
-            List::Undo => {
-                let undo_failure = self.undo_failure.take();
-                // Everything else is undone: the next attempt keeps the state, and the application
-                // is asked again.
-                if let Some(failure) = undo_failure
-                    .as_ref()
-                    .filter(|failure| is_of_host(failure) && self.current().is_none())
-                    && (self.failure.is_none() || self.plan.kind == PlanKind::Finish)
-                {
-                    self.add_warning(
-                        Some(failure.code.as_str()),
-                        failure.reason.clone(),
-                        WarningFrom::Cutover,
-                    );
-                    self.left = true;
-                    self.stage = Stage::Ended(self.report(Recovery::Undone, false));
-                    return;
-                }
-                let (journal, v1_is) = (self.journal.as_ref(), self.v1_is);
-                let action = match (self.failure.take(), undo_failure) {
-                    // A recovery that could not go on, and was undone, is a recovery: the migration
-                    // begins anew.
-                    (Some(_), None) if self.plan.kind == PlanKind::Finish => {
-                        self.report(Recovery::Undone, false)
-                    }
-                    (Some((mut failure, anew)), None) => {
-                        failure.locate(v1_is, journal);
-                        if anew {
-                            Action::Anew(Box::new(failure))
-                        } else {
-                            Action::Failed(Box::new(failure))
-                        }
-                    }
-                    (Some((mut failure, _)), Some(_)) => {
-                        failure.locate(v1_is, journal);
-                        failure.hint = format!(
-                            "{}; what was begun is removed, or finished, at the next start",
-                            failure.hint
-                        );
-                        Action::Failed(Box::new(failure))
-                    }
-                    (None, Some(mut failure)) => {
-                        failure.locate(v1_is, journal);
-                        Action::Failed(Box::new(failure))
-                    }
-                    (None, None) => self.report(Recovery::Undone, false),
-                };
-                self.stage = Stage::Ended(action);
-            }
-        }
-    }
-
-    fn finish(&mut self) {
-        let installed = matches!(self.plan.kind, PlanKind::Migrate | PlanKind::Finish);
-        self.stage = Stage::Ended(self.report(self.plan.recovery(), installed));
-    }
-
-    fn report(&self, recovery: Recovery, installed: bool) -> Action {
-        let warnings = self
-            .journal
-            .as_ref()
-            .map_or_else(|| self.warnings.clone(), |journal| journal.warnings.clone());
-        Action::Done(Box::new(Report {
-            recovery,
-            installed,
-            journal: self.journal.clone(),
-            waited_ms: self.budget.waited_ms,
-            warnings,
-            left: self.left,
-        }))
     }
 
     /// The host saves its state: gives the journal's text, which is to be written and flushed like
@@ -830,25 +406,8 @@ impl Run {
     }
 }
 
-/// Whether the application could not undo what it did outside the database.
-fn is_of_host(failure: &Failure) -> bool {
-    failure.op.as_deref() == Some(Op::UndoHost {}.name())
-}
-
 /// Whether this is the op by which the backup gets canonical's name back.
 fn gives_v1_back(plan: &Plan, op: &Op) -> bool {
     matches!((op, &plan.journal), (Op::Rename { from, to } | Op::RenameNew { from, to }, Some(journal))
         if *from == PlanPath::from(&journal.names.backup) && *to == PlanPath::from(&journal.names.canonical))
-}
-
-/// v2's pages could not be copied into v1, which somebody keeps in WAL mode.
-fn other_page_size(journal: &Journal, v2: &FileFacts) -> Option<OpError> {
-    let (v1, header) = (&journal.v1.as_ref()?.fingerprint, v2.header.as_ref()?);
-    (journal.strategy.copies_pages() && !v1.accepts_pages_of(header)).then(|| {
-        let found = format!(
-            "v2 has pages of {} bytes, the old database, which is open in WAL mode, has others",
-            header.page_size
-        );
-        OpError::new(OpErrorKind::Verify, format!("{found}: keep those that staging has"))
-    })
 }

@@ -131,7 +131,7 @@ fn label_and_nonce(plan: &Plan) -> Result<(Label, Nonce), Failure> {
         Op::Rename { to, .. } => Some(&to.name),
         _ => None,
     });
-    let nonce = made.and_then(|name| Nonce::new(name.as_str().rsplit_once('-')?.1).ok());
+    let nonce = made.and_then(FileName::nonce);
     let label = Label::new("v1-v2").map_err(|error| nothing(&error.to_string()))?;
     Ok((label, nonce.unwrap_or_else(|| Nonce::from_number(0))))
 }

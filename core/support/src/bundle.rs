@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::diagnose::NextStart;
+use crate::next_start::NextStart;
 use crate::{DatabaseHeader, Wal};
 use cutover_core::failure::{Code, Failure};
 use cutover_core::fault::Platform;
@@ -84,6 +84,7 @@ pub struct Made {
     rename_all_fields = "camelCase",
     deny_unknown_fields
 )]
+#[non_exhaustive]
 pub enum Check {
     /// Every page is as it must be, with the committed transactions of the log, and a hot journal
     /// rolled back.

@@ -1,15 +1,36 @@
-//! `cutover-support` answers what a support person asks of anything that a customer sent: is the
-//! data safe, where is it, what happens next, what is to be done.
+//! `cutover-support` judges what a customer sent to a support person: is the data safe, where is
+//! it, what does the next start do, and what should the person do.
 //!
-//! It reads bytes and text that it is given and performs no IO. [`diagnose::diagnose`] judges
-//! whatever was dropped or pasted; [`bundle::Bundle`] is what a doctor writes;
-//! [`read_database_header`] and [`read_wal`] read a database's first bytes and its log.
+//! The crate reads bytes and text that its caller gives, and performs no IO.
+//!
+//! **Read these three types first**:
+//! * [`Dropped`](diagnose::Dropped): what a person dropped or pasted, a text or files;
+//! * [`Diagnosis`](diagnose::Diagnosis): the answer of [`diagnose::diagnose`], with a reply that is
+//!   ready to send;
+//! * [`Bundle`](bundle::Bundle): what the doctor writes about a machine, without the user's rows.
+//!
+//! [`read_database_header`] reads the first bytes of a database, and [`read_wal`] reads its log.
+//!
+//! # Example
+//!
+//! Judge one line of an application's log:
+//!
+//! ```
+//! use cutover_support::diagnose::{Dropped, Safety, diagnose};
+//!
+//! let line = "cutover: copy failed on data.db.source-3fa9c1d2: no space left [cutover:NO_SPACE:copy:ENOSPC]";
+//! let diagnosis = diagnose(&Dropped { text: Some(line.into()), ..Dropped::default() });
+//! assert_eq!(diagnosis.safety, Safety::CannotTell);
+//! assert_eq!(diagnosis.next, "It refuses again until the cause is gone, and touches nothing.");
+//! assert!(diagnosis.reply.contains("The disk is full."));
+//! ```
 #![forbid(unsafe_code)]
 
 pub mod api;
 pub mod bundle;
 pub mod diagnose;
 mod header;
+mod next_start;
 mod wal;
 
 pub use header::{DatabaseHeader, TextEncoding, read_database_header};

@@ -6,33 +6,20 @@
 //! which every later write changes; or page 1 and size are those that the journal or a receipt
 //! recorded of v2 once it was checked.
 
-use super::directory::log;
-use super::next::{self, Canonical, Does, NextStart, next_start};
+use super::case::{Case, log};
 use super::places::places;
 use super::reply::{Seen, reply};
 use super::{Diagnosis, Kind, Safety, blank, count};
 use crate::bundle::{Check, Given};
-use crate::{DatabaseHeader, Wal, WalState, read_database_header};
-use cutover_core::backup::{self, Backup, Receipts};
+use crate::next_start::{self, Canonical, Does, NextStart, next_start};
+use crate::{Wal, WalState, read_database_header};
+use cutover_core::backup::{self, Backup};
 use cutover_core::explain::explain_error;
 use cutover_core::journal::Journal;
 use cutover_core::names::{FileName, Role};
 use cutover_core::observe::Observation;
 use cutover_core::page1::{JournalMode, unhex};
 use cutover_core::plan::PlanKind;
-
-/// What is known of a directory.
-pub(super) struct Case<'a> {
-    pub observation: &'a Observation,
-    pub receipts: &'a Receipts,
-    pub header: Option<&'a DatabaseHeader>,
-    pub wal: Option<&'a Wal>,
-    pub check: &'a Check,
-    /// Whether all that lies there is known.
-    pub whole: bool,
-    /// The message of the last failure.
-    pub last_error: Option<&'a str>,
-}
 
 pub(super) fn bundle(bundle: &Given) -> Diagnosis {
     let Given { observation, receipts, wal, check, .. } = bundle;
@@ -257,14 +244,14 @@ fn safety(case: &Case, next: &NextStart, backups: &[Backup]) -> (Safety, String)
 fn may_be_new(case: &Case) -> bool {
     let observation = case.observation;
     let beside = observation.files.keys().any(|name| holds_data(observation, name));
-    let field = next::field(observation).is_some_and(|of| {
+    let field = next_start::legacy_journal(observation).is_some_and(|of| {
         [&of.names.backup, &of.names.staging]
             .iter()
             .all(|name| observation.files.contains_key(*name))
     });
     let known = |name: &FileName| match Role::of(&observation.canonical, name) {
-        Some(Role::LegacyJournal) => next::field(observation).is_some(),
-        _ => next::journal(observation).is_some(),
+        Some(Role::LegacyJournal) => next_start::legacy_journal(observation).is_some(),
+        _ => next_start::journal(observation).is_some(),
     };
     let unread = observation.journals.keys().any(|name| !known(name));
     let bare = case.header.is_some_and(|header| header.schema_cookie == 0);
@@ -346,8 +333,8 @@ fn facts(case: &Case, backups: &[Backup]) -> Vec<String> {
         let journal = text.as_deref().map(|text| Journal::parse(text, &observation.canonical));
         facts.push(match journal {
             _ if Role::of(&observation.canonical, name) == Some(Role::LegacyJournal) => {
-                let phase =
-                    next::field(observation).map_or("unreadable", |journal| journal.phase.as_str());
+                let phase = next_start::legacy_journal(observation)
+                    .map_or("unreadable", |journal| journal.phase.as_str());
                 format!("{name} is the journal of a release without cutover, phase {phase}.")
             }
             Some(Ok(journal)) if journal.strategy.restores() => {

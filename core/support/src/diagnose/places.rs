@@ -1,8 +1,8 @@
 //! Where v1 and v2 are, by what is there and what the journals and receipts say of it.
 
 use super::Place;
-use super::judge::Case;
-use super::next::{self, Canonical};
+use super::case::Case;
+use crate::next_start::{self, Canonical};
 use cutover_core::backup::Backup;
 use cutover_core::journal::field::{LegacyJournal, LegacyPhase};
 use cutover_core::journal::{Journal, Phase};
@@ -12,7 +12,7 @@ use cutover_core::plan::displaced_by;
 /// Where v1 is, and where v2.
 pub(super) fn places(case: &Case, is: Canonical, backups: &[Backup]) -> (Place, Place) {
     let beside = Beside { case, is, backups, canonical: &case.observation.canonical };
-    match (next::journal(case.observation), next::field(case.observation)) {
+    match (next_start::journal(case.observation), next_start::legacy_journal(case.observation)) {
         (Some(journal), _) if journal.strategy.restores() => beside.restored(&journal),
         (Some(journal), _) => beside.upgraded(&journal),
         (None, Some(journal)) => beside.field(&journal),

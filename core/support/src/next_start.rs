@@ -7,7 +7,7 @@ use cutover_core::backup::{self, Receipts};
 use cutover_core::failure::{Code, Failure};
 use cutover_core::journal::field::LegacyJournal;
 use cutover_core::journal::{Journal, Phase};
-use cutover_core::names::{FileName, Label, Nonce, Role, legacy_journal};
+use cutover_core::names::{FileName, Label, Nonce, Role, legacy_journal as legacy_journal_name};
 use cutover_core::observe::{FileFacts, Observation, Verdict};
 use cutover_core::plan::{Plan, PlanKind, plan_recovery};
 
@@ -15,6 +15,7 @@ use cutover_core::plan::{Plan, PlanKind, plan_recovery};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Canonical {
     /// There is none, or it has no byte.
     Missing,
@@ -34,6 +35,7 @@ pub enum Canonical {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Does {
     /// No upgrade is under way: `detect` decides whether one begins.
     AskDetect,
@@ -49,6 +51,7 @@ pub enum Does {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[non_exhaustive]
 pub struct NextStart {
     /// In one word.
     pub does: Does,
@@ -63,7 +66,7 @@ pub struct NextStart {
 }
 
 /// The journals that could be read, ours and the field's.
-pub(super) fn journal(observation: &Observation) -> Option<Journal> {
+pub(crate) fn journal(observation: &Observation) -> Option<Journal> {
     observation
         .journals
         .values()
@@ -71,8 +74,9 @@ pub(super) fn journal(observation: &Observation) -> Option<Journal> {
         .find_map(|text| Journal::parse(text, &observation.canonical).ok())
 }
 
-pub(super) fn field(observation: &Observation) -> Option<LegacyJournal> {
-    let text = observation.journals.get(&legacy_journal(&observation.canonical))?.as_deref()?;
+pub(crate) fn legacy_journal(observation: &Observation) -> Option<LegacyJournal> {
+    let text =
+        observation.journals.get(&legacy_journal_name(&observation.canonical))?.as_deref()?;
     LegacyJournal::parse(text, &observation.canonical).ok()
 }
 
@@ -129,9 +133,9 @@ fn verdict(observation: &Observation, canonical: Canonical) -> Option<Verdict> {
             Some(Verdict::Old)
         }
         Canonical::Unknown => {
-            let field = field(observation)?;
+            let legacy = legacy_journal(observation)?;
             let is_there = |name| observation.files.contains_key(name);
-            match (is_there(&field.names.backup), is_there(&field.names.staging)) {
+            match (is_there(&legacy.names.backup), is_there(&legacy.names.staging)) {
                 // It never moved v1.
                 (false, _) => Some(Verdict::Old),
                 // It moved v2 into its place.

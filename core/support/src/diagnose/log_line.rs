@@ -64,9 +64,8 @@ fn of_ours(text: &str, explanation: Explanation) -> Diagnosis {
         }
         Code::NotADatabase | Code::V1Corrupt => "It refuses, and touches nothing.",
         Code::Io | Code::Aborted => "It finishes or undoes what was begun, and tries again.",
-        Code::Host | Code::Verify | Code::StillOld => {
-            "It tries the upgrade again, and fails again while the cause is there; v1 stays."
-        }
+        // `Host`, `Verify` and `StillOld`.
+        _ => "It tries the upgrade again, and fails again while the cause is there; v1 stays.",
     }
     .into();
     diagnosis.action.clone_from(&explanation.hint);

@@ -4,9 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Diagnosis, DroppedFile, Kind, Place, Safety, blank, count, judge, unknown};
+use super::case::{Case, log};
+use super::judge::judge;
+use super::{Diagnosis, DroppedFile, Kind, Place, Safety, blank, unknown};
 use crate::bundle::Check;
-use crate::{DatabaseHeader, Wal, WalState, read_database_header};
+use crate::{DatabaseHeader, read_database_header};
 use cutover_core::fault::Platform;
 use cutover_core::journal::MAX_BYTES;
 use cutover_core::names::{FileName, Role, SIDECARS};
@@ -64,7 +66,7 @@ pub(super) fn diagnose(files: &[DroppedFile], whole: bool, platform: Platform) -
     let wal = file(&wal).and_then(|file| file.wal.clone());
     let why = "a folder is judged by names, sizes and headers; its pages were not read".into();
     let check = &Check::NotMade { why };
-    let case = judge::Case {
+    let case = Case {
         observation: &observation,
         receipts: &receipts,
         header: header.as_ref(),
@@ -73,7 +75,7 @@ pub(super) fn diagnose(files: &[DroppedFile], whole: bool, platform: Platform) -
         whole,
         last_error: None,
     };
-    let mut diagnosis = judge::judge(Kind::Folder, &case);
+    let mut diagnosis = judge(Kind::Folder, &case);
     let strangers = files.len() - observation.files.len();
     if strangers > 0 {
         diagnosis.facts.push(format!("{strangers} other files were left out."));
@@ -154,23 +156,4 @@ fn alone(file: &DroppedFile) -> Diagnosis {
     diagnosis.v2 = diagnosis.v1.clone();
     diagnosis.header = header;
     diagnosis.with_reply()
-}
-
-/// What a log holds, in one sentence.
-pub(super) fn log(wal: &Wal) -> String {
-    match (wal.state, wal.commits_not_checkpointed) {
-        (WalState::Empty, _) => "The log is empty.".into(),
-        (WalState::Unusable, _) => format!(
-            "The log cannot be used: {}.",
-            wal.why.as_deref().unwrap_or("its header is none")
-        ),
-        (WalState::Usable, 0) => "Every transaction of the log is in the database already.".into(),
-        (WalState::Usable, commits) => {
-            let commits = count(commits, "committed transaction");
-            format!(
-                "The log holds {commits} that may not be in the database yet: what is only there \
-                 is lost without it."
-            )
-        }
-    }
 }

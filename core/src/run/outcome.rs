@@ -1,0 +1,132 @@
+//! What the run takes from an op that was performed.
+
+use crate::failure::DataState;
+use crate::fault::{OpError, OpErrorKind, Platform};
+use crate::journal::{Journal, Phase, V1, V2, WarningFrom};
+use crate::names::{FileName, PlanPath, is_displaced, is_journal_aside};
+use crate::observe::FileFacts;
+use crate::op::Op;
+use crate::page1::JournalMode;
+
+use super::{Event, List, OpOutcome, Run, Stage, gives_v1_back};
+
+impl Run {
+    /// The op was performed.
+    pub fn handle_ok(&mut self, done: OpOutcome) {
+        if self.stage != Stage::Performing {
+            return;
+        }
+        let Some(op) = self.current().cloned() else { return };
+        self.tell_of_kept(&op);
+        match (&op, done) {
+            (_, OpOutcome::Tolerated(message)) => {
+                self.add_warning(Some("TOLERATED"), message, WarningFrom::Cutover);
+            }
+            (Op::Settle { file, .. }, OpOutcome::Settled(facts)) => self.settled(file, &facts),
+            (Op::Check { file }, OpOutcome::Checked(facts, warnings)) => {
+                if let Some(fault) =
+                    self.journal.as_ref().and_then(|journal| other_page_size(journal, &facts))
+                {
+                    return self.handle_fault(&fault.of(file));
+                }
+                if let (Some(journal), Some(page1)) = (&mut self.journal, facts.page1) {
+                    journal.v2 = Some(V2 {
+                        file: file.clone(),
+                        file_id: facts.file_id,
+                        size: facts.size,
+                        page1,
+                    });
+                }
+                for warning in warnings {
+                    self.add_warning(Some("V1_VIOLATION"), warning, WarningFrom::Cutover);
+                }
+            }
+            (Op::Look { file }, OpOutcome::Looked(holders))
+                if self.journal.as_ref().is_some_and(|journal| journal.names.staging == *file) =>
+            {
+                // On Windows whoever has it open, and may not be named, keeps it from being
+                // renamed.
+                self.staging_held = holders
+                    .iter()
+                    .any(|holder| holder.this_process || self.plan.platform == Platform::Windows);
+            }
+            (Op::LookCompanion { companion, .. }, OpOutcome::Companion(digest)) => {
+                self.companions.insert(companion.clone(), digest);
+            }
+            (Op::BuildHost { .. }, OpOutcome::Built { expect, report }) => {
+                if let Some(journal) = &self.journal {
+                    let built = Journal { expect, report, ..journal.clone() };
+                    if let Err(error) = built.to_readable_text() {
+                        let message = format!(
+                            "what the build returned cannot be kept in the journal: {error}"
+                        );
+                        return self.handle_fault(&OpError::new(OpErrorKind::Host, message));
+                    }
+                    self.journal = Some(built);
+                }
+            }
+            (op, _) if gives_v1_back(&self.plan, op) => self.v1_is = DataState::V1,
+            _ => {}
+        }
+        // The journal is durable in a phase when the directory was flushed after its rename; every
+        // list of ours has the two side by side, and for an undo it is the safer reading
+        // that the rename alone may have reached the disk.
+        if let (Op::Rename { to, .. }, Some(journal)) = (&op, &mut self.journal)
+            && *to == PlanPath::from(&journal.file())
+            && self.list == List::Steps
+            && let Some(phase) =
+                self.plan.steps[..self.index].iter().rev().find_map(|step| match &step.op {
+                    Op::WriteJournal { phase, .. } => Some(*phase),
+                    _ => None,
+                })
+        {
+            journal.phase = phase;
+            self.phase = Some(phase);
+            self.events.push_back(Event::Phase { phase });
+            if self.cancelled && phase == Phase::Built {
+                self.refuse_abort();
+            }
+        }
+        self.next();
+    }
+
+    /// Nobody finds a file that was kept under another name unless they are told.
+    fn tell_of_kept(&mut self, op: &Op) {
+        let (Op::Link { from, to } | Op::Rename { from, to }) = op else { return };
+        let why = self.steps().get(self.index).map(|step| step.why.clone()).unwrap_or_default();
+        // Where a restore sets v2 aside is its result, not a warning.
+        let code = if is_journal_aside(&from.name, &to.name) {
+            "SET_ASIDE"
+        } else if is_displaced(&from.name, &to.name) && !(self.restores() && to.companion.is_none())
+        {
+            "KEPT"
+        } else {
+            return;
+        };
+        let message = format!("{from} is kept as {to}: {why}");
+        self.add_warning(Some(code), message, WarningFrom::Cutover);
+    }
+
+    fn settled(&mut self, file: &FileName, facts: &FileFacts) {
+        let Some(journal) = &mut self.journal else { return };
+        if *file == journal.names.canonical
+            && let Some(fingerprint) = facts.fingerprint()
+        {
+            let journal_mode =
+                journal.v1.as_ref().map_or(JournalMode::Delete, |v1| v1.journal_mode);
+            journal.v1 = Some(V1 { file_id: facts.file_id.clone(), fingerprint, journal_mode });
+        }
+    }
+}
+
+/// v2's pages could not be copied into v1, which somebody keeps in WAL mode.
+fn other_page_size(journal: &Journal, v2: &FileFacts) -> Option<OpError> {
+    let (v1, header) = (&journal.v1.as_ref()?.fingerprint, v2.header.as_ref()?);
+    (journal.strategy.copies_pages() && !v1.accepts_pages_of(header)).then(|| {
+        let found = format!(
+            "v2 has pages of {} bytes, the old database, which is open in WAL mode, has others",
+            header.page_size
+        );
+        OpError::new(OpErrorKind::Verify, format!("{found}: keep those that staging has"))
+    })
+}

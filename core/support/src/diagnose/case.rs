@@ -1,0 +1,39 @@
+//! What is known of a directory: a bundle and a folder are both judged as this.
+
+use super::count;
+use crate::bundle::Check;
+use crate::{DatabaseHeader, Wal, WalState};
+use cutover_core::backup::Receipts;
+use cutover_core::observe::Observation;
+
+/// What is known of a directory.
+pub(super) struct Case<'a> {
+    pub observation: &'a Observation,
+    pub receipts: &'a Receipts,
+    pub header: Option<&'a DatabaseHeader>,
+    pub wal: Option<&'a Wal>,
+    pub check: &'a Check,
+    /// Whether all that lies there is known.
+    pub whole: bool,
+    /// The message of the last failure.
+    pub last_error: Option<&'a str>,
+}
+
+/// What a log holds, in one sentence.
+pub(super) fn log(wal: &Wal) -> String {
+    match (wal.state, wal.commits_not_checkpointed) {
+        (WalState::Empty, _) => "The log is empty.".into(),
+        (WalState::Unusable, _) => format!(
+            "The log cannot be used: {}.",
+            wal.why.as_deref().unwrap_or("its header is none")
+        ),
+        (WalState::Usable, 0) => "Every transaction of the log is in the database already.".into(),
+        (WalState::Usable, commits) => {
+            let commits = count(commits, "committed transaction");
+            format!(
+                "The log holds {commits} that may not be in the database yet: what is only there \
+                 is lost without it."
+            )
+        }
+    }
+}

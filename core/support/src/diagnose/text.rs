@@ -1,0 +1,218 @@
+//! A text: a bundle, plan, journal or receipt, or else lines of a log.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::{Diagnosis, Kind, MAX_TEXT, Place, Safety, blank, count, judge, log_line, unknown};
+use crate::bundle::Given;
+use cutover_core::journal::field::LegacyJournal;
+use cutover_core::journal::{Journal, ReadError, Receipt};
+use cutover_core::names::FileName;
+use cutover_core::plan::Plan;
+use cutover_core::validate::validate;
+
+pub(super) fn diagnose(text: &str) -> Diagnosis {
+    if text.len() > MAX_TEXT {
+        return unknown(&format!("it has {} bytes; at most {MAX_TEXT} are looked at", text.len()));
+    }
+    let trimmed = text.trim_start_matches('\u{feff}').trim();
+    if !trimmed.starts_with('{') {
+        return log_line::diagnose(trimmed);
+    }
+    let form = match Form::of(trimmed) {
+        Ok(form) => form,
+        // Cut short. Nothing in it is judged by itself: what is missing could say otherwise.
+        Err(error) if error.is_eof() => {
+            return unknown(&format!("it begins as JSON and is cut short ({error})"));
+        }
+        Err(_) => None,
+    };
+    match form {
+        Some(Form::Bundle) => match Given::parse(trimmed) {
+            Ok(bundle) => judge::bundle(&bundle),
+            Err(error) => unreadable(Kind::Bundle, "bundle", &error),
+        },
+        Some(Form::Plan) => match Plan::parse(trimmed) {
+            Ok(plan) => of_plan(plan),
+            Err(error) => {
+                let mut diagnosis = unreadable(Kind::Plan, "plan", &error);
+                if !matches!(error, ReadError::TooNew { .. }) {
+                    diagnosis.safety = Safety::NotSafe;
+                    diagnosis.findings = cutover_core::validate::validate_text(trimmed, None);
+                    diagnosis.action =
+                        "Do not perform it; make the plan anew with this release.".into();
+                }
+                diagnosis.with_reply()
+            }
+        },
+        Some(Form::Journal) => of_journal(trimmed),
+        Some(Form::Receipt) => match Receipt::parse(trimmed) {
+            Ok(receipt) => of_receipt(&receipt),
+            Err(error) => unreadable(Kind::Receipt, "receipt", &error),
+        },
+        None => log_line::diagnose(trimmed),
+    }
+}
+
+/// Which of our formats a text seems to be, by the fields that only it has.
+#[derive(Clone, Copy)]
+enum Form {
+    Bundle,
+    Plan,
+    Journal,
+    Receipt,
+}
+
+impl Form {
+    fn of(text: &str) -> serde_json::Result<Option<Self>> {
+        /// The fields that tell; what is in them is read later.
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Seen {
+            observation: Option<IgnoredAny>,
+            steps: Option<IgnoredAny>,
+            phase: Option<IgnoredAny>,
+            started_ms: Option<IgnoredAny>,
+        }
+        let seen: Seen = serde_json::from_str(text)?;
+        Ok(match seen {
+            Seen { observation: Some(_), .. } => Some(Self::Bundle),
+            Seen { steps: Some(_), .. } => Some(Self::Plan),
+            Seen { phase: Some(_), .. } => Some(Self::Journal),
+            Seen { started_ms: Some(_), .. } => Some(Self::Receipt),
+            _ => None,
+        })
+    }
+}
+
+fn unreadable(kind: Kind, what: &str, error: &ReadError) -> Diagnosis {
+    let mut diagnosis = blank(kind, &format!("The {what} cannot be read: {error}."));
+    if let ReadError::TooNew { .. } = error {
+        diagnosis.because = format!("A newer release wrote this {what}: {error}.");
+        diagnosis.action = "Open it with the newer release of this page.".into();
+    }
+    diagnosis.with_reply()
+}
+
+fn of_plan(plan: Plan) -> Diagnosis {
+    let findings = validate(&plan, None);
+    let mut diagnosis = blank(Kind::Plan, "");
+    if findings.is_empty() {
+        diagnosis.safety = Safety::Safe;
+        diagnosis.because = "Each step stands where a crash before, in or behind it leaves a \
+                             state that a start recovers from. This is about the plan: what is in \
+                             a database it does not tell."
+            .into();
+        diagnosis.action =
+            "It can be performed. It is held against the directory once more before that.".into();
+    } else {
+        diagnosis.safety = Safety::NotSafe;
+        diagnosis.because = format!(
+            "Performed as it is, a crash could cost a row or brick a start: it has {}.",
+            count(findings.len() as u64, "finding")
+        );
+        diagnosis.action =
+            "Do not perform it; make the plan anew with this release. `runPlan` refuses it.".into();
+    }
+    diagnosis.next = "This plan is performed only by who gives it to `runPlan`.".into();
+    diagnosis.findings = findings;
+    diagnosis.plan = Some(plan);
+    diagnosis.with_reply()
+}
+
+fn of_journal(text: &str) -> Diagnosis {
+    #[derive(Deserialize)]
+    struct Names {
+        canonical: FileName,
+    }
+    #[derive(Deserialize)]
+    struct Ours {
+        names: Option<Names>,
+        source: Option<String>,
+    }
+    let seen: serde_json::Result<Ours> = serde_json::from_str(text);
+    let mut diagnosis = blank(Kind::Journal, "");
+    let (phase, staged, names) = match seen {
+        Ok(Ours { names: Some(Names { canonical }), .. }) => match Journal::parse(text, &canonical)
+        {
+            Ok(journal) => (journal.phase.as_str(), journal.names.install.clone(), journal.names),
+            Err(error) => return unreadable(Kind::Journal, "journal", &error),
+        },
+        Ok(Ours { source: Some(source), .. }) => {
+            let bare = source.rsplit(['/', '\\']).next().unwrap_or_default();
+            let journal = FileName::new(bare)
+                .map_err(ReadError::from)
+                .and_then(|name| LegacyJournal::parse(text, &name));
+            match journal {
+                Ok(journal) => {
+                    (journal.phase.as_str(), journal.names.staging.clone(), journal.names)
+                }
+                Err(error) => return unreadable(Kind::Journal, "journal", &error),
+            }
+        }
+        Ok(_) => {
+            return unreadable(
+                Kind::Journal,
+                "journal",
+                &ReadError::Contradiction("it names no database".into()),
+            );
+        }
+        Err(error) => return unreadable(Kind::Journal, "journal", &error.into()),
+    };
+    diagnosis.because = format!(
+        "An upgrade of {} was interrupted in the phase {phase}. What is beside the journal \
+         decides, and only the folder shows that.",
+        names.canonical
+    );
+    diagnosis.v1 = Place {
+        file: None,
+        says: format!("It is in {} or in {}, and may be in both.", names.canonical, names.backup),
+    };
+    diagnosis.v2 = match phase {
+        "building" => {
+            Place { file: None, says: "It is not complete; what there is of it is removed.".into() }
+        }
+        "committed" => Place {
+            file: Some(names.canonical.to_string()),
+            says: format!("It is {}, for good, the journal says.", names.canonical),
+        },
+        _ => Place {
+            file: None,
+            says: format!("It is complete, in {staged} or already in {}.", names.canonical),
+        },
+    };
+    diagnosis.next = match phase {
+        "building" => "It undoes the upgrade, so that v1 is as it was, and begins anew.",
+        "committed" => "It removes what the upgrade left, and opens v2.",
+        _ => "It goes on where the upgrade stopped, or undoes it, by what it finds.",
+    }
+    .into();
+    diagnosis.with_reply()
+}
+
+fn of_receipt(receipt: &Receipt) -> Diagnosis {
+    let mut diagnosis = blank(Kind::Receipt, "");
+    let size = receipt
+        .v1
+        .as_ref()
+        .map_or_else(String::new, |v1| format!(" of {} bytes", v1.fingerprint.size));
+    diagnosis.because = format!(
+        "A receipt says that {} was upgraded ({}), and that v1 was kept. Whether both files are \
+         there only the folder shows.",
+        receipt.canonical, receipt.label
+    );
+    diagnosis.v1 = Place {
+        file: Some(receipt.backup.to_string()),
+        says: format!("It was kept as {}{size}.", receipt.backup),
+    };
+    diagnosis.v2 = Place {
+        file: Some(receipt.canonical.to_string()),
+        says: format!("It became {}.", receipt.canonical),
+    };
+    diagnosis.facts = receipt
+        .warnings
+        .iter()
+        .map(|warning| format!("That upgrade warned: {}", warning.message))
+        .collect();
+    diagnosis.with_reply()
+}

@@ -1,0 +1,160 @@
+//! What a support person is told. *Safe* needs a proof; whatever takes the proof away takes the
+//! word away.
+
+mod bundle;
+mod folder;
+mod places;
+mod reply;
+mod safety;
+mod text;
+
+use std::collections::BTreeMap;
+
+use cutover_core::failure::{Code, Failure};
+use cutover_core::fault::Platform;
+use cutover_core::journal::{Journal, Phase, Strategy, Warning, WarningFrom};
+use cutover_core::names::{FileName, receipt};
+use cutover_core::observe::{FileFacts, Observation};
+use cutover_core::page1::JournalMode;
+use cutover_core::plan::{BuildBy, BuildFrom, plan_migration};
+use cutover_core::run::Event;
+use cutover_support::bundle::{Bundle, Check, Made, shorten};
+use cutover_support::diagnose::{
+    Canonical, Diagnosis, Does, Dropped, DroppedFile, Kind, Place, Safety, diagnose, next_start,
+};
+use cutover_support::{Wal, read_wal};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use cutover_world::{
+    NOW_MS, auth, canonical, database, directory, flip, header_bytes, interrupted, journal, me,
+    migrations, name, our_journal, our_names, plain, put_journal, request, v1, v2, with_auth,
+    with_companion,
+};
+
+fn text(text: &str) -> Diagnosis {
+    fit_to_send(diagnose(&Dropped { text: Some(text.into()), ..Dropped::default() }))
+}
+
+/// Words that a customer does not know: this project's, SQLite's, the system's.
+const JARGON: [&str; 28] = [
+    "journal",
+    "journals",
+    "wal",
+    "shm",
+    "inode",
+    "fsync",
+    "sqlite",
+    "header",
+    "checkpoint",
+    "detect",
+    "receipt",
+    "staging",
+    "canonical",
+    "cutover",
+    "v1",
+    "v2",
+    "flush",
+    "rollback",
+    "transaction",
+    "transactions",
+    "pid",
+    "log",
+    "settle",
+    "restage",
+    "hardlink",
+    "fingerprint",
+    "bundle",
+    "schema",
+];
+
+/// Every reply that any test here sees: it says first whether the data is safe, says so only of
+/// what is, and is in plain words.
+fn fit_to_send(found: Diagnosis) -> Diagnosis {
+    // A command stands between backticks.
+    let prose: String = found.reply.split('`').step_by(2).collect();
+    let words: Vec<String> =
+        prose.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_lowercase).collect();
+    if found.kind != Kind::Plan {
+        let opening = match found.safety {
+            Safety::Safe => "Your data is safe.",
+            Safety::NotSafe => "Something is wrong with your data.",
+            Safety::CannotTell => "We cannot tell yet whether all of your data is there.",
+        };
+        assert!(found.reply.starts_with(opening), "{}", found.reply);
+        assert_eq!(
+            words.iter().any(|word| word == "safe"),
+            found.safety == Safety::Safe,
+            "{}",
+            found.reply
+        );
+        assert!(prose.contains("do not delete"), "{prose}");
+        assert_eq!(prose.contains("do not start"), found.safety == Safety::NotSafe, "{prose}");
+        let jargon: Vec<_> =
+            JARGON.iter().filter(|jargon| words.iter().any(|word| word == *jargon)).collect();
+        assert!(jargon.is_empty(), "{jargon:?}: {prose}");
+        assert!(
+            found
+                .reply
+                .split("\n\n")
+                .all(|paragraph| paragraph.ends_with('.') && !paragraph.contains("..")),
+            "{}",
+            found.reply
+        );
+    } else if found.safety != Safety::Safe {
+        assert!(!words.iter().any(|word| word == "safe"), "{}", found.reply);
+    }
+    found
+}
+
+fn bundle(observation: Observation, check: Check, wal: Option<Wal>) -> Bundle {
+    let next = next_start(&observation, &BTreeMap::new());
+    let made = Made {
+        at_ms: NOW_MS,
+        cutover: "0.1.0".into(),
+        sqlite: "3.50".into(),
+        platform: Platform::Linux,
+        arch: "x86_64".into(),
+        runtime: None,
+    };
+    let path = "~/app/data.db".into();
+    Bundle {
+        version: 1,
+        made,
+        path,
+        observation,
+        receipts: BTreeMap::new(),
+        header: None,
+        wal,
+        check,
+        next,
+        last_error: None,
+        events: vec![],
+    }
+}
+
+fn unchecked() -> Check {
+    Check::NotMade { why: "the database is large".into() }
+}
+
+fn of(observation: Observation, check: Check) -> Diagnosis {
+    text(&bundle(observation, check, None).to_text())
+}
+
+/// A plain directory with a settled v1.
+fn settled() -> Observation {
+    let mut observation = directory();
+    observation.files.insert(canonical(), v1());
+    observation.verdict = None;
+    observation
+}
+
+/// The journal of the daemon in the field.
+fn legacy_journal(phase: &str) -> String {
+    json!({
+        "version": 1, "source": "/a/data.db", "normalizedSource": "/a/data.db.source-0f0f0f0f", "staging": "/a/data.db.building-0f0f0f0f",
+        "backup": "/a/data.db.v1-v2-900-0f0f0f0f", "authPath": "/a/auth.json", "authBackup": null, "authExisted": false,
+        "nonce": "0f0f0f0f", "phase": phase,
+    })
+    .to_string()
+}
