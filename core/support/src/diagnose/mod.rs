@@ -355,7 +355,7 @@ fn of_journal(text: &str) -> Diagnosis {
             let bare = source.rsplit(['/', '\\']).next().unwrap_or_default();
             let journal = FileName::new(bare)
                 .map_err(ReadError::from)
-                .and_then(|name| cutover_core::journal::field::LegacyJournal::parse(text, &name));
+                .and_then(|name| cutover_core::legacy::LegacyJournal::parse(text, &name));
             match journal {
                 Ok(journal) => {
                     (journal.phase.as_str(), journal.names.staging.clone(), journal.names)
