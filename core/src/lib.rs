@@ -88,3 +88,5 @@ pub mod page1;
 pub mod plan;
 pub mod run;
 pub mod validate;
+
+pub use plan::legacy;

@@ -170,10 +170,10 @@ impl Mutant {
                 order: RowOrder(RecoveryTable { ours, ..right.clone() }),
             });
         }
-        for (a, b, field) in swaps(right.field) {
+        for (a, b, legacy) in swaps(right.legacy) {
             all.push(Self::Rows {
                 rows: format!("the field's {a:?} after {b:?}"),
-                order: RowOrder(RecoveryTable { field, ..right.clone() }),
+                order: RowOrder(RecoveryTable { legacy, ..right.clone() }),
             });
         }
         all

@@ -4,11 +4,10 @@
 //! A journal is hostile input. It is read with a size bound, every name in it must be the one that
 //! the grammar gives, and a version that this release does not know is refused with what to do.
 
-pub mod field;
+mod read;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -18,7 +17,9 @@ use crate::names::{
 use crate::observe::{CompanionFacts, FileFacts, Fingerprint, Observation};
 pub use crate::op::Phase;
 use crate::page1::JournalMode;
-use std::collections::BTreeSet;
+
+pub(crate) use read::read_versioned;
+pub use read::{ReadError, read_bounded, write_json};
 
 /// The version of the journal that this release writes.
 pub const VERSION: u32 = 2;
@@ -45,7 +46,8 @@ pub enum Strategy {
     /// Copy v1 to the backup's name, then v2's pages into canonical in one transaction of SQLite:
     /// where canonical cannot be linked, or on Windows is open.
     PageCopy,
-    /// What the daemon in the field does; only its own journals are finished this way.
+    /// The legacy daemon's two renames: only its own journals are finished this way. See
+    /// [`legacy`](crate::plan::legacy).
     TwoRename,
     /// Link canonical, which is v2, to its displaced name, then rename a copy of the backup over
     /// canonical.
@@ -242,7 +244,7 @@ pub struct Receipt {
     pub started_ms: u64,
     /// How v2 became canonical.
     pub strategy: Strategy,
-    /// v1, which the backup is. Nothing for a cutover that the daemon in the field began.
+    /// v1, which the backup is. Nothing for an upgrade that the legacy daemon began.
     pub v1: Option<V1>,
     /// v2 as it was installed. Likewise.
     pub v2: Option<V2>,
@@ -252,104 +254,6 @@ pub struct Receipt {
     pub report: Option<Value>,
     /// What went less than well.
     pub warnings: Vec<Warning>,
-}
-
-/// Why a journal, a receipt or a plan cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ReadError {
-    /// It is not JSON of the right form.
-    #[error("line {line}, column {column}: {message}")]
-    Form {
-        /// From 1.
-        line: usize,
-        /// From 1.
-        column: usize,
-        /// What is wrong.
-        message: String,
-    },
-    /// It is larger than any that this project writes.
-    #[error("it has {found} bytes; at most {most} are taken")]
-    TooLarge {
-        /// What it has.
-        found: usize,
-        /// The bound.
-        most: usize,
-    },
-    /// A newer release wrote it.
-    #[error(
-        "it is version {found}, and this release reads up to version {known}: start the newer \
-         release of the application, or install it again"
-    )]
-    TooNew {
-        /// The version it has.
-        found: u64,
-        /// The newest that is known here.
-        known: u32,
-    },
-    /// A version that never was.
-    #[error("it is version {found}, which no release ever wrote; this one reads version {known}")]
-    TooOld {
-        /// The version it has.
-        found: u64,
-        /// The version that is known here.
-        known: u32,
-    },
-    /// A name in it is not of the grammar.
-    #[error(transparent)]
-    Name(#[from] NameError),
-    /// Fields that contradict each other.
-    #[error("{0}")]
-    Contradiction(String),
-}
-
-impl From<serde_json::Error> for ReadError {
-    fn from(error: serde_json::Error) -> Self {
-        let (line, column) = (error.line(), error.column());
-        let text = error.to_string();
-        let message = text
-            .strip_suffix(&format!(" at line {line} column {column}"))
-            .unwrap_or(&text)
-            .to_owned();
-        Self::Form { line, column, message }
-    }
-}
-
-/// Reads versioned JSON: first the version alone, so that a newer form is refused as newer and not
-/// as malformed.
-pub(crate) fn read_versioned<T: DeserializeOwned>(text: &str, known: u32) -> Result<T, ReadError> {
-    read_bounded(text, known, MAX_BYTES)
-}
-
-/// Reads versioned JSON of at most this many bytes.
-///
-/// # Errors
-/// See [`ReadError`].
-pub fn read_bounded<T: DeserializeOwned>(
-    text: &str,
-    known: u32,
-    most: usize,
-) -> Result<T, ReadError> {
-    #[derive(Deserialize)]
-    struct Version {
-        version: u64,
-    }
-    if text.len() > most {
-        return Err(ReadError::TooLarge { found: text.len(), most });
-    }
-    let Version { version } = serde_json::from_str(text)?;
-    match version.cmp(&u64::from(known)) {
-        std::cmp::Ordering::Greater => Err(ReadError::TooNew { found: version, known }),
-        std::cmp::Ordering::Less => Err(ReadError::TooOld { found: version, known }),
-        std::cmp::Ordering::Equal => Ok(serde_json::from_str(text)?),
-    }
-}
-
-/// Writes versioned JSON, with a final newline. Serialising these types cannot fail: their maps
-/// have text keys.
-pub fn write_json<T: Serialize>(value: &T) -> String {
-    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
-    text.push('\n');
-    text
 }
 
 impl Journal {

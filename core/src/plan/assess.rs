@@ -1,9 +1,11 @@
 //! What a start has to do, from one observation.
 
-use super::Plan;
 use super::recover::{self, RecoveryTable};
+use super::refuse::refuse_held;
+use super::{Plan, legacy};
+
 use crate::failure::{Code, Failure};
-use crate::names::{CompanionName, FileName, Label, Nonce, legacy_journal};
+use crate::names::{FileName, Label, Nonce, legacy_journal};
 use crate::observe::{Observation, Verdict};
 
 /// What comes next.
@@ -45,56 +47,6 @@ pub fn assess_by(
     }
 }
 
-/// Refuses while this process has the set open.
-pub(super) fn refuse_held(observation: &Observation) -> Result<(), Failure> {
-    let canonical = &observation.canonical;
-    if observation.holders.iter().any(|holder| holder.this_process)
-        && !observation.held_on_windows()
-    {
-        let mut failure = Failure::refusal(
-            Code::Held,
-            "this process has the database open, and opening it again here would drop that \
-             connection's locks",
-            "close the connection (and let it be collected) before the upgrade",
-        )
-        .of(canonical);
-        failure.holders.clone_from(&observation.holders);
-        return Err(failure);
-    }
-    Ok(())
-}
-
-/// Refuses where a program that Windows names has the database open: pages are copied into it only
-/// beside a connection of this process, or of a program that has no name.
-pub(super) fn refuse_other_programs(observation: &Observation) -> Result<(), Failure> {
-    let others = observation.other_holders();
-    if !observation.held_on_windows() || others.is_empty() {
-        return Ok(());
-    }
-    let mut failure = Failure::refusal(
-        Code::Held,
-        "another program has the database open",
-        "close that program and start again",
-    )
-    .of(&observation.canonical);
-    failure.holders = others;
-    Err(failure)
-}
-
-/// Refuses to begin what may put another file in this companion's place, where none can take it:
-/// the database would be flipped, and no start could finish. What is begun already goes on.
-pub(super) fn refuse_irreplaceable(
-    observation: &Observation,
-    companion: &CompanionName,
-) -> Result<(), Failure> {
-    let Some(seen) = observation.companions.get(companion) else { return Ok(()) };
-    let Some(irreplaceable) = seen.irreplaceable else { return Ok(()) };
-    let mut failure =
-        Failure::refusal(Code::Io, "no file can replace this companion", irreplaceable.hint());
-    failure.path = Some(seen.path.clone());
-    Err(failure)
-}
-
 /// Decides what comes after recoveries that could not remove everything: it waits for the next
 /// start, and is in nobody's way, unless v1 is to be migrated beside a journal whose state no other
 /// takes over. `undone`: the journals of which all but what the application did is undone; none
@@ -109,10 +61,10 @@ pub fn assess_left(
     nonce: &Nonce,
 ) -> Result<Next, Failure> {
     refuse_held(observation)?;
-    // The field's that one of ours took over says nothing more.
-    let field = legacy_journal(&observation.canonical);
-    let is_over = recover::took_over(observation);
-    let counts = |name: &FileName| !(undone.contains(name) || is_over && *name == field);
+    // A legacy journal that one of ours took over says nothing more.
+    let legacy = legacy_journal(&observation.canonical);
+    let is_over = legacy::is_taken_over(observation);
+    let counts = |name: &FileName| !(undone.contains(name) || is_over && *name == legacy);
     let other = observation.journals.keys().find(|name| counts(name));
     if other.is_some()
         && !undone.is_empty()

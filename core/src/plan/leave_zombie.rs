@@ -10,7 +10,8 @@
 //! being written, which a start without one takes away. A crash leaves the old file with its name,
 //! whole and settled, or the new one.
 
-use super::{Plan, PlanKind, VERSION, is_right, step};
+use super::refuse::refuse_full;
+use super::{Plan, PlanKind, is_right, step};
 use crate::failure::{Code, Failure};
 use crate::fault::Platform;
 use crate::journal::ReadError;
@@ -40,12 +41,7 @@ pub fn plan_leave_zombie(
     let bytes = |name: &FileName| observation.files.get(name).map_or(0, |facts| facts.size);
     let needs_bytes = bytes(canonical).saturating_add(bytes(&canonical.sidecars()[0]));
     // Asked before it is opened: from then on it must come to its end.
-    if let Some(free) = observation.free_bytes.filter(|free| *free < needs_bytes) {
-        let reason =
-            format!("a copy of the database needs {needs_bytes} bytes and {free} are free");
-        let hint = format!("free {} bytes on this volume and start again", needs_bytes - free);
-        return Err(Failure::refusal(Code::NoSpace, reason, &hint).of(canonical));
-    }
+    refuse_full(observation, needs_bytes, "a copy of the database needs", "start again")?;
     Ok(made(canonical, &journal_tmp(canonical, label, nonce), observation.platform, needs_bytes))
 }
 
@@ -59,18 +55,12 @@ pub fn may_leave_zombie(observation: &Observation) -> bool {
 
 fn made(canonical: &FileName, new: &FileName, platform: Platform, needs_bytes: u64) -> Plan {
     Plan {
-        version: VERSION,
-        kind: PlanKind::LeaveZombie,
-        platform,
-        journal: None,
-        steps: steps(canonical, new),
-        flip_at: None,
-        cleanup_from: None,
         undo: vec![step(
             Op::Remove { files: vec![new.into()] },
             "the database keeps its file, and the copy is of no use",
         )],
         needs_bytes,
+        ..Plan::new(PlanKind::LeaveZombie, platform, None, steps(canonical, new))
     }
 }
 

@@ -1,96 +1,147 @@
 //! The way from v1 to v2.
 
-use super::assess::{refuse_irreplaceable, refuse_other_programs};
-use super::page_copy::{self, page_copy};
-use super::parts::{
-    Link, clean_up, cleanup_index, commit, companion_names, flip, install_companions,
-    position_of_flip, remove_tmp, temporary, undo, undo_companions, write_journal,
+use super::refuse::{refuse_full, refuse_irreplaceable, refuse_other_programs};
+use super::steps::page_copy::{self, page_copy};
+use super::steps::{
+    BackupName, clean_up, cleanup_index, commit, companion_names, flip, install_companions,
+    is_kept, position_of_flip, remove_tmp, undo, undo_companions, write_journal,
 };
-use super::recover::{kept, nonce_of_legacy};
-use super::{BuildBy, BuildFrom, Plan, PlanKind, Request, VERSION, step};
+use super::{BuildBy, BuildFrom, Plan, PlanKind, Request, index, legacy, step};
 use crate::failure::{Code, Failure};
 use crate::journal::{self, Companion, Journal, Phase, Strategy, V1};
-use crate::names::{Names, Role, legacy_journal};
-use crate::observe::Observation;
+use crate::names::{FileName, Names, Role};
+use crate::observe::{FileFacts, Observation};
 use crate::op::{Guard, Op, Step};
-use crate::page1::JournalMode;
+use crate::page1::{Header, JournalMode};
 
-/// Plans the migration of what was observed. Refuses before anything is touched.
+/// Plans the migration of what was observed. Refuses before any file is touched.
 ///
 /// # Errors
 /// When canonical is missing, held by this process or not a database, when a companion cannot be
-/// replaced, when a name would be too long, or when the disk has not the room that the worst case
-/// takes.
+/// replaced, when a name would be too long, or when the volume has too little room for the worst
+/// case.
 pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Plan, Failure> {
     let canonical = &observation.canonical;
-    let refuse =
-        |code: Code, reason: String, hint: &str| Failure::refusal(code, reason, hint).of(canonical);
-    let Some(facts) = observation.canonical_facts() else {
-        return Err(refuse(Code::Io, "there is no database to migrate".into(), "check the path"));
-    };
-    let Some(header) = &facts.header else {
-        return Err(refuse(
-            Code::NotADatabase,
-            "the file is not a SQLite database".into(),
-            "restore it from a backup, or move it away to start with an empty one",
-        ));
-    };
+    let (facts, header) = v1(observation)?;
     for companion in observation.companions.keys() {
         refuse_irreplaceable(observation, companion)?;
     }
-    // The newest backup is the one that is never pruned: where a clock was wrong once the next one
-    // is newer all the same.
-    let started_ms = observation.files.keys().filter_map(|name| match Role::of(canonical, name) {
+    let names = names(observation, request)?;
+    refuse_other_programs(observation)?;
+    let held = observation.held_on_windows();
+    let strategy =
+        if observation.can_link && !held { Strategy::LinkReplace } else { Strategy::PageCopy };
+    let needs_bytes = needs_bytes(observation, facts, request, strategy);
+    refuse_full(observation, needs_bytes, "the upgrade may need", "start again")?;
+    let mode = header.journal_mode;
+    let journal = journal(observation, request, strategy, names, facts, mode)?;
+
+    let host = request.by == BuildBy::Host;
+    let staged = if host { &journal.names.install } else { &journal.names.staging };
+    let mut steps = begin(observation, &journal);
+    steps.extend(back_up_companions(&journal));
+    steps.push(settle_v1(canonical, held, mode));
+    steps.extend(build(&journal, request, mode));
+    steps.extend(check(staged, request.verify));
+    steps.extend(write_journal(&journal, Phase::Built));
+    if strategy == Strategy::PageCopy {
+        steps.extend(page_copy(&journal, staged, page_copy::Done::NOTHING));
+    } else {
+        steps.extend(flip(&journal, staged, BackupName::Free, observation.platform));
+    }
+    let flip_at = position_of_flip(&steps, canonical);
+    // An attempt that had this nonce before may have kept one.
+    let kept = |companion: &Companion| is_kept(observation, &journal.nonce, companion);
+    steps.extend(install_companions(&journal, &|_| true, &kept));
+    let installed = steps.len();
+    steps.extend(commit(&journal));
+    let cleanup_from = cleanup_index(observation.platform, installed, steps.len());
+    let temporaries = host || strategy == Strategy::PageCopy || !journal.companions.is_empty();
+    steps.extend(clean_up(&journal, temporaries));
+
+    Ok(Plan {
+        undo: undo(
+            &journal,
+            Some(staged),
+            strategy == Strategy::PageCopy,
+            undo_companions(&journal, &|_| true, &kept),
+            observation.platform,
+        ),
+        flip_at: flip_at.and_then(index),
+        cleanup_from: index(cleanup_from),
+        needs_bytes,
+        ..Plan::new(PlanKind::Migrate, observation.platform, Some(journal), steps)
+    })
+}
+
+/// The database that is migrated.
+fn v1(observation: &Observation) -> Result<(&FileFacts, &Header), Failure> {
+    let refuse = |code: Code, reason: &str, hint: &str| {
+        Failure::refusal(code, reason, hint).of(&observation.canonical)
+    };
+    let facts = observation
+        .canonical_facts()
+        .ok_or_else(|| refuse(Code::Io, "there is no database to migrate", "check the path"))?;
+    let header = facts.header.as_ref().ok_or_else(|| {
+        refuse(
+            Code::NotADatabase,
+            "the file is not a SQLite database",
+            "restore it from a backup, or move it away to start with an empty one",
+        )
+    })?;
+    Ok((facts, header))
+}
+
+/// The newest backup is never pruned, so the new one must be the newest, even where a clock was
+/// wrong once.
+fn names(observation: &Observation, request: &Request) -> Result<Names, Failure> {
+    let canonical = &observation.canonical;
+    let later = observation.files.keys().filter_map(|name| match Role::of(canonical, name) {
         Some(Role::Backup { started_ms, .. }) => Some(started_ms.saturating_add(1)),
         _ => None,
     });
-    let names = Names::new(
-        canonical,
-        &request.label,
-        &request.nonce,
-        started_ms.fold(request.now_ms, u64::max),
-    )
-    .map_err(|error| refuse(Code::Io, error.to_string(), "use a shorter file name"))?;
+    let started_ms = later.fold(request.now_ms, u64::max);
+    Names::new(canonical, &request.label, &request.nonce, started_ms)
+        .map_err(|error| too_long(canonical, &error.to_string()))
+}
 
-    // The worst case of link-replace, taking v2 to be as large as v1 with its WAL: a copy for the
-    // host, v2, and v2 again where a zombie makes it be re-staged.
-    let wal = observation.files.get(&canonical.sidecars()[0]).map_or(0, |wal| wal.size);
+fn too_long(canonical: &FileName, error: &str) -> Failure {
+    Failure::refusal(Code::Io, error, "use a shorter file name").of(canonical)
+}
+
+/// The worst case, taking v2 to be as large as v1 with its log: a copy for the host, v2, and v2
+/// again where an open handle makes it be restaged.
+fn needs_bytes(
+    observation: &Observation,
+    facts: &FileFacts,
+    request: &Request,
+    strategy: Strategy,
+) -> u64 {
+    let [wal, ..] = observation.canonical.sidecars();
+    let wal = observation.files.get(&wal).map_or(0, |wal| wal.size);
     let v1_bytes = facts.size.saturating_add(wal);
     let copies = match (request.by, request.from) {
         (BuildBy::Sql, _) => 1,
         (BuildBy::Host, BuildFrom::Copy) => 2,
         (BuildBy::Host, BuildFrom::Empty) => 3,
     };
-    refuse_other_programs(observation)?;
-    let held = observation.held_on_windows();
-    let strategy =
-        if observation.can_link && !held { Strategy::LinkReplace } else { Strategy::PageCopy };
-    let needs_bytes = v1_bytes.saturating_mul(copies).saturating_add(wal);
-    let needs_bytes = match strategy {
-        Strategy::PageCopy => {
-            // The copy for the host is gone by then.
-            let gone = if (request.by, request.from) == (BuildBy::Host, BuildFrom::Empty) {
-                v1_bytes
-            } else {
-                0
-            };
-            needs_bytes
-                .saturating_add(page_copy::needs_bytes(v1_bytes, v1_bytes, false))
-                .saturating_sub(gone)
-        }
-        _ => needs_bytes,
-    };
-    if let Some(free) = observation.free_bytes.filter(|free| *free < needs_bytes) {
-        let reason =
-            format!("the upgrade may need {needs_bytes} bytes of disk and {free} are free");
-        return Err(refuse(
-            Code::NoSpace,
-            reason,
-            &format!("free {} bytes on this volume and start again", needs_bytes - free),
-        ));
+    let to_build = v1_bytes.saturating_mul(copies).saturating_add(wal);
+    if strategy != Strategy::PageCopy {
+        return to_build;
     }
+    // The copy for the host is gone by then.
+    let gone = if copies == 3 { v1_bytes } else { 0 };
+    to_build.saturating_add(page_copy::needs_bytes(v1_bytes, v1_bytes, false)).saturating_sub(gone)
+}
 
-    let mode = header.journal_mode;
+fn journal(
+    observation: &Observation,
+    request: &Request,
+    strategy: Strategy,
+    names: Names,
+    facts: &FileFacts,
+    journal_mode: JournalMode,
+) -> Result<Journal, Failure> {
     let journal = Journal {
         version: journal::VERSION,
         label: request.label.clone(),
@@ -101,7 +152,7 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         v1: facts.fingerprint().map(|fingerprint| V1 {
             file_id: facts.file_id.clone(),
             fingerprint,
-            journal_mode: mode,
+            journal_mode,
         }),
         v2: None,
         expect: std::collections::BTreeMap::new(),
@@ -115,62 +166,72 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         warnings: Vec::new(),
         names,
     };
-    journal
-        .check()
-        .map_err(|error| refuse(Code::Io, error.to_string(), "use a shorter file name"))?;
-    let names = &journal.names;
-    let host = request.by == BuildBy::Host;
-    let staged = if host { &names.install } else { &names.staging };
+    journal.check().map_err(|error| too_long(&observation.canonical, &error.to_string()))?;
+    Ok(journal)
+}
 
+fn begin(observation: &Observation, journal: &Journal) -> Vec<Step> {
     let mut steps = vec![step(
-        Op::Look { file: canonical.clone() },
-        "a connection of this process would lose its locks, and its commits, by our opening the \
-         file",
+        Op::Look { file: observation.canonical.clone() },
+        "if this process has the database open, opening it again would drop that connection's \
+         locks",
     )];
-    let takes_over = nonce_of_legacy(observation).as_ref() == Some(&request.nonce);
-    steps.extend(takes_over.then(|| remove_tmp(&journal)));
-    steps.extend(write_journal(&journal, Phase::Building));
+    let takes_over = legacy::is_taken_over_by(observation, &journal.nonce);
+    steps.extend(takes_over.then(|| remove_tmp(journal)));
+    steps.extend(write_journal(journal, Phase::Building));
     if takes_over {
-        let files =
-            [(&legacy_journal(canonical)).into()].into_iter().chain(temporary(&journal)).collect();
-        steps.extend([
-            step(Op::Remove { files }, "what the application did is in this journal now"),
-            step(Op::SyncDir { companion: None }, "removed for good"),
-        ]);
+        steps.extend(legacy::forget(journal));
     }
+    steps
+}
+
+fn back_up_companions(journal: &Journal) -> Vec<Step> {
+    let mut steps = Vec::new();
     for companion in journal.companions.iter().filter(|companion| companion.before.is_some()) {
-        let of = companion_names(&journal, companion);
+        let of = companion_names(journal, companion);
         steps.extend([
             step(
                 Op::Copy { from: of.file, to: of.backup_tmp.clone() },
-                "the host may write the companion in place",
+                "the application may write the companion in place",
             ),
             step(
                 Op::SyncFile { file: of.backup_tmp.clone() },
-                "a backup that is renamed into place must be whole",
+                "the copy must be whole on disk before it gets the backup's name",
             ),
             step(
                 Op::Rename { from: of.backup_tmp, to: of.backup },
-                "a companion's backup is whole or not there",
+                "under its own name, a companion's backup is whole or not there",
             ),
             step(
                 Op::SyncDir { companion: Some(companion.name.clone()) },
-                "the backup must be durable before the host runs",
+                "the backup must be durable before the application's callback runs",
             ),
         ]);
     }
-    steps.push(if held {
-        step(
-            Op::Settle { file: canonical.clone(), mode },
-            "v1 becomes one file; whoever has it open keeps it in its journal mode, and every \
-             commit since is seen",
+    steps
+}
+
+fn settle_v1(canonical: &FileName, held: bool, mode: JournalMode) -> Step {
+    let (mode, why) = if held {
+        (
+            mode,
+            "v1 becomes one file; the process that has it open keeps it in its journal mode, and \
+             every commit since is noticed",
         )
     } else {
-        step(
-            Op::Settle { file: canonical.clone(), mode: JournalMode::Delete },
-            "v1 becomes one file, and leaving WAL mode proves that nobody else has it open",
+        (
+            JournalMode::Delete,
+            "v1 becomes one file; leaving WAL mode proves that no other process has it open",
         )
-    });
+    };
+    step(Op::Settle { file: canonical.clone(), mode }, why)
+}
+
+/// From v1 that is settled to v2 that is one file.
+fn build(journal: &Journal, request: &Request, mode: JournalMode) -> Vec<Step> {
+    let names = &journal.names;
+    let canonical = &names.canonical;
+    let mut steps = Vec::new();
     match (request.by, request.from) {
         (_, BuildFrom::Copy) => {
             steps.push(step(
@@ -181,40 +242,12 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         (BuildBy::Host, BuildFrom::Empty) => {
             steps.push(step(
                 Op::Copy { from: canonical.into(), to: (&names.source).into() },
-                "opening v1 itself would change it",
+                "the application reads a copy, because opening v1 itself would change it",
             ));
         }
         (BuildBy::Sql, BuildFrom::Empty) => {}
     }
-    if host {
-        let source = if request.from == BuildFrom::Copy { &names.staging } else { &names.source };
-        let held = |op, why: &str| Step { op, why: why.into(), when: Some(Guard::StagingHeld {}) };
-        let free = |op, why: &str| Step { op, why: why.into(), when: Some(Guard::StagingFree {}) };
-        steps.extend([
-            step(
-                Op::BuildHost { source: source.clone(), staging: names.staging.clone() },
-                "the application builds v2",
-            ),
-            step(Op::Release {}, "a closed connection may keep its files until it is collected"),
-            step(Op::Look { file: canonical.clone() }, "the callback may have opened v1"),
-            step(
-                Op::Look { file: names.staging.clone() },
-                "the file that becomes canonical must be one that this process does not hold",
-            ),
-            held(
-                Op::Restage { from: names.staging.clone(), to: names.install.clone(), mode },
-                "a connection that opens v2 must not share a deleted -shm with the build's",
-            ),
-            free(
-                Op::Settle { file: names.staging.clone(), mode },
-                "v2 becomes one file, in v1's journal mode",
-            ),
-            free(
-                Op::Rename { from: (&names.staging).into(), to: (&names.install).into() },
-                "one name for what will be installed, whichever way it was made",
-            ),
-        ]);
-    } else {
+    if request.by == BuildBy::Sql {
         steps.extend([
             step(
                 Op::BuildSql { v1: canonical.clone(), staging: names.staging.clone() },
@@ -225,18 +258,54 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
                 "v2 becomes one file, in v1's journal mode",
             ),
         ]);
+        return steps;
     }
+    let source = if request.from == BuildFrom::Copy { &names.staging } else { &names.source };
+    let held = |op, why: &str| Step { op, why: why.into(), when: Some(Guard::StagingHeld {}) };
+    let free = |op, why: &str| Step { op, why: why.into(), when: Some(Guard::StagingFree {}) };
     steps.extend([
+        step(
+            Op::BuildHost { source: source.clone(), staging: names.staging.clone() },
+            "the application builds v2",
+        ),
+        step(
+            Op::Release {},
+            "a closed connection may keep its files open until the garbage collector frees it",
+        ),
+        step(Op::Look { file: canonical.clone() }, "the callback may have opened v1"),
+        step(
+            Op::Look { file: names.staging.clone() },
+            "the file that becomes canonical must be one that this process has not open",
+        ),
+        held(
+            Op::Restage { from: names.staging.clone(), to: names.install.clone(), mode },
+            "a leaked connection still has staging open; a connection to v2 must not share its \
+             -shm",
+        ),
+        free(
+            Op::Settle { file: names.staging.clone(), mode },
+            "v2 becomes one file, in v1's journal mode",
+        ),
+        free(
+            Op::Rename { from: (&names.staging).into(), to: (&names.install).into() },
+            "the file that will be installed has one name, whichever way it was made",
+        ),
+    ]);
+    steps
+}
+
+fn check(staged: &FileName, verify: bool) -> Vec<Step> {
+    let mut steps = vec![
         step(
             Op::Check { file: staged.clone() },
             "the very file that will be installed must be sound",
         ),
         step(
             Op::Detect { file: staged.clone() },
-            "a v2 that is still \"old\" would be migrated for ever",
+            "if `detect` still said \"old\" of v2, every start would migrate again",
         ),
-    ]);
-    if request.verify {
+    ];
+    if verify {
         steps.push(step(
             Op::VerifyHost { file: staged.clone() },
             "the application knows what v2 must hold",
@@ -244,41 +313,7 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
     }
     steps.push(step(
         Op::SyncFile { file: staged.into() },
-        "v2's data must be durable before its name is",
+        "v2's data must be durable before v2 gets canonical's name",
     ));
-    steps.extend(write_journal(&journal, Phase::Built));
-    if strategy == Strategy::PageCopy {
-        steps.extend(page_copy(&journal, staged, page_copy::Done::NOTHING));
-    } else {
-        steps.extend(flip(&journal, staged, Link::Make, observation.platform));
-    }
-    let flip_at = position_of_flip(&steps, canonical);
-    // By an attempt that had this nonce before.
-    let kept = |companion: &Companion| kept(observation, &journal, companion);
-    steps.extend(install_companions(&journal, &|_| true, &kept));
-    let installed = steps.len();
-    steps.extend(commit(&journal));
-    let cleanup_from = cleanup_index(observation.platform, installed, steps.len());
-    steps.extend(clean_up(
-        &journal,
-        host || strategy == Strategy::PageCopy || !journal.companions.is_empty(),
-    ));
-
-    Ok(Plan {
-        version: VERSION,
-        kind: PlanKind::Migrate,
-        platform: observation.platform,
-        undo: undo(
-            &journal,
-            Some(staged),
-            strategy == Strategy::PageCopy,
-            undo_companions(&journal, &|_| true, &kept),
-            observation.platform,
-        ),
-        journal: Some(journal),
-        steps,
-        flip_at: flip_at.and_then(|at| u32::try_from(at).ok()),
-        cleanup_from: u32::try_from(cleanup_from).ok(),
-        needs_bytes,
-    })
+    steps
 }

@@ -4,27 +4,29 @@
 mod assess;
 mod difference;
 mod leave_zombie;
+pub mod legacy;
+mod live;
 mod migrate;
-mod page_copy;
-mod parts;
 mod policy;
 mod prune;
 mod recover;
+mod refuse;
 mod restore;
+pub(crate) mod seen;
+mod steps;
 
 pub use assess::{Next, assess, assess_by, assess_left};
 pub(crate) use difference::{differences, distance};
 pub use leave_zombie::{may_leave_zombie, plan_leave_zombie};
 pub use migrate::plan_migration;
 pub use prune::{Left, Prune, Rule, plan_prune};
+pub(crate) use recover::right_restore;
 pub use recover::{
-    LegacyRule, RecoveryRule, RecoveryTable, is_in_place, may_open_canonical, must_empty_log,
-    plan_recovery,
+    RecoveryRule, RecoveryTable, is_in_place, may_open_canonical, must_empty_log, plan_recovery,
+    recover_before_restore,
 };
-pub(crate) use restore::right as right_restore;
-pub use restore::{
-    Restore, RestoreRequest, companions_of, displaced_by, plan_restore, recover_before_restore,
-};
+pub use restore::{Restore, RestoreRequest, companions_of, plan_restore};
+pub use steps::displaced_by;
 
 use serde::{Deserialize, Serialize};
 
@@ -167,6 +169,21 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// A plan without a flip, an undo, or a need of room.
+    fn new(kind: PlanKind, platform: Platform, journal: Option<Journal>, steps: Vec<Step>) -> Self {
+        Self {
+            version: VERSION,
+            kind,
+            platform,
+            journal,
+            steps,
+            flip_at: None,
+            cleanup_from: None,
+            undo: Vec::new(),
+            needs_bytes: 0,
+        }
+    }
+
     /// Reads a plan that comes from elsewhere. [`Plan::check`] says whether it may be performed.
     ///
     /// # Errors
@@ -268,6 +285,11 @@ fn is_right(plan: &Plan, right: &Plan, of: &str) -> Result<(), ReadError> {
         return Ok(());
     }
     Err(ReadError::Contradiction(format!("kind, flipAt, cleanupFrom: not those of {of}")))
+}
+
+/// An index as a plan has it.
+fn index(at: usize) -> Option<u32> {
+    u32::try_from(at).ok()
 }
 
 /// A step without a guard.

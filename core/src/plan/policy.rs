@@ -2,8 +2,7 @@
 //! anything is planned from it. What is done to them, and when, is for
 //! [`validate`](crate::validate::validate) to compare.
 
-use super::parts::{companion_names, temporary};
-use super::restore::kept_with_backup;
+use super::steps::{companion_names, kept_with_backup, temporary};
 use super::{Plan, PlanKind};
 use crate::journal::{Journal, ReadError};
 use crate::names::{FileName, PlanPath, Role, displaced, legacy_journal};

@@ -8,7 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Plan, PlanKind, VERSION, is_right, step};
+use super::{Plan, PlanKind, is_right, step};
 use crate::backup::{self, Backup, Receipts};
 use crate::failure::{Code, Failure};
 use crate::fault::Platform;
@@ -154,17 +154,7 @@ fn companions<'a>(
 }
 
 fn made(backups: &[FileName], companions: &[PlanPath], platform: Platform) -> Plan {
-    Plan {
-        version: VERSION,
-        kind: PlanKind::Prune,
-        platform,
-        journal: None,
-        steps: steps(backups, companions),
-        flip_at: None,
-        cleanup_from: None,
-        undo: Vec::new(),
-        needs_bytes: 0,
-    }
+    Plan::new(PlanKind::Prune, platform, None, steps(backups, companions))
 }
 
 fn steps(backups: &[FileName], companions: &[PlanPath]) -> Vec<Step> {

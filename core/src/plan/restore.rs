@@ -13,22 +13,19 @@
 
 use std::collections::BTreeMap;
 
-use super::assess::{refuse_held, refuse_irreplaceable, refuse_other_programs};
-use super::page_copy::{self, page_copy};
-use super::parts::{
-    check_no_stale_handles, clean_up, cleanup_index, companion_names, discard_v2, end_undo,
-    give_wal_back, had_wal, install_companions, position_of_flip, temporary, write_journal,
+use super::refuse::{refuse_full, refuse_irreplaceable, refuse_other_programs};
+use super::steps::page_copy::{self, page_copy};
+use super::steps::{
+    clean_up, cleanup_index, companion_names, discard_v2, displaced_by, end_undo, flip_of_restore,
+    give_wal_back, had_wal, install_companions, kept_with_backup, position_of_flip, temporary,
+    write_journal,
 };
-use super::recover::{CanonicalOfRestore, recovery_of_restore};
-use super::{Plan, PlanKind, VERSION, step};
+use super::{Plan, PlanKind, index, step};
 use crate::backup::Backup;
 use crate::failure::{Code, Failure};
 use crate::fault::Platform;
 use crate::journal::{self, Companion, Journal, Phase, Strategy, V1};
-use crate::names::{
-    CompanionName, FileName, Label, Names, Nonce, PlanPath, Role, companion_backup,
-    companion_staged, displaced,
-};
+use crate::names::{CompanionName, FileName, Names, Nonce};
 use crate::observe::Observation;
 use crate::op::{Op, Step};
 use crate::page1::JournalMode;
@@ -54,36 +51,6 @@ pub struct Restore {
     /// Each companion that was declared, or kept with the backup: why it is left as it is; nothing
     /// where it is put back.
     pub companions: BTreeMap<CompanionName, Option<String>>,
-}
-
-/// Where a restore sets v2 aside.
-#[must_use]
-pub fn displaced_by(journal: &Journal) -> FileName {
-    displaced(&journal.names.canonical, &journal.nonce)
-}
-
-/// What must be done before a restore, by what a restore knows: one that was interrupted is ended.
-/// Any other journal is left for [`plan_restore`] to refuse.
-///
-/// # Errors
-/// `HELD` when this process holds the database, `JOURNAL` when the database is missing beside the
-/// journal.
-pub fn recover_before_restore(
-    observation: &Observation,
-    label: &Label,
-    nonce: &Nonce,
-) -> Result<Option<Plan>, Failure> {
-    refuse_held(observation)?;
-    let restores = |text: &Option<String>| {
-        let journal =
-            text.as_deref().and_then(|text| Journal::parse(text, &observation.canonical).ok());
-        journal.is_some_and(|journal| journal.strategy.restores())
-    };
-    if observation.journals.values().all(restores) {
-        super::plan_recovery(observation, label, nonce)
-    } else {
-        Ok(None)
-    }
 }
 
 /// Plans the restore of a backup. Refuses before anything is touched.
@@ -137,16 +104,7 @@ pub fn plan_restore(
         0
     };
     let needs_bytes = backup.size.saturating_add(wal).saturating_add(copies);
-    if let Some(free) = observation.free_bytes.filter(|free| *free < needs_bytes) {
-        let reason =
-            format!("the restore may need {needs_bytes} bytes of disk and {free} are free");
-        return Err(refuse(
-            Code::NoSpace,
-            reason,
-            &format!("free {} bytes on this volume and try again", needs_bytes - free),
-        )
-        .of(canonical));
-    }
+    refuse_full(observation, needs_bytes, "the restore may need", "try again")?;
 
     let companions = companions_of(observation, request);
     let put_back = companions.iter().filter(|(_, why)| why.is_none());
@@ -248,30 +206,17 @@ pub fn companions_of(
     kept.keys().chain(observation.companions.keys()).map(|name| (name.clone(), why(name))).collect()
 }
 
-/// A companion's backup has the nonce of the upgrade that made it.
-pub(super) fn kept_with_backup(journal: &Journal, companion: &Companion) -> Option<PlanPath> {
-    let Some(Role::Backup { label, nonce, .. }) =
-        Role::of(&journal.names.canonical, &journal.names.backup)
-    else {
-        return None;
-    };
-    Some(PlanPath {
-        companion: Some(companion.name.clone()),
-        name: companion_backup(&companion.file, &label, &nonce),
-    })
-}
-
 /// In which journal mode the plan leaves a file.
 #[derive(Debug, Clone, Copy)]
-struct Modes {
+pub(super) struct Modes {
     /// What is replaced: out of WAL mode, unless on Windows another connection keeps it there.
-    canonical: JournalMode,
+    pub canonical: JournalMode,
     /// The copy of the backup: what v1 had, or what canonical is kept in.
-    install: JournalMode,
+    pub install: JournalMode,
 }
 
 /// The plan of this journal.
-fn made(journal: Journal, modes: Modes, platform: Platform, needs_bytes: u64) -> Plan {
+pub(super) fn made(journal: Journal, modes: Modes, platform: Platform, needs_bytes: u64) -> Plan {
     let names = &journal.names;
     let mut steps = vec![
         step(
@@ -331,7 +276,7 @@ fn made(journal: Journal, modes: Modes, platform: Platform, needs_bytes: u64) ->
     if journal.strategy.copies_pages() {
         steps.extend(page_copy(&journal, &names.install, page_copy::Done::NOTHING));
     } else {
-        steps.extend(replace(&journal, platform));
+        steps.extend(flip_of_restore(&journal, platform));
     }
     let flip_at = position_of_flip(&steps, &names.canonical);
     steps.extend(install_companions(&journal, &|_| true, &|_| false));
@@ -339,53 +284,13 @@ fn made(journal: Journal, modes: Modes, platform: Platform, needs_bytes: u64) ->
     steps.extend(write_journal(&journal, Phase::Committed));
     let cleanup_from = cleanup_index(platform, installed, steps.len());
     steps.extend(ending(&journal));
-    let index = |at: usize| u32::try_from(at).ok();
     Plan {
-        version: VERSION,
-        kind: PlanKind::Restore,
-        platform,
         undo: undo(&journal, platform, true),
-        journal: Some(journal),
-        steps,
         flip_at: flip_at.and_then(index),
         cleanup_from: index(cleanup_from),
         needs_bytes,
+        ..Plan::new(PlanKind::Restore, platform, Some(journal), steps)
     }
-}
-
-/// From v2 that is settled to v1 in its place, durably, by a link and a rename.
-fn replace(journal: &Journal, platform: Platform) -> Vec<Step> {
-    let names = &journal.names;
-    let sidecars: Vec<FileName> = names.canonical.sidecars().into();
-    let mut steps = vec![
-        step(Op::Look { file: names.canonical.clone() }, "somebody may have opened v2 meanwhile"),
-        step(
-            Op::LockV1 { file: names.canonical.clone() },
-            "nobody may write to v2 once it is checked",
-        ),
-        step(Op::CheckV1 { file: names.canonical.clone() }, "v2 is still what was settled"),
-        step(
-            Op::Link { from: (&names.canonical).into(), to: (&displaced_by(journal)).into() },
-            "v2 gets another name while it stays canonical",
-        ),
-        step(
-            Op::SyncDir { companion: None },
-            "v2's other name must be durable before canonical's name leaves it",
-        ),
-        step(Op::Absent { files: sidecars.clone() }, "a sidecar of v2 would be replayed over v1"),
-        step(
-            Op::Rename { from: (&names.install).into(), to: (&names.canonical).into() },
-            "v1 becomes canonical in one step",
-        ),
-        step(Op::Absent { files: sidecars }, "nobody made a sidecar meanwhile"),
-        step(
-            Op::SyncDir { companion: None },
-            "v1 must be durable before the application commits to it",
-        ),
-        step(Op::UnlockV1 {}, "v2 is set aside now"),
-    ];
-    check_no_stale_handles(&mut steps, journal, platform);
-    steps
 }
 
 /// After the commit. The application made nothing for a restore, so it has nothing to clean up.
@@ -437,50 +342,4 @@ pub(super) fn undo(journal: &Journal, platform: Platform, copied: bool) -> Vec<S
     }
     steps.extend(end_undo(journal));
     steps
-}
-
-/// The plan that the journal of this one gives, of what the plan's steps tell.
-pub(crate) fn right(plan: &Plan, journal: &Journal) -> Plan {
-    let renamed = |from: &PlanPath| {
-        plan.steps.iter().any(|step| matches!(&step.op, Op::Rename { from: at, .. } if at == from))
-    };
-    let staged = |c: &Companion| {
-        renamed(&PlanPath {
-            companion: Some(c.name.clone()),
-            name: companion_staged(&c.file, &journal.nonce),
-        })
-    };
-    let kept = |c: &Companion| {
-        renamed(&PlanPath { companion: Some(c.name.clone()), name: c.file.clone() })
-    };
-    let mode_of = |name: &FileName| {
-        let found = plan.steps.iter().find_map(|step| match &step.op {
-            Op::Settle { file, mode } if file == name => Some(*mode),
-            _ => None,
-        });
-        found.unwrap_or(JournalMode::Delete)
-    };
-    let names = &journal.names;
-    let stays_in_wal = plan.platform == Platform::Windows && journal.strategy.copies_pages();
-    let modes = Modes {
-        install: mode_of(&names.install),
-        canonical: if stays_in_wal { mode_of(&names.canonical) } else { JournalMode::Delete },
-    };
-    let aside = PlanPath::from(&displaced_by(journal));
-    let removed = plan
-        .undo
-        .iter()
-        .any(|step| matches!(&step.op, Op::Remove { files } if files.contains(&aside)));
-    let canonical = match plan.kind {
-        PlanKind::Finish => CanonicalOfRestore::V1,
-        _ if removed => CanonicalOfRestore::V2,
-        _ => CanonicalOfRestore::Other,
-    };
-    match plan.kind {
-        PlanKind::Restore => {
-            let begun = Journal { phase: Phase::Building, v2: None, ..journal.clone() };
-            made(begun, modes, plan.platform, plan.needs_bytes)
-        }
-        _ => recovery_of_restore(journal.clone(), plan.platform, canonical, &staged, &kept),
-    }
 }

@@ -15,9 +15,7 @@
 //! `core/explore/tests/it/validate_mutants.rs`.
 
 mod directory;
-mod legacy;
 mod replan;
-mod seen;
 
 pub use directory::refused_by_windows;
 

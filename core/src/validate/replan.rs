@@ -4,8 +4,6 @@
 //! plans. Of what has no name in the plan, such as whether v1 had changed, each possible
 //! observation is tried; the plan that comes nearest is the right one.
 
-use super::legacy;
-use super::seen::{blank, built, companion_facts, file, settled};
 use crate::failure::{Code, Failure};
 use crate::fault::{Holder, Platform};
 use crate::journal::{Companion, Journal, Phase, Strategy, V1};
@@ -16,8 +14,9 @@ use crate::names::{
 use crate::observe::{CompanionFacts, FileFacts, Observation, Verdict};
 use crate::op::{Guard, Op, Step};
 use crate::page1::JournalMode;
+use crate::plan::seen::{blank, built, companion_facts, file, settled};
 use crate::plan::{
-    BuildBy, BuildFrom, Next, Plan, PlanKind, Request, assess, distance, plan_leave_zombie,
+    BuildBy, BuildFrom, Next, Plan, PlanKind, Request, assess, distance, legacy, plan_leave_zombie,
     plan_migration, plan_recovery, right_restore,
 };
 
@@ -177,12 +176,14 @@ fn migration(plan: &Plan, journal: &Journal) -> Result<Plan, Failure> {
             observation.holders = vec![Holder { pid: 0, name: String::new(), this_process: true }];
         }
     }
-    let field = legacy_journal(canonical);
+    let legacy_journal = legacy_journal(canonical);
     let takes_over = plan.steps.iter().any(
-        |step| matches!(&step.op, Op::Remove { files } if files.contains(&PlanPath::from(&field))),
+        |step| matches!(&step.op, Op::Remove { files } if files.contains(&PlanPath::from(&legacy_journal))),
     );
     if takes_over {
-        observation.journals.insert(field, Some(legacy::text(journal, Phase::Building, None)));
+        observation
+            .journals
+            .insert(legacy_journal, Some(legacy::text(journal, Phase::Building, None)));
     }
     migrated(plan, journal, &observation, None)
 }

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use cutover_core::backup::{self, Receipts};
 use cutover_core::failure::{Code, Failure};
-use cutover_core::journal::field::LegacyJournal;
 use cutover_core::journal::{Journal, Phase};
+use cutover_core::legacy::LegacyJournal;
 use cutover_core::names::{FileName, Label, Nonce, Role, legacy_journal as legacy_journal_name};
 use cutover_core::observe::{FileFacts, Observation, Verdict};
 use cutover_core::plan::{Plan, PlanKind, plan_recovery};

@@ -94,7 +94,10 @@ fn a_finding_explains_itself_by_the_right_plan() {
     let [finding] = &validate(&plan, None)[..] else { panic!("one step, one finding") };
     assert_eq!((finding.kind, finding.undo), (FindingKind::Step, false));
     assert_eq!(finding.step, u32::try_from(link).ok());
-    assert_eq!(finding.why.as_deref(), Some("v1 gets its backup's name while it stays canonical"));
+    assert_eq!(
+        finding.why.as_deref(),
+        Some("a hard link gives v1 its backup's name while v1 stays canonical")
+    );
     assert_eq!(
         finding.message,
         format!(

@@ -1,19 +1,21 @@
 //! What is done about a journal of ours.
 
-use super::{any_of_ours, flush, keep_declared, kept, plan_of, refuse_missing, refuse_unread};
+use super::{any_of_ours, keep_declared};
 use crate::failure::Failure;
 use crate::fault::Platform;
 use crate::journal::{Companion, Journal, Phase, Strategy, V1};
-use crate::names::{FileName, Nonce, companion_staged};
+use crate::names::FileName;
 use crate::observe::{Observation, Verdict};
 use crate::op::{Op, Step};
-use crate::plan::page_copy::{self, page_copy};
-use crate::plan::parts::{
-    Link, check_no_stale_handles, clean_up, cleanup_index, commit, companion_names, flip,
-    install_companions, position_of_flip, receipt_steps, remove_half_written, restore_v1_name,
-    undo, undo_companions,
+use crate::plan::live::LiveState;
+use crate::plan::refuse::{refuse_missing, refuse_unread};
+use crate::plan::steps::page_copy::{self, page_copy};
+use crate::plan::steps::{
+    BackupName, check_no_stale_handles, clean_up, cleanup_index, commit, companion_names, flip,
+    flush_directories, install_companions, is_kept, is_staged, position_of_flip, receipt_steps,
+    remove_half_written, restore_v1_name, undo, undo_companions,
 };
-use crate::plan::{Plan, PlanKind, step};
+use crate::plan::{Plan, PlanKind, index, step};
 
 /// What is seen of a journal of ours and canonical.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,19 +50,19 @@ impl RecoveryRule {
         Self::GoBack,
     ];
 
-    fn fits(self, observation: &Observation, journal: &Journal, is: Is) -> bool {
+    fn fits(self, observation: &Observation, journal: &Journal, live: LiveState) -> bool {
         let staged =
             || journal.v2.as_ref().is_some_and(|v2| observation.files.contains_key(&v2.file));
         match self {
             Self::PutBack => v1_changed_at_the_flip(observation, journal),
-            Self::V2 => is == Is::V2,
-            Self::Missing => is == Is::Missing,
-            Self::Unread => is == Is::Unread,
+            Self::V2 => live == LiveState::Installed,
+            Self::Missing => live == LiveState::Missing,
+            Self::Unread => live == LiveState::Unread,
             Self::Committed => journal.phase == Phase::Committed,
             Self::GoOn => {
                 let begun = matches!(journal.phase, Phase::Built | Phase::Installing);
                 begun
-                    && is == Is::V1Unchanged
+                    && live == LiveState::Unchanged
                     && staged()
                     && backup_is_v1(observation, journal)
                     && has_room(observation, journal)
@@ -70,21 +72,11 @@ impl RecoveryRule {
     }
 }
 
-/// What canonical is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Is {
-    V1Unchanged,
-    V1Changed,
-    V2,
-    Unread,
-    Missing,
-}
-
 /// `detect` is the application's own word for what tells v1 from v2, and it was proven on v2 before
 /// it was installed, so it goes first: file ids do not survive a copied directory, and sizes and
 /// digests change as soon as the application writes.
-fn identify(observation: &Observation, journal: &Journal) -> Is {
-    let Some(facts) = observation.canonical_facts() else { return Is::Missing };
+fn identify(observation: &Observation, journal: &Journal) -> LiveState {
+    let Some(facts) = observation.canonical_facts() else { return LiveState::Missing };
     // Another copy of the same ancestor may have as many commits: another file is v1 only in a
     // directory that was copied.
     let is_own = |v1: &V1| v1.file_id == facts.file_id || is_copied(observation, journal);
@@ -95,11 +87,11 @@ fn identify(observation: &Observation, journal: &Journal) -> Is {
     };
     let v2_id = journal.v2.as_ref().is_some_and(|v2| v2.is_as_built(facts));
     match observation.verdict {
-        Some(Verdict::Current | Verdict::Newer) => Is::V2,
-        Some(Verdict::Old) if unchanged() => Is::V1Unchanged,
-        Some(Verdict::Old) => Is::V1Changed,
-        None if v2_id => Is::V2,
-        None => Is::Unread,
+        Some(Verdict::Current | Verdict::Newer) => LiveState::Installed,
+        Some(Verdict::Old) if unchanged() => LiveState::Unchanged,
+        Some(Verdict::Old) => LiveState::Changed,
+        None if v2_id => LiveState::Installed,
+        None => LiveState::Unread,
     }
 }
 
@@ -120,9 +112,9 @@ pub(super) fn plan(
         companion.staged |= is_staged(observation, &journal.nonce, companion);
     }
     let left = keep_declared(observation, &mut journal);
-    let is = identify(observation, &journal);
-    let row = table.iter().find(|row| row.fits(observation, &journal, is));
-    let mut plan = match row.copied().unwrap_or(RecoveryRule::GoBack) {
+    let live = identify(observation, &journal);
+    let rule = table.iter().find(|rule| rule.fits(observation, &journal, live));
+    let mut plan = match rule.copied().unwrap_or(RecoveryRule::GoBack) {
         RecoveryRule::PutBack => {
             let back = restore_v1_name(&journal);
             go_back(observation, journal, back)
@@ -187,17 +179,8 @@ pub fn may_open_canonical(observation: &Observation) -> bool {
     !any_of_ours(observation, &|journal| v1_changed_at_the_flip(observation, journal))
 }
 
-pub(in crate::plan) fn is_staged(
-    observation: &Observation,
-    nonce: &Nonce,
-    companion: &Companion,
-) -> bool {
-    let staged = companion_staged(&companion.file, nonce);
-    observation.companions.get(&companion.name).is_some_and(|seen| seen.present.contains(&staged))
-}
-
 fn forward(observation: &Observation, mut journal: Journal) -> Plan {
-    let mut steps = flush(&journal);
+    let mut steps = flush_directories(&journal);
     let [log, ..] = journal.names.canonical.sidecars();
     if journal.phase == Phase::Installing && observation.files.contains_key(&log) {
         let why = "v2 may be in canonical's log alone, where a process that was killed had \
@@ -211,8 +194,9 @@ fn forward(observation: &Observation, mut journal: Journal) -> Plan {
         Phase::Built | Phase::Installing if backup => {
             check_no_stale_handles(&mut steps, &journal, observation.platform);
             let staged = |c: &Companion| is_staged(observation, &journal.nonce, c);
-            steps
-                .extend(install_companions(&journal, &staged, &|c| kept(observation, &journal, c)));
+            steps.extend(install_companions(&journal, &staged, &|c| {
+                is_kept(observation, &journal.nonce, c)
+            }));
             let installed = steps.len();
             steps.push(remove_half_written(&journal));
             steps.extend(commit(&journal));
@@ -245,7 +229,10 @@ fn forward(observation: &Observation, mut journal: Journal) -> Plan {
         }
     }
     steps.extend(clean_up(&journal, true));
-    plan_of(observation, kind, Some(journal), steps, None, Some(cleanup_from), Vec::new())
+    Plan {
+        cleanup_from: index(cleanup_from),
+        ..Plan::new(kind, observation.platform, Some(journal), steps)
+    }
 }
 
 /// Whether the backup's name is free, or v1's: a link, or the second copy that a copied directory
@@ -280,14 +267,14 @@ fn go_on(observation: &Observation, mut journal: Journal) -> Plan {
     let names = &journal.names;
     let staged = staged(&journal).clone();
     let pages = journal.strategy == Strategy::PageCopy;
-    let link = if !observation.files.contains_key(&names.backup) {
-        Link::Make
+    let backup = if !observation.files.contains_key(&names.backup) {
+        BackupName::Free
     } else if observation.same_file(&names.backup, &names.canonical) {
-        Link::Visible
+        BackupName::Linked
     } else {
-        Link::Replace
+        BackupName::Copied
     };
-    let mut steps = flush(&journal);
+    let mut steps = flush_directories(&journal);
     steps.extend([
         step(Op::Check { file: staged.clone() }, "a crash may have damaged what was built"),
         step(Op::Detect { file: staged.clone() }, "only a v2 is installed"),
@@ -300,13 +287,13 @@ fn go_on(observation: &Observation, mut journal: Journal) -> Plan {
         };
         steps.extend(page_copy(&journal, &staged, done));
     } else {
-        steps.extend(flip(&journal, &staged, link, observation.platform));
+        steps.extend(flip(&journal, &staged, backup, observation.platform));
     }
     let flip_at = position_of_flip(&steps, &names.canonical);
     steps.extend(install_companions(
         &journal,
         &|c| is_staged(observation, &journal.nonce, c),
-        &|c| kept(observation, &journal, c),
+        &|c| is_kept(observation, &journal.nonce, c),
     ));
     let installed = steps.len();
     if !pages {
@@ -315,8 +302,12 @@ fn go_on(observation: &Observation, mut journal: Journal) -> Plan {
     steps.extend(commit(&journal));
     let cleanup_from = cleanup_index(observation.platform, installed, steps.len());
     steps.extend(clean_up(&journal, true));
-    let back = undo_ours(observation, &journal);
-    plan_of(observation, PlanKind::Finish, Some(journal), steps, flip_at, Some(cleanup_from), back)
+    Plan {
+        flip_at: flip_at.and_then(index),
+        cleanup_from: index(cleanup_from),
+        undo: undo_ours(observation, &journal),
+        ..Plan::new(PlanKind::Finish, observation.platform, Some(journal), steps)
+    }
 }
 
 /// The file that is installed.
@@ -326,7 +317,7 @@ fn staged(journal: &Journal) -> &FileName {
 
 fn undo_ours(observation: &Observation, journal: &Journal) -> Vec<Step> {
     let companions = undo_companions(journal, &|c| backed_up(observation, journal, c), &|c| {
-        kept(observation, journal, c)
+        is_kept(observation, &journal.nonce, c)
     });
     let backup = observation.files.get(&journal.names.backup);
     let copied = journal.strategy == Strategy::PageCopy
@@ -339,7 +330,7 @@ fn undo_ours(observation: &Observation, journal: &Journal) -> Vec<Step> {
 /// not: where somebody put another file in its place the copy may. (One that was held in WAL mode
 /// has changed without a trace in its header, and its copy in a copied directory is told by
 /// nothing.)
-pub(in crate::plan) fn is_own_file(observation: &Observation, journal: &Journal) -> bool {
+pub(super) fn is_own_file(observation: &Observation, journal: &Journal) -> bool {
     let is_v1 = |v1: &V1| {
         let Some(facts) = observation.canonical_facts() else { return false };
         v1.file_id == facts.file_id
@@ -352,10 +343,12 @@ pub(in crate::plan) fn is_own_file(observation: &Observation, journal: &Journal)
 /// `first`: what comes before the undo, which goes on after a step that failed, and must not after
 /// one of these.
 fn go_back(observation: &Observation, journal: Journal, first: Vec<Step>) -> Plan {
-    let back = undo_ours(observation, &journal);
-    let mut steps = flush(&journal);
+    let mut steps = flush_directories(&journal);
     steps.extend(first);
-    plan_of(observation, PlanKind::Undo, Some(journal), steps, None, None, back)
+    Plan {
+        undo: undo_ours(observation, &journal),
+        ..Plan::new(PlanKind::Undo, observation.platform, Some(journal), steps)
+    }
 }
 
 fn backed_up(observation: &Observation, journal: &Journal, companion: &Companion) -> bool {

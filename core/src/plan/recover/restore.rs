@@ -1,34 +1,40 @@
 //! What is done about a journal of a restore: undone while canonical is v2, finished once it is v1.
 //! What canonical is, it is told by itself and the files beside it, not by `detect`.
 
+use super::any_of_ours;
 use super::ours::is_own_file;
-use super::{any_of_ours, flush, is_staged};
+use crate::failure::Failure;
 use crate::fault::Platform;
 use crate::journal::{Companion, Journal, Phase, Strategy};
-use crate::names::displaced;
+use crate::names::{FileName, Label, Nonce, PlanPath, companion_staged};
 use crate::observe::{FileFacts, Observation};
-use crate::plan::parts::{
-    Which, check_no_stale_handles, cleanup_index, install_companions, remove_tmp, write_journal,
+use crate::op::Op;
+use crate::page1::JournalMode;
+use crate::plan::live::LiveState;
+use crate::plan::refuse::refuse_held;
+use crate::plan::restore::{Modes, ending, made, undo};
+use crate::plan::steps::{
+    Which, check_no_stale_handles, cleanup_index, displaced_by, flush_directories,
+    install_companions, is_kept, is_staged, remove_tmp, write_journal,
 };
-use crate::plan::restore::{displaced_by, ending, undo};
-use crate::plan::{Plan, PlanKind, VERSION};
+use crate::plan::{Plan, PlanKind, index};
 
 /// The recovery of an interrupted restore. `canonical`: what it is. `staged`, `kept`: companions
 /// that still wait, and those of which one is kept beside already.
-pub(in crate::plan) fn recovery(
+fn recovery(
     journal: Journal,
     platform: Platform,
-    canonical: Canonical,
+    live: LiveState,
     staged: Which,
     kept: Which,
 ) -> Plan {
-    let mut steps = flush(&journal);
+    let mut steps = flush_directories(&journal);
     let mut back = Vec::new();
     let mut cleanup_from = Some(steps.len());
     let kind = if journal.phase == Phase::Committed {
         steps.extend(ending(&journal));
         PlanKind::Clean
-    } else if canonical == Canonical::V1 {
+    } else if live == LiveState::Installed {
         check_no_stale_handles(&mut steps, &journal, platform);
         steps.extend(install_companions(&journal, staged, kept));
         let installed = steps.len();
@@ -38,62 +44,40 @@ pub(in crate::plan) fn recovery(
         steps.extend(ending(&journal));
         PlanKind::Finish
     } else {
-        back = undo(&journal, platform, canonical == Canonical::V2);
+        back = undo(&journal, platform, live == LiveState::Unchanged);
         cleanup_from = None;
         PlanKind::Undo
     };
     Plan {
-        version: VERSION,
-        kind,
-        platform,
-        journal: Some(journal),
-        steps,
-        flip_at: None,
-        cleanup_from: cleanup_from.and_then(|at| u32::try_from(at).ok()),
+        cleanup_from: cleanup_from.and_then(index),
         undo: back,
-        needs_bytes: 0,
+        ..Plan::new(kind, platform, Some(journal), steps)
     }
 }
 
-/// The same, of what is seen.
+/// The recovery of a restore, of what is seen.
 pub(super) fn plan(observation: &Observation, journal: Journal) -> Plan {
-    let canonical = canonical(observation, &journal);
-    let seen = |companion: &Companion| observation.companions.get(&companion.name);
+    let live = identify(observation, &journal);
     let nonce = journal.nonce.clone();
-    let kept = |c: &Companion| {
-        seen(c).is_some_and(|seen| seen.present.contains(&displaced(&c.file, &nonce)))
-    };
     recovery(
         journal,
         observation.platform,
-        canonical,
-        &|c| is_staged(observation, &nonce, c),
-        &kept,
+        live,
+        &|companion| is_staged(observation, &nonce, companion),
+        &|companion| is_kept(observation, &nonce, companion),
     )
 }
 
-/// What canonical is when a restore was interrupted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::plan) enum Canonical {
-    /// v1, or it was and belongs to somebody since.
-    V1,
-    /// v2, with all that was set aside.
-    V2,
-    /// v2, or another file that somebody gave its name: what was set aside may hold what it does
-    /// not.
-    Other,
-}
-
-fn canonical(observation: &Observation, journal: &Journal) -> Canonical {
-    let Some(facts) = observation.canonical_facts() else { return Canonical::Other };
+fn identify(observation: &Observation, journal: &Journal) -> LiveState {
+    let Some(facts) = observation.canonical_facts() else { return LiveState::Missing };
     let copies_pages = journal.strategy.copies_pages();
     let flipped = if copies_pages { has_pages_of_v1 } else { was_replaced };
     if flipped(observation, journal, facts) {
-        Canonical::V1
+        LiveState::Installed
     } else if !copies_pages || is_own_file(observation, journal) {
-        Canonical::V2
+        LiveState::Unchanged
     } else {
-        Canonical::Other
+        LiveState::Changed
     }
 }
 
@@ -162,4 +146,74 @@ pub fn must_empty_log(observation: &Observation) -> bool {
                 && journal.phase == Phase::Installing
                 && journal.v1.as_ref().is_some_and(|v1| !v1.fingerprint.detects_writes())
         })
+}
+
+/// What must be done before a restore, by what a restore knows: one that was interrupted is ended.
+/// Any other journal is left for [`plan_restore`] to refuse.
+///
+/// # Errors
+/// `HELD` when this process holds the database, `JOURNAL` when the database is missing beside the
+/// journal.
+pub fn recover_before_restore(
+    observation: &Observation,
+    label: &Label,
+    nonce: &Nonce,
+) -> Result<Option<Plan>, Failure> {
+    refuse_held(observation)?;
+    let restores = |text: &Option<String>| {
+        let journal =
+            text.as_deref().and_then(|text| Journal::parse(text, &observation.canonical).ok());
+        journal.is_some_and(|journal| journal.strategy.restores())
+    };
+    if observation.journals.values().all(restores) {
+        super::plan_recovery(observation, label, nonce)
+    } else {
+        Ok(None)
+    }
+}
+
+/// The plan that the journal of this one gives, of what the plan's steps tell.
+pub(crate) fn right(plan: &Plan, journal: &Journal) -> Plan {
+    let renamed = |from: &PlanPath| {
+        plan.steps.iter().any(|step| matches!(&step.op, Op::Rename { from: at, .. } if at == from))
+    };
+    let staged = |c: &Companion| {
+        renamed(&PlanPath {
+            companion: Some(c.name.clone()),
+            name: companion_staged(&c.file, &journal.nonce),
+        })
+    };
+    let kept = |c: &Companion| {
+        renamed(&PlanPath { companion: Some(c.name.clone()), name: c.file.clone() })
+    };
+    let mode_of = |name: &FileName| {
+        let found = plan.steps.iter().find_map(|step| match &step.op {
+            Op::Settle { file, mode } if file == name => Some(*mode),
+            _ => None,
+        });
+        found.unwrap_or(JournalMode::Delete)
+    };
+    let names = &journal.names;
+    let stays_in_wal = plan.platform == Platform::Windows && journal.strategy.copies_pages();
+    let modes = Modes {
+        install: mode_of(&names.install),
+        canonical: if stays_in_wal { mode_of(&names.canonical) } else { JournalMode::Delete },
+    };
+    let aside = PlanPath::from(&displaced_by(journal));
+    let removed = plan
+        .undo
+        .iter()
+        .any(|step| matches!(&step.op, Op::Remove { files } if files.contains(&aside)));
+    let canonical = match plan.kind {
+        PlanKind::Finish => LiveState::Installed,
+        _ if removed => LiveState::Unchanged,
+        _ => LiveState::Changed,
+    };
+    match plan.kind {
+        PlanKind::Restore => {
+            let begun = Journal { phase: Phase::Building, v2: None, ..journal.clone() };
+            made(begun, modes, plan.platform, plan.needs_bytes)
+        }
+        _ => recovery(journal.clone(), plan.platform, canonical, &staged, &kept),
+    }
 }

@@ -4,8 +4,8 @@ use super::Place;
 use super::case::Case;
 use crate::next_start::{self, Canonical};
 use cutover_core::backup::Backup;
-use cutover_core::journal::field::{LegacyJournal, LegacyPhase};
 use cutover_core::journal::{Journal, Phase};
+use cutover_core::legacy::{LegacyJournal, LegacyPhase};
 use cutover_core::names::{FileName, Role, receipt};
 use cutover_core::plan::displaced_by;
 

@@ -5,8 +5,8 @@ use serde::de::IgnoredAny;
 
 use super::{Diagnosis, Kind, MAX_TEXT, Place, Safety, blank, count, judge, log_line, unknown};
 use crate::bundle::Given;
-use cutover_core::journal::field::LegacyJournal;
 use cutover_core::journal::{Journal, ReadError, Receipt};
+use cutover_core::legacy::LegacyJournal;
 use cutover_core::names::FileName;
 use cutover_core::plan::Plan;
 use cutover_core::validate::validate;

@@ -2,7 +2,7 @@
 //! a directory that may have moved since.
 
 use cutover_core::journal::ReadError;
-use cutover_core::journal::field::{LegacyJournal, LegacyPhase};
+use cutover_core::legacy::{LegacyJournal, LegacyPhase};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

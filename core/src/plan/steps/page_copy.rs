@@ -6,18 +6,19 @@
 //! its `-journal` is a whole v1 or a whole v2 at every instant, and whether it was completed is
 //! told by what canonical holds once SQLite has opened it, never by a name.
 
-use super::parts::{compare_companions, write_journal};
-use super::restore::displaced_by;
-use super::step;
+use super::companions::compare_companions;
+use super::flip::displaced_by;
+use super::journal::write_journal;
 use crate::journal::{Journal, Phase};
 use crate::names::{FileName, PlanPath};
 use crate::observe::FileFacts;
 use crate::op::{Op, Step};
 use crate::page1::JournalMode;
+use crate::plan::step;
 
 /// How much of it an interrupted start has done, durably.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Done {
+pub(crate) struct Done {
     /// The backup is there.
     pub copied: bool,
     /// The journal says `installing`.
@@ -30,7 +31,7 @@ impl Done {
 }
 
 /// From a staged file that is checked to canonical that holds its pages, durably.
-pub(super) fn page_copy(journal: &Journal, staged: &FileName, done: Done) -> Vec<Step> {
+pub(crate) fn page_copy(journal: &Journal, staged: &FileName, done: Done) -> Vec<Step> {
     let restores = journal.strategy.restores();
     let mut steps = Vec::new();
     if !done.copied {
@@ -119,13 +120,13 @@ fn copy_what_is_there(journal: &Journal, restores: bool) -> Vec<Step> {
 }
 
 /// Whether the backup is the copy of v1 that is made here.
-pub(super) fn is_copy(backup: &FileFacts, journal: &Journal) -> bool {
+pub(crate) fn is_copy(backup: &FileFacts, journal: &Journal) -> bool {
     matches!((backup.fingerprint(), &journal.v1), (Some(backup), Some(v1)) if backup.is_copy_of(&v1.fingerprint))
 }
 
 /// Free bytes that it takes: the copy of what canonical holds where there is none, and in the
 /// transaction the pages of that, and those by which what comes is larger.
-pub(super) fn needs_bytes(old: u64, new: u64, copied: bool) -> u64 {
+pub(crate) fn needs_bytes(old: u64, new: u64, copied: bool) -> u64 {
     let kept = if copied { 0 } else { old };
     kept.saturating_add(old.max(new))
 }

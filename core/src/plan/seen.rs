@@ -8,7 +8,7 @@ use crate::page1::{Header, JournalMode};
 use std::collections::BTreeMap;
 
 /// A companion of which this is there beside it.
-pub(super) fn companion_facts(
+pub(crate) fn companion_facts(
     companion: &Companion,
     digest: Option<String>,
     present: impl IntoIterator<Item = (bool, FileName)>,
@@ -25,7 +25,7 @@ pub(super) fn companion_facts(
 }
 
 /// Nothing is in the way, and nothing is there.
-pub(super) fn blank(platform: Platform, canonical: FileName) -> Observation {
+pub(crate) fn blank(platform: Platform, canonical: FileName) -> Observation {
     Observation {
         platform,
         canonical,
@@ -40,11 +40,11 @@ pub(super) fn blank(platform: Platform, canonical: FileName) -> Observation {
 }
 
 /// A file of which nothing matters but that it is there.
-pub(super) fn file(id: &str) -> FileFacts {
+pub(crate) fn file(id: &str) -> FileFacts {
     FileFacts { size: 1, file_id: id.into(), header: None, page1: None }
 }
 
-pub(super) fn header(bytes: &str, journal_mode: JournalMode) -> Header {
+pub(crate) fn header(bytes: &str, journal_mode: JournalMode) -> Header {
     Header {
         page_size: 0,
         journal_mode,
@@ -56,7 +56,7 @@ pub(super) fn header(bytes: &str, journal_mode: JournalMode) -> Header {
     }
 }
 
-pub(super) fn settled(v1: &V1) -> FileFacts {
+pub(crate) fn settled(v1: &V1) -> FileFacts {
     FileFacts {
         size: v1.fingerprint.size,
         file_id: v1.file_id.clone(),
@@ -65,7 +65,7 @@ pub(super) fn settled(v1: &V1) -> FileFacts {
     }
 }
 
-pub(super) fn built(v2: &V2) -> FileFacts {
+pub(crate) fn built(v2: &V2) -> FileFacts {
     FileFacts {
         size: v2.size,
         file_id: v2.file_id.clone(),

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ReadError, read_versioned};
+use crate::journal::{ReadError, read_versioned};
 use crate::names::{FileName, Label, NameError, Names, Nonce, Role};
 
 /// How far the field's daemon had come.

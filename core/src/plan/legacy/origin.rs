@@ -2,17 +2,17 @@
 
 use serde_json::json;
 
-use super::seen::{blank, companion_facts, file, header};
 use crate::journal::{Companion, Journal, Phase};
 use crate::names::{FileName, PlanPath, companion_backup, displaced};
 use crate::observe::{CompanionFacts, FileFacts, Observation, Verdict};
 use crate::op::{Op, Step};
 use crate::page1::JournalMode;
 use crate::plan::Plan;
+use crate::plan::seen::{blank, companion_facts, file, header};
 
 /// The text of that journal. Of its phases only the last makes a difference.
 /// `backed_up`: the companion of which a backup was made.
-pub(super) fn text(journal: &Journal, phase: Phase, backed_up: Option<&Companion>) -> String {
+pub(crate) fn text(journal: &Journal, phase: Phase, backed_up: Option<&Companion>) -> String {
     let names = &journal.names;
     let beside = |name: &FileName| format!("/{name}");
     let companion = journal.companions.first();
@@ -39,7 +39,7 @@ pub(super) fn text(journal: &Journal, phase: Phase, backed_up: Option<&Companion
 }
 
 /// What may have been seen, by each rule of its table.
-pub(super) fn observations(plan: &Plan, journal: &Journal) -> Vec<Observation> {
+pub(crate) fn observations(plan: &Plan, journal: &Journal) -> Vec<Observation> {
     let names = &journal.names;
     let mut base = blank(plan.platform, names.canonical.clone());
     let mut backed_up = None;

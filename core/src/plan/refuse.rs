@@ -1,0 +1,124 @@
+//! The refusals that several plans share. Each comes before any file is touched.
+
+use crate::failure::{Code, Failure};
+use crate::journal::Journal;
+use crate::names::{CompanionName, FileName, Role};
+use crate::observe::Observation;
+
+/// Refuses while this process has the set open.
+pub(super) fn refuse_held(observation: &Observation) -> Result<(), Failure> {
+    let canonical = &observation.canonical;
+    if observation.holders.iter().any(|holder| holder.this_process)
+        && !observation.held_on_windows()
+    {
+        let mut failure = Failure::refusal(
+            Code::Held,
+            "this process has the database open, and opening it again here would drop that \
+             connection's locks",
+            "close the connection (and let it be collected) before the upgrade",
+        )
+        .of(canonical);
+        failure.holders.clone_from(&observation.holders);
+        return Err(failure);
+    }
+    Ok(())
+}
+
+/// Refuses where a program that Windows names has the database open: pages are copied into it only
+/// beside a connection of this process, or of a program that has no name.
+pub(super) fn refuse_other_programs(observation: &Observation) -> Result<(), Failure> {
+    let others = observation.other_holders();
+    if !observation.held_on_windows() || others.is_empty() {
+        return Ok(());
+    }
+    let mut failure = Failure::refusal(
+        Code::Held,
+        "another program has the database open",
+        "close that program and start again",
+    )
+    .of(&observation.canonical);
+    failure.holders = others;
+    Err(failure)
+}
+
+/// Refuses to begin what may put another file in this companion's place, where no file can take it:
+/// the database would be flipped, and no start could finish. What is begun already goes on.
+pub(super) fn refuse_irreplaceable(
+    observation: &Observation,
+    companion: &CompanionName,
+) -> Result<(), Failure> {
+    let Some(seen) = observation.companions.get(companion) else { return Ok(()) };
+    let Some(irreplaceable) = seen.irreplaceable else { return Ok(()) };
+    let mut failure =
+        Failure::refusal(Code::Io, "no file can replace this companion", irreplaceable.hint());
+    failure.path = Some(seen.path.clone());
+    Err(failure)
+}
+
+/// Refuses where the volume has not the room. `what`: the upgrade, or the restore.
+pub(super) fn refuse_full(
+    observation: &Observation,
+    needs_bytes: u64,
+    what: &str,
+    hint: &str,
+) -> Result<(), Failure> {
+    let Some(free) = observation.free_bytes.filter(|free| *free < needs_bytes) else {
+        return Ok(());
+    };
+    let reason = format!("{what} {needs_bytes} bytes of disk and {free} are free");
+    let hint = format!("free {} bytes on this volume and {hint}", needs_bytes - free);
+    Err(Failure::refusal(Code::NoSpace, reason, hint).of(&observation.canonical))
+}
+
+/// The database is missing beside a journal.
+pub(super) fn refuse_missing(observation: &Observation, journal: &Journal) -> Failure {
+    Failure::refusal(
+        Code::Journal,
+        format!(
+            "an upgrade was interrupted ({}), and the database itself is missing",
+            journal.phase.as_str()
+        ),
+        format!(
+            "nothing was touched; choose a whole database among {} and rename it to {}",
+            candidates(observation),
+            observation.canonical
+        ),
+    )
+    .of(&observation.canonical)
+}
+
+/// SQLite cannot read canonical beside a journal: it may be the user's v2, or v1.
+pub(super) fn refuse_unread(observation: &Observation) -> Failure {
+    Failure::refusal(
+        Code::V1Corrupt,
+        "an upgrade was interrupted, and SQLite cannot read the database now",
+        format!("look at {} and restore a whole database from there", candidates(observation)),
+    )
+    .of(&observation.canonical)
+}
+
+/// Every file that may hold the user's data, for a person to choose from.
+pub(super) fn candidates(observation: &Observation) -> String {
+    let names: Vec<&str> = observation
+        .files
+        .keys()
+        .filter(|name| {
+            matches!(
+                Role::of(&observation.canonical, name),
+                Some(
+                    Role::Backup { .. }
+                        | Role::Staging(_)
+                        | Role::Install(_)
+                        | Role::Source(_)
+                        | Role::Displaced(_)
+                )
+            )
+        })
+        .map(FileName::as_str)
+        .collect();
+    if names.is_empty() {
+        "your own backups (none is in this directory)".to_owned()
+    } else {
+        names.join(", ")
+    }
+}
