@@ -1,5 +1,6 @@
 // Builds the modules with cargo alone, writes their JavaScript by the wasm-bindgen that they were compiled with, then compiles the TypeScript face.
 import { spawnSync } from "node:child_process";
+import { copyFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -36,3 +37,4 @@ for (const crate of ["cutover-wasm", "cutover-wasm-diagnose", "cutover-wasm-expl
 }
 const typescript = createRequire(import.meta.url).resolve("typescript/package.json");
 run(process.execPath, [join(typescript, "../bin/tsc"), "--project", directory], { stdio: "inherit" });
+copyFileSync(join(directory, "../core/schema/generated.d.ts"), join(directory, "dist/generated.d.ts"));
