@@ -1,5 +1,6 @@
-// Builds both modules with cargo alone, writes their JavaScript by the wasm-bindgen that they were compiled with, then compiles the TypeScript face.
+// Builds the modules with cargo alone, writes their JavaScript by the wasm-bindgen that they were compiled with, then compiles the TypeScript face.
 import { spawnSync } from "node:child_process";
+import { copyFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -30,9 +31,10 @@ const sources = [join(run("rustc", ["--print=sysroot"]).trim(), "lib/rustlib/src
 const flags = [compact, ...sources.map((path) => `--remap-path-prefix=${path}=`)];
 const target = ["--target=wasm32-unknown-unknown", `--config=target.wasm32-unknown-unknown.rustflags=[${flags.map((flag) => `'${flag}'`).join()}]`];
 const bindgen = built(["--package=cutover-wasm-bindgen"], "cutover-wasm-bindgen");
-for (const crate of ["cutover-wasm", "cutover-wasm-explorer"]) {
+for (const crate of ["cutover-wasm", "cutover-wasm-diagnose", "cutover-wasm-explorer"]) {
   const wasm = built(["--profile=wasm", `--package=${crate}`, ...target], crate.replaceAll("-", "_"));
   run(bindgen, [wasm, join(directory, "dist/wasm")]);
 }
 const typescript = createRequire(import.meta.url).resolve("typescript/package.json");
 run(process.execPath, [join(typescript, "../bin/tsc"), "--project", directory], { stdio: "inherit" });
+copyFileSync(join(directory, "../core/schema/generated.d.ts"), join(directory, "dist/generated.d.ts"));

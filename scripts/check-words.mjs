@@ -15,7 +15,7 @@ const WORDS = [
   [/\bthe field's\b|\bin the field\b|\bfield[_-](?:journal|daemon)|FieldJournal|FieldPhase/i, "legacy"],
 ];
 /** What was generated, and what others wrote. */
-const NOT_OURS = /(?:^|\/)(?:package-lock\.json|Cargo\.lock|generated\.ts|examples\.json)$|^tests\/disks\/.*\/|\.(?:db|svg|schema\.json)$|^scripts\/check-words\.mjs$/;
+const NOT_OURS = /(?:^|\/)(?:package-lock\.json|Cargo\.lock|generated\.d\.ts|examples\.json)$|^tests\/disks\/.*\/|\.(?:db|svg|schema\.json)$|^scripts\/check-words\.mjs$/;
 const TEXT = /\.(?:rs|ts|mts|cts|mjs|js|md|html|toml|txt|yml)$/;
 
 /** Every line with such a word, and the words of it. */

@@ -12,11 +12,12 @@ export function fail(message) {
   process.exit(1);
 }
 
-/** Runs a program in the root and ends ours when it fails. */
+/** Runs a program in the root, gives its output where it is piped, and ends ours when it fails. */
 export function run(command, args, options = {}) {
-  const { status, signal, error } = spawnSync(command, args, { cwd: root, stdio: "inherit", ...options });
+  const { status, signal, error, stdout } = spawnSync(command, args, { cwd: root, stdio: "inherit", maxBuffer: 1 << 28, ...options });
   if (error) fail(`${command} cannot be started: ${error.message}`);
   if (status !== 0) fail(`${[command, ...args].join(" ")} failed (${signal ?? status})`);
+  return stdout;
 }
 
 function output(command, args) {

@@ -1,4 +1,4 @@
-//! Failures as data. Nothing that unwinds crosses.
+//! Failures as data. No panic crosses to JavaScript.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,14 +17,14 @@ pub(crate) fn failed(error: &Error) -> String {
     ToJs::Failed { failure: &error.failure, cause }.to_text()
 }
 
-/// Does the work; a panic becomes a failure like any other. What it leaves on disk is what a kill
-/// leaves, and recovery knows that.
+/// Does the work, and turns a panic into a failure. A panic leaves on disk what a kill leaves, and
+/// recovery handles that.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|panic| Err(internal(&panic_text(panic.as_ref()))))
 }
 
-/// A fault of our own.
+/// A defect of cutover itself.
 pub(crate) fn internal(what: &str) -> Error {
     let hint = "start again: the next start finishes or undoes what was begun; report this to the \
                 authors of cutover";

@@ -1,4 +1,4 @@
-//! The application, as the thread of a task sees it: a [`Host`] whose methods are messages.
+//! The application as the thread of a task calls it: a [`Host`] that sends messages.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
@@ -11,16 +11,16 @@ use crate::message::{
     Call, FromJs, Request, ToJs, blob, blob_to_json, rows_to_json, value_from_json,
 };
 
-/// How long a callback that was aborted may take to settle. After that the run goes on without it.
+/// How long a callback may run after an abort. Then the run continues without the callback.
 const ABORT_GRACE: Duration = Duration::from_secs(2);
-/// The same for those that put something right after an abort.
+/// How long `undo` and `cleanup` may run after an abort.
 const UNDO_GRACE: Duration = Duration::from_secs(30);
 
-/// The longest answer that crosses, in bytes of JSON. One that V8 cannot hold as a string (2^29 -
-/// 24 characters) would end the process.
+/// The longest answer that crosses, in bytes of JSON. A string that V8 cannot hold (2^29 - 24
+/// characters) would end the process.
 const MAX_ANSWER: usize = 256 << 20;
 
-/// What a callback threw. JavaScript keeps the value itself, under the call's id.
+/// The error of a callback. JavaScript keeps the thrown value under the call's id.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct Thrown {
@@ -28,14 +28,14 @@ pub(crate) struct Thrown {
     pub message: String,
 }
 
-/// What a callback may use while it runs.
+/// What serves the requests of a running callback.
 enum Desk<'a> {
     Job(&'a mut dyn Job),
     Reader(&'a Reader),
     Empty,
 }
 
-/// The application in JavaScript. `tell` gives it a text, or says that nobody is there.
+/// The application in JavaScript. `tell` sends it a text; `false` means that it has ended.
 pub(crate) struct JsHost<Tell: FnMut(String) -> bool> {
     tell: Tell,
     inbox: Receiver<FromJs>,
@@ -50,8 +50,8 @@ impl<Tell: FnMut(String) -> bool> JsHost<Tell> {
         Self { tell, inbox, events, calls: 0, aborted: false, gone: false }
     }
 
-    /// Calls JavaScript and waits for its answer. Meanwhile it serves what the callback wants, so
-    /// that one thread alone touches the database.
+    /// Calls JavaScript and waits for its answer. Until then this thread serves the requests of
+    /// the callback, so that only this thread touches the database.
     fn ask(&mut self, call: Call<'_>, mut desk: Desk<'_>) -> Result<Json, HostError> {
         let grace = if matches!(call, Call::Undo { .. } | Call::Cleanup { .. }) {
             UNDO_GRACE
@@ -75,7 +75,7 @@ impl<Tell: FnMut(String) -> bool> JsHost<Tell> {
                 FromJs::Threw { id, message } if id == asked => {
                     return Err(Box::new(Thrown { call: asked, message }));
                 }
-                // Of a callback that was given up.
+                // From an earlier callback, which did not settle in time.
                 FromJs::Answer { .. } | FromJs::Threw { .. } => {}
                 FromJs::Request { call, id, request } => {
                     let served = if call == asked {
@@ -127,14 +127,14 @@ impl<Tell: FnMut(String) -> bool> JsHost<Tell> {
         if !self.gone && (self.tell)(text) { Ok(()) } else { Err(self.left()) }
     }
 
-    /// JavaScript has gone: nothing more can be asked, and what can still be undone is.
+    /// Notes that JavaScript has ended. The run undoes what it can without the application.
     fn left(&mut self) -> HostError {
         self.gone = true;
         self.aborted = true;
         "the JavaScript environment ended".into()
     }
 
-    /// The next message. Nothing: the deadline has come.
+    /// The next message; `None` at the deadline.
     fn receive(&self, deadline: Option<Instant>) -> Option<FromJs> {
         let Some(deadline) = deadline else {
             return Some(self.inbox.recv().unwrap_or(FromJs::Gone));
@@ -146,12 +146,12 @@ impl<Tell: FnMut(String) -> bool> JsHost<Tell> {
         }
     }
 
-    /// A message that came while nothing was asked.
+    /// Handles a message that came while no call was open.
     fn note(&mut self, message: FromJs) {
         match message {
             FromJs::Abort => self.aborted = true,
             FromJs::Gone => drop(self.left()),
-            // Where JavaScript has gone meanwhile, the next call meets that.
+            // If JavaScript has ended, the next call reports it.
             FromJs::Request { id, request, .. } => drop(self.reply(id, Desk::Empty.serve(request))),
             FromJs::Answer { .. } | FromJs::Threw { .. } | FromJs::Warn { .. } => {}
         }
@@ -184,7 +184,7 @@ fn all(reader: &Reader, sql: &str, args: &[Json]) -> Result<Json, HostError> {
     Ok(rows_to_json(&reader.all(sql, &args)?))
 }
 
-/// What the build answers.
+/// The answer of a build.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Answer {
@@ -223,12 +223,12 @@ impl<Tell: FnMut(String) -> bool> Host for JsHost<Tell> {
         self.ask(Call::Cleanup { state, nonce }, Desk::Empty).map(drop)
     }
 
-    /// The TypeScript face makes a warning of a failure.
+    /// TypeScript turns a failure into a warning.
     fn release_handles(&mut self) {
         drop(self.ask(Call::Release, Desk::Empty));
     }
 
-    /// Waits until JavaScript has been told, so that a step is told before it is performed.
+    /// Waits until the application has seen the event, so that it sees a step before the step runs.
     fn event(&mut self, event: &Event) {
         if self.events {
             drop(self.ask(Call::Event { event }, Desk::Empty));
@@ -248,15 +248,14 @@ impl<Tell: FnMut(String) -> bool> Host for JsHost<Tell> {
         }
     }
 
-    /// Comes back early when the application aborts meanwhile. An abort that came before was
-    /// refused or is dealt with; it must not burn the waits that are left.
+    /// Returns early when the application aborts during the wait. The run has already handled an
+    /// earlier abort, so an earlier abort must not cut this wait short.
     fn wait(&mut self, delay_ms: u64) {
         let end = Instant::now() + Duration::from_millis(delay_ms);
         let aborted = self.aborted;
         while aborted == self.aborted {
             if self.gone {
-                // JavaScript is gone: nobody can abort, and the wait that the run asked for is all
-                // that is left to do.
+                // JavaScript has ended: no abort can come, so this waits the whole time.
                 return std::thread::sleep(end.saturating_duration_since(Instant::now()));
             }
             let Some(message) = self.receive(Some(end)) else { return };
@@ -271,13 +270,13 @@ mod tests {
 
     use super::*;
 
-    /// A host whose application said all this before it was asked anything.
+    /// A host whose application has sent these messages already.
     fn host(said: Vec<FromJs>) -> JsHost<impl FnMut(String) -> bool> {
         let (inbox, messages) = channel();
         for message in said {
             inbox.send(message).unwrap();
         }
-        // JavaScript stays: only `gone` says that it went.
+        // The channel stays open: only `Gone` ends JavaScript here.
         std::mem::forget(inbox);
         JsHost::new(|_| true, messages, true)
     }
@@ -287,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_of_a_callback_that_was_given_up_is_not_taken_for_another() {
+    fn a_late_answer_is_not_taken_for_the_next_callbacks_answer() {
         let mut host =
             host(vec![answer(1), FromJs::Threw { id: 1, message: "late".into() }, answer(2)]);
         assert_eq!(host.ask(Call::Verify, Desk::Empty).unwrap(), 1);
@@ -295,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn without_javascript_nothing_is_asked_or_waited_for() {
+    fn a_host_without_javascript_neither_asks_nor_waits() {
         let mut host = host(vec![FromJs::Gone]);
         assert_eq!(
             host.undo(None, "").unwrap_err().to_string(),
@@ -308,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_that_takes_no_message_has_ended() {
+    fn an_environment_that_accepts_no_message_has_ended() {
         let (_inbox, messages) = channel();
         let mut host = JsHost::new(|_| false, messages, true);
         assert!(host.undo(None, "").is_err());
@@ -316,14 +315,14 @@ mod tests {
     }
 
     #[test]
-    fn an_abort_ends_the_wait_that_it_meets() {
+    fn an_abort_ends_the_current_wait() {
         let mut host = host(vec![FromJs::Abort]);
         host.wait(u64::from(u32::MAX));
         assert!(host.cancelled());
     }
 
     #[test]
-    fn only_the_callback_that_runs_is_served() {
+    fn only_the_running_callback_is_served() {
         let warn = |call| FromJs::Warn { call, message: String::new() };
         let all = |call, id| FromJs::Request {
             call,

@@ -1,16 +1,19 @@
 //! The runner as an addon for Node and Bun.
 //!
-//! Every task runs on a thread of its own, never on the event loop and never in libuv's pool. JSON
-//! text crosses, both ways: the thread calls `receive` with what it wants of the application
-//! (`message::ToJs`), and [`Session::send`] gives it the answers (`message::FromJs`). The thread is
-//! the only one that touches the database. A failure is data; the TypeScript face throws it.
+//! Every task runs on a thread of its own, never on the event loop and never in libuv's pool. Only
+//! that thread touches the database. JSON text crosses both ways: the thread calls `receive` with
+//! each call of the application (`message::ToJs`), and [`Session::send`] passes the answers to the
+//! thread (`message::FromJs`). A failure crosses as data, and TypeScript throws it.
+//!
+//! `tasks` are what JavaScript starts, and `options` what it gives them. `host` is the application
+//! as the thread calls it. [`api`] has the pure functions.
 
-mod backups;
+pub mod api;
 mod error;
 mod host;
 mod message;
 mod options;
-pub mod pure;
+mod tasks;
 
 use std::sync::mpsc::{Sender, channel};
 
@@ -20,14 +23,14 @@ use napi::{Error, Result, Status};
 use napi_derive::napi;
 
 use crate::host::JsHost;
-use crate::message::FromJs;
-use crate::options::Task;
+use crate::message::{FromJs, ToJs};
+use crate::tasks::{Product, Task};
 
-/// A message, or the lock that was asked for.
+/// A message, or the lock of a task that takes one.
 type Delivery = Either<String, OwnerLock>;
 type Receive = ThreadsafeFunction<Delivery, (), Delivery, Status, false>;
 
-/// A task that runs.
+/// A running task.
 #[napi]
 pub struct Session {
     inbox: Sender<FromJs>,
@@ -35,21 +38,21 @@ pub struct Session {
 
 #[napi]
 impl Session {
-    /// Gives the thread a message. Throws when it is not one.
+    /// Sends a message to the thread.
     ///
     /// # Errors
     /// When the text is not a message.
     #[napi(catch_unwind)]
-    #[allow(clippy::needless_pass_by_value)] // napi hands strings over
+    #[allow(clippy::needless_pass_by_value)] // napi passes strings by value
     pub fn send(&self, text: String) -> Result<()> {
         let message = serde_json::from_str(&text).map_err(|error| invalid(&error))?;
-        // A task that has ended needs nothing any more.
+        // A task that has ended reads no message.
         let _ = self.inbox.send(message);
         Ok(())
     }
 }
 
-/// Ownership of a database. Let go by `release`, or when the environment that took it ends.
+/// The owner lock of a database. `release` or the end of the environment releases it.
 #[napi]
 pub struct OwnerLock {
     lock: Option<cutover::OwnerLock>,
@@ -57,14 +60,14 @@ pub struct OwnerLock {
 
 #[napi]
 impl OwnerLock {
-    /// Lets go. A second call does nothing.
+    /// Releases the lock. A second call does nothing.
     #[napi(catch_unwind)]
     pub fn release(&mut self) {
         self.lock = None;
     }
 }
 
-/// Says that JavaScript has gone, when the environment drops what it holds of a task.
+/// Tells the thread that the environment ended: the environment drops this then.
 struct Farewell(Sender<FromJs>);
 
 impl Drop for Farewell {
@@ -73,13 +76,13 @@ impl Drop for Farewell {
     }
 }
 
-/// Starts a task. The last thing that `receive` gets is a message of type `done` or `failed`, or
+/// Starts a task. The last value that `receive` gets is a message of type `done` or `failed`, or
 /// the lock.
 ///
 /// # Errors
-/// When the task is not one, its lock was released, or the system gives no thread.
+/// When the text is not a task, the lock was released, or the system starts no thread.
 #[napi(catch_unwind)]
-#[allow(clippy::needless_pass_by_value)] // napi hands strings over
+#[allow(clippy::needless_pass_by_value)] // napi passes strings by value
 pub fn start(
     task: String,
     lock: Option<&OwnerLock>,
@@ -102,10 +105,10 @@ pub fn start(
         let tell = |delivery| {
             receive.call(delivery, ThreadsafeFunctionCallMode::NonBlocking) == Status::Ok
         };
-        let mut host = JsHost::new(|text| tell(Either::A(text)), messages, task.tells_events());
+        let mut host = JsHost::new(|text| tell(Either::A(text)), messages, task.events);
         let last = match error::guarded(|| task.perform(&mut host)) {
-            Ok(options::Product::Lock(lock)) => Either::B(OwnerLock { lock: Some(lock) }),
-            Ok(options::Product::Json(ok)) => Either::A(message::ToJs::Done { ok }.to_text()),
+            Ok(Product::Lock(lock)) => Either::B(OwnerLock { lock: Some(lock) }),
+            Ok(Product::Json(ok)) => Either::A(ToJs::Done { ok }.to_text()),
             Err(error) => Either::A(error::failed(&error)),
         };
         tell(last);

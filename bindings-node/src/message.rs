@@ -1,4 +1,4 @@
-//! What the thread and JavaScript say to each other, as JSON text.
+//! The messages between the thread and JavaScript, as JSON text.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -10,19 +10,19 @@ use serde_json::{Value as Json, json};
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub(crate) enum ToJs<'a> {
-    /// The application is to do something, and to answer.
+    /// Asks the application to do something and to answer.
     Call { id: u32, call: Call<'a> },
-    /// A request was served.
+    /// Answers a request.
     Reply { id: u32, ok: Json },
-    /// A request could not be served.
+    /// Refuses a request.
     Refused { id: u32, message: String },
-    /// The task ended well.
+    /// The task succeeded.
     Done { ok: Json },
     /// The task failed.
     Failed { failure: &'a Failure, cause: Option<Cause> },
 }
 
-/// What the application is to do.
+/// A call of the application.
 #[derive(Debug, Serialize)]
 #[serde(tag = "name", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub(crate) enum Call<'a> {
@@ -35,7 +35,7 @@ pub(crate) enum Call<'a> {
     Event { event: &'a Event },
 }
 
-/// The application's own error: what the call with this id threw, or a text where it threw nothing.
+/// The application's own error: the id of the call that threw it, if one did, and its message.
 #[derive(Debug, Serialize)]
 pub(crate) struct Cause {
     pub call: Option<u32>,
@@ -51,22 +51,22 @@ pub(crate) struct Cause {
     deny_unknown_fields
 )]
 pub(crate) enum FromJs {
-    /// What a call gave.
+    /// The result of a call.
     Answer { id: u32, value: Json },
-    /// What a call threw.
+    /// The error of a call.
     Threw { id: u32, message: String },
-    /// The callback of a call wants something.
+    /// A request of the call's callback.
     Request { call: u32, id: u32, request: Request },
-    /// The callback of a call says something for the result's warnings.
+    /// A warning of the call's callback, for the result.
     Warn { call: u32, message: String },
-    /// The application wants to stop.
+    /// The application aborted its signal.
     Abort,
-    /// The environment ended.
+    /// The JavaScript environment ended.
     #[serde(skip)]
     Gone,
 }
 
-/// What a callback may want.
+/// A request of a callback.
 #[derive(Debug, Deserialize)]
 #[serde(
     tag = "name",
@@ -82,7 +82,7 @@ pub(crate) enum Request {
 }
 
 impl ToJs<'_> {
-    /// The text that crosses. Serialising these types cannot fail: their maps have text keys.
+    /// The text that crosses. Serialisation cannot fail: the keys of every map are text.
     pub(crate) fn to_text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
@@ -91,7 +91,7 @@ impl ToJs<'_> {
 /// The largest integer that a JavaScript number holds exactly.
 const MAX_SAFE: i64 = (1 << 53) - 1;
 
-/// A value of SQLite as JSON, exactly: what JSON or a JavaScript number cannot hold is tagged,
+/// A value of SQLite as exact JSON. A value that JSON or a JavaScript number cannot hold is tagged:
 /// `{"i": "<integer>"}`, `{"f": "<number>"}` or `{"b": "<base64>"}`.
 pub(crate) fn value_to_json(value: &Value) -> Json {
     match value {
@@ -105,8 +105,8 @@ pub(crate) fn value_to_json(value: &Value) -> Json {
     }
 }
 
-/// The same, back. JavaScript tags every integer that it means as one, so a bare number is an
-/// integer only where it is written as one.
+/// A value of SQLite from JSON. A bare number is an integer if it is written without fraction and
+/// exponent; JavaScript tags every other integer.
 pub(crate) fn value_from_json(json: &Json) -> Result<Value, String> {
     let wrong = || format!("{json} is not a value for SQLite");
     match json {
@@ -136,7 +136,7 @@ pub(crate) fn value_from_json(json: &Json) -> Result<Value, String> {
     }
 }
 
-/// Rows as JSON: the names once, then the values.
+/// Rows as JSON: the column names once, then the values.
 pub(crate) fn rows_to_json(rows: &[Row]) -> Json {
     let columns: Vec<&str> =
         rows.first().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_value_is_refused() {
+    fn other_json_is_refused() {
         for text in [
             "true",
             "[]",
@@ -217,7 +217,7 @@ mod tests {
         assert!(matches!(read(r#"{"type":"abort"}"#), Ok(FromJs::Abort)));
         let request = r#"{"type":"request","call":1,"id":2,"request":{"name":"all","sql":"SELECT ?","args":[0.1]}}"#;
         assert!(matches!(read(request), Ok(FromJs::Request { request: Request::All { .. }, .. })));
-        // `gone` comes from the environment, never from a message.
+        // Only the environment sends `Gone`, never a message.
         for text in [
             r#"{"type":"gone"}"#,
             r#"{"type":"answer","id":1}"#,

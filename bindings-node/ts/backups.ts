@@ -2,7 +2,7 @@ import { Callbacks } from "./application.js";
 import { callback, checkFields, filePath, oneOf, whole } from "./check.js";
 import type { Backup, Left, Recovery, Warning } from "./generated.js";
 import { Lock } from "./lock.js";
-import { lock, paths, signal, type MigrateOptions } from "./options.js";
+import { crossingShared, lock, paths, signal, type MigrateOptions } from "./options.js";
 import { deliver } from "./session.js";
 
 /** What work on backups may be told, each as for a migration. `companions` are those that the upgrade declared. */
@@ -86,15 +86,8 @@ async function work(verb: object, path: string, options: BackupOptions): Promise
     "signal?": signal,
   });
   const callbacks = new Callbacks(options);
-  const { companions = {}, waitMs = null } = options;
-  const flags = {
-    full: options.integrity === "full",
-    held: options.lock === "held",
-    events: options.onEvent !== undefined,
-    aborted: options.signal?.aborted ?? false,
-  };
   const owner = options.lock instanceof Lock ? options.lock.native : null;
-  const task = { backups: { verb, path: filePath(path, "path"), companions, waitMs, flags } };
+  const task = { backups: { verb, shared: crossingShared(filePath(path, "path"), options) } };
   const result = (await deliver(task, callbacks, owner)) as { warnings?: Warning[] };
   result.warnings?.push(...callbacks.warnings);
   return result;

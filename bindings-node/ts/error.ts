@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import type { Code, Data, Explanation, Failure, Holder, OsCode, Phase } from "./generated.js";
+import type { Code, DataLocation, Explanation, Failure, Holder, OsCode, Phase } from "./generated.js";
 import { native } from "./native.js";
 
 /**
@@ -25,7 +25,7 @@ export class CutoverError extends Error {
   /** Who is in the way, this process first. */
   readonly holders: readonly Holder[];
   /** Where the data is now. */
-  readonly data: Data;
+  readonly data: DataLocation;
   /** What to do. */
   readonly hint: string;
   /** What failed and why, without the rest of the message. */

@@ -18,14 +18,15 @@ export { CutoverError, explainError } from "./error.js";
 export { doctor, type DoctorOptions } from "./doctor.js";
 export { inspect, type InspectedCompanion, type InspectOptions, type Inspection } from "./inspect.js";
 export { lock, type OwnerLock } from "./lock.js";
-export { migrate, plan, recover, runPlan, validatePlan, type MigrateResult, type RecoverResult } from "./migrate.js";
+export { migrate, plan, recover, runPlan, type MigrateResult, type RecoverResult } from "./migrate.js";
+export { validatePlan } from "./pure/plan.js";
 export type { Built, Companion, Detect, Job, Json, Make, MigrateOptions } from "./options.js";
 export type { Reader, SqlValue } from "./reader.js";
 export type {
   Backup,
   Bundle,
   Code,
-  Data,
+  DataLocation,
   Event,
   Explanation,
   Failure,

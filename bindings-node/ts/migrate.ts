@@ -1,9 +1,8 @@
 import { Callbacks } from "./application.js";
-import type { Finding, Plan, Recovery, Strategy, Warning } from "./generated.js";
-import { opened } from "./error.js";
+import type { Plan, Recovery, Strategy, Warning } from "./generated.js";
 import { Lock } from "./lock.js";
-import { native } from "./native.js";
-import { checkOptions, crossing, type Json, type MigrateOptions } from "./options.js";
+import { checkOptions, crossing, crossingShared, type Json, type MigrateOptions } from "./options.js";
+import { planText } from "./pure/plan.js";
 import { deliver } from "./session.js";
 
 /** What {@link migrate} did. */
@@ -70,24 +69,12 @@ export async function runPlan<S extends Json = Json, R extends Json = Json>(
   return (await upgrade({ runPlan: planText(plan) }, options)) as MigrateResult<R>;
 }
 
-/**
- * Judges a plan that comes from elsewhere: its form, that it names no file but its own, and that its steps stand in an order in which no
- * crash costs a row. Empty when it is sound.
- */
-export function validatePlan(plan: Plan | string): Finding[] {
-  return opened(native.validatePlan(planText(plan)));
-}
-
-/** Without a plan the text is none either, and is refused as any other. */
-export function planText(plan: Plan | string): string {
-  return typeof plan === "string" ? plan : (JSON.stringify(plan) ?? "");
-}
-
 async function upgrade<S extends Json, R extends Json>(verb: string | object, options: MigrateOptions<S, R>): Promise<unknown> {
   checkOptions(options);
   const callbacks = new Callbacks(options);
   const lock = options.lock instanceof Lock ? options.lock.native : null;
-  const result = (await deliver({ upgrade: { verb, options: crossing(options) } }, callbacks, lock)) as { warnings?: Warning[] } | null;
+  const task = { upgrade: { verb, shared: crossingShared(options.path, options), options: crossing(options) } };
+  const result = (await deliver(task, callbacks, lock)) as { warnings?: Warning[] } | null;
   result?.warnings?.push(...callbacks.warnings);
   return result;
 }

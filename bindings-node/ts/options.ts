@@ -184,25 +184,33 @@ export function checkBuilt(built: unknown): { expect: Record<string, number>; re
   return { expect, report };
 }
 
-/** The options as they cross; callbacks stay here. */
-export function crossing<S extends Json, R extends Json>(options: MigrateOptions<S, R>): object {
-  const { path, label, detect, make, companions = {}, waitMs = null, keepBackups = null } = options;
+/** The options that every task shares, as they cross. */
+export function crossingShared(
+  path: string,
+  options: Pick<MigrateOptions, "companions" | "waitMs" | "integrity" | "lock" | "onEvent" | "signal">,
+): object {
+  const { companions = {}, waitMs = null } = options;
   return {
     path,
+    companions,
+    waitMs,
+    full: options.integrity === "full",
+    held: options.lock === "held",
+    events: options.onEvent !== undefined,
+    aborted: options.signal?.aborted ?? false,
+  };
+}
+
+/** The options of an upgrade alone, as they cross. Callbacks stay here. */
+export function crossing<S extends Json, R extends Json>(options: MigrateOptions<S, R>): object {
+  const { label, detect, make, keepBackups = null } = options;
+  return {
     label,
     detect: typeof detect === "function" ? "host" : detect,
     from: make.from,
     sql: typeof make.run === "function" ? null : make.run.sql,
-    companions,
-    waitMs,
     keepBackups,
-    flags: {
-      verify: options.verify !== undefined,
-      full: options.integrity === "full",
-      held: options.lock === "held",
-      proceed: options.held === "proceed",
-      events: options.onEvent !== undefined,
-      aborted: options.signal?.aborted ?? false,
-    },
+    verify: options.verify !== undefined,
+    proceed: options.held === "proceed",
   };
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as addon from "cutover/pure";
-import { explore, replayCrash } from "cutover-wasm";
+import { explore, replayCrash } from "cutover-wasm/explore";
 
 const question = (strategy, models, platform = "linux") => ({ strategy, platform, by: "sql", from: "empty", models });
 

@@ -5,21 +5,35 @@ import { test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { gzipSync } from "node:zlib";
 import * as cutover from "cutover-wasm";
+import { diagnose } from "cutover-wasm/diagnose";
+import { planLanes } from "cutover-wasm/explore";
 
 /** Bytes, gzip at its best. */
 const size = (name) => gzipSync(readFileSync(new URL(`../dist/wasm/${name}`, import.meta.url)), { level: 9 }).length;
 
-test("what each module weighs is printed", (t) => {
-  for (const name of ["cutover_wasm_bg.wasm", "cutover_wasm_explorer_bg.wasm"]) t.diagnostic(`${name}: ${size(name)} bytes gzip`);
+/** The most bytes, gzip, of the module that plans and validates. It has 179,517; 160,000 is the aim, but serde's readers need more. */
+const MOST = 185_000;
+
+test("the module that plans stays small, and the size of each module is printed", (t) => {
+  const names = ["cutover_wasm_bg.wasm", "cutover_wasm_diagnose_bg.wasm", "cutover_wasm_explorer_bg.wasm"];
+  for (const name of names) t.diagnostic(`${name}: ${size(name)} bytes gzip`);
+  assert.ok(size(names[0]) <= MOST, `${names[0]} has ${size(names[0])} bytes gzip; at most ${MOST} may be loaded`);
 });
 
-test("nothing is there before it is loaded, and loading twice is loading once", async () => {
+test("the functions need their module, and two calls of load load it once", async () => {
   assert.throws(() => cutover.explainError("cutover:IO"));
   await Promise.all([cutover.load(), cutover.load()]);
   assert.equal(cutover.explainError("cutover:IO").code, "IO");
 });
 
-test("it loads in a worker", async () => {
+test("the diagnosis and the explorer load when they are first called", async () => {
+  const [diagnosis, again, lanes] = await Promise.all([diagnose({ text: "#IO" }), diagnose({ text: "#IO" }), planLanes({ text: "#IO" })]);
+  assert.equal(diagnosis.explanation.code, "IO");
+  assert.deepEqual(again, diagnosis);
+  assert.equal(lanes, null);
+});
+
+test("the module loads in a worker", async () => {
   const code = `import { load, explainError } from ${JSON.stringify(import.meta.resolve("cutover-wasm"))};
     import { parentPort } from "node:worker_threads";
     await load();

@@ -6,7 +6,9 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import * as addon from "cutover/pure";
-import * as wasm from "cutover-wasm";
+import * as planner from "cutover-wasm";
+import * as support from "cutover-wasm/diagnose";
+import * as explorer from "cutover-wasm/explore";
 import * as text from "../dist/wasm/cutover_wasm.js";
 import { base, headerBytes, hex, migrations, recoveries, request } from "./observations.mjs";
 
@@ -14,17 +16,28 @@ const require = createRequire(import.meta.url);
 const directory = fileURLToPath(new URL("../../bindings-node", import.meta.url));
 const native = require(join(directory, readdirSync(directory).find((name) => name.endsWith(".node"))));
 
-before(() => wasm.load());
+const wasm = { ...planner, ...support, ...explorer };
 
-/** What both give, which must be the same; or what both throw. */
+before(() => planner.load());
+
+const refused = ({ name, message, code }) => ({ name, message, code });
+
+/** The answer of both sides, or the error that both throw. It must be one. */
 function both(call) {
-  const tried = [addon, wasm].map((side) => {
+  const tried = [addon, planner].map((side) => {
     try {
       return { ok: call(side) };
-    } catch ({ name, message, code }) {
-      return { name, message, code };
+    } catch (error) {
+      return refused(error);
     }
   });
+  assert.deepEqual(tried[1], tried[0]);
+  return tried[0];
+}
+
+/** As {@link both}, for the modules that load on their first call. */
+async function bothLater(call) {
+  const tried = await Promise.all([addon, wasm].map(async (side) => call(side)).map((answer) => answer.then((ok) => ({ ok }), refused)));
   assert.deepEqual(tried[1], tried[0]);
   return tried[0];
 }
@@ -32,6 +45,7 @@ function both(call) {
 test("the names are the same", () => {
   const names = Object.keys(wasm).filter((name) => name !== "load").sort();
   assert.deepEqual(names, Object.keys(require("cutover/pure")).sort());
+  for (const side of [support, explorer]) assert.equal(side.CutoverError, planner.CutoverError);
 });
 
 test("plans are the same to the byte", () => {
@@ -84,16 +98,16 @@ test("wrong arguments are refused alike", () => {
 
 test("errors are explained alike", () => {
   for (const line of ["[cutover:IO:fsync:EIO]", "cutover:OWNED", "Unknown error", "", new Error("x [cutover:HELD:look]")]) both((side) => side.explainError(line));
-  assert.equal(wasm.explainError("[cutover:NO_SPACE]").code, "NO_SPACE");
+  assert.equal(planner.explainError("[cutover:NO_SPACE]").code, "NO_SPACE");
 });
 
 test("headers and logs are read alike", async () => {
   const page = new Uint8Array(4096);
   page.set(headerBytes());
-  assert.equal(both((side) => side.readDatabaseHeader(page, 2 ** 42)).ok.size, 2 ** 42);
-  assert.equal(both((side) => side.readDatabaseHeader(page)).ok.page1.length, 64);
+  assert.equal((await bothLater((side) => side.readDatabaseHeader(page, 2 ** 42))).ok.size, 2 ** 42);
+  assert.equal((await bothLater((side) => side.readDatabaseHeader(page))).ok.page1.length, 64);
   for (const bytes of [new Uint8Array(), new Uint8Array(4096), new TextEncoder().encode("hello"), page.slice(0, 99)]) {
-    const { code, message } = both((side) => side.readDatabaseHeader(bytes));
+    const { code, message } = await bothLater((side) => side.readDatabaseHeader(bytes));
     assert.deepEqual([code, /\[cutover:NOT_A_DATABASE\]$/.test(message)], ["NOT_A_DATABASE", true]);
   }
   const log = Uint8Array.from({ length: 70_000 }, (_, at) => (at * 7919) >> 3);
@@ -103,12 +117,12 @@ test("headers and logs are read alike", async () => {
   }
 });
 
-test("lanes are the same, and canonical and the backup are never both without v1", () => {
+test("lanes are the same, and canonical and the backup are never both without v1", async () => {
   let columns = 0;
   for (const [observation, asked] of migrations()) {
     const { ok: plan } = both((side) => side.plan(observation, asked));
     for (const stagingHeld of plan ? [false, true] : []) {
-      const { ok: lanes } = both((side) => side.planLanes({ text: JSON.stringify(plan) }, { stagingHeld }));
+      const { ok: lanes } = await bothLater((side) => side.planLanes({ text: JSON.stringify(plan) }, { stagingHeld }));
       assert.equal(lanes.columns.length, plan.steps.length);
       assert.equal(lanes.columns.filter(({ skipped }, at) => !skipped && plan.steps[at].when?.if === (stagingHeld ? "staging-free" : "staging-held")).length, 0);
       for (const { held } of lanes.columns) {
@@ -123,11 +137,11 @@ test("lanes are the same, and canonical and the backup are never both without v1
     }
   }
   assert.ok(columns > 5000, `${columns}`);
-  for (const nothing of [{}, { text: "EIO" }, { files: [{ name: "data.db", size: 1 }] }]) assert.equal(both((side) => side.planLanes(nothing)).ok, null);
-  assert.equal(both((side) => side.planLanes({ more: 1 })).name, "TypeError");
+  for (const nothing of [{}, { text: "EIO" }, { files: [{ name: "data.db", size: 1 }] }]) assert.equal((await bothLater((side) => side.planLanes(nothing))).ok, null);
+  assert.equal((await bothLater((side) => side.planLanes({ more: 1 }))).name, "TypeError");
 });
 
-test("what is dropped is judged alike", () => {
+test("what is dropped is judged alike", async () => {
   const head = hex(headerBytes());
   const { ok: plan } = both((side) => side.plan(base(), request()));
   for (const dropped of [
@@ -141,8 +155,8 @@ test("what is dropped is judged alike", () => {
     { files: [{ name: "data.db", size: 8192, head }] },
     { files: [{ name: "data.db", size: 8192, head }, { name: "data.db-wal", size: 0 }], wholeFolder: true },
   ]) {
-    const { ok } = both((side) => side.diagnose(dropped));
+    const { ok } = await bothLater((side) => side.diagnose(dropped));
     assert.ok(["safe", "not-safe", "cannot-tell"].includes(ok.safety));
   }
-  assert.equal(both((side) => side.diagnose({ more: 1 })).name, "TypeError");
+  assert.equal((await bothLater((side) => side.diagnose({ more: 1 }))).name, "TypeError");
 });

@@ -1,4 +1,4 @@
-import type { Code, Data, Failure, Holder, OsCode, Phase } from "./generated.js";
+import type { Code, DataLocation, Failure, Holder, OsCode, Phase } from "./generated.js";
 
 /**
  * Every failure of this package, as `CutoverError` of the package `cutover` has it. Its message says in one sentence what failed, on which file,
@@ -23,7 +23,7 @@ export class CutoverError extends Error {
   /** Who is in the way. */
   readonly holders: readonly Holder[];
   /** Where the data is now. */
-  readonly data: Data;
+  readonly data: DataLocation;
   /** What to do. */
   readonly hint: string;
   /** What failed and why, without the rest of the message. */

@@ -1,10 +1,22 @@
-// The explorer runs in a worker of its own, which ends with the answer, or when it is aborted.
+/**
+ * The crash explorer, and the picture of a plan. Nothing leaves the page. The first call loads the module of WebAssembly.
+ *
+ * @module
+ */
 import { opened } from "./error.js";
-import type { CrashMatrix, Progress, Question } from "./generated.js";
+import { once, type Source } from "./module.js";
+import init, * as wasm from "./wasm/cutover_wasm_explorer.js";
+import type { Given } from "./diagnose.js";
+import type { CrashMatrix, Lanes, Progress, Question } from "./generated.js";
 
-/** What the worker is asked. */
+export { CutoverError } from "./error.js";
+export type { Given } from "./diagnose.js";
+export type { Source } from "./module.js";
+export type * from "./generated.js";
+
+/** The task of the worker. */
 export type Task = { question: string } | { replay: string };
-/** What it says: how far it is, then the answer. */
+/** What the worker answers: its progress, then the answer. */
 export type Said = { progress: string } | { answer: string } | { broken: string };
 
 interface Thread {
@@ -13,9 +25,30 @@ interface Thread {
 }
 
 /**
- * Explores every crash of a plan: for each step and each way to stop, how many states it may leave and how many of them are bad.
+ * Loads the module of {@link planLanes} before its first call needs it. `source` says where the bytes of the module are; without it they are
+ * read beside this file. The worker of {@link explore} always reads them beside this file.
  *
- * @throws The signal's reason when it is aborted; `TypeError` when there is no such plan.
+ * @throws What `fetch` or `WebAssembly` throws. Then the next call tries again.
+ */
+export const load: (source?: Source) => Promise<void> = once(init, new URL("./wasm/cutover_wasm_explorer_bg.wasm", import.meta.url));
+
+/**
+ * Runs a plan without a crash and says, after each step, what each file holds and what of it survives a power loss. The plan is the one in
+ * `given`, or the one that the next start would perform; `null` when there is no plan. `stagingHeld`: a leaked connection still holds the file
+ * that the application built.
+ *
+ * @throws `TypeError` when `given` has a member that {@link Given} does not have.
+ */
+export async function planLanes(given: Given, { stagingHeld = false }: { stagingHeld?: boolean } = {}): Promise<Lanes | null> {
+  await load();
+  return opened(wasm.planLanes(JSON.stringify(given), stagingHeld));
+}
+
+/**
+ * Explores every crash of a plan, in a worker of its own. For each step and each kind of crash it counts the states that the crash may leave,
+ * and how many of them are bad.
+ *
+ * @throws The reason of `signal` when it is aborted; `TypeError` when there is no such plan.
  */
 export async function explore(
   question: Question,
@@ -24,7 +57,10 @@ export async function explore(
   return opened(await ask({ question: JSON.stringify(question) }, onProgress, signal));
 }
 
-/** Tells one crash of a {@link CrashMatrix}, line by line: what the start did, what was left, what the next start makes of it. */
+/**
+ * Tells one crash of a {@link CrashMatrix}, line by line: what the start did, what the crash left, and what the next start did with it. `null`
+ * when `line` names no crash.
+ */
 export async function replayCrash(line: string): Promise<string[] | null> {
   return opened(await ask({ replay: line }));
 }

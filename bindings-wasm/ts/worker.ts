@@ -1,18 +1,20 @@
-// Explores, in a worker: it never yields, for whoever has enough of it ends the worker.
-import { begin } from "./module.js";
+// Explores in a worker. It never yields: the thread that started the worker ends it to cancel.
+import { once } from "./module.js";
 import type { Said, Task } from "./explore.js";
 import type { Progress } from "./generated.js";
 import init, { Exploration, replayCrash } from "./wasm/cutover_wasm_explorer.js";
 
-/** Starts between two words of progress. */
+/** Starts between two reports of progress. */
 const STARTS = 64;
+
+const load = once(init, new URL("./wasm/cutover_wasm_explorer_bg.wasm", import.meta.url));
 
 async function perform(task: Task, say: (said: Said) => void): Promise<void> {
   try {
-    await begin(init, new URL("./wasm/cutover_wasm_explorer_bg.wasm", import.meta.url));
+    await load();
     say({ answer: "replay" in task ? replayCrash(task.replay) : explore(task.question, say) });
   } catch (error) {
-    // A question that is refused is thrown as its answer.
+    // The explorer throws the answer that refuses a question, as text.
     say(typeof error === "string" ? { answer: error } : { broken: String(error) });
   }
 }

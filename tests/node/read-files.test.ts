@@ -2,13 +2,11 @@
 // held against what the sqlite3 shell finds.
 import assert from "node:assert/strict";
 import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
-import { before, test } from "node:test";
+import { test } from "node:test";
 import * as addon from "cutover/pure";
-import * as browser from "cutover-wasm";
+import * as browser from "cutover-wasm/diagnose";
 import { shell } from "../corpus/compare.js";
 import { copySet, seed, type Mode, type Writer } from "../corpus/corpus.js";
-
-before(() => browser.load());
 
 const WRITERS: Writer[] = ["libsql", "bun", "rusqlite"];
 
@@ -19,7 +17,7 @@ for (const writer of WRITERS) {
         const path = seed(writer, mode, pageSize);
         const page = readFileSync(path).subarray(0, pageSize);
         const header = addon.readDatabaseHeader(page, statSync(path).size);
-        assert.deepEqual(browser.readDatabaseHeader(page, statSync(path).size), header);
+        assert.deepEqual(await browser.readDatabaseHeader(page, statSync(path).size), header);
         assert.deepEqual([header.pageSize, header.journalMode, header.page1?.length], [pageSize, mode === "wal" ? "wal" : "delete", 64]);
         if (mode !== "hot") assert.deepEqual(header.problems, []);
         if (mode === "delete") {

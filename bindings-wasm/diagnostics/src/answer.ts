@@ -1,5 +1,5 @@
 // The answer: in words first, then what it rests on.
-import { diagnose, type Diagnosis } from "cutover-wasm";
+import type { Diagnosis } from "cutover-wasm/diagnose";
 import { announce, bytes, copyButton, h, items, replace, the } from "./dom.js";
 import { lanesView } from "./lanes-view.js";
 import { markdown } from "./report.js";
@@ -7,9 +7,8 @@ import { story } from "./story.js";
 import type { Taken } from "./take.js";
 import { headline, KINDS, SHORT, three, where } from "./words.js";
 
-/** Judges what was taken and shows the answer. */
-export function answer(taken: Taken, since: number): Diagnosis {
-  const diagnosis = diagnose(taken.given);
+/** Shows the diagnosis of what the person gave. `since`: when the page began to judge, milliseconds of the page's clock. */
+export function answer(diagnosis: Diagnosis, taken: Taken, since: number): void {
   const section = the("answer", HTMLElement);
   section.dataset["safety"] = diagnosis.safety;
   section.dataset["kind"] = diagnosis.kind;
@@ -22,7 +21,6 @@ export function answer(taken: Taken, since: number): Diagnosis {
   announce(`${SHORT[diagnosis.safety]}. ${headline(diagnosis)}`);
   title.focus({ preventScroll: true });
   section.scrollIntoView({ block: "start" });
-  return diagnosis;
 }
 
 /** What could not be read at all. */

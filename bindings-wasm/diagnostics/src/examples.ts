@@ -1,5 +1,5 @@
 // What people send, made by real runs: `npm run examples` makes them anew.
-import type { Given } from "cutover-wasm";
+import type { Given } from "cutover-wasm/diagnose";
 import list from "./examples.json";
 
 export interface Example {

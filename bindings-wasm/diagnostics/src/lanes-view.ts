@@ -1,5 +1,5 @@
 // The plan, drawn: a lane per file, a column per step, and what the step that is looked at leaves.
-import { planLanes, type Finding, type Given, type Held, type Holds, type Lanes, type Plan, type Step } from "cutover-wasm";
+import { planLanes, type Finding, type Given, type Held, type Holds, type Lanes, type Plan, type Step } from "cutover-wasm/explore";
 import { h, items, replace } from "./dom.js";
 import { held as words, PURPOSE, tell } from "./words.js";
 
@@ -8,13 +8,19 @@ export function lanesView(plan: Plan, findings: readonly Finding[], given: Given
   const count = plan.steps.length + (plan.kind === "undo" ? plan.undo.length : 0);
   const guarded = plan.steps.some(({ when }) => when?.if === "staging-held");
   const drawing = h("div");
-  const box = h("input", { type: "checkbox", id: "held", change: () => draw() });
-  const draw = () => {
-    const lanes = planLanes(given, { stagingHeld: box.checked });
-    const left = count - (lanes?.columns.length ?? 0);
-    replace(drawing, lanes && drawn(plan, findings, lanes), left > 0 && h("p", { class: "hint" }, `Of ${count} steps the last ${left} are not drawn.`));
-  };
-  draw();
+  const box = h("input", { type: "checkbox", id: "held", change: () => void draw() });
+  async function draw() {
+    drawing.ariaBusy = "true";
+    try {
+      const lanes = await planLanes(given, { stagingHeld: box.checked });
+      const left = count - (lanes?.columns.length ?? 0);
+      replace(drawing, lanes && drawn(plan, findings, lanes), left > 0 && h("p", { class: "hint" }, `The page does not draw the last ${left} of ${count} steps.`));
+    } catch (error) {
+      replace(drawing, h("p", { class: "hint" }, `The page could not draw the plan: ${error instanceof Error ? error.message : String(error)}`));
+    }
+    drawing.ariaBusy = "false";
+  }
+  void draw();
   return h(
     "section",
     { class: "lanes", "aria-labelledby": "lanes-title" },

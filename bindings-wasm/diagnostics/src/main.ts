@@ -1,5 +1,5 @@
 import "./style.css";
-import { load, type Platform } from "cutover-wasm";
+import { diagnose, load, type Platform } from "cutover-wasm/diagnose";
 import { answer, failed } from "./answer.js";
 import { h, the } from "./dom.js";
 import { examples } from "./examples.js";
@@ -19,11 +19,11 @@ async function judge(title: string, take: () => Taken | Promise<Taken>): Promise
   const since = performance.now();
   const mine = (turn += 1);
   try {
-    await load();
     const taken = await take();
+    const diagnosis = await diagnose(taken.given);
     if (mine !== turn) return;
-    const { plan } = answer(taken, since);
-    if (plan) crashes.adopt(plan);
+    answer(diagnosis, taken, since);
+    if (diagnosis.plan) crashes.adopt(diagnosis.plan);
   } catch (error) {
     if (mine === turn) failed(title, error instanceof Error ? error.message : String(error));
   }

@@ -1,5 +1,5 @@
 // The crash matrix: the real explorer, in a worker. Each step, each way to stop: how many states are left, and from how many of them a start ends badly.
-import { explore, replayCrash, type Cell, type CrashMatrix, type Model, type Plan, type Question } from "cutover-wasm";
+import { explore, replayCrash, type Cell, type CrashMatrix, type Model, type Plan, type Question } from "cutover-wasm/explore";
 import { announce, h, replace, the } from "./dom.js";
 
 const MODELS: Record<Model, string> = {

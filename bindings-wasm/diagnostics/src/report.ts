@@ -1,5 +1,5 @@
 // The answer as Markdown, for a ticket. What came from outside is escaped: a ticket shows Markdown, and some of them HTML.
-import type { Diagnosis } from "cutover-wasm";
+import type { Diagnosis } from "cutover-wasm/diagnose";
 import { headline, KINDS, three, where } from "./words.js";
 
 const plain = (text: string) => text.replace(/[\\`*_[\]<>|#&~]/g, "\\$&").replace(/\s+/g, " ");

@@ -1,5 +1,5 @@
 // What was dropped, pasted or picked, as `diagnose` takes it. Of files no more is read than that needs.
-import { readWal, type Given, type Platform } from "cutover-wasm";
+import { readWal, type Given, type Platform } from "cutover-wasm/diagnose";
 
 /** What is judged, and how much of it was read. */
 export interface Taken {

@@ -18,11 +18,11 @@ test("a page loads cutover-wasm as it lies there, and it explores in its worker"
   const question = { strategy: "two-rename", platform: "linux", by: "sql", from: "empty", models: ["M0"] };
   const answers = await page.evaluate(
     async ([address, question]) => {
-      const cutover = await import(address);
-      await cutover.load();
-      return [cutover.diagnose({ text: "#IO:fsync:EIO" }), await cutover.explore(question)];
+      const [planner, support, explorer] = await Promise.all(["index", "diagnose", "explore"].map((name) => import(`${address}${name}.js`)));
+      await planner.load();
+      return [planner.explainError("#IO:fsync:EIO"), await support.diagnose({ text: "#IO:fsync:EIO" }), await explorer.explore(question)];
     },
-    [`${server.address}index.js`, question],
+    [server.address, question],
   );
-  assert.deepEqual(answers, [native.diagnose({ text: "#IO:fsync:EIO" }), await native.explore(question)]);
+  assert.deepEqual(answers, [native.explainError("#IO:fsync:EIO"), native.diagnose({ text: "#IO:fsync:EIO" }), await native.explore(question)]);
 });

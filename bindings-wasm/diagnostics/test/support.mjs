@@ -51,7 +51,7 @@ export async function judged(page, give) {
     for (const name of ["safety", "kind", "took"]) delete dataset[name];
   });
   await give();
-  await page.waitForSelector("#answer[data-safety]");
+  await page.waitForSelector("#answer[data-safety]:not(:has([aria-busy=true]))");
   return page.evaluate(() => {
     const answer = document.getElementById("answer");
     const text = (selector) => answer.querySelector(selector)?.textContent ?? null;

@@ -1,19 +1,26 @@
-//! The crash explorer, a module of its own: it is as large as all the rest, and most who open a
-//! bundle never ask for it.
+//! The crash explorer, in a WebAssembly module of its own: most people who open a bundle never
+//! run it. JSON text goes in and comes out; [`cutover_explore::api`] documents each function.
 
 use cutover_explore::{api, cells};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// An exploration that is under way.
+/// See [`api::plan_lanes`].
+#[wasm_bindgen(js_name = planLanes)]
+#[must_use]
+pub fn plan_lanes(dropped: &str, staging_held: bool) -> String {
+    api::plan_lanes(dropped, staging_held)
+}
+
+/// An exploration in progress.
 #[wasm_bindgen]
 pub struct Exploration(cells::Exploration);
 
 #[wasm_bindgen]
 impl Exploration {
-    /// Begins. Throws the answer that refuses the question.
+    /// Begins.
     ///
     /// # Errors
-    /// See [`api::explore`].
+    /// Throws the text of the answer that refuses the question, as [`api::explore`] returns it.
     #[wasm_bindgen(constructor)]
     pub fn new(question: &str) -> Result<Exploration, String> {
         api::explore(question).map(Self)

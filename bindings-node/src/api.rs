@@ -1,5 +1,6 @@
-//! The pure functions: JSON text in and out, as [`cutover_core::api`] gives it. The browser's
-//! module has the same.
+//! The pure functions. JSON text goes in and comes out; [`cutover_core::api`],
+//! [`cutover_support::api`] and [`cutover_explore::api`] document each. The browser's modules have
+//! them under the same names.
 
 use cutover_core::api;
 use cutover_explore::{api as explorer, cells};
@@ -10,7 +11,7 @@ use napi_derive::napi;
 /// See [`api::plan`].
 #[napi(catch_unwind)]
 #[must_use]
-#[allow(clippy::needless_pass_by_value)] // napi hands strings over
+#[allow(clippy::needless_pass_by_value)] // napi passes strings by value
 pub fn plan(observation: String, request: String) -> String {
     api::plan(&observation, &request)
 }
@@ -18,7 +19,7 @@ pub fn plan(observation: String, request: String) -> String {
 /// See [`api::plan_recovery`].
 #[napi(catch_unwind)]
 #[must_use]
-#[allow(clippy::needless_pass_by_value)] // napi hands strings over
+#[allow(clippy::needless_pass_by_value)] // napi passes strings by value
 pub fn plan_recovery(observation: String, label: String, nonce: String) -> String {
     api::plan_recovery(&observation, &label, &nonce)
 }
@@ -26,7 +27,7 @@ pub fn plan_recovery(observation: String, label: String, nonce: String) -> Strin
 /// See [`api::validate_plan`].
 #[napi(catch_unwind)]
 #[must_use]
-#[allow(clippy::needless_pass_by_value)] // napi hands strings over
+#[allow(clippy::needless_pass_by_value)] // napi passes strings by value
 pub fn validate_plan(plan: String, target: Option<String>) -> String {
     api::validate_plan(&plan, target.as_deref())
 }
@@ -34,7 +35,7 @@ pub fn validate_plan(plan: String, target: Option<String>) -> String {
 /// See [`api::explain_error`].
 #[napi(catch_unwind)]
 #[must_use]
-#[allow(clippy::needless_pass_by_value)] // napi hands strings over
+#[allow(clippy::needless_pass_by_value)] // napi passes strings by value
 pub fn explain_error(text: String) -> String {
     api::explain_error(&text)
 }
@@ -49,7 +50,7 @@ pub fn read_database_header(bytes: &[u8], size: Option<i64>) -> String {
 /// See [`support::diagnose`].
 #[napi(catch_unwind)]
 #[must_use]
-#[allow(clippy::needless_pass_by_value)] // napi hands strings over
+#[allow(clippy::needless_pass_by_value)] // napi passes strings by value
 pub fn diagnose(dropped: String) -> String {
     support::diagnose(&dropped)
 }
@@ -57,25 +58,25 @@ pub fn diagnose(dropped: String) -> String {
 /// See [`explorer::plan_lanes`].
 #[napi(catch_unwind)]
 #[must_use]
-#[allow(clippy::needless_pass_by_value)] // napi hands strings over
+#[allow(clippy::needless_pass_by_value)] // napi passes strings by value
 pub fn plan_lanes(dropped: String, staging_held: bool) -> String {
     explorer::plan_lanes(&dropped, staging_held)
 }
 
-/// A write-ahead log that is read in pieces.
+/// Reads a write-ahead log, piece by piece.
 #[napi]
 pub struct WalReader(cutover_support::WalReader);
 
 #[napi]
 impl WalReader {
-    /// Begins, with the head of the `-shm` beside the log, where there is one.
+    /// Begins. `shm` is the start of the `-shm` file beside the log, if there is one.
     #[napi(constructor, catch_unwind)]
     #[must_use]
     pub fn new(shm: Option<&[u8]>) -> Self {
         Self(cutover_support::WalReader::new(shm))
     }
 
-    /// Takes the next bytes.
+    /// Reads the next bytes.
     #[napi(catch_unwind)]
     pub fn feed(&mut self, bytes: &[u8]) {
         self.0.feed(bytes);
@@ -89,18 +90,18 @@ impl WalReader {
     }
 }
 
-/// A crash matrix that is being explored.
+/// An exploration in progress.
 #[napi]
 pub struct Exploration(cells::Exploration);
 
 #[napi]
 impl Exploration {
-    /// Begins. Throws the answer that refuses the question.
+    /// Begins.
     ///
     /// # Errors
-    /// See [`explorer::explore`].
+    /// The text of the answer that refuses the question, as [`explorer::explore`] returns it.
     #[napi(constructor, catch_unwind)]
-    #[allow(clippy::needless_pass_by_value)] // napi hands strings over
+    #[allow(clippy::needless_pass_by_value)] // napi passes strings by value
     pub fn new(question: String) -> Result<Self> {
         explorer::explore(&question)
             .map(Self)
@@ -124,7 +125,7 @@ impl Exploration {
 /// See [`explorer::replay_crash`].
 #[napi(catch_unwind)]
 #[must_use]
-#[allow(clippy::needless_pass_by_value)] // napi hands strings over
+#[allow(clippy::needless_pass_by_value)] // napi passes strings by value
 pub fn replay_crash(line: String) -> String {
     explorer::replay_crash(&line)
 }

@@ -1,4 +1,4 @@
-// Generated from the Rust types of core by `npm run generate`. Do not edit.
+// Generated from the Rust types by `npm run generate`. Do not edit.
 
 /**
  * A bare file name: one path component, in any directory.
