@@ -11,6 +11,7 @@ use crate::types::{BuildBy, Detect, Held, Integrity, Make};
 
 /// How the owner lock is held. Default: [`Lock::Acquire`].
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub enum Lock {
     /// The call takes the lock and releases it when it ends. The call fails as `OWNED` if another
     /// process has it.

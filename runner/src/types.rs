@@ -5,6 +5,7 @@ use cutover_core::plan::{self, BuildFrom};
 /// How v1 is told from v2. It must say "old" for v1 and "current" for v2; cutover checks that
 /// before it installs v2.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Detect {
     /// v2 has this row and v1 does not. A missing table or column means "old".
     Stamp {
@@ -23,6 +24,7 @@ pub enum Detect {
 
 /// Who builds v2.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum BuildBy {
     /// SQL that cutover executes on v2 in one transaction, with v1 attached read-only as `v1`.
     Sql(String),
@@ -51,6 +53,7 @@ pub struct Make {
 
 /// How thoroughly v2 is checked before it is installed. Default: [`Integrity::Quick`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Integrity {
     /// `PRAGMA quick_check`.
     #[default]
@@ -62,6 +65,7 @@ pub enum Integrity {
 /// What cutover does if this process itself still has the database open when the waiting budget is
 /// used up. Default: [`Held::Refuse`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Held {
     /// Refuse. A live connection cannot be told from a leaked one (closed, but not yet collected),
     /// and its commits would be lost. On Windows cutover does not refuse: it copies v2 into the

@@ -21,6 +21,7 @@ use crate::sqlite::os_fault;
 /// What [`prune_backups`] did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct PruneResult {
     /// Backups that were removed, newest first.
     pub removed: Vec<PathBuf>,

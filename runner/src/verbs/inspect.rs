@@ -16,6 +16,7 @@ use crate::place::Paths;
 /// What is in the database's directory.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Inspection {
     /// The database's real path, with symbolic links resolved.
     pub path: PathBuf,
@@ -49,6 +50,7 @@ pub struct Inspection {
 /// A companion and the files beside it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct InspectedCompanion {
     /// The companion's real path, with symbolic links resolved.
     pub path: PathBuf,

@@ -23,6 +23,7 @@ use crate::waiting::refuse_cancelled;
 /// What the database is after [`migrate`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Outcome {
     /// It is v2 now. This start installed v2, or a recovery in it did.
     Migrated,
@@ -35,6 +36,7 @@ pub enum Outcome {
 /// What [`migrate`] did.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct MigrateResult {
     /// What the database is now.
     pub outcome: Outcome,

@@ -15,6 +15,7 @@ use crate::session::Session;
 /// What [`recover`] did.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct RecoverResult {
     /// What was recovered.
     pub recovery: Recovery,

@@ -31,6 +31,7 @@ use crate::waiting::refuse_cancelled;
 /// What [`restore`] did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct RestoreResult {
     /// The backup that was restored. It is still there.
     pub backup: PathBuf,
@@ -48,6 +49,7 @@ pub struct RestoreResult {
 /// What happened to a companion.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct CompanionResult {
     /// Whether it is as it was before the upgrade.
     pub restored: bool,
