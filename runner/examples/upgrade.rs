@@ -1,7 +1,8 @@
 //! A Rust application that upgrades its database at start-up and then uses it. Run: `cargo run
 //! --example upgrade -- <data.db>`.
 //!
-//! It makes a v1 there first if there is none, so that there is something to upgrade.
+//! If the database does not exist, the program first makes a v1, so that there is something to
+//! upgrade.
 
 use cutover::{BuildBy, BuildFrom, Detect, Make, Options};
 
@@ -30,7 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         rusqlite::Connection::open(&path)?.execute_batch(V1)?;
     }
 
-    // Held for life: a second instance is refused at once.
+    // The process holds the lock until it ends: a second instance is refused at once.
     let owner = cutover::lock(&path)?;
     let mut options = Options::new(
         &path,

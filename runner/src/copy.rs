@@ -1,19 +1,19 @@
-//! A copy of a file, byte by byte.
+//! Copies a file byte by byte.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 
-/// How a new file is made, by its path and that of the one whose mode it has.
+/// Creates a file: its path, then the path of the file whose mode it gets.
 pub(crate) type Create = fn(&Path, &Path) -> io::Result<File>;
 
-/// Copies a file to a new one, but for this gap, which is left zeros.
+/// Copies a file to a new one. The bytes of `gap` are not read; the copy has zeros there.
 pub(crate) fn copy(from: &Path, to: &Path, gap: &Range<u64>, create: Create) -> io::Result<()> {
     let mut source = File::open(from)?;
     let mut target = create(to, from)?;
     bytes(&mut source, &mut target, gap).inspect_err(|_| {
-        // A try that failed must not stand in the way of the next one.
+        // A copy that failed must not stand in the way of the next attempt.
         let _ = std::fs::remove_file(to);
     })
 }
@@ -23,7 +23,7 @@ fn bytes(source: &mut File, target: &mut File, gap: &Range<u64>) -> io::Result<(
     source.seek(SeekFrom::Start(gap.end))?;
     target.seek(SeekFrom::Start(gap.end))?;
     io::copy(source, target)?;
-    // One that ends in the gap.
+    // A file may end inside the gap.
     let size = source.metadata()?.len();
     if target.metadata()?.len() < size { target.set_len(size) } else { Ok(()) }
 }
@@ -65,7 +65,7 @@ mod tests {
         );
         assert_eq!(std::fs::read(&to).unwrap(), b"old");
         std::fs::remove_file(&to).unwrap();
-        // No system seeks that far.
+        // No system can seek that far.
         copy(&from, &to, &(0..u64::MAX), os::create_new).unwrap_err();
         assert!(!to.exists());
     }

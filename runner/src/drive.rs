@@ -1,4 +1,5 @@
-//! The loop over a [`Run`]: perform what it hands out, wait as it says, report what happened.
+//! The loop over a [`Run`]: performs each op that it hands out, waits when it says so, and reports
+//! events.
 
 use cutover_core::failure::Failure;
 use cutover_core::plan::Plan;
@@ -12,14 +13,14 @@ use crate::place::Paths;
 
 /// How a plan ended that did not fail.
 pub(crate) enum RunEnd {
-    /// As it should.
+    /// It was performed to its end.
     Done(Box<Report>),
-    /// v1 changed under it: undone, or for the recovery to undo.
+    /// v1 changed during the plan. It is undone, or the next recovery undoes it.
     Anew(Box<Failure>),
 }
 
-/// Walks a plan to its end. The budget of waiting is shared with what was before and what comes
-/// after.
+/// Performs a plan to its end. The waiting budget is shared with everything before and after it in
+/// this call.
 pub(crate) fn drive(
     plan: Plan,
     budget: &mut Budget,
@@ -34,7 +35,7 @@ pub(crate) fn drive(
             run.cancel();
         }
         let action = run.poll();
-        // A step and a wait are told before they begin.
+        // The host hears of a step or a wait before it begins.
         while let Some(event) = run.poll_event() {
             host.event(&event);
         }
@@ -43,7 +44,7 @@ pub(crate) fn drive(
                 match performer.perform(&op, text.as_deref(), &mut run, host) {
                     Ok(done) => run.handle_ok(done),
                     Err(fault) => {
-                        // A callback may have failed because it was cancelled meanwhile.
+                        // The callback may have failed because the application cancelled it.
                         if host.cancelled() {
                             run.cancel();
                         }

@@ -2,17 +2,17 @@
 
 use cutover_core::failure::Failure;
 
-/// An error of the application's own. It becomes the source of the [`crate::Error`].
+/// The application's own error. It becomes the source of the [`crate::Error`].
 pub type HostError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a call did not succeed. `Display` gives the failure's message, and so does `Debug`, which a
-/// `main` that returns this error prints.
+/// Why a call failed. `Display` prints the failure's message. So does `Debug`, which Rust uses for
+/// an error that `main` returns.
 #[derive(thiserror::Error)]
 #[error("{failure}")]
 pub struct Error {
-    /// What failed, why, where the data is, what to do.
+    /// What failed, why, where the data is and what to do.
     pub failure: Box<Failure>,
-    /// The application's own error, where a callback of it failed.
+    /// The application's own error, if one of its callbacks failed.
     #[source]
     pub cause: Option<HostError>,
 }

@@ -1,4 +1,4 @@
-//! Calls of the file system, and what their errors mean.
+//! File system calls, and what their errors mean.
 
 use std::io::{self};
 use std::path::Path;
@@ -10,10 +10,10 @@ use crate::os;
 use crate::place::Paths;
 use crate::sqlite::no_space;
 
-/// Less than this is no room for SQLite to work in: the `-shm` of a database alone has 32 KiB.
+/// With less free space SQLite cannot work: the `-shm` of a database alone takes 32 KiB.
 pub(crate) const LEAST_FREE_BYTES: u64 = 64 << 10;
 
-/// SQLite says "disk I/O error" where it cannot size its -shm on a full disk.
+/// On a full disk SQLite cannot size its `-shm`, and says "disk I/O error". This names the cause.
 pub(crate) fn name_full_disk(fault: OpError, place: &Paths) -> OpError {
     match &fault.cause {
         OpErrorKind::Sqlite
@@ -29,8 +29,8 @@ pub(crate) fn plain(result: io::Result<()>) -> io::Result<OpOutcome> {
     result.map(|()| OpOutcome::Plain)
 }
 
-/// A file system that cannot flush says so; that is reported. A failing disk is not tolerated, and
-/// the flush is never tried again on the same data.
+/// A file system that cannot flush says so; that is reported as a warning. A failing disk is an
+/// error, and the flush is never repeated on the same data.
 pub(crate) fn flushed(result: io::Result<()>) -> io::Result<OpOutcome> {
     match result {
         Err(error) if os::says_no_flush(&error) => {
@@ -40,7 +40,8 @@ pub(crate) fn flushed(result: io::Result<()>) -> io::Result<OpOutcome> {
     }
 }
 
-/// What is not there need not be removed; a read-only volume says EROFS of that, too.
+/// A file that does not exist need not be removed. On a read-only volume Linux answers EROFS for it
+/// as well.
 pub(crate) fn remove(path: &Path) -> io::Result<OpOutcome> {
     match std::fs::remove_file(path) {
         Err(error) if !is_missing(path, &error) => Err(error),

@@ -1,4 +1,4 @@
-//! Where the application takes part.
+//! The application's part in an upgrade.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,59 +13,62 @@ use crate::reader::Reader;
 /// What a build returns.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Built {
-    /// Rows that must be in each table of v2. Kept in the journal and checked again by a recovery.
+    /// How many rows each table of v2 must have. Kept in the journal; a recovery checks it again.
     pub expect: BTreeMap<String, u64>,
-    /// For the result and the backup's receipt. With the state about 2 MiB as JSON at most.
+    /// Returned in the result and kept in the backup's receipt. As JSON, report and state together
+    /// may have about 2 MiB.
     pub report: Option<Json>,
 }
 
-/// The application's side of a migration. Every method has a default: an application that migrates
-/// by SQL needs none.
+/// The application's callbacks. Every method has a default: an application that migrates by SQL
+/// implements none.
 ///
-/// All are called on the thread that called [`crate::migrate`].
+/// cutover calls all of them on the thread that called [`crate::migrate`].
 pub trait Host {
-    /// Tells v1 from v2. Called only for [`crate::Detect::Host`]; must not depend on anything but
-    /// the database.
+    /// Tells v1 from v2. Called only for [`crate::Detect::Host`]. The answer must depend on the
+    /// database alone.
     ///
     /// # Errors
-    /// The application's own.
+    /// The application's own. The call fails as `HOST`, and the database stays as it is. The
+    /// default returns an error.
     fn detect(&mut self, db: &Reader) -> Result<Verdict, HostError> {
         let _ = db;
         Err("detect is left to the host, and the host does not implement it".into())
     }
 
-    /// Builds v2 in the file [`Job::staging`]. Called only for [`crate::Run::Host`].
+    /// Builds v2 in the file [`Job::staging`]. Called only for [`crate::BuildBy::Host`].
     ///
     /// # Errors
-    /// The application's own; everything is undone then.
+    /// The application's own. cutover then undoes everything. The default returns an error.
     fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
         let _ = job;
         Err("the build is left to the host, and the host does not implement it".into())
     }
 
-    /// Looks at v2 before it is installed. Called only where [`crate::Options::verify`] is set.
+    /// Checks v2 before it is installed. Called only if [`crate::Options::verify`] is set. The
+    /// default accepts v2.
     ///
     /// # Errors
-    /// What is wrong with v2; everything is undone then.
+    /// What is wrong with v2. cutover then undoes everything.
     fn verify(&mut self, v2: &Reader) -> Result<(), HostError> {
         let _ = v2;
         Ok(())
     }
 
-    /// Takes back what the build did outside the database. Idempotent: it may run twice, and for a
-    /// build that never ran.
+    /// Takes back what the build did outside the database. It must be idempotent: cutover may call
+    /// it twice, and for a build that never ran. `state` is what the build saved last, `nonce` is
+    /// [`Job::nonce`]. The default does nothing.
     ///
     /// # Errors
-    /// The application's own; it is called again at the next start. Where it fails again that is a
-    /// warning: the upgrade begins anew with its state, until a build saves another, and its
-    /// nonce.
+    /// The application's own. The next start calls it again. A second failure is a warning: the new
+    /// upgrade takes over that state until its build saves another, and that nonce.
     fn undo(&mut self, state: Option<&Json>, nonce: &str) -> Result<(), HostError> {
         let _ = (state, nonce);
         Ok(())
     }
 
-    /// Removes what the application kept for an undo. Idempotent. A failure is a warning and is
-    /// tried again at the next start.
+    /// Removes what the application kept for an undo. It must be idempotent. A failure is a
+    /// warning, and the next start calls it again. The default does nothing.
     ///
     /// # Errors
     /// The application's own.
@@ -74,56 +77,57 @@ pub trait Host {
         Ok(())
     }
 
-    /// Lets go of handles that are no longer needed. Called before every wait.
+    /// Closes handles that the application does not need. Called before every wait. The default
+    /// does nothing.
     fn release_handles(&mut self) {}
 
-    /// Something happened.
+    /// Receives each event, in order. The default ignores it.
     fn event(&mut self, event: &Event) {
         let _ = event;
     }
 
-    /// Whether the application wants to stop. Honoured until v2 is built.
+    /// Whether the application wants to stop. cutover honours it until v2 is built. The default is
+    /// no.
     fn cancelled(&mut self) -> bool {
         false
     }
 
-    /// Waits. The default sleeps; a host with an event loop may wait there, and come back early
-    /// when it was cancelled.
+    /// Waits `delay_ms` milliseconds. The default sleeps. A host with an event loop may wait there,
+    /// and return early once it was cancelled.
     fn wait(&mut self, delay_ms: u64) {
         std::thread::sleep(std::time::Duration::from_millis(delay_ms));
     }
 }
 
-/// One build, as the application sees it.
+/// A build that is under way, for [`Host::build`].
 pub trait Job {
-    /// The copy of v1 that the build may open and change. The same as staging where v2 starts as a
-    /// copy of v1.
+    /// A copy of v1 that the build may open and change. If v2 starts as a copy of v1, this is the
+    /// staging file.
     fn source(&self) -> &Path;
-    /// Where v2 is to be built: an empty file with v1's mode, or a copy of v1.
+    /// The file in which the build makes v2: empty with v1's mode, or a copy of v1.
     fn staging(&self) -> &Path;
-    /// v1 itself, read-only, through our own SQLite.
+    /// v1 itself, read-only, through the SQLite of this crate.
     fn v1(&self) -> &Reader;
-    /// Tells this attempt's files from another's.
+    /// The nonce of this attempt, which is part of the names of its files.
     fn nonce(&self) -> &str;
-    /// 1 for the first try.
+    /// The number of this attempt, beginning with 1.
     fn attempt(&self) -> u32;
-    /// Keeps a state for an undo or a clean-up. Durable when this returns; replaces the last one.
-    /// With the report it may have about 2 MiB as JSON.
+    /// Keeps a state for an undo or a clean-up. It replaces the last one, and is durable when this
+    /// returns. As JSON, state and report together may have about 2 MiB.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When the state is too large or cannot be written.
     fn save_state(&mut self, state: Json) -> Result<(), HostError>;
-    /// Reads a companion: what this build staged, or the file as it is. Nothing where it does not
-    /// exist.
+    /// Reads a companion: what this build staged, else the file itself. `None` if neither exists.
     ///
     /// # Errors
-    /// When it was not declared or cannot be read.
+    /// When the options do not declare it, or it cannot be read.
     fn read_companion(&mut self, name: &str) -> Result<Option<Vec<u8>>, HostError>;
-    /// Stages new content of a companion. It is installed after the database.
+    /// Stages new content of a companion. cutover installs it after the database.
     ///
     /// # Errors
-    /// When it was not declared or cannot be written.
+    /// When the options do not declare it, or it cannot be written.
     fn write_companion(&mut self, name: &str, data: &[u8]) -> Result<(), HostError>;
-    /// Says something for the result's warnings.
+    /// Adds a warning to the result.
     fn warn(&mut self, message: String);
 }

@@ -1,5 +1,5 @@
-//! A database that this process holds, by a connection that its caller knows to be a zombie: copied
-//! to a new file, while nobody else gets at it.
+//! Copies a database that a leaked connection of this process has open to a new file, and keeps
+//! other processes out during the copy.
 
 use std::path::Path;
 
@@ -14,23 +14,23 @@ use crate::sqlite::{
     sidecar,
 };
 
-/// Keeps everybody else from a database, until it is dropped.
+/// Keeps other processes from writing to a database, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Isolated {
     connection: Connection,
-    /// The descriptors of the database that this process had before.
+    /// The descriptors of the database that this process had open before: the leaked connection's.
     zombie: Vec<i32>,
 }
 
 impl Isolated {
-    /// Empties the database's log, locks it, and copies it to `new`, in the journal mode that it
-    /// has.
+    /// Empties the database's write-ahead log, locks the database, and copies it to `new` in its
+    /// journal mode.
     pub(crate) fn copy(path: &Path, new: &Path) -> Result<Self, OpError> {
         let zombie = descriptors(path);
         let isolated = Self { connection: settled_and_locked(path)?, zombie };
         os::create_new(new, path).map_err(|error| os_fault(&error))?;
         let mut target = open_existing(new)?;
-        // No file of its own beside it: nobody would take it away after a crash.
+        // Without a journal file: after a crash nothing would remove one of this name.
         journal_mode(&target, Some("MEMORY"))?;
         target.execute_batch("PRAGMA synchronous = OFF").map_err(|error| fault(&error))?;
         copy_pages(&isolated.connection, &mut target, "another connection writes to the database")?;
@@ -40,8 +40,8 @@ impl Isolated {
         Ok(isolated)
     }
 
-    /// Whether nobody else got at it meanwhile: closing any descriptor of a file drops every lock
-    /// that the process has on it (POSIX, `close`), and the zombie may be collected at any
+    /// Checks that the lock still stands. Closing any descriptor of a file drops every lock that
+    /// the process has on it (POSIX, `close`), and the leaked connection may be collected at any
     /// time.
     pub(crate) fn stands(&self, path: &Path) -> Result<(), OpError> {
         let now = descriptors(path);
@@ -52,37 +52,39 @@ impl Isolated {
         }
         Err(OpError::new(
             OpErrorKind::V1Changed,
-            "the connection that had the database open was closed meanwhile, and with it fell the \
-             lock",
+            "the leaked connection was closed during the copy, which dropped the lock on the \
+             database",
         ))
     }
 
-    /// Its name is another file's. Never closed: SQLite would remove the log of this name, which is
-    /// that file's by then.
+    /// Gives up the connection after the rename: its name is now the new file's. It is never
+    /// closed, because SQLite would then remove the log of this name, which belongs to the new
+    /// file.
     pub(crate) fn leave(self) {
         std::mem::forget(self.connection);
     }
 }
 
-/// Alone, with an empty log, in the journal mode that it has, and locked against other processes.
+/// Empties the log, keeps the journal mode, and locks the database against other processes.
 fn settled_and_locked(path: &Path) -> Result<Connection, OpError> {
     let run = |result: rusqlite::Result<()>| result.map_err(|error| fault(&error));
     let open = || {
         let connection = open_existing(path)?;
-        // The zombie has the log, and where the lock fell it is another process's: closing this
-        // connection would remove it.
+        // If the lock fell, another process may write to the log of the leaked connection. SQLite
+        // must not remove that log when this connection is closed.
         run(connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map(drop))?;
         Ok(connection)
     };
-    // By one like every other: the shared memory, which the zombie keeps for whoever comes should
-    // this not come to its end, must know that it is empty.
+    // An ordinary connection empties the log first. So the shared memory, which the leaked
+    // connection keeps, records that the log is empty, even if the rest fails.
     let shared: Connection = open()?;
     if journal_mode(&shared, None)? == "wal" {
         empty_log(&shared)?;
     }
     shared.close().map_err(|(_, error)| fault(&error))?;
     let held = open()?;
-    // In this mode the log has no shared memory, and its connection the exclusive lock: <https://www.sqlite.org/wal.html#noshm>.
+    // In this mode SQLite uses no shared memory and holds an exclusive lock on the database:
+    // <https://www.sqlite.org/wal.html#noshm>.
     run(held
         .query_row("PRAGMA locking_mode = EXCLUSIVE", [], |row| row.get::<_, String>(0))
         .map(drop))?;

@@ -1,4 +1,4 @@
-//! A build, as the host sees it.
+//! The [`Job`] that a host's build gets.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub(crate) struct HostJob<'a> {
     staging: PathBuf,
     nonce: String,
     attempt: u32,
-    /// What the host was last refused for want of space: if its build fails, that is why.
+    /// The last write that failed for lack of space. If the build fails, this is the cause.
     pub full: Option<OpError>,
 }
 
@@ -54,8 +54,7 @@ impl<'a> HostJob<'a> {
         Ok((name, directory.clone(), file.clone()))
     }
 
-    /// A scanner may have the old journal open, or the new one; it is waited for within the one
-    /// budget.
+    /// Renames. A virus scanner may have either file open, so this waits within the budget.
     fn rename_patiently(&mut self, from: &Path, to: &Path) -> std::io::Result<()> {
         let mut tries = 0;
         loop {
@@ -69,8 +68,8 @@ impl<'a> HostJob<'a> {
         }
     }
 
-    /// Makes `target` anew in one step, through `tmp`: what was there stays until what is new is
-    /// whole, and durable.
+    /// Replaces `target` in one step, through `tmp`. The old content stays until the new content is
+    /// complete and durable.
     fn replace(
         &mut self,
         [tmp, target]: [&Path; 2],
@@ -86,7 +85,7 @@ impl<'a> HostJob<'a> {
             self.full = None;
             return Ok(());
         };
-        // One that stays is removed by the undo, or by the recovery.
+        // If it stays, the undo or a recovery removes it.
         let _ = std::fs::remove_file(tmp);
         let fault = os_fault(&error);
         self.full = (fault.class(os::PLATFORM, false) == Retry::NoSpace).then(|| fault.of(at));
@@ -99,7 +98,8 @@ impl<'a> HostJob<'a> {
     }
 }
 
-/// Creates a file anew, with the mode of `like` or for the owner of `owner` alone, and flushes it.
+/// Creates a file anew and flushes it. It gets the mode of `like`, or else is private to the owner
+/// of `owner`.
 fn write_flushed(
     path: &Path,
     like: Option<&Path>,

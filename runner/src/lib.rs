@@ -1,8 +1,64 @@
-//! `cutover` upgrades an application's local SQLite database in place, from v1 to v2, on the user's
-//! own machine, so that no crash, power loss, locked file or full disk ever costs a row.
+//! cutover upgrades an application's local SQLite database in place, from v1 to v2, on the user's
+//! own machine. A crash, a power loss, a locked file or a full disk never costs a row: at every
+//! instant the database is a whole v1 or a whole v2, and v1 stays beside it as a backup. The next
+//! start of the application finishes or undoes what a killed one began.
 //!
-//! This crate performs what [`cutover_core`] plans: it looks, runs the plan with `std::fs` and
-//! SQLite, and asks the application where only the application knows. Start with [`migrate`].
+//! # Read these three types first
+//!
+//! - [`Options`]: which database, how v1 is told from v2 ([`Detect`]), and how v2 is made
+//!   ([`Make`]).
+//! - [`Host`]: the application's callbacks. Each has a default, so an application that builds v2 by
+//!   SQL implements none.
+//! - [`MigrateResult`]: what [`migrate`] did and where v1 is now. A call that fails returns an
+//!   [`Error`]. Its [`Failure`] says what failed on which file, why, where the data is, and what to
+//!   do.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use cutover::{BuildBy, BuildFrom, Detect, Lock, Make, Options};
+//!
+//! struct App;
+//! impl cutover::Host for App {}
+//!
+//! fn main() -> Result<(), cutover::Error> {
+//!     let path = std::path::Path::new("/home/me/.app/data.db");
+//!     let owner = cutover::lock(path)?; // one application at a time, until the process ends
+//!     let sql = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
+//!         INSERT INTO note SELECT id, text FROM v1.notes;
+//!         PRAGMA user_version = 2;";
+//!     let make = Make { from: BuildFrom::Empty, run: BuildBy::Sql(sql.into()) };
+//!     let mut options = Options::new(path, "v1-v2", Detect::UserVersion(2), make);
+//!     options.lock = Lock::Own(owner.clone());
+//!     let result = cutover::migrate(&options, &mut App)?;
+//!     if let Some(backup) = result.backup {
+//!         println!("Migrated local data to v2; moved old DB to {}", backup.display());
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # The other calls
+//!
+//! [`recover`] only finishes or undoes. [`restore`] makes a backup the database again.
+//! [`list_backups`] and [`prune_backups`] list and remove backups. [`inspect`] and [`doctor`] look
+//! without changing anything. [`plan`] returns the steps of an upgrade as data, and [`run_plan`]
+//! performs such a plan.
+//!
+//! # What this crate never does
+//!
+//! - It never deletes v1 in an upgrade. Only [`prune_backups`] and [`Options::keep_backups`] remove
+//!   backups, and never the newest whole one.
+//! - It never overwrites a file that it did not make: new files are created exclusively. Only the
+//!   database and its declared companions are replaced, and what they held is kept under another
+//!   name.
+//! - It never swallows a flush that fails, and never repeats one on the same data. A file system
+//!   that cannot flush at all is a warning.
+//! - It never ends another process and never closes its connection. It waits within one budget,
+//!   then names the process and refuses.
+//! - It starts no thread and no process, uses no network, and prints nothing.
+//!
+//! [`core`] is the planner. This crate performs its plans with `std::fs` and SQLite.
 
 mod copy;
 mod drive;
@@ -46,7 +102,7 @@ pub use verbs::{
     prune_backups, recover, restore, run_plan,
 };
 
-/// The README's Rust code is compiled as a test.
+/// Compiles the Rust code of `docs/guide.md` as a test.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guide.md")]
-struct Readme;
+struct Guide;

@@ -1,4 +1,5 @@
-//! Looks at the database's directory without changing it.
+//! Observes the database's directory. Nothing is changed, but a hot journal may be rolled back and
+//! a log emptied.
 
 use std::path::Path;
 
@@ -19,7 +20,7 @@ use crate::{os, sqlite};
 
 /// Why an observation could not be made.
 pub(crate) enum ObserveError {
-    /// The system or SQLite refused.
+    /// The operating system or SQLite reported an error.
     OpError(OpError),
     /// The application's `detect` failed.
     Host(HostError),
@@ -47,9 +48,10 @@ fn io(error: &std::io::Error) -> ObserveError {
     ObserveError::OpError(sqlite::os_fault(error))
 }
 
-/// One look. Holders come first: while this process holds the set, nothing of it is opened, but
-/// where opening takes nothing from anybody. A hot journal is rolled back before anything is
-/// judged: what canonical is, its file alone does not say.
+/// Observes the directory once. Open handles are checked first: on POSIX no file of the set is
+/// opened while this process has it open, because closing it drops the process's locks. A hot
+/// journal is rolled back before anything is judged, because until then the file alone does not
+/// tell what the database holds.
 pub(crate) fn observe(
     place: &Paths,
     detect: Option<&Detect>,
@@ -65,7 +67,7 @@ pub(crate) fn observe(
         && may_open_canonical(&observation)
     {
         match sqlite::roll_back(&canonical).map_err(|error| sqlite::fault(&error)) {
-            // What SQLite cannot read is judged below.
+            // A file that SQLite cannot read is judged below.
             Ok(())
             | Err(OpError { cause: OpErrorKind::NotADatabase | OpErrorKind::V1Corrupt, .. }) => {}
             Err(fault) => return Err(fault.of(&place.canonical).into()),
@@ -90,13 +92,13 @@ pub(crate) fn observe(
     Ok(observation)
 }
 
-/// Whether canonical can be given a second name: it is, for an instant, one that a start without a
-/// journal takes away.
+/// Whether canonical can have a hard link. It gets one for an instant, under a name that a start
+/// without a journal removes.
 pub(crate) fn can_link(place: &Paths, name: &FileName) -> bool {
     let second = place.path(name);
     match std::fs::hard_link(place.path(&place.canonical), &second) {
         Ok(()) => {
-            // What stays is in nobody's way.
+            // If it stays, it disturbs nothing.
             let _ = std::fs::remove_file(second);
             true
         }
@@ -104,12 +106,12 @@ pub(crate) fn can_link(place: &Paths, name: &FileName) -> bool {
     }
 }
 
-/// Everything but what `detect` says.
+/// Observes everything but what `detect` says.
 pub(crate) fn look(place: &Paths) -> Result<Observation, ObserveError> {
     look_at(place, true)
 }
 
-/// The same, and no database is opened: the header of each is missing.
+/// Observes without opening any database, so the facts contain no headers.
 pub(crate) fn survey(place: &Paths) -> Result<Observation, ObserveError> {
     look_at(place, false)
 }
@@ -143,7 +145,8 @@ fn look_at(place: &Paths, opens: bool) -> Result<Observation, ObserveError> {
             continue;
         }
         let facts = match &role {
-            // A directory or a link of this name is no database; it is reported as what it is not.
+            // A directory or a symbolic link of this name is not a database. Its facts have no
+            // header.
             Role::Canonical | Role::Staging(_) | Role::Install(_) | Role::Backup { .. }
                 if path.is_file() && opens =>
             {
@@ -208,13 +211,13 @@ fn look_at(place: &Paths, opens: bool) -> Result<Observation, ObserveError> {
 
 fn unopened(path: &Path) -> std::io::Result<FileFacts> {
     let metadata = std::fs::symlink_metadata(path)?;
-    // A directory has no bytes on Windows, and is no empty database for that.
+    // On Windows a directory has size 0, and must not look like an empty database.
     let size = if metadata.is_dir() { metadata.len().max(1) } else { metadata.len() };
     Ok(FileFacts { size, file_id: os::file_id(path)?, header: None, page1: None })
 }
 
-/// A journal's text, or nothing where it is no bounded text. One that cannot be read now is not for
-/// that without meaning.
+/// A journal's text, read to one byte beyond the size limit. `None` if it is not a file or not
+/// UTF-8. If it cannot be read now, that is an error: the journal may still mean something.
 pub(crate) fn text(path: &Path) -> std::io::Result<Option<String>> {
     use std::io::Read as _;
     if !path.is_file() {
@@ -225,9 +228,9 @@ pub(crate) fn text(path: &Path) -> std::io::Result<Option<String>> {
     Ok(String::from_utf8(bytes).ok())
 }
 
-/// Whether this is the rollback journal of a database that had no page before: the trace of a
-/// process that was killed in its very first transaction. SQLite removes it (`hasHotJournal` in
-/// pager.c); there is nothing in it.
+/// Whether this is the rollback journal of a database that had no pages: a process was killed in
+/// its very first transaction. The journal holds nothing, and SQLite removes it (`hasHotJournal` in
+/// pager.c).
 fn is_of_nothing(journal: &Path) -> bool {
     use std::io::Read as _;
     let mut header = [0; 20];
@@ -235,8 +238,8 @@ fn is_of_nothing(journal: &Path) -> bool {
         && header[16..20] == [0; 4]
 }
 
-/// What `detect` says. Nothing where the file is no database, or damaged; anything else that keeps
-/// SQLite from reading it is a fault.
+/// What `detect` says. `None` if the file is not a database or is damaged. Any other error of
+/// SQLite's is an error.
 pub(crate) fn verdict(
     path: &Path,
     detect: &Detect,
@@ -250,7 +253,7 @@ pub(crate) fn verdict(
         Ok(db) => db,
         Err(error) => return unreadable(error),
     };
-    // SQLite opens lazily: only a read meets a file that is no database.
+    // SQLite opens lazily: only a read finds that the file is not a database.
     if let Err(error) = db
         .connection
         .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0))

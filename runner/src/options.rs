@@ -1,4 +1,4 @@
-//! What an application asks for.
+//! The options of an upgrade, and of work on backups.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,57 +9,65 @@ use cutover_core::run::BUDGET_MS;
 use crate::lock::OwnerLock;
 use crate::types::{BuildBy, Detect, Held, Integrity, Make};
 
-/// Who holds the owner lock.
+/// How the owner lock is held. Default: [`Lock::Acquire`].
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub enum Lock {
-    /// Taken for the migration, then let go.
+    /// The call takes the lock and releases it when it ends. The call fails as `OWNED` if another
+    /// process has it.
     #[default]
     Acquire,
-    /// The caller took it with [`crate::lock`] and keeps it.
+    /// The caller took the lock with [`crate::lock`] and keeps it.
     Own(OwnerLock),
-    /// The caller says that it holds an equivalent of its own.
+    /// The caller holds a lock of its own that serves the same purpose. cutover takes none.
     Held,
 }
 
-/// What an application asks for.
+/// The options of [`crate::migrate`]. [`Options::new`] sets the defaults.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The database. Symbolic links are resolved once, and v2 takes the place of the real file.
+    /// The database. cutover resolves symbolic links once; v2 replaces the real file.
     pub path: PathBuf,
-    /// Names this upgrade, for example `v1-v2`: 1 to 32 of `a-z`, `0-9` and `-`, neither first nor
-    /// last a `-`. Part of the backup's name. Not `source`, `building`, `install`, `owner`,
-    /// `cutover`, `displaced` or `aside`, which other names hold.
+    /// The name of this upgrade, for example `v1-v2`, which becomes part of the backup's name. 1 to
+    /// 32 characters of `a-z`, `0-9` and `-`; the first and the last are not `-`. Other names use
+    /// `source`, `building`, `install`, `owner`, `cutover`, `displaced` and `aside`, so none of
+    /// these is a label.
     pub label: String,
     /// How v1 is told from v2.
     pub detect: Detect,
     /// How v2 is made.
     pub make: Make,
-    /// Whether [`crate::Host::verify`] looks at v2 before it is installed.
+    /// Whether [`crate::Host::verify`] checks v2 before it is installed. Default: no.
     pub verify: bool,
-    /// Files outside the database that change with it, by a name of 1 to 32 letters, digits, `_`
-    /// and `-`. Each is locked beside it (`<file>.cutover-lock`) until the call ends, whoever
-    /// holds the owner lock: two data directories may share one. One whose directory is not
-    /// there yet is not. What the build gives [`crate::Job::write_companion`] is installed with
-    /// v2, durably. One that the build writes in place instead is put back by an undo, and is
-    /// the build's to flush before it returns.
+    /// Files outside the database that change with it. The key is a name of 1 to 32 letters,
+    /// digits, `_` and `-`; the value is the file's path. Default: none.
+    ///
+    /// Two data directories may share a companion. So cutover locks each one (`<file>.cutover-lock`
+    /// beside it) until the call ends, for every value of [`Options::lock`]. A companion whose
+    /// directory does not exist is not locked.
+    ///
+    /// cutover installs what the build passes to [`crate::Job::write_companion`] durably with v2.
+    /// If a build writes a companion in place instead, an undo puts the old content back; the build
+    /// must flush what it wrote before it returns.
     pub companions: BTreeMap<String, PathBuf>,
-    /// Who holds the owner lock.
+    /// How the owner lock is held. Default: [`Lock::Acquire`].
     pub lock: Lock,
-    /// What is done where this process has the database open. On Windows neither is needed: there
-    /// v2 is copied into it, under whichever connection it is.
+    /// What cutover does if this process has the database open. Default: [`Held::Refuse`]. Without
+    /// effect on Windows, where cutover copies v2 into the open database.
     pub held: Held,
-    /// What all waits together may take, milliseconds.
+    /// Total time to wait for locks and open handles, in milliseconds. Default: 10,000.
     pub wait_ms: u64,
-    /// How thoroughly v2 is checked.
+    /// How thoroughly v2 is checked. Default: [`Integrity::Quick`].
     pub integrity: Integrity,
-    /// How many whole backups stay, the newest, once a start has put v2 in place or cleaned up
-    /// after one that had; nothing: all. See [`crate::prune_backups`].
+    /// How many whole backups to keep, counted from the newest. A start removes the others once it
+    /// has installed v2, or has cleaned up after a start that had. `None`, the default, keeps all.
+    /// See [`crate::prune_backups`].
     pub keep_backups: Option<u32>,
 }
 
 impl Options {
-    /// The usual options: the owner lock is taken for the migration, waits take 10 s at most, and
-    /// v2 gets a quick check.
+    /// The default options: the call takes the owner lock, waits 10 s at most in total, and gives
+    /// v2 a quick check.
     #[must_use]
     pub fn new(
         path: impl Into<PathBuf>,
@@ -83,16 +91,16 @@ impl Options {
     }
 }
 
-/// What work on backups needs beside the path.
+/// The options of [`crate::restore`] and [`crate::prune_backups`].
 #[derive(Debug, Clone)]
 pub struct BackupOptions {
-    /// Files outside the database that changed with it, as the upgrade declared them.
+    /// The companions, declared as the upgrade declared them: name to path. Default: none.
     pub companions: BTreeMap<String, PathBuf>,
-    /// Who holds the owner lock.
+    /// How the owner lock is held. Default: [`Lock::Acquire`].
     pub lock: Lock,
-    /// What all waits together may take, milliseconds.
+    /// Total time to wait for locks and open handles, in milliseconds. Default: 10,000.
     pub wait_ms: u64,
-    /// How thoroughly what is restored is checked.
+    /// How thoroughly a restored backup is checked. Default: [`Integrity::Quick`].
     pub integrity: Integrity,
 }
 
@@ -108,8 +116,7 @@ impl Default for BackupOptions {
 }
 
 impl BackupOptions {
-    /// The same as options of an upgrade that is never made: nothing is detected, and nothing
-    /// built.
+    /// Options of an upgrade that is never made, for a session that detects and builds nothing.
     pub(crate) fn stand_in(&self, path: &Path, label: &str) -> Options {
         Options {
             companions: self.companions.clone(),

@@ -1,5 +1,5 @@
-//! Copies v2's pages into canonical: one transaction of SQLite, which every SQLite rolls back that
-//! finds it half done.
+//! Copies v2's pages into canonical in one SQLite transaction. If it is interrupted, any later
+//! SQLite rolls it back.
 
 use std::path::Path;
 
@@ -14,13 +14,15 @@ use crate::sqlite::{
     os_fault, sidecar,
 };
 
-/// A connection to a database in WAL mode that is empty of log, which sees whether anybody commits
-/// to it since.
+/// A connection to a database in WAL mode whose log is empty. It tells whether another connection
+/// commits from then on.
 ///
-/// Somebody else has the database open, so it stays in WAL mode, where a commit and a checkpoint
-/// can leave header and size as they were. `PRAGMA data_version` tells of every commit of another connection (<https://www.sqlite.org/pragma.html#pragma_data_version>). Until the page copy
-/// it reads, too: nobody writes to the file itself then, only to the log, so that a copy of its
-/// bytes is a copy of v1.
+/// Another process has the database open, so it stays in WAL mode, where a commit and a checkpoint
+/// can leave header and size as they were. `PRAGMA data_version` changes with every commit of
+/// another connection (<https://www.sqlite.org/pragma.html#pragma_data_version>).
+///
+/// The connection holds a read transaction until the page copy. Meanwhile no process writes to the
+/// database file itself, only to its log, so a copy of the file's bytes is a copy of v1.
 #[derive(Debug)]
 pub(crate) struct CommitWatcher {
     connection: Connection,
@@ -28,21 +30,21 @@ pub(crate) struct CommitWatcher {
 }
 
 impl CommitWatcher {
-    /// Empties the log into the database, and begins to watch.
+    /// Empties the log into the database and begins to watch.
     pub(crate) fn of(path: &Path) -> Result<Self, OpError> {
         let connection = open_existing(path)?;
         let run = |result: rusqlite::Result<i64>| result.map_err(|error| fault(&error));
         empty_log(&connection)?;
         begin_to_read(&connection)?;
         let witness = Self { data_version: run(data_version(&connection))?, connection };
-        // It was written to between the two.
+        // Another connection may have written between the two.
         if has_bytes(&sidecar(path, "-wal")) {
             return Err(in_use("another connection writes to the database"));
         }
         Ok(witness)
     }
 
-    /// Looks on, without holding a state of the database.
+    /// Ends the read transaction, and goes on watching.
     fn stop_reading(&mut self) -> Result<(), OpError> {
         if self.connection.is_autocommit() {
             return Ok(());
@@ -50,9 +52,9 @@ impl CommitWatcher {
         self.connection.execute_batch("COMMIT").map_err(|error| fault(&error))
     }
 
-    /// Whether nobody committed since.
+    /// Whether no other connection committed since the watch began.
     fn saw_nothing(&self) -> Result<bool, OpError> {
-        // A read is what makes it look.
+        // Only a read makes SQLite look for new commits.
         let run = |result: rusqlite::Result<i64>| result.map_err(|error| fault(&error));
         run(self.connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)))?;
         Ok(run(data_version(&self.connection))? == self.data_version)
@@ -63,12 +65,12 @@ fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("PRAGMA data_version", [], |row| row.get(0))
 }
 
-/// Copies `from`, which is settled, into `to`, if `to` is what it was when this fingerprint was
-/// taken, and since the witness began to look.
+/// Copies `from`, which is settled, into `to`. It does so only if `to` still has this fingerprint,
+/// and no other connection committed since the witness began to watch.
 ///
-/// The first step of SQLite's backup takes the exclusive lock on its target, which is where the
-/// fingerprint is compared; it begins the transaction in which all pages are then written ("Online
-/// Backup API" of SQLite's documentation, and `sqlite3_backup_step` in backup.c).
+/// The first step of SQLite's backup takes the exclusive lock on its target, under which the
+/// fingerprint is compared. It also begins the transaction that writes all pages ("Online Backup
+/// API" of SQLite's documentation, and `sqlite3_backup_step` in backup.c).
 pub(crate) fn page_copy(
     from: &Path,
     to: &Path,
@@ -78,10 +80,10 @@ pub(crate) fn page_copy(
     if os::links(to).map_err(|error| os_fault(&error))? > 1 {
         return Err(OpError::new(
             OpErrorKind::SecondName,
-            "the database has a second name, which would change with it",
+            "the database has another hard link, which would be overwritten too",
         ));
     }
-    // Declared first, closed last: on POSIX its closing would drop the lock.
+    // Declared first, so closed last: on POSIX closing it would drop the lock.
     let file = HeldFile::open(to).map_err(|error| os_fault(&error))?;
     let source = installed_reader(from).map_err(|error| fault(&error))?.connection;
     let mut target = open_existing(to)?;
@@ -121,14 +123,14 @@ pub(crate) fn page_copy(
         step(-1)?;
     }
     if witness.is_some() {
-        // Whoever still reads keeps the pages in the log, where they are as durable.
+        // If another connection still reads, the pages stay in the log, where they are as durable.
         run(target.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))?;
     }
     target.close().map_err(|(_, error)| fault(&error))
 }
 
-/// SQLite refuses pages of another size where the target is in WAL mode (`SQLITE_READONLY`). It was
-/// in none when v2 was checked, then.
+/// SQLite refuses pages of another size if the target is in WAL mode (`SQLITE_READONLY`). If the
+/// sizes differ, another program put the target into WAL mode after v2 was checked.
 fn accepts_pages_of(target: &Connection, source: &Connection) -> Result<bool, OpError> {
     let text = |db: &Connection, sql: &str| {
         db.query_row(sql, [], |row| row.get::<_, String>(0)).map_err(|error| fault(&error))

@@ -1,4 +1,4 @@
-//! Where the names of a plan are: one directory for the database, one for each companion.
+//! Where the files of a plan are: one directory for the database, one for each companion.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use cutover_core::names::{CompanionName, FileName, PlanPath, Role};
 
 use crate::os;
 
-/// As many symbolic links in a row as Linux follows.
+/// How many symbolic links are followed in a row: as many as Linux follows.
 const MAX_LINKS: usize = 40;
 
-/// The real directory and name of a database, and those of its companions.
+/// The real directory and file name of a database, and those of its companions.
 #[derive(Debug, Clone)]
 pub(crate) struct Paths {
     pub directory: PathBuf,
@@ -20,7 +20,7 @@ pub(crate) struct Paths {
 }
 
 impl Paths {
-    /// Resolves symbolic links once. The file itself need not exist; its directory must.
+    /// Resolves symbolic links once. The directory must exist; the file need not.
     pub(crate) fn of(path: &Path, companions: &BTreeMap<String, PathBuf>) -> Result<Self, Failure> {
         let (directory, canonical) = resolve(path)?;
         let mut places = BTreeMap::new();
@@ -45,13 +45,14 @@ impl Paths {
         Ok(Self { directory, canonical, companions: places })
     }
 
-    /// A directory by the name that this place has for it, if it is the same.
+    /// The real path of a directory, in the form that `self.directory` has. `None` if it cannot be
+    /// resolved.
     pub(crate) fn directory_at(&self, directory: &Path) -> Option<PathBuf> {
         os::real_directory(directory).ok().map(|directory| os::plain(directory, &self.canonical))
     }
 
-    /// A name of the directory, as this place spells it: an application that opened `DATA.DB`,
-    /// which is `data.db` here, left `DATA.DB-wal`.
+    /// A file name in the spelling of this database. An application that opened `data.db` as
+    /// `DATA.DB` left `DATA.DB-wal`.
     pub(crate) fn spelled(&self, name: FileName) -> FileName {
         let canonical = self.canonical.as_str();
         let rest = match name.as_str().split_at_checked(canonical.len()) {
@@ -75,7 +76,7 @@ impl Paths {
         self.directory.join(name.as_str())
     }
 
-    /// A path from the database's directory; one on another drive as it is.
+    /// A path relative to the database's directory. A path on another drive stays as it is.
     pub(crate) fn relative(&self, path: &Path) -> String {
         let shared = self
             .directory
@@ -90,7 +91,7 @@ impl Paths {
         up.chain(path.components().skip(shared)).collect::<PathBuf>().display().to_string()
     }
 
-    /// The path of a plan's file. Nothing for a companion that is not declared.
+    /// The path of a plan's file. `None` for a companion that the options do not declare.
     pub(crate) fn at(&self, at: &PlanPath) -> Option<PathBuf> {
         match &at.companion {
             None => Some(self.path(&at.name)),
@@ -106,7 +107,7 @@ impl Paths {
         name.set().iter().map(|name| self.path(name)).collect()
     }
 
-    /// Turns the failure's names into the paths that the application knows.
+    /// Replaces the plan's names in a failure by paths that the application knows.
     pub(crate) fn locate(&self, mut failure: Failure) -> Failure {
         if let Some(at) = failure.path.clone().and_then(|path| PlanPath::try_from(path).ok())
             && let Some(path) = at.companion.as_ref().and_then(|_| self.at(&at))
@@ -118,8 +119,8 @@ impl Paths {
     }
 }
 
-/// Whether a file of this name is of the database's set, or one of ours, or is where case is not
-/// told apart.
+/// Whether a file of this name belongs to the database or is one of cutover's, also on a volume
+/// that ignores case.
 fn belongs(canonical: &FileName, name: &FileName) -> bool {
     let lower = |name: &FileName| FileName::new(name.as_str().to_lowercase());
     let in_lower_case = lower(canonical)
@@ -129,8 +130,8 @@ fn belongs(canonical: &FileName, name: &FileName) -> bool {
     Role::of(canonical, name).is_some() || in_lower_case.is_some()
 }
 
-/// Files that are not there yet cannot be asked whether they are one, so the system's usual volumes
-/// decide.
+/// Whether two names are one file. The files need not exist, so this goes by what the system's
+/// usual volumes do with case.
 fn is_one_name(a: &FileName, b: &FileName) -> bool {
     let ignores_case = cfg!(any(windows, target_vendor = "apple"));
     a == b || ignores_case && a.as_str().to_lowercase() == b.as_str().to_lowercase()
@@ -142,13 +143,13 @@ fn refuse(path: &Path, why: &str) -> Failure {
     failure
 }
 
-/// A companion's directory may not be there yet; then neither is the companion.
+/// Resolves a companion. If its directory does not exist, neither does the companion.
 fn companion(path: &Path) -> Result<(PathBuf, FileName), Failure> {
     let absolute = std::path::absolute(path).map_err(|error| refuse(path, &error.to_string()))?;
     match (absolute.parent(), absolute.file_name().and_then(std::ffi::OsStr::to_str)) {
         (Some(parent), Some(name)) if !parent.exists() => {
-            // Once it is there it has this path, unless it is made through a link that leads
-            // nowhere yet.
+            // Once the directory is made it has this path, unless it is made through a symbolic
+            // link that dangles now.
             let above = parent.ancestors().find_map(|above| {
                 Some((os::real_directory(above).ok()?, parent.strip_prefix(above).ok()?))
             });

@@ -1,8 +1,8 @@
-//! Reading a database with our own SQLite: read-only, and no handle outlives the reader.
+//! Reads a database with the SQLite of this crate: read-only, and no handle outlives the reader.
 
 use crate::error::HostError;
 
-/// A value of SQLite.
+/// An SQLite value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// NULL.
@@ -20,14 +20,14 @@ pub enum Value {
 /// One row: column names and values, in the order of the query.
 pub type Row = Vec<(String, Value)>;
 
-/// A database open for reading.
+/// A database that is open for reading. It is closed on drop.
 #[derive(Debug)]
 pub struct Reader {
     pub(crate) connection: rusqlite::Connection,
 }
 
 impl Reader {
-    /// Every row of a query.
+    /// Runs one query and returns all its rows. `args` are bound to `?1`, `?2` and so on.
     ///
     /// # Errors
     /// SQLite's own.

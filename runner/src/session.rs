@@ -1,5 +1,5 @@
-//! One call on a database: what is known of the place, the locks that it holds, and what it
-//! recovered so far. The verbs are built on it.
+//! One call on a database: its paths, its locks, and what it has recovered so far. The verbs are
+//! built on it.
 
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -28,30 +28,30 @@ use crate::place::Paths;
 use crate::types::{Detect, Held};
 use crate::waiting::{refuse_cancelled, wait};
 
-/// How often v2 is built anew because v1 changed under it. A program that writes all the time is in
-/// the way, not bad luck.
+/// How many times v2 is built if v1 keeps changing during the build. A program that writes all the
+/// time must be closed first.
 pub(crate) const MAX_ATTEMPTS: u32 = 3;
 
-/// How many recoveries one start performs: our journal, the field's, one of another label, and
-/// left-overs, with room to spare.
+/// How many recoveries one start performs: cutover's journal, the legacy journal, one of another
+/// label, and left-over files, with room to spare.
 pub(crate) const MAX_RECOVERIES: u32 = 8;
 
-/// One start: what is known of the place, and what was recovered so far.
+/// One call: its paths, its locks, and what it has recovered so far.
 pub(crate) struct Session<'a> {
     pub place: Paths,
     pub options: &'a Options,
-    /// Nothing: what canonical is, nobody asks.
+    /// `None` for a restore, which does not ask whether canonical is v1 or v2.
     pub detect: Option<&'a Detect>,
     pub(crate) label: Label,
     pub budget: Budget,
-    /// How often the last look was tried.
+    /// How many observations the last wait took.
     pub(crate) looks: u32,
     pub(crate) attempt: u32,
     pub(crate) access: Access,
     pub(crate) recovery: Recovery,
-    /// What its recoveries left to the next start.
+    /// What the recoveries of this call leave to the next start.
     pub(crate) left: Option<CarryOver>,
-    /// The cutover to tell of: one that this start installed, or cleaned up after.
+    /// The cutover to report: this start installed it, or cleaned up after it.
     pub(crate) finished: Option<Journal>,
     pub(crate) installed: bool,
     pub warnings: Vec<Warning>,
@@ -80,8 +80,12 @@ impl<'a> Session<'a> {
                 let hint = "pass the lock that was taken for this path";
                 return Err(place
                     .locate(
-                        Failure::refusal(Code::Owned, "the lock is another database's", hint)
-                            .of(&place.canonical),
+                        Failure::refusal(
+                            Code::Owned,
+                            "the lock in the options was taken for another database",
+                            hint,
+                        )
+                        .of(&place.canonical),
                     )
                     .into());
             }
@@ -112,7 +116,8 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// With the owner lock, and the companions' until the call ends. Nothing is looked at before.
+    /// Takes the owner lock, then the companions' locks, before the first observation. They are
+    /// held until the call ends.
     pub(crate) fn own(options: &'a Options, host: &mut dyn Host) -> Result<Self, Error> {
         let mut session = Self::of(options, Access::Own)?;
         let locks = CompanionLocks::take(&session.place, &mut session.budget, host);
@@ -120,7 +125,7 @@ impl<'a> Session<'a> {
         Ok(session)
     }
 
-    /// Walks a plan to its end, unless it works on a companion that could not be locked.
+    /// Performs a plan to its end, unless it works on a companion that could not be locked.
     pub(crate) fn drive(&mut self, plan: Plan, host: &mut dyn Host) -> Result<RunEnd, Error> {
         self.companions.allow(&plan)?;
         drive(plan, &mut self.budget, &self.place, self.options, host)
@@ -151,7 +156,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Looks, waiting for whoever is in the way within the one budget.
+    /// Observes the directory. Waits within the budget for locks and open handles.
     pub(crate) fn observe(&mut self, host: &mut dyn Host) -> Result<Observation, Error> {
         let (mut tries, mut moves) = (0, 0);
         loop {
@@ -162,7 +167,7 @@ impl<'a> Session<'a> {
                 {
                     return Ok(observation);
                 }
-                // One of two that is collected meanwhile leaves the other.
+                // If two leaked connections exist and one was collected, the other is still there.
                 Ok(observation)
                     if tries > 0
                         && moves < MAX_ATTEMPTS
@@ -206,14 +211,14 @@ impl<'a> Session<'a> {
             if tries == 1
                 && failure.as_ref().is_err_and(|observation| self.may_leave_a_zombie(observation))
             {
-                // One that can be let go of need not be left behind.
+                // First the host may close a handle that it does not need.
                 host.release_handles();
                 continue;
             }
             let Some(delay_ms) = self.budget.next_delay_ms(tries) else {
                 self.looks = tries;
                 return match failure {
-                    // `assess` says who holds it, and refuses.
+                    // `assess` refuses and names the holder.
                     Err(observation) => Ok(observation),
                     Ok(mut failure) => {
                         failure.attempts = tries;
@@ -232,7 +237,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Whether the only holder is this process, by a connection that the caller calls a zombie.
+    /// Whether only this process has the database open, by a connection that the caller calls a
+    /// leaked one.
     pub(crate) fn may_leave_a_zombie(&self, observation: &Observation) -> bool {
         self.access == Access::Own
             && self.options.held == Held::Proceed
@@ -246,20 +252,20 @@ impl<'a> Session<'a> {
     ) -> Result<(), Error> {
         let plan = plan_leave_zombie(observation, &self.label, &nonce())
             .map_err(|failure| failure.with_v1(&self.place.canonical))?;
-        // Else the zombie has let go meanwhile, and the look that follows tells.
+        // Else the leaked connection was closed meanwhile, and the next observation shows that.
         let RunEnd::Done(report) = self.drive(plan, host)? else { return Ok(()) };
         self.warnings.extend(report.warnings);
         self.warnings.push(Warning {
             from: WarningFrom::Cutover,
             code: Some("ZOMBIE".into()),
-            message: "this process has the database open; the database is a new file now, and \
-                      that connection has the old one"
+            message: "this process has a leaked connection to the database; the database is a new \
+                      file now, and that connection has the old one"
                 .into(),
         });
         Ok(())
     }
 
-    /// Recovers until there is nothing to recover. Gives the observation in which that was so, and
+    /// Recovers until nothing is left to recover. Returns the observation that showed this, and
     /// what comes next.
     pub(crate) fn recover(&mut self, host: &mut dyn Host) -> Result<(Observation, Next), Error> {
         self.left = None;
@@ -276,7 +282,7 @@ impl<'a> Session<'a> {
             if report.recovery == Recovery::Undone {
                 self.attempt = attempt.saturating_add(1);
             }
-            // The first that tells of a flip is the one to report; cleaning up after it is part of
+            // The result names the first recovery that flipped; the clean-up after it belongs to
             // it.
             if self.finished.is_none() {
                 self.recovery = report.recovery;
@@ -288,8 +294,8 @@ impl<'a> Session<'a> {
         }
         Err(Failure::refusal(
             Code::Journal,
-            "recovering did not come to an end: something keeps making journals",
-            "see whether another program upgrades this database",
+            format!("the recovery does not end: {MAX_RECOVERIES} rounds left something to recover"),
+            "close any other program that upgrades this database, then start again",
         )
         .of(&self.place.canonical)
         .into())
@@ -297,11 +303,11 @@ impl<'a> Session<'a> {
 
     pub(crate) fn keep(&mut self, report: Report) {
         self.warnings.extend(report.warnings);
-        // A restore that was finished is no cutover to tell of.
+        // A finished restore is not a cutover to report.
         let Some(journal) = report.journal.filter(|journal| !journal.strategy.restores()) else {
             return;
         };
-        // Killed after the commit, the start before this one told nobody where the backup is.
+        // A start that was killed after the commit could not report where the backup is.
         if report.installed || (report.recovery == Recovery::Cleaned && self.finished.is_none()) {
             self.installed |= report.installed;
             self.finished = Some(journal);
@@ -314,9 +320,10 @@ impl<'a> Session<'a> {
         backup.exists().then_some(backup)
     }
 
-    /// Where an open file cannot be replaced: waits for whoever has v1 open. A program that is
-    /// named for all that is left of the budget, since it is refused then; any other for half
-    /// of it, since there is a way to v2 beside it, which may need the rest.
+    /// Waits until no process has v1 open, on a system that cannot replace an open file. For a
+    /// program that the system names, this takes all that is left of the budget, since the upgrade
+    /// is refused then. For any other it takes half: a page copy is possible beside it, and may
+    /// need the rest.
     pub(crate) fn wait_for_holders(&mut self, host: &mut dyn Host) -> Result<(), Error> {
         let Budget { total_ms, waited_ms } = self.budget;
         let half_ms = waited_ms + total_ms.saturating_sub(waited_ms) / 2;
@@ -331,7 +338,7 @@ impl<'a> Session<'a> {
             let mut limit = Budget { total_ms: limit_ms, waited_ms: self.budget.waited_ms };
             let Some(delay_ms) = limit.next_delay_ms(looks) else { return Ok(()) };
             self.budget.waited_ms = limit.waited_ms;
-            let reason = "somebody has the database open".to_owned();
+            let reason = "a program has the database open".to_owned();
             wait(
                 delay_ms,
                 ("look", self.place.canonical.to_string()),
@@ -342,8 +349,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Whether what was to be replaced is in its place, which `replaced` says of, and an attempt
-    /// failed because a program has it open that a page copy does not disturb.
+    /// Whether an attempt failed because a program, with which a page copy can go on, opened the
+    /// database meanwhile. The failure must say that the database still is `replaced`.
     pub(crate) fn is_held_since(&self, failure: &Failure, replaced: DataState) -> bool {
         let in_the_way =
             matches!(failure.code, Code::Held | Code::Io) && failure.data.state == replaced;
@@ -361,9 +368,9 @@ pub(crate) fn now_ms() -> u64 {
         .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// Tells one attempt's files from another's. It need not be secret, only new: files are created
-/// exclusively, so a clash is refused, not overwritten. std seeds its hasher from the system's
-/// randomness.
+/// Tells one attempt's files from another's. It must be new, not secret: files are created
+/// exclusively, so a clash is refused and overwrites nothing. std seeds its hasher from the
+/// system's randomness.
 pub(crate) fn nonce() -> Nonce {
     use std::hash::{BuildHasher as _, RandomState};
     let number = RandomState::new().hash_one((now_ms(), std::process::id()));

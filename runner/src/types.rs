@@ -1,37 +1,39 @@
-//! The words of the options that other modules need as well.
+//! Types of the options that other modules need as well.
 
 use cutover_core::plan::{self, BuildFrom};
 
-/// How v1 is told from v2. It must say "old" of v1 and "current" of v2: that is checked before v2
-/// is installed.
+/// How v1 is told from v2. It must say "old" for v1 and "current" for v2; cutover checks that
+/// before it installs v2.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Detect {
-    /// A row that v2 has and v1 has not. A missing table or column means "old".
+    /// v2 has this row and v1 does not. A missing table or column means "old".
     Stamp {
         /// The table.
         table: String,
         /// The column.
         column: String,
-        /// The value, compared as text.
+        /// The value, compared as text (`CAST(column AS TEXT)`).
         value: String,
     },
-    /// `PRAGMA user_version`: below is old, equal is current, above is newer.
+    /// `PRAGMA user_version`: a lower value is old, an equal one is current, a higher one is newer.
     UserVersion(i32),
-    /// [`crate::Host::detect`] says it.
+    /// [`crate::Host::detect`] decides.
     Host,
 }
 
 /// Who builds v2.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum BuildBy {
-    /// SQL that is executed on v2 in one transaction; v1 is attached read-only as `v1`.
+    /// SQL that cutover executes on v2 in one transaction, with v1 attached read-only as `v1`.
     Sql(String),
-    /// [`crate::Host::build`] does it.
+    /// [`crate::Host::build`] builds it.
     Host,
 }
 
 impl BuildBy {
-    /// As the planner has it, which does not read SQL.
+    /// The planner's form, which does not contain the SQL.
     pub(crate) fn planned(&self) -> plan::BuildBy {
         match self {
             Self::Sql(_) => plan::BuildBy::Sql,
@@ -43,33 +45,37 @@ impl BuildBy {
 /// How v2 is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Make {
-    /// From a new file, or from a copy of v1.
+    /// What the build begins with: a new, empty file, or a copy of v1.
     pub from: BuildFrom,
-    /// By whom.
+    /// What builds v2.
     pub run: BuildBy,
 }
 
-/// How thoroughly v2 is checked before it is installed.
+/// How thoroughly v2 is checked before it is installed. Default: [`Integrity::Quick`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Integrity {
     /// `PRAGMA quick_check`.
     #[default]
     Quick,
-    /// `PRAGMA integrity_check`, which compares the indexes with their tables too.
+    /// `PRAGMA integrity_check`, which also compares the indexes with their tables.
     Full,
 }
 
-/// What is done where this process itself has the database open when the budget of waiting is used
-/// up.
+/// What cutover does if this process itself still has the database open when the waiting budget is
+/// used up. Default: [`Held::Refuse`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Held {
-    /// It is refused: a connection that lives cannot be told from one that was closed and not
-    /// collected, and its commits would be lost. (Not on Windows: there v2 is copied into the
-    /// database under it, and it sees v2.)
+    /// Refuse. A live connection cannot be told from a leaked one (closed, but not yet collected),
+    /// and its commits would be lost. On Windows cutover does not refuse: it copies v2 into the
+    /// open database, and the connection sees v2.
     #[default]
     Refuse,
-    /// The caller knows that it is a zombie, and does not wait for it. The database moves to a file
-    /// of its own first, so that the zombie holds one without a name, however the upgrade ends.
-    /// Never beside the journal of an interrupted upgrade; on Windows as `Refuse`.
+    /// The caller knows that the connection is a leaked one, a "zombie", and does not wait for it.
+    /// cutover first copies the database to a new file, so the leaked connection keeps a file
+    /// without a name, however the upgrade ends.
+    ///
+    /// Not done beside the journal of an interrupted upgrade. On Windows this is `Refuse`.
     Proceed,
 }

@@ -1,4 +1,4 @@
-//! Waiting between ops and plans, which the application may end.
+//! Waits between ops and between plans, which the application may cancel.
 
 use cutover_core::failure::{Code, Failure};
 use cutover_core::fault::Holder;
@@ -7,8 +7,8 @@ use cutover_core::run::{Budget, Event};
 use crate::error::Error;
 use crate::host::Host;
 
-/// Before or between plans: tells what (op and file) waits for whom (reason and holders), and
-/// waits.
+/// Reports a wait before or between plans, and waits: which op on which file, for what reason and
+/// which holders.
 pub(crate) fn wait(
     delay_ms: u64,
     (op, file): (&str, String),

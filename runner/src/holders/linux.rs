@@ -7,9 +7,9 @@ use cutover_core::fault::Holder;
 use rustix::fs::{AtFlags, CWD, StatxFlags, makedev, statx};
 use rustix::io::Errno;
 
-/// Every process of which the open descriptors can be seen (proc(5): those of this user, or all for
-/// root) and that has one of these files open; this process first. Looking is a `statx` of
-/// `/proc/<pid>/fd/<n>`, which opens nothing.
+/// The processes that have one of these files open, this process first. Only processes whose
+/// descriptors this one may see are found: those of this user, or all for root (proc(5)). The check
+/// is a `statx` of `/proc/<pid>/fd/<n>`, which opens nothing.
 pub(crate) fn holders(files: &[PathBuf]) -> Vec<Holder> {
     let wanted: BTreeSet<Identity> = files
         .iter()
@@ -43,8 +43,8 @@ pub(crate) fn holders(files: &[PathBuf]) -> Vec<Holder> {
 /// Device and inode.
 type Identity = (u64, u64);
 
-/// Of what a descriptor is open to, as this system knows it. Another process may have a file open
-/// on a server that answers no more, and asking that (`stat`) would never end ("statx(2)":
+/// Device and inode of an open file, as this system has them cached. Another process may have a
+/// file open on a server that does not answer, and a `stat` of it would never end ("statx(2)":
 /// `AT_STATX_DONT_SYNC`). Linux before 4.11 has no other way.
 fn identity(descriptor: &Path) -> io::Result<Identity> {
     match statx(CWD, descriptor, AtFlags::STATX_DONT_SYNC, StatxFlags::INO) {
@@ -58,7 +58,8 @@ fn identity(descriptor: &Path) -> io::Result<Identity> {
 mod tests {
     use super::*;
 
-    /// That nobody's server is asked, only one that hangs would show.
+    /// Only a server that hangs would show that no server is asked, so this test compares
+    /// identities.
     #[test]
     fn a_descriptor_has_the_identity_of_its_file_whatever_that_is() {
         let directory = tempfile::tempdir().unwrap();

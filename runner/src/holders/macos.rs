@@ -1,5 +1,6 @@
-//! Who has a file open on macOS: this process by its own descriptors, others by libproc
-//! (`proc_listpidspath` in `libproc.h`), which asks the kernel and opens nothing.
+//! Who has a file open on macOS. Open handles of this process come from its own descriptors, those
+//! of others from libproc (`proc_listpidspath` in `libproc.h`), which asks the kernel and opens
+//! nothing.
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::os::unix::ffi::OsStrExt as _;
@@ -21,14 +22,14 @@ unsafe extern "C" {
 
 /// `PROC_ALL_PIDS` of `sys/proc_info.h`.
 const ALL: u32 = 1;
-/// `PROC_LISTPIDSPATH_EXCLUDE_EVTONLY`: whoever only watches a file (`O_EVTONLY`) is not in the
-/// way.
+/// `PROC_LISTPIDSPATH_EXCLUDE_EVTONLY`: a process that only watches a file (`O_EVTONLY`) does not
+/// count.
 const NO_WATCHERS: u32 = 2;
-/// As long as the name of a process may be (`2 * MAXCOMLEN`), with room to spare.
+/// As long as a process name may be (`2 * MAXCOMLEN`), with room to spare.
 const NAME_BYTES: u32 = 64;
 
-/// Every process of which the open files can be seen (those of this user, or all for root) and that
-/// has one of these open; this process first.
+/// The processes that have one of these files open, this process first. Only processes whose files
+/// this one may see are found: those of this user, or all for root.
 pub(crate) fn holders(files: &[PathBuf]) -> Vec<Holder> {
     let own = super::own::holders(files);
     let this = std::process::id();
@@ -42,10 +43,11 @@ pub(crate) fn holders(files: &[PathBuf]) -> Vec<Holder> {
         .collect()
 }
 
-/// Nobody where it cannot be told.
+/// The ids of processes that have a file open; empty if the system does not tell.
 fn users_of(path: &Path) -> Vec<u32> {
     let Ok(path) = CString::new(path.as_os_str().as_bytes()) else { return Vec::new() };
-    // SAFETY: the path ends in a zero; without a buffer it is only told how large one must be.
+    // SAFETY: the path ends in a zero. Without a buffer the call only returns how large one must
+    // be.
     let bytes =
         unsafe { proc_listpidspath(ALL, 0, path.as_ptr(), NO_WATCHERS, std::ptr::null_mut(), 0) };
     let Ok(bytes) = usize::try_from(bytes) else { return Vec::new() };
@@ -62,7 +64,7 @@ fn users_of(path: &Path) -> Vec<u32> {
 fn name(pid: u32) -> String {
     let mut text = [0_u8; NAME_BYTES as usize];
     let Ok(pid) = c_int::try_from(pid) else { return String::new() };
-    // SAFETY: the buffer is ours, and has the room that is told.
+    // SAFETY: the buffer is ours and as large as we say.
     let length = unsafe { proc_name(pid, text.as_mut_ptr().cast(), NAME_BYTES) };
     let text = text.get(..usize::try_from(length).unwrap_or_default()).unwrap_or_default();
     String::from_utf8_lossy(text).into_owned()

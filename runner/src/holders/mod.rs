@@ -1,5 +1,5 @@
-//! Who has a file open, found out without opening it; on Windows, where opening it takes nothing
-//! from anybody, by trying to have it alone.
+//! Who has a file open. On POSIX the check does not open the file. On Windows it tries to open the
+//! file alone, which drops no lock there.
 
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]

@@ -6,17 +6,17 @@ use std::path::PathBuf;
 #[cfg(any(test, not(target_os = "linux")))]
 use cutover_core::fault::Holder;
 
-/// This process, if it has one of these files open; it is the one whose locks would fall. Others
-/// are not told here: where nothing else tells them (the BSDs) they show themselves when they are
-/// met (a busy checkpoint, a lock).
+/// This process, if it has one of these files open: its locks would be dropped. Other processes are
+/// not found this way. On a system with no other way (the BSDs) they show when they block cutover
+/// (a busy checkpoint, a lock).
 #[cfg(any(test, not(target_os = "linux")))]
 pub(crate) fn holders(files: &[PathBuf]) -> Vec<Holder> {
     let this = Holder { pid: std::process::id(), name: String::new(), this_process: true };
     if files.iter().all(|path| descriptors(path).is_empty()) { Vec::new() } else { vec![this] }
 }
 
-/// The descriptors that this process has of a file: the entries of `/dev/fd` (fd(4) of macOS;
-/// proc(5)), each asked with fstat(2), which opens nothing.
+/// This process's descriptors of a file: the entries of `/dev/fd` (fd(4) of macOS; proc(5)). Each
+/// is checked with fstat(2), which opens nothing.
 pub(crate) fn descriptors(path: &Path) -> Vec<i32> {
     let (Ok(wanted), Ok(descriptors)) = (rustix::fs::lstat(path), std::fs::read_dir("/dev/fd"))
     else {
@@ -25,8 +25,8 @@ pub(crate) fn descriptors(path: &Path) -> Vec<i32> {
     let numbers =
         descriptors.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let is_of_it = |number: &i32| {
-        // SAFETY: the number is only asked about. One that was closed meanwhile is answered with
-        // EBADF, and one that was given to another file with that file.
+        // SAFETY: the number is only queried. If it was closed meanwhile, fstat returns EBADF; if
+        // it was reused, it describes the new file.
         let descriptor = unsafe { BorrowedFd::borrow_raw(*number) };
         rustix::fs::fstat(descriptor)
             .is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (wanted.st_dev, wanted.st_ino))
@@ -38,7 +38,7 @@ pub(crate) fn descriptors(path: &Path) -> Vec<i32> {
 mod tests {
     use super::*;
 
-    /// Linux has the same `/dev/fd`, so what macOS is asked is proven here.
+    /// Linux has a `/dev/fd` as macOS does, so this test also covers what runs on macOS.
     #[test]
     fn a_file_that_this_process_has_open_is_seen_and_a_closed_one_is_not() {
         let directory = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
-//! The Restart Manager of Windows, which tells who uses a file ("Restart Manager" of its
-//! documentation). Some editions have none, so its library is loaded when it is asked for, and it
-//! is asked only of files that are open.
+//! The Restart Manager of Windows, which tells which processes use a file ("Restart Manager" of its
+//! documentation). Some editions lack it, so its library is loaded only when it is needed. It is
+//! asked only about files that are open.
 
 use windows_sys::Win32::Foundation::{ERROR_MORE_DATA, ERROR_SUCCESS, FreeLibrary, HMODULE};
 use windows_sys::Win32::System::LibraryLoader::{
@@ -9,7 +9,7 @@ use windows_sys::Win32::System::LibraryLoader::{
 use windows_sys::Win32::System::RestartManager::{CCH_RM_SESSION_KEY, RM_PROCESS_INFO};
 use windows_sys::core::{PCSTR, s, w};
 
-/// Somebody who uses a file.
+/// A process that uses a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Process {
     pub pid: u32,
@@ -31,7 +31,7 @@ type GetList =
     unsafe extern "system" fn(u32, *mut u32, *mut u32, *mut RM_PROCESS_INFO, *mut u32) -> u32;
 type EndSession = unsafe extern "system" fn(u32) -> u32;
 
-/// Its library, and the four functions that are used.
+/// The library, and the four functions that cutover uses.
 pub(super) struct RestartManager {
     library: HMODULE,
     start_session: StartSession,
@@ -42,16 +42,16 @@ pub(super) struct RestartManager {
 
 impl Drop for RestartManager {
     fn drop(&mut self) {
-        // SAFETY: it was loaded by us, and its functions go with it.
+        // SAFETY: we loaded the library, and its functions are not used after this.
         unsafe { FreeLibrary(self.library) };
     }
 }
 
-/// How often the list is asked for anew because it grew meanwhile.
+/// How many times the list is requested if it grew meanwhile.
 const MAX_TRIES: usize = 4;
 
 impl RestartManager {
-    /// Nothing where Windows has none.
+    /// `None` if this Windows has no Restart Manager.
     pub(super) fn load() -> Option<Self> {
         Self::load_from(w!("rstrtmgr.dll"))
     }
@@ -74,7 +74,7 @@ impl RestartManager {
             ))
         })();
         let Some((start, register, list, end)) = functions else {
-            // SAFETY: it was loaded by us, and nothing of it is used.
+            // SAFETY: we loaded the library, and nothing of it is used.
             unsafe { FreeLibrary(library) };
             return None;
         };
@@ -100,16 +100,17 @@ impl RestartManager {
         }
     }
 
-    /// Who uses one of these files (paths that end in a zero). Nothing where it cannot tell.
+    /// The processes that use one of these files (paths that end in a zero). `None` if it cannot
+    /// tell.
     pub(super) fn users_of(&self, files: &[Vec<u16>]) -> Option<Vec<Process>> {
         let mut session = 0;
         let mut key = [0; CCH_RM_SESSION_KEY as usize + 1];
-        // SAFETY: both results are ours, and the key has the room that is asked for.
+        // SAFETY: both results are ours, and the key is as large as the call requires.
         if unsafe { (self.start_session)(&raw mut session, 0, key.as_mut_ptr()) } != ERROR_SUCCESS {
             return None;
         }
         let users = self.users_in(session, files);
-        // SAFETY: the session was started by us.
+        // SAFETY: we started the session.
         unsafe { (self.end_session)(session) };
         users
     }
@@ -118,8 +119,7 @@ impl RestartManager {
         debug_assert!(files.iter().all(|file| file.last() == Some(&0)), "each path ends in a zero");
         let paths: Vec<*const u16> = files.iter().map(Vec::as_ptr).collect();
         let count = u32::try_from(paths.len()).ok()?;
-        // SAFETY: the paths end in a zero and live for the whole call; there is nothing else to
-        // register.
+        // SAFETY: the paths end in a zero and live for the whole call. Nothing else is registered.
         let code = unsafe {
             (self.register_resources)(
                 session,
@@ -137,8 +137,7 @@ impl RestartManager {
         let mut found: Vec<RM_PROCESS_INFO> = Vec::new();
         for _ in 0..MAX_TRIES {
             let (mut needed, mut given, mut reasons) = (0, u32::try_from(found.len()).ok()?, 0);
-            // SAFETY: the list has room for as many as `given` says, and the other results are
-            // ours.
+            // SAFETY: the list has room for `given` entries, and the other results are ours.
             let code = unsafe {
                 (self.get_list)(
                     session,
@@ -172,7 +171,7 @@ mod tests {
     #[test]
     fn where_there_is_none_nothing_is_loaded() {
         assert!(RestartManager::load_from(w!("no-such-library.dll")).is_none());
-        // A library that lacks the functions is not one either.
+        // A library that lacks the functions is refused as well.
         assert!(RestartManager::load_from(w!("kernel32.dll")).is_none());
     }
 
@@ -181,7 +180,8 @@ mod tests {
         let path = std::env::current_exe().unwrap();
         let path: Vec<u16> =
             std::os::windows::ffi::OsStrExt::encode_wide(path.as_os_str()).chain([0]).collect();
-        // Whom it names, Wine's does not say; that the calls are what it takes, it does.
+        // Wine's Restart Manager names no process. But it accepts the calls, and that is what this
+        // tests.
         let users = RestartManager::load().map(|manager| manager.users_of(&[path]));
         assert!(users.is_none_or(|users| users.is_some()));
     }

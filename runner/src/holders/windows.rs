@@ -1,4 +1,5 @@
-//! Whether a file is open is told by its sharing; who has it open, by the Restart Manager.
+//! The sharing mode tells whether a file is open, and the Restart Manager which process has it
+//! open.
 
 use std::fs::File;
 use std::os::windows::ffi::OsStrExt as _;
@@ -15,8 +16,8 @@ const SHARING_VIOLATION: i32 = 32;
 /// The right to read data, which no handle of ours would share here.
 const FILE_READ_DATA: u32 = 1;
 
-/// Every process that has one of these files open, this process first. One holder without a name
-/// and an id where somebody has, and Windows does not say who.
+/// The processes that have one of these files open, this process first. If Windows does not say
+/// which process has it, the result is one holder without a name and with id 0.
 pub(crate) fn holders(files: &[PathBuf]) -> Vec<Holder> {
     let open: Vec<Vec<u16>> = files
         .iter()
@@ -29,13 +30,13 @@ pub(crate) fn holders(files: &[PathBuf]) -> Vec<Holder> {
     named(RestartManager::load().and_then(|manager| manager.users_of(&open)), std::process::id())
 }
 
-/// None: no lock falls here when another handle is closed.
+/// None: on Windows no lock is dropped when another handle is closed.
 pub(crate) fn descriptors(_: &Path) -> Vec<i32> {
     Vec::new()
 }
 
-/// Whether any handle is open on the file, of this process or another: one that shares nothing
-/// cannot be had beside it. It is closed at once; SQLite tries again where it meets it
+/// Whether any process has a handle of the file. A handle that shares nothing cannot be opened
+/// beside another one. It is closed at once; if SQLite meets it meanwhile, SQLite tries again
 /// (`winRetryIoerr` in `os_win.c`).
 fn is_open(path: &Path) -> bool {
     let alone = File::options()
@@ -46,8 +47,8 @@ fn is_open(path: &Path) -> bool {
     alone.is_err_and(|error| error.raw_os_error() == Some(SHARING_VIOLATION))
 }
 
-/// What the Restart Manager said of files that somebody has open; nothing where there is none, or
-/// it failed.
+/// The holders of files that are open, from the Restart Manager's answer. `None` if there is no
+/// Restart Manager, or it failed.
 fn named(processes: Option<Vec<Process>>, own: u32) -> Vec<Holder> {
     let mut holders: Vec<Holder> = processes
         .into_iter()
@@ -65,9 +66,9 @@ fn named(processes: Option<Vec<Process>>, own: u32) -> Vec<Holder> {
 mod tests {
     use super::*;
 
-    /// Wine's Restart Manager knows of nobody, so what a real one says is planted here.
+    /// Wine's Restart Manager names no process, so the answer of a real one is planted here.
     #[test]
-    fn this_process_comes_first_and_whoever_is_not_named_is_there_all_the_same() {
+    fn this_process_comes_first_and_an_unnamed_holder_is_reported_too() {
         let process = |pid, name: &str| Process { pid, name: name.into() };
         let holders = named(Some(vec![process(4, "Old App"), process(77, "New App")]), 77);
         assert_eq!(
@@ -83,7 +84,7 @@ mod tests {
         }
     }
 
-    /// What Wine does prove: sharing, in this process and with every kind of handle.
+    /// Wine does prove sharing: in this process, and with every kind of handle.
     #[test]
     fn an_open_file_is_seen_and_a_closed_one_is_not() {
         let directory = tempfile::tempdir().unwrap();

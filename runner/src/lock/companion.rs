@@ -1,8 +1,9 @@
-//! Who works on a companion: one call at a time, since two data directories may share it.
+//! The companions' locks: one call at a time works on a companion, since two data directories may
+//! share it.
 //!
-//! `<file>.cutover-lock` beside it is held with flock or `LockFileEx` until the call ends. Where it
-//! cannot be had, only a plan that works on a companion is refused: a database that needs nothing
-//! is opened all the same.
+//! `<file>.cutover-lock` beside the companion is held with flock or `LockFileEx` until the call
+//! ends. If it cannot be acquired, only a plan that works on a companion is refused. A database
+//! that needs no work opens all the same.
 
 use std::fs::{File, TryLockError};
 use std::io::{Error as IoError, ErrorKind};
@@ -22,7 +23,7 @@ use crate::place::Paths;
 use crate::sqlite::os_fault;
 use crate::waiting::wait;
 
-/// The locks of all companions, or why one of them could not be had.
+/// The locks of all companions, or why one of them could not be acquired.
 #[derive(Debug, Default)]
 pub(crate) struct CompanionLocks {
     held: Vec<(String, File)>,
@@ -30,8 +31,8 @@ pub(crate) struct CompanionLocks {
 }
 
 impl CompanionLocks {
-    /// Takes them in the order of the real paths, so that nobody who waits for one has another that
-    /// its holder waits for. Waits within the budget.
+    /// Takes the locks in the order of their real paths, so that two calls never wait for each
+    /// other. Waits within the budget.
     pub(crate) fn take(
         place: &Paths,
         budget: &mut Budget,
@@ -46,11 +47,12 @@ impl CompanionLocks {
         let mut locks = Self::default();
         for (path, at) in companions {
             if let Err(error) = locks.take_one(&path, &at, budget, host) {
-                // The application's wish to stop is no matter of locks.
+                // Cancelling is not a failure of the locks.
                 if error.failure.code == Code::Aborted {
                     return Err(error);
                 }
-                // Who goes without one needs none, and keeps nobody waiting.
+                // A call without all locks works on no companion, so it holds none that another
+                // call could need.
                 return Ok(Self { held: Vec::new(), refused: Some(error.failure) });
             }
         }
@@ -106,7 +108,7 @@ impl CompanionLocks {
         }
     }
 
-    /// Refuses a plan that works on a companion where the locks could not be had.
+    /// Refuses a plan that works on a companion if the locks could not be acquired.
     pub(crate) fn allow(&self, plan: &Plan) -> Result<(), Error> {
         let works_on_one =
             || plan.steps.iter().chain(&plan.undo).any(|step| step.op.companion().is_some());
@@ -123,8 +125,8 @@ impl CompanionLocks {
     }
 }
 
-/// Makes the lock where it is not there yet. Nothing where the companion's directory is not there
-/// either: then neither is the companion.
+/// Opens the lock file, and makes it if it does not exist. `None` if the companion's directory does
+/// not exist, and so neither does the companion.
 fn open(path: &Path) -> Result<Option<File>, IoError> {
     let Some(directory) = path.parent() else { return Ok(None) };
     match os::create_lock(path, directory) {

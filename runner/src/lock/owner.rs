@@ -1,10 +1,10 @@
-//! Who owns the database: one application at a time, for as long as it lives.
+//! The owner lock: one application at a time owns the database, until it releases the lock or ends.
 //!
-//! Two locks, since either alone can be lost. `<db>.owner-lock` is a SQLite file with `BEGIN
-//! EXCLUSIVE` held, which the daemon that is already in the field takes as well; on POSIX it falls
-//! when anything in this process opens and closes that file. `<db>.cutover-lock` is held with flock
-//! or `LockFileEx`, which does not. They are two files because on one the two kinds disturb each
-//! other.
+//! It consists of two locks, since either alone can be lost. `<db>.owner-lock` is a SQLite file
+//! with `BEGIN EXCLUSIVE` held, which the old daemon takes as well. On POSIX it is dropped when
+//! anything in this process opens and closes that file. `<db>.cutover-lock` is held with flock or
+//! `LockFileEx`, and is not dropped that way. They are two files because the two kinds of lock
+//! disturb each other on one file.
 
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
@@ -24,15 +24,15 @@ use crate::os;
 use crate::place::Paths;
 use crate::sqlite::{self, os_fault};
 
-/// The databases that this process owns: a second try must be refused without opening the lock
-/// files, which would drop the first.
+/// The databases that this process owns. A second call must be refused without opening the lock
+/// files, because closing them would drop the first lock.
 static OWNED: LazyLock<Mutex<BTreeSet<PathBuf>>> = LazyLock::new(Mutex::default);
 
-/// Those that a call of this process works on: an owner lock may serve more than one, and the
-/// application may have one of its own.
+/// The databases that a call of this process works on. The owner lock does not keep two calls
+/// apart: clones of it serve more than one call, and the application may hold a lock of its own.
 static AT_WORK: LazyLock<Mutex<BTreeSet<PathBuf>>> = LazyLock::new(Mutex::default);
 
-/// One call at a time, until this is dropped.
+/// Keeps other calls of this process from a database, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct CallGuard(PathBuf);
 
@@ -63,8 +63,7 @@ fn this_process() -> Holder {
     Holder { pid: std::process::id(), name: String::new(), this_process: true }
 }
 
-/// Ownership of a database. Let go when the last clone is dropped, or when the process ends in any
-/// way.
+/// Ownership of a database, until the last clone is dropped or the process ends in any way.
 #[derive(Debug, Clone)]
 pub struct OwnerLock(Arc<Held>);
 
@@ -76,7 +75,7 @@ struct Held {
 }
 
 impl OwnerLock {
-    /// Lets go of this clone.
+    /// Drops this clone. The lock is released with the last clone.
     pub fn release(self) {
         drop(self);
     }
@@ -94,12 +93,12 @@ impl Drop for Held {
     }
 }
 
-/// Takes ownership of the database at `path`, which need not exist yet. Refuses at once when
-/// somebody has it.
+/// Takes ownership of the database at `path`, which need not exist. It does not wait: if another
+/// process has the lock, it fails at once.
 ///
 /// # Errors
-/// `OWNED` when another process, or another part of this one, owns it; `IO` when a lock file cannot
-/// be made.
+/// `OWNED` when another process, or another part of this one, owns the database; `IO` when a lock
+/// file cannot be made.
 pub fn lock(path: &Path) -> Result<OwnerLock, Error> {
     let place = Paths::of(path, &std::collections::BTreeMap::new())?;
     take(&place).map_err(|failure| place.locate(failure).into())
@@ -110,7 +109,7 @@ pub(crate) fn take(place: &Paths) -> Result<OwnerLock, Failure> {
     if !OWNED.lock().unwrap_or_else(PoisonError::into_inner).insert(database.clone()) {
         return Err(owned(place, vec![this_process()]));
     }
-    // From here on a failure gives the name back, through Drop.
+    // From here on, dropping `held` removes the database from `OWNED` if a step fails.
     let mut held = Held { database, owner: Mutex::new(None), file: None };
     let owner_path = place.path(&owner_lock(&place.canonical));
     let cutover_path = place.path(&cutover_lock(&place.canonical));
@@ -126,9 +125,9 @@ pub(crate) fn take(place: &Paths) -> Result<OwnerLock, Failure> {
         failure
     };
     let io = |path: &Path, error: &std::io::Error| refuse(path, &os_fault(error));
-    // A lock file belongs to whoever the database belongs to: one that root made would shut its
-    // owner out. A database that is read-only has one that is not: it would stay so when the
-    // database no longer is.
+    // The database's owner must own its lock files: files that root made would shut that owner out.
+    // They are writable even if the database is read-only, because they would stay read-only when
+    // the database no longer is.
     for path in [&owner_path, &cutover_path] {
         match os::create_writable(path, &held.database) {
             Err(error)
@@ -139,8 +138,8 @@ pub(crate) fn take(place: &Paths) -> Result<OwnerLock, Failure> {
             _ => {}
         }
     }
-    // This one first: one of two that come at once has it, while SQLite's refuses both where each
-    // waits for the other to be out of the file.
+    // This lock comes first. If two processes start at once, one of them gets it. With SQLite's
+    // lock alone both could be refused, because each waits until the other is out of the file.
     let file = File::options()
         .create(true)
         .truncate(false)

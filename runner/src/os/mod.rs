@@ -1,4 +1,4 @@
-//! What differs from one operating system to another, behind one set of names.
+//! What differs between operating systems, behind one set of names.
 
 #[cfg(unix)]
 #[path = "unix.rs"]
@@ -19,9 +19,9 @@ pub(crate) use platform::{
     rename, rename_new, says_no_flush, says_no_links, sync_dir, why_read_only,
 };
 
-/// The name as the directory has it. Where case is not told apart (Windows, most volumes of macOS)
-/// it is the file's, not the caller's: `DATA.DB` is `data.db` there, and its journals and backups
-/// go by one name.
+/// A file name as the directory has it. On a volume that ignores case (Windows, most volumes of
+/// macOS), `DATA.DB` opens `data.db`. The file's own spelling counts there, so that its journals
+/// and backups have one name.
 pub(crate) fn stored_name(directory: &Path, name: FileName) -> FileName {
     let same = |entry: &FileName| entry.as_str().to_lowercase() == name.as_str().to_lowercase();
     let Ok(entries) = std::fs::read_dir(directory) else { return name };
@@ -30,7 +30,7 @@ pub(crate) fn stored_name(directory: &Path, name: FileName) -> FileName {
         .filter_map(|entry| FileName::new(entry.file_name().to_str()?).ok())
         .filter(same)
         .collect();
-    // Where case is told apart both may be there.
+    // A volume that distinguishes case may have both.
     match entries.iter().find(|entry| **entry == name).or(entries.first()) {
         Some(entry)
             if same_file(&directory.join(entry.as_str()), &directory.join(name.as_str()))
@@ -51,8 +51,8 @@ pub(crate) fn same_file(a: &Path, b: &Path) -> io::Result<bool> {
 mod tests {
     use super::*;
 
-    /// What a volume says that does not tell cases apart, Windows' tests show; here that nothing is
-    /// taken for another file.
+    /// The tests on Windows cover a volume that ignores case. This one shows that no other file is
+    /// taken for it.
     #[test]
     fn a_name_is_only_given_up_for_another_name_of_the_same_file() {
         let directory = tempfile::tempdir().unwrap();

@@ -47,7 +47,7 @@ impl Performer<'_> {
         self.io(&to.into(), |path| plain(os::create_writable(path, &v1).map(drop)))?;
         sqlite::restage(&self.place.path(from), &target, mode).map(|()| OpOutcome::Plain).map_err(
             |fault| {
-                // A try that failed must not stand in the way of the next one.
+                // A copy that failed must not stand in the way of the next attempt.
                 let _ = remove(&target);
                 fault.of(from)
             },
@@ -56,7 +56,7 @@ impl Performer<'_> {
 
     pub(super) fn isolate(&mut self, from: &FileName, to: &FileName) -> Performed {
         self.isolated = None;
-        // What a try that failed has left is in the way of the next one.
+        // A file that a failed attempt left would stand in the way.
         let new = self.place.path(to);
         remove(&new).map_err(|error| os_fault(&error).of(to))?;
         self.isolated =
@@ -74,8 +74,8 @@ impl Performer<'_> {
         (self.v1, self.witness) = (None, None);
     }
 
-    /// Where opening a file takes nothing from anybody, pages may be copied into one that this
-    /// process holds, or somebody who is not named.
+    /// Fails if a file that the flip replaces is open. On Windows pages may be copied into a file
+    /// that this process has open, or a process that Windows does not name.
     pub(super) fn look(&self, file: &FileName, run: &Run) -> Performed {
         let holders = holders(&self.place.set(file));
         let moved = matches!(
@@ -96,7 +96,7 @@ impl Performer<'_> {
         let BuildBy::Sql(sql) = &self.options.make.run else {
             return Err(OpError::new(
                 OpErrorKind::Host,
-                "the plan builds by SQL, and the options give none",
+                "the plan builds v2 by SQL, but the options contain no SQL",
             ));
         };
         self.make_staging(staging)?;
@@ -106,8 +106,8 @@ impl Performer<'_> {
             .map_err(|fault| fault.of(staging))
     }
 
-    /// Staging exists before anybody opens it, so that it has v1's mode and is no link. A copy of
-    /// v1 is there already.
+    /// Makes the staging file before a build opens it, so that it has v1's mode and is not a link.
+    /// If v2 starts as a copy of v1, the file exists already.
     pub(super) fn make_staging(&self, staging: &FileName) -> Performed {
         let v1 = self.place.path(&self.place.canonical);
         if self.place.path(staging).exists() {
@@ -120,14 +120,14 @@ impl Performer<'_> {
         let no_expectations = BTreeMap::new();
         let journal = run.journal();
         let expect = journal.map_or(&no_expectations, |journal| &journal.expect);
-        // In a recovery of the field's cutover v1 is in the backup already.
+        // In a recovery of a legacy cutover v1 is already in the backup.
         let v1 = journal
             .map(|journal| self.place.path(&journal.names.backup))
             .filter(|_| !self.place.path(&self.place.canonical).exists())
             .unwrap_or_else(|| self.place.path(&self.place.canonical));
-        // A host may have made the file anew, with a mode of its own.
+        // A host may have replaced the file by one with another mode.
         os::adopt(&self.place.path(file), &v1).map_err(|error| os_fault(&error).of(file))?;
-        // What refers to nothing in a v1 that comes back did so before, whatever v2 holds.
+        // Dangling references of a v1 that is restored are its own; v2 is no measure for them.
         let restores = journal.is_some_and(|journal| journal.strategy.restores());
         let v1 = if restores { self.place.path(file) } else { v1 };
         let (facts, warnings) = sqlite::check(
@@ -143,7 +143,7 @@ impl Performer<'_> {
         {
             return Err(OpError::new(
                 OpErrorKind::Verify,
-                "what was built is not what the journal says",
+                "what was built differs from the v2 that the journal describes",
             )
             .of(file));
         }
@@ -173,8 +173,8 @@ impl Performer<'_> {
         }
     }
 
-    /// Only whoever is alone takes a database out of WAL mode, so one that somebody holds stays in
-    /// it.
+    /// Settles a database that another connection has open. Only a connection that is alone can
+    /// take a database out of WAL mode, so this one stays in it.
     pub(super) fn settle_held(&mut self, file: &FileName) -> Performed {
         self.witness = None;
         let path = self.place.path(file);
@@ -186,7 +186,11 @@ impl Performer<'_> {
 
     pub(super) fn page_copy(&mut self, from: &FileName, to: &FileName, run: &Run) -> Performed {
         let Some(v1) = run.journal().and_then(|journal| journal.v1.as_ref()) else {
-            return Err(OpError::new(OpErrorKind::V1Changed, "nothing is known of v1").of(to));
+            return Err(OpError::new(
+                OpErrorKind::V1Changed,
+                "the journal does not describe v1, so a change of it cannot be ruled out",
+            )
+            .of(to));
         };
         let (from, path) = (self.place.path(from), self.place.path(to));
         page_copy(&from, &path, &v1.fingerprint, self.witness.as_mut())

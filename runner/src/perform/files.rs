@@ -14,8 +14,8 @@ use crate::sqlite::{self, os_fault};
 
 impl Performer<'_> {
     pub(super) fn sync_file(&self, file: &PlanPath) -> Performed {
-        // One that cannot be opened was not flushed; only the flush itself may be unknown
-        // to the file system.
+        // A file that cannot be opened was not flushed, so only an error of the flush itself may be
+        // tolerated.
         self.io(file, |path| flushed(os::open_to_flush(path)?.sync_all()))
     }
 
@@ -25,7 +25,7 @@ impl Performer<'_> {
             Some(name) => &self.place.companions.get(name).ok_or_else(|| undeclared(name))?.0,
         };
         match os::sync_dir(directory) {
-            // A companion's directory that is not there has nothing to flush.
+            // A companion's directory that does not exist has nothing to flush.
             Err(error) if companion.is_some() && error.kind() == io::ErrorKind::NotFound => {
                 Ok(OpOutcome::Plain)
             }
@@ -35,8 +35,8 @@ impl Performer<'_> {
 
     pub(super) fn link(&self, from: &PlanPath, to: &PlanPath, run: &Run) -> Performed {
         if !os::OPENING_DROPS_LOCKS && self.is_canonical(from) {
-            // A link that is made while somebody has v1 open can be removed no more, and v1
-            // not be replaced.
+            // On Windows, a hard link made while v1 is open cannot be removed again, and v1 can
+            // then not be replaced.
             self.look(&self.place.canonical, run)?;
         }
         let path = self.path(from)?;
@@ -51,8 +51,8 @@ impl Performer<'_> {
         if linked.is_ok() || from.companion.is_none() || self.path(to)?.exists() {
             return linked;
         }
-        // A companion's file system need not know links where the database's does. A copy
-        // that is not whole gives way at the next start.
+        // A companion may be on a file system without hard links, though the database is not. If
+        // this copy is interrupted, the next start replaces it.
         self.copy(from, to)?;
         self.io(to, |path| flushed(os::open_to_flush(path)?.sync_all()))
     }
@@ -61,8 +61,8 @@ impl Performer<'_> {
         self.still_isolated()?;
         let from = self.path(from)?;
         let renamed = self.io(to, |to| match os::same_file(&from, to) {
-            // A power loss can leave both names of a rename, and renaming one name of a
-            // file onto another does nothing.
+            // A power loss can leave both names of a rename. Renaming one name of a file onto
+            // another does nothing.
             Ok(true) => remove(&from),
             _ => plain(os::rename(&from, to)),
         })?;
@@ -119,13 +119,14 @@ impl Performer<'_> {
     pub(super) fn copy(&self, from: &PlanPath, to: &PlanPath) -> Performed {
         let path = self.path(from)?;
         if !self.is_canonical(from) {
-            // A backup may be read-only, and the database that is made of it is written to. A
-            // secret stays as it is.
+            // A backup may be read-only, and the database that is made of it must be writable. A
+            // companion may be a secret, and keeps its mode.
             let create: Create =
                 if to.companion.is_none() { os::create_writable } else { os::create_new };
             return self.io(to, |to| plain(copy(&path, to, &(0..0), create)));
         }
-        // Let go when the copy is closed: on POSIX its closing would drop the lock.
+        // This lock is released after the copy is closed: on POSIX closing the copy's descriptor of
+        // v1 drops it.
         let held = sqlite::keep_writers_out(&path).map_err(|fault| fault.of(from.clone()))?;
         let copied =
             self.io(to, |to| plain(copy(&path, to, &os::REFUSED_BYTES, os::create_writable)));

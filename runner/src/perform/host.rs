@@ -18,15 +18,15 @@ impl Performer<'_> {
         match verdict(&self.place.path(file), &self.options.detect, host) {
             Ok(Some(Verdict::Current)) => Ok(OpOutcome::Plain),
             Ok(Some(Verdict::Old)) => {
-                Err(OpError::new(OpErrorKind::StillOld, "detect says \"old\" of what was built")
+                Err(OpError::new(OpErrorKind::StillOld, "detect says \"old\" of the built v2")
                     .of(file))
             }
             Ok(Some(Verdict::Newer)) => {
-                Err(OpError::new(OpErrorKind::Verify, "detect says \"newer\" of what was built")
+                Err(OpError::new(OpErrorKind::Verify, "detect says \"newer\" of the built v2")
                     .of(file))
             }
             Ok(None) => {
-                Err(OpError::new(OpErrorKind::Verify, "what was built cannot be read").of(file))
+                Err(OpError::new(OpErrorKind::Verify, "the built v2 cannot be read").of(file))
             }
             Err(ObserveError::OpError(fault)) => Err(fault.of(file)),
             Err(ObserveError::Host(error)) => Err(self.host_fault("detect", error)),
@@ -50,7 +50,7 @@ impl Performer<'_> {
     ) -> Performed {
         self.make_staging(staging)?;
         if run.journal().is_some_and(|journal| journal.strategy == Strategy::PageCopy) {
-            // Into a v1 that stays in WAL mode only pages of its own size can be copied.
+            // A v1 that stays in WAL mode takes only pages of its own size.
             sqlite::lay_out(&self.place.path(staging), &self.place.path(&self.place.canonical))
                 .map_err(|fault| fault.of(staging))?;
         }
@@ -81,8 +81,8 @@ impl Performer<'_> {
         }
     }
 
-    /// The first error of the application is the one it gets back: what fails later, in the undo,
-    /// follows from it.
+    /// Keeps the application's first error, which the call returns as the cause. Later ones, in the
+    /// undo, follow from it.
     pub(super) fn host_fault(&mut self, what: &str, error: HostError) -> OpError {
         let message = format!("the application's {what} failed: {error}");
         self.cause.get_or_insert(error);

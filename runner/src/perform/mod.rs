@@ -1,4 +1,4 @@
-//! Performs the ops of a plan: one small function an op.
+//! Performs the ops of a plan, one small function for each op.
 
 mod database;
 mod files;
@@ -23,17 +23,17 @@ use crate::page_copy::CommitWatcher;
 use crate::place::Paths;
 use crate::sqlite::{V1Lock, os_fault};
 
-/// What ops need beyond the plan.
+/// What ops need besides the plan.
 pub(crate) struct Performer<'a> {
     pub place: &'a Paths,
     pub options: &'a Options,
     /// v1's lock, from its check to the flip.
     v1: Option<V1Lock>,
-    /// What sees every commit to a v1 that stays in WAL mode, from its settling to the page copy.
+    /// The watcher of a v1 that stays in WAL mode, from its settling to the page copy.
     witness: Option<CommitWatcher>,
-    /// What keeps everybody from a database that moves to a new file, until it has.
+    /// The lock on a database that moves to a new file, until the move is done.
     isolated: Option<Isolated>,
-    /// The application's own error, kept for the one that `migrate` returns.
+    /// The application's own error, which the call returns as the cause.
     pub cause: Option<HostError>,
 }
 
@@ -106,7 +106,7 @@ impl<'a> Performer<'a> {
         }
     }
 
-    /// Whoever keeps SQLite from v1 is named. Nothing of ours is open then.
+    /// Names the processes that keep SQLite from v1. At this point cutover has no file open.
     pub(super) fn name_holders(&self, fault: OpError, op: &Op) -> OpError {
         let file = match op {
             Op::Settle { file, .. } | Op::LockV1 { file } => PlanPath::from(file),
@@ -124,10 +124,11 @@ impl<'a> Performer<'a> {
         }
     }
 
-    /// What a zombie holds, nobody wrote to while it was copied.
+    /// Fails if another process could have written to the database that is being moved to a new
+    /// file.
     pub(super) fn still_isolated(&mut self) -> Result<(), OpError> {
         let canonical = &self.place.canonical;
-        // Once it does not stand, the undo has nothing to do with it.
+        // If the lock fell, `isolated` stays empty, so the undo does not check it again.
         let Some(isolated) = self.isolated.take() else { return Ok(()) };
         isolated.stands(&self.place.path(canonical)).map_err(|fault| fault.of(canonical))?;
         self.isolated = Some(isolated);
@@ -154,7 +155,8 @@ impl<'a> Performer<'a> {
     }
 }
 
-/// What waiting does not help with, though the system's code alone does not say so.
+/// The failure for a denial that waiting cannot end, though the system's code alone does not say
+/// so.
 fn denied(path: &Path, error: &io::Error) -> Option<OpError> {
     let why = os::denied_for_good(path, error)?;
     Some(OpError::new(

@@ -10,8 +10,8 @@ use super::error::{Result, fault, in_use, os_fault, run};
 use super::open::{facts, open, open_existing, reader, uri};
 use super::settle::{Flush, settle};
 
-/// Gives a new, empty file its first page, with pages as large as v1's: whoever builds in it keeps
-/// them.
+/// Gives a new, empty file its first page, with v1's page size. Whatever builds in the file keeps
+/// that size.
 pub(crate) fn lay_out(staging: &Path, v1: &Path) -> Result<()> {
     let header = facts(v1).map_err(|error| os_fault(&error))?.header;
     if let Some(header) = header.filter(|_| is_empty(staging)) {
@@ -31,8 +31,8 @@ pub(crate) fn is_empty(path: &Path) -> bool {
 
 /// Builds v2 by SQL in one transaction, with v1 attached read-only.
 ///
-/// The rollback journal stays on so that a failed statement is undone whole; nothing is flushed,
-/// because the plan flushes the file once.
+/// The rollback journal stays on, so that a failed statement is undone completely. Nothing is
+/// flushed, because the plan flushes the file once.
 pub(crate) fn build(v1: &Path, staging: &Path, sql: &str) -> Result<()> {
     let header = facts(v1).map_err(|error| os_fault(&error))?.header;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -48,8 +48,8 @@ pub(crate) fn build(v1: &Path, staging: &Path, sql: &str) -> Result<()> {
             "PRAGMA encoding = '{encoding}'; PRAGMA auto_vacuum = {auto_vacuum}"
         )))?;
     }
-    // Rows may come in any order, as SQLite's own default has it; what refers to nothing in the end
-    // is found by the check.
+    // As is SQLite's default, rows may come in any order; the check finds references that still
+    // dangle at the end.
     run(connection.execute_batch(
         "PRAGMA journal_mode = DELETE; PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF",
     ))?;
@@ -74,8 +74,8 @@ pub(crate) fn build(v1: &Path, staging: &Path, sql: &str) -> Result<()> {
     run(connection.close().map_err(|(_, error)| error))
 }
 
-/// Copies all of a database, with what is still in its log, into a new one. `busy`: what keeps it
-/// from that.
+/// Copies a whole database, including its log, into a new one. `busy` is the error's message if a
+/// lock prevents this.
 pub(crate) fn copy_pages(source: &Connection, target: &mut Connection, busy: &str) -> Result<()> {
     let backup = run(rusqlite::backup::Backup::new(source, target))?;
     match run(backup.step(-1))? {
@@ -84,8 +84,8 @@ pub(crate) fn copy_pages(source: &Connection, target: &mut Connection, busy: &st
     }
 }
 
-/// Copies a database that is held into a new file, page by page through SQLite, which reads what is
-/// still in its WAL.
+/// Copies a database that a connection has open into a new file. SQLite copies it page by page,
+/// including what is still in the write-ahead log.
 pub(crate) fn restage(from: &Path, to: &Path, mode: JournalMode) -> Result<()> {
     let source = open_existing(from)?;
     let mut target = open_existing(to)?;

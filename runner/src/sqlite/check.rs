@@ -1,4 +1,4 @@
-//! Checks what will be installed, and runs a native `detect`.
+//! Checks what will be installed, and evaluates `Detect`.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ pub(crate) fn quoted(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
 }
 
-/// Runs a native `detect`.
+/// Evaluates `Detect` by SQL. `None` for [`Detect::Host`].
 pub(crate) fn detect(db: &Reader, detect: &Detect) -> rusqlite::Result<Option<Verdict>> {
     let connection = &db.connection;
     match detect {
@@ -51,8 +51,9 @@ pub(crate) fn detect(db: &Reader, detect: &Detect) -> rusqlite::Result<Option<Ve
     }
 }
 
-/// Checks what will be installed. Gives its facts, and what was wrong with v1 already. `verified`:
-/// whether its application checks it too, or did when it was its own.
+/// Checks what will be installed. Returns its facts, and warnings about faults that v1 had already.
+/// `verified`: whether the application checks it too, or did so before it was installed in the
+/// past.
 pub(crate) fn check(
     path: &Path,
     v1: &Path,
@@ -73,7 +74,8 @@ pub(crate) fn check(
     let v2 = installed(path).map_err(failed)?;
     let mut warnings = Vec::new();
     let mut how = Checked::Wholly(integrity);
-    // Its expressions are parsed, and evaluated: so the check meets what only another SQLite has.
+    // SQLite parses and evaluates the schema's expressions, so this finds what only another SQLite
+    // knows.
     if let Err(error) = damage(&v2, how) {
         if !is_foreign_schema(&error) {
             return Err(failed(error));
@@ -91,8 +93,8 @@ pub(crate) fn check(
         ));
     }
     if let Some(found) = damage(&v2, how).map_err(failed)? {
-        // A copy has v1's damage, and then it is v1 that must be mended. A backup that is restored
-        // is compared with itself.
+        // The copy of a damaged v1 is damaged too, and then v1 must be repaired. A backup that is
+        // restored is compared with itself.
         let before =
             if v1 == path { None } else { run(damage(&run(reader(v1))?.connection, how))? };
         return Err(match before {
@@ -103,7 +105,7 @@ pub(crate) fn check(
             None => verify(format!("what was built is damaged: {found}")),
         });
     }
-    // An index that cannot be read would be counted instead of its table.
+    // With an index that cannot be read, SQLite could count the index instead of the table.
     let indexes = if matches!(how, Checked::ButIndexes) { " NOT INDEXED" } else { "" };
     for (table, want) in expect {
         let found: i64 = v2
@@ -122,8 +124,8 @@ pub(crate) fn check(
     let violations = foreign_key_violations(&v2).map_err(failed)?;
     if !violations.is_empty() {
         let before = run(foreign_key_violations(&run(reader(v1))?.connection))?;
-        // A table that v2 renames keeps its violations under another name; what counts is that
-        // there are no more of them.
+        // If v2 renames a table, the table keeps its violations under another name. So only their
+        // total counts.
         let no_more = violations.values().sum::<u64>() <= before.values().sum();
         for ((table, parent), count) in violations {
             let known = before.get(&(table.clone(), parent.clone())).copied().unwrap_or(0);
@@ -142,7 +144,7 @@ pub(crate) fn check(
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Checked {
     Wholly(Integrity),
-    /// An index of libSQL's keeps its entries elsewhere, so that their number says nothing.
+    /// libSQL keeps the entries of its indexes elsewhere, so their number says nothing.
     ButIndexes,
 }
 

@@ -1,4 +1,4 @@
-//! What SQLite's and the system's errors mean for a plan.
+//! What the errors of SQLite and of the system mean for a plan.
 
 use std::path::Path;
 
@@ -7,21 +7,21 @@ use rusqlite::ErrorCode;
 
 use crate::os;
 
-/// What SQLite's error means for a plan.
+/// What an error of SQLite means for a plan.
 pub(crate) fn fault(error: &rusqlite::Error) -> OpError {
     let cause = match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OpErrorKind::Busy,
-        // SQLITE_FULL is a write that met ENOSPC.
+        // SQLite returns `SQLITE_FULL` for a write that failed with ENOSPC.
         Some(ErrorCode::DiskFull) => no_space(),
         Some(ErrorCode::NotADatabase) => OpErrorKind::NotADatabase,
-        // No sidecar can be made.
+        // The directory is read-only, so SQLite cannot make a sidecar.
         _ if error.sqlite_error().is_some_and(|error| {
             error.extended_code == rusqlite::ffi::SQLITE_READONLY_DIRECTORY
         }) =>
         {
             OpErrorKind::Denied { os: OsCode::of(os::PLATFORM, DENIED) }
         }
-        // Not damage: libSQL's vector indexes and the like are unknown to SQLite.
+        // This is not damage: stock SQLite does not know libSQL's vector indexes, for example.
         _ if is_foreign_schema(error) => {
             return OpError::new(
                 OpErrorKind::Sqlite,
@@ -34,8 +34,9 @@ pub(crate) fn fault(error: &rusqlite::Error) -> OpError {
     OpError::new(cause, format!("SQLite says: {error}"))
 }
 
-/// The same where a database was to be read: one with a log needs shared memory beside it, which a
-/// directory that can only be read has no place for (<https://www.sqlite.org/wal.html#readonly>).
+/// What an error of SQLite means when a database was to be read. One with a log needs shared memory
+/// beside it, for which a read-only directory has no place
+/// (<https://www.sqlite.org/wal.html#readonly>).
 pub(crate) fn fault_of_reading(path: &Path, error: &rusqlite::Error) -> OpError {
     let fault = fault(error);
     let denied = path
@@ -50,8 +51,9 @@ pub(crate) fn fault_of_reading(path: &Path, error: &rusqlite::Error) -> OpError 
     }
 }
 
-/// Not where the schema's own pages are wrong, which SQLite says in the same words ("malformed
-/// database schema", `corruptSchema` in prepare.c).
+/// Whether stock SQLite cannot read a schema that another SQLite wrote. SQLite reports damage of
+/// the schema's own pages in equal words ("malformed database schema", `corruptSchema` in
+/// prepare.c); that is excluded.
 pub(crate) fn is_foreign_schema(error: &rusqlite::Error) -> bool {
     let text = error.to_string();
     let damaged = ["invalid rootpage", "orphan index"].iter().any(|part| text.contains(part));

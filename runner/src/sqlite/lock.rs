@@ -10,7 +10,7 @@ use super::error::{Result, os_fault, run};
 use super::open::{facts, open_existing};
 use crate::os;
 
-/// A descriptor of a database that is open beside its connection, to read the header while that
+/// A descriptor of a database, open beside a connection, to read the header while the connection
 /// holds the lock.
 #[derive(Debug)]
 pub(crate) struct HeldFile {
@@ -23,7 +23,7 @@ impl HeldFile {
         Ok(Self { file_id: os::file_id(path)?, file: std::fs::File::open(path)? })
     }
 
-    /// Size and header now.
+    /// Size and header as they are now.
     pub(crate) fn facts(&self) -> std::io::Result<FileFacts> {
         let mut header = [0; HEADER_BYTES];
         os::read_at(&self.file, &mut header)?;
@@ -37,12 +37,14 @@ impl HeldFile {
     }
 }
 
-/// v1's exclusive lock, and the descriptor through which it is checked meanwhile.
+/// v1's exclusive lock, and the descriptor that reads v1 under it.
 ///
-/// On POSIX closing any descriptor of a file drops the process's locks on it, so the one that reads
-/// the header is opened before the lock is taken and closed after it is let go: a tuple's fields
-/// drop in this order. On Windows both are closed once the lock was had, for an open file, by
-/// whomever, is not replaced there; then v1 is read anew each time.
+/// On POSIX closing any descriptor of a file drops the process's locks on it. So the descriptor is
+/// opened before the lock is taken, and closed after the lock is released: a tuple's fields drop in
+/// this order.
+///
+/// Windows cannot replace a file that any process has open. There both are closed as soon as the
+/// lock was taken, and v1 is read anew each time.
 #[derive(Debug)]
 pub(crate) struct V1Lock(Option<(Connection, HeldFile)>);
 
@@ -54,7 +56,7 @@ impl V1Lock {
         Ok(Self(os::LOCKS_V1_OVER_THE_FLIP.then_some((connection, file))))
     }
 
-    /// The facts of v1 now, which has this path; read through the descriptor that is open, if there
+    /// The facts of v1, at this path, as they are now; read through the open descriptor, if there
     /// is one.
     pub(crate) fn facts(&self, path: &Path) -> std::io::Result<FileFacts> {
         self.0.as_ref().map_or_else(|| facts(path), |(_, file)| file.facts())

@@ -1,4 +1,4 @@
-//! What the runner asks of SQLite.
+//! What the runner uses SQLite for.
 
 mod build;
 mod check;

@@ -12,23 +12,26 @@ use super::error::{DENIED, Result, run};
 use crate::os;
 use crate::reader::Reader;
 
-/// SQLite's own waiting is off: the plan's one budget does the waiting, and reports it.
+/// Opens a connection without SQLite's own waiting: the plan waits, within its one budget, and
+/// reports it.
 pub(crate) fn open(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::ZERO)?;
     Ok(connection)
 }
 
-/// Has the connection pass over what it cannot parse in a schema that another SQLite wrote
-/// (<https://www.sqlite.org/pragma.html#pragma_writable_schema>): what lies in the pages, the log and the other tables needs none of it.
+/// Makes a connection ignore what it cannot parse in a schema that another SQLite wrote
+/// (<https://www.sqlite.org/pragma.html#pragma_writable_schema>). Pages, log and the other tables
+/// can be read without it.
 pub(crate) fn pass_over_foreign_schema(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch("PRAGMA writable_schema = ON")
 }
 
-/// Opens a database to change or to lock it. SQLite falls back to reading where it has no right to
-/// write, and then "BEGIN EXCLUSIVE" takes a shared lock only. A sidecar that can only be read
-/// stops it as well: whoever reads a read-only database in WAL mode leaves a read-only `-shm`
-/// (`findCreateFileMode` in `os_unix.c`), which stays so.
+/// Opens a database to change it or lock it. It refuses a database that can only be read: SQLite
+/// would fall back to reading, and "BEGIN EXCLUSIVE" would take a shared lock only.
+///
+/// It refuses a read-only sidecar as well. A reader of a read-only database in WAL mode leaves a
+/// read-only `-shm` (`findCreateFileMode` in `os_unix.c`), which stays read-only.
 pub(crate) fn open_to_write(path: &Path, more: OpenFlags) -> Result<Connection> {
     let connection = run(open(
         path,
@@ -38,7 +41,7 @@ pub(crate) fn open_to_write(path: &Path, more: OpenFlags) -> Result<Connection> 
         let denied = OpErrorKind::Denied {
             os: OsCode::of(os::PLATFORM, os::why_read_only(path).unwrap_or(DENIED)),
         };
-        return Err(OpError::new(denied, "it can only be read"));
+        return Err(OpError::new(denied, "this process can only read the file"));
     }
     for suffix in ["-wal", "-shm", "-journal"] {
         let sidecar = sidecar(path, suffix);
@@ -51,7 +54,8 @@ pub(crate) fn open_to_write(path: &Path, more: OpenFlags) -> Result<Connection> 
         }
     }
     run(pass_over_foreign_schema(&connection))?;
-    // A flush that reaches the platter on macOS (`F_FULLFSYNC`); the same as ever elsewhere (<https://www.sqlite.org/pragma.html#pragma_fullfsync>).
+    // On macOS this is a flush that reaches the platter (`F_FULLFSYNC`). Elsewhere it changes
+    // nothing (<https://www.sqlite.org/pragma.html#pragma_fullfsync>).
     run(connection.execute_batch("PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON"))?;
     Ok(connection)
 }
@@ -60,12 +64,13 @@ pub(crate) fn open_existing(path: &Path) -> Result<Connection> {
     open_to_write(path, OpenFlags::empty())
 }
 
-/// A `file:` URI of this path (<https://www.sqlite.org/uri.html>): every byte but the plainest is escaped.
+/// A `file:` URI of this path (<https://www.sqlite.org/uri.html>). Every byte but letters, digits
+/// and a few signs is escaped.
 pub(crate) fn uri(path: &Path, query: &str) -> String {
     use std::fmt::Write as _;
     let bytes = path.as_os_str().as_encoded_bytes();
-    // SQLite takes the slash before `C:` or `\\?\` away again. Backslashes stay: `\\?\` knows no
-    // other separator.
+    // SQLite removes the slash before `C:` or `\\?\`. Backslashes stay, because a path with `\\?\`
+    // has no other separator.
     let mut uri = String::from(if cfg!(windows) { "file:///" } else { "file:" });
     for &byte in bytes {
         match byte {
@@ -90,7 +95,7 @@ pub(crate) fn has_bytes(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0)
 }
 
-/// Size, identity, header and page 1 of a file that nobody in this process holds.
+/// Size, identity, header and page 1 of a file that this process does not have open.
 pub(crate) fn facts(path: &Path) -> std::io::Result<FileFacts> {
     use std::io::Read as _;
     let file_id = os::file_id(path)?;
@@ -104,11 +109,12 @@ pub(crate) fn facts(path: &Path) -> std::io::Result<FileFacts> {
     Ok(FileFacts { size, file_id, header, page1 })
 }
 
-/// Opens a database to read it, leaving its directory as it is.
+/// Opens a database to read it, and leaves its directory as it is.
 ///
-/// A hot journal must be rolled back before anything can be read, which is what every open by the
-/// application would do. A database in WAL mode without a `-wal` is open nowhere, and `immutable`
-/// keeps SQLite from making sidecars that a read-only connection cannot remove (<https://www.sqlite.org/uri.html#uriimmutable>).
+/// A hot journal must be rolled back before anything can be read; any application that opens the
+/// database does this too. If a database in WAL mode has no `-wal`, no connection is open, and
+/// `immutable` keeps SQLite from making sidecars that a read-only connection cannot remove
+/// (<https://www.sqlite.org/uri.html#uriimmutable>).
 pub(crate) fn reader(path: &Path) -> rusqlite::Result<Reader> {
     let read_only = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     if has_journal(path) {
@@ -126,12 +132,12 @@ pub(crate) fn reader(path: &Path) -> rusqlite::Result<Reader> {
     Ok(Reader { connection })
 }
 
-/// Whether a rollback journal stands beside it.
+/// Whether the database has a rollback journal that is not empty.
 pub(crate) fn has_journal(path: &Path) -> bool {
     has_bytes(&sidecar(path, "-journal"))
 }
 
-/// Lets SQLite roll back what a killed process began: its first read does.
+/// Lets SQLite roll back the transaction of a killed process, which its first read does.
 pub(crate) fn roll_back(path: &Path) -> rusqlite::Result<()> {
     let connection =
         open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW)?;
@@ -141,14 +147,15 @@ pub(crate) fn roll_back(path: &Path) -> rusqlite::Result<()> {
         .map(drop)
 }
 
-/// Opens a settled database that nobody else knows of.
+/// Opens a settled database that no other process uses.
 pub(crate) fn installed_reader(path: &Path) -> rusqlite::Result<Reader> {
     let connection = installed(path)?;
     pass_over_foreign_schema(&connection)?;
     Ok(Reader { connection })
 }
 
-/// The same, which fails where anything of the schema cannot be read.
+/// Opens a settled database that no other process uses. Reading fails if stock SQLite cannot parse
+/// the whole schema.
 pub(crate) fn installed(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_URI

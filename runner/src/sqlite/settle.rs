@@ -1,4 +1,4 @@
-//! Makes a set one self-contained file, and keeps writers out meanwhile.
+//! Settles a file set into one self-contained file, and keeps writers out.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use super::error::{Result, in_use, os_fault, run};
 use super::open::{facts, open_existing, sidecar};
 
-/// Has a connection hold what its database is now, until its transaction ends.
+/// Begins a read transaction, which holds the database's current state until it ends.
 pub(crate) fn begin_to_read(connection: &Connection) -> Result<()> {
     run(connection.execute_batch("BEGIN"))?;
     run(connection
@@ -18,10 +18,10 @@ pub(crate) fn begin_to_read(connection: &Connection) -> Result<()> {
         .map(drop))
 }
 
-/// Keeps everybody from writing to a settled database, until what it gives is dropped. In rollback
-/// mode a file may hold pages of a transaction that is under way, or of one whose process was
-/// killed: the first keeps this read off, the second is rolled back by it. One that somebody has
-/// put into WAL mode again is left as it is.
+/// Keeps every process from writing to a settled database, until the returned connection is
+/// dropped. In rollback mode a file may hold pages of a transaction that is under way, which makes
+/// this read fail. It may also hold pages of a process that was killed, which this read rolls back.
+/// A database that another program put back into WAL mode is left as it is.
 pub(crate) fn keep_writers_out(path: &Path) -> Result<Option<Connection>> {
     if facts(path)
         .map_err(|error| os_fault(&error))?
@@ -35,18 +35,18 @@ pub(crate) fn keep_writers_out(path: &Path) -> Result<Option<Connection>> {
     Ok(Some(connection))
 }
 
-/// How a database is flushed while it is settled.
+/// Who flushes a database while it is settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flush {
-    /// By SQLite, at every step: the file is somebody's data.
+    /// SQLite, at every step: the file holds the user's data.
     Always,
-    /// By the plan, afterwards: the file is nobody's yet.
+    /// The plan, afterwards: no program uses the file yet.
     Later,
 }
 
-/// Moves what is in the write-ahead log into the database.
+/// Moves the content of the write-ahead log into the database.
 pub(crate) fn empty_log(connection: &Connection) -> Result<()> {
-    // The row says whether it was complete; there is no error when it was not.
+    // An incomplete checkpoint is not an error; only this row tells.
     let (busy, log, done): (i64, i64, i64) =
         run(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
@@ -57,13 +57,13 @@ pub(crate) fn empty_log(connection: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Makes a set one self-contained file in this journal mode.
+/// Settles a file set into one self-contained file with this journal mode.
 pub(crate) fn settle(path: &Path, mode: JournalMode, flush: Flush) -> Result<FileFacts> {
     let connection = open_existing(path)?;
     if flush == Flush::Later {
         run(connection.execute_batch("PRAGMA synchronous = OFF"))?;
     }
-    // Reading rolls a hot journal back and meets a file that is none.
+    // A read rolls back a hot journal, and fails if the file is not a database.
     let _: i64 =
         run(connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)))?;
     if journal_mode(&connection, None)? == "wal" {
@@ -74,9 +74,9 @@ pub(crate) fn settle(path: &Path, mode: JournalMode, flush: Flush) -> Result<Fil
     } else {
         run(connection.execute_batch("BEGIN EXCLUSIVE; COMMIT"))?;
         if ["-wal", "-shm"].iter().any(|suffix| sidecar(path, suffix).exists()) {
-            // Left by a copy or a restore; SQLite ignores them beside a database in rollback mode.
-            // This pair of pragmas removes them under the lock, once the log was opened
-            // by a read.
+            // A file copy or a restore left these; SQLite ignores them beside a database in
+            // rollback mode. This pair of pragmas removes them under the lock, after a read has
+            // opened the log.
             journal_mode(&connection, Some("WAL"))?;
             let _: i64 =
                 run(connection
@@ -85,8 +85,8 @@ pub(crate) fn settle(path: &Path, mode: JournalMode, flush: Flush) -> Result<Fil
         }
     }
     if sidecar(path, "-journal").exists() {
-        // What a connection in PERSIST or TRUNCATE mode leaves; this pair of pragmas removes it
-        // under the lock.
+        // A connection in PERSIST or TRUNCATE mode leaves its journal. This pair of pragmas removes
+        // it under the lock.
         journal_mode(&connection, Some("PERSIST"))?;
         journal_mode(&connection, Some("DELETE"))?;
     }
@@ -96,7 +96,7 @@ pub(crate) fn settle(path: &Path, mode: JournalMode, flush: Flush) -> Result<Fil
     run(connection.close().map_err(|(_, error)| error))?;
     alone(path)?;
     let facts = facts(path).map_err(|error| os_fault(&error))?;
-    // The pragma answers with the new mode where the commit that writes it failed, too.
+    // The pragma returns the new mode even if the commit that writes it failed.
     if facts.header.as_ref().is_some_and(|header| header.journal_mode != mode) {
         return Err(OpError::new(
             OpErrorKind::Sqlite,
@@ -108,7 +108,7 @@ pub(crate) fn settle(path: &Path, mode: JournalMode, flush: Flush) -> Result<Fil
 
 /// Gives a settled database its former journal mode back.
 pub(crate) fn restore_mode(path: &Path, mode: JournalMode) -> Result<()> {
-    // Opening it for nothing would make sidecars, for which a full disk has no room.
+    // A needless open would make sidecars, for which a full disk has no room.
     if facts(path)
         .map_err(|error| os_fault(&error))?
         .header
@@ -133,7 +133,7 @@ pub(crate) fn journal_mode(connection: &Connection, set: Option<&str>) -> Result
     run(connection.query_row(&sql, [], |row| row.get(0)))
 }
 
-/// Reads back that a database has no sidecar.
+/// Fails if the database has a sidecar.
 pub(crate) fn alone(path: &Path) -> Result<()> {
     match cutover_core::names::SIDECARS
         .iter()
@@ -142,7 +142,7 @@ pub(crate) fn alone(path: &Path) -> Result<()> {
     {
         None => Ok(()),
         Some(found) => Err(in_use(&format!(
-            "{} is there though the database was closed: somebody has it open",
+            "{} exists although cutover closed the database: another connection has it open",
             found.display()
         ))),
     }

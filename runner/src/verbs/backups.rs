@@ -1,4 +1,4 @@
-//! Backups: listed without opening one, and pruned.
+//! Lists backups without opening one, and prunes them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,17 +21,19 @@ use crate::sqlite::os_fault;
 /// What [`prune_backups`] did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct PruneResult {
-    /// Backups that are gone, newest first.
+    /// Backups that were removed, newest first.
     pub removed: Vec<PathBuf>,
-    /// Backups that no rule removes: those that are not whole, and those whose companions are not
-    /// declared.
+    /// Backups that no rule removes: they are not whole, or the options do not declare their
+    /// companions.
     pub left: Vec<Left>,
 }
 
-/// Every backup of a database, newest first, with what its receipt says. Nothing but names, sizes
-/// and receipts is looked at: no database is opened, so that nobody's locks fall (on POSIX closing
-/// a descriptor drops them).
+/// Lists every backup of a database, newest first, with what its receipt says.
+///
+/// It reads only names, sizes and receipts, and opens no database: on POSIX, closing a descriptor
+/// drops the process's locks on that file.
 ///
 /// # Errors
 /// `IO` when the directory or a receipt cannot be read.
@@ -41,13 +43,13 @@ pub fn list_backups(path: &Path) -> Result<Vec<Backup>, Error> {
     Ok(backup::list(&observation, &receipts))
 }
 
-/// Removes old backups by a rule, each with its receipt and its companions' backups. The newest
-/// whole one stays, whatever the rule says; one that is not whole stays and is named. A companion's
-/// backup is found through [`BackupOptions::companions`].
+/// Removes old backups by a rule, each with its receipt and its companions' backups. It never
+/// removes the newest whole one. A backup that is not whole stays, and the result names it. Declare
+/// the companions in [`BackupOptions::companions`], or their backups are not found.
 ///
 /// # Errors
 /// `OWNED`; `JOURNAL` while an upgrade or a restore is unfinished; `IO` when a file cannot be
-/// removed, and the next prune goes on.
+/// removed. The next prune then goes on.
 pub fn prune_backups(
     path: &Path,
     rule: Rule,
@@ -60,7 +62,7 @@ pub fn prune_backups(
     result.map_err(|error| session.locate(error))
 }
 
-/// The same under locks that are held.
+/// Prunes under locks that the session holds.
 pub(crate) fn prune(
     session: &mut Session,
     rule: Rule,

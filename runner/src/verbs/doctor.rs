@@ -1,5 +1,6 @@
-//! What a support person gets of a machine that they do not sit at. Nothing in the database's
-//! directory is changed, made, or locked; a database that this process holds is not opened.
+//! Collects what a support person needs from a machine that is not at hand. Nothing in the
+//! database's directory is changed, made or locked; a database that this process has open is not
+//! opened.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -25,22 +26,23 @@ use crate::session::{nonce, now_ms};
 use crate::sqlite::{fault, installed};
 use crate::verbs::backups::receipts;
 
-/// What a doctor may be told.
+/// The options of [`doctor`].
 #[derive(Debug, Clone)]
 pub struct DoctorOptions {
-    /// The companions that the upgrade declares: name to path. Of what is in them, a SHA-256 goes
-    /// in.
+    /// The companions that the upgrade declares: name to path. The bundle holds a SHA-256 of each,
+    /// not its content. Default: none.
     pub companions: BTreeMap<String, PathBuf>,
-    /// The last failure that the application kept.
+    /// The last failure that the application kept. Default: none.
     pub last_error: Option<Failure>,
-    /// The events that it kept, oldest first.
+    /// The events that the application kept, oldest first. Default: none.
     pub events: Vec<Event>,
-    /// What runs this, for example `node 22.4.0`.
+    /// What runs the doctor, for example `node 22.4.0`. Default: none.
     pub runtime: Option<String>,
-    /// Whether what the application saved, reported and said goes in as well. It may be personal.
+    /// Whether the bundle includes what the application saved, reported and logged. This may be
+    /// personal. Default: no.
     pub application_data: bool,
-    /// Up to this size, in bytes, SQLite checks the pages of the database; 0: never. One with an
-    /// open log is copied for that, to the system's temporary directory.
+    /// SQLite checks the pages of databases up to this size, in bytes; 0 means never. Default: 1
+    /// GiB. A database with an open log is first copied to the system's temporary directory.
     pub check_up_to: u64,
 }
 
@@ -57,11 +59,10 @@ impl Default for DoctorOptions {
     }
 }
 
-/// Looks at a database and what lies beside it and its companions, and says what the next start
-/// would do.
+/// Describes a database, the files beside it and its companions, and what the next start would do.
 ///
 /// # Errors
-/// `IO` when a directory, a companion, or a journal or receipt cannot be read.
+/// `IO` when a directory, a companion, a journal or a receipt cannot be read.
 pub fn doctor(path: &Path, options: &DoctorOptions) -> Result<Bundle, Error> {
     let place = Paths::of(path, &options.companions)?;
     let observed = || look(&place).map_err(|blind| blind.into_failure(&place));
@@ -76,7 +77,7 @@ pub fn doctor(path: &Path, options: &DoctorOptions) -> Result<Bundle, Error> {
     }
     let mut check = check(&place, &observation, options.check_up_to);
     if !held && changed(&observation, &observed()?) {
-        check = not_made("it was changed while it was looked at");
+        check = not_made("the database was changed during the check");
     }
     let next = next_start(&observation, &receipts);
     let made = Made {
@@ -107,7 +108,7 @@ fn not_made(why: &str) -> Check {
     Check::NotMade { why: why.into() }
 }
 
-/// Whether somebody changed the set between two looks.
+/// Whether another process changed the set between two observations.
 fn changed(before: &Observation, after: &Observation) -> bool {
     let set = |observation: &Observation| {
         observation.canonical.set().map(|name| observation.files.get(&name).cloned())
@@ -152,7 +153,7 @@ fn check(place: &Paths, observation: &Observation, most: u64) -> Check {
         Some(_) if !observation.holders.is_empty() => {
             return not_made("a program has the database open");
         }
-        Some(facts) if facts.header.is_none() => return not_made("it is no database"),
+        Some(facts) if facts.header.is_none() => return not_made("the file is not a database"),
         Some(facts) => facts,
     };
     let [wal, _, hot] = place.canonical.sidecars();
@@ -160,27 +161,28 @@ fn check(place: &Paths, observation: &Observation, most: u64) -> Check {
     let (log, hot) = (bytes(&wal), bytes(&hot));
     if facts.size.saturating_add(log) > most {
         return not_made(&format!(
-            "it has {} bytes, and only up to {most} are read",
+            "database and log have {} bytes; only up to {most} bytes are checked",
             facts.size.saturating_add(log)
         ));
     }
     let path = place.path(&place.canonical);
     if log == 0 && hot == 0 {
-        // Alone it can be read where it is: `immutable` makes no sidecar and takes no lock.
+        // A lone file can be read in place: `immutable` makes no sidecar and takes no lock.
         return match installed(&path) {
             Ok(connection) => quick_check(&connection),
             Err(error) => of_error(&error),
         };
     }
-    // Opened where it is, its log would be read into a new -shm, and a hot journal rolled back.
+    // If SQLite opened this one in place, it would make a new -shm for the log, or roll back a hot
+    // journal.
     match Copy::of(place) {
         Ok(copy) => copy.check(),
         Err(error) => not_made(&format!("no private copy could be made: {}", error.kind())),
     }
 }
 
-/// How many problems SQLite names. Nothing of what it says of them goes on: it may name what is in
-/// the rows.
+/// Counts the problems that SQLite finds. Their text stays out of the bundle, because it may
+/// contain row data.
 fn quick_check(connection: &Connection) -> Check {
     let problems = connection.prepare("PRAGMA quick_check(100)").and_then(|mut statement| {
         let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
@@ -200,7 +202,7 @@ fn of_error(error: &rusqlite::Error) -> Check {
     }
 }
 
-/// A copy of the set in a directory that only this user can read. It goes when this does.
+/// A copy of the set in a directory that only this user can read. It is removed on drop.
 struct Copy {
     directory: PathBuf,
     database: PathBuf,
@@ -208,7 +210,7 @@ struct Copy {
 
 impl Copy {
     fn of(place: &Paths) -> std::io::Result<Self> {
-        // SQLite opens nothing through a symbolic link here, and a temporary directory may be one.
+        // SQLite follows no symbolic link here, and the temporary directory's path may contain one.
         let directory = std::fs::canonicalize(std::env::temp_dir())?
             .join(format!("cutover-doctor-{}", nonce()));
         os::create_private_directory(&directory)?;
@@ -217,7 +219,7 @@ impl Copy {
         for name in [&place.canonical, &wal, &hot] {
             let from = place.path(name);
             if from.is_file() {
-                // Its bytes alone: a file that may not be written to would be copied as one.
+                // Only the bytes are copied. `std::fs::copy` would also copy a read-only mode.
                 std::io::copy(
                     &mut File::open(from)?,
                     &mut File::create_new(copy.directory.join(name.as_str()))?,
@@ -240,12 +242,12 @@ impl Copy {
 
 impl Drop for Copy {
     fn drop(&mut self) {
-        // What cannot be removed is in the system's temporary directory, which it cleans.
+        // If it cannot be removed: the system cleans its temporary directory.
         let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
 
-/// This user's home directory, as it is given and as it is.
+/// This user's home directory, as the environment has it and with symbolic links resolved.
 fn homes() -> Vec<String> {
     let mut homes: Vec<String> = Vec::new();
     for name in ["HOME", "USERPROFILE"] {

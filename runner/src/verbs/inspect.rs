@@ -1,4 +1,4 @@
-//! What a support person wants to know, without changing anything.
+//! Answers what a support person asks first. Nothing is changed.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,58 +13,61 @@ use crate::error::Error;
 use crate::observe::look;
 use crate::place::Paths;
 
-/// What is in the directory.
+/// What is in the database's directory.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Inspection {
-    /// The real path, symbolic links resolved.
+    /// The database's real path, with symbolic links resolved.
     pub path: PathBuf,
-    /// Whether there is a database.
+    /// Whether the database exists.
     pub exists: bool,
-    /// Bytes of the database.
+    /// Size of the database in bytes; `None` without a database.
     pub size: Option<u64>,
-    /// Whether this process has the set open, as far as the system tells. Then, but for Windows,
-    /// only sizes are given: opening it would drop that connection's locks.
+    /// Whether this process has the set open, as far as the system tells. On Linux and macOS the
+    /// inspection then contains sizes only, because opening the set would drop that connection's
+    /// locks.
     pub held: bool,
-    /// Who has the set open, this process first.
+    /// The processes that have the set open, this one first.
     pub holders: Vec<Holder>,
-    /// The header, where it could be read.
+    /// The database's header, if it could be read.
     pub header: Option<Header>,
-    /// Sidecars and their sizes in bytes.
+    /// The database's sidecars and their sizes in bytes.
     pub sidecars: BTreeMap<FileName, u64>,
-    /// Journals of interrupted upgrades.
+    /// Journals of interrupted upgrades and restores.
     pub journals: Vec<FileName>,
     /// Backups and their sizes in bytes.
     pub backups: BTreeMap<FileName, u64>,
     /// Databases that were set aside, which hold rows, and their sizes in bytes.
     pub displaced: BTreeMap<FileName, u64>,
     /// What interrupted upgrades left, journals that could not be read, and sidecars of backups;
-    /// their sizes in bytes. Starts take away what is not needed.
+    /// their sizes in bytes. A later start removes what is not needed.
     pub leftovers: BTreeMap<FileName, u64>,
     /// The declared companions.
     pub companions: BTreeMap<CompanionName, InspectedCompanion>,
 }
 
-/// What lies beside a companion.
+/// A companion and the files beside it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct InspectedCompanion {
-    /// The real path, symbolic links resolved.
+    /// The companion's real path, with symbolic links resolved.
     pub path: PathBuf,
-    /// Whether it is there.
+    /// Whether the companion exists.
     pub exists: bool,
-    /// What it was before an upgrade, of this database or of another one that shares it, and their
-    /// sizes in bytes.
+    /// Backups from before an upgrade, of this database or of another one that shares the
+    /// companion; their sizes in bytes.
     pub backups: BTreeMap<FileName, u64>,
-    /// What was set aside, and their sizes in bytes.
+    /// Files that were set aside, and their sizes in bytes.
     pub displaced: BTreeMap<FileName, u64>,
-    /// What interrupted upgrades left, and their sizes in bytes. Starts take away what is not
+    /// What interrupted upgrades left, and their sizes in bytes. A later start removes what is not
     /// needed.
     pub leftovers: BTreeMap<FileName, u64>,
 }
 
-/// Looks at a database and what lies beside it and beside its companions, each a name and a path as
-/// for a migration. Changes nothing, and opens nothing that this process holds.
+/// Describes a database, the files beside it, and its companions. `companions` maps a name to a
+/// path, as for a migration. It changes nothing, and opens nothing that this process has open.
 ///
 /// # Errors
 /// `IO` when a directory or a companion cannot be read.

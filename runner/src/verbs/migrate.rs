@@ -1,4 +1,4 @@
-//! Upgrades: recover, then plan and run, until canonical is what the application opens.
+//! Upgrades: recovers, then plans and performs, until the application can open canonical.
 
 use std::path::PathBuf;
 
@@ -20,46 +20,49 @@ use crate::session::{MAX_ATTEMPTS, Session, nonce};
 use crate::verbs::backups;
 use crate::waiting::refuse_cancelled;
 
-/// What became of the database.
+/// What the database is after [`migrate`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Outcome {
-    /// It is v2 now; also when a recovery finished it.
+    /// It is v2 now. This start installed v2, or a recovery in it did.
     Migrated,
     /// It was v2 already.
     Current,
-    /// There is none.
+    /// There is no database.
     NoDatabase,
 }
 
 /// What [`migrate`] did.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct MigrateResult {
-    /// What became of the database.
+    /// What the database is now.
     pub outcome: Outcome,
-    /// What was recovered before.
+    /// What this start recovered before it migrated.
     pub recovery: Recovery,
-    /// Where v1 is now, if this start made the cutover, finished it or cleaned up after it. Later
-    /// starts give nothing: [`crate::list_backups`] knows.
+    /// Where v1 is now, if this start made the cutover, finished it or cleaned up after it. A later
+    /// start returns `None`; [`crate::list_backups`] knows.
     pub backup: Option<PathBuf>,
-    /// What the host's build returned.
+    /// What the host's build returned as its report.
     pub report: Option<Json>,
-    /// How v2 became canonical.
+    /// How v2 became canonical. `None` if this start has no cutover to report.
     pub strategy: Option<Strategy>,
-    /// What went less than well.
+    /// Problems that did not stop the upgrade.
     pub warnings: Vec<Warning>,
 }
 
-/// Upgrades the database: finishes or undoes what an earlier start began, then migrates a v1, and
-/// does nothing to anything else.
+/// Upgrades the database. It finishes or undoes what an earlier start began, then migrates a v1. It
+/// leaves a v2 as it is.
 ///
 /// # Errors
-/// See [`crate::Code`]. The failure says where the data is: v1 is whole in its place unless v2 is.
+/// See [`crate::Code`]. The failure says where the data is: v1 is whole and in its place, unless v2
+/// is.
 pub fn migrate(options: &Options, host: &mut dyn Host) -> Result<MigrateResult, Error> {
     let mut session = Session::own(options, host)?;
     let mut result = session.migrate(host).map_err(|error| session.locate(error))?;
-    // A start that was killed behind the commit has not pruned.
+    // If the last start was killed after the commit, it did not prune.
     if let Some(keep) = options.keep_backups.filter(|_| session.finished.is_some()) {
         result.warnings.extend(session.prune(keep, host));
     }
@@ -99,7 +102,7 @@ impl Session<'_> {
                 self.wait_for_holders(host)?;
                 continue;
             }
-            // A link that is made while somebody has the file open cannot be removed again.
+            // On Windows, a hard link made while a file is open cannot be removed again.
             if observation.holders.is_empty() || os::OPENING_DROPS_LOCKS {
                 observation.can_link = can_link(
                     &self.place,
@@ -127,8 +130,8 @@ impl Session<'_> {
                         && !given_way
                         && self.is_held_since(&error.failure, DataState::V1) =>
                 {
-                    // Somebody opened v1 after the plan was made, and stays. What was built is not
-                    // lost: the recovery copies its pages.
+                    // A program opened v1 after the plan was made, and keeps it open. The built v2
+                    // is not lost: the recovery copies its pages.
                     (waited, given_way) = (true, true);
                     continue;
                 }
@@ -140,7 +143,8 @@ impl Session<'_> {
                     return Ok(self.result(Outcome::Migrated));
                 }
                 RunEnd::Anew(_) if self.attempt < MAX_ATTEMPTS => self.attempt += 1,
-                // v1 changed behind the flip, and is put back before this is told.
+                // v1 changed after the flip. The next recovery puts v1 back before this is
+                // reported.
                 RunEnd::Anew(failure) if failure.data.state == DataState::FinishAtNextStart => {
                     given_up = Some(failure);
                 }
@@ -149,7 +153,7 @@ impl Session<'_> {
         }
     }
 
-    /// v2 is in place: what cannot be pruned now is a warning.
+    /// Prunes after v2 is in place. A backup that cannot be removed now is a warning.
     fn prune(&mut self, keep: u32, host: &mut dyn Host) -> Vec<Warning> {
         let rule = Rule { keep: Some(keep), older_than_ms: None };
         let messages: Vec<String> = match backups::prune(self, rule, host) {

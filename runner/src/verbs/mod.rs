@@ -1,4 +1,4 @@
-//! What an application calls, each verb in a file of its own.
+//! The calls of this crate, each in a file of its own.
 
 pub(crate) mod backups;
 mod doctor;

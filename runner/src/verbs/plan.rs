@@ -1,4 +1,4 @@
-//! Plans as data: the one that a start would perform, and one that is given.
+//! Plans as data: makes the plan of the next start, and performs a plan that is given.
 
 use cutover_core::failure::{Code, Failure};
 use cutover_core::plan::{Next, Plan, PlanKind, plan_migration};
@@ -11,12 +11,14 @@ use crate::options::Options;
 use crate::session::{Access, Session};
 use crate::verbs::migrate::{MigrateResult, Outcome};
 
-/// What [`crate::migrate`] would do first. Nothing: there is nothing to do. Takes no lock, and changes no
-/// more than any reader of the database does: the hot journal of a killed process is rolled back.
-/// So whether canonical can be linked is not tried, and taken for granted: [`crate::migrate`] tries.
+/// The plan that [`crate::migrate`] would perform first. `None` if there is nothing to do.
+///
+/// It takes no lock, and changes no more than any reader of the database does: SQLite rolls back
+/// the hot journal of a killed process. So it does not try whether canonical can be linked, and
+/// assumes that it can; [`crate::migrate`] tries.
 ///
 /// # Errors
-/// As [`crate::migrate`], for what can be told beforehand.
+/// As [`crate::migrate`], as far as they can be known beforehand.
 pub fn plan(options: &Options, host: &mut dyn Host) -> Result<Option<Plan>, Error> {
     let mut session = Session::of(options, Access::Look)?;
     let planned = (|| {
@@ -30,11 +32,12 @@ pub fn plan(options: &Options, host: &mut dyn Host) -> Result<Option<Plan>, Erro
     planned.map_err(|error: Error| session.locate(error))
 }
 
-/// Performs exactly the plan that `text` holds, after it was compared with the one that
-/// [`crate::migrate`] would make now.
+/// Performs exactly the plan in `text`, a JSON text from [`plan`]. First it compares that plan with
+/// the one that [`crate::migrate`] would make now.
 ///
 /// # Errors
-/// `JOURNAL` for a plan that cannot be used or is not for this database; else as [`crate::migrate`].
+/// `JOURNAL` for a plan that cannot be used or is not for this database; otherwise as
+/// [`crate::migrate`].
 pub fn run_plan(
     text: &str,
     options: &Options,
@@ -72,13 +75,15 @@ impl Session<'_> {
         let observation = self.observe(host)?;
         if plan.companions().into_iter().any(|companion| !observation.declares(companion)) {
             return Err(refuse(
-                "the plan has companions that the options do not declare, or elsewhere".into(),
+                "the plan has companions that the options do not declare, or declare at another \
+                 path"
+                    .into(),
             )
             .into());
         }
         self.assess(&observation)?;
         if matches!(plan.kind, PlanKind::Restore | PlanKind::Prune | PlanKind::LeaveZombie) {
-            return Err(refuse("the plan is not one of an upgrade".into()).into());
+            return Err(refuse("the plan is not the plan of an upgrade".into()).into());
         }
         let findings = validate_request(&plan, Some(&observation), Some(&self.request()));
         if let Some(finding) = findings.first() {

@@ -1,4 +1,4 @@
-//! Finishes or undoes what an earlier start began, and nothing else.
+//! Finishes or undoes what an earlier start began, and does nothing else.
 
 use std::path::PathBuf;
 
@@ -15,18 +15,19 @@ use crate::session::Session;
 /// What [`recover`] did.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct RecoverResult {
     /// What was recovered.
     pub recovery: Recovery,
-    /// Where v1 is now, if a cutover was finished.
+    /// Where v1 is now, if a cutover was finished or cleaned up after.
     pub backup: Option<PathBuf>,
-    /// What the host's build had returned.
+    /// What the host's build had returned as its report.
     pub report: Option<Json>,
-    /// What went less than well.
+    /// Problems that did not stop the recovery.
     pub warnings: Vec<Warning>,
 }
 
-/// Finishes or undoes what an earlier start began, and nothing else.
+/// Finishes or undoes what an earlier start began, and does nothing else.
 ///
 /// # Errors
 /// As [`crate::migrate`].

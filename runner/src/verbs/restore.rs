@@ -1,4 +1,4 @@
-//! A backup becomes the database again.
+//! Makes a backup the database again.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -31,44 +31,51 @@ use crate::waiting::refuse_cancelled;
 /// What [`restore`] did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct RestoreResult {
-    /// What was restored. It is still there.
+    /// The backup that was restored. It is still there.
     pub backup: PathBuf,
-    /// Where v2 was set aside, with every row that was committed to it.
+    /// Where v2 was set aside, with every committed row.
     pub displaced: PathBuf,
-    /// What was recovered before. `finished` where an interrupted restore of this backup was: then
-    /// nothing else was done.
+    /// What was recovered before. `finished` means that an interrupted restore of this backup was
+    /// finished; then nothing else was done.
     pub recovery: Recovery,
-    /// Each companion that is declared, or kept with the backup.
+    /// Each companion that the options declare or the backup has.
     pub companions: BTreeMap<CompanionName, CompanionResult>,
-    /// What went less than well.
+    /// Problems that did not stop the restore.
     pub warnings: Vec<Warning>,
 }
 
-/// What became of a companion.
+/// What happened to a companion.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct CompanionResult {
     /// Whether it is as it was before the upgrade.
     pub restored: bool,
-    /// Why it was left as it was.
+    /// Why it was left as it was, if it was.
     pub why: Option<String>,
-    /// Where what was in its place is kept.
+    /// Where its newer content is kept, if there was any.
     pub displaced: Option<PathBuf>,
 }
 
-/// Makes `backup`, a path or a bare name, the database again, in the journal mode that v1 had, and
-/// sets v2 aside beside it. A restore that was interrupted is finished or undone first. An
-/// unfinished upgrade is not: that takes its callbacks, so [`crate::recover`] comes before.
+/// Makes a backup the database again, in the journal mode that v1 had, and sets v2 aside beside it.
+/// `backup` is a path or a bare name.
 ///
-/// Start the release of the application that v1 is for afterwards: one that upgrades would upgrade
-/// it again.
+/// An interrupted restore is finished or undone first. An unfinished upgrade is not, because that
+/// needs its callbacks: call [`crate::recover`] before.
+///
+/// Afterwards start the release of the application that v1 is for. A release that upgrades would
+/// upgrade it again.
 ///
 /// # Errors
-/// `VERIFY` when the backup is not whole or not sound, `JOURNAL` beside an unfinished upgrade,
-/// `NOT_A_DATABASE` where there is none to set aside (copy the backup to its name then), `HELD`
-/// when somebody has the database or the backup open, `OWNED`, `NO_SPACE`, `IO`. v2 stays, unless
-/// the failure says that the next start finishes.
+/// - `VERIFY`: the backup is not whole or not sound.
+/// - `JOURNAL`: an upgrade is unfinished.
+/// - `NOT_A_DATABASE`: there is no database to set aside. Copy the backup to its name then.
+/// - `HELD`: a program has the database or the backup open.
+/// - `OWNED`, `NO_SPACE`, `IO`.
+///
+/// v2 stays in its place, unless the failure says that the next start finishes.
 pub fn restore(
     path: &Path,
     backup: &Path,
@@ -135,7 +142,8 @@ fn put_back(
                 continue;
             };
             let now = session.observe(host)?;
-            // Whoever was killed behind the commit may have had another database in place since.
+            // If the start before was killed after the commit, another database may be in place
+            // since.
             if recovery == Recovery::Finished || is_in_place(&now, &journal) {
                 let told = request(&session.place, &now, name)
                     .map(|request| companions_of(&now, &request))
@@ -152,7 +160,7 @@ fn put_back(
             session.wait_for_holders(host)?;
             continue;
         }
-        // A link that is made while somebody has the file open cannot be removed again on Windows.
+        // On Windows, a hard link made while a file is open cannot be removed again.
         if observation.holders.is_empty() || os::OPENING_DROPS_LOCKS {
             observation.can_link =
                 can_link(&session.place, &journal_tmp(&session.place.canonical, label, &nonce()));
@@ -171,7 +179,8 @@ fn put_back(
                     && !given_way
                     && session.is_held_since(&error.failure, DataState::V2) =>
             {
-                // Somebody opened v2 after the plan was made, and stays: pages are copied then.
+                // A program opened v2 after the plan was made, and keeps it open: pages are copied
+                // then.
                 (waited, given_way) = (true, true);
                 continue;
             }
@@ -184,15 +193,15 @@ fn put_back(
                 return Ok(result(session, &journal, recovery, restore.companions));
             }
             RunEnd::Anew(_) if attempt < MAX_ATTEMPTS => {}
-            // What was begun is undone before this is told.
+            // The next recovery undoes what was begun before this is reported.
             RunEnd::Anew(failure) if failure.data.state == DataState::FinishAtNextStart => {
                 given_up = Some(failure);
             }
             RunEnd::Anew(failure) => return Err(Error { failure, cause: None }),
         }
     }
-    let hint = "see whether another program upgrades or restores this database";
-    Err(Failure::refusal(Code::Journal, "the restore did not come to an end", hint)
+    let hint = "close any other program that upgrades or restores this database, then try again";
+    Err(Failure::refusal(Code::Journal, "the restore does not end", hint)
         .of(&session.place.canonical)
         .into())
 }
@@ -217,7 +226,8 @@ fn request(
     let mut companions = BTreeMap::new();
     for name in backup.companions.keys() {
         let Some((directory, file)) = place.companions.get(name) else { continue };
-        // One that cannot be read is not put back, and the result says that it is gone.
+        // A companion's backup that cannot be read is not put back; the result says that it is
+        // missing.
         if let Ok(bytes) = std::fs::read(
             directory.join(companion_backup(file, &backup.label, &backup.nonce).as_str()),
         ) {

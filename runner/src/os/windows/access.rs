@@ -24,18 +24,19 @@ struct Rules {
 
 impl Drop for Rules {
     fn drop(&mut self) {
-        // SAFETY: `GetNamedSecurityInfoW` allocated it, and asks for this.
+        // SAFETY: `GetNamedSecurityInfoW` allocated it, and its documentation requires this call.
         unsafe { LocalFree(self.descriptor) };
     }
 }
 
 impl Rules {
-    /// Nothing where the file system keeps none (FAT), or they may not be read.
+    /// `None` if the file system has no access rules (FAT), or this process may not read them.
     fn of(path: &Path) -> io::Result<Option<Self>> {
         let path = wide(path)?;
         let mut rules = Self { descriptor: null_mut(), dacl: null_mut() };
         let (dacl, descriptor) = (&raw mut rules.dacl, &raw mut rules.descriptor);
-        // SAFETY: the path ends in a zero, and both results are ours; the others are not asked for.
+        // SAFETY: the path ends in a zero, and both results are ours. The other results are not
+        // requested.
         let code = unsafe {
             GetNamedSecurityInfoW(
                 path.as_ptr(),
@@ -51,24 +52,24 @@ impl Rules {
         Ok((code == ERROR_SUCCESS && !rules.dacl.is_null()).then_some(rules))
     }
 
-    /// Whether they do not follow the directory's.
+    /// Whether they do not inherit from the directory.
     fn are_protected(&self) -> bool {
         let (mut control, mut revision) = (0, 0);
-        // SAFETY: the descriptor is a valid one while `self` lives, and both results are ours.
+        // SAFETY: the descriptor is valid while `self` lives, and both results are ours.
         unsafe {
             GetSecurityDescriptorControl(self.descriptor, &raw mut control, &raw mut revision) != 0
                 && control & SE_DACL_PROTECTED != 0
         }
     }
 
-    /// Whether somebody gave the file a rule that it has not from its directory.
+    /// Whether the file has a rule that it did not inherit from its directory.
     fn are_its_own(&self) -> bool {
-        // SAFETY: the list is a valid one while `self` lives.
+        // SAFETY: the list is valid while `self` lives.
         let count = unsafe { (*self.dacl).AceCount };
         (0..u32::from(count)).any(|index| {
             let mut ace = null_mut();
-            // SAFETY: the list is valid, the index below its count, and the result is ours; what it
-            // points to is in the list, and begins with this header whatever its kind.
+            // SAFETY: the list is valid, the index is below its count, and the result is ours. It
+            // points into the list, at an entry that begins with this header, whatever its kind.
             unsafe {
                 GetAce(self.dacl, index, &raw mut ace) != 0
                     && u32::from((*ace.cast::<ACE_HEADER>()).AceFlags) & INHERITED_ACE == 0
@@ -77,8 +78,8 @@ impl Rules {
     }
 }
 
-/// Gives a file the access rules of `like`, where those are not simply their directory's, which
-/// every file in it has from the beginning.
+/// Gives a file the access rules of `like`. Not needed if those are inherited from their directory:
+/// every new file in it has them from the beginning.
 pub(crate) fn adopt(path: &Path, like: &Path) -> io::Result<()> {
     let Some(rules) = Rules::of(like)? else { return Ok(()) };
     if !rules.are_protected() && !rules.are_its_own() {
@@ -90,7 +91,7 @@ pub(crate) fn adopt(path: &Path, like: &Path) -> io::Result<()> {
         UNPROTECTED_DACL_SECURITY_INFORMATION
     };
     let path = wide(path)?;
-    // SAFETY: the path ends in a zero, and the list is a valid one while `rules` lives.
+    // SAFETY: the path ends in a zero, and the list is valid while `rules` lives.
     let code = unsafe {
         SetNamedSecurityInfoW(
             path.as_ptr(),

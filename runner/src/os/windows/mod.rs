@@ -1,5 +1,5 @@
-//! Windows. What a call does is its documentation's; what only a real Windows shows, and Wine does
-//! not, is listed in tests/windows/README.md.
+//! Windows. The functions do what Microsoft's documentation says of them. tests/windows/README.md
+//! lists what only a real Windows shows, and Wine does not.
 
 mod access;
 mod path;
@@ -26,19 +26,20 @@ pub(crate) use path::{plain, real_directory};
 pub(crate) const PLATFORM: Platform = Platform::Windows;
 
 /// An open file cannot be replaced here (SQLite opens without `FILE_SHARE_DELETE`), so v1's lock
-/// cannot outlast its check.
+/// cannot be held longer than its check.
 pub(crate) const LOCKS_V1_OVER_THE_FLIP: bool = false;
 
-/// A lock belongs to the handle that took it (`LockFileEx`): opening a file again takes nothing
-/// from it.
+/// A lock belongs to the handle that took it (`LockFileEx`), so opening and closing the file again
+/// drops no lock.
 pub(crate) const OPENING_DROPS_LOCKS: bool = false;
 
-/// What of a database a lock of SQLite's keeps from whoever reads its file (`LockFileEx`;
-/// `ERROR_LOCK_VIOLATION`): the bytes from `PENDING_BYTE` on, in a page that holds nothing, the smallest of which is as large (<https://www.sqlite.org/fileformat2.html#the_lock_byte_page>).
+/// The bytes of a database that a program cannot read while SQLite locks it (`LockFileEx`;
+/// `ERROR_LOCK_VIOLATION`). They begin at `PENDING_BYTE`, in a page that holds no data and has at
+/// least this size (<https://www.sqlite.org/fileformat2.html#the_lock_byte_page>).
 pub(crate) const REFUSED_BYTES: Range<u64> = 0x4000_0000..0x4000_0200;
 
-/// Volume and file. The 128 bits of `FILE_ID_INFO` are needed on ReFS; where they are not told
-/// (FAT, some network drives) the 64 of `BY_HANDLE_FILE_INFORMATION` are what there is.
+/// Volume and file. ReFS needs the 128 bits of `FILE_ID_INFO`. Where they are missing (FAT, some
+/// network drives) the 64 bits of `BY_HANDLE_FILE_INFORMATION` are all there is.
 pub(crate) fn file_id(path: &Path) -> io::Result<String> {
     let file = look(path)?;
     let mut id = FILE_ID_INFO::default();
@@ -60,13 +61,13 @@ pub(crate) fn file_id(path: &Path) -> io::Result<String> {
     Ok(format!("{:x}-{index:x}", information.dwVolumeSerialNumber))
 }
 
-/// How many names a file has.
+/// How many hard links a file has, its first name included.
 pub(crate) fn links(path: &Path) -> io::Result<u64> {
     Ok(information(&look(path)?)?.nNumberOfLinks.into())
 }
 
-/// The handle asks for no access, so it disturbs no sharing. A directory wants
-/// `FILE_FLAG_BACKUP_SEMANTICS`.
+/// Opens a file or directory without any access, so that it conflicts with no sharing mode. A
+/// directory requires `FILE_FLAG_BACKUP_SEMANTICS`.
 fn look(path: &Path) -> io::Result<File> {
     File::options()
         .access_mode(0)
@@ -76,28 +77,28 @@ fn look(path: &Path) -> io::Result<File> {
 
 fn information(file: &File) -> io::Result<BY_HANDLE_FILE_INFORMATION> {
     let mut information = BY_HANDLE_FILE_INFORMATION::default();
-    // SAFETY: the handle is open for the whole call and the structure is ours.
+    // SAFETY: the handle is open for the whole call, and the structure is ours.
     if unsafe { GetFileInformationByHandle(file.as_raw_handle(), &raw mut information) } == 0 {
         return Err(io::Error::last_os_error());
     }
     Ok(information)
 }
 
-/// Whether this is how a file system refuses every hard link: `ERROR_INVALID_FUNCTION`,
-/// `ERROR_NOT_SAME_DEVICE`, `ERROR_NOT_SUPPORTED`, and `ERROR_TOO_MANY_LINKS`.
+/// Whether a file system refuses every hard link with this error: `ERROR_INVALID_FUNCTION`,
+/// `ERROR_NOT_SAME_DEVICE`, `ERROR_NOT_SUPPORTED`, or `ERROR_TOO_MANY_LINKS`.
 pub(crate) fn says_no_links(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(1 | 17 | 50 | 1142))
 }
 
-/// Whether this is how a file system says that it has nothing to flush: `ERROR_INVALID_FUNCTION`,
-/// `ERROR_NOT_SUPPORTED`. Not `ERROR_ACCESS_DENIED`: that is a handle without the right to write,
-/// which flushed nothing.
+/// Whether a file system says with this error that it has nothing to flush:
+/// `ERROR_INVALID_FUNCTION`, `ERROR_NOT_SUPPORTED`. `ERROR_ACCESS_DENIED` is not one of them: it
+/// means a handle without the right to write, which flushed nothing.
 pub(crate) fn says_no_flush(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(1 | 50))
 }
 
-/// Why waiting does not help where the system says `ERROR_ACCESS_DENIED`. Nothing: somebody may
-/// have the file open, or it goes as soon as its last handle is closed.
+/// Why waiting does not help after `ERROR_ACCESS_DENIED`. `None` if it may help: a process may have
+/// the file open, or the file was removed and its name waits for the last handle to close.
 pub(crate) fn denied_for_good(path: &Path, error: &io::Error) -> Option<&'static str> {
     if error.raw_os_error() != Some(5) {
         return None;
@@ -112,26 +113,27 @@ pub(crate) fn denied_for_good(path: &Path, error: &io::Error) -> Option<&'static
     }
 }
 
-/// There is one answer to that here.
+/// Nothing to add here: Windows has one error for every missing right.
 pub(crate) fn why_read_only(_path: &Path) -> Option<i32> {
     None
 }
 
-/// Why no file can take this one's place, whatever is waited for. `MoveFileExW` refuses to replace
-/// what is read-only.
+/// Why no file can replace this one, however long cutover waits. `MoveFileExW` does not replace a
+/// read-only file.
 pub(crate) fn irreplaceable(path: &Path) -> Option<ReplaceBlocker> {
     let read_only =
         std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.permissions().readonly());
     read_only.then_some(ReplaceBlocker::ReadOnly)
 }
 
-/// For a flush of a file's data and metadata. The handle is writable: `FlushFileBuffers` refuses a
-/// read-only one (its documentation asks for `GENERIC_WRITE`).
+/// Opens a file to flush its data and metadata. The handle is writable: `FlushFileBuffers` refuses
+/// a read-only one (its documentation requires `GENERIC_WRITE`).
 pub(crate) fn open_to_flush(path: &Path) -> io::Result<File> {
     File::options().write(true).open(path)
 }
 
-/// Creates a file that was not there, following no link, with the access rules of `like`.
+/// Creates a file that does not exist, without following a link. It gets the access rules of
+/// `like`.
 pub(crate) fn create_new(path: &Path, like: &Path) -> io::Result<File> {
     let file = File::options()
         .read(true)
@@ -143,22 +145,23 @@ pub(crate) fn create_new(path: &Path, like: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// The same.
+/// [`create_new`] suffices: Windows keeps "read-only" apart from access rules, and a new file is
+/// writable.
 pub(crate) fn create_writable(path: &Path, database: &Path) -> io::Result<File> {
     create_new(path, database)
 }
 
-/// Likewise: the directory of the user's data is the user's alone.
+/// [`create_new`] suffices: the user's data directory is private to the user.
 pub(crate) fn create_private(path: &Path, owner: &Path) -> io::Result<File> {
     create_new(path, owner)
 }
 
-/// A directory in the user's temporary directory, which is the user's own.
+/// Creates a directory. It inherits the access rules of the user's private temporary directory.
 pub(crate) fn create_private_directory(path: &Path) -> io::Result<()> {
     std::fs::create_dir(path)
 }
 
-/// The same for whoever may write in `directory`: it inherits that directory's access rules.
+/// Creates a lock file for those who may write in its directory, whose access rules it inherits.
 pub(crate) fn create_lock(path: &Path, _directory: &Path) -> io::Result<File> {
     File::options()
         .read(true)
@@ -168,14 +171,14 @@ pub(crate) fn create_lock(path: &Path, _directory: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Renames a file, replacing what has the name, and returns only when that is on the disk
-/// (`MOVEFILE_WRITE_THROUGH` in the documentation of `MoveFileExW`): there is no flush of a
-/// directory that could follow. std's rename does not write through.
+/// Renames a file, replaces a file of the new name, and returns only when that is on the disk
+/// (`MOVEFILE_WRITE_THROUGH` in the documentation of `MoveFileExW`). Windows has no directory fsync
+/// that could follow, and std's rename does not write through.
 pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     move_file(from, to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)
 }
 
-/// The same, unless somebody has the new name (183 then).
+/// Renames like [`rename`], or fails if the new name exists (`ERROR_ALREADY_EXISTS`, 183).
 pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     move_file(from, to, MOVEFILE_WRITE_THROUGH)
 }
@@ -189,7 +192,7 @@ fn move_file(from: &Path, to: &Path, flags: MOVE_FILE_FLAGS) -> io::Result<()> {
     Ok(())
 }
 
-/// There is no flush of a directory on Windows; NTFS orders its metadata in its own log.
+/// Does nothing: Windows has no directory fsync, and NTFS orders its metadata in its own log.
 #[expect(clippy::unnecessary_wraps, reason = "the other platforms can fail here")]
 pub(crate) fn sync_dir(_path: &Path) -> io::Result<()> {
     Ok(())
@@ -198,8 +201,8 @@ pub(crate) fn sync_dir(_path: &Path) -> io::Result<()> {
 pub(crate) fn free_bytes(directory: &Path) -> io::Result<u64> {
     let wide = path::wide(directory)?;
     let mut free = 0;
-    // SAFETY: the path ends in a zero and the number is ours; the other two results are not asked
-    // for.
+    // SAFETY: the path ends in a zero and the number is ours. The other two results are not
+    // requested.
     if unsafe {
         GetDiskFreeSpaceExW(
             wide.as_ptr(),
@@ -223,19 +226,19 @@ pub(crate) fn read_at(file: &File, buffer: &mut [u8]) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// Wine lets root write to what is read-only, and never says that a name waits to be free: what
-    /// the system says is planted here.
+    /// Wine lets root write to a read-only file, and never reports a name that waits for its last
+    /// handle to close. So the system's errors are planted here.
     #[test]
     fn a_denial_is_for_good_only_where_waiting_cannot_help() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("data.db");
         std::fs::write(&path, "x").unwrap();
         let why = |path: &Path, raw: i32| denied_for_good(path, &io::Error::from_raw_os_error(raw));
-        assert_eq!(why(&path, 5), None, "somebody may have it open");
+        assert_eq!(why(&path, 5), None, "a process may have it open");
         assert_eq!(
             why(&directory.path().join("gone"), 5),
             None,
-            "a name that waits to be free is not there"
+            "a name that waits for its last handle to close is not there"
         );
         assert_eq!(why(directory.path(), 5), Some("a directory has this name"));
         assert_eq!(why(directory.path(), 32), None);
