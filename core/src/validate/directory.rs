@@ -36,7 +36,8 @@ pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
         find(FindingKind::OtherDatabase, None, message, ANEW_HERE);
     }
     let in_the_way = |holder: &&Holder| {
-        // A plan of its own leaves this process behind. On Windows the planner goes by who holds it.
+        // A plan of its own leaves this process behind. On Windows the planner goes by who holds
+        // it.
         let leaves = plan.kind == PlanKind::LeaveZombie;
         let goes_by = match plan.kind {
             PlanKind::Restore => journal.is_some_and(|journal| journal.strategy.copies_pages()),

@@ -4,14 +4,14 @@
 //! directory, and nothing that removes canonical). Then it reads off the plan what it was planned
 //! from, plans that again, and compares. There is one right order, the planner's, and the explorer
 //! proves that one; so a step that differs is a finding, and its explanation is the reason that the
-//! planner gives for the step that belongs there. The reasons themselves are not compared: a plan of
-//! an earlier release says the same in other words. Nor is `needsBytes`: what a disk has is compared
-//! with what is there.
+//! planner gives for the step that belongs there. The reasons themselves are not compared: a plan
+//! of an earlier release says the same in other words. Nor is `needsBytes`: what a disk has is
+//! compared with what is there.
 //!
 //! Where the directory is known as well, its rules are asked (`directory.rs`), and at last the plan
-//! is compared with the one that would be made of the directory now: that is what a runner performs.
-//! Without it, a few things are believed, for a plan alone cannot tell them, such as whether a
-//! backup's name was taken. They are listed, mutant by mutant, in
+//! is compared with the one that would be made of the directory now: that is what a runner
+//! performs. Without it, a few things are believed, for a plan alone cannot tell them, such as
+//! whether a backup's name was taken. They are listed, mutant by mutant, in
 //! `core/explore/tests/it/validate_mutants.rs`.
 
 mod directory;
