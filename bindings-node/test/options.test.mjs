@@ -10,7 +10,7 @@ const WRONG = [
   [{ path: new URL("file:///x") }, /options\.path must be a well-formed string/],
   [{ path: "half \ud800 pair" }, /options\.path must be a well-formed string/],
   [{ label: "V1" }, /options\.label: .*may hold only a-z, 0-9 and '-'/],
-  [{ label: "source" }, /options\.label: .*this grammar uses itself/],
+  [{ label: "source" }, /options\.label: .*uses in file names itself/],
   [{ lable: "v1-v2" }, /options\.lable is not known; there are path, label, detect/],
   [{ detect: "old" }, /options\.detect must be \{ stamp \}, \{ userVersion \} or a function, not 'old'/],
   [{ detect: {} }, /options\.detect must be/],

@@ -5,12 +5,12 @@
  */
 export type FileName = string;
 /**
- * Names one kind of upgrade, for example `v1-v2`. It is part of the backup's and the journal's
- * name.
+ * The name of one kind of upgrade, for example `v1-v2`. The names of the backup and of the journal
+ * contain it.
  */
 export type Label = string;
 /**
- * Eight lower-case hex digits that tell one attempt's files from another's.
+ * Eight lower-case hex digits. They tell the files of one attempt from those of another.
  */
 export type Nonce = string;
 /**
@@ -26,7 +26,7 @@ export type JournalMode = "delete" | "wal";
  */
 export type WarningFrom = "cutover" | "host";
 /**
- * What came of SQLite's `quick_check` of the database, in its place or in a private copy.
+ * The result of SQLite's `quick_check` of the database, in its place or in a private copy.
  */
 export type Check =
   | {
@@ -42,12 +42,12 @@ export type Check =
   | {
       result: "not-made";
       /**
-       * Why not.
+       * Why the doctor did not check.
        */
       why: string;
     };
 /**
- * One thing that happened. Every wait and every retry is reported as it happens.
+ * One event of a run. A run reports every wait and every retry as it happens.
  */
 export type Event =
   | {
@@ -56,22 +56,22 @@ export type Event =
        */
       attempt: number;
       /**
-       * What it is for.
+       * What the plan is for.
        */
       kind: PlanKind;
       /**
-       * How many steps it has.
+       * How many steps the plan has.
        */
       steps: number;
       type: "plan";
     }
   | {
       /**
-       * The file it is about.
+       * The file that the op is about.
        */
       file: string | null;
       /**
-       * From 0, in `steps` or in `undo`.
+       * The index of the step, from 0, in `steps` or in `undo`.
        */
       index: number;
       /**
@@ -79,34 +79,34 @@ export type Event =
        */
       op: string;
       /**
-       * How many there are in that list.
+       * How many steps that list has.
        */
       total: number;
       type: "step";
       /**
-       * Whether it is an undo step.
+       * Whether the step is one of `undo`.
        */
       undo: boolean;
       /**
-       * Why it is done.
+       * Why the run does this step.
        */
       why: string;
     }
   | {
       /**
-       * What they may add up to, milliseconds.
+       * How long they may take, in milliseconds.
        */
       budgetMs: number;
       /**
-       * This wait, milliseconds.
+       * How long this wait takes, in milliseconds.
        */
       delayMs: number;
       /**
-       * The file it is about.
+       * The file that the op is about.
        */
       file: string | null;
       /**
-       * Who, as far as that can be told.
+       * The processes that are in the way, as far as the platform names them.
        */
       holders: Holder[];
       /**
@@ -119,24 +119,24 @@ export type Event =
       reason: string;
       type: "wait";
       /**
-       * All waits of this run with this one, milliseconds.
+       * How long all waits of this run take, with this one, in milliseconds.
        */
       waitedMs: number;
     }
   | {
       /**
-       * Which one.
+       * The phase.
        */
       phase: Phase;
       type: "phase";
     }
   | {
       /**
-       * How much is done, in the host's own unit.
+       * How much is done, in the application's own unit.
        */
       done: number;
       /**
-       * Of how much, where the host knows.
+       * How much there is to do, where the application knows it.
        */
       total: number | null;
       type: "progress";
@@ -144,13 +144,13 @@ export type Event =
   | {
       type: "warning";
       /**
-       * What.
+       * The problem.
        */
       warning: Warning;
     }
   | {
       /**
-       * Because of this.
+       * The failure that causes it.
        */
       reason: string;
       type: "undo";
@@ -179,7 +179,7 @@ export type Recovery = "none" | "finished" | "undone" | "cleaned" | "set-aside";
  */
 export type TextEncoding = "UTF-8" | "UTF-16le" | "UTF-16be";
 /**
- * What kind of failure it is.
+ * The kind of a failure.
  */
 export type Code =
   | "OWNED"
@@ -195,15 +195,15 @@ export type Code =
   | "STILL_OLD"
   | "ABORTED";
 /**
- * Where the user's data is now.
+ * Where the user's data is.
  */
 export type DataState = "v1" | "v2" | "finish-at-next-start" | "unknown";
 /**
- * Whose error codes and sharing rules apply.
+ * The platform whose error codes and sharing rules apply.
  */
 export type Platform = "linux" | "macos" | "windows";
 /**
- * What canonical is, as far as files alone tell.
+ * What canonical is, as far as the files tell.
  */
 export type Canonical = "missing" | "not-opened" | "not-a-database" | "v1" | "v2" | "unknown";
 /**
@@ -215,23 +215,23 @@ export type Does = "ask-detect" | "begin-new" | "recover" | "refuse";
  */
 export type CompanionName = string;
 /**
- * One thing that the runner does.
+ * One thing that a runner does.
  */
 export type Op =
   | {
       /**
-       * A name beside the journal.
+       * A temporary name of the journal.
        */
       file: FileName;
       op: "write-journal";
       /**
-       * The phase it declares.
+       * The phase that the journal declares.
        */
       phase: Phase;
     }
   | {
       /**
-       * A name beside the receipt.
+       * The receipt's name.
        */
       file: FileName;
       op: "write-receipt";
@@ -245,7 +245,7 @@ export type Op =
     }
   | {
       /**
-       * Whose directory; nothing for the database's own.
+       * The companion whose directory it is; nothing for the database's directory.
        */
       companion: CompanionName | null;
       op: "sync-dir";
@@ -257,7 +257,7 @@ export type Op =
       from: PlanPath;
       op: "link";
       /**
-       * Its second name.
+       * The name of the link.
        */
       to: PlanPath;
     }
@@ -292,7 +292,7 @@ export type Op =
     }
   | {
       /**
-       * The extra name.
+       * The hard link to remove.
        */
       link: FileName;
       /**
@@ -308,7 +308,7 @@ export type Op =
       from: PlanPath;
       op: "copy";
       /**
-       * The new file, created exclusively.
+       * The new file, which the runner creates exclusively.
        */
       to: PlanPath;
     }
@@ -328,7 +328,7 @@ export type Op =
        */
       file: FileName;
       /**
-       * The journal mode that the file has afterwards.
+       * The journal mode that the file gets.
        */
       mode: JournalMode;
       op: "settle";
@@ -339,7 +339,7 @@ export type Op =
        */
       file: FileName;
       /**
-       * Its former mode.
+       * The journal mode that it had.
        */
       mode: JournalMode;
       op: "restore-mode";
@@ -351,15 +351,15 @@ export type Op =
        */
       staging: FileName;
       /**
-       * Where v1 is read.
+       * The file that is attached as `v1`.
        */
       v1: FileName;
     }
   | {
       op: "build-host";
       /**
-       * The copy of v1 that it may open and change; staging itself when v2 starts as a copy of
-       * v1.
+       * The copy of v1 that the application may open and change. It is staging itself where v2
+       * starts as a copy of v1.
        */
       source: FileName;
       /**
@@ -373,12 +373,12 @@ export type Op =
        */
       from: FileName;
       /**
-       * Its journal mode.
+       * The journal mode of the new file.
        */
       mode: JournalMode;
       op: "restage";
       /**
-       * The new file, created exclusively.
+       * The new file, which the runner creates exclusively.
        */
       to: FileName;
     }
@@ -389,7 +389,7 @@ export type Op =
       from: FileName;
       op: "isolate";
       /**
-       * The new file, created exclusively.
+       * The new file, which the runner creates exclusively.
        */
       to: FileName;
     }
@@ -459,7 +459,7 @@ export type Op =
        */
       file: FileName;
       /**
-       * Whether a difference is a fault (before the flip), or a fact (after it).
+       * Whether a difference is an error (before the flip) or a fact (after it).
        */
       mustBeSame: boolean;
       op: "look-companion";
@@ -471,12 +471,12 @@ export type Op =
       op: "cleanup-host";
     };
 /**
- * A file that an op works on: `<name>` in the database's directory, or `<companion>/<name>` in a
- * companion's.
+ * A file that an op works on: `<name>` in the database's directory, or `<companion>/<name>` in the
+ * directory of a companion.
  */
 export type PlanPath = string;
 /**
- * When a step is performed; without one, always.
+ * The condition of a step. A run always performs a step that has none.
  */
 export type Guard =
   | {
@@ -514,15 +514,15 @@ export type Guard =
       if: "companion-differs";
     };
 /**
- * Why no file can take a companion's place, and never could by waiting.
+ * Why no file can replace a companion, however long a runner waits.
  */
 export type ReplaceBlocker = "mount-point" | "immutable" | "read-only";
 /**
- * What `detect` says of a database.
+ * What the application's `detect` says of a database.
  */
 export type Verdict = "old" | "current" | "newer";
 /**
- * What SQLite makes of a log.
+ * What a log is to SQLite.
  */
 export type WalState = "empty" | "unusable" | "usable";
 /**
@@ -556,7 +556,7 @@ export type FindingKind =
   | "case-collision"
   | "windows-name";
 /**
- * What it was taken for.
+ * What the input was taken for.
  */
 export type Kind = "bundle" | "plan" | "journal" | "receipt" | "line" | "file" | "folder" | "unknown";
 /**
@@ -597,7 +597,7 @@ export type LaneRole =
   | "companion"
   | "file";
 /**
- * Why an op did not succeed.
+ * Why an op failed.
  */
 export type OpErrorKind =
   | {
@@ -619,7 +619,7 @@ export type OpErrorKind =
     }
   | {
       /**
-       * Which ones, this process first.
+       * The processes, this process first.
        */
       holders: Holder[];
       kind: "held";
@@ -704,7 +704,7 @@ export interface Types {
   Warning: Warning;
 }
 /**
- * A backup, and what its receipt says.
+ * A backup, with what its receipt says.
  */
 export interface Backup {
   /**
@@ -714,7 +714,7 @@ export interface Backup {
     [k: string]: FileName;
   };
   /**
-   * Which upgrade made it.
+   * The upgrade that made it.
    */
   label: Label;
   /**
@@ -722,7 +722,7 @@ export interface Backup {
    */
   name: FileName;
   /**
-   * Tells it from another that began in the same millisecond.
+   * The nonce of that upgrade.
    */
   nonce: Nonce;
   /**
@@ -734,25 +734,25 @@ export interface Backup {
    */
   size: number;
   /**
-   * When that began, Unix milliseconds.
+   * When that upgrade began, in Unix milliseconds.
    */
   startedMs: number;
   /**
-   * How v2 became canonical: `page-copy` made the backup as a copy, through SQLite; else it is
+   * How v2 became canonical. With `page-copy` the backup is a copy that SQLite made, else it is
    * v1's own file. Nothing without a receipt.
    */
   strategy: Strategy | null;
   /**
-   * v1, as it was settled. Nothing without a receipt, and for an upgrade that an application
-   * began before it had cutover.
+   * v1, as it was settled. Nothing without a receipt, and for an upgrade that the legacy daemon
+   * began.
    */
   v1: V1 | null;
   /**
-   * What went less than well in that upgrade.
+   * The warnings of that upgrade.
    */
   warnings: Warning[];
   /**
-   * Whether it can be restored, as far as can be told without opening it.
+   * Whether it can be restored, as far as names, sizes and receipts tell.
    */
   whole: boolean;
   /**
@@ -808,7 +808,7 @@ export interface Warning {
   message: string;
 }
 /**
- * What a doctor found.
+ * What the doctor found.
  */
 export interface Bundle {
   /**
@@ -816,11 +816,11 @@ export interface Bundle {
    */
   check: Check;
   /**
-   * The events that it kept, oldest first.
+   * The events that the application kept, oldest first.
    */
   events: Event[];
   /**
-   * The header of canonical. Nothing where it was not opened, or is no database.
+   * The header of canonical. Nothing where canonical was not opened, or is not a database.
    */
   header: DatabaseHeader | null;
   /**
@@ -828,23 +828,23 @@ export interface Bundle {
    */
   lastError: Failure | null;
   /**
-   * Who made it, and where.
+   * Which program made the bundle, and where.
    */
   made: Made;
   /**
-   * What the next start would do, and the plan of it where it would recover.
+   * What the next start would do, with its plan where it would recover.
    */
   next: NextStart;
   /**
-   * What lies in its directory. The journals are in it, as text.
+   * The files in the database's directory, with the text of each journal.
    */
   observation: Observation;
   /**
-   * The database's path, the home directory as `~`.
+   * The database's path, with the home directory as `~`.
    */
   path: string;
   /**
-   * The text of each receipt; nothing where it could not be read as text.
+   * The text of each receipt; nothing where the file could not be read as text.
    */
   receipts: {
     [k: string]: string | null;
@@ -854,7 +854,7 @@ export interface Bundle {
    */
   version: number;
   /**
-   * What the log of canonical holds. Nothing where there is none, or it was not opened.
+   * What the log of canonical holds. Nothing where canonical has no log, or was not opened.
    */
   wal: Wal | null;
 }
@@ -871,12 +871,14 @@ export interface Holder {
    */
   pid: number;
   /**
-   * Whether it is the process that is asking.
+   * Whether it is this process.
    */
   thisProcess: boolean;
 }
 /**
- * The 100 bytes of a database header (<https://www.sqlite.org/fileformat2.html#the_database_header>), and what they say of the file.
+ * The 100 bytes of a database header, and what they say of the file.
+ *
+ * Layout: <https://www.sqlite.org/fileformat2.html#the_database_header>.
  */
 export interface DatabaseHeader {
   /**
@@ -884,7 +886,7 @@ export interface DatabaseHeader {
    */
   applicationId: number;
   /**
-   * All 100 bytes, in hex: with the size this is the fingerprint of a settled database.
+   * All 100 bytes in hex. Together with the size they are the fingerprint of a settled database.
    */
   bytes: string;
   /**
@@ -896,23 +898,23 @@ export interface DatabaseHeader {
    */
   defaultCacheSize: number;
   /**
-   * The first page of the list of free pages; 0 where there is none.
+   * The first page of the list of free pages; 0 where no page is free.
    */
   firstFreelistPage: number;
   /**
-   * How many pages are free.
+   * The number of free pages.
    */
   freelistPages: number;
   /**
-   * Whether the database vacuums itself in steps.
+   * Whether auto-vacuum is incremental.
    */
   incrementalVacuum: boolean;
   /**
-   * From the read version: whether the WAL flag is set.
+   * The journal mode that the read version gives.
    */
   journalMode: JournalMode;
   /**
-   * The largest root page where the database vacuums itself; else 0.
+   * The largest root page in a database with auto-vacuum; else 0.
    */
   largestRootPage: number;
   /**
@@ -928,16 +930,15 @@ export interface DatabaseHeader {
    */
   minPayloadFraction: number;
   /**
-   * The masked digest of page 1, where all of that page was given. It identifies v2.
+   * The masked digest of page 1, where the whole page was given. It identifies v2.
    */
   page1: string | null;
   /**
-   * The size of the database in pages. It counts only where `pageCountIsValid`.
+   * The size of the database in pages. It is right only where `pageCountIsValid`.
    */
   pageCount: number;
   /**
-   * Whether the SQLite that wrote last kept `pageCount`: it is not 0, and `versionValidFor` is
-   * the change counter.
+   * Whether `pageCount` is valid: it is not 0, and `versionValidFor` is the change counter.
    */
   pageCountIsValid: boolean;
   /**
@@ -945,20 +946,20 @@ export interface DatabaseHeader {
    */
   pageSize: number;
   /**
-   * What does not fit, one sentence each. None: header and size are those of a sound database;
-   * its pages were not looked at.
+   * What is wrong, one sentence each. Empty where header and size are those of a sound database.
+   * The other pages were not read.
    */
   problems: string[];
   /**
-   * File format to read: likewise.
+   * The file format to read: 1 rollback journal, 2 WAL.
    */
   readVersion: number;
   /**
-   * Bytes at the end of each page that an extension keeps for itself.
+   * The bytes at the end of each page that are reserved for an extension.
    */
   reservedBytes: number;
   /**
-   * Changes with the schema.
+   * A counter that changes with the schema.
    */
   schemaCookie: number;
   /**
@@ -966,16 +967,16 @@ export interface DatabaseHeader {
    */
   schemaFormat: number;
   /**
-   * Bytes of the file, where they are known.
+   * The size of the file in bytes, where it is known.
    */
   size: number | null;
   /**
-   * The SQLite that wrote last, for example 3046001 for 3.46.1.
+   * The version of the SQLite that wrote last, for example 3046001 for 3.46.1.
    */
   sqliteVersion: number;
   /**
-   * The encoding of text. Nothing in a database without a table, or where the number is none
-   * that SQLite has.
+   * The encoding of text. Nothing in a database without a table, or where SQLite does not know
+   * the number.
    */
   textEncoding: TextEncoding | null;
   /**
@@ -987,21 +988,21 @@ export interface DatabaseHeader {
    */
   versionValidFor: number;
   /**
-   * File format to write: 1 legacy, 2 WAL.
+   * The file format to write: 1 rollback journal, 2 WAL.
    */
   writeVersion: number;
 }
 /**
- * Everything that is known of a failure: in Rust, in JSON and as `CutoverError` in JavaScript.
- * `Display` gives the message, one sentence that ends with the short code.
+ * Everything that cutover knows of a failure: in Rust, in JSON, and as `CutoverError` in
+ * JavaScript. `Display` gives the message, one sentence that ends with the short code.
  */
 export interface Failure {
   /**
-   * How often the op was tried.
+   * How often the run tried the op.
    */
   attempts: number;
   /**
-   * What kind.
+   * The kind of failure.
    */
   code: Code;
   /**
@@ -1013,7 +1014,7 @@ export interface Failure {
    */
   hint: string;
   /**
-   * Who is in the way, this process first.
+   * The processes that are in the way, this process first.
    */
   holders: Holder[];
   /**
@@ -1029,28 +1030,28 @@ export interface Failure {
    */
   os: OsCode | null;
   /**
-   * The file it failed on.
+   * The file that the op failed on.
    */
   path: string | null;
   /**
-   * The phase of the journal then.
+   * The phase of the journal when the op failed.
    */
   phase: Phase | null;
   /**
-   * What failed and why, without the rest of the message.
+   * The cause: what failed and why, without the rest of the message.
    */
   reason: string;
   /**
-   * How long the run had waited by then, milliseconds.
+   * How long the run had waited when the op failed, in milliseconds.
    */
   waitedMs: number;
 }
 /**
- * Where the data is, with names.
+ * Where the user's data is, with file names.
  */
 export interface DataLocation {
   /**
-   * In one word.
+   * Where the data is, in one word.
    */
   state: DataState;
   /**
@@ -1075,12 +1076,12 @@ export interface OsCode {
    */
   name: string;
   /**
-   * The number itself.
+   * The number.
    */
   raw: number;
 }
 /**
- * Who made a bundle.
+ * The program and the machine that made a bundle.
  */
 export interface Made {
   /**
@@ -1088,23 +1089,23 @@ export interface Made {
    */
   arch: string;
   /**
-   * When, Unix milliseconds.
+   * The time, in Unix milliseconds.
    */
   atMs: number;
   /**
-   * The version of this project.
+   * The version of cutover.
    */
   cutover: string;
   /**
-   * Whose rules apply.
+   * The platform.
    */
   platform: Platform;
   /**
-   * What ran it, for example `node 22.4.0`.
+   * The runtime, for example `node 22.4.0`.
    */
   runtime: string | null;
   /**
-   * The version of SQLite in it.
+   * The version of SQLite in cutover.
    */
   sqlite: string;
 }
@@ -1117,19 +1118,19 @@ export interface NextStart {
    */
   canonical: Canonical;
   /**
-   * In one word.
+   * What the start would do, in one word.
    */
   does: Does;
   /**
-   * How it recovers.
+   * The plan by which the start recovers.
    */
   plan: Plan | null;
   /**
-   * Why it refuses.
+   * The failure with which the start refuses.
    */
   refusal: Failure | null;
   /**
-   * In one sentence.
+   * What the start would do, in one sentence.
    */
   says: string;
 }
@@ -1282,15 +1283,15 @@ export interface Names {
    */
   backup: FileName;
   /**
-   * The name the application opens.
+   * The name that the application opens.
    */
   canonical: FileName;
   /**
-   * The file that is installed when staging itself cannot be.
+   * The file that becomes canonical where staging itself cannot.
    */
   install: FileName;
   /**
-   * A private copy of v1, made only for a host callback.
+   * A private copy of v1 for a callback of the application.
    */
   source: FileName;
   /**
@@ -1320,7 +1321,7 @@ export interface V2 {
   size: number;
 }
 /**
- * One line of a plan.
+ * One step of a plan.
  */
 export interface Step {
   /**
@@ -1328,24 +1329,24 @@ export interface Step {
    */
   do: Op;
   /**
-   * When; nothing means always.
+   * The condition; nothing means always.
    */
   when: Guard | null;
   /**
-   * Why, in one sentence.
+   * The reason, in one sentence.
    */
   why: string;
 }
 /**
- * One look at the database's directory.
+ * What a runner found in the database's directory.
  */
 export interface Observation {
   /**
-   * Whether canonical can be given a second name. True where that was not tried.
+   * Whether canonical can be given a hard link. True where the runner did not try it.
    */
   canLink: boolean;
   /**
-   * The database's bare name, symbolic links resolved.
+   * The database's bare name, with symbolic links resolved.
    */
   canonical: FileName;
   /**
@@ -1361,11 +1362,11 @@ export interface Observation {
     [k: string]: FileFacts;
   };
   /**
-   * Free bytes on the volume for this user.
+   * The bytes on the volume that are free for this user.
    */
   freeBytes: number | null;
   /**
-   * Who has canonical or a sidecar of it open, this process first.
+   * The processes that have canonical or a sidecar open, this process first.
    */
   holders: Holder[];
   /**
@@ -1375,55 +1376,56 @@ export interface Observation {
     [k: string]: string | null;
   };
   /**
-   * Whose error codes and rules apply.
+   * The platform whose error codes and rules apply.
    */
   platform: Platform;
   /**
-   * What `detect` says of canonical; nothing where it is missing, held or not a database.
+   * What `detect` says of canonical; nothing where canonical is missing, held or not a database.
    */
   verdict: Verdict | null;
 }
 /**
- * What was seen of a companion: a file outside the set that changes with it.
+ * What a runner found of a companion: a file that changes together with the database.
  */
 export interface CompanionFacts {
   /**
-   * SHA-256 of its content, or nothing where it does not exist.
+   * SHA-256 of its content; nothing where the companion does not exist.
    */
   digest: string | null;
   /**
-   * Its bare name in its own directory.
+   * Its bare name, in its own directory.
    */
   file: FileName;
   /**
-   * Why nothing can take its place; left out where something can, or it does not exist.
+   * Why no file can replace it; left out where a file can, or where the companion does not
+   * exist.
    */
   irreplaceable?: ReplaceBlocker | null;
   /**
-   * Where it is, for messages and to compare with a journal's; never used as a target.
+   * Its absolute path, for messages and to compare with a journal's. Never used as a target.
    */
   path: string;
   /**
-   * The names in its directory that begin with its own: backups, staged content.
+   * The names in its directory that begin with its own name: backups, staged content.
    */
   present: FileName[];
   /**
-   * The same, from the database's directory; on another drive as it is.
+   * Its path relative to the database's directory; absolute where it is on another drive.
    */
   relative: string;
   /**
-   * Which of them are the file itself, under a second name: what an interrupted rename or link
-   * may leave.
+   * Which of them are hard links of the companion itself, as an interrupted rename or link may
+   * leave them.
    */
   same: FileName[];
 }
 /**
- * What is known of one file without changing it.
+ * What a runner can tell of one file without changing it.
  */
 export interface FileFacts {
   /**
-   * Device and inode (POSIX), or volume and file index (Windows), as text. Two names with one
-   * id are one file.
+   * Device and inode (POSIX), or volume and file index (Windows), as text. Two names with one id
+   * are hard links of one file.
    */
   fileId: string;
   /**
@@ -1431,7 +1433,7 @@ export interface FileFacts {
    */
   header: Header | null;
   /**
-   * The masked digest of page 1, likewise.
+   * The masked digest of page 1, where the file is a database that could be read.
    */
   page1: string | null;
   /**
@@ -1448,7 +1450,7 @@ export interface Header {
    */
   applicationId: number;
   /**
-   * All 100 bytes, in hex: with the size this is the fingerprint of a settled database.
+   * All 100 bytes in hex. Together with the size they are the fingerprint of a settled database.
    */
   bytes: string;
   /**
@@ -1456,11 +1458,11 @@ export interface Header {
    */
   changeCounter: number;
   /**
-   * From the read and write version.
+   * The journal mode that the read and write version give.
    */
   journalMode: JournalMode;
   /**
-   * The size of the database in pages, as the header has it.
+   * The size of the database in pages, as the header says it.
    */
   pageCount: number;
   /**
@@ -1477,29 +1479,28 @@ export interface Header {
  */
 export interface Wal {
   /**
-   * How many frames are in the database already, as the `-shm` says. Nothing where none of this
-   * log was given.
+   * The number of frames that are in the database already, as the `-shm` says. Nothing where no
+   * `-shm` of this log was given.
    */
   checkpointedFrames: number | null;
   /**
-   * Transactions that were committed.
+   * The committed transactions.
    */
   commits: number;
   /**
-   * Commits that are not all in the database yet. Without a `-shm` every commit counts: only it
-   * says more.
+   * The commits that are not wholly in the database yet. Without a `-shm` every commit counts.
    */
   commitsNotCheckpointed: number;
   /**
-   * Valid frames up to the last commit.
+   * The valid frames up to the last commit.
    */
   committedFrames: number;
   /**
-   * The header, where it is one.
+   * The header, where it is valid.
    */
   header: WalHeader | null;
   /**
-   * How many pages the database has after the last commit.
+   * The number of pages of the database after the last commit.
    */
   pagesAfter: number | null;
   /**
@@ -1507,26 +1508,25 @@ export interface Wal {
    */
   size: number;
   /**
-   * Frames with other salts: what an earlier round left, already in the database.
+   * The frames of an earlier round, which have other salts. They are in the database already.
    */
   staleFrames: number;
   /**
-   * What SQLite makes of it.
+   * What the log is to SQLite.
    */
   state: WalState;
   /**
-   * Frames of this round that cannot be trusted: the first whose checksum is wrong, those
-   * behind it, and a last one that is cut short.
+   * The frames of this round that are not valid: the first with a wrong checksum, all frames
+   * behind it, and a last frame that is cut short.
    */
   tornFrames: number;
   /**
-   * Valid frames behind the last commit: a transaction that was not finished, and never
-   * happened.
+   * The valid frames behind the last commit. They are of a transaction that was not committed.
    */
   uncommittedFrames: number;
   /**
-   * Frames whose salts and checksums are right, up to the first that is not: SQLite reads these
-   * as far as the last commit.
+   * The frames up to the first with a wrong salt or checksum. SQLite reads those of them that a
+   * commit follows.
    */
   validFrames: number;
   /**
@@ -1539,11 +1539,11 @@ export interface Wal {
  */
 export interface WalHeader {
   /**
-   * Whether checksums take words as big-endian, as a big-endian machine writes them.
+   * Whether the checksums are of big-endian words.
    */
   bigEndian: boolean;
   /**
-   * How often the log was begun anew.
+   * How often SQLite began the log anew.
    */
   checkpointSequence: number;
   /**
@@ -1551,7 +1551,7 @@ export interface WalHeader {
    */
   pageSize: number;
   /**
-   * The two salts, in hex. Frames with others are of an earlier round.
+   * The two salts, in hex. A frame with other salts is of an earlier round.
    */
   salts: string;
 }
@@ -1713,11 +1713,11 @@ export interface CrashStep {
   why: string;
 }
 /**
- * The answer.
+ * The answer to a support person.
  */
 export interface Diagnosis {
   /**
-   * What the person should do.
+   * What the support person should do.
    */
   action: string;
   /**
@@ -1725,15 +1725,15 @@ export interface Diagnosis {
    */
   backups: Backup[];
   /**
-   * What proves it, or what is missing for a proof. One or two sentences.
+   * What proves the answer, or what is missing for a proof. One or two sentences.
    */
   because: string;
   /**
-   * The error, explained, where there is one.
+   * The explanation of the error, where there is one.
    */
   explanation: Explanation | null;
   /**
-   * What else was seen, one sentence each.
+   * Further facts, one sentence each.
    */
   facts: string[];
   /**
@@ -1745,7 +1745,7 @@ export interface Diagnosis {
    */
   header: DatabaseHeader | null;
   /**
-   * What it was taken for.
+   * What the input was taken for.
    */
   kind: Kind;
   /**
@@ -1773,7 +1773,7 @@ export interface Diagnosis {
    */
   v2: Place;
   /**
-   * What its log holds.
+   * What the database's log holds.
    */
   wal: Wal | null;
 }
@@ -1786,7 +1786,7 @@ export interface Explanation {
    */
   code: Code;
   /**
-   * What became of the data.
+   * Where the data is.
    */
   data: string;
   /**
@@ -1794,7 +1794,7 @@ export interface Explanation {
    */
   hint: string;
   /**
-   * What it means.
+   * What the failure means.
    */
   meaning: string;
   /**
@@ -1807,15 +1807,15 @@ export interface Explanation {
   os: string | null;
 }
 /**
- * One thing that is wrong with a plan. A plan with a finding is not performed.
+ * One fault of a plan. A runner does not perform a plan with a finding.
  */
 export interface Finding {
   /**
-   * What to do about it.
+   * What to do.
    */
   hint: string;
   /**
-   * What it is about.
+   * The kind of fault.
    */
   kind: FindingKind;
   /**
@@ -1832,25 +1832,25 @@ export interface Finding {
    */
   undo: boolean;
   /**
-   * Why another step belongs there: the reason of the right plan.
+   * The reason that the right plan gives for the step that belongs there.
    */
   why: string | null;
 }
 /**
- * Where one of the two is.
+ * Where v1 or v2 is.
  */
 export interface Place {
   /**
-   * The file that holds it, as far as is known.
+   * The file that holds it, where that is known.
    */
   file: string | null;
   /**
-   * In one sentence.
+   * Where it is, in one sentence.
    */
   says: string;
 }
 /**
- * What was dropped or pasted: a text, or files.
+ * What a person dropped or pasted: a text, or files.
  */
 export interface Dropped {
   /**
@@ -1858,7 +1858,7 @@ export interface Dropped {
    */
   files: DroppedFile[];
   /**
-   * Where they are from, where that is known.
+   * The platform that the files are from, where it is known.
    */
   platform: Platform | null;
   /**
@@ -1866,8 +1866,8 @@ export interface Dropped {
    */
   text: string | null;
   /**
-   * Whether the files are all that lies in the folder. Where some may be missing, nothing is
-   * proven.
+   * Whether the files are all files of the folder. Where files may be missing, the rest proves
+   * nothing.
    */
   wholeFolder: boolean;
 }
@@ -1876,8 +1876,8 @@ export interface Dropped {
  */
 export interface DroppedFile {
   /**
-   * The beginning of a file that is or may be a database, in hex: 100 bytes at least, better
-   * the first page, of which 65536 are the most.
+   * The beginning of a file that is or may be a database, in hex. It must have 100 bytes at
+   * least, and should be the whole first page, of at most 65536 bytes.
    */
   head: string | null;
   /**
@@ -1889,11 +1889,11 @@ export interface DroppedFile {
    */
   size: number;
   /**
-   * Its text, of a file that ends in `.json` and is small.
+   * The file's text, where its name ends in `.json` and it is small.
    */
   text: string | null;
   /**
-   * What `readWal` gave, of a log.
+   * The answer of `readWal` for this file, where it is a log.
    */
   wal: Wal | null;
 }
@@ -1976,15 +1976,15 @@ export interface Left {
   why: string;
 }
 /**
- * An op that did not succeed, as the runner reports it.
+ * The error of an op, as the runner reports it.
  */
 export interface OpError {
   /**
-   * Why.
+   * Why the op failed.
    */
   cause: OpErrorKind;
   /**
-   * The file, where one is to blame.
+   * The file that the op failed on, where there is one.
    */
   file: PlanPath | null;
   /**

@@ -1,7 +1,8 @@
-//! The pure functions as the bindings offer them: JSON text in and out, so that the addon and the
-//! browser's module give the same bytes and the same errors. An answer is `{"ok":…}`;
-//! `{"invalid":"…"}` where an argument is not what it must be; `{"failure":{…}}` where nothing may
-//! be done.
+//! The pure functions as the bindings offer them: JSON text in and out. The addon and the browser's
+//! module so give equal bytes and equal errors.
+//!
+//! An answer is `{"ok":…}`. It is `{"invalid":"…"}` where an argument cannot be read, and
+//! `{"failure":{…}}` where cutover refuses.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,15 +13,15 @@ use crate::names::{Label, Nonce};
 use crate::observe::Observation;
 use crate::{explain, plan, validate};
 
-/// The largest argument, in bytes: a bundle, and what a browser puts around it.
+/// The largest argument, in bytes: a bundle with what a browser puts around it.
 const MOST: usize = 64 << 20;
 
 /// Why there is no answer.
 #[non_exhaustive]
 pub enum Refused {
-    /// An argument is not what it must be.
+    /// An argument cannot be read.
     Invalid(String),
-    /// Nothing may be done.
+    /// Cutover refuses.
     Failure(Box<Failure>),
 }
 
@@ -33,21 +34,21 @@ impl From<Failure> for Refused {
 /// Reads an argument.
 ///
 /// # Errors
-/// Where it is not what it must be; the text says which argument.
+/// When the argument cannot be read. The text names it.
 pub fn read<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, Refused> {
     if text.len() > MOST {
         return Err(Refused::Invalid(format!(
-            "{name} has {} bytes; at most {MOST} are taken",
+            "{name} has {} bytes; at most {MOST} are accepted",
             text.len()
         )));
     }
     serde_json::from_str(text).map_err(|error| Refused::Invalid(format!("{name}: {error}")))
 }
 
-/// The text of an answer.
+/// Writes an answer.
 #[must_use]
 pub fn answer<T: Serialize>(result: Result<T, Refused>) -> String {
-    // Written as files are: one way of writing is less code to load than two.
+    // As files are written: one writer is less code for a browser to load than two.
     match result {
         Ok(ok) => format!("{{\"ok\":{}}}", write_json(&ok)),
         Err(Refused::Invalid(why)) => format!("{{\"invalid\":{}}}", write_json(&why)),
@@ -65,7 +66,7 @@ pub fn plan(observation: &str, request: &str) -> String {
     })())
 }
 
-/// Plans what must be done before anything else: a plan, `null` where there is nothing to recover,
+/// Plans the recovery of an interrupted cutover: a plan, `null` where there is nothing to recover,
 /// or the failure that refuses.
 #[must_use]
 pub fn plan_recovery(observation: &str, label: &str, nonce: &str) -> String {
@@ -77,8 +78,8 @@ pub fn plan_recovery(observation: &str, label: &str, nonce: &str) -> String {
     })())
 }
 
-/// Judges a plan, held against an observation of the directory where one is given: an array of
-/// findings.
+/// Judges a plan, and compares it with an observation of the directory where one is given. The
+/// answer is an array of findings.
 #[must_use]
 pub fn validate_plan(plan: &str, target: Option<&str>) -> String {
     answer((|| {

@@ -1,9 +1,9 @@
-//! The backups of a database, as names, sizes and receipts tell of them. None is opened for that:
-//! whoever lists backups may hold one.
+//! The backups of a database, judged by names, sizes and receipts. No backup is opened, because the
+//! process that lists backups may hold one.
 //!
-//! A backup is *whole* when its receipt is there, is its own, says its size, and no log or journal
-//! of somebody's stands beside it. Whether its pages are sound only reading it can tell, which a
-//! restore does.
+//! A backup is *whole* when its own receipt exists and says its size, and no log or rollback
+//! journal with data is beside it. Only reading the backup tells whether its pages are sound: a
+//! restore does that.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,10 @@ use crate::journal::{Receipt, Strategy, V1, Warning};
 use crate::names::{CompanionName, FileName, Label, Nonce, Role, receipt};
 use crate::observe::Observation;
 
-/// The text of each receipt; nothing where it could not be read as text.
+/// The text of each receipt; nothing where the file could not be read as text.
 pub type Receipts = BTreeMap<FileName, Option<String>>;
 
-/// A backup, and what its receipt says.
+/// A backup, with what its receipt says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -25,29 +25,29 @@ pub type Receipts = BTreeMap<FileName, Option<String>>;
 pub struct Backup {
     /// Its bare name, in the database's directory.
     pub name: FileName,
-    /// Which upgrade made it.
+    /// The upgrade that made it.
     pub label: Label,
-    /// When that began, Unix milliseconds.
+    /// When that upgrade began, in Unix milliseconds.
     pub started_ms: u64,
-    /// Tells it from another that began in the same millisecond.
+    /// The nonce of that upgrade.
     pub nonce: Nonce,
     /// Bytes.
     pub size: u64,
-    /// Whether it can be restored, as far as can be told without opening it.
+    /// Whether it can be restored, as far as names, sizes and receipts tell.
     pub whole: bool,
     /// Why it is not whole.
     pub why: Option<String>,
-    /// How v2 became canonical: `page-copy` made the backup as a copy, through SQLite; else it is
+    /// How v2 became canonical. With `page-copy` the backup is a copy that SQLite made, else it is
     /// v1's own file. Nothing without a receipt.
     pub strategy: Option<Strategy>,
-    /// v1, as it was settled. Nothing without a receipt, and for an upgrade that an application
-    /// began before it had cutover.
+    /// v1, as it was settled. Nothing without a receipt, and for an upgrade that the legacy daemon
+    /// began.
     pub v1: Option<V1>,
     /// Backups of companions, in their own directories.
     pub companions: BTreeMap<CompanionName, FileName>,
     /// What the host's build returned.
     pub report: Option<Value>,
-    /// What went less than well in that upgrade.
+    /// The warnings of that upgrade.
     pub warnings: Vec<Warning>,
 }
 
@@ -101,7 +101,7 @@ fn look_at(observation: &Observation, receipts: &Receipts, name: &FileName) -> O
                 }
                 (None, _) if size == 0 => Some("it is empty".into()),
                 (_, Some(beside)) => Some(format!(
-                    "{beside} stands beside it: somebody opened it, and may have changed it"
+                    "{beside} is beside it: a program opened it, and may have changed it"
                 )),
                 _ => None,
             }
@@ -111,10 +111,10 @@ fn look_at(observation: &Observation, receipts: &Receipts, name: &FileName) -> O
     Some(backup)
 }
 
-/// The receipt of a backup, proven to be its own.
+/// Reads the receipt of a backup, and proves that it belongs to that backup.
 ///
 /// # Errors
-/// Why it cannot be used.
+/// Why the receipt cannot be used.
 pub fn read(
     canonical: &FileName,
     receipts: &Receipts,
@@ -135,5 +135,5 @@ pub fn read(
     let own = receipt.backup == *backup
         && receipt.canonical == *canonical
         && Role::of(canonical, backup) == Some(role);
-    if own { Ok(receipt) } else { Err("the receipt beside it is of another backup".into()) }
+    if own { Ok(receipt) } else { Err("the receipt beside it belongs to another backup".into()) }
 }

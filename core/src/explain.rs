@@ -1,4 +1,4 @@
-//! What a short code means, for a person who has only the message.
+//! Explains a short code to a person who has only the message.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,9 +15,9 @@ pub struct Explanation {
     pub op: Option<String>,
     /// The operating system's code, where the text names one.
     pub os: Option<String>,
-    /// What it means.
+    /// What the failure means.
     pub meaning: String,
-    /// What became of the data.
+    /// Where the data is.
     pub data: String,
     /// What to do.
     pub hint: String,
@@ -58,15 +58,14 @@ fn words(code: Code) -> (&'static str, &'static str, &'static str) {
     const WHOLE: &str = "The database is whole and in its place.";
     match code {
         Code::Owned => (
-            "Another instance of the application owns this database, or works on a companion of \
-             it.",
+            "Another instance of the application is using this database, or one of its companions.",
             UNTOUCHED,
-            "Use the instance that runs, or close it and start again.",
+            "Use the instance that is running, or close it and start again.",
         ),
         Code::Held => (
-            "A program, or a part of this one, has the database open or writes to it.",
-            "All rows are whole: in the old database, or in the new one with the old one beside \
-             it.",
+            "A program has the database open or writes to it. It may be the application itself.",
+            "No row is lost. The rows are in the old database, or in the new one with the old one \
+             beside it.",
             "Close the programs that the message names and start again.",
         ),
         Code::Newer => (
@@ -77,38 +76,38 @@ fn words(code: Code) -> (&'static str, &'static str, &'static str) {
         Code::NotADatabase => (
             "The file is not a SQLite database: it is something else, encrypted, or overwritten.",
             UNTOUCHED,
-            "Move it away; then copy a backup to its name, or start with an empty one.",
+            "Move the file away. Then copy a backup to its name, or start with an empty database.",
         ),
         Code::V1Corrupt => (
-            "SQLite finds the old database damaged.",
+            "SQLite reports that the old database is damaged.",
             "Nothing was removed.",
-            "Copy the file and its -wal and -journal away first, then restore a backup or use \
-             sqlite3's .recover.",
+            "First copy the file and its -wal and -journal to another place. Then restore a backup, \
+             or use sqlite3's .recover.",
         ),
         Code::NoSpace => (
-            "The volume has not the room that the upgrade may need.",
+            "There is not enough free space for the upgrade.",
             WHOLE,
-            "Free the space that the message names and start again.",
+            "Free the space that the message names, and start again.",
         ),
         Code::Io => (
-            "A file operation was refused, or an option names a file that cannot be used.",
-            "All rows are whole: in the old database, or in the new one with the old one beside \
-             it; the message names the file.",
-            "Do what the message says; it may be rights, a read-only volume or a failing disk.",
+            "The operating system refused a file operation, or an option names a file that cannot be used.",
+            "No row is lost. The rows are in the old database, or in the new one with the old one \
+             beside it. The message names the file.",
+            "Follow the message. Usual causes are missing rights, a read-only volume and a failing disk.",
         ),
         Code::Journal => (
-            "An earlier upgrade is unfinished and cannot go on here, or a given plan cannot be \
+            "An earlier upgrade was interrupted and cannot go on here, or a given plan cannot be \
              used.",
             "Nothing was touched.",
-            "Do what the message says: mostly, start the release that began it.",
+            "Follow the message. Usually: start the version of the application that began the upgrade.",
         ),
         Code::Host => (
             "The application's own part of the upgrade failed.",
             WHOLE,
-            "The cause is in the application's own error; report it to its author.",
+            "The application's own error names the cause. Report it to the application's author.",
         ),
         Code::Verify => (
-            "What was built, or the backup, did not pass its checks, so it was not installed.",
+            "The new database, or the backup, did not pass its checks, so it was not installed.",
             WHOLE,
             "Report it to the application's author, or choose another backup.",
         ),

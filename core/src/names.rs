@@ -1,8 +1,8 @@
-//! The grammar of every name this project puts on disk, and the only place that knows it.
+//! The grammar of every name that cutover puts on disk. No other file knows it.
 //!
-//! A journal or a plan is hostile input that names files to be removed. So a name is a bare file
-//! name (never a path), and a name that a journal gives must be exactly the one this grammar makes
-//! from its canonical name, label and nonce.
+//! A journal or a plan is hostile input, and names files to be removed. So each name must be a bare
+//! file name, never a path. A journal's name must be exactly the one that this grammar makes from
+//! the journal's canonical name, label and nonce.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ pub const MAX_NAME_BYTES: usize = 255;
 /// Sidecars of a database, in the order in which a set is taken apart.
 pub const SIDECARS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-// The words of the grammar. Each name is built and read by the same one.
+// The words of the grammar. One constant both builds and reads each name.
 const SOURCE: &str = "source";
 const STAGING: &str = "building";
 const INSTALL: &str = "install";
@@ -27,10 +27,10 @@ const LEGACY_JOURNAL: &str = "v1-v2-migration.json";
 const RECEIPT: &str = ".json";
 const OWNER_LOCK: &str = "owner-lock";
 const CUTOVER_LOCK: &str = "cutover-lock";
-/// A label may not be one of these: a name with it would have two readings.
+/// Words that no label may be: a name with such a label would have two readings.
 const RESERVED: [&str; 7] = [SOURCE, STAGING, INSTALL, DISPLACED, ASIDE, "owner", "cutover"];
 
-/// `<word>-<nonce>`, read.
+/// Reads `<word>-<nonce>`.
 fn nonce_after(word: &str, text: &str) -> Option<Nonce> {
     Nonce::new(text.strip_prefix(word)?.strip_prefix('-')?).ok()
 }
@@ -40,11 +40,11 @@ fn nonce_after(word: &str, text: &str) -> Option<Nonce> {
 #[error("{what} {found:?}: {why}")]
 #[non_exhaustive]
 pub struct NameError {
-    /// Which field held it.
+    /// Which field held the name.
     pub what: String,
-    /// What it held.
+    /// The name itself.
     pub found: String,
-    /// What is wrong with it.
+    /// What is wrong with the name.
     pub why: String,
 }
 
@@ -111,8 +111,7 @@ impl FileName {
         Err(bad("file name", &text, why))
     }
 
-    /// This name with `suffix` behind it. The caller has made sure that it fits: see
-    /// [`Names::new`].
+    /// Appends `suffix`. [`Names::new`] has checked that the longest result fits.
     fn with(&self, suffix: &str) -> Self {
         Self(format!("{}{suffix}", self.0))
     }
@@ -122,7 +121,7 @@ impl FileName {
         Nonce::new(self.0.rsplit_once('-')?.1).ok()
     }
 
-    /// The names that this one may be made from: what stands before each of its dots.
+    /// The names that this name may be made from: the text before each of its dots.
     pub(crate) fn bases(&self) -> impl Iterator<Item = Self> {
         self.0.match_indices('.').filter_map(|(dot, _)| Self::new(&self.0[..dot]).ok())
     }
@@ -141,8 +140,8 @@ impl FileName {
     }
 }
 
-/// Names one kind of upgrade, for example `v1-v2`. It is part of the backup's and the journal's
-/// name.
+/// The name of one kind of upgrade, for example `v1-v2`. The names of the backup and of the journal
+/// contain it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
@@ -153,19 +152,19 @@ impl Label {
     /// Accepts 1 to 32 of `a-z`, `0-9` and `-`, beginning and ending with a letter or digit.
     ///
     /// # Errors
-    /// When the text is anything else, or a word that the grammar uses itself.
+    /// When the text is anything else, or a word of the grammar.
     pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
         let text = text.into();
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         let why = if text.is_empty() || text.len() > 32 {
             "must have 1 to 32 characters"
         } else if !text.chars().all(|c| plain(c) || c == '-') {
-            // No dot: beside a database `data`, those of `data.db` would read as its own.
+            // A dot would let a database `data` take the files of `data.db` for its own.
             "may hold only a-z, 0-9 and '-'"
         } else if !text.starts_with(plain) || !text.ends_with(plain) {
             "must begin and end with a letter or a digit"
         } else if RESERVED.contains(&text.as_str()) {
-            "is a word this grammar uses itself"
+            "is a word that cutover uses in file names itself"
         } else {
             return Ok(Self(text));
         };
@@ -173,7 +172,7 @@ impl Label {
     }
 }
 
-/// Eight lower-case hex digits that tell one attempt's files from another's.
+/// Eight lower-case hex digits. They tell the files of one attempt from those of another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
@@ -225,14 +224,14 @@ impl CompanionName {
     }
 }
 
-/// A file that an op works on: `<name>` in the database's directory, or `<companion>/<name>` in a
-/// companion's.
+/// A file that an op works on: `<name>` in the database's directory, or `<companion>/<name>` in the
+/// directory of a companion.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(with = "String"))]
 #[serde(try_from = "String", into = "String")]
 pub struct PlanPath {
-    /// Whose directory; nothing for the database's own.
+    /// The companion in whose directory the file is; nothing for the database's directory.
     pub companion: Option<CompanionName>,
     /// The bare file name there.
     pub name: FileName,
@@ -277,23 +276,23 @@ impl From<&FileName> for PlanPath {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Names {
-    /// The name the application opens.
+    /// The name that the application opens.
     pub canonical: FileName,
-    /// A private copy of v1, made only for a host callback.
+    /// A private copy of v1 for a callback of the application.
     pub source: FileName,
     /// Where v2 is built.
     pub staging: FileName,
-    /// The file that is installed when staging itself cannot be.
+    /// The file that becomes canonical where staging itself cannot.
     pub install: FileName,
     /// v1 after the cutover.
     pub backup: FileName,
 }
 
 impl Names {
-    /// The names that `label`, `nonce` and the start time (Unix milliseconds) give.
+    /// Makes the names from `label`, `nonce` and the start time in Unix milliseconds.
     ///
     /// # Errors
-    /// When a name would be longer than a file system takes.
+    /// When a name would be longer than a file system accepts.
     pub fn new(
         canonical: &FileName,
         label: &Label,
@@ -314,16 +313,16 @@ impl Names {
             return Err(bad(
                 "canonical",
                 canonical.as_str(),
-                "is too long: the names made from it would pass 255 bytes",
+                "is too long: the names made from it would be longer than 255 bytes",
             ));
         }
         Ok(names)
     }
 
-    /// Proves that a journal's or plan's names are exactly the ones its label and nonce give.
+    /// Proves that the names of a journal or plan are exactly those that its label and nonce make.
     ///
     /// # Errors
-    /// The first field that is not, with what it must be.
+    /// The first field that differs, with the name that it must have.
     pub fn check(&self, label: &Label, nonce: &Nonce) -> Result<(), NameError> {
         let started_ms = match Role::of(&self.canonical, &self.backup) {
             Some(Role::Backup { label: l, nonce: n, started_ms }) if l == *label && n == *nonce => {
@@ -337,10 +336,10 @@ impl Names {
         self.check_beside(&Self::new(&self.canonical, label, nonce, started_ms)?)
     }
 
-    /// The same of a restore, whose backup has the nonce of the upgrade that made it.
+    /// Proves the names of a restore. The nonce of its backup is that of the upgrade that made it.
     ///
     /// # Errors
-    /// The first field that is not, with what it must be.
+    /// The first field that differs, with the name that it must have.
     pub fn check_of_restore(&self, label: &Label, nonce: &Nonce) -> Result<(), NameError> {
         let started_ms = match Role::of(&self.canonical, &self.backup) {
             Some(Role::Backup { label: l, started_ms, .. }) if l == *label => started_ms,
@@ -380,7 +379,7 @@ pub fn receipt(backup: &FileName) -> FileName {
     backup.with(RECEIPT)
 }
 
-/// The backup of a receipt: [`receipt`], read.
+/// The backup of a receipt: the reverse of [`receipt`].
 #[must_use]
 pub fn backup_of(receipt: &FileName) -> Option<FileName> {
     FileName::new(receipt.as_str().strip_suffix(RECEIPT)?).ok()
@@ -392,31 +391,32 @@ pub fn journal(canonical: &FileName, label: &Label) -> FileName {
     canonical.with(&format!(".{label}{JOURNAL}"))
 }
 
-/// Where a journal is written before it is renamed into place.
+/// The name of a journal while a runner writes it, before the rename to the journal's name.
 #[must_use]
 pub fn journal_tmp(canonical: &FileName, label: &Label, nonce: &Nonce) -> FileName {
     journal(canonical, label).with(&format!(".{TMP}-{nonce}"))
 }
 
-/// Where an unreadable journal is set aside.
+/// The name of a journal that was set aside because it could not be read.
 #[must_use]
 pub fn journal_aside(journal: &FileName, nonce: &Nonce) -> FileName {
     journal.with(&format!(".{ASIDE}-{nonce}"))
 }
 
-/// The journal of the daemon that is already in the field: `<canonical>.v1-v2-migration.json`.
+/// The journal of the legacy daemon: `<canonical>.v1-v2-migration.json`.
 #[must_use]
 pub fn legacy_journal(canonical: &FileName) -> FileName {
     canonical.with(&format!(".{LEGACY_JOURNAL}"))
 }
 
-/// Where a canonical that appeared while v1 was moved away is set aside.
+/// The name of a file that was set aside: a v2 that a restore replaced, a companion that an undo
+/// replaced, or a database that appeared at canonical's name while v1 was moved away.
 #[must_use]
 pub fn displaced(file: &FileName, nonce: &Nonce) -> FileName {
     file.with(&format!(".{DISPLACED}-{nonce}"))
 }
 
-/// Whether `to` is [`displaced`] of the file that had the name `from`, or a sidecar of one of both.
+/// Whether `to` is the [`displaced`] name of `from`. Both may be sidecars.
 #[must_use]
 pub fn is_displaced(from: &FileName, to: &FileName) -> bool {
     let (from, to) = (from.as_str(), to.as_str());
@@ -427,27 +427,27 @@ pub fn is_displaced(from: &FileName, to: &FileName) -> bool {
         .is_some_and(|rest| nonce_after(DISPLACED, rest).is_some())
 }
 
-/// Whether `to` is [`journal_aside`] of the journal that had the name `from`.
+/// Whether `to` is the [`journal_aside`] name of the journal `from`.
 #[must_use]
 pub fn is_journal_aside(from: &FileName, to: &FileName) -> bool {
     let rest = to.as_str().strip_prefix(from.as_str()).and_then(|rest| rest.strip_prefix('.'));
     rest.is_some_and(|rest| nonce_after(ASIDE, rest).is_some())
 }
 
-/// The SQLite file whose exclusive lock says who owns the database.
+/// The SQLite file whose exclusive lock tells which process owns the database.
 #[must_use]
 pub fn owner_lock(canonical: &FileName) -> FileName {
     canonical.with(&format!(".{OWNER_LOCK}"))
 }
 
-/// The second lock file, held with flock or `LockFileEx`.
+/// The second lock file, which a process holds with flock or `LockFileEx`.
 #[must_use]
 pub fn cutover_lock(canonical: &FileName) -> FileName {
     canonical.with(&format!(".{CUTOVER_LOCK}"))
 }
 
-/// The lock beside a companion: `<file>.cutover-lock`, a file of the second kind. Its name says
-/// nothing of the database, since two data directories may share a companion.
+/// The lock beside a companion: `<file>.cutover-lock`, which a process holds with flock or
+/// `LockFileEx`. Two data directories may share a companion, so the name has no database in it.
 #[must_use]
 pub fn companion_lock(file: &FileName) -> FileName {
     cutover_lock(file)
@@ -459,33 +459,33 @@ pub fn companion_backup(file: &FileName, label: &Label, nonce: &Nonce) -> FileNa
     file.with(&format!(".{label}-{nonce}"))
 }
 
-/// Where a companion's backup, and what the host stages, is made before it is renamed into place.
+/// The name of a companion's backup, or of its new content, while a runner writes it.
 #[must_use]
 pub fn companion_backup_tmp(file: &FileName, label: &Label, nonce: &Nonce) -> FileName {
     file.with(&format!(".{label}-{nonce}.{TMP}"))
 }
 
-/// Where the host's new content of a companion waits: `<file>.building-<nonce>`.
+/// The new content of a companion until the flip: `<file>.building-<nonce>`.
 #[must_use]
 pub fn companion_staged(file: &FileName, nonce: &Nonce) -> FileName {
     file.with(&format!(".{STAGING}-{nonce}"))
 }
 
-/// What a name beside a companion is to this project.
+/// What a name in a companion's directory is to cutover.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CompanionRole {
-    /// What it was before an upgrade.
+    /// The companion before an upgrade.
     Backup,
-    /// A backup, or new content, that was being made.
+    /// A backup, or new content, that a runner had not finished.
     BackupTmp,
-    /// New content that waits.
+    /// New content, until the flip.
     Staged,
-    /// What somebody had written, set aside.
+    /// A companion that a program had changed, set aside.
     Displaced,
 }
 
 impl CompanionRole {
-    /// Reads a name. `None`: not ours.
+    /// Reads a name. `None` where the name is not one of cutover's.
     #[must_use]
     pub fn of(file: &FileName, name: &FileName) -> Option<Self> {
         let rest = name.as_str().strip_prefix(file.as_str())?.strip_prefix('.')?;
@@ -503,18 +503,18 @@ impl CompanionRole {
     }
 }
 
-/// What a name in the database's directory is to this project.
+/// What a name in the database's directory is to cutover.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Role {
     /// The database itself.
     Canonical,
-    /// One of its sidecars, or of another database of ours.
+    /// A sidecar of the database, or of a database that cutover made.
     Sidecar(Box<Role>),
     /// A private copy of v1.
     Source(Nonce),
     /// Where v2 is built.
     Staging(Nonce),
-    /// The re-staged v2.
+    /// v2, copied from a staging that a connection still holds.
     Install(Nonce),
     /// v1 after a cutover.
     Backup {
@@ -527,13 +527,13 @@ pub enum Role {
     },
     /// A backup's receipt.
     Receipt,
-    /// A journal of ours.
+    /// A journal of cutover.
     Journal(Label),
-    /// A journal that was being written.
+    /// A journal that a runner had not finished.
     JournalTmp(Label, Nonce),
     /// A journal that was set aside.
     JournalAside,
-    /// The journal of the daemon in the field.
+    /// The journal of the legacy daemon.
     LegacyJournal,
     /// One of the two lock files.
     Lock,
@@ -542,7 +542,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// Reads a name. `None`: not ours.
+    /// Reads a name. `None` where the name is not one of cutover's.
     #[must_use]
     pub fn of(canonical: &FileName, name: &FileName) -> Option<Self> {
         if let Some(role) = Self::of_main(canonical, name.as_str()) {
@@ -580,7 +580,7 @@ impl Role {
         if rest.strip_suffix(SIDECARS[2]).unwrap_or(rest) == OWNER_LOCK || rest == CUTOVER_LOCK {
             return Some(Self::Lock);
         }
-        // What stands behind a journal's name. A label has no dot, so it holds none of these words.
+        // `more` is what follows the journal's name. A label has no dot, so no word is in it.
         let (journal, more) = match rest.find(RECEIPT).map(|at| rest.split_at(at + RECEIPT.len())) {
             Some((journal, "")) => (journal, None),
             Some((journal, more)) => (journal, Some(more.strip_prefix('.')?)),
@@ -601,8 +601,8 @@ impl Role {
         }
     }
 
-    /// `<label>-<unix ms>-<nonce>`. The milliseconds are canonical decimal, so that a name has one
-    /// reading.
+    /// Reads `<label>-<unix ms>-<nonce>`. The milliseconds have no leading zero, so that a name has
+    /// one reading.
     fn backup(rest: &str) -> Option<Self> {
         let (rest, nonce) = rest.rsplit_once('-')?;
         let (label, ms) = rest.rsplit_once('-')?;

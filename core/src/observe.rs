@@ -1,4 +1,4 @@
-//! What the runner saw when it looked: the only way in which the disk enters this crate.
+//! What a runner found on the disk. This crate learns of the disk in no other way.
 
 use std::collections::BTreeMap;
 
@@ -8,38 +8,38 @@ use crate::fault::{Holder, Platform};
 use crate::names::{CompanionName, FileName};
 use crate::page1::{Header, copied_header};
 
-/// What `detect` says of a database.
+/// What the application's `detect` says of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// A v1: to be migrated.
+    /// A v1, which is to be upgraded.
     Old,
-    /// Already v2, or nothing that this upgrade is for.
+    /// A v2, or a database that this upgrade is not for.
     Current,
-    /// Written by a newer release: refused before anything is touched.
+    /// A newer release wrote it. It is refused before anything is touched.
     Newer,
 }
 
-/// What is known of one file without changing it.
+/// What a runner can tell of one file without changing it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FileFacts {
     /// Bytes.
     pub size: u64,
-    /// Device and inode (POSIX), or volume and file index (Windows), as text. Two names with one
-    /// id are one file.
+    /// Device and inode (POSIX), or volume and file index (Windows), as text. Two names with one id
+    /// are hard links of one file.
     pub file_id: String,
     /// The header, where the file is a database that could be read.
     pub header: Option<Header>,
-    /// The masked digest of page 1, likewise.
+    /// The masked digest of page 1, where the file is a database that could be read.
     pub page1: Option<String>,
 }
 
 impl FileFacts {
-    /// The fingerprint: header and size. It tells only of a database that was settled out of WAL
-    /// mode; there every write bumps the change counter.
+    /// The fingerprint: header and size. It detects writes only where the database was settled out
+    /// of WAL mode, because each write then counts the change counter up.
     #[must_use]
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         Some(Fingerprint { size: self.size, header: self.header.as_ref()?.bytes.clone() })
@@ -58,53 +58,55 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// Whether every write since shows: not for a database that somebody kept in WAL mode.
+    /// Whether any later write changes this fingerprint. False in WAL mode, where commits go to the
+    /// log.
     #[must_use]
     pub fn detects_writes(&self) -> bool {
         // The write version, at offset 18: <https://www.sqlite.org/fileformat2.html>.
         self.header.get(36..38) != Some("02")
     }
 
-    /// Whether SQLite copies the pages of a database with this header into it: one in WAL mode
-    /// keeps its page size.
+    /// Whether SQLite can copy the pages of a database with the header `other` into this database.
+    /// A database in WAL mode keeps its page size.
     #[must_use]
     pub fn accepts_pages_of(&self, other: &Header) -> bool {
         // The page size, at offset 16.
         self.detects_writes() || self.header.get(32..36) == other.bytes.get(32..36)
     }
 
-    /// Whether a database with this header may still have the schema that this one had. SQLite
-    /// counts the schema cookie up where it copies pages into a database
-    /// (`sqlite3_backup_step` in backup.c), and where the schema changes, and nowhere else.
+    /// Whether a database with this header may still have the schema of this fingerprint. SQLite
+    /// counts the schema cookie up in two cases only: where the schema changes, and where it copies
+    /// pages into a database (`sqlite3_backup_step` in backup.c).
     #[must_use]
     pub fn has_schema_of(&self, header: &Header) -> bool {
         // The schema cookie, at offset 40.
         self.header.get(80..88) == header.bytes.get(80..88)
     }
 
-    /// Whether this may be a copy of that, made page by page through SQLite.
+    /// Whether this database may be a copy of `other` that SQLite made page by page.
     #[must_use]
     pub fn is_copy_of(&self, other: &Self) -> bool {
         self.size == other.size && copied_header(&self.header) == copied_header(&other.header)
     }
 }
 
-/// Why no file can take a companion's place, and never could by waiting.
+/// Why no file can replace a companion, however long a runner waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ReplaceBlocker {
-    /// It is mounted as a file of its own: EBUSY of rename(2).
+    /// The companion is a mount point: rename(2) gives EBUSY.
     MountPoint,
-    /// It is marked as immutable or append-only: EPERM of rename(2).
+    /// The companion is marked as immutable or append-only: rename(2) gives EPERM.
     Immutable,
-    /// It has the read-only attribute: `ERROR_ACCESS_DENIED` of Windows' `MoveFileExW`.
+    /// The companion has the read-only attribute: Windows' `MoveFileExW` gives
+    /// `ERROR_ACCESS_DENIED`.
     ReadOnly,
 }
 
 impl ReplaceBlocker {
-    /// What it is, and what to do.
+    /// What the companion is, and what to do.
     #[must_use]
     pub fn hint(self) -> &'static str {
         match self {
@@ -115,58 +117,59 @@ impl ReplaceBlocker {
     }
 }
 
-/// What was seen of a companion: a file outside the set that changes with it.
+/// What a runner found of a companion: a file that changes together with the database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CompanionFacts {
-    /// Its bare name in its own directory.
+    /// Its bare name, in its own directory.
     pub file: FileName,
-    /// Where it is, for messages and to compare with a journal's; never used as a target.
+    /// Its absolute path, for messages and to compare with a journal's. Never used as a target.
     pub path: String,
-    /// The same, from the database's directory; on another drive as it is.
+    /// Its path relative to the database's directory; absolute where it is on another drive.
     pub relative: String,
-    /// SHA-256 of its content, or nothing where it does not exist.
+    /// SHA-256 of its content; nothing where the companion does not exist.
     pub digest: Option<String>,
-    /// The names in its directory that begin with its own: backups, staged content.
+    /// The names in its directory that begin with its own name: backups, staged content.
     pub present: Vec<FileName>,
-    /// Which of them are the file itself, under a second name: what an interrupted rename or link
-    /// may leave.
+    /// Which of them are hard links of the companion itself, as an interrupted rename or link may
+    /// leave them.
     pub same: Vec<FileName>,
-    /// Why nothing can take its place; left out where something can, or it does not exist.
+    /// Why no file can replace it; left out where a file can, or where the companion does not
+    /// exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub irreplaceable: Option<ReplaceBlocker>,
 }
 
-/// One look at the database's directory.
+/// What a runner found in the database's directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Observation {
-    /// Whose error codes and rules apply.
+    /// The platform whose error codes and rules apply.
     pub platform: Platform,
-    /// The database's bare name, symbolic links resolved.
+    /// The database's bare name, with symbolic links resolved.
     pub canonical: FileName,
     /// Every file whose name is of the grammar.
     pub files: BTreeMap<FileName, FileFacts>,
     /// The text of each journal; nothing where it could not be read as text.
     pub journals: BTreeMap<FileName, Option<String>>,
-    /// What `detect` says of canonical; nothing where it is missing, held or not a database.
+    /// What `detect` says of canonical; nothing where canonical is missing, held or not a database.
     pub verdict: Option<Verdict>,
-    /// Who has canonical or a sidecar of it open, this process first.
+    /// The processes that have canonical or a sidecar open, this process first.
     pub holders: Vec<Holder>,
-    /// Free bytes on the volume for this user.
+    /// The bytes on the volume that are free for this user.
     pub free_bytes: Option<u64>,
-    /// Whether canonical can be given a second name. True where that was not tried.
+    /// Whether canonical can be given a hard link. True where the runner did not try it.
     pub can_link: bool,
     /// The declared companions.
     pub companions: BTreeMap<CompanionName, CompanionFacts>,
 }
 
 impl Observation {
-    /// Whether somebody has v1 open on Windows: nothing there opens under a holder's feet, and an
-    /// open file cannot be replaced. So v1 may be read and v2's pages may be copied into it,
-    /// and that is the only way to v2.
+    /// Whether a process has v1 open on Windows. There an open file cannot be replaced, but it can
+    /// be opened without taking a lock from its holder. So the only way to v2 is a copy of its
+    /// pages into v1.
     #[must_use]
     pub fn held_on_windows(&self) -> bool {
         self.platform == Platform::Windows
@@ -174,8 +177,8 @@ impl Observation {
             && self.canonical_facts().is_some_and(|facts| facts.header.is_some())
     }
 
-    /// Other processes, which are named, that have v1 open. One that Windows does not name is a
-    /// scanner, as far as can be told: whoever upgrades has the owner lock.
+    /// The other processes that have v1 open and that the system names. A process that Windows does
+    /// not name is taken for a scanner, because the process that upgrades has the owner lock.
     #[must_use]
     pub fn other_holders(&self) -> Vec<Holder> {
         self.holders.iter().filter(|holder| holder.is_another()).cloned().collect()
@@ -187,7 +190,7 @@ impl Observation {
         self.files.get(&self.canonical)
     }
 
-    /// Whether two names are one file.
+    /// Whether two names are hard links of one file.
     #[must_use]
     pub fn same_file(&self, a: &FileName, b: &FileName) -> bool {
         matches!((self.files.get(a), self.files.get(b)), (Some(a), Some(b)) if a.file_id == b.file_id)

@@ -1,5 +1,5 @@
-//! The ops that a plan is made of. Each is small enough that a crash lands between two of them or
-//! inside one file's data.
+//! The ops that a plan is made of. Each op is so small that a crash lands between two ops, or
+//! inside the data of one file.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,13 +24,13 @@ use crate::page1::JournalMode;
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum Phase {
-    /// v2 is being built; everything is undone by a recovery.
+    /// The application or the runner builds v2. A recovery undoes everything.
     Building,
-    /// v2 is complete and checked; recovery goes on with the flip, or undoes.
+    /// v2 is complete and checked. A recovery goes on with the flip, or undoes.
     Built,
-    /// v2's pages are being copied into canonical (page-copy only).
+    /// SQLite copies v2's pages into canonical. Only the page copies have this phase.
     Installing,
-    /// v2 is canonical, durably; only cleaning up is left.
+    /// v2 is canonical, durably. Only the clean-up is left.
     Committed,
 }
 
@@ -42,7 +42,7 @@ impl Phase {
     }
 }
 
-/// One thing that the runner does.
+/// One thing that a runner does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(
@@ -54,135 +54,139 @@ impl Phase {
 #[derive(strum::IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Op {
-    /// Create `file` exclusively and write the journal, as the run has it now, in this phase.
+    /// Create `file` exclusively, and write the run's current journal to it, in this phase.
     WriteJournal {
-        /// A name beside the journal.
+        /// A temporary name of the journal.
         file: FileName,
-        /// The phase it declares.
+        /// The phase that the journal declares.
         phase: Phase,
     },
-    /// Create `file` exclusively and write the backup's receipt.
+    /// Create `file` exclusively, and write the backup's receipt to it.
     WriteReceipt {
-        /// A name beside the receipt.
+        /// The receipt's name.
         file: FileName,
     },
-    /// Flush a file's data through a writable handle.
+    /// Flush a file's data, through a handle that may write.
     SyncFile {
         /// The file.
         file: PlanPath,
     },
-    /// Flush a directory's entries.
+    /// Flush a directory's entries (a directory fsync).
     SyncDir {
-        /// Whose directory; nothing for the database's own.
+        /// The companion whose directory it is; nothing for the database's directory.
         companion: Option<CompanionName>,
     },
-    /// Give a file a second name. Succeeds where `to` already is that file.
+    /// Make a hard link to a file. It is no error if `to` is that file already.
     Link {
         /// The file.
         from: PlanPath,
-        /// Its second name.
+        /// The name of the link.
         to: PlanPath,
     },
-    /// Give a file another name, replacing what has it.
+    /// Rename a file, and replace the file that has the new name.
     Rename {
         /// The file.
         from: PlanPath,
         /// Its new name.
         to: PlanPath,
     },
-    /// Give a file another name that nobody has: a file that has it stays, and that is an error.
+    /// Rename a file to a name that no file has. It is an error if a file has that name.
     RenameNew {
         /// The file.
         from: PlanPath,
         /// Its new name.
         to: PlanPath,
     },
-    /// Remove files, in this order. A file that is not there is no error.
+    /// Remove files, in this order. It is no error if a file is missing.
     Remove {
         /// The files.
         files: Vec<PlanPath>,
     },
-    /// Remove `link` if, and only if, it is the same file as `of`. (Renaming one name of a file
-    /// onto another does nothing and reports success, so a link is undone by removing it.)
+    /// Remove `link`, but only if it is a hard link of the file `of`. (A rename of one hard link
+    /// onto another does nothing and reports success, so a plan undoes a link by removing it.)
     RemoveLink {
-        /// The extra name.
+        /// The hard link to remove.
         link: FileName,
         /// The name that stays.
         of: FileName,
     },
-    /// Copy a file's bytes to a new file with the same mode; through a reflink where the file
-    /// system can. Canonical's in rollback mode while SQLite keeps every writer from it, so
-    /// that nothing is copied that is not committed.
+    /// Copy a file's bytes to a new file with the mode of the first, by a reflink where the file
+    /// system supports it. The runner copies canonical in rollback mode, while SQLite keeps every
+    /// writer out. So it copies committed data only.
     Copy {
         /// The file.
         from: PlanPath,
-        /// The new file, created exclusively.
+        /// The new file, which the runner creates exclusively.
         to: PlanPath,
     },
-    /// Look, without opening it, who has the set of `file` open. For canonical, a backup and what
-    /// was set aside a holder is a fault; for staging it is a fact.
+    /// Find the processes that have the file set of `file` open, without opening a file. For
+    /// canonical, a backup and a file that was set aside, a holder is an error. For staging it is a
+    /// fact.
     Look {
         /// The database.
         file: FileName,
     },
-    /// Ask the application to let go of handles that it no longer needs (a garbage collection).
+    /// Ask the application to release the handles that it no longer needs (a garbage collection).
     Release {},
-    /// Make a set one self-contained file: checkpoint, leave WAL mode (which proves sole use), set
-    /// the mode, close, and read back that no sidecar is left.
+    /// Make a file set one self-contained file: checkpoint, leave WAL mode, set the mode, and
+    /// close. Leaving WAL mode proves that no other connection is open. Then read back that no
+    /// sidecar is left.
     Settle {
         /// The database.
         file: FileName,
-        /// The journal mode that the file has afterwards.
+        /// The journal mode that the file gets.
         mode: JournalMode,
     },
-    /// Give v1 back the journal mode that it had before it was settled.
+    /// Give v1 the journal mode that it had before it was settled.
     RestoreMode {
         /// The database.
         file: FileName,
-        /// Its former mode.
+        /// The journal mode that it had.
         mode: JournalMode,
     },
-    /// Build v2 natively: run the application's SQL on `staging` in one transaction, v1 attached
-    /// read-only as `v1`.
+    /// Run the application's SQL on `staging` in one transaction, with v1 attached read-only as
+    /// `v1`.
     BuildSql {
-        /// Where v1 is read.
+        /// The file that is attached as `v1`.
         v1: FileName,
         /// Where v2 is built.
         staging: FileName,
     },
     /// Let the application build v2.
     BuildHost {
-        /// The copy of v1 that it may open and change; staging itself when v2 starts as a copy of
-        /// v1.
+        /// The copy of v1 that the application may open and change. It is staging itself where v2
+        /// starts as a copy of v1.
         source: FileName,
         /// Where v2 is built.
         staging: FileName,
     },
-    /// Copy a database that this process still holds into a new file that it does not, page by page
-    /// through SQLite.
+    /// Copy a database that a connection of this process still holds into a new file that no
+    /// connection holds, page by page through SQLite.
     Restage {
         /// The held database.
         from: FileName,
-        /// The new file, created exclusively.
+        /// The new file, which the runner creates exclusively.
         to: FileName,
-        /// Its journal mode.
+        /// The journal mode of the new file.
         mode: JournalMode,
     },
-    /// Copy a database that this process holds by a zombie into a new file, through a connection
-    /// that empties its log and keeps everybody else from it until its name is another file's.
+    /// Copy a database that a leaked connection (a zombie) holds into a new file. The connection
+    /// that copies first empties the log. It keeps every other connection out until the new file
+    /// has the database's name.
     Isolate {
         /// The held database.
         from: FileName,
-        /// The new file, created exclusively.
+        /// The new file, which the runner creates exclusively.
         to: FileName,
     },
-    /// Check the very file that will be installed: alone, sound, foreign keys, the expected counts,
-    /// and, where the journal knows it already, the same identity.
+    /// Check the file that will be installed: no process holds it, SQLite finds it sound, its
+    /// foreign keys and its expected row counts are right. Where the journal names a file already,
+    /// it is that file.
     Check {
         /// The database.
         file: FileName,
     },
-    /// `detect` run on the file must say "current".
+    /// Call the application's `detect` on the file, which must say "current".
     Detect {
         /// The database.
         file: FileName,
@@ -192,27 +196,28 @@ pub enum Op {
         /// The database.
         file: FileName,
     },
-    /// Take v1's exclusive lock and keep it, so that nobody writes to it until it is replaced.
+    /// Take v1's exclusive lock and keep it, so that no program writes to v1 until it is replaced.
     LockV1 {
         /// The database.
         file: FileName,
     },
-    /// Compare v1 with the fingerprint that was taken when it was settled.
+    /// Compare v1 with the fingerprint that it had when it was settled.
     CheckV1 {
         /// The database.
         file: FileName,
     },
-    /// Let go of v1's lock.
+    /// Release v1's lock.
     UnlockV1 {},
-    /// Copy the pages of `from` into `to` in one transaction of SQLite, under whose exclusive lock
-    /// v1 is first compared with its fingerprint. Never into a file that has a second name.
+    /// Copy the pages of `from` into `to` in one transaction of SQLite. Under its exclusive lock
+    /// the runner first compares v1 with its fingerprint. It is an error if `to` has another hard
+    /// link.
     PageCopy {
         /// v2, settled.
         from: FileName,
         /// The database.
         to: FileName,
     },
-    /// Read back that these files are not there.
+    /// Check that these files do not exist.
     Absent {
         /// The files.
         files: Vec<FileName>,
@@ -223,29 +228,29 @@ pub enum Op {
         companion: CompanionName,
         /// Its bare file name.
         file: FileName,
-        /// Whether a difference is a fault (before the flip), or a fact (after it).
+        /// Whether a difference is an error (before the flip) or a fact (after it).
         must_be_same: bool,
     },
-    /// Let the application undo what it did outside the database.
+    /// Let the application undo what it changed outside the database.
     UndoHost {},
     /// Let the application remove what it no longer needs outside the database.
     CleanupHost {},
 }
 
 impl Op {
-    /// Whether this is a flush, whose failure must never be answered by trying again.
+    /// Whether this is a flush. A run never repeats a flush that failed.
     #[must_use]
     pub fn is_sync(&self) -> bool {
         matches!(self, Self::SyncFile { .. } | Self::SyncDir { .. })
     }
 
-    /// The word for it in messages and events; the same as in JSON.
+    /// Its name in messages, in events and in JSON.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.into()
     }
 
-    /// The companion in whose directory it works.
+    /// The companion in whose directory the op works.
     #[must_use]
     pub fn companion(&self) -> Option<&CompanionName> {
         match self {
@@ -261,7 +266,7 @@ impl Op {
         }
     }
 
-    /// Every file that it names.
+    /// Every file that the op names.
     #[must_use]
     pub fn files(&self) -> Vec<PlanPath> {
         match self {
@@ -299,7 +304,7 @@ impl Op {
         }
     }
 
-    /// The file it is mainly about, for messages.
+    /// The file that messages name for this op.
     #[must_use]
     pub fn file(&self) -> Option<PlanPath> {
         match self {
@@ -338,31 +343,31 @@ impl Op {
     }
 }
 
-/// When a step is performed; without one, always.
+/// The condition of a step. A run always performs a step that has none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "if", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Guard {
-    /// The last look found that this process holds staging.
+    /// The last `look` found that this process holds staging.
     StagingHeld {},
-    /// The last look found that it does not.
+    /// The last `look` found that this process does not hold staging.
     StagingFree {},
     /// The application staged new content of the companion.
     CompanionStaged {
         /// Which one.
         companion: CompanionName,
     },
-    /// The application staged new content, and the companion was changed since the build began.
+    /// The application staged new content, and the companion changed since the build began.
     CompanionStagedOverChange {
         /// Which one.
         companion: CompanionName,
     },
-    /// The companion is there and is not what it was when the build began.
+    /// The companion exists, and changed since the build began.
     CompanionChanged {
         /// Which one.
         companion: CompanionName,
     },
-    /// The companion is not what it was when the build began, or is missing.
+    /// The companion changed since the build began, or is missing.
     CompanionDiffers {
         /// Which one.
         companion: CompanionName,
@@ -370,7 +375,7 @@ pub enum Guard {
 }
 
 impl Guard {
-    /// The companion that it asks about.
+    /// The companion of the condition.
     #[must_use]
     pub fn companion(&self) -> Option<&CompanionName> {
         match self {
@@ -383,7 +388,7 @@ impl Guard {
     }
 }
 
-/// One line of a plan.
+/// One step of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -391,8 +396,8 @@ pub struct Step {
     /// What to do.
     #[serde(rename = "do")]
     pub op: Op,
-    /// Why, in one sentence.
+    /// The reason, in one sentence.
     pub why: String,
-    /// When; nothing means always.
+    /// The condition; nothing means always.
     pub when: Option<Guard>,
 }

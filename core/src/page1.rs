@@ -1,4 +1,4 @@
-//! What the first page of a SQLite database says, read from bytes. Layout: <https://www.sqlite.org/fileformat2.html>.
+//! Reads the first page of a SQLite database. Layout: <https://www.sqlite.org/fileformat2.html>.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -6,8 +6,8 @@ use sha2::{Digest as _, Sha256};
 /// The length of the database header, in bytes.
 pub const HEADER_BYTES: usize = 100;
 
-/// Bytes of page 1 that a page copy or a mere open may change: write and read version, change
-/// counter, schema cookie, version-valid-for. Everything else of page 1 identifies the content.
+/// The bytes of page 1 that a page copy or an open may change: write and read version, change
+/// counter, schema cookie, version-valid-for. The rest of page 1 identifies the content.
 const MASKED: [std::ops::Range<usize>; 4] = [18..20, 24..28, 40..44, 92..96];
 
 /// The persistent part of a journal mode: whether the header's WAL flag is set.
@@ -15,8 +15,8 @@ const MASKED: [std::ops::Range<usize>; 4] = [18..20, 24..28, 40..44, 92..96];
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum JournalMode {
-    /// A rollback journal (DELETE, TRUNCATE, PERSIST, MEMORY and OFF are settings of a connection,
-    /// not of the file).
+    /// A rollback journal. The file does not tell DELETE, TRUNCATE, PERSIST, MEMORY and OFF apart,
+    /// which are settings of a connection.
     Delete,
     /// A write-ahead log.
     Wal,
@@ -40,17 +40,17 @@ impl JournalMode {
 pub struct Header {
     /// Bytes in a page: a power of two, 512 to 65536.
     pub page_size: u32,
-    /// From the read and write version.
+    /// The journal mode that the read and write version give.
     pub journal_mode: JournalMode,
     /// Counts the transactions that changed the file in rollback mode.
     pub change_counter: u32,
-    /// The size of the database in pages, as the header has it.
+    /// The size of the database in pages, as the header says it.
     pub page_count: u32,
     /// `PRAGMA user_version`.
     pub user_version: i32,
     /// `PRAGMA application_id`.
     pub application_id: i32,
-    /// All 100 bytes, in hex: with the size this is the fingerprint of a settled database.
+    /// All 100 bytes in hex. Together with the size they are the fingerprint of a settled database.
     pub bytes: String,
 }
 
@@ -64,11 +64,11 @@ pub enum HeaderError {
     /// The first 16 bytes are something else.
     #[error("the file does not begin with \"SQLite format 3\"; it is something else, or encrypted")]
     Magic,
-    /// The same, with what the file seems to be.
+    /// The first 16 bytes are something else; this says what the file seems to be.
     #[error("the file is not a SQLite database: {0}")]
     Stranger(&'static str),
-    /// A page size that SQLite does not have.
-    #[error("the header gives a page size of {0}, which SQLite does not have")]
+    /// A page size that SQLite does not support.
+    #[error("the header gives a page size of {0}, which SQLite does not support")]
     PageSize(u32),
     /// A file format that this SQLite cannot read.
     #[error("the header gives file format {0}, which only a newer SQLite reads")]
@@ -112,8 +112,8 @@ impl Header {
     }
 }
 
-/// The masked digest of page 1: SHA-256, with the bytes that an open or a page copy may change
-/// taken as zero.
+/// The masked digest of page 1: SHA-256 with each byte that an open or a page copy may change set
+/// to zero.
 #[must_use]
 pub fn page1_digest(page1: &[u8]) -> String {
     let mut page = page1.to_vec();
@@ -125,8 +125,8 @@ pub fn page1_digest(page1: &[u8]) -> String {
     digest(&page)
 }
 
-/// What a page copy leaves of a header, in hex: [`MASKED`] apart, and the version of the library
-/// that wrote last.
+/// The parts of a header, in hex, that a page copy does not change: all but [`MASKED`] and the
+/// version of the SQLite that wrote last.
 pub(crate) fn copied_header(hex: &str) -> Vec<&str> {
     [0..18, 20..24, 28..40, 44..92]
         .into_iter()
@@ -150,7 +150,7 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// The bytes of hex digits; none where they are not.
+/// The bytes of hex digits; empty where the text is not hex.
 #[must_use]
 pub fn unhex(text: &str) -> Vec<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());

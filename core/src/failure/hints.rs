@@ -1,9 +1,9 @@
-//! What to do about a failure: one line for each cause.
+//! What to do about a failure: one hint for each cause.
 
 use super::Code;
 use crate::fault::OpErrorKind;
 
-/// The volume is full, whatever op met it.
+/// The volume is full, whatever the op is.
 pub(super) const NO_SPACE: (Code, &str) =
     (Code::NoSpace, "free some space on this volume and start again");
 
@@ -43,35 +43,33 @@ pub(super) fn of_cause(cause: &OpErrorKind, op: &str) -> (Code, &'static str) {
             "another program opened the database while it was upgraded; close it and start again",
         ),
         OpErrorKind::SecondName => {
-            (Code::Io, "remove the other name (hard link) of the database, and start again")
+            (Code::Io, "remove the other hard link of the database, and start again")
         }
-        OpErrorKind::Sqlite => {
-            (Code::Io, "see the reason that SQLite gives; start again once it is mended")
-        }
+        OpErrorKind::Sqlite => (Code::Io, "fix what SQLite reports, then start again"),
         OpErrorKind::Aborted => (Code::Aborted, "start again to upgrade"),
     }
 }
 
-/// The hint of a restore, where it is another.
+/// The hint of a restore, where it differs.
 pub(super) fn of_restore(code: Code) -> Option<&'static str> {
     match code {
         Code::Verify => Some("the backup is not sound; choose another one"),
         Code::Held => {
-            Some("close the program that has the database, or the backup, open and try again")
+            Some("close the program that has the database or the backup open, and try again")
         }
         Code::Aborted => Some("try again to restore"),
         _ => None,
     }
 }
 
-/// A file system without hard links says EPERM, and so does Linux to whoever does not own the file
-/// (`protected_hardlinks`, proc(5)) and of an immutable file. EACCES is of the directory
-/// ("link(2)").
+/// link(2) gives EPERM on a file system without hard links and for an immutable file. Linux gives
+/// it also to a user who does not own the file (`protected_hardlinks`, proc(5)). EACCES is about
+/// the directory.
 fn of_link(code: &str) -> &'static str {
     match code {
         "EPERM" | "ENOTSUP" | "EINVAL" | "EMLINK" | "ENOSYS" => {
-            "the file cannot get a second name: move the database to a file system with hard \
-             links, or start as the user who owns it, the file not being immutable"
+            "the file cannot get a hard link: move the database to a file system with hard links, \
+             clear the immutable flag, or start as the user who owns the file"
         }
         code => of_os(code),
     }
@@ -81,8 +79,8 @@ fn of_os(code: &str) -> &'static str {
     match code {
         "EACCES" => "give this user the right to write to the file and its directory",
         "EPERM" => {
-            "give this user the right to write to the file and its directory, and see that neither \
-             is marked as read-only or immutable"
+            "give this user the right to write to the file and its directory, and clear a read-only \
+             or immutable flag on either"
         }
         "EROFS" => "the volume is read-only; make it writable or move the database",
         "EIO" => {
@@ -94,7 +92,7 @@ fn of_os(code: &str) -> &'static str {
         }
         "EMFILE" | "ENFILE" => "too many files are open; close some and start again",
         "EXDEV" | "ENOTSUP" | "EINVAL" | "EMLINK" => {
-            "this file system cannot do what the upgrade needs; move the database to a local disk"
+            "this file system does not support what the upgrade needs; move the database to a local disk"
         }
         _ => "start again; if it fails again, send this message to the application's support",
     }

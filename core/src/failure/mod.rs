@@ -1,4 +1,4 @@
-//! A failure as the application gets it: what failed, on which file, why, where the data is and
+//! The failure that the application gets: what failed, on which file, why, where the data is, and
 //! what to do.
 
 mod hints;
@@ -10,7 +10,7 @@ use crate::fault::{OpError, OpErrorKind, OsCode};
 use crate::journal::{Journal, Phase};
 use crate::names::{FileName, PlanPath, displaced};
 
-/// What kind of failure it is.
+/// The kind of a failure.
 #[derive(
     Debug,
     Clone,
@@ -30,7 +30,7 @@ use crate::names::{FileName, PlanPath, displaced};
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 #[non_exhaustive]
 pub enum Code {
-    /// Another process, or another part of this one, owns the database.
+    /// Another process, or another part of this process, owns the database.
     Owned,
     /// A process has the file set open.
     Held,
@@ -40,24 +40,24 @@ pub enum Code {
     NotADatabase,
     /// v1 is damaged.
     V1Corrupt,
-    /// The disk has not the room.
+    /// The volume has not enough free space.
     NoSpace,
-    /// The file system refused.
+    /// The file system refused an operation.
     Io,
     /// A journal cannot be used.
     Journal,
     /// A callback of the application failed.
     Host,
-    /// What was built is not what it must be.
+    /// v2, or a backup, did not pass its checks.
     Verify,
-    /// `detect` still says "old" of what was built.
+    /// `detect` still says "old" of the v2 that was built.
     StillOld,
     /// The application asked to stop.
     Aborted,
 }
 
 impl Code {
-    /// Every code, for documentation and explanation.
+    /// Every code.
     pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The word in JSON and in short codes.
@@ -67,7 +67,7 @@ impl Code {
     }
 }
 
-/// Where the user's data is now.
+/// Where the user's data is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -77,19 +77,19 @@ pub enum DataState {
     V1,
     /// Canonical is v2, whole.
     V2,
-    /// Both are whole; the next start finishes.
+    /// v1 and v2 are whole, and the next start finishes.
     FinishAtNextStart,
-    /// It was not looked at, or cannot be told.
+    /// The run did not look, or cannot tell.
     Unknown,
 }
 
-/// Where the data is, with names.
+/// Where the user's data is, with file names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct DataLocation {
-    /// In one word.
+    /// Where the data is, in one word.
     pub state: DataState,
     /// The file that holds all of v1.
     pub v1: Option<String>,
@@ -97,8 +97,8 @@ pub struct DataLocation {
     pub v2: Option<String>,
 }
 
-/// Everything that is known of a failure: in Rust, in JSON and as `CutoverError` in JavaScript.
-/// `Display` gives the message, one sentence that ends with the short code.
+/// Everything that cutover knows of a failure: in Rust, in JSON, and as `CutoverError` in
+/// JavaScript. `Display` gives the message, one sentence that ends with the short code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(with = "FailureJson"))]
@@ -106,32 +106,32 @@ pub struct DataLocation {
 #[error("{}", self.sentence())]
 #[non_exhaustive]
 pub struct Failure {
-    /// What kind.
+    /// The kind of failure.
     pub code: Code,
     /// The operating system's code, where there is one.
     pub os: Option<OsCode>,
     /// The op that failed.
     pub op: Option<String>,
-    /// The file it failed on.
+    /// The file that the op failed on.
     pub path: Option<String>,
-    /// The phase of the journal then.
+    /// The phase of the journal when the op failed.
     pub phase: Option<Phase>,
-    /// How often the op was tried.
+    /// How often the run tried the op.
     pub attempts: u32,
-    /// How long the run had waited by then, milliseconds.
+    /// How long the run had waited when the op failed, in milliseconds.
     pub waited_ms: u64,
-    /// Who is in the way, this process first.
+    /// The processes that are in the way, this process first.
     pub holders: Vec<Holder>,
     /// Where the data is.
     pub data: DataLocation,
     /// What to do.
     pub hint: String,
-    /// What failed and why, without the rest of the message.
+    /// The cause: what failed and why, without the rest of the message.
     pub reason: String,
 }
 
 impl Failure {
-    /// A refusal: nothing was touched.
+    /// A refusal: cutover touched nothing.
     #[must_use]
     pub fn refusal(code: Code, reason: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
@@ -149,14 +149,14 @@ impl Failure {
         }
     }
 
-    /// Names the file that it is about.
+    /// Names the file that the failure is about.
     #[must_use]
     pub fn of(mut self, file: &FileName) -> Self {
         self.path = Some(file.to_string());
         self
     }
 
-    /// Says that the data is where it was before: canonical is v1 and was not touched.
+    /// Says that canonical is v1, and was not touched.
     #[must_use]
     pub fn with_v1(mut self, canonical: &FileName) -> Self {
         self.data =
@@ -164,7 +164,7 @@ impl Failure {
         self
     }
 
-    /// From what the runner reported.
+    /// Makes the failure of an op that the runner reported.
     #[must_use]
     pub fn from_fault(fault: &OpError, op: &str, no_space: bool) -> Self {
         let (code, hint) =
@@ -181,7 +181,7 @@ impl Failure {
         failure
     }
 
-    /// Gives the hint of a restore, which builds nothing.
+    /// Changes the hint to that of a restore, which does not build a v2.
     pub(crate) fn of_restore(mut self) -> Self {
         if let Some(hint) = hints::of_restore(self.code) {
             self.hint = hint.into();
@@ -194,13 +194,13 @@ impl Failure {
         let name = |file: &FileName| Some(file.to_string());
         let restore = journal.filter(|journal| journal.strategy.restores());
         let state = match (state, restore) {
-            // What a restore replaces is v2: it stays where v1 would.
+            // A restore replaces v2: it stands where v1 stands in an upgrade.
             (DataState::V1, Some(_)) => DataState::V2,
             (DataState::V2, Some(_)) => DataState::V1,
             _ => state,
         };
         let (v1, v2) = match (state, journal) {
-            // Which of the two canonical is now, the next start tells.
+            // Only the next start can tell which of the two canonical is now.
             (DataState::FinishAtNextStart, Some(j))
                 if restore.is_some_and(|journal| journal.strategy.copies_pages()) =>
             {
@@ -224,8 +224,8 @@ impl Failure {
         self.data = DataLocation { state, v1, v2 };
     }
 
-    /// Turns bare names into paths in `directory`, as the application knows them. Companions keep
-    /// their own spelling.
+    /// Turns bare names into paths in `directory`, as the application knows them. The paths of
+    /// companions stay as they are.
     pub fn in_directory(&mut self, directory: &str, separator: char) {
         for name in [&mut self.path, &mut self.data.v1, &mut self.data.v2].into_iter().flatten() {
             if !name.contains(['/', '\\']) {
@@ -234,8 +234,8 @@ impl Failure {
         }
     }
 
-    /// The stable short code: `cutover:<code>`, then the op and the system's code where there are
-    /// any.
+    /// The stable short code: `cutover:<code>`, followed by the op and the operating system's code,
+    /// where there are any.
     #[must_use]
     pub fn short(&self) -> String {
         let mut short = format!("cutover:{}", self.code.as_str());
@@ -283,13 +283,13 @@ impl Failure {
     }
 }
 
-/// A failure in JSON: its fields and its message. What is read gets its message anew.
+/// A failure in JSON: its fields and its message. A reader ignores the message, and makes it anew.
 #[derive(Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename = "Failure"))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct FailureJson {
-    /// What kind.
+    /// The kind of failure.
     code: Code,
     /// One sentence, ending with the short code.
     message: String,
@@ -297,21 +297,21 @@ struct FailureJson {
     os: Option<OsCode>,
     /// The op that failed.
     op: Option<String>,
-    /// The file it failed on.
+    /// The file that the op failed on.
     path: Option<String>,
-    /// The phase of the journal then.
+    /// The phase of the journal when the op failed.
     phase: Option<Phase>,
-    /// How often the op was tried.
+    /// How often the run tried the op.
     attempts: u32,
-    /// How long the run had waited by then, milliseconds.
+    /// How long the run had waited when the op failed, in milliseconds.
     waited_ms: u64,
-    /// Who is in the way, this process first.
+    /// The processes that are in the way, this process first.
     holders: Vec<Holder>,
     /// Where the data is.
     data: DataLocation,
     /// What to do.
     hint: String,
-    /// What failed and why, without the rest of the message.
+    /// The cause: what failed and why, without the rest of the message.
     reason: String,
 }
 

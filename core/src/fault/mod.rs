@@ -1,4 +1,4 @@
-//! What went wrong with an op, and what that means for the plan.
+//! Why an op failed, and what that means for the plan.
 
 mod unix;
 mod windows;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::PlanPath;
 
-/// Whose error codes and sharing rules apply.
+/// The platform whose error codes and sharing rules apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -27,23 +27,23 @@ pub enum Platform {
 pub struct OsCode {
     /// The POSIX name that Node gives it, for example `EBUSY`; `E<number>` where there is none.
     pub code: String,
-    /// The number itself.
+    /// The number.
     pub raw: i32,
     /// The platform's own name, for example `ERROR_SHARING_VIOLATION`.
     pub name: String,
 }
 
-/// What the operating system's error means for an op.
+/// What an error means for an op: whether trying again can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Retry {
-    /// Somebody is in the way and may go: release handles, wait, try again.
+    /// Another process is in the way and may go away: release handles, wait, try again.
     Transient,
-    /// No space left, or over quota.
+    /// The volume is full, or the user is over quota.
     NoSpace,
-    /// The file system cannot do this.
+    /// The file system does not support the op.
     Unsupported,
-    /// Waiting does not help.
+    /// Trying again does not help.
     Permanent,
 }
 
@@ -63,7 +63,7 @@ impl OsCode {
         Self { code, raw, name }
     }
 
-    /// What it means, apart from the op.
+    /// What this code means, whatever the op is.
     #[must_use]
     pub fn class(&self, platform: Platform) -> Retry {
         match platform {
@@ -82,19 +82,19 @@ pub struct Holder {
     pub pid: u32,
     /// The program's name; empty where the platform does not tell.
     pub name: String,
-    /// Whether it is the process that is asking.
+    /// Whether it is this process.
     pub this_process: bool,
 }
 
 impl Holder {
-    /// Whether it is a process that is known, and not the one that is asking.
+    /// Whether it is a process that the platform names, and not this process.
     #[must_use]
     pub fn is_another(&self) -> bool {
         self.pid != 0 && !self.this_process
     }
 }
 
-/// Why an op did not succeed.
+/// Why an op failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
@@ -105,22 +105,22 @@ pub enum OpErrorKind {
         /// Its code.
         os: OsCode,
     },
-    /// The operating system refused, and waiting does not help: a right is missing, a file is
-    /// read-only, a directory has the name.
+    /// The operating system refused, and waiting does not help: the user has not the right, the
+    /// file is read-only, or a directory has the name.
     Denied {
         /// Its code.
         os: OsCode,
     },
     /// SQLite says that another connection is in the way (`SQLITE_BUSY`, `SQLITE_LOCKED`).
     Busy,
-    /// A process has the set open.
+    /// A process has the file set open.
     Held {
-        /// Which ones, this process first.
+        /// The processes, this process first.
         holders: Vec<Holder>,
     },
-    /// v1 is not what it was when it was settled: somebody wrote to it.
+    /// A program wrote to v1 after it was settled.
     V1Changed,
-    /// A companion is not what it was when the build began.
+    /// A program changed a companion after the build began.
     CompanionChanged,
     /// The bytes are not a database that SQLite can open.
     NotADatabase,
@@ -134,9 +134,9 @@ pub enum OpErrorKind {
     Newer,
     /// A callback of the application failed.
     Host,
-    /// A sidecar stands where none may be.
+    /// A sidecar exists where none may be.
     Sidecar,
-    /// Canonical has a second name, which a page copy would change as well.
+    /// Canonical has another hard link, which a page copy would overwrite too.
     SecondName,
     /// SQLite failed in another way.
     Sqlite,
@@ -144,35 +144,36 @@ pub enum OpErrorKind {
     Aborted,
 }
 
-/// An op that did not succeed, as the runner reports it.
+/// The error of an op, as the runner reports it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OpError {
-    /// Why.
+    /// Why the op failed.
     pub cause: OpErrorKind,
-    /// The file, where one is to blame.
+    /// The file that the op failed on, where there is one.
     pub file: Option<PlanPath>,
     /// What the system, SQLite or the application said.
     pub message: String,
 }
 
 impl OpError {
-    /// A fault without a file.
+    /// An error without a file.
     #[must_use]
     pub fn new(cause: OpErrorKind, message: impl Into<String>) -> Self {
         Self { cause, file: None, message: message.into() }
     }
 
-    /// The same fault, of this file.
+    /// Names the file that the op failed on.
     #[must_use]
     pub fn of(mut self, file: impl Into<PlanPath>) -> Self {
         self.file = Some(file.into());
         self
     }
 
-    /// What it means for an op. A failed flush is never transient: the pages are gone but marked
-    /// clean, so flushing the same data again would report a success that is none.
+    /// What this error means for an op. A failed flush is never transient: the system may have
+    /// dropped the pages and marked them clean, so that a second flush would report a false
+    /// success.
     #[must_use]
     pub fn class(&self, platform: Platform, is_flush: bool) -> Retry {
         let class = match &self.cause {

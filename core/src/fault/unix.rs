@@ -51,8 +51,8 @@ pub(super) fn name(raw: i32, own: Table) -> Option<(&'static str, &'static str)>
     COMMON.iter().chain(own).find(|(number, _)| *number == raw).map(|(_, name)| (*name, *name))
 }
 
-/// EBUSY is permanent here: on POSIX a rename or removal gets it for a mount point, which does not
-/// go away by waiting.
+/// EBUSY is permanent: on POSIX a rename or removal fails with it on a mount point, and waiting
+/// does not remove a mount point.
 pub(super) fn class(code: &str) -> Retry {
     match code {
         "EAGAIN" | "EINTR" | "ETXTBSY" | "ENFILE" | "EMFILE" => Retry::Transient,

@@ -1,6 +1,6 @@
-//! Windows system error codes. Source: "System Error Codes" of the Windows documentation; the POSIX
-//! names are those that libuv maps them to, with names of our own where libuv says UNKNOWN (303,
-//! 1224, 1175 to 1177).
+//! Windows system error codes. Source: "System Error Codes" of the Windows documentation. The POSIX
+//! names are those of libuv. Where libuv says UNKNOWN (303, 1224, 1175 to 1177), cutover has its
+//! own.
 
 use super::Retry;
 
@@ -41,8 +41,8 @@ pub(super) fn name(raw: i32) -> Option<(&'static str, &'static str)> {
     TABLE.iter().find(|(number, _, _)| *number == raw).map(|(_, code, name)| (*code, *name))
 }
 
-/// 5 is what a replacing rename gets while its target is open, so it is worth a bounded wait, like
-/// the rest of its list.
+/// A rename that replaces an open file fails with 5, so a run waits and tries again, as it does for
+/// the other codes of that list.
 pub(super) fn class(raw: i32) -> Retry {
     match raw {
         5 | 32 | 33 | 55 | 64 | 121 | 170 | 303 | 1224 | 1231 => Retry::Transient,

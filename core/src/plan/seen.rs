@@ -1,4 +1,4 @@
-//! What is laid out as seen, to plan from.
+//! The parts of an observation that a plan was planned from.
 
 use crate::fault::Platform;
 use crate::journal::{Companion, V1, V2};
@@ -7,7 +7,7 @@ use crate::observe::{CompanionFacts, FileFacts, Observation, Verdict};
 use crate::page1::{Header, JournalMode};
 use std::collections::BTreeMap;
 
-/// A companion of which this is there beside it.
+/// The facts of a companion, with those of these names that are present.
 pub(crate) fn companion_facts(
     companion: &Companion,
     digest: Option<String>,
@@ -24,7 +24,7 @@ pub(crate) fn companion_facts(
     }
 }
 
-/// Nothing is in the way, and nothing is there.
+/// An observation of an empty directory, where nothing is in the way.
 pub(crate) fn blank(platform: Platform, canonical: FileName) -> Observation {
     Observation {
         platform,
@@ -39,7 +39,7 @@ pub(crate) fn blank(platform: Platform, canonical: FileName) -> Observation {
     }
 }
 
-/// A file of which nothing matters but that it is there.
+/// The facts of a file of which only the existence matters.
 pub(crate) fn file(id: &str) -> FileFacts {
     FileFacts { size: 1, file_id: id.into(), header: None, page1: None }
 }

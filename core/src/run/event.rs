@@ -1,4 +1,4 @@
-//! What a run tells while it goes on.
+//! The events of a run.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use crate::fault::Holder;
 use crate::journal::{Phase, Warning};
 use crate::plan::{PlanKind, Recovery};
 
-/// One thing that happened. Every wait and every retry is reported as it happens.
+/// One event of a run. A run reports every wait and every retry as it happens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
@@ -14,69 +14,68 @@ use crate::plan::{PlanKind, Recovery};
 pub enum Event {
     /// A plan begins.
     Plan {
-        /// What it is for.
+        /// What the plan is for.
         kind: PlanKind,
-        /// How many steps it has.
+        /// How many steps the plan has.
         steps: u32,
         /// 1 for the first try.
         attempt: u32,
     },
     /// A step begins.
     Step {
-        /// From 0, in `steps` or in `undo`.
+        /// The index of the step, from 0, in `steps` or in `undo`.
         index: u32,
-        /// How many there are in that list.
+        /// How many steps that list has.
         total: u32,
         /// The op's name.
         op: String,
-        /// The file it is about.
+        /// The file that the op is about.
         file: Option<String>,
-        /// Why it is done.
+        /// Why the run does this step.
         why: String,
-        /// Whether it is an undo step.
+        /// Whether the step is one of `undo`.
         undo: bool,
     },
-    /// Somebody is in the way; the run waits and tries again.
+    /// Another process is in the way. The run waits and tries again.
     Wait {
         /// The op that waits.
         op: String,
-        /// The file it is about.
+        /// The file that the op is about.
         file: Option<String>,
-        /// This wait, milliseconds.
+        /// How long this wait takes, in milliseconds.
         delay_ms: u64,
-        /// All waits of this run with this one, milliseconds.
+        /// How long all waits of this run take, with this one, in milliseconds.
         waited_ms: u64,
-        /// What they may add up to, milliseconds.
+        /// How long they may take, in milliseconds.
         budget_ms: u64,
         /// What is in the way.
         reason: String,
-        /// Who, as far as that can be told.
+        /// The processes that are in the way, as far as the platform names them.
         holders: Vec<Holder>,
     },
     /// The journal is durable in this phase.
     Phase {
-        /// Which one.
+        /// The phase.
         phase: Phase,
     },
-    /// The host's own progress. A face adds it to the run's events: it comes from the host while
-    /// the run waits for it.
+    /// The progress of the application's own build. A binding adds it to the run's events.
     Progress {
-        /// How much is done, in the host's own unit.
+        /// How much is done, in the application's own unit.
         done: u64,
-        /// Of how much, where the host knows.
+        /// How much there is to do, where the application knows it.
         total: Option<u64>,
     },
-    /// Something went less than well.
+    /// A problem that did not stop the plan.
     Warning {
-        /// What.
+        /// The problem.
         warning: Warning,
     },
-    /// The steps so far are being undone.
+    /// The run begins to undo its steps.
     Undo {
-        /// Because of this.
+        /// The failure that causes it.
         reason: String,
     },
-    /// An interrupted cutover was dealt with.
+    /// A start has recovered an interrupted cutover.
     Recovered {
         /// How.
         recovery: Recovery,

@@ -1,4 +1,4 @@
-//! Which steps of a plan are not for now.
+//! Which steps of a plan a run leaves out.
 
 use crate::journal::Strategy;
 use crate::names::CompanionName;
@@ -7,20 +7,20 @@ use crate::op::{Guard, Op, Step};
 use super::{List, Run};
 
 impl Run {
-    /// Whether the step is not for now: its guard says so, or it would remove the journal of what
-    /// failed.
+    /// Whether the run leaves out a step: its guard is false, an earlier undo step of its companion
+    /// failed, or it would remove the journal of a plan that failed.
     pub(super) fn skip(&self, step: &Step) -> bool {
         let journal_goes = |op: &Op| match (op, &self.journal) {
-            // Without v2 beside it the field's, which may say `committed`, would be taken for one
-            // whose v2 was in place.
+            // A legacy journal that says `committed` must not outlive its staging file: the next
+            // start would conclude that v2 had been installed.
             (Op::Remove { files }, Some(journal)) => {
-                let (file, field) = (
+                let (file, legacy) = (
                     journal.file(),
                     self.list == List::Undo && journal.strategy == Strategy::TwoRename,
                 );
                 files.iter().any(|at| {
                     at.companion.is_none()
-                        && (at.name == file || (field && at.name == journal.names.staging))
+                        && (at.name == file || (legacy && at.name == journal.names.staging))
                 })
             }
             _ => false,
@@ -37,8 +37,8 @@ impl Run {
         let staged = |name: &CompanionName| entry(name).is_some_and(|c| c.staged);
         let looked = |name: &CompanionName| self.companions.get(name);
         let changed = |name: &CompanionName| match (entry(name), looked(name)) {
-            // One that is what the host staged was installed already by a start whose rename left
-            // both names.
+            // A companion that has the staged content was installed by an earlier start, whose
+            // rename left both names.
             (Some(c), Some(Some(now))) => {
                 c.before.as_ref() != Some(now) && c.after.as_ref() != Some(now)
             }

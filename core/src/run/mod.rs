@@ -1,16 +1,17 @@
-//! The machine that walks a plan. It performs nothing: it hands out actions and is told what
-//! happened.
+//! The state machine that walks a plan. It performs no op itself: it hands actions to a driver, and
+//! the driver reports what happened.
 //!
-//! Call order of a driver:
+//! A driver calls, in this order:
 //! 1. [`Run::new`];
-//! 2. [`Run::poll_event`] until it has none;
-//! 3. [`Run::poll`]: perform the op and report it with [`Run::handle_ok`] or
-//!    [`Run::handle_fault`]; or wait as told, handles released first, and report it with
-//!    [`Run::handle_waited`]; or stop at an ending;
+//! 2. [`Run::poll_event`], until there is no event;
+//! 3. [`Run::poll`], and then it does what the [`Action`] says:
+//!    * it performs the op, and calls [`Run::handle_ok`] or [`Run::handle_fault`];
+//!    * or it releases handles, waits, and calls [`Run::handle_waited`];
+//!    * or it stops, because the plan has ended;
 //! 4. again from 2.
 //!
-//! At any time: [`Run::cancel`]; and, while the host builds, [`Run::save_state`],
-//! [`Run::stage_companion`], [`Run::warn`].
+//! A driver may call [`Run::cancel`] at any time. While the application builds it may call
+//! [`Run::save_state`], [`Run::stage_companion`] and [`Run::warn`].
 //!
 //! What a run does when a step fails is the *rule of endings*, at the head of `ending.rs`.
 
@@ -39,51 +40,51 @@ use crate::plan::{Plan, PlanKind, Recovery};
 
 use ending::Cause;
 
-/// What the driver does next.
+/// What a driver does next.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    /// Perform this op, and report it.
+    /// Perform this op, and report the outcome.
     Perform {
         /// What to do.
         op: Op,
-        /// The bytes to write, for `write-journal` and `write-receipt`.
+        /// The text to write, for `write-journal` and `write-receipt`.
         text: Option<String>,
     },
-    /// Release handles, wait this long, and report it.
+    /// Release handles, wait, and report that the wait is over.
     Wait {
         /// Milliseconds.
         delay_ms: u64,
     },
     /// The plan ended well.
     Done(Box<Report>),
-    /// v1 changed under the plan, and it was undone or, behind the flip, is for the recovery to
-    /// undo: observe again and plan anew.
+    /// v1 changed under the plan: observe again, and plan anew. The run has undone the plan; behind
+    /// the flip the recovery that follows undoes it.
     Anew(Box<Failure>),
-    /// The plan failed; the failure says where the data is.
+    /// The plan failed. The failure says where the data is.
     Failed(Box<Failure>),
 }
 
-/// What a performed op found out.
+/// What a driver reports of an op that it performed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OpOutcome {
-    /// Nothing but that it is done.
+    /// The op is done.
     Plain,
-    /// It is done, and something was tolerated.
+    /// The op is done, and the runner tolerated the problem that the text names.
     Tolerated(String),
     /// `settle`: the settled database.
     Settled(FileFacts),
-    /// `check`: what will be installed, and foreign key violations and the like that v1 had
-    /// already.
+    /// `check`: the file that will be installed, and the problems that v1 had already, such as
+    /// violations of foreign keys.
     Checked(FileFacts, Vec<String>),
-    /// `look` at staging: whether this process holds it.
+    /// `look` at staging: the processes that hold it.
     Looked(Vec<Holder>),
-    /// `look-companion`: its digest now; nothing where it is missing.
+    /// `look-companion`: the companion's digest; nothing where the companion is missing.
     Companion(Option<String>),
-    /// `build-host`: what the host returned.
+    /// `build-host`: what the application's build returned.
     Built {
-        /// Rows expected in each table.
+        /// The rows that each table must have.
         expect: BTreeMap<String, u64>,
-        /// For the result and the receipt.
+        /// The application's report, for the result and the receipt.
         report: Option<Value>,
     },
 }
@@ -92,18 +93,18 @@ pub enum OpOutcome {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Report {
-    /// What it amounts to as a recovery; `none` for a migration.
+    /// Which recovery the plan was; `none` for a migration.
     pub recovery: Recovery,
-    /// Whether canonical is v2 by this plan.
+    /// Whether this plan made v2 canonical.
     pub installed: bool,
-    /// The journal as it was at the end.
+    /// The journal at the end.
     pub journal: Option<Journal>,
-    /// How long it waited, milliseconds.
+    /// How long the run waited, in milliseconds.
     pub waited_ms: u64,
-    /// What went less than well: the journal's warnings, or this run's where there is no journal.
+    /// The journal's warnings, or the run's own where the plan has no journal.
     pub warnings: Vec<Warning>,
-    /// Whether a clean-up failed, or the application's `undo`: what is left waits for the next
-    /// start, and recovering again now would meet the same.
+    /// Whether a clean-up or the application's `undo` failed. The next start does the rest; a
+    /// second recovery now would fail again.
     pub left: bool,
 }
 
@@ -117,16 +118,16 @@ enum List {
 enum Stage {
     /// The step at `index` is to be performed, for the `tries + 1`th time.
     Ready,
-    /// It was handed out.
+    /// The driver performs the step.
     Performing,
-    /// It waits before its next try.
+    /// The driver waits before the next try.
     Waiting {
         delay_ms: u64,
     },
     Ended(Action),
 }
 
-/// The state machine.
+/// The state machine that walks one plan.
 #[derive(Debug, Clone)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -141,34 +142,34 @@ pub struct Run {
     stage: Stage,
     budget: Budget,
     events: VecDeque<Event>,
-    /// The phase that is durable, or was when the run began.
+    /// The phase of the journal that is durable.
     phase: Option<Phase>,
-    /// Whether an op that may have changed something was handed out.
+    /// Whether the run handed out an op that may change a file.
     begun: bool,
     cancelled: bool,
     staging_held: bool,
     companions: BTreeMap<CompanionName, Option<String>>,
-    /// Those of a run without a journal.
+    /// The warnings of a run without a journal.
     warnings: Vec<Warning>,
-    /// Why it is being undone.
+    /// Why the run undoes the plan.
     failure: Option<(Failure, Cause)>,
-    /// What went wrong while it was being undone: then the journal stays.
+    /// The failure of an undo step. The journal then stays.
     undo_failure: Option<Failure>,
-    /// What the report says: a clean-up failed, or the application's undo. The journal stays.
+    /// Whether a clean-up or the application's `undo` failed. The journal then stays.
     left: bool,
-    /// Companions of which an undo step failed: the rest of theirs would act on what that step did
-    /// not do.
+    /// Companions with an undo step that failed. The run leaves out their other undo steps, which
+    /// rely on the failed one.
     stuck: BTreeSet<CompanionName>,
-    /// Whether a page copy failed, and canonical may be whole only with its `-journal`: what is
-    /// made to undo it may not go.
+    /// Whether a page copy failed, so that canonical may be whole only with its rollback journal.
+    /// The copy of v1 must stay.
     half_copied: bool,
-    /// Where v1 is before the flip and after an undo: in its place, unless the plan must give it
-    /// its name back (the field's two renames, and a flip that v1 changed under).
+    /// Where v1 is before the flip and after an undo. It is canonical, unless the plan must give v1
+    /// its name back: after the legacy daemon's first rename, and after a flip while v1 changed.
     v1_is: DataState,
 }
 
 impl Run {
-    /// Begins to walk a plan with what is left of a budget of waiting.
+    /// Begins to walk a plan. `budget` bounds the waits.
     #[must_use]
     pub fn new(plan: Plan, budget: Budget) -> Self {
         let mut run = Self {
@@ -218,31 +219,31 @@ impl Run {
         self.events.pop_front()
     }
 
-    /// The journal as the run has it.
+    /// The run's current journal.
     #[must_use]
     pub fn journal(&self) -> Option<&Journal> {
         self.journal.as_ref()
     }
 
-    /// The plan it walks.
+    /// The plan that the run walks.
     #[must_use]
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
 
-    /// The budget as it is now.
+    /// What is used of the budget so far.
     #[must_use]
     pub fn budget(&self) -> Budget {
         self.budget
     }
 
-    /// The step that was handed out last: whether it is of `undo`, and its index.
+    /// The step that the run handed out last: whether it is one of `undo`, and its index.
     #[must_use]
     pub fn position(&self) -> (bool, usize) {
         (self.list == List::Undo, self.index)
     }
 
-    /// Asks the run to stop. Honoured until the journal says `built`; after that it is refused,
+    /// Asks the run to stop. The run does so until the journal says `built`. After that it goes on,
     /// with a warning that says why.
     pub fn cancel(&mut self) {
         if self.cancelled {
@@ -254,7 +255,7 @@ impl Run {
         }
     }
 
-    /// An undo that runs is what was asked for: it says nothing.
+    /// Warns that the request came too late. A run that undoes the plan already does not warn.
     fn refuse_abort(&mut self) {
         if self.list == List::Steps
             && matches!(self.plan.kind, PlanKind::Migrate | PlanKind::Finish | PlanKind::Restore)
@@ -277,7 +278,7 @@ impl Run {
             && self.phase.is_none_or(|phase| phase < Phase::Built)
     }
 
-    /// What to do now.
+    /// The next action.
     pub fn poll(&mut self) -> Action {
         loop {
             match &self.stage {
@@ -314,7 +315,8 @@ impl Run {
         }
     }
 
-    /// The action of the current step. Until its outcome is reported, every poll gives the same.
+    /// The action of the current step. Every poll gives this action until the driver reports its
+    /// outcome.
     fn hand_out(&mut self) -> Action {
         let Some(step) = self.steps().get(self.index) else { return Action::Wait { delay_ms: 0 } };
         let op = step.op.clone();
@@ -357,12 +359,12 @@ impl Run {
         self.steps().get(self.index).map(|step| &step.op)
     }
 
-    /// The host saves its state: gives the journal's text, which is to be written and flushed like
-    /// any journal before the host goes on.
+    /// Saves the application's state in the journal. The driver must write and flush the text that
+    /// this returns, as it does with any journal, before the application goes on.
     ///
     /// # Errors
-    /// When a start could not read it back: the state is too large, or nested too deeply. The last
-    /// state stays.
+    /// When a start could not read the state back: it is too large, or nested too deeply. The run
+    /// then keeps the state before it.
     pub fn save_state(&mut self, state: Value) -> Result<String, ReadError> {
         let Some(journal) = &self.journal else {
             return Err(ReadError::Contradiction("this plan has no journal".into()));
@@ -373,14 +375,14 @@ impl Run {
         Ok(text)
     }
 
-    /// The wait before try number `tries + 1` of what the host asked for while it builds, or
-    /// nothing when the budget is used up. Counts it as waited.
+    /// The wait before try number `tries + 1` of an operation that the application asked for while
+    /// it builds. Nothing when the budget is used up. Counts the wait as used.
     pub fn next_delay_ms(&mut self, tries: u32) -> Option<u64> {
         self.budget.next_delay_ms(tries)
     }
 
-    /// The host staged new content of a companion, with this digest. False: no such companion was
-    /// declared.
+    /// Notes that the application staged new content of a companion, with this digest. False where
+    /// the application declared no such companion.
     pub fn stage_companion(&mut self, name: &CompanionName, digest: String) -> bool {
         let entry = self
             .journal
@@ -390,7 +392,7 @@ impl Run {
         entry.map(|companion| (companion.staged, companion.after) = (true, Some(digest))).is_some()
     }
 
-    /// The host has something to say.
+    /// Adds a warning of the application.
     pub fn warn(&mut self, message: String) {
         self.add_warning(None, message, WarningFrom::Host);
     }
@@ -406,7 +408,7 @@ impl Run {
     }
 }
 
-/// Whether this is the op by which the backup gets canonical's name back.
+/// Whether this op gives the backup canonical's name back.
 fn gives_v1_back(plan: &Plan, op: &Op) -> bool {
     matches!((op, &plan.journal), (Op::Rename { from, to } | Op::RenameNew { from, to }, Some(journal))
         if *from == PlanPath::from(&journal.names.backup) && *to == PlanPath::from(&journal.names.canonical))

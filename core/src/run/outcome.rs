@@ -1,4 +1,4 @@
-//! What the run takes from an op that was performed.
+//! What a run takes over from the outcome of an op.
 
 use crate::failure::DataState;
 use crate::fault::{OpError, OpErrorKind, Platform};
@@ -11,7 +11,7 @@ use crate::page1::JournalMode;
 use super::{Event, List, OpOutcome, Run, Stage, gives_v1_back};
 
 impl Run {
-    /// The op was performed.
+    /// Takes the outcome of the current op, which the driver performed.
     pub fn handle_ok(&mut self, done: OpOutcome) {
         if self.stage != Stage::Performing {
             return;
@@ -44,8 +44,7 @@ impl Run {
             (Op::Look { file }, OpOutcome::Looked(holders))
                 if self.journal.as_ref().is_some_and(|journal| journal.names.staging == *file) =>
             {
-                // On Windows whoever has it open, and may not be named, keeps it from being
-                // renamed.
+                // On Windows any process that has staging open, named or not, prevents its rename.
                 self.staging_held = holders
                     .iter()
                     .any(|holder| holder.this_process || self.plan.platform == Platform::Windows);
@@ -57,9 +56,8 @@ impl Run {
                 if let Some(journal) = &self.journal {
                     let built = Journal { expect, report, ..journal.clone() };
                     if let Err(error) = built.to_readable_text() {
-                        let message = format!(
-                            "what the build returned cannot be kept in the journal: {error}"
-                        );
+                        let message =
+                            format!("the journal cannot hold what the build returned: {error}");
                         return self.handle_fault(&OpError::new(OpErrorKind::Host, message));
                     }
                     self.journal = Some(built);
@@ -68,9 +66,9 @@ impl Run {
             (op, _) if gives_v1_back(&self.plan, op) => self.v1_is = DataState::V1,
             _ => {}
         }
-        // The journal is durable in a phase when the directory was flushed after its rename; every
-        // list of ours has the two side by side, and for an undo it is the safer reading
-        // that the rename alone may have reached the disk.
+        // A journal is durable once the directory is flushed after the rename, and every plan
+        // flushes right after it. The run counts the rename already: for an undo it is safer to
+        // assume that the rename has reached the disk.
         if let (Op::Rename { to, .. }, Some(journal)) = (&op, &mut self.journal)
             && *to == PlanPath::from(&journal.file())
             && self.list == List::Steps
@@ -90,11 +88,11 @@ impl Run {
         self.next();
     }
 
-    /// Nobody finds a file that was kept under another name unless they are told.
+    /// Warns of a file that the plan keeps under another name, so that a person finds it.
     fn tell_of_kept(&mut self, op: &Op) {
         let (Op::Link { from, to } | Op::Rename { from, to }) = op else { return };
         let why = self.steps().get(self.index).map(|step| step.why.clone()).unwrap_or_default();
-        // Where a restore sets v2 aside is its result, not a warning.
+        // A restore names the file of v2 in its result, so it does not warn.
         let code = if is_journal_aside(&from.name, &to.name) {
             "SET_ASIDE"
         } else if is_displaced(&from.name, &to.name) && !(self.restores() && to.companion.is_none())
@@ -119,7 +117,8 @@ impl Run {
     }
 }
 
-/// v2's pages could not be copied into v1, which somebody keeps in WAL mode.
+/// The error of a v2 whose pages cannot be copied into v1, because a connection keeps v1 in WAL
+/// mode.
 fn other_page_size(journal: &Journal, v2: &FileFacts) -> Option<OpError> {
     let (v1, header) = (&journal.v1.as_ref()?.fingerprint, v2.header.as_ref()?);
     (journal.strategy.copies_pages() && !v1.accepts_pages_of(header)).then(|| {

@@ -1,5 +1,5 @@
-//! How long to wait, and when to stop waiting: one budget for the whole plan, so that a start never
-//! hangs for minutes.
+//! How long a run waits, and when it stops waiting. The whole plan has one budget, so that a start
+//! never hangs for minutes.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,19 +11,19 @@ use crate::op::Op;
 use super::ending::Cause;
 use super::{Event, Run, Stage};
 
-/// The waits of one op, in milliseconds; the last one repeats while the budget lasts.
+/// The waits of one op, in milliseconds. The last one repeats while the budget lasts.
 pub const DELAYS_MS: [u64; 7] = [50, 100, 250, 500, 1000, 2000, 4000];
 
-/// The default budget: the whole series once, and some of its last wait again.
+/// The default budget: the whole series once, and a part of its last wait again.
 pub const BUDGET_MS: u64 = 10_000;
 
-/// One budget of waiting.
+/// A budget of waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Budget {
-    /// What all waits of the run may add up to, milliseconds.
+    /// How long all waits together may take, in milliseconds.
     pub total_ms: u64,
-    /// What they add up to so far.
+    /// How long they took so far, in milliseconds.
     pub waited_ms: u64,
 }
 
@@ -34,14 +34,14 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// A budget of which nothing is used yet.
+    /// A budget that is unused.
     #[must_use]
     pub fn of(total_ms: u64) -> Self {
         Self { total_ms, waited_ms: 0 }
     }
 
-    /// The wait before try number `tries + 1` of one op, or nothing when the budget is used up.
-    /// Counts it as waited.
+    /// The wait before try number `tries + 1` of one op. Nothing when the budget is used up. Counts
+    /// the wait as used.
     pub fn next_delay_ms(&mut self, tries: u32) -> Option<u64> {
         let index = (tries.max(1) as usize - 1).min(DELAYS_MS.len() - 1);
         let left_ms = self.total_ms.saturating_sub(self.waited_ms);
@@ -52,15 +52,14 @@ impl Budget {
 }
 
 impl Run {
-    /// The op was not performed.
+    /// Takes the error of the current op, which the driver could not perform.
     pub fn handle_fault(&mut self, fault: &OpError) {
         if self.stage != Stage::Performing {
             return;
         }
         let Some(op) = self.current().cloned() else { return };
         self.tries += 1;
-        // A callback that stops because it was asked to is what was asked for, not a failure of the
-        // application.
+        // A callback that stops because the application asked for it has not failed.
         if self.cancelled && self.can_abort() && fault.cause == OpErrorKind::Host {
             return self.abort();
         }
@@ -103,7 +102,7 @@ impl Run {
         self.fail(failure, cause);
     }
 
-    /// The wait is over.
+    /// Notes that the driver has waited.
     pub fn handle_waited(&mut self) {
         if matches!(self.stage, Stage::Waiting { .. }) {
             self.stage = Stage::Ready;

@@ -1,4 +1,4 @@
-//! What the directory says against a plan.
+//! The rules that need an observation of the directory.
 
 use super::{ANEW_HERE, Finding, FindingKind};
 use crate::fault::{Holder, Platform};
@@ -7,11 +7,11 @@ use crate::observe::Observation;
 use crate::op::Op;
 use crate::plan::{Plan, PlanKind};
 
-/// Names that Windows keeps for devices, with any extension: "Naming Files, Paths, and Namespaces"
-/// of its documentation, where the superscript digits count as digits, and the console's from
-/// "Consoles" of `CreateFile`.
+/// Names that Windows keeps for devices, with any extension. Source: "Naming Files, Paths, and
+/// Namespaces" of its documentation, where superscript digits count as digits. Those of the console
+/// are from "Consoles" of `CreateFile`.
 const RESERVED: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
-/// Likewise, with one digit behind them.
+/// Names that Windows keeps for devices where one digit follows.
 const RESERVED_WITH_DIGIT: [&str; 2] = ["COM", "LPT"];
 const DIGITS: [char; 12] =
     ['1', '2', '3', '4', '5', '6', '7', '8', '9', '\u{b9}', '\u{b2}', '\u{b3}'];
@@ -36,7 +36,8 @@ pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
         find(FindingKind::OtherDatabase, None, message, ANEW_HERE);
     }
     let in_the_way = |holder: &&Holder| {
-        // A plan of its own leaves this process behind. On Windows the planner goes by who holds it.
+        // `leave-zombie` is the plan for a leaked connection of this process. On Windows the
+        // planner itself goes by the holders.
         let leaves = plan.kind == PlanKind::LeaveZombie;
         let goes_by = match plan.kind {
             PlanKind::Restore => journal.is_some_and(|journal| journal.strategy.copies_pages()),
@@ -66,20 +67,20 @@ pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
             find(FindingKind::CompanionReplaceable, None, message, irreplaceable.hint());
         }
     }
-    // The part of a file id before the dash is its device.
+    // The device is the part of a file id before the dash.
     let mut devices = observation.files.values().filter_map(|facts| facts.file_id.split_once('-'));
     let first = devices.next();
     if devices.any(|(device, _)| first.is_some_and(|(first, _)| device != first)) {
-        let message = "files of the set are on different volumes (one is a mount point): they \
-                       cannot be linked or renamed onto each other";
+        let message = "the files of the set are on different volumes (one is a mount point): \
+                       they cannot be linked or renamed onto each other";
         find(FindingKind::CrossVolume, None, message.into(), "mount the directory, not the file");
     }
     for (index, step) in plan.steps.iter().enumerate() {
         let Some(name) = made(&step.op) else { continue };
         let replaces = matches!(&step.op, Op::Rename { .. });
         if begins && !replaces && observation.files.contains_key(name) {
-            let message = format!("{name} is there already");
-            let hint = "make the plan anew: it gets a nonce of its own";
+            let message = format!("a file has the name {name} already");
+            let hint = "make the plan anew: it gets another nonce";
             find(FindingKind::NameTaken, Some(index), message, hint);
         }
         let is_one = |other: &&FileName| {
@@ -95,7 +96,7 @@ pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
         }
     }
     if observation.platform == Platform::Windows {
-        // Every other name begins with one of these, and ends in letters and digits.
+        // Every other name begins with one of these names, and ends in letters and digits.
         let companions = journal.iter().flat_map(|journal| &journal.companions);
         let names = companions.map(|companion| &companion.file);
         for name in std::iter::once(&observation.canonical).chain(names) {
@@ -108,7 +109,7 @@ pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
     findings
 }
 
-/// The name that this op makes in the database's directory.
+/// The name of the file that this op makes in the database's directory.
 fn made(op: &Op) -> Option<&FileName> {
     match op {
         Op::WriteJournal { file, .. }
@@ -123,8 +124,8 @@ fn made(op: &Op) -> Option<&FileName> {
     }
 }
 
-/// Why Windows does not take this as a file's name. It takes 255 UTF-16 units, which a [`FileName`]
-/// never passes: it has at most 255 bytes.
+/// Why Windows does not accept this file name. Its limit is 255 UTF-16 units, and a [`FileName`]
+/// has at most 255 bytes.
 #[must_use]
 pub fn refused_by_windows(name: &str) -> Option<&'static str> {
     let base = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
@@ -137,7 +138,7 @@ pub fn refused_by_windows(name: &str) -> Option<&'static str> {
     } else if name.ends_with(['.', ' ']) {
         Some("ends in a dot or a space, which Windows drops")
     } else if name.contains(['<', '>', ':', '"', '|', '?', '*']) {
-        Some("holds a character that Windows does not take")
+        Some("holds a character that Windows does not accept")
     } else {
         None
     }

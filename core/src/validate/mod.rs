@@ -1,18 +1,18 @@
-//! Judges a plan that comes from elsewhere: a file, the diagnostics page, another release.
+//! Judges a plan that comes from elsewhere: from a file, the diagnostics page or another release.
 //!
-//! [`validate`] first proves the structure ([`Plan::check`]: names of the grammar, in one
-//! directory, and nothing that removes canonical). Then it reads off the plan what it was planned
-//! from, plans that again, and compares. There is one right order, the planner's, and the explorer
-//! proves that one; so a step that differs is a finding, and its explanation is the reason that the
-//! planner gives for the step that belongs there. The reasons themselves are not compared: a plan of
-//! an earlier release says the same in other words. Nor is `needsBytes`: what a disk has is compared
-//! with what is there.
+//! [`validate`] first proves the structure with [`Plan::check`]: each name is of the grammar and in
+//! one directory, and no step removes canonical. Then it reads off the plan what it was planned
+//! from, plans that again, and compares the two plans.
 //!
-//! Where the directory is known as well, its rules are asked (`directory.rs`), and at last the plan
-//! is compared with the one that would be made of the directory now: that is what a runner performs.
-//! Without it, a few things are believed, for a plan alone cannot tell them, such as whether a
-//! backup's name was taken. They are listed, mutant by mutant, in
-//! `core/explore/tests/it/validate_mutants.rs`.
+//! There is one right order, the planner's, and the explorer proves that order. So a step that
+//! differs is a finding. Its explanation is the reason that the planner gives for the step that
+//! belongs there. The reasons themselves are not compared, because an earlier release words them in
+//! another way. `needsBytes` is compared with the free space only.
+//!
+//! Where an observation of the directory is given, `directory.rs` checks its rules too. At last the
+//! plan is compared with the one that would be made of that directory now, which a runner performs.
+//! Without an observation a few things cannot be checked, such as whether a backup's name was
+//! taken. `core/explore/tests/it/validate_mutants.rs` lists them, mutant by mutant.
 
 mod directory;
 mod replan;
@@ -32,43 +32,43 @@ use crate::plan::{Plan, PlanKind, Request, differences};
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum FindingKind {
-    /// It cannot be performed: its names, or its parts, do not fit each other.
+    /// The plan cannot be performed: its names or its parts do not fit each other.
     Structure,
-    /// A step is not the one that belongs there.
+    /// Another step belongs where this one stands.
     Step,
-    /// `flipAt` or `cleanupFrom` is another step's.
+    /// `flipAt` or `cleanupFrom` is the index of another step.
     Mark,
-    /// The journal that it begins with is not the one that it would be planned with.
+    /// The planner would begin this plan with another journal.
     Journal,
-    /// It is for another state of the database.
+    /// The plan is for another state of the database.
     State,
-    /// It is for another platform.
+    /// The plan is for another platform.
     Platform,
-    /// It is for another database.
+    /// The plan is for another database.
     OtherDatabase,
     /// A program has the database open.
     Held,
-    /// The disk has not the room that it may take.
+    /// The volume has less free space than the plan may need.
     Space,
-    /// No file can take the place of a companion.
+    /// No file can replace a companion.
     CompanionReplaceable,
-    /// Files of the set are on different volumes.
+    /// The files of the set are on different volumes.
     CrossVolume,
-    /// A name that it makes is taken.
+    /// A file already has a name that the plan makes.
     NameTaken,
-    /// A name differs from another by case alone, where case is ignored.
+    /// Two names differ by case only, and the file system may ignore case.
     CaseCollision,
-    /// Windows does not take the name of the database, or of a companion.
+    /// Windows does not accept the name of the database, or of a companion.
     WindowsName,
 }
 
-/// One thing that is wrong with a plan. A plan with a finding is not performed.
+/// One fault of a plan. A runner does not perform a plan with a finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What it is about.
+    /// The kind of fault.
     pub kind: FindingKind,
     /// The index of the step in `steps`, or in `undo` where `undo` is set; nothing for the plan as
     /// a whole.
@@ -77,9 +77,9 @@ pub struct Finding {
     pub undo: bool,
     /// What is wrong, in one sentence.
     pub message: String,
-    /// Why another step belongs there: the reason of the right plan.
+    /// The reason that the right plan gives for the step that belongs there.
     pub why: Option<String>,
-    /// What to do about it.
+    /// What to do.
     pub hint: String,
 }
 
@@ -102,8 +102,8 @@ impl std::fmt::Display for Finding {
 const ANEW: &str = "make the plan anew with this release";
 const ANEW_HERE: &str = "make the plan anew from this database";
 
-/// Judges the text of a plan, and holds it against the directory it is for where that is known. No
-/// finding: nothing is wrong with it.
+/// Judges the text of a plan, and compares it with its directory where an observation is given. A
+/// plan without a fault has no finding.
 #[must_use]
 pub fn validate_text(text: &str, target: Option<&Observation>) -> Vec<Finding> {
     match Plan::parse(text) {
@@ -112,15 +112,17 @@ pub fn validate_text(text: &str, target: Option<&Observation>) -> Vec<Finding> {
     }
 }
 
-/// Judges a plan, likewise.
+/// Judges a plan as [`validate_text`] judges its text.
 #[must_use]
 pub fn validate(plan: &Plan, target: Option<&Observation>) -> Vec<Finding> {
     validate_request(plan, target, None)
 }
 
-/// Judges a plan, likewise, and whether it does what is asked for: the request's label, nonce, time
-/// and attempt may be another's. A plan alone says what was asked for, so that one without the step
-/// that asks the application passes for one of an application that need not be asked.
+/// Judges a plan as [`validate`] does, and whether it does what `request` asks for. The request's
+/// label, nonce, time and attempt may differ.
+///
+/// Without a request, only the plan says what was asked for. A plan from which the step that calls
+/// the application was removed then passes for the plan of an application that has no callback.
 #[must_use]
 pub fn validate_request(
     plan: &Plan,
@@ -151,11 +153,11 @@ fn structure(error: &ReadError) -> Finding {
     Finding::of_plan(FindingKind::Structure, message, ANEW)
 }
 
-/// Nothing is planned of what this plan was planned from.
+/// The finding where the planner refuses to plan again what this plan was planned from.
 fn refused(failure: &Failure) -> Finding {
     Finding::of_plan(
         FindingKind::State,
-        format!("nothing like it is planned: {}", failure.reason),
+        format!("no such plan can be made: {}", failure.reason),
         &failure.hint,
     )
 }
@@ -177,7 +179,7 @@ fn compare(plan: &Plan, right: &Plan, hint: &str) -> Vec<Finding> {
             hint: hint.into(),
         })
         .collect();
-    // Where a step is missing the marks are another's as well.
+    // Where a step is missing, the marks differ as well.
     if findings.iter().all(|finding| finding.undo) {
         for (mark, is, should) in [
             ("flipAt", plan.flip_at, right.flip_at),

@@ -1,8 +1,9 @@
 //! Plans again what a plan was planned from.
 //!
-//! What that was is read off the plan and laid out as an observation, of which the planner itself
-//! plans. Of what has no name in the plan, such as whether v1 had changed, each possible
-//! observation is tried; the plan that comes nearest is the right one.
+//! This module reads off the plan what its planner had observed, makes an observation of it, and
+//! lets the planner plan from that. A plan does not say everything, for example whether v1 had
+//! changed. So each possible observation is tried, and the plan that comes nearest is the right
+//! one.
 
 use crate::failure::{Code, Failure};
 use crate::fault::{Holder, Platform};
@@ -20,12 +21,12 @@ use crate::plan::{
     plan_migration, plan_recovery, right_restore,
 };
 
-/// The plan that would be made of what this one says itself.
+/// The plan that the planner makes of what this plan says of itself.
 pub(super) fn of_itself(plan: &Plan) -> Result<Plan, Failure> {
     let Some(journal) = &plan.journal else {
         return match plan.kind {
             PlanKind::SetAside | PlanKind::Clean => recovered(plan, without_journal(plan)),
-            // The structure has proven each step.
+            // `Plan::check` has proven each step.
             _ => Ok(plan.clone()),
         };
     };
@@ -36,7 +37,7 @@ pub(super) fn of_itself(plan: &Plan) -> Result<Plan, Failure> {
         _ => recovered(plan, observations(plan, journal))?,
     };
     if let Some(right) = &mut right.journal {
-        // Nothing is planned by these.
+        // The planner does not depend on these.
         right.host_state.clone_from(&journal.host_state);
         right.warnings.clone_from(&journal.warnings);
         if plan.kind != PlanKind::Migrate {
@@ -47,7 +48,7 @@ pub(super) fn of_itself(plan: &Plan) -> Result<Plan, Failure> {
     Ok(right)
 }
 
-/// The plan that would be made of this directory, with what else this one was asked for.
+/// The plan that the planner makes of this directory, for what this plan was asked for.
 pub(super) fn of_directory(
     plan: &Plan,
     observation: &Observation,
@@ -55,7 +56,7 @@ pub(super) fn of_directory(
 ) -> Result<Plan, Failure> {
     let (label, nonce) = label_and_nonce(plan)?;
     match plan.kind {
-        // A rule, or a backup with its receipt, is not in an observation.
+        // An observation holds neither the rule of a prune nor the receipt of a backup.
         PlanKind::Restore | PlanKind::Prune => return Ok(plan.clone()),
         PlanKind::LeaveZombie => return plan_leave_zombie(observation, &label, &nonce),
         _ => {}
@@ -66,12 +67,12 @@ pub(super) fn of_directory(
         (Next::Migrate, Some(journal)) if plan.kind == PlanKind::Migrate => journal,
         _ => return Err(nothing("there is neither anything to recover nor a v1 to upgrade")),
     };
-    // That canonical can be linked is taken for granted where it was not tried; pages may be copied
-    // all the same.
+    // An observation says that canonical can be linked where the runner did not try it. A plan may
+    // copy pages then too.
     let can_link = observation.can_link && journal.strategy != Strategy::PageCopy;
     let observation = Observation { can_link, ..observation.clone() };
     let mut right = migrated(plan, journal, &observation, asked)?;
-    // Commits since the plan was made change nothing: v1 is looked at anew once it is settled.
+    // Commits after the plan was made change nothing, because the plan settles v1 and looks again.
     if let (Some(V1 { file_id, fingerprint, .. }), Some(right)) =
         (&journal.v1, right.journal.as_mut().and_then(|journal| journal.v1.as_mut()))
     {
@@ -84,7 +85,7 @@ fn nothing(reason: &str) -> Failure {
     Failure::refusal(Code::Journal, reason, "make the plan anew from this database")
 }
 
-/// The recovery from one of these observations that comes nearest.
+/// The recovery from one of these observations that comes nearest to this plan.
 fn recovered(
     plan: &Plan,
     observations: impl IntoIterator<Item = Observation>,
@@ -120,7 +121,8 @@ fn nearest(
         .ok_or_else(|| refused.unwrap_or_else(|| nothing("no recovery does this")))
 }
 
-/// By its journal, or by the name that it makes. Without a journal nothing goes by the label.
+/// The label and nonce of the journal. Without a journal the nonce is that of the name that the
+/// plan makes, and any label will do.
 fn label_and_nonce(plan: &Plan) -> Result<(Label, Nonce), Failure> {
     if let Some(journal) = &plan.journal {
         return Ok((journal.label.clone(), journal.nonce.clone()));
@@ -135,14 +137,14 @@ fn label_and_nonce(plan: &Plan) -> Result<(Label, Nonce), Failure> {
     Ok((label, nonce.unwrap_or_else(|| Nonce::from_number(0))))
 }
 
-/// Without a journal: one that cannot be read, or those that were being written.
+/// The observation of a plan without a journal: of an unreadable journal, or of unfinished ones.
 fn without_journal(plan: &Plan) -> Option<Observation> {
     let named = plan.steps.iter().find_map(|step| match &step.op {
         Op::Rename { from, .. } => Some(vec![from.name.clone()]),
         Op::Remove { files } => Some(files.iter().map(|at| at.name.clone()).collect()),
         _ => None,
     })?;
-    // The database's name is not in the plan, so any will do that makes each name a journal's.
+    // The plan does not name the database. Any name will do that makes each file a journal's.
     let is_ours = |canonical: &FileName| {
         named.iter().all(|name| {
             matches!(
@@ -171,24 +173,25 @@ fn migration(plan: &Plan, journal: &Journal) -> Result<Plan, Failure> {
     if journal.strategy == Strategy::PageCopy {
         let stays = |step: &Step| matches!(&step.op, Op::Settle { file, mode } if file == canonical && *mode == JournalMode::Wal);
         observation.can_link = false;
-        // Only a v1 that is held keeps its WAL mode.
+        // Only a v1 that a process holds keeps its WAL mode.
         if plan.platform == Platform::Windows && plan.steps.iter().any(stays) {
             observation.holders = vec![Holder { pid: 0, name: String::new(), this_process: true }];
         }
     }
-    let legacy_journal = legacy_journal(canonical);
+    let legacy_name = legacy_journal(canonical);
     let takes_over = plan.steps.iter().any(
-        |step| matches!(&step.op, Op::Remove { files } if files.contains(&PlanPath::from(&legacy_journal))),
+        |step| matches!(&step.op, Op::Remove { files } if files.contains(&PlanPath::from(&legacy_name))),
     );
     if takes_over {
         observation
             .journals
-            .insert(legacy_journal, Some(legacy::text(journal, Phase::Building, None)));
+            .insert(legacy_name, Some(legacy::text(journal, Phase::Building, None)));
     }
     migrated(plan, journal, &observation, None)
 }
 
-/// Migrates what is observed, as it was asked for; where that is not known, as comes nearest.
+/// The migration of what is observed, as it was asked for. Without a request, the one that comes
+/// nearest to this plan.
 fn migrated(
     plan: &Plan,
     journal: &Journal,
@@ -216,7 +219,7 @@ fn migrated(
     nearest(plan, requests.map(|request| plan_migration(observation, &request).map(Some)))
 }
 
-/// What may have been seen of a journal of ours.
+/// Each observation that a recovery of this journal may have been planned from.
 fn observations(plan: &Plan, journal: &Journal) -> Vec<Observation> {
     let names = &journal.names;
     let mut base = blank(plan.platform, names.canonical.clone());
@@ -258,7 +261,7 @@ fn observations(plan: &Plan, journal: &Journal) -> Vec<Observation> {
     ]
 }
 
-/// What the plan's steps say of a companion.
+/// What the plan's steps tell of a companion.
 fn of_companion(
     plan: &Plan,
     journal: &Journal,
@@ -269,11 +272,11 @@ fn of_companion(
         let mut guards = steps.iter().filter_map(|step| step.when.as_ref());
         guards.any(|guard| guard.companion() == Some(name) && is(guard))
     };
-    // The comparison before the flip is under the plain guard too.
+    // The comparison before the flip has the guard `companion-staged` as well.
     let staged =
         under(&plan.steps, |guard| matches!(guard, Guard::CompanionStagedOverChange { .. }));
     let backed_up = under(&plan.undo, |_| true);
-    // A link would fail there.
+    // A plan does not link to a name that a file has.
     let kept = !plan.steps.iter().chain(&plan.undo).any(
         |step| matches!(&step.op, Op::Link { from, .. } if from.companion.as_ref() == Some(name)),
     );

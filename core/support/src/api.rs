@@ -1,4 +1,4 @@
-//! The functions of this crate as the bindings offer them: JSON text in and out, as those of
+//! The functions of this crate as the bindings offer them: JSON text in and out, as in
 //! [`cutover_core::api`].
 
 use cutover_core::api::{answer, read};
@@ -7,7 +7,7 @@ use cutover_core::failure::{Code, Failure};
 use crate::WalReader;
 use crate::diagnose::Dropped;
 
-/// Reads the header of a database from its first bytes. `size` is the file's, in bytes.
+/// Reads the header of a database from its first bytes. `size` is the file's size in bytes.
 #[must_use]
 pub fn read_database_header(bytes: &[u8], size: Option<u64>) -> String {
     let header = crate::read_database_header(bytes, size).map_err(|error| {
@@ -23,7 +23,7 @@ pub fn wal(reader: WalReader) -> String {
     answer(Ok(reader.finish()))
 }
 
-/// Judges whatever was dropped or pasted.
+/// Judges what a person dropped or pasted.
 #[must_use]
 pub fn diagnose(dropped: &str) -> String {
     answer(read::<Dropped>("dropped", dropped).map(|dropped| crate::diagnose::diagnose(&dropped)))

@@ -1,6 +1,7 @@
-//! The doctor's bundle: what a support person needs of a machine that they do not sit at, as one
-//! JSON. No rows, and unless asked nothing that the application saved, reported or said; home
-//! directories as `~`.
+//! The doctor's bundle: one JSON that tells a support person of a machine elsewhere.
+//!
+//! It holds no row of the database. Unless the user asks for it, it also holds nothing that the
+//! application saved, reported or said. Home directories appear as `~`.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,60 +23,60 @@ use cutover_core::run::Event;
 pub const VERSION: u32 = 1;
 /// The largest bundle that is read, in bytes.
 pub const MAX_BYTES: usize = 16 << 20;
-/// Of how many users the paths may be; a journal that names more is none that this project wrote.
+/// The most home directories that are shortened. A journal of cutover never names more.
 const MAX_HOMES: usize = 100;
-/// What stands where something was left out.
+/// The text that replaces what was left out.
 pub const WITHHELD: &str = "(left out)";
 
-/// What a doctor found.
+/// What the doctor found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Bundle {
     /// Always 1.
     pub version: u32,
-    /// Who made it, and where.
+    /// Which program made the bundle, and where.
     pub made: Made,
-    /// The database's path, the home directory as `~`.
+    /// The database's path, with the home directory as `~`.
     pub path: String,
-    /// What lies in its directory. The journals are in it, as text.
+    /// The files in the database's directory, with the text of each journal.
     pub observation: Observation,
-    /// The text of each receipt; nothing where it could not be read as text.
+    /// The text of each receipt; nothing where the file could not be read as text.
     pub receipts: BTreeMap<FileName, Option<String>>,
-    /// The header of canonical. Nothing where it was not opened, or is no database.
+    /// The header of canonical. Nothing where canonical was not opened, or is not a database.
     pub header: Option<DatabaseHeader>,
-    /// What the log of canonical holds. Nothing where there is none, or it was not opened.
+    /// What the log of canonical holds. Nothing where canonical has no log, or was not opened.
     pub wal: Option<Wal>,
     /// Whether SQLite finds the pages of canonical sound.
     pub check: Check,
-    /// What the next start would do, and the plan of it where it would recover.
+    /// What the next start would do, with its plan where it would recover.
     pub next: NextStart,
     /// The last failure that the application kept.
     pub last_error: Option<Failure>,
-    /// The events that it kept, oldest first.
+    /// The events that the application kept, oldest first.
     pub events: Vec<Event>,
 }
 
-/// Who made a bundle.
+/// The program and the machine that made a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Made {
-    /// When, Unix milliseconds.
+    /// The time, in Unix milliseconds.
     pub at_ms: u64,
-    /// The version of this project.
+    /// The version of cutover.
     pub cutover: String,
-    /// The version of SQLite in it.
+    /// The version of SQLite in cutover.
     pub sqlite: String,
-    /// Whose rules apply.
+    /// The platform.
     pub platform: Platform,
     /// The processor's architecture, for example `x86_64`.
     pub arch: String,
-    /// What ran it, for example `node 22.4.0`.
+    /// The runtime, for example `node 22.4.0`.
     pub runtime: Option<String>,
 }
 
-/// What came of SQLite's `quick_check` of the database, in its place or in a private copy.
+/// The result of SQLite's `quick_check` of the database, in its place or in a private copy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(
@@ -86,23 +87,22 @@ pub struct Made {
 )]
 #[non_exhaustive]
 pub enum Check {
-    /// Every page is as it must be, with the committed transactions of the log, and a hot journal
-    /// rolled back.
+    /// Every page is sound, with the committed transactions of the log, and with a hot rollback
+    /// journal rolled back.
     Sound,
-    /// It is not.
+    /// The database is damaged.
     Damaged {
         /// How many problems SQLite named.
         problems: u32,
     },
-    /// Nobody looked.
+    /// The doctor did not check.
     NotMade {
-        /// Why not.
+        /// Why the doctor did not check.
         why: String,
     },
 }
 
-/// What is believed of a bundle that comes from elsewhere. The rest follows from it, and is worked
-/// out anew.
+/// The part that is read of a bundle from elsewhere. The diagnosis works the rest out anew.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Given {
@@ -136,14 +136,14 @@ impl Given {
 }
 
 impl Bundle {
-    /// The text that is written to disk.
+    /// The text of the bundle's file.
     #[must_use]
     pub fn to_text(&self) -> String {
         write_json(self)
     }
 
-    /// Leaves out what may not leave the machine unasked: what the application saved, reported or
-    /// said, and where homes are. `homes` are the paths that become `~`.
+    /// Leaves out what may not leave the machine unless the user asks for it: what the application
+    /// saved, reported or said, and the home directories. `homes` are the paths that become `~`.
     #[must_use]
     pub fn redacted(mut self, homes: &[String]) -> Self {
         let homes = &self.homes(homes);
@@ -201,8 +201,8 @@ impl Bundle {
         self
     }
 
-    /// These, and those that the paths in it go through: whoever looks need not be the user whose
-    /// database it is. The longest first: a home may lie in a home.
+    /// The homes that are known, and the homes in the paths of the bundle: the user who runs the
+    /// doctor need not own the database. The longest is first, because a home may be inside a home.
     fn homes(&self, known: &[String]) -> Vec<String> {
         let mut homes: BTreeSet<String> = known.iter().cloned().collect();
         let mut add = |path: &str| {
@@ -224,7 +224,7 @@ impl Bundle {
                 .filter_map(Value::as_str)
                 .for_each(&mut add);
         }
-        // As they are where a name is quoted.
+        // As they appear in a quoted name.
         homes.extend(homes.clone().iter().map(|home| home.replace('\\', "\\\\")));
         let mut homes: Vec<String> = homes.into_iter().collect();
         homes.sort_by_key(|home| Reverse(home.len()));
@@ -261,7 +261,7 @@ pub fn shorten(text: &str, homes: &[String]) -> String {
         while let Some(at) = rest.find(home) {
             let (before, from) = rest.split_at(at);
             let behind = from.strip_prefix(home).unwrap_or_default();
-            // `/home/ann` is no part of `/home/anna`.
+            // `/home/anna` is not in `/home/ann`.
             let ends = behind
                 .chars()
                 .next()
@@ -276,8 +276,8 @@ pub fn shorten(text: &str, homes: &[String]) -> String {
     text
 }
 
-/// A journal or receipt without what is the application's. Nothing where it is not JSON: then
-/// nobody can tell what is in it.
+/// A journal or receipt without the application's part. Nothing where the text is not JSON, because
+/// it may then hold anything.
 fn without_host(text: &str, homes: &[String]) -> Option<String> {
     let mut value: Value = serde_json::from_str(text).ok()?;
     let fields = value.as_object_mut()?;
@@ -299,7 +299,7 @@ fn without_host(text: &str, homes: &[String]) -> Option<String> {
     Some(write_json(&value))
 }
 
-/// As deep as JSON may be nested, which is bounded where it is read.
+/// Shortens every text in a value. The reader of the JSON bounds the depth.
 fn shorten_all(value: &mut Value, homes: &[String]) {
     match value {
         Value::String(text) => *text = shorten(text, homes),
@@ -316,7 +316,7 @@ fn shorten_all(value: &mut Value, homes: &[String]) {
     }
 }
 
-/// A path from elsewhere than the root has no home in it, but may have its name.
+/// Shortens the names of homes in a relative path, which does not hold a whole home.
 fn shorten_names(path: &mut String, homes: &[String]) {
     let separator = |c| matches!(c, '/' | '\\');
     let is_home = |name: &str| {

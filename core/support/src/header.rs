@@ -1,5 +1,5 @@
-//! Every field of the database header by name, and how it fits the file's size: enough to judge a
-//! database of any size from its first page.
+//! Reads every field of a database header, and compares the header with the file's size. A database
+//! of any size is so judged by its first page.
 
 use serde::Serialize;
 
@@ -20,20 +20,22 @@ pub enum TextEncoding {
     Utf16Be,
 }
 
-/// The 100 bytes of a database header (<https://www.sqlite.org/fileformat2.html#the_database_header>), and what they say of the file.
+/// The 100 bytes of a database header, and what they say of the file.
+///
+/// Layout: <https://www.sqlite.org/fileformat2.html#the_database_header>.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DatabaseHeader {
     /// Bytes in a page: a power of two, 512 to 65536.
     pub page_size: u32,
-    /// File format to write: 1 legacy, 2 WAL.
+    /// The file format to write: 1 rollback journal, 2 WAL.
     pub write_version: u8,
-    /// File format to read: likewise.
+    /// The file format to read: 1 rollback journal, 2 WAL.
     pub read_version: u8,
-    /// From the read version: whether the WAL flag is set.
+    /// The journal mode that the read version gives.
     pub journal_mode: JournalMode,
-    /// Bytes at the end of each page that an extension keeps for itself.
+    /// The bytes at the end of each page that are reserved for an extension.
     pub reserved_bytes: u8,
     /// Always 64.
     pub max_payload_fraction: u8,
@@ -43,49 +45,48 @@ pub struct DatabaseHeader {
     pub leaf_payload_fraction: u8,
     /// Counts the transactions that changed the file in rollback mode.
     pub change_counter: u32,
-    /// The size of the database in pages. It counts only where `pageCountIsValid`.
+    /// The size of the database in pages. It is right only where `pageCountIsValid`.
     pub page_count: u32,
-    /// Whether the SQLite that wrote last kept `pageCount`: it is not 0, and `versionValidFor` is
-    /// the change counter.
+    /// Whether `pageCount` is valid: it is not 0, and `versionValidFor` is the change counter.
     pub page_count_is_valid: bool,
-    /// The first page of the list of free pages; 0 where there is none.
+    /// The first page of the list of free pages; 0 where no page is free.
     pub first_freelist_page: u32,
-    /// How many pages are free.
+    /// The number of free pages.
     pub freelist_pages: u32,
-    /// Changes with the schema.
+    /// A counter that changes with the schema.
     pub schema_cookie: u32,
     /// 1 to 4; 0 in a database without a table.
     pub schema_format: u32,
     /// `PRAGMA default_cache_size`, in pages.
     pub default_cache_size: i32,
-    /// The largest root page where the database vacuums itself; else 0.
+    /// The largest root page in a database with auto-vacuum; else 0.
     pub largest_root_page: u32,
-    /// The encoding of text. Nothing in a database without a table, or where the number is none
-    /// that SQLite has.
+    /// The encoding of text. Nothing in a database without a table, or where SQLite does not know
+    /// the number.
     pub text_encoding: Option<TextEncoding>,
     /// `PRAGMA user_version`.
     pub user_version: i32,
-    /// Whether the database vacuums itself in steps.
+    /// Whether auto-vacuum is incremental.
     pub incremental_vacuum: bool,
     /// `PRAGMA application_id`.
     pub application_id: i32,
     /// The change counter when `sqliteVersion` was written.
     pub version_valid_for: u32,
-    /// The SQLite that wrote last, for example 3046001 for 3.46.1.
+    /// The version of the SQLite that wrote last, for example 3046001 for 3.46.1.
     pub sqlite_version: u32,
-    /// Bytes of the file, where they are known.
+    /// The size of the file in bytes, where it is known.
     pub size: Option<u64>,
-    /// The masked digest of page 1, where all of that page was given. It identifies v2.
+    /// The masked digest of page 1, where the whole page was given. It identifies v2.
     pub page1: Option<String>,
-    /// All 100 bytes, in hex: with the size this is the fingerprint of a settled database.
+    /// All 100 bytes in hex. Together with the size they are the fingerprint of a settled database.
     pub bytes: String,
-    /// What does not fit, one sentence each. None: header and size are those of a sound database;
-    /// its pages were not looked at.
+    /// What is wrong, one sentence each. Empty where header and size are those of a sound database.
+    /// The other pages were not read.
     pub problems: Vec<String>,
 }
 
 impl DatabaseHeader {
-    /// What an observation has of it.
+    /// The part of the header that an observation holds.
     #[must_use]
     pub fn facts(&self) -> Header {
         Header {
@@ -100,13 +101,13 @@ impl DatabaseHeader {
     }
 }
 
-/// Reads the header from a file's first bytes: 100 at least, the whole first page for its digest.
-/// Nothing behind that page is looked at.
+/// Reads the header from a file's first bytes. It needs 100 bytes, and the whole first page for the
+/// digest. It reads no further page.
 ///
-/// `size` is the file's, in bytes.
+/// `size` is the file's size in bytes.
 ///
 /// # Errors
-/// When the bytes are not the beginning of a SQLite 3 database, with what they seem to be.
+/// When the bytes do not begin a SQLite 3 database. The error says what they seem to be.
 pub fn read_database_header(
     bytes: &[u8],
     size: Option<u64>,
@@ -182,8 +183,8 @@ fn problems(header: &DatabaseHeader, encoding: u32, expansion: bool) -> Vec<Stri
                 "the file has {size} bytes, which is not a whole number of pages of {page} bytes"
             ),
         );
-        // In WAL mode pages may still be in the log alone, so that the file may be shorter, or
-        // longer, than its header says.
+        // In WAL mode some pages may be in the log only. The file may then be shorter or longer
+        // than its header says.
         let counts = header.page_count_is_valid && header.journal_mode == JournalMode::Delete;
         say(
             counts && size < counted,
@@ -214,13 +215,16 @@ fn problems(header: &DatabaseHeader, encoding: u32, expansion: bool) -> Vec<Stri
     let free = header.page_count_is_valid && header.freelist_pages >= header.page_count;
     say(
         free,
-        format!("{} pages of {} are said to be free", header.freelist_pages, header.page_count),
+        format!(
+            "the header says that {} of {} pages are free",
+            header.freelist_pages, header.page_count
+        ),
     );
     say(expansion, "the bytes that are reserved for later are not zero".into());
     found
 }
 
-/// What bytes that are not a database seem to be.
+/// What bytes seem to be that do not begin a database.
 fn stranger(bytes: &[u8]) -> &'static str {
     let first = &bytes[..bytes.len().min(HEADER_BYTES)];
     let mut seen = [false; 256];
@@ -243,10 +247,10 @@ fn stranger(bytes: &[u8]) -> &'static str {
             "it is a database of SQLite 2"
         }
         _ if first.iter().all(printable) => "it seems to be text",
-        // Of 100 random bytes some 83 differ; of what programs write, seldom half.
+        // 100 random bytes have about 83 different values; other files seldom have half as many.
         _ if first.len() == HEADER_BYTES && distinct >= 65 => {
             "its first bytes look random: it seems to be encrypted (SQLCipher, SEE), or compressed"
         }
-        _ => "it does not begin as one; it is something else, or was overwritten",
+        _ => "it does not begin as a database; it is something else, or was overwritten",
     }
 }

@@ -1,5 +1,5 @@
-//! What the next start would do, told without the application: its `detect` is not there to be
-//! asked, so what canonical is, is told by what journals and receipts recorded of it.
+//! What the next start would do. The application's `detect` cannot be called here, so canonical is
+//! identified by what journals and receipts recorded.
 
 use serde::Serialize;
 
@@ -11,23 +11,23 @@ use cutover_core::names::{FileName, Label, Nonce, Role, legacy_journal as legacy
 use cutover_core::observe::{FileFacts, Observation, Verdict};
 use cutover_core::plan::{Plan, PlanKind, plan_recovery};
 
-/// What canonical is, as far as files alone tell.
+/// What canonical is, as far as the files tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Canonical {
-    /// There is none, or it has no byte.
+    /// Canonical does not exist, or is empty.
     Missing,
-    /// This process holds it, so it was not opened.
+    /// This process holds canonical, so it was not opened.
     NotOpened,
-    /// It is no database of SQLite.
+    /// Canonical is not a SQLite database.
     NotADatabase,
-    /// It is v1, byte for byte in header and size, as it was settled.
+    /// Canonical is v1, with the header and size that v1 had when it was settled.
     V1,
-    /// It is v2 as it was built and checked.
+    /// Canonical is v2, as it was built and checked.
     V2,
-    /// It is a database; no record says which.
+    /// Canonical is a database, and no record says which.
     Unknown,
 }
 
@@ -37,13 +37,13 @@ pub enum Canonical {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Does {
-    /// No upgrade is under way: `detect` decides whether one begins.
+    /// The start calls `detect`, which decides what follows.
     AskDetect,
-    /// It finds no database, and the application makes a new one.
+    /// The start finds no database, and the application makes a new one.
     BeginNew,
-    /// It finishes, undoes, or cleans up an upgrade: `plan` is how.
+    /// The start finishes, undoes or cleans up an upgrade, as `plan` says.
     Recover,
-    /// It refuses, and touches nothing: `refusal` says why.
+    /// The start refuses, and touches nothing. `refusal` says why.
     Refuse,
 }
 
@@ -53,19 +53,19 @@ pub enum Does {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct NextStart {
-    /// In one word.
+    /// What the start would do, in one word.
     pub does: Does,
-    /// In one sentence.
+    /// What the start would do, in one sentence.
     pub says: String,
     /// What canonical is.
     pub canonical: Canonical,
-    /// How it recovers.
+    /// The plan by which the start recovers.
     pub plan: Option<Plan>,
-    /// Why it refuses.
+    /// The failure with which the start refuses.
     pub refusal: Option<Failure>,
 }
 
-/// The journals that could be read, ours and the field's.
+/// The first journal of cutover that can be read.
 pub(crate) fn journal(observation: &Observation) -> Option<Journal> {
     observation
         .journals
@@ -74,13 +74,14 @@ pub(crate) fn journal(observation: &Observation) -> Option<Journal> {
         .find_map(|text| Journal::parse(text, &observation.canonical).ok())
 }
 
+/// The journal of the legacy daemon, where it can be read.
 pub(crate) fn legacy_journal(observation: &Observation) -> Option<LegacyJournal> {
     let text =
         observation.journals.get(&legacy_journal_name(&observation.canonical))?.as_deref()?;
     LegacyJournal::parse(text, &observation.canonical).ok()
 }
 
-/// Tells what canonical is.
+/// Identifies canonical.
 #[must_use]
 pub fn identify(observation: &Observation, receipts: &Receipts) -> Canonical {
     let Some(facts) = observation.canonical_facts().filter(|facts| facts.size > 0) else {
@@ -91,7 +92,7 @@ pub fn identify(observation: &Observation, receipts: &Receipts) -> Canonical {
         return if held { Canonical::NotOpened } else { Canonical::NotADatabase };
     }
     if let Some(journal) = journal(observation) {
-        // What a restore replaces is v2.
+        // A restore replaces v2.
         let (before, after) = if journal.strategy.restores() {
             (Canonical::V2, Canonical::V1)
         } else {
@@ -120,12 +121,12 @@ fn is_page1(facts: &FileFacts, page1: &str) -> bool {
     facts.page1.as_deref() == Some(page1)
 }
 
-/// What `detect` would say, where that follows.
+/// What `detect` would say, where the files tell it.
 fn verdict(observation: &Observation, canonical: Canonical) -> Option<Verdict> {
     match canonical {
         Canonical::V1 => Some(Verdict::Old),
         Canonical::V2 => Some(Verdict::Current),
-        // Nothing of ours replaces v1 before the journal says `built`.
+        // An upgrade does not replace v1 before the journal says `built`.
         Canonical::Unknown
             if journal(observation)
                 .is_some_and(|of| of.phase == Phase::Building && !of.strategy.restores()) =>
@@ -136,9 +137,9 @@ fn verdict(observation: &Observation, canonical: Canonical) -> Option<Verdict> {
             let legacy = legacy_journal(observation)?;
             let is_there = |name| observation.files.contains_key(name);
             match (is_there(&legacy.names.backup), is_there(&legacy.names.staging)) {
-                // It never moved v1.
+                // The legacy daemon has not moved v1.
                 (false, _) => Some(Verdict::Old),
-                // It moved v2 into its place.
+                // The legacy daemon has moved v2 into its place.
                 (true, false) => Some(Verdict::Current),
                 (true, true) => None,
             }
@@ -147,7 +148,7 @@ fn verdict(observation: &Observation, canonical: Canonical) -> Option<Verdict> {
     }
 }
 
-/// Whether a start goes on that is told that canonical is a database of the application's.
+/// Whether a start goes on if `detect` says that canonical is a database of the application.
 fn goes_on(seen: &mut Observation, label: &Label) -> bool {
     seen.verdict = Some(Verdict::Old);
     plan_recovery(seen, label, &Nonce::from_number(0)).is_ok()
@@ -165,7 +166,7 @@ pub fn next_start(observation: &Observation, receipts: &Receipts) -> NextStart {
         refusal,
     };
     if observation.holders.iter().any(|holder| holder.this_process) {
-        let says = "it cannot be told: the process that looked has the database open, and did not \
+        let says = "it cannot be told: the process that looked has the database open, so it did not \
                     open it a second time";
         return next(Does::AskDetect, says, None, None);
     }
@@ -186,7 +187,7 @@ pub fn next_start(observation: &Observation, receipts: &Receipts) -> NextStart {
                 );
                 next(
                     Does::Refuse,
-                    "it refuses to touch what lies there",
+                    "it refuses to touch these files",
                     None,
                     Some(failure.of(&observation.canonical)),
                 )
@@ -208,7 +209,7 @@ pub fn next_start(observation: &Observation, receipts: &Receipts) -> NextStart {
     }
     let mut seen = observation.clone();
     seen.verdict = observation.verdict.or_else(|| verdict(observation, canonical));
-    // Nobody else's files are in the way of a plan that is only looked at.
+    // No holder is in the way of a plan that no program performs.
     seen.holders.clear();
     let named =
         observation.journals.keys().find_map(|name| match Role::of(&observation.canonical, name) {
@@ -219,7 +220,7 @@ pub fn next_start(observation: &Observation, receipts: &Receipts) -> NextStart {
     let Some(label) = label else {
         return next(
             Does::AskDetect,
-            "the application looks whether the database is to be upgraded",
+            "the application decides whether to upgrade the database",
             None,
             None,
         );
@@ -227,8 +228,8 @@ pub fn next_start(observation: &Observation, receipts: &Receipts) -> NextStart {
     match plan_recovery(&seen, &label, &Nonce::from_number(0)) {
         Ok(None) => next(
             Does::AskDetect,
-            "no upgrade is under way: the application looks whether the database is to be \
-             upgraded, or opened as it is",
+            "no upgrade is under way: the application decides whether to upgrade the database, or to \
+             open it as it is",
             None,
             None,
         ),
@@ -242,8 +243,8 @@ pub fn next_start(observation: &Observation, receipts: &Receipts) -> NextStart {
                     "it removes what a finished upgrade left, and opens the database"
                 }
                 PlanKind::SetAside => {
-                    "it sets the journal, which nobody can read, aside, and goes on with the \
-                     database that is there"
+                    "it sets aside the journal, which cannot be read, and goes on with the database \
+                     that is there"
                 }
                 PlanKind::Migrate | PlanKind::Restore | PlanKind::Prune | PlanKind::LeaveZombie => {
                     "it goes on"
@@ -256,8 +257,8 @@ pub fn next_start(observation: &Observation, receipts: &Receipts) -> NextStart {
                 && canonical == Canonical::Unknown
                 && goes_on(&mut seen, &label) =>
         {
-            let says = "an upgrade was interrupted; what the database is now only the application \
-                        can tell, and by that it finishes or undoes";
+            let says = "an upgrade was interrupted; only the application can tell what the database \
+                        is now, and so whether the start finishes or undoes it";
             next(Does::AskDetect, says, None, None)
         }
         Err(failure) => next(Does::Refuse, "it refuses, and touches nothing", None, Some(failure)),

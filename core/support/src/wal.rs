@@ -1,5 +1,7 @@
-//! A write-ahead log, judged frame by frame as SQLite does when it recovers one (<https://www.sqlite.org/fileformat2.html#the_write_ahead_log>,
-//! `walIndexRecover` in wal.c). It is fed in pieces of any size and keeps no more than one frame.
+//! Judges a write-ahead log, frame by frame, as SQLite does when it recovers one (`walIndexRecover`
+//! in wal.c). The reader takes pieces of any size, and keeps one frame at most.
+//!
+//! Layout: <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,27 +14,27 @@ const FORMAT: u32 = 3_007_000;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WalHeader {
-    /// Whether checksums take words as big-endian, as a big-endian machine writes them.
+    /// Whether the checksums are of big-endian words.
     pub big_endian: bool,
     /// Bytes in a page.
     pub page_size: u32,
-    /// How often the log was begun anew.
+    /// How often SQLite began the log anew.
     pub checkpoint_sequence: u32,
-    /// The two salts, in hex. Frames with others are of an earlier round.
+    /// The two salts, in hex. A frame with other salts is of an earlier round.
     pub salts: String,
 }
 
-/// What SQLite makes of a log.
+/// What a log is to SQLite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum WalState {
-    /// It has no byte, or no frame.
+    /// The log has no byte, or no frame.
     Empty,
-    /// Its header is not one: SQLite takes it for empty, or refuses to open the database. `why`
-    /// says what is wrong.
+    /// The header is not valid. SQLite treats the log as empty, or does not open the database.
+    /// `why` says what is wrong.
     Unusable,
-    /// Frames were read.
+    /// The log has frames.
     Usable,
 }
 
@@ -43,34 +45,32 @@ pub enum WalState {
 pub struct Wal {
     /// Bytes.
     pub size: u64,
-    /// What SQLite makes of it.
+    /// What the log is to SQLite.
     pub state: WalState,
     /// What is wrong with the header.
     pub why: Option<String>,
-    /// The header, where it is one.
+    /// The header, where it is valid.
     pub header: Option<WalHeader>,
-    /// Frames whose salts and checksums are right, up to the first that is not: SQLite reads these
-    /// as far as the last commit.
+    /// The frames up to the first with a wrong salt or checksum. SQLite reads those of them that a
+    /// commit follows.
     pub valid_frames: u64,
-    /// Frames of this round that cannot be trusted: the first whose checksum is wrong, those
-    /// behind it, and a last one that is cut short.
+    /// The frames of this round that are not valid: the first with a wrong checksum, all frames
+    /// behind it, and a last frame that is cut short.
     pub torn_frames: u64,
-    /// Frames with other salts: what an earlier round left, already in the database.
+    /// The frames of an earlier round, which have other salts. They are in the database already.
     pub stale_frames: u64,
-    /// Transactions that were committed.
+    /// The committed transactions.
     pub commits: u64,
-    /// Valid frames up to the last commit.
+    /// The valid frames up to the last commit.
     pub committed_frames: u64,
-    /// Valid frames behind the last commit: a transaction that was not finished, and never
-    /// happened.
+    /// The valid frames behind the last commit. They are of a transaction that was not committed.
     pub uncommitted_frames: u64,
-    /// How many pages the database has after the last commit.
+    /// The number of pages of the database after the last commit.
     pub pages_after: Option<u32>,
-    /// How many frames are in the database already, as the `-shm` says. Nothing where none of this
-    /// log was given.
+    /// The number of frames that are in the database already, as the `-shm` says. Nothing where no
+    /// `-shm` of this log was given.
     pub checkpointed_frames: Option<u32>,
-    /// Commits that are not all in the database yet. Without a `-shm` every commit counts: only it
-    /// says more.
+    /// The commits that are not wholly in the database yet. Without a `-shm` every commit counts.
     pub commits_not_checkpointed: u64,
 }
 
@@ -78,18 +78,18 @@ pub struct Wal {
 #[derive(Debug, Clone)]
 pub struct WalReader {
     wal: Wal,
-    /// What of the next header or frame has come.
+    /// The bytes of an unfinished header or frame.
     part: Vec<u8>,
     salts: [u8; 8],
     sum: (u32, u32),
-    /// A frame was found that is not valid: none behind it is.
+    /// Whether a frame was not valid. No frame behind it is valid then.
     ended: bool,
     shm: Option<(u32, [u8; 8])>,
 }
 
 impl WalReader {
-    /// Begins. `shm` is the content of the `-shm` beside the log, of which the first 136 bytes are
-    /// looked at: it says how much is in the database already.
+    /// Begins to read a log. `shm` is the content of the `-shm` beside the log. Its first 136 bytes
+    /// say how many frames are in the database already.
     #[must_use]
     pub fn new(shm: Option<&[u8]>) -> Self {
         let wal = Wal {
@@ -117,7 +117,7 @@ impl WalReader {
         }
     }
 
-    /// Takes the next bytes.
+    /// Reads the next bytes of the log.
     pub fn feed(&mut self, mut bytes: &[u8]) {
         self.wal.size = self.wal.size.saturating_add(bytes.len() as u64);
         while !bytes.is_empty() && self.wal.why.is_none() {
@@ -142,7 +142,7 @@ impl WalReader {
         }
     }
 
-    /// Ends. What is left over is a frame that was cut short.
+    /// Ends the reading. A rest is a frame that is cut short.
     #[must_use]
     pub fn finish(mut self) -> Wal {
         if !self.part.is_empty() && self.wal.why.is_none() {
@@ -152,8 +152,8 @@ impl WalReader {
                     self.part.len()
                 ));
             } else {
-                // Too short to tell its round: it is the next frame, unless there was an end before
-                // it.
+                // A frame without its salts does not tell its round. It counts as torn, unless an
+                // invalid frame stands before it.
                 let own = self.part.get(8..16).map_or(!self.ended, |salts| *salts == self.salts);
                 *(if own { &mut self.wal.torn_frames } else { &mut self.wal.stale_frames }) += 1;
             }
@@ -179,7 +179,7 @@ impl WalReader {
         let page_size = word(8);
         if !page_size.is_power_of_two() || !(512..=65536).contains(&page_size) {
             return self.unusable(format!(
-                "its header gives a page size of {page_size}, which SQLite does not have"
+                "its header gives a page size of {page_size}, which SQLite does not support"
             ));
         }
         self.sum = checksum(big_endian, (0, 0), part.get(..24).unwrap_or_default());
@@ -259,9 +259,11 @@ fn checksum(big_endian: bool, mut sum: (u32, u32), bytes: &[u8]) -> (u32, u32) {
     sum
 }
 
-/// From the head of a `-shm` (<https://www.sqlite.org/walformat.html#the_wal_index_header>): how many frames are in the database, and of
-/// which log. Its two copies must be alike, else a writer was killed in between. Its words are the
-/// machine's own: little-endian wherever SQLite runs today.
+/// Reads the header of a `-shm`: the number of frames that are in the database, and the salts of
+/// their log. The two copies of the header must be equal, else a writer was killed between them.
+/// The words are of the machine's own order, which is little-endian wherever SQLite runs today.
+///
+/// Layout: <https://www.sqlite.org/walformat.html#the_wal_index_header>.
 fn checkpointed(shm: &[u8]) -> Option<(u32, [u8; 8])> {
     let (one, two) = (shm.get(..48)?, shm.get(48..96)?);
     let frames = u32::from_le_bytes(shm.get(96..100)?.try_into().ok()?);

@@ -119,14 +119,14 @@ fn what_is_not_whole_says_why() {
     assert!(why(torn).starts_with("its receipt cannot be used: line 1"));
     let mut other = made();
     other.1.insert(receipt(&backup), Some(receipt_of(2, Journal::receipt).to_text()));
-    assert_eq!(why(other), "the receipt beside it is of another backup");
+    assert_eq!(why(other), "the receipt beside it belongs to another backup");
     let mut cut = made();
     cut.0.files.insert(backup.clone(), plain("1", 4096));
     assert_eq!(why(cut), "it has 4096 bytes, and its receipt says 8192");
     let mut opened = made();
     opened.0.files.insert(backup.sidecars()[0].clone(), plain("w", 1));
     assert!(
-        why(opened).ends_with("-wal stands beside it: somebody opened it, and may have changed it")
+        why(opened).ends_with("-wal is beside it: a program opened it, and may have changed it")
     );
     let mut closed = made();
     closed.0.files.insert(backup.sidecars()[0].clone(), plain("w", 0));

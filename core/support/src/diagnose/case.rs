@@ -1,4 +1,4 @@
-//! What is known of a directory: a bundle and a folder are both judged as this.
+//! What is known of a directory. A bundle and a folder are both judged as a case.
 
 use super::count;
 use crate::bundle::Check;
@@ -13,7 +13,7 @@ pub(super) struct Case<'a> {
     pub header: Option<&'a DatabaseHeader>,
     pub wal: Option<&'a Wal>,
     pub check: &'a Check,
-    /// Whether all that lies there is known.
+    /// Whether all files of the directory are known.
     pub whole: bool,
     /// The message of the last failure.
     pub last_error: Option<&'a str>,
@@ -25,14 +25,14 @@ pub(super) fn log(wal: &Wal) -> String {
         (WalState::Empty, _) => "The log is empty.".into(),
         (WalState::Unusable, _) => format!(
             "The log cannot be used: {}.",
-            wal.why.as_deref().unwrap_or("its header is none")
+            wal.why.as_deref().unwrap_or("its header is not valid")
         ),
         (WalState::Usable, 0) => "Every transaction of the log is in the database already.".into(),
         (WalState::Usable, commits) => {
             let commits = count(commits, "committed transaction");
             format!(
-                "The log holds {commits} that may not be in the database yet: what is only there \
-                 is lost without it."
+                "The log holds {commits} that may not be in the database yet. Without the log they \
+                 are lost."
             )
         }
     }

@@ -1,6 +1,7 @@
-//! A folder, as names, sizes, headers and the small texts in it. A browser sees neither file ids
-//! nor free space, so two names of one file look like two files; what identifies is header, size
-//! and the digest of page 1.
+//! Judges a folder by names, sizes, headers and the small texts in it.
+//!
+//! A browser sees neither file ids nor free space, so two hard links of one file look like two
+//! files. The header, the size and the digest of page 1 identify a file.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,7 @@ pub(super) fn diagnose(files: &[DroppedFile], whole: bool, platform: Platform) -
         return alone(file);
     }
     let Some(canonical) = canonical(&named) else {
-        return unknown("none of these files is a database, or belongs to one");
+        return unknown("no file is a database, or belongs to one");
     };
     let mut observation = Observation {
         platform,
@@ -64,7 +65,7 @@ pub(super) fn diagnose(files: &[DroppedFile], whole: bool, platform: Platform) -
         |name: &FileName| named.iter().find(|(other, _)| other == name).map(|(_, file)| *file);
     let [wal, ..] = canonical.sidecars();
     let wal = file(&wal).and_then(|file| file.wal.clone());
-    let why = "a folder is judged by names, sizes and headers; its pages were not read".into();
+    let why = "a folder is judged by names, sizes and headers; no pages were read".into();
     let check = &Check::NotMade { why };
     let case = Case {
         observation: &observation,
@@ -83,13 +84,13 @@ pub(super) fn diagnose(files: &[DroppedFile], whole: bool, platform: Platform) -
     diagnosis
 }
 
-/// What the beginning of a file says. Nothing where it was not given.
+/// Reads the header of a file. Nothing where its beginning was not given.
 fn head(file: &DroppedFile) -> Option<Result<DatabaseHeader, HeaderError>> {
     let head = file.head.as_ref().filter(|head| head.len() <= 2 * 65536)?;
     Some(read_database_header(&unhex(head), Some(file.size)))
 }
 
-/// The database that most of these files belong to.
+/// The name of the database that most of these files belong to.
 fn canonical(named: &[(FileName, &DroppedFile)]) -> Option<FileName> {
     let mut belong: Vec<(&str, usize)> = Vec::new();
     let mut count = |base, more| match belong.binary_search_by_key(&base, |(base, _)| *base) {
@@ -110,16 +111,16 @@ fn canonical(named: &[(FileName, &DroppedFile)]) -> Option<FileName> {
         }
     }
     let is_there = |base: &str| named.iter().any(|(name, _)| name.as_str() == base);
-    // Of those that as many belong to, the one that is there; then the shorter name, for a backup
-    // is a database too.
+    // Between names with as many files: first the one that exists, then the shorter one, because a
+    // backup is a database too.
     let best = belong
         .into_iter()
         .max_by_key(|(base, count)| (*count, is_there(base), std::cmp::Reverse(base.len())))?;
     FileName::new(best.0).ok()
 }
 
-/// One file: nothing beside it is known, and a log without its database, or a database without its
-/// log, proves nothing.
+/// Judges one file alone. A log without its database, or a database without its log, proves
+/// nothing.
 fn alone(file: &DroppedFile) -> Diagnosis {
     if let Some(wal) = &file.wal {
         let mut diagnosis = blank(Kind::File, &log(wal));
@@ -131,9 +132,9 @@ fn alone(file: &DroppedFile) -> Diagnosis {
     let mut diagnosis = blank(Kind::File, "");
     let header = match head(file) {
         Some(Ok(header)) if header.problems.is_empty() => {
-            diagnosis.because = "The header is that of a sound database, and fits the size. Its \
-                                 pages were not read, and without the folder nobody knows whether \
-                                 a log with committed rows belongs to it."
+            diagnosis.because = "The header is that of a sound database, and fits the size. The \
+                                 pages were not read. Only the folder shows whether a log with \
+                                 committed rows belongs to the database."
                 .into();
             Some(header)
         }
@@ -147,11 +148,11 @@ fn alone(file: &DroppedFile) -> Diagnosis {
             diagnosis.because = format!("{error}.");
             None
         }
-        None => return unknown("one file of a kind that is not known here"),
+        None => return unknown("it is a file of an unknown kind"),
     };
     diagnosis.v1 = Place {
         file: None,
-        says: "Whether this is v1 or v2, only the application can tell.".into(),
+        says: "Only the application can tell whether this is v1 or v2.".into(),
     };
     diagnosis.v2 = diagnosis.v1.clone();
     diagnosis.header = header;

@@ -1,10 +1,13 @@
-//! The judgement of a directory.
+//! Judges a directory.
 //!
-//! It is *safe* where canonical is there, no record of it is broken, nobody's log stands beside it
-//! that is not its own, and one of these proves the pages: SQLite's check of a copy found them
-//! sound; or header and size are exactly those that the journal recorded of v1 once it was settled,
-//! which every later write changes; or page 1 and size are those that the journal or a receipt
-//! recorded of v2 once it was checked.
+//! The data is *safe* where canonical exists, its header and log are right, and one of three things
+//! proves its pages:
+//! * SQLite's check found the pages sound;
+//! * the header and size are those of the settled v1 in the journal: every later write would have
+//!   changed them;
+//! * page 1 and the size are those of the checked v2 in the journal or in a receipt.
+//!
+//! Only the first holds where a log or a rollback journal with data is beside canonical.
 
 use super::case::{Case, log};
 use super::places::places;
@@ -23,7 +26,7 @@ use cutover_core::plan::PlanKind;
 
 pub(super) fn bundle(bundle: &Given) -> Diagnosis {
     let Given { observation, receipts, wal, check, .. } = bundle;
-    // The header's bytes are in the observation: what else a bundle says of it is not asked.
+    // The header is read from its bytes in the observation, not from the bundle's own reading.
     let facts = observation.canonical_facts();
     let header = facts.and_then(|facts| {
         read_database_header(&unhex(&facts.header.as_ref()?.bytes), Some(facts.size)).ok()
@@ -82,7 +85,7 @@ pub(super) fn judge(kind: Kind, case: &Case) -> Diagnosis {
     diagnosis
 }
 
-/// A clause of ours, which begins with an ASCII letter, as a sentence.
+/// Makes a sentence of a clause that begins with an ASCII letter.
 fn sentence(text: &str) -> String {
     let mut sentence = format!("{}.", text.trim_end_matches('.'));
     if let Some(first) = sentence.get_mut(..1) {
@@ -115,26 +118,24 @@ fn safety(case: &Case, next: &NextStart, backups: &[Backup]) -> (Safety, String)
         {
             return unsure(format!(
                 "{canonical} is missing: an upgrade without cutover was stopped between two \
-                 renames. The next start puts v2, once it is checked, or v1 in its place."
+                 renames. The next start checks v2 and puts it in place, or else puts v1 back."
             ));
         }
         Canonical::Missing => {
             let kept = backups.iter().find(|backup| backup.whole);
             return match kept {
                 Some(kept) => no(format!(
-                    "{canonical} is missing. What was in v1 is whole in {}, as far as its size \
-                     and receipt tell.",
+                    "{canonical} is missing. By its size and receipt, {} holds all of v1.",
                     kept.name
                 )),
                 None if observation.files.keys().any(|name| holds_data(observation, name)) => {
                     no(format!(
-                        "{canonical} is missing, and files of an upgrade that did not end are \
-                         there."
+                        "{canonical} is missing, and the folder has files of an unfinished upgrade."
                     ))
                 }
-                None => {
-                    unsure(format!("There is no {canonical}, and nothing that was made from one."))
-                }
+                None => unsure(format!(
+                    "The folder has no {canonical}, and no file that was made from it."
+                )),
             };
         }
         Canonical::NotADatabase => {
@@ -145,8 +146,8 @@ fn safety(case: &Case, next: &NextStart, backups: &[Backup]) -> (Safety, String)
         }
         Canonical::NotOpened => {
             return unsure(
-                "The process that looked has the database open, and did not open it a second \
-                 time: that would cost its locks."
+                "The process that looked has the database open. It did not open it a second time, \
+                 because closing it would drop the process's locks."
                     .into(),
             );
         }
@@ -154,29 +155,30 @@ fn safety(case: &Case, next: &NextStart, backups: &[Backup]) -> (Safety, String)
     }
     if let Check::Damaged { problems } = case.check {
         return no(format!(
-            "SQLite finds {canonical} damaged: it names {}.",
+            "SQLite reports that {canonical} is damaged: it names {}.",
             count(u64::from(*problems), "problem")
         ));
     }
-    // A hot journal gives the file its size back; and what SQLite read as a whole is one.
+    // A hot rollback journal restores the file's size. A database that SQLite found sound has no
+    // problem with its header.
     let mends = hot > 0 || *case.check == Check::Sound;
     if let Some(problem) = case.header.and_then(|header| header.problems.first()).filter(|_| !mends)
     {
         return no(format!("{canonical} does not fit its own header: {problem}."));
     }
     if let Some(Wal { state: WalState::Unusable, why, .. }) = case.wal {
-        let why = why.as_deref().unwrap_or("its header is none");
+        let why = why.as_deref().unwrap_or("its header is not valid");
         return no(format!(
-            "The log of {canonical} cannot be used: {why}. SQLite opens the database without what \
-             was committed to it."
+            "The log of {canonical} cannot be used: {why}. SQLite opens the database without the \
+             transactions that were committed to that log."
         ));
     }
     let open_log = wal > 0 && case.wal.is_none_or(|wal| wal.commits > 0);
     let settled = !open_log && hot == 0;
     if !case.whole {
         return unsure(format!(
-            "{canonical} looks right, but these may not be all files of its folder, and a log or \
-             journal that is missing here would change it. Give the whole folder."
+            "{canonical} looks right, but other files of its folder may be missing here. A log or \
+             journal among them would change the answer. Give the whole folder."
         ));
     }
     let refused = if next.does == Does::Refuse {
@@ -186,12 +188,12 @@ fn safety(case: &Case, next: &NextStart, backups: &[Backup]) -> (Safety, String)
     };
     match (next.canonical, case.check) {
         (Canonical::Unknown, Check::Sound) if may_be_new(case) => unsure(format!(
-            "{canonical} is sound, and may be a new database that somebody made while the right \
-             one was away: files beside it hold data too, and no record says which is which."
+            "{canonical} is sound, but may be a new database that a program made while the right one \
+             was missing. Files beside it hold data too, and no record says which is which."
         )),
         (_, Check::Sound) => {
             let journal = if next.plan.is_some() {
-                " An upgrade was interrupted; the next start ends it."
+                " An upgrade was interrupted, and the next start ends it."
             } else {
                 refused
             };
@@ -206,45 +208,46 @@ fn safety(case: &Case, next: &NextStart, backups: &[Backup]) -> (Safety, String)
         (Canonical::V1, _) if settled => (
             Safety::Safe,
             format!(
-                "{canonical} is v1, with the header and the size that were recorded when the \
-                 upgrade began: any write since would have changed them.{refused}"
+                "{canonical} is v1, with the header and size that the journal recorded when the \
+                 upgrade began. Any later write would have changed them.{refused}"
             ),
         ),
         (Canonical::V2, _) if settled => (
             Safety::Safe,
             format!(
-                "{canonical} is v2, with the first page and the size that were recorded when it \
-                 was checked.{refused}"
+                "{canonical} is v2, with the first page and size that were recorded when it was \
+                 checked.{refused}"
             ),
         ),
         (Canonical::V1, _) => unsure(format!(
-            "{canonical} was v1 when the upgrade began, and a log stands beside it since: \
-             somebody wrote to it, or was killed."
+            "{canonical} was v1 when the upgrade began, and now has a log beside it: a program \
+             wrote to it, or was killed."
         )),
         _ => {
             let Check::NotMade { why } = case.check else {
-                return unsure("Its pages were not read.".into());
+                return unsure("No check of the pages was made.".into());
             };
             let rows = case.wal.map(log).map_or_else(String::new, |log| format!(" {log}"));
             let hot = if hot > 0 {
-                " A rollback journal stands beside it, which the next open rolls back."
+                " A rollback journal is beside it, which the next open rolls back."
             } else {
                 ""
             };
-            let whole = "The header fits the size, and nothing that was recorded speaks against \
-                         it; no record proves its pages either";
+            let whole = "The header fits the size, and no record contradicts it. No record proves \
+                         the pages either";
             unsure(format!("{whole}: {}.{rows}{hot}{refused}", why.trim_end_matches('.')))
         }
     }
 }
 
-/// Whether canonical may be somebody's new database, and the user's rows be in what lies beside it.
-/// Ours is never missing, so nobody makes a new one beside a journal of ours; the field's is,
-/// between its two renames, and beside a journal that cannot be read nobody knows.
+/// Whether canonical may be a new database, and the user's rows in the files beside it.
+///
+/// In an upgrade with cutover canonical is never missing, so no program makes a new one. With the
+/// legacy daemon it is missing between two renames. An unreadable journal may be of either.
 fn may_be_new(case: &Case) -> bool {
     let observation = case.observation;
     let beside = observation.files.keys().any(|name| holds_data(observation, name));
-    let field = next_start::legacy_journal(observation).is_some_and(|of| {
+    let in_gap = next_start::legacy_journal(observation).is_some_and(|of| {
         [&of.names.backup, &of.names.staging]
             .iter()
             .all(|name| observation.files.contains_key(*name))
@@ -255,7 +258,7 @@ fn may_be_new(case: &Case) -> bool {
     };
     let unread = observation.journals.keys().any(|name| !known(name));
     let bare = case.header.is_some_and(|header| header.schema_cookie == 0);
-    beside && (field || unread || bare)
+    beside && (in_gap || unread || bare)
 }
 
 /// Whether a file may hold the user's rows.
@@ -274,7 +277,7 @@ fn holds_data(observation: &Observation, name: &FileName) -> bool {
 }
 
 fn action(kind: Kind, safety: Safety, next: &NextStart, case: &Case, backups: &[Backup]) -> String {
-    let copy = "Copy the whole folder to another disk first, and remove or rename nothing.";
+    let copy = "First copy the whole folder to another disk. Do not remove or rename any file.";
     let canonical = &case.observation.canonical;
     match (safety, next.does) {
         (Safety::NotSafe, _) => {
@@ -282,16 +285,15 @@ fn action(kind: Kind, safety: Safety, next: &NextStart, case: &Case, backups: &[
                 Canonical::Missing => {
                     "Do not start the application on it: it could make a new, empty database."
                 }
-                _ => "Do not start the application on it: what it writes could cost more.",
+                _ => "Do not start the application on it: its writes could lose more rows.",
             };
             let kept = backups.iter().find(|backup| backup.whole);
             let then = match (&next.refusal, next.canonical, kept) {
                 (Some(refusal), ..) => format!(" Then: {}.", refusal.hint.trim_end_matches('.')),
                 (None, Canonical::Missing, Some(kept)) => format!(
-                    " Then look where {canonical} was moved to: the bin, a cloud folder, another \
-                     disk. If it is gone for good, copy {} to {canonical} and start the \
-                     application, which upgrades it again; what was added since the upgrade is \
-                     lost.",
+                    " Then look for {canonical} in the bin, in cloud folders and on other disks. If \
+                     it is gone for good, copy {} to {canonical} and start the application, which \
+                     upgrades it again. The rows added since the upgrade are then lost.",
                     kept.name
                 ),
                 _ => String::new(),
@@ -302,24 +304,24 @@ fn action(kind: Kind, safety: Safety, next: &NextStart, case: &Case, backups: &[
             next.refusal.as_ref().map_or_else(String::new, |refusal| sentence(&refusal.hint))
         }
         (Safety::Safe, Does::Recover) => {
-            "Start the application again; it ends the upgrade by itself.".into()
+            "Start the application again. It ends the upgrade by itself.".into()
         }
-        (Safety::Safe, _) => "Nothing needs to be done; start the application.".into(),
+        (Safety::Safe, _) => "Start the application. Nothing else needs to be done.".into(),
         (Safety::CannotTell, Does::Recover) => {
             format!(
-                "{copy} Then start a release of the application that upgrades with cutover; it \
-                 ends the upgrade by itself."
+                "{copy} Then start a release of the application that upgrades with cutover. It ends \
+                 the upgrade by itself."
             )
         }
         (Safety::CannotTell, _) if !case.observation.holders.is_empty() => {
-            "Close the application, and let `npx cutover doctor <path of the database>` look again."
+            "Close the application, and run `npx cutover doctor <path of the database>` again."
                 .into()
         }
         (Safety::CannotTell, _)
             if kind == Kind::Folder && case.whole && next.canonical != Canonical::Missing =>
         {
-            "Run `npx cutover status <path of the database>` on a copy of this folder: it reads \
-             the pages, which this did not. Until then nothing there should be removed or renamed."
+            "Run `npx cutover status <path of the database>` on a copy of this folder. That reads \
+             the pages, which this answer did not. Until then, do not remove or rename a file there."
                 .into()
         }
         (Safety::CannotTell, _) => super::ASK.into(),
@@ -366,7 +368,7 @@ fn facts(case: &Case, backups: &[Backup]) -> Vec<String> {
         facts.push(format!(
             "{} is not whole: {}.",
             backup.name,
-            backup.why.as_deref().unwrap_or("nobody knows why")
+            backup.why.as_deref().unwrap_or("the reason is not known")
         ));
     }
     for holder in &observation.holders {

@@ -1,16 +1,17 @@
-//! A line of a log: a short code of ours, a message of ours, or an error as Node and Bun print it.
+//! Judges a line of a log: a short code, a message of cutover, or an error as Node and Bun print
+//! it.
 
 use super::{ASK, Diagnosis, Kind, Place, Safety, blank, unknown};
 use cutover_core::explain::{Explanation, explain_error};
 use cutover_core::failure::Code;
 use std::collections::BTreeSet;
 
-/// The most of a text that is looked at for a line.
+/// The most bytes of a text that are searched.
 const MOST: usize = 256 << 10;
 
 pub(super) fn diagnose(text: &str) -> Diagnosis {
     let text = text.strip_prefix('#').unwrap_or(text);
-    // What a log ends with is what happened last.
+    // The end of a log tells what happened last.
     let mut begin = text.len().saturating_sub(MOST);
     while !text.is_char_boundary(begin) {
         begin += 1;
@@ -22,14 +23,14 @@ pub(super) fn diagnose(text: &str) -> Diagnosis {
     match ours {
         Some(explanation) => of_ours(text, explanation),
         None => foreign(text).unwrap_or_else(|| {
-            unknown("there is no bundle, plan, journal or error in it that is known here")
+            unknown("it holds no bundle, plan, journal or error that cutover knows")
         }),
     }
 }
 
 fn of_ours(text: &str, explanation: Explanation) -> Diagnosis {
     let mut diagnosis = blank(Kind::Line, "");
-    // What our own message says of the data, it says because a start had looked.
+    // A message of cutover says where the data is only if the start had looked.
     let said = [("; your data is whole in ", false), ("; your data is whole, upgraded, in ", true)]
         .into_iter()
         .find_map(|(words, v2)| {
@@ -41,7 +42,7 @@ fn of_ours(text: &str, explanation: Explanation) -> Diagnosis {
         Some((v2, file)) if !damaged && text.contains("[cutover:") => {
             diagnosis.safety = Safety::Safe;
             diagnosis.because = format!(
-                "The start that failed had looked, and says where the data is: whole, in {file}."
+                "The start that failed had looked, and says that the data is whole in {file}."
             );
             let here = Place { file: Some(file.clone()), says: format!("It is {file}, whole.") };
             if v2 { diagnosis.v2 = here } else { diagnosis.v1 = here }
@@ -52,8 +53,7 @@ fn of_ours(text: &str, explanation: Explanation) -> Diagnosis {
         }
         _ => {
             diagnosis.because = format!(
-                "{} A start that ends so leaves this: {} That is what it promises; the line alone \
-                 does not prove it.",
+                "{} After such a failure cutover promises this: {} The line alone does not prove it.",
                 explanation.meaning, explanation.data
             );
         }
@@ -63,9 +63,11 @@ fn of_ours(text: &str, explanation: Explanation) -> Diagnosis {
             "It refuses again until the cause is gone, and touches nothing."
         }
         Code::NotADatabase | Code::V1Corrupt => "It refuses, and touches nothing.",
-        Code::Io | Code::Aborted => "It finishes or undoes what was begun, and tries again.",
+        Code::Io | Code::Aborted => {
+            "It finishes or undoes the upgrade that was begun, and tries again."
+        }
         // `Host`, `Verify` and `StillOld`.
-        _ => "It tries the upgrade again, and fails again while the cause is there; v1 stays.",
+        _ => "It tries the upgrade again, and fails again until the cause is gone. v1 stays.",
     }
     .into();
     diagnosis.action.clone_from(&explanation.hint);
@@ -80,41 +82,36 @@ fn foreign(text: &str) -> Option<Diagnosis> {
         (
             "EPERM",
             &["fsync", "fdatasync"],
-            "Windows flushes a file only through a handle that may write; this one could only \
-             read. It is the known fault of a release without cutover, which stops every start \
+            "Windows flushes a file only through a handle that may write, and this handle could only \
+             read. This is the known fault of a release without cutover, which stops every start \
              that finds an old database.",
-            "Install the release that upgrades with cutover; it finishes or undoes what that \
-             start began.",
+            "Install the release that upgrades with cutover. It finishes or undoes what that start \
+             began.",
         ),
         (
             "EPERM",
             &["rename", "unlink", "copyfile"],
-            "The file is open in some program, by its own application too: a connection that was \
-             closed while a statement was alive keeps it. Or the folder may not be written to.",
-            "Close the application and whatever looks at the folder (an indexer, a backup, a \
-             virus scanner), and start the release that upgrades with cutover.",
+            "A program has the file open. That may be the application itself, with a leaked \
+             connection. Or the user may not write to the folder.",
+            "Close the application and other programs that read the folder, such as an indexer, a \
+             backup or a virus scanner. Then start the release that upgrades with cutover.",
         ),
         (
             "EBUSY",
             &["rename", "unlink", "copyfile", "open", "rm"],
-            "The file is open in some program, by its own application too: a connection that was \
-             closed while a statement was alive keeps it.",
-            "Close the application and whatever looks at the folder, and start the release that \
-             upgrades with cutover.",
+            "A program has the file open. That may be the application itself, with a leaked \
+             connection.",
+            "Close the application and other programs that read the folder. Then start the release \
+             that upgrades with cutover.",
         ),
-        ("ENOSPC", &[], "The volume is full.", "Free some space on the volume and start again."),
+        ("ENOSPC", &[], "The volume is full.", "Free some space on the volume, and start again."),
         (
             "EROFS",
             &[],
             "The volume is read-only.",
             "Make the volume writable, or move the database to one that is.",
         ),
-        (
-            "EIO",
-            &[],
-            "The disk reports an error.",
-            "Copy the folder to a healthy disk before anything else.",
-        ),
+        ("EIO", &[], "The disk reports an error.", "First copy the folder to a healthy disk."),
     ];
     let known = |word: &&str| KNOWN.iter().any(|(os, ops, _, _)| word == os || ops.contains(word));
     let words: BTreeSet<&str> =
@@ -125,11 +122,12 @@ fn foreign(text: &str) -> Option<Diagnosis> {
     let op = ops.iter().find(|op| words.contains(*op)).map(|op| (*op).to_owned());
     let mut diagnosis = blank(Kind::Line, "");
     diagnosis.because = format!("{meaning} The line does not say how far the upgrade had come.");
-    diagnosis.next = "A release without cutover fails again in the same way; one with it looks at \
-                      what is there, and finishes or undoes it."
-        .into();
+    diagnosis.next =
+        "A release without cutover fails again. A release with cutover finds what the \
+                      upgrade left, and finishes or undoes it."
+            .into();
     diagnosis.action = format!("{hint} {ASK}");
-    let data = "It is not told by this error. Nothing should be removed or renamed by hand.".into();
+    let data = "This error does not tell. Do not remove or rename a file by hand.".into();
     diagnosis.explanation = Some(Explanation {
         code: Code::Io,
         op,

@@ -1,11 +1,12 @@
-//! What a support person asks of anything that a customer sent: is the data safe, where is it, what
-//! happens next, what is to be done.
+//! Judges what a customer sent to a support person: is the data safe, where is it, what does the
+//! next start do, and what should the person do.
 //!
-//! Everything that comes in is untrusted: sizes are bounded, names must be of the grammar, and what
-//! a file claims of itself is said to be a claim. *Safe* is only said of what is proven by what was
-//! given; [`judge`](self) says by which of three: SQLite found the pages sound, or header and size
-//! are the ones that a journal or receipt recorded, or the message was written by a start that had
-//! looked. Everything else is *not safe* or *cannot tell*.
+//! All input is untrusted. Its size is bounded, and its names must be of the grammar. The answer
+//! says of a file's claim about itself that it is a claim.
+//!
+//! The answer is *safe* only where the input proves it, in one of three ways: SQLite found the
+//! pages sound; header and size are those that a journal or receipt recorded; or the start that
+//! wrote the message had looked. Every other answer is *not safe* or *cannot tell*.
 
 mod case;
 mod folder;
@@ -28,12 +29,12 @@ use cutover_core::validate::Finding;
 
 pub use crate::next_start::{Canonical, Does, NextStart, identify, next_start};
 
-/// The largest text that is looked at, in bytes.
+/// The largest text that is read, in bytes.
 pub const MAX_TEXT: usize = crate::bundle::MAX_BYTES;
-/// The most files of a folder that are looked at.
+/// The most files of a folder that are read.
 pub const MAX_FILES: usize = 2000;
 
-/// What was dropped or pasted: a text, or files.
+/// What a person dropped or pasted: a text, or files.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -44,11 +45,11 @@ pub struct Dropped {
     /// The files of a folder, or some of them.
     #[serde(default)]
     pub files: Vec<DroppedFile>,
-    /// Whether the files are all that lies in the folder. Where some may be missing, nothing is
-    /// proven.
+    /// Whether the files are all files of the folder. Where files may be missing, the rest proves
+    /// nothing.
     #[serde(default)]
     pub whole_folder: bool,
-    /// Where they are from, where that is known.
+    /// The platform that the files are from, where it is known.
     #[serde(default)]
     pub platform: Option<Platform>,
 }
@@ -62,19 +63,19 @@ pub struct DroppedFile {
     pub name: String,
     /// Bytes.
     pub size: u64,
-    /// Its text, of a file that ends in `.json` and is small.
+    /// The file's text, where its name ends in `.json` and it is small.
     #[serde(default)]
     pub text: Option<String>,
-    /// The beginning of a file that is or may be a database, in hex: 100 bytes at least, better
-    /// the first page, of which 65536 are the most.
+    /// The beginning of a file that is or may be a database, in hex. It must have 100 bytes at
+    /// least, and should be the whole first page, of at most 65536 bytes.
     #[serde(default)]
     pub head: Option<String>,
-    /// What `readWal` gave, of a log.
+    /// The answer of `readWal` for this file, where it is a log.
     #[serde(default)]
     pub wal: Option<Wal>,
 }
 
-/// What it was taken for.
+/// What the input was taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -84,7 +85,7 @@ pub enum Kind {
     Bundle,
     /// A plan.
     Plan,
-    /// A journal, of ours or the field's.
+    /// A journal, of cutover or of the legacy daemon.
     Journal,
     /// A backup's receipt.
     Receipt,
@@ -92,9 +93,9 @@ pub enum Kind {
     Line,
     /// A database, or its log, alone.
     File,
-    /// A database with what lies beside it.
+    /// A database with the files beside it.
     Folder,
-    /// Nothing that is known here.
+    /// Nothing that cutover knows.
     Unknown,
 }
 
@@ -103,37 +104,37 @@ pub enum Kind {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Safety {
-    /// It is proven.
+    /// The input proves that the data is safe.
     Safe,
-    /// Rows are missing or damaged, or the next step may cost some.
+    /// Rows are missing or damaged, or the next step may lose rows.
     NotSafe,
-    /// What was given does not prove either.
+    /// The input proves neither.
     CannotTell,
 }
 
-/// Where one of the two is.
+/// Where v1 or v2 is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Place {
-    /// The file that holds it, as far as is known.
+    /// The file that holds it, where that is known.
     pub file: Option<String>,
-    /// In one sentence.
+    /// Where it is, in one sentence.
     pub says: String,
 }
 
-/// The answer.
+/// The answer to a support person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Diagnosis {
-    /// What it was taken for.
+    /// What the input was taken for.
     pub kind: Kind,
     /// Whether the data is safe; of a plan, whether performing it is.
     pub safety: Safety,
-    /// What proves it, or what is missing for a proof. One or two sentences.
+    /// What proves the answer, or what is missing for a proof. One or two sentences.
     pub because: String,
     /// Where v1 is.
     pub v1: Place,
@@ -141,11 +142,11 @@ pub struct Diagnosis {
     pub v2: Place,
     /// What the next start will do.
     pub next: String,
-    /// What the person should do.
+    /// What the support person should do.
     pub action: String,
     /// An answer to the customer, ready to send.
     pub reply: String,
-    /// The error, explained, where there is one.
+    /// The explanation of the error, where there is one.
     pub explanation: Option<Explanation>,
     /// What is wrong with the plan.
     pub findings: Vec<Finding>,
@@ -153,15 +154,15 @@ pub struct Diagnosis {
     pub plan: Option<Plan>,
     /// The header of the database.
     pub header: Option<DatabaseHeader>,
-    /// What its log holds.
+    /// What the database's log holds.
     pub wal: Option<Wal>,
     /// The backups, newest first.
     pub backups: Vec<Backup>,
-    /// What else was seen, one sentence each.
+    /// Further facts, one sentence each.
     pub facts: Vec<String>,
 }
 
-/// The names of the files that what was dropped tells of.
+/// The names of the files that the input tells of.
 #[must_use]
 pub fn names_in(dropped: &Dropped) -> Vec<FileName> {
     let mut names = Vec::new();
@@ -174,18 +175,18 @@ pub fn names_in(dropped: &Dropped) -> Vec<FileName> {
     names
 }
 
-/// Judges whatever was dropped.
+/// Judges what a person dropped or pasted.
 #[must_use]
 pub fn diagnose(dropped: &Dropped) -> Diagnosis {
     if let Some(text) = &dropped.text {
         return text::diagnose(text);
     }
     match dropped.files.as_slice() {
-        [] => unknown("nothing was given"),
-        // One text file is what is in it. A journal alone has no directory to be held against.
+        [] => unknown("it is empty"),
+        // One text file is judged by its text.
         [DroppedFile { text: Some(text), .. }] => text::diagnose(text),
         files if files.len() > MAX_FILES => {
-            unknown(&format!("there are {} files; at most {MAX_FILES} are looked at", files.len()))
+            unknown(&format!("there are {} files; at most {MAX_FILES} are read", files.len()))
         }
         files => folder::diagnose(
             files,
@@ -195,16 +196,16 @@ pub fn diagnose(dropped: &Dropped) -> Diagnosis {
     }
 }
 
-/// A diagnosis that knows nothing yet.
+/// A diagnosis that tells nothing yet.
 fn blank(kind: Kind, because: &str) -> Diagnosis {
-    let nowhere = || Place { file: None, says: "This does not tell.".into() };
+    let nowhere = || Place { file: None, says: "The input does not tell.".into() };
     Diagnosis {
         kind,
         safety: Safety::CannotTell,
         because: because.into(),
         v1: nowhere(),
         v2: nowhere(),
-        next: "This does not tell.".into(),
+        next: "The input does not tell.".into(),
         action: ASK.into(),
         reply: String::new(),
         explanation: None,
@@ -218,16 +219,15 @@ fn blank(kind: Kind, because: &str) -> Diagnosis {
     .with_reply()
 }
 
-const ASK: &str = "Ask for the folder that the database is in, or for what `npx cutover doctor \
-                   <path of the database>` writes. Until then nothing there should be removed or \
-                   renamed.";
+const ASK: &str = "Ask for the database's whole folder, or for what `npx cutover doctor <path of the \
+                   database>` writes. Until then, do not remove or rename a file there.";
 
 fn unknown(why: &str) -> Diagnosis {
-    blank(Kind::Unknown, &format!("This is nothing that can be judged: {why}."))
+    blank(Kind::Unknown, &format!("Cutover cannot judge this: {why}."))
 }
 
 impl Diagnosis {
-    /// The reply, from the rest.
+    /// Writes the reply from the rest.
     fn with_reply(mut self) -> Self {
         self.reply = reply::reply(&self, None);
         self

@@ -1,4 +1,4 @@
-//! Where v1 and v2 are, by what is there and what the journals and receipts say of it.
+//! Where v1 and v2 are, by the files in the folder and by what journals and receipts say.
 
 use super::Place;
 use super::case::Case;
@@ -9,13 +9,13 @@ use cutover_core::legacy::{LegacyJournal, LegacyPhase};
 use cutover_core::names::{FileName, Role, receipt};
 use cutover_core::plan::displaced_by;
 
-/// Where v1 is, and where v2.
+/// Where v1 is, and where v2 is.
 pub(super) fn places(case: &Case, is: Canonical, backups: &[Backup]) -> (Place, Place) {
     let beside = Beside { case, is, backups, canonical: &case.observation.canonical };
     match (next_start::journal(case.observation), next_start::legacy_journal(case.observation)) {
         (Some(journal), _) if journal.strategy.restores() => beside.restored(&journal),
         (Some(journal), _) => beside.upgraded(&journal),
-        (None, Some(journal)) => beside.field(&journal),
+        (None, Some(journal)) => beside.legacy(&journal),
         (None, None) => beside.at_rest(),
     }
 }
@@ -27,11 +27,12 @@ struct Beside<'a> {
     canonical: &'a FileName,
 }
 
-/// In `says`, `@` stands for the name.
+/// A place whose file is known. In `says`, `@` stands for the name.
 fn at(name: &FileName, says: &str) -> Place {
     Place { file: Some(name.to_string()), says: says.replace('@', name.as_str()) }
 }
 
+/// A place whose file is missing or damaged.
 fn lost(name: &FileName, says: &str) -> Place {
     Place { file: None, ..at(name, says) }
 }
@@ -45,12 +46,12 @@ impl Beside<'_> {
         self.case.observation.files.contains_key(name)
     }
 
-    /// It is canonical, or was.
+    /// Canonical, or the name of a canonical that is missing.
     fn here(&self, says: &str) -> Place {
         match self.is {
             Canonical::Missing => lost(self.canonical, "It was @, which is missing."),
             Canonical::NotADatabase => {
-                lost(self.canonical, "It was @, which is no database any more.")
+                lost(self.canonical, "It was @, which is no longer a database.")
             }
             _ => at(self.canonical, says),
         }
@@ -62,7 +63,7 @@ impl Beside<'_> {
         kept.map_or_else(|| nowhere("There is no backup."), |kept| self.kept(kept, false))
     }
 
-    /// v1 once it has the name that its journal gives it, and not another upgrade's.
+    /// The backup that the journal names.
     fn backup_of(&self, name: &FileName) -> Place {
         let kept = self.backups.iter().find(|backup| backup.name == *name);
         kept.map_or_else(
@@ -71,12 +72,12 @@ impl Beside<'_> {
         )
     }
 
-    /// `own`: there is a journal that says that it is v1.
+    /// A backup. `own`: a journal says that it is v1.
     fn kept(&self, backup: &Backup, own: bool) -> Place {
         match &backup.why {
-            None => at(&backup.name, "It is kept as @, whole by its receipt."),
+            None => at(&backup.name, "It is kept as @, which is whole by its receipt."),
             Some(_) if own && !self.there(&receipt(&backup.name)) => {
-                at(&backup.name, "It is @; its receipt is not written yet.")
+                at(&backup.name, "It is @, whose receipt is not written yet.")
             }
             Some(why) => at(&backup.name, &format!("It may be @: {why}.")),
         }
@@ -93,9 +94,9 @@ impl Beside<'_> {
             return (self.backup(), at(aside, "It may be @, which was set aside."));
         }
         match self.is {
-            Canonical::V1 => (self.here(V1), nowhere("There is none yet.")),
+            Canonical::V1 => (self.here(V1), nowhere("There is no v2 yet.")),
             Canonical::V2 => (self.backup(), self.here(V2)),
-            // A receipt is written once v2 is in its place.
+            // A receipt is written after v2 is canonical.
             Canonical::Missing | Canonical::NotADatabase
                 if self.backups.iter().any(|backup| backup.whole) =>
             {
@@ -105,31 +106,31 @@ impl Beside<'_> {
                 if self.backups.is_empty()
                     && !self.canonical.sidecars().iter().any(|name| self.there(name)) =>
             {
-                (self.backup(), nowhere("There is none."))
+                (self.backup(), nowhere("There is no v2."))
             }
             Canonical::Missing | Canonical::NotADatabase => {
                 (self.backup(), nowhere("It cannot be told."))
             }
             Canonical::Unknown | Canonical::NotOpened if self.backups.is_empty() => (
-                self.here("It is @, unless that is v2 already: only the application can tell."),
-                nowhere("There is none beside it."),
+                self.here("It is @, unless that is v2 already. Only the application can tell."),
+                nowhere("There is no v2 beside it."),
             ),
             Canonical::Unknown | Canonical::NotOpened => {
-                (self.backup(), self.here("It is @, if nobody restored the backup since."))
+                (self.backup(), self.here("It is @, unless the backup was restored since."))
             }
         }
     }
 
     fn upgraded(&self, journal: &Journal) -> (Place, Place) {
-        const WAITS: &str = "It is complete, in @, and not installed.";
+        const WAITS: &str = "It is complete, in @, and is not installed.";
         let (backup, staged) = (&journal.names.backup, journal.v2.as_ref());
         let complete = staged.map(|v2| &v2.file).filter(|file| self.there(file));
         let v2 = |says: &str| match (complete, staged) {
             (Some(file), _) => at(file, says),
-            (None, Some(_)) => nowhere("What was built is missing."),
+            (None, Some(_)) => nowhere("The v2 that was built is missing."),
             (None, None) => nowhere(INCOMPLETE),
         };
-        // What is installed by a rename has left its own name.
+        // A v2 that a rename installed no longer has its own name.
         let v2_there = || {
             if complete.is_none() && staged.is_some() {
                 self.here("It is @.")
@@ -142,20 +143,21 @@ impl Beside<'_> {
             (Canonical::V1, _) => (self.here(V1), v2(WAITS)),
             (Canonical::V2, _) => (self.backup_of(backup), self.here(V2)),
             (Canonical::Unknown | Canonical::NotOpened, Phase::Building) => {
-                (self.here("It is @: the upgrade had not got as far as touching it."), v2(WAITS))
+                (self.here("It is @: the upgrade had not touched it yet."), v2(WAITS))
             }
             (Canonical::Unknown | Canonical::NotOpened, Phase::Committed) => {
                 (self.backup_of(backup), self.here("It is @: the upgrade was committed."))
             }
             _ if linked => (self.backup_of(backup), v2_there()),
             _ => (
-                self.here("It is @, and may have been written to since the upgrade began."),
+                self.here("It is @, which a program may have written to since the upgrade began."),
                 v2(WAITS),
             ),
         }
     }
 
-    /// Its journal's `v1` is what is replaced, which is v2, and has its second name before that.
+    /// A restore. The `v1` of its journal is the file that it replaces, which is v2. That file has
+    /// its displaced name before the flip.
     fn restored(&self, journal: &Journal) -> (Place, Place) {
         const BACK: &str = "It is @: the restore put it back.";
         let aside = displaced_by(journal);
@@ -171,9 +173,9 @@ impl Beside<'_> {
         }
     }
 
-    /// It moves v1 to the backup's name, then v2 to canonical. It writes neither sizes nor digests:
-    /// what is there tells how far it had come.
-    fn field(&self, journal: &LegacyJournal) -> (Place, Place) {
+    /// An upgrade of the legacy daemon. It moves v1 to the backup's name, then v2 to canonical. Its
+    /// journal has neither sizes nor digests, so the existing files tell how far it came.
+    fn legacy(&self, journal: &LegacyJournal) -> (Place, Place) {
         const MOVED: &str = "It is @: the upgrade without cutover moved it there.";
         let (backup, staging) = (&journal.names.backup, &journal.names.staging);
         let built = |says: &str| {
@@ -187,20 +189,19 @@ impl Beside<'_> {
             (true, true) if self.is == Canonical::Missing => (
                 at(backup, MOVED),
                 built(
-                    "It should be complete, in @: the next start checks it, and puts it in its \
-                     place.",
+                    "It should be complete, in @: the next start checks it, and makes it canonical.",
                 ),
             ),
             (true, true) => (
                 at(backup, MOVED),
-                built("It should be complete, in @: what is in its place, nobody recorded."),
+                built("It should be complete, in @. No record says what canonical is."),
             ),
             (true, false) => (at(backup, MOVED), self.here(MOVED)),
             (false, staged) => {
                 let v2 = if staged {
-                    built("It should be complete, in @: it was not installed.")
+                    built("It should be complete, in @, and is not installed.")
                 } else {
-                    nowhere("There is none yet.")
+                    nowhere("There is no v2 yet.")
                 };
                 (self.here("It is @: the upgrade without cutover had not moved it."), v2)
             }
@@ -210,4 +211,4 @@ impl Beside<'_> {
 
 const V1: &str = "It is @, unchanged since the upgrade began.";
 const V2: &str = "It is @, as it was checked.";
-const INCOMPLETE: &str = "It is not complete; what there is of it is removed.";
+const INCOMPLETE: &str = "It is not complete. The next start removes its files.";

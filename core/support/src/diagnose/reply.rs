@@ -1,6 +1,9 @@
-//! The reply to the customer: a person who knows nothing of databases, and whose application does
-//! not start. First whether their data is safe, as far as that is known; then what to do; then what
-//! to leave alone. None of this project's own words, and *safe* only where it is proven.
+//! Writes the reply to the customer: a person who knows nothing of databases, and whose application
+//! does not start.
+//!
+//! The reply first says whether the data is safe, as far as that is known. Then it says what to do,
+//! and then what to leave alone. It uses no word of cutover's own, and says *safe* only where that
+//! is proven.
 
 use super::{Diagnosis, Kind, Safety};
 use crate::next_start::{Canonical, Does};
@@ -9,20 +12,20 @@ use cutover_core::failure::Code;
 use cutover_core::names::FileName;
 use cutover_core::plan::PlanKind;
 
-/// What was seen of a directory, as far as a reply needs it.
+/// What a reply needs to know of a directory.
 pub(super) struct Seen<'a> {
     pub canonical: &'a FileName,
     pub is: Canonical,
     pub does: Does,
-    /// Why the next start refuses.
+    /// The code with which the next start refuses.
     pub refusal: Option<Code>,
-    /// The plan of the next start.
+    /// The kind of the next start's plan.
     pub plan: Option<PlanKind>,
-    /// A program has it open.
+    /// Whether a program has the database open.
     pub held: bool,
-    /// All files were given.
+    /// Whether all files of the directory are known.
     pub whole: bool,
-    /// A whole backup is there.
+    /// Whether a backup is whole.
     pub kept: bool,
 }
 
@@ -68,7 +71,7 @@ pub(super) fn reply(diagnosis: &Diagnosis, seen: Option<&Seen>) -> String {
 fn safe(diagnosis: &Diagnosis, seen: Option<&Seen>) -> (String, String) {
     const AGAIN: &str = "Please start the application again";
     const ELSE: &str = "If it does not start, send us the message that it shows.";
-    // What was said of a damage is not so: it was read since.
+    // A message about damage no longer holds, because SQLite has read the database since.
     let damage = |explanation: &&Explanation| {
         matches!(explanation.code, Code::V1Corrupt | Code::NotADatabase)
     };
@@ -122,7 +125,7 @@ fn not_safe(diagnosis: &Diagnosis, seen: Option<&Seen>) -> (String, String) {
     (opening, format!("{COPY} Then tell us; we will tell you how to go on."))
 }
 
-/// The file, at the beginning of a sentence.
+/// Names the file at the beginning of a sentence.
 fn file(seen: Option<&Seen>) -> String {
     seen.map_or_else(
         || "The file that it is in".to_owned(),
@@ -138,7 +141,7 @@ fn cannot_tell(diagnosis: &Diagnosis, seen: Option<&Seen>) -> (String, String) {
     if let (Some(explanation), Kind::Line) = (&diagnosis.explanation, diagnosis.kind) {
         let (why, please) = fix(explanation);
         let alone = "The message that you sent says nothing of lost data.";
-        // Where there is something to try.
+        // The customer can try something first.
         let please = if please.contains("start") {
             format!("{please} {OR_SEND}")
         } else {
@@ -181,7 +184,7 @@ fn cannot_tell(diagnosis: &Diagnosis, seen: Option<&Seen>) -> (String, String) {
     }
 }
 
-/// What it was, and what the customer can do.
+/// What happened, and what the customer can do.
 fn fix(explanation: &Explanation) -> (&'static str, &'static str) {
     of_code(explanation.code, explanation.op.as_deref(), explanation.os.as_deref())
 }

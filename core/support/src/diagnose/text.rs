@@ -1,4 +1,4 @@
-//! A text: a bundle, plan, journal or receipt, or else lines of a log.
+//! Judges a text: a bundle, a plan, a journal, a receipt, or lines of a log.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -13,7 +13,7 @@ use cutover_core::validate::validate;
 
 pub(super) fn diagnose(text: &str) -> Diagnosis {
     if text.len() > MAX_TEXT {
-        return unknown(&format!("it has {} bytes; at most {MAX_TEXT} are looked at", text.len()));
+        return unknown(&format!("it has {} bytes; at most {MAX_TEXT} are read", text.len()));
     }
     let trimmed = text.trim_start_matches('\u{feff}').trim();
     if !trimmed.starts_with('{') {
@@ -21,7 +21,8 @@ pub(super) fn diagnose(text: &str) -> Diagnosis {
     }
     let form = match Form::of(trimmed) {
         Ok(form) => form,
-        // Cut short. Nothing in it is judged by itself: what is missing could say otherwise.
+        // A text that is cut short is not judged by its rest: the missing part could change the
+        // answer.
         Err(error) if error.is_eof() => {
             return unknown(&format!("it begins as JSON and is cut short ({error})"));
         }
@@ -40,7 +41,7 @@ pub(super) fn diagnose(text: &str) -> Diagnosis {
                     diagnosis.safety = Safety::NotSafe;
                     diagnosis.findings = cutover_core::validate::validate_text(trimmed, None);
                     diagnosis.action =
-                        "Do not perform it; make the plan anew with this release.".into();
+                        "Do not perform the plan. Make it anew with this release.".into();
                 }
                 diagnosis.with_reply()
             }
@@ -54,7 +55,7 @@ pub(super) fn diagnose(text: &str) -> Diagnosis {
     }
 }
 
-/// Which of our formats a text seems to be, by the fields that only it has.
+/// The format that a text seems to have, by the fields that only this format has.
 #[derive(Clone, Copy)]
 enum Form {
     Bundle,
@@ -65,7 +66,7 @@ enum Form {
 
 impl Form {
     fn of(text: &str) -> serde_json::Result<Option<Self>> {
-        /// The fields that tell; what is in them is read later.
+        /// The fields that tell the formats apart.
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Seen {
@@ -99,22 +100,24 @@ fn of_plan(plan: Plan) -> Diagnosis {
     let mut diagnosis = blank(Kind::Plan, "");
     if findings.is_empty() {
         diagnosis.safety = Safety::Safe;
-        diagnosis.because = "Each step stands where a crash before, in or behind it leaves a \
-                             state that a start recovers from. This is about the plan: what is in \
-                             a database it does not tell."
+        diagnosis.because = "A start recovers from a crash before, in or after each step of \
+                             this plan. The plan does not tell what is in a database."
             .into();
         diagnosis.action =
-            "It can be performed. It is held against the directory once more before that.".into();
+            "The plan can be performed. `runPlan` first compares it with the directory once more."
+                .into();
     } else {
         diagnosis.safety = Safety::NotSafe;
         diagnosis.because = format!(
-            "Performed as it is, a crash could cost a row or brick a start: it has {}.",
+            "The plan has {}. If it is performed, a crash could lose rows or block every start.",
             count(findings.len() as u64, "finding")
         );
         diagnosis.action =
-            "Do not perform it; make the plan anew with this release. `runPlan` refuses it.".into();
+            "Do not perform the plan. Make it anew with this release; `runPlan` refuses this one."
+                .into();
     }
-    diagnosis.next = "This plan is performed only by who gives it to `runPlan`.".into();
+    diagnosis.next =
+        "No start performs this plan. A program performs it by calling `runPlan`.".into();
     diagnosis.findings = findings;
     diagnosis.plan = Some(plan);
     diagnosis.with_reply()
@@ -160,21 +163,22 @@ fn of_journal(text: &str) -> Diagnosis {
         Err(error) => return unreadable(Kind::Journal, "journal", &error.into()),
     };
     diagnosis.because = format!(
-        "An upgrade of {} was interrupted in the phase {phase}. What is beside the journal \
-         decides, and only the folder shows that.",
+        "An upgrade of {} was interrupted in the phase {phase}. The files beside the journal \
+         decide what follows, and only the folder shows them.",
         names.canonical
     );
     diagnosis.v1 = Place {
         file: None,
-        says: format!("It is in {} or in {}, and may be in both.", names.canonical, names.backup),
+        says: format!("It is in {} or in {}, or in both.", names.canonical, names.backup),
     };
     diagnosis.v2 = match phase {
-        "building" => {
-            Place { file: None, says: "It is not complete; what there is of it is removed.".into() }
-        }
+        "building" => Place {
+            file: None,
+            says: "It is not complete. The next start removes its files.".into(),
+        },
         "committed" => Place {
             file: Some(names.canonical.to_string()),
-            says: format!("It is {}, for good, the journal says.", names.canonical),
+            says: format!("It is {}, durably, as the journal says.", names.canonical),
         },
         _ => Place {
             file: None,
@@ -182,9 +186,9 @@ fn of_journal(text: &str) -> Diagnosis {
         },
     };
     diagnosis.next = match phase {
-        "building" => "It undoes the upgrade, so that v1 is as it was, and begins anew.",
-        "committed" => "It removes what the upgrade left, and opens v2.",
-        _ => "It goes on where the upgrade stopped, or undoes it, by what it finds.",
+        "building" => "It undoes the upgrade, so that v1 is as it was before, and begins again.",
+        "committed" => "It removes the files that the upgrade left, and opens v2.",
+        _ => "It goes on where the upgrade stopped, or undoes it. The files that it finds decide.",
     }
     .into();
     diagnosis.with_reply()
@@ -197,8 +201,8 @@ fn of_receipt(receipt: &Receipt) -> Diagnosis {
         .as_ref()
         .map_or_else(String::new, |v1| format!(" of {} bytes", v1.fingerprint.size));
     diagnosis.because = format!(
-        "A receipt says that {} was upgraded ({}), and that v1 was kept. Whether both files are \
-         there only the folder shows.",
+        "The receipt says that {} was upgraded ({}), and that v1 was kept. Only the folder shows \
+         whether both files exist.",
         receipt.canonical, receipt.label
     );
     diagnosis.v1 = Place {

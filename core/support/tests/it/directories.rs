@@ -1,5 +1,5 @@
-//! Any directory at all: whatever mixture of files, journals and verdicts a start finds, and
-//! whatever fails while it recovers, no file that may hold the user's rows loses its last name.
+//! Any directory: whatever files, journals and verdicts a start finds, and whatever step of the
+//! recovery fails, no file that may hold the user's rows loses its last name.
 
 use std::collections::BTreeMap;
 
@@ -21,8 +21,7 @@ use cutover_world::{
     with_auth, with_companion,
 };
 
-/// The names of a directory and the inode of each: the least of a file system that renames and
-/// removals need.
+/// The names of a directory with their inodes: a file system that can rename and remove.
 struct Names(BTreeMap<PlanPath, String>);
 
 impl Names {
@@ -127,8 +126,8 @@ fn legacy_text() -> impl Strategy<Value = Option<String>> {
     prop_oneof![4 => field, 1 => Just(Some("torn".to_owned()))]
 }
 
-/// Any directory: each file of the grammar there or not, canonical any of a settled v1, a changed
-/// one, a v2 or nothing.
+/// Any directory. Each file of the grammar may exist or not. Canonical is a settled v1, a changed v1,
+/// a v2, or missing.
 fn any_directory() -> impl Strategy<Value = Observation> {
     let files = vec(any::<bool>(), 12);
     let journals =
@@ -219,14 +218,14 @@ fn any_directory() -> impl Strategy<Value = Observation> {
     )
 }
 
-/// What was done, for a person.
+/// The ops that were performed, as text for a person.
 fn told(trace: &Trace) -> String {
     let step = |now: &Performed| line(&Step { op: now.op.clone(), why: String::new(), when: None });
     trace.performed.iter().map(step).collect::<Vec<_>>().join("\n")
 }
 
-/// What must have a name for ever: canonical, whatever it is, and the backup, unless it gives way
-/// to a link to the same v1, or is a copy of the v1 that canonical is.
+/// The files that must always have a name: canonical, and the backup. A backup may go where a link to
+/// its v1 replaces it, or where it is a copy of the v1 that is canonical.
 fn precious(seen: &Observation, plan: &Plan) -> Vec<String> {
     let copies = |v1: &FileFacts| {
         let backup = seen.files.get(&our_names().backup).and_then(FileFacts::fingerprint);
@@ -299,14 +298,14 @@ proptest! {
             prop_assert!(disk.inode(&canonical()).is_some(), "canonical is missing after a recovery that ended well\n{}", told(&trace));
         }
         for file in disk.0.keys().filter(|at| at.companion.is_none()) {
-            prop_assert!(Role::of(&canonical(), &file.name).is_some(), "{} is a name of nobody", file);
+            prop_assert!(Role::of(&canonical(), &file.name).is_some(), "{} is not a name of cutover", file);
         }
         prop_assert!(disk.inode(&name("data.db.building-00000000")).is_some() == seen.files.contains_key(&name("data.db.building-00000000")));
     }
 }
 
-/// Found by the property above: the undo would have put v1 over a canonical that was still to be
-/// set aside.
+/// The property above found this: the undo would have put v1 over a canonical that it had not set
+/// aside yet.
 #[test]
 fn a_foreign_canonical_that_cannot_be_set_aside_is_not_overwritten() {
     let names = our_names();

@@ -70,7 +70,7 @@ fn digests_are_sha_256() {
     assert_eq!(digest(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
-/// The bytes that a page copy or an open changes do not count; every other byte does.
+/// The digest ignores the bytes that a page copy or an open changes, and no other byte.
 #[test]
 fn the_masked_digest_sees_every_byte_but_those_of_an_open() {
     let masked = |at: usize| matches!(at, 18..=19 | 24..=27 | 40..=43 | 92..=95);
@@ -144,9 +144,9 @@ fn what_does_not_fit_is_said() {
         (44, &[0, 0, 0, 5], 8192, "schema format"),
         (56, &[0, 0, 0, 4], 8192, "text encoding"),
         (72, &[1], 8192, "reserved"),
-        // Nobody kept the count: the size alone counts.
+        // The SQLite that wrote last did not keep the count, so only the size counts.
         (92, &[9], 4096, ""),
-        // In WAL mode pages may be in the log alone.
+        // In WAL mode some pages may be in the log only.
         (18, &[2, 2], 4096, ""),
     ] {
         let found = problem(at, to, size);

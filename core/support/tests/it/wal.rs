@@ -16,8 +16,8 @@ fn sum(big: bool, (mut a, mut b): (u32, u32), bytes: &[u8]) -> (u32, u32) {
     (a, b)
 }
 
-/// A log by the description of the file format: one frame for each of `commits`, which is the
-/// database's size where it ends a transaction.
+/// A log as the file format describes it, with one frame for each of `commits`. That number is the
+/// database's size where the frame ends a transaction.
 fn log(big: bool, salts: [u32; 2], commits: &[u32]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let words = |bytes: &mut Vec<u8>, words: &[u32]| {
@@ -168,7 +168,7 @@ fn what_is_no_log_says_why() {
 }
 
 proptest! {
-    /// However it is cut into pieces, and whatever is in it.
+    /// The answer does not depend on the pieces in which any log is read.
     #[test]
     fn pieces_make_no_difference(
         commits in proptest::collection::vec(0..3_u32, 0..6),

@@ -52,24 +52,24 @@ fn a_bundle_leaves_out_what_is_the_applications() {
         "{text}"
     );
     assert!(!text.contains("/home/ann") && text.contains("~/app/data.db"), "{text}");
-    // It is still a journal.
+    // The text is still a journal.
     let value: Value = serde_json::from_str(&text).unwrap();
     let text = value["observation"]["journals"][our_journal().as_str()].as_str().unwrap();
     assert_eq!(Journal::parse(text, &canonical()).unwrap().phase, Phase::Built);
 }
 
-/// A support person looks as root at another user's database, say; and a refusal quotes what it
-/// found.
+/// For example, a support person runs the doctor as root on another user's database, and a refusal
+/// quotes a path.
 #[test]
-fn nobody_s_home_is_told() {
+fn no_home_of_any_user_is_told() {
     let mut kept = with_companion(journal(Phase::Built), true);
     kept.companions[0].path = "/home/bob/app/auth.json".into();
     kept.companions[0].relative = "../../home/bob/app/auth.json".into();
     let mut observation = with_auth(interrupted(&kept));
     observation.companions.get_mut(&auth()).unwrap().path = "/Users/cid/auth.json".into();
-    let field =
+    let legacy =
         json!({ "source": "C:\\Users\\dora\\x.db", "authPath": "/var/home/evelyn/auth.json" });
-    put_journal(&mut observation, &name("data.db.v1-v2-migration.json"), &field.to_string());
+    put_journal(&mut observation, &name("data.db.v1-v2-migration.json"), &legacy.to_string());
     let mut made = bundle(observation, unchecked(), None);
     made.path = "/srv/home/fay/data.db".into();
     let plan = made.next.plan.as_mut().unwrap();

@@ -1,4 +1,4 @@
-//! A folder that was dropped, and files of one.
+//! A folder, and files of a folder.
 
 use super::*;
 
@@ -103,7 +103,7 @@ proptest! {
         whole_folder in any::<bool>(),
     ) {
         let files = names.iter().zip(sizes).map(|(name, size)| DroppedFile { name: name.clone(), size, text: text.clone(), head: head.clone(), wal: None }).collect();
-        // A name may be any word, so the rule of replies is not asked of these.
+        // A file may have any name, so the reply may hold any word: `fit_to_send` is not called.
         let found = diagnose(&Dropped { files, whole_folder, ..Dropped::default() });
         prop_assert_ne!(found.safety, Safety::Safe);
     }

@@ -1,5 +1,4 @@
-//! What a support person is told. *Safe* needs a proof; whatever takes the proof away takes the
-//! word away.
+//! What a support person is told. *Safe* needs a proof: where the proof is gone, so is the word.
 
 mod bundle;
 mod folder;
@@ -36,7 +35,7 @@ fn text(text: &str) -> Diagnosis {
     fit_to_send(diagnose(&Dropped { text: Some(text.into()), ..Dropped::default() }))
 }
 
-/// Words that a customer does not know: this project's, SQLite's, the system's.
+/// Words that a customer does not know: words of cutover, of SQLite and of the operating system.
 const JARGON: [&str; 28] = [
     "journal",
     "journals",
@@ -68,8 +67,8 @@ const JARGON: [&str; 28] = [
     "schema",
 ];
 
-/// Every reply that any test here sees: it says first whether the data is safe, says so only of
-/// what is, and is in plain words.
+/// Checks every reply that a test here gets: it first says whether the data is safe, it says *safe*
+/// only where the data is, and it uses plain words.
 fn fit_to_send(found: Diagnosis) -> Diagnosis {
     // A command stands between backticks.
     let prose: String = found.reply.split('`').step_by(2).collect();
@@ -149,7 +148,7 @@ fn settled() -> Observation {
     observation
 }
 
-/// The journal of the daemon in the field.
+/// A journal of the legacy daemon.
 fn legacy_journal(phase: &str) -> String {
     json!({
         "version": 1, "source": "/a/data.db", "normalizedSource": "/a/data.db.source-0f0f0f0f", "staging": "/a/data.db.building-0f0f0f0f",

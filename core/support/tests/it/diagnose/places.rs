@@ -1,4 +1,4 @@
-//! Where v1 and v2 are said to be.
+//! Where the answer says that v1 and v2 are.
 
 use super::*;
 
@@ -34,7 +34,7 @@ fn v1_and_v2_are_said_to_be_where_they_are() {
     let receipts = [(receipt(&backup), kept.as_str())];
     let ours = Some(backup.as_str());
 
-    // Somebody removed data.db, or wrote over it, after an upgrade.
+    // After an upgrade a program removed data.db, or wrote over it.
     let gone = with_receipt(without(settled(), &canonical()));
     check(
         "gone",
@@ -53,15 +53,15 @@ fn v1_and_v2_are_said_to_be_where_they_are() {
     );
     let mut over = with_receipt(settled());
     over.files.insert(canonical(), plain("1", 4096));
-    check("written over", told(over, &receipts), (ours, "kept as"), (None, "no database any more"));
+    check("written over", told(over, &receipts), (ours, "kept as"), (None, "no longer a database"));
     let mut log = without(settled(), &canonical());
-    check("nothing", told(log.clone(), &[]), (None, "no backup"), (None, "There is none"));
+    check("nothing", told(log.clone(), &[]), (None, "no backup"), (None, "There is no v2"));
     log.files.insert(name("data.db-wal"), plain("8", 8272));
     check("a log alone", told(log, &[]), (None, "no backup"), (None, "cannot be told"));
 
-    // Each phase of the field's upgrade, by what it had moved.
+    // Each phase of a legacy upgrade, by the files that it had moved.
     let (old, staged) = (name("data.db.v1-v2-900-0f0f0f0f"), name("data.db.building-0f0f0f0f"));
-    let field = |phase: &str, there: &[&FileName], has: bool| {
+    let legacy = |phase: &str, there: &[&FileName], has: bool| {
         let mut observation = if has { settled() } else { without(settled(), &canonical()) };
         put_journal(
             &mut observation,
@@ -74,50 +74,50 @@ fn v1_and_v2_are_said_to_be_where_they_are() {
     let (moved, ready) = (Some(old.as_str()), Some(staged.as_str()));
     check(
         "building",
-        field("building", &[&staged], true),
+        legacy("building", &[&staged], true),
         (Some("data.db"), "had not moved"),
         (None, "not complete"),
     );
     check(
         "built",
-        field("built", &[&staged], true),
+        legacy("built", &[&staged], true),
         (Some("data.db"), "had not moved"),
         (ready, "not installed"),
     );
     for phase in ["built", "canonical-moved"] {
         check(
             "between the renames",
-            field(phase, &[&old, &staged], false),
+            legacy(phase, &[&old, &staged], false),
             (moved, "moved it there"),
             (ready, "the next start checks it"),
         );
         check(
             "a new one in the gap",
-            field(phase, &[&old, &staged], true),
+            legacy(phase, &[&old, &staged], true),
             (moved, "moved it there"),
-            (ready, "nobody recorded"),
+            (ready, "No record says"),
         );
         check(
             "renamed",
-            field(phase, &[&old], true),
+            legacy(phase, &[&old], true),
             (moved, "moved it there"),
             (Some("data.db"), "moved it there"),
         );
     }
     check(
         "renamed, then gone",
-        field("committed", &[&old], false),
+        legacy("committed", &[&old], false),
         (moved, "moved it there"),
         (None, "It was data.db"),
     );
     check(
         "v1 is gone",
-        field("built", &[&staged], false),
+        legacy("built", &[&staged], false),
         (None, "It was data.db"),
         (ready, "should be complete"),
     );
 
-    // Ours; what is removed is removed by somebody else.
+    // An upgrade with cutover. Another program removes the files that are missing.
     let install = our_names().install;
     let of = |phase: Phase| {
         let mut observation = interrupted(&journal(phase));
@@ -162,7 +162,7 @@ fn v1_and_v2_are_said_to_be_where_they_are() {
         (Some("data.db"), "written to"),
         (built, "not installed"),
     );
-    // An older upgrade's backup is not this one's.
+    // The backup of an older upgrade is not the backup of this one.
     let older = name("data.db.v0-v1-900-0f0f0f0f");
     written.files.insert(older, plain("7", 8192));
     check(
@@ -177,7 +177,7 @@ fn v1_and_v2_are_said_to_be_where_they_are() {
     check("a page copy", told(copied, &[]), (ours, "It is"), (built, "may be installed already"));
 }
 
-/// A restore's journal has them the other way round.
+/// The journal of a restore has v1 and v2 exchanged.
 #[test]
 fn of_an_interrupted_restore_v1_and_v2_are_not_mixed_up() {
     let mut restore = journal(Phase::Built);

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Whatever code a message ends with, the customer is told what to do about it.
+/// The customer is told what to do, whatever code the message ends with.
 #[test]
 fn every_code_has_a_reply_of_its_own() {
     let mut replies = BTreeMap::new();

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_sound_database_is_safe_and_one_that_nobody_read_is_not_called_so() {
+fn a_sound_database_is_safe_and_an_unread_one_is_not_called_so() {
     let sound = of(settled(), Check::Sound);
     assert_eq!((sound.kind, sound.safety), (Kind::Bundle, Safety::Safe), "{}", sound.because);
     assert!(sound.reply.starts_with("Your data is safe."), "{}", sound.reply);
@@ -31,7 +31,7 @@ fn an_interrupted_upgrade_is_safe_by_what_its_journal_recorded() {
         let kind = serde_json::to_value(found.plan.as_ref().unwrap().kind).unwrap();
         assert_eq!(kind, if phase == Phase::Built { "finish" } else { "undo" });
         assert!(found.findings.is_empty());
-        // A write since, a log beside it, a header that is not its own: each takes the proof away.
+        // A later write, a log, and a rollback journal: each takes the proof away.
         let mut changed = observation.clone();
         changed.files.insert(canonical(), database("1", JournalMode::Delete, 8));
         let mut logged = observation.clone();
@@ -59,7 +59,7 @@ fn v2_in_place_is_safe_and_v1_is_the_backup() {
         found.because
     );
     assert_eq!(found.v1.file.as_deref(), Some(our_names().backup.as_str()));
-    // The receipt, once the journal is gone.
+    // The receipt alone, after the journal is gone.
     let written = journal(Phase::Committed).receipt(NOW_MS).to_text();
     observation.journals.clear();
     observation.files.remove(&our_journal());
@@ -83,18 +83,18 @@ fn what_is_missing_is_not_safe() {
         "{}",
         orphan.because
     );
-    assert!(orphan.action.contains("Copy the whole folder"));
+    assert!(orphan.action.contains("copy the whole folder"));
     missing.files.remove(&name("data.db-wal"));
     missing.files.insert(our_names().backup, v1());
     assert_eq!(of(missing.clone(), unchecked()).safety, Safety::NotSafe);
-    // Whatever anybody claims of pages: there are none.
+    // A missing file has no pages, whatever the check claims.
     assert_eq!(of(missing, Check::Sound).safety, Safety::NotSafe);
     let mut stranger = settled();
     stranger.files.insert(canonical(), plain("1", 4096));
     assert_eq!(of(stranger, Check::Sound).safety, Safety::NotSafe);
 }
 
-/// A sound database is no proof where it may be a new one, and the rows in what lies beside it.
+/// A sound database proves nothing where it may be a new one, with the rows in the files beside it.
 #[test]
 fn a_database_that_may_be_new_is_not_called_safe() {
     let mut gap = settled();

@@ -1,5 +1,5 @@
-//! What alone proves nothing or little: a plan, a journal, a receipt, a line of a log, a text that
-//! is newer or cut short, noise.
+//! A text alone: a plan, a journal, a receipt, a line of a log, a newer text, a text that is cut short,
+//! and noise.
 
 use super::*;
 
@@ -134,7 +134,7 @@ fn what_is_cut_short_is_not_judged_by_what_is_left() {
     let found = text(&whole[..whole.len() - 3]);
     assert_eq!((found.kind, found.safety), (Kind::Unknown, Safety::CannotTell));
     assert!(found.because.contains("cut short"), "{}", found.because);
-    // The last words of a long log, on lines of JSON.
+    // The last line of a long log, whose lines are JSON.
     let log = format!(
         "{}{{\"msg\":\"boot [cutover:NO_SPACE:copy]\"}}\n",
         "{\"msg\":\"fine\"}\n".repeat(100_000)
@@ -143,7 +143,7 @@ fn what_is_cut_short_is_not_judged_by_what_is_left() {
 }
 
 proptest! {
-    /// No text makes it panic, and none that is not ours is called safe.
+    /// No text makes `diagnose` panic, and no text from elsewhere is called safe.
     #[test]
     fn noise_is_never_safe(noise in any::<String>(), cut in any::<prop::sample::Index>()) {
         prop_assert_ne!(text(&noise).safety, Safety::Safe);
