@@ -12,6 +12,7 @@ use cutover_core::observe::Observation;
 use cutover_core::op::Op;
 use cutover_core::plan::{
     Next, Plan, Recovery, Request, assess, assess_left, may_leave_zombie, plan_leave_zombie,
+    refuse_moved_companions,
 };
 use cutover_core::run::{Budget, CarryOver, Event, Report};
 
@@ -49,6 +50,8 @@ pub(crate) struct Session<'a> {
     pub(crate) attempt: u32,
     pub(crate) access: Access,
     pub(crate) recovery: Recovery,
+    /// Why no upgrade may begin after its recoveries: a companion is declared elsewhere.
+    pub(crate) moved: Option<Failure>,
     /// What the recoveries of this call leave to the next start.
     pub(crate) left: Option<CarryOver>,
     /// The cutover to report: this start installed it, or cleaned up after it.
@@ -106,6 +109,7 @@ impl<'a> Session<'a> {
             attempt: 1,
             access,
             recovery: Recovery::None,
+            moved: None,
             left: None,
             finished: None,
             installed: false,
@@ -276,6 +280,9 @@ impl<'a> Session<'a> {
                 Some(left) => assess_left(&observation, &left.undone, &self.label, &nonce())?,
             };
             let Next::Recover(plan) = next else { return Ok((observation, next)) };
+            if let Err(moved) = refuse_moved_companions(&observation) {
+                self.moved.get_or_insert(moved);
+            }
             let attempt = plan.journal.as_ref().map_or(1, |journal| journal.attempt);
             let RunEnd::Done(report) = self.drive(*plan, host)? else { continue };
             host.event(&Event::Recovered { recovery: report.recovery });

@@ -1,6 +1,7 @@
 //! The way from v1 to v2.
 
-use super::refuse::{refuse_full, refuse_irreplaceable, refuse_other_programs};
+use super::leave::{refuse_irreplaceable, refuse_moved};
+use super::refuse::{refuse_full, refuse_other_programs};
 use super::steps::page_copy::{self, page_copy};
 use super::steps::{
     BackupName, clean_up, cleanup_index, commit, companion_names, flip, install_companions,
@@ -18,11 +19,12 @@ use crate::page1::{Header, JournalMode};
 ///
 /// # Errors
 /// When canonical is missing, held by this process or not a database, when a companion cannot be
-/// replaced, when a name would be too long, or when the volume has too little room for the worst
+/// replaced or is declared elsewhere than an interrupted upgrade had it, when a name would be too long, or when the volume has too little room for the worst
 /// case.
 pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Plan, Failure> {
     let canonical = &observation.canonical;
     let (facts, header) = v1(observation)?;
+    refuse_moved_companions(observation)?;
     for companion in observation.companions.keys() {
         refuse_irreplaceable(observation, companion)?;
     }
@@ -72,6 +74,28 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
         needs_bytes,
         ..Plan::new(PlanKind::Migrate, observation.platform, Some(journal), steps)
     })
+}
+
+/// Refuses a companion that is declared elsewhere than the upgrade had it whose journal is seen.
+/// Ask before that upgrade is recovered: its journal is gone afterwards, and the file that it had
+/// still needs the application.
+///
+/// # Errors
+/// The companion, and both paths.
+pub fn refuse_moved_companions(observation: &Observation) -> Result<(), Failure> {
+    let journals = observation.journals.values().flatten();
+    let ours = journals.filter_map(|text| Journal::parse(text, &observation.canonical).ok());
+    for journal in ours.filter(|journal| journal.phase != Phase::Committed) {
+        for companion in &journal.companions {
+            if let Some(now) = observation.companions.get(&companion.name)
+                && !observation.declares(companion)
+            {
+                return Err(refuse_moved(&companion.name, &companion.path, now));
+            }
+        }
+    }
+    legacy::moved_companion(observation)
+        .map_or(Ok(()), |(name, was, now)| Err(refuse_moved(name, &was, now)))
 }
 
 /// The database that is migrated.

@@ -3,6 +3,7 @@
 
 mod assess;
 mod difference;
+mod leave;
 mod leave_zombie;
 pub mod legacy;
 mod live;
@@ -18,7 +19,7 @@ mod steps;
 pub use assess::{Next, assess, assess_by, assess_left};
 pub(crate) use difference::{differences, distance};
 pub use leave_zombie::{may_leave_zombie, plan_leave_zombie};
-pub use migrate::plan_migration;
+pub use migrate::{plan_migration, refuse_moved_companions};
 pub use prune::{Left, Prune, Rule, plan_prune};
 pub(crate) use recover::right_restore;
 pub use recover::{

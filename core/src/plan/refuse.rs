@@ -2,7 +2,7 @@
 
 use crate::failure::{Code, Failure};
 use crate::journal::Journal;
-use crate::names::{CompanionName, FileName, Role};
+use crate::names::{FileName, Role};
 use crate::observe::Observation;
 
 /// Refuses while this process has the set open.
@@ -38,20 +38,6 @@ pub(super) fn refuse_other_programs(observation: &Observation) -> Result<(), Fai
     )
     .of(&observation.canonical);
     failure.holders = others;
-    Err(failure)
-}
-
-/// Refuses to begin what may put another file in this companion's place, where no file can take it:
-/// the database would be flipped, and no start could finish. What is begun already goes on.
-pub(super) fn refuse_irreplaceable(
-    observation: &Observation,
-    companion: &CompanionName,
-) -> Result<(), Failure> {
-    let Some(seen) = observation.companions.get(companion) else { return Ok(()) };
-    let Some(irreplaceable) = seen.irreplaceable else { return Ok(()) };
-    let mut failure =
-        Failure::refusal(Code::Io, "no file can replace this companion", irreplaceable.hint());
-    failure.path = Some(seen.path.clone());
     Err(failure)
 }
 

@@ -13,7 +13,8 @@
 
 use std::collections::BTreeMap;
 
-use super::refuse::{refuse_full, refuse_irreplaceable, refuse_other_programs};
+use super::leave::refuse_irreplaceable;
+use super::refuse::{refuse_full, refuse_other_programs};
 use super::steps::page_copy::{self, page_copy};
 use super::steps::{
     clean_up, cleanup_index, companion_names, discard_v2, displaced_by, end_undo, flip_of_restore,

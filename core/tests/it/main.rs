@@ -5,6 +5,7 @@
 mod arbitrary;
 mod assess;
 mod backups;
+mod companions;
 mod explain;
 mod fault;
 mod held;

@@ -2,7 +2,7 @@
 
 use cutover_core::failure::{Code, Failure};
 use cutover_core::fault::Platform;
-use cutover_core::journal::{Journal, Phase, Strategy, Warning};
+use cutover_core::journal::{Journal, Phase, Strategy};
 use cutover_core::names::{
     FileName, Label, PlanPath, displaced, journal_aside, journal_tmp, legacy_journal,
 };
@@ -22,11 +22,11 @@ use cutover_world::{
     with_companion,
 };
 
-fn recover(observation: &Observation) -> Result<Option<Plan>, Failure> {
+pub fn recover(observation: &Observation) -> Result<Option<Plan>, Failure> {
     plan_recovery(observation, &label(), &new_nonce())
 }
 
-fn planned(observation: &Observation) -> Plan {
+pub fn planned(observation: &Observation) -> Plan {
     recover(observation).unwrap().unwrap()
 }
 
@@ -38,7 +38,7 @@ fn ops(plan: &Plan) -> Vec<&Op> {
     plan.steps.iter().chain(&plan.undo).map(|step| &step.op).collect()
 }
 
-fn has(plan: &Plan, fits: impl Fn(&Op) -> bool) -> bool {
+pub fn has(plan: &Plan, fits: impl Fn(&Op) -> bool) -> bool {
     ops(plan).into_iter().any(fits)
 }
 
@@ -1011,83 +1011,6 @@ fn a_hostile_journal_touches_nothing_but_itself() {
             "{to}"
         );
         assert!(plan.steps[1].why.contains("cannot be used"), "{}", plan.steps[1].why);
-    }
-}
-
-// ---- companions ----
-
-#[test]
-fn a_companion_that_is_no_longer_declared_is_left_alone_and_reported() {
-    for (phase, moved) in [(Phase::Building, false), (Phase::Built, false), (Phase::Built, true)] {
-        let mut seen = interrupted(&with_companion(journal(phase), true));
-        seen.files.insert(our_names().install, v2());
-        if moved {
-            seen = with_auth(seen);
-            seen.companions.get_mut(&auth()).unwrap().file = name("other.json");
-        }
-        let plan = planned(&seen);
-        assert!(!has(&plan, |op| op.companion().is_some()), "{phase:?}");
-        let journal = plan.journal.unwrap();
-        // A backup of it stays beside it, and a restore and a prune know of that by the receipt.
-        assert_eq!(journal.receipt(1).companions.len(), 1, "{phase:?}");
-        let [warning] = journal.warnings.try_into().unwrap();
-        assert_eq!(warning.code.as_deref(), Some("COMPANION_MOVED"));
-        assert!(warning.message.contains("auth.json"), "{}", warning.message);
-    }
-}
-
-/// Its directory is another one than it was (an environment that changed, say), and not because the
-/// database's was moved or copied.
-#[test]
-fn a_companion_that_is_declared_elsewhere_is_left_alone_and_reported() {
-    for (path, relative, here) in [
-        ("/home/u/app/auth.json", "auth.json", true),
-        ("/home/u/app/auth.json", "../app/auth.json", true),
-        ("/moved/app/auth.json", "auth.json", true),
-        ("/srv/elsewhere/auth.json", "../../../srv/elsewhere/auth.json", false),
-    ] {
-        for (phase, is_staged) in [
-            (Phase::Building, false),
-            (Phase::Building, true),
-            (Phase::Built, false),
-            (Phase::Built, true),
-        ] {
-            let journal = with_companion(journal(phase), is_staged);
-            let mut seen = with_auth(interrupted(&journal));
-            seen.files.insert(our_names().install, v2());
-            let facts = seen.companions.get_mut(&auth()).unwrap();
-            (facts.path, facts.relative) = (path.into(), relative.into());
-            let plan = planned(&seen);
-            assert_eq!(has(&plan, |op| op.companion().is_some()), here, "{path} {phase:?}");
-            let warnings = plan.journal.unwrap().warnings;
-            assert_eq!(warnings.is_empty(), here, "{path} {phase:?}");
-            for Warning { code, message, .. } in warnings {
-                assert_eq!(code.as_deref(), Some("COMPANION_MOVED"));
-                assert!(
-                    message.contains("/home/u/app/auth.json") && message.contains(path),
-                    "{message}"
-                );
-            }
-        }
-    }
-}
-
-#[test]
-fn only_a_backup_that_is_there_is_put_back() {
-    for there in [false, true] {
-        let mut seen = with_auth(interrupted(&with_companion(journal(Phase::Building), false)));
-        if there {
-            seen.companions
-                .get_mut(&auth())
-                .unwrap()
-                .present
-                .push(name("auth.json.v1-v2-3fa9c1d2"));
-        }
-        let puts_back = has(
-            &planned(&seen),
-            |op| matches!(op, Op::Rename { to, .. } if to.to_string() == "auth/auth.json"),
-        );
-        assert_eq!(puts_back, there);
     }
 }
 

@@ -96,6 +96,9 @@ impl Session<'_> {
             if let Some(failure) = given_up {
                 return Err(failure.with_v1(&self.place.canonical).into());
             }
+            if let Some(moved) = self.moved.take() {
+                return Err(moved.with_v1(&self.place.canonical).into());
+            }
             refuse_cancelled(host)?;
             if !waited && !observation.holders.is_empty() && !os::OPENING_DROPS_LOCKS {
                 waited = true;

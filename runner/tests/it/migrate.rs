@@ -1028,3 +1028,38 @@ fn companions_are_files_of_their_own() {
     // One whose directory is not there yet is one that is not there yet.
     assert_eq!(with(&[("a", "not-yet/auth.json")]).unwrap().outcome, Outcome::Migrated);
 }
+
+/// What a restore sets aside has such a name, and a person may open it.
+#[test]
+fn a_database_with_the_name_of_a_displaced_one_upgrades_without_a_warning() {
+    for by in [BuildBy::Sql(TO_V2.into()), BuildBy::Host] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.displaced-1a2b3c4d");
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch(&format!("PRAGMA journal_mode = WAL; {V1}"))
+            .unwrap();
+        let make = Make { from: BuildFrom::Empty, run: by };
+        let options = Options::new(&path, "v1-v2", Detect::UserVersion(2), make);
+        let told = RefCell::new(Vec::new());
+        let mut host = Scripted {
+            build: Some(Box::new(build_v2)),
+            on_event: Some(Box::new(|event| {
+                if let Event::Warning { warning } = event {
+                    told.borrow_mut().push(warning.message.clone());
+                }
+            })),
+            ..Scripted::default()
+        };
+        let result = cutover::migrate(&options, &mut host).unwrap();
+        drop(host);
+        assert_eq!((result.outcome, &result.warnings), (Outcome::Migrated, &Vec::new()));
+        assert_eq!(told.into_inner(), Vec::<String>::new());
+        assert_eq!(rows(&path, "note"), ["milk", "bread", "a new bicycle"]);
+        let backup = result.backup.unwrap();
+        assert_eq!(rows(&backup, "notes"), ["milk", "bread", "a new bicycle"]);
+        let backup = backup.file_name().unwrap().to_str().unwrap().to_owned();
+        let names = ["x.displaced-1a2b3c4d".to_owned(), backup.clone(), format!("{backup}.json")];
+        assert_eq!(self::directory::names(directory.path()), names);
+    }
+}

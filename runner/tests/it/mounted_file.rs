@@ -165,6 +165,7 @@ fn a_companion_that_is_a_mount_point_is_refused() {
         &unmount,
         ["it is a mount point", "mount its directory"],
     );
+    irreplaceable::never_stops_a_recovery(&mount, &unmount);
 }
 
 #[test]

@@ -315,6 +315,9 @@ fn a_file_that_is_immutable() {
         let fix = |path: &Path| assert!(run("chattr", &[&format!("+{mark}")], path));
         let free = |path: &Path| assert!(run("chattr", &["-ia"], path));
         irreplaceable::is_refused_until_freed(&fix, &free, ["immutable", "chattr -ia"]);
+        if mark == "i" {
+            irreplaceable::never_stops_a_recovery(&fix, &free);
+        }
     }
     try_all(directory.path(), Refusal::Immutable, &[("done", 26), ("v1 stays", 44)]);
 }

@@ -316,11 +316,9 @@ fn a_read_only_companion_is_refused_before_anything_is_begun() {
         permissions.set_readonly(read_only);
         std::fs::set_permissions(path, permissions).unwrap();
     };
-    irreplaceable::is_refused_until_freed(
-        &|path| set(path, true),
-        &|path| set(path, false),
-        ["it is read-only", "attrib -r"],
-    );
+    let (fix, free) = (|path: &Path| set(path, true), |path: &Path| set(path, false));
+    irreplaceable::is_refused_until_freed(&fix, &free, ["it is read-only", "attrib -r"]);
+    irreplaceable::never_stops_a_recovery(&fix, &free);
 }
 
 /// The list of access rules of a file, without its own name.

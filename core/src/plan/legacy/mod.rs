@@ -14,7 +14,7 @@ mod recover;
 pub use journal::{LegacyJournal, LegacyPhase};
 pub(crate) use origin::{observations, text};
 pub use recover::LegacyRule;
-pub(super) use recover::plan;
+pub(super) use recover::{moved_companion, plan};
 
 use super::step;
 use super::steps::temporary;
@@ -23,22 +23,22 @@ use crate::names::{Nonce, legacy_journal};
 use crate::observe::Observation;
 use crate::op::{Op, Step};
 
-/// The nonce of the legacy journal, if there is a readable one.
-fn nonce(observation: &Observation) -> Option<Nonce> {
+/// The legacy journal, if there is a readable one.
+fn journal(observation: &Observation) -> Option<LegacyJournal> {
     let text = observation.journals.get(&legacy_journal(&observation.canonical))?.as_deref()?;
-    LegacyJournal::parse(text, &observation.canonical).ok().map(|journal| journal.nonce)
+    LegacyJournal::parse(text, &observation.canonical).ok()
 }
 
 /// Whether an upgrade with this nonce takes over what the legacy upgrade still has to undo.
-pub(super) fn is_taken_over_by(observation: &Observation, nonce_of_upgrade: &Nonce) -> bool {
-    nonce(observation).as_ref() == Some(nonce_of_upgrade)
+pub(super) fn is_taken_over_by(observation: &Observation, nonce: &Nonce) -> bool {
+    journal(observation).is_some_and(|legacy| legacy.nonce == *nonce)
 }
 
 /// Whether one of cutover's own journals took the legacy one over.
 pub(super) fn is_taken_over(observation: &Observation) -> bool {
     let own = |text: &String| Journal::parse(text, &observation.canonical).ok();
-    nonce(observation).is_some_and(|nonce| {
-        observation.journals.values().flatten().filter_map(own).any(|own| own.nonce == nonce)
+    journal(observation).is_some_and(|legacy| {
+        observation.journals.values().flatten().filter_map(own).any(|own| own.nonce == legacy.nonce)
     })
 }
 

@@ -7,13 +7,14 @@
 use super::journal::{LegacyJournal, LegacyPhase};
 use crate::failure::Failure;
 use crate::journal::{self, Companion, Journal, Phase, Strategy};
-use crate::names::{companion_backup, displaced};
+use crate::names::{CompanionName, companion_backup, displaced};
 use crate::observe::{CompanionFacts, Observation, Verdict};
 use crate::op::{Op, Step};
 use crate::page1::JournalMode;
+use crate::plan::leave::{leave_irreplaceable, moved};
 use crate::plan::refuse::{refuse_missing, refuse_unread};
 use crate::plan::steps::{
-    FLUSH, clean_up, companion_names, is_kept, receipt_steps, set_aside, undeclared, undo,
+    FLUSH, clean_up, companion_names, is_kept, receipt_steps, set_aside, undo,
 };
 use crate::plan::{Plan, PlanKind, index, step};
 
@@ -71,7 +72,14 @@ pub(in crate::plan) fn plan(
     observation: &Observation,
     legacy: &LegacyJournal,
 ) -> Result<Plan, Failure> {
-    let journal = adopt(observation, legacy);
+    let mut journal = adopt(observation, legacy);
+    let rule = table.iter().find(|rule| rule.fits(observation, &journal, legacy)).copied();
+    let rule = rule.unwrap_or(LegacyRule::Moved);
+    if !matches!(rule, LegacyRule::V2 | LegacyRule::Over) {
+        leave_irreplaceable(observation, &mut journal, |journal, companion, seen| {
+            put_back(observation, journal, legacy, companion, seen) != PutBack::Stays
+        });
+    }
     let flush = step(Op::SyncDir { companion: None }, FLUSH);
     // Staging stays until the companions are back: a companion's backup is known to be whole only
     // while staging is there.
@@ -82,8 +90,7 @@ pub(in crate::plan) fn plan(
         undo_companions(observation, &journal, legacy),
         observation.platform,
     );
-    let rule = table.iter().find(|rule| rule.fits(observation, &journal, legacy));
-    match rule.copied().unwrap_or(LegacyRule::Moved) {
+    match rule {
         LegacyRule::V2 => Ok(forward(observation, journal, flush)),
         LegacyRule::Over => {
             let journal = Journal { phase: Phase::Committed, ..journal };
@@ -270,29 +277,43 @@ fn move_v1_back(journal: &Journal) -> [Step; 3] {
     ]
 }
 
+/// The declared companion that the legacy upgrade had. The journal's path is as it was written;
+/// through a symbolic link it reads otherwise. A backup of that upgrade is nowhere else.
+fn declared<'a>(
+    observation: &'a Observation,
+    legacy: &LegacyJournal,
+) -> Option<(&'a CompanionName, &'a CompanionFacts)> {
+    let backup = companion_backup(&legacy.auth_file, &legacy.label, &legacy.nonce);
+    observation.companions.iter().find(|(_, seen)| {
+        seen.file == legacy.auth_file
+            && (seen.path == legacy.auth_path
+                || legacy.auth_is_at(&seen.relative)
+                || seen.present.contains(&backup))
+    })
+}
+
+/// The companion that is declared elsewhere than the legacy upgrade had it, and where that was.
+pub(in crate::plan) fn moved_companion(
+    observation: &Observation,
+) -> Option<(&CompanionName, String, &CompanionFacts)> {
+    let legacy = super::journal(observation)?;
+    let over = legacy.phase == LegacyPhase::Committed || declared(observation, &legacy).is_some();
+    let mut named = observation.companions.iter().filter(|(_, seen)| seen.file == legacy.auth_file);
+    let (name, now) = named.next().filter(|_| !over)?;
+    Some((name, legacy.auth_path, now))
+}
+
 /// The legacy journal as one of ours, with its companion if that is the declared one.
 fn adopt(observation: &Observation, legacy: &LegacyJournal) -> Journal {
     let mut warnings = Vec::new();
-    let backup = companion_backup(&legacy.auth_file, &legacy.label, &legacy.nonce);
-    // The journal's path is as it was written; through a symbolic link it reads otherwise. A backup
-    // of that upgrade is nowhere else.
-    let is_at = |seen: &CompanionFacts| {
-        seen.path == legacy.auth_path
-            || legacy.auth_is_at(&seen.relative)
-            || seen.present.contains(&backup)
-    };
-    let declared = observation
-        .companions
-        .iter()
-        .find(|(_, seen)| seen.file == legacy.auth_file && is_at(seen));
     let mut companions = Vec::new();
-    if let Some((name, seen)) = declared {
+    if let Some((name, seen)) = declared(observation, legacy) {
         let before = legacy.auth_existed.then(String::new);
         companions.push(Companion { before, ..seen.in_journal(name) });
     } else if !observation.companions.is_empty() || legacy.auth_backup {
         let now: Vec<&str> =
             observation.companions.values().map(|seen| seen.path.as_str()).collect();
-        warnings.push(undeclared("auth", &legacy.auth_path, &now));
+        warnings.push(moved("auth", &legacy.auth_path, &now));
     }
     Journal {
         version: journal::VERSION,
@@ -313,26 +334,60 @@ fn adopt(observation: &Observation, legacy: &LegacyJournal) -> Journal {
     }
 }
 
+/// How an undo puts a companion back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PutBack {
+    /// Not at all.
+    Stays,
+    /// The backup gets the companion's name.
+    Backup,
+    /// There was none before, so what is there gets its displaced name.
+    Nothing,
+}
+
 /// The daemon wrote `auth.json` in place, after a backup that it wrote in place as well. That
 /// backup may be torn until staging exists, so only then it is put back; what it displaces is kept.
+fn put_back(
+    observation: &Observation,
+    journal: &Journal,
+    legacy: &LegacyJournal,
+    companion: &Companion,
+    seen: &CompanionFacts,
+) -> PutBack {
+    let names = companion_names(journal, companion);
+    let (backup, displaced) = (&names.backup.name, &names.displaced.name);
+    if !observation.files.contains_key(&journal.names.staging) {
+        PutBack::Stays
+    } else if legacy.auth_backup && seen.present.contains(backup) {
+        // An interrupted rename may have left both names. Then the companion is back already, and
+        // would replace what is kept.
+        if seen.same.contains(backup) { PutBack::Stays } else { PutBack::Backup }
+    } else if !legacy.auth_existed
+        && seen.digest.is_some()
+        // What is kept stays, unless an interrupted rename left both names: then the other goes.
+        && (!seen.present.contains(displaced) || seen.same.contains(displaced))
+    {
+        PutBack::Nothing
+    } else {
+        PutBack::Stays
+    }
+}
+
 fn undo_companions(
     observation: &Observation,
     journal: &Journal,
     legacy: &LegacyJournal,
 ) -> Vec<Step> {
-    let built = observation.files.contains_key(&journal.names.staging);
     let mut steps = Vec::new();
     for companion in &journal.companions {
-        let names = companion_names(journal, companion);
         let Some(seen) = observation.companions.get(&companion.name) else { continue };
+        let names = companion_names(journal, companion);
         let sync = |why: &str| step(Op::SyncDir { companion: Some(companion.name.clone()) }, why);
-        let backed_up = legacy.auth_backup && seen.present.contains(&names.backup.name);
-        let kept = is_kept(observation, &journal.nonce, companion);
-        if built && backed_up {
-            // An interrupted rename may have left both names. Then the companion is back already,
-            // and would replace what is kept.
-            if !seen.same.contains(&names.backup.name) {
+        match put_back(observation, journal, legacy, companion, seen) {
+            PutBack::Stays => {}
+            PutBack::Backup => {
                 if seen.digest.is_some() {
+                    let kept = is_kept(observation, &journal.nonce, companion);
                     if kept {
                         steps.push(sync(
                             "the kept file may be this very companion, and its name there must \
@@ -346,17 +401,11 @@ fn undo_companions(
                     "the companion's backup gets its name back, so that it matches v1 again",
                 ));
             }
-        } else if built
-            && !legacy.auth_existed
-            && seen.digest.is_some()
-            // What is kept stays, unless an interrupted rename left both names: then the other goes.
-            && (!kept || seen.same.contains(&names.displaced.name))
-        {
-            steps.push(step(
+            PutBack::Nothing => steps.push(step(
                 Op::Rename { from: names.file, to: names.displaced },
                 "there was no companion before the upgrade; the one that is there is kept under \
                  its displaced name",
-            ));
+            )),
         }
         steps.push(sync("the companion must be back for good before its backup is removed"));
         steps.push(step(

@@ -29,12 +29,13 @@ pub use ours::{RecoveryRule, may_open_canonical};
 pub(crate) use restore::right as right_restore;
 pub use restore::{is_in_place, must_empty_log, recover_before_restore};
 
+use super::leave::leave_moved;
 use super::legacy::{self, LegacyJournal, LegacyRule};
 use super::refuse::{candidates, refuse_missing, refuse_unread};
-use super::steps::{FLUSH, stray_journal_tmps, undeclared};
+use super::steps::{FLUSH, stray_journal_tmps};
 use super::{Plan, PlanKind, step};
 use crate::failure::{Code, Failure};
-use crate::journal::{Companion, Journal, Phase, ReadError};
+use crate::journal::{Journal, Phase, ReadError};
 use crate::names::{FileName, Label, Nonce, journal_aside, legacy_journal};
 use crate::observe::Observation;
 use crate::op::Op;
@@ -141,7 +142,7 @@ pub(super) fn any_of_ours(observation: &Observation, is: &dyn Fn(&Journal) -> bo
 }
 
 fn of_restore(observation: &Observation, mut journal: Journal) -> Result<Plan, Failure> {
-    keep_declared(observation, &mut journal);
+    leave_moved(observation, &mut journal);
     match observation.canonical_facts() {
         None => return Err(refuse_missing(observation, &journal)),
         // Its header tells what was copied into it.
@@ -151,25 +152,6 @@ fn of_restore(observation: &Observation, mut journal: Journal) -> Result<Plan, F
         Some(_) => {}
     }
     Ok(restore::plan(observation, journal))
-}
-
-/// A companion that is not declared where it was has no directory here: leave it, and warn. Returns
-/// those.
-fn keep_declared(observation: &Observation, journal: &mut Journal) -> Vec<Companion> {
-    let (declared, left) = std::mem::take(&mut journal.companions)
-        .into_iter()
-        .partition(|companion| observation.declares(companion));
-    journal.companions = declared;
-    for companion in &left {
-        let now: Vec<&str> = observation
-            .companions
-            .get(&companion.name)
-            .iter()
-            .map(|seen| seen.path.as_str())
-            .collect();
-        journal.warn(undeclared(companion.name.as_str(), &companion.path, &now));
-    }
-    left
 }
 
 fn remove_tmps(observation: &Observation) -> Option<Plan> {

@@ -1,12 +1,13 @@
 //! What is done about a journal of ours.
 
-use super::{any_of_ours, keep_declared};
+use super::any_of_ours;
 use crate::failure::Failure;
 use crate::fault::Platform;
 use crate::journal::{Companion, Journal, Phase, Strategy, V1};
 use crate::names::FileName;
-use crate::observe::{Observation, Verdict};
+use crate::observe::{CompanionFacts, Observation, Verdict};
 use crate::op::{Op, Step};
+use crate::plan::leave::{leave_irreplaceable, leave_moved, waits_for_irreplaceable};
 use crate::plan::live::LiveState;
 use crate::plan::refuse::{refuse_missing, refuse_unread};
 use crate::plan::steps::page_copy::{self, page_copy};
@@ -66,6 +67,7 @@ impl RecoveryRule {
                     && staged()
                     && backup_is_v1(observation, journal)
                     && has_room(observation, journal)
+                    && !waits_for_irreplaceable(observation, journal)
             }
             Self::GoBack => true,
         }
@@ -111,10 +113,17 @@ pub(super) fn plan(
     for companion in &mut journal.companions {
         companion.staged |= is_staged(observation, &journal.nonce, companion);
     }
-    let left = keep_declared(observation, &mut journal);
+    let all = journal.companions.clone();
+    leave_moved(observation, &mut journal);
     let live = identify(observation, &journal);
     let rule = table.iter().find(|rule| rule.fits(observation, &journal, live));
-    let mut plan = match rule.copied().unwrap_or(RecoveryRule::GoBack) {
+    let rule = rule.copied().unwrap_or(RecoveryRule::GoBack);
+    leave_irreplaceable(observation, &mut journal, |journal, companion, seen| match rule {
+        RecoveryRule::V2 => is_staged(observation, &journal.nonce, companion),
+        RecoveryRule::Committed => false,
+        _ => is_put_back(observation, journal, companion, seen),
+    });
+    let mut plan = match rule {
         RecoveryRule::PutBack => {
             let back = restore_v1_name(&journal);
             go_back(observation, journal, back)
@@ -127,7 +136,7 @@ pub(super) fn plan(
     };
     // No step is about them; a receipt and a later start know of them.
     if let Some(journal) = &mut plan.journal {
-        journal.companions.extend(left);
+        journal.companions = all;
     }
     Ok(plan)
 }
@@ -349,6 +358,19 @@ fn go_back(observation: &Observation, journal: Journal, first: Vec<Step>) -> Pla
         undo: undo_ours(observation, &journal),
         ..Plan::new(PlanKind::Undo, observation.platform, Some(journal), steps)
     }
+}
+
+/// Whether an undo puts this companion back: the application changed it in place.
+fn is_put_back(
+    observation: &Observation,
+    journal: &Journal,
+    companion: &Companion,
+    seen: &CompanionFacts,
+) -> bool {
+    !companion.staged
+        && seen.digest.is_some()
+        && seen.digest != companion.before
+        && (companion.before.is_none() || backed_up(observation, journal, companion))
 }
 
 fn backed_up(observation: &Observation, journal: &Journal, companion: &Companion) -> bool {

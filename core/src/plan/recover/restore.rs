@@ -10,6 +10,7 @@ use crate::names::{FileName, Label, Nonce, PlanPath, companion_staged};
 use crate::observe::{FileFacts, Observation};
 use crate::op::Op;
 use crate::page1::JournalMode;
+use crate::plan::leave::leave_irreplaceable;
 use crate::plan::live::LiveState;
 use crate::plan::refuse::refuse_held;
 use crate::plan::restore::{Modes, ending, made, undo};
@@ -56,9 +57,14 @@ fn recovery(
 }
 
 /// The recovery of a restore, of what is seen.
-pub(super) fn plan(observation: &Observation, journal: Journal) -> Plan {
+pub(super) fn plan(observation: &Observation, mut journal: Journal) -> Plan {
     let live = identify(observation, &journal);
     let nonce = journal.nonce.clone();
+    if live == LiveState::Installed && journal.phase != Phase::Committed {
+        leave_irreplaceable(observation, &mut journal, |journal, companion, _| {
+            is_staged(observation, &journal.nonce, companion)
+        });
+    }
     recovery(
         journal,
         observation.platform,

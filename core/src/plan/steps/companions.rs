@@ -1,6 +1,6 @@
 //! Companions: comparing, installing and putting back the files that change with the database.
 
-use crate::journal::{Companion, Journal, Warning, WarningFrom};
+use crate::journal::{Companion, Journal};
 use crate::names::{
     FileName, Nonce, PlanPath, Role, companion_backup, companion_backup_tmp, companion_staged,
     displaced,
@@ -195,17 +195,4 @@ pub(crate) fn undo_companions(journal: &Journal, backed_up: Which, kept: Which) 
         ));
     }
     steps
-}
-
-/// The warning about a companion that is declared elsewhere now. `now`: where.
-pub(crate) fn undeclared(companion: &str, path: &str, now: &[&str]) -> Warning {
-    let now = if now.is_empty() { "nowhere".to_owned() } else { now.join(", ") };
-    Warning {
-        from: WarningFrom::Cutover,
-        code: Some("COMPANION_MOVED".into()),
-        message: format!(
-            "the companion {companion} was at {path}, and is declared elsewhere now ({now}); both \
-             were left alone"
-        ),
-    }
 }

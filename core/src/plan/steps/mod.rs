@@ -20,7 +20,7 @@ mod undo;
 pub(super) use cleanup::{clean_up, cleanup_index, temporary};
 pub(super) use companions::{
     Which, companion_names, install_companions, is_kept, is_staged, kept_with_backup, set_aside,
-    undeclared, undo_companions,
+    undo_companions,
 };
 pub use flip::displaced_by;
 pub(super) use flip::{

@@ -1,7 +1,8 @@
-//! A companion that nothing can take the place of: what may replace it is refused before it is
-//! begun, what needs nothing of it is not.
+//! A companion that no file can replace: what may replace it is refused before it begins, what needs
+//! nothing of it is not, and a recovery never stops at it.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use cutover::core::failure::DataState;
@@ -11,6 +12,7 @@ use cutover::{
 };
 use rusqlite::Connection;
 
+use crate::support::interrupt::Interrupt;
 use crate::support::notes::{NOTES, TO_V2, V1, rows};
 
 /// An application whose v2 has a new companion: written in place, or staged.
@@ -18,6 +20,7 @@ struct App {
     in_place: Option<PathBuf>,
     begun: bool,
     waited: bool,
+    interrupt: Interrupt,
 }
 
 impl Host for App {
@@ -32,6 +35,7 @@ impl Host for App {
         Ok(Built::default())
     }
     fn event(&mut self, event: &Event) {
+        self.interrupt.event(event);
         self.begun |= matches!(event, Event::Step { .. });
     }
     fn wait(&mut self, _delay_ms: u64) {
@@ -78,6 +82,7 @@ pub fn is_refused_until_freed(fix: &dyn Fn(&Path), free: &dyn Fn(&Path), says: [
         in_place: in_place.then(|| auth.clone()),
         begun: false,
         waited: false,
+        interrupt: Interrupt { at: usize::MAX, seen: 0 },
     };
     let v1 = files(directory.path());
 
@@ -121,4 +126,83 @@ pub fn is_refused_until_freed(fix: &dyn Fn(&Path), free: &dyn Fn(&Path), says: [
         (rows(&path, "notes"), std::fs::read_to_string(&auth).unwrap()),
         (NOTES.map(String::from).to_vec(), "v1".into())
     );
+}
+
+/// An upgrade is interrupted before each of its steps, and then no file can replace the companion.
+/// The recovery finishes or undoes the database all the same, leaves the companion as it is, and
+/// where it had to replace it, it warns with that path and the path of what lies beside it.
+pub fn never_stops_a_recovery(fix: &dyn Fn(&Path), free: &dyn Fn(&Path)) {
+    for in_place in [false, true] {
+        let (mut at, mut endings) = (0, BTreeMap::<(i64, bool), u32>::new());
+        loop {
+            let directory = tempfile::tempdir().unwrap();
+            let (path, auth) =
+                (directory.path().join("data.db"), directory.path().join("auth.json"));
+            Connection::open(&path).unwrap().execute_batch(V1).unwrap();
+            std::fs::write(&auth, "v1").unwrap();
+            let make = Make { from: BuildFrom::Empty, run: BuildBy::Host };
+            let mut options = Options::new(&path, "v1-v2", Detect::UserVersion(2), make);
+            options.companions.insert("auth".into(), auth.clone());
+            let app = |at| App {
+                in_place: in_place.then(|| auth.clone()),
+                begun: false,
+                waited: false,
+                interrupt: Interrupt { at, seen: 0 },
+            };
+            let first = catch_unwind(AssertUnwindSafe(|| {
+                cutover::migrate(&options, &mut app(at)).unwrap();
+            }));
+            let before = std::fs::read_to_string(&auth).unwrap();
+
+            fix(&auth);
+            let recovered = cutover::recover(&options, &mut app(usize::MAX)).unwrap();
+            let what = format!("in place {in_place}, before step {at}: {recovered:?}");
+            let version: i64 = Connection::open(&path)
+                .unwrap()
+                .query_row("PRAGMA user_version", [], |row| row.get(0))
+                .unwrap();
+            assert_eq!(
+                rows(&path, if version == 2 { "note" } else { "notes" }),
+                NOTES.map(String::from).to_vec(),
+                "{what}"
+            );
+            assert_eq!(std::fs::read_to_string(&auth).unwrap(), before, "{what}");
+            let left: Vec<_> = recovered
+                .warnings
+                .iter()
+                .filter(|warning| warning.code.as_deref() == Some("COMPANION_IRREPLACEABLE"))
+                .collect();
+            for warning in &left {
+                let of_backup = format!("{}.v1-v2-", auth.file_name().unwrap().to_str().unwrap());
+                assert!(
+                    ["auth.json, ", &of_backup].iter().all(|word| warning.message.contains(word)),
+                    "{what}"
+                );
+            }
+            // A companion that was staged and not installed, or written in place and not put back.
+            let of_v1 = before == "v1";
+            assert!(left.len() <= 1, "{what}");
+            assert!(!left.is_empty() || of_v1 == (version != 2), "{what}");
+            *endings.entry((version, !left.is_empty())).or_default() += 1;
+            let again = cutover::recover(&options, &mut app(usize::MAX)).unwrap();
+            assert_eq!(again.recovery, Recovery::None, "{what}");
+            if version == 2 {
+                let next = cutover::migrate(&options, &mut app(usize::MAX)).unwrap();
+                assert_eq!(next.outcome, Outcome::Current, "{what}");
+            } else {
+                cutover::migrate(&options, &mut app(usize::MAX)).unwrap_err();
+            }
+            free(&auth);
+            if first.is_ok() {
+                break;
+            }
+            at += 1;
+        }
+        println!("in place {in_place}: {endings:?} (version, left)");
+        assert!(endings.keys().any(|(_, left)| *left), "{endings:?}");
+        assert!(
+            [0, 2].iter().all(|of| endings.keys().any(|(version, _)| version == of)),
+            "{endings:?}"
+        );
+    }
 }
