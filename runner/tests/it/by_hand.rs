@@ -314,8 +314,8 @@ impl Host for App {
     fn wait(&mut self, _delay_ms: u64) {}
 }
 
-/// Rows that were written to v2 since stay in it, a newer companion stays in its place or beside
-/// it, nothing is undone, and the journal is removed with its left-overs.
+/// Rows that were written to v2 since stay in it, and a newer companion stays in its place or
+/// beside it. Nothing is undone, and the journal is removed with its left-overs.
 #[test]
 fn an_old_journal_beside_a_v2_that_is_in_use_costs_it_nothing() {
     let bed = Bed::new();

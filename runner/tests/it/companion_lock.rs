@@ -371,9 +371,9 @@ fn a_holder_that_does_not_let_go_is_named_and_nothing_is_touched() {
     first.child.wait().unwrap();
 }
 
-/// The other directory upgrades at once. Its content is then in the companion, or beside it: the
-/// killed upgrade's recovery puts the companion back to what it was before the build, or installs
-/// what was staged already.
+/// The other directory upgrades at once. Its content is then in the companion, or kept beside it.
+/// The latter happens if the killed upgrade's recovery puts the companion back to what it was before
+/// the build, or installs what was staged already.
 #[test]
 fn a_killed_holder_no_longer_holds_the_lock() {
     let (seen, kept_beside) =

@@ -182,7 +182,7 @@ fn a_companion_that_is_declared_elsewhere_since_a_crash_is_left_as_it_is_at_both
         }
         assert!(
             told_of > 20 && (restored > 5 || how == How::New),
-            "{how:?}: told of {told_of} times in {at}, restored {restored} times"
+            "{how:?}: warned {told_of} times in {at}, restored {restored} times"
         );
     }
 }

@@ -154,13 +154,9 @@ fn a_holder_that_never_lets_go_is_copied_under_and_lives_on() {
                 let (bed, live) = Bed::held(mode);
                 let mut options = bed.options(run.clone());
                 options.make.from = from;
-                if from == BuildFrom::Copy {
-                    options.make.run = match run {
-                        BuildBy::Sql(_) => BuildBy::Sql(
-                            "ALTER TABLE notes RENAME TO note; PRAGMA user_version = 2".into(),
-                        ),
-                        BuildBy::Host => BuildBy::Host,
-                    };
+                if from == BuildFrom::Copy && run != BuildBy::Host {
+                    let sql = "ALTER TABLE notes RENAME TO note; PRAGMA user_version = 2";
+                    options.make.run = BuildBy::Sql(sql.into());
                 }
                 let build = |job: &mut dyn Job| match from {
                     BuildFrom::Empty => build_v2(job),

@@ -1,6 +1,6 @@
 //! One call that the system refuses. In turn, `strace` answers each link, rename and removal of an
-//! upgrade once with EPERM, as for an immutable file or in a sticky directory, or with EBUSY, as
-//! for a mount point. This needs no right that a container lacks.
+//! upgrade once with an error: EPERM, as for an immutable file or in a sticky directory, or EBUSY,
+//! as for a mount point. This needs no right that a container lacks.
 #![cfg(target_os = "linux")]
 
 use std::path::Path;
@@ -92,8 +92,8 @@ fn a_call_that_is_refused_costs_no_row_and_is_told_with_its_code() {
 
 #[test]
 fn a_change_beside_a_companion_that_is_refused_costs_nothing() {
-    // In order: the backup gets its name; the staged file is made, gets its name, and then the
-    // companion's name; the clean-up removes a temporary file, which does not exist any more.
+    // In order: the backup gets its name. The staged file is made, gets its name, and then the
+    // companion's name. The clean-up removes a temporary file, which no longer exists.
     let staged = [Undone, Undone, Undone, Left, Done, Done];
     // Before that, the content that another program wrote is linked, or copied if it cannot be
     // linked.
