@@ -201,7 +201,7 @@ fn v1_is_the_database_again_and_v2_is_set_aside_with_every_row() {
 }
 
 #[test]
-fn restored_twice_both_are_set_aside() {
+fn two_restores_set_two_databases_aside() {
     let bed = Bed::upgraded("WAL");
     let first = bed.restore().unwrap();
     bed.sql("data.db", "INSERT INTO notes (text) VALUES ('of the old release')");

@@ -317,7 +317,7 @@ impl Host for App {
 /// Rows that were written to v2 since stay in it, and a newer companion stays in its place or
 /// beside it. Nothing is undone, and the journal is removed with its left-overs.
 #[test]
-fn an_old_journal_beside_a_v2_that_is_in_use_costs_it_nothing() {
+fn an_old_journal_beside_a_v2_that_is_in_use_costs_no_row() {
     let bed = Bed::new();
     let mut app = App { directory: bed.0.path().into(), old: Vec::new(), calm: Calm::default() };
     cutover::migrate(&bed.with_companion(), &mut app).unwrap();
@@ -434,7 +434,7 @@ fn an_old_journal_leaves_a_backup_its_receipt() {
 
 /// Two copies of one database with one commit each have equal headers and sizes.
 #[test]
-fn a_v1_with_as_many_commits_is_not_taken_for_the_one_that_v2_was_built_from() {
+fn another_v1_with_as_many_commits_is_not_taken_for_the_old_one() {
     let bed = Bed::empty();
     let path = bed.path("data.db");
     Connection::open(&path).unwrap().execute_batch(V1).unwrap();

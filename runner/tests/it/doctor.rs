@@ -78,7 +78,7 @@ fn a_database_at_rest_is_safe() {
 
 /// Checked at every step of an upgrade.
 #[test]
-fn what_it_says_of_the_next_start_is_what_the_next_start_does() {
+fn the_next_start_does_what_the_doctor_says() {
     let mut kinds = BTreeMap::new();
     for setup in ["", "PRAGMA journal_mode=WAL;"] {
         for at in 0.. {
@@ -293,7 +293,7 @@ fn hostile_folders_are_examined_and_left_as_they_are() {
 }
 
 #[test]
-fn what_the_application_kept_goes_in_only_when_asked() {
+fn application_data_is_in_the_bundle_only_if_asked_for() {
     let (_scratch, path) = seeded("");
     let error = Failure::refusal(Code::Host, "SECRET of the application", "hint");
     let asked = DoctorOptions { last_error: Some(error), ..DoctorOptions::default() };

@@ -548,7 +548,7 @@ fn a_legacy_undo_that_always_fails_stops_no_start() {
 /// The legacy journal may have reached the disk as `committed` before the daemon's renames did. An
 /// undo that fails is then called again, and `cleanup` is not called in its place.
 #[test]
-fn a_legacy_undo_that_fails_beside_committed_is_asked_again() {
+fn a_legacy_undo_that_fails_beside_committed_is_called_again() {
     struct Fails(Vec<&'static str>);
     impl Host for Fails {
         fn undo(&mut self, _state: Option<&Value>, _nonce: &str) -> Result<(), HostError> {

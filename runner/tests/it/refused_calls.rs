@@ -40,7 +40,7 @@ fn names(directory: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_call_that_is_refused_costs_no_row_and_is_told_with_its_code() {
+fn a_call_that_is_refused_costs_no_row_and_is_reported_with_its_code() {
     let whole = tempfile::tempdir().unwrap();
     let (ok, said, calls) = upgrade(&seed(whole.path()), &[]);
     assert!(ok, "{said}");
