@@ -34,7 +34,7 @@ mod tests {
     use crate::os;
 
     #[test]
-    fn a_gap_is_left_zeros_and_everything_else_is_copied() {
+    fn a_gap_is_filled_with_zeros_and_everything_else_is_copied() {
         let directory = tempfile::tempdir().unwrap();
         let [from, to] = ["from", "to"].map(|name| directory.path().join(name));
         for gap in [0..0, 0..512, 4096..4608] {
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_that_is_there_stays_and_one_that_failed_goes() {
+    fn an_existing_target_stays_and_a_failed_copy_is_removed() {
         let directory = tempfile::tempdir().unwrap();
         let [from, to] = ["from", "to"].map(|name| directory.path().join(name));
         std::fs::write(&from, "new").unwrap();

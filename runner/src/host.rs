@@ -33,7 +33,7 @@ pub trait Host {
     /// default returns an error.
     fn detect(&mut self, db: &Reader) -> Result<Verdict, HostError> {
         let _ = db;
-        Err("detect is left to the host, and the host does not implement it".into())
+        Err("the options leave `detect` to the host, but the host does not implement it".into())
     }
 
     /// Builds v2 in the file [`Job::staging`]. Called only for [`crate::BuildBy::Host`].
@@ -42,7 +42,7 @@ pub trait Host {
     /// The application's own. cutover then undoes everything. The default returns an error.
     fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
         let _ = job;
-        Err("the build is left to the host, and the host does not implement it".into())
+        Err("the options leave the build to the host, but the host does not implement it".into())
     }
 
     /// Checks v2 before it is installed. Called only if [`crate::Options::verify`] is set. The
@@ -60,8 +60,8 @@ pub trait Host {
     /// [`Job::nonce`]. The default does nothing.
     ///
     /// # Errors
-    /// The application's own. The next start calls it again. A second failure is a warning: the new
-    /// upgrade takes over that state until its build saves another, and that nonce.
+    /// The application's own. The next start calls `undo` again. If that fails too, it is a
+    /// warning: the new upgrade takes over the nonce, and the state until its build saves another.
     fn undo(&mut self, state: Option<&Json>, nonce: &str) -> Result<(), HostError> {
         let _ = (state, nonce);
         Ok(())

@@ -57,9 +57,9 @@ impl Isolated {
         ))
     }
 
-    /// Gives up the connection after the rename: its name is now the new file's. It is never
-    /// closed, because SQLite would then remove the log of this name, which belongs to the new
-    /// file.
+    /// Gives up the connection after the rename, when the database's name belongs to the new file.
+    /// The connection is never closed, because SQLite would then remove the log of that name, which
+    /// is the new file's.
     pub(crate) fn leave(self) {
         std::mem::forget(self.connection);
     }

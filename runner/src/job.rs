@@ -89,7 +89,7 @@ impl<'a> HostJob<'a> {
         let _ = std::fs::remove_file(tmp);
         let fault = os_fault(&error);
         self.full = (fault.class(os::PLATFORM, false) == Retry::NoSpace).then(|| fault.of(at));
-        Err(format!("{}: {error}", target.display()).into())
+        Err(format!("write failed on {}: {error}", target.display()).into())
     }
 
     fn staged(&self, directory: &Path, file: &FileName) -> Result<PathBuf, HostError> {

@@ -1,5 +1,5 @@
 //! cutover upgrades an application's local SQLite database in place, from v1 to v2, on the user's
-//! own machine. A crash, a power loss, a locked file or a full disk never costs a row: at every
+//! own machine. A crash, a power loss, a locked file or a full disk never costs a row. At every
 //! instant the database is a whole v1 or a whole v2, and v1 stays beside it as a backup. The next
 //! start of the application finishes or undoes what a killed one began.
 //!
@@ -52,10 +52,11 @@
 //! - It never overwrites a file that it did not make: new files are created exclusively. Only the
 //!   database and its declared companions are replaced, and what they held is kept under another
 //!   name.
-//! - It never swallows a flush that fails, and never repeats one on the same data. A file system
-//!   that cannot flush at all is a warning.
+//! - It never swallows a flush that fails, and never repeats one on the same data. On a
+//!   file system that cannot flush at all, it warns.
 //! - It never ends another process and never closes its connection. It waits within one budget,
-//!   then names the process and refuses.
+//!   then refuses and names the process. On Windows it copies v2 into a database that this process,
+//!   or one without a name, keeps open.
 //! - It starts no thread and no process, uses no network, and prints nothing.
 //!
 //! [`core`] is the planner. This crate performs its plans with `std::fs` and SQLite.

@@ -17,7 +17,7 @@ use crate::sqlite::{
 /// A connection to a database in WAL mode whose log is empty. It tells whether another connection
 /// commits from then on.
 ///
-/// Another process has the database open, so it stays in WAL mode, where a commit and a checkpoint
+/// Another connection has the database open, so it stays in WAL mode, where a commit and a checkpoint
 /// can leave header and size as they were. `PRAGMA data_version` changes with every commit of
 /// another connection (<https://www.sqlite.org/pragma.html#pragma_data_version>).
 ///

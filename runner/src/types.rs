@@ -22,7 +22,7 @@ pub enum Detect {
     Host,
 }
 
-/// Who builds v2.
+/// What builds v2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BuildBy {
@@ -67,9 +67,9 @@ pub enum Integrity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Held {
-    /// Refuse. A live connection cannot be told from a leaked one (closed, but not yet collected),
-    /// and its commits would be lost. On Windows cutover does not refuse: it copies v2 into the
-    /// open database, and the connection sees v2.
+    /// Refuse. cutover cannot tell a live connection from a leaked one (closed, but not yet
+    /// collected), and commits of a live connection would be lost. On Windows cutover does not
+    /// refuse: it copies v2 into the open database, and the connection sees v2.
     #[default]
     Refuse,
     /// The caller knows that the connection is a leaked one, a "zombie", and does not wait for it.

@@ -34,7 +34,7 @@ pub(crate) fn refuse_cancelled(host: &mut dyn Host) -> Result<(), Error> {
     if host.cancelled() {
         return Err(Failure::refusal(
             Code::Aborted,
-            "the application asked to stop before anything was begun",
+            "the application asked to stop before cutover began anything",
             "start again to upgrade",
         )
         .into());

@@ -61,7 +61,7 @@ mod tests {
     /// Only a server that hangs would show that no server is asked, so this test compares
     /// identities.
     #[test]
-    fn a_descriptor_has_the_identity_of_its_file_whatever_that_is() {
+    fn a_descriptor_has_the_identity_of_a_file_of_any_kind() {
         let directory = tempfile::tempdir().unwrap();
         let [here, gone] = ["here", "gone"]
             .map(|name| std::fs::File::create(directory.path().join(name)).unwrap());

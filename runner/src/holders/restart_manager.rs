@@ -169,14 +169,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_there_is_none_nothing_is_loaded() {
+    fn without_a_restart_manager_nothing_is_loaded() {
         assert!(RestartManager::load_from(w!("no-such-library.dll")).is_none());
         // A library that lacks the functions is refused as well.
         assert!(RestartManager::load_from(w!("kernel32.dll")).is_none());
     }
 
     #[test]
-    fn it_is_asked_and_answers() {
+    fn the_restart_manager_answers() {
         let path = std::env::current_exe().unwrap();
         let path: Vec<u16> =
             std::os::windows::ffi::OsStrExt::encode_wide(path.as_os_str()).chain([0]).collect();

@@ -31,8 +31,8 @@ pub(crate) struct CompanionLocks {
 }
 
 impl CompanionLocks {
-    /// Takes the locks in the order of their real paths, so that two calls never wait for each
-    /// other. Waits within the budget.
+    /// Takes the locks in the order of their real paths, so that two calls never each hold a lock
+    /// that the other one waits for. Waits within the budget.
     pub(crate) fn take(
         place: &Paths,
         budget: &mut Budget,

@@ -86,7 +86,8 @@ impl Performer<'_> {
         let may_stay =
             copies_pages && !os::OPENING_DROPS_LOCKS && !holders.iter().any(Holder::is_another);
         if (*file == self.place.canonical || moved) && !holders.is_empty() && !may_stay {
-            let fault = OpError::new(OpErrorKind::Held { holders }, "the database is open");
+            let fault =
+                OpError::new(OpErrorKind::Held { holders }, "a program has the database open");
             return Err(fault.of(file));
         }
         Ok(OpOutcome::Looked(holders))
@@ -154,7 +155,7 @@ impl Performer<'_> {
         let Some(lock) = &self.v1 else {
             return Err(OpError::new(
                 OpErrorKind::V1Changed,
-                "v1 was not locked before it was checked",
+                "the plan checks v1 before it locks v1",
             )
             .of(file));
         };

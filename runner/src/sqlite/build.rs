@@ -90,7 +90,7 @@ pub(crate) fn restage(from: &Path, to: &Path, mode: JournalMode) -> Result<()> {
     let source = open_existing(from)?;
     let mut target = open_existing(to)?;
     run(target.execute_batch("PRAGMA synchronous = OFF"))?;
-    copy_pages(&source, &mut target, "another connection writes to what was built")?;
+    copy_pages(&source, &mut target, "another connection writes to the built v2")?;
     run(target.close().map_err(|(_, error)| error))?;
     run(source.close().map_err(|(_, error)| error))?;
     settle(to, mode, Flush::Later).map(drop)

@@ -52,8 +52,7 @@ pub(crate) fn detect(db: &Reader, detect: &Detect) -> rusqlite::Result<Option<Ve
 }
 
 /// Checks what will be installed. Returns its facts, and warnings about faults that v1 had already.
-/// `verified`: whether the application checks it too, or did so before it was installed in the
-/// past.
+/// `verified`: whether the application checks it too, or checked it when it was installed before.
 pub(crate) fn check(
     path: &Path,
     v1: &Path,
@@ -82,7 +81,7 @@ pub(crate) fn check(
         }
         if !verified {
             let why = "the schema of what was built cannot be read by stock SQLite, so your own \
-                       `verify` has to check it, and there is none";
+                       `verify` has to check it, but there is none";
             return Err(verify(format!("{why}: {error}")));
         }
         pass_over_foreign_schema(&v2).map_err(failed)?;
@@ -144,7 +143,8 @@ pub(crate) fn check(
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Checked {
     Wholly(Integrity),
-    /// libSQL keeps the entries of its indexes elsewhere, so their number says nothing.
+    /// Without the indexes: libSQL keeps the entries of its own elsewhere, so their number says
+    /// nothing.
     ButIndexes,
 }
 

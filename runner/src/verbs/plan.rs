@@ -54,7 +54,7 @@ impl Session<'_> {
             Failure::refusal(
                 Code::Journal,
                 why,
-                "make the plan anew from this database; nothing was touched",
+                "make a new plan from this database; nothing was touched",
             )
         };
         let plan = Plan::parse(text)

@@ -1,5 +1,4 @@
-//! Backups of real migrations: listed, pruned, and made the database again, through real files and
-//! real SQLite.
+//! Backups of real upgrades are listed, pruned and restored, with real files and real SQLite.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -39,11 +38,11 @@ impl Host for Calm {
     }
 }
 
-/// Ends the process, as far as this project is concerned, before its `at`th step.
+/// A directory with a database in it.
 struct Bed(tempfile::TempDir);
 
 impl Bed {
-    /// A v1, upgraded.
+    /// An upgraded v1.
     fn upgraded(mode: &str) -> Self {
         let bed = Self(directory());
         bed.sql("data.db", &format!("PRAGMA journal_mode = {mode}; {V1}"));
@@ -51,7 +50,7 @@ impl Bed {
         bed
     }
 
-    /// With a companion that the upgrade changed.
+    /// An upgraded v1 with a companion that the upgrade changed.
     fn upgraded_with_companion() -> Self {
         let bed = Self(directory());
         bed.sql("data.db", &format!("PRAGMA journal_mode = WAL; {V1}"));
@@ -65,7 +64,7 @@ impl Bed {
         Options { make, companions: self.beside().companions, ..self.options() }
     }
 
-    /// The newest backup was made this long ago, as far as its name and its receipt tell.
+    /// Makes the newest backup this many days older in its name and its receipt.
     fn age_newest(&self, days: u64) {
         let backup = &self.backups()[0];
         let [now, then] =
@@ -136,7 +135,7 @@ fn version_of(path: &Path) -> i64 {
     Connection::open(path).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
 }
 
-/// In memory where that can be had: that these flushes reach a disk is not what is tested.
+/// In memory if possible: this test does not check that flushes reach a disk.
 fn directory() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() {
@@ -146,7 +145,7 @@ fn directory() -> tempfile::TempDir {
     }
 }
 
-/// The journal mode that the file's header has, byte 18 of the file format: 2 is WAL.
+/// Whether the header says WAL: byte 18 of the file format is 2.
 fn is_wal(path: &Path) -> bool {
     std::fs::read(path).unwrap()[18] == 2
 }
@@ -157,7 +156,7 @@ fn v1_is_the_database_again_and_v2_is_set_aside_with_every_row() {
         let bed = Bed::upgraded(mode);
         let backup = bed.path(bed.newest().to_str().unwrap());
         let before = std::fs::read(&backup).unwrap();
-        // In the log, and left there by an application that was killed.
+        // This row is in the log of a killed application.
         bed.sql(
             "data.db",
             "PRAGMA journal_mode = WAL; INSERT INTO note (body) VALUES ('after the upgrade')",
@@ -195,14 +194,14 @@ fn v1_is_the_database_again_and_v2_is_set_aside_with_every_row() {
         ];
         assert_eq!(bed.names(), wanted.map(|name| name.into_string().unwrap()));
         assert_eq!(result.warnings, []);
-        // The next start upgrades what is there.
+        // The next start upgrades the restored v1.
         assert_eq!(bed.migrate(None).outcome, Outcome::Migrated);
         assert_eq!(rows(&bed.path("data.db"), "note"), NOTES);
     }
 }
 
 #[test]
-fn restored_twice_both_are_set_aside() {
+fn two_restores_set_two_databases_aside() {
     let bed = Bed::upgraded("WAL");
     let first = bed.restore().unwrap();
     bed.sql("data.db", "INSERT INTO notes (text) VALUES ('of the old release')");
@@ -224,7 +223,7 @@ fn companions_come_back_and_what_was_there_is_kept() {
         cutover::restore(&bed.path("data.db"), &bed.newest(), options, &mut Calm::default())
             .unwrap()
     };
-    // Not declared: the database alone, and that is said.
+    // Without a declaration only the database is restored, and the result says so.
     let bare = restore(&BackupOptions::default());
     let auth = bare.companions.values().next().unwrap();
     assert_eq!(
@@ -239,12 +238,12 @@ fn companions_come_back_and_what_was_there_is_kept() {
         (true, None, "of v1")
     );
     assert_eq!(std::fs::read_to_string(auth.displaced.as_ref().unwrap()).unwrap(), "of v2");
-    // Its backup stays too.
+    // The companion's backup stays too.
     let again = restore(&bed.beside());
     assert!(again.companions.values().next().unwrap().restored && bed.read("auth.json") == "of v1");
 }
 
-/// What a start finds that comes after an interrupted restore, and what it may leave.
+/// Checks what a start finds after an interrupted restore. Returns whether the database is v2.
 fn assert_whole(bed: &Bed, at: usize) -> bool {
     let path = bed.path("data.db");
     let version = version_of(&path);
@@ -264,7 +263,7 @@ fn assert_whole(bed: &Bed, at: usize) -> bool {
             (NOTES.map(str::to_owned).to_vec(), "of v1"),
             "{at}"
         );
-        // A restore that was finished and is asked for again sets its v1 aside as well.
+        // A restore that had finished and is called again sets its v1 aside as well.
         assert!(displaced.iter().any(|name| version_of(&bed.path(name)) == 2 && rows(&bed.path(name), "note") == v2), "{at}");
     }
     let temporary = |name: &&String| {
@@ -291,7 +290,7 @@ fn interrupted_at_any_step_the_next_start_has_one_or_the_other() {
         if ended.is_ok() {
             break;
         }
-        // At any instant canonical is whole, as any reader finds it.
+        // At any instant canonical is whole for any reader.
         let connection = Connection::open(&path).unwrap();
         let sound: String =
             connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
@@ -299,8 +298,8 @@ fn interrupted_at_any_step_the_next_start_has_one_or_the_other() {
         drop(connection);
         let mut options = bed.options();
         options.companions = bed.beside().companions;
-        // A start that knows `detect` and another label, and one that only restores, do the same;
-        // so does one that is interrupted again.
+        // A start with `detect` and another label, a start that only restores, and a start that is
+        // interrupted again all end alike.
         options.label = "v2-v3".into();
         if at % 2 == 0 {
             let again = Interrupt { at: at / 4, seen: 0 };
@@ -324,20 +323,21 @@ fn interrupted_at_any_step_the_next_start_has_one_or_the_other() {
 fn an_interrupted_restore_that_was_done_is_not_done_again() {
     let bed = Bed::upgraded("WAL");
     let (path, backup) = (bed.path("data.db"), bed.newest());
-    // Right after the flip's flush.
+    // Right after the flip's directory fsync.
     let at = 25;
     let mut host = Interrupt { at, seen: 0 };
     let _ = catch_unwind(AssertUnwindSafe(|| {
         cutover::restore(&path, &backup, &BackupOptions::default(), &mut host).map(drop).unwrap();
     }));
-    assert_eq!(rows(&path, "notes"), NOTES, "it was flipped");
+    assert_eq!(rows(&path, "notes"), NOTES, "the flip is done");
     let result = bed.restore().unwrap();
     assert_eq!(result.recovery, Recovery::Finished);
     assert_eq!(rows(&result.displaced, "note"), NOTES);
     assert_eq!(bed.names().iter().filter(|name| name.contains(".displaced-")).count(), 1);
 }
 
-/// Killed behind the commit, it says nothing of what is the database by the time of the next one.
+/// A restore that was killed after its commit does not prove what the database is at the next call:
+/// a person may have put v2 back.
 #[test]
 fn a_restore_after_v2_was_put_back_by_hand_restores_again() {
     let (mut put_back, mut at) = (0, 25);
@@ -374,7 +374,7 @@ fn a_restore_after_v2_was_put_back_by_hand_restores_again() {
 }
 
 #[test]
-fn what_is_not_whole_is_refused_and_v2_stays() {
+fn a_backup_that_is_not_whole_is_refused_and_v2_stays() {
     let refused = |spoil: &dyn Fn(&Bed, &Path)| {
         let bed = Bed::upgraded("WAL");
         let backup = bed.path(bed.newest().to_str().unwrap());
@@ -395,7 +395,7 @@ fn what_is_not_whole_is_refused_and_v2_stays() {
         Connection::open(backup).unwrap().execute_batch("PRAGMA user_version = 7").unwrap();
     });
     assert!(written.to_string().contains("changed since it was made"), "{}", written.to_string());
-    // Its size and header are right: only reading it tells.
+    // Size and header are right, so only reading the file shows the damage.
     let torn = refused(&|_, backup| {
         let mut bytes = std::fs::read(backup).unwrap();
         bytes[4096..].fill(0xa5);
@@ -441,9 +441,9 @@ fn beside_an_unfinished_upgrade_nothing_is_restored_or_pruned() {
 }
 
 #[test]
-fn whoever_has_it_open_is_named() {
+fn a_program_that_has_it_open_is_named() {
     let bed = Bed::upgraded("WAL");
-    // On Windows pages are copied under it (`restore_on_windows.rs`).
+    // On Windows pages are copied into the open database (`restore_on_windows.rs`).
     if !cfg!(windows) {
         let open = Connection::open(bed.path("data.db")).unwrap();
         open.execute_batch("SELECT * FROM note").unwrap();
@@ -478,7 +478,7 @@ fn a_list_tells_what_the_receipts_know() {
     );
 }
 
-/// Upgraded, restored and upgraded again: two backups.
+/// Upgrades, restores and upgrades again, which leaves two backups.
 fn two_backups() -> Bed {
     let bed = Bed::upgraded("WAL");
     bed.restore().unwrap();
@@ -532,8 +532,8 @@ fn a_prune_by_age_takes_the_companions_backups_of_what_it_takes() {
         let rule = Rule { keep: None, older_than_ms: Some(days * DAY_MS) };
         cutover::prune_backups(&bed.path("data.db"), rule, options, &mut Calm::default()).unwrap()
     };
-    // The newest stays, however old it is; and so does whatever has a companion that is not
-    // declared.
+    // The newest backup stays at any age. So does a backup with a companion that the options do not
+    // declare.
     for (days, left) in [(40, 3), (25, 2), (5, 1), (0, 1)] {
         if left < bed.backups().len() {
             let undeclared = prune(days, &BackupOptions::default());
@@ -593,7 +593,7 @@ fn an_upgrade_that_prunes_and_is_killed_is_ended_by_a_start_that_prunes() {
             NOTES,
             "{at}: the newest is never pruned"
         );
-        // Without a journal no start knows that one has not pruned.
+        // Without a journal a start cannot know that an earlier one has not pruned.
         if journal || result.outcome == Outcome::Migrated {
             assert_eq!(backups.len(), 1, "{at}");
             pruned += 1;
@@ -618,7 +618,7 @@ fn a_prune_that_is_killed_is_finished_by_the_next() {
         }));
         assert!(
             bed.backups().iter().all(|backup| backup.whole),
-            "{at}: what is there is not less than it was"
+            "{at}: every backup that is left is whole"
         );
         cutover::prune_backups(&path, rule, &BackupOptions::default(), &mut Calm::default())
             .unwrap();
@@ -631,13 +631,13 @@ fn a_prune_that_is_killed_is_finished_by_the_next() {
 }
 
 #[test]
-fn an_upgrade_may_prune_and_a_failure_of_that_is_a_warning() {
+fn an_upgrade_may_prune_and_a_prune_that_fails_is_a_warning() {
     let bed = Bed::upgraded("WAL");
     bed.restore().unwrap();
     assert_eq!(bed.migrate(Some(1)).warnings, []);
     assert_eq!(bed.backups().len(), 1);
     bed.restore().unwrap();
-    // It cannot be removed as a file.
+    // A directory cannot be removed as a file.
     let stays = bed.path(&format!("{}-shm", bed.backups()[0].name));
     std::fs::create_dir(&stays).unwrap();
     let mut host = Calm::default();

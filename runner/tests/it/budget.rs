@@ -1,7 +1,7 @@
-//! One budget: with a holder that never lets go an upgrade ends within the default one, by page
-//! copy, or with v1 intact and the holder named.
+//! One budget. If a holder never lets go, an upgrade ends within the default budget: by page copy,
+//! or with v1 intact and the holder named.
 //!
-//! Time is the host's: what it is told to wait is added up, and the test does not wait.
+//! The test does not wait. Its host adds up the waits that cutover asks for.
 
 use cutover::core::failure::DataState;
 use cutover::core::journal::Strategy;
@@ -13,7 +13,7 @@ use crate::support::other::Other;
 
 const BUDGET_MS: u64 = 10_000;
 
-/// What it was told to wait, and what it was told of that.
+/// The waits that the host was asked for, and those that events reported.
 #[derive(Default)]
 struct Clock {
     waited_ms: u64,
@@ -35,11 +35,11 @@ impl Host for Clock {
     fn wait(&mut self, delay_ms: u64) {
         self.waited_ms += delay_ms;
         self.waits += 1;
-        assert!(self.waited_ms <= BUDGET_MS, "it hangs");
+        assert!(self.waited_ms <= BUDGET_MS, "it waits longer than the budget");
     }
 }
 
-/// A program that has the database open, and stays.
+/// A program that keeps the database open.
 enum Holder {
     This { _connection: Connection },
     Other(Other),
@@ -74,8 +74,8 @@ fn a_holder_that_never_lets_go_costs_no_more_than_the_default_budget() {
                     &Options::new(&path, "v1-v2", Detect::UserVersion(2), make),
                     &mut clock,
                 );
-                assert_eq!(clock.waited_ms, clock.told_ms, "{what}: each wait is told of");
-                // The series twice at most: before the plan, and once more in it.
+                assert_eq!(clock.waited_ms, clock.told_ms, "{what}: an event reports each wait");
+                // At most two series of waits: before the plan, and once more in it.
                 assert!(
                     clock.waits <= 16 && clock.released >= clock.waits,
                     "{what}: {} waits",
@@ -91,7 +91,7 @@ fn a_holder_that_never_lets_go_costs_no_more_than_the_default_budget() {
                     }
                     Err(error) => {
                         let failure = &error.failure;
-                        // POSIX: what this process has open is not looked into.
+                        // On POSIX cutover does not open a file that this process has open.
                         let state = if cfg!(windows) || is_other {
                             DataState::V1
                         } else {

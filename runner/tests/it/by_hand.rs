@@ -1,5 +1,5 @@
-//! What a person puts there by hand: a v1 of theirs over canonical, after a start was interrupted;
-//! or an old copy of our journal beside a v2 that has been in use since.
+//! A person copies files by hand: another v1 over canonical after a start was interrupted, or an
+//! old copy of cutover's journal beside a v2 that has been used since.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,7 +16,7 @@ use crate::support::directory;
 use crate::support::interrupt::Interrupt;
 use crate::support::notes::{NOTES, TO_V2, V1, rows};
 
-/// In memory, where that is at hand: nothing here loses power.
+/// A directory in memory if possible: nothing here loses power.
 struct Bed(tempfile::TempDir);
 
 impl Bed {
@@ -24,7 +24,7 @@ impl Bed {
         Self(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap())
     }
 
-    /// A v1 whose rows are in its log alone, as a killed application leaves it; and a companion.
+    /// A v1 whose rows are only in its log, as a killed application leaves it, with a companion.
     fn new() -> Self {
         let live = Self::empty();
         let db = Connection::open(live.path("data.db")).unwrap();
@@ -36,7 +36,8 @@ impl Bed {
         live.copy()
     }
 
-    /// Of everything but the locks, and the shared memory that every reader of a log makes anew.
+    /// A copy of everything but the locks, and but the shared memory, which every reader of a log
+    /// makes anew.
     fn copy(&self) -> Self {
         let copy = Self::empty();
         for name in self.names().iter().filter(|name| !name.ends_with("-shm")) {
@@ -53,7 +54,7 @@ impl Bed {
         directory::names(self.0.path())
     }
 
-    /// Each backup and receipt.
+    /// The content of each backup and receipt.
     fn backups(&self) -> BTreeMap<String, Vec<u8>> {
         let names = self.names().into_iter().filter(|name| name.starts_with("data.db.v1-v2-1"));
         names.map(|name| (name.clone(), std::fs::read(self.path(&name)).unwrap())).collect()
@@ -89,7 +90,7 @@ fn ask(path: &Path, sql: &str) -> String {
     Connection::open(path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
-/// Counts what the application is asked for.
+/// Counts the calls of `undo` and `cleanup`.
 #[derive(Default)]
 struct Calm {
     undone: u32,
@@ -117,9 +118,9 @@ fn owned(rows: &[&str]) -> Vec<String> {
 /// How a person puts a file in canonical's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Put {
-    /// The file's content becomes this, and that of its other name.
+    /// The person copies the file over canonical. Its other hard links change with it.
     Over,
-    /// The name becomes this file's.
+    /// The person renames the file to canonical.
     Instead,
 }
 
@@ -133,8 +134,8 @@ fn put(how: Put, file: &Path, canonical: &Path) {
     }
 }
 
-/// A copy of theirs: one with other rows, or v1 as it was (the backup, if canonical is v2 already).
-/// `older`: the journal mode of the former.
+/// A person's copy of v1: with other rows in journal mode `older`, or without `older` v1 as it was.
+/// The latter is the backup, if canonical is v2 already.
 fn copy_of_v1(bed: &Bed, canonical_is_v2: bool, older: Option<&str>) -> (Bed, PathBuf) {
     let theirs = if older.is_some() { Bed::empty() } else { bed.copy() };
     let path = theirs.path(&if canonical_is_v2 && older.is_none() {
@@ -151,13 +152,14 @@ fn copy_of_v1(bed: &Bed, canonical_is_v2: bool, older: Option<&str>) -> (Bed, Pa
         .unwrap();
         db.execute("INSERT INTO notes (text) VALUES (?1), (?2)", OLDER).unwrap();
     }
-    // So it is one file.
+    // A read empties its log, so that it is one file.
     assert_eq!(ask(&path, "PRAGMA integrity_check"), "ok");
     drop(db);
     (theirs, path)
 }
 
-/// Interrupts a start before each of its steps. Gives how often each recovery followed each phase.
+/// Interrupts a start before each of its steps. Returns how often each recovery followed each
+/// phase.
 fn put_over_whatever_was_interrupted(
     how: Put,
     older: Option<&str>,
@@ -183,7 +185,8 @@ fn put_over_whatever_was_interrupted(
         let (_theirs, file) = copy_of_v1(&bed, was_v2, older);
         put(how, &file, &canonical);
         let put_there = if older.is_some() { &OLDER[..] } else { &NOTES };
-        // Where canonical still is the backup's other name there is one file, and it is theirs.
+        // If canonical still is a hard link of the backup, the person's copy replaced the content
+        // of both.
         let mut kept = bed.backups();
         kept.retain(|_, _| was_v2 || how == Put::Instead);
 
@@ -231,7 +234,7 @@ fn put_over_whatever_was_interrupted(
     seen
 }
 
-/// That v1 is what is upgraded; and the backup that the interrupted start made stays.
+/// The person's v1 is upgraded, and the backup of the interrupted start stays.
 #[test]
 fn an_older_v1_that_a_person_puts_over_canonical_is_what_is_upgraded() {
     for (how, mode) in [(Put::Over, "delete"), (Put::Instead, "wal")] {
@@ -253,8 +256,8 @@ fn an_older_v1_that_a_person_puts_over_canonical_is_what_is_upgraded() {
     }
 }
 
-/// v1 as it was: what was built of it need not be built again, unless it is another file,
-/// of which only its content could tell that.
+/// The person puts v1 back as it was. Then v2 need not be built again, unless v1 is a new file,
+/// which only its content could show to be equal.
 #[test]
 fn the_v1_that_a_person_puts_back_over_canonical_is_what_is_upgraded() {
     for how in [Put::Over, Put::Instead] {
@@ -268,8 +271,8 @@ fn the_v1_that_a_person_puts_back_over_canonical_is_what_is_upgraded() {
     }
 }
 
-/// An application with a companion. Keeps of its upgrade what lies there at each step: the journal,
-/// and what is built and not in its place yet.
+/// An application with a companion. At each step of its upgrade it keeps a copy of the journal and
+/// of the files that are built and not yet in place.
 struct App {
     directory: PathBuf,
     old: Vec<BTreeMap<String, Vec<u8>>>,
@@ -311,16 +314,16 @@ impl Host for App {
     fn wait(&mut self, _delay_ms: u64) {}
 }
 
-/// What it wrote since is in its place or beside it, nothing is undone, and the journal goes with
-/// what it left.
+/// Rows that were written to v2 since stay in it, and a newer companion stays in its place or
+/// beside it. Nothing is undone, and the journal is removed with its left-overs.
 #[test]
-fn an_old_journal_beside_a_v2_that_is_in_use_costs_it_nothing() {
+fn an_old_journal_beside_a_v2_that_is_in_use_costs_no_row() {
     let bed = Bed::new();
     let mut app = App { directory: bed.0.path().into(), old: Vec::new(), calm: Calm::default() };
     cutover::migrate(&bed.with_companion(), &mut app).unwrap();
     let mut written = owned(&NOTES);
     written.push("written in v2".into());
-    // In its log alone; the application was killed.
+    // The row is only in the log: the application was killed.
     let db = Connection::open(bed.path("data.db")).unwrap();
     db.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; INSERT INTO note (body) VALUES \
@@ -376,7 +379,8 @@ fn an_old_journal_beside_a_v2_that_is_in_use_costs_it_nothing() {
                 with_backup.then(|| canonical.with_file_name(&backup)),
                 "{what}"
             );
-            // What is installed of a companion leaves beside it what it displaces, and says so.
+            // If a companion is installed, the content that it displaces is kept beside it, with a
+            // warning.
             let displaced: Vec<String> =
                 bed.names().into_iter().filter(|name| name.contains(".displaced-")).collect();
             let renewed = bed.path(displaced.first().map_or("auth.json", String::as_str));
@@ -406,8 +410,8 @@ fn an_old_journal_beside_a_v2_that_is_in_use_costs_it_nothing() {
     assert_eq!(phases.into_iter().collect::<Vec<_>>(), ["building", "built", "committed"]);
 }
 
-/// A journal that says `building` knows less of v1 and of v2 than the receipt that the upgrade
-/// wrote in the end.
+/// A journal in phase `building` knows less of v1 and v2 than the receipt, which the upgrade wrote
+/// at its end.
 #[test]
 fn an_old_journal_leaves_a_backup_its_receipt() {
     let bed = Bed::new();
@@ -428,9 +432,9 @@ fn an_old_journal_leaves_a_backup_its_receipt() {
     assert_eq!((now, restored), (listed, Ok(())));
 }
 
-/// Two copies of one database with a commit of their own each have the same header and size.
+/// Two copies of one database with one commit each have equal headers and sizes.
 #[test]
-fn a_v1_with_as_many_commits_is_not_taken_for_the_one_that_v2_was_built_from() {
+fn another_v1_with_as_many_commits_is_not_taken_for_the_old_one() {
     let bed = Bed::empty();
     let path = bed.path("data.db");
     Connection::open(&path).unwrap().execute_batch(V1).unwrap();

@@ -1,18 +1,18 @@
 //! `ERRORS.md`: every code of a failure, in the words of `explain_error`, and the test that
-//! produces it for real.
+//! produces it.
 
 use cutover::core::explain::explain_error;
 use cutover::{BuildBy, BuildFrom, Code, Detect, Host, Make, Options};
 
-/// Set to have the file written instead of compared.
+/// If this variable is set, the test writes the file instead of comparing it.
 const UPDATE: &str = "UPDATE_ERRORS";
 
-/// Each code, and where it is produced: a test that meets it on real files, by a real cause.
+/// Each code, and the test that meets it with real files and a real cause.
 const PRODUCED: [(Code, &str, &str); 12] = [
-    (Code::Owned, "migrate.rs", "the_owner_lock_is_held_once_and_let_go"),
+    (Code::Owned, "migrate.rs", "the_owner_lock_is_held_once_and_released"),
     (Code::Held, "migrate.rs", "a_connection_of_another_process_is_named"),
-    (Code::Newer, "migrate.rs", "what_is_no_v1_is_left_alone"),
-    (Code::NotADatabase, "migrate.rs", "what_is_no_v1_is_left_alone"),
+    (Code::Newer, "migrate.rs", "a_file_that_is_not_v1_is_left_alone"),
+    (Code::NotADatabase, "migrate.rs", "a_file_that_is_not_v1_is_left_alone"),
     (Code::V1Corrupt, "codes.rs", "a_damaged_v1_is_not_upgraded"),
     (Code::NoSpace, "full_disk.rs", "full_at"),
     (Code::Io, "migrate.rs", "companions_are_files_of_their_own"),
@@ -46,7 +46,7 @@ fn the_table_of_codes_is_what_the_code_says() {
     let mut table = String::from(
         "# What a failure means\n\nMade from the code by `UPDATE_ERRORS=1 cargo test -p cutover \
          --test it codes`. A message ends with its short code, `[cutover:CODE:op:OS]`, without\nthe \
-         parts that there are none of; `explainError` and `cutover::core::explain::explain_error` \
+         parts that do not apply; `explainError` and `cutover::core::explain::explain_error` \
          find it in any text and say the same.\n\n| code | what it means | the data | what to do \
          | produced by, in runner/tests/it |\n| --- | --- | --- | --- | --- |\n",
     );
@@ -71,8 +71,8 @@ fn the_table_of_codes_is_what_the_code_says() {
 struct NoHost;
 impl Host for NoHost {}
 
-/// Read by our SQL, or copied for a migrator of the application's: either way it is said, v1 stays,
-/// and nothing is left.
+/// v1 is read by the upgrade's SQL, or copied for the application's own migrator. In both cases the
+/// failure names the damage, v1 stays, and nothing is left behind.
 #[test]
 fn a_damaged_v1_is_not_upgraded() {
     const FILL: &str = "CREATE TABLE notes (text TEXT); WITH RECURSIVE n(i) AS (VALUES (1) UNION \

@@ -1,7 +1,10 @@
-//! A companion in another directory than its database, and on another file system. One is a volume
-//! of its own: the process is killed before every call on the companion, and the pair matches after
-//! the next start. The other has no hard links, and the database's has: `strace` answers every
-//! `link` of the companion with EPERM, as vfat and exFAT do, and no other.
+//! A companion in another directory than its database, and on another file system.
+//!
+//! Some tests use a volume of its own for it. They kill the process before every call on the
+//! companion, and the pair matches after the next start.
+//!
+//! The others use a file system without hard links, while the database's has them. There `strace`
+//! answers every `link` of the companion with EPERM, as vfat and exFAT do.
 #![cfg(target_os = "linux")]
 
 use std::os::unix::fs::MetadataExt as _;
@@ -11,7 +14,7 @@ use std::process::Command;
 use crate::support::companion::{Bed, Does};
 use crate::support::strace;
 
-/// What changes a directory or writes to a file, SQLite's own pages apart.
+/// The calls that change a directory or write to a file, except SQLite's writes of pages.
 const CHANGES: &str = "write,copy_file_range,sendfile,ftruncate,fsync,fdatasync,link,linkat,\
                        rename,renameat,renameat2,unlink,unlinkat";
 
@@ -23,7 +26,8 @@ fn clear(directories: &[PathBuf]) {
     }
 }
 
-/// Kills it before every call on the companion, and before every link and rename of the database's.
+/// Kills the process before every call on the companion, and before every link and rename of the
+/// database.
 fn killed_on_a_volume_of_its_own(does: Does) {
     let root = tempfile::tempdir().unwrap();
     let directories = ["app", "elsewhere"].map(|name| root.path().join(name));
@@ -40,7 +44,7 @@ fn killed_on_a_volume_of_its_own(does: Does) {
     }
     let [app, elsewhere] =
         directories.each_ref().map(|directory| std::fs::metadata(directory).unwrap().dev());
-    assert_ne!(app, elsewhere, "they are two volumes");
+    assert_ne!(app, elsewhere, "the test needs two volumes");
     let bed = Bed::new(root.path());
     let upgraded_first = || {
         if does == Does::Restores {
@@ -68,7 +72,7 @@ fn killed_on_a_volume_of_its_own(does: Does) {
         let ended = match does {
             Does::Restores => {
                 bed.recover().unwrap();
-                // One that did not come to its end is begun anew.
+                // An unfinished restore is undone; it must be called again.
                 if bed.version(&what) == 2 {
                     bed.restore().unwrap();
                 }
@@ -76,7 +80,7 @@ fn killed_on_a_volume_of_its_own(does: Does) {
                 assert_eq!(bed.kept(), ["of v2"], "{what}");
                 continue;
             }
-            // What fails, fails again, and leaves v1 and its companion as they were.
+            // The failing build fails again, and leaves v1 and its companion as they were.
             Does::WritesInPlaceAndFails => {
                 bed.migrate(does).unwrap_err();
                 assert_eq!(bed.version(&what), 1, "{what}");
@@ -86,7 +90,7 @@ fn killed_on_a_volume_of_its_own(does: Does) {
         };
         ended.unwrap_or_else(|error| panic!("{what}: {}", error.failure));
         bed.assert_upgraded(&what);
-        // What the host wrote in place, of which a kill may leave nothing.
+        // The host wrote this in place; a kill may leave an empty file.
         let written = |kept: &String| {
             does != Does::Stages && ["", "half of v2", "of v2"].contains(&kept.as_str())
         };
@@ -131,7 +135,7 @@ fn restored_on_a_volume_of_its_own() {
     }
 }
 
-/// What it does where the companion cannot be linked.
+/// Runs a case on a file system that refuses hard links for the companion.
 fn without_links(bed: &Bed, does: Does) {
     let of_companion = [
         "-P".to_owned(),
@@ -149,7 +153,7 @@ fn without_links(bed: &Bed, does: Does) {
 }
 
 #[test]
-fn without_links_one_that_was_written_in_place_is_put_back() {
+fn without_links_a_companion_written_in_place_is_put_back() {
     let root = tempfile::tempdir().unwrap();
     let bed = Bed::new(root.path());
     without_links(&bed, Does::WritesInPlaceAndFails);
@@ -157,7 +161,7 @@ fn without_links_one_that_was_written_in_place_is_put_back() {
 }
 
 #[test]
-fn without_links_one_that_somebody_changed_is_kept_beside() {
+fn without_links_a_companion_that_another_program_changed_is_kept_beside() {
     let root = tempfile::tempdir().unwrap();
     let bed = Bed::new(root.path());
     without_links(&bed, Does::StagesBesideAnother);
@@ -165,7 +169,7 @@ fn without_links_one_that_somebody_changed_is_kept_beside() {
 }
 
 #[test]
-fn without_links_a_restore_puts_it_back() {
+fn without_links_a_restore_puts_the_companion_back() {
     let root = tempfile::tempdir().unwrap();
     let bed = Bed::new(root.path());
     bed.migrate(Does::Stages).unwrap();

@@ -1,5 +1,5 @@
-//! Two data directories that share a companion upgrade one after the other, whichever is killed
-//! meanwhile.
+//! Two data directories that share a companion upgrade one after the other, even if one of them is
+//! killed.
 #![allow(
     clippy::type_complexity,
     clippy::field_reassign_with_default,
@@ -19,12 +19,12 @@ use rusqlite::Connection;
 
 use crate::support::notes::{TO_V2, V1};
 
-/// Set in a process of ours: the database, the companion, and the op (or op and file) before which
-/// it stops, if any.
+/// Set in a child process: the database, the companion, and the op (or op and file) before which it
+/// stops, if any.
 const CHILD: &str = "CUTOVER_COMPANION_CHILD";
 
-/// One test at a time: a process that is being made has, until it executes, every lock that another
-/// test of this one holds.
+/// One test at a time: between fork and exec, a new child process holds every lock that another
+/// test of this process holds.
 static IN_TURN: Mutex<()> = Mutex::new(());
 
 /// Data directories `A` and `B`, and `shared` with the companion.
@@ -60,7 +60,7 @@ impl Bed {
         options(&self.database(directory), &self.auth())
     }
 
-    /// A process that upgrades a directory, and stops before the first `op`.
+    /// Starts a process that upgrades a directory, and stops before the first `op`.
     fn upgrade(&self, directory: &str, op: &str) -> Upgrade {
         let mut child = again!(child)
             .env(
@@ -80,7 +80,7 @@ impl Bed {
         let entries = std::fs::read_dir(self.path(directory)).unwrap();
         let mut names: Vec<String> =
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        // SQLite makes the owner lock's journal, and keeps it while it is held.
+        // SQLite makes the owner lock's journal, and keeps it while the lock is held.
         names.retain(|name| !name.ends_with("-lock") && !name.ends_with("-lock-journal"));
         names.sort();
         names
@@ -94,7 +94,7 @@ impl Bed {
         rows(&self.database(directory), "notes") == 3
     }
 
-    /// v2, the backup and its receipt, and nothing else.
+    /// The directory holds v2, the backup and its receipt, and nothing else.
     fn assert_upgraded(&self, directory: &str) {
         assert_eq!(rows(&self.database(directory), "note"), 3);
         assert_eq!(self.names(directory).len(), 3, "{:?}", self.names(directory));
@@ -119,14 +119,14 @@ struct Upgrade {
 }
 
 impl Upgrade {
-    /// Reads on to the line that begins so.
+    /// Reads lines until one begins with `start`.
     fn wait_for(&mut self, start: &str) -> String {
         let mut all = String::new();
         loop {
             let mut line = String::new();
             assert!(
                 self.told.read_line(&mut line).unwrap() > 0,
-                "it ended before it said {start:?}: {all}"
+                "the process ended before it said {start:?}: {all}"
             );
             if line.starts_with(start) {
                 return line.trim_end().to_owned();
@@ -220,7 +220,7 @@ impl Host for App<'_> {
         self.stop
     }
 
-    /// Only another process needs time.
+    /// Only a child process needs real time.
     fn wait(&mut self, delay_ms: u64) {
         if self.talks {
             std::thread::sleep(std::time::Duration::from_millis(delay_ms));
@@ -228,8 +228,8 @@ impl Host for App<'_> {
     }
 }
 
-/// [29] Without the lock the second would install its companion between the first one's comparison
-/// and its own, and it would be lost.
+/// [29] Without the lock, the second upgrade would install its companion between the first one's
+/// comparison and its installation. The second one's content would be lost.
 #[test]
 fn two_processes_upgrade_their_directories_in_turn() {
     for op in ["build-host", "link"] {
@@ -245,7 +245,7 @@ fn two_processes_upgrade_their_directories_in_turn() {
         assert_eq!(bed.content(), "v1+A+B");
         bed.assert_upgraded("A");
         bed.assert_upgraded("B");
-        // What the companion was before each of them, and no staged or displaced file.
+        // The companion's content before each of them, and no staged or displaced file.
         let kept = bed.names("shared");
         assert!(
             kept.len() == 3 && kept[1..].iter().all(|name| name.starts_with("auth.json.v1-v2-")),
@@ -254,7 +254,7 @@ fn two_processes_upgrade_their_directories_in_turn() {
     }
 }
 
-/// What the legacy daemon left works on the companion in its undo alone.
+/// The undo of a legacy journal works on the companion, and only the undo.
 #[test]
 fn what_the_legacy_daemon_left_is_undone_in_turn_as_well() {
     let bed = Bed::new();
@@ -295,7 +295,7 @@ fn two_processes_at_once_lose_nothing_in_either_order() {
     }
 }
 
-/// By every name that the companion has, and whichever process holds the owner lock.
+/// The companion is found locked by each of its names, and under each kind of owner lock.
 #[test]
 fn a_holder_that_does_not_let_go_is_named_and_nothing_is_touched() {
     let bed = Bed::new();
@@ -351,7 +351,7 @@ fn a_holder_that_does_not_let_go_is_named_and_nothing_is_touched() {
         );
         let failure = cutover::run_plan(&plan, &options, &mut App::default()).unwrap_err().failure;
         assert_eq!(failure.code, Code::Owned);
-        // Nothing is to be recovered, so nothing is refused.
+        // Nothing needs a recovery, so nothing is refused.
         assert_eq!(
             cutover::recover(&options, &mut App::default()).unwrap().recovery,
             Recovery::None
@@ -371,11 +371,11 @@ fn a_holder_that_does_not_let_go_is_named_and_nothing_is_touched() {
     first.child.wait().unwrap();
 }
 
-/// The other directory goes on at once. What it wrote meanwhile is in the companion, or kept beside
-/// it where the killed upgrade's recovery puts back what was there before the build, or installs
-/// what was staged already.
+/// The other directory upgrades at once. Its content is then in the companion, or kept beside it.
+/// The latter happens if the killed upgrade's recovery puts the companion back to what it was before
+/// the build, or installs what was staged already.
 #[test]
-fn a_killed_holder_holds_no_longer() {
+fn a_killed_holder_no_longer_holds_the_lock() {
     let (seen, kept_beside) =
         (["check", "lock-v1", "link"], ["build-host", "rename auth/auth.json"]);
     for op in seen.iter().chain(&kept_beside) {
@@ -404,10 +404,10 @@ fn a_killed_holder_holds_no_longer() {
     }
 }
 
-/// A build that works on another directory, with the same companion; the other one's restore and
-/// prune as well.
+/// During a build in one directory, this process restores and prunes in the other one, with one
+/// shared companion.
 #[test]
-fn this_process_is_held_off_as_another_is() {
+fn calls_of_this_process_wait_for_the_lock_like_another_process() {
     let bed = Bed::new();
     cutover::migrate(&bed.options("B"), &mut App::default()).unwrap();
     cutover::restore(&bed.database("B"), &newest(&bed), &beside(&bed), &mut App::default())
@@ -431,7 +431,7 @@ fn this_process_is_held_off_as_another_is() {
             assert!(holder.this_process || (cfg!(windows) && holder.pid == 0), "{failure}");
         }
         assert_eq!(names.0, bed.names("B"));
-        // One that is v2 already needs nothing of the companion.
+        // A database that is v2 already needs nothing of the companion.
         let result =
             cutover::migrate(&Options { wait_ms: 0, ..bed.options("B") }, &mut App::default())
                 .unwrap();
@@ -459,7 +459,7 @@ fn newest(bed: &Bed) -> PathBuf {
 }
 
 #[test]
-fn one_that_cannot_be_made_matters_to_an_upgrade_only() {
+fn a_lock_that_cannot_be_made_stops_only_an_upgrade() {
     let bed = Bed::new();
     std::fs::create_dir(bed.path("shared/auth.json.cutover-lock")).unwrap();
     let failure = cutover::migrate(&bed.options("B"), &mut App::default()).unwrap_err().failure;
@@ -484,7 +484,7 @@ fn one_that_cannot_be_made_matters_to_an_upgrade_only() {
 }
 
 #[test]
-fn locks_are_taken_by_real_path_and_are_let_go() {
+fn locks_are_taken_by_real_path_and_released() {
     let bed = Bed::new();
     let mut options = bed.options("A");
     options.companions.insert("a".into(), bed.path("shared/z.json"));
@@ -492,7 +492,7 @@ fn locks_are_taken_by_real_path_and_are_let_go() {
     let mut held = Some(std::fs::File::create(&first).unwrap());
     held.as_ref().unwrap().lock().unwrap();
     let mut host = App::default();
-    // The companions' names would have it the other way round.
+    // In the order of the companions' names the other lock would come first.
     host.on_wait = Some(Box::new(|event| {
         assert!(
             matches!(event, Event::Wait { file: Some(file), .. } if file == "auth/auth.json"),

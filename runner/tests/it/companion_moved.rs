@@ -22,7 +22,7 @@ use rusqlite::Connection;
 enum How {
     Staged,
     InPlace,
-    /// There is none before.
+    /// The companion does not exist before.
     New,
 }
 
@@ -132,7 +132,7 @@ impl Bed {
         cutover::restore(&database, Path::new(newest.as_str()), &options, &mut host).unwrap()
     }
 
-    /// What is in a directory, but for locks.
+    /// The content of a directory, without locks.
     fn holds(&self, directory: &str) -> BTreeMap<String, String> {
         let entries = std::fs::read_dir(self.path(directory)).unwrap().map(Result::unwrap);
         let named =
@@ -141,7 +141,7 @@ impl Bed {
     }
 
     fn is_v2(&self) -> bool {
-        // The version that the application gives it, at offset 60: <https://www.sqlite.org/fileformat2.html>.
+        // `user_version`, at offset 60: <https://www.sqlite.org/fileformat2.html>.
         std::fs::read(self.path("app/data/data.db")).unwrap()[63] == 2
     }
 
@@ -190,7 +190,7 @@ fn a_companion_that_is_declared_elsewhere_since_a_crash_is_left_as_it_is_at_both
                 assert!(is_v2 || result.recovery == Recovery::Finished, "{what}");
                 told_of += 1;
             }
-            // The other one changes with a v2 that was built beside it, and with no other.
+            // The companion at the new path changes only with a v2 that this start built.
             let other = bed.holds("other");
             let built = !is_v2 && result.recovery != Recovery::Finished;
             let now: Vec<&str> = other.values().map(String::as_str).collect();
@@ -199,7 +199,7 @@ fn a_companion_that_is_declared_elsewhere_since_a_crash_is_left_as_it_is_at_both
                 if built { ["v2 of another's", "another's"].as_slice() } else { &["another's"] },
                 "{what}"
             );
-            // The receipt knows its backup all the same.
+            // The receipt still knows the companion's backup.
             if is_v2 && journal && how != How::New {
                 let result = bed.restore("app/conf/auth.json");
                 assert!(
@@ -223,7 +223,7 @@ fn a_companion_that_is_declared_elsewhere_since_a_crash_is_left_as_it_is_at_both
 }
 
 #[test]
-fn a_companion_that_was_moved_with_the_database_is_the_one() {
+fn a_companion_that_moved_with_the_database_is_recognized() {
     for how in [How::Staged, How::InPlace, How::New] {
         let mut at = 0;
         loop {
@@ -248,7 +248,7 @@ fn a_companion_that_was_moved_with_the_database_is_the_one() {
     }
 }
 
-/// A plan says where its companions are: it is for no others.
+/// A plan names the paths of its companions, and is refused for others.
 #[test]
 fn a_plan_is_not_performed_for_a_companion_elsewhere() {
     let bed = Bed::new(How::Staged);
@@ -264,13 +264,14 @@ fn a_plan_is_not_performed_for_a_companion_elsewhere() {
         .unwrap_err()
         .failure;
     assert_eq!(failure.code, cutover::Code::Journal, "{failure}");
-    assert!(failure.to_string().contains("elsewhere"), "{failure}");
+    assert!(failure.to_string().contains("at another path"), "{failure}");
     assert_eq!(["app/conf", "other"].map(|directory| bed.holds(directory)), before);
     cutover::run_plan(&plan, &bed.options("app", "app/conf/auth.json"), &mut host).unwrap();
     assert_eq!(read(&auth), "v2 of v1 secret");
 }
 
-/// The journal is lost: nothing tells whose the rest is, so it is listed and left alone.
+/// Without the journal nothing tells which upgrade the files belong to. So they are listed and left
+/// alone.
 #[test]
 fn what_a_lost_journal_leaves_beside_a_companion_is_listed_and_left_alone() {
     let bed = Bed::new(How::Staged);
@@ -292,7 +293,7 @@ fn what_a_lost_journal_leaves_beside_a_companion_is_listed_and_left_alone() {
     let value: serde_json::Value = serde_json::from_str(&read(&journal)).unwrap();
     let nonce = value["nonce"].as_str().unwrap();
     std::fs::remove_file(journal).unwrap();
-    // Not ours.
+    // This file is not one of cutover's.
     std::fs::write(bed.path("app/conf/auth.json.bak"), "mine").unwrap();
     let left = bed.holds("app/conf");
     let listed = || {

@@ -1,5 +1,5 @@
-//! v1 is copied byte by byte for a build that begins with a copy. In rollback mode SQLite's shared
-//! lock keeps every program from writing to it from the first byte to the last.
+//! For a build that begins with a copy, v1 is copied byte by byte. In rollback mode SQLite's shared
+//! lock keeps every program from writing to v1 from the first byte to the last.
 #![cfg(target_os = "linux")]
 
 use std::path::Path;
@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use crate::support::notes::{NOTES, V1, rows};
 use crate::support::strace;
 
-/// Set where this program is started anew, to upgrade the database named here.
+/// Set when this test program starts itself again, to the database to upgrade.
 const UPGRADES: &str = "CUTOVER_TEST_UPGRADES";
 
 struct Quiet;
@@ -42,7 +42,7 @@ fn no_program_writes_to_v1_from_the_first_byte_of_its_copy_to_the_last() {
         assert!(output.status.success(), "{mode}: {}", String::from_utf8_lossy(&output.stdout));
         assert_eq!(rows(&database, "note"), NOTES, "{mode}");
         // SQLite's shared lock (`SHARED_FIRST` and `SHARED_SIZE` in os.h) is taken before the first
-        // byte is copied and is there at the last.
+        // byte is copied, and still held at the last.
         let copies = |call: &String| {
             call.contains(".building-")
                 && ["copy_file_range(", "sendfile(", "write("].iter().any(|by| call.contains(by))

@@ -1,10 +1,10 @@
-//! The model is the program, the other half: crash states that the explorer made are laid out as
-//! real files with real SQLite databases, the real runner starts on each, and must end as the model
-//! says: the same verdict, the same rows, the same names.
+//! The model against the program. The explorer makes crash states; this test lays them out as real
+//! files with real SQLite databases, and starts the real runner on each. It must end as the model
+//! says: with an equal verdict, equal rows and equal names.
 //!
-//! A state is what a power loss (or a kill) may leave of the first start. Its databases are written
-//! by real SQLite; only their change counters and WAL flags are then set to what the model says,
-//! since those are what a journal's fingerprint goes by.
+//! A state is what a power loss or a kill may leave of the first start. Real SQLite writes its
+//! databases. Only their change counters and WAL flags are then set to the model's values, since a
+//! journal's fingerprint uses those.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -33,7 +33,7 @@ impl Host for Calm {
     fn wait(&mut self, _delay_ms: u64) {}
 }
 
-/// Writes real databases, logs and journals for the model's.
+/// Writes real databases, logs and journals for those of the model.
 struct Forge {
     directory: tempfile::TempDir,
     made: BTreeMap<String, Vec<u8>>,
@@ -45,7 +45,7 @@ impl Forge {
             Data::V1 { rows } => ("v1", rows),
             Data::V2 { of, rows } => ("v2", of + rows),
             Data::Foreign => ("foreign", 0),
-            // Sound, and not done; damaged ones lose their pages below.
+            // A sound database that is not v2 yet. Damaged ones lose their pages below.
             _ => ("partial", 0),
         };
         let mut bytes = self.written(&format!("{kind}-{rows}"), |path| {
@@ -83,7 +83,7 @@ impl Forge {
         });
         set_header(&mut bytes, db);
         match db.data {
-            // Half a checkpoint: what its own log holds is wrong here.
+            // A checkpoint that is half done: the pages that its log holds are wrong in the file.
             Data::Half if db.of == V1_LINE => {
                 let mut bytes = self.database(Db { data: Data::V1 { rows: 0 }, ..db });
                 bytes[PAGE..2 * PAGE].fill(0xa5);
@@ -98,7 +98,7 @@ impl Forge {
         }
     }
 
-    /// The log that makes this database of any state of its own that came before.
+    /// A log that turns any earlier state of this database into this one.
     fn log(&mut self, db: Db) -> Vec<u8> {
         let Data::V1 { rows } = db.data else { panic!("only v1 has a log: {db:?}") };
         let before = self.database(Db { data: Data::V1 { rows: 0 }, mode: JournalMode::Wal, ..db });
@@ -115,7 +115,7 @@ impl Forge {
         })
     }
 
-    /// The journal of a process that was killed, and the half-changed database it belongs to.
+    /// The journal of a process that was killed, and the half-changed database that it belongs to.
     fn hot(&mut self, before: Db) -> (Vec<u8>, Vec<u8>) {
         let bytes = self.database(Db { mode: JournalMode::Delete, ..before });
         let spill = |connection: &Connection| {
@@ -143,7 +143,8 @@ impl Forge {
         bytes
     }
 
-    /// The file with this suffix as it is while a connection has done something and is still open.
+    /// A copy of the file with this suffix, taken while a connection that changed something is
+    /// still open.
     fn beside(
         &mut self,
         name: &str,
@@ -186,7 +187,7 @@ impl Forge {
                 })
                 .collect();
             let mode = if model[18] == 2 { JournalMode::Wal } else { JournalMode::Delete };
-            // A row more does not show in the header or in the size; the change counter does.
+            // A new row need not change header or size; the change counter shows it.
             let real = self.database(Db { counter: model[27], ..Db::v1(0, mode) });
             v1.fingerprint.header = Header::parse(&real).unwrap().bytes;
             v1.fingerprint.size = real.len() as u64;
@@ -203,7 +204,7 @@ impl Forge {
     }
 }
 
-/// Change counter, version-valid-for and WAL flag, as the model has them.
+/// Sets change counter, version-valid-for and WAL flag to the model's values.
 fn set_header(bytes: &mut [u8], db: Db) {
     let counter = u32::from(db.counter).to_be_bytes();
     bytes[24..28].copy_from_slice(&counter);
@@ -211,8 +212,8 @@ fn set_header(bytes: &mut [u8], db: Db) {
     bytes[18..20].fill(if db.mode == JournalMode::Wal { 2 } else { 1 });
 }
 
-/// What can be compared of an end: what canonical is, what the backups hold, and every name without
-/// what differs from run to run.
+/// What can be compared of an end: the verdict, the content of canonical and of the backups, and
+/// every name without the parts that differ between runs.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Ended {
     how: String,
@@ -303,11 +304,11 @@ fn really(setting: &Setting, directory: &Path) -> Ended {
     }
 }
 
-/// One state, laid out as files: names, with the bytes of the file that each leads to. Names of one
-/// inode are links of one file.
+/// One state, laid out as files: each name with its inode and bytes. Names with one inode are hard
+/// links of one file.
 type Files = BTreeMap<String, (u16, Vec<u8>)>;
 
-/// In memory where that can be had: that these flushes reach a disk is not what is compared.
+/// In memory if possible: this test does not check that flushes reach a disk.
 fn directory() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() {

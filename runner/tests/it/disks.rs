@@ -1,8 +1,10 @@
-//! The disk outlives the house. `tests/disks` has what killed processes of an earlier release
-//! really left behind: see its README. Each is laid out again, and this release starts on it. It
-//! must end as that release's own start ended, cost no row, and leave nothing to do.
+//! A directory that an earlier release left must stay recoverable. `tests/disks` holds what killed
+//! processes of an earlier release left on disk; see its README. The test lays out each state again
+//! and starts this release on it. The start must end as that release's own start ended, lose no
+//! row, and leave nothing to do.
 //!
-//! What they say of file ids, modes and links is POSIX's, so they are no disks of Windows.
+//! File ids, modes and links in the recorded states are those of POSIX, so the test does not run on
+//! Windows.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,14 +16,14 @@ use serde_json::{Value, json};
 
 use crate::support::disk::{App, Ended, Manifest, SINCE, files, in_memory, lay_out};
 
-/// What must be there, so that an empty folder does not pass.
+/// The files that must be there, so that an empty folder does not pass.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Index {
-    /// How many of each kind.
+    /// How many disks of each kind there are.
     disks: BTreeMap<String, usize>,
     plans: Vec<String>,
-    /// With what each must be judged to be.
+    /// Each bundle, with the safety that its diagnosis must have.
     bundles: BTreeMap<String, String>,
 }
 
@@ -45,7 +47,7 @@ fn wrong(is_wrong: bool, what: &str, ended: &Ended) -> Result<(), String> {
     if is_wrong { Err(format!("{what}: {ended:#?}")) } else { Ok(()) }
 }
 
-/// What no start may end without, whatever is recorded.
+/// What every start must fulfil, whatever is recorded.
 fn promised(app: &App, ended: &Ended) -> Result<(), String> {
     let has = |line: &str| ended.files.iter().any(|file| file.starts_with(line));
     let is_v2 = has("data.db = v2, whole");
@@ -59,7 +61,7 @@ fn promised(app: &App, ended: &Ended) -> Result<(), String> {
     let kept = ended.files.iter().any(|file| file.contains(&since));
     wrong(app.backup.is_some() && !kept, "a row of v2 is lost", ended)?;
     if refused {
-        // Another release of the application is to go on, with everything that there is.
+        // Another release of the application must be able to go on with every file.
         return Ok(());
     }
     let parts = [".building-", ".source-", ".install-", ".tmp", "-cutover.json", "-migration.json"];
@@ -74,7 +76,7 @@ fn promised(app: &App, ended: &Ended) -> Result<(), String> {
     Ok(())
 }
 
-/// Every byte, but those that only say who is in the database now.
+/// Every byte, except in lock files and shared memory, which only tell who uses the database now.
 fn everything(root: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut names = files(root);
     names.retain(|name| !name.contains("-lock") && !name.ends_with("-shm"));
@@ -83,7 +85,7 @@ fn everything(root: &Path) -> BTreeMap<String, Vec<u8>> {
 
 fn start(stored: &Path, told: &Manifest, start: &str, wanted: &Ended) -> Result<(), String> {
     let directory = in_memory();
-    // Its real path: a journal says where a companion was.
+    // The real path, because a journal records where a companion was.
     let root = directory.path().canonicalize().unwrap();
     lay_out(stored, told, &root);
     let ended = told.app.start(start, &root);
@@ -92,7 +94,7 @@ fn start(stored: &Path, told: &Manifest, start: &str, wanted: &Ended) -> Result<
     wrong(mode != 0o640, &format!("the database may be read by others: {mode:o}"), &ended)?;
     wrong(ended != *wanted, &format!("it must end as {wanted:#?}\nbut ended as"), &ended)?;
     let first = everything(&root);
-    // A restore that is asked for twice is made twice.
+    // A restore that is called twice is made twice.
     let again = told.app.start(if start == "restore" { "recover" } else { start }, &root);
     let left = (again.undone.len(), again.cleaned.len()) != (0, 0);
     wrong(left, "the second start finds something to do", &again)?;
@@ -124,7 +126,7 @@ fn every_state_that_an_earlier_release_left_is_recovered() {
     assert_eq!(found, index().disks, "how many of each kind there are");
 }
 
-/// What a face answered, which must be no refusal.
+/// The answer of a core API call, which must not be an error.
 fn answer(text: &str) -> Value {
     let mut answer: Value = serde_json::from_str(text).unwrap();
     assert!(answer.get("ok").is_some(), "{text}");
@@ -132,7 +134,7 @@ fn answer(text: &str) -> Value {
 }
 
 #[test]
-fn every_plan_that_an_earlier_release_made_is_still_one() {
+fn every_plan_that_an_earlier_release_made_is_still_valid() {
     let plans = disks().join("plans");
     assert_eq!(names(&plans), index().plans);
     for name in index().plans {

@@ -1,5 +1,5 @@
-//! The doctor looks and touches nothing, whatever state the database is in; and what it says of the
-//! next start is what the next start does.
+//! The doctor changes nothing, whatever state the database is in. The next start does what the
+//! doctor says that it does.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ fn options(path: &Path) -> Options {
     )
 }
 
-/// Every name, with what it is, its bytes and when it was changed.
+/// Every name with its content and the time of its last change.
 fn all(directory: &Path) -> BTreeMap<std::ffi::OsString, (Option<Vec<u8>>, std::time::SystemTime)> {
     let entries = std::fs::read_dir(directory).unwrap().map(Result::unwrap);
     let look = |entry: std::fs::DirEntry| {
@@ -42,7 +42,7 @@ fn all(directory: &Path) -> BTreeMap<std::ffi::OsString, (Option<Vec<u8>>, std::
     entries.map(look).collect()
 }
 
-/// The doctor, and the proof that it touched nothing.
+/// Runs the doctor, and checks that it changed nothing.
 fn examined(path: &Path) -> (Bundle, Diagnosis) {
     let directory = path.parent().unwrap();
     let before = all(directory);
@@ -76,9 +76,9 @@ fn a_database_at_rest_is_safe() {
     }
 }
 
-/// At every step of an upgrade.
+/// Checked at every step of an upgrade.
 #[test]
-fn what_it_says_of_the_next_start_is_what_the_next_start_does() {
+fn the_next_start_does_what_the_doctor_says() {
     let mut kinds = BTreeMap::new();
     for setup in ["", "PRAGMA journal_mode=WAL;"] {
         for at in 0.. {
@@ -100,7 +100,7 @@ fn what_it_says_of_the_next_start_is_what_the_next_start_does() {
             let real =
                 real.map(|plan| plan.kind).filter(|_| !bundle.observation.journals.is_empty());
             let told = bundle.next.plan.as_ref().map(|plan| plan.kind);
-            // A left-over of the first journal's writing is cleaned up without a journal.
+            // A left-over of writing the first journal is cleaned up without a journal.
             assert!(
                 told == real || bundle.observation.journals.is_empty(),
                 "step {at}: {told:?}, and it is {real:?}"
@@ -114,7 +114,7 @@ fn what_it_says_of_the_next_start_is_what_the_next_start_does() {
 }
 
 #[test]
-fn after_the_upgrade_both_are_told() {
+fn after_the_upgrade_the_diagnosis_names_v1_and_v2() {
     let (_scratch, path) = seeded("");
     cutover::migrate(&options(&path), &mut Calm).unwrap();
     let (bundle, found) = examined(&path);
@@ -123,7 +123,7 @@ fn after_the_upgrade_both_are_told() {
         found.v1.file.unwrap().starts_with("data.db.v1-v2-")
             && found.v2.file.as_deref() == Some("data.db")
     );
-    // The file alone, as a browser reads it: the receipt tells that it is v2.
+    // Canonical is not a database now, and the receipt shows that it was v2.
     std::fs::write(&path, b"nothing").unwrap();
     let (bundle, found) = examined(&path);
     assert_eq!(
@@ -134,7 +134,7 @@ fn after_the_upgrade_both_are_told() {
     );
 }
 
-/// A set as a killed application leaves it: copied while it is open.
+/// A set as a killed application leaves it: copied while a connection is open.
 fn killed(setup: &str, then: &str) -> (tempfile::TempDir, std::path::PathBuf) {
     let (scratch, path) = seeded(setup);
     let db = Connection::open(&path).unwrap();
@@ -185,8 +185,8 @@ fn damage_is_found() {
     assert_eq!(found.safety, Safety::NotSafe);
 }
 
-/// SQLite tells both in the same words. What it cannot read of a schema it has not checked, so that
-/// nothing is called safe for that.
+/// SQLite reports both in equal words. It has not checked a schema that it cannot read, so the
+/// diagnosis does not call that database safe.
 #[test]
 fn a_schema_of_another_sqlite_is_no_damage_and_a_broken_one_is() {
     let broken = "UPDATE sqlite_master SET rootpage = 999 WHERE name = 'more'";
@@ -234,16 +234,16 @@ fn what_is_open_is_not_opened_again_and_not_called_safe() {
     assert_eq!(found.safety, Safety::CannotTell, "{}", found.because);
 }
 
-/// Lays something out under the name of a database.
+/// Puts something at the path of a database.
 type Lay<'a> = &'a dyn Fn(&Path);
 
 #[test]
-fn hostile_folders_are_looked_at_and_left() {
+fn hostile_folders_are_examined_and_left_as_they_are() {
     use std::os::unix::ffi::OsStrExt as _;
     let fifo = |path: &Path| {
         assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
     };
-    // A directory, a pipe without a writer, and a link to nowhere, under the names of the set.
+    // A directory, a pipe without a writer, and a dangling link, under the names of the set.
     let lays: [Lay; 6] = [
         &|path| std::fs::create_dir(path).unwrap(),
         &|path| fifo(path),
@@ -293,7 +293,7 @@ fn hostile_folders_are_looked_at_and_left() {
 }
 
 #[test]
-fn what_the_application_kept_goes_in_only_when_asked() {
+fn application_data_is_in_the_bundle_only_if_asked_for() {
     let (_scratch, path) = seeded("");
     let error = Failure::refusal(Code::Host, "SECRET of the application", "hint");
     let asked = DoctorOptions { last_error: Some(error), ..DoctorOptions::default() };

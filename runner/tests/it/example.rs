@@ -1,9 +1,9 @@
-//! The example is what a Rust application does without Node: it must run as it stands.
+//! The example shows what a Rust application does without Node, so it must run as it stands.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// Cargo builds the examples of a package before it runs its tests, beside them.
+/// Before Cargo runs a package's tests, it builds the package's examples into a folder beside them.
 fn example() -> PathBuf {
     let mut path = std::env::current_exe().unwrap();
     path.pop();
@@ -28,7 +28,7 @@ fn upgrades_once_and_is_ready_at_every_start() {
 }
 
 #[test]
-fn of_two_that_are_started_at_once_one_upgrades_and_the_other_is_refused_or_comes_later() {
+fn of_two_starts_at_once_one_upgrades_and_the_other_is_refused_or_comes_later() {
     for _ in 0..30 {
         let directory = tempfile::tempdir().unwrap();
         let database = directory.path().join("data.db");

@@ -1,9 +1,9 @@
-//! A disk that fails one flush: every `fsync` of an upgrade in turn gets EIO from `strace`'s fault
-//! injection, once.
+//! A disk that fails one flush. In turn, `strace` answers each `fsync` of an upgrade once with EIO.
 //!
-//! After a failed flush the pages are gone but marked clean, so it must not be tried again on the
-//! same data, and what was to be durable is not. Up to the flip's last flush the upgrade therefore
-//! fails and the application does not open v2; after it a failure is a warning.
+//! After a failed flush the kernel has dropped the pages but marked them clean. So the flush must
+//! not be repeated on the same data, and the data is not durable. Up to the flip's last flush the
+//! upgrade therefore fails, and the application does not open v2. After it, a failed flush is a
+//! warning.
 #![cfg(target_os = "linux")]
 
 use std::path::{Path, PathBuf};
@@ -12,8 +12,8 @@ use crate::support::companion::{Bed, Does, Ending};
 use crate::support::{companion, strace};
 use rusqlite::Connection;
 
-/// The example, with what `strace` is told on top. Gives whether it ended well and the paths that
-/// were flushed, in order.
+/// Runs the example under `strace`. Returns whether it succeeded, and the names of the flushed
+/// files in order.
 fn upgrade(database: &Path, inject: Option<usize>) -> (bool, Vec<String>) {
     let inject: Vec<String> =
         inject.iter().map(|at| format!("--inject=fsync,fdatasync:error=EIO:when={at}")).collect();
@@ -22,7 +22,7 @@ fn upgrade(database: &Path, inject: Option<usize>) -> (bool, Vec<String>) {
     (output.status.success(), calls.iter().filter_map(name).collect())
 }
 
-/// A v1 in WAL mode with rows that are only in its WAL, as a killed application leaves it.
+/// A v1 in WAL mode with rows that are only in its log, as a killed application leaves it.
 fn seed(directory: &Path) -> PathBuf {
     let live = directory.join("live.db");
     let db = Connection::open(&live).unwrap();
@@ -46,7 +46,7 @@ fn a_flush_that_fails_fails_the_upgrade_and_loses_nothing() {
     let (ok, flushed) = upgrade(&seed(directory.path()), None);
     assert!(ok);
     let total = flushed.len();
-    // The number does not depend on the machine: 7 are SQLite's, to settle v1; 11 are the plan's.
+    // The number does not depend on the machine: SQLite makes 7 flushes to settle v1, the plan 11.
     assert_eq!(total, 18, "{flushed:?}");
 
     let mut failed = Vec::new();
@@ -56,7 +56,7 @@ fn a_flush_that_fails_fails_the_upgrade_and_loses_nothing() {
         let (ok, flushed_then) = upgrade(&database, Some(at));
         if !ok {
             failed.push(at);
-            // Never again on the same data: v2's file is flushed once, and then discarded.
+            // Never repeated on the same data: v2's file is flushed once, and then discarded.
             let staged = flushed_then.iter().filter(|name| name.contains(".building-")).count();
             assert!(staged <= 1, "{at}: {flushed_then:?}");
         }
@@ -74,9 +74,9 @@ fn a_flush_that_fails_fails_the_upgrade_and_loses_nothing() {
         names.retain(|name| !name.ends_with("-lock") && !name.starts_with("data.db-"));
         assert_eq!(names.len(), 3, "{at}: {names:?}");
     }
-    // Two of SQLite's are its flush of the directory after it made a sidecar, of which it ignores
-    // the result (unixSync in os_unix.c). The plan flushes that directory itself before it
-    // relies on it. From the 15th on v2 is in place.
+    // Two of SQLite's flushes are of the directory, after it made a sidecar. SQLite ignores their
+    // result (unixSync in os_unix.c), and the plan flushes the directory itself before it relies on
+    // it. From the 15th flush on v2 is in place.
     let ignored = |at: &usize| {
         flushed[at - 2].ends_with("data.db-wal")
             || (flushed[at - 2].ends_with("data.db-journal") && *at == 7)
@@ -90,8 +90,8 @@ fn a_flush_that_fails_fails_the_upgrade_and_loses_nothing() {
 fn a_flush_of_a_companion_that_fails_fails_the_upgrade_or_is_a_warning() {
     use Ending::{Left, Undone, Warned};
     const FLUSHES: &str = "fsync,fdatasync";
-    // The backup and its name; what is staged, and its name; what is installed; and what is cleaned
-    // up, behind the commit.
+    // In order: the backup and its name; the staged file and its name; the installation; and the
+    // clean-up after the commit.
     let staged = [
         ("file", Undone),
         ("directory", Undone),
@@ -100,10 +100,10 @@ fn a_flush_of_a_companion_that_fails_fails_the_upgrade_or_is_a_warning() {
         ("directory", Left),
         ("directory", Warned),
     ];
-    // Before it is installed: the name of what another program wrote meanwhile.
+    // Before the installation: the name of the content that another program wrote meanwhile.
     let changed = [&staged[..5], &staged[4..]].concat();
     let in_place = [staged[0], staged[1], staged[5]];
-    // The undo: the name of what is displaced; the companion as it was; and what is removed.
+    // The undo: the name of the displaced content, the companion as it was, and the removal.
     let undone = [&staged[..2], &[("directory", Left); 3]].concat();
     for (does, expected) in [
         (Does::Stages, &staged[..]),
@@ -115,7 +115,7 @@ fn a_flush_of_a_companion_that_fails_fails_the_upgrade_or_is_a_warning() {
         let (_, calls) = strace::run(FLUSHES, &[], &Bed::new(root.path()).program(does));
         let mut endings = Vec::new();
         for (at, call) in calls.iter().enumerate().filter(|(_, call)| call.contains("/elsewhere")) {
-            // What wrote to it by its own name before the flush failed.
+            // From this flush on the companion had been written under its own name.
             let wrote = endings.len() >= if does == Does::WritesInPlaceAndFails { 2 } else { 4 };
             let ending = companion::befallen(
                 does,
@@ -124,7 +124,7 @@ fn a_flush_of_a_companion_that_fails_fails_the_upgrade_or_is_a_warning() {
                 call,
                 wrote,
             );
-            // Both are made under the name of a temporary file.
+            // A backup and a staged file are both made under a temporary name.
             endings.push((if call.contains(".tmp>") { "file" } else { "directory" }, ending));
         }
         assert_eq!(endings, expected, "{does:?}");

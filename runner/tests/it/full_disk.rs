@@ -1,14 +1,16 @@
-//! A disk that is full from any step on: a real file system of 1 MB, filled to its last byte before
-//! the step is performed.
+//! A full disk: a real file system of 1 MB that is filled to its last byte before each step in
+//! turn.
 //!
-//! A full disk never costs a row and never bricks a start: the upgrade fails with `NO_SPACE` and v1
-//! in its place, or, once v2 is installed, ends with a warning; and with room again the next start
-//! ends well. A companion matches the database all the while, whether it is beside it
-//! or on a volume of its own, which is the full one then; what does not fit in the application's
-//! own callback is the application's error, with the reason.
+//! A full disk never costs a row, and never makes a later start impossible. The upgrade fails with
+//! `NO_SPACE` and v1 in its place; or, once v2 is installed, it ends with a warning. With free
+//! space again, the next start succeeds.
 //!
-//! Mounting needs a mount namespace of our own, so this test starts itself again inside one. Only
-//! Linux has one.
+//! A companion always matches the database. It is beside the database, or on a volume of its own,
+//! which then is the full one. If the application's own callback runs out of space, the failure is
+//! the application's error, with the reason.
+//!
+//! Mounting needs a mount namespace, so the test starts itself again inside one. Only Linux has
+//! them.
 #![cfg(target_os = "linux")]
 
 use std::io::Write as _;
@@ -36,12 +38,12 @@ enum Companion {
     InPlace,
 }
 
-/// What the companion holds beside v1, and beside v2: more than one block.
+/// The companion's content with v1 and with v2: more than one block.
 fn content(version: u32) -> String {
     format!("of v{version};").repeat(1000 * version as usize)
 }
 
-/// Two volumes, of which one fills. They may be the same.
+/// Two volumes, one of which fills up. They may be one and the same.
 struct Scene<'a> {
     database: &'a Path,
     beside: &'a Path,
@@ -76,7 +78,7 @@ impl Scene<'_> {
         options
     }
 
-    /// Both are of this version, with every row.
+    /// Database and companion have this version, with every row.
     fn assert_is(&self, version: u32, what: &str) {
         assert_eq!(count(&self.path(), if version == 1 { "notes" } else { "note" }), 500, "{what}");
         let auth = std::fs::read_to_string(self.auth()).ok();
@@ -88,7 +90,7 @@ impl Scene<'_> {
         );
     }
 
-    /// Everything but the locks, and what of the host's is kept.
+    /// Every name but the locks, and but the host's content that was kept aside.
     fn names(&self) -> Vec<String> {
         let directories = if self.beside == self.database {
             vec![self.database]
@@ -156,7 +158,7 @@ fn fill(filler: &Path) {
 }
 
 fn count(path: &Path, table: &str) -> i64 {
-    // Nothing may be made beside it: there is no room.
+    // Opened so that SQLite makes no file beside it, for which there is no space.
     let uri = format!("file:{}?immutable=1", path.display());
     Connection::open(uri)
         .unwrap()
@@ -164,7 +166,7 @@ fn count(path: &Path, table: &str) -> i64 {
         .unwrap()
 }
 
-/// Whether the step was reached, and the code of the failure.
+/// Returns whether the step was reached, and the code of the failure.
 fn full_at(scene: &Scene, at: usize) -> (bool, Option<Code>) {
     Connection::open(scene.path()).unwrap().execute_batch(V1).unwrap();
     if scene.companion != Companion::None {
@@ -193,7 +195,7 @@ fn full_at(scene: &Scene, at: usize) -> (bool, Option<Code>) {
                     failure.hint.contains("free some space on this volume"),
                     "{what}: {failure}"
                 );
-                // Which volume, its file tells.
+                // The failure's file tells which volume is full.
                 let auth = failure.path.as_ref().is_some_and(|path| path.contains("auth.json"));
                 assert!(auth || scene.fills == scene.database, "{what}: {failure}");
             }
@@ -202,7 +204,7 @@ fn full_at(scene: &Scene, at: usize) -> (bool, Option<Code>) {
             let left = scene.names();
             assert!(
                 !left.iter().any(|name| name.contains(".building-")),
-                "{what}: the room is given back: {left:?}"
+                "{what}: the space is freed again: {left:?}"
             );
             Some(failure.code)
         }
@@ -212,7 +214,8 @@ fn full_at(scene: &Scene, at: usize) -> (bool, Option<Code>) {
     }
     let mut calm = Fills { scene, at: usize::MAX, seen: 0, warned: false };
     let next = cutover::migrate(&scene.options(), &mut calm).unwrap();
-    // Where the receipt had no room the next start finishes; else there is nothing left to do.
+    // If there was no space for the receipt, the next start finishes. Otherwise nothing is left to
+    // do.
     assert!(
         if failed.is_some() {
             next.outcome == Outcome::Migrated
@@ -223,7 +226,7 @@ fn full_at(scene: &Scene, at: usize) -> (bool, Option<Code>) {
     );
     scene.assert_is(2, &what);
     let names = scene.names();
-    // With the companion, and its backup.
+    // Two more with a companion: the companion and its backup.
     assert_eq!(
         names.len(),
         if scene.companion == Companion::None { 3 } else { 5 },
@@ -233,8 +236,8 @@ fn full_at(scene: &Scene, at: usize) -> (bool, Option<Code>) {
     (reached, failed)
 }
 
-/// Full from each step on: how many there are, and how many upgrades failed, and with the
-/// application's own error.
+/// Fills the disk before each step in turn. Returns the number of steps, of failed upgrades, and of
+/// those that failed with the application's own error.
 fn full_everywhere(scene: &Scene) -> [usize; 3] {
     let mut failed = Vec::new();
     for at in 0.. {
@@ -257,8 +260,8 @@ fn mount(size: &str, directory: &Path) {
     assert!(mounted.success());
 }
 
-/// Goes on after what it staged did not fit: an application may take its companion for dispensable,
-/// or write a smaller one.
+/// A build that goes on after its companion did not fit: an application may do without its
+/// companion, or write a smaller one.
 struct GoesOn {
     staged_before: bool,
     interrupt: bool,
@@ -281,8 +284,8 @@ impl Host for GoesOn {
     }
 }
 
-/// What did not fit is not installed: not by the start in which it failed, and not by the one that
-/// goes on after a kill.
+/// Content that did not fit is not installed: neither by the start in which it failed, nor by the
+/// start after a kill.
 fn torn_is_never_installed(database: &Path, beside: &Path) {
     for (staged_before, interrupt) in [(false, false), (true, false), (false, true), (true, true)] {
         let scene = Scene { database, beside, fills: beside, companion: Companion::Staged };
@@ -329,13 +332,13 @@ fn a_full_disk_costs_no_row() {
             "the companion {companion:?} {}",
             if beside == database { "beside" } else { "on the full volume" }
         );
-        // Before the build there is much to write, after the flip only what is a warning.
+        // Much is written before the build, but after the flip a failure is only a warning.
         assert!(
             steps > 25 && failed >= of_host + 5,
             "{what}: {failed} of {steps}, {of_host} of the host"
         );
-        // What the application itself writes: v2, and its companion in place. What it stages is
-        // written for it.
+        // The application itself writes v2, and its companion if it does so in place. cutover
+        // writes a companion that is staged.
         let own = companion == Companion::InPlace
             || (companion == Companion::Staged && fills == database);
         assert_eq!(of_host > 0, own, "{what}");

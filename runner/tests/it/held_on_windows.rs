@@ -1,9 +1,8 @@
 //! A v1 that a program has open on Windows, where an open file can be neither replaced nor removed.
 //!
-//! The holders are connections of SQLite and plain handles, with the sharing that SQLite gives its
-//! own (`FILE_SHARE_READ | FILE_SHARE_WRITE`). That a file is open is what Wine tells as Windows
-//! does; who has it open it does not tell (its Restart Manager names no process), so under Wine every
-//! holder is one that is not named.
+//! The holders are SQLite connections, and plain handles with the sharing that SQLite uses
+//! (`FILE_SHARE_READ | FILE_SHARE_WRITE`). Wine tells that a file is open as Windows does. But
+//! Wine's Restart Manager names no process, so under Wine every holder is an unnamed one.
 #![cfg(windows)]
 #![allow(
     clippy::type_complexity,
@@ -29,8 +28,7 @@ use crate::support::notes::{TO_V2, V1};
 struct Bed(tempfile::TempDir);
 
 impl Bed {
-    /// A v1 with rows that are in its log alone, and the connection that made it, with a statement
-    /// that is alive.
+    /// A v1 with rows that are only in its log, and the connection that made it.
     fn held(mode: &str) -> (Self, Connection) {
         let bed = Self(tempfile::tempdir().unwrap());
         let db = Connection::open(bed.path()).unwrap();
@@ -70,7 +68,8 @@ impl Bed {
         names
     }
 
-    /// v2 with every row, the backup with all of v1 and one name, its receipt, and nothing else.
+    /// v2 with every row, the backup with all of v1 and one hard link, its receipt, and nothing
+    /// else.
     fn assert_migrated(&self, backup: &Path, rows: i64) {
         assert_eq!(count(&self.path(), "note"), rows);
         assert_eq!(count(backup, "notes"), rows);
@@ -88,7 +87,7 @@ fn count(path: &Path, table: &str) -> i64 {
     db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
 }
 
-/// How many names a file has, as another program counts them.
+/// How many hard links a file has, as another program counts them.
 fn fs_links(path: &Path) -> usize {
     let output = std::process::Command::new("cmd")
         .args(["/c", "fsutil", "hardlink", "list"])
@@ -103,7 +102,7 @@ fn fs_links(path: &Path) -> usize {
     }
 }
 
-/// What another process sees, without waiting.
+/// What another process reads, without waiting.
 fn elsewhere(path: &Path, sql: &str) -> String {
     let output = std::process::Command::new("sqlite3").arg(path).arg(sql).output().unwrap();
     let text =
@@ -134,7 +133,7 @@ impl Host for Script<'_> {
             on_release();
         }
     }
-    /// Time is not what these tests are about.
+    /// These tests do not need real time.
     fn wait(&mut self, delay_ms: u64) {
         self.waited_ms += delay_ms;
     }
@@ -155,13 +154,9 @@ fn a_holder_that_never_lets_go_is_copied_under_and_lives_on() {
                 let (bed, live) = Bed::held(mode);
                 let mut options = bed.options(run.clone());
                 options.make.from = from;
-                if from == BuildFrom::Copy {
-                    options.make.run = match run {
-                        BuildBy::Sql(_) => BuildBy::Sql(
-                            "ALTER TABLE notes RENAME TO note; PRAGMA user_version = 2".into(),
-                        ),
-                        BuildBy::Host => BuildBy::Host,
-                    };
+                if from == BuildFrom::Copy && run != BuildBy::Host {
+                    let sql = "ALTER TABLE notes RENAME TO note; PRAGMA user_version = 2";
+                    options.make.run = BuildBy::Sql(sql.into());
                 }
                 let build = |job: &mut dyn Job| match from {
                     BuildFrom::Empty => build_v2(job),
@@ -183,7 +178,7 @@ fn a_holder_that_never_lets_go_is_copied_under_and_lives_on() {
                 assert!(host.waited_ms <= 400);
                 let backup = result.backup.unwrap();
                 bed.assert_migrated(&backup, 3);
-                // The application that lives on, through the very connection, and another process.
+                // The application goes on with its connection, and another process writes too.
                 live.execute_batch("INSERT INTO note SELECT 4, 'a row since'").unwrap();
                 assert_eq!(
                     elsewhere(&bed.path(), "SELECT count(*) FROM note; PRAGMA journal_mode"),
@@ -216,7 +211,7 @@ fn a_holder_that_never_lets_go_is_copied_under_and_lives_on() {
 
 /// SQLite copies no page of another size into a database in WAL mode.
 #[test]
-fn a_host_builds_with_v1s_page_size_where_its_pages_are_copied() {
+fn a_host_builds_with_v1s_page_size_if_its_pages_are_copied() {
     for page_size in [1024, 65536] {
         let (bed, live) = Bed::held(&format!(
             "DELETE; PRAGMA page_size = {page_size}; PRAGMA journal_mode = WAL"
@@ -234,7 +229,7 @@ fn a_host_builds_with_v1s_page_size_where_its_pages_are_copied() {
 }
 
 #[test]
-fn a_host_that_builds_with_other_pages_there_is_refused_and_v1_stays() {
+fn a_host_that_builds_with_another_page_size_is_refused_and_v1_stays() {
     let (bed, live) = Bed::held("WAL");
     let build = |job: &mut dyn Job| {
         let built = build_v2(job);
@@ -260,7 +255,7 @@ fn a_host_that_builds_with_other_pages_there_is_refused_and_v1_stays() {
 }
 
 #[test]
-fn one_that_lets_go_when_it_is_asked_to_is_replaced() {
+fn a_holder_that_closes_when_it_is_asked_to_is_replaced() {
     let (bed, live) = Bed::held("wal");
     let live = RefCell::new(Some(live));
     let mut host = Script { on_release: Some(Box::new(|| drop(live.take()))), ..Script::default() };
@@ -271,7 +266,7 @@ fn one_that_lets_go_when_it_is_asked_to_is_replaced() {
 }
 
 #[test]
-fn a_reader_that_reads_on_keeps_v1_and_the_next_start_upgrades_it() {
+fn a_reader_that_goes_on_keeps_v1_and_the_next_start_upgrades_it() {
     let (bed, live) = Bed::held("wal");
     let mut reading = live.prepare("SELECT * FROM notes").unwrap();
     let mut rows = reading.query([]).unwrap();
@@ -368,7 +363,8 @@ fn killed_before_any_step_beside_a_holder_the_next_start_ends_well() {
             }))
             .is_err();
             drop(host);
-            // The holder dies with its process, or is of another one.
+            // In even rounds the holder is another process and lives on; in odd ones it dies with
+            // its process.
             let live = (at % 2 == 0).then_some(live);
             let result = cutover::migrate(&bed.sql(), &mut Script::default()).unwrap();
             let backup = bed
@@ -388,10 +384,10 @@ fn killed_before_any_step_beside_a_holder_the_next_start_ends_well() {
     }
 }
 
-/// v1 was free when the plan was made, so it is to be replaced; at the flip a program has it open,
-/// and stays.
+/// v1 is free when the plan is made, so the plan replaces it. At the flip a program has it open,
+/// and keeps it open.
 #[test]
-fn one_that_comes_before_the_flip_is_copied_under_without_a_second_build() {
+fn a_holder_that_comes_before_the_flip_is_copied_under_without_a_second_build() {
     for op in ["look", "build-sql", "check", "lock-v1", "link"] {
         let (bed, live) = Bed::held("delete");
         drop(live);
@@ -424,9 +420,10 @@ fn one_that_comes_before_the_flip_is_copied_under_without_a_second_build() {
     }
 }
 
-/// Between the link and the rename: v1 has two names then, and neither can be taken from it.
+/// A program opens v1 between the link and the rename. v1 then has two hard links, and Windows can
+/// remove neither.
 #[test]
-fn one_that_comes_after_the_link_is_told_of_and_v1_stays_until_it_goes() {
+fn a_holder_that_comes_after_the_link_is_named_and_v1_stays_until_it_goes() {
     let (bed, live) = Bed::held("wal");
     drop(live);
     let mut late = None;
@@ -451,7 +448,7 @@ fn one_that_comes_after_the_link_is_told_of_and_v1_stays_until_it_goes() {
     bed.assert_migrated(&result.backup.unwrap(), 3);
 }
 
-/// One budget: an upgrade that everything is in the way of waits no longer than it was told to.
+/// One budget: if everything is in the way, an upgrade waits no longer than its budget.
 #[test]
 fn all_waits_of_one_start_are_within_the_budget() {
     for wait_ms in [0, 50, 400, 10_000] {
@@ -467,7 +464,8 @@ fn all_waits_of_one_start_are_within_the_budget() {
         let options = Options { wait_ms, ..bed.options(BuildBy::Host) };
         let result = cutover::migrate(&options, &mut host).unwrap();
         assert!(host.waited_ms <= wait_ms, "{} of {wait_ms}", host.waited_ms);
-        // Staging is held to the end: it is copied from, and removed by the next start.
+        // The leaked connection has staging open to the end. cutover copies it, and the next start
+        // removes it.
         assert_eq!(
             (result.strategy, result.warnings.len()),
             (Some(Strategy::PageCopy), 1),
@@ -482,8 +480,8 @@ fn all_waits_of_one_start_are_within_the_budget() {
     }
 }
 
-/// What the host saves goes to a journal that a scanner may have open: it is waited for within the
-/// budget, and no longer.
+/// The host's state goes into the journal, which a virus scanner may have open. cutover waits for
+/// it within the budget.
 #[test]
 fn a_state_is_saved_when_a_scanner_lets_go_of_the_journal() {
     for (wait_ms, lets_go) in [(10_000, true), (0, false)] {
@@ -495,7 +493,7 @@ fn a_state_is_saved_when_a_scanner_lets_go_of_the_journal() {
             let scanner = File::options().read(true).share_mode(3).open(&journal)?;
             let (saved, is_saved) = std::sync::mpsc::channel::<()>();
             let scans = std::thread::spawn(move || {
-                // For as long as it is not told that no test waits for it.
+                // If it does not let go, it keeps the file open until the test ends.
                 if !lets_go {
                     let _ = is_saved.recv();
                 }

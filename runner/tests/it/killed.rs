@@ -1,11 +1,12 @@
-//! A process that is killed (`SIGKILL`, `TerminateProcess`) at every step of its upgrade, and again
-//! in the start that recovers: no row is lost, canonical is a whole v1 or a whole v2 whenever
-//! anybody looks, and the next start ends well.
+//! A process is killed (`SIGKILL`, `TerminateProcess`) at every step of its upgrade, and again in
+//! the start that recovers. No row is lost, canonical is a whole v1 or a whole v2 for every reader,
+//! and the next start succeeds.
 //!
-//! The process is this program, started again. It stops where it is to be killed, tells so, and
-//! never goes on. A step is told of before it is performed, and in the callback there are points of
-//! its own; deaths within a step are `strace`'s on Linux (`campaign/kill`, `page_copy.rs`) and the
-//! crash states' on every system (`crash_states.rs`).
+//! The process is this test program, started again. It stops at a point, reports that, and never
+//! goes on. A step is reported before it is performed, and the callback has points of its own.
+//!
+//! On Linux, `strace` kills within a step (`campaign/kill`, `page_copy.rs`). On every system the
+//! crash states cover that (`crash_states.rs`).
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -17,8 +18,8 @@ use rusqlite::Connection;
 
 use crate::support::notes::{NOTES, TO_V2, V1, rows};
 
-/// Set in a process of ours: the database, what it does, and the point where it stops, counted from
-/// 0.
+/// Set in a child process: the database, what the child does, and the point where it stops, counted
+/// from 0.
 const CHILD: &str = "CUTOVER_KILLED_CHILD";
 const STOPPED: &str = "stopped to be killed";
 
@@ -32,10 +33,9 @@ enum How {
     /// With a companion.
     Host,
     HostCopy,
-    /// With a companion that was not there before, and is written in place.
+    /// With a companion that did not exist before, and is written in place.
     HostNew,
-    /// By SQL, in a process that has v1 open and does not let go: only Windows has a way around
-    /// that.
+    /// By SQL, in a process that keeps v1 open. Only on Windows can cutover upgrade such a v1.
     Held,
 }
 
@@ -68,8 +68,9 @@ impl How {
     }
 }
 
-/// A process that is being made has, until it executes, every file open that this one has:
-/// who opens one reads here, who makes one writes.
+/// Between fork and exec, a new child process holds every file that this process has open. So a
+/// thread that opens a file takes this lock for reading, and one that starts a process takes it for
+/// writing.
 static OPEN: RwLock<()> = RwLock::new(());
 
 /// The application. It stops for ever at a point.
@@ -147,7 +148,7 @@ fn child() {
 struct Bed(tempfile::TempDir);
 
 impl Bed {
-    /// A v1 with rows that, in WAL mode, are in its log alone, as a killed application leaves it.
+    /// A v1 whose rows, in WAL mode, are only in its log, as a killed application leaves it.
     fn new(how: How, mode: &str) -> Self {
         let _open = OPEN.read().unwrap_or_else(PoisonError::into_inner);
         let live = in_memory();
@@ -167,15 +168,15 @@ impl Bed {
         self.0.path().join("data.db")
     }
 
-    /// True: it was killed. False: it ended well before it came to the point.
+    /// Returns true if it was killed, and false if it ended well before it came to the point.
     fn killed(&self, how: How, at: usize) -> bool {
         let number = ALL.iter().position(|one| *one == how).unwrap();
         let mut command = again!(child);
         command.env(CHILD, format!("{}|{number}|{at}", self.path().display()));
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let alone = OPEN.write().unwrap_or_else(PoisonError::into_inner);
-        // Wine says ERROR_INTERNAL_ERROR of a process that its own start failed for, which a loaded
-        // machine brings about: nothing of ours has run then.
+        // On a loaded machine Wine may fail to start a process with `ERROR_INTERNAL_ERROR`. No code
+        // of the child has run then.
         let failed_to_start =
             |error: &std::io::Error| cfg!(windows) && error.raw_os_error() == Some(1359);
         let mut child = command.spawn();
@@ -199,7 +200,7 @@ impl Bed {
         false
     }
 
-    /// What is there now, looked at in a copy: `notes` of a whole v1, or `note` of a whole v2.
+    /// Reads a copy of the database: `notes` of a whole v1, or `note` of a whole v2.
     fn whole(&self, rows_of_v1: &[&str], what: &str) -> &'static str {
         let _open = OPEN.read().unwrap_or_else(PoisonError::into_inner);
         let copy = copy_of_the_set(self.0.path());
@@ -219,10 +220,11 @@ impl Bed {
         table
     }
 
-    /// v2 with every row, the backup with all of v1, its receipt, the companion once; and nothing
+    /// v2 with every row, the backup with all of v1, its receipt, the companion once, and nothing
     /// else.
     fn assert_upgraded(&self, how: How, rows_of_v1: &[&str], what: &str) {
-        // The log of a v2 that a killed process had open goes when the next reader closes it.
+        // The log of a v2 that a killed process had open is removed when the next reader closes the
+        // database.
         assert_eq!(rows(&self.path(), "note"), rows_of_v1, "{what}");
         let entries = std::fs::read_dir(self.0.path())
             .unwrap()
@@ -230,7 +232,7 @@ impl Bed {
         let mut names: Vec<String> = entries.filter(|name| !name.contains("-lock")).collect();
         names.sort();
         let read = |name: &str| std::fs::read_to_string(self.0.path().join(name)).unwrap();
-        // What was written in place, and undone.
+        // An undo keeps what the host wrote in place.
         names.retain(|name| how != How::HostNew || !name.contains(".displaced-"));
         let [companions, database] = ["auth.json", "data.db"]
             .map(|of| names.iter().filter(|name| name.starts_with(of)).collect::<Vec<_>>());
@@ -249,7 +251,7 @@ impl Bed {
         );
     }
 
-    /// What is kept of the companion.
+    /// The displaced files of the companion.
     #[cfg(unix)]
     fn kept(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap().path());
@@ -257,8 +259,8 @@ impl Bed {
     }
 }
 
-/// In memory, where that is at hand (under Wine too): a kill loses nothing that a flush would have
-/// saved.
+/// A directory in memory if possible (also under Wine): a kill loses nothing that a flush would
+/// save.
 fn in_memory() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
@@ -283,7 +285,8 @@ fn killed_everywhere(how: How, mode: &str) {
         let stopped = bed.killed(how, first);
         let mut rows_of_v1 = &NOTES[..];
         if stopped {
-            // Every other time the old release runs before the next start, if it still can.
+            // Every second time the old release runs before the next start, if v1 is still in
+            // place.
             if bed.whole(rows_of_v1, &what) == "notes" && first % 2 == 1 {
                 let _open = OPEN.read().unwrap_or_else(PoisonError::into_inner);
                 Connection::open(bed.path())
@@ -293,8 +296,9 @@ fn killed_everywhere(how: How, mode: &str) {
                 rows_of_v1 = &MORE;
                 old += 1;
             }
-            // Another point of the recovery each time; a recovery that goes on to migrate has as
-            // many as an upgrade. To start a process takes Wine long.
+            // Another point of the recovery each time. A recovery that goes on to migrate has as
+            // many points as an upgrade. Under Wine this is done less often, because starting a
+            // process takes long there.
             if (cfg!(unix) || first % 3 == 0) && bed.killed(how, first * 5 % 23) {
                 bed.whole(rows_of_v1, &format!("{what}, then at {}", first * 5 % 23));
                 twice += 1;
@@ -338,8 +342,8 @@ fn an_upgrade_by_a_host_of_a_copy() {
     killed_everywhere(How::HostCopy, "delete");
 }
 
-/// One that was not there before v2 is not there without it; what was written of it is kept beside,
-/// and that is told.
+/// A companion that did not exist before v2 does not exist without it. What was written to it is
+/// kept beside, and a warning says so.
 #[cfg(unix)]
 #[test]
 fn an_upgrade_by_a_host_that_writes_a_new_companion_in_place() {

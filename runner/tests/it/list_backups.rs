@@ -1,5 +1,4 @@
-//! A list of backups opens no database. Alone in its program: it starts processes, and a child that
-//! was not yet another program would hold the locks of tests beside it.
+//! A list of backups opens no database.
 
 use std::path::Path;
 use std::process::Command;
@@ -37,7 +36,7 @@ fn a_list_opens_no_database() {
         &mut Quiet,
     )
     .unwrap();
-    // On POSIX these locks would fall if this process opened the files and closed them.
+    // On POSIX these locks would be dropped if this process opened and closed the files.
     let held = [database.clone(), result.backup.unwrap()].map(|path| {
         let connection = Connection::open(&path).unwrap();
         connection.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -47,7 +46,8 @@ fn a_list_opens_no_database() {
     for (_, path) in &held {
         assert!(!another_may_write(path), "{}", path.display());
     }
-    // The proof proves something. On Windows a lock belongs to the handle that took it.
+    // This shows that the check above can fail. On Windows a lock belongs to the handle that took
+    // it.
     drop(std::fs::File::open(&held[0].1).unwrap());
     assert_eq!(another_may_write(&held[0].1), cfg!(unix));
 }

@@ -1,11 +1,11 @@
-//! Tests of the runner on real files, all in one program: a module for each topic.
+//! Tests of the runner on real files, all in one program, with a module for each topic.
 //!
-//! Tests start children and look at who has a file open. A child has every file of its parent for
-//! an instant, before it becomes its own program, so two tests never run at once in one process
+//! Tests start child processes, and check which process has a file open. Between fork and exec a
+//! child has every file of its parent open. So two tests never run at once in one process
 //! (`.cargo/config.toml`).
 //!
-//! A function that is marked `#[ignore = "a process of the tests"]` is no test: it is what a test
-//! has another process do (`support/again.rs`), and counts as nothing.
+//! A function with `#[ignore = "a process of the tests"]` is not a test: a test runs it in a child
+//! process (`support/again.rs`).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,6 +1,6 @@
-//! [28] What an upgrade takes of memory does not grow with the database: the legacy daemon took
-//! 1.69 GB for one of 528 MB. Each way in which pages are copied is measured by the process itself,
-//! as its peak of resident memory (`VmHWM`, proc(5)).
+//! [28] The memory of an upgrade does not grow with the database: the legacy daemon took 1.69 GB
+//! for a database of 528 MB. For each way of copying pages, the process itself measures its peak of
+//! resident memory (`VmHWM`, proc(5)).
 #![cfg(target_os = "linux")]
 
 use std::path::Path;
@@ -10,19 +10,19 @@ use cutover::core::journal::Strategy;
 use cutover::{BuildBy, BuildFrom, Built, Detect, Event, Host, HostError, Job, Make, Options};
 use rusqlite::Connection;
 
-/// Set in a process of ours: the database and the way.
+/// Set in a child process: the database, and how it is copied.
 const CHILD: &str = "CUTOVER_MEMORY_CHILD";
 
 /// v1 is larger than this.
 const DATABASE_BYTES: u64 = 60_000_000;
 
-/// What a process may have resident at its peak: twice what was measured (13.4 MB by SQL, 9.4 in a
-/// copy, 16.0 by a host's build that is restaged, 13.5 with the page copy; 4.5 before it begins),
-/// and about half of the database. The most of it is SQLite's: 2 MB of pages a connection, and
-/// whole blobs.
+/// The limit for a process's peak of resident memory, about half of the database and twice what was
+/// measured. Measured: 13.4 MB by SQL, 9.4 in a copy, 16.0 by a host's build that is restaged, 13.5
+/// with the page copy; 4.5 before the upgrade begins. Most of it is SQLite's: 2 MB of pages for
+/// each connection, and whole blobs.
 const PEAK_BYTES: u64 = 32_000_000;
 
-/// Half of it in rows, half in blobs of 1 MB.
+/// Half of it is rows, half is blobs of 1 MB.
 const V1: &str = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
     WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 30000)
     INSERT INTO notes (text) SELECT printf('%01000d', i) FROM n;
@@ -39,7 +39,7 @@ const IN_PLACE: &str = "ALTER TABLE notes RENAME TO note;
     ALTER TABLE files RENAME TO file;
     PRAGMA user_version = 2;";
 
-/// Builds v2 by itself, and keeps it open, so that it is copied into another file.
+/// Builds v2 itself and keeps it open, so that cutover copies it into another file.
 #[derive(Default)]
 struct App {
     zombie: Option<Connection>,
@@ -91,7 +91,7 @@ fn child() {
 
 fn upgrade(way: &str, path: &Path) {
     let mut command = Command::new("strace");
-    // With `EPERM` for every link canonical is copied into, not replaced.
+    // With `EPERM` for every link, canonical's pages are overwritten and its file is not replaced.
     command.args(["-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", "trace=link,linkat"]);
     if way == "page-copy" {
         command.arg("--inject=link,linkat:error=EPERM");

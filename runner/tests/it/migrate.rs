@@ -1,4 +1,4 @@
-//! One migration through real files and real SQLite, and each way in which it can be disturbed.
+//! One migration with real files and real SQLite, and each way in which it can be disturbed.
 #![allow(
     clippy::type_complexity,
     clippy::field_reassign_with_default,
@@ -65,7 +65,7 @@ impl Bed {
         directory::names(self.directory.path())
     }
 
-    /// Nothing but v1, as it was.
+    /// The directory holds nothing but v1, unchanged.
     fn assert_untouched(&self, mode: &str) {
         assert_eq!(self.names(), ["data.db"]);
         assert_eq!(self.notes("notes"), ["milk", "bread", "a new bicycle"]);
@@ -74,7 +74,7 @@ impl Bed {
         assert_eq!(now, mode);
     }
 
-    /// v2, its backup and the receipt, and nothing else.
+    /// The directory holds v2, its backup and the receipt, and nothing else.
     fn assert_migrated(&self, result: &MigrateResult) {
         let backup = result.backup.clone().unwrap();
         assert_eq!(self.notes("note"), ["milk", "bread", "a new bicycle"]);
@@ -94,7 +94,7 @@ fn set_mode(path: &std::path::Path, mode: u32) {
     std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
 }
 
-/// A host of which each test sets what it needs.
+/// A host whose callbacks each test sets as it needs.
 #[derive(Default)]
 struct Scripted<'a> {
     build: Option<Box<dyn FnMut(&mut dyn Job) -> Result<Built, HostError> + 'a>>,
@@ -144,20 +144,21 @@ impl Host for Scripted<'_> {
     fn cancelled(&mut self) -> bool {
         self.stop
     }
-    /// Time is not what these tests are about; but a process that is being made is waited for.
+    /// These tests do not need real time. A process that another test starts is waited for.
     fn wait(&mut self, _delay_ms: u64) {
         drop(alone());
     }
 }
 
-/// Held by a test that starts a process. Until it executes it has every file open that this one has,
-/// those of the other tests too: a start of theirs finds their database held by it.
+/// Held by a test while it starts a process. Between fork and exec a child holds every file that
+/// this process has open. A migration of another test would then find its database held by the
+/// child.
 fn alone() -> MutexGuard<'static, ()> {
     static STARTS: Mutex<()> = Mutex::new(());
     STARTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What an application's own build does.
+/// The build of an application of its own.
 fn build_v2(job: &mut dyn Job) -> Result<Built, HostError> {
     let db = Connection::open(job.staging())?;
     db.execute("ATTACH DATABASE ?1 AS v1", [job.source().to_str().unwrap()])?;
@@ -253,10 +254,10 @@ fn a_staging_that_is_still_held_is_built_into_a_fresh_file() {
     let result = cutover::migrate(&bed.host(BuildFrom::Empty), &mut host).unwrap();
     drop(host);
     assert!(steps.contains(&"restage".to_owned()), "{steps:?}");
-    // What is canonical is no file that the zombie knows: it may write what it likes.
+    // The leaked connection does not have canonical open, so what it writes changes nothing there.
     zombie.borrow().as_ref().unwrap().execute_batch("DELETE FROM note").unwrap();
     if cfg!(windows) {
-        // An open file cannot be removed, and is by the next start.
+        // Windows cannot remove an open file; the next start removes it.
         assert_eq!(result.warnings.len(), 1, "{:?}", result.warnings);
         zombie.take();
         assert_eq!(
@@ -321,8 +322,8 @@ fn a_v2_that_is_not_what_it_must_be_is_not_installed() {
     }
 }
 
-/// A retry after a time-out, say: it would take the first call's journal for what a killed one
-/// left, and undo what that call goes on with.
+/// For example a retry after a time-out. It would take the first call's journal for the one of a
+/// killed process, and undo what the first call still uses.
 #[test]
 fn a_second_call_of_this_process_is_refused_until_the_first_has_ended() {
     let bed = Bed::new("WAL");
@@ -480,8 +481,8 @@ fn a_connection_of_this_process_is_refused_before_anything_is_opened() {
             assert_eq!(error.failure.holders[0].pid, std::process::id());
         }
         assert!(host.released > 0, "handles are released before every wait");
-        // Had the file been opened and closed here, this lock would be gone (POSIX drops them on
-        // any close).
+        // If cutover had opened and closed the file, this lock would be dropped (POSIX drops locks
+        // on any close).
         let starts = alone();
         let other = std::process::Command::new("sqlite3")
             .arg(bed.path())
@@ -507,8 +508,8 @@ fn a_connection_of_another_process_is_named() {
     let migrated = cutover::migrate(&bed.sql(), &mut Scripted::default());
     drop(other);
     match migrated {
-        // Wine's Restart Manager names no process, and what has no name is a scanner: v2 is copied
-        // under it.
+        // Wine's Restart Manager names no process. cutover takes an unnamed holder for a virus
+        // scanner, and copies v2 into the open file.
         Ok(result) if cfg!(windows) => {
             assert_eq!(result.strategy, Some(cutover::core::journal::Strategy::PageCopy));
             bed.assert_migrated(&result);
@@ -571,7 +572,7 @@ fn modes_and_symbolic_links_are_kept() {
 }
 
 #[test]
-fn what_is_no_v1_is_left_alone() {
+fn a_file_that_is_not_v1_is_left_alone() {
     let empty = Bed { directory: tempfile::tempdir().unwrap() };
     assert_eq!(
         cutover::migrate(&empty.sql(), &mut Scripted::default()).unwrap().outcome,
@@ -589,7 +590,7 @@ fn what_is_no_v1_is_left_alone() {
     assert_eq!(error.failure.code, Code::NotADatabase);
     assert_eq!(std::fs::read(empty.path()).unwrap(), [b'x'; 4096]);
 
-    // As an encrypted one looks: nothing in it says so.
+    // This looks like an encrypted database, which nothing in it says.
     let encrypted: Vec<u8> =
         (0..8192_u32).map(|at| at.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
     std::fs::write(empty.path(), &encrypted).unwrap();
@@ -673,7 +674,7 @@ fn staged_companions_change_with_the_database() {
         assert_eq!(job.read_companion("auth")?, Some(b"v1 secret".to_vec()));
         job.write_companion("auth", b"v2 secret")?;
         job.save_state(serde_json::json!("a secret"))?;
-        // Backup, staged, the journal: no other user reads them, at any time.
+        // Backup, staged file and journal: no other user can read them at any time.
         #[cfg(unix)]
         for entry in std::fs::read_dir(auth.parent().unwrap())? {
             let path = entry?.path();
@@ -760,27 +761,27 @@ fn a_companion_that_was_not_there_is_not_there_after_an_undo_and_what_it_held_is
 }
 
 #[test]
-fn the_owner_lock_is_held_once_and_let_go() {
+fn the_owner_lock_is_held_once_and_released() {
     let bed = Bed::new("wal");
     let lock = cutover::lock(&bed.path()).unwrap();
     let refused =
         |result: Result<MigrateResult, Error>| result.unwrap_err().failure.code == Code::Owned;
     assert!(refused(cutover::migrate(&bed.sql(), &mut Scripted::default())));
-    // The refused try must not have dropped the lock: the legacy daemon asks SQLite for it.
+    // The refused call must not have dropped the lock, which the legacy daemon asks SQLite for.
     let starts = alone();
-    let field = std::process::Command::new("sqlite3")
+    let legacy = std::process::Command::new("sqlite3")
         .arg(bed.directory.path().join("data.db.owner-lock"))
         .args(["PRAGMA busy_timeout = 0", "BEGIN EXCLUSIVE"])
         .output()
         .unwrap();
     drop(starts);
-    assert!(String::from_utf8_lossy(&field.stderr).contains("locked"), "{field:?}");
+    assert!(String::from_utf8_lossy(&legacy.stderr).contains("locked"), "{legacy:?}");
     let other = Bed::new("wal");
     assert!(refused(cutover::migrate(
         &Options { lock: Lock::Own(lock.clone()), ..other.sql() },
         &mut Scripted::default()
     )));
-    // Each of the pair is enough to refuse: the other one is a lock of the file.
+    // Each of the two locks is enough to refuse. This one is the lock of the file.
     let half = other.directory.path().join("data.db.cutover-lock");
     let half =
         std::fs::File::options().create(true).truncate(false).write(true).open(half).unwrap();
@@ -822,7 +823,7 @@ fn a_plan_given_as_json_is_performed_as_it_is() {
     assert_eq!(performed, plan.steps.iter().map(|step| step.op.name()).collect::<Vec<_>>());
     bed.assert_migrated(&result);
 
-    // That plan again is not for this state, and nothing is touched.
+    // The plan is not for the new state, so it is refused and nothing is touched.
     let names = bed.names();
     let error = cutover::run_plan(&text, &bed.sql(), &mut Scripted::default()).unwrap_err();
     assert_eq!(error.failure.code, Code::Journal);
@@ -916,7 +917,7 @@ fn a_process_that_was_killed_in_its_first_transaction_left_no_database() {
         cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap().outcome,
         Outcome::NoDatabase
     );
-    // A log beside an empty database is another thing: SQLite would delete it at the next open.
+    // A log beside an empty database is different: SQLite would delete it at the next open.
     std::fs::write(bed.directory.path().join("data.db-wal"), [0; 4152]).unwrap();
     assert_eq!(
         cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap_err().failure.code,
@@ -947,8 +948,8 @@ fn a_schema_that_only_libsql_reads_is_not_called_damage() {
     bed.assert_untouched("wal");
 }
 
-/// SQLite says it in the same words as of a schema that is only foreign to it; no `verify` of the
-/// application's stands in for its check.
+/// SQLite reports this in the words that it uses for a foreign schema. An application's `verify`
+/// does not replace the check of it.
 #[test]
 fn a_schema_whose_pages_are_wrong_is_damage_with_or_without_verify() {
     let bed = Bed::new("delete");
@@ -971,8 +972,8 @@ fn a_schema_whose_pages_are_wrong_is_damage_with_or_without_verify() {
     assert_eq!(bed.names(), ["data.db"]);
 }
 
-/// An application cannot say them in SQL that runs in a transaction, and they hold for the life of
-/// a database.
+/// An application cannot set these in SQL that runs in a transaction, and they cannot be changed
+/// later.
 #[test]
 fn v2_built_by_sql_is_laid_out_as_v1_is() {
     let layout =
@@ -1025,7 +1026,7 @@ fn companions_are_files_of_their_own() {
         assert_eq!(with(refused).unwrap_err().failure.code, Code::Io, "{refused:?}");
         bed.assert_untouched("wal");
     }
-    // One whose directory is not there yet is one that is not there yet.
+    // If the companion's directory does not exist, the companion does not exist either.
     assert_eq!(with(&[("a", "not-yet/auth.json")]).unwrap().outcome, Outcome::Migrated);
 }
 

@@ -1,12 +1,12 @@
-//! A database that is mounted as a file of its own, as a container's is: the kernel refuses to link
-//! it (EXDEV) and to rename over it (EBUSY), so v2 is copied into it. Interrupted before any step,
-//! and again before any step of the next start, it is finished. So is a restore of it.
+//! A database that is mounted as a file of its own, as in a container. The kernel refuses to link
+//! it (EXDEV) and to rename over it (EBUSY), so v2's pages are copied into it. The upgrade is
+//! interrupted before any step, and again before any step of the next start, and is finished. So is
+//! a restore.
 //!
-//! A companion that is mounted so cannot be replaced at all, which is found out before anything is
-//! begun.
+//! A companion that is mounted so cannot be replaced at all. cutover finds this before it begins.
 //!
-//! Mounting needs a mount namespace of our own, so these tests start themselves again inside one.
-//! Only Linux has one.
+//! Mounting needs a mount namespace, so these tests start themselves again inside one. Only Linux
+//! has them.
 #![cfg(target_os = "linux")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -51,7 +51,7 @@ impl Mounted {
         )
     }
 
-    /// False: it ended before.
+    /// Returns false if the upgrade ended before that step.
     fn interrupt(&self, at: usize) -> bool {
         catch_unwind(AssertUnwindSafe(|| {
             cutover::migrate(&self.options(), &mut Interrupt { at, seen: 0 }).map(drop).unwrap();
@@ -66,13 +66,13 @@ impl Mounted {
         cutover::restore(&self.path, name, &BackupOptions::default(), &mut host).unwrap()
     }
 
-    /// False: it ended before.
+    /// Returns false if the restore ended before that step.
     fn interrupt_restore(&self, at: usize) -> bool {
         catch_unwind(AssertUnwindSafe(|| drop(self.restore(at)))).is_err()
     }
 
-    /// v1 is back in the mounted file, in its journal mode, v2 is set aside, and there is nothing
-    /// else but the backup and its receipt.
+    /// v1 is back in the mounted file, in its journal mode. v2 is set aside. Nothing else is there
+    /// but the backup and its receipt.
     fn assert_restored(&self, aside: &Path, told: &str) {
         assert_eq!((count(&self.path, "notes"), count(aside, "note")), (100, 101), "{told}");
         let db = Connection::open(&self.path).unwrap();
@@ -112,8 +112,8 @@ fn is_v1(path: &Path) -> bool {
     Connection::open(path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
-/// Interrupted before each step, and again before every seventh of the next restore. Gives how
-/// many steps there are, and how many restores were interrupted twice.
+/// Interrupts a restore before each step, and again before every seventh step of the next one.
+/// Returns the number of steps, and of restores that were interrupted twice.
 fn restored_whenever_it_is_interrupted() -> (usize, usize) {
     let (mut first, mut twice) = (0, 0);
     loop {
@@ -125,7 +125,7 @@ fn restored_whenever_it_is_interrupted() -> (usize, usize) {
         let told = format!("interrupted before step {first}");
         let journal = mounted.path.with_file_name("data.db.v1-v2-cutover.json");
         let interrupted = mounted.interrupt_restore(first);
-        // Without its journal it is done, or was not begun.
+        // Without its journal the restore is done, or was not begun.
         let is_done = || !journal.exists() && is_v1(&mounted.path);
         let mut second = first % 7;
         while !is_done() && mounted.interrupt_restore(second) {
@@ -179,11 +179,11 @@ fn interrupted_before_any_step_it_is_finished() {
         let mounted = Mounted::new();
         let Err(refused) = std::fs::hard_link(&mounted.path, mounted.path.with_extension("second"))
         else {
-            panic!("it was linked")
+            panic!("the mounted file was linked")
         };
         assert_eq!(refused.raw_os_error(), Some(18), "EXDEV");
         let interrupted = mounted.interrupt(first);
-        // Every seventh step of the next start, each time from another one.
+        // Every seventh step of the next start, beginning with another one each time.
         if interrupted {
             let mut second = first % 7;
             while mounted.interrupt(second) {

@@ -1,6 +1,6 @@
-//! Where canonical cannot be given a second name: `strace` answers every `link` of an upgrade with
-//! EPERM, as vfat and exFAT do, and v2's pages are copied into canonical. Then the process is
-//! killed at every call that changes the disk, and every flush fails in turn.
+//! A database that cannot be linked. `strace` answers every `link` of an upgrade with EPERM, as
+//! vfat and exFAT do, and v2's pages are copied into canonical. Then the process is killed at every
+//! call that changes the disk, and every flush fails in turn.
 #![cfg(target_os = "linux")]
 
 use std::os::unix::fs::MetadataExt as _;
@@ -20,11 +20,11 @@ const CHANGES: &str =
 struct Upgraded {
     ok: bool,
     output: String,
-    /// The calls, one a line.
+    /// The calls, one in each line.
     calls: Vec<String>,
 }
 
-/// The example on a file system without hard links, with what else `strace` is told.
+/// Runs the example on a file system without hard links, with more options for `strace`.
 fn upgrade(database: &Path, more: &[String]) -> Upgraded {
     let more = [&["--inject=link,linkat:error=EPERM".into()], more].concat();
     let (output, calls) =
@@ -37,8 +37,8 @@ fn upgrade(database: &Path, more: &[String]) -> Upgraded {
     }
 }
 
-/// Rows enough for some pages of any size; in WAL mode the last are in the log only, as a killed
-/// application leaves them.
+/// Enough rows for several pages of any size. In WAL mode the last rows are only in the log, as a
+/// killed application leaves them.
 const ROWS: i64 = 150;
 
 fn seed(directory: &Path, mode: &str, page_size: u32) -> PathBuf {
@@ -66,7 +66,7 @@ fn ask<T: rusqlite::types::FromSql>(path: &Path, sql: &str) -> T {
     Connection::open(path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
-/// v2 with all rows, one name for it, the backup with all of v1, its receipt, and nothing else.
+/// v2 with all rows and one hard link, the backup with all of v1, its receipt, and nothing else.
 fn assert_upgraded(database: &Path, mode: &str, page_size: u32, told: &str) {
     let directory = database.parent().unwrap();
     let names = directory::names(directory);
@@ -111,10 +111,10 @@ fn v2_is_copied_into_canonical_whatever_v1_is() {
             assert_eq!(
                 std::fs::metadata(&database).unwrap().ino(),
                 inode,
-                "the file is the one it was"
+                "the file keeps its inode"
             );
             assert_upgraded(&database, mode, page_size, &format!("{mode} {page_size}"));
-            // Its header is not v1's to the last byte: SQLite made it.
+            // SQLite made the backup, so its header differs from v1's in some bytes.
             let backup = cutover::list_backups(&database).unwrap().remove(0);
             cutover::restore(
                 &database,
@@ -125,7 +125,7 @@ fn v2_is_copied_into_canonical_whatever_v1_is() {
             .unwrap();
             assert_eq!(ask::<i64>(&database, "SELECT count(*) FROM notes"), ROWS);
             assert_eq!(ask::<String>(&database, "PRAGMA journal_mode"), mode);
-            // One that has grown since is told from it all the same.
+            // A backup that was written to since is refused.
             let kept = directory.path().join(backup.name.as_str());
             Connection::open(&kept).unwrap().execute_batch("CREATE TABLE more (id)").unwrap();
             let refused = cutover::restore(
@@ -141,21 +141,22 @@ fn v2_is_copied_into_canonical_whatever_v1_is() {
 }
 
 #[test]
-fn a_database_with_a_second_name_is_refused_and_stays() {
+fn a_database_with_another_hard_link_is_refused_and_stays() {
     let directory = tempfile::tempdir().unwrap();
     let database = seed(directory.path(), "wal", 4096);
     let second = directory.path().join("mine.db");
     std::fs::hard_link(&database, &second).unwrap();
     let refused = upgrade(&database, &[]);
-    assert!(!refused.ok && refused.output.contains("second name"), "{}", refused.output);
+    assert!(!refused.ok && refused.output.contains("another hard link"), "{}", refused.output);
     assert_eq!(directory::names(directory.path()), ["data.db", "mine.db"]);
     assert_eq!(ask::<i64>(&database, "SELECT count(*) FROM notes"), ROWS);
     std::fs::remove_file(second).unwrap();
     assert!(upgrade(&database, &[]).ok);
-    assert_upgraded(&database, "wal", 4096, "the second name gone");
+    assert_upgraded(&database, "wal", 4096, "without the other hard link");
 }
 
-/// In WAL mode in three tests, so that each core has one: of every three calls each takes one.
+/// In WAL mode there are three tests, each with every third call, so that they can run on several
+/// cores.
 mod killed_at_any_call_that_changes_the_disk_it_is_finished_by_the_next_start {
     use super::killed;
 
@@ -183,7 +184,7 @@ mod killed_at_any_call_that_changes_the_disk_it_is_finished_by_the_next_start {
 fn killed(mode: &str, part: usize, parts: usize) {
     let whole = tempfile::tempdir().unwrap();
     let calls = upgrade(&seed(whole.path(), mode, 4096), &[]).calls;
-    // Of the many page writes in a row every fifteenth will do. A link is no change here.
+    // Of consecutive page writes every fifteenth suffices. A link changes nothing here.
     let chosen = |at: &usize| {
         let call = &calls[*at];
         let pages = calls[..*at].iter().rev().take_while(|call| call.contains("pwrite64(")).count();
@@ -237,8 +238,9 @@ fn a_flush_that_fails_costs_no_row() {
         assert!(next.ok, "flush {at}: {}", next.output);
         assert_upgraded(&database, "wal", 4096, &format!("flush {at}"));
     }
-    // SQLite ignores what its flush of the directory gives after it made a sidecar; the plan
-    // flushes it again. From the 22nd on v2 is in place, and a failure is a warning.
+    // SQLite ignores the result of its flush of the directory after it made a sidecar; the plan
+    // flushes the directory again. From the 22nd flush on v2 is in place, and a failure is a
+    // warning.
     let must_fail: Vec<usize> = (1..=21).filter(|at| ![4, 7, 18].contains(at)).collect();
     assert!([4, 7, 18].iter().all(|at| !calls[at - 1].contains("data.db")), "{calls:#?}");
     assert_eq!((failed, total), (must_fail, 26), "{calls:#?}");

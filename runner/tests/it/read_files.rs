@@ -1,4 +1,4 @@
-//! The readers of headers and logs on files that SQLite itself wrote.
+//! Reads headers and logs of files that SQLite wrote.
 
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
@@ -13,7 +13,7 @@ fn header_of(path: &Path) -> cutover_support::DatabaseHeader {
     read_database_header(&page, Some(std::fs::metadata(path).unwrap().len())).unwrap()
 }
 
-/// Every field, against the pragma that SQLite gives for it.
+/// Compares every field with the pragma that SQLite has for it.
 #[test]
 fn a_header_says_what_sqlite_says() {
     let scratch = tempfile::tempdir().unwrap();
@@ -81,7 +81,7 @@ fn a_header_says_what_sqlite_says() {
         assert_eq!(header.sqlite_version, u32::try_from(rusqlite::version_number()).unwrap());
         assert!(header.page_count_is_valid && header.page1.is_some());
         assert_eq!(header.problems, Vec::<String>::new(), "{setup}");
-        // Half of its last page is gone.
+        // Half of the last page is missing.
         let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
         file.set_len(header.size.unwrap() - u64::from(header.page_size) / 2).unwrap();
         assert!(!header_of(&path).problems.is_empty());
@@ -118,7 +118,7 @@ fn a_log_says_what_sqlite_says() {
     let pages: u32 = db.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
     assert_eq!(wal.pages_after, Some(pages));
 
-    // What SQLite counts: frames in the log, and frames that are in the database.
+    // SQLite's own count of frames in the log, and of frames that are in the database.
     let checkpoint = |how: &str| {
         db.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |row| {
             Ok((row.get::<_, u32>(1)?, row.get::<_, u32>(2)?))
@@ -135,17 +135,17 @@ fn a_log_says_what_sqlite_says() {
     assert_eq!(
         read_wal(&side(&path, "-wal"), None).commits_not_checkpointed,
         5,
-        "without the -shm it cannot be known"
+        "without the -shm the number is unknown"
     );
 
-    // The next commit begins the log anew, over the old frames: those are stale.
+    // The next commit starts the log again, over the old frames, which are then stale.
     db.execute("INSERT INTO t VALUES (1)", []).unwrap();
     let wal = read_wal(&side(&path, "-wal"), Some(&side(&path, "-shm")));
     assert_eq!((wal.commits, wal.commits_not_checkpointed), (1, 1), "{wal:?}");
     assert_eq!(wal.valid_frames + wal.stale_frames, frames);
     assert_eq!(wal.header.unwrap().checkpoint_sequence, 1);
 
-    // A transaction that spilt into the log and was never committed.
+    // A transaction that spilled into the log and was never committed.
     db.execute_batch(
         "PRAGMA cache_size=2; BEGIN; INSERT INTO t SELECT zeroblob(5000) FROM t, t, t LIMIT 300;",
     )
@@ -154,7 +154,7 @@ fn a_log_says_what_sqlite_says() {
     assert!(wal.uncommitted_frames > 0 && wal.commits == 1, "{wal:?}");
 }
 
-/// SQLite recovers exactly what is called committed, wherever the log is torn.
+/// SQLite recovers exactly the commits that the reader counts, wherever the log is torn.
 #[test]
 fn a_torn_log_is_read_as_sqlite_reads_it() {
     let scratch = tempfile::tempdir().unwrap();
@@ -171,12 +171,12 @@ fn a_torn_log_is_read_as_sqlite_reads_it() {
         let wal = read_wal(&bytes, None);
         let db = Connection::open(&torn).unwrap();
         let rows = db.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, u32>(0)).ok();
-        // The first commit makes the table; none: there is no table.
+        // The first commit makes the table; without a commit there is no table.
         assert_eq!(u64::from(rows.map_or(0, |rows| rows + 1)), wal.commits, "byte {at}: {wal:?}");
     }
 }
 
-/// A 4 GB database: sparse, so that it takes no room, and judged from its first page and its size.
+/// A sparse database of 4 GB, which takes no space. It is judged from its first page and its size.
 #[test]
 fn a_large_database_is_judged_from_its_first_page() {
     let scratch = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! What its owner, who is not root, may read alone: a secret beside the database, and a backup that
-//! its owner protected.
+//! Files that their owner, who is not root, can only read: a secret beside the database, and a
+//! protected backup.
 #![cfg(target_os = "linux")]
 
 use std::fs::{Permissions, set_permissions};
@@ -26,7 +26,7 @@ impl Host for App {
     }
 }
 
-/// Root may write to everything. Without that capability it is an owner like others
+/// Root may write to every file. Without that capability root is an owner like others
 /// ("capabilities(7)").
 fn started_as_an_owner() -> bool {
     const INSIDE: &str = "CUTOVER_TEST_AS_AN_OWNER";
@@ -56,7 +56,7 @@ fn what_is_read_only_is_upgraded_and_restored() {
     std::fs::write(&auth, "of v1").unwrap();
     let read_only = |path: &Path| set_permissions(path, Permissions::from_mode(0o400)).unwrap();
     read_only(&auth);
-    assert!(std::fs::write(&auth, "").is_err(), "or nothing is shown here");
+    assert!(std::fs::write(&auth, "").is_err(), "the test needs a user who may not write");
     let is = |content: &str| {
         assert_eq!(std::fs::read_to_string(&auth).unwrap(), content);
         assert_eq!(std::fs::metadata(&auth).unwrap().mode() & 0o777, 0o400);

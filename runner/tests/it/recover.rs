@@ -1,6 +1,6 @@
-//! What a start does with what an interrupted start left, on real files. The start is interrupted
-//! by a panic in the host's `event`, which is told of each step before it is performed; nothing of
-//! ours runs after it but the closing of handles, as after a kill.
+//! What a start does after an interrupted start, on real files. A panic in the host's `event`,
+//! which hears of each step before it is performed, interrupts the start. After it cutover's code
+//! only closes handles, as the system does after a kill.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
@@ -46,7 +46,7 @@ impl Bed {
         bed
     }
 
-    /// A v1 of which the upgrade was interrupted before this op.
+    /// A v1 whose upgrade was interrupted before this op.
     fn interrupted_before(op: &str) -> Self {
         let bed = Self::new();
         let plan = cutover::plan(&bed.options(), &mut Calm::default()).unwrap().unwrap();
@@ -55,8 +55,8 @@ impl Bed {
         bed
     }
 
-    /// Interrupts a start before its `at`th step, whatever plans they are of. False: it ended
-    /// before.
+    /// Interrupts a start before its `at`th step, counted over all its plans. Returns false if the
+    /// start ended before.
     fn interrupt(&self, at: usize) -> bool {
         let mut host = Interrupt { at, seen: 0 };
         catch_unwind(AssertUnwindSafe(|| {
@@ -124,7 +124,7 @@ fn interrupted_at_any_step_and_again_at_any_step_of_the_next_start() {
         if result.outcome == Outcome::Migrated {
             bed.assert_migrated(&result, 3);
         } else {
-            // A start in between finished it.
+            // One of the interrupted starts finished it.
             assert_eq!(
                 (result.outcome, count(&bed.path("data.db"), "note"), bed.names().len()),
                 (Outcome::Current, 3, 3)
@@ -216,7 +216,7 @@ fn a_directory_that_was_copied_or_moved_is_recovered_where_it_is_now() {
     }
 }
 
-/// As a person does who moves the home directory to a new disk: every name is a file of its own, on
+/// A person moves the home directory to a new disk: every name is then a file of its own, on
 /// another volume.
 #[cfg(target_os = "linux")]
 #[test]
@@ -242,8 +242,8 @@ fn a_directory_that_was_moved_to_another_volume_is_recovered_there() {
     }
 }
 
-/// A person removed the journal: nothing tells what the rest is, so nothing of it is taken for
-/// ours, and `inspect` lists all of it.
+/// A person removed the journal, so nothing tells which upgrade the files belong to. cutover
+/// touches none of them, and `inspect` lists all.
 #[test]
 fn what_a_lost_journal_leaves_is_listed_and_left_alone() {
     let bed = Bed::interrupted_before("link");
@@ -301,7 +301,7 @@ fn an_unreadable_journal_beside_a_whole_database_is_set_aside() {
     assert_eq!(
         std::fs::read(bed.find(".building-")).unwrap(),
         b"left over",
-        "left-overs are reported, none is removed"
+        "left-overs are reported and not removed"
     );
 }
 
@@ -327,7 +327,7 @@ fn what_cannot_be_recovered_is_refused_and_nothing_is_touched() {
         } else {
             "data.db.v1-v2-cutover.json"
         };
-        // The first step of an interrupted flip is what has a built journal.
+        // The journal of a flip says `built` from its first step on.
         std::fs::remove_file(&journal).unwrap();
         std::fs::write(bed.path(label), text).unwrap();
         if remove_canonical {
@@ -380,8 +380,8 @@ fn build(job: &dyn cutover::Job) -> Result<cutover::Built, HostError> {
     Ok(cutover::Built::default())
 }
 
-/// An application that can never undo what it did outside: it upgrades all the same, and is asked
-/// to clean up with that state.
+/// An application can never undo what it did outside. It upgrades nevertheless, and its `cleanup`
+/// gets that state.
 #[test]
 fn an_undo_that_always_fails_stops_no_start() {
     struct Fails {
@@ -413,7 +413,7 @@ fn an_undo_that_always_fails_stops_no_start() {
     assert!(
         catch_unwind(AssertUnwindSafe(|| cutover::migrate(&options, &mut host).map(drop))).is_err()
     );
-    // To recover is to ask, each time.
+    // Each recovery calls `undo`.
     for times in 1..=2 {
         assert_eq!(cutover::recover(&options, &mut host).unwrap().recovery, Recovery::Undone);
         assert_eq!(host.asked.len(), times);
@@ -440,8 +440,8 @@ fn an_undo_that_always_fails_stops_no_start() {
     assert_eq!(bed.names().len(), 3, "{:?}", bed.names());
 }
 
-/// The legacy daemon was killed after it moved v1, and before it installed v2 (or without
-/// one).
+/// The legacy daemon was killed after it moved v1 and before it installed v2, with or without a
+/// built v2.
 fn moved_by_legacy(built: bool) -> Bed {
     let bed = Bed::new();
     Connection::open(bed.path("data.db"))
@@ -465,8 +465,8 @@ fn moved_by_legacy(built: bool) -> Bed {
     bed
 }
 
-/// The application can never undo what its old release did outside: it upgrades all the same,
-/// wherever a start is killed, and is asked to clean up with what that release had kept.
+/// The application can never undo what its old release did outside. It upgrades nevertheless,
+/// wherever a start is killed, and its `cleanup` gets what that release had kept.
 #[test]
 fn a_legacy_undo_that_always_fails_stops_no_start() {
     struct Fails(Interrupt, Vec<String>);
@@ -488,8 +488,9 @@ fn a_legacy_undo_that_always_fails_stops_no_start() {
         }
         fn wait(&mut self, _delay_ms: u64) {}
     }
-    // v1 is in the backup, and nothing was built; v1 is canonical, and v2 was built. Windows, which
-    // cannot flush a directory, may give the journal back that was removed last.
+    // In the first case v1 is in the backup and nothing was built. In the others v1 is canonical
+    // and v2 was built. Windows, which has no directory fsync, may bring back the journal that was
+    // removed last.
     for (moved, comes_back) in [(true, false), (false, false), (false, true)] {
         let (mut at, mut both) = (0, 0);
         loop {
@@ -507,14 +508,14 @@ fn a_legacy_undo_that_always_fails_stops_no_start() {
                 cutover::migrate(&options, &mut host).map(drop).unwrap();
             }))
             .is_err();
-            let (ours, field) =
+            let (ours, legacy) =
                 (bed.path("data.db.v1-v2-cutover.json"), bed.path("data.db.v1-v2-migration.json"));
             if comes_back
                 && std::fs::read_to_string(&ours).is_ok_and(|text| text.contains(r#""building""#))
             {
-                std::fs::write(&field, &journal).unwrap();
+                std::fs::write(&legacy, &journal).unwrap();
             }
-            both += usize::from(ours.exists() && field.exists());
+            both += usize::from(ours.exists() && legacy.exists());
             let (before, saved) = (
                 host.1.len(),
                 std::fs::read_to_string(&ours).is_ok_and(|text| text.contains("new")),
@@ -544,10 +545,10 @@ fn a_legacy_undo_that_always_fails_stops_no_start() {
     }
 }
 
-/// Its journal may have reached the disk as `committed` before its renames did. An undo that fails
-/// is asked again then, and no clean-up in its stead.
+/// The legacy journal may have reached the disk as `committed` before the daemon's renames did. An
+/// undo that fails is then called again, and `cleanup` is not called in its place.
 #[test]
-fn a_legacy_undo_that_fails_beside_committed_is_asked_again() {
+fn a_legacy_undo_that_fails_beside_committed_is_called_again() {
     struct Fails(Vec<&'static str>);
     impl Host for Fails {
         fn undo(&mut self, _state: Option<&Value>, _nonce: &str) -> Result<(), HostError> {
@@ -575,8 +576,8 @@ fn a_legacy_undo_that_fails_beside_committed_is_asked_again() {
     bed.assert_migrated(&result, 3);
 }
 
-/// An older release that is started right before canonical gets its file makes a database of its
-/// own there: neither v2 nor v1 replaces it.
+/// An older release starts right before canonical gets its file, and makes a database of its own
+/// there. Neither v2 nor v1 replaces it.
 #[test]
 fn a_database_that_an_older_release_made_in_the_gap_is_kept() {
     struct Gap(PathBuf);
@@ -596,7 +597,7 @@ fn a_database_that_an_older_release_made_in_the_gap_is_kept() {
         let before = bed.names();
         cutover::migrate(&bed.options(), &mut Gap(bed.path("data.db"))).unwrap_err();
         let there = [vec!["data.db".to_owned()], before].concat();
-        assert_eq!(bed.names(), there, "built={built}: nothing is gone");
+        assert_eq!(bed.names(), there, "built={built}: every file is kept");
         assert_eq!(
             (count(&bed.path("data.db"), "other"), count(&bed.find(".v1-v2-1"), "notes")),
             (1, 3),
@@ -612,15 +613,15 @@ fn a_database_that_an_older_release_made_in_the_gap_is_kept() {
         assert_eq!(
             count(&bed.find(".displaced-"), "other"),
             1,
-            "built={built}: set aside by the next start"
+            "built={built}: the next start sets it aside"
         );
     }
 }
 
-/// A start that finds v2 beside a journal `built` would install it, without what the application
-/// has undone by then.
+/// A start that finds v2 beside a journal in phase `built` would install v2, without what the
+/// application has undone by then.
 #[test]
-fn nothing_is_undone_while_v2_cannot_be_taken_away() {
+fn nothing_is_undone_while_v2_cannot_be_removed() {
     let bed = Bed::interrupted_before("link");
     Connection::open(bed.path("data.db"))
         .unwrap()

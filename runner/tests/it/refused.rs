@@ -1,13 +1,14 @@
-//! A directory, a volume or a file that may not be changed, from any step on: rights taken away,
-//! mounted read-only, mounted over, immutable.
+//! A directory, a volume or a file that may not be changed from a step on: without rights, mounted
+//! read-only, a mount point, or immutable.
 //!
-//! A refusal never costs a row and never bricks a start. The upgrade fails with `IO`, says the
-//! system's code and what to do, and leaves v1 as it was; or, once v2 is in place and nothing but
-//! cleaning up is left, it ends with a warning. With the refusal gone the next start ends well.
+//! A refusal never costs a row, and never makes a later start impossible. The upgrade fails with
+//! `IO`, names the system's code and what to do, and leaves v1 as it was. If v2 is in place and
+//! only the clean-up is left, the upgrade ends with a warning. Once the refusal is gone, the next
+//! start succeeds.
 //!
-//! Mounting needs a namespace of our own, so these tests start themselves again inside one. Root in
-//! is no user to the kernel's list of immutable files, so those are tried outside of it, where
-//! that is allowed (`CAP_LINUX_IMMUTABLE`); `refused_calls.rs` plays them everywhere.
+//! Mounting needs a mount namespace, so these tests start themselves again inside one. There root
+//! may not make files immutable, so those are tried outside of it, where that is allowed
+//! (`CAP_LINUX_IMMUTABLE`). `refused_calls.rs` simulates them everywhere.
 #![cfg(target_os = "linux")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,16 +24,16 @@ use crate::support::notes::{NOTES, TO_V2, V1, rows};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refusal {
-    /// Mode 0555: nothing in it can be made, renamed or removed.
+    /// Mode 0555: no file in it can be made, renamed or removed.
     Directory,
-    /// Mounted read-only. The system refuses that while a file is open to be written, so the caller
-    /// has the owner lock.
+    /// Mounted read-only. The system refuses that while a file is open for writing, so the test
+    /// says that it holds the owner lock itself.
     Volume,
     /// Mode 0444 of the database.
     File,
-    /// The database is a mount point: it can be neither linked, nor replaced, nor removed.
+    /// The database is a mount point, which can be neither linked, nor replaced, nor removed.
     MountPoint,
-    /// `chattr +i`: likewise, and it cannot be written to.
+    /// `chattr +i`: the database can be neither linked, nor replaced, nor removed, nor written to.
     Immutable,
 }
 
@@ -53,7 +54,7 @@ impl Refusal {
         let ended = match self {
             Self::Directory => run("chmod", &["755"], directory),
             Self::Volume => run("mount", &["-o", "remount,rw"], directory),
-            // What was linked or renamed since took it along.
+            // A file that was linked or renamed since has kept the mode.
             Self::File => files(directory)
                 .iter()
                 .all(|(name, _)| run("chmod", &["644"], &directory.join(name))),
@@ -65,7 +66,7 @@ impl Refusal {
         assert!(ended, "{self:?}");
     }
 
-    /// What the system says, and what the user is told to do.
+    /// The system's code, and the advice in the failure's hint.
     fn told(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Directory | Self::File => {
@@ -89,8 +90,7 @@ fn run(program: &str, args: &[&str], path: &Path) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// Everything in the directory but the locks, and the shared memory that any reader of a log
-/// leaves.
+/// Every file but the locks, and but the shared memory that any reader of a log leaves.
 fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = std::fs::read_dir(directory)
         .unwrap()
@@ -107,7 +107,7 @@ struct Refuses<'a> {
     path: &'a Path,
     at: usize,
     seen: usize,
-    /// The step at which it began.
+    /// The step at which the refusal began.
     began: Option<(String, Option<String>)>,
 }
 
@@ -121,15 +121,15 @@ impl Host for Refuses<'_> {
         }
     }
     fn wait(&mut self, _delay_ms: u64) {
-        panic!("waiting helps with none of these");
+        panic!("cutover must not wait: waiting does not end any of these refusals");
     }
 }
 
 struct Calm;
 impl Host for Calm {}
 
-/// A v1 in WAL mode with its last row in the log, as a killed application leaves it; or in rollback
-/// mode.
+/// A v1 in WAL mode with its last row in the log, as a killed application leaves it; or one in
+/// rollback mode.
 fn seed(directory: &Path, mode: &str) -> PathBuf {
     let live = directory.join("live.db");
     let db = Connection::open(&live).unwrap();
@@ -162,7 +162,7 @@ fn assert_told(refusal: Refusal, failure: &cutover::Failure) {
     assert!(failure.hint.contains(hint), "{refusal:?}: {failure}");
 }
 
-/// v2, the backup and its receipt.
+/// The next start leaves v2, the backup and its receipt.
 fn assert_ends_well(path: &Path, what: &str) {
     let next = cutover::migrate(&options(path, Refusal::File), &mut Calm)
         .unwrap_or_else(|error| panic!("{what}: {}", error.failure));
@@ -174,14 +174,14 @@ fn assert_ends_well(path: &Path, what: &str) {
     assert_eq!(rows(&path.with_file_name(backup), "notes"), NOTES, "{what}");
 }
 
-/// There from the beginning: nothing is begun. A program that reads a log beside a read-only database
-/// leaves a read-only `-shm`: the next start names it.
+/// With a refusal from the beginning, nothing is begun. A program that reads a log beside a
+/// read-only database leaves a read-only `-shm`, which the next start names.
 fn from_the_start(directory: &Path, refusal: Refusal, mode: &str) {
     let path = seed(directory, mode);
     assert!(refusal.begin(&path));
     let before = files(directory);
     match cutover::migrate(&options(&path, refusal), &mut Calm) {
-        // The pages are copied into it.
+        // The pages are copied into the mounted file.
         Ok(result) => {
             assert_eq!((refusal, result.outcome), (Refusal::MountPoint, Outcome::Migrated));
         }
@@ -207,7 +207,7 @@ fn from_the_start(directory: &Path, refusal: Refusal, mode: &str) {
     assert_ends_well(&path, &format!("{refusal:?} from the start, {mode}"));
 }
 
-/// How an upgrade ended, and the system's code. Nothing: the step was not reached.
+/// How an upgrade ended, and the system's code. `None` if the step was not reached.
 fn from_a_step(
     directory: &Path,
     refusal: Refusal,
@@ -268,7 +268,7 @@ fn from_a_step(
     reached.then_some((ending, code))
 }
 
-/// Each way to end, and how often. What was refused is told by each of the system's codes for it.
+/// Counts each way to end. Each of the system's codes for this refusal must occur in a failure.
 fn try_all(directory: &Path, refusal: Refusal, expected: &[(&str, usize)]) {
     let mut endings: BTreeMap<&str, usize> = BTreeMap::new();
     let mut codes = BTreeSet::new();
@@ -322,7 +322,8 @@ fn a_file_that_is_immutable() {
     try_all(directory.path(), Refusal::Immutable, &[("done", 26), ("v1 stays", 44)]);
 }
 
-// Of 35 steps, twice. From the 22nd on v2 is in place; v1's mode does not matter once it is locked.
+// Of 35 steps, in two modes. From the 22nd step on v2 is in place; v1's mode does not matter once
+// v1 is locked.
 
 #[test]
 fn a_directory_that_may_not_be_changed() {
@@ -353,8 +354,8 @@ fn a_file_that_is_a_mount_point() {
     }
 }
 
-/// On a volume of its own, without the rights of root: modes mean nothing to a process that has
-/// these (capabilities(7)).
+/// Runs on a volume of its own, without root's rights: a process that has them may ignore file
+/// modes (capabilities(7)).
 fn inside(refusal: Refusal, expected: &[(&str, usize)]) {
     use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
     let mut sets = capabilities(None).unwrap();

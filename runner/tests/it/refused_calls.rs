@@ -1,6 +1,6 @@
-//! One call that the system refuses: every link, rename and removal of an upgrade in turn gets
-//! EPERM, as of an immutable file or in a sticky directory, or EBUSY, as of a mount point, from
-//! `strace`'s fault injection, once. That needs no right that a container takes away.
+//! One call that the system refuses. In turn, `strace` answers each link, rename and removal of an
+//! upgrade once with an error: EPERM, as for an immutable file or in a sticky directory, or EBUSY,
+//! as for a mount point. This needs no right that a container lacks.
 #![cfg(target_os = "linux")]
 
 use std::path::Path;
@@ -14,8 +14,7 @@ use crate::support::notes::{NOTES, V1, rows};
 
 const CHANGES: &str = "link,linkat,rename,renameat,renameat2,unlink,unlinkat";
 
-/// The example, with what else `strace` is told. Gives whether it ended well, what it said, and the
-/// calls.
+/// Runs the example under `strace`. Returns whether it succeeded, what it printed, and its calls.
 fn upgrade(database: &Path, more: &[String]) -> (bool, String, Vec<String>) {
     let (output, calls) = strace::run(CHANGES, more, &strace::example(database));
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
@@ -41,11 +40,11 @@ fn names(directory: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_call_that_is_refused_costs_no_row_and_is_told_with_its_code() {
+fn a_call_that_is_refused_costs_no_row_and_is_reported_with_its_code() {
     let whole = tempfile::tempdir().unwrap();
     let (ok, said, calls) = upgrade(&seed(whole.path()), &[]);
     assert!(ok, "{said}");
-    // SQLite removes its sidecars itself, and says what it likes of it.
+    // SQLite removes its sidecars itself, and reports an error in its own words.
     let own = |call: &str| {
         !["-wal\"", "-shm\"", "-journal\""].iter().any(|sidecar| call.contains(sidecar))
     };
@@ -81,8 +80,8 @@ fn a_call_that_is_refused_costs_no_row_and_is_told_with_its_code() {
             assert_eq!(rows(&database, "note"), NOTES, "{what}");
             assert_eq!(names(directory.path()).len(), 3, "{what}: {:?}", names(directory.path()));
         }
-        // Both of the journal's that are before the flip, and the flip's own; three of the
-        // clean-up. Of 16 calls the rest are SQLite's.
+        // Two renames of journals before the flip, the flip's link and rename, and three removals
+        // of the clean-up. The other calls of 16 are SQLite's.
         assert_eq!(
             (&refused[..], warned),
             (&["rename", "rename", "linkat", "rename"][..], 3),
@@ -93,14 +92,15 @@ fn a_call_that_is_refused_costs_no_row_and_is_told_with_its_code() {
 
 #[test]
 fn a_change_beside_a_companion_that_is_refused_costs_nothing() {
-    // Its backup gets its name. Then what is staged is made, gets its name, and the companion's,
-    // and what is temporary goes; it is not there any more.
+    // In order: the backup gets its name. The staged file is made, gets its name, and then the
+    // companion's name. The clean-up removes a temporary file, which no longer exists.
     let staged = [Undone, Undone, Undone, Left, Done, Done];
-    // Before that the one that another program wrote is linked; or else it is copied.
+    // Before that, the content that another program wrote is linked, or copied if it cannot be
+    // linked.
     let changed = [&staged[..3], &[Done], &staged[3..]].concat();
     let in_place = [Undone, Done, Done];
-    // What is displaced is linked, or else copied; the backup gets the companion's name; and what
-    // is temporary goes.
+    // The displaced content is linked, or copied if it cannot be linked; the backup gets the
+    // companion's name; the temporary file is removed.
     let undone = [Undone, Undone, Left, Undone, Undone, Undone];
     for (does, expected) in [
         (Does::Stages, &staged[..]),
@@ -128,15 +128,16 @@ fn a_change_beside_a_companion_that_is_refused_costs_nothing() {
 #[test]
 fn a_companion_or_its_directory_that_cannot_be_opened_costs_nothing() {
     for (does, file, expected) in [
-        // To see how its name is spelled; to look beside it. What cannot be opened cannot be
-        // flushed, and that is tolerated: four times.
+        // cutover opens the directory to read the spelling of a name, to list it, and four times to
+        // flush it. A directory that cannot be opened cannot be flushed, which is tolerated.
         (Does::Stages, "elsewhere", &[Done, Undone, Done, Done, Done, Done][..]),
         (Does::WritesInPlaceAndFails, "elsewhere", &[Undone; 6]),
-        // Looked at, backed up, compared before the flip, and once more behind it.
+        // cutover opens the companion when it observes it, backs it up, compares it before the
+        // flip, and compares it once more after it.
         (Does::Stages, "elsewhere/auth.json", &[Undone, Undone, Undone, Left]),
         (Does::WritesInPlaceAndFails, "elsewhere/auth.json", &[Undone, Undone, Left]),
     ] {
-        // `strace` is told of a path, and counts the calls on it alone.
+        // `strace` gets a path, and counts only the calls on that path.
         let on = |bed: &Bed, nth: Option<usize>| {
             let path = bed.database.ancestors().nth(2).unwrap().join(file);
             let only = ["-P".to_owned(), path.to_str().unwrap().to_owned()];
@@ -147,7 +148,7 @@ fn a_companion_or_its_directory_that_cannot_be_opened_costs_nothing() {
         let root = tempfile::tempdir().unwrap();
         let bed = Bed::new(root.path());
         let (_, calls) = strace::run("openat", &on(&bed, None), &bed.program(does));
-        // The application itself opens it to write.
+        // The application itself opens it for writing.
         let ours = calls.iter().enumerate().filter(|(_, call)| call.contains("O_RDONLY"));
         let refuse = |(at, call): (usize, &String)| {
             let wrote = at >= 2 || (at == 0 && file == "elsewhere");

@@ -1,5 +1,5 @@
-//! A restore of a v2 that a program has open on Windows: v1's pages are copied into it, as v2's are
-//! into a v1 that is open (`held_on_windows.rs`).
+//! A restore of a v2 that a program has open on Windows. v1's pages are copied into it, as v2's are
+//! into an open v1 (`held_on_windows.rs`).
 #![cfg(windows)]
 
 use std::fs::File;
@@ -16,7 +16,7 @@ use rusqlite::Connection;
 
 use crate::support::notes::{NOTES, TO_V2, V1, rows};
 
-/// Is told of each step; time is not what these tests are about.
+/// Hears of each step. These tests do not need real time.
 struct Script<F>(F);
 
 impl<F: FnMut(&str)> Host for Script<F> {
@@ -35,8 +35,8 @@ fn quiet() -> Script<fn(&str)> {
 struct Bed(tempfile::TempDir);
 
 impl Bed {
-    /// A v2 in this journal mode, upgraded from a v1 in that one, with a row of its own that in WAL
-    /// mode is in its log alone, and the connection that wrote it.
+    /// A v2 in `v2_mode`, upgraded from a v1 in `v1_mode`, and the connection that wrote one more
+    /// row to it. In WAL mode that row is only in the log.
     fn held(v1_mode: &str, v2_mode: &str) -> (Self, Connection) {
         let bed = Self(tempfile::tempdir().unwrap());
         let v1 = Connection::open(bed.path()).unwrap();
@@ -61,8 +61,8 @@ impl Bed {
         cutover::restore(&self.path(), Path::new(&newest), &options, host)
     }
 
-    /// v1 is back, v2 is set aside with these rows, the backup and its receipt stay, and there is
-    /// nothing else.
+    /// v1 is back, v2 is set aside with these rows, the backup and its receipt stay, and nothing
+    /// else is there.
     fn assert_restored(&self, more: &[&str], told: &str) {
         assert_eq!(rows(&self.path(), "notes"), NOTES, "{told}");
         let entries = std::fs::read_dir(self.0.path()).unwrap();
@@ -96,7 +96,7 @@ fn a_holder_that_never_lets_go_is_copied_under_and_lives_on() {
         let result = bed.restore(&mut quiet()).unwrap_or_else(|error| panic!("{told}: {error}"));
         assert_eq!(result.warnings, [], "{told}");
         bed.assert_restored(&["of v2"], &told);
-        // Whoever has it open keeps it in WAL mode.
+        // The open connection keeps the database in WAL mode.
         let wanted = if v2_mode == "wal" { "wal" } else { v1_mode };
         assert_eq!(mode(&bed.path()), wanted, "{told}");
         live.execute_batch("INSERT INTO notes (text) VALUES ('a row since')").unwrap();
@@ -107,7 +107,7 @@ fn a_holder_that_never_lets_go_is_copied_under_and_lives_on() {
 
 #[test]
 fn killed_before_any_step_beside_a_holder_the_next_restore_ends_it() {
-    // Every third step, each time from another one.
+    // Every third step, beginning with another one in each mode.
     for (first, (v1_mode, v2_mode)) in MODES.into_iter().enumerate() {
         let mut at = first % 3;
         loop {
@@ -121,14 +121,15 @@ fn killed_before_any_step_beside_a_holder_the_next_restore_ends_it() {
                 seen += 1;
             });
             let killed = catch_unwind(AssertUnwindSafe(|| bed.restore(&mut host))).is_err();
-            // The holder dies with its process, or is of another one.
+            // In even rounds the holder is another process and lives on; in odd ones it dies with
+            // its process.
             let live = (at % 2 == 0).then_some(live);
             let is_v1 = {
                 let db = Connection::open(bed.path()).unwrap();
                 let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'notes')";
                 db.query_row(sql, [], |row| row.get::<_, bool>(0)).unwrap()
             };
-            // Without its journal it was done.
+            // Without its journal the restore was done.
             if !is_v1 || bed.0.path().join("data.db.v1-v2-cutover.json").exists() {
                 bed.restore(&mut quiet()).unwrap_or_else(|error| panic!("{told}: {error}"));
             }
@@ -164,7 +165,7 @@ fn what_the_holder_commits_meanwhile_is_set_aside() {
     }
 }
 
-/// Somebody who reads keeps them there: a file that still holds v2 is not taken for it.
+/// A reader keeps v1's pages in the log. A file that still holds v2 must not be taken for v2.
 #[test]
 fn pages_that_stay_in_the_log_are_found_there() {
     let (bed, live) = Bed::held("wal", "wal");
@@ -188,10 +189,10 @@ fn pages_that_stay_in_the_log_are_found_there() {
     bed.assert_restored(&["of v2"], "the log was emptied");
 }
 
-/// v2 was free when the plan was made, so it is to be replaced; at the flip somebody has it open,
-/// and stays.
+/// v2 is free when the plan is made, so the plan replaces it. At the flip a program has it open,
+/// and keeps it open.
 #[test]
-fn one_that_comes_before_the_flip_is_copied_under() {
+fn a_holder_that_comes_before_the_flip_is_copied_under() {
     for op in ["copy", "check", "lock-v1", "link"] {
         let (bed, live) = Bed::held("wal", "delete");
         drop(live);
@@ -209,7 +210,7 @@ fn one_that_comes_before_the_flip_is_copied_under() {
 }
 
 #[test]
-fn pages_of_another_size_cannot_be_copied_into_one_that_is_open_in_wal_mode() {
+fn pages_of_another_size_cannot_be_copied_into_a_database_open_in_wal_mode() {
     let (bed, live) = Bed::held("wal", "delete; PRAGMA page_size = 1024; VACUUM");
     live.execute_batch("PRAGMA journal_mode = WAL").unwrap();
     let failure = bed.restore(&mut quiet()).unwrap_err().failure;

@@ -1,7 +1,7 @@
-//! A restore where the database cannot be given a second name: `strace` answers every `link` with
-//! EPERM, as vfat and exFAT do, so v2 is set aside as a copy, and v1's pages are copied into the
-//! database. Then the process is killed at every call that changes the disk, every flush fails in
-//! turn, and other programs write meanwhile.
+//! A restore of a database that cannot be linked. `strace` answers every `link` with EPERM, as vfat
+//! and exFAT do. So v2 is set aside as a copy, and v1's pages are copied into the database. Then
+//! the process is killed at every call that changes the disk, every flush fails in turn, and other
+//! programs write during the restore.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeSet;
@@ -20,16 +20,16 @@ use crate::support::writer::{End, Writer};
 
 const CHANGES: &str =
     "pwrite64,write,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,unlinkat";
-/// Where this program is started anew: what it does, and the database that it does it to.
+/// Set when this test program starts itself again: what it does, and on which database.
 const DOES: &str = "CUTOVER_TEST_DOES";
 const DATABASE: &str = "CUTOVER_TEST_DATABASE";
-/// Some pages of v1 that v2 has not.
+/// Some pages of v1 that v2 does not have.
 const LARGE: &str = "CREATE TABLE large (id INTEGER PRIMARY KEY, text);
     WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 20)
     INSERT INTO large (text) SELECT printf('%0900d', i) FROM n;";
 const JOURNAL: &str = "data.db.v1-v2-cutover.json";
 
-/// Builds v2, and once before steps of this kind has another program do something.
+/// Builds v2, and before each step of one kind lets another program do something.
 struct Scripted<F> {
     before: &'static str,
     does: F,
@@ -68,13 +68,13 @@ struct Bed(tempfile::TempDir);
 struct Done {
     ok: bool,
     said: String,
-    /// The calls, one a line.
+    /// The calls, one in each line.
     calls: Vec<String>,
 }
 
 impl Bed {
-    /// A v2 in this journal mode, with a row of its own, and the backup that it was made from: a
-    /// link, or where nothing can be linked a copy.
+    /// A v2 in this journal mode with one more row, and the backup of its upgrade: a hard link, or
+    /// a copy if nothing can be linked.
     fn upgraded(mode: &str, links: bool) -> Self {
         let bed = Self(tempfile::tempdir().unwrap());
         let db = Connection::open(bed.database()).unwrap();
@@ -101,7 +101,7 @@ impl Bed {
         rest.split('"').next().unwrap_or_default().to_owned()
     }
 
-    /// Another process does this, with what else `strace` is told.
+    /// Another process does this, with more options for `strace`.
     fn without_links(&self, does: &str, more: &[String]) -> Done {
         let more = [&["--inject=link,linkat:error=EPERM".into()], more].concat();
         let mut again = again!(in_another_process);
@@ -121,7 +121,7 @@ impl Bed {
         write(&self.database(), row);
     }
 
-    /// What a program that opens the database now would find, which is not opened for that.
+    /// The table that a program would find if it opened the database now. Only a copy is opened.
     fn table(&self) -> &'static str {
         let copy = tempfile::tempdir().unwrap();
         for suffix in ["", "-wal", "-journal"] {
@@ -138,7 +138,7 @@ impl Bed {
         table
     }
 
-    /// But for those of the locks, and what SQLite makes beside them.
+    /// Every name but the locks, and but what SQLite makes beside them.
     fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.0.path()).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -152,8 +152,8 @@ impl Bed {
         self.0.path().join(name.unwrap_or_else(|| panic!("{names:?}")))
     }
 
-    /// v1 and its companion are back, v2 and its own are beside, the backup stays, and there is
-    /// nothing else.
+    /// v1 and its companion are back, v2 and its companion are set aside, the backup stays, and
+    /// nothing else is there.
     fn assert_restored(&self, mode: &str, told: &str) {
         self.assert_restored_from(mode, &["of v2"], told);
     }
@@ -171,13 +171,13 @@ impl Bed {
         assert_eq!(text(self.displaced("auth.json")), "of v2", "{told}");
         let v2 = rows(&self.displaced("data.db"), "note");
         assert_eq!(v2, [&NOTES, added].concat(), "{told}");
-        // Both databases and companions, and of each what is kept: a backup and what is displaced;
-        // the backup's receipt.
+        // The database and the companion, a backup and a displaced file of each, and the backup's
+        // receipt.
         let names = self.names();
         assert_eq!(names.len(), 7, "{told}: {names:?}");
     }
 
-    /// v2 and its companion are what they were, and so is the backup; there is nothing else.
+    /// v2, its companion and the backup are unchanged, and nothing else is there.
     fn assert_v2(&self, mode: &str, added: &[&str], told: &str) {
         assert_eq!(rows(&self.database(), "note"), [&NOTES, added].concat(), "{told}");
         let db = Connection::open(self.database()).unwrap();
@@ -228,7 +228,7 @@ fn restore(
     cutover::restore(database, Path::new(&newest), &beside(database, wait_ms), host)
 }
 
-/// Not a test of its own: what the other process runs.
+/// Not a test of its own: the other process runs it.
 #[test]
 #[ignore = "a process of the tests"]
 fn in_another_process() {
@@ -243,7 +243,7 @@ fn in_another_process() {
             let recovery = cutover::recover(&upgrade(&database), &mut quiet()).unwrap().recovery;
             assert!(matches!(recovery, Recovery::Undone | Recovery::None), "{recovery:?}");
         }
-        // Another program writes to v2 once it was copied, the first time.
+        // The first time, another program writes to v2 after v2 was copied.
         "restore, a row" => {
             let mut times = 0;
             restored(&mut Scripted::new("page-copy", |_| {
@@ -274,7 +274,7 @@ fn in_another_process() {
             assert_eq!(refused.failure.code, cutover::Code::Held, "{}", refused.failure);
             assert_eq!(times, 3);
         }
-        // A transaction that is taken back, once it was waited for.
+        // Another program's transaction, which is rolled back after the restore waited for it.
         "restore, a transaction" => {
             let mut open = None;
             let mut host = Scripted::new("restage", |_| {
@@ -300,7 +300,7 @@ fn v1_is_copied_into_canonical_and_v2_is_set_aside_as_a_copy() {
         assert!(done.ok, "{}", done.said);
         let refused = |call: &&String| call.contains(" linkat(") && call.contains("EPERM");
         assert_eq!(done.calls.iter().filter(refused).count(), 1, "{:#?}", done.calls);
-        assert_eq!(std::fs::metadata(bed.database()).unwrap().ino(), id, "it stays the same file");
+        assert_eq!(std::fs::metadata(bed.database()).unwrap().ino(), id, "it keeps its inode");
         bed.assert_restored(mode, &format!("{mode}, the backup a link: {links}"));
     }
 }
@@ -325,7 +325,7 @@ fn ends_wherever_it_is_killed(mode: &str) {
         half += usize::from(
             bed.phase() == "installing" && bed.0.path().join("data.db-journal").exists(),
         );
-        // Without its journal it was done.
+        // Without its journal the restore was done.
         if bed.table() == "note" || !bed.phase().is_empty() {
             restore(&bed.database(), 10_000, &mut quiet()).unwrap();
         }
@@ -334,7 +334,7 @@ fn ends_wherever_it_is_killed(mode: &str) {
     assert!(kills > 40 && half > 3, "{mode}: {kills} kills, {half} in the middle of the copy");
 }
 
-/// A start that upgrades must not go on with a restore whose caller was told that it had failed.
+/// A start that upgrades must not finish a restore whose caller got an error.
 #[test]
 fn killed_before_the_pages_are_copied_it_is_undone_and_what_is_written_to_v2_meanwhile_stays() {
     let calls = Bed::upgraded("delete", true).without_links("restore", &[]).calls;
@@ -417,7 +417,7 @@ fn what_another_program_commits_meanwhile_is_set_aside_with_v2_or_v2_stays() {
     }
 }
 
-/// Pages of its transaction are in the file then, and go from it again without a trace.
+/// Pages of its transaction are in the file during the copy, and later removed without a trace.
 #[test]
 fn what_another_program_takes_back_is_not_in_the_copy() {
     for mode in ["wal", "delete"] {

@@ -1,8 +1,8 @@
-//! Another program opens the database when it was looked at for the last time, before it is
-//! replaced, and stays. It has the file that is the backup, or set aside, since; by canonical's
-//! name it would find the log of what took its place, and write its own pages into that. So the
-//! start does not end well while it is there, killed meanwhile or not. (Windows does not replace a
-//! file that is open.)
+//! Another program opens the database after cutover's last check for open handles and before the
+//! flip, and keeps it open. Its file is the backup, or set aside, from then on. Under canonical's
+//! name it would find the log of the new file, and write its own pages into that. So the start does
+//! not succeed while that program runs, killed in between or not. (Windows does not replace an open
+//! file.)
 #![cfg(unix)]
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -16,11 +16,12 @@ use rusqlite::Connection;
 use crate::support::notes::{NOTES, TO_V2, V1, rows};
 use crate::support::other::Other;
 
-/// One test at a time: a process that is being made has, until it executes, every file open that
-/// this one has.
+/// One test at a time: between fork and exec, a new child process holds every file that this
+/// process has open.
 static IN_TURN: Mutex<()> = Mutex::new(());
 
-/// Another program comes before `lock-v1`, and this start is killed before `killed`, or not.
+/// Another program opens the database before `lock-v1`. This start is killed before `killed`, if it
+/// is set.
 struct Visited {
     path: PathBuf,
     other: Option<Other>,
@@ -55,11 +56,11 @@ fn options(path: &Path) -> Options {
     )
 }
 
-/// What a start does until it ends, or is killed.
+/// A start, until it ends or is killed.
 type Start = fn(&Path, &mut dyn Host) -> Result<(), Error>;
 
-/// Each start is refused while the other program stays, and ends well when it has gone, with every
-/// row where it belongs.
+/// Each start is refused while the other program has the file open, and succeeds when it has ended,
+/// with every row where it belongs.
 fn is_refused_until_it_has_gone(
     path: &Path,
     start: Start,
@@ -82,8 +83,8 @@ fn is_refused_until_it_has_gone(
         );
         assert_eq!(failure.holders[0].pid, other.pid());
     }
-    // No program was told to open what took its place, so there is no log to be taken for its own:
-    // SQLite finds that its file was moved.
+    // The application did not open the new file, so it has no log that the other program could take
+    // for its own. SQLite finds that the other program's file was moved.
     other.asks(&format!("INSERT INTO {then} VALUES (9, 'lost');"));
     drop(other);
     start(path, &mut Quiet).unwrap();

@@ -1,9 +1,9 @@
-//! The model is the program: what the runner asks of the kernel is what the plan says, in its
-//! order, and nothing more.
+//! The model against the program: the runner makes the system calls that the plan describes, in its
+//! order, and no others.
 //!
-//! The example runs under `strace`. Every flush, link, rename, removal and open-for-write in the
+//! The example runs under `strace`. Every flush, link, rename, removal and open for writing in the
 //! database's directory is then matched with the plan's ops. An op that goes through SQLite may
-//! touch its own set as SQLite likes, and no other file.
+//! touch its own file set in any way, and no other file.
 #![cfg(target_os = "linux")]
 
 use std::collections::VecDeque;
@@ -18,8 +18,8 @@ use crate::support::strace;
 struct Quiet;
 impl cutover::Host for Quiet {}
 
-/// One system call that changes what is, or may be, on disk. Names are bare; the nonce and the time
-/// are masked.
+/// A system call that changes the disk, or may. Names are without directories; nonce and time are
+/// masked.
 #[derive(Debug, Clone, PartialEq)]
 enum Call {
     OpenForWrite { file: String, exclusive: bool, read_too: bool },
@@ -30,7 +30,7 @@ enum Call {
     Unlink(String),
 }
 
-/// `data.db.v1-v2-<ms>-<nonce>` and the like, without what differs from run to run.
+/// `data.db.v1-v2-<ms>-<nonce>` and the like, without the parts that differ between runs.
 fn masked(name: &str) -> String {
     let mut parts: Vec<String> = Vec::new();
     for part in name.split('-') {
@@ -48,7 +48,8 @@ fn masked(name: &str) -> String {
     parts.join("-")
 }
 
-/// The calls of a trace, in this directory, locks apart. Those that failed with ENOENT did nothing.
+/// The calls of a trace in this directory, without those on locks. A call that failed with ENOENT
+/// did nothing.
 fn calls(trace: &[String], directory: &Path) -> VecDeque<Call> {
     let directory = directory.to_str().unwrap();
     let inside = |text: &str| text.strip_prefix(directory)?.strip_prefix('/').map(masked);
@@ -93,7 +94,7 @@ fn calls(trace: &[String], directory: &Path) -> VecDeque<Call> {
     calls
 }
 
-/// Takes the calls of one op from the front. `Err`: what is there instead.
+/// Takes the calls of one op from the front. `Err` names the call that is there instead.
 fn take(op: &Op, calls: &mut VecDeque<Call>) -> Result<(), String> {
     let mut expect = |want: Call| match calls.front() {
         Some(found) if *found == want => {
@@ -111,14 +112,15 @@ fn take(op: &Op, calls: &mut VecDeque<Call>) -> Result<(), String> {
                 read_too: true,
             });
         }
-        // Opened for reading, which is no call of these: its owner may lack the right to write.
+        // Opened for reading, which is not one of these calls: the owner may lack the right to
+        // write.
         Op::SyncFile { file } => return expect(Call::SyncFile(name(file))),
         Op::SyncDir { .. } => return expect(Call::SyncDir),
         Op::Link { from, to } => return expect(Call::Link(name(from), name(to))),
         Op::Rename { from, to } => return expect(Call::Rename(name(from), name(to))),
         Op::Remove { files } => {
             for file in files {
-                // Only those that were there; the rest failed with ENOENT.
+                // Only files that existed; the other calls failed with ENOENT.
                 if calls.front() == Some(&Call::Unlink(name(file))) {
                     calls.pop_front();
                 }
@@ -130,7 +132,7 @@ fn take(op: &Op, calls: &mut VecDeque<Call>) -> Result<(), String> {
         _ => return Ok(()),
     };
     let set: Vec<String> = set.set().iter().map(|file| name(file)).collect();
-    // It begins by opening its file: a flush before that is not SQLite's.
+    // The op begins by opening its file, so a flush before that is not SQLite's.
     if !matches!(calls.front(), Some(Call::OpenForWrite { .. })) {
         return Err(format!("{} opens nothing; the program did {:?}", op.name(), calls.front()));
     }
@@ -154,14 +156,14 @@ fn matched(plan: &Plan, mut calls: VecDeque<Call>) -> Result<(), String> {
     let mut built = None;
     for step in &plan.steps {
         match &step.op {
-            // SQLite opens it as it did to build it, and those calls are taken.
+            // SQLite opens the file as it did for the build, and those calls are already taken.
             Op::Settle { file, .. } if built.take() == Some(file) => continue,
             Op::BuildSql { staging, .. } => built = Some(staging),
             _ => built = None,
         }
         take(&step.op, &mut calls)?;
     }
-    // What the application itself does with its database afterwards.
+    // Without what the application itself does with its database afterwards.
     calls.retain(|call| !matches!(call, Call::OpenForWrite { file, .. } | Call::Unlink(file) | Call::SyncFile(file) if file.starts_with("data.db") && !file.contains("v1-v2") && !file.contains("building")));
     if calls.is_empty() {
         Ok(())
@@ -196,14 +198,14 @@ fn what_the_runner_asks_of_the_kernel_is_what_the_plan_says() {
         strace::run(traced, &["-s".into(), "512".into()], &strace::example(&database));
     assert!(output.status.success());
     let mut seen = calls(&trace, &directory);
-    // Before the plan: whether canonical can be given a second name is tried.
+    // Before the plan, the runner tries whether canonical can be linked.
     let second = "data.db.v1-v2-cutover.json.tmp-N".to_owned();
     let tried: Vec<Call> = seen.drain(..2).collect();
     assert_eq!(tried, [Call::Link("data.db".into(), second.clone()), Call::Unlink(second)]);
     assert_eq!(matched(&plan, seen.clone()), Ok(()));
 
-    // The matching sees what it is for: a flush or a link left out of the plan or of the program,
-    // and two ops swapped.
+    // The matching must find a flush or a link that is missing in the plan or in the program, and
+    // two swapped ops.
     let syncs: Vec<usize> = seen
         .iter()
         .enumerate()

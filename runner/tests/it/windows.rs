@@ -1,7 +1,7 @@
-//! What only Windows has: paths in every form, names that it keeps, case, the read-only attribute,
-//! access rules, junctions, what waits to be removed.
+//! What only Windows has: paths in every form, reserved names, case, the read-only attribute,
+//! access rules, junctions, and removed names that wait for a last handle.
 //!
-//! Under Wine some of it proves less than it says; each such test tells so.
+//! Under Wine some of these tests prove less; each such test says so.
 #![cfg(windows)]
 
 use std::os::windows::fs::OpenOptionsExt as _;
@@ -17,7 +17,7 @@ use rusqlite::Connection;
 use crate::support::irreplaceable;
 use crate::support::notes::{TO_V2, V1};
 
-/// Wine says so in the environment that it was given.
+/// Wine shows itself in the environment.
 fn under_wine() -> bool {
     std::env::var_os("WINEPREFIX").is_some()
 }
@@ -79,7 +79,7 @@ fn paths_of_every_form_lead_to_the_one_database() {
         PathBuf::from(plain.to_str().unwrap().replace('\\', "/")).join("data.db"),
         plain.join(r"sub\..\.\data.db"),
         plain.join("DATA.db"),
-        // From the root of the current drive, where that is the one.
+        // From the root of the current drive, if the path is on that drive.
         PathBuf::from(rest).join("data.db"),
     ];
     let current = std::env::current_dir().unwrap();
@@ -88,7 +88,7 @@ fn paths_of_every_form_lead_to_the_one_database() {
         let result =
             migrate(form).unwrap_or_else(|error| panic!("{}: {}", form.display(), error.failure));
         assert_migrated(&path, &result);
-        // What the application, and libSQL, are told is a path that they understand.
+        // The application and libSQL get paths that they understand.
         let backup = result.backup.unwrap();
         assert!(!backup.to_str().unwrap().starts_with(r"\\?\"), "{}", backup.display());
         assert!(
@@ -106,7 +106,7 @@ fn paths_of_every_form_lead_to_the_one_database() {
 fn a_path_is_as_long_as_windows_lets_it_be() {
     let directory = tempfile::tempdir().unwrap();
     let mut long = directory.path().canonicalize().unwrap();
-    // Wine 8 does not give the real path of a much longer one.
+    // Wine 8 does not return the real path of a much longer one.
     while long.as_os_str().len() < if under_wine() { 280 } else { 2000 } {
         long.push("a directory with a name of forty letters");
     }
@@ -137,7 +137,7 @@ impl Host for Stop {
 }
 
 #[test]
-fn the_case_of_a_name_is_the_files() {
+fn a_name_has_the_case_that_the_file_has() {
     let directory = tempfile::tempdir().unwrap();
     let path = seed(directory.path());
     // Interrupted under one spelling, finished under another.
@@ -151,7 +151,7 @@ fn the_case_of_a_name_is_the_files() {
     let result = migrate(&directory.path().join("DATA.DB")).unwrap();
     assert_eq!(result.recovery, cutover::Recovery::Finished);
     assert_migrated(&path, &result);
-    // The owner lock is one, whatever the spelling.
+    // The owner lock is one lock for every spelling.
     let _owner = cutover::lock(&path).unwrap();
     assert_eq!(
         cutover::lock(&directory.path().join("Data.Db")).unwrap_err().failure.code,
@@ -159,8 +159,8 @@ fn the_case_of_a_name_is_the_files() {
     );
 }
 
-/// An application that opens `DATA.DB`, which is `data.db`, names its log after what it opened; a
-/// killed one leaves it, and its last rows in it.
+/// An application that opens `data.db` as `DATA.DB` names its log after that spelling. If it is
+/// killed, it leaves that log with its last rows.
 #[test]
 fn a_log_of_another_spelling_is_the_databases() {
     for (mode, suffix) in [("WAL", "-wal"), ("DELETE", "-journal")] {
@@ -174,7 +174,7 @@ fn a_log_of_another_spelling_is_the_databases() {
             ))
             .unwrap();
             if suffix == "-journal" {
-                // Written to the file before its commit, which never comes.
+                // Written to the file before a commit that never comes.
                 db.execute_batch(
                     "PRAGMA cache_size = 1; BEGIN; CREATE TABLE big (x); INSERT INTO big VALUES \
                      (zeroblob(100000)); DELETE FROM notes",
@@ -213,7 +213,7 @@ fn a_log_of_another_spelling_is_the_databases() {
     }
 }
 
-/// SQLite would delete it at the next open: it is all that is left of a user's rows.
+/// SQLite would delete this log at the next open, and it may be all that is left of a user's rows.
 #[test]
 fn a_log_of_another_spelling_beside_an_empty_database_is_seen() {
     let directory = tempfile::tempdir().unwrap();
@@ -240,7 +240,7 @@ fn read_shared(path: &Path) -> Vec<u8> {
 }
 
 #[test]
-fn a_companion_is_no_file_of_the_database_in_any_case() {
+fn a_companion_cannot_be_a_file_of_the_database_in_any_case() {
     let directory = tempfile::tempdir().unwrap();
     let path = seed(directory.path());
     for companions in [
@@ -263,7 +263,7 @@ fn a_companion_is_no_file_of_the_database_in_any_case() {
 }
 
 #[test]
-fn names_that_windows_keeps_are_refused_and_nothing_is_made() {
+fn names_that_windows_reserves_are_refused_and_nothing_is_made() {
     let directory = tempfile::tempdir().unwrap();
     for name in ["nul", "aux.db", "COM1", "con.sqlite3", "data.db:stream", "what?.db"] {
         let failure =
@@ -273,9 +273,9 @@ fn names_that_windows_keeps_are_refused_and_nothing_is_made() {
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
 }
 
-/// `ERROR_ACCESS_DENIED` as well, and no use to wait.
+/// The system reports `ERROR_ACCESS_DENIED` for these as well, but waiting does not help.
 #[test]
-fn what_is_read_only_or_a_directory_is_told_at_once() {
+fn a_read_only_file_or_a_directory_is_reported_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let path = seed(directory.path());
     let mut permissions = std::fs::metadata(&path).unwrap().permissions();
@@ -321,7 +321,7 @@ fn a_read_only_companion_is_refused_before_anything_is_begun() {
     irreplaceable::never_stops_a_recovery(&fix, &free);
 }
 
-/// The list of access rules of a file, without its own name.
+/// The access rules of a file, without the file's name.
 fn rules(path: &Path) -> String {
     let output = Command::new("icacls").arg(path).output().unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -329,8 +329,8 @@ fn rules(path: &Path) -> String {
     text.lines().map(str::trim).filter(|line| line.contains(":(")).collect::<Vec<_>>().join("\n")
 }
 
-/// Wine has no `icacls`, and maps access rules to a POSIX mode: there this proves only that they
-/// are read and written without an error.
+/// Wine has no `icacls`, and maps access rules to a POSIX mode. There this test proves only that
+/// they are read and written without an error.
 #[test]
 fn access_rules_are_kept() {
     let directory = tempfile::tempdir().unwrap();
@@ -340,7 +340,7 @@ fn access_rules_are_kept() {
         return;
     }
     let user = std::env::var("USERNAME").unwrap();
-    // Nothing from the directory, and one user's rule.
+    // No rule is inherited from the directory, and one user has a rule.
     let done = Command::new("icacls")
         .arg(&path)
         .args(["/inheritance:r", "/grant:r", &format!("{user}:F")])
@@ -353,9 +353,9 @@ fn access_rules_are_kept() {
     assert_eq!((rules(&path), rules(&result.backup.unwrap())), (before.clone(), before));
 }
 
-/// Wine cannot make one.
+/// Wine cannot make a junction.
 #[test]
-fn through_a_junction_it_is_the_real_directory() {
+fn a_junction_leads_to_the_real_directory() {
     let directory = tempfile::tempdir().unwrap();
     let real = directory.path().join("real");
     let path = seed(&real);
@@ -378,7 +378,7 @@ struct Scanner {
 }
 impl Host for Scanner {
     fn event(&mut self, event: &cutover::Event) {
-        // Whatever appears is looked at, until the next wait.
+        // It opens every file that appears, until the next wait.
         if let cutover::Event::Step { .. } = event
             && let Ok(entries) = std::fs::read_dir(self.path.parent().unwrap())
         {
@@ -393,9 +393,9 @@ impl Host for Scanner {
     }
 }
 
-/// A file that a scanner shares with everybody may be removed while it is open, and keeps its name
-/// until it is closed, or at once where the file system removes as POSIX does. Either way the
-/// upgrade ends well.
+/// If a scanner shares a file fully, the file may be removed while it is open. Its name then stays
+/// until it is closed, or goes at once if the file system removes as POSIX does. Either way the
+/// upgrade succeeds.
 #[test]
 fn a_scanner_that_shares_everything_is_waited_for() {
     let directory = tempfile::tempdir().unwrap();

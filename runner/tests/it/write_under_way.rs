@@ -1,7 +1,7 @@
-//! An old program that opens v1 while it is copied, in rollback mode: pages of a transaction that
-//! it has not committed are in the file, and go from it again without a trace. One test, in which
-//! no other process is made meanwhile: until it executes, that has every file open that this one
-//! has.
+//! An old program opens v1 in rollback mode while v1 is copied. Pages of its uncommitted
+//! transaction are in the file for a time, and are later removed without a trace. This is one test,
+//! during which no other process is started: between fork and exec a child holds every file of this
+//! process.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use crate::support::writer::{End, Writer};
 const ROWS: i64 = 5000;
 const IN_PLACE: &str = "ALTER TABLE notes RENAME TO note; PRAGMA user_version = 2";
 const ANEW: &str = "CREATE TABLE note AS SELECT * FROM v1.notes; PRAGMA user_version = 2";
-/// Each is seen by no check of SQLite's once it is half copied, or by none but that of rows.
+/// If such a write is half copied, no check of SQLite's finds it, or only that of the rows.
 const WRITES: [&str; 2] = [
     "DELETE FROM notes WHERE id > 2000",
     "UPDATE notes SET text = substr('uncommitted ' || text, 1, 505)",
@@ -35,7 +35,7 @@ fn seed(directory: &Path, mode: &str) -> PathBuf {
     path
 }
 
-/// How many rows are what they were.
+/// How many rows are unchanged.
 fn whole_rows(path: &Path, table: &str) -> i64 {
     let db =
         Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
@@ -43,8 +43,8 @@ fn whole_rows(path: &Path, table: &str) -> i64 {
     db.query_row(&sql, [], |row| row.get(0)).unwrap()
 }
 
-/// The old program begins to write before the copy, and ends at the first wait for it, or before
-/// what follows the copy; or it does not.
+/// The old program begins to write before the copy. It ends at the first wait for it, or before the
+/// step after the copy; or it does not end.
 struct App<'a> {
     path: &'a Path,
     write: &'static str,
@@ -88,7 +88,7 @@ impl Host for App<'_> {
         }
     }
 
-    /// Time is not what this is about.
+    /// This test does not need real time.
     fn wait(&mut self, _delay_ms: u64) {}
 }
 
@@ -129,7 +129,7 @@ fn what_is_not_committed_is_not_copied() {
         }
     }
 
-    // One that does not end is named, and v1 stays what it is.
+    // A writer that does not end is named, and v1 stays as it is.
     let directory = tempfile::tempdir().unwrap();
     let path = seed(directory.path(), "delete");
     let mut app = App::new(&path, WRITES[0], None);
@@ -139,8 +139,8 @@ fn what_is_not_committed_is_not_copied() {
             .failure;
     let writer = app.writer.take().unwrap();
     assert_eq!(failure.code, Code::Held, "{failure}");
-    // Wine's Restart Manager names no process, and what is not named is looked for anew: there might be
-    // a way around a scanner.
+    // Wine's Restart Manager names no process. For an unnamed holder cutover looks again, because
+    // it may be a virus scanner with which a page copy is possible.
     assert!(failure.op.as_deref() == Some("copy") || cfg!(windows), "{failure}");
     let pids: Vec<u32> = failure.holders.iter().map(|holder| holder.pid).collect();
     assert!(pids == [writer.pid()] || cfg!(windows), "{failure}");

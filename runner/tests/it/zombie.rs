@@ -1,6 +1,6 @@
-//! A database that this process has open by a connection which its caller knows to be a zombie.
-//! What such a connection keeps is played by plain descriptors: its library's locks are unknown to
-//! ours, as those of a second SQLite in one process are.
+//! A database that a leaked connection (a "zombie") of this process has open, as its caller knows.
+//! Plain descriptors stand for such a connection: cutover's SQLite does not know the locks of its
+//! library, as with a second SQLite in one process.
 #![cfg(target_os = "linux")]
 
 use std::fs::File;
@@ -31,19 +31,18 @@ impl Host for Counts {
     }
 }
 
-/// A child that is being started has every file of this process open for an instant: no two tests
-/// at once.
+/// No two tests at once: between fork and exec a child holds every file of this process.
 static ALONE: Mutex<()> = Mutex::new(());
 
 struct Bed {
     _alone: MutexGuard<'static, ()>,
     directory: tempfile::TempDir,
-    /// Database, log and shared memory, as they were.
+    /// Descriptors of the original database, log and shared memory.
     zombie: Vec<File>,
 }
 
 impl Bed {
-    /// A v1 with rows in its log, if it is in WAL mode, and what a zombie keeps of it.
+    /// A v1 with rows in its log, if it is in WAL mode, and the descriptors of a leaked connection.
     fn new(mode: &str) -> Self {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let directory = tempfile::tempdir().unwrap();
@@ -105,7 +104,7 @@ impl Bed {
     }
 }
 
-/// What another process sees.
+/// What another process reads.
 fn elsewhere(path: &Path, sql: &str) -> String {
     let output = Command::new("sqlite3")
         .arg(path)
@@ -136,7 +135,7 @@ fn with_proceed_v2_is_a_file_that_the_zombie_does_not_have() {
         assert_eq!(
             (result.outcome, host.waits, host.released),
             (Outcome::Migrated, 0, 1),
-            "{mode}: it is asked to let go once"
+            "{mode}: the host is asked once to release handles"
         );
         assert!(
             result.warnings.iter().any(|warning| warning.code.as_deref() == Some("ZOMBIE")),
@@ -146,7 +145,7 @@ fn with_proceed_v2_is_a_file_that_the_zombie_does_not_have() {
         let backup = result.backup.unwrap();
         assert!(!bed.is_the_zombies(&bed.path()) && !bed.is_the_zombies(&backup), "{mode}");
         assert_eq!(bed.mode(), mode);
-        // The application that lives on, and another process.
+        // The application goes on, and another process writes too.
         let live = Connection::open(bed.path()).unwrap();
         live.execute_batch("INSERT INTO note (body) VALUES ('a row since')").unwrap();
         assert_eq!(elsewhere(&bed.path(), "SELECT count(*) FROM note"), "4", "{mode}");
@@ -171,7 +170,8 @@ fn with_proceed_v2_is_a_file_that_the_zombie_does_not_have() {
     }
 }
 
-/// While the database moves it is collected, and another process writes at once.
+/// During the move of the database its leaked connection is collected, and another process writes
+/// at once.
 struct Collected {
     zombie: Vec<File>,
     database: PathBuf,
@@ -194,10 +194,10 @@ impl Host for Collected {
     }
 }
 
-/// With the zombie's descriptor the lock fell under which the database was copied.
+/// Closing the leaked connection's descriptor drops the lock under which the database was copied.
 #[test]
 fn with_proceed_a_zombie_that_is_collected_meanwhile_costs_no_row_of_another_process() {
-    // The copy is made; what is removed is the sidecars.
+    // The copy is made by then; `remove` is of the sidecars.
     for at in ["sync-file", "remove", "sync-dir", "rename"] {
         for mode in ["wal", "delete"] {
             let mut bed = Bed::new(mode);
@@ -224,7 +224,7 @@ fn with_proceed_a_zombie_that_is_collected_meanwhile_costs_no_row_of_another_pro
 
             drop(bed);
 
-            // One that goes on keeps its log too.
+            // A process that goes on keeps its log too.
             let mut bed = Bed::new(mode);
             let mut host = Collected {
                 zombie: std::mem::take(&mut bed.zombie),
@@ -267,8 +267,8 @@ fn with_proceed_every_ending_leaves_a_file_that_the_zombie_does_not_have() {
 }
 
 #[test]
-fn with_proceed_a_v2_is_a_file_that_the_zombie_does_not_have_too() {
-    // To tell that it is one it is opened.
+fn with_proceed_a_current_database_is_moved_too() {
+    // cutover opens the database to find out that it is v2.
     let bed = Bed::new("wal");
     elsewhere(&bed.path(), "PRAGMA user_version = 2");
     let result =
@@ -297,7 +297,7 @@ fn with_proceed_what_another_process_has_open_is_refused() {
 
 const CHANGES: &str =
     "pwrite64,write,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,unlinkat";
-/// Set where this program is started anew, to hold the database named here and upgrade it.
+/// Set when this test program starts itself again, to the database that it holds and upgrades.
 const HOLDS: &str = "CUTOVER_TEST_HOLDS";
 
 #[test]
@@ -315,8 +315,8 @@ fn holds() {
     drop(zombie);
 }
 
-/// At every call of the move to a new file, and of what follows. In WAL mode in three
-/// tests, so that each core has one: of every three calls each takes one.
+/// Killed at every call of the move to a new file, and of what follows. In WAL mode there are three
+/// tests, each with every third call, so that they can run on several cores.
 mod with_proceed_and_killed_at_any_call_that_changes_the_disk_no_row_is_lost {
     use super::killed;
 

@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flush_wants_a_handle_that_writes_and_its_denial_is_no_success() {
+    fn a_flush_needs_a_writable_handle_and_a_denial_is_not_success() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("data.db");
         std::fs::write(&path, "x").unwrap();

@@ -1,32 +1,33 @@
-//! This program, started again as a process of its own that runs one function.
+//! Starts this test program again, as a process of its own that runs one function.
 
 use std::process::Command;
 #[cfg(target_os = "linux")]
 use std::process::Output;
 
-/// The command that runs this function of the asking module, and nothing else.
+/// The command that runs this function of the calling module, and nothing else.
 macro_rules! again {
     ($function:ident) => {{
-        // The harness runs nothing, and is content, where a name is wrong.
+        // For a wrong name the test harness would run nothing, and succeed.
         let _: fn() = $function;
         $crate::support::again::program(concat!(module_path!(), "::", stringify!($function)))
     }};
 }
 
-/// `path`: with the name of the crate, as `module_path!()` has it.
+/// `path` begins with the crate's name, as `module_path!()` does.
 pub fn program(path: &str) -> Command {
     let mut program = Command::new(std::env::current_exe().unwrap());
     program.args(to_run(path));
     program
 }
 
-/// What the harness is told for that. It marks such a function as ignored where it is no test.
+/// The arguments for the test harness. A function that is not a test is marked as ignored.
 pub fn to_run(path: &str) -> [&str; 5] {
     let (_, name) = path.split_once("::").unwrap();
     [name, "--exact", "--include-ignored", "--test-threads=1", "--nocapture"]
 }
 
-/// Shows what such a process said. It has run one function, and that held. Only tests of Linux ask.
+/// Prints the output of such a process, which must have run one function with success. Only Linux
+/// tests use it.
 #[cfg(target_os = "linux")]
 pub fn assert_held(output: &Output, otherwise: &str) {
     let said = String::from_utf8_lossy(&output.stdout);

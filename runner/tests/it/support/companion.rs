@@ -1,5 +1,5 @@
-//! An application whose companion is in another directory than its database. In a process of its
-//! own, so that `strace` can have anything befall it.
+//! An application whose companion is in another directory than its database. It runs in a process
+//! of its own, so that `strace` can inject any fault.
 #![allow(dead_code, reason = "not every test needs all of it")]
 
 use std::path::{Path, PathBuf};
@@ -16,18 +16,18 @@ use crate::support::directory;
 use crate::support::notes::{NOTES, TO_V2, V1, rows};
 use crate::support::strace;
 
-/// What the process that is traced does, and below which directory.
+/// What the traced process does, and below which directory.
 const DOES: &str = "CUTOVER_TEST_DOES";
 const ROOT: &str = "CUTOVER_TEST_ROOT";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Does {
     Stages,
-    /// And another program writes to the companion once the build is over.
+    /// Another program also writes to the companion after the build.
     StagesBesideAnother,
     WritesInPlace,
     WritesInPlaceAndFails,
-    /// Puts v1 and its companion back.
+    /// Restores v1 and its companion.
     Restores,
 }
 
@@ -103,7 +103,7 @@ impl Bed {
         std::fs::write(&self.auth, "of v1").unwrap();
     }
 
-    /// What it does, to be run under `strace`.
+    /// The program that does this, to be run under `strace`.
     pub fn program(&self, does: Does) -> Command {
         let mut program = again!(child);
         program.env(DOES, format!("{does:?}")).env(ROOT, &self.root);
@@ -140,7 +140,7 @@ impl Bed {
         .map(|done| done.warnings)
     }
 
-    /// The database's version. It has every row, and the companion is of the same one.
+    /// The database's version. Checks that it has every row, and that the companion matches it.
     pub fn version(&self, what: &str) -> u32 {
         let set: u32 = Connection::open(&self.database)
             .unwrap()
@@ -153,13 +153,14 @@ impl Bed {
         version
     }
 
-    /// What is kept of a companion that was displaced.
+    /// The content of each displaced companion.
     pub fn kept(&self) -> Vec<String> {
         let names = names(&self.auth).into_iter().filter(|name| name.contains(".displaced-"));
         names.map(|name| std::fs::read_to_string(self.auth.with_file_name(name)).unwrap()).collect()
     }
 
-    /// v2 and its companion, v1 and its, the receipt, what is kept; and nothing else.
+    /// The directories hold v2 and its companion, v1 and its companion, the receipt, displaced
+    /// files, and nothing else.
     pub fn assert_upgraded(&self, what: &str) {
         assert_eq!(self.version(what), 2, "{what}");
         let beside = names(&self.database);
@@ -182,21 +183,21 @@ impl Bed {
     }
 }
 
-/// How it ends where something befalls it.
+/// How an upgrade with a fault ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ending {
     Done,
-    /// v2 and its companion are in place; the next start cleans up, and that is told.
+    /// v2 and its companion are in place. The next start cleans up, and a warning says so.
     Warned,
     /// It failed, and everything is as it was.
     Undone,
-    /// It failed, and says that the next start ends it.
+    /// It failed, and says that the next start finishes or undoes it.
     Left,
 }
 
-/// Has `strace` do this to an upgrade, and gives how that ended. The next start ends well, and
-/// keeps what no file holds any more: `wrote` says whether a program has written to the
-/// companion by then.
+/// Injects a fault into an upgrade with `strace`, and returns how it ended. The next start must
+/// succeed, and must keep content that would otherwise be lost. `wrote`: whether a program had
+/// written to the companion by then.
 pub fn befallen(
     does: Does,
     traced: &str,
@@ -241,13 +242,12 @@ pub fn befallen(
     ending
 }
 
-/// Everything that is beside this file, and it.
+/// Every name in this file's directory but the locks.
 fn names(file: &Path) -> Vec<String> {
     directory::names(file.parent().unwrap())
 }
 
-/// What the process does that is traced. Its status is 1 where that failed. It says why, or its
-/// warnings.
+/// What the traced process does. It prints its failure and exits with 1, or prints its warnings.
 #[test]
 #[ignore = "a process of the tests"]
 fn child() {

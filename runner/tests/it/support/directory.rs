@@ -1,8 +1,8 @@
-//! What is in a directory.
+//! The names in a directory.
 
 use std::path::Path;
 
-/// Each name, but those of the locks, which stay.
+/// Every name but the locks, which stay.
 pub fn names(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).unwrap();
     let mut names: Vec<String> =

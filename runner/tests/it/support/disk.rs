@@ -1,5 +1,5 @@
 //! One directory of `tests/disks`: what its `disk.json` says, how it is laid out again, how the
-//! application starts on it, and what there is afterwards.
+//! application starts on it, and what the directory holds afterwards.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -13,15 +13,15 @@ use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Where the data was, as the files of `tests/disks` say it.
+/// The data directory's path in the files of `tests/disks`.
 pub const HOME: &str = "/home/me/.app";
 
 pub const NOTES: [&str; 3] = ["milk", "bread", "a new bicycle"];
 pub const TAGS: [&str; 2] = ["home", "errand"];
-/// A row that the new release wrote to v2, before the user went back to v1.
+/// A row that the new release wrote to v2 before the user went back to v1.
 pub const SINCE: &str = "after the upgrade";
 
-/// The other table comes first, so that no page of v2 is as it was in v1.
+/// The other table comes first, so that every page of v2 differs from v1.
 const TO_V2: &str = "
     CREATE TABLE tag (id INTEGER PRIMARY KEY, label TEXT NOT NULL);
     CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
@@ -35,20 +35,20 @@ const COPY_TO_V2: &str = "
     ALTER TABLE tag RENAME COLUMN name TO label;
     PRAGMA user_version = 2;";
 
-/// `disk.json`.
+/// The content of `disk.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Manifest {
-    /// How the process ended that left this.
+    /// How the process that left this ended.
     pub killed: String,
     pub app: App,
-    /// By its path from the database's directory.
+    /// Each file, by its path relative to the database's directory.
     pub files: BTreeMap<String, Entry>,
-    /// What each start must lead to, by what the start is.
+    /// What each kind of start must lead to.
     pub ends: BTreeMap<String, Ended>,
 }
 
-/// What the application asks for, and how it behaves. What is left out is false, or nothing.
+/// The application's options and behaviour. A missing field is false or `None`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one fact, and they combine freely")]
@@ -58,17 +58,17 @@ pub struct App {
     pub callback: bool,
     /// v2 starts as a copy of v1, not empty.
     pub copy: bool,
-    /// The companion `auth`, by its path from the database's directory.
+    /// The companion `auth`, by its path relative to the database's directory.
     pub companion: Option<String>,
-    /// What the companion holds beside v1, and beside v2. Nothing: it does not exist.
+    /// The companion's content with v1, and with v2. `None`: it does not exist.
     pub companion_of: [Option<String>; 2],
-    /// The callback writes the companion itself, where it lies.
+    /// The callback writes the companion itself, in place.
     pub in_place: bool,
     /// The callback saves a state.
     pub saves_state: bool,
-    /// v1's journal mode.
+    /// Whether v1 is in WAL mode.
     pub wal: bool,
-    /// The backup that is restored, for `restore`.
+    /// The backup that `restore` restores.
     pub backup: Option<String>,
 }
 
@@ -76,23 +76,23 @@ pub struct App {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Entry {
-    /// As `chmod` takes it.
+    /// The mode in octal, as `chmod` takes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
-    /// What a journal or a receipt calls it in `fileId`.
+    /// The file's id in the `fileId` of a journal or a receipt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// It is one more name of that file, and is not stored.
+    /// This file is another hard link of that one, and is not stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
-    /// More than one disk has a file with these bytes: they are `contents/<this>`.
+    /// The content is in `contents/<this>`, because more than one disk has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
-    /// So many zeros come behind what is stored. Nothing is stored of a `-shm`: SQLite makes it
+    /// How many zeros follow the stored content. A `-shm` has no stored content: SQLite makes it
     /// anew when a first connection opens the database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zeros: Option<usize>,
-    /// It is a text with file ids or paths, which are made true again.
+    /// It is a text with file ids or paths, which are replaced by the real ones.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub journal: bool,
 }
@@ -103,16 +103,16 @@ pub struct Entry {
 pub struct Ended {
     /// What it returned, or the code of its failure.
     pub result: String,
-    /// Codes of warnings.
+    /// The codes of its warnings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
-    /// The state with which each `undo` was called.
+    /// The state of each call of `undo`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undone: Vec<Value>,
-    /// As that of `undo`, of `cleanup`.
+    /// The state of each call of `cleanup`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cleaned: Vec<Value>,
-    /// Each name but the locks', with `#` for what no two runs have in common, and what it holds.
+    /// Each name but the locks, with `#` for the parts that differ between runs, and its content.
     pub files: Vec<String>,
 }
 
@@ -186,7 +186,7 @@ impl App {
         BackupOptions { companions: self.companions(root), wait_ms: 0, ..Default::default() }
     }
 
-    /// Starts the application, and looks at the directory when it has ended.
+    /// Starts the application, and describes the directory when it has ended.
     pub fn start(&self, start: &str, root: &Path) -> Ended {
         let mut host = Runs { app: self, undone: Vec::new(), cleaned: Vec::new() };
         let (path, options) = (root.join("data.db"), self.options(root));
@@ -206,7 +206,7 @@ impl App {
                 cutover::prune_backups(&path, rule, &self.beside(root), &mut host)
                     .map(|done| (format!("{} removed", done.removed.len()), Vec::new()))
             }
-            other => panic!("{other} is no start"),
+            other => panic!("there is no start named {other}"),
         };
         let refused =
             |error: cutover::Error| (format!("refused, {}", word(error.failure.code)), Vec::new());
@@ -215,11 +215,11 @@ impl App {
         Ended { result, warnings, undone: host.undone, cleaned: host.cleaned, files }
     }
 
-    /// What each file holds, in their order. Nothing is opened where it lies.
+    /// The content of each file, in order of the names. No database is opened in place.
     pub fn look(&self, root: &Path) -> Vec<String> {
         let mut told: Vec<String> = files(root)
             .into_iter()
-            // The log of canonical is looked at with canonical.
+            // Canonical's log is read together with canonical.
             .filter(|name| !name.ends_with("-lock") && !name.starts_with("data.db-"))
             .map(|name| {
                 let companion = self.companion.as_ref().is_some_and(|file| name.starts_with(file));
@@ -247,7 +247,7 @@ fn codes(warnings: Vec<Warning>) -> Vec<String> {
     warnings.into_iter().map(|warning| warning.code.unwrap_or_default()).collect()
 }
 
-/// Every file below a directory, by its path from there.
+/// Every file below a directory, by its path relative to it.
 pub fn files(root: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(root).unwrap() {
@@ -263,7 +263,7 @@ pub fn files(root: &Path) -> Vec<String> {
     found
 }
 
-/// A name without what no two runs have in common: nonces and times.
+/// A name without nonces and times, which differ between runs.
 pub fn masked(name: &str) -> String {
     let token = |text: &str| {
         let nonce = text.len() == 8 && text.bytes().all(|b| b.is_ascii_hexdigit());
@@ -278,7 +278,7 @@ fn is_backup(name: &str) -> bool {
     name.starts_with("data.db.v") && masked(name).ends_with("-#-#")
 }
 
-/// What a database holds, in one line. It is looked at in a copy, with its log.
+/// A database's content in one line. A copy of it is opened, with its log.
 fn holds(path: &Path) -> String {
     let header = std::fs::read(path).unwrap();
     if header.is_empty() {
@@ -317,7 +317,7 @@ fn holds(path: &Path) -> String {
     "neither v1 nor v2".into()
 }
 
-/// In memory where that can be had: that a flush reaches a disk is not what is tested.
+/// In memory if possible: these tests do not check that a flush reaches a disk.
 pub fn in_memory() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
@@ -342,7 +342,7 @@ impl Entry {
     }
 }
 
-/// Lays it out as it was: names, modes, links, and in each journal the ids of these files.
+/// Lays a disk out as it was: names, modes, links, and in each journal the ids of the new files.
 pub fn lay_out(stored: &Path, told: &Manifest, root: &Path) {
     if let Some(directory) = told.app.companion.as_ref().and_then(|file| Path::new(file).parent()) {
         std::fs::create_dir_all(root.join(directory)).unwrap();

@@ -1,5 +1,5 @@
-//! A start that is interrupted: by a panic in the host's `event`, which is told of each step before
-//! it is performed. Nothing of ours runs after it but the closing of handles, as after a kill.
+//! Interrupts a start by a panic in the host's `event`, which hears of each step before it is
+//! performed. After the panic cutover's code only closes handles, as the system does after a kill.
 
 use std::panic::resume_unwind;
 

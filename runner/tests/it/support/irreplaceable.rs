@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use crate::support::interrupt::Interrupt;
 use crate::support::notes::{NOTES, TO_V2, V1, rows};
 
-/// An application whose v2 has a new companion: written in place, or staged.
+/// An application whose v2 has a new companion, written in place or staged.
 struct App {
     in_place: Option<PathBuf>,
     begun: bool,
@@ -43,7 +43,7 @@ impl Host for App {
     }
 }
 
-/// Everything but the locks, and the shared memory that any reader of a log leaves.
+/// Every file but the locks, and but the shared memory that any reader of a log leaves.
 fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let paths = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
@@ -59,7 +59,7 @@ fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     files
 }
 
-/// `fix` makes it so, `free` as it was. `says`: the hint, in part.
+/// `fix` makes a file irreplaceable, `free` undoes that. `says`: parts of the hint.
 pub fn is_refused_until_freed(fix: &dyn Fn(&Path), free: &dyn Fn(&Path), says: [&str; 2]) {
     let directory = tempfile::tempdir().unwrap();
     let (data, shared) = (directory.path().join("data"), directory.path().join("shared"));

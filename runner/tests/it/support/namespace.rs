@@ -4,16 +4,16 @@ use std::process::Command;
 
 use super::again;
 
-/// Ubuntu 24.04 makes the namespace and refuses everything in it.
-const FAILED: &str = "the test inside the mount namespace failed. Where it could not be made or \
-                      could not mount: allow user namespaces, on Ubuntu by `sudo sysctl -w \
+/// Ubuntu 24.04 makes the namespace, but refuses every mount in it.
+const FAILED: &str = "the test in the mount namespace failed. If the namespace could not be made, \
+                      or could not mount: allow user namespaces, on Ubuntu by `sudo sysctl -w \
                       kernel.apparmor_restrict_unprivileged_userns=0`; in a container, let it \
                       mount (docker run --privileged)";
 
-/// Set inside.
+/// Set in the process inside the namespace.
 const INSIDE: &str = "CUTOVER_TEST_IN_A_NAMESPACE";
 
-/// Runs this function again inside one, and waits for it. False: this is inside.
+/// Runs this function again inside a namespace, and waits for it. Returns false inside.
 macro_rules! started_inside {
     ($function:ident) => {{
         let _: fn() = $function;

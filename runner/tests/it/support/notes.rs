@@ -1,4 +1,4 @@
-//! A small database: notes, as v1 and as v2 have them.
+//! A small database of notes, as v1 and as v2 have them.
 #![allow(dead_code, reason = "not every test needs all of it")]
 
 use std::path::Path;
@@ -12,8 +12,8 @@ pub const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NO
     INSERT INTO note SELECT id, text FROM v1.notes;
     PRAGMA user_version = 2;";
 
-/// The texts in this table, in their order: `notes` is v1's, `note` v2's. A database that is not
-/// there is not made.
+/// The texts in this table in order: `notes` is v1's, `note` is v2's. A database that does not
+/// exist is not made.
 pub fn rows(path: &Path, table: &str) -> Vec<String> {
     let db =
         Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();

@@ -1,5 +1,5 @@
-//! Another process with a connection of its own, which stays open: the sqlite3 shell. One of this
-//! process would be another kind of holder.
+//! Another process with an open connection: the sqlite3 shell. A connection of this process would
+//! be another kind of holder.
 #![allow(dead_code, reason = "not every test needs all of it")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 pub struct Other(Child);
 
 impl Other {
-    /// Opens a database and executes this.
+    /// Opens a database and executes this SQL.
     pub fn opens(database: &Path, sql: &str) -> Self {
         let process = Command::new("sqlite3")
             .arg(database)
@@ -22,7 +22,7 @@ impl Other {
         other
     }
 
-    /// Executes this, and gives the lines that it prints. What fails ends its own line only.
+    /// Executes this SQL, and returns the lines that it prints. An error ends only its own line.
     pub fn asks(&mut self, sql: &str) -> Vec<String> {
         writeln!(self.0.stdin.as_mut().unwrap(), "{sql}\nSELECT 'done';").unwrap();
         let mut said = Vec::new();
@@ -33,7 +33,7 @@ impl Other {
             }
             said.push(line);
         }
-        panic!("it did not do it: {said:?}");
+        panic!("sqlite3 ended before it answered: {said:?}");
     }
 
     pub fn pid(&self) -> u32 {
@@ -45,7 +45,7 @@ impl Other {
     }
 }
 
-/// It closes, and what it has not committed is rolled back.
+/// Closes the connection; what it has not committed is rolled back.
 impl Drop for Other {
     fn drop(&mut self) {
         drop(self.0.stdin.take());

@@ -1,11 +1,12 @@
-//! What befalls a program at a chosen call. `strace` counts the calls of each name for itself, in
-//! each thread: the fortieth call of all is the third `rename`, say.
+//! Faults at a chosen call of a program. `strace` counts the calls of each name separately, in each
+//! thread: the fortieth call of all may be the third `rename`.
 #![allow(dead_code, reason = "not every test needs all of it")]
 
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// The example, which upgrades this database. Cargo builds it before the tests, beside them.
+/// The example, which upgrades this database. Before the tests run, Cargo builds it into a folder
+/// beside them.
 pub fn example(database: &Path) -> Command {
     let mut programs = std::env::current_exe().unwrap();
     programs.pop();
@@ -15,11 +16,12 @@ pub fn example(database: &Path) -> Command {
     command
 }
 
-/// Runs a program while these calls are traced, with what else `strace` is told. Gives how it ended
-/// and the calls, each a line, with the path of each descriptor.
+/// Runs a program under `strace`, with these calls traced and more options. Returns how it ended,
+/// and one line for each call, with the path of each descriptor.
 pub fn run(traced: &str, more: &[String], program: &Command) -> (Output, Vec<String>) {
     let trace = tempfile::NamedTempFile::new().unwrap();
-    // So it stops at these calls only; no signal is sent then.
+    // With this option it stops at the traced calls only, which is not possible if it sends a
+    // signal.
     let alone = (!more.iter().any(|inject| inject.contains(":signal="))).then_some("--seccomp-bpf");
     let output = Command::new("strace")
         .args(alone)
@@ -32,17 +34,17 @@ pub fn run(traced: &str, more: &[String], program: &Command) -> (Output, Vec<Str
         .output()
         .expect("strace is needed for this test: apt-get install strace");
     let text = std::fs::read_to_string(trace.path()).unwrap();
-    // Without what is told of signals and ends.
+    // Without the lines about signals and exits.
     (output, text.lines().filter(|line| line.contains('(')).map(str::to_owned).collect())
 }
 
-/// What has `strace` kill the program before the call at this place, where it makes the same calls
-/// once more.
+/// The option that makes `strace` kill the program before the call at this index, if the program
+/// makes these calls again.
 pub fn kill_before(calls: &[String], at: usize) -> String {
     inject(calls, at, "signal=SIGKILL")
 }
 
-/// What has `strace` do this at the call at this place.
+/// The option that makes `strace` do this at the call at this index.
 pub fn inject(calls: &[String], at: usize, what: &str) -> String {
     let is = |call: &str| {
         let (start, _) = call.split_once('(')?;

@@ -1,4 +1,4 @@
-//! An old program in the middle of a transaction of which pages are in the database's file already.
+//! An old program in the middle of a transaction, with pages of it already in the database's file.
 
 use std::path::Path;
 
@@ -11,13 +11,13 @@ pub struct Writer(Other);
 #[allow(dead_code, reason = "not every test needs both")]
 pub enum End {
     RolledBack,
-    /// It is killed, and its journal stays.
+    /// The program is killed, and its journal stays.
     Killed,
 }
 
 impl Writer {
-    /// Begins, runs this SQL with hardly a cache, so that it cannot keep the pages to itself, and
-    /// stays there.
+    /// Begins a transaction and runs this SQL. With hardly any cache the program must write pages
+    /// to the file. Then it waits.
     pub fn begins(database: &Path, sql: &str) -> Self {
         let mut other = Other::opens(database, "PRAGMA cache_size = 1; PRAGMA synchronous = OFF;");
         assert_eq!(other.asks(&format!("BEGIN; {sql}; SELECT 'begun';")), ["begun"]);

@@ -1,5 +1,5 @@
-//! The writer of v1 as rusqlite, the twin of tests/corpus/seed.ts: `seed PATH MODE PAGE_SIZE`. It
-//! is always killed.
+//! Writes a v1 with rusqlite, as tests/corpus/seed.ts does with JavaScript: `seed PATH MODE
+//! PAGE_SIZE`. The process always ends as if killed.
 
 use rusqlite::Connection;
 

@@ -1,6 +1,6 @@
-//! As much of the sqlite3 shell as the tests use, for systems that have none: `sqlite3 [-batch]
+//! The part of the sqlite3 shell that the tests use, for systems without one: `sqlite3 [-batch]
 //! [-bail] PATH [SQL…]`, or SQL line by line from the standard input, with `.bail`, `.once FILE`
-//! and `.read FILE`. Prints rows as the shell does: columns between bars, NULL as nothing.
+//! and `.read FILE`. It prints rows as the shell does: columns between bars, NULL as nothing.
 
 use std::io::Write;
 
@@ -11,7 +11,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 struct Shell {
     db: Connection,
-    /// Where the rows of the next statement go instead of the standard output.
+    /// The file that gets the rows of the next statement instead of the standard output.
     once: Option<String>,
 }
 
@@ -46,7 +46,7 @@ impl Shell {
         Ok(())
     }
 
-    /// Statements may go over several lines, as the shell's do.
+    /// A statement may span several lines, as in the shell.
     fn read(&mut self, input: impl std::io::BufRead) -> Result<()> {
         let mut sql = String::new();
         for line in input.lines() {
@@ -75,7 +75,7 @@ impl Shell {
     }
 }
 
-/// Whether the text ends with the end of a statement: of a trigger only with its own.
+/// Whether the text ends with the end of a statement. A trigger ends only with its own `END;`.
 fn is_complete(sql: &str) -> bool {
     let sql = sql.trim_end().to_ascii_uppercase();
     sql.ends_with(';') && (!sql.contains("CREATE TRIGGER") || sql.ends_with("END;"))
@@ -88,7 +88,7 @@ fn main() -> Result<()> {
         .collect();
     let path = args.first().ok_or("usage: sqlite3 [-batch] [-bail] PATH [SQL]")?;
     let mut shell = Shell { db: Connection::open(path)?, once: None };
-    // As the shell's: it does not wait unless it is told to.
+    // Like the shell, it does not wait for locks unless it is told to.
     shell.db.busy_timeout(std::time::Duration::ZERO)?;
     if args.len() == 1 {
         return shell.read(std::io::stdin().lock());

@@ -2,9 +2,11 @@
 //! [POINT]`.
 //!
 //! HOW is `sql`, `sql-copy`, `host` or `host-copy`. Every event of the run is a point, counted from
-//! 1, and so are some places inside the callback. A step's event comes before its op, on the same
-//! thread, so a kill there is exactly between two ops. Each point is printed as it is reached, with
-//! the bytes that the directory holds then; the last line is the result, or the failure, as JSON.
+//! 1, and so are some places in the callback. A step's event comes before its op on the same
+//! thread, so a kill there is exactly between two ops.
+//!
+//! The program prints each point when it reaches it, with the bytes that the directory holds then.
+//! The last line is the result or the failure, as JSON.
 
 #[cfg(unix)]
 use std::collections::BTreeMap;
@@ -25,7 +27,7 @@ struct App {
 }
 
 impl App {
-    /// A file with two names is counted once, where its number is told.
+    /// A file with two hard links is counted once, if its inode number is known.
     fn disk_bytes(&self) -> u64 {
         let entries = std::fs::read_dir(&self.directory).into_iter().flatten().flatten();
         let files = entries.filter_map(|entry| entry.metadata().ok());
@@ -53,7 +55,7 @@ impl Host for App {
         job.save_state(json!({ "attempt": job.attempt() }))?;
         self.point("callback saved its state");
         let v2 = rusqlite::Connection::open(job.staging())?;
-        // What is built here is flushed once, by the plan, when it is complete.
+        // The plan flushes this file once, when it is complete.
         v2.execute_batch("PRAGMA synchronous = OFF")?;
         if self.copy {
             v2.execute_batch("BEGIN")?;
