@@ -26,8 +26,8 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, E
 
 /// A defect of cutover itself.
 pub(crate) fn internal(what: &str) -> Error {
-    let hint = "start again: the next start finishes or undoes what was begun; report this to the \
-                authors of cutover";
+    let hint = "start again: the next start finishes or undoes the upgrade; report this failure to \
+                the authors of cutover";
     Failure::refusal(Code::Io, format!("cutover itself failed: {what}"), hint).into()
 }
 

@@ -172,9 +172,9 @@ impl Desk<'_> {
             (Desk::Job(job), Request::WriteCompanion { companion, data }) => {
                 job.write_companion(&companion, &blob(&data)?).map(|()| Json::Null)
             }
-            (Desk::Reader(_) | Desk::Empty, _) => Err("it can be used only until the callback \
-                                                       that it was given to has settled"
-                .into()),
+            (Desk::Reader(_) | Desk::Empty, _) => {
+                Err("it can be used only until its callback has settled".into())
+            }
         }
     }
 }

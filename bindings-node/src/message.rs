@@ -106,7 +106,7 @@ pub(crate) fn value_to_json(value: &Value) -> Json {
 }
 
 /// A value of SQLite from JSON. A bare number is an integer if it is written without fraction and
-/// exponent; JavaScript tags every other integer.
+/// exponent. JavaScript tags an integer that a number cannot hold.
 pub(crate) fn value_from_json(json: &Json) -> Result<Value, String> {
     let wrong = || format!("{json} is not a value for SQLite");
     match json {

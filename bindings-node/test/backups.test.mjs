@@ -1,4 +1,4 @@
-// Backups: listed, pruned, and made the database again.
+// Backups: list, prune, restore.
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { listBackups, lock, migrate, pruneBackups, recover, restore } from "cutover";
 import { assertUpgraded, build, failure, made, options, seed, shell, V1 } from "./support.mjs";
 
-test("a backup is listed with what its receipt says", async () => {
+test("the list has each backup with the content of its receipt", async () => {
   const place = seed();
   const run = async (job) => {
     build(job);
@@ -20,15 +20,21 @@ test("a backup is listed with what its receipt says", async () => {
   assert.equal(found.name, basename(backup));
   assert.equal(found.size, readFileSync(backup).length);
   assert.ok(found.startedMs >= before && found.startedMs <= Date.now());
-  assert.deepEqual([found.label, found.whole, found.why, found.report], ["v1-v2", true, null, { notes: 2 }]);
-  assert.deepEqual(found.warnings.map(({ message }) => message), ["one note has no author"]);
+  assert.deepEqual(
+    [found.label, found.whole, found.why, found.report],
+    ["v1-v2", true, null, { notes: 2 }],
+  );
+  assert.deepEqual(
+    found.warnings.map(({ message }) => message),
+    ["one note has no author"],
+  );
   writeFileSync(`${backup}.json`, "{");
   const [torn] = await listBackups(place.path);
   assert.equal(torn.whole, false);
   assert.match(torn.why, /its receipt cannot be used/);
 });
 
-test("v1 comes back, with its companion, and v2 is set aside with its rows", async () => {
+test("a restore brings v1 and its companion back, and sets v2 aside with its rows", async () => {
   const place = seed(`PRAGMA journal_mode=WAL; ${V1}`);
   const auth = join(place.directory, "auth.json");
   writeFileSync(auth, "of v1");
@@ -46,19 +52,34 @@ test("v1 comes back, with its companion, and v2 is set aside with its rows", asy
     onEvent: (event) => event.type === "step" && steps.push(event.op),
   });
   owner.release();
-  assert.deepEqual([result.backup, result.recovery, result.warnings.map(({ code }) => code)], [backup, "none", ["KEPT"]]);
-  assert.equal(shell(place.path, "PRAGMA journal_mode; PRAGMA user_version; SELECT group_concat(body) FROM notes"), "wal\n1\na,b");
-  assert.equal(shell(result.displaced, "SELECT group_concat(body) FROM note"), "a,b,after the upgrade");
+  assert.deepEqual(
+    [result.backup, result.recovery, result.warnings.map(({ code }) => code)],
+    [backup, "none", ["KEPT"]],
+  );
+  assert.equal(
+    shell(
+      place.path,
+      "PRAGMA journal_mode; PRAGMA user_version; SELECT group_concat(body) FROM notes",
+    ),
+    "wal\n1\na,b",
+  );
+  assert.equal(
+    shell(result.displaced, "SELECT group_concat(body) FROM note"),
+    "a,b,after the upgrade",
+  );
   assert.equal(readFileSync(auth, "utf8"), "of v1");
-  assert.deepEqual([result.companions.auth.restored, readFileSync(result.companions.auth.displaced, "utf8")], [true, "of v2"]);
+  assert.deepEqual(
+    [result.companions.auth.restored, readFileSync(result.companions.auth.displaced, "utf8")],
+    [true, "of v2"],
+  );
   assert.ok(steps.includes("link") && steps.indexOf("link") < steps.lastIndexOf("rename"));
-  // A start that upgrades goes from there; `recover` finds nothing to do.
+  // A start that upgrades begins from v1; `recover` finds nothing to do.
   assert.equal((await recover(options(place.path))).recovery, "none");
   await migrate(options(place.path));
   assertUpgraded(place);
 });
 
-test("what cannot be restored is refused, and says where the data is", async () => {
+test("a restore that is refused says where the data is", async () => {
   const place = seed();
   const { backup } = await migrate(options(place.path));
   shell(backup, "DELETE FROM notes");
@@ -69,26 +90,48 @@ test("what cannot be restored is refused, and says where the data is", async () 
   const signal = AbortSignal.abort(new Error("enough"));
   const aborted = await failure(restore(place.path, backup, { signal }));
   assert.deepEqual([aborted.code, aborted.cause.message], ["ABORTED", "enough"]);
-  for (const wrong of [restore(place.path, ""), restore(place.path, backup, { keep: 1 }), pruneBackups(place.path, { keep: -1 }), pruneBackups(place.path)]) {
+  for (const wrong of [
+    restore(place.path, ""),
+    restore(place.path, backup, { keep: 1 }),
+    pruneBackups(place.path, { keep: -1 }),
+    pruneBackups(place.path),
+  ]) {
     assert.ok((await failure(wrong)) instanceof TypeError);
   }
   assertUpgraded(place);
 });
 
-test("old backups go by a rule, or with an upgrade", async () => {
+test("a rule or an upgrade removes old backups", async () => {
   const place = seed();
   const backups = [];
   for (let i = 0; i < 3; i++) {
     backups.unshift((await migrate(options(place.path))).backup);
     await restore(place.path, backups[0]);
   }
-  assert.deepEqual((await listBackups(place.path)).map(({ name }) => name), backups.map((path) => basename(path)));
+  assert.deepEqual(
+    (await listBackups(place.path)).map(({ name }) => name),
+    backups.map((path) => basename(path)),
+  );
   writeFileSync(`${backups[1]}.json`, "{");
   const { removed, left } = await pruneBackups(place.path, { keep: 1 });
-  assert.deepEqual([removed, left.map(({ backup }) => backup)], [[backups[2]], [basename(backups[1])]]);
+  assert.deepEqual(
+    [removed, left.map(({ backup }) => backup)],
+    [[backups[2]], [basename(backups[1])]],
+  );
   assert.ok(!existsSync(backups[2]) && !existsSync(`${backups[2]}.json`) && existsSync(backups[1]));
-  assert.deepEqual((await pruneBackups(place.path, { olderThanMs: 0 })).removed, [], "the newest stays");
+  assert.deepEqual(
+    (await pruneBackups(place.path, { olderThanMs: 0 })).removed,
+    [],
+    "the newest stays",
+  );
   const { backup, warnings } = await migrate(options(place.path, { keepBackups: 1 }));
-  assert.deepEqual(warnings.map(({ code }) => code), ["PRUNE"], "the one that is not whole is named");
-  assert.deepEqual((await listBackups(place.path)).map(({ name }) => name), [backup, backups[1]].map((path) => basename(path)));
+  assert.deepEqual(
+    warnings.map(({ code }) => code),
+    ["PRUNE"],
+    "the one that is not whole is named",
+  );
+  assert.deepEqual(
+    (await listBackups(place.path)).map(({ name }) => name),
+    [backup, backups[1]].map((path) => basename(path)),
+  );
 });

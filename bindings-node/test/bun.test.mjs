@@ -9,25 +9,51 @@ import { test } from "node:test";
 import { assertUpgraded, V2, seed } from "./support.mjs";
 
 const bun = process.env.CUTOVER_BUN ?? createRequire(import.meta.url).resolve("bun/bin/bun.exe");
-const files = readdirSync(new URL(".", import.meta.url)).filter((name) => name.endsWith(".test.mjs") && name !== "bun.test.mjs");
+const files = readdirSync(new URL(".", import.meta.url)).filter(
+  (name) => name.endsWith(".test.mjs") && name !== "bun.test.mjs",
+);
 
-// The empty string: without Bun.
-if (bun) test(`${files.length} files pass on Bun`, () => {
-  const cwd = fileURLToPath(new URL(".", import.meta.url));
-  const { status, stderr } = spawnSync(bun, ["test", "--timeout=60000", ...files.map((name) => `./${name}`)], { cwd, encoding: "utf8" });
-  assert.equal(status, 0, stderr);
-  assert.match(stderr, new RegExp(`\\n 0 fail\\n(?:.*\\n)?Ran \\d+ tests across ${files.length} files`));
-});
+// An empty string means to test without Bun.
+if (bun)
+  test(`${files.length} files pass on Bun`, () => {
+    const cwd = fileURLToPath(new URL(".", import.meta.url));
+    const { status, stderr } = spawnSync(
+      bun,
+      ["test", "--timeout=60000", ...files.map((name) => `./${name}`)],
+      { cwd, encoding: "utf8" },
+    );
+    assert.equal(status, 0, stderr);
+    assert.match(
+      stderr,
+      new RegExp(`\\n 0 fail\\n(?:.*\\n)?Ran \\d+ tests across ${files.length} files`),
+    );
+  });
 
-// Under Wine Bun's bundler cannot read its own directory ("ENOENT opening root directory").
-if (bun && !process.env.WINEPREFIX) test("a program compiled by Bun carries the addon with it", () => {
-  const [place, program] = [seed(), seed(null).directory];
-  const entry = JSON.stringify(createRequire(import.meta.url).resolve("cutover"));
-  const options = JSON.stringify({ path: place.path, label: "v1-v2", detect: { userVersion: 2 }, make: { from: "empty", run: { sql: V2 } } });
-  writeFileSync(join(program, "app.ts"), `import { migrate } from ${entry}; console.log((await migrate(${options} as const)).outcome);`);
-  const built = spawnSync(bun, ["build", "--compile", "app.ts", "--outfile", "app.exe"], { cwd: program, encoding: "utf8" });
-  assert.equal(built.status, 0, built.stderr);
-  const { stdout, stderr } = spawnSync(join(program, "app.exe"), { cwd: program, encoding: "utf8", env: {} });
-  assert.equal(stdout, "migrated\n", stderr);
-  assertUpgraded(place);
-});
+// Under Wine the bundler of Bun cannot read its own directory ("ENOENT opening root directory").
+if (bun && !process.env.WINEPREFIX)
+  test("a program that Bun compiled contains the addon", () => {
+    const [place, program] = [seed(), seed(null).directory];
+    const entry = JSON.stringify(createRequire(import.meta.url).resolve("cutover"));
+    const options = JSON.stringify({
+      path: place.path,
+      label: "v1-v2",
+      detect: { userVersion: 2 },
+      make: { from: "empty", run: { sql: V2 } },
+    });
+    writeFileSync(
+      join(program, "app.ts"),
+      `import { migrate } from ${entry}; console.log((await migrate(${options} as const)).outcome);`,
+    );
+    const built = spawnSync(bun, ["build", "--compile", "app.ts", "--outfile", "app.exe"], {
+      cwd: program,
+      encoding: "utf8",
+    });
+    assert.equal(built.status, 0, built.stderr);
+    const { stdout, stderr } = spawnSync(join(program, "app.exe"), {
+      cwd: program,
+      encoding: "utf8",
+      env: {},
+    });
+    assert.equal(stdout, "migrated\n", stderr);
+    assertUpgraded(place);
+  });

@@ -1,4 +1,4 @@
-// Companions: staged by the build, installed after the database.
+// Companions: the build stages them, and the upgrade installs them after the database.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -7,18 +7,34 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { migrate } from "cutover";
-import { assertUntouched, assertUpgraded, build, failure, made, named, options, seed } from "./support.mjs";
+import {
+  assertUntouched,
+  assertUpgraded,
+  build,
+  failure,
+  made,
+  named,
+  options,
+  seed,
+} from "./support.mjs";
 
-test("content crosses byte for byte, and is installed with v2", async () => {
+test("the content of a companion crosses byte for byte, and is installed with v2", async () => {
   const place = seed();
   const [auth, fresh] = ["auth.json", "fresh.bin"].map((name) => join(place.directory, name));
   writeFileSync(auth, "old é");
   const seen = [];
   const run = async (job) => {
-    seen.push(Buffer.from(await job.companion("auth").read()).toString(), await job.companion("fresh").read());
+    seen.push(
+      Buffer.from(await job.companion("auth").read()).toString(),
+      await job.companion("fresh").read(),
+    );
     await job.companion("auth").write("new é");
     await job.companion("fresh").write(Uint8Array.of(0, 255, 10));
-    seen.push(Buffer.from(await job.companion("auth").read()).toString(), readFileSync(auth, "utf8"), existsSync(fresh));
+    seen.push(
+      Buffer.from(await job.companion("auth").read()).toString(),
+      readFileSync(auth, "utf8"),
+      existsSync(fresh),
+    );
     build(job);
   };
   await migrate(options(place.path, { ...made(run), companions: { auth, fresh } }));
@@ -28,12 +44,18 @@ test("content crosses byte for byte, and is installed with v2", async () => {
   assertUpgraded(place);
 });
 
-test("one that was not declared, or not given bytes, is refused", async () => {
+test("an undeclared companion, or content that is not bytes, is refused", async () => {
   const place = seed();
   const auth = join(place.directory, "auth.json");
   const run = async (job) => {
-    assert.match((await failure(job.companion("other").write("x"))).message, /companion other is not declared in the options/);
-    assert.match((await failure(job.companion("auth").write(7))).message, /a companion's content must be a string or a Uint8Array, not 7/);
+    assert.match(
+      (await failure(job.companion("other").write("x"))).message,
+      /companion other is not declared in the options/,
+    );
+    assert.match(
+      (await failure(job.companion("auth").write(7))).message,
+      /a companion's content must be a string or a Uint8Array, not 7/,
+    );
     await job.companion("auth").write("staged");
     throw new Error("undone");
   };
@@ -42,44 +64,80 @@ test("one that was not declared, or not given bytes, is refused", async () => {
   assertUntouched(place);
 });
 
-// [29] The other process upgrades its own data directory with the same companion, and its build never ends.
-test("one that another data directory's upgrade works on is refused, and is free when that is killed", async () => {
+// [29] Another process upgrades its own data directory, which shares the companion; its build never
+// ends.
+test("a companion is refused while the upgrade of another data directory has it, and free once that upgrade is killed", async () => {
   const [place, other] = [seed(), seed()];
   const auth = join(other.directory, "auth.json");
   writeFileSync(auth, "old");
   const holder = fileURLToPath(new URL("holder.mjs", import.meta.url));
-  const child = spawn(process.execPath, [holder, other.path, auth], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [holder, other.path, auth], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const ended = once(child, "exit");
   assert.equal(String((await once(child.stdout, "data"))[0]), "begun");
   const waits = [];
   const onEvent = ({ type, op, file }) => type === "wait" && waits.push([op, file]);
-  const again = (waitMs) => migrate(options(place.path, { ...made(build), companions: { auth }, lock: "held", waitMs, onEvent }));
+  const again = (waitMs) =>
+    migrate(
+      options(place.path, { ...made(build), companions: { auth }, lock: "held", waitMs, onEvent }),
+    );
   const error = await failure(again(60)).finally(() => child.kill("SIGKILL"));
   await ended;
   assert.deepEqual([error.code, error.path], ["OWNED", auth]);
   assert.ok(named(error.holders, child.pid), error.message);
-  assert.deepEqual(waits, [["lock", "auth/auth.json"], ["lock", "auth/auth.json"]]);
+  assert.deepEqual(waits, [
+    ["lock", "auth/auth.json"],
+    ["lock", "auth/auth.json"],
+  ]);
   assertUntouched(place);
   assert.equal((await again()).outcome, "migrated");
   assertUpgraded(place);
 });
 
-test("an error of the system comes with all that is known of it", async () => {
+test("an error of the operating system comes with its code and its file", async () => {
   const place = seed();
   const auth = join(place.directory, "auth.json");
   mkdirSync(auth);
-  const { name, code, os, op, path, phase, attempts, waitedMs, holders, data, hint, reason, message } = await failure(
-    migrate(options(place.path, { companions: { auth }, waitMs: 0 })),
-  );
+  const {
+    name,
+    code,
+    os,
+    op,
+    path,
+    phase,
+    attempts,
+    waitedMs,
+    holders,
+    data,
+    hint,
+    reason,
+    message,
+  } = await failure(migrate(options(place.path, { companions: { auth }, waitMs: 0 })));
   assert.deepEqual(
     { name, code, op, path, phase, attempts, waitedMs, holders },
-    { name: "CutoverError", code: "IO", op: "look", path: auth, phase: null, attempts: 1, waitedMs: 0, holders: [] },
+    {
+      name: "CutoverError",
+      code: "IO",
+      op: "look",
+      path: auth,
+      phase: null,
+      attempts: 1,
+      waitedMs: 0,
+      holders: [],
+    },
   );
-  const known = process.platform === "win32" ? [5, "ERROR_ACCESS_DENIED", "EPERM"] : [21, "EISDIR", "EISDIR"];
+  const known =
+    process.platform === "win32" ? [5, "ERROR_ACCESS_DENIED", "EPERM"] : [21, "EISDIR", "EISDIR"];
   assert.deepEqual([os.raw, os.name, os.code], known);
-  // The database was not even looked at.
+  // The upgrade did not read the database.
   assert.equal(data.state, "unknown");
-  assert.ok(hint !== "" && reason !== "" && [os.code, reason, hint, "[cutover:IO:"].every((part) => message.includes(part)), message);
+  assert.ok(
+    hint !== "" &&
+      reason !== "" &&
+      [os.code, reason, hint, "[cutover:IO:"].every((part) => message.includes(part)),
+    message,
+  );
   rmdirSync(auth);
   assertUntouched(place);
 });

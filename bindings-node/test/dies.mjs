@@ -1,6 +1,7 @@
-// What killed.test.mjs starts as a process of its own: an application that kills itself half way through one of its callbacks.
-// `dies.mjs DATABASE KEYCHAIN DIES`, where DIES lists the callbacks `build`, `undo`, `cleanup`; beside them `fails`: its build fails, and `older`: an older
-// release writes to v1 once v2 is built. It prints the result as JSON.
+// The application that killed.test.mjs starts: it kills itself half way through one of its
+// callbacks. `dies.mjs DATABASE KEYCHAIN DIES`, where DIES lists the callbacks `build`, `undo` and
+// `cleanup`. It may also list `fails` (the build fails) and `older` (an older release writes to v1
+// once v2 is built). The application prints its result as JSON.
 import { appendFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { migrate } from "cutover";
@@ -9,7 +10,7 @@ import { build, made, options, shell } from "./support.mjs";
 const [path, keychain, list] = process.argv.slice(2);
 const dies = list.split(" ");
 
-/** What it does outside the database: a key goes, and where it dies it is killed before the other goes as well. */
+/** Changes the keychain: removes one key, then dies here if it must, then removes the other key. */
 async function remove(callback, keys, state, nonce) {
   appendFileSync(join(keychain, "calls"), `${callback} ${JSON.stringify(state)} ${nonce}\n`);
   rmSync(join(keychain, keys[0]), { force: true });
@@ -24,7 +25,8 @@ const run = async (job) => {
   for (const key of keys) writeFileSync(join(keychain, key), "v2");
   if (dies.includes("build")) process.kill(process.pid, "SIGKILL");
   build(job);
-  if (dies.includes("older")) shell(path, "INSERT INTO notes(body) VALUES ('c'); DELETE FROM notes WHERE body = 'c'");
+  if (dies.includes("older"))
+    shell(path, "INSERT INTO notes(body) VALUES ('c'); DELETE FROM notes WHERE body = 'c'");
   if (dies.includes("fails")) throw new Error("no more keys");
   return { expect: { note: 2 } };
 };

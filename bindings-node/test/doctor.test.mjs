@@ -1,7 +1,14 @@
-// The doctor, from inside an application and as a process of its own.
+// The doctor, in an application and as a separate process.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, readdirSync, rmdirSync, statSync, writeFileSync } from "node:fs";
+import {
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join, sep } from "node:path";
@@ -13,26 +20,38 @@ import { failure, options, seed, shell, V1 } from "./support.mjs";
 const require = createRequire(import.meta.url);
 const cli = join(require.resolve("cutover"), "../cli/main.js");
 
-/** Names, contents and times of change of everything there. */
+/** The name, content and time of change of every file in a directory. */
 const all = ({ directory }) =>
-  readdirSync(directory).sort().map((name) => [name, statSync(join(directory, name)).mtimeMs, readFileSync(join(directory, name), "hex")]);
+  readdirSync(directory)
+    .sort()
+    .map((name) => [
+      name,
+      statSync(join(directory, name)).mtimeMs,
+      readFileSync(join(directory, name), "hex"),
+    ]);
 
-/** A run of the CLI, with a temporary directory of its own that must be empty afterwards. */
+/** Runs the command with its own temporary directory, which must be empty afterwards. */
 function run(...args) {
   const temporary = mkdtempSync(join(tmpdir(), "cutover-cli-"));
-  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], { encoding: "utf8", env: { ...process.env, TMPDIR: temporary, HOME: tmpdir() } });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], {
+    encoding: "utf8",
+    env: { ...process.env, TMPDIR: temporary, HOME: tmpdir() },
+  });
   assert.deepEqual(readdirSync(temporary), []);
   rmdirSync(temporary);
   return { status, stdout, stderr };
 }
 
-test("the CLI writes one bundle, which the page judges, and touches nothing", () => {
+test("doctor writes one bundle, which the diagnosis reads, and changes nothing", () => {
   const place = seed();
   const before = all(place);
   const { status, stdout } = run("doctor", place.path);
   assert.equal(status, 0);
   const bundle = JSON.parse(stdout);
-  assert.deepEqual([bundle.version, bundle.check, bundle.next.does, bundle.header.userVersion], [1, { result: "sound" }, "ask-detect", 1]);
+  assert.deepEqual(
+    [bundle.version, bundle.check, bundle.next.does, bundle.header.userVersion],
+    [1, { result: "sound" }, "ask-detect", 1],
+  );
   assert.match(bundle.made.runtime, process.versions.bun ? /^bun \d/ : /^node \d/);
   assert.ok(bundle.path.startsWith(`~${sep}`), bundle.path);
   assert.equal(diagnose({ text: stdout }).safety, "safe");
@@ -44,19 +63,22 @@ test("the CLI writes one bundle, which the page judges, and touches nothing", ()
   assert.deepEqual(all(place), before);
 });
 
-test("the CLI looks beside the companions that it is told of, and at nothing in them", () => {
+test("doctor lists the files beside the named companions, and includes no content of them", () => {
   const place = seed();
   const auth = join(place.directory, "a=b.json");
   writeFileSync(auth, "SECRET");
   const { status, stdout } = run("doctor", place.path, "--companion", `auth=${auth}`);
   assert.deepEqual([status, stdout.includes("SECRET")], [0, false]);
   const { auth: seen } = JSON.parse(stdout).observation.companions;
-  assert.deepEqual([seen.file, seen.relative, seen.path.startsWith(`~${sep}`), seen.digest.length], ["a=b.json", "a=b.json", true, 64]);
+  assert.deepEqual(
+    [seen.file, seen.relative, seen.path.startsWith(`~${sep}`), seen.digest.length],
+    ["a=b.json", "a=b.json", true, 64],
+  );
   assert.equal(diagnose({ text: stdout }).safety, "safe");
   assert.equal(run("doctor", place.path, "--companion", auth.replace("=", "")).status, 64);
 });
 
-test("status says it in words, and by its exit status", async () => {
+test("status says in words, and by its exit status, whether the data is safe", async () => {
   const place = seed();
   const { status, stdout } = run("status", place.path);
   assert.deepEqual([status, stdout.split("\n")[0]], [0, "The data is safe."]);
@@ -67,7 +89,13 @@ test("status says it in words, and by its exit status", async () => {
   const broken = run("status", place.path);
   assert.deepEqual([broken.status, broken.stdout.split("\n")[0]], [1, "The data is not safe."]);
   assert.equal(run("status", join(place.directory, "none.db")).status, 2);
-  for (const args of [[], ["doctor"], ["status", "a", "b"], ["heal", "a"], ["status", "--no-such-option", "a"]]) {
+  for (const args of [
+    [],
+    ["doctor"],
+    ["status", "a", "b"],
+    ["heal", "a"],
+    ["status", "--no-such-option", "a"],
+  ]) {
     const { status, stderr } = run(...args);
     assert.deepEqual([status, stderr.includes("usage:")], [64, true]);
   }
@@ -76,20 +104,26 @@ test("status says it in words, and by its exit status", async () => {
   assert.equal(run("--help").status, 0);
 });
 
-// A shell that kills itself by a signal is POSIX's own.
-if (process.platform !== "win32") test("a log of committed rows is read in a copy, and the copy goes", () => {
-  const place = seed("PRAGMA journal_mode=WAL;" + V1);
-  const writer = spawnSync("sqlite3", [place.path, ".shell true", "INSERT INTO notes(body) VALUES ('c')", `.shell kill -9 $PPID`]);
-  assert.equal(writer.signal, "SIGKILL");
-  assert.ok(statSync(`${place.path}-wal`).size > 0);
-  const before = all(place);
-  const { status, stdout } = run("doctor", place.path);
-  const { check, wal } = JSON.parse(stdout);
-  assert.deepEqual([status, check.result, wal.commits], [0, "sound", 1]);
-  assert.deepEqual(all(place), before);
-});
+// Only on POSIX can a shell kill itself by a signal.
+if (process.platform !== "win32")
+  test("doctor reads a log of committed rows in a copy, and removes the copy", () => {
+    const place = seed("PRAGMA journal_mode=WAL;" + V1);
+    const writer = spawnSync("sqlite3", [
+      place.path,
+      ".shell true",
+      "INSERT INTO notes(body) VALUES ('c')",
+      `.shell kill -9 $PPID`,
+    ]);
+    assert.equal(writer.signal, "SIGKILL");
+    assert.ok(statSync(`${place.path}-wal`).size > 0);
+    const before = all(place);
+    const { status, stdout } = run("doctor", place.path);
+    const { check, wal } = JSON.parse(stdout);
+    assert.deepEqual([status, check.result, wal.commits], [0, "sound", 1]);
+    assert.deepEqual(all(place), before);
+  });
 
-test("an application gives its last error and its events, and its secrets stay out", async () => {
+test("the bundle has the last error and the events of the application, and not its secrets", async () => {
   const place = seed();
   const owner = await lock(place.path);
   const lastError = await failure(migrate(options(place.path)));
@@ -98,14 +132,23 @@ test("an application gives its last error and its events, and its secrets stay o
   const bundle = await doctor(place.path, { lastError, events });
   assert.equal(bundle.lastError.code, "OWNED");
   assert.ok(!JSON.stringify(bundle).includes("SECRET"));
-  assert.ok(JSON.stringify(await doctor(place.path, { events, applicationData: true })).includes("SECRET"));
+  assert.ok(
+    JSON.stringify(await doctor(place.path, { events, applicationData: true })).includes("SECRET"),
+  );
   assert.equal(diagnose({ text: JSON.stringify(bundle) }).explanation.code, "OWNED");
-  for (const wrong of [null, { more: 1 }, { lastError: new Error("x") }, { checkUpTo: -1 }, { events: 7 }]) await assert.rejects(doctor(place.path, wrong), TypeError);
+  for (const wrong of [
+    null,
+    { more: 1 },
+    { lastError: new Error("x") },
+    { checkUpTo: -1 },
+    { events: 7 },
+  ])
+    await assert.rejects(doctor(place.path, wrong), TypeError);
   await assert.rejects(doctor(place.path, { events: [{ type: "nonsense" }] }), TypeError);
   assert.ok((await failure(doctor("/nowhere/at/all/data.db"))) instanceof CutoverError);
 });
 
-test("beside another process that has the database open nothing is said to be safe", async () => {
+test("doctor calls no database safe that another process has open", async () => {
   const place = seed();
   const holder = spawn("sqlite3", [place.path], { stdio: ["pipe", "pipe", "inherit"] });
   holder.stdin.write("SELECT count(*) FROM notes;\n");

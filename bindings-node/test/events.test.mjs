@@ -1,11 +1,20 @@
-// What onEvent hears, and that it can do no harm.
+// The events that onEvent gets, and its failures, which do no harm.
 import assert from "node:assert/strict";
 import { closeSync, openSync } from "node:fs";
 import { test } from "node:test";
 import { migrate, recover } from "cutover";
-import { assertUntouched, assertUpgraded, build, failure, made, named, options, seed } from "./support.mjs";
+import {
+  assertUntouched,
+  assertUpgraded,
+  build,
+  failure,
+  made,
+  named,
+  options,
+  seed,
+} from "./support.mjs";
 
-test("steps, phases and the build's progress are told in order", async () => {
+test("onEvent gets steps, phases and the progress of the build in order", async () => {
   const place = seed();
   const events = [];
   const run = (job) => {
@@ -14,22 +23,39 @@ test("steps, phases and the build's progress are told in order", async () => {
     job.progress(2);
   };
   await migrate(options(place.path, { ...made(run), onEvent: (event) => void events.push(event) }));
-  const told = events.filter(({ type }) => type !== "step").map((event) => event.kind ?? event.phase ?? [event.type, event.done, event.total]);
-  assert.deepEqual(told, ["migrate", "building", ["progress", 1, 2], ["progress", 2, null], "built", "committed"]);
+  const told = events
+    .filter(({ type }) => type !== "step")
+    .map((event) => event.kind ?? event.phase ?? [event.type, event.done, event.total]);
+  assert.deepEqual(told, [
+    "migrate",
+    "building",
+    ["progress", 1, 2],
+    ["progress", 2, null],
+    "built",
+    "committed",
+  ]);
   const steps = events.filter(({ type, undo }) => type === "step" && !undo);
   assert.ok(steps.every((step, at) => step.why && (at === 0 || step.index > steps[at - 1].index)));
 });
 
-test("a step is told before it is performed", async () => {
+test("onEvent gets a step before the step runs", async () => {
   const place = seed();
   const before = [];
-  const onEvent = ({ type, op, file }) => type === "step" && op === "build-sql" && before.push(place.names().some((name) => name.includes(".building-")));
+  const onEvent = ({ type, op, file }) =>
+    type === "step" &&
+    op === "build-sql" &&
+    before.push(place.names().some((name) => name.includes(".building-")));
   await migrate(options(place.path, { onEvent }));
   assert.deepEqual(before, [false]);
 });
 
 for (const [how, onEvent] of [
-  ["throws", () => { throw new Error("deaf"); }],
+  [
+    "throws",
+    () => {
+      throw new Error("deaf");
+    },
+  ],
   ["rejects", () => Promise.reject(new Error("deaf"))],
   ["never settles", () => new Promise(() => {})],
 ]) {
@@ -37,13 +63,16 @@ for (const [how, onEvent] of [
     const place = seed();
     const { outcome, warnings } = await migrate(options(place.path, { onEvent }));
     assert.equal(outcome, "migrated");
-    const expected = how === "never settles" ? [] : [{ from: "host", code: "ON_EVENT", message: "onEvent failed: deaf" }];
+    const expected =
+      how === "never settles"
+        ? []
+        : [{ from: "host", code: "ON_EVENT", message: "onEvent failed: deaf" }];
     assert.deepEqual(warnings, expected);
     assertUpgraded(place);
   });
 }
 
-test("releaseHandles is called before every wait, and what it releases is no longer in the way", async () => {
+test("the upgrade calls releaseHandles before every wait, and goes on once the handle is released", async () => {
   const place = seed();
   let held = openSync(place.path);
   const heard = [];
@@ -52,14 +81,15 @@ test("releaseHandles is called before every wait, and what it releases is no lon
     if (held !== undefined) closeSync(held);
     held = undefined;
   };
-  const onEvent = (event) => void (event.type === "wait" && heard.push("wait", named(event.holders, process.pid)));
+  const onEvent = (event) =>
+    void (event.type === "wait" && heard.push("wait", named(event.holders, process.pid)));
   const { outcome } = await migrate(options(place.path, { releaseHandles, onEvent }));
   assert.equal(outcome, "migrated");
   assert.deepEqual(heard.slice(0, 3).sort(), [true, "release", "wait"].sort());
   assertUpgraded(place);
 });
 
-test("a releaseHandles that fails is a warning; a holder that stays is named, or copied under", async () => {
+test("a failed releaseHandles is a warning; a process that keeps the database open is named, or v2 is copied by pages", async () => {
   const place = seed();
   const held = openSync(place.path);
   const warned = [];
@@ -79,11 +109,15 @@ test("a releaseHandles that fails is a warning; a holder that stays is named, or
   assert.equal(error.code, "HELD");
   assert.equal(error.holders[0].thisProcess, true);
   assert.equal(error.holders[0].pid, process.pid);
-  assert.deepEqual(warned[0], { from: "host", code: "RELEASE_HANDLES", message: "releaseHandles failed: cannot" });
+  assert.deepEqual(warned[0], {
+    from: "host",
+    code: "RELEASE_HANDLES",
+    message: "releaseHandles failed: cannot",
+  });
   assertUntouched(place);
 });
 
-test("a callback without a sign of life is reported", async (t) => {
+test("a silent callback is a warning", async (t) => {
   const place = seed();
   const real = globalThis.setTimeout;
   const watches = [];
@@ -99,19 +133,24 @@ test("a callback without a sign of life is reported", async (t) => {
     };
     const { outcome, warnings } = await migrate(options(place.path, made(run)));
     assert.equal(outcome, "migrated");
-    const message = "build has neither settled nor told progress for 60 s; abort options.signal if it never will";
+    const message =
+      "build has neither settled nor reported progress for 60 s; to stop it, abort options.signal";
     assert.deepEqual(warnings, [{ from: "cutover", code: "UNSETTLED", message }]);
   } finally {
     globalThis.setTimeout = real;
   }
 });
 
-test("a recovery is told", async () => {
+test("onEvent gets a recovery", async () => {
   const place = seed();
   const fail = () => Promise.reject(new Error("no"));
   await failure(migrate(options(place.path, { ...made(fail), undo: fail })));
   const heard = [];
-  const result = await recover(options(place.path, { onEvent: (event) => void (event.type === "recovered" && heard.push(event.recovery)) }));
+  const result = await recover(
+    options(place.path, {
+      onEvent: (event) => void (event.type === "recovered" && heard.push(event.recovery)),
+    }),
+  );
   assert.deepEqual(result, { recovery: "undone", backup: null, report: null, warnings: [] });
   assert.deepEqual(heard, ["undone"]);
   assertUntouched(place);

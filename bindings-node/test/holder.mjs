@@ -1,4 +1,5 @@
-// What companions.test.mjs starts as a process of its own: an upgrade whose build never ends. `holder.mjs DATABASE COMPANION`.
+// The process that companions.test.mjs starts: an upgrade whose build never ends.
+// `holder.mjs DATABASE COMPANION`.
 import { migrate } from "cutover";
 import { made, options } from "./support.mjs";
 

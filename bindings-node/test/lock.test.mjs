@@ -1,4 +1,4 @@
-// The owner lock, as JavaScript holds it.
+// The owner lock in JavaScript.
 import assert from "node:assert/strict";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { lock, migrate } from "cutover";
 import { assertUpgraded, failure, options, seed } from "./support.mjs";
 
-test("one owner at a time, until it lets go", async () => {
+test("there is one owner at a time, until it releases the lock", async () => {
   const place = seed();
   const owner = await lock(place.path);
   assert.equal(owner.path, place.path);
@@ -18,7 +18,7 @@ test("one owner at a time, until it lets go", async () => {
   (await lock(place.path)).release();
 });
 
-test("the owner migrates with its lock and keeps it", async () => {
+test("the owner upgrades with its lock and keeps it", async () => {
   const place = seed();
   const owner = await lock(place.path);
   assert.equal((await migrate(options(place.path, { lock: owner }))).outcome, "migrated");
@@ -27,7 +27,7 @@ test("the owner migrates with its lock and keeps it", async () => {
   assertUpgraded(place);
 });
 
-test("a lock that was released, or is of another database, is refused", async () => {
+test("a released lock, or the lock of another database, is refused", async () => {
   const [place, other] = [seed(), seed()];
   const owner = await lock(other.path);
   assert.equal((await failure(migrate(options(place.path, { lock: owner })))).code, "OWNED");
@@ -37,7 +37,7 @@ test("a lock that was released, or is of another database, is refused", async ()
   assert.equal(error.message, "cutover: options.lock was released");
 });
 
-test("a lock that no variable refers to is still held", async () => {
+test("a lock without a variable is still held", async () => {
   const place = seed();
   await lock(place.path);
   const collect = () => {
@@ -52,7 +52,7 @@ test("a lock that no variable refers to is still held", async () => {
   assert.equal((await failure(lock(place.path))).code, "OWNED");
 });
 
-test("a caller that holds an equivalent says so", async () => {
+test("a caller with an equivalent lock passes held", async () => {
   const place = seed();
   const owner = await lock(place.path);
   assert.equal((await migrate(options(place.path, { lock: "held" }))).outcome, "migrated");

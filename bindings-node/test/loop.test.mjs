@@ -1,12 +1,13 @@
-// The event loop is free while v2 is built.
+// The event loop stays free while SQL builds v2.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { migrate } from "cutover";
 import { V2, assertUpgraded, options, seed } from "./support.mjs";
 
-const BUSY = "CREATE TABLE busy(n); WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 300000) INSERT INTO busy SELECT n FROM c;";
+const BUSY =
+  "CREATE TABLE busy(n); WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 300000) INSERT INTO busy SELECT n FROM c;";
 
-test("the event loop turns while SQL runs", async () => {
+test("the event loop turns while SQL builds v2", async () => {
   const place = seed();
   let turns;
   let during;
@@ -24,7 +25,7 @@ test("the event loop turns while SQL runs", async () => {
     }
   };
   await migrate(options(place.path, { make: { from: "empty", run: { sql: BUSY + V2 } }, onEvent }));
-  // On the event loop's own thread it would be 0, and 1 if the event was only told late.
+  // On the thread of the event loop the count would be 0, or 1 with a late event.
   assert.ok(during > 10, `the loop turned ${during} times`);
   assertUpgraded(place);
 });

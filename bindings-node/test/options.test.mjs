@@ -1,4 +1,5 @@
-// Wrong options are refused before anything is touched, with what, where and what to do.
+// The call refuses wrong options before it touches anything. The error says which option, and what
+// it must be.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect, lock, migrate, plan, recover, runPlan } from "cutover";
@@ -11,24 +12,42 @@ const WRONG = [
   [{ path: "half \ud800 pair" }, /options\.path must be a well-formed string/],
   [{ label: "V1" }, /options\.label: .*may hold only a-z, 0-9 and '-'/],
   [{ label: "source" }, /options\.label: .*uses in file names itself/],
-  [{ lable: "v1-v2" }, /options\.lable is not known; there are path, label, detect/],
-  [{ detect: "old" }, /options\.detect must be \{ stamp \}, \{ userVersion \} or a function, not 'old'/],
+  [{ lable: "v1-v2" }, /options\.lable is unknown; the known members are path, label, detect/],
+  [
+    { detect: "old" },
+    /options\.detect must be \{ stamp \}, \{ userVersion \} or a function, not 'old'/,
+  ],
   [{ detect: {} }, /options\.detect must be/],
   [{ detect: { userVersion: 2, stamp: {} } }, /options\.detect must be/],
-  [{ detect: { userVersion: 2.5 } }, /options\.detect must be \{ userVersion: a whole number from -2147483648 to 2147483647 \}/],
+  [
+    { detect: { userVersion: 2.5 } },
+    /options\.detect must be \{ userVersion: a whole number from -2147483648 to 2147483647 \}/,
+  ],
   [{ detect: { userVersion: 2 ** 31 } }, /options\.detect must be/],
-  [{ detect: { stamp: { table: "t", column: "c", value: 2 } } }, /options\.detect must be \{ stamp: \{ table, column, value \}, all strings \}/],
+  [
+    { detect: { stamp: { table: "t", column: "c", value: 2 } } },
+    /options\.detect must be \{ stamp: \{ table, column, value \}, all strings \}/,
+  ],
   [{ make: undefined }, /options\.make must be an object, not undefined/],
-  [{ make: { from: "scratch", run: () => {} } }, /options\.make\.from must be "empty" or "copy", not 'scratch'/],
-  [{ make: { from: "empty", run: { sql: 1 } } }, /options\.make\.run must be \{ sql \} or a function/],
-  [{ make: { from: "empty", run: { sql: "" }, how: 1 } }, /options\.make\.how is not known; there are from, run/],
+  [
+    { make: { from: "scratch", run: () => {} } },
+    /options\.make\.from must be "empty" or "copy", not 'scratch'/,
+  ],
+  [
+    { make: { from: "empty", run: { sql: 1 } } },
+    /options\.make\.run must be \{ sql \} or a function/,
+  ],
+  [
+    { make: { from: "empty", run: { sql: "" }, how: 1 } },
+    /options\.make\.how is unknown; the known members are from, run/,
+  ],
   [{ verify: true }, /options\.verify must be a function, not true/],
   [{ companions: ["auth.json"] }, /options\.companions must be an object of name -> path/],
   [{ companions: { auth: "" } }, /options\.companions must be/],
   [{ companions: { "../auth": "auth.json" } }, /options\.companions: /],
   [{ undo: {} }, /options\.undo must be a function/],
   [{ cleanup: "rm" }, /options\.cleanup must be a function/],
-  [{ lock: {} }, /options\.lock must be what lock\(\) gave, or "held"/],
+  [{ lock: {} }, /options\.lock must be the result of lock\(\), or "held"/],
   [{ releaseHandles: 1 }, /options\.releaseHandles must be a function/],
   [{ waitMs: -1 }, /options\.waitMs must be a whole number from 0 to/],
   [{ waitMs: Infinity }, /options\.waitMs must be/],
@@ -37,7 +56,7 @@ const WRONG = [
   [{ signal: new AbortController() }, /options\.signal must be an AbortSignal/],
 ];
 
-test("wrong options", async () => {
+test("wrong options are refused", async () => {
   const place = seed();
   for (const [wrong, why] of WRONG) {
     for (const verb of [migrate, recover, plan, (given) => runPlan("{}", given)]) {
@@ -53,18 +72,32 @@ test("wrong options", async () => {
   assert.deepEqual(place.names(), ["data.db"]);
 });
 
-test("a wrong path", async () => {
+test("a wrong path is refused", async () => {
   for (const verb of [lock, inspect]) {
     const error = await failure(verb(7));
     assert.ok(error instanceof TypeError);
-    assert.match(error.message, /^cutover: path must be a well-formed string that is not empty, not 7$/);
+    assert.match(
+      error.message,
+      /^cutover: path must be a well-formed string that is not empty, not 7$/,
+    );
   }
 });
 
-test("undefined is as good as missing", async () => {
+test("an undefined option is a missing option", async () => {
   const place = seed();
   const missing = Object.fromEntries(
-    ["verify", "companions", "undo", "cleanup", "lock", "releaseHandles", "waitMs", "integrity", "onEvent", "signal"].map((name) => [name, undefined]),
+    [
+      "verify",
+      "companions",
+      "undo",
+      "cleanup",
+      "lock",
+      "releaseHandles",
+      "waitMs",
+      "integrity",
+      "onEvent",
+      "signal",
+    ].map((name) => [name, undefined]),
   );
   assert.equal((await migrate(options(place.path, missing))).outcome, "migrated");
 });

@@ -1,12 +1,29 @@
-// The middle is public: plans as data, and what support wants to know.
+// Plans as data, and inspect and errors for support people.
 import assert from "node:assert/strict";
 import { statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { CutoverError, explainError, inspect, lock, migrate, plan, runPlan, validatePlan } from "cutover";
-import { assertUntouched, assertUpgraded, build, failure, made, options, seed } from "./support.mjs";
+import {
+  CutoverError,
+  explainError,
+  inspect,
+  lock,
+  migrate,
+  plan,
+  runPlan,
+  validatePlan,
+} from "cutover";
+import {
+  assertUntouched,
+  assertUpgraded,
+  build,
+  failure,
+  made,
+  options,
+  seed,
+} from "./support.mjs";
 
-test("a plan touches nothing, is sound, and can be performed exactly", async () => {
+test("plan touches nothing, its plan is sound, and runPlan performs it exactly", async () => {
   const place = seed();
   const planned = await plan(options(place.path));
   assert.deepEqual(place.names(), ["data.db"]);
@@ -17,12 +34,14 @@ test("a plan touches nothing, is sound, and can be performed exactly", async () 
   const onEvent = (event) => void (event.type === "step" && steps.push(event.why));
   const result = await runPlan(planned, options(place.path, { onEvent }));
   assert.equal(result.outcome, "migrated");
-  assert.ok(steps.length > 0 && steps.every((why) => planned.steps.some((step) => step.why === why)));
+  assert.ok(
+    steps.length > 0 && steps.every((why) => planned.steps.some((step) => step.why === why)),
+  );
   assertUpgraded(place);
   assert.equal(await plan(options(place.path)), null);
 });
 
-test("a plan whose order could cost a row is found, and not performed", async () => {
+test("a plan whose order could lose a row is found, and not performed", async () => {
   const place = seed();
   const planned = await plan(options(place.path));
   const at = planned.steps.findIndex((step) => step.do.op === "link");
@@ -36,14 +55,14 @@ test("a plan whose order could cost a row is found, and not performed", async ()
   assertUntouched(place);
 });
 
-test("a plan as text, with a callback", async () => {
+test("runPlan performs a plan as text, with a callback", async () => {
   const place = seed();
   const given = options(place.path, made(build));
   assert.equal((await runPlan(JSON.stringify(await plan(given)), given)).outcome, "migrated");
   assertUpgraded(place);
 });
 
-test("a plan that cannot be used is refused with the reason", async () => {
+test("runPlan refuses an unusable plan with the reason", async () => {
   const place = seed();
   const planned = await plan(options(place.path));
   const hostile = structuredClone(planned);
@@ -66,28 +85,53 @@ test("a plan that cannot be used is refused with the reason", async () => {
   assertUntouched(place);
 });
 
-test("inspect says what is there", async () => {
-  const place = seed("PRAGMA journal_mode=WAL; PRAGMA user_version=1; CREATE TABLE notes(id INTEGER PRIMARY KEY, body);");
+test("inspect lists the files", async () => {
+  const place = seed(
+    "PRAGMA journal_mode=WAL; PRAGMA user_version=1; CREATE TABLE notes(id INTEGER PRIMARY KEY, body);",
+  );
   const before = await inspect(place.path);
   assert.deepEqual(
     { ...before, header: null },
-    { path: place.path, exists: true, size: statSync(place.path).size, held: false, holders: [], header: null, sidecars: {}, journals: [], backups: {}, displaced: {}, leftovers: {}, companions: {} },
+    {
+      path: place.path,
+      exists: true,
+      size: statSync(place.path).size,
+      held: false,
+      holders: [],
+      header: null,
+      sidecars: {},
+      journals: [],
+      backups: {},
+      displaced: {},
+      leftovers: {},
+      companions: {},
+    },
   );
   assert.deepEqual([before.header.userVersion, before.header.journalMode], [1, "wal"]);
   const { backup } = await migrate(options(place.path));
-  assert.deepEqual(Object.keys((await inspect(place.path)).backups), [backup.slice(place.directory.length + 1)]);
+  assert.deepEqual(Object.keys((await inspect(place.path)).backups), [
+    backup.slice(place.directory.length + 1),
+  ]);
   const auth = join(place.directory, "auth.json");
   writeFileSync(auth, "content");
   writeFileSync(`${auth}.building-0badc0de`, "left");
   const { companions } = await inspect(place.path, { companions: { auth } });
-  assert.deepEqual(companions, { auth: { path: auth, exists: true, backups: {}, displaced: {}, leftovers: { "auth.json.building-0badc0de": 4 } } });
+  assert.deepEqual(companions, {
+    auth: {
+      path: auth,
+      exists: true,
+      backups: {},
+      displaced: {},
+      leftovers: { "auth.json.building-0badc0de": 4 },
+    },
+  });
   await assert.rejects(inspect(place.path, { companions: { auth: 1 } }), TypeError);
   const missing = await failure(inspect(`${place.directory}/nowhere/data.db`));
   assert.ok(missing instanceof CutoverError);
   assert.match(missing.message, /nowhere/);
 });
 
-test("every failure explains itself", async () => {
+test("explainError explains every failure", async () => {
   const place = seed();
   const owner = await lock(place.path);
   const error = await failure(migrate(options(place.path)));
@@ -96,7 +140,8 @@ test("every failure explains itself", async () => {
   assert.equal(explained.code, "OWNED");
   assert.deepEqual(explainError(`2026-11-21 ERROR ${error.message} at boot`), explained);
   assert.ok(explained.meaning && explained.data && explained.hint);
-  for (const other of ["nothing here", new Error("Unknown error"), undefined, 7, Symbol("s")]) assert.equal(explainError(other), null);
-  // The stack names who called, though the failure was found on another thread.
+  for (const other of ["nothing here", new Error("Unknown error"), undefined, 7, Symbol("s")])
+    assert.equal(explainError(other), null);
+  // The stack names the caller, though another thread found the failure.
   assert.match(error.stack, /plan\.test\.mjs/);
 });

@@ -1,20 +1,25 @@
-// Reading through the addon: every value of SQLite crosses exactly, both ways.
+// The reader of the addon: every value of SQLite crosses exactly, both ways.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { migrate } from "cutover";
 import { build, failure, made, options, seed } from "./support.mjs";
 
-/** Runs the work with the reader of v1. */
+/** Runs the work with a reader of v1. */
 async function withV1(work, sql) {
   const place = seed(sql);
   let given;
-  await migrate(options(place.path, made(async (job) => void (given = await work(job.v1, job), build(job)))));
+  await migrate(
+    options(
+      place.path,
+      made(async (job) => void ((given = await work(job.v1, job)), build(job))),
+    ),
+  );
   return given;
 }
 
 const BLOB = Uint8Array.from({ length: 256 }, (_, byte) => byte);
 
-test("values come exactly as they are", async () => {
+test("values cross to JavaScript exactly", async () => {
   const rows = await withV1((v1) =>
     v1.all(`SELECT 1 AS one, 9007199254740991 AS safe, 9007199254740992 AS unsafe, -9223372036854775807 - 1 AS least, 9223372036854775807 AS most,
       0.1 AS tenth, 2.0 AS two, 1e999 AS inf, -1e999 AS minus, 4.9e-324 AS tiny, NULL AS empty, 'é' || char(0) || char(128512) AS text,
@@ -41,70 +46,135 @@ test("values come exactly as they are", async () => {
   ]);
 });
 
-test("values are bound exactly as they are", async () => {
+test("values bind exactly", async () => {
   const sliced = BLOB.subarray(3, 7);
-  const args = [1, 9007199254740991, 9007199254740993n, -9223372036854775808n, 0.1, 2 ** 60, Infinity, null, "é\0\u{1f600}", BLOB, sliced, Buffer.from("é")];
-  const types = ["integer", "integer", "integer", "integer", "real", "real", "real", "null", "text", "blob", "blob", "blob"];
+  const args = [
+    1,
+    9007199254740991,
+    9007199254740993n,
+    -9223372036854775808n,
+    0.1,
+    2 ** 60,
+    Infinity,
+    null,
+    "é\0\u{1f600}",
+    BLOB,
+    sliced,
+    Buffer.from("é"),
+  ];
+  const types = [
+    "integer",
+    "integer",
+    "integer",
+    "integer",
+    "real",
+    "real",
+    "real",
+    "null",
+    "text",
+    "blob",
+    "blob",
+    "blob",
+  ];
   const select = `SELECT ${args.map((_, at) => `?${at + 1} AS v${at}, typeof(?${at + 1}) AS t${at}`).join(", ")}`;
   const [row] = await withV1((v1) => v1.all(select, args));
-  assert.deepEqual(args.map((_, at) => row[`t${at}`]), types);
+  assert.deepEqual(
+    args.map((_, at) => row[`t${at}`]),
+    types,
+  );
   const got = args.map((_, at) => row[`v${at}`]);
   assert.deepEqual(got.slice(0, 9), args.slice(0, 9));
-  assert.deepEqual(got.slice(9).map((bytes) => [...bytes]), [[...BLOB], [3, 4, 5, 6], [0xc3, 0xa9]]);
+  assert.deepEqual(
+    got.slice(9).map((bytes) => [...bytes]),
+    [[...BLOB], [3, 4, 5, 6], [0xc3, 0xa9]],
+  );
 });
 
-test("what no string of JavaScript can hold is refused, and the rest goes on", async () => {
+test("an answer that no JavaScript string can hold is refused, and the reader works on", async () => {
   const found = await withV1(async (v1) => {
-    await assert.rejects(() => v1.all("SELECT hex(zeroblob(135000000)) AS long"), /^Error: the answer has 2700000\d\d bytes as JSON.* ask for fewer rows/);
+    await assert.rejects(
+      () => v1.all("SELECT hex(zeroblob(135000000)) AS long"),
+      /^Error: the answer has 2700000\d\d bytes as JSON.* ask for fewer rows/,
+    );
     return v1.all("SELECT 1 AS one");
   });
   assert.deepEqual(found, [{ one: 1 }]);
 });
 
-test("rows keep order, names of any kind, and the types of their own", async () => {
+test("rows keep their order, their column names and their types", async () => {
   const sql = `${"PRAGMA user_version=1; CREATE TABLE notes(id INTEGER PRIMARY KEY, body);"} INSERT INTO notes VALUES (1, x'01'), (2, 'two'), (3, NULL);`;
-  const rows = await withV1((v1) => v1.all('SELECT id, body AS "__proto__", 1 AS "" FROM notes ORDER BY id'), sql);
-  assert.deepEqual(rows.map((row) => Object.entries(row)), [
-    [["id", 1], ["__proto__", Uint8Array.of(1)], ["", 1]],
-    [["id", 2], ["__proto__", "two"], ["", 1]],
-    [["id", 3], ["__proto__", null], ["", 1]],
-  ]);
+  const rows = await withV1(
+    (v1) => v1.all('SELECT id, body AS "__proto__", 1 AS "" FROM notes ORDER BY id'),
+    sql,
+  );
+  assert.deepEqual(
+    rows.map((row) => Object.entries(row)),
+    [
+      [
+        ["id", 1],
+        ["__proto__", Uint8Array.of(1)],
+        ["", 1],
+      ],
+      [
+        ["id", 2],
+        ["__proto__", "two"],
+        ["", 1],
+      ],
+      [
+        ["id", 3],
+        ["__proto__", null],
+        ["", 1],
+      ],
+    ],
+  );
   assert.deepEqual(await withV1((v1) => v1.all("SELECT 1 WHERE 0")), []);
 });
 
-test("queries in parallel each get their own answer", async () => {
+test("each of several parallel queries gets its own answer", async () => {
   const numbers = Array.from({ length: 200 }, (_, number) => number);
-  const rows = await withV1((v1) => Promise.all(numbers.map((number) => v1.all("SELECT ? AS number", [number]))));
-  assert.deepEqual(rows.map(([row]) => row.number), numbers);
+  const rows = await withV1((v1) =>
+    Promise.all(numbers.map((number) => v1.all("SELECT ? AS number", [number]))),
+  );
+  assert.deepEqual(
+    rows.map(([row]) => row.number),
+    numbers,
+  );
 });
 
-test("what cannot be read is refused with the reason", async () => {
+test("a failed query is refused with the reason", async () => {
   await withV1(async (v1) => {
     assert.match((await failure(v1.all("SELECT * FROM absent"))).message, /no such table: absent/);
     assert.match((await failure(v1.all("DELETE FROM notes"))).message, /readonly|read-only/);
-    assert.match((await failure(v1.all("SELECT ?", [true]))).message, /args\[0\] must be .*, not boolean/);
-    assert.match((await failure(v1.all("SELECT ?", [2n ** 63n]))).message, /9223372036854775808 is not a 64-bit integer/);
+    assert.match(
+      (await failure(v1.all("SELECT ?", [true]))).message,
+      /args\[0\] must be .*, not boolean/,
+    );
+    assert.match(
+      (await failure(v1.all("SELECT ?", [2n ** 63n]))).message,
+      /9223372036854775808 is not a 64-bit integer/,
+    );
     assert.match((await failure(v1.all("SELECT ?, ?", [1]))).message, /parameter|Wrong number/i);
     assert.ok((await failure(v1.all("SELECT '\ud800'"))) instanceof Error);
     assert.deepEqual(await v1.all("SELECT 1 AS still"), [{ still: 1 }]);
   });
 });
 
-test("a reader and a job are closed when their callback has settled", async () => {
+test("a reader and a job are closed once their callback has settled", async () => {
   const place = seed();
   const kept = {};
   await migrate(
     options(place.path, {
-      detect: async (db) => ((await db.all("PRAGMA user_version"))[0].user_version < 2 ? "old" : "current"),
+      detect: async (db) =>
+        (await db.all("PRAGMA user_version"))[0].user_version < 2 ? "old" : "current",
       ...made((job) => (Object.assign(kept, { job }), build(job))),
-      // The build's reader is of another callback, though one of v2 is open.
+      // The reader of the build is closed, though the reader of v2 is open.
       verify: async (v2) => {
         kept.during = await failure(kept.job.v1.all("SELECT 1"));
         kept.own = await v2.all("SELECT count(*) AS n FROM note");
       },
     }),
   );
-  const closed = /only until the callback that it was given to has settled/;
+  const closed = /only until its callback has settled/;
   assert.match(kept.during.message, closed);
   assert.deepEqual(kept.own, [{ n: 2 }]);
   assert.match((await failure(kept.job.v1.all("SELECT 1"))).message, closed);

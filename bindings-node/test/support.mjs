@@ -1,4 +1,5 @@
-// A v1 to upgrade, made by the sqlite3 shell: a process of its own leaves no handle in this one.
+// A v1 to upgrade, made by the sqlite3 shell: a separate process leaves no open handle in this
+// process.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -11,7 +12,8 @@ process.on("exit", () =>
     try {
       rmSync(directory, { recursive: true, force: true });
     } catch (error) {
-      // What a zombie holds stays until this process has ended, and then in the directory for temporary files.
+      // A leaked connection keeps its file until this process has ended; it stays among the
+      // temporary files.
       if (process.platform !== "win32") throw error;
     }
   }),
@@ -21,8 +23,10 @@ export function shell(path, sql) {
   return execFileSync("sqlite3", [path, sql], { encoding: "utf8" }).trimEnd();
 }
 
-export const V1 = "PRAGMA user_version=1; CREATE TABLE notes(id INTEGER PRIMARY KEY, body); INSERT INTO notes(body) VALUES ('a'), ('b');";
-export const V2 = "CREATE TABLE note(id INTEGER PRIMARY KEY, body); INSERT INTO note SELECT * FROM v1.notes; PRAGMA user_version=2;";
+export const V1 =
+  "PRAGMA user_version=1; CREATE TABLE notes(id INTEGER PRIMARY KEY, body); INSERT INTO notes(body) VALUES ('a'), ('b');";
+export const V2 =
+  "CREATE TABLE note(id INTEGER PRIMARY KEY, body); INSERT INTO note SELECT * FROM v1.notes; PRAGMA user_version=2;";
 
 /** A directory with a v1 in it. */
 export function seed(sql = V1) {
@@ -33,7 +37,7 @@ export function seed(sql = V1) {
   return { directory, path, names: () => readdirSync(directory).sort() };
 }
 
-/** What builds v2 from a job. */
+/** Builds v2 from a job. */
 export function build(job) {
   shell(job.staging, `ATTACH '${job.source}' AS v1; ${V2}`);
 }
@@ -48,22 +52,39 @@ export const options = (path, more = {}) => ({
 
 export const made = (run, from = "empty") => ({ make: { from, run } });
 
-/** v1 is in its place, whole, and nothing else but what locks. */
+/** Checks that v1 is canonical and whole, with only lock files beside it. */
 export function assertUntouched({ path, names }) {
-  assert.deepEqual(names().filter((name) => !name.endsWith("-lock")), ["data.db"]);
-  assert.equal(shell(path, "PRAGMA user_version; SELECT group_concat(body) FROM notes; PRAGMA integrity_check"), "1\na,b\nok");
+  assert.deepEqual(
+    names().filter((name) => !name.endsWith("-lock")),
+    ["data.db"],
+  );
+  assert.equal(
+    shell(
+      path,
+      "PRAGMA user_version; SELECT group_concat(body) FROM notes; PRAGMA integrity_check",
+    ),
+    "1\na,b\nok",
+  );
 }
 
 export function assertUpgraded({ path }) {
-  assert.equal(shell(path, "PRAGMA user_version; SELECT group_concat(body) FROM note; PRAGMA integrity_check"), "2\na,b\nok");
+  assert.equal(
+    shell(path, "PRAGMA user_version; SELECT group_concat(body) FROM note; PRAGMA integrity_check"),
+    "2\na,b\nok",
+  );
 }
 
-/** Whether a process is the one holder. Wine's Restart Manager names no process: a holder has the id 0 there. */
+/**
+ * Whether a process is the only holder. The Restart Manager of Wine gives every holder the id 0.
+ */
 export function named(holders, pid) {
-  return holders.length === 1 && (holders[0].pid === pid || (process.platform === "win32" && holders[0].pid === 0));
+  return (
+    holders.length === 1 &&
+    (holders[0].pid === pid || (process.platform === "win32" && holders[0].pid === 0))
+  );
 }
 
-/** The error that a promise was rejected with. */
+/** The error of a rejected promise. */
 export async function failure(promise) {
   try {
     await promise;

@@ -1,4 +1,4 @@
-// What worker.test.mjs does in a worker.
+// The worker of worker.test.mjs.
 import { parentPort, workerData } from "node:worker_threads";
 import { lock, migrate } from "cutover";
 import { build, made, options } from "./support.mjs";
@@ -6,23 +6,49 @@ import { build, made, options } from "./support.mjs";
 const { work, path } = workerData;
 const begun = () => parentPort.postMessage("begun");
 const never = () => new Promise(() => {});
-const SLOW = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 3000000) SELECT sum(n) FROM c;";
+const SLOW =
+  "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 3000000) SELECT sum(n) FROM c;";
 
 switch (work) {
   case "migrate":
-    parentPort.postMessage(await migrate(options(path, made((job) => job.v1.all("SELECT 1").then(() => build(job))))));
+    parentPort.postMessage(
+      await migrate(
+        options(
+          path,
+          made((job) => job.v1.all("SELECT 1").then(() => build(job))),
+        ),
+      ),
+    );
     break;
   case "build":
-    await migrate(options(path, made(() => (begun(), never()))));
+    await migrate(
+      options(
+        path,
+        made(() => (begun(), never())),
+      ),
+    );
     break;
   case "reading":
-    await migrate(options(path, made((job) => (void job.v1.all(SLOW).catch(() => {}), begun(), never()))));
+    await migrate(
+      options(
+        path,
+        made((job) => (void job.v1.all(SLOW).catch(() => {}), begun(), never())),
+      ),
+    );
     break;
   case "event":
-    await migrate(options(path, { onEvent: ({ type, op }) => void (type === "step" && op === "settle" && begun()) }));
+    await migrate(
+      options(path, {
+        onEvent: ({ type, op }) => void (type === "step" && op === "settle" && begun()),
+      }),
+    );
     break;
   case "sql":
-    await migrate(options(path, { onEvent: ({ type, op }) => void (type === "step" && op === "build-sql" && begun()) }));
+    await migrate(
+      options(path, {
+        onEvent: ({ type, op }) => void (type === "step" && op === "build-sql" && begun()),
+      }),
+    );
     break;
   case "lock":
     await lock(path);

@@ -1,4 +1,4 @@
-// The addon in a worker; and a worker that is ended in the middle.
+// The addon in a worker, also in one that is terminated during the upgrade.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
@@ -6,16 +6,19 @@ import { Worker } from "node:worker_threads";
 import { lock, migrate } from "cutover";
 import { assertUpgraded, options, seed, shell } from "./support.mjs";
 
-const worker = (work, path) => new Worker(new URL("worker.mjs", import.meta.url), { workerData: { work, path } });
+const worker = (work, path) =>
+  new Worker(new URL("worker.mjs", import.meta.url), { workerData: { work, path } });
 
-test("a worker migrates", async () => {
+test("a worker upgrades", async () => {
   const place = seed();
   const [{ outcome, warnings }] = await once(worker("migrate", place.path), "message");
   assert.deepEqual([outcome, warnings], ["migrated", []]);
   assertUpgraded(place);
 });
 
-/** The lock, once the thread of an ended worker has undone what was begun and let go. */
+/**
+ * The owner lock, once the thread of a terminated worker has undone its upgrade and released it.
+ */
 async function eventually({ path }) {
   for (;;) {
     const owner = await lock(path).catch((error) => assert.equal(error.code, "OWNED"));
@@ -24,15 +27,18 @@ async function eventually({ path }) {
 }
 
 for (const work of ["build", "reading", "event", "sql"]) {
-  test(`a worker that is ended in the middle (${work}) leaves v1, and the next start upgrades`, async () => {
+  test(`a worker that is terminated during the upgrade (${work}) leaves v1, and the next start upgrades`, async () => {
     const place = seed();
     const ended = worker(work, place.path);
     await once(ended, "message");
     await ended.terminate();
     const owner = await eventually(place);
     if (work !== "event" && work !== "sql") {
-      // The journal stays: the application's undo could not be called, and is called by the next start.
-      assert.deepEqual(place.names().filter((name) => !name.includes("-lock")), ["data.db", "data.db.v1-v2-cutover.json"]);
+      // The journal stays: the thread could not call undo, so the next start calls it.
+      assert.deepEqual(
+        place.names().filter((name) => !name.includes("-lock")),
+        ["data.db", "data.db.v1-v2-cutover.json"],
+      );
       assert.equal(shell(place.path, "SELECT group_concat(body) FROM notes"), "a,b");
     }
     assert.equal((await migrate(options(place.path, { lock: owner }))).outcome, "migrated");
@@ -41,7 +47,7 @@ for (const work of ["build", "reading", "event", "sql"]) {
   });
 }
 
-test("a lock falls when its worker ends", async () => {
+test("the lock of a worker is released when the worker ends", async () => {
   const place = seed();
   const ended = worker("lock", place.path);
   await once(ended, "message");

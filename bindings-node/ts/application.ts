@@ -1,15 +1,16 @@
 import { isUint8Array } from "node:util/types";
 import { refuse } from "./check.js";
+import { checkBuilt } from "./check-options.js";
 import type { Event, Warning } from "./generated.js";
-import { checkBuilt, type Companion, type Job, type Json, type MigrateOptions } from "./options.js";
+import type { Companion, Job, Json, MigrateOptions } from "./options.js";
 import { base64, bytes, reader } from "./reader.js";
 import { releaseHandles } from "./release.js";
 import { describe } from "./error.js";
 import type { Application, Call, Desk } from "./session.js";
 
-/** The callbacks of a set of options. */
+/** The callbacks of the options. */
 export class Callbacks<S extends Json, R extends Json> implements Application {
-  /** What went less than well on this side. */
+  /** The warnings of the JavaScript side. */
   readonly warnings: Warning[] = [];
   readonly #options: Partial<MigrateOptions<S, R>>;
   #onEventFailed = false;
@@ -42,26 +43,30 @@ export class Callbacks<S extends Json, R extends Json> implements Application {
   }
 
   unsettled(name: string, ms: number): void {
-    const message = `${name} has neither settled nor told progress for ${ms / 1000} s; abort options.signal if it never will`;
+    const message = `${name} has neither settled nor reported progress for ${ms / 1000} s; to stop it, abort options.signal`;
     this.#warn({ from: "cutover", code: "UNSETTLED", message });
   }
 
-  /** What these callbacks give is nobody's business, and need not be JSON. */
+  /** Drops the result of a callback, which need not be JSON. */
   async #void(given: void | Promise<void>): Promise<void> {
     await given;
   }
 
   async #detect(desk: Desk): Promise<string> {
     const { detect } = this.#options;
-    const verdict: unknown = typeof detect === "function" ? await detect(reader(desk.ask)) : undefined;
+    const verdict: unknown =
+      typeof detect === "function" ? await detect(reader(desk.ask)) : undefined;
     return verdict === "old" || verdict === "current" || verdict === "newer"
       ? verdict
-      : refuse("what detect gives", '"old", "current" or "newer"', verdict);
+      : refuse("the result of detect", '"old", "current" or "newer"', verdict);
   }
 
   async #build(call: Call & { name: "build" }, desk: Desk): Promise<object> {
     const run = this.#options.make?.run;
-    if (typeof run !== "function") throw new TypeError("cutover: this plan builds through a callback, and options.make.run is none");
+    if (typeof run !== "function")
+      throw new TypeError(
+        "cutover: this plan builds v2 through a callback, but options.make.run is not a function",
+      );
     return checkBuilt(await run(this.#job(call, desk)));
   }
 
@@ -75,7 +80,7 @@ export class Callbacks<S extends Json, R extends Json> implements Application {
       signal: this.#options.signal ?? new AbortController().signal,
       companion: (name) => companion(name, desk),
       saveState: async (state) => {
-        if (state === undefined) refuse("the state", "what JSON can hold", state);
+        if (state === undefined) refuse("the state", "a value that JSON can hold", state);
         await desk.ask({ name: "save-state", state });
       },
       warn: (message) => desk.warn(message),
@@ -89,7 +94,11 @@ export class Callbacks<S extends Json, R extends Json> implements Application {
     try {
       await (this.#options.releaseHandles ? this.#options.releaseHandles() : releaseHandles());
     } catch (error) {
-      this.#warn({ from: "host", code: "RELEASE_HANDLES", message: `releaseHandles failed: ${describe(error)}` });
+      this.#warn({
+        from: "host",
+        code: "RELEASE_HANDLES",
+        message: `releaseHandles failed: ${describe(error)}`,
+      });
     }
   }
 
@@ -98,12 +107,16 @@ export class Callbacks<S extends Json, R extends Json> implements Application {
     this.#tell({ type: "warning", warning });
   }
 
-  /** A listener that fails is told of once, and goes on to be called. Nobody waits for it. */
+  /** Calls the listener and does not wait for it. Its first failure becomes a warning. */
   #tell(event: Event): void {
     const failed = (error: unknown) => {
       if (this.#onEventFailed) return;
       this.#onEventFailed = true;
-      this.warnings.push({ from: "host", code: "ON_EVENT", message: `onEvent failed: ${describe(error)}` });
+      this.warnings.push({
+        from: "host",
+        code: "ON_EVENT",
+        message: `onEvent failed: ${describe(error)}`,
+      });
     };
     try {
       Promise.resolve(this.#options.onEvent?.(event)).catch(failed);
@@ -120,7 +133,8 @@ function companion(name: string, desk: Desk): Companion {
       return data === null ? null : bytes(data);
     },
     async write(data) {
-      if (typeof data !== "string" && !(isUint8Array(data))) refuse("a companion's content", "a string or a Uint8Array", data);
+      if (typeof data !== "string" && !isUint8Array(data))
+        refuse("a companion's content", "a string or a Uint8Array", data);
       const content = typeof data === "string" ? Buffer.from(data) : data;
       await desk.ask({ name: "write-companion", companion: name, data: base64(content) });
     },

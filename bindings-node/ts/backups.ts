@@ -1,77 +1,113 @@
 import { Callbacks } from "./application.js";
 import { callback, checkFields, filePath, oneOf, whole } from "./check.js";
+import { lock, paths, signal } from "./check-options.js";
+import { crossingShared } from "./crossing.js";
 import type { Backup, Left, Recovery, Warning } from "./generated.js";
 import { Lock } from "./lock.js";
-import { crossingShared, lock, paths, signal, type MigrateOptions } from "./options.js";
+import type { MigrateOptions } from "./options.js";
 import { deliver } from "./session.js";
 
-/** What work on backups may be told, each as for a migration. `companions` are those that the upgrade declared. */
+/**
+ * The options for work on backups, each as for {@link migrate}. `companions` are the companions
+ * that the upgrade declared.
+ */
 export type BackupOptions = Pick<
   MigrateOptions,
   "companions" | "lock" | "releaseHandles" | "waitMs" | "integrity" | "onEvent" | "signal"
 >;
 
-/** Which backups may go. What is given must all hold of one that goes; with neither, none goes. The newest whole one never goes. */
+/**
+ * Which backups to remove: those that every given member allows. Without a member none is removed.
+ * The newest whole backup is never removed.
+ */
 export interface PruneRule {
-  /** This many whole backups stay, the newest. */
+  /** How many whole backups to keep, the newest. */
   keep?: number;
-  /** Only those go whose upgrade began longer ago than this, milliseconds. */
+  /** The least age of a backup to remove, since its upgrade began, milliseconds. */
   olderThanMs?: number;
 }
 
-/** What {@link pruneBackups} did. */
+/** The result of {@link pruneBackups}. */
 export interface PruneResult {
-  /** Backups that are gone, newest first. */
+  /** The removed backups, newest first. */
   removed: string[];
-  /** Backups that no rule removes, and why: those that are not whole, and those whose companions are not declared. */
+  /**
+   * Backups that no rule removes, and why: a backup that is not whole, and one whose companions the
+   * options do not declare.
+   */
   left: Left[];
 }
 
-/** What {@link restore} did. */
+/** The result of {@link restore}. */
 export interface RestoreResult {
-  /** What was restored. It is still there. */
+  /** The backup that was restored. It stays in place. */
   backup: string;
-  /** Where v2 was set aside, with every row that was committed to it. */
+  /** The path where the restore set v2 aside, with every row that was committed to it. */
   displaced: string;
-  /** What was recovered before. "finished" where an interrupted restore of this backup was: then nothing else was done. */
+  /**
+   * The recovery that the call performed first. "finished" means that it finished an interrupted
+   * restore of this backup, and did nothing else.
+   */
   recovery: Recovery;
-  /** Each companion that is declared, or kept with the backup: whether it is as it was before the upgrade, why not, and where what was there is kept. */
+  /**
+   * Each companion that the options declare or that the backup includes: whether it is as it was
+   * before the upgrade, else why not, and the path of the content that the restore set aside.
+   */
   companions: Record<string, { restored: boolean; why: string | null; displaced: string | null }>;
-  /** What went less than well. */
+  /** Problems that did not stop the restore. */
   warnings: Warning[];
 }
 
 /**
- * Every backup of a database, newest first, with what its receipt says. Opens no database, takes no lock and changes nothing, so it may be called
- * at any time.
+ * Lists every backup of a database, newest first, with the content of its receipt. Sizes are bytes,
+ * times are milliseconds since 1970. It opens no database, takes no lock and changes nothing, so
+ * the application may call it at any time.
  *
- * @throws {@link CutoverError} `IO` when the directory or a receipt cannot be read.
+ * @throws {@link CutoverError} `IO` when the directory or a receipt is not readable.
+ * @throws {@link TypeError} `path` is wrong.
  */
 export async function listBackups(path: string): Promise<Backup[]> {
   return (await deliver({ listBackups: { path: filePath(path, "path") } })) as Backup[];
 }
 
 /**
- * Removes old backups by a rule, each with its receipt and its companions' backups. One that is not whole stays, and is named in the result.
+ * Removes old backups by a rule, each with its receipt and the backups of its companions. A backup
+ * that is not whole stays, and the result names it.
  *
- * @throws {@link CutoverError} `OWNED`; `JOURNAL` while an upgrade or a restore is unfinished; `IO` when a file cannot be removed, and the next call goes on.
- * @throws {@link TypeError} Wrong arguments; nothing was touched.
+ * @throws {@link CutoverError} `OWNED` when another process holds the owner lock. `JOURNAL` while
+ * an upgrade or a restore is unfinished. `IO` when a file cannot be removed; the next call goes on.
+ * @throws {@link TypeError} An argument is wrong; the call touched nothing.
  */
-export async function pruneBackups(path: string, rule: PruneRule, options: BackupOptions = {}): Promise<PruneResult> {
-  checkFields("rule", rule, { "keep?": whole(0, 2 ** 32 - 1), "olderThanMs?": whole(0, Number.MAX_SAFE_INTEGER) });
+export async function pruneBackups(
+  path: string,
+  rule: PruneRule,
+  options: BackupOptions = {},
+): Promise<PruneResult> {
+  checkFields("rule", rule, {
+    "keep?": whole(0, 2 ** 32 - 1),
+    "olderThanMs?": whole(0, Number.MAX_SAFE_INTEGER),
+  });
   return (await work({ prune: rule }, path, options)) as PruneResult;
 }
 
 /**
- * Makes a backup, a path or a bare name, the database again, in the journal mode that v1 had, and sets v2 aside beside it. Close the database
- * first. Start the release that v1 is for afterwards: one that upgrades would upgrade it again.
+ * Makes a backup the database again, in the journal mode that v1 had, and sets v2 aside beside it.
+ * `backup` is a path or a bare name. Close the database before the call. After it start the old
+ * release, because a release that upgrades would upgrade v1 again.
  *
- * @throws {@link CutoverError} `VERIFY` when the backup is not whole or not sound, `JOURNAL` beside an unfinished upgrade ({@link recover} comes first),
- * `NOT_A_DATABASE` where there is none to set aside (copy the backup to its name then), `HELD`, `OWNED`, `NO_SPACE`, `IO`. v2 stays, unless
- * `data.state` says that the next start finishes.
- * @throws {@link TypeError} Wrong arguments; nothing was touched.
+ * @throws {@link CutoverError} v2 stays in place, unless `data.state` says that the next start
+ * finishes the restore.
+ * - `VERIFY`: the backup is not whole or not sound.
+ * - `JOURNAL`: an upgrade is unfinished; call `recover` first.
+ * - `NOT_A_DATABASE`: there is no database to set aside; copy the backup to its name instead.
+ * - `HELD`, `OWNED`, `NO_SPACE` or `IO`: as for an upgrade.
+ * @throws {@link TypeError} An argument is wrong; the call touched nothing.
  */
-export async function restore(path: string, backup: string, options: BackupOptions = {}): Promise<RestoreResult> {
+export async function restore(
+  path: string,
+  backup: string,
+  options: BackupOptions = {},
+): Promise<RestoreResult> {
   return (await work({ restore: filePath(backup, "backup") }, path, options)) as RestoreResult;
 }
 

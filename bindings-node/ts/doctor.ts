@@ -1,20 +1,29 @@
 import { checkFields, filePath, whole, type Check } from "./check.js";
 import { CutoverError } from "./error.js";
 import type { Bundle, Event, Failure } from "./generated.js";
-import { paths } from "./options.js";
+import { paths } from "./check-options.js";
 import { deliver } from "./session.js";
 
-/** What {@link doctor} may be told. */
+/** The options of {@link doctor}. */
 export interface DoctorOptions {
-  /** As for a migration: name to path. Then what lies beside them goes in, and what the next start would do with it; of what is in them, a SHA-256. */
+  /**
+   * As for `migrate`: name to path. The bundle then lists the files beside each companion and what
+   * the next start would do with them. Of the content it has a SHA-256 only.
+   */
   companions?: Record<string, string>;
-  /** The failure that the application kept of its last start. */
+  /** The failure of the last start, if the application kept it. */
   lastError?: CutoverError;
-  /** The events that it kept, oldest first. */
+  /** The events of the last start that the application kept, oldest first. */
   events?: readonly Event[];
-  /** Whether what the application saved, reported and said goes in as well. It may be personal. Default: no. */
+  /**
+   * Whether the bundle includes the application's saved state, its report and its messages. They
+   * may be personal. Default: false.
+   */
   applicationData?: boolean;
-  /** Up to this size, in bytes, SQLite checks the pages of the database, in a private copy where it has an open log; 0: never. Default: 1 GiB. */
+  /**
+   * The largest database whose pages SQLite checks, bytes. SQLite checks a private copy when a log
+   * lies beside the database. 0: SQLite checks no database. Default: 1 GiB.
+   */
   checkUpTo?: number;
 }
 
@@ -23,24 +32,67 @@ const list: Check = (value) => (Array.isArray(value) ? undefined : "an array");
 const error: Check = (value) => (value instanceof CutoverError ? undefined : "a CutoverError");
 
 /**
- * Everything that a support person needs, as one JSON that `cutover-wasm` and its page read: what lies there, what the next start would do, what went
- * wrong. No rows; home directories as `~`. Changes nothing, takes no lock, and opens nothing that this process holds: then a process of its own,
- * `npx cutover doctor`, sees more.
+ * Makes one JSON for a support person, which `cutover-wasm/diagnose` and the diagnostics page read:
+ * which files there are, what the next start would do, and what went wrong. It has no rows, and
+ * writes home directories as `~`.
  *
- * @throws {@link CutoverError} `IO` when the directory cannot be read.
+ * The call changes nothing, takes no lock, and opens no file that this process has open. In that
+ * case a separate process, `npx cutover doctor`, sees more.
+ *
+ * @throws {@link CutoverError} `IO` when the directory is not readable.
+ * @throws {@link TypeError} An argument is wrong.
  */
 export async function doctor(path: string, options: DoctorOptions = {}): Promise<Bundle> {
-  const fields = { "companions?": paths, "lastError?": error, "events?": list, "applicationData?": flag, "checkUpTo?": whole(0, Number.MAX_SAFE_INTEGER) };
+  const fields = {
+    "companions?": paths,
+    "lastError?": error,
+    "events?": list,
+    "applicationData?": flag,
+    "checkUpTo?": whole(0, Number.MAX_SAFE_INTEGER),
+  };
   checkFields("options", options, fields);
   const { companions = {}, lastError, events = [], applicationData = false, checkUpTo } = options;
   const bun = process.versions["bun"];
   const runtime = bun ? `bun ${bun}` : `node ${process.versions.node}`;
-  const given = { path: filePath(path, "path"), companions, lastError: lastError ? failure(lastError) : null, events, runtime, applicationData, checkUpTo };
+  const given = {
+    path: filePath(path, "path"),
+    companions,
+    lastError: lastError ? failure(lastError) : null,
+    events,
+    runtime,
+    applicationData,
+    checkUpTo,
+  };
   return (await deliver({ doctor: given })) as Bundle;
 }
 
-/** The failure that the error was made from. */
+/** The failure as data. */
 function failure(error: CutoverError): Failure {
-  const { code, message, os = null, op = null, path = null, phase, attempts, waitedMs, data, hint, reason } = error;
-  return { code, message, os, op, path, phase, attempts, waitedMs, holders: [...error.holders], data, hint, reason };
+  const {
+    code,
+    message,
+    os = null,
+    op = null,
+    path = null,
+    phase,
+    attempts,
+    waitedMs,
+    data,
+    hint,
+    reason,
+  } = error;
+  return {
+    code,
+    message,
+    os,
+    op,
+    path,
+    phase,
+    attempts,
+    waitedMs,
+    holders: [...error.holders],
+    data,
+    hint,
+    reason,
+  };
 }

@@ -1,28 +1,27 @@
 import { inspect } from "node:util";
-import type { Code, DataLocation, Explanation, Failure, Holder, OsCode, Phase } from "./generated.js";
-import { native } from "./native.js";
+import type { Code, DataLocation, Failure, Holder, OsCode, Phase } from "./generated.js";
 
 /**
- * Every failure of this package. Its message says in one sentence what failed, on which file, why, where the data is and what to do, and ends
- * with a stable short code that {@link explainError} accepts.
+ * Every failure of this package. Its message says what failed, on which file, why, where the data
+ * is and what to do. The message ends with a stable short code that `explainError` accepts.
  */
 export class CutoverError extends Error {
   override readonly name = "CutoverError";
-  /** What kind of failure it is. */
+  /** The kind of failure. */
   readonly code: Code;
-  /** The operating system's error, where there is one. */
+  /** The error of the operating system, if it reported one. */
   readonly os?: OsCode;
-  /** The op that failed, where one did. */
+  /** The op that failed, if an op failed. */
   readonly op?: string;
-  /** The file that it failed on. */
+  /** The file that the op failed on. */
   readonly path?: string;
-  /** The phase of the journal then; `null` before there was one. */
+  /** The phase of the journal at the failure; `null` before there was a journal. */
   readonly phase: Phase | null;
-  /** How often the op was tried. */
+  /** How often the runner tried the op. */
   readonly attempts: number;
-  /** How long the run had waited by then, milliseconds. */
+  /** How long the run had waited, milliseconds. */
   readonly waitedMs: number;
-  /** Who is in the way, this process first. */
+  /** The processes that hold the database open, this process first. */
   readonly holders: readonly Holder[];
   /** Where the data is now. */
   readonly data: DataLocation;
@@ -48,28 +47,26 @@ export class CutoverError extends Error {
   }
 }
 
-/**
- * Explains a failure from its short code, `cutover:<code>…`, wherever in a text it stands: a {@link CutoverError}, its message, a line of a log.
- * `null` when there is none.
- */
-export function explainError(error: unknown): Explanation | null {
-  return opened(native.explainError(describe(error)));
-}
-
-/** What an answer of the pure functions holds; thrown where it refuses. */
+/** The result in an answer of the pure functions. Throws when the answer refuses the call. */
 export function opened<T>(answer: string): T {
-  const { ok, invalid, failure } = JSON.parse(answer) as { ok: T; invalid?: string; failure?: Failure };
+  const { ok, invalid, failure } = JSON.parse(answer) as {
+    ok: T;
+    invalid?: string;
+    failure?: Failure;
+  };
   if (failure) throw new CutoverError(failure);
   if (invalid !== undefined) throw new TypeError(`cutover: ${invalid}`);
   return ok;
 }
 
-/** Whatever was thrown, in words. */
+/** The text of any thrown value. */
 export function describe(thrown: unknown): string {
   try {
     if (thrown instanceof Error) return thrown.message || thrown.name;
-    return (typeof thrown === "string" && thrown) || inspect(thrown, { depth: 1, breakLength: Infinity });
+    return (
+      (typeof thrown === "string" && thrown) || inspect(thrown, { depth: 1, breakLength: Infinity })
+    );
   } catch {
-    return "something that cannot be described";
+    return "a value that cannot be described";
   }
 }

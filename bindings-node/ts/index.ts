@@ -1,5 +1,6 @@
 /**
- * Upgrades an application's local SQLite database in place, so that no crash, power loss, locked file or full disk ever costs a row.
+ * Upgrades the local SQLite database of an application in place. No crash, power loss, locked file
+ * or full disk loses a row.
  *
  * Start with {@link migrate}.
  *
@@ -14,12 +15,24 @@ export {
   type PruneRule,
   type RestoreResult,
 } from "./backups.js";
-export { CutoverError, explainError } from "./error.js";
+export { CutoverError } from "./error.js";
 export { doctor, type DoctorOptions } from "./doctor.js";
-export { inspect, type InspectedCompanion, type InspectOptions, type Inspection } from "./inspect.js";
+export {
+  inspect,
+  type InspectedCompanion,
+  type InspectOptions,
+  type Inspection,
+} from "./inspect.js";
 export { lock, type OwnerLock } from "./lock.js";
-export { migrate, plan, recover, runPlan, type MigrateResult, type RecoverResult } from "./migrate.js";
-export { validatePlan } from "./pure/plan.js";
+export {
+  migrate,
+  plan,
+  recover,
+  runPlan,
+  type MigrateResult,
+  type RecoverResult,
+} from "./migrate.js";
+export { explainError, validatePlan } from "./pure/plan.js";
 export type { Built, Companion, Detect, Job, Json, Make, MigrateOptions } from "./options.js";
 export type { Reader, SqlValue } from "./reader.js";
 export type {

@@ -1,61 +1,71 @@
 import type { Header, Holder } from "./generated.js";
 import { checkFields, filePath } from "./check.js";
-import { paths } from "./options.js";
+import { paths } from "./check-options.js";
 import { deliver } from "./session.js";
 
-/** What lies in the database's directory. Sizes are bytes. */
+/** The files of a database. Sizes are bytes. */
 export interface Inspection {
-  /** The real path, symbolic links resolved. */
+  /** The real path, with symbolic links resolved. */
   path: string;
-  /** Whether there is a database. */
+  /** Whether the database exists. */
   exists: boolean;
-  /** Bytes of the database. */
+  /** The size of the database; `null` when there is none. */
   size: number | null;
-  /** Whether this process has the set open. Then it is not opened, since that would drop that connection's locks, and `header` is `null`. */
+  /**
+   * Whether this process has the file set open. Then the call does not open the database, because
+   * closing it would drop the locks of that connection, and `header` is `null`.
+   */
   held: boolean;
-  /** Who has the set open, this process first. */
+  /** The processes that have the file set open, this process first. */
   holders: Holder[];
-  /** The header, where it could be read. */
+  /** The header of the database, if it is readable. */
   header: Header | null;
-  /** `-wal`, `-shm`, `-journal`, and their sizes. */
+  /** `-wal`, `-shm` and `-journal` with their sizes. */
   sidecars: Record<string, number>;
-  /** Journals of interrupted upgrades. */
+  /** The journals of interrupted upgrades. */
   journals: string[];
-  /** Backups and their sizes. */
+  /** The backups with their sizes. */
   backups: Record<string, number>;
-  /** Databases that were set aside, which hold rows, and their sizes. */
+  /** The databases that a restore set aside, with their sizes. They have rows. */
   displaced: Record<string, number>;
-  /** What interrupted upgrades left, journals that could not be read, and sidecars of backups; their sizes. Starts take away what is not needed. */
+  /**
+   * The files that interrupted upgrades left, unreadable journals, and sidecars of backups, with
+   * their sizes. A start removes the files that are not needed.
+   */
   leftovers: Record<string, number>;
   /** The declared companions. */
   companions: Record<string, InspectedCompanion>;
 }
 
-/** What lies beside a companion. Sizes are bytes. */
+/** The files of a companion. Sizes are bytes. */
 export interface InspectedCompanion {
-  /** The real path, symbolic links resolved. */
+  /** The real path, with symbolic links resolved. */
   path: string;
-  /** Whether it is there. */
+  /** Whether the companion exists. */
   exists: boolean;
-  /** What it was before an upgrade, of this database or of another one that shares it, and their sizes. */
+  /** Its backups with their sizes, also those of another database that shares the companion. */
   backups: Record<string, number>;
-  /** What was set aside, and their sizes. */
+  /** The contents that a restore set aside, with their sizes. */
   displaced: Record<string, number>;
-  /** What interrupted upgrades left, and their sizes. Starts take away what is not needed. */
+  /**
+   * The files that interrupted upgrades left, with their sizes. A start removes the files that are
+   * not needed.
+   */
   leftovers: Record<string, number>;
 }
 
-/** What {@link inspect} may be told. */
+/** The options of {@link inspect}. */
 export interface InspectOptions {
-  /** As for a migration: name to path. */
+  /** As for `migrate`: name to path. */
   companions?: Record<string, string>;
 }
 
 /**
- * Looks at a database and what lies beside it and its companions. Changes nothing, takes no lock, and opens nothing that this process holds.
+ * Lists the files of a database and of its companions. The call changes nothing, takes no lock, and
+ * opens no file that this process has open.
  *
- * @throws {@link CutoverError} `IO` when a directory or a companion cannot be read.
- * @throws {@link TypeError} Wrong arguments.
+ * @throws {@link CutoverError} `IO` when a directory or a companion is not readable.
+ * @throws {@link TypeError} An argument is wrong.
  */
 export async function inspect(path: string, options: InspectOptions = {}): Promise<Inspection> {
   checkFields("options", options, { "companions?": paths });

@@ -2,15 +2,18 @@ import type { NativeLock } from "./native.js";
 import { deliver } from "./session.js";
 import { filePath } from "./check.js";
 
-/** Ownership of a database. Held until {@link OwnerLock.release}, or until the process, or the worker that took it, ends in any way. */
+/**
+ * The owner lock of a database. The application holds it until {@link OwnerLock.release}, or until
+ * the process or worker that took it ends in any way.
+ */
 export interface OwnerLock {
-  /** The path that was given. */
+  /** The path that the application passed. */
   readonly path: string;
-  /** Lets go. A second call does nothing; a migration that runs keeps the lock until it ends. */
+  /** Releases the lock. A running migration keeps it until it ends. A second call does nothing. */
   release(): void;
 }
 
-/** What the garbage collector must not take: a lock is held for life, also by an application that keeps no reference to it. */
+/** Keeps each lock from the garbage collector: an application need not keep a reference to it. */
 const held = new Set<NativeLock>();
 
 export class Lock implements OwnerLock {
@@ -29,13 +32,14 @@ export class Lock implements OwnerLock {
 }
 
 /**
- * Takes ownership of the database at `path`, which need not exist yet; its directory must. Nobody who asks in the same way gets it as well,
- * in this process or another, and a second one is refused at once.
+ * Takes the owner lock of the database at `path`. The database need not exist yet, but its
+ * directory must. A second call for the database fails at once, in this process and in any other.
  *
- * @throws {@link CutoverError} `OWNED` when somebody has it, `IO` when a lock file cannot be made.
+ * @throws {@link CutoverError} `OWNED` when a process holds the lock; `IO` when the call cannot
+ * create a lock file.
+ * @throws {@link TypeError} `path` is wrong.
  */
 export async function lock(path: string): Promise<OwnerLock> {
   const given = filePath(path, "path");
   return new Lock(given, (await deliver({ lock: { path: given } })) as NativeLock);
 }
-

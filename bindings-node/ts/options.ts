@@ -1,216 +1,176 @@
-import { callback, checkFields, isObject, object, oneOf, refuse, text, whole, type Check } from "./check.js";
+// The options of an upgrade, and what its callbacks get.
 import type { Event, Verdict } from "./generated.js";
-import { Lock, type OwnerLock } from "./lock.js";
+import type { OwnerLock } from "./lock.js";
 import type { Reader } from "./reader.js";
 
-/** What JSON can hold. Members are `any`, so that an interface fits as well as a type; what JSON cannot hold is refused when it is given. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: any };
+/**
+ * A value that JSON can hold. Members are `any`, so that an interface fits as well as a type. A
+ * value that JSON cannot hold is refused when the application passes it.
+ */
+export type Json =
+  null | boolean | number | string | readonly Json[] | { readonly [key: string]: any };
 
 /**
- * How v1 is told from v2. It must say "old" of v1 and "current" of v2: the latter is checked before v2 is installed (`STILL_OLD`).
+ * How the upgrade tells v1 from v2. The answer must be "old" for v1 and "current" for v2; the
+ * upgrade checks the latter before it installs v2 (`STILL_OLD`).
  *
- * - `stamp`: a row that v2 has and v1 has not, compared as text. A missing table or column means "old".
- * - `userVersion`: `PRAGMA user_version`: below is old, equal is current, above is newer.
- * - a function, which must depend on nothing but the database. "newer" is refused before anything is touched.
+ * - `stamp`: a row that v2 has and v1 does not have, compared as text. A missing table or column
+ *   means "old".
+ * - `userVersion`: `PRAGMA user_version`. A lower number is old, an equal one current, a higher one
+ *   newer.
+ * - a function of the database alone. The upgrade refuses "newer" before it touches anything.
  */
 export type Detect =
   | { stamp: { table: string; column: string; value: string } }
   | { userVersion: number }
   | ((db: Reader) => Verdict | Promise<Verdict>);
 
-/** A file outside the database that changes with it. */
+/** A file outside the database that changes with the database. */
 export interface Companion {
-  /** What this build staged, or the file as it is; `null` where it does not exist. */
+  /** What this build staged, else the content of the file; `null` when there is no file. */
   read(): Promise<Uint8Array | null>;
-  /** Stages new content. It is installed after the database, and never where v2 is not. */
+  /** Stages new content. The upgrade installs it after v2, and only where v2 is installed. */
   write(data: string | Uint8Array): Promise<void>;
 }
 
-/** One build of v2. Usable until the callback settles. */
+/** One build of v2. It is usable until the callback settles. */
 export interface Job<S extends Json = Json> {
-  /** A copy of v1 that the build may open and change. The same as `staging` for `from: "copy"`. */
+  /** A copy of v1 that the build may open and change. For `from: "copy"` it is `staging`. */
   readonly source: string;
-  /** Where v2 is to be built: an empty file, or a copy of v1. */
+  /** The path where the build makes v2: an empty file, or a copy of v1. */
   readonly staging: string;
   /** v1 itself, read-only. */
   readonly v1: Reader;
-  /** Eight hex digits that tell this attempt's files from another's. */
+  /** Eight hex digits in the names of the files of this attempt. */
   readonly nonce: string;
-  /** 1 for the first try. */
+  /** 1 for the first attempt. */
   readonly attempt: number;
-  /** Aborted when `options.signal` is. The build should stop then; it is given up after 2 s. */
+  /**
+   * Aborted together with `options.signal`. The build should stop then. After 2 s the upgrade
+   * continues without the build.
+   */
   readonly signal: AbortSignal;
   /** A companion that the options declare. */
   companion(name: string): Companion;
-  /** Keeps a state for `undo` and `cleanup`. Durable when it resolves; replaces the last one. With the report it may have about 2 MiB as JSON. */
+  /**
+   * Keeps a state for `undo` and `cleanup`, and replaces the previous state. The state is durable
+   * when the promise resolves. State and report together may have about 2 MiB as JSON.
+   */
   saveState(state: S): Promise<void>;
-  /** Says something for the result's warnings. */
+  /** Adds a warning to the result. */
   warn(message: string): void;
-  /** Tells `onEvent` how far the build is, in a unit of its own. */
+  /** Reports the progress of the build to `onEvent`, in a unit that the build chooses. */
   progress(done: number, total?: number): void;
 }
 
-/** What a build gives. */
+/** The result of a build. */
 export interface Built<R extends Json = Json> {
-  /** Table -> rows. Checked before v2 is installed, kept in the journal, and checked again by a recovery. */
+  /**
+   * Rows per table. The upgrade checks them before it installs v2 and keeps them in the journal; a
+   * recovery checks them again.
+   */
   expect?: Record<string, number>;
-  /** For the result and the backup's receipt. With the state about 2 MiB as JSON at most. */
+  /**
+   * For the result of `migrate` and the receipt of the backup. State and report together may have
+   * about 2 MiB as JSON.
+   */
   report?: R;
 }
 
-/** How v2 is made. */
+/** How the upgrade makes v2. */
 export interface Make<S extends Json = Json, R extends Json = Json> {
-  /** From a new file, or from a copy of v1 on which the application's own migrator runs. */
+  /** "empty": a new file. "copy": a copy of v1, on which the application's own migrator runs. */
   from: "empty" | "copy";
-  /** SQL, executed on v2 in one transaction with v1 attached read-only as schema "v1"; or a callback that builds. */
+  /**
+   * SQL, which the upgrade executes on v2 in one transaction, with v1 attached read-only as schema
+   * "v1"; or a callback that builds v2.
+   */
   run: { sql: string } | ((job: Job<S>) => Built<R> | void | Promise<Built<R> | void>);
 }
 
-/** What an application asks for. `S` is the state that `saveState` keeps, `R` the report of the build. */
+/** The options of an upgrade. `S` is the type of the saved state, `R` that of the report. */
 export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
-  /** The database. Symbolic links are resolved once, and v2 takes the place of the real file. */
+  /** The database. The upgrade resolves symbolic links once, and v2 replaces the real file. */
   path: string;
   /**
-   * Names this upgrade, for example `v1-v2`: 1 to 32 of `a-z`, `0-9` and `-`, neither first nor last a `-`. Part of the backup's name. Not `source`,
-   * `building`, `install`, `owner`, `cutover`, `displaced` or `aside`, which other names hold.
+   * Names this upgrade, for example `v1-v2`, and is part of the name of the backup. It has 1 to 32
+   * of `a-z`, `0-9` and `-`, and neither begins nor ends with `-`. Other files use the labels
+   * `source`, `building`, `install`, `owner`, `cutover`, `displaced` and `aside`.
    */
   label: string;
-  /** How v1 is told from v2. */
+  /** How the upgrade tells v1 from v2. */
   detect: Detect;
-  /** How v2 is made. */
+  /** How the upgrade makes v2. */
   make: Make<S, R>;
-  /** Looks at v2 before it is installed; throws when it is not right, and everything is undone. */
+  /** Checks v2 before it is installed. When it throws, the upgrade undoes everything. */
   verify?(v2: Reader): void | Promise<void>;
   /**
-   * Files outside the database that change with it: name -> path, the name of 1 to 32 letters, digits, `_` and `-`. Each is locked beside it
-   * (`<file>.cutover-lock`) until the call ends, whoever holds the owner lock: two data directories may share one. Another's lock is waited for within
-   * `waitMs`, then refused as `OWNED`. What the build gives {@link Job.companion} is installed with v2, durably. One that the build writes in place instead
-   * is put back by an undo, and is the build's to flush (`fsync`) before it returns.
+   * Files outside the database that change with the database: name to path. A name has 1 to 32
+   * letters, digits, `_` and `-`.
+   *
+   * The call locks each companion with a file beside it (`<file>.cutover-lock`) until the call
+   * ends, because two data directories may share a companion. It waits up to `waitMs` for a lock
+   * that another process holds, then fails with `OWNED`.
+   *
+   * The upgrade installs what the build wrote through {@link Job.companion} with v2, durably. The
+   * build may also write a companion in place: an undo restores it, but the build itself must
+   * flush it (`fsync`) before it returns.
    */
   companions?: Record<string, string>;
   /**
-   * Takes back what the build did outside the database. Idempotent: it may run twice, and for a build that never ran. One that fails is asked again at the
-   * next start, and where it fails again that is a warning: the upgrade begins anew with its state, until a build saves another, and its nonce.
+   * Undoes what the build did outside the database. It must be idempotent: it may run twice, and
+   * also for a build that never ran. After a failure the next start calls it again. A second
+   * failure is a warning; the upgrade then begins again with the saved state and its nonce.
    */
   undo?(state: S | null, at: { nonce: string }): void | Promise<void>;
-  /** Removes what was kept for an undo. Idempotent. A failure is a warning, and it is tried again at the next start. */
+  /**
+   * Removes what the build kept for an undo. It must be idempotent. A failure is a warning, and the
+   * next start calls it again.
+   */
   cleanup?(state: S | null, at: { nonce: string }): void | Promise<void>;
-  /** The owner lock, where the application holds it for life; "held" when it holds an equivalent of its own. Default: taken for the migration. */
+  /**
+   * The owner lock, if the application holds it for life; "held" if the application holds an
+   * equivalent lock of its own. Default: the call takes the owner lock until it ends.
+   */
   lock?: OwnerLock | "held";
-  /** Lets go of handles that were closed and are still open; called before every wait. Default: garbage collection. A failure is a warning. */
+  /**
+   * Releases leaked connections: handles that the application closed and that are still open. The
+   * upgrade calls it before every wait. A failure is a warning. Default: garbage collection.
+   */
   releaseHandles?(): void | Promise<void>;
   /**
-   * What is done where this process itself has the database open. "refuse": it waits, then fails with `HELD`, for a connection that lives cannot be
-   * told from one that was closed and not collected. "proceed": the caller knows that it is a zombie; the database moves to a file of its own
-   * first, which that connection does not have, however the upgrade ends. Not beside an interrupted upgrade. Default: "refuse".
-   * On Windows neither is needed: there v2 is copied into a database that this process has open, whichever connection it is, and that connection sees it.
+   * What to do when this process itself has the database open. On Windows the option has no effect:
+   * the upgrade copies v2 into a database that this process has open, and each connection sees v2.
+   *
+   * - "refuse": the upgrade waits, then fails with `HELD`. It cannot tell a live connection from a
+   *   leaked one.
+   * - "proceed": the caller knows that the connection is leaked. The upgrade first moves the
+   *   database to a new file that the connection does not have open; it stays there even if the
+   *   upgrade fails. Refused beside an interrupted upgrade.
+   *
+   * Default: "refuse".
    */
   held?: "refuse" | "proceed";
-  /** What all waits for whoever is in the way may take together, milliseconds. Default: 10000. */
+  /** The most time that all waits for open handles and locks take, milliseconds. Default: 10000. */
   waitMs?: number;
   /**
-   * How many whole backups stay, the newest, once a start has put v2 in place or cleaned up after one that had; the newest always does. A failure to
-   * remove others is a warning. Default: all.
+   * How many whole backups to keep, at least the newest. A start removes the others once it has
+   * installed v2, or has cleaned up after a start that did. A failure to remove one is a warning.
+   * Default: all.
    */
   keepBackups?: number;
-  /** How v2 is checked: `quick_check`, or `integrity_check`, which compares the indexes with their tables too. Default: "quick". */
+  /**
+   * How SQLite checks v2: "quick" for `quick_check`, "full" for `integrity_check`, which also
+   * compares each index with its table. Default: "quick".
+   */
   integrity?: "quick" | "full";
-  /** Hears of every step, wait and warning before it happens. A failure of it is a warning; it never ends a migration. */
+  /** Receives every step, wait and warning before it happens. A failure is a warning. */
   onEvent?(event: Event): void | Promise<void>;
   /**
-   * Asks to stop: everything is undone (`ABORTED`). Once v2 is built it is refused with a warning, since finishing is quicker and safer. A
-   * callback that runs then has 2 s to settle, `undo` and `cleanup` 30 s; after that it is given up.
+   * Stops the upgrade, which then undoes everything and fails with `ABORTED`. Once v2 is built the
+   * upgrade finishes instead, with a warning, because that is quicker and safer. A running callback
+   * then has 2 s to settle; `undo` and `cleanup` have 30 s. After that the call continues without
+   * the callback.
    */
   signal?: AbortSignal;
-}
-
-const stamp: Check = (value) =>
-  isObject(value) && [value.table, value.column, value.value].every((part) => typeof part === "string") && Object.keys(value).length === 3
-    ? undefined
-    : "{ table, column, value }, all strings";
-
-const detect: Check = (value) => {
-  if (typeof value === "function") return undefined;
-  if (!isObject(value) || Object.keys(value).length !== 1) return "{ stamp }, { userVersion } or a function";
-  if ("stamp" in value) return stamp(value.stamp) && `{ stamp: ${stamp(value.stamp)} }`;
-  const must = whole(-(2 ** 31), 2 ** 31 - 1)(value.userVersion);
-  return must && `{ userVersion: ${must} }`;
-};
-
-const run: Check = (value) => {
-  if (typeof value === "function") return undefined;
-  return isObject(value) && typeof value.sql === "string" && Object.keys(value).length === 1 ? undefined : "{ sql } or a function";
-};
-
-export const paths: Check = (value) =>
-  isObject(value) && Object.values(value).every((path) => text(path) === undefined) ? undefined : "an object of name -> path";
-
-export const lock: Check = (value) => (value instanceof Lock || value === "held" ? undefined : 'what lock() gave, or "held"');
-
-export const signal: Check = (value) => (value instanceof AbortSignal ? undefined : "an AbortSignal");
-
-/** Refuses what is not a set of options, before anything is touched. */
-export function checkOptions<S extends Json, R extends Json>(options: MigrateOptions<S, R>): void {
-  checkFields("options", options, {
-    path: text,
-    label: text,
-    detect,
-    make: object,
-    "verify?": callback,
-    "companions?": paths,
-    "undo?": callback,
-    "cleanup?": callback,
-    "lock?": lock,
-    "releaseHandles?": callback,
-    "held?": oneOf("refuse", "proceed"),
-    "waitMs?": whole(0, Number.MAX_SAFE_INTEGER),
-    "keepBackups?": whole(0, 2 ** 32 - 1),
-    "integrity?": oneOf("quick", "full"),
-    "onEvent?": callback,
-    "signal?": signal,
-  });
-  checkFields("options.make", options.make, { from: oneOf("empty", "copy"), run });
-}
-
-/** What `build` gave, in its full form. */
-export function checkBuilt(built: unknown): { expect: Record<string, number>; report: unknown } {
-  if (built === undefined || built === null) return { expect: {}, report: null };
-  checkFields("what make.run gives", built, { "expect?": object, "report?": () => undefined });
-  const { expect = {}, report = null } = built as { expect?: Record<string, number>; report?: unknown };
-  for (const [table, rows] of Object.entries(expect)) {
-    const must = whole(0, Number.MAX_SAFE_INTEGER)(rows);
-    if (must !== undefined) refuse(`expect.${table}`, must, rows);
-  }
-  return { expect, report };
-}
-
-/** The options that every task shares, as they cross. */
-export function crossingShared(
-  path: string,
-  options: Pick<MigrateOptions, "companions" | "waitMs" | "integrity" | "lock" | "onEvent" | "signal">,
-): object {
-  const { companions = {}, waitMs = null } = options;
-  return {
-    path,
-    companions,
-    waitMs,
-    full: options.integrity === "full",
-    held: options.lock === "held",
-    events: options.onEvent !== undefined,
-    aborted: options.signal?.aborted ?? false,
-  };
-}
-
-/** The options of an upgrade alone, as they cross. Callbacks stay here. */
-export function crossing<S extends Json, R extends Json>(options: MigrateOptions<S, R>): object {
-  const { label, detect, make, keepBackups = null } = options;
-  return {
-    label,
-    detect: typeof detect === "function" ? "host" : detect,
-    from: make.from,
-    sql: typeof make.run === "function" ? null : make.run.sql,
-    keepBackups,
-    verify: options.verify !== undefined,
-    proceed: options.held === "proceed",
-  };
 }

@@ -1,25 +1,33 @@
 import { isUint8Array } from "node:util/types";
 
 /**
- * A value of SQLite. An integer is a `number` where that is exact (up to 2^53 - 1) and a `bigint` where it is not; text that is not valid
- * UTF-8 comes as a `Uint8Array`, byte for byte, as blobs do.
+ * A value of SQLite. An integer is a `number` up to 2^53 - 1, and a `bigint` beyond. A blob is a
+ * `Uint8Array`, and so is text that is not valid UTF-8, byte for byte.
  */
 export type SqlValue = null | number | bigint | string | Uint8Array;
 
-/** A database open for reading, through this package's own SQLite: it leaves no handle behind. Usable until the callback settles. */
+/**
+ * A database, open for reading through this package's own SQLite, which leaves no open handle. It
+ * is usable until the callback settles.
+ */
 export interface Reader {
   /**
-   * Every row of a query. `args` are bound to `?` in order; a whole `number` is bound as an integer.
+   * Returns every row of a query. Each of `args` binds to the next `?`; a whole `number` binds as
+   * an integer.
    *
-   * Rejects with SQLite's message, with more than 256 MiB of rows (as JSON, blobs in base64), and once the callback that the reader was given to has settled.
+   * @throws `Error` with SQLite's message; for more than 256 MiB of rows, as JSON with blobs in
+   * base64; and after the callback has settled.
    */
-  all<R extends object = Record<string, SqlValue>>(sql: string, args?: readonly SqlValue[]): Promise<R[]>;
+  all<R extends object = Record<string, SqlValue>>(
+    sql: string,
+    args?: readonly SqlValue[],
+  ): Promise<R[]>;
 }
 
-/** Sends a request and gives what the thread replies. */
+/** Sends a request to the thread and returns the reply. */
 export type Ask = (request: { name: string; [argument: string]: unknown }) => Promise<unknown>;
 
-/** Rows as they cross: the names once. */
+/** Rows as they cross: the column names once. */
 interface Rows {
   columns: string[];
   rows: unknown[][];
@@ -30,19 +38,24 @@ export function reader(ask: Ask): Reader {
     async all<R extends object>(sql: string, args: readonly SqlValue[] = []) {
       const request = { name: "all", sql, args: args.map(encode) };
       const { columns, rows } = (await ask(request)) as Rows;
-      return rows.map((row) => Object.fromEntries(row.map((value, index) => [columns[index], decode(value)])) as R);
+      return rows.map(
+        (row) =>
+          Object.fromEntries(row.map((value, index) => [columns[index], decode(value)])) as R,
+      );
     },
   };
 }
 
-/** What JSON or a number cannot hold is tagged: `i` integer, `f` number, `b` base64. */
+/** Tags a value that JSON or a number cannot hold: `i` integer, `f` number, `b` base64. */
 function encode(value: SqlValue, index: number): unknown {
   if (value === null || typeof value === "string") return value;
   if (typeof value === "bigint") return { i: String(value) };
-  // A whole number beyond 2^53 is not known to be exact, and stays what it is: a double.
+  // A whole number beyond 2^53 may be inexact, so it stays a double.
   if (typeof value === "number") return Number.isSafeInteger(value) ? value : { f: String(value) };
   if (isUint8Array(value)) return { b: base64(value) };
-  throw new TypeError(`args[${index}] must be null, a number, a bigint, a string or a Uint8Array, not ${typeof value}`);
+  throw new TypeError(
+    `args[${index}] must be null, a number, a bigint, a string or a Uint8Array, not ${typeof value}`,
+  );
 }
 
 function decode(value: unknown): SqlValue {
@@ -57,7 +70,7 @@ export function base64(data: Uint8Array): string {
   return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64");
 }
 
-/** An array of its own: a small `Buffer` is a window into a pool that others share. */
+/** A separate array: a small `Buffer` is a part of a pool that other buffers share. */
 export function bytes(text: string): Uint8Array {
   return Uint8Array.from(Buffer.from(text, "base64"));
 }

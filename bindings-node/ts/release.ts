@@ -5,7 +5,7 @@ const { Bun } = globalThis as { Bun?: { gc(force: boolean): void } };
 
 let collect: (() => void) | undefined;
 
-/** The runtime's garbage collector, which Node hides. */
+/** The garbage collector of the runtime. Node hides it. */
 function collector(): () => void {
   if (Bun) return () => Bun.gc(true);
   if (typeof globalThis.gc === "function") return () => void globalThis.gc?.();
@@ -14,8 +14,8 @@ function collector(): () => void {
 }
 
 /**
- * Lets go of what was closed and is still open: drivers keep a database's files until a statement of theirs is collected. Finalizers run in a
- * turn of the event loop of their own.
+ * Releases leaked connections: a driver keeps the files of a closed database open until the garbage
+ * collector collects its statements. Finalizers run in a later turn of the event loop.
  */
 export async function releaseHandles(): Promise<void> {
   collect ??= collector();

@@ -3,25 +3,25 @@ import type { Event, Failure } from "./generated.js";
 import { native, type NativeLock, type Session } from "./native.js";
 import type { Ask } from "./reader.js";
 
-/** What the thread of a task asks of the application. The addon's `Call`. */
+/** A call of the application by the thread of a task: `Call` of the addon. */
 export type Call =
   | { name: "detect" | "verify" | "release" }
   | { name: "build"; source: string; staging: string; nonce: string; attempt: number }
   | { name: "undo" | "cleanup"; state: unknown; nonce: string }
   | { name: "event"; event: Event };
 
-/** What a callback may use, until it settles. */
+/** Serves the requests of a callback until it settles. */
 export interface Desk {
   readonly ask: Ask;
   warn(message: string): void;
-  /** Says that the callback is alive. False: it has settled. */
+  /** Reports that the callback is alive. `false`: it has settled. */
   alive(): boolean;
 }
 
-/** The application's part of a task. */
+/** The application, as a task calls it. */
 export interface Application {
   answer(call: Call, desk: Desk): unknown;
-  /** The callback has not settled, nor said that it is alive, for this long. */
+  /** For `ms` milliseconds the callback has neither settled nor reported that it is alive. */
   unsettled(name: string, ms: number): void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -33,30 +33,34 @@ type Message =
   | { type: "done"; ok: unknown }
   | { type: "failed"; failure: Failure; cause: { call: number | null; message: string } | null };
 
-/** After this long without a sign of life a callback is reported. */
+/** How long a callback may be silent before the result has a warning, milliseconds. */
 const UNSETTLED_MS = 60_000;
 
-/** Lock and inspect ask nothing of the application. */
-const nobody: Application = { answer: () => undefined, unsettled: () => undefined };
+/** For tasks that call no callback, such as lock and inspect. */
+const noCallbacks: Application = { answer: () => undefined, unsettled: () => undefined };
 
-/** Starts a task and gives its result: the lock for a lock, parsed JSON for anything else. */
-export async function deliver(task: object, application = nobody, lock: NativeLock | null = null): Promise<unknown> {
+/** Runs a task and returns its result: the lock for `lock`, parsed JSON for every other task. */
+export async function deliver(
+  task: object,
+  application = noCallbacks,
+  lock: NativeLock | null = null,
+): Promise<unknown> {
   const conversation = new Conversation(application);
   const end = await conversation.hold(JSON.stringify(task), lock);
-  // Thrown here, after the await, so that the stack names who called.
+  // Thrown here, after the await, so that the stack names the caller.
   if ("failure" in end) throw new CutoverError(end.failure, end.cause);
   return end.ok;
 }
 
 type End = { ok: unknown } | { failure: Failure; cause: ErrorOptions | undefined };
 
-/** One task's talk with its thread. */
+/** The messages between one task and its thread. */
 class Conversation {
   readonly #application: Application;
   #session: Session | undefined;
   #requests = 0;
   readonly #waiting = new Map<number, { resolve(ok: unknown): void; reject(error: Error): void }>();
-  /** What callbacks threw, by the call's id: it comes back as the cause. */
+  /** What callbacks threw, by the id of the call, for `cause` of the error. */
   readonly #thrown = new Map<number, unknown>();
 
   constructor(application: Application) {
@@ -91,7 +95,10 @@ class Conversation {
       case "done":
         return end({ ok: message.ok });
       case "failed":
-        return end({ failure: message.failure, cause: this.#cause(message.failure, message.cause) });
+        return end({
+          failure: message.failure,
+          cause: this.#cause(message.failure, message.cause),
+        });
     }
   }
 
@@ -101,14 +108,20 @@ class Conversation {
     return waiting;
   }
 
-  #cause({ code }: Failure, cause: { call: number | null; message: string } | null): ErrorOptions | undefined {
+  #cause(
+    { code }: Failure,
+    cause: { call: number | null; message: string } | null,
+  ): ErrorOptions | undefined {
     if (cause && cause.call !== null) return { cause: this.#thrown.get(cause.call) };
     if (code === "ABORTED") return { cause: this.#application.signal?.reason as unknown };
     return cause ? { cause: new Error(cause.message) } : undefined;
   }
 
   async #answer(id: number, call: Call): Promise<void> {
-    const watch = setTimeout(() => this.#application.unsettled(call.name, UNSETTLED_MS), UNSETTLED_MS);
+    const watch = setTimeout(
+      () => this.#application.unsettled(call.name, UNSETTLED_MS),
+      UNSETTLED_MS,
+    );
     watch.unref();
     let open = true;
     const desk: Desk = {
@@ -133,7 +146,7 @@ class Conversation {
 
   #request(call: number, request: Parameters<Ask>[0]): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      if (!this.#session) throw new Error("it can be used only until the callback that it was given to has settled");
+      if (!this.#session) throw new Error("it can be used only until its callback has settled");
       const id = ++this.#requests;
       this.#send({ type: "request", call, id, request });
       this.#waiting.set(id, { resolve, reject });
@@ -145,8 +158,12 @@ class Conversation {
   }
 }
 
-/** The addon refuses what is not a task; the caller gets that as the TypeError that it is. */
-function start(task: string, lock: NativeLock | null, receive: (delivery: string | NativeLock) => void): Session {
+/** Starts a task. The addon refuses a wrong one, which is a TypeError for the caller. */
+function start(
+  task: string,
+  lock: NativeLock | null,
+  receive: (delivery: string | NativeLock) => void,
+): Session {
   try {
     return native.start(task, lock, receive);
   } catch (error) {
@@ -154,5 +171,5 @@ function start(task: string, lock: NativeLock | null, receive: (delivery: string
   }
 }
 
-/** Half a surrogate pair cannot cross. */
+/** Text without half a surrogate pair, which cannot cross. */
 const wellFormed = (text: string) => String(text).toWellFormed();

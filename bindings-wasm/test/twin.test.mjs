@@ -1,4 +1,5 @@
-// The browser's module is the addon's twin: the same names, the same answers to the byte, the same errors.
+// The browser's modules and the addon are twins: equal names, equal answers to the byte, equal
+// errors.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { readdirSync } from "node:fs";
@@ -14,7 +15,12 @@ import { base, headerBytes, hex, migrations, recoveries, request } from "./obser
 
 const require = createRequire(import.meta.url);
 const directory = fileURLToPath(new URL("../../bindings-node", import.meta.url));
-const native = require(join(directory, readdirSync(directory).find((name) => name.endsWith(".node"))));
+const native = require(
+  join(
+    directory,
+    readdirSync(directory).find((name) => name.endsWith(".node")),
+  ),
+);
 
 const wasm = { ...planner, ...support, ...explorer };
 
@@ -22,7 +28,7 @@ before(() => planner.load());
 
 const refused = ({ name, message, code }) => ({ name, message, code });
 
-/** The answer of both sides, or the error that both throw. It must be one. */
+/** The answer of both sides, or the error of both. The two must be equal. */
 function both(call) {
   const tried = [addon, planner].map((side) => {
     try {
@@ -35,20 +41,26 @@ function both(call) {
   return tried[0];
 }
 
-/** As {@link both}, for the modules that load on their first call. */
+/** `both` for the modules that load on their first call. */
 async function bothLater(call) {
-  const tried = await Promise.all([addon, wasm].map(async (side) => call(side)).map((answer) => answer.then((ok) => ({ ok }), refused)));
+  const tried = await Promise.all(
+    [addon, wasm]
+      .map(async (side) => call(side))
+      .map((answer) => answer.then((ok) => ({ ok }), refused)),
+  );
   assert.deepEqual(tried[1], tried[0]);
   return tried[0];
 }
 
-test("the names are the same", () => {
-  const names = Object.keys(wasm).filter((name) => name !== "load").sort();
+test("addon and modules export the same names", () => {
+  const names = Object.keys(wasm)
+    .filter((name) => name !== "load")
+    .sort();
   assert.deepEqual(names, Object.keys(require("cutover/pure")).sort());
   for (const side of [support, explorer]) assert.equal(side.CutoverError, planner.CutoverError);
 });
 
-test("plans are the same to the byte", () => {
+test("addon and module give the same plans, to the byte", () => {
   let plans = 0;
   for (const [observation, asked] of migrations()) {
     const given = [JSON.stringify(observation), JSON.stringify(asked)];
@@ -60,7 +72,7 @@ test("plans are the same to the byte", () => {
   assert.ok(plans >= 192, `${plans}`);
 });
 
-test("recoveries are the same to the byte", () => {
+test("addon and module give the same recoveries, to the byte", () => {
   const kinds = new Map();
   for (const observation of recoveries(addon.plan)) {
     const given = [JSON.stringify(observation), "v1-v2", "0badcafe"];
@@ -71,77 +83,137 @@ test("recoveries are the same to the byte", () => {
     kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
     if (ok) assert.deepEqual(both((side) => side.validatePlan(ok)).ok, []);
   }
-  for (const kind of ["finish", "undo", "clean", "set-aside", "JOURNAL"]) assert.ok(kinds.get(kind) > 2, `${kind}: ${kinds.get(kind)}`);
+  for (const kind of ["finish", "undo", "clean", "set-aside", "JOURNAL"])
+    assert.ok(kinds.get(kind) > 2, `${kind}: ${kinds.get(kind)}`);
 });
 
-test("findings are the same, and what is no plan is refused alike", () => {
+test("addon and module give the same findings, and refuse a wrong plan alike", () => {
   const { ok: plan } = both((side) => side.plan(base(), request()));
   assert.deepEqual(both((side) => side.validatePlan(plan)).ok, []);
   for (let at = 0; at < plan.steps.length; at++) {
-    const { ok } = both((side) => side.validatePlan({ ...plan, steps: plan.steps.toSpliced(at, 1) }));
+    const { ok } = both((side) =>
+      side.validatePlan({ ...plan, steps: plan.steps.toSpliced(at, 1) }),
+    );
     assert.ok(Array.isArray(ok));
   }
-  for (const wrong of ["", "{", "[]", "null", undefined, { ...plan, version: 99 }, { ...plan, more: 1 }, [plan.version, plan.kind]]) {
+  for (const wrong of [
+    "",
+    "{",
+    "[]",
+    "null",
+    undefined,
+    { ...plan, version: 99 },
+    { ...plan, more: 1 },
+    [plan.version, plan.kind],
+  ]) {
     assert.equal(both((side) => side.validatePlan(wrong)).ok[0].kind, "structure");
   }
   assert.equal(both((side) => side.validatePlan(plan, {})).name, "TypeError");
 });
 
-test("wrong arguments are refused alike", () => {
-  for (const wrong of [{}, [], null, { ...base(), more: 1 }, base({ canonical: "../data.db" }), base({ platform: "beos" })]) {
+test("addon and module refuse wrong arguments alike", () => {
+  for (const wrong of [
+    {},
+    [],
+    null,
+    { ...base(), more: 1 },
+    base({ canonical: "../data.db" }),
+    base({ platform: "beos" }),
+  ]) {
     const { name, message } = both((side) => side.plan(wrong, request()));
-    assert.deepEqual([name, /cutover: observation: .* line 1 column \d+/.test(message)], ["TypeError", true], message);
+    assert.deepEqual(
+      [name, /cutover: observation: .* line 1 column \d+/.test(message)],
+      ["TypeError", true],
+      message,
+    );
   }
-  assert.match(both((side) => side.planRecovery(base(), { label: "V1", nonce: "0badcafe" })).message, /label "V1"/);
-  assert.match(both((side) => side.planRecovery(base(), { label: "v1-v2", nonce: "x" })).message, /nonce "x"/);
+  assert.match(
+    both((side) => side.planRecovery(base(), { label: "V1", nonce: "0badcafe" })).message,
+    /label "V1"/,
+  );
+  assert.match(
+    both((side) => side.planRecovery(base(), { label: "v1-v2", nonce: "x" })).message,
+    /nonce "x"/,
+  );
 });
 
-test("errors are explained alike", () => {
-  for (const line of ["[cutover:IO:fsync:EIO]", "cutover:OWNED", "Unknown error", "", new Error("x [cutover:HELD:look]")]) both((side) => side.explainError(line));
+test("addon and module explain errors alike", () => {
+  for (const line of [
+    "[cutover:IO:fsync:EIO]",
+    "cutover:OWNED",
+    "Unknown error",
+    "",
+    new Error("x [cutover:HELD:look]"),
+  ])
+    both((side) => side.explainError(line));
   assert.equal(planner.explainError("[cutover:NO_SPACE]").code, "NO_SPACE");
 });
 
-test("headers and logs are read alike", async () => {
+test("addon and module read headers and logs alike", async () => {
   const page = new Uint8Array(4096);
   page.set(headerBytes());
-  assert.equal((await bothLater((side) => side.readDatabaseHeader(page, 2 ** 42))).ok.size, 2 ** 42);
+  assert.equal(
+    (await bothLater((side) => side.readDatabaseHeader(page, 2 ** 42))).ok.size,
+    2 ** 42,
+  );
   assert.equal((await bothLater((side) => side.readDatabaseHeader(page))).ok.page1.length, 64);
-  for (const bytes of [new Uint8Array(), new Uint8Array(4096), new TextEncoder().encode("hello"), page.slice(0, 99)]) {
+  for (const bytes of [
+    new Uint8Array(),
+    new Uint8Array(4096),
+    new TextEncoder().encode("hello"),
+    page.slice(0, 99),
+  ]) {
     const { code, message } = await bothLater((side) => side.readDatabaseHeader(bytes));
     assert.deepEqual([code, /\[cutover:NOT_A_DATABASE\]$/.test(message)], ["NOT_A_DATABASE", true]);
   }
   const log = Uint8Array.from({ length: 70_000 }, (_, at) => (at * 7919) >> 3);
   for (const bytes of [new Uint8Array(), log, log.slice(0, 31)]) {
     assert.deepEqual(await wasm.readWal(bytes), await addon.readWal(bytes));
-    assert.deepEqual(await wasm.readWal([bytes.slice(0, 9), bytes.slice(9)]), await addon.readWal(new Blob([bytes]).stream()));
+    assert.deepEqual(
+      await wasm.readWal([bytes.slice(0, 9), bytes.slice(9)]),
+      await addon.readWal(new Blob([bytes]).stream()),
+    );
   }
 });
 
-test("lanes are the same, and canonical and the backup are never both without v1", async () => {
+test("addon and module draw the same lanes, in which a file always holds v1 durably", async () => {
   let columns = 0;
   for (const [observation, asked] of migrations()) {
     const { ok: plan } = both((side) => side.plan(observation, asked));
     for (const stagingHeld of plan ? [false, true] : []) {
-      const { ok: lanes } = await bothLater((side) => side.planLanes({ text: JSON.stringify(plan) }, { stagingHeld }));
+      const { ok: lanes } = await bothLater((side) =>
+        side.planLanes({ text: JSON.stringify(plan) }, { stagingHeld }),
+      );
       assert.equal(lanes.columns.length, plan.steps.length);
-      assert.equal(lanes.columns.filter(({ skipped }, at) => !skipped && plan.steps[at].when?.if === (stagingHeld ? "staging-free" : "staging-held")).length, 0);
+      assert.equal(
+        lanes.columns.filter(
+          ({ skipped }, at) =>
+            !skipped && plan.steps[at].when?.if === (stagingHeld ? "staging-free" : "staging-held"),
+        ).length,
+        0,
+      );
       for (const { held } of lanes.columns) {
         assert.equal(held.length, lanes.files.length);
         assert.ok(held.some(({ durable }) => durable === "v1" || durable === "copy-of-v1"));
       }
-      const at = (role) => lanes.columns.at(-1).held[lanes.files.findIndex((file) => file.role === role)];
+      const at = (role) =>
+        lanes.columns.at(-1).held[lanes.files.findIndex((file) => file.role === role)];
       const all = [lanes.before, ...lanes.columns.map(({ held }) => held)];
-      assert.ok(lanes.files.every((_, lane) => all.some((held) => held[lane].now !== null)), "a lane of a file that is never there");
+      assert.ok(
+        lanes.files.every((_, lane) => all.some((held) => held[lane].now !== null)),
+        "a lane of a file that never exists",
+      );
       assert.deepEqual([at("canonical").durable, /v1/.test(at("backup").durable)], ["v2", true]);
       columns += lanes.columns.length;
     }
   }
   assert.ok(columns > 5000, `${columns}`);
-  for (const nothing of [{}, { text: "EIO" }, { files: [{ name: "data.db", size: 1 }] }]) assert.equal((await bothLater((side) => side.planLanes(nothing))).ok, null);
+  for (const nothing of [{}, { text: "EIO" }, { files: [{ name: "data.db", size: 1 }] }])
+    assert.equal((await bothLater((side) => side.planLanes(nothing))).ok, null);
   assert.equal((await bothLater((side) => side.planLanes({ more: 1 }))).name, "TypeError");
 });
 
-test("what is dropped is judged alike", async () => {
+test("addon and module judge alike what a person drops", async () => {
   const head = hex(headerBytes());
   const { ok: plan } = both((side) => side.plan(base(), request()));
   for (const dropped of [
@@ -153,7 +225,13 @@ test("what is dropped is judged alike", async () => {
     { text: JSON.stringify(plan.journal) },
     { text: "{".repeat(100_000) },
     { files: [{ name: "data.db", size: 8192, head }] },
-    { files: [{ name: "data.db", size: 8192, head }, { name: "data.db-wal", size: 0 }], wholeFolder: true },
+    {
+      files: [
+        { name: "data.db", size: 8192, head },
+        { name: "data.db-wal", size: 0 },
+      ],
+      wholeFolder: true,
+    },
   ]) {
     const { ok } = await bothLater((side) => side.diagnose(dropped));
     assert.ok(["safe", "not-safe", "cannot-tell"].includes(ok.safety));

@@ -1,26 +1,27 @@
 import type { Code, DataLocation, Failure, Holder, OsCode, Phase } from "./generated.js";
 
 /**
- * Every failure of this package, as `CutoverError` of the package `cutover` has it. Its message says in one sentence what failed, on which file,
- * why, where the data is and what to do, and ends with a stable short code that `explainError` accepts.
+ * Every failure of this package; `CutoverError` of the package `cutover` has the same members. Its
+ * message says what failed, on which file, why, where the data is and what to do. The message ends
+ * with a stable short code that `explainError` accepts.
  */
 export class CutoverError extends Error {
   override readonly name = "CutoverError";
-  /** What kind of failure it is. */
+  /** The kind of failure. */
   readonly code: Code;
-  /** The operating system's error, where there is one. */
+  /** The error of the operating system, if it reported one. */
   readonly os?: OsCode;
-  /** The op that failed, where one did. */
+  /** The op that failed, if an op failed. */
   readonly op?: string;
-  /** The file that it failed on. */
+  /** The file that the op failed on. */
   readonly path?: string;
-  /** The phase of the journal then; `null` before there was one. */
+  /** The phase of the journal at the failure; `null` before there was a journal. */
   readonly phase: Phase | null;
-  /** How often the op was tried. */
+  /** How often the runner tried the op. */
   readonly attempts: number;
-  /** How long the run had waited by then, milliseconds. */
+  /** How long the run had waited, milliseconds. */
   readonly waitedMs: number;
-  /** Who is in the way. */
+  /** The processes that hold the database open, this process first. */
   readonly holders: readonly Holder[];
   /** Where the data is now. */
   readonly data: DataLocation;
@@ -45,9 +46,13 @@ export class CutoverError extends Error {
   }
 }
 
-/** What an answer of the pure functions holds; thrown where it refuses. */
+/** The result in an answer of the pure functions. Throws when the answer refuses the call. */
 export function opened<T>(answer: string): T {
-  const { ok, invalid, failure } = JSON.parse(answer) as { ok: T; invalid?: string; failure?: Failure };
+  const { ok, invalid, failure } = JSON.parse(answer) as {
+    ok: T;
+    invalid?: string;
+    failure?: Failure;
+  };
   if (failure) throw new CutoverError(failure);
   if (invalid !== undefined) throw new TypeError(`cutover: ${invalid}`);
   return ok;

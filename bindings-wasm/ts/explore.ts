@@ -1,5 +1,6 @@
 /**
- * The crash explorer, and the picture of a plan. Nothing leaves the page. The first call loads the module of WebAssembly.
+ * The crash explorer, and the picture of a plan. Nothing leaves the page. The first call loads the
+ * module of WebAssembly.
  *
  * @module
  */
@@ -25,28 +26,36 @@ interface Thread {
 }
 
 /**
- * Loads the module of {@link planLanes} before its first call needs it. `source` says where the bytes of the module are; without it they are
- * read beside this file. The worker of {@link explore} always reads them beside this file.
+ * Loads the module of {@link planLanes} before its first call needs it. `source` says where the
+ * bytes of the module are; without it they are read beside this file. The worker of {@link explore}
+ * always reads them beside this file.
  *
  * @throws What `fetch` or `WebAssembly` throws. Then the next call tries again.
  */
-export const load: (source?: Source) => Promise<void> = once(init, new URL("./wasm/cutover_wasm_explorer_bg.wasm", import.meta.url));
+export const load: (source?: Source) => Promise<void> = once(
+  init,
+  new URL("./wasm/cutover_wasm_explorer_bg.wasm", import.meta.url),
+);
 
 /**
- * Runs a plan without a crash and says, after each step, what each file holds and what of it survives a power loss. The plan is the one in
- * `given`, or the one that the next start would perform; `null` when there is no plan. `stagingHeld`: a leaked connection still holds the file
+ * Runs a plan without a crash and says, after each step, what each file holds and what of it
+ * survives a power loss. The plan is the one in `given`, or the one that the next start would
+ * perform; `null` when there is no plan. `stagingHeld`: a leaked connection still holds the file
  * that the application built.
  *
  * @throws `TypeError` when `given` has a member that {@link Given} does not have.
  */
-export async function planLanes(given: Given, { stagingHeld = false }: { stagingHeld?: boolean } = {}): Promise<Lanes | null> {
+export async function planLanes(
+  given: Given,
+  { stagingHeld = false }: { stagingHeld?: boolean } = {},
+): Promise<Lanes | null> {
   await load();
   return opened(wasm.planLanes(JSON.stringify(given), stagingHeld));
 }
 
 /**
- * Explores every crash of a plan, in a worker of its own. For each step and each kind of crash it counts the states that the crash may leave,
- * and how many of them are bad.
+ * Explores every crash of a plan, in a worker of its own. For each step and each kind of crash it
+ * counts the states that the crash may leave, and how many of them are bad.
  *
  * @throws The reason of `signal` when it is aborted; `TypeError` when there is no such plan.
  */
@@ -58,14 +67,18 @@ export async function explore(
 }
 
 /**
- * Tells one crash of a {@link CrashMatrix}, line by line: what the start did, what the crash left, and what the next start did with it. `null`
- * when `line` names no crash.
+ * Tells one crash of a {@link CrashMatrix}, line by line: what the start did, what the crash left,
+ * and what the next start did with it. `null` when `line` names no crash.
  */
 export async function replayCrash(line: string): Promise<string[] | null> {
   return opened(await ask({ replay: line }));
 }
 
-async function ask(task: Task, onProgress?: (progress: Progress) => void, signal?: AbortSignal): Promise<string> {
+async function ask(
+  task: Task,
+  onProgress?: (progress: Progress) => void,
+  signal?: AbortSignal,
+): Promise<string> {
   signal?.throwIfAborted();
   let end = () => {};
   try {
@@ -98,7 +111,9 @@ async function ask(task: Task, onProgress?: (progress: Progress) => void, signal
 async function start(hear: (said: Said) => void, fail: (error: Error) => void): Promise<Thread> {
   if (typeof Worker === "undefined") {
     const threads = "node:worker_threads";
-    const { Worker } = (await import(/* @vite-ignore */ /* webpackIgnore: true */ threads)) as typeof import("node:worker_threads");
+    const { Worker } = (await import(
+      /* @vite-ignore */ /* webpackIgnore: true */ threads
+    )) as typeof import("node:worker_threads");
     const thread = new Worker(new URL("./worker.js", import.meta.url));
     return thread.on("message", hear).on("error", fail);
   }

@@ -5,34 +5,42 @@ import init, * as wasm from "./wasm/cutover_wasm.js";
 import type { Explanation, Finding, Observation, Plan, Request } from "./generated.js";
 
 /**
- * Loads the module of these functions; a second call waits for the first. `source` says where the bytes of the module are; without it they are
- * read beside this file.
+ * Loads the module of these functions; a second call waits for the first. `source` says where the
+ * bytes of the module are; without it they are read beside this file.
  *
  * @throws What `fetch` or `WebAssembly` throws. Then the next call tries again.
  */
-export const load: (source?: Source) => Promise<void> = once(init, new URL("./wasm/cutover_wasm_bg.wasm", import.meta.url));
+export const load: (source?: Source) => Promise<void> = once(
+  init,
+  new URL("./wasm/cutover_wasm_bg.wasm", import.meta.url),
+);
 
 /**
  * Plans a migration from an observation.
  *
- * @throws `CutoverError` when the migration is refused; `TypeError` when an argument is not what it must be.
+ * @throws `CutoverError` when the migration is refused; `TypeError` when an argument is not what it
+ * must be.
  */
 export function plan(observation: Observation, request: Request): Plan {
   return opened(wasm.plan(JSON.stringify(observation), JSON.stringify(request)));
 }
 
 /**
- * Plans what a start must recover before it does anything else; `null` when there is nothing to recover.
+ * Plans what a start must recover before it does anything else; `null` when there is nothing to
+ * recover.
  *
  * @throws As {@link plan}.
  */
-export function planRecovery(observation: Observation, { label, nonce }: { label: string; nonce: string }): Plan | null {
+export function planRecovery(
+  observation: Observation,
+  { label, nonce }: { label: string; nonce: string },
+): Plan | null {
   return opened(wasm.planRecovery(JSON.stringify(observation), label, nonce));
 }
 
 /**
- * Judges a plan. With `target`, an observation of the directory that the plan is for, it also compares the plan with that directory. A sound
- * plan has no finding.
+ * Judges a plan. With `target`, an observation of the directory that the plan is for, it also
+ * compares the plan with that directory. A sound plan has no finding.
  *
  * @throws `TypeError` when `target` is not an observation.
  */
@@ -41,7 +49,14 @@ export function validatePlan(plan: Plan | string, target?: Observation): Finding
   return opened(wasm.validatePlan(text, target && JSON.stringify(target)));
 }
 
-/** Explains a failure by the first short code, `cutover:<code>…`, in a text; `null` when the text has no short code. */
+/**
+ * Explains a failure by the first short code, `cutover:<code>…`, in a text; `null` when the text
+ * has no short code.
+ */
 export function explainError(error: unknown): Explanation | null {
-  return opened(wasm.explainError(error instanceof Error ? error.message : typeof error === "string" ? error : ""));
+  return opened(
+    wasm.explainError(
+      error instanceof Error ? error.message : typeof error === "string" ? error : "",
+    ),
+  );
 }

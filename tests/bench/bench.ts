@@ -1,5 +1,6 @@
-// What an upgrade costs in time, beside the least that any upgrade must do: the same SQL on a plain copy, with no journal, no check and one flush.
-// Not asserted: it depends on the machine. `npm run bench [MB…]`
+// Measures the time of an upgrade, beside the least that any upgrade must do: its SQL on a plain
+// copy, with no journal, no check and one flush. It asserts nothing, because the time depends on
+// the machine. `npm run bench [MB…]`
 import { spawnSync } from "node:child_process";
 import { closeSync, copyFileSync, fsyncSync, openSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +15,7 @@ const V2 = `
   CREATE INDEX note_title ON note(title);
   INSERT INTO schema_info VALUES ('v2');`;
 
-/** A v1 of about this size, of rows of 1 KiB. */
+/** Makes a v1 of about this size, with rows of 1 KiB. */
 function v1(megabytes: number): string {
   const database = join(scratch(), "data.db");
   shell(
@@ -31,7 +32,10 @@ function plain(database: string): void {
   copyFileSync(database, backup);
   const target = `${database}.v2`;
   const sql = `PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; ATTACH '${backup}' AS v1; BEGIN; ${V2} COMMIT;`;
-  const { status, stderr } = spawnSync("sqlite3", ["-bail", target], { input: sql, encoding: "utf8" });
+  const { status, stderr } = spawnSync("sqlite3", ["-bail", target], {
+    input: sql,
+    encoding: "utf8",
+  });
   if (status !== 0) throw new Error(stderr);
   const handle = openSync(target, "r+");
   fsyncSync(handle);

@@ -1,4 +1,5 @@
-// A second crash: the start that recovers is killed too, at every one of its own steps, and the third start must end it all.
+// A second crash: the test kills the recovering start too, at each of its steps. The third start
+// must end the upgrade.
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { dirname } from "node:path";
@@ -6,7 +7,8 @@ import { test } from "node:test";
 import { seed } from "../corpus/corpus.js";
 import { Case, start } from "./upgrade.js";
 
-// The host build with a companion has every kind of step that there is. One first kill for each state that recovery tells apart.
+// The build by a callback with a companion has every kind of step. There is one first kill for each
+// state that recovery distinguishes.
 const how = "host";
 const upgrade = new Case(seed("rusqlite", "wal"), how);
 const { points } = start(upgrade.copy(), how);
@@ -24,8 +26,9 @@ const FIRST: Record<string, string> = {
 };
 
 for (const [what, point] of Object.entries(FIRST)) {
-  const first = (point.startsWith("absent") ? points.lastIndexOf(point) : points.indexOf(point)) + 1;
-  test(`killed ${what}, then at every step of the recovery`, (t) => {
+  const first =
+    (point.startsWith("absent") ? points.lastIndexOf(point) : points.indexOf(point)) + 1;
+  test(`a kill ${what}, then a kill at every step of the recovery`, (t) => {
     assert.ok(first > 0, `no such point as ${point}: ${points.join("\n")}`);
     for (let second = 1; ; second += 1) {
       const database = upgrade.copy();
@@ -34,7 +37,11 @@ for (const [what, point] of Object.entries(FIRST)) {
       const at = `killed again at ${second}, ${recovery.points.at(-1)}`;
       if (recovery.killed) {
         const result = start(database, how).result;
-        assert.match(result?.outcome ?? "", /^(migrated|current)$/, `${at}: ${JSON.stringify(result)}`);
+        assert.match(
+          result?.outcome ?? "",
+          /^(migrated|current)$/,
+          `${at}: ${JSON.stringify(result)}`,
+        );
       }
       try {
         upgrade.assertOver(database);

@@ -1,22 +1,25 @@
-// What a program asks of the disk, as strace counts it. It does not depend on the machine.
+// The system calls of a program on files, as strace counts them. They do not depend on the machine.
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { scratch } from "../corpus/corpus.js";
 
 export interface Counts {
-  /** Flushes of each file, and of the directory, by its name without time and nonce. */
+  /** Flushes of each file and of the directory, by its name without time and nonce. */
   flushes: Map<string, number>;
   /** Bytes written to each file. */
   bytes: Map<string, number>;
-  /** Which calls had each file open or named it; `openat` only where it may be made. */
+  /** The calls on each file, by descriptor or name; `openat` only if it may create the file. */
   calls: Map<string, Set<string>>;
 }
 
-/** The sum over the files that `which` picks. */
+/** The sum over the files that `which` selects. */
 export const sum = (counts: Map<string, number>, which = (_: string) => true): number =>
   [...counts].reduce((total, [file, n]) => total + (which(file) ? n : 0), 0);
 
-/** The command to put before another, and what it counted once that has run. One file a thread, so that no call is split in two. */
+/**
+ * The command to put before another, and its counts once that has run. strace writes one file a
+ * thread, so that no call is split in two.
+ */
 export function strace(database: string): { under: string[]; counts: () => Counts } {
   const output = join(scratch(), "trace");
   const writes = "fsync,fdatasync,write,writev,pwrite64,pwritev,pwritev2,copy_file_range,sendfile";
@@ -26,7 +29,10 @@ export function strace(database: string): { under: string[]; counts: () => Count
     counts: () => {
       const counts: Counts = { flushes: new Map(), bytes: new Map(), calls: new Map() };
       const directory = dirname(database);
-      const named = (path: string) => (path === directory ? "." : basename(path).replaceAll(/\d{13}-[0-9a-f]{8}|[0-9a-f]{8}(?=[.-]|$)/g, "*"));
+      const named = (path: string) =>
+        path === directory
+          ? "."
+          : basename(path).replaceAll(/\d{13}-[0-9a-f]{8}|[0-9a-f]{8}(?=[.-]|$)/g, "*");
       for (const name of readdirSync(dirname(output))) {
         for (const line of readFileSync(join(dirname(output), name), "utf8").split("\n")) {
           const [, call, args, result] = /^(\w+)\((.*)\) += (-?\d+)/.exec(line) ?? [];
@@ -37,9 +43,9 @@ export function strace(database: string): { under: string[]; counts: () => Count
             counts.calls.set(named(path), (counts.calls.get(named(path)) ?? new Set()).add(call));
           }
           if (!writes.split(",").includes(call ?? "")) continue;
-          // What is written to: the second descriptor of a copy, the first of anything else.
+          // The written file: the second descriptor of a copy, the first of any other call.
           const path = (call === "copy_file_range" ? open[1] : open[0]) ?? "";
-          // The owner lock is the application's, held for its life.
+          // The application holds the owner lock for life, so it does not count.
           if (!path.startsWith(directory) || path.includes("-lock")) continue;
           const file = named(path);
           const flush = call === "fsync" || call === "fdatasync";
@@ -52,7 +58,7 @@ export function strace(database: string): { under: string[]; counts: () => Count
   };
 }
 
-/** The size of a set, -shm apart: it is no data. */
+/** The size of a file set without its -shm, which has no data. */
 export function setBytes(database: string): number {
   const size = (path: string) => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   return size(database) + size(`${database}-wal`) + size(`${database}-journal`);

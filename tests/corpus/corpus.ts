@@ -1,4 +1,4 @@
-// The corpus: SQL that every writer runs, and databases made from it.
+// The corpus: the SQL that every writer runs, and the databases from it.
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,25 +8,39 @@ import { fileURLToPath } from "node:url";
 const tests = fileURLToPath(new URL("../../", import.meta.url));
 const root = dirname(tests);
 
-/** The text of one of the corpus's SQL files. */
+/** The text of a SQL file of the corpus. */
 export const corpus = (name: string): string => readFileSync(join(tests, "corpus", name), "utf8");
 
 /** A compiled program of the tests, below tests/dist. */
 export const program = (name: string): string => join(tests, "dist", name);
 
-/** A program of tests/rust. `npm test` builds it, and says where it is where that is another place. */
+/** A program of tests/rust. `npm test` builds it, and may name its directory in the environment. */
 export const rust = (name: string): string =>
   process.env.CUTOVER_PROGRAMS
     ? join(process.env.CUTOVER_PROGRAMS, `${name}.exe`)
     : join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "debug", name);
 
-/** The runtimes that the addon is for. */
-export const RUNTIMES = { node: process.execPath, bun: process.env.CUTOVER_BUN ?? join(root, "node_modules/.bin/bun") };
+/** The runtimes of the addon. */
+export const RUNTIMES = {
+  node: process.execPath,
+  bun: process.env.CUTOVER_BUN ?? join(root, "node_modules/.bin/bun"),
+};
 
 export const onWindows = process.platform === "win32";
 
-/** Whether a process was killed, by itself or another. Windows has no signals: there it is the status that `process.kill`, or tests/rust, gives, and it says nothing. */
-export function wasKilled({ status, signal, stderr }: { status: number | null; signal: NodeJS.Signals | null; stderr: string }): boolean {
+/**
+ * Whether a process was killed. Windows has no signals: a killed process has the status that
+ * `process.kill` or tests/rust sets, and prints nothing.
+ */
+export function wasKilled({
+  status,
+  signal,
+  stderr,
+}: {
+  status: number | null;
+  signal: NodeJS.Signals | null;
+  stderr: string;
+}): boolean {
   return signal === "SIGKILL" || (onWindows && (status === 137 || (status === 1 && stderr === "")));
 }
 
@@ -35,7 +49,7 @@ export type Runtime = keyof typeof RUNTIMES;
 let mine: string | undefined;
 let count = 0;
 
-/** A new empty directory, removed when this process ends. */
+/** A new, empty directory, which this process removes at its end. */
 export function scratch(): string {
   if (mine === undefined) {
     const made = mkdtempSync(join(tmpdir(), "cutover-"));
@@ -48,7 +62,10 @@ export function scratch(): string {
   return directory;
 }
 
-/** Copies a database and what lies beside it under its name into `directory`; gives the copy's path. */
+/**
+ * Copies a database and the files beside it under its name into `directory`. Returns the path of
+ * the copy.
+ */
 export function copySet(database: string, directory = scratch()): string {
   for (const name of readdirSync(dirname(database))) {
     if (["", "-wal", "-shm", "-journal"].some((suffix) => name === basename(database) + suffix)) {
@@ -62,7 +79,7 @@ export type Writer = "libsql" | "bun" | "rusqlite";
 export type Mode = "wal" | "delete" | "hot";
 const seeds = new Map<string, string>();
 
-/** A fresh copy of a v1 database left by a killed writer. */
+/** A new copy of a v1 that a killed writer left. */
 export function seed(writer: Writer, mode: Mode, pageSize = 4096): string {
   const key = `${writer} ${mode} ${pageSize}`;
   let made = seeds.get(key);

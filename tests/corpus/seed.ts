@@ -1,9 +1,10 @@
-// The writer of v1, as libSQL (on Node) or as bun:sqlite (on Bun): `seed.js ENGINE PATH MODE PAGE_SIZE`. It always ends by SIGKILL, as
-// applications do. Its twin for rusqlite is tests/rust/src/bin/seed.rs.
+// Writes v1 through libSQL (on Node) or bun:sqlite (on Bun): `seed.js ENGINE PATH MODE PAGE_SIZE`.
+// It always ends by SIGKILL, as an application may. tests/rust/src/bin/seed.rs is its twin for
+// rusqlite.
 //
 // MODE: wal     WAL mode, v1-more.sql only in the -wal
-//       delete  rollback mode, at rest
-//       hot     rollback mode, killed in a transaction that is half in the file
+//       delete  rollback mode, no open transaction
+//       hot     rollback mode, killed during a transaction that is half in the file
 import { corpus } from "./corpus.js";
 
 interface Writer {
@@ -22,17 +23,25 @@ async function libsql(path: string): Promise<Writer> {
 }
 
 async function bunSqlite(path: string): Promise<Writer> {
-  // Only Bun has this module, and only Bun gets here.
+  // Only Bun has this module, and only Bun runs this line.
   const module = "bun:sqlite";
-  const { Database } = (await import(module)) as { Database: new (path: string) => { exec(sql: string): void } };
+  const { Database } = (await import(module)) as {
+    Database: new (path: string) => { exec(sql: string): void };
+  };
   const db = new Database(path);
-  return { exec: async (sql) => db.exec(sql), begin: async (sql) => db.exec(`BEGIN IMMEDIATE; ${sql}`) };
+  return {
+    exec: async (sql) => db.exec(sql),
+    begin: async (sql) => db.exec(`BEGIN IMMEDIATE; ${sql}`),
+  };
 }
 
 const [engine, path, mode, pageSize] = process.argv.slice(2);
-if (!engine || !path || !mode || !pageSize) throw new Error("usage: seed.js ENGINE PATH MODE PAGE_SIZE");
+if (!engine || !path || !mode || !pageSize)
+  throw new Error("usage: seed.js ENGINE PATH MODE PAGE_SIZE");
 const db = await (engine === "bun" ? bunSqlite(path) : libsql(path));
-await db.exec(`PRAGMA page_size=${pageSize}; PRAGMA journal_mode=${mode === "wal" ? "WAL" : "DELETE"};`);
+await db.exec(
+  `PRAGMA page_size=${pageSize}; PRAGMA journal_mode=${mode === "wal" ? "WAL" : "DELETE"};`,
+);
 await db.exec(corpus("v1.sql"));
 if (mode === "wal") await db.exec("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA wal_autocheckpoint=0;");
 await db.exec(corpus("v1-more.sql"));

@@ -1,4 +1,5 @@
-// The sample daemon: takes the owner lock for life, upgrades its data if need be, then serves it. Runs on Node and on Bun.
+// The sample daemon. It takes the owner lock for life, upgrades its data if necessary, then serves
+// the data. It runs on Node and on Bun.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { CutoverError, doctor, lock, migrate, type Event } from "cutover";
@@ -23,11 +24,17 @@ try {
     onEvent: (event) => void events.push(event),
   });
   for (const warning of warnings) console.error(`warning: ${warning.message}`);
-  // Also when it was an earlier start that did it, and was killed before it could say so.
+  // Also if an earlier start upgraded, and was killed before it could print this.
   if (backup !== null) console.log(`Migrated local data to v2; moved old DB to ${backup}`);
-  else console.log(outcome === "current" ? "Local data is already v2" : "No local data yet; starting with an empty v2");
+  else
+    console.log(
+      outcome === "current"
+        ? "Local data is already v2"
+        : "No local data yet; starting with an empty v2",
+    );
 
-  // Before this process opens the database: once it has, nothing in it may open the file again, and the doctor would say less.
+  // Before this process opens the database. Afterwards the doctor must not open the file in this
+  // process, and would report less.
   const found = await doctor(path, { events }).catch(() => null);
   const store = new Store(path);
   await store.open();

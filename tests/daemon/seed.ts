@@ -1,4 +1,5 @@
-// Leaves data.db the way the old release leaves it: written by libSQL in WAL mode, and killed while committed rows are still in the -wal.
+// Leaves data.db as the old release does: libSQL writes it in WAL mode, and the process is killed
+// while committed rows are still in the -wal.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createClient } from "@libsql/client";
@@ -11,9 +12,16 @@ const db = createClient({ url: `file:${join(directory, "data.db")}` });
 const insert = "INSERT INTO notes(id, title, body, tags, created_ms) VALUES(?, ?, ?, ?, ?)";
 const note = (n: number) => ({
   sql: insert,
-  args: [`note-${n}`, `Note ${n}`, `The body of note ${n}. `.repeat(n % 7), n % 3 === 0 ? "work,urgent" : "home", 1_700_000_000_000 + n],
+  args: [
+    `note-${n}`,
+    `Note ${n}`,
+    `The body of note ${n}. `.repeat(n % 7),
+    n % 3 === 0 ? "work,urgent" : "home",
+    1_700_000_000_000 + n,
+  ],
 });
-const notes = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => note(from + index));
+const notes = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, index) => note(from + index));
 
 await db.execute("PRAGMA journal_mode=WAL");
 await db.executeMultiple(`

@@ -1,4 +1,4 @@
-// What the application knows of its own data: how v2 is built from v1, and how it is read and written.
+// The data of the application: how it builds v2 from v1, and how it reads and writes v2.
 import { createClient, type Client } from "@libsql/client";
 import type { Built, Job } from "cutover";
 
@@ -9,7 +9,7 @@ const SCHEMA = `
   CREATE INDEX note_created ON note(created_ms);
 `;
 
-/** Tells v2 from v1. It is the last thing that the build writes. */
+/** Tells v2 from v1. The build writes it last. */
 export const stamp = { table: "schema_info", column: "version", value: "v2" };
 
 export interface Report {
@@ -17,13 +17,17 @@ export interface Report {
   tags: number;
 }
 
-/** Builds v2 through libSQL, as the application would do anything else. `close()` leaves a connection on staging; that is expected. */
+/**
+ * Builds v2 through libSQL. `close()` leaves a leaked connection on staging, as cutover expects.
+ */
 export async function build(job: Job): Promise<Built<Report>> {
   const v1 = createClient({ url: `file:${job.source}` });
   const v2 = createClient({ url: `file:${job.staging}` });
   try {
     await v2.executeMultiple(`PRAGMA journal_mode=WAL; ${SCHEMA}`);
-    const { rows } = await v1.execute("SELECT id, title, body, tags, created_ms FROM notes ORDER BY created_ms");
+    const { rows } = await v1.execute(
+      "SELECT id, title, body, tags, created_ms FROM notes ORDER BY created_ms",
+    );
     const work = await v2.transaction("write");
     let tags = 0;
     for (const [done, row] of rows.entries()) {
@@ -32,7 +36,10 @@ export async function build(job: Job): Promise<Built<Report>> {
         args: [row.id, row.title, row.body, row.created_ms] as string[],
       });
       for (const name of new Set(String(row.tags).split(",").filter(Boolean))) {
-        await work.execute({ sql: "INSERT INTO tag(note, name) VALUES(?, ?)", args: [row.id as string, name] });
+        await work.execute({
+          sql: "INSERT INTO tag(note, name) VALUES(?, ?)",
+          args: [row.id as string, name],
+        });
         tags += 1;
       }
       if (done % 50 === 0) job.progress(done, rows.length);
@@ -46,7 +53,7 @@ export async function build(job: Job): Promise<Built<Report>> {
   }
 }
 
-/** The live database, as v2 has it. */
+/** The live database, which is v2. */
 export class Store {
   readonly #db: Client;
 
@@ -55,7 +62,9 @@ export class Store {
   }
 
   async open(): Promise<void> {
-    await this.#db.executeMultiple(`PRAGMA journal_mode=WAL; ${SCHEMA.replaceAll(/CREATE (TABLE|INDEX)/g, "CREATE $1 IF NOT EXISTS")}`);
+    await this.#db.executeMultiple(
+      `PRAGMA journal_mode=WAL; ${SCHEMA.replaceAll(/CREATE (TABLE|INDEX)/g, "CREATE $1 IF NOT EXISTS")}`,
+    );
     await this.#db.execute({
       sql: "INSERT INTO schema_info(version) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM schema_info)",
       args: [stamp.value],
@@ -66,11 +75,17 @@ export class Store {
     const { rows } = await this.#db.execute(`
       SELECT id, title, body, created_ms AS createdMs, (SELECT json_group_array(name) FROM tag WHERE note = id) AS tags
       FROM note ORDER BY created_ms, id`);
-    return { version: stamp.value, notes: rows.map((row) => ({ ...row, tags: JSON.parse(String(row.tags)) })) };
+    return {
+      version: stamp.value,
+      notes: rows.map((row) => ({ ...row, tags: JSON.parse(String(row.tags)) })),
+    };
   }
 
   async add(id: string, title: string): Promise<void> {
-    await this.#db.execute({ sql: "INSERT INTO note(id, title, body, created_ms) VALUES(?, ?, NULL, 0)", args: [id, title] });
+    await this.#db.execute({
+      sql: "INSERT INTO note(id, title, body, created_ms) VALUES(?, ?, NULL, 0)",
+      args: [id, title],
+    });
   }
 
   close(): void {

@@ -1,26 +1,38 @@
-// An application in JavaScript that upgrades its database, for tests to start on Node and on Bun: `app.js PATH HOW [JSON]`.
-// Its last line is `{ result }` or `{ error }` as JSON. The Rust twin is tests/rust/src/bin/upgrade.rs.
+// An application that upgrades its database. The tests start it on Node and on Bun: `app.js PATH
+// HOW [JSON]`. Its last line is `{ result }` or `{ error }` as JSON. tests/rust/src/bin/upgrade.rs
+// is its twin in Rust.
 import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { createClient } from "@libsql/client";
-import { CutoverError, lock, migrate, type Job, type MigrateOptions, type Reader, type Verdict } from "cutover";
+import {
+  CutoverError,
+  lock,
+  migrate,
+  type Job,
+  type MigrateOptions,
+  type Reader,
+  type Verdict,
+} from "cutover";
 import { corpus } from "../corpus/corpus.js";
 
-/** What a test may ask for beyond HOW. */
+/** The options of a test beside HOW. */
 export interface Wish {
   sql?: string;
   detect?: "stamp" | "function" | "drizzle" | { userVersion: number };
   expect?: Record<string, number>;
-  /** Where the callback is killed, throws or stops. */
+  /** Where the callback kills the process, throws or stops. */
   at?: "begin" | "middle" | "end";
   then?: "kill" | "throw" | "abort";
-  /** Keeps a libSQL connection of this very process open on the database. */
+  /** Keeps a libSQL connection of this process open on the database. */
   hold?: boolean;
-  /** What is done where this process has the database open. */
+  /** What to do when this process has the database open. */
   held?: "refuse" | "proceed";
-  /** Whether the application goes on with its database, while another process tries to take it out of WAL mode and reads. */
+  /**
+   * Whether the application goes on with its database, while another process reads and tries to
+   * leave WAL mode.
+   */
   live?: boolean;
-  /** How often the lock is taken before, and kept. */
+  /** How often the application takes the lock before, and keeps it. */
   lock?: number;
 }
 
@@ -39,7 +51,7 @@ function reach(place: Wish["at"]): void {
 const count = async (db: { execute(sql: string): Promise<{ rows: Record<string, unknown>[] }> }) =>
   Number((await db.execute("SELECT count(*) AS n FROM notes")).rows[0]?.n);
 
-/** Builds v2 through libSQL and closes it, which leaves its files open. */
+/** Builds v2 through libSQL and closes the connection, which leaks it. */
 async function build(job: Job) {
   reach("begin");
   const db = createClient({ url: `file:${job.staging}` });
@@ -50,8 +62,10 @@ async function build(job: Job) {
     reach("middle");
     await work.commit();
   } else {
-    // What is built here is flushed once, by the plan, when it is complete.
-    await db.executeMultiple(`PRAGMA synchronous = OFF; ATTACH '${job.source}' AS v1; BEGIN; ${corpus("v2.sql")} COMMIT;`);
+    // The plan flushes the complete v2 once.
+    await db.executeMultiple(
+      `PRAGMA synchronous = OFF; ATTACH '${job.source}' AS v1; BEGIN; ${corpus("v2.sql")} COMMIT;`,
+    );
     reach("middle");
   }
   const notes = await count(db);
@@ -61,13 +75,22 @@ async function build(job: Job) {
   job.warn("the application has something to say");
   job.progress(1, 1);
   reach("end");
-  return { expect: { notes, ...wish.expect }, report: { notes, v1: await job.v1.all("SELECT count(*) AS n FROM notes") } };
+  return {
+    expect: { notes, ...wish.expect },
+    report: { notes, v1: await job.v1.all("SELECT count(*) AS n FROM notes") },
+  };
 }
 
-/** As above, through bun:sqlite. */
+/** Builds v2 through bun:sqlite and closes the connection. */
 async function buildWithBun(job: Job) {
   const module = "bun:sqlite";
-  const { Database } = (await import(module)) as { Database: new (path: string) => { exec(sql: string): void; prepare(sql: string): { get(): unknown }; close(): void } };
+  const { Database } = (await import(module)) as {
+    Database: new (path: string) => {
+      exec(sql: string): void;
+      prepare(sql: string): { get(): unknown };
+      close(): void;
+    };
+  };
   const db = new Database(job.staging);
   db.exec(`ATTACH '${job.source}' AS v1; ${corpus("v2.sql")}`);
   db.prepare("SELECT count(*) FROM notes").get();
@@ -82,7 +105,10 @@ const RUN: Record<string, MigrateOptions["make"]> = {
   host: { from: "empty", run: build },
   "host-copy": { from: "copy", run: build },
   "host-bun": { from: "empty", run: buildWithBun },
-  drizzle: { from: "copy", run: async (job) => (await import("./drizzle.js")).upgrade(job.staging) },
+  drizzle: {
+    from: "copy",
+    run: async (job) => (await import("./drizzle.js")).upgrade(job.staging),
+  },
 };
 
 const stamp = { table: "schema_info", column: "version", value: "v2" };
@@ -90,23 +116,32 @@ const DETECT = {
   stamp: { stamp },
   drizzle: async (db: Reader): Promise<Verdict> => (await import("./drizzle.js")).detect(db),
   function: async (db: Reader): Promise<Verdict> =>
-    (await db.all("SELECT 1 FROM sqlite_master WHERE name = 'schema_info'")).length > 0 ? "current" : "old",
+    (await db.all("SELECT 1 FROM sqlite_master WHERE name = 'schema_info'")).length > 0
+      ? "current"
+      : "old",
 };
 
-/** The application as it goes on, through the same libSQL that may have a zombie: what another process sees of its commits. */
+/**
+ * Goes on with the database through libSQL, and returns what another process sees of its commits.
+ */
 async function live(): Promise<{ live?: string[] }> {
   if (!wish.live) return {};
   const db = createClient({ url: `file:${path}` });
   kept.push(db);
-  await db.executeMultiple("PRAGMA journal_mode = WAL; CREATE TABLE live (row INTEGER); INSERT INTO live VALUES (1);");
-  const elsewhere = (sql: string) => spawnSync("sqlite3", [path as string, sql], { encoding: "utf8" }).stdout.trim();
+  await db.executeMultiple(
+    "PRAGMA journal_mode = WAL; CREATE TABLE live (row INTEGER); INSERT INTO live VALUES (1);",
+  );
+  const elsewhere = (sql: string) =>
+    spawnSync("sqlite3", [path as string, sql], { encoding: "utf8" }).stdout.trim();
   const seen = [elsewhere("SELECT count(*) FROM live; PRAGMA journal_mode = DELETE;")];
   await db.execute("INSERT INTO live VALUES (2)");
-  seen.push(elsewhere("SELECT count(*) FROM live; SELECT count(*) FROM notes; PRAGMA integrity_check;"));
+  seen.push(
+    elsewhere("SELECT count(*) FROM live; SELECT count(*) FROM notes; PRAGMA integrity_check;"),
+  );
   return { live: seen };
 }
 
-// Kept until this process ends.
+// This process keeps them until it ends.
 const kept: unknown[] = [];
 if (wish.hold) {
   const db = createClient({ url: `file:${path}` });
@@ -132,5 +167,18 @@ try {
 } catch (error) {
   if (!(error instanceof CutoverError)) throw error;
   const { code, message, data, holders, hint, phase, cause } = error;
-  console.log(JSON.stringify({ error: { code, message, data, holders, hint, phase, cause: cause === undefined ? null : String(cause) }, ...(await live()) }));
+  console.log(
+    JSON.stringify({
+      error: {
+        code,
+        message,
+        data,
+        holders,
+        hint,
+        phase,
+        cause: cause === undefined ? null : String(cause),
+      },
+      ...(await live()),
+    }),
+  );
 }

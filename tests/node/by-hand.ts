@@ -1,5 +1,6 @@
-// The sample daemon as its old release was: it builds v2 through libSQL and renames the file into place, though the closed connection still
-// holds it. `by-hand.js DIRECTORY`, where data.db is a settled v1 and data.db.building an empty database in WAL mode.
+// The old release of the sample daemon: it builds v2 through libSQL and renames the file over
+// data.db, while the leaked connection still holds the file. `by-hand.js DIRECTORY`, where data.db
+// is a settled v1 and data.db.building an empty database in WAL mode.
 import { closeSync, copyFileSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createClient } from "@libsql/client";
@@ -14,7 +15,8 @@ await build({ source, staging, progress: () => {} } as unknown as Job);
 const settle = createClient({ url: `file:${staging}` });
 await settle.execute("PRAGMA wal_checkpoint(TRUNCATE)");
 settle.close();
-// Opening and closing a file drops every lock that this process has on it, the closed connection's too.
+// A close of any descriptor drops every lock of this process on the file, also that of the leaked
+// connection.
 const handle = openSync(staging, "r+");
 fsyncSync(handle);
 closeSync(handle);

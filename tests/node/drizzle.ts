@@ -1,5 +1,6 @@
-// An application whose schema drizzle's own migrator keeps: the upgrade is drizzle's next migration, on a copy of v1.
-// As a program (`drizzle.js PATH`) it is the old release, which knows the first migration only, and is killed with rows in its -wal.
+// An application whose schema the migrator of drizzle keeps: the upgrade is its next migration, on
+// a copy of v1. As a program (`drizzle.js PATH`) it is the old release, which knows only the first
+// migration, and which is killed with rows in its -wal.
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,13 +27,17 @@ const path = process.argv[1] === fileURLToPath(import.meta.url) ? process.argv[2
 if (path !== undefined) {
   const old = mkdtempSync(join(tmpdir(), "cutover-drizzle-"));
   cpSync(folder, old, { recursive: true });
-  const journal = JSON.parse(readFileSync(join(old, "meta/_journal.json"), "utf8")) as { entries: unknown[] };
+  const journal = JSON.parse(readFileSync(join(old, "meta/_journal.json"), "utf8")) as {
+    entries: unknown[];
+  };
   journal.entries.pop();
   writeFileSync(join(old, "meta/_journal.json"), JSON.stringify(journal));
   const client = createClient({ url: `file:${path}` });
   await client.execute("PRAGMA journal_mode=WAL");
   await upgrade(path, old);
   rmSync(old, { recursive: true });
-  await client.executeMultiple("INSERT INTO todos(title) VALUES ('milk'), ('bread'); PRAGMA wal_autocheckpoint=0; UPDATE todos SET done = 1 WHERE id = 2;");
+  await client.executeMultiple(
+    "INSERT INTO todos(title) VALUES ('milk'), ('bread'); PRAGMA wal_autocheckpoint=0; UPDATE todos SET done = 1 WHERE id = 2;",
+  );
   process.kill(process.pid, "SIGKILL");
 }

@@ -1,5 +1,5 @@
-// Headers and logs as libSQL, bun:sqlite and rusqlite leave them when they are killed, read by the addon and by the browser's module alike, and
-// held against what the sqlite3 shell finds.
+// The addon and the browser's module read the headers and logs that killed programs leave: libSQL,
+// bun:sqlite and rusqlite. The test compares both with the sqlite3 shell.
 import assert from "node:assert/strict";
 import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
 import { test } from "node:test";
@@ -13,16 +13,27 @@ const WRITERS: Writer[] = ["libsql", "bun", "rusqlite"];
 for (const writer of WRITERS) {
   for (const mode of ["wal", "delete", "hot"] as Mode[]) {
     for (const pageSize of [4096, 1024]) {
-      test(`${writer}'s files are read (${mode}, pages of ${pageSize})`, async () => {
+      test(`addon and module read the files of ${writer} (${mode}, pages of ${pageSize})`, async () => {
         const path = seed(writer, mode, pageSize);
         const page = readFileSync(path).subarray(0, pageSize);
         const header = addon.readDatabaseHeader(page, statSync(path).size);
         assert.deepEqual(await browser.readDatabaseHeader(page, statSync(path).size), header);
-        assert.deepEqual([header.pageSize, header.journalMode, header.page1?.length], [pageSize, mode === "wal" ? "wal" : "delete", 64]);
+        assert.deepEqual(
+          [header.pageSize, header.journalMode, header.page1?.length],
+          [pageSize, mode === "wal" ? "wal" : "delete", 64],
+        );
         if (mode !== "hot") assert.deepEqual(header.problems, []);
         if (mode === "delete") {
-          const pragmas = shell(copySet(path), "PRAGMA page_count; PRAGMA user_version; PRAGMA schema_version; PRAGMA freelist_count;");
-          assert.deepEqual([header.pageCount, header.userVersion, header.schemaCookie, header.freelistPages].map(String), pragmas);
+          const pragmas = shell(
+            copySet(path),
+            "PRAGMA page_count; PRAGMA user_version; PRAGMA schema_version; PRAGMA freelist_count;",
+          );
+          assert.deepEqual(
+            [header.pageCount, header.userVersion, header.schemaCookie, header.freelistPages].map(
+              String,
+            ),
+            pragmas,
+          );
         }
         const log = `${path}-wal`;
         assert.equal(existsSync(log), mode === "wal");
@@ -30,9 +41,15 @@ for (const writer of WRITERS) {
         const shm = existsSync(`${path}-shm`) ? readFileSync(`${path}-shm`) : undefined;
         const wal = await addon.readWal(readFileSync(log), shm);
         assert.deepEqual(await browser.readWal(createReadStream(log), shm), wal);
-        assert.deepEqual([wal.state, wal.tornFrames, wal.header?.pageSize], ["usable", 0, pageSize]);
-        // Everything in it was committed after the last checkpoint.
-        assert.ok(wal.commits > 0 && wal.commitsNotCheckpointed === wal.commits, JSON.stringify(wal));
+        assert.deepEqual(
+          [wal.state, wal.tornFrames, wal.header?.pageSize],
+          ["usable", 0, pageSize],
+        );
+        // The log has only transactions after the last checkpoint.
+        assert.ok(
+          wal.commits > 0 && wal.commitsNotCheckpointed === wal.commits,
+          JSON.stringify(wal),
+        );
         const [frames] = shell(copySet(path), "PRAGMA wal_checkpoint(PASSIVE);");
         assert.equal(frames, `0|${wal.committedFrames}|${wal.committedFrames}`);
         assert.deepEqual(shell(copySet(path), "PRAGMA page_count;"), [String(wal.pagesAfter)]);

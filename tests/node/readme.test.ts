@@ -15,7 +15,7 @@ const pages = ["README.md", "docs/guide.md"].map((page) => join(root, page));
 const place = mkdtempSync(join(root, "tests/dist/readme-"));
 process.on("exit", () => rmSync(place, { recursive: true }));
 
-/** What the samples take for granted. */
+/** The declarations that the samples need. */
 const BEFORE = `import { listBackups, migrate, pruneBackups, restore, type MigrateOptions } from "cutover";
 declare const options: MigrateOptions, path: string, auth: string, bundle: string;`;
 
@@ -32,7 +32,22 @@ if (pages.every((page) => existsSync(page))) {
       return file;
     });
     const tsc = join(root, "node_modules/typescript/bin/tsc");
-    const { status, stdout } = spawnSync(process.execPath, [tsc, "--ignoreConfig", "--noEmit", "--strict", "--skipLibCheck", "--target", "es2023", "--module", "nodenext", ...files], { encoding: "utf8" });
+    const { status, stdout } = spawnSync(
+      process.execPath,
+      [
+        tsc,
+        "--ignoreConfig",
+        "--noEmit",
+        "--strict",
+        "--skipLibCheck",
+        "--target",
+        "es2023",
+        "--module",
+        "nodenext",
+        ...files,
+      ],
+      { encoding: "utf8" },
+    );
     assert.equal(status, 0, stdout);
   });
 

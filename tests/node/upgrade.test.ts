@@ -1,11 +1,22 @@
-// The main job through the addon: v1 as three real writers leave it, upgraded on Node and on Bun, every row compared by the sqlite3 shell.
+// The upgrade through the addon: three real writers leave v1, Node and Bun upgrade it, and the
+// sqlite3 shell compares every row.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { differences, expectedV2, facts, shell } from "../corpus/compare.js";
-import { copySet, program, RUNTIMES, scratch, seed, wasKilled, type Mode, type Runtime, type Writer } from "../corpus/corpus.js";
+import {
+  copySet,
+  program,
+  RUNTIMES,
+  scratch,
+  seed,
+  wasKilled,
+  type Mode,
+  type Runtime,
+  type Writer,
+} from "../corpus/corpus.js";
 import { Case, type How } from "../campaign/upgrade.js";
 import { app } from "./app-run.js";
 
@@ -13,7 +24,13 @@ const WRITERS: Writer[] = ["libsql", "bun", "rusqlite"];
 const MODES: Mode[] = ["wal", "delete", "hot"];
 const header = (path: string) => shell(copySet(path), "PRAGMA journal_mode;").join();
 
-function upgrades(runtime: Runtime, writer: Writer, mode: Mode, app_: string, pageSize?: number): void {
+function upgrades(
+  runtime: Runtime,
+  writer: Writer,
+  mode: Mode,
+  app_: string,
+  pageSize?: number,
+): void {
   const name = `${runtime} upgrades ${writer}'s v1 (${mode}${pageSize === undefined ? "" : `, pages of ${pageSize}`}) by ${app_}`;
   test(name, () => {
     const how = app_.replace("-bun", "") as How;
@@ -21,9 +38,12 @@ function upgrades(runtime: Runtime, writer: Writer, mode: Mode, app_: string, pa
     const database = upgrade.copy();
     const { result, error } = app(runtime, database, app_);
     assert.equal(error, undefined);
-    assert.deepEqual([result.outcome, result.recovery, result.strategy], ["migrated", "none", "link-replace"]);
+    assert.deepEqual(
+      [result.outcome, result.recovery, result.strategy],
+      ["migrated", "none", "link-replace"],
+    );
     upgrade.assertOver(database);
-    // v2 has v1's journal mode.
+    // v2 has the journal mode of v1.
     assert.equal(header(database), mode === "wal" ? "wal" : "delete");
     assert.equal(app(runtime, database, app_).result.outcome, "current");
     rmSync(dirname(database), { recursive: true });
@@ -48,12 +68,14 @@ for (const pageSize of [512, 1024, 16384, 65536]) {
 }
 
 for (const runtime of ["node", "bun"] as const) {
-  test(`${runtime} upgrades a copy by drizzle's own migrator`, () => {
+  test(`${runtime} upgrades a copy through the migrator of drizzle`, () => {
     const database = join(scratch(), "data.db");
-    const old = spawnSync(RUNTIMES.node, [program("node/drizzle.js"), database], { encoding: "utf8" });
+    const old = spawnSync(RUNTIMES.node, [program("node/drizzle.js"), database], {
+      encoding: "utf8",
+    });
     assert.ok(wasKilled(old), old.stderr);
     const v1 = facts(database);
-    // Both migrations, by hand.
+    // The SQL of both migrations.
     const expected = expectedV2(
       database,
       `CREATE TABLE \`lists\` (\`id\` integer PRIMARY KEY NOT NULL, \`name\` text NOT NULL);
@@ -65,9 +87,19 @@ for (const runtime of ["node", "bun"] as const) {
     const { result } = app(runtime, database, "drizzle");
     assert.equal(result.outcome, "migrated");
     assert.deepEqual(differences(v1, facts(result.backup ?? "")), []);
-    const own = (lines: string[]) => lines.filter((line) => !/^row: (__drizzle_migrations|sqlite_sequence) |^schema: table __drizzle/.test(line));
+    const own = (lines: string[]) =>
+      lines.filter(
+        (line) =>
+          !/^row: (__drizzle_migrations|sqlite_sequence) |^schema: table __drizzle/.test(line),
+      );
     assert.deepEqual(differences(own(facts(expected)), own(facts(database))), []);
-    assert.deepEqual(shell(copySet(database), "SELECT count(*) FROM __drizzle_migrations; SELECT title, done, list FROM todos;"), ["2", "MILK|0|1", "BREAD|1|1"]);
+    assert.deepEqual(
+      shell(
+        copySet(database),
+        "SELECT count(*) FROM __drizzle_migrations; SELECT title, done, list FROM todos;",
+      ),
+      ["2", "MILK|0|1", "BREAD|1|1"],
+    );
     assert.equal(app(runtime, database, "drizzle").result.outcome, "current");
   });
 }

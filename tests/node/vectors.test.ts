@@ -1,4 +1,5 @@
-// Schemas that stock SQLite cannot read: v1 is settled and copied all the same, and what was built is checked by the application's own `verify`.
+// Schemas that stock SQLite cannot read. The upgrade still settles and copies v1, and `verify` of
+// the application checks v2.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
@@ -7,8 +8,12 @@ import { test } from "node:test";
 import { program, RUNTIMES, scratch, type Runtime } from "../corpus/corpus.js";
 
 function run(runtime: Runtime, path: string, what: string): unknown {
-  const { stdout, stderr } = spawnSync(RUNTIMES[runtime], [program("node/vectors.js"), path, what], { encoding: "utf8" });
-  // It kills itself, and says nothing.
+  const { stdout, stderr } = spawnSync(
+    RUNTIMES[runtime],
+    [program("node/vectors.js"), path, what],
+    { encoding: "utf8" },
+  );
+  // The program kills itself and prints nothing.
   if (what === "seed") return null;
   assert.notEqual(stdout, "", stderr);
   return JSON.parse(stdout);
@@ -24,7 +29,11 @@ function seeded(): string {
 for (const runtime of ["node", "bun"] as const) {
   test(`${runtime}: a v1 with a vector index and random row ids is upgraded, and libSQL reads v2 and the backup`, () => {
     const path = seeded();
-    const { outcome, warnings, backup } = run(runtime, path, "verified") as { outcome: string; warnings: string[]; backup: string };
+    const { outcome, warnings, backup } = run(runtime, path, "verified") as {
+      outcome: string;
+      warnings: string[];
+      backup: string;
+    };
     assert.equal(outcome, "migrated");
     assert.match(warnings.join(), /stock SQLite checked of v2 only what it can read/);
     assert.deepEqual(run("node", path, "count"), ["bread", 2]);
@@ -32,11 +41,16 @@ for (const runtime of ["node", "bun"] as const) {
   });
 }
 
-test("without a `verify` of its own v2 could not be checked, so v1 stays", () => {
+test("without `verify` no check of v2 is possible, so v1 stays", () => {
   const path = seeded();
   const { code, message } = run("node", path, "upgrade") as { code: string; message: string };
   assert.equal(code, "VERIFY");
   assert.match(message, /your own `verify` has to check it/);
   assert.deepEqual(run("node", path, "count"), ["bread", 2]);
-  assert.deepEqual(readdirSync(dirname(path)).filter((name) => name.includes("v1-v2") || name.includes("building")), []);
+  assert.deepEqual(
+    readdirSync(dirname(path)).filter(
+      (name) => name.includes("v1-v2") || name.includes("building"),
+    ),
+    [],
+  );
 });

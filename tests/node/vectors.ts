@@ -1,4 +1,5 @@
-// An application whose schema only libSQL reads: a vector index and a table with random row ids. `vectors.js PATH seed|upgrade|verified|count`.
+// An application with a schema that only libSQL reads: a vector index and a table with random row
+// ids. `vectors.js PATH seed|upgrade|verified|count`.
 import { createClient } from "@libsql/client";
 import { CutoverError, migrate, type Job, type Reader } from "cutover";
 
@@ -14,7 +15,9 @@ const V1 = `
 
 async function build(job: Job) {
   const db = createClient({ url: `file:${job.staging}` });
-  await db.executeMultiple("ALTER TABLE word ADD COLUMN language TEXT; UPDATE word SET language = 'en'; PRAGMA user_version = 2;");
+  await db.executeMultiple(
+    "ALTER TABLE word ADD COLUMN language TEXT; UPDATE word SET language = 'en'; PRAGMA user_version = 2;",
+  );
   db.close();
   return { expect: { word: 2, visit: 2 } };
 }
@@ -27,11 +30,13 @@ async function verify(db: Reader) {
 if (what === "seed") {
   const db = createClient({ url: `file:${path}` });
   await db.executeMultiple(V1);
-  // Not closed: its last rows are in the log.
+  // The connection stays open, so that the last rows are in the log.
   process.kill(process.pid, "SIGKILL");
 } else if (what === "count") {
   const db = createClient({ url: `file:${path}` });
-  const near = await db.execute("SELECT text FROM vector_top_k('word_meaning', vector('[3,2,2]'), 1) AS k JOIN word ON word.id = k.id");
+  const near = await db.execute(
+    "SELECT text FROM vector_top_k('word_meaning', vector('[3,2,2]'), 1) AS k JOIN word ON word.id = k.id",
+  );
   const visits = await db.execute("SELECT count(*) AS n FROM visit");
   console.log(JSON.stringify([near.rows[0]?.text, Number(visits.rows[0]?.n)]));
 } else {
@@ -43,7 +48,9 @@ if (what === "seed") {
       make: { from: "copy", run: build },
       ...(what === "verified" ? { verify } : {}),
     });
-    console.log(JSON.stringify({ outcome, warnings: warnings.map(({ message }) => message), backup }));
+    console.log(
+      JSON.stringify({ outcome, warnings: warnings.map(({ message }) => message), backup }),
+    );
   } catch (error) {
     if (!(error instanceof CutoverError)) throw error;
     console.log(JSON.stringify({ code: error.code, message: error.message }));

@@ -1,5 +1,6 @@
-// A process that has its own database open, by a libSQL connection that it calls a zombie: `held: "proceed"`. Afterwards the application opens the
-// database through the same libSQL, and another process sees every row that it commits.
+// A process has its own database open by a libSQL connection, and says that the connection is
+// leaked: `held: "proceed"`. Afterwards the application opens the database through libSQL, and
+// another process sees every row that the application commits.
 import assert from "node:assert/strict";
 import { readdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
@@ -8,32 +9,54 @@ import { Case } from "../campaign/upgrade.js";
 import { onWindows, seed } from "../corpus/corpus.js";
 import { app } from "./app-run.js";
 
-const names = (database: string) => readdirSync(dirname(database)).filter((name) => !/-lock(-journal)?$|-shm$|-wal$|^auth/.test(name));
+const names = (database: string) =>
+  readdirSync(dirname(database)).filter(
+    (name) => !/-lock(-journal)?$|-shm$|-wal$|^auth/.test(name),
+  );
 
-// POSIX only: on Windows a database that is held is upgraded in its place (tests/windows/incident.test.ts).
+// POSIX only: on Windows the upgrade copies v2 into the open database
+// (tests/windows/incident.test.ts).
 const posix = onWindows ? () => undefined : test;
 
 for (const runtime of ["node", "bun"] as const) {
-  posix(`${runtime}: with "proceed" v2 has all rows, and what the application commits since is seen elsewhere`, () => {
-    const database = new Case(seed("libsql", "wal"), "sql").copy();
-    const before = statSync(database).ino;
-    const { result, live } = app(runtime, database, "sql", { hold: true, held: "proceed", live: true });
-    assert.equal(result.outcome, "migrated");
-    assert.ok(result.warnings.some(({ code }) => code === "ZOMBIE"), JSON.stringify(result.warnings));
-    assert.notEqual(statSync(database).ino, before);
-    assert.deepEqual([live?.[0]?.split("\n")[0], live?.[1]], ["1", "2\n7\nok"]);
-    assert.equal(names(database).length, 3);
-  });
+  posix(
+    `${runtime}: with "proceed" v2 has all rows, and what the application commits since is seen elsewhere`,
+    () => {
+      const database = new Case(seed("libsql", "wal"), "sql").copy();
+      const before = statSync(database).ino;
+      const { result, live } = app(runtime, database, "sql", {
+        hold: true,
+        held: "proceed",
+        live: true,
+      });
+      assert.equal(result.outcome, "migrated");
+      assert.ok(
+        result.warnings.some(({ code }) => code === "ZOMBIE"),
+        JSON.stringify(result.warnings),
+      );
+      assert.notEqual(statSync(database).ino, before);
+      assert.deepEqual([live?.[0]?.split("\n")[0], live?.[1]], ["1", "2\n7\nok"]);
+      assert.equal(names(database).length, 3);
+    },
+  );
 
-  posix(`${runtime}: with "proceed" and a failure v1 is a new file, and what the application commits since is seen elsewhere`, () => {
-    const database = new Case(seed("libsql", "wal"), "sql").copy();
-    const before = statSync(database).ino;
-    const { error, live } = app(runtime, database, "sql", { hold: true, held: "proceed", live: true, sql: "no SQL" });
-    assert.equal(error.code, "HOST");
-    assert.notEqual(statSync(database).ino, before);
-    assert.deepEqual([live?.[0]?.split("\n")[0], live?.[1]], ["1", "2\n7\nok"]);
-    assert.deepEqual(names(database), ["data.db"]);
-  });
+  posix(
+    `${runtime}: with "proceed" and a failure v1 is a new file, and what the application commits since is seen elsewhere`,
+    () => {
+      const database = new Case(seed("libsql", "wal"), "sql").copy();
+      const before = statSync(database).ino;
+      const { error, live } = app(runtime, database, "sql", {
+        hold: true,
+        held: "proceed",
+        live: true,
+        sql: "no SQL",
+      });
+      assert.equal(error.code, "HOST");
+      assert.notEqual(statSync(database).ino, before);
+      assert.deepEqual([live?.[0]?.split("\n")[0], live?.[1]], ["1", "2\n7\nok"]);
+      assert.deepEqual(names(database), ["data.db"]);
+    },
+  );
 }
 
 posix("without it the database is refused and left alone", () => {

@@ -1,12 +1,23 @@
-// The incident, round after round, for a test to start on Node and on Bun: `incident.js DIRECTORY ROUNDS RELEASE`. Each line is what one round saw, as JSON.
+// The incident, round after round: `incident.js DIRECTORY ROUNDS RELEASE`. The test starts it on
+// Node and on Bun. Each line is the result of one round, as JSON.
 //
-// v1 is written by libSQL, which is closed, and keeps its files: a prepared statement of it is alive. So does the build of v2.
+// libSQL writes v1 and builds v2. Both connections are closed and leak, because a prepared
+// statement of each is alive.
 //
-// RELEASE: collected   no variable refers to the statements any more
-//          late        referred to until handles are to be released for the third time
-//          never       referred to until the process ends
+// RELEASE: collected   no variable refers to the statements
+//          late        a variable refers to them until the third release of handles
+//          never       a variable refers to them until the process ends
 import { spawnSync } from "node:child_process";
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, statSync, unlinkSync } from "node:fs";
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createClient } from "@libsql/client";
@@ -16,38 +27,48 @@ interface Database {
   prepare(sql: string): { get(): unknown };
   close(): void;
 }
-/** libSQL's own driver, which @libsql/client is made of: it hands its statements out. */
-const Libsql = createRequire(createRequire(import.meta.url).resolve("@libsql/client"))("libsql") as new (path: string) => Database;
+/** The driver below @libsql/client, which exposes its statements. */
+const Libsql = createRequire(createRequire(import.meta.url).resolve("@libsql/client"))(
+  "libsql",
+) as new (path: string) => Database;
 
 const [directory = "", rounds, release] = process.argv.slice(2);
 const PLACES = ["canonical", "staging", "both"] as const;
 export type Round = {
   place: (typeof PLACES)[number];
-  /** What the old way met: `fsync` through a handle that only reads, `rename` and `unlink` of what was closed. */
+  /**
+   * The errors of two plain renames: `fsync` through a read-only handle, `rename` and `unlink` of
+   * closed files.
+   */
   old: string[];
   result?: { outcome: string; strategy: string; warnings: unknown[] };
   error?: string;
   waitedMs: number;
-  /** The names that are left, without what varies. */
+  /** The names of the remaining files, without times and nonces. */
   names: string[];
-  /** The backup's names, and its rows as another process sees them. */
+  /** The names of the backup, and its rows as another process sees them. */
   backup: [names: number, rows: string];
-  /** v2's rows as the live application and another process see them, each after the other wrote. */
+  /**
+   * The rows of v2 as the live application and another process see them, each after the other
+   * wrote.
+   */
   live: [application: number, elsewhere: string];
-  /** What another start says. */
+  /** The outcome of another start. */
   again: string;
 };
 
 const WAIT_MS = 600;
-/** Statements that are alive until the process ends. */
+/** The statements that stay alive until the process ends. */
 const forEver: unknown[] = [];
 const shell = (path: string, sql: string) => {
-  const { stdout, stderr, error, status, signal } = spawnSync("sqlite3", [path, sql], { encoding: "utf8" });
+  const { stdout, stderr, error, status, signal } = spawnSync("sqlite3", [path, sql], {
+    encoding: "utf8",
+  });
   if (error) throw error;
   return (stdout + stderr).trim().replaceAll("\r", "") || `nothing, ended by ${signal ?? status}`;
 };
 
-/** A connection that is closed while a statement of it is alive. */
+/** A connection that is closed while its statement is alive. */
 function zombie(path: string): unknown {
   const db = new Libsql(path);
   const statement = db.prepare("SELECT count(*) FROM sqlite_master");
@@ -65,7 +86,7 @@ function code(act: () => void): string {
   }
 }
 
-/** A straightforward port of what the daemon did, without retry, while a statement is alive. */
+/** Does what the daemon did, without a retry, while a statement is alive. */
 function theOldWay(path: string): string[] {
   const statement = zombie(path);
   const flush = () => {
@@ -76,7 +97,11 @@ function theOldWay(path: string): string[] {
       closeSync(handle);
     }
   };
-  const codes = [code(flush), code(() => renameSync(path, `${path}.v1`)), code(() => unlinkSync(path))];
+  const codes = [
+    code(flush),
+    code(() => renameSync(path, `${path}.v1`)),
+    code(() => unlinkSync(path)),
+  ];
   if (statement === undefined) throw new Error("the statement is alive");
   return codes;
 }
@@ -86,8 +111,13 @@ async function round(place: Round["place"], number: number): Promise<Round> {
   mkdirSync(own);
   const path = join(own, "data.db");
   const v1 = createClient({ url: `file:${path}` });
-  await v1.executeMultiple("PRAGMA journal_mode = WAL; CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);");
-  await v1.batch([1, 2, 3].map((n) => ({ sql: "INSERT INTO notes (text) VALUES (?)", args: [`note ${n}`] })), "write");
+  await v1.executeMultiple(
+    "PRAGMA journal_mode = WAL; CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);",
+  );
+  await v1.batch(
+    [1, 2, 3].map((n) => ({ sql: "INSERT INTO notes (text) VALUES (?)", args: [`note ${n}`] })),
+    "write",
+  );
   v1.close();
   let kept: unknown[] = [];
   const keep = (file: string) => {
@@ -129,19 +159,36 @@ async function round(place: Round["place"], number: number): Promise<Round> {
       ...(release === "late" ? { releaseHandles: late } : {}),
     });
     run.result = { outcome, strategy: String(strategy), warnings };
-    run.backup = [statSync(backup ?? "").nlink, shell(backup ?? "", "SELECT count(*), group_concat(text) FROM notes; PRAGMA integrity_check;")];
+    run.backup = [
+      statSync(backup ?? "").nlink,
+      shell(
+        backup ?? "",
+        "SELECT count(*), group_concat(text) FROM notes; PRAGMA integrity_check;",
+      ),
+    ];
   } catch (error) {
     if (!(error instanceof CutoverError)) throw error;
     run.error = error.message;
   }
   const live = createClient({ url: `file:${path}` });
   await live.execute("INSERT INTO note (body) VALUES ('of the application')");
-  const elsewhere = shell(path, "INSERT INTO note (body) VALUES ('of another process'); SELECT count(*) FROM note; PRAGMA integrity_check;");
+  const elsewhere = shell(
+    path,
+    "INSERT INTO note (body) VALUES ('of another process'); SELECT count(*) FROM note; PRAGMA integrity_check;",
+  );
   const rows = Number((await live.execute("SELECT count(*) AS n FROM note")).rows[0]?.n);
   live.close();
-  // A zombie that is collected just now has the lock for an instant.
-  const again = await migrate({ path, label: "v1-v2", detect: { userVersion: 2 }, make: { from: "empty", run: { sql: "" } }, waitMs: WAIT_MS });
-  const names = readdirSync(own).map((name) => name.replaceAll(/\d{13}-[0-9a-f]{8}|(?<=(?:building|install)-)[0-9a-f]{8}/g, "*"));
+  // A leaked connection that is collected now has the lock for an instant.
+  const again = await migrate({
+    path,
+    label: "v1-v2",
+    detect: { userVersion: 2 },
+    make: { from: "empty", run: { sql: "" } },
+    waitMs: WAIT_MS,
+  });
+  const names = readdirSync(own).map((name) =>
+    name.replaceAll(/\d{13}-[0-9a-f]{8}|(?<=(?:building|install)-)[0-9a-f]{8}/g, "*"),
+  );
   return {
     place,
     old,

@@ -5,7 +5,8 @@ export async function start(path: string): Promise<string | null> {
   const result: cutover.MigrateResult = await cutover.migrate({
     path,
     label: "v1-v2",
-    detect: async (db) => ((await db.all("SELECT 1 FROM sqlite_master")).length > 0 ? "old" : "current"),
+    detect: async (db) =>
+      (await db.all("SELECT 1 FROM sqlite_master")).length > 0 ? "old" : "current",
     make: { from: "empty", run: (job) => void job.warn(job.staging) },
   });
   return result.backup;

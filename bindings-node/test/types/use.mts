@@ -1,12 +1,28 @@
 // How an application uses the types, as ECMAScript modules.
-import { CutoverError, explainError, listBackups, lock, migrate, plan, pruneBackups, restore, runPlan, type Backup, type Built, type Event, type Job } from "cutover";
+import {
+  CutoverError,
+  explainError,
+  listBackups,
+  lock,
+  migrate,
+  plan,
+  pruneBackups,
+  restore,
+  runPlan,
+  type Backup,
+  type Built,
+  type Event,
+  type Job,
+} from "cutover";
 
 interface Report {
   notes: number;
 }
 
 async function build(job: Job): Promise<Built<Report>> {
-  const [row] = await job.v1.all<{ n: number }>("SELECT count(*) AS n FROM notes WHERE id > ?", [1n]);
+  const [row] = await job.v1.all<{ n: number }>("SELECT count(*) AS n FROM notes WHERE id > ?", [
+    1n,
+  ]);
   job.progress(1);
   await job.companion("auth").write(new Uint8Array());
   return { expect: { note: row?.n ?? 0 }, report: { notes: 1 } };
@@ -29,28 +45,55 @@ export async function start(path: string): Promise<number | undefined> {
     const { report } = await migrate<{ step: number }, Report>(options);
     return report?.notes;
   } catch (error) {
-    if (error instanceof CutoverError) console.log(error.code === "HELD" ? error.holders[0]?.pid : error.os?.raw, explainError(error)?.hint);
+    if (error instanceof CutoverError)
+      console.log(
+        error.code === "HELD" ? error.holders[0]?.pid : error.os?.raw,
+        explainError(error)?.hint,
+      );
     throw error;
   }
 }
 
-/** Back to the newest backup that is whole. */
+/** Restores the newest whole backup. */
 export async function back(path: string): Promise<string | undefined> {
   const backups: Backup[] = await listBackups(path);
   const whole = backups.find((backup) => backup.whole);
   if (!whole) return backups[0]?.why ?? undefined;
-  const { displaced, companions } = await restore(path, whole.name, { companions: { auth: "auth.json" }, waitMs: 0 });
+  const { displaced, companions } = await restore(path, whole.name, {
+    companions: { auth: "auth.json" },
+    waitMs: 0,
+  });
   const { removed, left } = await pruneBackups(path, { keep: 2, olderThanMs: 86_400_000 });
-  console.log(companions.auth?.restored, removed.length, left.map(({ backup, why }) => `${backup}: ${why}`));
-  // @ts-expect-error there is no such rule
+  console.log(
+    companions.auth?.restored,
+    removed.length,
+    left.map(({ backup, why }) => `${backup}: ${why}`),
+  );
+  // @ts-expect-error the rule does not exist
   await pruneBackups(path, { newest: 1 });
   return displaced;
 }
 
-// The report is what the build gives.
-const inferred = await migrate({ path: "x", label: "x", detect: { userVersion: 2 }, make: { from: "copy", run: async () => ({ report: { n: 1 } }) } });
+// The type of the report is the one of the build.
+const inferred = await migrate({
+  path: "x",
+  label: "x",
+  detect: { userVersion: 2 },
+  make: { from: "copy", run: async () => ({ report: { n: 1 } }) },
+});
 export const n: number | undefined = inferred.report?.n;
-// @ts-expect-error there is no such option
-await migrate({ path: "x", label: "x", detect: { userVersion: 2 }, make: { from: "copy", run: { sql: "" } }, keep: 1 });
-// @ts-expect-error JSON cannot hold it
-await migrate<bigint>({ path: "x", label: "x", detect: { userVersion: 2 }, make: { from: "copy", run: { sql: "" } } });
+await migrate({
+  path: "x",
+  label: "x",
+  detect: { userVersion: 2 },
+  make: { from: "copy", run: { sql: "" } },
+  // @ts-expect-error the option does not exist
+  keep: 1,
+});
+// @ts-expect-error JSON cannot hold the value
+await migrate<bigint>({
+  path: "x",
+  label: "x",
+  detect: { userVersion: 2 },
+  make: { from: "copy", run: { sql: "" } },
+});

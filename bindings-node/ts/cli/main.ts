@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// `npx cutover doctor|status <database>`: a process of its own, so that it may open what the application's process must not open twice.
+// `npx cutover doctor|status <database>`. It runs in a process of its own, so it may open files
+// that the process of the application has open.
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { doctor } from "../doctor.js";
@@ -10,11 +11,14 @@ import { diagnose } from "../pure.js";
 const USAGE = `usage: cutover doctor <database> [--companion NAME=FILE]... [--out FILE] [--application-data]
        cutover status <database> [--companion NAME=FILE]... [--json]
 
-doctor writes one JSON for a support person: what lies there and what the next start would do. No rows; with --application-data also what
-the application saved, reported and said. status says in words whether the data is safe. A companion is a file that the application upgrades
-with the database, by the name it has for it. Both change nothing.
+doctor writes one JSON for a support person: which files there are, and what the next start would do. The JSON
+has no rows. With --application-data it includes the application's saved state, report and messages.
+status says whether the data is safe.
+A companion is a file that the application upgrades with the database; NAME is its name in the options.
+Both commands change nothing.
 
-Exit status: 0 the data is safe, or the bundle is written; 1 it is not safe; 2 it cannot be told; 64 wrong usage; 74 it could not be looked at.`;
+Exit status: 0 the data is safe, or doctor wrote the bundle; 1 the data is not safe; 2 status cannot tell;
+64 the command line is wrong; 74 the directory is not readable.`;
 
 const STATUS = { safe: 0, "not-safe": 1, "cannot-tell": 2 };
 
@@ -41,24 +45,37 @@ async function main(argv: string[]): Promise<number> {
     console.log(USAGE);
     return 0;
   }
-  if ((verb !== "doctor" && verb !== "status") || path === undefined || more.length > 0) return usage("a verb and a database are needed");
+  if ((verb !== "doctor" && verb !== "status") || path === undefined || more.length > 0)
+    return usage("name a command, doctor or status, and one database");
   const wrong = values.companion.find((text) => !/^[^=]+=./s.test(text));
   if (wrong !== undefined) return usage(`a companion is NAME=FILE, not ${wrong}`);
-  const companions = Object.fromEntries(values.companion.map((text) => [text.slice(0, text.indexOf("=")), text.slice(text.indexOf("=") + 1)]));
+  const companions = Object.fromEntries(
+    values.companion.map((text) => [
+      text.slice(0, text.indexOf("=")),
+      text.slice(text.indexOf("=") + 1),
+    ]),
+  );
   try {
-    const bundle = await doctor(path, { companions, applicationData: verb === "doctor" && values["application-data"] });
+    const bundle = await doctor(path, {
+      companions,
+      applicationData: verb === "doctor" && values["application-data"],
+    });
     const text = `${JSON.stringify(bundle, null, 2)}\n`;
     if (verb === "status") {
       const diagnosis = diagnose({ text });
-      process.stdout.write(values.json ? `${JSON.stringify(diagnosis, null, 2)}\n` : words(diagnosis));
+      process.stdout.write(
+        values.json ? `${JSON.stringify(diagnosis, null, 2)}\n` : words(diagnosis),
+      );
       return STATUS[diagnosis.safety];
     }
-    // Never over a file that is there: it could be the database.
+    // Never over an existing file, which could be the database.
     if (values.out !== undefined) writeFileSync(values.out, text, { flag: "wx" });
     else process.stdout.write(text);
     return 0;
   } catch (error) {
-    console.error(error instanceof CutoverError ? error.message : `cutover: ${(error as Error).message}`);
+    console.error(
+      error instanceof CutoverError ? error.message : `cutover: ${(error as Error).message}`,
+    );
     return 74;
   }
 }
@@ -68,11 +85,25 @@ function usage(why: string): number {
   return 64;
 }
 
-const VERDICTS = { safe: "The data is safe.", "not-safe": "The data is not safe.", "cannot-tell": "It cannot be told whether the data is safe." };
+const VERDICTS = {
+  safe: "The data is safe.",
+  "not-safe": "The data is not safe.",
+  "cannot-tell": "status cannot tell whether the data is safe.",
+};
 
 function words({ safety, because, v1, v2, next, action, facts }: Diagnosis): string {
-  const lines = [VERDICTS[safety], because, "", `v1:          ${v1.says}`, `v2:          ${v2.says}`, `next start:  ${next}`, `what to do:  ${action}`, "", ...facts];
-  // Names of files come from the disk: what steers a terminal stays out.
+  const lines = [
+    VERDICTS[safety],
+    because,
+    "",
+    `v1:          ${v1.says}`,
+    `v2:          ${v2.says}`,
+    `next start:  ${next}`,
+    `what to do:  ${action}`,
+    "",
+    ...facts,
+  ];
+  // File names come from the disk, so characters that control a terminal are replaced.
   return `${lines.map((line) => line.replace(/[\p{Cc}\p{Cf}]/gu, "?")).join("\n")}\n`;
 }
 

@@ -6,12 +6,16 @@ import type { DatabaseHeader, Diagnosis, Dropped, DroppedFile, Wal } from "../ge
 /** A write-ahead log, whole or in pieces. */
 export type Bytes = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
-/** What a person dropped or pasted: a text, or files. A missing member means that it was not given. */
-export type Given = Partial<Omit<Dropped, "files">> & { files?: (Pick<DroppedFile, "name" | "size"> & Partial<DroppedFile>)[] };
+/**
+ * What a person dropped or pasted: a text, or files. A missing member means that it was not given.
+ */
+export type Given = Partial<Omit<Dropped, "files">> & {
+  files?: (Pick<DroppedFile, "name" | "size"> & Partial<DroppedFile>)[];
+};
 
 /**
- * Reads the header of a database from its first bytes. 100 bytes are enough; the digest needs the whole first page. `size` is the size of the
- * file in bytes.
+ * Reads the header of a database from its first bytes. 100 bytes are enough; the digest needs the
+ * whole first page. `size` is the size of the file in bytes.
  *
  * @throws `CutoverError` `NOT_A_DATABASE`, which says what the bytes seem to be.
  */
@@ -20,8 +24,8 @@ export function readDatabaseHeader(bytes: Uint8Array, size?: number): DatabaseHe
 }
 
 /**
- * Reads a write-ahead log, whole or in pieces. `shm` is the start of the `-shm` file beside the log; it tells how much of the log SQLite has
- * already copied into the database.
+ * Reads a write-ahead log, whole or in pieces. `shm` is the start of the `-shm` file beside the
+ * log; it tells how much of the log SQLite has already copied into the database.
  *
  * @throws What `log` throws.
  */

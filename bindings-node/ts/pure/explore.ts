@@ -8,19 +8,23 @@ import type { CrashMatrix, Lanes, Progress, Question } from "../generated.js";
 const STARTS = 64;
 
 /**
- * Runs a plan without a crash and says, after each step, what each file holds and what of it survives a power loss. The plan is the one in
- * `given`, or the one that the next start would perform; `null` when there is no plan. `stagingHeld`: a leaked connection still holds the file
+ * Runs a plan without a crash and says, after each step, what each file holds and what of it
+ * survives a power loss. The plan is the one in `given`, or the one that the next start would
+ * perform; `null` when there is no plan. `stagingHeld`: a leaked connection still holds the file
  * that the application built.
  *
  * @throws `TypeError` when `given` has a member that {@link Given} does not have.
  */
-export function planLanes(given: Given, { stagingHeld = false }: { stagingHeld?: boolean } = {}): Lanes | null {
+export function planLanes(
+  given: Given,
+  { stagingHeld = false }: { stagingHeld?: boolean } = {},
+): Lanes | null {
   return opened(native.planLanes(JSON.stringify(given), stagingHeld));
 }
 
 /**
- * Explores every crash of a plan, and yields to the event loop often. For each step and each kind of crash it counts the states that the crash
- * may leave, and how many of them are bad.
+ * Explores every crash of a plan, and yields to the event loop often. For each step and each kind
+ * of crash it counts the states that the crash may leave, and how many of them are bad.
  *
  * @throws The reason of `signal` when it is aborted; `TypeError` when there is no such plan.
  */
@@ -47,8 +51,8 @@ function begun(question: Question) {
 }
 
 /**
- * Tells one crash of a {@link CrashMatrix}, line by line: what the start did, what the crash left, and what the next start did with it. `null`
- * when `line` names no crash.
+ * Tells one crash of a {@link CrashMatrix}, line by line: what the start did, what the crash left,
+ * and what the next start did with it. `null` when `line` names no crash.
  */
 export async function replayCrash(line: string): Promise<string[] | null> {
   return opened(native.replayCrash(line));

@@ -1,29 +1,34 @@
-// Plans and judges plans.
-import { opened } from "../error.js";
+// Plans, judges plans and explains errors.
+import { describe, opened } from "../error.js";
 import { native } from "../native.js";
-import type { Finding, Observation, Plan, Request } from "../generated.js";
+import type { Explanation, Finding, Observation, Plan, Request } from "../generated.js";
 
 /**
  * Plans a migration from an observation.
  *
- * @throws `CutoverError` when the migration is refused; `TypeError` when an argument is not what it must be.
+ * @throws `CutoverError` when the migration is refused; `TypeError` when an argument is not what it
+ * must be.
  */
 export function plan(observation: Observation, request: Request): Plan {
   return opened(native.plan(JSON.stringify(observation), JSON.stringify(request)));
 }
 
 /**
- * Plans what a start must recover before it does anything else; `null` when there is nothing to recover.
+ * Plans what a start must recover before it does anything else; `null` when there is nothing to
+ * recover.
  *
  * @throws As {@link plan}.
  */
-export function planRecovery(observation: Observation, { label, nonce }: { label: string; nonce: string }): Plan | null {
+export function planRecovery(
+  observation: Observation,
+  { label, nonce }: { label: string; nonce: string },
+): Plan | null {
   return opened(native.planRecovery(JSON.stringify(observation), label, nonce));
 }
 
 /**
- * Judges a plan. With `target`, an observation of the directory that the plan is for, it also compares the plan with that directory. A sound
- * plan has no finding.
+ * Judges a plan. With `target`, an observation of the directory that the plan is for, it also
+ * compares the plan with that directory. A sound plan has no finding.
  *
  * @throws `TypeError` when `target` is not an observation.
  */
@@ -31,7 +36,15 @@ export function validatePlan(plan: Plan | string, target?: Observation): Finding
   return opened(native.validatePlan(planText(plan), target && JSON.stringify(target)));
 }
 
-/** The text of a plan. What JSON cannot hold becomes an empty text, which the addon refuses. */
+/**
+ * Explains a failure by the first short code, `cutover:<code>…`, in a text: a `CutoverError`, its
+ * message, or a line of a log. `null` when the text has no short code.
+ */
+export function explainError(error: unknown): Explanation | null {
+  return opened(native.explainError(describe(error)));
+}
+
+/** The text of a plan. A value that JSON cannot hold becomes an empty text, which is refused. */
 export function planText(plan: Plan | string): string {
   return typeof plan === "string" ? plan : (JSON.stringify(plan) ?? "");
 }

@@ -1,5 +1,5 @@
-//! `cutover-wasm-bindgen <in.wasm> <out directory>`: makes the JavaScript module that loads the
-//! wasm file, beside a copy of it that fits it.
+//! `cutover-wasm-bindgen <in.wasm> <out directory>`: writes the JavaScript module that loads the
+//! WebAssembly, and beside it the WebAssembly that fits it.
 
 use std::process::ExitCode;
 
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
                 .generate_output()
         })
         .and_then(|mut output| {
-            // For whoever links it with something else, which nobody does from here on.
+            // Only a linker reads this section, and no build links the output.
             output.wasm_mut().customs.remove_raw("target_features");
             output.emit(out)
         });

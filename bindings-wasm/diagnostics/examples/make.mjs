@@ -1,8 +1,24 @@
-// Makes src/examples.json: directories as they are after real upgrades, kills and mishaps, and what the doctor, the planner and the errors say of them.
-// Each is judged here by the addon; what the page must say is written by hand beside it.
+// Makes src/examples.json: directories after real upgrades, kills and mishaps, with what the
+// doctor, the planner and the errors say of them. The addon judges each here; the expected verdict
+// stands beside it, written by hand.
 import assert from "node:assert/strict";
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { appendFileSync, closeSync, copyFileSync, existsSync, mkdtempSync, openSync, readFileSync, readdirSync, renameSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,8 +30,10 @@ const cli = join(createRequire(import.meta.url).resolve("cutover"), "../cli/main
 const home = mkdtempSync(join(tmpdir(), "cutover-examples-"));
 process.on("exit", () => rmSync(home, { recursive: true, force: true }));
 
-const V1 = "PRAGMA user_version=1; CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT); WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i+1 FROM n WHERE i<400) INSERT INTO notes(body) SELECT 'note number ' || i FROM n;";
-const V2 = "CREATE TABLE note(id INTEGER PRIMARY KEY, body TEXT); INSERT INTO note SELECT * FROM v1.notes; PRAGMA user_version=2;";
+const V1 =
+  "PRAGMA user_version=1; CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT); WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i+1 FROM n WHERE i<400) INSERT INTO notes(body) SELECT 'note number ' || i FROM n;";
+const V2 =
+  "CREATE TABLE note(id INTEGER PRIMARY KEY, body TEXT); INSERT INTO note SELECT * FROM v1.notes; PRAGMA user_version=2;";
 const shell = (path, ...sql) => execFileSync("sqlite3", [path, ...sql], { encoding: "utf8" });
 
 let places = 0;
@@ -27,26 +45,44 @@ function seed(sql = V1) {
   if (sql) shell(path, sql);
   return path;
 }
-/** A log with committed rows, as a program that was killed leaves it. */
+/** Leaves a log with committed rows, as a killed program does. */
 function killedWriter(path) {
-  const { signal } = spawnSync("sqlite3", [path, "PRAGMA journal_mode=WAL;", ".shell true", "INSERT INTO notes(body) VALUES ('just now')", ".shell kill -9 $PPID"]);
+  const { signal } = spawnSync("sqlite3", [
+    path,
+    "PRAGMA journal_mode=WAL;",
+    ".shell true",
+    "INSERT INTO notes(body) VALUES ('just now')",
+    ".shell kill -9 $PPID",
+  ]);
   assert.equal(signal, "SIGKILL");
   assert.ok(statSync(`${path}-wal`).size > 0);
 }
-const options = (path, make = { from: "empty", run: { sql: V2 } }) => ({ path, label: "v1-v2", detect: { userVersion: 2 }, make });
+const options = (path, make = { from: "empty", run: { sql: V2 } }) => ({
+  path,
+  label: "v1-v2",
+  detect: { userVersion: 2 },
+  make,
+});
 async function upgraded() {
   const path = seed();
   await migrate(options(path));
   return path;
 }
-/** An upgrade that is killed while the application builds v2. */
+/** Starts an upgrade and kills it while the application builds v2. */
 function killedUpgrade(path) {
   const code = `import { migrate } from "cutover";
     await migrate({ path: ${JSON.stringify(path)}, label: "v1-v2", detect: { userVersion: 2 }, make: { from: "empty", run: () => process.kill(process.pid, "SIGKILL") } });`;
-  const { signal, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", code], { encoding: "utf8", cwd: fileURLToPath(new URL(".", import.meta.url)) });
+  const { signal, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", code], {
+    encoding: "utf8",
+    cwd: fileURLToPath(new URL(".", import.meta.url)),
+  });
   assert.equal(signal, "SIGKILL", stderr);
 }
-const doctor = (path) => spawnSync(process.execPath, [cli, "doctor", path], { encoding: "utf8", env: { ...process.env, HOME: home } }).stdout;
+const doctor = (path) =>
+  spawnSync(process.execPath, [cli, "doctor", path], {
+    encoding: "utf8",
+    env: { ...process.env, HOME: home },
+  }).stdout;
 const bundle = (path) => ({ text: doctor(path) });
 async function refused(promise) {
   try {
@@ -54,10 +90,10 @@ async function refused(promise) {
   } catch (error) {
     return error.message.replaceAll(home, "~");
   }
-  assert.fail("it was not refused");
+  assert.fail("the upgrade was not refused");
 }
 const names = (path) => readdirSync(join(path, "..")).sort();
-/** A folder as the page sees it: names, sizes, texts, headers. */
+/** A folder as the page reads it: names, sizes, texts, headers. */
 async function folder(path) {
   const files = [];
   for (const name of names(path)) {
@@ -65,7 +101,8 @@ async function folder(path) {
     const file = { name, size: bytes.length };
     if (name.endsWith(".json")) file.text = bytes.toString();
     else if (name.endsWith("-wal")) file.wal = await readWal(bytes);
-    else if (!/-(shm|journal|lock)$/.test(name)) file.head = bytes.subarray(0, 4096).toString("hex");
+    else if (!/-(shm|journal|lock)$/.test(name))
+      file.head = bytes.subarray(0, 4096).toString("hex");
     files.push(file);
   }
   return { files, wholeFolder: true };
@@ -75,17 +112,39 @@ function overwrite(path, at, text) {
   writeSync(file, text, at);
   closeSync(file);
 }
-/** What the page works out of it: the next start, the plan. */
+/** The observation in the bundle, from which the examples of plans are made. */
 const observed = (path) => JSON.parse(doctor(path)).observation;
-const request = (more = {}) => ({ label: "v1-v2", nonce: "3fa9c1d2", nowMs: 1782718800000, attempt: 1, from: "empty", by: "sql", verify: false, ...more });
+const request = (more = {}) => ({
+  label: "v1-v2",
+  nonce: "3fa9c1d2",
+  nowMs: 1782718800000,
+  attempt: 1,
+  from: "empty",
+  by: "sql",
+  verify: false,
+  ...more,
+});
 
-/** The state that a release without cutover leaves when it is stopped between its two renames. */
+/** The state that a release without cutover leaves between its two renames. */
 async function betweenRenames() {
   const path = seed();
-  const [backup, staging] = ["v1-v2-1782718800000-0f0f0f0f", "building-0f0f0f0f"].map((suffix) => `${path}.${suffix}`);
+  const [backup, staging] = ["v1-v2-1782718800000-0f0f0f0f", "building-0f0f0f0f"].map(
+    (suffix) => `${path}.${suffix}`,
+  );
   shell(staging, `ATTACH '${path}' AS v1; ${V2}`);
   renameSync(path, backup);
-  const journal = { version: 1, source: path, normalizedSource: `${path}.source-0f0f0f0f`, staging, backup, authPath: join(path, "../auth.json"), authBackup: null, authExisted: false, nonce: "0f0f0f0f", phase: "built" };
+  const journal = {
+    version: 1,
+    source: path,
+    normalizedSource: `${path}.source-0f0f0f0f`,
+    staging,
+    backup,
+    authPath: join(path, "../auth.json"),
+    authBackup: null,
+    authExisted: false,
+    nonce: "0f0f0f0f",
+    phase: "built",
+  };
   writeFileSync(`${path}.v1-v2-migration.json`, JSON.stringify(journal));
   return path;
 }
@@ -100,41 +159,101 @@ const example = (id, expected, title, about, given) => {
 
 const v1 = seed();
 const v2 = await upgraded();
-example("upgraded", "safe", "The upgrade went well", "The doctor's bundle of a folder after it: v2 in its place, v1 as a backup.", bundle(v2));
+example(
+  "upgraded",
+  "safe",
+  "The upgrade went well",
+  "The doctor's bundle of the folder after the upgrade: v2 is canonical, v1 is a backup.",
+  bundle(v2),
+);
 example("before", "safe", "Not upgraded yet", "The bundle of a sound v1.", bundle(v1));
 
 const killed = seed();
 killedUpgrade(killed);
-example("killed", "safe", "Killed while v2 was built", "The bundle after the power button: a journal, half a v2, and a sound v1.", bundle(killed));
+example(
+  "killed",
+  "safe",
+  "Killed while v2 was built",
+  "The bundle after a power loss: a journal, half a v2, and a sound v1.",
+  bundle(killed),
+);
 
 const walled = seed();
 killedWriter(walled);
-example("log-bundle", "safe", "Killed with rows in the log", "The bundle of a database whose last rows are only in its -wal.", bundle(walled));
-example("log-folder", "cannot-tell", "The same, as a folder", "Names, sizes and headers prove no page: the doctor's bundle would.", await folder(walled));
+example(
+  "log-bundle",
+  "safe",
+  "Killed with rows in the log",
+  "The bundle of a database whose last rows are only in its -wal.",
+  bundle(walled),
+);
+example(
+  "log-folder",
+  "cannot-tell",
+  "Rows in the log, as a folder",
+  "Names, sizes and headers prove no page; the doctor's bundle would.",
+  await folder(walled),
+);
 
 const between = await betweenRenames();
-example("between-renames", "cannot-tell", "Stopped between two renames", "A release without cutover was stopped where data.db has no file at all.", bundle(between));
+example(
+  "between-renames",
+  "cannot-tell",
+  "Stopped between two renames",
+  "A release without cutover stopped at an instant when there is no data.db.",
+  bundle(between),
+);
 
 const damaged = seed();
 overwrite(damaged, 4096 + 40, "x".repeat(9000));
-example("damaged", "not-safe", "Pages are overwritten", "SQLite finds the database damaged.", bundle(damaged));
+example(
+  "damaged",
+  "not-safe",
+  "Pages are overwritten",
+  "SQLite finds the database damaged.",
+  bundle(damaged),
+);
 
 const other = seed();
 writeFileSync(other, "<html><body>503 Service Unavailable</body></html>\n".repeat(200));
-example("not-a-database", "not-safe", "Something else was saved over it", "A synchronising tool put a web page in place of data.db.", bundle(other));
+example(
+  "not-a-database",
+  "not-safe",
+  "Another file replaced it",
+  "A synchronising tool put a web page in place of data.db.",
+  bundle(other),
+);
 
 const gone = await upgraded();
 rmSync(gone);
-example("gone", "not-safe", "Somebody removed data.db", "Only the backup is left: a start now would make a new, empty database.", bundle(gone));
+example(
+  "gone",
+  "not-safe",
+  "A person removed data.db",
+  "Only the backup is left. A start now would make a new, empty database.",
+  bundle(gone),
+);
 
 const orphan = seed();
 killedWriter(orphan);
 rmSync(orphan);
-example("orphan-log", "not-safe", "Only the log is left", "data.db was restored away, its -wal stayed with committed rows.", await folder(orphan));
+example(
+  "orphan-log",
+  "not-safe",
+  "Only the log is left",
+  "A person moved data.db away; its -wal stayed, with committed rows.",
+  await folder(orphan),
+);
 
 const cut = await upgraded();
 truncateSync(cut, 4096);
-example("cut", "not-safe", "The copy was cut short", "The folder came by a broken upload: the header tells of more pages than there are.", await folder(cut));
+example(
+  "cut",
+  "not-safe",
+  "The copy is cut short",
+  "An upload of the folder broke off: the header names more pages than the file has.",
+  await folder(cut),
+);
 
 const held = seed();
 const holder = spawn("sqlite3", [held], { stdio: ["pipe", "pipe", "inherit"] });
@@ -142,31 +261,100 @@ holder.stdin.write("SELECT count(*) FROM notes;\n");
 await new Promise((resolve) => holder.stdout.once("data", resolve));
 const heldBundle = bundle(held);
 holder.kill();
-example("held", "cannot-tell", "The application still runs", "The bundle was made while a program had the database open.", heldBundle);
+example(
+  "held",
+  "cannot-tell",
+  "The application still runs",
+  "A program had the database open when the doctor wrote the bundle.",
+  heldBundle,
+);
 
-example("eperm", "cannot-tell", "EPERM … fsync", "A line of a log, of a release without cutover on Windows.", { text: "EPERM: operation not permitted, fsync" });
+example(
+  "eperm",
+  "cannot-tell",
+  "EPERM … fsync",
+  "A line of a log, from a release without cutover on Windows.",
+  { text: "EPERM: operation not permitted, fsync" },
+);
 const owned = seed();
 const owner = await lock(owned);
-example("owned", "cannot-tell", "It is running already", "Our own message, with its short code at the end.", { text: await refused(migrate(options(owned))) });
+example(
+  "owned",
+  "cannot-tell",
+  "The application runs already",
+  "A message of cutover, with its short code at the end.",
+  { text: await refused(migrate(options(owned))) },
+);
 owner.release();
-example("corrupt-message", "not-safe", "v1 was damaged before", "Our own message: the upgrade refused to build from a damaged v1.", { text: await refused(migrate(options(damaged))) });
-example("code", "cannot-tell", "Only a short code", "What a customer read from the screen.", { text: "#IO:fsync:EIO" });
+example(
+  "corrupt-message",
+  "not-safe",
+  "v1 was damaged before the upgrade",
+  "A message of cutover: the upgrade refused to build from a damaged v1.",
+  { text: await refused(migrate(options(damaged))) },
+);
+example("code", "cannot-tell", "Only a short code", "What a customer read on the screen.", {
+  text: "#IO:fsync:EIO",
+});
 
 const linked = plan(observed(v1), request());
-example("plan", "safe", "A plan", "The upgrade as cutover plans it: link v1, then replace it.", { text: JSON.stringify(linked, null, 2) });
+example("plan", "safe", "A plan", "The upgrade as cutover plans it: link v1, then replace it.", {
+  text: JSON.stringify(linked, null, 2),
+});
 const copied = plan({ ...observed(v1), canLink: false }, request({ by: "host", verify: true }));
-example("plan-page-copy", "safe", "A plan without hard links", "On exFAT v2 is copied into data.db by SQLite, in one transaction.", { text: JSON.stringify(copied, null, 2) });
-const flush = linked.steps.findIndex(({ do: op }, at) => at < linked.flipAt && op.op === "sync-dir" && linked.steps[at - 1].do.op === "link");
-const without = { ...linked, steps: linked.steps.toSpliced(flush, 1), flipAt: linked.flipAt - 1, cleanupFrom: linked.cleanupFrom - 1 };
-example("plan-unflushed", "not-safe", "A plan without one flush", "The flush between the link and the flip was taken out, to save time.", { text: JSON.stringify(without, null, 2) });
+example(
+  "plan-page-copy",
+  "safe",
+  "A plan without hard links",
+  "On exFAT SQLite copies v2 into data.db, in one transaction.",
+  { text: JSON.stringify(copied, null, 2) },
+);
+const flush = linked.steps.findIndex(
+  ({ do: op }, at) =>
+    at < linked.flipAt && op.op === "sync-dir" && linked.steps[at - 1].do.op === "link",
+);
+const without = {
+  ...linked,
+  steps: linked.steps.toSpliced(flush, 1),
+  flipAt: linked.flipAt - 1,
+  cleanupFrom: linked.cleanupFrom - 1,
+};
+example(
+  "plan-unflushed",
+  "not-safe",
+  "A plan without one flush",
+  "The directory fsync between the hard link and the flip is missing.",
+  { text: JSON.stringify(without, null, 2) },
+);
 
 const journal = names(killed).find((name) => name.endsWith("-cutover.json"));
-example("journal", "cannot-tell", "A journal alone", "What lies beside it decides, and is not here.", { text: readFileSync(join(killed, "..", journal), "utf8") });
+example(
+  "journal",
+  "cannot-tell",
+  "A journal alone",
+  "The files beside the journal decide, and are not here.",
+  { text: readFileSync(join(killed, "..", journal), "utf8") },
+);
 const [backup] = await listBackups(v2);
-example("receipt", "cannot-tell", "A receipt alone", "It says what the backup should be; the backup is not here.", { text: readFileSync(`${join(v2, "..", backup.name)}.json`, "utf8") });
-example("newer", "cannot-tell", "A bundle of a newer release", "This page does not know its version, and guesses nothing.", { text: JSON.stringify({ ...JSON.parse(doctor(v1)), version: 2 }) });
+example(
+  "receipt",
+  "cannot-tell",
+  "A receipt alone",
+  "The receipt says what the backup should be; the backup is not here.",
+  { text: readFileSync(`${join(v2, "..", backup.name)}.json`, "utf8") },
+);
+example(
+  "newer",
+  "cannot-tell",
+  "A bundle of a newer release",
+  "This page does not know the version of the bundle, and does not guess.",
+  { text: JSON.stringify({ ...JSON.parse(doctor(v1)), version: 2 }) },
+);
 
 const text = JSON.stringify(all, null, 1);
-assert.ok(!text.includes(home) && !text.includes(tmpdir() + "/"), "a path of this machine is in it");
+assert.ok(
+  !text.includes(home) && !text.includes(tmpdir() + "/"),
+  "a path of this machine is in it",
+);
 writeFileSync(new URL("../src/examples.json", import.meta.url), `${text}\n`);
 console.log(`${all.length} examples, ${text.length} bytes`);

@@ -1,9 +1,13 @@
-// Elements. What comes from outside becomes text nodes and attributes' values, never markup.
+// Elements. Text from outside becomes text nodes and values of attributes, never markup.
 type Child = Node | string | number | null | undefined | false;
 type Attributes = Record<string, string | number | boolean | undefined | ((event: Event) => void)>;
 
-/** An element. An attribute that is a function listens to the event of that name. */
-export function h<Tag extends keyof HTMLElementTagNameMap>(tag: Tag, attributes: Attributes = {}, ...children: Child[]): HTMLElementTagNameMap[Tag] {
+/** An element. A function as an attribute listens to the event of that name. */
+export function h<Tag extends keyof HTMLElementTagNameMap>(
+  tag: Tag,
+  attributes: Attributes = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[Tag] {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") element.addEventListener(name, value);
@@ -26,10 +30,16 @@ function append(element: Element, children: Child[]): void {
   }
 }
 
-/** Items of a list that whoever sent it may have made long. */
-export function items<Item>(list: readonly Item[], item: (one: Item) => HTMLElement): HTMLElement[] {
+/** The items of a list, up to a limit: text from outside may make a list long. */
+export function items<Item>(
+  list: readonly Item[],
+  item: (one: Item) => HTMLElement,
+): HTMLElement[] {
   const left = list.length - MOST_ITEMS;
-  return [...list.slice(0, MOST_ITEMS).map(item), ...(left > 0 ? [h("li", {}, `… and ${left} more.`)] : [])];
+  return [
+    ...list.slice(0, MOST_ITEMS).map(item),
+    ...(left > 0 ? [h("li", {}, `… and ${left} more.`)] : []),
+  ];
 }
 const MOST_ITEMS = 200;
 
@@ -40,16 +50,16 @@ export function the<Kind extends HTMLElement>(id: string, kind: new () => Kind):
   return found;
 }
 
-/** Says it to who hears the page. */
+/** Tells a screen reader. */
 export function announce(text: string): void {
   the("status", HTMLElement).textContent = text;
 }
 
-/** A button that puts a text on the clipboard, and says so. */
+/** A button that copies a text to the clipboard and says so. */
 export function copyButton(label: string, text: () => string): HTMLButtonElement {
   const button = h("button", { type: "button", click: () => void copy() }, label);
   async function copy() {
-    const done = (await copied(text())) ? "Copied" : "Could not be copied";
+    const done = (await copied(text())) ? "Copied" : "Not copied";
     button.textContent = done;
     announce(done);
     setTimeout(() => (button.textContent = label), 1500);
@@ -57,7 +67,7 @@ export function copyButton(label: string, text: () => string): HTMLButtonElement
   return button;
 }
 
-/** A page that does not come over https or from this machine has no clipboard of its own. */
+/** Copies a text. A page without https from another machine has no `navigator.clipboard`. */
 async function copied(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);

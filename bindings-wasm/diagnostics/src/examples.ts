@@ -1,4 +1,4 @@
-// What people send, made by real runs: `npm run examples` makes them anew.
+// What people send, from real runs. `npm run examples` makes them again.
 import type { Given } from "cutover-wasm/diagnose";
 import list from "./examples.json";
 

@@ -2,11 +2,12 @@ import "./style.css";
 import { diagnose, load, type Platform } from "cutover-wasm/diagnose";
 import { answer, failed } from "./answer.js";
 import { h, the } from "./dom.js";
+import { dropped, picked, type Found } from "./drop.js";
 import { examples } from "./examples.js";
 import { matrix } from "./matrix.js";
-import { dropped, picked, takeFiles, takeText, type Found, type Taken } from "./take.js";
+import { takeFiles, takeText, type Taken } from "./take.js";
 
-/** A text that is longer is judged and not shown: a box with it in would stand still. */
+/** The longest text that the box shows, characters. A longer text would freeze the box. */
 const MOST_SHOWN = 200_000;
 
 const box = the("text", HTMLTextAreaElement);
@@ -14,7 +15,7 @@ const veil = the("veil", HTMLElement);
 const crashes = matrix();
 let turn = 0;
 
-/** Judges what is taken, unless something else was given meanwhile. */
+/** Judges what the person gave, unless the person gave something else meanwhile. */
 async function judge(title: string, take: () => Taken | Promise<Taken>): Promise<void> {
   const since = performance.now();
   const mine = (turn += 1);
@@ -29,9 +30,11 @@ async function judge(title: string, take: () => Taken | Promise<Taken>): Promise
   }
 }
 
-const text = (given: string, title?: string) => void judge("The text", () => takeText(given, title));
+const text = (given: string, title?: string) =>
+  void judge("the text", () => takeText(given, title));
 const platform = () => (the("platform", HTMLSelectElement).value || null) as Platform | null;
-const files = (found: Found) => void judge(found.folder ?? "It", () => takeFiles(found, platform()));
+const files = (found: Found) =>
+  void judge(found.folder ?? "the files", () => takeFiles(found, platform()));
 
 the("drop", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault();
@@ -41,7 +44,10 @@ box.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) text(box.value);
 });
 
-for (const [id, folder] of [["files", false], ["folder", true]] as const) {
+for (const [id, folder] of [
+  ["files", false],
+  ["folder", true],
+] as const) {
   const input = the(id, HTMLInputElement);
   input.addEventListener("change", () => {
     if (!input.files?.length) return;
@@ -52,13 +58,19 @@ for (const [id, folder] of [["files", false], ["folder", true]] as const) {
 
 addEventListener("paste", (event) => {
   const data = event.clipboardData;
-  if (!data || (event.target instanceof HTMLElement && event.target !== box && event.target.matches("input, textarea, select"))) return;
+  if (
+    !data ||
+    (event.target instanceof HTMLElement &&
+      event.target !== box &&
+      event.target.matches("input, textarea, select"))
+  )
+    return;
   const pasted = data.getData("text/plain");
   event.preventDefault();
   if (data.files.length > 0) return files({ files: [...data.files], folder: null, below: 0 });
-  // What was there before is another case, and the two together would be neither.
+  // The text before is another case, and both together would be neither.
   box.value = pasted.length <= MOST_SHOWN ? pasted : "";
-  text(pasted, "what was pasted");
+  text(pasted, "the pasted text");
 });
 
 let over = 0;
@@ -78,42 +90,58 @@ addEventListener("drop", (event) => {
   veil.hidden = true;
   if (!event.dataTransfer) return;
   const take = dropped(event.dataTransfer);
-  void judge("What was dropped", async () => {
+  void judge("the dropped files", async () => {
     const found = await take();
-    return found.files.length > 0 || found.folder !== null ? takeFiles(found, platform()) : takeText(found.text, "what was dropped");
+    return found.files.length > 0 || found.folder !== null
+      ? takeFiles(found, platform())
+      : takeText(found.text, "the dropped text");
   });
 });
 
-/** A short code as `#code` in the address, as a message ends with it. */
+/** Judges a short code in the address: `#code`. */
 function address(): void {
   let code = location.hash.slice(1);
   try {
     code = decodeURIComponent(code);
   } catch {
-    // As it stands.
+    // The code is judged undecoded.
   }
-  if (code !== "" && document.getElementById(code) === null) text(`#${code}`, "the code in the address");
+  if (code !== "" && document.getElementById(code) === null)
+    text(`#${code}`, "the code in the address");
 }
 addEventListener("hashchange", address);
 
-/** What a server that serves the page for one case puts into it. */
+/** Judges the bundle that a server encloses in the page. */
 function enclosed(): void {
   const given = document.getElementById("given")?.textContent;
-  if (given) text(given, "what came with the page");
+  if (given) text(given, "the bundle in the page");
 }
 
 function show(button: Element, title: string, given: Taken["given"]): void {
   document.querySelector("[data-example][aria-current]")?.removeAttribute("aria-current");
   button.setAttribute("aria-current", "true");
   box.value = given.text ?? "";
-  void judge(title, () => ({ given, title, read: 0, size: 0, note: "It is an example." }));
+  void judge(title, () => ({ given, title, read: 0, size: 0, note: "This is an example." }));
 }
 
-// On a phone the answer comes before them.
+// On a phone the examples are closed, so that the answer comes first.
 the("examples-box", HTMLDetailsElement).open = matchMedia("(min-width: 56rem)").matches;
 the("examples", HTMLElement).append(
   ...examples.map(({ id, title, about, given }) =>
-    h("li", {}, h("button", { type: "button", "data-example": id, click: (event) => show(event.currentTarget as Element, title, given) }, h("b", {}, title), h("span", {}, about))),
+    h(
+      "li",
+      {},
+      h(
+        "button",
+        {
+          type: "button",
+          "data-example": id,
+          click: (event) => show(event.currentTarget as Element, title, given),
+        },
+        h("b", {}, title),
+        h("span", {}, about),
+      ),
+    ),
   ),
 );
 

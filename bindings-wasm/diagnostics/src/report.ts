@@ -1,4 +1,5 @@
-// The answer as Markdown, for a ticket. What came from outside is escaped: a ticket shows Markdown, and some of them HTML.
+// The answer as Markdown, for a ticket. Text from outside is escaped, because a ticket system
+// renders Markdown, and some render HTML.
 import type { Diagnosis } from "cutover-wasm/diagnose";
 import { headline, KINDS, three, where } from "./words.js";
 
@@ -17,12 +18,42 @@ export function markdown(diagnosis: Diagnosis, title: string): string {
     `- **The next start:** ${plain(diagnosis.next)}`,
     `- **To do:** ${plain(diagnosis.action)}`,
   ];
-  const section = (name: string, items: string[]) => items.length > 0 && lines.push("", `## ${name}`, "", ...items);
-  if (explanation) section("The error", three(explanation).map(([name, text]) => `- **${name}:** ${plain(text)}`));
-  section("Findings", findings.map((finding) => `- **${finding.kind}** (${where(finding)}): ${[finding.message, finding.why, finding.hint].map((text) => text && `${plain(text)}.`).filter(Boolean).join(" ")}`));
-  section("What was seen", facts.map((fact) => `- ${plain(fact)}`));
-  section("Backups", backups.map(({ name, size, whole, why }) => `- ${plain(name)}, ${size} bytes, ${whole ? "whole" : `not whole: ${plain(why ?? "nobody knows why")}`}`));
-  if (plan) section(`The plan (${plan.kind})`, plan.steps.map(({ do: op, why }, at) => `${at + 1}. ${op.op}: ${plain(why)}`));
-  section("Reply to the customer", diagnosis.reply.split("\n").map((line) => `> ${plain(line)}`));
+  const section = (name: string, items: string[]) =>
+    items.length > 0 && lines.push("", `## ${name}`, "", ...items);
+  if (explanation)
+    section(
+      "The error",
+      three(explanation).map(([name, text]) => `- **${name}:** ${plain(text)}`),
+    );
+  section(
+    "Findings",
+    findings.map(
+      (finding) =>
+        `- **${finding.kind}** (${where(finding)}): ${[finding.message, finding.why, finding.hint]
+          .map((text) => text && `${plain(text)}.`)
+          .filter(Boolean)
+          .join(" ")}`,
+    ),
+  );
+  section(
+    "What the page found",
+    facts.map((fact) => `- ${plain(fact)}`),
+  );
+  section(
+    "Backups",
+    backups.map(
+      ({ name, size, whole, why }) =>
+        `- ${plain(name)}, ${size} bytes, ${whole ? "whole" : `not whole: ${plain(why ?? "no reason is known")}`}`,
+    ),
+  );
+  if (plan)
+    section(
+      `The plan (${plan.kind})`,
+      plan.steps.map(({ do: op, why }, at) => `${at + 1}. ${op.op}: ${plain(why)}`),
+    );
+  section(
+    "Reply to the customer",
+    diagnosis.reply.split("\n").map((line) => `> ${plain(line)}`),
+  );
   return `${lines.join("\n")}\n`;
 }

@@ -1,4 +1,4 @@
-// The words of an answer, the same on the page and in the report.
+// The words of an answer, for the page and the report.
 import type { Diagnosis, Holds, Kind, Op, Plan, Safety } from "cutover-wasm";
 
 export const KINDS: Record<Kind, string> = {
@@ -8,21 +8,40 @@ export const KINDS: Record<Kind, string> = {
   receipt: "a backup's receipt",
   line: "a line of a log",
   file: "a file",
-  folder: "a database with what lies beside it",
-  unknown: "nothing that is known here",
+  folder: "a database with the files beside it",
+  unknown: "none of the formats of cutover",
 };
 
 /** The answer in one sentence. */
 export function headline({ kind, safety }: Pick<Diagnosis, "kind" | "safety">): string {
-  const plan: Record<Safety, string> = { safe: "This plan is safe to perform.", "not-safe": "Do not perform this plan.", "cannot-tell": "Whether this plan may be performed cannot be told." };
-  const data: Record<Safety, string> = { safe: "The data is safe.", "not-safe": "The data is not safe.", "cannot-tell": "It cannot be told from this." };
+  const plan: Record<Safety, string> = {
+    safe: "This plan is safe to perform.",
+    "not-safe": "Do not perform this plan.",
+    "cannot-tell": "This is not enough to judge the plan.",
+  };
+  const data: Record<Safety, string> = {
+    safe: "The data is safe.",
+    "not-safe": "The data is not safe.",
+    "cannot-tell": "This is not enough to judge the data.",
+  };
   return (kind === "plan" ? plan : data)[safety];
 }
 
-export const SHORT: Record<Safety, string> = { safe: "Safe", "not-safe": "Not safe", "cannot-tell": "Cannot tell" };
+export const SHORT: Record<Safety, string> = {
+  safe: "Safe",
+  "not-safe": "Not safe",
+  "cannot-tell": "Cannot tell",
+};
 
-/** What failed, why, and what to do. */
-export function three({ code, op, os, meaning, data, hint }: NonNullable<Diagnosis["explanation"]>): [string, string][] {
+/** An explanation in three rows: what failed, why, and what to do. */
+export function three({
+  code,
+  op,
+  os,
+  meaning,
+  data,
+  hint,
+}: NonNullable<Diagnosis["explanation"]>): [string, string][] {
   const what = [code, op && `in ${op}`, os && `(${os})`].filter(Boolean).join(" ");
   return [
     ["What", what],
@@ -36,19 +55,19 @@ export function where({ step, undo }: Diagnosis["findings"][number]): string {
   return step === null ? "the plan" : `${undo ? "undo " : ""}step ${step + 1}`;
 }
 
-/** What a plan is for. */
+/** The purpose of a plan. */
 export const PURPOSE: Record<Plan["kind"], string> = {
   migrate: "upgrade v1 to v2",
   finish: "finish an interrupted upgrade",
   undo: "undo an interrupted upgrade",
-  clean: "remove what a finished upgrade left",
+  clean: "remove the files that a finished upgrade left",
   "set-aside": "set an unreadable journal aside",
   restore: "restore a backup",
   prune: "remove old backups",
-  "leave-zombie": "move the database to a file that no closed connection has open",
+  "leave-zombie": "move the database to a file that no leaked connection has open",
 };
 
-/** What a file holds. */
+/** The content of a file, in words. */
 export const held = (what: Holds) => what.replace(/^journal-/, "journal: ").replaceAll("-", " ");
 
 /** One sentence for an op. */
@@ -69,9 +88,11 @@ export function tell(op: Op): string {
     case "remove":
       return `Remove ${op.files.join(", ")}`;
     case "absent":
-      return `Read back that there is no ${op.files.join(", ")}`;
+      return `Check that there is no ${op.files.join(", ")}`;
     case "sync-dir":
-      return op.companion === null ? "Flush the directory" : `Flush the directory of ${op.companion}`;
+      return op.companion === null
+        ? "Flush the directory"
+        : `Flush the directory of ${op.companion}`;
     case "sync-file":
       return `Flush ${op.file}`;
     case "remove-link":
@@ -87,18 +108,39 @@ export function tell(op: Op): string {
   }
 }
 
-const OPS: Record<Exclude<Op["op"], "write-journal" | "link" | "rename" | "rename-new" | "copy" | "restage" | "isolate" | "page-copy" | "remove" | "absent" | "sync-dir" | "sync-file" | "remove-link" | "build-sql" | "build-host" | "look-companion">, string> = {
+const OPS: Record<
+  Exclude<
+    Op["op"],
+    | "write-journal"
+    | "link"
+    | "rename"
+    | "rename-new"
+    | "copy"
+    | "restage"
+    | "isolate"
+    | "page-copy"
+    | "remove"
+    | "absent"
+    | "sync-dir"
+    | "sync-file"
+    | "remove-link"
+    | "build-sql"
+    | "build-host"
+    | "look-companion"
+  >,
+  string
+> = {
   "write-receipt": "Write the receipt",
-  look: "Look who has it open:",
-  release: "Ask the application to let go of its handles",
-  settle: "Make one file of",
-  "restore-mode": "Give back its journal mode to",
+  look: "Find the processes that hold",
+  release: "Ask the application to release leaked connections",
+  settle: "Checkpoint and close",
+  "restore-mode": "Restore the journal mode of",
   check: "Check",
-  detect: "Ask detect of",
-  "verify-host": "Let the application look at",
+  detect: "Call detect on",
+  "verify-host": "Let the application verify",
   "lock-v1": "Lock",
-  "check-v1": "Compare with its fingerprint",
-  "unlock-v1": "Let go of the lock",
-  "undo-host": "Let the application undo what it did outside",
-  "cleanup-host": "Let the application clean up outside",
+  "check-v1": "Compare the fingerprint of",
+  "unlock-v1": "Release the lock",
+  "undo-host": "Let the application undo its changes outside the database",
+  "cleanup-host": "Let the application clean up outside the database",
 };

@@ -1,7 +1,15 @@
-// The page in real Chromium: whatever is given, what it says.
+// The answers of the page in real Chromium, for each way to give it something.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -25,64 +33,109 @@ after(async () => {
   rmSync(scratch, { recursive: true, force: true });
 });
 
-/** The page's answer to one way of giving must be the addon's to the same. */
+/** The page must answer as the addon does. */
 function agrees(answer, given) {
   const { safety, kind, because, reply } = native.diagnose(given);
-  assert.deepEqual([answer.safety, answer.kind, answer.because, answer.reply], [safety, kind, because.replaceAll("`", ""), reply]);
+  assert.deepEqual(
+    [answer.safety, answer.kind, answer.because, answer.reply],
+    [safety, kind, because.replaceAll("`", ""), reply],
+  );
 }
 
-/** What the page must say of each example: by hand. */
+/** The verdict of each example, written by hand. */
 const SAFE = ["upgraded", "before", "killed", "log-bundle", "plan", "plan-page-copy"];
-const NOT_SAFE = ["damaged", "not-a-database", "gone", "orphan-log", "cut", "corrupt-message", "plan-unflushed"];
-const CANNOT_TELL = ["log-folder", "between-renames", "held", "eperm", "owned", "code", "journal", "receipt", "newer"];
+const NOT_SAFE = [
+  "damaged",
+  "not-a-database",
+  "gone",
+  "orphan-log",
+  "cut",
+  "corrupt-message",
+  "plan-unflushed",
+];
+const CANNOT_TELL = [
+  "log-folder",
+  "between-renames",
+  "held",
+  "eperm",
+  "owned",
+  "code",
+  "journal",
+  "receipt",
+  "newer",
+];
 
-test("every example has the verdict that it must have", async () => {
-  assert.deepEqual(examples.map(({ id }) => id).sort(), [...SAFE, ...NOT_SAFE, ...CANNOT_TELL].sort());
+test("the page gives every example its right verdict", async () => {
+  assert.deepEqual(
+    examples.map(({ id }) => id).sort(),
+    [...SAFE, ...NOT_SAFE, ...CANNOT_TELL].sort(),
+  );
   for (const { id, given } of examples) {
     const answer = await judged(page, () => page.click(`[data-example=${id}]`));
     agrees(answer, given);
-    const expected = SAFE.includes(id) ? "safe" : NOT_SAFE.includes(id) ? "not-safe" : "cannot-tell";
+    const expected = SAFE.includes(id)
+      ? "safe"
+      : NOT_SAFE.includes(id)
+        ? "not-safe"
+        : "cannot-tell";
     assert.equal(answer.safety, expected, id);
     assert.equal(/\bis safe\b/.test(answer.headline + answer.reply), expected === "safe", id);
   }
 });
 
-test("from what is given to the verdict", async (t) => {
+test("the time to the verdict is printed", async (t) => {
   const times = [];
-  for (const { id } of examples) times.push(Number((await judged(page, () => page.click(`[data-example=${id}]`))).took));
+  for (const { id } of examples)
+    times.push(Number((await judged(page, () => page.click(`[data-example=${id}]`))).took));
   times.sort((a, b) => a - b);
-  t.diagnostic(`${times.length} examples: median ${times[times.length >> 1]} ms, longest ${times.at(-1)} ms`);
+  t.diagnostic(
+    `${times.length} examples: median ${times[times.length >> 1]} ms, longest ${times.at(-1)} ms`,
+  );
 });
 
-test("a text that is pasted, typed, dropped or in the address", async () => {
-  for (const text of [example("plan").given.text, example("journal").given.text, example("receipt").given.text, example("upgraded").given.text, "EPERM: operation not permitted, fsync 'C:\\Users\\ann\\data.db'", "[cutover:HELD:look]"]) {
+test("the page judges a text that a person pastes, types or drops, and a code in the address", async () => {
+  for (const text of [
+    example("plan").given.text,
+    example("journal").given.text,
+    example("receipt").given.text,
+    example("upgraded").given.text,
+    "EPERM: operation not permitted, fsync 'C:\\Users\\ann\\data.db'",
+    "[cutover:HELD:look]",
+  ]) {
     await page.fill("#text", "");
     agrees(await judged(page, () => paste(page, text)), { text });
   }
   await page.fill("#text", "ENOSPC: no space left on device, write");
-  agrees(await judged(page, () => page.click("#drop button[type=submit]")), { text: "ENOSPC: no space left on device, write" });
+  agrees(await judged(page, () => page.click("#drop button[type=submit]")), {
+    text: "ENOSPC: no space left on device, write",
+  });
   await page.fill("#text", "EIO");
   agrees(await judged(page, () => page.press("#text", "Control+Enter")), { text: "EIO" });
-  agrees(await judged(page, () => page.evaluate(() => (location.hash = "IO:fsync:EIO"))), { text: "#IO:fsync:EIO" });
+  agrees(await judged(page, () => page.evaluate(() => (location.hash = "IO:fsync:EIO"))), {
+    text: "#IO:fsync:EIO",
+  });
   const fresh = await open(browser, `${server.address}#NO_SPACE`);
   await fresh.page.waitForSelector("#answer[data-safety]");
   assert.equal(await fresh.page.textContent(".error dd"), "NO_SPACE");
   await fresh.context.close();
   const line = join(scratch, "app.log");
-  writeFileSync(line, `${"nothing\n".repeat(50)}EBUSY: resource busy or locked, rename 'data.db'\n`);
+  writeFileSync(
+    line,
+    `${"nothing\n".repeat(50)}EBUSY: resource busy or locked, rename 'data.db'\n`,
+  );
   agrees(await judged(page, () => drop(page, [line])), { text: readFileSync(line, "utf8") });
 });
 
 const shell = (path, ...sql) => execFileSync("sqlite3", [path, ...sql]);
 
-test("a bundle that PowerShell wrote, in UTF-16", async () => {
+test("the page reads a bundle that PowerShell wrote in UTF-16", async () => {
   const { text } = example("upgraded").given;
   const path = join(scratch, "bundle.json");
   writeFileSync(path, `\ufeff${text}`, "utf16le");
   agrees(await judged(page, () => page.setInputFiles("#files", path)), { text });
 });
 
-test("a database of 4 GB is judged by its first page", async (t) => {
+test("the page judges a database of 4 GB by its first page", async (t) => {
   const path = join(scratch, "data.db");
   shell(path, "PRAGMA page_size=4096; PRAGMA user_version=7; CREATE TABLE t(a)");
   const head = readFileSync(path).subarray(0, 4096);
@@ -91,17 +144,23 @@ test("a database of 4 GB is judged by its first page", async (t) => {
   truncateSync(path, 2 ** 32);
   const answer = await judged(page, () => page.setInputFiles("#files", path));
   agrees(answer, { files: [{ name: "data.db", size: 2 ** 32, head: head.toString("hex") }] });
-  const [, read] = /([\d.]+) KB of 4\.0 GB were read/.exec(answer.read);
+  const [, read] = /The page read ([\d.]+) KB of 4\.0 GB\./.exec(answer.read);
   assert.ok(Number(read) < 1024, answer.read);
   t.diagnostic(answer.read);
 });
 
-test("a database with its log, as files and as a folder, picked and dropped", async () => {
+test("the page judges a database with its log, as files and as a folder, picked and dropped", async () => {
   const directory = join(scratch, "picked");
   mkdirSync(join(directory, "below"), { recursive: true });
-  // A real log: the writer is killed before it can be checkpointed.
+  // A real log: the test kills the writer before a checkpoint.
   try {
-    shell(join(directory, "data.db"), "PRAGMA journal_mode=WAL; CREATE TABLE t(a);", ".shell true", "INSERT INTO t VALUES (1)", ".shell kill -9 $PPID");
+    shell(
+      join(directory, "data.db"),
+      "PRAGMA journal_mode=WAL; CREATE TABLE t(a);",
+      ".shell true",
+      "INSERT INTO t VALUES (1)",
+      ".shell kill -9 $PPID",
+    );
     assert.fail("it was not killed");
   } catch ({ signal }) {
     assert.equal(signal, "SIGKILL");
@@ -111,7 +170,15 @@ test("a database with its log, as files and as a folder, picked and dropped", as
   const bytes = (name) => readFileSync(join(directory, name));
   const piece = (name) => ({ name, size: bytes(name).length });
   const given = async (wholeFolder, more = []) => ({
-    files: [{ ...piece("data.db"), head: bytes("data.db").subarray(0, 4096).toString("hex") }, piece("data.db-shm"), { ...piece("data.db-wal"), wal: await native.readWal(bytes("data.db-wal"), bytes("data.db-shm")) }, ...more],
+    files: [
+      { ...piece("data.db"), head: bytes("data.db").subarray(0, 4096).toString("hex") },
+      piece("data.db-shm"),
+      {
+        ...piece("data.db-wal"),
+        wal: await native.readWal(bytes("data.db-wal"), bytes("data.db-shm")),
+      },
+      ...more,
+    ],
     wholeFolder,
   });
   const set = ["data.db", "data.db-shm", "data.db-wal"].map((name) => join(directory, name));
@@ -121,21 +188,36 @@ test("a database with its log, as files and as a folder, picked and dropped", as
     answers.push(answer);
     agrees(answer, await given(false));
   }
-  for (const give of [() => page.setInputFiles("#folder", directory), () => drop(page, [directory])]) {
+  for (const give of [
+    () => page.setInputFiles("#folder", directory),
+    () => drop(page, [directory]),
+  ]) {
     const answer = await judged(page, give);
     answers.push(answer);
     agrees(answer, await given(true, [piece("notes.txt")]));
   }
   assert.ok(answers.slice(2).every(({ read }) => read.includes("folders below it")));
   assert.ok(answers.every(({ safety }) => safety === "cannot-tell"));
-  assert.match(answers.at(-1).whole, /1 committed transaction that may not|committed transactions that may not/);
-  agrees(await judged(page, () => page.setInputFiles("#files", set[2])), { files: [{ ...piece("data.db-wal"), wal: await native.readWal(bytes("data.db-wal")) }] });
+  assert.match(
+    answers.at(-1).whole,
+    /1 committed transaction that may not|committed transactions that may not/,
+  );
+  agrees(await judged(page, () => page.setInputFiles("#files", set[2])), {
+    files: [{ ...piece("data.db-wal"), wal: await native.readWal(bytes("data.db-wal")) }],
+  });
 });
 
-test("a folder that holds what a removed database left is not safe, an empty one is nothing", async () => {
+test("a folder with the remains of a removed database is not safe; an empty folder tells nothing", async () => {
   const directory = join(scratch, "gone");
   mkdirSync(directory);
-  for (const { name, text, head, size } of example("cut").given.files) writeFileSync(join(directory, name), text ?? (head ? Buffer.concat([Buffer.from(head, "hex"), Buffer.alloc(size - head.length / 2)]) : Buffer.alloc(size)));
+  for (const { name, text, head, size } of example("cut").given.files)
+    writeFileSync(
+      join(directory, name),
+      text ??
+        (head
+          ? Buffer.concat([Buffer.from(head, "hex"), Buffer.alloc(size - head.length / 2)])
+          : Buffer.alloc(size)),
+    );
   assert.equal((await judged(page, () => drop(page, [directory]))).safety, "not-safe");
   rmSync(join(directory, "data.db"));
   const gone = await judged(page, () => drop(page, [directory]));
@@ -146,15 +228,23 @@ test("a folder that holds what a removed database left is not safe, an empty one
   assert.equal((await judged(page, () => drop(page, [empty]))).safety, "cannot-tell");
 });
 
-test("noise, what is cut short, and what is newer is never called safe", async (t) => {
+test("the page never calls noise, a cut text or a newer bundle safe", async (t) => {
   const bundle = example("upgraded").given.text;
   const noise = join(scratch, "noise.bin");
-  writeFileSync(noise, Buffer.from(Uint8Array.from({ length: 10 << 20 }, (_, at) => (at * 7919) >> 3)));
-  assert.equal((await judged(page, () => page.setInputFiles("#files", noise))).safety, "cannot-tell");
+  writeFileSync(
+    noise,
+    Buffer.from(Uint8Array.from({ length: 10 << 20 }, (_, at) => (at * 7919) >> 3)),
+  );
+  assert.equal(
+    (await judged(page, () => page.setInputFiles("#files", noise))).safety,
+    "cannot-tell",
+  );
   const named = join(scratch, "noise.db");
   copyFileSync(noise, named);
   assert.equal((await judged(page, () => page.setInputFiles("#files", named))).safety, "not-safe");
-  const letters = Array.from({ length: 10 << 20 }, (_, at) => String.fromCharCode(33 + ((at * 31) % 90))).join("");
+  const letters = Array.from({ length: 10 << 20 }, (_, at) =>
+    String.fromCharCode(33 + ((at * 31) % 90)),
+  ).join("");
   const long = await judged(page, () => paste(page, letters));
   assert.equal(long.safety, "cannot-tell");
   t.diagnostic(`10 MB of letters: ${long.took} ms`);
@@ -162,12 +252,14 @@ test("noise, what is cut short, and what is newer is never called safe", async (
     const cut = await judged(page, () => paste(page, bundle.slice(0, at)));
     assert.equal(cut.safety, "cannot-tell", `${at}: ${cut.because}`);
   }
-  const newer = await judged(page, () => paste(page, JSON.stringify({ ...JSON.parse(bundle), version: 2 })));
+  const newer = await judged(page, () =>
+    paste(page, JSON.stringify({ ...JSON.parse(bundle), version: 2 })),
+  );
   assert.equal(newer.safety, "cannot-tell");
   assert.match(newer.because, /newer release/);
 });
 
-test("what a server encloses in the page is judged at once", async () => {
+test("the page judges the bundle that a server encloses in it at once", async () => {
   const { text } = example("upgraded").given;
   const own = await serve(text);
   const { page, context } = await open(browser, own.address);
@@ -176,9 +268,12 @@ test("what a server encloses in the page is judged at once", async () => {
   own.close();
 });
 
-test("what was made to be long is judged, and drawn as far as it is of use", async () => {
+test("the page judges a very long plan, and draws its beginning", async () => {
   const plan = JSON.parse(example("plan").given.text);
-  const text = JSON.stringify({ ...plan, steps: [...plan.steps, ...Array(900).fill(plan.steps[0])] });
+  const text = JSON.stringify({
+    ...plan,
+    steps: [...plan.steps, ...Array(900).fill(plan.steps[0])],
+  });
   const answer = await judged(page, () => paste(page, text));
   agrees(answer, { text });
   assert.equal(answer.safety, "not-safe");
@@ -188,12 +283,23 @@ test("what was made to be long is judged, and drawn as far as it is of use", asy
 
 const HOSTILE = `<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>`;
 
-test("text from outside is text", async () => {
+test("the page shows text from outside as text", async () => {
   const bundle = JSON.parse(example("killed").given.text);
   bundle.path = HOSTILE;
   bundle.made.cutover = HOSTILE;
   bundle.observation.holders = [{ pid: 1, name: HOSTILE, thisProcess: false }];
-  bundle.events = [null, 1, "x", {}, { type: HOSTILE }, { type: "plan" }, { type: "step", op: { a: 1 }, why: [HOSTILE] }, { type: "wait", reason: HOSTILE }, { type: "warning", warning: null }, { type: "plan", kind: "constructor" }];
+  bundle.events = [
+    null,
+    1,
+    "x",
+    {},
+    { type: HOSTILE },
+    { type: "plan" },
+    { type: "step", op: { a: 1 }, why: [HOSTILE] },
+    { type: "wait", reason: HOSTILE },
+    { type: "warning", warning: null },
+    { type: "plan", kind: "constructor" },
+  ];
   const answer = await judged(page, () => paste(page, JSON.stringify(bundle)));
   assert.ok(answer.whole.includes(HOSTILE), "it is shown as it is");
   const plan = JSON.parse(example("plan").given.text);
@@ -204,13 +310,15 @@ test("text from outside is text", async () => {
   const nameless = join(scratch, "<img src=x onerror=alert(1)>.txt");
   writeFileSync(nameless, HOSTILE);
   await judged(page, () => drop(page, [nameless]));
-  await judged(page, () => page.evaluate((hash) => (location.hash = hash), encodeURIComponent(HOSTILE)));
+  await judged(page, () =>
+    page.evaluate((hash) => (location.hash = hash), encodeURIComponent(HOSTILE)),
+  );
   assert.equal(await page.evaluate(() => window.hurt), undefined);
   assert.equal(await page.locator("main img, main script").count(), 0);
   await judged(page, () => page.click("[data-example=killed]"));
 });
 
-test("the report and the reply can be taken along", async () => {
+test("a person can copy the report and the reply, and download the report", async () => {
   const bundle = JSON.parse(example("killed").given.text);
   bundle.path = HOSTILE;
   const answer = await judged(page, () => paste(page, JSON.stringify(bundle)));
@@ -224,16 +332,21 @@ test("the report and the reply can be taken along", async () => {
   assert.match(markdown, /^# The data is safe\.\n/);
   assert.match(markdown, /\\<img/);
   assert.doesNotMatch(markdown, /(?<!\\)[<]/);
-  const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=Download the report")]);
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.click("text=Download the report"),
+  ]);
   assert.equal(readFileSync(await download.path(), "utf8"), markdown);
 });
 
-test("the page's policy lets nothing out, and no script in", async () => {
+test("the content security policy lets no request out and no script in", async () => {
   const { page, context, asked } = await open(browser, server.address);
   const before = asked.length;
   const refused = await page.evaluate(async () => {
     const said = [];
-    addEventListener("securitypolicyviolation", ({ effectiveDirective }) => said.push(effectiveDirective));
+    addEventListener("securitypolicyviolation", ({ effectiveDirective }) =>
+      said.push(effectiveDirective),
+    );
     const elsewhere = "http://localhost:9/";
     await fetch(elsewhere).catch(() => {});
     navigator.sendBeacon(elsewhere, "x");
@@ -248,20 +361,29 @@ test("the page's policy lets nothing out, and no script in", async () => {
     await new Promise((resolve) => setTimeout(resolve));
     return { said: [...new Set(said)].sort(), hurt: window.hurt };
   });
-  assert.deepEqual(refused, { said: ["connect-src", "img-src", "script-src", "script-src-elem"], hurt: undefined });
-  assert.deepEqual(asked.slice(before).filter(({ url }) => !url.startsWith("http://localhost:9/")), []);
+  assert.deepEqual(refused, {
+    said: ["connect-src", "img-src", "script-src", "script-src-elem"],
+    hurt: undefined,
+  });
+  assert.deepEqual(
+    asked.slice(before).filter(({ url }) => !url.startsWith("http://localhost:9/")),
+    [],
+  );
   await context.close();
 });
 
-test("nothing that was given left the page, and nothing was said on the console", () => {
+test("the page sent nothing that it was given, and the console is empty", () => {
   const own = asked.filter(({ url }) => !url.startsWith("blob:"));
   assert.ok(own.length > 3);
   for (const { method, url, body } of own) {
     assert.deepEqual([method, body], ["GET", null]);
-    assert.match(url, /^http:\/\/127\.0\.0\.1:\d+\/some\/folder\/(assets\/[\w-]+\.(js|css|wasm)|icon\.svg)?$/);
+    assert.match(
+      url,
+      /^http:\/\/127\.0\.0\.1:\d+\/some\/folder\/(assets\/[\w-]+\.(js|css|wasm)|icon\.svg)?$/,
+    );
   }
-  // Chromium asks for the icon anew where the code in the address changes.
+  // Chromium requests the icon again when the code in the address changes.
   const files = own.map(({ url }) => url).filter((url) => !url.endsWith("icon.svg"));
-  assert.equal(new Set(files).size, files.length, "each file is asked for once, while the page loads");
+  assert.equal(new Set(files).size, files.length, "the page requests each file once");
   assert.deepEqual(said, []);
 });

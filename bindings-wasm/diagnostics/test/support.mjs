@@ -1,4 +1,5 @@
-// The built page on a file server of its own, in real Chromium. What it asks for, and what it says on its console, is kept.
+// Serves the built page and opens it in real Chromium. It records each request of the page, and
+// each line on the console.
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -7,21 +8,48 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 const page = fileURLToPath(new URL("../dist", import.meta.url));
-const TYPES = { ".ts": "text/plain", ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".wasm": "application/wasm" };
+const TYPES = {
+  ".ts": "text/plain",
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+  ".wasm": "application/wasm",
+};
 
-/** Any file server, with the page, or another directory, in a folder. `given`: what it encloses in the page. */
+/**
+ * A file server with the page, or with another directory, in a folder. `given` is enclosed in the
+ * page.
+ */
 export async function serve(given, directory = page) {
   const server = createServer((request, response) => {
-    const path = new URL(request.url, "http://localhost").pathname.replace(/^\/some\/folder\//, "/");
+    const path = new URL(request.url, "http://localhost").pathname.replace(
+      /^\/some\/folder\//,
+      "/",
+    );
     const file = join(directory, normalize(path.endsWith("/") ? `${path}index.html` : path));
     if (!file.startsWith(directory) || !existsSync(file)) return response.writeHead(404).end();
-    response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream" }).end(file.endsWith(".html") ? enclose(readFileSync(file, "utf8"), given) : readFileSync(file));
+    response
+      .writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream" })
+      .end(
+        file.endsWith(".html") ? enclose(readFileSync(file, "utf8"), given) : readFileSync(file),
+      );
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return { address: `http://127.0.0.1:${server.address().port}/some/folder/`, close: () => server.close() };
+  return {
+    address: `http://127.0.0.1:${server.address().port}/some/folder/`,
+    close: () => server.close(),
+  };
 }
 
-const enclose = (html, given) => (given === undefined ? html : html.replace("</body>", () => `<script type="application/json" id="given">${given.replaceAll("<", "\\u003c")}</script></body>`));
+const enclose = (html, given) =>
+  given === undefined
+    ? html
+    : html.replace(
+        "</body>",
+        () =>
+          `<script type="application/json" id="given">${given.replaceAll("<", "\\u003c")}</script></body>`,
+      );
 
 const PROGRAM = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find(existsSync);
 
@@ -30,21 +58,26 @@ export function launch() {
   return chromium.launch({ executablePath: PROGRAM });
 }
 
-/** A page that is ready; `asked` has every request since the beginning, `said` what went wrong. */
+/** A page that is ready. `asked` has its requests, `said` its errors and warnings. */
 export async function open(browser, address, options = {}) {
   const context = await browser.newContext({ reducedMotion: "reduce", ...options });
   const page = await context.newPage();
   const asked = [];
   const said = [];
-  context.on("request", (request) => asked.push({ method: request.method(), url: request.url(), body: request.postData() }));
-  page.on("console", (message) => ["error", "warning"].includes(message.type()) && said.push(message.text()));
+  context.on("request", (request) =>
+    asked.push({ method: request.method(), url: request.url(), body: request.postData() }),
+  );
+  page.on(
+    "console",
+    (message) => ["error", "warning"].includes(message.type()) && said.push(message.text()),
+  );
   page.on("pageerror", (error) => said.push(String(error)));
   await page.goto(address);
   await page.waitForSelector("html[data-ready]");
   return { page, context, asked, said };
 }
 
-/** What the page says, once it has judged what `give` gave. */
+/** The answer of the page to `give`. */
 export async function judged(page, give) {
   await page.evaluate(() => {
     const { dataset } = document.getElementById("answer");
@@ -55,22 +88,34 @@ export async function judged(page, give) {
   return page.evaluate(() => {
     const answer = document.getElementById("answer");
     const text = (selector) => answer.querySelector(selector)?.textContent ?? null;
-    return { ...answer.dataset, headline: text("h2"), because: text(".because"), reply: text("blockquote"), read: text(".read"), whole: answer.textContent };
+    return {
+      ...answer.dataset,
+      headline: text("h2"),
+      because: text(".because"),
+      reply: text("blockquote"),
+      read: text(".read"),
+      whole: answer.textContent,
+    };
   });
 }
 
-/** Pastes as a person does, without the box of the operating system. */
+/** Pastes a text, without the clipboard of the operating system. */
 export const paste = (page, text) =>
   page.evaluate((text) => {
     const data = new DataTransfer();
     data.setData("text/plain", text);
-    document.getElementById("text").dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+    document
+      .getElementById("text")
+      .dispatchEvent(
+        new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }),
+      );
   }, text);
 
-/** Drops files or folders of the disk, by the browser's own way in. */
+/** Drops files or folders of the disk through the browser. */
 export async function drop(page, files) {
   const session = await page.context().newCDPSession(page);
   const data = { items: [], files, dragOperationsMask: 1 };
-  for (const type of ["dragEnter", "dragOver", "drop"]) await session.send("Input.dispatchDragEvent", { type, x: 300, y: 300, data });
+  for (const type of ["dragEnter", "dragOver", "drop"])
+    await session.send("Input.dispatchDragEvent", { type, x: 300, y: 300, data });
   await session.detach();
 }

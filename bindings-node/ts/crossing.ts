@@ -1,0 +1,36 @@
+// The options as they cross to the thread of a task: its `Shared` and `UpgradeGiven`.
+import type { Json, MigrateOptions } from "./options.js";
+
+/** The options that every task shares, as they cross. */
+export function crossingShared(
+  path: string,
+  options: Pick<
+    MigrateOptions,
+    "companions" | "waitMs" | "integrity" | "lock" | "onEvent" | "signal"
+  >,
+): object {
+  const { companions = {}, waitMs = null } = options;
+  return {
+    path,
+    companions,
+    waitMs,
+    full: options.integrity === "full",
+    held: options.lock === "held",
+    events: options.onEvent !== undefined,
+    aborted: options.signal?.aborted ?? false,
+  };
+}
+
+/** The options of an upgrade alone, as they cross. Callbacks stay here. */
+export function crossing<S extends Json, R extends Json>(options: MigrateOptions<S, R>): object {
+  const { label, detect, make, keepBackups = null } = options;
+  return {
+    label,
+    detect: typeof detect === "function" ? "host" : detect,
+    from: make.from,
+    sql: typeof make.run === "function" ? null : make.run.sql,
+    keepBackups,
+    verify: options.verify !== undefined,
+    proceed: options.held === "proceed",
+  };
+}
