@@ -66,7 +66,7 @@ impl Machine<'_> {
 
     pub(super) fn set_mode(&mut self, name: &str, mode: JournalMode, flush: bool) {
         if let Some(db) = self.db(name) {
-            self.transaction(name, Db { mode, counter: db.counter + 1, ..db }, flush);
+            self.transaction(name, Db { mode, counter: db.counter.wrapping_add(1), ..db }, flush);
         }
     }
 

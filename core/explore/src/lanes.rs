@@ -1,22 +1,34 @@
-//! The lanes of a plan: what each file holds after each step, and what of that a power loss cannot
-//! take. It counts on nothing that was not flushed: a name is durable once its directory was
-//! flushed, what a file holds once the file was. On Windows changes of names are in one ordered
-//! log, which a rename writes whole, and a flush of a file up to that file's last change.
-//! [`crate::explore`] looks at every state between, and this agrees with its disk.
+//! The lanes of a plan: what each file holds after each step, and what of that survives a power
+//! loss. A plan is performed on the model disk by the real `Run`, without a crash and without a
+//! fault; after each step the disk is read.
+//!
+//! A plan comes from anywhere. A step that the model refuses (its file is not known, or is in the
+//! way) changes nothing, and the next step follows.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::disk::{Change, Content, Disk, HOME, Name};
+use crate::machine::Machine;
+use crate::sqlite::{Data, Db, Seen, V1_LINE, V2_LINE, seen};
+use crate::{Build, HostUse, Ledger, Setting, Shape, State, Zombie};
 use cutover_core::fault::Platform;
-use cutover_core::journal::Phase;
-use cutover_core::names::{FileName, PlanPath, Role, SIDECARS};
-use cutover_core::op::{Guard, Op, Step};
-use cutover_core::plan::{Plan, PlanKind};
+use cutover_core::journal::{Companion, Phase};
+use cutover_core::names::{FileName, Label, PlanPath, Role};
+use cutover_core::observe::Fingerprint;
+use cutover_core::op::{Op, Step};
+use cutover_core::page1::JournalMode;
+use cutover_core::plan::{BuildBy, BuildFrom, Plan, PlanKind};
+use cutover_core::run::{Action, Budget, OpOutcome, Run};
 use cutover_support::diagnose::{Dropped, diagnose, names_in};
 
 /// The most steps that are told: more than any plan of ours has.
 pub const MAX_COLUMNS: usize = 300;
 /// The most files that are taken from what was given.
 const MAX_FOUND: usize = 40;
+/// The most companions that are drawn.
+const MAX_COMPANIONS: usize = 40;
 
 /// What a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -47,7 +59,7 @@ pub enum Holds {
     AsFound,
     /// Its name is durable, and nothing that it holds.
     Unflushed,
-    /// An interrupted start left it, and whether it flushed it nobody knows.
+    /// An interrupted start left it. Whether that start flushed it is not known.
     NotKnown,
 }
 
@@ -144,10 +156,10 @@ pub struct Lanes {
     pub columns: Vec<Column>,
 }
 
-/// The lanes of the plan in what was dropped, or of the one that the next start would perform;
-/// nothing where there is none. `staging_held`: a closed connection still holds what the
-/// application built. Of a companion it is taken that the application stages it, and that nobody
-/// else changes it.
+/// The lanes of the plan in what was dropped, or of the plan that the next start would perform;
+/// nothing where there is none. `staging_held`: a leaked connection of the application still holds
+/// what the application built. The application is taken to stage each companion, and no other
+/// program to change it.
 #[must_use]
 pub fn plan_lanes(dropped: &Dropped, staging_held: bool) -> Option<Lanes> {
     let diagnosis = diagnose(dropped);
@@ -155,50 +167,62 @@ pub fn plan_lanes(dropped: &Dropped, staging_held: bool) -> Option<Lanes> {
     let mut found = Vec::new();
     for name in names_in(dropped) {
         let is = |place: &Option<String>| place.as_deref() == Some(name.as_str());
-        let what = if is(&diagnosis.v1.file) {
+        let known = if is(&diagnosis.v1.file) {
             Some(Holds::V1)
         } else if is(&diagnosis.v2.file) {
             Some(Holds::V2)
         } else {
             None
         };
-        if found.len() < MAX_FOUND && !matches!(role_of(&plan, &name), None | Some(Role::Lock)) {
-            found.push((name.to_string(), what));
+        let role = plan.journal.as_ref().and_then(|of| Role::of(&of.names.canonical, &name));
+        if found.len() < MAX_FOUND && !matches!(role, None | Some(Role::Lock)) {
+            found.push((name, known));
         }
     }
     Some(lanes(&plan, &found, staging_held))
 }
 
-/// The lanes of a plan. `found`: the files that were there, and what is known of them; none where
-/// the plan is all that is known.
-pub(crate) fn lanes(plan: &Plan, found: &[(String, Option<Holds>)], staging_held: bool) -> Lanes {
-    let mut disk = Disk::new(plan, found);
-    let before = disk.held();
-    let mut columns = Vec::new();
-    for (undo, index, step) in performed(plan) {
-        let skipped = step.when.as_ref().is_some_and(|guard| !holds(guard, staging_held));
-        if !skipped {
-            disk.perform(&step.op);
+/// What every file of one directory, or of all, holds at one time.
+type Files = BTreeMap<(LaneRole, String), Held>;
+
+/// The lanes of a plan. `found`: the files that were there, and what is known of them; empty where
+/// only the plan is known.
+fn lanes(plan: &Plan, found: &[(FileName, Option<Holds>)], staging_held: bool) -> Lanes {
+    // Each companion has a directory of its own, and the model disk has one beside the database's:
+    // the plan is performed once for each companion.
+    let companions = plan.companions();
+    let mut drawn = Picture::of(plan, found, staging_held, companions.first().copied());
+    for companion in companions.iter().take(MAX_COMPANIONS).skip(1) {
+        let more = Picture::of(plan, found, staging_held, Some(companion));
+        for (files, more) in drawn.files.iter_mut().zip(more.files) {
+            let prefix = format!("{}/", companion.name);
+            files.extend(more.into_iter().filter(|((_, name), _)| name.starts_with(&prefix)));
         }
-        columns.push(Column { index, undo, skipped, held: disk.held() });
     }
-    let files = disk.lanes;
-    let mut order: Vec<usize> = Vec::new();
-    for (lane, Lane { role, name }) in files.iter().enumerate() {
-        let before = |other: &usize| (files[*other].role, &files[*other].name) > (*role, name);
-        order.insert(order.iter().position(before).unwrap_or(order.len()), lane);
-    }
-    // A lane that came later was not there before.
-    let ordered = |held: &[Held]| {
-        order.iter().map(|lane| held.get(*lane).copied().unwrap_or_default()).collect()
-    };
-    for column in &mut columns {
-        column.held = ordered(&column.held);
-    }
+    // A name that appears and goes within one step has no lane.
+    let seen: BTreeSet<&(LaneRole, String)> = drawn
+        .files
+        .iter()
+        .flatten()
+        .filter(|(_, held)| held.now.is_some())
+        .map(|(lane, _)| lane)
+        .collect();
+    let mut held = drawn.files.iter().map(|files| {
+        seen.iter().map(|lane| files.get(*lane).copied().unwrap_or_default()).collect()
+    });
+    let before = held.next().unwrap_or_default();
+    let columns = performed(plan).into_iter().zip(&drawn.skipped).zip(held);
     Lanes {
-        before: ordered(&before),
-        columns,
-        files: order.iter().map(|lane| files[*lane].clone()).collect(),
+        files: seen.iter().map(|(role, name)| Lane { name: name.clone(), role: *role }).collect(),
+        before,
+        columns: columns
+            .map(|(((undo, index, _), skipped), held)| Column {
+                index,
+                undo,
+                skipped: *skipped,
+                held,
+            })
+            .collect(),
     }
 }
 
@@ -214,297 +238,363 @@ fn performed(plan: &Plan) -> Vec<(bool, u32, &Step)> {
     steps
 }
 
-fn holds(guard: &Guard, staging_held: bool) -> bool {
-    match guard {
-        Guard::StagingHeld {} => staging_held,
-        Guard::StagingFree {} => !staging_held,
-        Guard::CompanionStaged { .. } => true,
-        _ => false,
+/// One run of the plan, with one companion.
+struct Picture {
+    /// Before the first step, and after each.
+    files: Vec<Files>,
+    /// Of each step, whether its guard kept it from being performed.
+    skipped: Vec<bool>,
+}
+
+impl Picture {
+    fn of(
+        plan: &Plan,
+        found: &[(FileName, Option<Holds>)],
+        staging_held: bool,
+        companion: Option<&Companion>,
+    ) -> Self {
+        let steps = performed(plan);
+        let Some(setting) = setting(plan, staging_held, companion) else {
+            let (files, skipped) = (vec![Files::new(); steps.len() + 1], vec![false; steps.len()]);
+            return Self { files, skipped };
+        };
+        let start = Start { plan, setting: &setting, steps: &steps, companion };
+        let mut ignore = |_: &State| {};
+        let mut machine = Machine::new(start.state(found), &setting, &mut ignore);
+        let v1 = machine.facts(setting.canonical.as_str(), true);
+        let mut run = start.run(v1.and_then(|facts| facts.fingerprint()));
+        let dirs = machine.state.disk.dirs.iter().enumerate();
+        let left: BTreeSet<(usize, Name)> = dirs
+            .filter(|_| !plan.kind.begins())
+            .flat_map(|(dir, entries)| entries.now.keys().map(move |name| (dir, name.clone())))
+            .collect();
+        let files = |machine: &Machine| start.files(&machine.state.disk, &left);
+        let mut picture = Self { files: vec![files(&machine)], skipped: Vec::new() };
+        let mut ahead = steps.iter();
+        loop {
+            let op = match run.poll() {
+                Action::Perform { op, .. } => op,
+                Action::Wait { .. } => {
+                    run.handle_waited();
+                    continue;
+                }
+                Action::Done(_) | Action::Anew(_) | Action::Failed(_) => break,
+            };
+            let (undo, index) = run.position();
+            let is_next =
+                |(of_undo, at, _): &&(bool, u32, &Step)| (*of_undo, *at as usize) == (undo, index);
+            let Some(skipped) = ahead.clone().position(|step| is_next(&step)) else { break };
+            picture.skip(skipped, &files(&machine));
+            ahead.nth(skipped);
+            let is_other =
+                op.companion().is_some_and(|of| Some(of) != companion.map(|of| &of.name));
+            let text = match &op {
+                Op::WriteJournal { phase, .. } => phase.as_str(),
+                _ => RECEIPT,
+            };
+            let done =
+                if is_other { None } else { machine.perform(&op, Some(text), &mut run).ok() };
+            run.handle_ok(done.unwrap_or(OpOutcome::Plain));
+            picture.skipped.push(false);
+            picture.files.push(files(&machine));
+        }
+        picture.skip(ahead.len(), &files(&machine));
+        picture
+    }
+
+    /// So many steps are not performed.
+    fn skip(&mut self, count: usize, files: &Files) {
+        self.files.extend(std::iter::repeat_n(files.clone(), count));
+        self.skipped.extend(std::iter::repeat_n(true, count));
     }
 }
 
-fn role_of(plan: &Plan, name: &FileName) -> Option<Role> {
-    Role::of(&plan.journal.as_ref()?.names.canonical, name)
+/// The scenario that this plan is of. Nothing: the plan names no file.
+fn setting(plan: &Plan, staging_held: bool, companion: Option<&Companion>) -> Option<Setting> {
+    let ops = || plan.steps.iter().chain(&plan.undo).map(|step| &step.op);
+    let journal = plan.journal.as_ref();
+    let staging = journal.map(|journal| PlanPath::from(&journal.names.staging));
+    let copied = ops().any(|op| matches!(op, Op::Copy { to, .. } if Some(to) == staging.as_ref()));
+    let built_by_host = ops().any(|op| matches!(op, Op::BuildHost { .. }));
+    Some(Setting {
+        canonical: match journal {
+            Some(journal) => journal.names.canonical.clone(),
+            None => ops().find_map(Op::file)?.name,
+        },
+        label: journal.map_or_else(|| Label::new("v1-v2").ok(), |of| Some(of.label.clone()))?,
+        platform: plan.platform,
+        shape: Shape::Settled,
+        by: if built_by_host { BuildBy::Host } else { BuildBy::Sql },
+        from: if copied { BuildFrom::Copy } else { BuildFrom::Empty },
+        verify: false,
+        companion: companion.map(|of| (of.name.clone(), of.file.clone())),
+        companion_before: companion.is_some_and(|of| of.before.is_some()),
+        host: HostUse::Stages,
+        zombie: if staging_held { Zombie::ForEver } else { Zombie::None },
+        build: Build::Right,
+        can_link: true,
+        left: BTreeSet::new(),
+    })
 }
 
-fn role(plan: &Plan, name: &str) -> LaneRole {
-    if name.contains('/') {
-        return LaneRole::Companion;
-    }
-    match FileName::new(name).ok().and_then(|name| role_of(plan, &name)) {
-        Some(Role::Canonical) => LaneRole::Canonical,
-        Some(Role::Sidecar(_)) => LaneRole::Log,
-        Some(Role::Staging(_)) => LaneRole::Staging,
-        Some(Role::Source(_)) => LaneRole::Source,
-        Some(Role::Install(_)) => LaneRole::Install,
-        Some(Role::Backup { .. }) => LaneRole::Backup,
-        Some(Role::Receipt) => LaneRole::Receipt,
-        Some(Role::Journal(_) | Role::LegacyJournal) => LaneRole::Journal,
-        Some(Role::JournalTmp(..)) => LaneRole::NewJournal,
-        Some(Role::Displaced(_)) => LaneRole::Displaced,
-        Some(Role::Lock | Role::JournalAside) | None => LaneRole::File,
-    }
-}
+/// The text of a receipt on the model disk. That of a journal is its phase.
+const RECEIPT: &str = "receipt";
+/// The database that is built, on the model disk.
+const STAGING_LINE: u8 = 3;
+/// What the companion holds before an upgrade, as the model tells it.
+const COMPANION_BEFORE: &str = "companion-0";
 
-#[derive(Clone, Copy)]
-struct Inode {
-    now: Holds,
-    /// What of it was flushed.
-    flushed: Option<Holds>,
-}
-
-/// Files by their numbers, and names by those of their lanes. There are few of either.
-struct Disk<'a> {
+/// What a plan begins with.
+struct Start<'a> {
     plan: &'a Plan,
-    lanes: Vec<Lane>,
-    inodes: Vec<Inode>,
-    /// The file of each lane.
-    now: Vec<Option<usize>>,
-    durable: Vec<Option<usize>>,
-    /// Changes of names that were not flushed.
-    pending: Vec<(usize, Option<usize>)>,
+    setting: &'a Setting,
+    steps: &'a [(bool, u32, &'a Step)],
+    companion: Option<&'a Companion>,
 }
 
-impl<'a> Disk<'a> {
-    fn new(plan: &'a Plan, found: &[(String, Option<Holds>)]) -> Self {
-        let mut disk = Self {
-            plan,
-            lanes: Vec::new(),
-            inodes: Vec::new(),
-            now: Vec::new(),
-            durable: Vec::new(),
-            pending: Vec::new(),
-        };
-        for (name, what) in found {
-            disk.lay(name, *what);
+impl Start<'_> {
+    /// The disk before the first step.
+    fn state(&self, found: &[(FileName, Option<Holds>)]) -> State {
+        let Self { plan, setting, .. } = self;
+        let windows = plan.platform == Platform::Windows;
+        let mut disk = Disk { log: windows, ..Disk::default() };
+        for (name, known) in found {
+            self.lay(&mut disk, &PlanPath::from(name), *known);
         }
-        if found.is_empty() {
-            let mut made: Vec<String> = Vec::new();
-            for (_, _, step) in performed(plan) {
-                let needed = needs(&step.op);
-                if let Some(needed) =
-                    needed.map(|at| at.to_string()).filter(|name| !made.contains(name))
-                {
-                    disk.lay(&needed, None);
-                }
-                made.extend(makes(&step.op).map(|at| at.to_string()));
+        let mut made = BTreeSet::new();
+        for (_, _, step) in self.steps {
+            let is_of = |at: &PlanPath| match &at.companion {
+                None => found.is_empty(),
+                Some(name) => self.companion.is_some_and(|of| of.name == *name),
+            };
+            if let Some(at) = needs(&step.op).filter(|at| is_of(at) && !made.contains(at)) {
+                self.lay(&mut disk, &at, None);
             }
-            // What is recovered has a journal, and a canonical that it is about.
-            if let Some(journal) = plan.journal.as_ref().filter(|_| !plan.kind.begins()) {
-                disk.lay(journal.names.canonical.as_str(), None);
-                disk.lay(journal.file().as_str(), None);
-            }
+            made.extend(makes(&step.op));
         }
-        // Companions lie in directories of their own.
-        for companion in
-            plan.companions().into_iter().filter(|companion| companion.before.is_some())
+        // A recovery has a journal, and the canonical that the journal is about.
+        if let Some(journal) = &plan.journal
+            && found.is_empty()
+            && !plan.kind.begins()
         {
-            disk.lay(&format!("{}/{}", companion.name, companion.file), None);
+            self.lay(&mut disk, &PlanPath::from(&journal.names.canonical), None);
+            self.lay(&mut disk, &PlanPath::from(&journal.file()), None);
         }
-        disk
+        if let Some(of) = self.companion.filter(|of| of.before.is_some()) {
+            let at = PlanPath { companion: Some(of.name.clone()), name: of.file.clone() };
+            self.lay(&mut disk, &at, None);
+        }
+        if plan.kind.begins() {
+            disk.sync_dir(HOME);
+            disk.sync_dir(setting.aside());
+        }
+        State { disk, ledger: Ledger::of(0, JournalMode::Delete) }
     }
 
-    /// It was there before. What an interrupted start left is visible, and need not be durable:
-    /// that is why a recovery flushes first.
-    fn lay(&mut self, name: &str, what: Option<Holds>) {
-        let lane = self.lane(name);
-        let now = what.unwrap_or_else(|| as_found(self.plan, name));
-        let begins = self.plan.kind.begins();
-        let flushed = if begins || what.is_some() { now } else { Holds::NotKnown };
-        let inode = self.inode(Inode { now, flushed: Some(flushed) });
-        self.now[lane] = Some(inode);
-        self.durable[lane] = Some(inode);
-        if !begins {
-            self.durable[lane] = Some(self.inode(Inode { now, flushed: Some(Holds::NotKnown) }));
-            self.pending.push((lane, Some(inode)));
+    /// A file that was there before. What an interrupted start left is visible, and may not be
+    /// durable: that is why a recovery flushes first.
+    fn lay(&self, disk: &mut Disk, at: &PlanPath, known: Option<Holds>) {
+        let dir = if at.companion.is_some() { self.setting.aside() } else { HOME };
+        let name = at.name.as_str();
+        // Which names are one file is not known: the two names of a link that a step makes or
+        // removes are taken for one.
+        let other = self.steps.iter().find_map(|(_, _, step)| match &step.op {
+            Op::Link { from, to } if to == at => Some(from.name.as_str()),
+            Op::RemoveLink { link, of } if link.as_str() == name => Some(of.as_str()),
+            _ => None,
+        });
+        if let Some(other) = other.filter(|other| known.is_none() && disk.ino(dir, other).is_some())
+        {
+            return disk.link(dir, other, name);
+        }
+        let content = self.content(disk, at, known);
+        if !disk.create(dir, name) {
+            return;
+        }
+        disk.write(dir, name, content.clone());
+        let flushed =
+            if self.plan.kind.begins() || known.is_some() { content } else { Content::Torn };
+        if let Some(inode) = disk.ino(dir, name).and_then(|ino| disk.inodes.get_mut(&ino)) {
+            inode.durable = flushed;
         }
     }
 
-    fn inode(&mut self, inode: Inode) -> usize {
-        self.inodes.push(inode);
-        self.inodes.len() - 1
-    }
-
-    fn find(&self, name: &str) -> Option<usize> {
-        self.lanes.iter().position(|lane| lane.name == name)
-    }
-
-    /// The lane of a name that is there, or will be.
-    fn lane(&mut self, name: &str) -> usize {
-        if let Some(lane) = self.find(name) {
-            return lane;
+    fn content(&self, disk: &Disk, at: &PlanPath, known: Option<Holds>) -> Content {
+        if at.companion.is_some() {
+            return Content::Companion(u8::from(
+                self.companion.is_none_or(|of| of.file != at.name),
+            ));
         }
-        self.lanes.push(Lane { name: name.to_owned(), role: role(self.plan, name) });
-        self.now.push(None);
-        self.durable.push(None);
-        self.lanes.len() - 1
-    }
-
-    fn held(&self) -> Vec<Held> {
-        let of = |inode: Option<usize>| inode.and_then(|inode| self.inodes.get(inode));
-        let held = |(now, durable): (&Option<usize>, &Option<usize>)| Held {
-            now: of(*now).map(|inode| inode.now),
-            durable: of(*durable).map(|inode| inode.flushed.unwrap_or(Holds::Unflushed)),
+        let name = at.name.as_str();
+        let base = |suffix: &str| match disk.get(HOME, name.strip_suffix(suffix)?) {
+            Some(Content::Db(db)) => Some(*db),
+            _ => None,
         };
-        self.now.iter().zip(&self.durable).map(held).collect()
-    }
-
-    fn change(&mut self, name: &str, inode: Option<usize>) {
-        if inode.is_some() || self.get(name).is_some() {
-            let lane = self.lane(name);
-            self.now[lane] = inode;
-            self.pending.push((lane, inode));
+        match self.role(name) {
+            LaneRole::Log => match (base("-wal"), base("-journal")) {
+                (Some(db), _) => Content::Wal(db),
+                (_, Some(db)) => Content::Hot(db),
+                _ => Content::Shm,
+            },
+            LaneRole::Journal => {
+                let phase = self.plan.journal.as_ref().map_or("", |journal| journal.phase.as_str());
+                Content::text(phase)
+            }
+            LaneRole::Receipt => Content::text(RECEIPT),
+            LaneRole::NewJournal | LaneRole::Companion | LaneRole::File => Content::Torn,
+            role => Content::Db(self.database(role, &at.name, known)),
         }
     }
 
-    /// Makes the first `most` changes durable, of those that are of this directory.
-    fn flush(&mut self, most: usize, directory: Option<&str>) {
-        let mut later = Vec::new();
-        for (at, (lane, inode)) in std::mem::take(&mut self.pending).into_iter().enumerate() {
-            let name = &self.lanes[lane].name;
-            let is_there = directory.is_none_or(|directory| match directory {
-                "" => !name.contains('/'),
-                of => name.starts_with(of),
-            });
-            if at < most && is_there {
-                self.durable[lane] = inode;
-            } else {
-                later.push((lane, inode));
-            }
-        }
-        self.pending = later;
-    }
-
-    fn get(&self, name: &str) -> Option<usize> {
-        self.now[self.find(name)?]
-    }
-
-    fn holds(&self, name: &str) -> Option<Holds> {
-        self.get(name).map(|inode| self.inodes[inode].now)
-    }
-
-    fn write(&mut self, name: &str, now: Holds) {
-        if let Some(inode) = self.get(name) {
-            self.inodes[inode].now = now;
-        } else {
-            let inode = self.inode(Inode { now, flushed: None });
-            self.change(name, Some(inode));
-        }
-    }
-
-    fn sync_file(&mut self, name: &str) {
-        let Some(inode) = self.get(name) else { return };
-        self.inodes[inode].flushed = Some(self.inodes[inode].now);
-        if self.plan.platform == Platform::Windows {
-            let last = self.pending.iter().rposition(|(_, of)| *of == Some(inode));
-            self.flush(last.map_or(0, |last| last + 1), None);
-        }
-    }
-
-    fn perform(&mut self, op: &Op) {
-        let windows = self.plan.platform == Platform::Windows;
-        match op {
-            Op::WriteJournal { file, phase } => self.write(file.as_str(), (*phase).into()),
-            Op::WriteReceipt { file } => self.write(file.as_str(), Holds::Receipt),
-            Op::SyncFile { file } => self.sync_file(&file.to_string()),
-            // There is none on Windows.
-            Op::SyncDir { companion } if !windows => {
-                let directory = companion.as_ref().map_or_else(String::new, |of| format!("{of}/"));
-                self.flush(usize::MAX, Some(&directory));
-            }
-            Op::Link { from, to } => {
-                let inode = self.get(&from.to_string());
-                if inode.is_some() {
-                    self.change(&to.to_string(), inode);
-                }
-            }
-            Op::Rename { from, to } | Op::RenameNew { from, to } => {
-                let from = from.to_string();
-                let inode = self.get(&from);
-                if inode.is_some() {
-                    self.change(&to.to_string(), inode);
-                    self.change(&from, None);
-                }
-                if windows {
-                    self.flush(usize::MAX, None);
-                }
-            }
-            Op::Remove { files } => {
-                for file in files {
-                    self.change(&file.to_string(), None);
-                }
-            }
-            // Of what was found nobody knows which names are one file: it is taken that these are,
-            // unless they hold two things.
-            Op::RemoveLink { link, of } => {
-                match (self.holds(link.as_str()), self.holds(of.as_str())) {
-                    (Some(one), Some(other))
-                        if one != other && one != Holds::AsFound && other != Holds::AsFound => {}
-                    _ => self.change(link.as_str(), None),
-                }
-            }
-            Op::Copy { from, to } => self.copy(&from.to_string(), &to.to_string()),
-            Op::Restage { from, to, .. } | Op::Isolate { from, to } => {
-                self.copy(from.as_str(), to.as_str());
-            }
-            Op::BuildSql { staging, .. } | Op::BuildHost { staging, .. } => {
-                self.write(staging.as_str(), Holds::V2);
-            }
-            Op::Settle { file, .. } => self.settle(file),
-            // The run goes on only where it is v2.
-            Op::Detect { file } => {
-                if let Some(inode) =
-                    self.get(file.as_str()).and_then(|inode| self.inodes.get_mut(inode))
-                    && inode.now == Holds::AsFound
+    /// What a database holds: what is known of it, or what the plan goes on with only where it is
+    /// so.
+    fn database(&self, role: LaneRole, name: &FileName, known: Option<Holds>) -> Db {
+        let journal = self.plan.journal.as_ref();
+        let restores = journal.is_some_and(|journal| journal.strategy.restores());
+        let (replaced, installed) =
+            if restores { (Holds::V2, Holds::V1) } else { (Holds::V1, Holds::V2) };
+        let flip = self.plan.flip_at.and_then(|at| self.plan.steps.get(at as usize));
+        let implied = || {
+            self.steps.iter().find_map(|(_, _, step)| match &step.op {
+                Op::LockV1 { file }
+                | Op::CheckV1 { file }
+                | Op::PageCopy { to: file, .. }
+                | Op::BuildSql { v1: file, .. }
+                    if file == name =>
                 {
-                    inode.now = Holds::V2;
-                    if inode.flushed == Some(Holds::AsFound) {
-                        inode.flushed = Some(Holds::V2);
-                    }
+                    Some(replaced)
                 }
-            }
-            Op::PageCopy { from, to } => {
-                let v2 = self.holds(from.as_str()).unwrap_or(Holds::V2);
-                self.write(to.as_str(), v2);
-                self.sync_file(to.as_str());
-            }
-            // These read, wait or ask, or are no flush on Windows.
-            Op::SyncDir { .. }
-            | Op::Look { .. }
-            | Op::Release {}
-            | Op::RestoreMode { .. }
-            | Op::Check { .. }
-            | Op::VerifyHost { .. }
-            | Op::LockV1 { .. }
-            | Op::CheckV1 { .. }
-            | Op::UnlockV1 {}
-            | Op::Absent { .. }
-            | Op::LookCompanion { .. }
-            | Op::UndoHost {}
-            | Op::CleanupHost {} => {}
-        }
-    }
-
-    /// SQLite flushes what an application may have to live with, the end of its log too.
-    fn settle(&mut self, file: &FileName) {
-        for suffix in SIDECARS {
-            self.change(&format!("{file}{suffix}"), None);
-        }
-        if self.plan.journal.as_ref().is_some_and(|journal| journal.names.canonical == *file) {
-            self.sync_file(file.as_str());
-            if self.plan.platform != Platform::Windows {
-                self.flush(usize::MAX, Some(&format!("{file}-")));
-            }
-        }
-    }
-
-    fn copy(&mut self, from: &str, to: &str) {
-        let now = match self.holds(from) {
-            Some(Holds::V1) => Holds::CopyOfV1,
-            Some(now) => now,
-            None => Holds::AsFound,
+                Op::Detect { file } | Op::PageCopy { from: file, .. } if file == name => {
+                    Some(installed)
+                }
+                Op::Rename { from, .. } if Some(*step) == flip && from.name == *name => {
+                    Some(installed)
+                }
+                _ => None,
+            })
         };
-        self.write(to, now);
+        let by_role = || match role {
+            LaneRole::Canonical if self.plan.kind.begins() => Some(replaced),
+            LaneRole::Backup if self.plan.kind == PlanKind::Restore => Some(Holds::V1),
+            _ => None,
+        };
+        let waits = |step: &Step| matches!(&step.op, Op::Settle { file, mode } if file == name && *mode == JournalMode::Wal);
+        let is_wal = role == LaneRole::Canonical && self.steps.iter().any(|of| waits(of.2));
+        let mode = if is_wal { JournalMode::Wal } else { JournalMode::Delete };
+        match known.or_else(implied).or_else(by_role) {
+            Some(Holds::V1) => Db::v1(0, mode),
+            Some(Holds::V2) => {
+                let of = if restores { V2_LINE } else { STAGING_LINE };
+                Db { data: Data::V2 { of: 0, rows: 0 }, of, ..Db::v1(0, mode) }
+            }
+            _ => Db { data: Data::Partial, of: STAGING_LINE, ..Db::v1(0, mode) },
+        }
+    }
+
+    /// The plan, in a run on this disk: what its journal says of v1 and of companions is said of
+    /// the model's.
+    fn run(&self, v1: Option<Fingerprint>) -> Run {
+        let mut plan = self.plan.clone();
+        if let Some(journal) = &mut plan.journal {
+            (journal.host_state, journal.report) = (None, None);
+            journal.warnings.clear();
+            if let (Some(v1), Some(known)) = (&mut journal.v1, v1) {
+                v1.fingerprint = known;
+            }
+            for of in &mut journal.companions {
+                of.before = of.before.take().map(|_| COMPANION_BEFORE.to_owned());
+                of.staged |= self.setting.by == BuildBy::Host
+                    && self.companion.is_none_or(|own| own.name != of.name);
+            }
+        }
+        Run::new(plan, Budget::default())
+    }
+
+    /// What is on the disk, and what of it is durable. `found`: names that an interrupted start
+    /// left, in each directory.
+    fn files(&self, disk: &Disk, found: &BTreeSet<(usize, Name)>) -> Files {
+        let mut files = Files::new();
+        for (dir, entries) in disk.dirs.iter().enumerate() {
+            // Until the directory is flushed, whether such a name is durable is not known.
+            let found = |name: &&Name| {
+                found.contains(&(dir, (*name).clone()))
+                    && entries
+                        .pending
+                        .iter()
+                        .any(|of| matches!(of, Change::Add(to, _) if to == *name))
+            };
+            let names = entries.now.keys().chain(entries.durable.keys());
+            let added = entries.pending.iter().filter_map(|of| match of {
+                Change::Add(name, _) => Some(name),
+                _ => None,
+            });
+            for name in names.chain(added.filter(found)) {
+                let (role, shown) = self.lane(dir, name);
+                let now = disk.get(dir, name).map(|content| match seen(disk, name) {
+                    Seen::Db(db) if dir == HOME => holds(role, &Content::Db(db)),
+                    _ => holds(role, content),
+                });
+                let inode = entries.durable.get(name).and_then(|ino| disk.inodes.get(ino));
+                let durable = inode.map(|inode| match holds(role, &inode.durable) {
+                    _ if inode.durable == Content::Torn => Holds::NotKnown,
+                    _ if inode.durable == Content::Empty && !inode.is_flushed() => Holds::Unflushed,
+                    Holds::AsFound if now.is_some_and(|now| now != Holds::AsFound) => {
+                        Holds::Unflushed
+                    }
+                    holds => holds,
+                });
+                let durable = durable.or_else(|| found(&name).then_some(Holds::NotKnown));
+                files.insert((role, shown), Held { now, durable });
+            }
+        }
+        files
+    }
+
+    fn lane(&self, dir: usize, name: &str) -> (LaneRole, String) {
+        let is_of = |of: &&Companion| {
+            let rest = name.strip_prefix(of.file.as_str());
+            dir != HOME
+                || (self.setting.aside() == HOME
+                    && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+        };
+        match self.companion.filter(is_of) {
+            Some(of) => (LaneRole::Companion, format!("{}/{name}", of.name)),
+            None => (self.role(name), name.to_owned()),
+        }
+    }
+
+    fn role(&self, name: &str) -> LaneRole {
+        let canonical = self.plan.journal.as_ref().map(|journal| &journal.names.canonical);
+        let name = FileName::new(name).ok();
+        match canonical.zip(name).and_then(|(canonical, name)| Role::of(canonical, &name)) {
+            Some(Role::Canonical) => LaneRole::Canonical,
+            Some(Role::Sidecar(_)) => LaneRole::Log,
+            Some(Role::Staging(_)) => LaneRole::Staging,
+            Some(Role::Source(_)) => LaneRole::Source,
+            Some(Role::Install(_)) => LaneRole::Install,
+            Some(Role::Backup { .. }) => LaneRole::Backup,
+            Some(Role::Receipt) => LaneRole::Receipt,
+            Some(Role::Journal(_) | Role::LegacyJournal) => LaneRole::Journal,
+            Some(Role::JournalTmp(..)) => LaneRole::NewJournal,
+            Some(Role::Displaced(_)) => LaneRole::Displaced,
+            Some(Role::Lock | Role::JournalAside) | None => LaneRole::File,
+        }
+    }
+}
+
+fn holds(role: LaneRole, content: &Content) -> Holds {
+    match content {
+        _ if role == LaneRole::Log => Holds::Log,
+        _ if role == LaneRole::Companion => Holds::Companion,
+        Content::Db(Db { data: Data::V1 { .. }, of: V1_LINE, .. }) => Holds::V1,
+        Content::Db(Db { data: Data::V1 { .. }, .. }) => Holds::CopyOfV1,
+        Content::Db(Db { data: Data::V2 { .. }, .. }) => Holds::V2,
+        Content::Text(text) if text.text == RECEIPT => Holds::Receipt,
+        Content::Text(text) => [Phase::Building, Phase::Built, Phase::Installing, Phase::Committed]
+            .into_iter()
+            .find(|phase| phase.as_str() == text.text)
+            .map_or(Holds::AsFound, Holds::from),
+        _ => Holds::AsFound,
     }
 }
 
@@ -527,8 +617,9 @@ fn needs(op: &Op) -> Option<PlanPath> {
 /// What an op makes.
 fn makes(op: &Op) -> Option<PlanPath> {
     match op {
-        Op::WriteJournal { file, .. } | Op::WriteReceipt { file } => Some(file.into()),
-        Op::Link { .. }
+        Op::WriteJournal { .. }
+        | Op::WriteReceipt { .. }
+        | Op::Link { .. }
         | Op::Rename { .. }
         | Op::RenameNew { .. }
         | Op::Copy { .. }
@@ -537,17 +628,5 @@ fn makes(op: &Op) -> Option<PlanPath> {
         | Op::BuildHost { .. } => op.file(),
         Op::Isolate { to, .. } => Some(to.into()),
         _ => None,
-    }
-}
-
-/// What something is taken for that was there, and of which no more is known.
-fn as_found(plan: &Plan, name: &str) -> Holds {
-    match (role(plan, name), &plan.journal) {
-        (LaneRole::Canonical, _) if plan.kind == PlanKind::Migrate => Holds::V1,
-        (LaneRole::Journal, Some(journal)) => journal.phase.into(),
-        (LaneRole::Receipt, _) => Holds::Receipt,
-        (LaneRole::Log, _) => Holds::Log,
-        (LaneRole::Companion, _) => Holds::Companion,
-        _ => Holds::AsFound,
     }
 }

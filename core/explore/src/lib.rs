@@ -110,8 +110,6 @@ mod equivalent;
 mod happening;
 mod invariant;
 pub mod lanes;
-#[cfg(test)]
-mod lanes_agree;
 mod machine;
 pub mod matrix;
 pub mod mutate;

@@ -28,7 +28,7 @@ impl Machine<'_> {
             return Err(os(self.setting.platform, 2, 2));
         };
         // The file stays the one it was, and so do its journals and logs.
-        let copied = Db { counter: v1.counter + 1, of: v1.of, ..v2 };
+        let copied = Db { counter: v1.counter.wrapping_add(1), of: v1.of, ..v2 };
         if v1.mode == JournalMode::Wal {
             return self.copy_into_log(to, copied);
         }
@@ -76,7 +76,7 @@ impl Machine<'_> {
     /// The disk failed in the middle of it, and SQLite could not roll it back.
     pub(super) fn fails_in_page_copy(&mut self, to: &str) {
         if let Some(v1) = self.db(to) {
-            self.half_copy(to, v1, Db { counter: v1.counter + 1, ..v1 });
+            self.half_copy(to, v1, Db { counter: v1.counter.wrapping_add(1), ..v1 });
         }
     }
 }

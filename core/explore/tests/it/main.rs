@@ -7,6 +7,7 @@ mod cells;
 mod explore;
 #[path = "../../../tests/it/held.rs"]
 mod held;
+mod lanes;
 #[path = "../../../tests/it/recovery.rs"]
 mod recovery;
 mod validate_mutants;
