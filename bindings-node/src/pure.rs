@@ -2,7 +2,7 @@
 //! module has the same.
 
 use cutover_core::api;
-use cutover_explore::{api as explorer, cells};
+use cutover_explore::api as explorer;
 use cutover_support::api as support;
 use napi::{Error, Result, Status};
 use napi_derive::napi;
@@ -91,7 +91,7 @@ impl WalReader {
 
 /// A crash matrix that is being explored.
 #[napi]
-pub struct Exploration(cells::Exploration);
+pub struct Exploration(cutover_explore::Exploration);
 
 #[napi]
 impl Exploration {

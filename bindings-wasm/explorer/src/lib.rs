@@ -1,12 +1,12 @@
 //! The crash explorer, a module of its own: it is as large as all the rest, and most who open a
 //! bundle never ask for it.
 
-use cutover_explore::{api, cells};
+use cutover_explore::api;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// An exploration that is under way.
 #[wasm_bindgen]
-pub struct Exploration(cells::Exploration);
+pub struct Exploration(cutover_explore::Exploration);
 
 #[wasm_bindgen]
 impl Exploration {

@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 
 use cutover_core::op::{Op, Step};
 use cutover_core::plan::{Plan, PlanKind};
-use cutover_explore::lanes::{Held, Holds, LaneRole, Lanes, plan_lanes};
-use cutover_explore::mutate::{Mutant, plans};
-use cutover_explore::{Setting, Shape, matrix};
+use cutover_explore::{Held, Holds, LaneRole, Lanes, plan_lanes};
+use cutover_explore::{InitialState, Scenario, scenarios};
+use cutover_explore::{Mutant, PlanChange as _, plans};
 use cutover_support::diagnose::Dropped;
 
 fn drawn(plan: &Plan, staging_held: bool) -> Lanes {
@@ -30,11 +30,12 @@ fn story(lanes: &Lanes, role: LaneRole) -> Vec<Held> {
 /// Plans of upgrades and recoveries, by SQL and by the application, on each platform.
 fn every_plan() -> &'static [Plan] {
     static PLANS: LazyLock<Vec<Plan>> = LazyLock::new(|| {
-        let posix: Vec<Setting> =
-            matrix::companions().into_iter().step_by(2).chain(matrix::zombies()).collect();
-        let by_sql = matrix::shapes().into_iter().filter(|of| of.shape == Shape::Settled);
-        let by_pages = matrix::page_copies().into_iter().step_by(6);
-        let windows = matrix::on_windows(posix.clone());
+        let posix: Vec<Scenario> =
+            scenarios::companions().into_iter().step_by(2).chain(scenarios::zombies()).collect();
+        let by_sql =
+            scenarios::shapes().into_iter().filter(|of| of.initial == InitialState::Settled);
+        let by_pages = scenarios::page_copies().into_iter().step_by(6);
+        let windows = scenarios::on_windows(posix.clone());
         plans(&posix.into_iter().chain(by_sql).chain(by_pages).chain(windows).collect::<Vec<_>>())
             .concat()
     });

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod backups;
-mod cells;
+mod crash_matrix;
 mod explore;
 #[path = "../../../tests/it/held.rs"]
 mod held;
