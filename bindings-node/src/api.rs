@@ -3,7 +3,7 @@
 //! them under the same names.
 
 use cutover_core::api;
-use cutover_explore::{api as explorer, cells};
+use cutover_explore::api as explorer;
 use cutover_support::api as support;
 use napi::{Error, Result, Status};
 use napi_derive::napi;
@@ -92,7 +92,7 @@ impl WalReader {
 
 /// An exploration in progress.
 #[napi]
-pub struct Exploration(cells::Exploration);
+pub struct Exploration(cutover_explore::Exploration);
 
 #[napi]
 impl Exploration {

@@ -1,7 +1,7 @@
 //! The crash explorer, in a WebAssembly module of its own: most people who open a bundle never
 //! run it. JSON text goes in and comes out; [`cutover_explore::api`] documents each function.
 
-use cutover_explore::{api, cells};
+use cutover_explore::api;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// See [`api::plan_lanes`].
@@ -13,7 +13,7 @@ pub fn plan_lanes(dropped: &str, staging_held: bool) -> String {
 
 /// An exploration in progress.
 #[wasm_bindgen]
-pub struct Exploration(cells::Exploration);
+pub struct Exploration(cutover_explore::Exploration);
 
 #[wasm_bindgen]
 impl Exploration {

@@ -4,7 +4,7 @@
 use cutover_core::api::{Refused, answer, read};
 use cutover_support::diagnose::Dropped;
 
-use crate::cells::{self, Exploration, Progress, Question};
+use crate::crash_matrix::{self, Exploration, Progress, Question};
 use crate::lanes;
 
 /// The lanes of the plan in what was dropped, or of the one that the next start would perform;
@@ -49,5 +49,5 @@ pub fn explored(exploration: &Exploration) -> String {
 /// The story of one crash: an array of lines, or `null` where the line names none.
 #[must_use]
 pub fn replay_crash(line: &str) -> String {
-    answer(Ok(cells::replay(line)))
+    answer(Ok(crash_matrix::replay_crash(line)))
 }

@@ -8,20 +8,19 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use cutover_core::op::Step;
-use cutover_explore::matrix::{self, Dimension};
-use cutover_explore::mutate::plans;
+use cutover_explore::{Dimension, plans, scenarios};
 
 use crate::{on_every_core, sum};
 
 pub fn dump(directory: &Path, dimensions: &[Dimension]) -> std::io::Result<()> {
     std::fs::create_dir_all(directory)?;
-    let settings = matrix::all();
+    let all = scenarios::all();
     let found = Mutex::new(Vec::new());
     on_every_core(
-        settings.len(),
+        all.len(),
         || (),
         |(), number| {
-            let plans = plans(&settings[number..=number]).concat();
+            let plans = plans(&all[number..=number]).concat();
             if let Ok(mut found) = found.lock() {
                 found.push((number, plans));
             }
@@ -60,7 +59,7 @@ pub fn dump(directory: &Path, dimensions: &[Dimension]) -> std::io::Result<()> {
             sum.starts,
             sum.bad,
             dimension.name,
-            dimension.settings.len()
+            dimension.scenarios.len()
         );
     }
     std::fs::write(directory.join("counts.txt"), counts)

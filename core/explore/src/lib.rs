@@ -99,173 +99,37 @@
 #![forbid(unsafe_code)]
 
 pub mod api;
-mod backups;
-pub mod boot;
-pub mod cells;
-pub mod control;
-pub mod counterexample;
-mod database;
-pub mod disk;
-mod equivalent;
-mod happening;
-mod invariant;
-pub mod lanes;
-#[cfg(test)]
-mod lanes_agree;
-mod machine;
-pub mod matrix;
-pub mod mutate;
-mod others;
-mod page_copy;
-mod perform;
-pub mod predict;
+mod check;
+mod crash_matrix;
+mod lanes;
+mod model;
+mod mutate;
+mod negative_controls;
+mod replay;
+mod samples;
+mod scenario;
 mod search;
-mod setting;
-pub mod sqlite;
-mod state;
-pub mod trial;
+mod sim;
 
-use std::collections::BTreeSet;
-use std::rc::Rc;
-
-use disk::Key;
-use serde::{Deserialize, Serialize};
-
-pub use counterexample::Counterexample;
-pub use happening::{Fail, Happening};
-pub use invariant::Violation;
-pub use search::explore;
-pub use setting::{Build, HostUse, Setting, Shape, Zombie};
-pub use state::{Ledger, State};
-
-/// How the machine stops.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum Model {
-    /// The process is killed.
-    M0,
-    /// Power loss, directory changes in order.
-    M1,
-    /// Power loss, any subset of the directory changes.
-    M2,
-    /// As M2, and a rename may leave both names.
-    M3,
-    /// Power loss without a flush of directories, changes in order.
-    Windows,
-}
-
-impl Model {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::M0, Self::M1, Self::M2, Self::M3, Self::Windows];
-
-    /// The word for it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::M0 => "M0",
-            Self::M1 => "M1",
-            Self::M2 => "M2",
-            Self::M3 => "M3",
-            Self::Windows => "Windows",
-        }
-    }
-}
-
-/// How far the exploration goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one bound, and they are crossed freely")]
-pub struct Bounds {
-    /// How many crashes there may be: 2 is a crash in the migration and one further in the
-    /// recovery.
-    pub crashes: u8,
-    /// Whether an older application and others may come between any two ops.
-    pub others: bool,
-    /// Which ops may fail.
-    pub faults: Faults,
-    /// After how many crashes something may still happen: 1 is in the first recovery as well.
-    pub happening_after_crashes: u8,
-    /// Whether crashes are enumerated after a happening.
-    pub crash_after_happening: bool,
-    /// Whether the directory may be copied between a crash and the recovery.
-    pub copies: bool,
-    /// Of how many changes of a directory a power loss may lose any subset; of more, not every one
-    /// is tried.
-    pub exact: usize,
-    /// Whether a start ends where its recovery does: what begins there is as good as new.
-    pub only_recovery: bool,
-    /// How many counterexamples are kept before it stops.
-    pub stop_after: usize,
-}
-
-/// Which ops may fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Faults {
-    /// None does.
-    None,
-    /// One before the journal says `built`, and some behind it: what an undo begins with.
-    ToUndo,
-    /// Every op, in every way, once and for ever.
-    All,
-}
-
-impl Bounds {
-    /// One crash, nothing else in the way, and the first counterexample ends it.
-    pub const ONE_CRASH: Self = Self {
-        crashes: 1,
-        others: false,
-        faults: Faults::None,
-        happening_after_crashes: 0,
-        crash_after_happening: false,
-        copies: false,
-        exact: usize::MAX,
-        only_recovery: false,
-        stop_after: 1,
-    };
-}
-
-/// What one start went through, and how it was stopped: enough to do it again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Choice {
-    /// Before which op of the start something happened, and what.
-    pub happening: Option<(u32, Happening)>,
-    /// After which change it crashed, and which of the possible disks was left; nothing: it ran to
-    /// its end.
-    pub crash: Option<(u32, u32)>,
-    /// Whether the directory was copied after the crash.
-    pub copied: bool,
-}
-
-/// A chain of choices, last first.
-#[derive(Debug)]
-pub struct Path {
-    before: Option<Rc<Path>>,
-    choice: Choice,
-}
-
-impl Path {
-    fn choices(path: Option<&Rc<Self>>) -> Vec<Choice> {
-        let mut all = Vec::new();
-        let mut at = path;
-        while let Some(path) = at {
-            all.push(path.choice.clone());
-            at = path.before.as_ref();
-        }
-        all.reverse();
-        all
-    }
-}
-
-/// What an exploration found.
-#[derive(Debug, Clone, Default)]
-pub struct Report {
-    /// The distinct crash states: what a start found, from each of which one was run to its end.
-    pub states: BTreeSet<Key>,
-    /// Changes of the disk that were made, each judged.
-    pub transitions: u64,
-    /// Starts that were run, those with something in their way counted each.
-    pub starts: u64,
-    /// Whether a mutant of the recovery table made any start do something else.
-    pub swayed: bool,
-    /// What is wrong.
-    pub bad: Vec<Counterexample>,
-}
+pub use check::Violation;
+pub use crash_matrix::{
+    Broken, Cell, Crash, CrashMatrix, CrashStep, Exploration, FlipCount, Progress, Question,
+    replay_crash,
+};
+pub use lanes::{Column, Held, Holds, Lane, LaneRole, Lanes, MAX_COLUMNS, plan_lanes};
+pub use model::database::{Data, Db, V1_LINE};
+pub use model::disk::{ASIDE, Content, Disk, HOME, Key};
+pub use model::power_loss::Model;
+pub use model::sqlite::{Seen, seen};
+pub use model::state::{Ledger, State};
+pub use mutate::{Made, Mutant, MutantOutcome, MutantRunner, made_of, plans};
+pub use negative_controls::{Count, Flip, NEGATIVE_CONTROLS, count_flip};
+pub use replay::{parse_replay_line, replay};
+pub use samples::{crash_states, next_start};
+pub use scenario::bounds::{Bounds, Faults};
+pub use scenario::dimensions::Dimension;
+pub use scenario::table as scenarios;
+pub use scenario::{Build, HostUse, InitialState, Scenario, Zombie};
+pub use search::{Choice, Counterexample, Path, Report, explore};
+pub use sim::faults::{Fail, Interference};
+pub use sim::start::{End, PlanChange};

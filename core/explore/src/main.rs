@@ -25,23 +25,21 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use cutover_explore::control::{KNOWN, count};
-use cutover_explore::disk::Key;
-use cutover_explore::matrix::{self, Dimension};
-use cutover_explore::mutate::{Mutant, plans};
-use cutover_explore::trial::{Fate, Trial};
-use cutover_explore::{Model, counterexample, explore};
+use cutover_explore::{
+    Dimension, Key, Model, Mutant, MutantOutcome, MutantRunner, NEGATIVE_CONTROLS, count_flip,
+    explore, parse_replay_line, plans, scenarios,
+};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        [] => table(&matrix::short(), false),
-        ["--full"] => table(&matrix::full(), true),
-        ["--all"] => table(&matrix::every_model(), true),
+        [] => table(&Dimension::short(), false),
+        ["--full"] => table(&Dimension::full(), true),
+        ["--all"] => table(&Dimension::every_model(), true),
         ["--mutants"] => mutants(),
-        ["--dump", directory] => dump(directory, &matrix::short()),
-        ["--dump", directory, "--full"] => dump(directory, &matrix::full()),
+        ["--dump", directory] => dump(directory, &Dimension::short()),
+        ["--dump", directory, "--full"] => dump(directory, &Dimension::full()),
         ["--replay", line] => replay(line),
         _ => {
             eprintln!(
@@ -90,14 +88,14 @@ struct Sum {
 fn sum(dimension: &Dimension) -> Sum {
     let models = &dimension.models;
     let sum = Mutex::new(Sum::default());
-    let count = dimension.settings.len() * models.len();
+    let count = dimension.scenarios.len() * models.len();
     on_every_core(
         count,
         || (),
         |(), number| {
-            let (setting, model) =
-                (&dimension.settings[number / models.len()], models[number % models.len()]);
-            let report = explore(setting, model, &dimension.bounds, None);
+            let (scenario, model) =
+                (&dimension.scenarios[number / models.len()], models[number % models.len()]);
+            let report = explore(scenario, model, &dimension.bounds, None);
             let stories: Vec<String> =
                 report.bad.iter().take(1).map(|bad| bad.tell(None)).collect();
             if let Ok(mut sum) = sum.lock() {
@@ -129,7 +127,7 @@ fn table(dimensions: &[Dimension], full: bool) -> ExitCode {
             at.elapsed().as_secs_f64(),
             sum.bad,
             dimension.name,
-            dimension.settings.len(),
+            dimension.scenarios.len(),
             models.join(", ")
         );
         for story in sum.stories.iter().take(3) {
@@ -151,12 +149,12 @@ fn table(dimensions: &[Dimension], full: bool) -> ExitCode {
     // The whole claim is for the whole matrix; the short one says that it is bounded by the table
     // above.
     let claim = if full {
-        "every crash state of every plan, from every starting shape, under models M0 to M3 and \
+        "every crash state of every plan, from every starting initial, under models M0 to M3 and \
          Windows, with one further crash in recovery and every fault at every op"
     } else {
         "every crash state within the table above (--full crosses more)"
     };
-    let checks = dimensions.len() + KNOWN.len();
+    let checks = dimensions.len() + NEGATIVE_CONTROLS.len();
     println!("explore: {} passed, {wrong} failed", checks - wrong);
     println!("{claim}: {} distinct states, {bad} bad.", states.len());
     if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -164,10 +162,10 @@ fn table(dimensions: &[Dimension], full: bool) -> ExitCode {
 
 /// Flips that are wrong must be counted as wrong, exactly as often as they are.
 fn controls() -> usize {
-    let Some(setting) = matrix::shapes().into_iter().next() else { return 1 };
+    let Some(scenario) = scenarios::shapes().into_iter().next() else { return 1 };
     let mut wrong = 0;
-    for (flip, name, ordered, unordered) in KNOWN {
-        let found = [Model::M1, Model::M2].map(|model| count(&setting, flip, model));
+    for (flip, name, ordered, unordered) in NEGATIVE_CONTROLS {
+        let found = [Model::M1, Model::M2].map(|model| count_flip(&scenario, flip, model));
         println!(
             "control: {name}: {} of {} prefix states bad, {} of {} unordered",
             found[0].bad, found[0].states, found[1].bad, found[1].states
@@ -179,37 +177,39 @@ fn controls() -> usize {
 
 fn mutants() -> ExitCode {
     let begun = Instant::now();
-    let settings = matrix::tried();
-    let plans = plans(&settings);
+    let scenarios = scenarios::tried();
+    let plans = plans(&scenarios);
     let all: Vec<_> = plans.iter().flatten().cloned().collect();
     let mutants: Vec<Mutant> = Mutant::all(&all).into_iter().chain(Mutant::rows()).collect();
-    let fates = Mutex::new(Vec::new());
+    let outcomes = Mutex::new(Vec::new());
     on_every_core(
         mutants.len(),
-        || Trial::new(&settings),
+        || MutantRunner::new(&scenarios),
         |trial, number| {
             let mutant = &mutants[number];
-            let (word, line) = match trial.fate(mutant) {
-                Fate::Caught(bad) => {
+            let (word, line) = match trial.outcome(mutant) {
+                MutantOutcome::Caught(bad) => {
                     ("caught", format!("caught by {}: {mutant}", bad.violation.rule))
                 }
-                Fate::Equivalent(why) => ("equivalent", format!("equivalent: {mutant}: {why}")),
-                Fate::Survived => ("survived", format!("SURVIVED: {mutant}")),
+                MutantOutcome::Equivalent(why) => {
+                    ("equivalent", format!("equivalent: {mutant}: {why}"))
+                }
+                MutantOutcome::Survived => ("survived", format!("SURVIVED: {mutant}")),
             };
             // It takes minutes: what is known is shown at once, and the whole in order at the end.
             eprintln!("{:.0} s: {line}", begun.elapsed().as_secs_f64());
-            if let Ok(mut fates) = fates.lock() {
-                fates.push((number, word, line));
+            if let Ok(mut outcomes) = outcomes.lock() {
+                outcomes.push((number, word, line));
             }
         },
     );
-    let mut fates = fates.into_inner().unwrap_or_default();
-    fates.sort_unstable();
-    for (_, _, line) in &fates {
+    let mut outcomes = outcomes.into_inner().unwrap_or_default();
+    outcomes.sort_unstable();
+    for (_, _, line) in &outcomes {
         println!("{line}");
     }
     let [caught, equivalent] =
-        ["caught", "equivalent"].map(|word| fates.iter().filter(|fate| fate.1 == word).count());
+        ["caught", "equivalent"].map(|word| outcomes.iter().filter(|fate| fate.1 == word).count());
     let survived = mutants.len() - caught - equivalent;
     println!(
         "explore: {} passed, {} failed",
@@ -236,11 +236,11 @@ fn dump(directory: &str, dimensions: &[Dimension]) -> ExitCode {
 }
 
 fn replay(line: &str) -> ExitCode {
-    let Some((setting, model, choices)) = counterexample::parse(line) else {
+    let Some((scenario, model, choices)) = parse_replay_line(line) else {
         eprintln!("this is not a replay line");
         return ExitCode::from(2);
     };
-    for line in counterexample::replay(&setting, model, &choices, None).0 {
+    for line in cutover_explore::replay(&scenario, model, &choices, None).0 {
         println!("{line}");
     }
     ExitCode::SUCCESS

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use cutover_core::{
     backup, explain, failure, fault, journal, names, observe, op, plan, run, validate,
 };
-use cutover_explore::{cells, lanes};
+use cutover_explore as explore;
 use cutover_support::{self as support, bundle, diagnose};
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema, json_schema};
@@ -75,9 +75,9 @@ fn all() -> String {
     types![
         backup::Backup,
         bundle::Bundle,
-        cells::CrashMatrix,
-        cells::Progress,
-        cells::Question,
+        explore::CrashMatrix,
+        explore::Progress,
+        explore::Question,
         diagnose::Diagnosis,
         diagnose::Dropped,
         diagnose::DroppedFile,
@@ -91,7 +91,7 @@ fn all() -> String {
         journal::Receipt,
         journal::Strategy,
         journal::Warning,
-        lanes::Lanes,
+        explore::Lanes,
         names::Label,
         names::Names,
         names::Nonce,

@@ -13,11 +13,10 @@ use cutover::core::journal::Journal;
 use cutover::core::page1::{Header, JournalMode, page1_digest};
 use cutover::core::plan::BuildBy;
 use cutover::{Detect, Host, Make, Options};
-use cutover_explore::boot::End;
-use cutover_explore::disk::{Content, Disk, HOME};
-use cutover_explore::predict::{crash_states, next_start};
-use cutover_explore::sqlite::{Data, Db, Seen, V1_LINE, seen};
-use cutover_explore::{Model, Setting, State, matrix};
+use cutover_explore::{
+    Content, Data, Db, Disk, End, HOME, Model, Scenario, Seen, State, V1_LINE, crash_states,
+    next_start, scenarios, seen,
+};
 use rusqlite::Connection;
 
 const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL); INSERT INTO \
@@ -239,7 +238,7 @@ fn is_backup(name: &str) -> bool {
     masked == "data.db.v1-v2-#-#"
 }
 
-fn predicted(setting: &Setting, end: Option<End>, disk: &Disk) -> Ended {
+fn predicted(scenario: &Scenario, end: Option<End>, disk: &Disk) -> Ended {
     let told = |name: &str| match seen(disk, name) {
         Seen::Db(Db { data: Data::V1 { rows }, .. }) => format!("v1 with {}", 2 + rows),
         Seen::Db(Db { data: Data::V2 { of, rows }, .. }) => format!("v2 with {}", 2 + of + rows),
@@ -253,7 +252,7 @@ fn predicted(setting: &Setting, end: Option<End>, disk: &Disk) -> Ended {
             Some(End::Failed(failure)) => failure.code.as_str().to_owned(),
             other => format!("{other:?}"),
         },
-        canonical: told(setting.canonical.as_str()),
+        canonical: told(scenario.canonical.as_str()),
         backups: sorted(
             names.iter().filter(|name| is_backup(name)).map(|name| told(name)).collect(),
         ),
@@ -266,10 +265,10 @@ fn sorted(mut list: Vec<String>) -> Vec<String> {
     list
 }
 
-fn really(setting: &Setting, directory: &Path) -> Ended {
-    let path = directory.join(setting.canonical.as_str());
-    let sql = if setting.from == cutover::BuildFrom::Copy { COPY_TO_V2 } else { TO_V2 };
-    let make = Make { from: setting.from, run: cutover::BuildBy::Sql(sql.into()) };
+fn really(scenario: &Scenario, directory: &Path) -> Ended {
+    let path = directory.join(scenario.canonical.as_str());
+    let sql = if scenario.from == cutover::BuildFrom::Copy { COPY_TO_V2 } else { TO_V2 };
+    let make = Make { from: scenario.from, run: cutover::BuildBy::Sql(sql.into()) };
     let result =
         cutover::migrate(&Options::new(&path, "v1-v2", Detect::UserVersion(2), make), &mut Calm);
     let names: Vec<String> = std::fs::read_dir(directory)
@@ -296,7 +295,7 @@ fn really(setting: &Setting, directory: &Path) -> Ended {
             Ok(_) => "current".to_owned(),
             Err(error) => error.failure.code.as_str().to_owned(),
         },
-        canonical: told(setting.canonical.as_str()),
+        canonical: told(scenario.canonical.as_str()),
         backups: sorted(
             names.iter().filter(|name| is_backup(name)).map(|name| told(name)).collect(),
         ),
@@ -318,7 +317,7 @@ fn directory() -> tempfile::TempDir {
     }
 }
 
-fn run(setting: &Setting, state: &State, files: &Files) -> Result<(), String> {
+fn run(scenario: &Scenario, state: &State, files: &Files) -> Result<(), String> {
     let directory = directory();
     let mut first: BTreeMap<u16, &str> = BTreeMap::new();
     for (name, (ino, bytes)) in files {
@@ -331,16 +330,16 @@ fn run(setting: &Setting, state: &State, files: &Files) -> Result<(), String> {
         }
         first.entry(*ino).or_insert(name);
     }
-    let (end, after) = next_start(setting, state);
-    let model_says = predicted(setting, end, &after.disk);
-    let runner_did = really(setting, directory.path());
+    let (end, after) = next_start(scenario, state);
+    let model_says = predicted(scenario, end, &after.disk);
+    let runner_did = really(scenario, directory.path());
     if model_says == runner_did {
         return Ok(());
     }
     let names: Vec<&String> = files.keys().collect();
     Err(format!(
         "{:?} {:?} {names:?}\n  model  {model_says:?}\n  runner {runner_did:?}",
-        setting.shape, setting.from
+        scenario.initial, scenario.from
     ))
 }
 
@@ -349,12 +348,11 @@ fn the_real_runner_ends_each_crash_state_as_the_model_says() {
     let mut forge = Forge { directory: tempfile::tempdir().unwrap(), made: BTreeMap::new() };
     let mut known = BTreeSet::new();
     let mut states = Vec::new();
-    for setting in matrix::shapes()
-        .into_iter()
-        .filter(|setting| setting.by == BuildBy::Sql && setting.from == cutover::BuildFrom::Empty)
-    {
+    for scenario in scenarios::shapes().into_iter().filter(|scenario| {
+        scenario.by == BuildBy::Sql && scenario.from == cutover::BuildFrom::Empty
+    }) {
         for model in [Model::M0, Model::M3] {
-            for state in crash_states(&setting, model) {
+            for state in crash_states(&scenario, model) {
                 let disk = &state.disk;
                 let entries = disk.dirs[HOME].now.iter();
                 let files: Files = entries
@@ -366,14 +364,14 @@ fn the_real_runner_ends_each_crash_state_as_the_model_says() {
                     })
                     .collect();
                 if known.insert(files.clone()) {
-                    states.push((setting.clone(), state, files));
+                    states.push((scenario.clone(), state, files));
                 }
             }
         }
     }
     let differ: Vec<String> = states
         .iter()
-        .filter_map(|(setting, state, files)| run(setting, state, files).err())
+        .filter_map(|(scenario, state, files)| run(scenario, state, files).err())
         .collect();
     assert!(
         differ.is_empty(),

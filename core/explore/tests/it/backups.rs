@@ -1,14 +1,14 @@
 //! Restores and prunes: a fault in one is caught. (That no plan but the right one is accepted,
 //! `validate_mutants.rs` shows.)
 
-use cutover_explore::mutate::{Mutant, plans};
-use cutover_explore::trial::{Fate, Trial};
-use cutover_explore::{Setting, Shape, matrix};
+use cutover_explore::{InitialState, Scenario, scenarios};
+use cutover_explore::{Mutant, plans};
+use cutover_explore::{MutantOutcome, MutantRunner};
 
-fn start(shape: Shape) -> Vec<Setting> {
-    matrix::kept()
+fn start(initial: InitialState) -> Vec<Scenario> {
+    scenarios::kept()
         .into_iter()
-        .filter(|setting| setting.shape == shape && setting.companion.is_some())
+        .filter(|scenario| scenario.initial == initial && scenario.companion.is_some())
         .collect()
 }
 
@@ -16,22 +16,22 @@ fn start(shape: Shape) -> Vec<Setting> {
 fn a_fault_in_a_restore_or_a_prune_is_caught() {
     let planted = [
         // v2's other name is not durable before canonical's name leaves it.
-        (Shape::RestoreSettled, "Restore steps: without sync-dir (3)", "I2"),
-        (Shape::RestoreSettled, "Restore steps: without link displaced", "I2"),
+        (InitialState::RestoreSettled, "Restore steps: without sync-dir (3)", "I2"),
+        (InitialState::RestoreSettled, "Restore steps: without link displaced", "I2"),
         // v2's rows are in its log, which would stand beside v1.
-        (Shape::RestoreWalRows, "Restore steps: without settle data.db", "I5"),
-        (Shape::RestoreSettled, "Restore steps: without settle install", "I10"),
+        (InitialState::RestoreWalRows, "Restore steps: without settle data.db", "I5"),
+        (InitialState::RestoreSettled, "Restore steps: without settle install", "I10"),
         // Its companion's backup is gone for good, and the backup is not.
-        (Shape::Prune, "Prune steps: without sync-dir (2)", "I2"),
+        (InitialState::Prune, "Prune steps: without sync-dir (2)", "I2"),
     ];
-    for (shape, words, rule) in planted {
-        let settings = start(shape);
-        let plans = plans(&settings);
+    for (initial, words, rule) in planted {
+        let scenarios = start(initial);
+        let plans = plans(&scenarios);
         let all = Mutant::all(&plans.concat());
         let told: Vec<String> = all.iter().map(ToString::to_string).collect();
         let mutant = all.into_iter().find(|mutant| mutant.to_string() == words);
         let mutant = mutant.unwrap_or_else(|| panic!("{words} is none of {told:#?}"));
-        let Fate::Caught(bad) = Trial::new(&settings).fate(&mutant) else {
+        let MutantOutcome::Caught(bad) = MutantRunner::new(&scenarios).outcome(&mutant) else {
             panic!("{words} is not caught")
         };
         assert_eq!(bad.violation.rule, rule, "{words}: {}", bad.violation.what);

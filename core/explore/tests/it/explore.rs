@@ -4,42 +4,46 @@
 use std::collections::BTreeSet;
 
 use cutover_core::plan::{BuildBy, BuildFrom};
-use cutover_explore::control::{KNOWN, count};
-use cutover_explore::mutate::{Mutant, plans};
-use cutover_explore::predict::crash_states;
-use cutover_explore::trial::{Fate, Trial};
+use cutover_explore::crash_states;
 use cutover_explore::{
-    Bounds, Faults, Happening, Model, Setting, Shape, counterexample, explore, matrix,
+    Bounds, Faults, InitialState, Interference, Model, PlanChange, Scenario, explore,
+    parse_replay_line, scenarios,
 };
+use cutover_explore::{Mutant, plans};
+use cutover_explore::{MutantOutcome, MutantRunner};
+use cutover_explore::{NEGATIVE_CONTROLS, count_flip};
 
-fn start(shape: Shape, by: BuildBy, from: BuildFrom) -> Setting {
-    matrix::shapes().into_iter().find(|s| (s.shape, s.by, s.from) == (shape, by, from)).unwrap()
+fn start(initial: InitialState, by: BuildBy, from: BuildFrom) -> Scenario {
+    scenarios::shapes()
+        .into_iter()
+        .find(|s| (s.initial, s.by, s.from) == (initial, by, from))
+        .unwrap()
 }
 
 /// Everything in the way, and a crash before or after it.
 const CROSSED: Bounds = Bounds {
-    others: true,
+    actors: true,
     faults: Faults::All,
-    happening_after_crashes: 1,
-    crash_after_happening: true,
+    interference_after_crashes: 1,
+    crash_after_interference: true,
     ..Bounds::ONE_CRASH
 };
 
 #[test]
 fn flips_that_are_wrong_are_counted_exactly() {
-    let setting = start(Shape::Settled, BuildBy::Sql, BuildFrom::Empty);
-    for (flip, name, ordered, unordered) in KNOWN {
-        assert_eq!(count(&setting, flip, Model::M1), ordered, "{name}, in order");
-        assert_eq!(count(&setting, flip, Model::M2), unordered, "{name}, any subset");
-        assert!(count(&setting, flip, Model::M3).bad >= unordered.bad, "{name}, both names");
+    let scenario = start(InitialState::Settled, BuildBy::Sql, BuildFrom::Empty);
+    for (flip, name, ordered, unordered) in NEGATIVE_CONTROLS {
+        assert_eq!(count_flip(&scenario, flip, Model::M1), ordered, "{name}, in order");
+        assert_eq!(count_flip(&scenario, flip, Model::M2), unordered, "{name}, any subset");
+        assert!(count_flip(&scenario, flip, Model::M3).bad >= unordered.bad, "{name}, both names");
     }
 }
 
 #[test]
 fn every_state_of_a_model_is_one_of_the_next() {
-    let setting = start(Shape::WalRows, BuildBy::Host, BuildFrom::Copy);
+    let scenario = start(InitialState::WalRows, BuildBy::Host, BuildFrom::Copy);
     let mut larger = 0;
-    for state in crash_states(&setting, Model::M0) {
+    for state in crash_states(&scenario, Model::M0) {
         let keys = |model| -> BTreeSet<_> {
             let lost = state.disk.power_losses(model).into_iter();
             lost.map(|disk| cutover_explore::State { disk, ledger: state.ledger.clone() }.key())
@@ -54,12 +58,12 @@ fn every_state_of_a_model_is_one_of_the_next() {
 
 #[test]
 fn a_plan_of_ours_has_no_bad_state() {
-    for setting in [
-        start(Shape::WalRows, BuildBy::Sql, BuildFrom::Empty),
-        start(Shape::UnreadableJournal, BuildBy::Sql, BuildFrom::Copy),
+    for scenario in [
+        start(InitialState::WalRows, BuildBy::Sql, BuildFrom::Empty),
+        start(InitialState::UnreadableJournal, BuildBy::Sql, BuildFrom::Copy),
     ] {
         for model in [Model::M0, Model::M2] {
-            let report = explore(&setting, model, &CROSSED, None);
+            let report = explore(&scenario, model, &CROSSED, None);
             let told: Vec<String> = report.bad.iter().map(|bad| bad.tell(None)).collect();
             assert!(told.is_empty(), "{}", told.join("\n\n"));
             assert!(
@@ -74,20 +78,20 @@ fn a_plan_of_ours_has_no_bad_state() {
 
 #[test]
 fn where_nothing_may_be_touched_nothing_is() {
-    for shape in [Shape::NoCanonical, Shape::OtherLabel] {
+    for initial in [InitialState::NoCanonical, InitialState::OtherLabel] {
         let report =
-            explore(&start(shape, BuildBy::Sql, BuildFrom::Empty), Model::M3, &CROSSED, None);
+            explore(&start(initial, BuildBy::Sql, BuildFrom::Empty), Model::M3, &CROSSED, None);
         assert!(
             report.bad.is_empty() && report.states.len() == 1 && report.transitions == 0,
-            "{shape:?}"
+            "{initial:?}"
         );
     }
 }
 
 #[test]
 fn a_planted_fault_is_caught_and_told() {
-    let settings = [start(Shape::Settled, BuildBy::Sql, BuildFrom::Empty)];
-    let plans = plans(&settings);
+    let scenarios = [start(InitialState::Settled, BuildBy::Sql, BuildFrom::Empty)];
+    let plans = plans(&scenarios);
     let planted = [
         // The backup's name is not flushed before canonical's name leaves v1: the design's own
         // control.
@@ -100,7 +104,7 @@ fn a_planted_fault_is_caught_and_told() {
             .into_iter()
             .find(|mutant| mutant.to_string() == words)
             .unwrap();
-        let Fate::Caught(bad) = Trial::new(&settings).fate(&mutant) else {
+        let MutantOutcome::Caught(bad) = MutantRunner::new(&scenarios).outcome(&mutant) else {
             panic!("{words} is not caught")
         };
         assert_eq!(bad.violation.rule, rule, "{words}");
@@ -113,20 +117,20 @@ fn a_planted_fault_is_caught_and_told() {
         assert!(told.contains(&format!("{rule} is broken: {}", bad.violation.what)), "{told}");
         // The last line does it again, to the same state.
         let line = told.rsplit("replay: ").next().unwrap();
-        let (setting, model, choices) = counterexample::parse(line).unwrap();
-        assert_eq!((&setting, model, &choices), (&bad.setting, bad.model, &bad.choices));
-        let mutant = Some((&mutant, bad.mutated));
-        let again = counterexample::replay(&setting, model, &choices, mutant).1;
+        let (scenario, model, choices) = parse_replay_line(line).unwrap();
+        assert_eq!((&scenario, model, &choices), (&bad.scenario, bad.model, &bad.choices));
+        let mutant: Option<(&dyn PlanChange, _)> = Some((&mutant, bad.mutated));
+        let again = cutover_explore::replay(&scenario, model, &choices, mutant).1;
         assert_eq!(
             again.key(),
-            counterexample::replay(&bad.setting, bad.model, &bad.choices, mutant).1.key()
+            cutover_explore::replay(&bad.scenario, bad.model, &bad.choices, mutant).1.key()
         );
     }
 }
 
 #[test]
 fn the_recovery_table_in_another_order_is_caught() {
-    let settings: Vec<Setting> = matrix::field().into_iter().take(1).collect();
+    let scenarios: Vec<Scenario> = scenarios::field().into_iter().take(1).collect();
     let rows = Mutant::rows();
     assert_eq!(rows.len(), 1 + 21 + 21);
     let first = rows
@@ -134,15 +138,15 @@ fn the_recovery_table_in_another_order_is_caught() {
         .find(|mutant| mutant.to_string() == "recovery table: our journal before the field's")
         .unwrap();
     assert!(
-        matches!(Trial::new(&settings).fate(first), Fate::Caught(_)),
+        matches!(MutantRunner::new(&scenarios).outcome(first), MutantOutcome::Caught(_)),
         "our journal is judged by what the field moved away"
     );
 }
 
 #[test]
 fn a_replay_line_says_what_happened_by_its_name() {
-    for happening in Happening::all() {
-        assert_eq!(happening.to_string(), format!("{happening:?}"));
+    for interference in Interference::all() {
+        assert_eq!(interference.to_string(), format!("{interference:?}"));
     }
 }
 
@@ -158,26 +162,26 @@ fn what_is_no_replay_line_is_refused() {
         "0/M0/1:Nothing@1.0",
         "0/M0/-1.0",
     ] {
-        assert!(counterexample::parse(line).is_none(), "{line}");
+        assert!(parse_replay_line(line).is_none(), "{line}");
     }
 }
 
 #[test]
 fn a_page_copy_has_no_bad_state() {
-    let is_plain = |setting: &Setting| {
-        (setting.shape, setting.by, setting.from)
-            == (Shape::WalRows, BuildBy::Sql, BuildFrom::Empty)
+    let is_plain = |scenario: &Scenario| {
+        (scenario.initial, scenario.by, scenario.from)
+            == (InitialState::WalRows, BuildBy::Sql, BuildFrom::Empty)
     };
-    let posix: Vec<Setting> = matrix::page_copies().into_iter().filter(is_plain).collect();
+    let posix: Vec<Scenario> = scenarios::page_copies().into_iter().filter(is_plain).collect();
     assert_eq!(posix.len(), 1);
     let starts = posix
         .iter()
-        .flat_map(|setting| [(setting.clone(), Model::M0), (setting.clone(), Model::M3)]);
+        .flat_map(|scenario| [(scenario.clone(), Model::M0), (scenario.clone(), Model::M3)]);
     let windows =
-        matrix::on_windows(posix.clone()).into_iter().map(|setting| (setting, Model::Windows));
-    for (setting, model) in starts.chain(windows) {
+        scenarios::on_windows(posix.clone()).into_iter().map(|scenario| (scenario, Model::Windows));
+    for (scenario, model) in starts.chain(windows) {
         for bounds in [Bounds { crashes: 2, ..Bounds::ONE_CRASH }, CROSSED] {
-            let report = explore(&setting, model, &bounds, None);
+            let report = explore(&scenario, model, &bounds, None);
             let told: Vec<String> = report.bad.iter().map(|bad| bad.tell(None)).collect();
             assert!(told.is_empty(), "{}", told.join("\n\n"));
             assert!(report.states.len() > 100, "{}", report.states.len());
@@ -187,13 +191,13 @@ fn a_page_copy_has_no_bad_state() {
 
 #[test]
 fn a_fault_planted_in_a_page_copy_is_caught() {
-    let mut settings: Vec<Setting> = matrix::page_copies()
+    let mut scenarios: Vec<Scenario> = scenarios::page_copies()
         .into_iter()
-        .filter(|s| s.shape == Shape::WalRows && s.by == BuildBy::Sql)
+        .filter(|s| s.initial == InitialState::WalRows && s.by == BuildBy::Sql)
         .collect();
-    settings.truncate(1);
-    settings.extend(matrix::on_windows(settings.clone()));
-    let plans = plans(&settings);
+    scenarios.truncate(1);
+    scenarios.extend(scenarios::on_windows(scenarios.clone()));
+    let plans = plans(&scenarios);
     let planted = [
         // The backup's copy gets its name before its data is durable.
         ("Migrate steps: without sync-file source", "I2"),
@@ -205,13 +209,15 @@ fn a_fault_planted_in_a_page_copy_is_caught() {
         ("Undo undo: without remove backup", "I6"),
     ];
     let mutants = Mutant::all(&plans.concat());
-    let mut trial = Trial::new(&settings);
+    let mut trial = MutantRunner::new(&scenarios);
     for (words, rule) in planted {
         let mutant = mutants.iter().find(|mutant| mutant.to_string() == words);
         let mutant = mutant.unwrap_or_else(|| {
             panic!("{words}: {:#?}", mutants.iter().map(ToString::to_string).collect::<Vec<_>>())
         });
-        let Fate::Caught(bad) = trial.fate(mutant) else { panic!("{words} is not caught") };
+        let MutantOutcome::Caught(bad) = trial.outcome(mutant) else {
+            panic!("{words} is not caught")
+        };
         assert_eq!(bad.violation.rule, rule, "{words}: {}", bad.tell(Some(mutant)));
     }
 }

@@ -3,10 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod backups;
-mod cells;
+mod crash_matrix;
 mod explore;
 #[path = "../../../tests/it/held.rs"]
 mod held;
+mod lanes;
 #[path = "../../../tests/it/recovery.rs"]
 mod recovery;
 mod validate_mutants;

@@ -13,8 +13,8 @@ use cutover_core::op::{Guard, Step};
 use cutover_core::page1::JournalMode;
 use cutover_core::plan::{BuildBy, BuildFrom, Plan, Request, plan_migration, plan_recovery};
 use cutover_core::validate::{Finding, validate, validate_request};
-use cutover_explore::mutate::{self, Mutant};
-use cutover_explore::{Setting, matrix};
+use cutover_explore::{Mutant, PlanChange as _, made_of};
+use cutover_explore::{Scenario, scenarios};
 
 use crate::held::killed_in_the_copy;
 use crate::recovery::seen_plans;
@@ -58,9 +58,10 @@ fn make_plans() -> Vec<Made> {
         let request = request(BuildBy::Sql, BuildFrom::Empty);
         Made { plan, seen, request }
     };
-    let settings =
-        [matrix::mutants(), matrix::field(), matrix::kept(), matrix::kept_on_windows()].concat();
-    let mut all: Vec<Made> = settings.iter().flat_map(explored).collect();
+    let scenarios =
+        [scenarios::mutants(), scenarios::field(), scenarios::kept(), scenarios::kept_on_windows()]
+            .concat();
+    let mut all: Vec<Made> = scenarios.iter().flat_map(explored).collect();
     all.extend(seen_plans().into_iter().map(|(_, seen, plan)| recovery(seen, plan)));
     let seen = killed_in_the_copy();
     let plan = plan_recovery(&seen, &label(), &new_nonce()).unwrap().unwrap();
@@ -72,10 +73,10 @@ fn make_plans() -> Vec<Made> {
     all
 }
 
-fn explored(setting: &Setting) -> Vec<Made> {
-    let Setting { by, from, verify, .. } = *setting;
+fn explored(scenario: &Scenario) -> Vec<Made> {
+    let Scenario { by, from, verify, .. } = *scenario;
     let request = Request { verify, ..request(by, from) };
-    let made = mutate::made_of(setting).into_iter();
+    let made = made_of(scenario).into_iter();
     // A start that could not undo everything plans by what it knows of that.
     made.filter_map(|made| {
         Some(Made { plan: made.plan, seen: made.seen?, request: request.clone() })

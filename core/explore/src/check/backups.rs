@@ -1,0 +1,155 @@
+//! Restores and prunes: what is there when they start, what they plan, and what must hold.
+//!
+//! v2 is in place, with a row of its own, and beside it a backup with its receipt and a companion's
+//! backup. A restore ends with v1 canonical and v2 set aside, a prune with the newest backup; and
+//! at no instant may canonical be anything but whole, v2 or its row be out of reach, or what a
+//! receipt says of a backup be wrong.
+
+use crate::check::reading::{Holds, Violation, broken, companion_files, holds, roles, strangers};
+use crate::model::disk::{Content, HOME};
+use crate::model::state::State;
+use crate::scenario::layouts::{BACKUPS, ROWS, modes, name_of, present};
+use crate::scenario::{Scenario, Zombie};
+use cutover_core::names::{CompanionRole, Role};
+use cutover_core::page1::JournalMode;
+
+/// Whether what the receipt says of this backup is so.
+fn is_kept(state: &State, scenario: &Scenario, of: (u64, &str, bool)) -> bool {
+    let name = name_of(scenario, of);
+    let text = matches!(state.disk.get(HOME, &format!("{name}.json")), Some(Content::Text(_)));
+    let companion = scenario.companion.iter().all(|(_, file)| {
+        let kept = format!("{file}.{}-{}", scenario.label, of.1);
+        state.disk.get(scenario.aside(), &kept) == Some(&Content::Companion(0))
+    });
+    holds(&state.disk, &name) == Holds::V1(ROWS) && text == of.2 && companion
+}
+
+/// What must hold at every instant.
+pub(crate) fn always(state: &State, scenario: &Scenario) -> Option<Violation> {
+    let State { disk, ledger } = state;
+    let v2 = Holds::V2 { of: ROWS, rows: ledger.v2_rows };
+    let canonical = holds(disk, scenario.canonical.as_str());
+    if let Some(violation) = strangers(disk) {
+        return Some(violation);
+    }
+    match canonical {
+        Holds::Nothing => return broken("I8", "canonical is missing or empty"),
+        canonical if canonical == v2 => {}
+        Holds::V1(rows) if scenario.restores() && rows == ledger.rows => {}
+        Holds::V1(rows) if scenario.restores() => {
+            return broken("I2", format!("canonical is a v1 with {rows} rows of {}", ledger.rows));
+        }
+        _ => return broken("I1", "canonical is another database than it should be"),
+    }
+    if canonical == v2 && scenario.restores() && ledger.v2_durable {
+        return broken("I3", "v1 was canonical for good, and is not any more");
+    }
+    if canonical != v2 && !displaced(state, scenario).any(|holds| holds == v2) {
+        return broken("I2", "v2 is neither canonical nor set aside");
+    }
+    let stays = |of: &&(u64, &str, bool)| scenario.restores() || of.0 != BACKUPS[0].0;
+    if let Some(gone) =
+        present(scenario).iter().filter(stays).find(|of| !is_kept(state, scenario, **of))
+    {
+        return broken("I2", format!("the backup {} is not what it was", gone.0));
+    }
+    // Whoever lists the one that goes must not be told that it is whole when it is not.
+    let name = name_of(scenario, BACKUPS[0]);
+    let told = disk.get(HOME, &format!("{name}.json")).is_some() && disk.get(HOME, &name).is_some();
+    let lies = told
+        && present(scenario).first() == Some(&BACKUPS[0])
+        && !is_kept(state, scenario, BACKUPS[0]);
+    if lies { broken("I2", "a receipt tells of a backup that is not there") } else { None }
+}
+
+fn displaced<'a>(state: &'a State, scenario: &'a Scenario) -> impl Iterator<Item = Holds> {
+    roles(&state.disk, scenario)
+        .filter(|(_, role)| matches!(role, Role::Displaced(_)))
+        .map(|(name, _)| holds(&state.disk, name))
+}
+
+/// What must hold when a start has ended and nothing was in its way.
+pub(crate) fn at_end(state: &State, scenario: &Scenario) -> Option<Violation> {
+    if let Some(violation) = always(state, scenario) {
+        return Some(violation);
+    }
+    let disk = &state.disk;
+    let v1 = matches!(holds(disk, scenario.canonical.as_str()), Holds::V1(_));
+    for (name, role) in roles(disk, scenario) {
+        let main = match &role {
+            Role::Sidecar(of) => of,
+            role => role,
+        };
+        if matches!(
+            main,
+            Role::Source(_)
+                | Role::Staging(_)
+                | Role::Install(_)
+                | Role::JournalTmp(..)
+                | Role::Journal(_)
+        ) {
+            return broken("I6", format!("{name} is left"));
+        }
+    }
+    // In a directory that was copied v2's second name is a copy of its own, and nothing that may be
+    // v2 is removed.
+    let canonical = disk.ino(HOME, scenario.canonical.as_str());
+    if let Some((name, _)) = roles(disk, scenario)
+        .find(|(name, _)| *name != scenario.canonical.as_str() && disk.ino(HOME, name) == canonical)
+    {
+        return broken("I6", format!("{name} is canonical's second name, and is left"));
+    }
+    let v2 = |holds: Holds| matches!(holds, Holds::V2 { of: ROWS, .. });
+    if !displaced(state, scenario).all(v2) {
+        return broken("I6", "what is set aside is no v2");
+    }
+    if let Some(Content::Db(db)) = disk.get(HOME, scenario.canonical.as_str())
+        && state.ledger.mode.is_some()
+    {
+        let (v1_mode, v2_mode) = modes(scenario);
+        // What another connection has open in WAL mode stays in it.
+        let v1_mode = if scenario.zombie == Zombie::OnV1Before && v2_mode == JournalMode::Wal {
+            v2_mode
+        } else {
+            v1_mode
+        };
+        if db.mode != if v1 { v1_mode } else { v2_mode } {
+            return broken("I10", format!("canonical is in {:?} mode", db.mode));
+        }
+    }
+    if !scenario.restores() {
+        let gone = BACKUPS[0].1;
+        let left = disk.dirs.iter().flat_map(|dir| dir.now.keys()).find(|name| name.contains(gone));
+        return left.and_then(|name| broken("I6", format!("{name} is left")));
+    }
+    companion(state, scenario, v1)
+}
+
+/// The companion belongs to the database that is canonical, and what was there is kept.
+fn companion(state: &State, scenario: &Scenario, v1: bool) -> Option<Violation> {
+    let (_, file) = scenario.companion.as_ref()?;
+    let version = |name: &str| match state.disk.get(scenario.aside(), name) {
+        Some(Content::Companion(version)) => Some(*version),
+        _ => None,
+    };
+    let found = version(file.as_str());
+    let changed = state.ledger.companion_changed;
+    if found != Some(u8::from(!v1)) && !(changed && found == Some(2)) {
+        return broken(
+            "I7",
+            format!("canonical is {}, and the companion is not", if v1 { "v1" } else { "v2" }),
+        );
+    }
+    let beside = |wanted: u8| {
+        companion_files(&state.disk, scenario).any(|(_, role, content)| {
+            role == Some(CompanionRole::Displaced) && *content == Content::Companion(wanted)
+        })
+    };
+    let owed = state.ledger.companion_owed;
+    if (owed && found != Some(2) && !beside(2)) || (v1 && !changed && !beside(1)) {
+        return broken("I7", "what was in the companion's place is gone");
+    }
+    let left = companion_files(&state.disk, scenario)
+        .find(|(_, role, _)| *role == Some(CompanionRole::Staged));
+    left.and_then(|(name, ..)| broken("I6", format!("{name} is left")))
+}

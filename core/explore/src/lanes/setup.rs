@@ -1,0 +1,272 @@
+//! What a plan begins with: the scenario and the disk that it is of.
+
+use std::collections::BTreeSet;
+
+use super::{Holds, LaneRole};
+use crate::model::database::{Data, Db, STAGING_LINE, V2_LINE};
+use crate::model::disk::{Content, Disk, HOME};
+use crate::model::state::{Ledger, State};
+use crate::scenario::{Build, HostUse, InitialState, Scenario, Zombie};
+use cutover_core::fault::Platform;
+use cutover_core::journal::Companion;
+use cutover_core::names::{FileName, Label, PlanPath, Role};
+use cutover_core::observe::Fingerprint;
+use cutover_core::op::{Op, Step};
+use cutover_core::page1::JournalMode;
+use cutover_core::plan::{BuildBy, BuildFrom, Plan, PlanKind};
+use cutover_core::run::{Budget, Run};
+
+/// The scenario that this plan is of. Nothing: the plan names no file.
+pub(super) fn scenario(
+    plan: &Plan,
+    staging_held: bool,
+    companion: Option<&Companion>,
+) -> Option<Scenario> {
+    let ops = || plan.steps.iter().chain(&plan.undo).map(|step| &step.op);
+    let journal = plan.journal.as_ref();
+    let staging = journal.map(|journal| PlanPath::from(&journal.names.staging));
+    let copied = ops().any(|op| matches!(op, Op::Copy { to, .. } if Some(to) == staging.as_ref()));
+    let built_by_host = ops().any(|op| matches!(op, Op::BuildHost { .. }));
+    Some(Scenario {
+        canonical: match journal {
+            Some(journal) => journal.names.canonical.clone(),
+            None => ops().find_map(Op::file)?.name,
+        },
+        label: journal.map_or_else(|| Label::new("v1-v2").ok(), |of| Some(of.label.clone()))?,
+        platform: plan.platform,
+        initial: InitialState::Settled,
+        by: if built_by_host { BuildBy::Host } else { BuildBy::Sql },
+        from: if copied { BuildFrom::Copy } else { BuildFrom::Empty },
+        verify: false,
+        companion: companion.map(|of| (of.name.clone(), of.file.clone())),
+        companion_before: companion.is_some_and(|of| of.before.is_some()),
+        host: HostUse::Stages,
+        zombie: if staging_held { Zombie::ForEver } else { Zombie::None },
+        build: Build::Right,
+        can_link: true,
+        left: BTreeSet::new(),
+    })
+}
+
+/// The text of a receipt on the model disk. That of a journal is its phase.
+pub(super) const RECEIPT: &str = "receipt";
+/// What the companion holds before an upgrade, as the model tells it.
+const COMPANION_BEFORE: &str = "companion-0";
+
+/// What a plan begins with.
+pub(super) struct Setup<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) scenario: &'a Scenario,
+    pub(super) steps: &'a [(bool, u32, &'a Step)],
+    pub(super) companion: Option<&'a Companion>,
+}
+
+impl Setup<'_> {
+    /// The disk before the first step.
+    pub(super) fn state(&self, found: &[(FileName, Option<Holds>)]) -> State {
+        let Self { plan, scenario, .. } = self;
+        let windows = plan.platform == Platform::Windows;
+        let mut disk = Disk { log: windows, ..Disk::default() };
+        for (name, known) in found {
+            self.lay(&mut disk, &PlanPath::from(name), *known);
+        }
+        let mut made = BTreeSet::new();
+        for (_, _, step) in self.steps {
+            let is_of = |at: &PlanPath| match &at.companion {
+                None => found.is_empty(),
+                Some(name) => self.companion.is_some_and(|of| of.name == *name),
+            };
+            if let Some(at) = needs(&step.op).filter(|at| is_of(at) && !made.contains(at)) {
+                self.lay(&mut disk, &at, None);
+            }
+            made.extend(makes(&step.op));
+        }
+        // A recovery has a journal, and the canonical that the journal is about.
+        if let Some(journal) = &plan.journal
+            && found.is_empty()
+            && !plan.kind.begins()
+        {
+            self.lay(&mut disk, &PlanPath::from(&journal.names.canonical), None);
+            self.lay(&mut disk, &PlanPath::from(&journal.file()), None);
+        }
+        if let Some(of) = self.companion.filter(|of| of.before.is_some()) {
+            let at = PlanPath { companion: Some(of.name.clone()), name: of.file.clone() };
+            self.lay(&mut disk, &at, None);
+        }
+        if plan.kind.begins() {
+            disk.sync_dir(HOME);
+            disk.sync_dir(scenario.aside());
+        }
+        State { disk, ledger: Ledger::of(0, JournalMode::Delete) }
+    }
+
+    /// A file that was there before. What an interrupted start left is visible, and may not be
+    /// durable: that is why a recovery flushes first.
+    fn lay(&self, disk: &mut Disk, at: &PlanPath, known: Option<Holds>) {
+        let dir = if at.companion.is_some() { self.scenario.aside() } else { HOME };
+        let name = at.name.as_str();
+        // Which names are one file is not known: the two names of a link that a step makes or
+        // removes are taken for one.
+        let other = self.steps.iter().find_map(|(_, _, step)| match &step.op {
+            Op::Link { from, to } if to == at => Some(from.name.as_str()),
+            Op::RemoveLink { link, of } if link.as_str() == name => Some(of.as_str()),
+            _ => None,
+        });
+        if let Some(other) = other.filter(|other| known.is_none() && disk.ino(dir, other).is_some())
+        {
+            return disk.link(dir, other, name);
+        }
+        let content = self.content(disk, at, known);
+        if !disk.create(dir, name) {
+            return;
+        }
+        disk.write(dir, name, content.clone());
+        let flushed =
+            if self.plan.kind.begins() || known.is_some() { content } else { Content::Torn };
+        if let Some(inode) = disk.ino(dir, name).and_then(|ino| disk.inodes.get_mut(&ino)) {
+            inode.durable = flushed;
+        }
+    }
+
+    fn content(&self, disk: &Disk, at: &PlanPath, known: Option<Holds>) -> Content {
+        if at.companion.is_some() {
+            return Content::Companion(u8::from(
+                self.companion.is_none_or(|of| of.file != at.name),
+            ));
+        }
+        let name = at.name.as_str();
+        let base = |suffix: &str| match disk.get(HOME, name.strip_suffix(suffix)?) {
+            Some(Content::Db(db)) => Some(*db),
+            _ => None,
+        };
+        match self.role(name) {
+            LaneRole::Log => match (base("-wal"), base("-journal")) {
+                (Some(db), _) => Content::Wal(db),
+                (_, Some(db)) => Content::Hot(db),
+                _ => Content::Shm,
+            },
+            LaneRole::Journal => {
+                let phase = self.plan.journal.as_ref().map_or("", |journal| journal.phase.as_str());
+                Content::text(phase)
+            }
+            LaneRole::Receipt => Content::text(RECEIPT),
+            LaneRole::NewJournal | LaneRole::Companion | LaneRole::File => Content::Torn,
+            role => Content::Db(self.database(role, &at.name, known)),
+        }
+    }
+
+    /// What a database holds: what is known of it, or what the plan goes on with only where it is
+    /// so.
+    fn database(&self, role: LaneRole, name: &FileName, known: Option<Holds>) -> Db {
+        let journal = self.plan.journal.as_ref();
+        let restores = journal.is_some_and(|journal| journal.strategy.restores());
+        let (replaced, installed) =
+            if restores { (Holds::V2, Holds::V1) } else { (Holds::V1, Holds::V2) };
+        let flip = self.plan.flip_at.and_then(|at| self.plan.steps.get(at as usize));
+        let implied = || {
+            self.steps.iter().find_map(|(_, _, step)| match &step.op {
+                Op::LockV1 { file }
+                | Op::CheckV1 { file }
+                | Op::PageCopy { to: file, .. }
+                | Op::BuildSql { v1: file, .. }
+                    if file == name =>
+                {
+                    Some(replaced)
+                }
+                Op::Detect { file } | Op::PageCopy { from: file, .. } if file == name => {
+                    Some(installed)
+                }
+                Op::Rename { from, .. } if Some(*step) == flip && from.name == *name => {
+                    Some(installed)
+                }
+                _ => None,
+            })
+        };
+        let by_role = || match role {
+            LaneRole::Canonical if self.plan.kind.begins() => Some(replaced),
+            LaneRole::Backup if self.plan.kind == PlanKind::Restore => Some(Holds::V1),
+            _ => None,
+        };
+        let waits = |step: &Step| matches!(&step.op, Op::Settle { file, mode } if file == name && *mode == JournalMode::Wal);
+        let is_wal = role == LaneRole::Canonical && self.steps.iter().any(|of| waits(of.2));
+        let mode = if is_wal { JournalMode::Wal } else { JournalMode::Delete };
+        match known.or_else(implied).or_else(by_role) {
+            Some(Holds::V1) => Db::v1(0, mode),
+            Some(Holds::V2) => {
+                let of = if restores { V2_LINE } else { STAGING_LINE };
+                Db { data: Data::V2 { of: 0, rows: 0 }, of, ..Db::v1(0, mode) }
+            }
+            _ => Db { data: Data::Partial, of: STAGING_LINE, ..Db::v1(0, mode) },
+        }
+    }
+
+    /// The plan, in a run on this disk: what its journal says of v1 and of companions is said of
+    /// the model's.
+    pub(super) fn run(&self, v1: Option<Fingerprint>) -> Run {
+        let mut plan = self.plan.clone();
+        if let Some(journal) = &mut plan.journal {
+            (journal.host_state, journal.report) = (None, None);
+            journal.warnings.clear();
+            if let (Some(v1), Some(known)) = (&mut journal.v1, v1) {
+                v1.fingerprint = known;
+            }
+            for of in &mut journal.companions {
+                of.before = of.before.take().map(|_| COMPANION_BEFORE.to_owned());
+                of.staged |= self.scenario.by == BuildBy::Host
+                    && self.companion.is_none_or(|own| own.name != of.name);
+            }
+        }
+        Run::new(plan, Budget::default())
+    }
+
+    pub(super) fn role(&self, name: &str) -> LaneRole {
+        let canonical = self.plan.journal.as_ref().map(|journal| &journal.names.canonical);
+        let name = FileName::new(name).ok();
+        match canonical.zip(name).and_then(|(canonical, name)| Role::of(canonical, &name)) {
+            Some(Role::Canonical) => LaneRole::Canonical,
+            Some(Role::Sidecar(_)) => LaneRole::Log,
+            Some(Role::Staging(_)) => LaneRole::Staging,
+            Some(Role::Source(_)) => LaneRole::Source,
+            Some(Role::Install(_)) => LaneRole::Install,
+            Some(Role::Backup { .. }) => LaneRole::Backup,
+            Some(Role::Receipt) => LaneRole::Receipt,
+            Some(Role::Journal(_) | Role::LegacyJournal) => LaneRole::Journal,
+            Some(Role::JournalTmp(..)) => LaneRole::NewJournal,
+            Some(Role::Displaced(_)) => LaneRole::Displaced,
+            Some(Role::Lock | Role::JournalAside) | None => LaneRole::File,
+        }
+    }
+}
+
+/// What an op needs to be there.
+fn needs(op: &Op) -> Option<PlanPath> {
+    match op {
+        Op::Link { from, .. }
+        | Op::Rename { from, .. }
+        | Op::RenameNew { from, .. }
+        | Op::Copy { from, .. } => Some(from.clone()),
+        Op::Restage { from: file, .. }
+        | Op::Isolate { from: file, .. }
+        | Op::PageCopy { from: file, .. }
+        | Op::BuildSql { v1: file, .. } => Some(file.into()),
+        Op::Settle { .. } | Op::Check { .. } | Op::CheckV1 { .. } | Op::LockV1 { .. } => op.file(),
+        _ => None,
+    }
+}
+
+/// What an op makes.
+fn makes(op: &Op) -> Option<PlanPath> {
+    match op {
+        Op::WriteJournal { .. }
+        | Op::WriteReceipt { .. }
+        | Op::Link { .. }
+        | Op::Rename { .. }
+        | Op::RenameNew { .. }
+        | Op::Copy { .. }
+        | Op::Restage { .. }
+        | Op::BuildSql { .. }
+        | Op::BuildHost { .. } => op.file(),
+        Op::Isolate { to, .. } => Some(to.into()),
+        _ => None,
+    }
+}

@@ -1,0 +1,422 @@
+//! The model disk: inodes with contents, directories of names, and for both what is visible beside
+//! what is durable.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::model::database::Db;
+
+/// A bare file name.
+pub type Name = Rc<str>;
+/// The names of one directory.
+pub type Entries = BTreeMap<Name, u16>;
+/// Tells one state from another.
+pub type Key = [u8; 16];
+
+/// The directory of the database.
+pub const HOME: usize = 0;
+/// The directory of the companion.
+pub const ASIDE: usize = 1;
+
+/// A text, and what tells it from every other.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Text {
+    /// The text.
+    pub text: String,
+    key: Key,
+}
+
+/// The first half of a digest.
+#[must_use]
+pub fn key_of(hash: Sha256) -> Key {
+    let mut key = Key::default();
+    key.copy_from_slice(&hash.finalize()[..16]);
+    key
+}
+
+/// What a file holds, as a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// No bytes.
+    Empty,
+    /// Bytes that are nothing: half a copy, half a journal.
+    Torn,
+    /// A database file, without what its sidecars hold.
+    Db(Db),
+    /// A write-ahead log: the database is this once it is replayed.
+    Wal(Db),
+    /// A rollback journal: the database is this once it is rolled back.
+    Hot(Db),
+    /// Shared memory of a write-ahead log; it says nothing.
+    Shm,
+    /// A journal, a receipt.
+    Text(Rc<Text>),
+    /// A companion in this version: 0 as it was, 1 as the upgrade makes it, 2 as somebody changed
+    /// it.
+    Companion(u8),
+}
+
+impl Content {
+    /// A journal, a receipt.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
+        Self::Text(Rc::new(Text {
+            text: text.to_owned(),
+            key: key_of(Sha256::new_with_prefix(text)),
+        }))
+    }
+
+    fn feed(&self, hash: &mut Sha256) {
+        let db =
+            |hash: &mut Sha256, tag: u8, db: &Db| hash.update([&[tag][..], &db.code()].concat());
+        match self {
+            Self::Empty => hash.update([0]),
+            Self::Torn => hash.update([1]),
+            Self::Shm => hash.update([2]),
+            Self::Db(of) => db(hash, 3, of),
+            Self::Wal(of) => db(hash, 4, of),
+            Self::Hot(of) => db(hash, 5, of),
+            Self::Companion(version) => hash.update([6, *version]),
+            Self::Text(text) => {
+                hash.update([7]);
+                hash.update(text.key);
+            }
+        }
+    }
+}
+
+/// A file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inode {
+    /// What a reader finds.
+    pub now: Content,
+    /// What was there at the last flush.
+    pub durable: Content,
+    /// A flush failed: the pages are gone but marked clean, so no later flush makes them durable.
+    pub lost: bool,
+}
+
+impl Inode {
+    /// Whether a power loss leaves it as it is.
+    #[must_use]
+    pub fn is_flushed(&self) -> bool {
+        self.now == self.durable
+    }
+}
+
+/// A change of a directory that was not flushed yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A name appears.
+    Add(Name, u16),
+    /// A name goes.
+    Del(Name),
+    /// A file changes its name.
+    Move(Name, Name, u16),
+}
+
+impl Change {
+    fn concerns(&self, ino: u16) -> bool {
+        matches!(self, Self::Add(_, of) | Self::Move(_, _, of) if *of == ino)
+    }
+}
+
+/// A directory.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Dir {
+    /// What a reader finds.
+    pub now: Entries,
+    /// What was there at the last flush.
+    pub durable: Entries,
+    /// What changed since.
+    pub pending: Vec<Change>,
+}
+
+/// How much of one change reached the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reached {
+    Yes,
+    /// A rename that left both names.
+    Both,
+}
+
+pub(crate) fn apply(entries: &mut Entries, change: &Change, reached: Reached) {
+    match change {
+        Change::Add(name, ino) => drop(entries.insert(name.clone(), *ino)),
+        Change::Del(name) => drop(entries.remove(name)),
+        Change::Move(from, to, ino) => {
+            if reached == Reached::Yes && entries.get(from) == Some(ino) {
+                entries.remove(from);
+            }
+            entries.insert(to.clone(), *ino);
+        }
+    }
+}
+
+impl Dir {
+    fn change(&mut self, change: Change) {
+        apply(&mut self.now, &change, Reached::Yes);
+        self.pending.push(change);
+    }
+}
+
+/// The whole disk.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Disk {
+    /// Every file that has, or may yet have, a name.
+    pub inodes: BTreeMap<u16, Inode>,
+    /// The database's directory and the companion's.
+    pub dirs: [Dir; 2],
+    /// Windows: changes of directories are in one ordered log, which a flush of a file writes up
+    /// to that file's last change, and a rename that is written through up to itself.
+    pub log: bool,
+    /// Files that a process holds open: their numbers are not given to others, though they may
+    /// have no name.
+    pub(crate) held: BTreeSet<u16>,
+}
+
+impl Disk {
+    /// The number of the file of this name.
+    #[must_use]
+    pub fn ino(&self, dir: usize, name: &str) -> Option<u16> {
+        self.dirs[dir].now.get(name).copied()
+    }
+
+    /// What a reader finds under this name.
+    #[must_use]
+    pub fn get(&self, dir: usize, name: &str) -> Option<&Content> {
+        Some(&self.inodes.get(&self.ino(dir, name)?)?.now)
+    }
+
+    /// The lowest number that no file has: file systems use numbers again.
+    fn number(&mut self) -> u16 {
+        self.forget();
+        (1..u16::MAX)
+            .find(|ino| !self.inodes.contains_key(ino) && !self.held.contains(ino))
+            .unwrap_or(u16::MAX)
+    }
+
+    /// A file that was always there.
+    pub fn seed(&mut self, dir: usize, name: &str, content: Content) {
+        let ino = self.number();
+        self.inodes.insert(ino, Inode { durable: content.clone(), now: content, lost: false });
+        for entries in [&mut self.dirs[dir].now, &mut self.dirs[dir].durable] {
+            entries.insert(name.into(), ino);
+        }
+    }
+
+    /// Creates a file without bytes. False: the name is taken.
+    pub fn create(&mut self, dir: usize, name: &str) -> bool {
+        if self.dirs[dir].now.contains_key(name) {
+            return false;
+        }
+        let ino = self.number();
+        self.inodes
+            .insert(ino, Inode { now: Content::Empty, durable: Content::Empty, lost: false });
+        self.dirs[dir].change(Change::Add(name.into(), ino));
+        true
+    }
+
+    /// Creates a file without bytes, unless there is one.
+    pub fn ensure(&mut self, dir: usize, name: &str) {
+        self.create(dir, name);
+    }
+
+    /// Writes a file.
+    pub fn write(&mut self, dir: usize, name: &str, content: Content) {
+        if let Some(inode) = self.ino(dir, name).and_then(|ino| self.inodes.get_mut(&ino)) {
+            inode.now = content;
+        }
+    }
+
+    /// Flushes a file. What was lost stays lost.
+    pub fn sync_file(&mut self, dir: usize, name: &str) {
+        if let Some(inode) = self.ino(dir, name).and_then(|ino| self.inodes.get_mut(&ino))
+            && !inode.lost
+        {
+            inode.durable = inode.now.clone();
+        }
+        if self.log
+            && let Some(ino) = self.ino(dir, name)
+            && let Some(last) =
+                self.dirs[dir].pending.iter().rposition(|change| change.concerns(ino))
+        {
+            self.write_log(dir, last + 1);
+        }
+    }
+
+    /// Makes the first `count` changes of a directory durable.
+    fn write_log(&mut self, dir: usize, count: usize) {
+        let dir = &mut self.dirs[dir];
+        for change in dir.pending.drain(..count) {
+            apply(&mut dir.durable, &change, Reached::Yes);
+        }
+    }
+
+    /// A flush of a file that failed.
+    pub fn lose(&mut self, dir: usize, name: &str) {
+        if let Some(inode) = self.ino(dir, name).and_then(|ino| self.inodes.get_mut(&ino)) {
+            inode.lost = inode.now != inode.durable;
+        }
+    }
+
+    /// Flushes a directory.
+    pub fn sync_dir(&mut self, dir: usize) {
+        let dir = &mut self.dirs[dir];
+        dir.durable = dir.now.clone();
+        dir.pending.clear();
+        self.forget();
+    }
+
+    /// Gives a file a second name.
+    pub fn link(&mut self, dir: usize, from: &str, to: &str) {
+        if let Some(ino) = self.ino(dir, from) {
+            self.dirs[dir].change(Change::Add(to.into(), ino));
+        }
+    }
+
+    /// Gives a file another name. One file under both names: nothing happens.
+    pub fn rename(&mut self, dir: usize, from: &str, to: &str) {
+        if let Some(ino) = self.ino(dir, from)
+            && self.ino(dir, to) != Some(ino)
+        {
+            self.dirs[dir].change(Change::Move(from.into(), to.into(), ino));
+            if self.log {
+                self.write_log(dir, self.dirs[dir].pending.len());
+            }
+        }
+    }
+
+    /// Takes a name away.
+    pub fn unlink(&mut self, dir: usize, name: &str) {
+        if self.dirs[dir].now.contains_key(name) {
+            self.dirs[dir].change(Change::Del(name.into()));
+        }
+    }
+
+    /// The directory copied by a person: every name is a file of its own, with a new id.
+    #[must_use]
+    pub fn copied(&self) -> Self {
+        let mut copy = Self { log: self.log, ..Self::default() };
+        for (index, dir) in self.dirs.iter().enumerate() {
+            for (name, ino) in &dir.now {
+                copy.seed(index, name, self.inodes[ino].now.clone());
+            }
+        }
+        copy
+    }
+
+    /// Takes the contents of files that no start ever reads as one: under every name that they have
+    /// or may come to have they are `unread`.
+    pub fn mask(&mut self, unread: impl Fn(&str) -> bool) {
+        let mut read: BTreeSet<u16> = BTreeSet::new();
+        for dir in &self.dirs {
+            let named = dir.now.iter().chain(&dir.durable).map(|(name, ino)| (name, *ino));
+            let pending = dir.pending.iter().filter_map(|change| match change {
+                Change::Add(name, ino) | Change::Move(_, name, ino) => Some((name, *ino)),
+                Change::Del(_) => None,
+            });
+            read.extend(named.chain(pending).filter(|(name, _)| !unread(name)).map(|(_, ino)| ino));
+        }
+        for (_, inode) in self.inodes.iter_mut().filter(|(ino, _)| !read.contains(ino)) {
+            *inode = Inode { now: Content::Torn, durable: Content::Torn, lost: false };
+        }
+    }
+
+    /// What no name can lead to is gone, and no process holds anything: what the next start finds.
+    pub fn settle_numbers(&mut self) {
+        self.held.clear();
+        self.forget();
+    }
+
+    /// Whether any name, visible, durable or on its way, is such a one.
+    pub fn any_name(&self, is: impl Fn(&str) -> bool) -> bool {
+        self.dirs.iter().any(|dir| {
+            dir.now.keys().chain(dir.durable.keys()).any(|name| is(name))
+                || dir.pending.iter().any(|change| match change {
+                    Change::Add(name, _) | Change::Del(name) | Change::Move(_, name, _) => is(name),
+                })
+        })
+    }
+
+    /// Whether a name or a text holds this.
+    #[must_use]
+    pub fn mentions(&self, part: &str) -> bool {
+        self.any_name(|name| name.contains(part))
+            || self.inodes.values().flat_map(|inode| [&inode.now, &inode.durable]).any(|content| {
+                match content {
+                    Content::Text(text) => text.text.contains(part),
+                    _ => false,
+                }
+            })
+    }
+
+    /// Changes every database, in files and in logs.
+    pub fn each_database(&mut self, change: impl Fn(&mut Db)) {
+        for inode in self.inodes.values_mut() {
+            for content in [&mut inode.now, &mut inode.durable] {
+                if let Content::Db(db) | Content::Wal(db) | Content::Hot(db) = content {
+                    change(db);
+                }
+            }
+        }
+    }
+
+    /// Forgets files that no name can lead to any more.
+    fn forget(&mut self) {
+        let mut named: BTreeSet<u16> = BTreeSet::new();
+        for dir in &self.dirs {
+            named.extend(dir.now.values().chain(dir.durable.values()).copied());
+            named.extend(dir.pending.iter().filter_map(|change| match change {
+                Change::Add(_, ino) | Change::Move(_, _, ino) => Some(*ino),
+                Change::Del(_) => None,
+            }));
+        }
+        self.inodes.retain(|ino, _| named.contains(ino) || self.held.contains(ino));
+    }
+
+    /// Feeds everything that can matter later into `hash`.
+    pub fn feed(&self, hash: &mut Sha256) {
+        let name = |hash: &mut Sha256, name: &str| {
+            hash.update([u8::try_from(name.len()).unwrap_or(u8::MAX)]);
+            hash.update(name.as_bytes());
+        };
+        for dir in &self.dirs {
+            hash.update([0xfe]);
+            for (of, ino) in &dir.durable {
+                name(hash, of);
+                hash.update(ino.to_le_bytes());
+            }
+            hash.update([0xff]);
+            for change in &dir.pending {
+                match change {
+                    Change::Add(of, ino) => {
+                        hash.update([1]);
+                        hash.update(ino.to_le_bytes());
+                        name(hash, of);
+                    }
+                    Change::Del(of) => {
+                        hash.update([2]);
+                        name(hash, of);
+                    }
+                    Change::Move(from, to, ino) => {
+                        hash.update([3]);
+                        hash.update(ino.to_le_bytes());
+                        name(hash, from);
+                        name(hash, to);
+                    }
+                }
+            }
+        }
+        for (ino, inode) in &self.inodes {
+            hash.update(ino.to_le_bytes());
+            hash.update([u8::from(inode.lost)]);
+            inode.now.feed(hash);
+            if inode.durable != inode.now {
+                inode.durable.feed(hash);
+            }
+        }
+    }
+}

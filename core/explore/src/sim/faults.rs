@@ -1,0 +1,152 @@
+//! What may come between any two ops.
+
+use std::fmt;
+
+use crate::scenario::Scenario;
+use crate::scenario::bounds::{Bounds, Faults};
+use cutover_core::names::PlanPath;
+use cutover_core::op::Op;
+
+/// How an op fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fail {
+    /// SQLite says busy.
+    Busy,
+    /// Somebody has the file open.
+    Shared,
+    /// No right.
+    Denied,
+    /// No space.
+    Full,
+    /// The disk fails.
+    Io,
+    /// The file system cannot do it.
+    Unsupported,
+    /// What was built is wrong.
+    Wrong,
+    /// The application's own error.
+    Host,
+}
+
+/// A fault that waits for its op.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planted {
+    /// The op that fails.
+    pub op: Op,
+    /// How.
+    pub fail: Fail,
+    /// Whether it fails every time.
+    pub for_ever: bool,
+    /// Whether it has failed and will not again.
+    pub spent: bool,
+}
+
+/// Something that happens before an op.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Interference {
+    /// An older release opens canonical, commits a row and closes.
+    OlderApplication,
+    /// An older release opens canonical, commits a row and is killed.
+    OlderApplicationKilled,
+    /// An older release that uses a rollback journal opens canonical, commits a row and closes.
+    OlderApplicationInRollbackMode,
+    /// An older release opens canonical, and keeps it open until this start has ended.
+    OlderApplicationStays,
+    /// Somebody changes the companion.
+    CompanionChanged,
+    /// After the start has ended the application opens v2 and commits a row.
+    ApplicationWrites,
+    /// The op fails once.
+    FailsOnce(Fail),
+    /// The op fails whenever it is tried, until the next start after this one.
+    Fails(Fail),
+}
+
+/// As it stands in a replay line. (By hand: what is derived would be half a kilobyte of a page's
+/// module.)
+impl fmt::Display for Interference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OlderApplication => "OlderApplication",
+            Self::OlderApplicationKilled => "OlderApplicationKilled",
+            Self::OlderApplicationInRollbackMode => "OlderApplicationInRollbackMode",
+            Self::OlderApplicationStays => "OlderApplicationStays",
+            Self::CompanionChanged => "CompanionChanged",
+            Self::ApplicationWrites => "ApplicationWrites",
+            Self::FailsOnce(fail) => return write!(f, "FailsOnce({fail:?})"),
+            Self::Fails(fail) => return write!(f, "Fails({fail:?})"),
+        })
+    }
+}
+
+impl Interference {
+    /// What an older release may do.
+    pub const OLDER: [Self; 4] = [
+        Self::OlderApplication,
+        Self::OlderApplicationKilled,
+        Self::OlderApplicationInRollbackMode,
+        Self::OlderApplicationStays,
+    ];
+
+    /// All of them.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        use Fail::{Busy, Denied, Full, Host, Io, Shared, Unsupported, Wrong};
+        let fails = [Busy, Shared, Denied, Full, Io, Unsupported, Wrong, Host];
+        let others =
+            Self::OLDER.into_iter().chain([Self::CompanionChanged, Self::ApplicationWrites]);
+        others
+            .chain(fails.into_iter().flat_map(|fail| [Self::FailsOnce(fail), Self::Fails(fail)]))
+            .collect()
+    }
+}
+
+/// What may happen before this op.
+pub(crate) fn interferences(op: &Op, bounds: &Bounds, scenario: &Scenario) -> Vec<Interference> {
+    let mut all = Vec::new();
+    if bounds.actors {
+        all.extend(Interference::OLDER);
+        if scenario.companion.is_some() {
+            all.push(Interference::CompanionChanged);
+        }
+    }
+    if bounds.faults == Faults::ToUndo {
+        let fail = match op {
+            Op::VerifyHost { .. } => Some(Fail::Host),
+            Op::Detect { .. } => Some(Fail::Wrong),
+            Op::Link { to, .. } if to.companion.is_none() => Some(Fail::Denied),
+            Op::SyncDir { companion: None } => Some(Fail::Io),
+            _ => None,
+        };
+        all.extend(fail.map(Interference::FailsOnce));
+    }
+    if bounds.faults == Faults::All {
+        let fails: &[Fail] = match op {
+            Op::UnlockV1 {} | Op::Release {} => &[],
+            Op::Look { .. } | Op::Absent { .. } | Op::CheckV1 { .. } => &[Fail::Io],
+            Op::Check { .. } | Op::Detect { .. } => &[Fail::Wrong, Fail::Io, Fail::Busy],
+            Op::VerifyHost { .. } | Op::UndoHost {} | Op::CleanupHost {} => &[Fail::Host],
+            Op::BuildHost { .. } => &[Fail::Host, Fail::Full],
+            Op::BuildSql { .. } => &[Fail::Host, Fail::Full, Fail::Busy, Fail::Io],
+            Op::SyncFile { .. } | Op::SyncDir { .. } => &[Fail::Io, Fail::Full],
+            Op::Link { .. } => &[Fail::Unsupported, Fail::Denied, Fail::Full, Fail::Io],
+            Op::PageCopy { .. }
+            | Op::LockV1 { .. }
+            | Op::Settle { .. }
+            | Op::RestoreMode { .. }
+            | Op::Restage { .. }
+            | Op::Isolate { .. } => &[Fail::Busy, Fail::Io, Fail::Full],
+            Op::LookCompanion { .. } => &[Fail::Denied],
+            Op::Copy { from, .. } if *from == PlanPath::from(&scenario.canonical) => {
+                &[Fail::Busy, Fail::Shared, Fail::Denied, Fail::Full, Fail::Io]
+            }
+            _ => &[Fail::Shared, Fail::Denied, Fail::Full, Fail::Io],
+        };
+        all.extend(
+            fails
+                .iter()
+                .flat_map(|fail| [Interference::FailsOnce(*fail), Interference::Fails(*fail)]),
+        );
+    }
+    all
+}

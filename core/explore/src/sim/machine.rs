@@ -1,0 +1,421 @@
+//! A start's process: what it sees, what it holds, and how what it does reaches the disk.
+
+use std::collections::BTreeMap;
+
+use crate::check::Violation;
+use crate::model::database::{Data, Db};
+use crate::model::disk::{ASIDE, Content, Disk, HOME, Name};
+use crate::model::sqlite::{Seen, seen, sidecar};
+use crate::model::state::State;
+use crate::scenario::{Scenario, Zombie};
+use crate::sim::faults::Fail;
+use crate::sim::process::Process;
+use cutover_core::fault::{Holder, OpError, OpErrorKind, OsCode, Platform};
+use cutover_core::names::{FileName, PlanPath, Role};
+use cutover_core::observe::{CompanionFacts, FileFacts, Observation, Verdict};
+use cutover_core::op::Op;
+use cutover_core::plan::{may_open_canonical, must_empty_log};
+use cutover_core::run::OpOutcome;
+
+/// Is shown the state after every change.
+pub type Observer<'a> = &'a mut dyn FnMut(&State);
+
+/// A start of the application on the model disk, with this project in it.
+pub struct Machine<'a> {
+    pub state: State,
+    pub scenario: &'a Scenario,
+    pub process: Process,
+    /// The last look.
+    pub seen: Option<Observation>,
+    observer: Observer<'a>,
+}
+
+pub(crate) type Performed = Result<OpOutcome, OpError>;
+
+pub(crate) fn companion_digest(content: &Content) -> String {
+    match content {
+        Content::Companion(version) => format!("companion-{version}"),
+        _ => "not-a-companion".to_owned(),
+    }
+}
+
+pub(crate) fn os(platform: Platform, posix: i32, windows: i32) -> OpError {
+    let raw = if platform == Platform::Windows { windows } else { posix };
+    OpError::new(OpErrorKind::Os { os: OsCode::of(platform, raw) }, "planted or modelled")
+}
+
+pub(crate) fn this_process() -> Holder {
+    Holder { pid: 1, name: "this".into(), this_process: true }
+}
+
+impl<'a> Machine<'a> {
+    pub fn new(state: State, scenario: &'a Scenario, observer: Observer<'a>) -> Self {
+        Self { state, scenario, process: Process::default(), seen: None, observer }
+    }
+
+    pub(crate) fn tick(&mut self, change: impl FnOnce(&mut Disk)) {
+        change(&mut self.state.disk);
+        (self.observer)(&self.state);
+    }
+
+    /// Shows what was changed.
+    pub(crate) fn show(&mut self) {
+        (self.observer)(&self.state);
+    }
+
+    /// A change that is flushed at once.
+    pub fn durably(&mut self, change: impl FnOnce(&mut Disk)) {
+        self.tick(|disk| {
+            change(disk);
+            for inode in disk.inodes.values_mut() {
+                inode.durable = inode.now.clone();
+            }
+            disk.sync_dir(HOME);
+            disk.sync_dir(ASIDE);
+        });
+    }
+
+    pub(crate) fn sync_dir(&mut self, dir: usize) {
+        // Windows has no flush of a directory.
+        if self.scenario.platform != Platform::Windows {
+            self.tick(|disk| disk.sync_dir(dir));
+        }
+    }
+
+    pub(crate) fn canonical(&self) -> &'a FileName {
+        &self.scenario.canonical
+    }
+
+    pub(crate) fn db(&self, name: &str) -> Option<Db> {
+        match self.state.disk.get(HOME, name) {
+            Some(Content::Db(db)) => Some(*db),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn facts(&self, name: &str, opened: bool) -> Option<FileFacts> {
+        let ino = self.state.disk.ino(HOME, name)?;
+        let content = &self.state.disk.inodes[&ino].now;
+        let (header, page1) = match content {
+            Content::Db(db) if opened => {
+                let (header, page1) = db.facts();
+                (header, Some(page1))
+            }
+            _ => (None, None),
+        };
+        let size = match content {
+            Content::Empty => 0,
+            Content::Torn => 4000,
+            Content::Db(Db { data: Data::V2 { .. }, .. }) => 12288,
+            Content::Db(_) => 8192,
+            Content::Text(text) => text.text.len() as u64,
+            _ => 4096,
+        };
+        Some(FileFacts { size, file_id: format!("1-{ino:x}"), header, page1 })
+    }
+
+    /// Everything but what `detect` says. Changes nothing.
+    fn look(&self) -> Observation {
+        let canonical = self.canonical().clone();
+        let mut files = BTreeMap::new();
+        let mut journals = BTreeMap::new();
+        for (text, ino) in &self.state.disk.dirs[HOME].now {
+            let Some(name) = FileName::new(&**text).ok() else { continue };
+            let Some(role) = Role::of(&canonical, &name) else { continue };
+            let opened = matches!(
+                role,
+                Role::Canonical | Role::Staging(_) | Role::Install(_) | Role::Backup { .. }
+            );
+            if matches!(role, Role::Journal(_) | Role::LegacyJournal) {
+                let text = match &self.state.disk.inodes[ino].now {
+                    Content::Text(text) => Some(text.text.clone()),
+                    Content::Empty => Some(String::new()),
+                    _ => None,
+                };
+                journals.insert(name.clone(), text);
+            }
+            if let Some(facts) = self.facts(text, opened) {
+                files.insert(name, facts);
+            }
+        }
+        let held = self.holds(canonical.as_str());
+        // On Windows opening takes nothing from a connection that is open already.
+        let unread = held && self.scenario.platform != Platform::Windows;
+        if unread && let Some(facts) = files.get_mut(&canonical) {
+            (facts.header, facts.page1) = (None, None);
+        }
+        let companions = self
+            .scenario
+            .companion
+            .iter()
+            .map(|(name, file)| (name.clone(), self.companion_facts(file)))
+            .collect();
+        let holders = self.holders(canonical.as_str());
+        Observation {
+            platform: self.scenario.platform,
+            canonical,
+            files,
+            journals,
+            verdict: None,
+            holders,
+            free_bytes: Some(1 << 40),
+            can_link: self.scenario.can_link,
+            companions,
+        }
+    }
+
+    /// One look, with what it changes: a hot journal is rolled back before anything is judged, and
+    /// `detect` reads through SQLite.
+    pub fn observe(&mut self) -> Observation {
+        let is_old = match seen(&self.state.disk, self.scenario.canonical.as_str()) {
+            Seen::Db(Db { data: Data::V1 { .. }, .. }) => !self.scenario.restores(),
+            Seen::Db(Db { data: Data::V2 { .. }, .. }) => self.scenario.restores(),
+            _ => false,
+        };
+        if self.scenario.zombie == Zombie::OnV1Before && is_old {
+            self.hold(self.scenario.canonical.as_str());
+        }
+        let mut observation = self.look();
+        // Beside a journal such a start is refused, and the application recovers before it opens
+        // v1.
+        let first = !std::mem::replace(&mut self.process.looked, true);
+        if self.scenario.zombie == Zombie::Known && first && observation.journals.is_empty() {
+            self.process.known = self.state.disk.ino(HOME, self.scenario.canonical.as_str());
+            self.hold(self.scenario.canonical.as_str());
+            observation = self.look();
+        }
+        let name = self.scenario.canonical.as_str();
+        if matches!(self.state.disk.get(HOME, &sidecar(name, "-journal")), Some(Content::Hot(_)))
+            && (observation.holders.is_empty() || self.scenario.platform == Platform::Windows)
+            && may_open_canonical(&observation)
+        {
+            self.opens(name);
+            self.roll_back(name);
+            observation = self.look();
+        }
+        if must_empty_log(&observation) {
+            self.opens(name);
+            // SQLite flushes a log before it writes to the database what is in it (`walCheckpoint`
+            // in wal.c): a process that was killed may not have.
+            self.tick(|disk| disk.sync_file(HOME, &sidecar(name, "-wal")));
+            self.empty_log(name, true);
+            observation = self.look();
+        }
+        if observation.canonical_facts().is_some_and(|facts| facts.header.is_some())
+            && may_open_canonical(&observation)
+        {
+            observation.verdict = self.verdict(self.scenario.canonical.as_str());
+        }
+        self.seen = Some(observation.clone());
+        observation
+    }
+
+    pub(crate) fn companion_facts(&self, file: &FileName) -> CompanionFacts {
+        let entries = self.state.disk.dirs[self.scenario.aside()].now.keys();
+        let behind = |name: &&Name| {
+            name.strip_prefix(file.as_str()).is_some_and(|rest| rest.starts_with('.'))
+        };
+        let present: Vec<FileName> =
+            entries.filter(behind).filter_map(|name| FileName::new(&**name).ok()).collect();
+        let ino = |name: &FileName| self.state.disk.ino(self.scenario.aside(), name.as_str());
+        CompanionFacts {
+            file: file.clone(),
+            path: format!("/aside/{file}"),
+            relative: if self.scenario.aside() == HOME {
+                file.to_string()
+            } else {
+                format!("../aside/{file}")
+            },
+            digest: self.state.disk.get(self.scenario.aside(), file.as_str()).map(companion_digest),
+            same: present
+                .iter()
+                .filter(|name| ino(name).is_some() && ino(name) == ino(file))
+                .cloned()
+                .collect(),
+            present,
+            irreplaceable: None,
+        }
+    }
+
+    pub(crate) fn verdict(&mut self, name: &str) -> Option<Verdict> {
+        self.opens(name);
+        if matches!(self.state.disk.get(HOME, &sidecar(name, "-journal")), Some(content) if *content != Content::Empty)
+        {
+            self.roll_back(name);
+        }
+        if self.state.disk.ino(HOME, &sidecar(name, "-wal")).is_some() {
+            self.tick(|disk| disk.ensure(HOME, &sidecar(name, "-shm")));
+        }
+        match seen(&self.state.disk, name) {
+            Seen::Db(db) => match db.data {
+                Data::V1 { .. } | Data::Partial | Data::Foreign => Some(Verdict::Old),
+                Data::V2 { .. } | Data::Refused => Some(Verdict::Current),
+                Data::Damaged | Data::Half | Data::Mixed => None,
+            },
+            Seen::Nothing | Seen::NotADatabase => None,
+        }
+    }
+
+    pub(crate) fn at<'b>(&self, at: &'b PlanPath) -> (usize, &'b str) {
+        (if at.companion.is_some() { self.scenario.aside() } else { HOME }, at.name.as_str())
+    }
+
+    /// Windows: SQLite opens without sharing deletion.
+    pub(crate) fn shared(&self, dir: usize, name: &str, code: i32) -> Result<(), OpError> {
+        let held = self.state.disk.ino(dir, name).is_some_and(|ino| {
+            self.process.zombies.contains(&ino) || self.process.locked == Some(ino)
+        });
+        if held && self.scenario.platform == Platform::Windows {
+            Err(os(Platform::Windows, 16, code))
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(crate) fn exists(&self, dir: usize, name: &str) -> Result<(), OpError> {
+        self.state.disk.ino(dir, name).map(|_| ()).ok_or_else(|| os(self.scenario.platform, 2, 2))
+    }
+
+    pub(crate) fn create(&mut self, dir: usize, name: &str) -> Result<(), OpError> {
+        let mut fresh = false;
+        self.tick(|disk| fresh = disk.create(dir, name));
+        if fresh { Ok(()) } else { Err(os(self.scenario.platform, 17, 80)) }
+    }
+
+    pub(crate) fn remove(&mut self, dir: usize, name: &str) -> Result<(), OpError> {
+        if self.state.disk.ino(dir, name).is_some() {
+            self.shared(dir, name, 32)?;
+            self.tick(|disk| disk.unlink(dir, name));
+        }
+        Ok(())
+    }
+
+    /// Whether a planted fault hits this op, and what it leaves half done.
+    pub(crate) fn planted(&mut self, op: &Op) -> Result<(), OpError> {
+        let Some(planted) = &mut self.process.fault else { return Ok(()) };
+        if planted.op != *op || planted.spent {
+            return Ok(());
+        }
+        planted.spent = !planted.for_ever;
+        let fail = planted.fail;
+        match op {
+            Op::SyncFile { file } => {
+                let (dir, name) = self.at(file);
+                self.tick(|disk| disk.lose(dir, name));
+            }
+            Op::WriteJournal { file, .. } | Op::WriteReceipt { file } => {
+                self.tick(|disk| disk.ensure(HOME, file.as_str()));
+                self.tick(|disk| disk.write(HOME, file.as_str(), Content::Torn));
+            }
+            Op::Copy { to, .. } => {
+                let (dir, name) = self.at(to);
+                self.tick(|disk| disk.ensure(dir, name));
+                self.tick(|disk| disk.write(dir, name, Content::Torn));
+            }
+            Op::BuildSql { staging, .. } | Op::BuildHost { staging, .. } => {
+                self.tick(|disk| disk.ensure(HOME, staging.as_str()));
+            }
+            // A lock that is refused, and a full disk, leave canonical as it was: SQLite rolls
+            // back.
+            Op::PageCopy { to, .. } if fail == Fail::Io => self.fails_in_page_copy(to.as_str()),
+            Op::Remove { files } => {
+                if let Some((dir, name)) = files
+                    .iter()
+                    .map(|at| self.at(at))
+                    .find(|(dir, name)| self.state.disk.ino(*dir, name).is_some())
+                    && files.len() > 1
+                {
+                    self.tick(|disk| disk.unlink(dir, name));
+                }
+            }
+            _ => {}
+        }
+        let platform = self.scenario.platform;
+        Err(match fail {
+            Fail::Busy => OpError::new(OpErrorKind::Busy, "planted: busy"),
+            Fail::Shared => os(platform, 11, 32),
+            Fail::Denied => os(platform, 13, 5),
+            Fail::Full => os(platform, 28, 112),
+            Fail::Io => os(platform, 5, 1117),
+            Fail::Unsupported => os(platform, 95, 50),
+            Fail::Wrong => OpError::new(OpErrorKind::Verify, "planted: wrong"),
+            Fail::Host => OpError::new(OpErrorKind::Host, "planted: the application's own error"),
+        })
+    }
+
+    /// Handles are released, as far as this scenario's zombies let go.
+    pub fn release(&mut self) {
+        if self.scenario.zombie == Zombie::UntilReleased {
+            self.process.zombies.clear();
+            self.state.disk.held.clear();
+        }
+    }
+
+    /// This process keeps a file open beyond its will.
+    pub(crate) fn hold(&mut self, name: &str) {
+        if let Some(ino) = self.state.disk.ino(HOME, name) {
+            self.process.zombies.insert(ino);
+            self.state.disk.held.insert(ino);
+        }
+    }
+
+    /// Whether this process holds, beyond its will, the file of this name.
+    pub(crate) fn holds(&self, name: &str) -> bool {
+        self.state.disk.ino(HOME, name).is_some_and(|ino| self.process.zombies.contains(&ino))
+    }
+
+    /// Who has the file of this name open: this process beyond its will, or by the lock that it has
+    /// on what is canonical no more, and a guest.
+    pub(crate) fn holders(&self, name: &str) -> Vec<Holder> {
+        let Some(ino) = self.state.disk.ino(HOME, name) else { return Vec::new() };
+        let locked = self.process.locked == Some(ino) && name != self.canonical().as_str();
+        let mut holders = Vec::new();
+        if locked || self.holds(name) {
+            holders.push(this_process());
+        }
+        if self.process.guest == Some(ino) {
+            holders.push(Holder { pid: 2, this_process: false, ..this_process() });
+        }
+        holders
+    }
+
+    /// What must not be when a start has ended with canonical as it should be.
+    pub fn stayed(&self) -> Option<Violation> {
+        let stays = self.process.guest.is_some()
+            && self.process.guest != self.state.disk.ino(HOME, self.canonical().as_str());
+        stays.then(|| Violation { rule: "I9", what: "what was canonical is open".into() })
+    }
+
+    /// Opens canonical; another process's or its own earlier connection may be in it.
+    pub(crate) fn opens(&mut self, name: &str) {
+        self.process.dropped_locks |= self.scenario.platform != Platform::Windows
+            && name == self.canonical().as_str()
+            && self.holds(name);
+    }
+
+    /// What a process must never do with files that it holds, by the design's table of holders.
+    pub fn misuse(&self) -> Option<Violation> {
+        let canonical = self.canonical().as_str();
+        if self.process.dropped_locks {
+            return Some(Violation {
+                rule: "I9",
+                what: format!("{canonical} was opened by the process that held it"),
+            });
+        }
+        let v2 =
+            matches!(seen(&self.state.disk, canonical), Seen::Db(Db { data: Data::V2 { .. }, .. }));
+        // On Windows a connection that had v1 open may go on to have it open: v2's pages were
+        // copied into it through SQLite, and locks are the handle's.
+        let had_v1 = self.scenario.platform == Platform::Windows
+            && matches!(
+                self.scenario.zombie,
+                Zombie::OnV1 | Zombie::OnV1InVerify | Zombie::OnV1Before
+            );
+        let known = self.process.known.is_some()
+            && self.process.known == self.state.disk.ino(HOME, canonical);
+        (v2 && self.holds(canonical) && !had_v1 && !known).then(|| Violation {
+            rule: "I9",
+            what: format!("{canonical} is v2, held by a connection of its build"),
+        })
+    }
+}

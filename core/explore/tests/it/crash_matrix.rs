@@ -1,0 +1,134 @@
+//! The crash matrix as people see it: its counts are the explorer's, and the field's two renames
+//! show.
+
+use cutover_core::fault::Platform;
+use cutover_core::journal::Strategy;
+use cutover_core::plan::{BuildBy, BuildFrom};
+use cutover_explore::crash_states;
+use cutover_explore::{CrashMatrix, Exploration, Question, replay_crash};
+use cutover_explore::{InitialState, Model, scenarios};
+
+fn question(strategy: Strategy, models: &[Model]) -> Question {
+    let platform =
+        if models.contains(&Model::Windows) { Platform::Windows } else { Platform::Linux };
+    Question {
+        strategy,
+        platform,
+        by: BuildBy::Sql,
+        from: BuildFrom::Empty,
+        models: models.to_vec(),
+    }
+}
+
+fn explored(question: Question) -> CrashMatrix {
+    let mut exploration = Exploration::new(question).unwrap();
+    let total = exploration.progress().total;
+    while exploration.step() {
+        assert_eq!(exploration.progress().total, total);
+    }
+    assert_eq!(exploration.progress().done, total);
+    exploration.matrix().clone()
+}
+
+#[test]
+fn no_crash_of_ours_is_bad_and_the_fields_break_the_promise() {
+    let models = [Model::M0, Model::M1, Model::M2, Model::M3];
+    for strategy in [Strategy::LinkReplace, Strategy::PageCopy] {
+        let matrix = explored(question(strategy, &models));
+        assert_eq!((matrix.bad, matrix.broken), (0, 0), "{strategy:?}");
+        assert!(matrix.steps.iter().any(
+            |step| step.op == if strategy == Strategy::PageCopy { "page-copy" } else { "link" }
+        ));
+        assert!(matrix.cells.iter().flatten().all(|cell| cell.bad == 0));
+        let sum: u64 = matrix.cells.iter().flatten().map(|cell| u64::from(cell.states)).sum();
+        assert_eq!(sum, matrix.states);
+    }
+    let field = explored(question(Strategy::TwoRename, &models));
+    assert_eq!(field.bad, 0, "our recovery finishes what the field began");
+    assert!(field.broken > 0);
+    let broken: Vec<&str> = field
+        .steps
+        .iter()
+        .zip(&field.cells)
+        .filter(|(_, row)| row[0].broken > 0)
+        .map(|(step, _)| &*step.why)
+        .collect();
+    assert_eq!(
+        broken.len(),
+        3,
+        "canonical is missing from the first rename until the second: {broken:?}"
+    );
+    assert!(broken[0].starts_with("canonical is moved"));
+    assert_eq!(field.flips[0].ordered_bad, 2);
+    let windows = explored(question(Strategy::LinkReplace, &[Model::Windows]));
+    assert_eq!((windows.bad, windows.broken), (0, 0));
+}
+
+#[test]
+fn the_counts_are_the_explorers() {
+    for (strategy, links) in [(Strategy::LinkReplace, true), (Strategy::PageCopy, false)] {
+        let scenarios = scenarios::all().into_iter();
+        let scenario = scenarios.into_iter().find(|of| {
+            (of.initial, of.by, of.from, of.can_link)
+                == (InitialState::WalRows, BuildBy::Sql, BuildFrom::Empty, links)
+        });
+        let scenario = scenario.unwrap();
+        for model in [Model::M0, Model::M2] {
+            // The explorer also goes on where the application has written to v2: no step of the
+            // plan.
+            let more = crash_states(&scenario, model)
+                .into_iter()
+                .filter(|state| state.ledger.v2_rows > 0)
+                .count();
+            let all = crash_states(&scenario, model).len();
+            assert_eq!(
+                explored(question(strategy, &[model])).states,
+                (all - more) as u64,
+                "{strategy:?} {model:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_crash_can_be_told() {
+    let matrix = explored(question(Strategy::LinkReplace, &[Model::M2]));
+    let flip = matrix
+        .steps
+        .iter()
+        .position(|step| step.op == "rename" && step.why.contains("v2"))
+        .unwrap();
+    let crash = matrix.cells[flip][0].crashes.last().unwrap();
+    let story = replay_crash(&crash.replay).unwrap();
+    assert!(story[0].starts_with("starts with data.db"), "{story:?}");
+    assert!(
+        story.iter().any(|line| line.contains("the power fails") || line.contains("killed"))
+            && story.contains(&"start 2".to_owned())
+    );
+    assert!(story.iter().any(|line| line.contains("ended: canonical is v2")), "{story:#?}");
+}
+
+#[test]
+fn a_line_that_names_no_crash_is_refused() {
+    for line in [
+        "",
+        "0",
+        "0/M0",
+        "99999/M0/1.0,end",
+        "0/M0/999.0,end",
+        "0/M1/1.99999,end",
+        "0/M0/1.0,2.0",
+        "0/M9/1.0",
+        "0/M0/end,end,end",
+    ] {
+        assert_eq!(replay_crash(line), None, "{line}");
+    }
+    for wrong in [
+        Question { models: vec![], ..question(Strategy::LinkReplace, &[Model::M0]) },
+        question(Strategy::Restore, &[Model::M0]),
+        Question { models: vec![Model::Windows], ..question(Strategy::LinkReplace, &[Model::M0]) },
+        Question { from: BuildFrom::Copy, ..question(Strategy::TwoRename, &[Model::M0]) },
+    ] {
+        assert!(Exploration::new(wrong).is_err());
+    }
+}
