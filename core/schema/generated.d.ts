@@ -2044,7 +2044,7 @@ export interface Receipt {
    */
   strategy: Strategy;
   /**
-   * v1, which the backup is. Nothing for a cutover that the daemon in the field began.
+   * v1, which the backup is. Nothing for an upgrade that the legacy daemon began.
    */
   v1: V1 | null;
   /**
