@@ -111,7 +111,7 @@ fn journal_text() -> impl Strategy<Value = Option<String>> {
 }
 
 fn legacy_text() -> impl Strategy<Value = Option<String>> {
-    let field = (select(vec!["building", "built", "canonical-moved", "committed"]), any::<bool>()).prop_map(|(phase, existed)| {
+    let legacy = (select(vec!["building", "built", "canonical-moved", "committed"]), any::<bool>()).prop_map(|(phase, existed)| {
         let path = |file: &str| format!("/home/u/app/{file}");
         Some(
             serde_json::json!({
@@ -123,7 +123,7 @@ fn legacy_text() -> impl Strategy<Value = Option<String>> {
             .to_string(),
         )
     });
-    prop_oneof![4 => field, 1 => Just(Some("torn".to_owned()))]
+    prop_oneof![4 => legacy, 1 => Just(Some("torn".to_owned()))]
 }
 
 /// Any directory. Each file of the grammar may exist or not. Canonical is a settled v1, a changed v1,
@@ -138,7 +138,7 @@ fn any_directory() -> impl Strategy<Value = Observation> {
         select(vec![None, Some(Verdict::Old), Some(Verdict::Current), Some(Verdict::Newer)]),
     );
     (files, journals, shape, vec(any::<bool>(), 5)).prop_map(
-        |(files, (ours, fields), (shape, linked, verdict), auth_files)| {
+        |(files, (ours, legacy), (shape, linked, verdict), auth_files)| {
             let names = our_names();
             let mut seen = directory();
             seen.files.clear();
@@ -187,7 +187,7 @@ fn any_directory() -> impl Strategy<Value = Observation> {
             {
                 backup.file_id = "canonical".into();
             }
-            for (file, text) in [(our_journal(), ours), (legacy_journal(&canonical()), fields)] {
+            for (file, text) in [(our_journal(), ours), (legacy_journal(&canonical()), legacy)] {
                 match text {
                     Some(Some(text)) => put_journal(&mut seen, &file, &text),
                     Some(None) => {
@@ -284,10 +284,10 @@ proptest! {
         });
 
         for inode in precious(&seen, &plan) {
-            prop_assert!(disk.has(&inode), "{} has no name any more\n{}", inode, told(&trace));
+            prop_assert!(disk.has(&inode), "{} no longer has a name\n{}", inode, told(&trace));
         }
         if let Some(companion) = seen.companions.get(&auth()) && companion.digest.is_some() && changed {
-            prop_assert!(disk.has("companion auth.json"), "the companion's content has no name any more\n{}", told(&trace));
+            prop_assert!(disk.has("companion auth.json"), "the companion's content no longer has a name\n{}", told(&trace));
         }
         let was_v2 = matches!(seen.verdict, Some(Verdict::Current | Verdict::Newer));
         if was_v2 {

@@ -108,7 +108,7 @@ fn a_torn_frame_ends_it() {
     head.extend(running.1.to_be_bytes());
     no_page.extend(head);
     no_page.extend([0; PAGE]);
-    assert_eq!(counts(&read_wal(&no_page, None)), [0, 1, 0, 0, 0, 0], "page 0 is none");
+    assert_eq!(counts(&read_wal(&no_page, None)), [0, 1, 0, 0, 0, 0], "there is no page 0");
 }
 
 #[test]
