@@ -1,4 +1,4 @@
-//! A state, as far as any later start can tell.
+//! What a later start can tell of a state.
 
 use crate::model::database::{V1_LINE, V2_LINE};
 use crate::model::state::State;
@@ -6,9 +6,9 @@ use crate::scenario::Scenario;
 use cutover_core::names::{FileName, Role};
 
 impl State {
-    /// The same, as far as any later start can tell: what a private copy of v1 holds, and what is
-    /// in the sidecars of files that are nobody's yet, is never read, only removed; and a
-    /// change counter is only ever compared with the one in a journal's fingerprint of v1.
+    /// The state, without what no later start can tell. No start reads a private copy of v1, or the
+    /// sidecars of a file that is not installed: it only removes them. A change counter is only
+    /// compared with the one in a journal's fingerprint of v1.
     #[must_use]
     pub fn normalized(&self, scenario: &Scenario) -> Self {
         let mut state = self.clone();
@@ -24,8 +24,8 @@ impl State {
             _ => false,
         });
         let line = if scenario.restores() { V2_LINE } else { V1_LINE };
-        // A name without a role is a companion's. It keeps states apart that need not be: that costs
-        // time, and hides nothing.
+        // A name without a role is a companion's. A companion keeps more states apart than
+        // necessary, which costs time and hides nothing.
         let remembered = state.disk.any_name(|name| {
             matches!(
                 role(name),
