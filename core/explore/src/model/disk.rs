@@ -332,20 +332,26 @@ impl Disk {
         self.forget();
     }
 
-    /// Whether any name fits: one that is visible, durable, or not yet flushed.
-    pub fn any_name(&self, is: impl Fn(&str) -> bool) -> bool {
-        self.dirs.iter().any(|dir| {
-            dir.now.keys().chain(dir.durable.keys()).any(|name| is(name))
-                || dir.pending.iter().any(|change| match change {
-                    Change::Add(name, _) | Change::Del(name) | Change::Move(_, name, _) => is(name),
-                })
-        })
+    /// Every name: those that are visible, durable, or not yet flushed.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<Name> {
+        let mut names = BTreeSet::new();
+        for dir in &self.dirs {
+            names.extend(dir.now.keys().chain(dir.durable.keys()).cloned());
+            for change in &dir.pending {
+                match change {
+                    Change::Add(name, _) | Change::Del(name) => drop(names.insert(name.clone())),
+                    Change::Move(from, to, _) => names.extend([from.clone(), to.clone()]),
+                }
+            }
+        }
+        names
     }
 
     /// Whether any name or text contains this.
     #[must_use]
     pub fn mentions(&self, part: &str) -> bool {
-        self.any_name(|name| name.contains(part))
+        self.names().iter().any(|name| name.contains(part))
             || self.inodes.values().flat_map(|inode| [&inode.now, &inode.durable]).any(|content| {
                 match content {
                     Content::Text(text) => text.text.contains(part),
