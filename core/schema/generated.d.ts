@@ -1573,7 +1573,7 @@ export interface CrashMatrix {
    */
   cells: Cell[][];
   /**
-   * Flips alone, not flushed in between, counted as the design did by hand.
+   * Flips alone, without a flush between their steps, as the design counted them by hand.
    */
   flips: FlipCount[];
   /**
@@ -1598,15 +1598,15 @@ export interface Cell {
    */
   bad: number;
   /**
-   * Those that break the promise before any start recovers.
+   * Those that break an invariant before any start recovers.
    */
   broken: number;
   /**
-   * Each of them, to be told by its line: the first two hundred.
+   * The first two hundred of them. The line of each replays it.
    */
   crashes: Crash[];
   /**
-   * Distinct states that a crash there may leave, and no crash before did.
+   * Distinct states that a crash in this step may leave, and that no earlier step left.
    */
   states: number;
 }
@@ -1623,12 +1623,12 @@ export interface Crash {
    */
   broken: Broken | null;
   /**
-   * The line that tells its story again, with the start that follows.
+   * The line that replays it, with the start that follows.
    */
   replay: string;
 }
 /**
- * An invariant that does not hold.
+ * A broken invariant.
  */
 export interface Broken {
   /**
@@ -1682,17 +1682,17 @@ export interface Question {
    */
   models: Model[];
   /**
-   * Whose rules apply.
+   * The operating system whose rules apply.
    */
   platform: Platform;
   /**
-   * How v2 becomes canonical. `two-rename` is what the daemon in the field does, to compare; by
-   * it only SQL builds, from nothing.
+   * How v2 becomes canonical. `two-rename` is the legacy daemon, for comparison: it builds by
+   * SQL, from nothing.
    */
   strategy: Strategy;
 }
 /**
- * A step of the plan that is crashed in.
+ * A step of the plan in which the machine stops.
  */
 export interface CrashStep {
   /**
@@ -1700,11 +1700,11 @@ export interface CrashStep {
    */
   file: string | null;
   /**
-   * Its index in the plan's `steps`. Nothing for what the daemon in the field does.
+   * Its index in the plan's `steps`. Nothing for the legacy daemon.
    */
   index: number | null;
   /**
-   * The op's word.
+   * The op's name.
    */
   op: string;
   /**
@@ -1906,8 +1906,8 @@ export interface Lanes {
    */
   before: Held[];
   /**
-   * The steps that are performed where nothing fails: an undo ends with its `undo`. The first
-   * 300.
+   * The steps that are performed if nothing fails; a plan that undoes ends with its `undo`. At
+   * most the first 300.
    */
   columns: Column[];
   /**
@@ -1920,11 +1920,11 @@ export interface Lanes {
  */
 export interface Held {
   /**
-   * What a power loss leaves at least. Nothing: it may not be there.
+   * What at least a power loss leaves. Nothing: the file may not exist.
    */
   durable: Holds | null;
   /**
-   * What a reader finds. Nothing: it is not there.
+   * What a reader finds. Nothing: the file does not exist.
    */
   now: Holds | null;
 }
@@ -1933,19 +1933,19 @@ export interface Held {
  */
 export interface Column {
   /**
-   * What each file of the lanes holds after it.
+   * What each file holds after it.
    */
   held: Held[];
   /**
-   * Its index, in the plan's `steps` or `undo`.
+   * Its index in the plan's `steps` or `undo`.
    */
   index: number;
   /**
-   * Whether its guard keeps it from being performed.
+   * Whether its guard skips it.
    */
   skipped: boolean;
   /**
-   * Whether in `undo`.
+   * Whether it is in `undo`.
    */
   undo: boolean;
 }
@@ -1954,7 +1954,7 @@ export interface Column {
  */
 export interface Lane {
   /**
-   * Its name; of a companion's file behind the companion's.
+   * Its name. A companion's file has the companion's name before it.
    */
   name: string;
   /**

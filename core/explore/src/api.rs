@@ -1,5 +1,5 @@
-//! The functions of this crate as the bindings offer them: JSON text in and out, as those of
-//! [`cutover_core::api`].
+//! The functions of this crate as the bindings offer them: JSON text in, JSON text out, like those
+//! of [`cutover_core::api`].
 
 use cutover_core::api::{Refused, answer, read};
 use cutover_support::diagnose::Dropped;
@@ -7,8 +7,8 @@ use cutover_support::diagnose::Dropped;
 use crate::crash_matrix::{self, Exploration, Progress, Question};
 use crate::lanes;
 
-/// The lanes of the plan in what was dropped, or of the one that the next start would perform;
-/// `null` where there is none.
+/// The lanes of the plan that was dropped, or of the plan that the next start would perform.
+/// `null`: there is no plan.
 #[must_use]
 pub fn plan_lanes(dropped: &str, staging_held: bool) -> String {
     answer(
@@ -17,10 +17,10 @@ pub fn plan_lanes(dropped: &str, staging_held: bool) -> String {
     )
 }
 
-/// An exploration, begun; or the answer that refuses it.
+/// Begins an exploration, or gives the answer that refuses it.
 ///
 /// # Errors
-/// The text of the answer, where the question is none.
+/// The text of the answer, if the question is invalid.
 pub fn explore(question: &str) -> Result<Exploration, String> {
     let question = read::<Question>("question", question);
     let begun = question.and_then(|question| {
@@ -29,7 +29,7 @@ pub fn explore(question: &str) -> Result<Exploration, String> {
     begun.map_err(|refused| answer::<()>(Err(refused)))
 }
 
-/// Goes on with it, from at most this many crash states, and says how far it is.
+/// Runs a start from at most this many more crash states, and says how far the exploration is.
 #[must_use]
 pub fn explore_on(exploration: &mut Exploration, states: u32) -> String {
     for _ in 0..states {
@@ -40,13 +40,13 @@ pub fn explore_on(exploration: &mut Exploration, states: u32) -> String {
     answer::<Progress>(Ok(exploration.progress()))
 }
 
-/// The matrix as far as it is known.
+/// The crash matrix, as far as it is known.
 #[must_use]
 pub fn explored(exploration: &Exploration) -> String {
     answer(Ok(exploration.matrix()))
 }
 
-/// The story of one crash: an array of lines, or `null` where the line names none.
+/// The story of one crash: an array of lines. `null`: the line names no crash.
 #[must_use]
 pub fn replay_crash(line: &str) -> String {
     answer(Ok(crash_matrix::replay_crash(line)))

@@ -1,6 +1,6 @@
 //! The crash matrix of one plan, for people: for each step and each way to stop, how many states a
-//! crash in it may leave, and how many of them are bad. It goes one start at a time, so that
-//! whoever shows it can tell how far it is, and stop it.
+//! crash may leave, and how many of them are bad. It runs one start at a time, so that a page can
+//! show its progress and stop it.
 
 use std::collections::VecDeque;
 
@@ -28,10 +28,10 @@ const MOST_LISTED: usize = 200;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Question {
-    /// How v2 becomes canonical. `two-rename` is what the daemon in the field does, to compare; by
-    /// it only SQL builds, from nothing.
+    /// How v2 becomes canonical. `two-rename` is the legacy daemon, for comparison: it builds by
+    /// SQL, from nothing.
     pub strategy: Strategy,
-    /// Whose rules apply.
+    /// The operating system whose rules apply.
     pub platform: Platform,
     /// Who builds v2.
     pub by: BuildBy,
@@ -59,22 +59,22 @@ pub struct CrashMatrix {
     /// Those in which, before any start recovers, canonical is not a whole v1 or v2, or v1 cannot
     /// be reached.
     pub broken: u64,
-    /// Flips alone, not flushed in between, counted as the design did by hand.
+    /// Flips alone, without a flush between their steps, as the design counted them by hand.
     pub flips: Vec<FlipCount>,
 }
 
-/// A step of the plan that is crashed in.
+/// A step of the plan in which the machine stops.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CrashStep {
-    /// The op's word.
+    /// The op's name.
     pub op: String,
     /// The file that it is about.
     pub file: Option<String>,
     /// Why it is done.
     pub why: String,
-    /// Its index in the plan's `steps`. Nothing for what the daemon in the field does.
+    /// Its index in the plan's `steps`. Nothing for the legacy daemon.
     pub index: Option<u32>,
 }
 
@@ -83,13 +83,13 @@ pub struct CrashStep {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Cell {
-    /// Distinct states that a crash there may leave, and no crash before did.
+    /// Distinct states that a crash in this step may leave, and that no earlier step left.
     pub states: u32,
     /// Those from which the next start ends badly.
     pub bad: u32,
-    /// Those that break the promise before any start recovers.
+    /// Those that break an invariant before any start recovers.
     pub broken: u32,
-    /// Each of them, to be told by its line: the first two hundred.
+    /// The first two hundred of them. The line of each replays it.
     pub crashes: Vec<Crash>,
 }
 
@@ -98,7 +98,7 @@ pub struct Cell {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Crash {
-    /// The line that tells its story again, with the start that follows.
+    /// The line that replays it, with the start that follows.
     pub replay: String,
     /// What is wrong once the next start has ended.
     pub bad: Option<Broken>,
@@ -106,7 +106,7 @@ pub struct Crash {
     pub broken: Option<Broken>,
 }
 
-/// An invariant that does not hold.
+/// A broken invariant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -151,28 +151,28 @@ pub struct Progress {
     pub total: u32,
 }
 
-/// An exploration that is under way.
+/// An exploration that has begun.
 pub struct Exploration {
     scenario: Scenario,
-    /// The same upgrade by our own plan: by it the raw states of the field's are judged as ours
-    /// are.
+    /// The upgrade by cutover's own plan. The states of the legacy daemon are judged by the
+    /// invariants of this scenario.
     promise: Scenario,
-    /// The number of the setting in a replay line.
+    /// The scenario's number in a replay line.
     number: usize,
-    /// After which change each step begins.
+    /// The change of the disk after which each step begins.
     begins: Vec<u32>,
     todo: VecDeque<(usize, Node)>,
     done: u32,
     matrix: CrashMatrix,
 }
 
-/// What the daemon in the field does, and in how many changes of the disk.
+/// What the legacy daemon does, and in how many changes of the disk.
 const LEGACY: [(&str, &str, u32); 11] = [
     ("write-journal", "the journal says building", 1),
     ("copy", "v1 is copied while it may be written to", 3),
     ("build", "v2 is built, and not looked at again", 3),
     ("write-journal", "the journal says built", 1),
-    ("rename", "canonical is moved to the backup's name: from here on there is none", 1),
+    ("rename", "canonical is moved to the backup's name: canonical is missing from here on", 1),
     ("rename", "its log follows, one step later", 1),
     ("write-journal", "the journal says canonical-moved", 1),
     ("rename", "v2 is moved to canonical's name", 1),
@@ -182,10 +182,10 @@ const LEGACY: [(&str, &str, u32); 11] = [
 ];
 
 impl Exploration {
-    /// Begins.
+    /// Begins an exploration.
     ///
     /// # Errors
-    /// Why there is no such plan.
+    /// Says why there is no such plan.
     pub fn new(question: Question) -> Result<Self, String> {
         let windows = question.platform == Platform::Windows;
         if question.models.is_empty() || question.models.len() > Model::ALL.len() {
@@ -194,7 +194,7 @@ impl Exploration {
         if question.models.iter().any(|model| (*model == Model::Windows) != windows) {
             return Err("models: Windows on Windows, and M0 to M3 elsewhere".into());
         }
-        let field = match question.strategy {
+        let is_legacy = match question.strategy {
             Strategy::LinkReplace | Strategy::PageCopy => false,
             Strategy::TwoRename => true,
             Strategy::Restore | Strategy::RestorePageCopy => {
@@ -215,7 +215,7 @@ impl Exploration {
         };
         let theirs = || all.iter().position(|of| like(of) && of.initial == InitialState::LegacyWal);
         let number =
-            if field { theirs() } else { ours(question.strategy == Strategy::LinkReplace) };
+            if is_legacy { theirs() } else { ours(question.strategy == Strategy::LinkReplace) };
         let (Some(number), Some(promise)) = (number, ours(true)) else {
             return Err("no such plan is explored".into());
         };
@@ -236,7 +236,7 @@ impl Exploration {
                 flips: Vec::new(),
             },
         };
-        if field {
+        if is_legacy {
             exploration.legacy_steps();
         } else {
             exploration.steps();
@@ -251,14 +251,14 @@ impl Exploration {
         Ok(exploration)
     }
 
-    /// How far it is.
+    /// How far the exploration is.
     #[must_use]
     pub fn progress(&self) -> Progress {
         let left = u32::try_from(self.todo.len()).unwrap_or(u32::MAX);
         Progress { done: self.done, total: self.done.saturating_add(left) }
     }
 
-    /// Runs a start from one more crash state. False: there is none left.
+    /// Runs a start from one more crash state. False: none is left.
     pub fn step(&mut self) -> bool {
         let Some((column, node)) = self.todo.pop_front() else { return false };
         let model = self.matrix.question.models[column];
@@ -271,19 +271,19 @@ impl Exploration {
         true
     }
 
-    /// What was found. Whole once [`Exploration::step`] has said that nothing is left.
+    /// The matrix. It is complete once [`Exploration::step`] gives false.
     #[must_use]
     pub fn matrix(&self) -> &CrashMatrix {
         &self.matrix
     }
 
-    /// Every state that one crash of the first start may leave.
+    /// Lists every state that one crash of the first start may leave.
     fn crash(&mut self, column: usize) {
         let model = self.matrix.question.models[column];
         let bounds = Bounds { crashes: 2, stop_after: usize::MAX, ..Bounds::ONE_CRASH };
         let mut explorer = Explorer::new(&self.scenario, model, &bounds, None);
         explorer.expand(&Node::first(&self.scenario));
-        // What the application does once the start has ended is no step of it.
+        // What the application does after the start has ended is no step of the start.
         let in_a_step = |choices: &[Choice]| {
             choices.first().is_some_and(|choice| choice.interference.is_none())
         };
@@ -291,7 +291,7 @@ impl Exploration {
             .into_iter()
             .filter(|node| in_a_step(&node.choices()));
         self.todo.extend(left.map(|node| (column, node)));
-        // What is wrong at once is not gone on from.
+        // No start is run from a state that is bad already.
         let wrong = std::mem::take(&mut explorer.report.bad);
         for bad in wrong.into_iter().filter(|bad| in_a_step(&bad.choices)) {
             let state = replay::replay(&self.scenario, model, &bad.choices, None).1;
@@ -323,8 +323,8 @@ impl Exploration {
         }
     }
 
-    /// The steps that a start performs where nothing is in its way, and after which change of the
-    /// disk each begins.
+    /// The steps that a start performs without interference, and the change of the disk after which
+    /// each begins.
     fn steps(&mut self) {
         let ticks = std::cell::Cell::new(0_u32);
         let mut observer = |_: &State| ticks.set(ticks.get() + 1);
@@ -378,12 +378,12 @@ fn flips(scenario: &Scenario) -> Vec<FlipCount> {
 }
 
 /// Tells the story of one crash, line by line: what the start did, what was left, and what the next
-/// start makes of it. Nothing: no such line.
+/// start makes of it. `None`: the line names no crash.
 #[must_use]
 pub fn replay_crash(line: &str) -> Option<Vec<String>> {
     let (scenario, model, choices) = replay::parse_replay_line(line)?;
-    // A line that somebody else wrote may name a crash that never was; one without happenings and
-    // copies is judged against what there is.
+    // A line from elsewhere may name a crash that never was. A line without interferences and
+    // copies is checked against the crashes that exist.
     let known = |choice: &Choice| choice.interference.is_none() && !choice.copied;
     if choices.len() > 2 || !choices.iter().all(known) {
         return None;

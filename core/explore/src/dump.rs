@@ -1,7 +1,7 @@
-//! Writes down what the planner plans in every starting point, so that two versions of it can be
-//! compared: `plans.jsonl` (each distinct plan of each starting point, without its reasons),
-//! `reasons.txt` (the reasons, step by step, of the same plans) and `counts.txt` (crash states,
-//! changes and starts of each dimension).
+//! Writes down what the planner plans in every scenario, so that two versions of it can be
+//! compared: `plans.jsonl` (each distinct plan, without its reasons), `reasons.txt` (the reasons of
+//! those plans, step by step) and `counts.txt` (crash states, changes and starts of each
+//! dimension).
 
 use std::fmt::Write as _;
 use std::path::Path;

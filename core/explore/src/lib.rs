@@ -1,100 +1,135 @@
-//! Every crash state, explored: the simulator that judges the plans.
+//! Explores every crash state of every plan of cutover, on a model disk, and judges each.
 //!
-//! # What can happen
+//! # Read these three types first
 //!
-//! A user's machine may stop at any instant. What is on its disk then depends on how it stopped.
+//! * [`Scenario`]: one starting point. It says what lies on the disk ([`InitialState`]), who builds
+//!   v2, and what the application does wrong. The module [`scenarios`] lists them all.
+//! * [`State`]: the model disk ([`Disk`]) and what was committed to it ([`Ledger`]). A crash leaves
+//!   a state, and the next start begins from it.
+//! * [`Report`]: what [`explore`] found: the distinct crash states, and a [`Counterexample`] for
+//!   each one that breaks an invariant.
 //!
-//! *The process is killed* (**M0**). The kernel lives on, so every change that was made stays, in
-//! order, also half of an op that makes several: a torn copy, a journal of which only the beginning
-//! was written, three of five files removed.
+//! ```
+//! use cutover_explore::{Bounds, Model, explore, scenarios};
 //!
-//! *The power fails.* What was not flushed may be lost, and file systems differ in what they lose.
-//! With ordered metadata (**M1**: NTFS, APFS, ext4, xfs as they are usually mounted) the changes of
-//! a directory since its last flush arrive in order, so that any prefix of them may be there.
-//! Without order (**M2**) any subset may be. And a rename that is not one change on the disk may
-//! leave both names (**M3**). The data of a file that was not flushed since it was written is old,
-//! new, empty or torn; a database that SQLite changes in place is old, new or half changed. Where
-//! two directories are involved each loses its own tail. After a flush that failed the pages count
-//! as clean, though they are not on the disk: no later flush of them helps.
+//! let scenario = &scenarios::shapes()[0];
+//! // The power fails once, at each change. Any subset of what was not flushed is lost.
+//! let report = explore(scenario, Model::M2, &Bounds::ONE_CRASH, None);
+//! assert!(report.bad.is_empty());
+//! assert!(report.states.len() > 40);
+//! ```
 //!
-//! On **Windows** there is no flush of a directory. Changes arrive in order, in one log, and any
-//! tail of it may be lost, however long. A flush of a file writes the log up to that file's last
-//! change, which is what SQLite itself relies on there, and a rename is written through
-//! (`MOVEFILE_WRITE_THROUGH`).
+//! [`Exploration`] counts the same for people, step by step. [`plan_lanes`] draws a plan: it
+//! performs the plan on the model disk without a crash. [`api`] offers both as JSON text.
 //!
-//! And not only the machine is in the way: an op may fail, once or for ever, having done nothing or
-//! half; an older release of the application, which knows no lock of ours, may open canonical
-//! between any two ops, create it if it is missing, and commit a row; a person may copy the whole
-//! directory, which gives every name a file of its own; somebody may change a companion; the
-//! application's own closed connections may keep their files, v1 itself among them; and what it
-//! builds may be wrong.
+//! # The fault model
+//!
+//! The process or the machine may stop at any instant. [`Model`] says how.
+//!
+//! * **M0: the process is killed.** The kernel lives on. Every change that was made stays, in
+//!   order. An op that makes several changes may be half done: a torn copy, the first half of a
+//!   journal, three of five files removed.
+//! * **M1: the power fails, and directory changes arrive in order.** This is NTFS, APFS, ext4 and
+//!   xfs as they are usually mounted. Any prefix of a directory's changes since its last fsync may
+//!   be there.
+//! * **M2: the power fails, and directory changes arrive in any order.** Any subset of them may be
+//!   there.
+//! * **M3: as M2, and a rename may leave both names.**
+//! * **Windows: the power fails, and there is no directory fsync.** All changes of directories are
+//!   in one ordered log, and any tail of it may be lost, however long. A flush of a file writes the
+//!   log up to that file's last change, which SQLite relies on there too. A rename is written
+//!   through (`MOVEFILE_WRITE_THROUGH`).
+//!
+//! A power loss also damages data. A file that was written and not flushed is old, new, empty or
+//! torn. A database that SQLite changes in place is old, new or half changed. Two directories lose
+//! their tails independently. After a flush that failed, the kernel marks the pages as clean, so no
+//! later flush makes them durable.
+//!
+//! Other things may go wrong between any two ops ([`Interference`]):
+//!
+//! * An op fails, once or for ever, having done nothing or half.
+//! * An older release of the application opens the database. It knows no lock of cutover, creates
+//!   the database if it is missing, and commits a row. It may also keep the database open, idle,
+//!   until the start has ended.
+//! * Another program changes a companion.
+//! * A person copies the directory: each name becomes a file of its own, and hard links are cut.
+//! * The application leaks a connection to what it builds, or to v1 ([`Zombie`]).
+//! * The application builds something wrong ([`Build`]).
 //!
 //! # What must hold
 //!
-//! The design's invariants. **I1** canonical opens as a whole v1 or a whole v2. **I2** while v2 is
-//! not canonical for good all of v1 is reachable; afterwards the backup is v1, and v2 was made from
-//! all of it. **I3** a v2 that was used never goes back. **I4** no sidecar of one database stands
-//! beside another. **I5** a recovery ends, and done again changes nothing. **I6** no temporary file
-//! is left, and each backup has a receipt. **I7** companions, and what the application did outside,
-//! match the database that is canonical. **I8** canonical is never missing, at any instant. And two
-//! that the design says in words: **I9** a process opens nothing that it holds, and holds nothing
-//! that becomes canonical; **I10** canonical has the journal mode that its application counts on.
+//! * **I1** Canonical opens as a whole v1 or a whole v2.
+//! * **I2** Until v2 is durably canonical, all of v1 can be reached. Afterwards the backup is v1,
+//!   and v2 was made from all of v1.
+//! * **I3** A v2 that was used never becomes v1 again.
+//! * **I4** No sidecar of one database stands beside another database.
+//! * **I5** A recovery ends, and a second one changes nothing.
+//! * **I6** No temporary file is left, and each backup has a receipt.
+//! * **I7** The companions, and what the application did outside the database, match the database
+//!   that is canonical.
+//! * **I8** Canonical is never missing, at any instant.
+//! * **I9** A process opens no file that it holds by a leaked connection, and holds no file that
+//!   becomes canonical.
+//! * **I10** Canonical has the journal mode that its application expects.
 //!
-//! I1 to I4 and I8 are judged at every instant, before any recovery; all of them at every end, and
-//! where a migration begins anew. In the field's own cutover, which moves canonical away, they are
-//! judged after recovery. So is I2 on Windows for as long as the journal says `built`: there v1 may
-//! gain a row between its check and the flip, and is put back.
+//! I1 to I4 and I8 are judged at every instant, before any recovery. All ten are judged whenever a
+//! start ends, and where an upgrade begins anew. Two exceptions are judged after recovery only: the
+//! legacy cutover, which moves canonical away; and, on Windows, I2 while the journal says `built`.
+//! In that time v1 may gain a row between its check and the flip, and recovery puts v1 back.
 //!
-//! A restore ends with v1 canonical, and v2 with the rows that were committed to it is canonical or
-//! set aside at every instant; the backup stays what it is. A prune ends with the newest backup and
-//! those that are not whole, and no receipt ever tells of a backup that is less than it says.
+//! A restore ends with v1 canonical. At every instant v2, with the rows committed to it, is
+//! canonical or set aside, and the backup is unchanged. A prune keeps the newest backup and every
+//! backup that is not whole. At no instant does a receipt promise more than its backup holds.
 //!
-//! # What is done about it
+//! # How it is proven
 //!
-//! [`explore`] performs a start on a model disk: the real
-//! [`plan_migration`](cutover_core::plan::plan_migration), [`assess`](cutover_core::plan::assess)
-//! and [`Run`](cutover_core::run::Run), with a model in place of the file system and of SQLite.
-//! After each change it asks what a crash at that instant could leave, and lets a new start recover
-//! from each answer, migrate anew, crash again at each of *its* changes, and so on up to a bound.
-//! Nothing is sampled. Two states that are equal in everything that can matter later are one state
-//! and are looked at once: what is counted are distinct crash states, each of which a start was run
-//! from. A start that looks at what another has looked at goes on as that one did, and is not run
-//! twice. Judgements share no code with what made the state.
+//! [`explore`] runs a start: the real [`assess`](cutover_core::plan::assess), the real
+//! [`plan_migration`](cutover_core::plan::plan_migration) and the real
+//! [`Run`](cutover_core::run::Run). Only the file system and SQLite are a model. After each change
+//! of the disk, the explorer lists every state that a crash could leave there. It runs a new start
+//! from each of them, which recovers and upgrades, and it lists the crashes of that start as well,
+//! up to a bound. No state is sampled.
 //!
-//! And the judge is judged: every step of every plan is taken out, or swapped with its neighbour,
-//! and every two rows of the recovery table are put in the other order ([`mutate`]). What is not
-//! caught is printed with the listed reason why it makes no difference, or as a survivor that
-//! nobody has explained.
+//! States that no later start can tell apart are merged. The count is of distinct states; a start
+//! is run from each. A start that looks at a disk which an earlier start has looked at would go on
+//! as that one did, so it stops there. The judgements share no code with the simulator.
+//!
+//! The judge is tested as well. Each step of each plan is removed, or swapped with its neighbour,
+//! and each two rules of the recovery table are swapped ([`Mutant`]). [`MutantRunner`] reports the
+//! [`MutantOutcome`]: an invariant caught the mutant, a listed reason explains why it makes no
+//! difference, or it survived. [`NEGATIVE_CONTROLS`] are four flips that were counted by hand: the
+//! explorer must count the same.
 //!
 //! # What is modelled of SQLite
 //!
-//! A log or a hot journal is replayed over whatever database it stands beside. A missing or empty
-//! database loses its log when it is opened with CREATE. Commits in WAL mode do not show in the
-//! header; those in rollback mode, and changes of the mode, do. A commit of another program is one
-//! change. It may also open canonical and stay, idle, until the start has ended: with a file that
-//! is canonical no more it would write to the log of what is (I9). A reader rolls a hot journal
-//! back; leaving WAL mode checkpoints, flushes, truncates and removes the log, and is a commit in
-//! rollback mode, whose flush of the directory is the one thing that makes the log's removal
-//! durable. A page copy into canonical is a transaction in rollback mode: the journal, its flush,
-//! half of the pages, all of them, their flush, the journal's end, which is not durable before the
-//! directory is flushed.
-//!
-//! A callback that writes a companion in place flushes what it writes, the directory too; one that
-//! does not loses it by its own doing.
+//! * SQLite replays a log or a hot journal over any database that it stands beside.
+//! * Opening a missing or empty database with CREATE deletes its log.
+//! * A commit in WAL mode does not change the header. A commit in rollback mode does, and so does a
+//!   change of the mode.
+//! * A commit of another program is one change of the disk.
+//! * The first reader rolls a hot rollback journal back.
+//! * Leaving WAL mode checkpoints, flushes, truncates and removes the log. It is then a commit in
+//!   rollback mode, and only the directory fsync of that commit makes the log's removal durable.
+//! * A page copy into canonical is a transaction in rollback mode: the rollback journal, its flush,
+//!   half of the pages, all of them, their flush, the journal's removal. The removal is durable
+//!   after a directory fsync.
+//! * A callback that writes a companion in place flushes the file and its directory. A callback
+//!   that does not flush may lose what it wrote; that is not judged.
 //!
 //! # What is not claimed
 //!
-//! Disks that lie about a flush, that lose what they had flushed, or that damage what they were not
-//! asked to write. Network file systems, which break the atomicity of rename and link in ways of
-//! their own. File systems that lose a rename's old *and* new name. Bugs of SQLite, of the kernel,
-//! and of the runner: that the runner does what the ops say is proven by tests of the runner,
-//! beside this.
-//!
-//! Nor what nobody can guard: an older application that creates canonical while the field's flip
-//! has moved it and not yet its log (it deletes the log); an older application that is killed in
-//! the middle of writing a page of v1, on Windows, between v1's check and the flip, or a newer one
-//! in the middle of writing v2 between its check and a restore's flip; and a program that changes a
-//! companion between our look at it and the rename, without taking its lock.
+//! * Disks that lie about a flush, lose what was flushed, or damage what was not written.
+//! * Network file systems, whose rename and link are not atomic in ways of their own.
+//! * File systems that lose both the old and the new name of a rename.
+//! * Bugs of SQLite, of the kernel and of the runner. Tests of the runner prove that it does what
+//!   the ops say.
+//! * An older application that creates canonical while the legacy cutover has moved the database
+//!   but not its log: it deletes the log.
+//! * On Windows, an older application that is killed while it writes a page of v1, between v1's
+//!   check and the flip; or a newer one that is killed while it writes v2, between its check and
+//!   the flip of a restore.
+//! * A program that changes a companion between cutover's look at it and the rename, without taking
+//!   the companion's lock.
 
 #![forbid(unsafe_code)]
 

@@ -1,10 +1,14 @@
-//! Explores every crash state of every plan and counts them. Without an argument within bounds that
-//! take seconds; `--full` takes minutes; `--all` counts the models that `--full`'s contain on their
-//! own as well; `--mutants` tries every mutant of every plan and of the
-//! recovery table; `--replay <line>` tells the story of one state again; `--dump <folder>` writes
-//! every plan and the counts to files, to compare two versions of the planner.
+//! Explores every crash state of every plan and counts them.
 //!
-//! Ends with status 1 if any state is bad, or a mutant survives without a reason.
+//! * Without an argument: within bounds that take seconds.
+//! * `--full`: takes minutes.
+//! * `--all`: also counts the models that the models of `--full` contain, each on its own.
+//! * `--mutants`: tries every mutant of every plan and of the recovery table.
+//! * `--replay <line>`: tells the story of one state again.
+//! * `--dump <folder> [--full]`: writes every plan and the counts to files, to compare two versions
+//!   of the planner.
+//!
+//! Exits with 1 if any state is bad, or if a mutant survives without a reason.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -75,7 +79,7 @@ fn on_every_core<T>(
     });
 }
 
-/// What one dimension amounts to.
+/// The sum of one dimension.
 #[derive(Default)]
 struct Sum {
     states: BTreeSet<Key>,
@@ -146,8 +150,7 @@ fn table(dimensions: &[Dimension], full: bool) -> ExitCode {
     println!(
         "{changes} changes of the disk in {starts} starts; {rate:.0} distinct states per second"
     );
-    // The whole claim is for the whole matrix; the short one says that it is bounded by the table
-    // above.
+    // Only the full table supports the whole claim. The short one says what bounds it.
     let claim = if full {
         "every crash state of every plan, from every starting initial, under models M0 to M3 and \
          Windows, with one further crash in recovery and every fault at every op"
@@ -160,7 +163,7 @@ fn table(dimensions: &[Dimension], full: bool) -> ExitCode {
     if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Flips that are wrong must be counted as wrong, exactly as often as they are.
+/// Wrong flips must be counted exactly.
 fn controls() -> usize {
     let Some(scenario) = scenarios::shapes().into_iter().next() else { return 1 };
     let mut wrong = 0;
@@ -196,7 +199,8 @@ fn mutants() -> ExitCode {
                 }
                 MutantOutcome::Survived => ("survived", format!("SURVIVED: {mutant}")),
             };
-            // It takes minutes: what is known is shown at once, and the whole in order at the end.
+            // This takes minutes, so each result is shown at once. All results are printed in order
+            // at the end.
             eprintln!("{:.0} s: {line}", begun.elapsed().as_secs_f64());
             if let Ok(mut outcomes) = outcomes.lock() {
                 outcomes.push((number, word, line));
@@ -237,7 +241,7 @@ fn dump(directory: &str, dimensions: &[Dimension]) -> ExitCode {
 
 fn replay(line: &str) -> ExitCode {
     let Some((scenario, model, choices)) = parse_replay_line(line) else {
-        eprintln!("this is not a replay line");
+        eprintln!("not a replay line");
         return ExitCode::from(2);
     };
     for line in cutover_explore::replay(&scenario, model, &choices, None).0 {

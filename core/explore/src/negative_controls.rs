@@ -1,8 +1,8 @@
-//! Flips that are known to be wrong, counted by hand in the design: the explorer must count the
-//! same.
+//! Flips that are known to be wrong. The design counted their states by hand, and the explorer must
+//! count as many.
 //!
-//! Each is judged in the raw states that a power loss leaves, before any recovery: canonical must
-//! be a whole v1 or a whole v2, and all of v1 must be reachable.
+//! The states that a power loss leaves are judged before any recovery: canonical must be a whole v1
+//! or a whole v2, and all of v1 must be reachable.
 
 use crate::check;
 use crate::model::database::{Data, Db};
@@ -12,17 +12,17 @@ use crate::model::state::{Ledger, State};
 use crate::scenario::Scenario;
 use cutover_core::page1::JournalMode;
 
-/// A flip that is no plan of ours.
+/// A flip that cutover does not perform, and the one that it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Flip {
-    /// The field's: canonical to the backup, then its log, then staging to canonical. v1 has rows
-    /// in its log.
+    /// The legacy flip: canonical to the backup, then its log, then staging to canonical. v1 has
+    /// rows in its log.
     TwoRenameLiveLog,
-    /// The same, of a v1 that was settled.
+    /// The legacy flip of a settled v1.
     TwoRenameSettled,
-    /// Link and rename, with nothing flushed between them.
+    /// A hard link and a rename, without a flush between them.
     LinkReplaceUnflushed,
-    /// Link, flush, rename.
+    /// A hard link, a directory fsync, a rename: what cutover does.
     LinkReplace,
 }
 
@@ -31,15 +31,15 @@ pub enum Flip {
 pub struct Count {
     /// Distinct states.
     pub states: usize,
-    /// Those that break an invariant.
+    /// States that break an invariant.
     pub bad: usize,
 }
 
-/// What the design counted by hand: in order (M1), and without order (M2).
+/// What the design counted by hand: changes in order (M1), and in any order (M2).
 pub const NEGATIVE_CONTROLS: [(Flip, &str, Count, Count); 4] = [
     (
         Flip::TwoRenameLiveLog,
-        "the field's two renames, v1 with a live log",
+        "the legacy two renames, v1 with a live log",
         Count { states: 4, bad: 2 },
         Count { states: 8, bad: 6 },
     ),
@@ -63,7 +63,7 @@ pub const NEGATIVE_CONTROLS: [(Flip, &str, Count, Count); 4] = [
     ),
 ];
 
-/// Counts a flip under a model.
+/// Counts the states of a flip under a model.
 #[must_use]
 pub fn count_flip(scenario: &Scenario, flip: Flip, model: Model) -> Count {
     let name = scenario.canonical.as_str();

@@ -1,5 +1,5 @@
-//! A counterexample: what was done, what persisted, what recovery did, which invariant broke, and
-//! the line that replays it.
+//! Tells a counterexample: what was done, what persisted, what recovery did, and which invariant
+//! broke. Its last line replays it.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ use crate::sim::legacy::legacy_daemon;
 use crate::sim::machine::Machine;
 use crate::sim::start::{Before, End, PlanChange, Start, initial_state};
 
-/// One name of a disk, in words.
+/// One name of the disk, in words.
 fn entry(name: &str, content: &Content) -> String {
     let text = match content {
         Content::Empty => "empty".to_owned(),
@@ -35,7 +35,7 @@ fn entry(name: &str, content: &Content) -> String {
     format!("{name}: {text}")
 }
 
-/// Every name, what it holds, and which names are one file.
+/// Describes every name: what it holds, and which names are one file.
 #[must_use]
 pub fn describe(disk: &Disk) -> Vec<String> {
     let mut lines = Vec::new();
@@ -54,7 +54,7 @@ pub fn describe(disk: &Disk) -> Vec<String> {
     lines
 }
 
-/// The model's word and the choices, as one line without spaces.
+/// Writes the choices as one line without spaces.
 #[must_use]
 pub fn line(choices: &[Choice]) -> String {
     let mut text = String::new();
@@ -78,7 +78,7 @@ pub fn line(choices: &[Choice]) -> String {
     text
 }
 
-/// Reads a replay line: the number of the start, the model, the choices.
+/// Reads a replay line: the scenario's number, the model, the choices.
 #[must_use]
 pub fn parse_replay_line(text: &str) -> Option<(Scenario, Model, Vec<Choice>)> {
     let mut parts = text.split('/');
@@ -111,8 +111,8 @@ fn choice(text: &str) -> Option<Choice> {
     Some(Choice { interference, crash, copied })
 }
 
-/// Performs the choices again. Gives what happened, in lines, and the state in which it ended.
-/// `mutant`: what is wrong with every start, or with one, counted from 0.
+/// Performs the choices again. Gives what happened, line by line, and the state at the end.
+/// `mutant`: what changes every start, or the start of this number, counted from 0.
 #[must_use]
 pub fn replay(
     scenario: &Scenario,
@@ -165,7 +165,7 @@ pub fn replay(
                     return true;
                 }
                 at.set(at.get() + 1);
-                say(told(run, op));
+                say(step_in_words(run, op));
                 false
             });
             if let Some((_, interference)) = choice.interference {
@@ -177,7 +177,7 @@ pub fn replay(
                         happen(&mut machine, &mut run, interference);
                         end = going.go(&mut machine, Some(run), mutant, &mut |_, _, before| {
                             if let Before::Op(run, op) = before {
-                                say(told(run, op));
+                                say(step_in_words(run, op));
                             }
                             false
                         });
@@ -185,7 +185,7 @@ pub fn replay(
                     None => drop(actors::application(&mut machine).then_some(())),
                 }
             }
-            say(format!("  ended: {}", End::told(end.as_ref())));
+            say(format!("  ended: {}", End::in_words(end.as_ref())));
         }
         let ended = machine.state;
         let crashed = crashed.into_inner();
@@ -218,7 +218,7 @@ pub fn replay(
     (log, state)
 }
 
-fn told(run: &cutover_core::run::Run, op: &cutover_core::op::Op) -> String {
+fn step_in_words(run: &cutover_core::run::Run, op: &cutover_core::op::Op) -> String {
     let (undo, index) = run.position();
     let file = op.file().map(|file| format!(" {file}")).unwrap_or_default();
     format!("  {}{index} {}{file}", if undo { "undo " } else { "" }, op.name())

@@ -1,5 +1,5 @@
-//! What a test needs that lays crash states out on a real disk and lets the real runner recover
-//! from them: the states, and how the model says that each will end.
+//! Crash states for a test that puts them on a real disk and lets the real runner recover, and how
+//! the model says that each recovery ends.
 
 use crate::model::power_loss::Model;
 use crate::model::state::State;
@@ -8,13 +8,13 @@ use crate::search;
 use crate::sim::machine::Machine;
 use crate::sim::start::{End, Start};
 
-/// The distinct states that one crash of the first start may leave.
+/// Lists the distinct states that one crash of the first start may leave.
 #[must_use]
 pub fn crash_states(scenario: &Scenario, model: Model) -> Vec<State> {
     search::crash_states(scenario, model)
 }
 
-/// How the next start ends from this state, and what it leaves.
+/// Runs the next start from this state. Gives how it ends, and what it leaves.
 #[must_use]
 pub fn next_start(scenario: &Scenario, state: &State) -> (Option<End>, State) {
     let mut ignore = |_: &State| {};

@@ -1,9 +1,9 @@
-//! Restores and prunes: what is there when they start, what they plan, and what must hold.
+//! The invariants of restores and prunes.
 //!
-//! v2 is in place, with a row of its own, and beside it a backup with its receipt and a companion's
-//! backup. A restore ends with v1 canonical and v2 set aside, a prune with the newest backup; and
-//! at no instant may canonical be anything but whole, v2 or its row be out of reach, or what a
-//! receipt says of a backup be wrong.
+//! At the beginning v2 is canonical with one row of its own, beside a backup, its receipt, and a
+//! companion's backup. A restore ends with v1 canonical and v2 set aside. A prune ends with the
+//! newest backup. At every instant canonical is whole, v2 and its row can be reached, and each
+//! receipt is true.
 
 use crate::check::reading::{Holds, Violation, broken, companion_files, holds, roles, strangers};
 use crate::model::disk::{Content, HOME};
@@ -13,7 +13,7 @@ use crate::scenario::{Scenario, Zombie};
 use cutover_core::names::{CompanionRole, Role};
 use cutover_core::page1::JournalMode;
 
-/// Whether what the receipt says of this backup is so.
+/// Whether this backup is what its receipt says.
 fn is_kept(state: &State, scenario: &Scenario, of: (u64, &str, bool)) -> bool {
     let name = name_of(scenario, of);
     let text = matches!(state.disk.get(HOME, &format!("{name}.json")), Some(Content::Text(_)));
@@ -24,7 +24,7 @@ fn is_kept(state: &State, scenario: &Scenario, of: (u64, &str, bool)) -> bool {
     holds(&state.disk, &name) == Holds::V1(ROWS) && text == of.2 && companion
 }
 
-/// What must hold at every instant.
+/// Judges what must hold at every instant.
 pub(crate) fn always(state: &State, scenario: &Scenario) -> Option<Violation> {
     let State { disk, ledger } = state;
     let v2 = Holds::V2 { of: ROWS, rows: ledger.v2_rows };
@@ -39,10 +39,10 @@ pub(crate) fn always(state: &State, scenario: &Scenario) -> Option<Violation> {
         Holds::V1(rows) if scenario.restores() => {
             return broken("I2", format!("canonical is a v1 with {rows} rows of {}", ledger.rows));
         }
-        _ => return broken("I1", "canonical is another database than it should be"),
+        _ => return broken("I1", "canonical is neither v2 nor v1"),
     }
     if canonical == v2 && scenario.restores() && ledger.v2_durable {
-        return broken("I3", "v1 was canonical for good, and is not any more");
+        return broken("I3", "v1 was durably canonical, and is no longer");
     }
     if canonical != v2 && !displaced(state, scenario).any(|holds| holds == v2) {
         return broken("I2", "v2 is neither canonical nor set aside");
@@ -53,13 +53,14 @@ pub(crate) fn always(state: &State, scenario: &Scenario) -> Option<Violation> {
     {
         return broken("I2", format!("the backup {} is not what it was", gone.0));
     }
-    // Whoever lists the one that goes must not be told that it is whole when it is not.
+    // A backup that is being removed must not be listed as whole when it is not.
     let name = name_of(scenario, BACKUPS[0]);
-    let told = disk.get(HOME, &format!("{name}.json")).is_some() && disk.get(HOME, &name).is_some();
-    let lies = told
+    let listed =
+        disk.get(HOME, &format!("{name}.json")).is_some() && disk.get(HOME, &name).is_some();
+    let lies = listed
         && present(scenario).first() == Some(&BACKUPS[0])
         && !is_kept(state, scenario, BACKUPS[0]);
-    if lies { broken("I2", "a receipt tells of a backup that is not there") } else { None }
+    if lies { broken("I2", "a receipt names a backup that is not there") } else { None }
 }
 
 fn displaced<'a>(state: &'a State, scenario: &'a Scenario) -> impl Iterator<Item = Holds> {
@@ -68,7 +69,7 @@ fn displaced<'a>(state: &'a State, scenario: &'a Scenario) -> impl Iterator<Item
         .map(|(name, _)| holds(&state.disk, name))
 }
 
-/// What must hold when a start has ended and nothing was in its way.
+/// Judges the end of a start in which nothing interfered.
 pub(crate) fn at_end(state: &State, scenario: &Scenario) -> Option<Violation> {
     if let Some(violation) = always(state, scenario) {
         return Some(violation);
@@ -91,8 +92,8 @@ pub(crate) fn at_end(state: &State, scenario: &Scenario) -> Option<Violation> {
             return broken("I6", format!("{name} is left"));
         }
     }
-    // In a directory that was copied v2's second name is a copy of its own, and nothing that may be
-    // v2 is removed.
+    // In a copied directory v2's second name is a copy of its own. A start never removes a file
+    // that may be v2.
     let canonical = disk.ino(HOME, scenario.canonical.as_str());
     if let Some((name, _)) = roles(disk, scenario)
         .find(|(name, _)| *name != scenario.canonical.as_str() && disk.ino(HOME, name) == canonical)
@@ -101,13 +102,13 @@ pub(crate) fn at_end(state: &State, scenario: &Scenario) -> Option<Violation> {
     }
     let v2 = |holds: Holds| matches!(holds, Holds::V2 { of: ROWS, .. });
     if !displaced(state, scenario).all(v2) {
-        return broken("I6", "what is set aside is no v2");
+        return broken("I6", "a database that is set aside is not v2");
     }
     if let Some(Content::Db(db)) = disk.get(HOME, scenario.canonical.as_str())
         && state.ledger.mode.is_some()
     {
         let (v1_mode, v2_mode) = modes(scenario);
-        // What another connection has open in WAL mode stays in it.
+        // A database stays in WAL mode while another connection has it open.
         let v1_mode = if scenario.zombie == Zombie::OnV1Before && v2_mode == JournalMode::Wal {
             v2_mode
         } else {
@@ -125,7 +126,7 @@ pub(crate) fn at_end(state: &State, scenario: &Scenario) -> Option<Violation> {
     companion(state, scenario, v1)
 }
 
-/// The companion belongs to the database that is canonical, and what was there is kept.
+/// The companion must belong to the database that is canonical, and what it replaced must be kept.
 fn companion(state: &State, scenario: &Scenario, v1: bool) -> Option<Violation> {
     let (_, file) = scenario.companion.as_ref()?;
     let version = |name: &str| match state.disk.get(scenario.aside(), name) {

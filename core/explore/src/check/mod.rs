@@ -1,4 +1,4 @@
-//! What must hold, judged from a state alone. Nothing here is shared with what made the state.
+//! The invariants, judged from a state alone. The judgements share no code with the simulator.
 
 mod backups;
 mod reading;
@@ -10,7 +10,7 @@ use crate::scenario::Scenario;
 pub(crate) use reading::roles;
 pub use reading::{Violation, is_v1, is_v2};
 
-/// What must hold at every instant, before any recovery as well.
+/// Judges what must hold at every instant, before any recovery.
 #[must_use]
 pub fn at_every_instant(state: &State, scenario: &Scenario) -> Option<Violation> {
     if scenario.has_backups() {
@@ -19,7 +19,7 @@ pub fn at_every_instant(state: &State, scenario: &Scenario) -> Option<Violation>
     if upgrade::waits_for_v1(state, scenario) { None } else { upgrade::always(state, scenario) }
 }
 
-/// What must hold when a start has ended and nothing was in its way.
+/// Judges what must hold when a start has ended and nothing interfered.
 #[must_use]
 pub fn at_end(state: &State, scenario: &Scenario) -> Option<Violation> {
     if scenario.has_backups() {

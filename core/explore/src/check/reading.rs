@@ -1,5 +1,5 @@
-//! What a name holds, read in the words of the invariants: how SQLite opens a set is told here a
-//! second time.
+//! What a name holds, in the words of the invariants. How SQLite opens a database is written here a
+//! second time, independently of the simulator.
 
 use crate::model::database::{Data, Db};
 use crate::model::disk::{Content, Disk, HOME};
@@ -7,7 +7,7 @@ use crate::model::state::State;
 use crate::scenario::Scenario;
 use cutover_core::names::{CompanionRole, FileName, Role};
 
-/// An invariant that does not hold.
+/// A broken invariant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Violation {
     /// `I1` to `I10`.
@@ -21,7 +21,7 @@ pub(crate) fn broken(rule: &'static str, what: impl Into<String>) -> Option<Viol
     Some(Violation { rule, what: what.into() })
 }
 
-/// What somebody who opens this name gets.
+/// What a program reads that opens this name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Holds {
     Nothing,
@@ -58,7 +58,7 @@ pub(crate) fn holds(disk: &Disk, name: &str) -> Holds {
     match data {
         Data::V1 { rows } => Holds::V1(rows),
         Data::V2 { of, rows } => Holds::V2 { of, rows },
-        Data::Partial => Holds::Else("a database that is not done"),
+        Data::Partial => Holds::Else("a database whose build is not complete"),
         Data::Refused => Holds::Else("a v2 that the application does not accept"),
         Data::Damaged | Data::Half => Holds::Else("a damaged database"),
         Data::Mixed => Holds::Else("pages of two databases"),
@@ -66,14 +66,17 @@ pub(crate) fn holds(disk: &Disk, name: &str) -> Holds {
     }
 }
 
-/// Whether canonical is what a start is for: v2, with all that v1 held. (One that lacks a row is a
-/// violation, or put back.) For a restore it is v1.
+/// Whether canonical is what a start is for. For an upgrade that is v2 with all of v1's rows; a v2
+/// that lacks a row is a violation, or is put back. For a restore it is v1.
 #[must_use]
 pub fn is_v2(state: &State, scenario: &Scenario) -> bool {
     if scenario.restores() {
         return is_v1(state, scenario);
     }
-    matches!(holds(&state.disk, scenario.canonical.as_str()), Holds::V2 { of, .. } if of == state.ledger.rows)
+    match holds(&state.disk, scenario.canonical.as_str()) {
+        Holds::V2 { of, .. } => of == state.ledger.rows,
+        _ => false,
+    }
 }
 
 /// Whether canonical is v1.
@@ -91,7 +94,7 @@ pub(crate) fn roles<'a>(
     })
 }
 
-/// A sidecar beside a database that is not its own.
+/// Finds a sidecar that stands beside another database than its own.
 pub(crate) fn strangers(disk: &Disk) -> Option<Violation> {
     for (name, content) in
         disk.dirs[HOME].now.iter().map(|(name, ino)| (name, &disk.inodes[ino].now))
@@ -108,7 +111,7 @@ pub(crate) fn strangers(disk: &Disk) -> Option<Violation> {
     None
 }
 
-/// Each file of the companion, and what it is; of the companion itself, nothing.
+/// Each file of the companion, with its role. The companion itself has no role.
 pub(crate) fn companion_files<'a>(
     disk: &'a Disk,
     scenario: &'a Scenario,

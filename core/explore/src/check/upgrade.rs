@@ -1,4 +1,4 @@
-//! What must hold of an upgrade and of its recovery.
+//! The invariants of an upgrade and of its recovery.
 
 use crate::check::reading::{Holds, Violation, broken, companion_files, holds, roles, strangers};
 use crate::model::database::{Data, Db};
@@ -14,9 +14,9 @@ fn backup_holds(state: &State, scenario: &Scenario, want: Holds) -> bool {
         .any(|(name, role)| matches!(role, Role::Backup { .. }) && holds(&state.disk, name) == want)
 }
 
-/// On Windows v1 may gain a row between its check and the flip: the next start, or this one, puts
-/// it back. Until then a `built` journal stands, the application was told nothing, and the backup
-/// under canonical's name, with the sidecars that are there, is all of v1.
+/// On Windows v1 may gain a row between its check and the flip. This start or the next puts v1
+/// back. Until then the journal says `built`, the application is told nothing, and the backup with
+/// its sidecars is all of v1.
 pub(crate) fn waits_for_v1(state: &State, scenario: &Scenario) -> bool {
     let State { disk, ledger } = state;
     let name = scenario.canonical.as_str();
@@ -72,12 +72,12 @@ pub(crate) fn always(state: &State, scenario: &Scenario) -> Option<Violation> {
             broken("I3", format!("{} rows of v2 were committed, {rows} are there", ledger.v2_rows))
         }
         Holds::V2 { .. } => None,
-        _ if ledger.v2_durable => broken("I3", "v2 was canonical for good, and is not any more"),
+        _ if ledger.v2_durable => broken("I3", "v2 was durably canonical, and is no longer"),
         _ => None,
     }
 }
 
-/// What must hold when a start has ended and nothing was in its way.
+/// Judges the end of a start in which nothing interfered.
 pub(crate) fn at_end(state: &State, scenario: &Scenario) -> Option<Violation> {
     if let Some(violation) = always(state, scenario) {
         return Some(violation);
@@ -156,7 +156,8 @@ pub(crate) fn at_end(state: &State, scenario: &Scenario) -> Option<Violation> {
     companion(state, scenario, v2)
 }
 
-/// The companion belongs to the database that is canonical, and what somebody wrote is kept.
+/// The companion must belong to the database that is canonical, and what another program wrote must
+/// be kept.
 fn companion(state: &State, scenario: &Scenario, v2: bool) -> Option<Violation> {
     let (_, file) = scenario.companion.as_ref()?;
     let disk = &state.disk;

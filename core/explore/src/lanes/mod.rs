@@ -20,9 +20,9 @@ use cutover_support::diagnose::{Dropped, diagnose, names_in};
 
 use picture::Picture;
 
-/// The most steps that are told: more than any plan of ours has.
+/// The most steps that are drawn: more than any plan of cutover has.
 pub const MAX_COLUMNS: usize = 300;
-/// The most files that are taken from what was given.
+/// The most files that are drawn of those that were given.
 const MAX_FOUND: usize = 40;
 /// The most companions that are drawn.
 const MAX_COMPANIONS: usize = 40;
@@ -52,9 +52,9 @@ pub enum Holds {
     Companion,
     /// A database's log.
     Log,
-    /// What was there before; the plan looks at it.
+    /// A file that was there before. The plan does not tell what it holds.
     AsFound,
-    /// Its name is durable, and nothing that it holds.
+    /// The name is durable, and its content is not.
     Unflushed,
     /// An interrupted start left it. Whether that start flushed it is not known.
     NotKnown,
@@ -96,7 +96,7 @@ pub enum LaneRole {
     NewJournal,
     /// A database that was set aside.
     Displaced,
-    /// A companion, or what it becomes or was.
+    /// A companion, its backup, or its new content.
     Companion,
     /// Something else.
     File,
@@ -107,7 +107,7 @@ pub enum LaneRole {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Lane {
-    /// Its name; of a companion's file behind the companion's.
+    /// Its name. A companion's file has the companion's name before it.
     pub name: String,
     /// What it is for.
     pub role: LaneRole,
@@ -118,9 +118,9 @@ pub struct Lane {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Held {
-    /// What a reader finds. Nothing: it is not there.
+    /// What a reader finds. Nothing: the file does not exist.
     pub now: Option<Holds>,
-    /// What a power loss leaves at least. Nothing: it may not be there.
+    /// What at least a power loss leaves. Nothing: the file may not exist.
     pub durable: Option<Holds>,
 }
 
@@ -129,13 +129,13 @@ pub struct Held {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Column {
-    /// Its index, in the plan's `steps` or `undo`.
+    /// Its index in the plan's `steps` or `undo`.
     pub index: u32,
-    /// Whether in `undo`.
+    /// Whether it is in `undo`.
     pub undo: bool,
-    /// Whether its guard keeps it from being performed.
+    /// Whether its guard skips it.
     pub skipped: bool,
-    /// What each file of the lanes holds after it.
+    /// What each file holds after it.
     pub held: Vec<Held>,
 }
 
@@ -148,15 +148,15 @@ pub struct Lanes {
     pub files: Vec<Lane>,
     /// What each holds before the first step.
     pub before: Vec<Held>,
-    /// The steps that are performed where nothing fails: an undo ends with its `undo`. The first
-    /// 300.
+    /// The steps that are performed if nothing fails; a plan that undoes ends with its `undo`. At
+    /// most the first 300.
     pub columns: Vec<Column>,
 }
 
-/// The lanes of the plan in what was dropped, or of the plan that the next start would perform;
-/// nothing where there is none. `staging_held`: a leaked connection of the application still holds
-/// what the application built. The application is taken to stage each companion, and no other
-/// program to change it.
+/// The lanes of the plan that was dropped, or of the plan that the next start would perform.
+/// `None`: there is no plan. `staging_held`: a leaked connection of the application holds what the
+/// application built. The picture assumes that the application stages each companion, and that no
+/// other program changes it.
 #[must_use]
 pub fn plan_lanes(dropped: &Dropped, staging_held: bool) -> Option<Lanes> {
     let diagnosis = diagnose(dropped);
@@ -179,10 +179,10 @@ pub fn plan_lanes(dropped: &Dropped, staging_held: bool) -> Option<Lanes> {
     Some(lanes(&plan, &found, staging_held))
 }
 
-/// What every file of one directory, or of all, holds at one time.
+/// What each file holds at one time.
 type Files = BTreeMap<(LaneRole, String), Held>;
 
-/// The lanes of a plan. `found`: the files that were there, and what is known of them; empty where
+/// The lanes of a plan. `found`: the files that existed, and what is known of them. It is empty if
 /// only the plan is known.
 fn lanes(plan: &Plan, found: &[(FileName, Option<Holds>)], staging_held: bool) -> Lanes {
     // Each companion has a directory of its own, and the model disk has one beside the database's:
@@ -223,7 +223,7 @@ fn lanes(plan: &Plan, found: &[(FileName, Option<Holds>)], staging_held: bool) -
     }
 }
 
-/// The steps that are performed where nothing fails.
+/// The steps that are performed if nothing fails.
 fn performed(plan: &Plan) -> Vec<(bool, u32, &Step)> {
     let mut steps = Vec::new();
     for (undo, of) in [(false, &plan.steps), (true, &plan.undo)] {

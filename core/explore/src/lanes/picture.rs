@@ -79,7 +79,7 @@ impl Picture {
         picture
     }
 
-    /// So many steps are not performed.
+    /// Adds steps that are not performed.
     fn skip(&mut self, count: usize, files: &Files) {
         self.files.extend(std::iter::repeat_n(files.clone(), count));
         self.skipped.extend(std::iter::repeat_n(true, count));

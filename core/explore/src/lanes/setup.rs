@@ -16,7 +16,7 @@ use cutover_core::page1::JournalMode;
 use cutover_core::plan::{BuildBy, BuildFrom, Plan, PlanKind};
 use cutover_core::run::{Budget, Run};
 
-/// The scenario that this plan is of. Nothing: the plan names no file.
+/// The scenario that fits this plan. `None`: the plan names no file.
 pub(super) fn scenario(
     plan: &Plan,
     staging_held: bool,
@@ -48,12 +48,12 @@ pub(super) fn scenario(
     })
 }
 
-/// The text of a receipt on the model disk. That of a journal is its phase.
+/// The text of a receipt on the model disk. The text of a journal is its phase.
 pub(super) const RECEIPT: &str = "receipt";
-/// What the companion holds before an upgrade, as the model tells it.
+/// The digest of a companion before an upgrade, in the model.
 const COMPANION_BEFORE: &str = "companion-0";
 
-/// What a plan begins with.
+/// What one run of a plan begins with.
 pub(super) struct Setup<'a> {
     pub(super) plan: &'a Plan,
     pub(super) scenario: &'a Scenario,
@@ -68,7 +68,7 @@ impl Setup<'_> {
         let windows = plan.platform == Platform::Windows;
         let mut disk = Disk { log: windows, ..Disk::default() };
         for (name, known) in found {
-            self.lay(&mut disk, &PlanPath::from(name), *known);
+            self.add(&mut disk, &PlanPath::from(name), *known);
         }
         let mut made = BTreeSet::new();
         for (_, _, step) in self.steps {
@@ -77,21 +77,21 @@ impl Setup<'_> {
                 Some(name) => self.companion.is_some_and(|of| of.name == *name),
             };
             if let Some(at) = needs(&step.op).filter(|at| is_of(at) && !made.contains(at)) {
-                self.lay(&mut disk, &at, None);
+                self.add(&mut disk, &at, None);
             }
             made.extend(makes(&step.op));
         }
-        // A recovery has a journal, and the canonical that the journal is about.
+        // A recovery has a journal, and the canonical that the journal names.
         if let Some(journal) = &plan.journal
             && found.is_empty()
             && !plan.kind.begins()
         {
-            self.lay(&mut disk, &PlanPath::from(&journal.names.canonical), None);
-            self.lay(&mut disk, &PlanPath::from(&journal.file()), None);
+            self.add(&mut disk, &PlanPath::from(&journal.names.canonical), None);
+            self.add(&mut disk, &PlanPath::from(&journal.file()), None);
         }
         if let Some(of) = self.companion.filter(|of| of.before.is_some()) {
             let at = PlanPath { companion: Some(of.name.clone()), name: of.file.clone() };
-            self.lay(&mut disk, &at, None);
+            self.add(&mut disk, &at, None);
         }
         if plan.kind.begins() {
             disk.sync_dir(HOME);
@@ -100,13 +100,13 @@ impl Setup<'_> {
         State { disk, ledger: Ledger::of(0, JournalMode::Delete) }
     }
 
-    /// A file that was there before. What an interrupted start left is visible, and may not be
-    /// durable: that is why a recovery flushes first.
-    fn lay(&self, disk: &mut Disk, at: &PlanPath, known: Option<Holds>) {
+    /// Adds a file that existed before. What an interrupted start left is visible, and may not be
+    /// durable: a recovery flushes it first.
+    fn add(&self, disk: &mut Disk, at: &PlanPath, known: Option<Holds>) {
         let dir = if at.companion.is_some() { self.scenario.aside() } else { HOME };
         let name = at.name.as_str();
-        // Which names are one file is not known: the two names of a link that a step makes or
-        // removes are taken for one.
+        // Which names are hard links of one file is not known. The two names of a link that a step
+        // makes or removes are assumed to be.
         let other = self.steps.iter().find_map(|(_, _, step)| match &step.op {
             Op::Link { from, to } if to == at => Some(from.name.as_str()),
             Op::RemoveLink { link, of } if link.as_str() == name => Some(of.as_str()),
@@ -155,8 +155,7 @@ impl Setup<'_> {
         }
     }
 
-    /// What a database holds: what is known of it, or what the plan goes on with only where it is
-    /// so.
+    /// What a database holds: what is known of it, or what the plan requires of it.
     fn database(&self, role: LaneRole, name: &FileName, known: Option<Holds>) -> Db {
         let journal = self.plan.journal.as_ref();
         let restores = journal.is_some_and(|journal| journal.strategy.restores());
@@ -187,8 +186,11 @@ impl Setup<'_> {
             LaneRole::Backup if self.plan.kind == PlanKind::Restore => Some(Holds::V1),
             _ => None,
         };
-        let waits = |step: &Step| matches!(&step.op, Op::Settle { file, mode } if file == name && *mode == JournalMode::Wal);
-        let is_wal = role == LaneRole::Canonical && self.steps.iter().any(|of| waits(of.2));
+        let stays = |step: &Step| match &step.op {
+            Op::Settle { file, mode } => file == name && *mode == JournalMode::Wal,
+            _ => false,
+        };
+        let is_wal = role == LaneRole::Canonical && self.steps.iter().any(|of| stays(of.2));
         let mode = if is_wal { JournalMode::Wal } else { JournalMode::Delete };
         match known.or_else(implied).or_else(by_role) {
             Some(Holds::V1) => Db::v1(0, mode),
@@ -200,8 +202,8 @@ impl Setup<'_> {
         }
     }
 
-    /// The plan, in a run on this disk: what its journal says of v1 and of companions is said of
-    /// the model's.
+    /// A run of the plan on this disk. Its journal gets the fingerprint of the model's v1, and the
+    /// digests of the model's companions.
     pub(super) fn run(&self, v1: Option<Fingerprint>) -> Run {
         let mut plan = self.plan.clone();
         if let Some(journal) = &mut plan.journal {
@@ -238,7 +240,7 @@ impl Setup<'_> {
     }
 }
 
-/// What an op needs to be there.
+/// The file that an op needs.
 fn needs(op: &Op) -> Option<PlanPath> {
     match op {
         Op::Link { from, .. }
@@ -254,7 +256,7 @@ fn needs(op: &Op) -> Option<PlanPath> {
     }
 }
 
-/// What an op makes.
+/// The file that an op makes.
 fn makes(op: &Op) -> Option<PlanPath> {
     match op {
         Op::WriteJournal { .. }

@@ -1,4 +1,4 @@
-//! A database, as the model knows it: what it holds, what its header says, and whose logs are its own.
+//! A database of the model: what it holds, what its header says, and which logs belong to it.
 
 use std::fmt;
 
@@ -9,27 +9,28 @@ use cutover_core::page1::{Header, JournalMode, page1_digest};
 pub enum Data {
     /// v1 with this many rows beyond those it began with.
     V1 {
-        /// Each is a commit of an application.
+        /// Each row is one commit of an application.
         rows: u8,
     },
-    /// v2, made from a v1 with `of` rows, with `rows` rows of its own since.
+    /// v2, made from a v1 with `of` rows, with `rows` rows committed since.
     V2 {
         /// The rows of the v1 it was made from.
         of: u8,
-        /// Commits since it is canonical.
+        /// Commits since v2 became canonical.
         rows: u8,
     },
-    /// A database that is sound, and not done.
+    /// A sound database whose build is not complete.
     Partial,
     /// A sound v2 that the application does not accept.
     Refused,
-    /// Pages are missing or wrong, behind a header that reads well.
+    /// Pages are missing or wrong, and the header is valid.
     Damaged,
-    /// Half changed in place: only its own log or journal makes it whole.
+    /// Half of its pages were changed in place: only its own log or rollback journal makes it
+    /// whole.
     Half,
     /// Pages of two databases.
     Mixed,
-    /// The new, empty database of an application that found none.
+    /// The new, empty database of an application that found no database.
     Foreign,
 }
 
@@ -57,25 +58,25 @@ pub struct Db {
     pub data: Data,
     /// What its header says.
     pub mode: JournalMode,
-    /// The change counter: every commit outside WAL mode, and every change of the mode, adds one.
-    /// Commits in WAL mode do not.
+    /// The change counter: a commit outside WAL mode adds one, and so does a change of the mode. A
+    /// commit in WAL mode does not.
     pub counter: u8,
-    /// Which database it is: its logs and journals are those of the same one.
+    /// Which database this is. Its logs and rollback journals have the same number.
     pub of: u8,
 }
 
-/// v1, wherever it lies.
+/// v1, and its backup by hard link.
 pub const V1_LINE: u8 = 1;
-/// v2 that was in place before a restore. It is what a restore's journal remembers, as a
-/// migration's remembers v1.
+/// v2 that was canonical before a restore. The journal of a restore remembers it, as the journal of
+/// an upgrade remembers v1.
 pub const V2_LINE: u8 = 2;
 /// A private copy of v1.
 pub const SOURCE_LINE: u8 = 2;
-/// v2, as it is built.
+/// v2 while it is built.
 pub const STAGING_LINE: u8 = 3;
-/// v2, copied again before it is installed.
+/// v2, copied again before the flip.
 pub const INSTALL_LINE: u8 = 4;
-/// A database that an older application made in a gap.
+/// A database that an older application created where it found none.
 pub const FOREIGN_LINE: u8 = 9;
 
 impl Db {
@@ -85,7 +86,7 @@ impl Db {
         Self { data: Data::V1 { rows }, mode, counter: 1, of: V1_LINE }
     }
 
-    /// A few bytes that tell it from every other.
+    /// A few bytes that differ for every two databases.
     #[must_use]
     pub fn code(&self) -> [u8; 6] {
         let (kind, of, rows) = match self.data {
@@ -101,7 +102,7 @@ impl Db {
         [kind, of, rows, u8::from(self.mode == JournalMode::Wal), self.counter, self.of]
     }
 
-    /// The 100 bytes at its beginning. Rows do not show in them, only the change counter does.
+    /// The first 100 bytes of the file. Rows do not show in them; the change counter does.
     #[must_use]
     pub fn header_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![0; 100];
@@ -111,7 +112,7 @@ impl Db {
         bytes[18..20].copy_from_slice(&[version, version]);
         bytes[27] = self.counter;
         bytes[31] = 3;
-        // The schema cookie, which a page copy into a database counts up.
+        // A page copy adds one to the schema cookie.
         let copied =
             matches!((self.data, self.of), (Data::V2 { .. }, V1_LINE) | (Data::V1 { .. }, V2_LINE));
         bytes[43] = u8::from(copied);
@@ -130,7 +131,7 @@ impl Db {
         (Header::parse(&bytes).ok(), page1_digest(&bytes))
     }
 
-    /// How much it holds, to compare two states of one database.
+    /// How many rows it holds, to compare two states of one database.
     pub(crate) fn rank(self) -> u8 {
         match self.data {
             Data::V1 { rows } | Data::V2 { rows, .. } => rows + 1,

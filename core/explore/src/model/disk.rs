@@ -1,5 +1,5 @@
-//! The model disk: inodes with contents, directories of names, and for both what is visible beside
-//! what is durable.
+//! The model disk: inodes with contents, and directories of names. For both it knows what is
+//! visible and what is durable.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use crate::model::database::Db;
 pub type Name = Rc<str>;
 /// The names of one directory.
 pub type Entries = BTreeMap<Name, u16>;
-/// Tells one state from another.
+/// The digest of a state: equal for equal states.
 pub type Key = [u8; 16];
 
 /// The directory of the database.
@@ -20,7 +20,7 @@ pub const HOME: usize = 0;
 /// The directory of the companion.
 pub const ASIDE: usize = 1;
 
-/// A text, and what tells it from every other.
+/// A text, and its digest.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Text {
     /// The text.
@@ -28,7 +28,7 @@ pub struct Text {
     key: Key,
 }
 
-/// The first half of a digest.
+/// The first half of a digest, which is enough to compare states.
 #[must_use]
 pub fn key_of(hash: Sha256) -> Key {
     let mut key = Key::default();
@@ -36,30 +36,30 @@ pub fn key_of(hash: Sha256) -> Key {
     key
 }
 
-/// What a file holds, as a value.
+/// What a file holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// No bytes.
     Empty,
-    /// Bytes that are nothing: half a copy, half a journal.
+    /// Bytes without meaning: half of a copy, or half of a journal.
     Torn,
-    /// A database file, without what its sidecars hold.
+    /// A database file. Its sidecars may hold more.
     Db(Db),
-    /// A write-ahead log: the database is this once it is replayed.
+    /// A write-ahead log: replayed, it makes the database this one.
     Wal(Db),
-    /// A rollback journal: the database is this once it is rolled back.
+    /// A rollback journal: rolled back, it makes the database this one.
     Hot(Db),
-    /// Shared memory of a write-ahead log; it says nothing.
+    /// The shared memory of a write-ahead log, which holds no data.
     Shm,
-    /// A journal, a receipt.
+    /// A journal or a receipt.
     Text(Rc<Text>),
-    /// A companion in this version: 0 as it was, 1 as the upgrade makes it, 2 as somebody changed
-    /// it.
+    /// A companion in this version: 0 before the upgrade, 1 as the upgrade makes it, 2 as another
+    /// program wrote it.
     Companion(u8),
 }
 
 impl Content {
-    /// A journal, a receipt.
+    /// A journal or a receipt.
     #[must_use]
     pub fn text(text: &str) -> Self {
         Self::Text(Rc::new(Text {
@@ -94,26 +94,26 @@ pub struct Inode {
     pub now: Content,
     /// What was there at the last flush.
     pub durable: Content,
-    /// A flush failed: the pages are gone but marked clean, so no later flush makes them durable.
+    /// A flush failed: the pages are lost and marked clean, so no later flush makes them durable.
     pub lost: bool,
 }
 
 impl Inode {
-    /// Whether a power loss leaves it as it is.
+    /// Whether a power loss leaves the file as it is.
     #[must_use]
     pub fn is_flushed(&self) -> bool {
         self.now == self.durable
     }
 }
 
-/// A change of a directory that was not flushed yet.
+/// A change of a directory that is not durable yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// A name appears.
     Add(Name, u16),
-    /// A name goes.
+    /// A name is removed.
     Del(Name),
-    /// A file changes its name.
+    /// A file is renamed.
     Move(Name, Name, u16),
 }
 
@@ -138,7 +138,7 @@ pub struct Dir {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reached {
     Yes,
-    /// A rename that left both names.
+    /// A rename of which both names are left.
     Both,
 }
 
@@ -165,15 +165,15 @@ impl Dir {
 /// The whole disk.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Disk {
-    /// Every file that has, or may yet have, a name.
+    /// Every file that has a name, or that a power loss may give a name.
     pub inodes: BTreeMap<u16, Inode>,
     /// The database's directory and the companion's.
     pub dirs: [Dir; 2],
-    /// Windows: changes of directories are in one ordered log, which a flush of a file writes up
-    /// to that file's last change, and a rename that is written through up to itself.
+    /// Windows: directory changes are in one ordered log. A flush of a file writes the log up to
+    /// that file's last change, and a rename up to itself.
     pub log: bool,
-    /// Files that a process holds open: their numbers are not given to others, though they may
-    /// have no name.
+    /// Files that a process holds open. Their numbers are not used again, even if they have no
+    /// name.
     pub(crate) held: BTreeSet<u16>,
 }
 
@@ -190,7 +190,7 @@ impl Disk {
         Some(&self.inodes.get(&self.ino(dir, name)?)?.now)
     }
 
-    /// The lowest number that no file has: file systems use numbers again.
+    /// The lowest number that no file has: a file system uses numbers again.
     fn number(&mut self) -> u16 {
         self.forget();
         (1..u16::MAX)
@@ -198,7 +198,7 @@ impl Disk {
             .unwrap_or(u16::MAX)
     }
 
-    /// A file that was always there.
+    /// Adds a file that is durable from the beginning.
     pub fn seed(&mut self, dir: usize, name: &str, content: Content) {
         let ino = self.number();
         self.inodes.insert(ino, Inode { durable: content.clone(), now: content, lost: false });
@@ -207,7 +207,7 @@ impl Disk {
         }
     }
 
-    /// Creates a file without bytes. False: the name is taken.
+    /// Creates a file without bytes. False: the name exists.
     pub fn create(&mut self, dir: usize, name: &str) -> bool {
         if self.dirs[dir].now.contains_key(name) {
             return false;
@@ -219,7 +219,7 @@ impl Disk {
         true
     }
 
-    /// Creates a file without bytes, unless there is one.
+    /// Creates a file without bytes, unless the name exists.
     pub fn ensure(&mut self, dir: usize, name: &str) {
         self.create(dir, name);
     }
@@ -231,7 +231,7 @@ impl Disk {
         }
     }
 
-    /// Flushes a file. What was lost stays lost.
+    /// Flushes a file. Pages that a failed flush lost stay lost.
     pub fn sync_file(&mut self, dir: usize, name: &str) {
         if let Some(inode) = self.ino(dir, name).and_then(|ino| self.inodes.get_mut(&ino))
             && !inode.lost
@@ -255,7 +255,7 @@ impl Disk {
         }
     }
 
-    /// A flush of a file that failed.
+    /// Fails a flush of a file.
     pub fn lose(&mut self, dir: usize, name: &str) {
         if let Some(inode) = self.ino(dir, name).and_then(|ino| self.inodes.get_mut(&ino)) {
             inode.lost = inode.now != inode.durable;
@@ -270,14 +270,14 @@ impl Disk {
         self.forget();
     }
 
-    /// Gives a file a second name.
+    /// Makes a hard link.
     pub fn link(&mut self, dir: usize, from: &str, to: &str) {
         if let Some(ino) = self.ino(dir, from) {
             self.dirs[dir].change(Change::Add(to.into(), ino));
         }
     }
 
-    /// Gives a file another name. One file under both names: nothing happens.
+    /// Renames a file. If both names are one file, nothing happens.
     pub fn rename(&mut self, dir: usize, from: &str, to: &str) {
         if let Some(ino) = self.ino(dir, from)
             && self.ino(dir, to) != Some(ino)
@@ -289,14 +289,14 @@ impl Disk {
         }
     }
 
-    /// Takes a name away.
+    /// Removes a name.
     pub fn unlink(&mut self, dir: usize, name: &str) {
         if self.dirs[dir].now.contains_key(name) {
             self.dirs[dir].change(Change::Del(name.into()));
         }
     }
 
-    /// The directory copied by a person: every name is a file of its own, with a new id.
+    /// The directories, copied by a person: each name is a file of its own, with a new id.
     #[must_use]
     pub fn copied(&self) -> Self {
         let mut copy = Self { log: self.log, ..Self::default() };
@@ -308,8 +308,8 @@ impl Disk {
         copy
     }
 
-    /// Takes the contents of files that no start ever reads as one: under every name that they have
-    /// or may come to have they are `unread`.
+    /// Makes files equal whose contents no start reads: those that have only `unread` names, now
+    /// and after any power loss.
     pub fn mask(&mut self, unread: impl Fn(&str) -> bool) {
         let mut read: BTreeSet<u16> = BTreeSet::new();
         for dir in &self.dirs {
@@ -325,26 +325,33 @@ impl Disk {
         }
     }
 
-    /// What no name can lead to is gone, and no process holds anything: what the next start finds.
+    /// Closes every handle, and forgets every file that no name leads to: this is what the next
+    /// start finds.
     pub fn settle_numbers(&mut self) {
         self.held.clear();
         self.forget();
     }
 
-    /// Whether any name, visible, durable or on its way, is such a one.
-    pub fn any_name(&self, is: impl Fn(&str) -> bool) -> bool {
-        self.dirs.iter().any(|dir| {
-            dir.now.keys().chain(dir.durable.keys()).any(|name| is(name))
-                || dir.pending.iter().any(|change| match change {
-                    Change::Add(name, _) | Change::Del(name) | Change::Move(_, name, _) => is(name),
-                })
-        })
+    /// Every name: those that are visible, durable, or not yet flushed.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<Name> {
+        let mut names = BTreeSet::new();
+        for dir in &self.dirs {
+            names.extend(dir.now.keys().chain(dir.durable.keys()).cloned());
+            for change in &dir.pending {
+                match change {
+                    Change::Add(name, _) | Change::Del(name) => drop(names.insert(name.clone())),
+                    Change::Move(from, to, _) => names.extend([from.clone(), to.clone()]),
+                }
+            }
+        }
+        names
     }
 
-    /// Whether a name or a text holds this.
+    /// Whether any name or text contains this.
     #[must_use]
     pub fn mentions(&self, part: &str) -> bool {
-        self.any_name(|name| name.contains(part))
+        self.names().iter().any(|name| name.contains(part))
             || self.inodes.values().flat_map(|inode| [&inode.now, &inode.durable]).any(|content| {
                 match content {
                     Content::Text(text) => text.text.contains(part),
@@ -353,7 +360,7 @@ impl Disk {
             })
     }
 
-    /// Changes every database, in files and in logs.
+    /// Changes every database, in database files and in logs.
     pub fn each_database(&mut self, change: impl Fn(&mut Db)) {
         for inode in self.inodes.values_mut() {
             for content in [&mut inode.now, &mut inode.durable] {
@@ -364,7 +371,7 @@ impl Disk {
         }
     }
 
-    /// Forgets files that no name can lead to any more.
+    /// Forgets files that no name leads to, now or after a power loss.
     fn forget(&mut self) {
         let mut named: BTreeSet<u16> = BTreeSet::new();
         for dir in &self.dirs {
@@ -377,7 +384,7 @@ impl Disk {
         self.inodes.retain(|ino, _| named.contains(ino) || self.held.contains(ino));
     }
 
-    /// Feeds everything that can matter later into `hash`.
+    /// Adds everything that a later start can notice to `hash`.
     pub fn feed(&self, hash: &mut Sha256) {
         let name = |hash: &mut Sha256, name: &str| {
             hash.update([u8::try_from(name.len()).unwrap_or(u8::MAX)]);

@@ -1,4 +1,4 @@
-//! How the machine stops, and every disk that may be left.
+//! How the machine stops, and every disk that this may leave.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +27,7 @@ impl Model {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::M0, Self::M1, Self::M2, Self::M3, Self::Windows];
 
-    /// The word for it.
+    /// The word in replay lines and tables.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -41,9 +41,9 @@ impl Model {
 }
 
 impl Content {
-    /// What may be found after a power loss of data that was written over `old` and not flushed. A
-    /// file that had no bytes may be old, new, empty or torn; a database that SQLite changes in
-    /// place is old, new, or half changed.
+    /// What a power loss may leave of data that was written over `old` and not flushed. A file that
+    /// had no bytes is old, new, empty or torn. A database that SQLite changes in place is old,
+    /// new, or half changed.
     fn unsynced(old: &Self, new: &Self) -> Vec<Self> {
         let mut found = vec![old.clone(), new.clone()];
         match (old, new) {
@@ -68,8 +68,8 @@ impl Content {
 }
 
 impl Dir {
-    /// What the directory may hold after a power loss. Of more changes than `exact` not every
-    /// subset is taken, only each prefix, each change alone, and all but each.
+    /// What a power loss may leave of the directory. If more than `exact` changes are not flushed,
+    /// not every subset is tried: only each prefix, each change alone, and all changes but each.
     fn power_losses(&self, model: Model, exact: usize) -> Vec<Entries> {
         if matches!(model, Model::M2 | Model::M3) && self.pending.len() > exact {
             return self.some_power_losses();
@@ -83,7 +83,7 @@ impl Dir {
                     apply(&mut prefix, change, Reached::Yes);
                     found.insert(prefix.clone());
                 }
-                // Change by change, equal directories taken as one: every subset, and none twice.
+                // Change by change, with equal directories merged: every subset, and none twice.
                 Model::M2 | Model::M3 => {
                     let ways: &[Reached] = if model == Model::M3 {
                         &[Reached::Yes, Reached::Both]
@@ -143,7 +143,8 @@ impl Disk {
         self.some_power_losses(model, usize::MAX)
     }
 
-    /// Where a directory has more than `exact` changes, not every one.
+    /// As [`Disk::power_losses`], but not every subset if a directory has more than `exact`
+    /// changes.
     #[must_use]
     pub fn some_power_losses(&self, model: Model, exact: usize) -> Vec<Self> {
         let mut found = Vec::new();

@@ -1,18 +1,18 @@
-//! What SQLite makes of a set, from the facts that were measured: a log is replayed over whatever
-//! database it stands beside, a hot journal rolls back whatever it stands beside, and a missing or
-//! empty database loses its log.
+//! What SQLite reads from a database and its sidecars, as measured. It replays a log over any
+//! database that it stands beside, rolls a hot rollback journal back likewise, and deletes the log
+//! of a missing or empty database.
 
 use crate::model::database::{Data, Db, V2_LINE};
 use crate::model::disk::{Content, Disk, HOME};
 
-/// What an open finds.
+/// What a connection reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
     /// No file, or one without bytes.
     Nothing,
     /// Bytes that are no database.
     NotADatabase,
-    /// This, with what its sidecars hold.
+    /// This database, with what its sidecars hold.
     Db(Db),
 }
 
@@ -22,7 +22,7 @@ pub fn sidecar(name: &str, suffix: &str) -> String {
     format!("{name}{suffix}")
 }
 
-/// What an open of this set finds. Changes nothing.
+/// What a connection to this database reads. Changes nothing.
 #[must_use]
 pub fn seen(disk: &Disk, name: &str) -> Seen {
     let mut db = match disk.get(HOME, name) {
@@ -30,14 +30,14 @@ pub fn seen(disk: &Disk, name: &str) -> Seen {
         Some(Content::Db(db)) => *db,
         Some(_) => return Seen::NotADatabase,
     };
-    // A journal whose own header never reached the disk is ignored: the database was not written
-    // before it was flushed.
+    // SQLite ignores a rollback journal whose header never reached the disk. It flushes the journal
+    // before it writes to the database, so the database is unchanged then.
     if let Some(Content::Hot(before)) = disk.get(HOME, &sidecar(name, "-journal")) {
         db = if before.of == db.of { *before } else { Db { data: Data::Mixed, ..db } };
     }
     if let Some(Content::Wal(after)) = disk.get(HOME, &sidecar(name, "-wal")) {
-        // A page copy in WAL mode: v2's frames stand in the log of what is v1 until they are where
-        // they belong; in a restore it is the other way round.
+        // A page copy in WAL mode puts v2's frames in the log of v1 until a checkpoint. In a
+        // restore, v1's frames are in the log of v2.
         let becomes_other = match (db.data, after.data) {
             (Data::V1 { .. }, Data::V2 { .. }) => true,
             (Data::V2 { .. }, Data::V1 { .. }) => db.of == V2_LINE,

@@ -6,30 +6,30 @@ use crate::model::disk::{self, Disk, Key};
 use cutover_core::page1::JournalMode;
 
 #[expect(clippy::struct_excessive_bools, reason = "each is one fact, and they combine freely")]
-/// What the world knows beside the disk: what was committed, by whom.
+/// What was committed and done, beside what the disk holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ledger {
-    /// Rows of v1.
+    /// Rows that were committed to v1.
     pub rows: u8,
-    /// Rows of v2 that the application committed once it was told that it may.
+    /// Rows that the application committed to v2 after it was told that v2 is canonical.
     pub v2_rows: u8,
-    /// v2 was canonical for good.
+    /// v2 was durably canonical.
     pub v2_durable: bool,
-    /// The journal mode that its application counts on; nothing once another application has set
-    /// its own.
+    /// The journal mode that the application expects of canonical. Nothing: another application has
+    /// set its own.
     pub mode: Option<JournalMode>,
-    /// Somebody changed the companion.
+    /// Another program changed the companion.
     pub companion_changed: bool,
-    /// What they wrote must be somewhere: nobody but this project could have replaced it since.
+    /// What that program wrote must still exist: only cutover could have replaced it since.
     pub companion_owed: bool,
-    /// The application did something outside the database that an undo must take back.
+    /// The application did something outside the database, which an undo must revert.
     pub host: bool,
     /// The application keeps what an undo would need, until it is told to clean up.
     pub kept: bool,
 }
 
 impl Ledger {
-    /// Nothing happened yet; v1 has this many rows, and this mode.
+    /// The ledger at the beginning, of a v1 with this many rows in this mode.
     #[must_use]
     pub fn of(rows: u8, mode: JournalMode) -> Self {
         Self {
@@ -55,7 +55,7 @@ pub struct State {
 }
 
 impl State {
-    /// Equal keys: equal in everything that can matter later.
+    /// States with equal keys are equal for every later start.
     #[must_use]
     pub fn key(&self) -> Key {
         let mut hash = Sha256::new();
@@ -63,7 +63,7 @@ impl State {
         disk::key_of(hash)
     }
 
-    /// Feeds everything that can matter later into `hash`.
+    /// Adds everything that a later start can notice to `hash`.
     pub fn feed(&self, hash: &mut Sha256) {
         self.disk.feed(hash);
         let ledger = &self.ledger;

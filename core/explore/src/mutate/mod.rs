@@ -1,6 +1,6 @@
-//! Plans with one thing wrong with them. Every step of every plan is taken out, and swapped with
-//! its neighbour, in turn: each such mutant must be caught, or it must be known why it makes no
-//! difference.
+//! Mutants: plans with one fault. Each step of each plan is removed, and swapped with its
+//! neighbour. Each two rules of the recovery table are swapped. Every mutant must be caught, or a
+//! reason must say why it makes no difference.
 
 mod equivalents;
 mod plans;
@@ -18,47 +18,47 @@ use cutover_core::names::{FileName, Nonce, PlanPath, Role};
 use cutover_core::op::{Op, Step};
 use cutover_core::plan::{Plan, PlanKind, RecoveryTable};
 
-/// What is done to a plan.
+/// How a plan is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Change {
-    /// The step is not there.
+    /// The step is removed.
     Without,
-    /// The step comes after the one that follows it.
+    /// The step is swapped with the one that follows it.
     Swapped,
 }
 
-/// One thing wrong, everywhere.
+/// One fault, in every plan that it fits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mutant {
-    /// In every plan that has such a step.
+    /// A changed step, in every plan that has it.
     Step(StepMutant),
-    /// In the recovery table.
+    /// Two swapped rules of the recovery table.
     Rows {
-        /// Which rows, in words.
+        /// Which rules, in words.
         rows: String,
-        /// The table with the two in each other's place.
+        /// The table with the two rules swapped.
         order: RowOrder,
     },
 }
 
-/// A recovery table in an order that is not the right one.
+/// A recovery table in a wrong order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RowOrder(RecoveryTable);
 
 /// One change of every plan that has such a step.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StepMutant {
-    /// In plans of this kind.
+    /// The kind of plan.
     pub kind: PlanKind,
-    /// In their `undo` list, or in their steps.
+    /// Whether the step is in the plan's `undo` list, or in its steps.
     pub undo: bool,
     /// The step, in words.
     pub step: String,
-    /// The one that follows it, for a swap.
+    /// The step that follows, if the two are swapped.
     pub next: Option<String>,
-    /// Which of the steps that read the same: from 0.
+    /// Which of the steps with these words, counted from 0.
     pub nth: usize,
-    /// What is done to it.
+    /// How the step is changed.
     pub change: Change,
 }
 
@@ -81,7 +81,7 @@ impl std::fmt::Display for Mutant {
     }
 }
 
-/// A step in words that are the same for every attempt.
+/// A step in words that do not depend on the attempt.
 fn words(step: &Step) -> String {
     let op = &step.op;
     let more = match op {
@@ -96,7 +96,7 @@ fn words(step: &Step) -> String {
     format!("{}{file}{more}", op.name())
 }
 
-/// Says what a file is instead of its name, which has the time and the nonce of an attempt.
+/// The role of a file, without the time and the nonce of an attempt.
 fn file_word(at: &PlanPath) -> String {
     let name = &at.name;
     let role = FileName::new(CANONICAL).ok().and_then(|of| Role::of(&of, name));
@@ -125,7 +125,7 @@ fn role_word(role: &Role, name: &str) -> String {
     word.to_owned()
 }
 
-/// Leaves out the eight digits that tell attempts apart.
+/// Replaces the nonce of an attempt.
 fn without_nonce(name: &str) -> String {
     let (main, end) = name.rsplit_once('-').unwrap_or((name, ""));
     let (nonce, rest) = end.split_at_checked(8).unwrap_or((end, ""));
@@ -136,7 +136,7 @@ fn without_nonce(name: &str) -> String {
 }
 
 impl Mutant {
-    /// Every mutant of these plans' steps.
+    /// Every mutant of the steps of these plans.
     #[must_use]
     pub fn all(plans: &[Plan]) -> BTreeSet<Self> {
         let mut all = BTreeSet::new();
@@ -167,13 +167,13 @@ impl Mutant {
         all
     }
 
-    /// Every two rows of the recovery table in the other order.
+    /// Every swap of two rules of the recovery table.
     #[must_use]
     pub fn rows() -> Vec<Self> {
         let right = RecoveryTable::default();
         let legacy_last = RecoveryTable { legacy_first: false, ..right.clone() };
         let mut all = vec![Self::Rows {
-            rows: "our journal before the field's".into(),
+            rows: "our journal before the legacy journal".into(),
             order: RowOrder(legacy_last),
         }];
         for (a, b, ours) in swaps(right.ours) {
@@ -184,14 +184,14 @@ impl Mutant {
         }
         for (a, b, legacy) in swaps(right.legacy) {
             all.push(Self::Rows {
-                rows: format!("the field's {a:?} after {b:?}"),
+                rows: format!("legacy: {a:?} after {b:?}"),
                 order: RowOrder(RecoveryTable { legacy, ..right.clone() }),
             });
         }
         all
     }
 
-    /// Why it makes no difference; nothing where nobody says that it does not.
+    /// The listed reason why the mutant makes no difference.
     #[must_use]
     pub fn equivalent(&self) -> Option<&'static str> {
         let words = self.to_string();
@@ -201,7 +201,7 @@ impl Mutant {
             .map(|(reason, _)| *reason)
     }
 
-    /// Every mutant that a reason is listed for, in words.
+    /// Every mutant that has a listed reason, in words.
     pub fn explained() -> impl Iterator<Item = &'static str> {
         REASONS.iter().flat_map(|(_, mutants)| mutants.iter().copied())
     }
@@ -223,7 +223,7 @@ impl PlanChange for Mutant {
     }
 }
 
-/// A plan in words that are the same for every attempt.
+/// A plan in words that do not depend on the attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PlanSignature {
     kind: PlanKind,
@@ -238,7 +238,7 @@ impl PlanSignature {
     }
 }
 
-/// Every two of these in the other order.
+/// Every swap of two of these.
 fn swaps<R: Copy, const N: usize>(right: [R; N]) -> impl Iterator<Item = (R, R, [R; N])> {
     (0..N).flat_map(move |a| {
         (a + 1..N).map(move |b| {
@@ -250,7 +250,7 @@ fn swaps<R: Copy, const N: usize>(right: [R; N]) -> impl Iterator<Item = (R, R, 
 }
 
 impl StepMutant {
-    /// The step that it changes in this plan.
+    /// The index of the step that it changes in this plan.
     pub(crate) fn finds(&self, plan: &PlanSignature) -> Option<usize> {
         let list = if self.undo { &plan.undo } else { &plan.steps };
         let index = (0..list.len()).filter(|index| list[*index] == self.step).nth(self.nth);

@@ -9,25 +9,25 @@ use crate::sim::start::{Before, Start, initial_state};
 use cutover_core::observe::Observation;
 use cutover_core::plan::Plan;
 
-/// A plan, and what it was made of; nothing where it was made of more: of what an earlier recovery
-/// of the same start could not undo.
+/// A plan, and the observation that it was made from. The observation is missing if the plan
+/// depends on more: on what an earlier recovery of the same start could not undo.
 #[derive(Debug, Clone)]
 pub struct Made {
     /// The plan.
     pub plan: Plan,
-    /// What was seen.
+    /// The observation.
     pub seen: Option<Observation>,
 }
 
-/// The plans that the exploration of each of these settings meets: those of the first start, and of
-/// the starts after one crash of it.
+/// The plans that the exploration of each scenario meets: those of the first start, and those of
+/// the starts after one crash.
 #[must_use]
 pub fn plans(scenarios: &[Scenario]) -> Vec<Vec<Plan>> {
     let plans = |scenario| made_of(scenario).into_iter().map(|made| made.plan).collect();
     scenarios.iter().map(plans).collect()
 }
 
-/// The same of one setting, each with what it was first made of.
+/// The plans of one scenario, each with the first observation that it was made from.
 #[must_use]
 pub fn made_of(scenario: &Scenario) -> Vec<Made> {
     let mut plans: Vec<Made> = Vec::new();

@@ -1,6 +1,5 @@
-//! The trial of mutants. Each is performed in one start, from every state that leads to what it
-//! changes; what that leaves is judged by right starts. So where a state leads is found out once,
-//! for all mutants.
+//! Tries mutants. One start performs the mutant, from every state that leads to what it changes.
+//! Right starts judge what that leaves. So where a state leads is found out once, for all mutants.
 
 use std::collections::BTreeMap;
 
@@ -21,30 +20,30 @@ use cutover_core::fault::Platform;
 /// What became of a mutant.
 #[derive(Debug)]
 pub enum MutantOutcome {
-    /// It was caught, by this.
+    /// An invariant caught it.
     Caught(Box<Counterexample>),
-    /// It makes no difference, because of this.
+    /// It makes no difference, for this reason.
     Equivalent(&'static str),
-    /// It was not caught, and nobody knows why.
+    /// It was not caught, and no reason is listed.
     Survived,
 }
 
-/// Where mutants are tried.
+/// Tries mutants on a list of scenarios.
 pub struct MutantRunner<'a> {
-    /// The plans that right starts perform, each once.
+    /// The distinct plans that right starts perform.
     plans: Vec<PlanSignature>,
     fixtures: Vec<Fixture<'a>>,
 }
 
-/// One setting.
+/// One scenario, with the states that mutants start from.
 struct Fixture<'a> {
     scenario: &'a Scenario,
-    /// The first bench whose application does the same.
+    /// The first fixture whose application does the same.
     like: usize,
     starts: Vec<Origin>,
-    /// Right starts, nothing in their way.
+    /// Right starts without interference.
     right: Explorer<'a>,
-    /// Where they led from each state: nothing is wrong, or this.
+    /// What they found from each state: a violation, or none.
     judged: BTreeMap<Key, Option<Violation>>,
 }
 
@@ -57,19 +56,19 @@ struct Origin {
 /// How a mutant is tried.
 struct Stage {
     power_loss: bool,
-    /// In how many of the starts that are much the same.
+    /// How many of the similar starts are tried.
     at_most: usize,
-    /// Whether something is in the way.
+    /// Whether something interferes.
     disturbed: bool,
 }
 
-/// From what is quick to what is less so.
+/// The quick stages come first.
 const STAGES: [Stage; 3] = [
     Stage { power_loss: false, at_most: 1, disturbed: false },
     Stage { power_loss: true, at_most: 3, disturbed: false },
     Stage { power_loss: true, at_most: 1, disturbed: true },
 ];
-/// An undisturbed start.
+/// A start without interference.
 const RIGHT: Bounds = Bounds { crashes: 0, ..Bounds::ONE_CRASH };
 
 fn model(scenario: &Scenario, power_loss: bool) -> Model {
@@ -81,7 +80,7 @@ fn model(scenario: &Scenario, power_loss: bool) -> Model {
 }
 
 impl<'a> MutantRunner<'a> {
-    /// Finds out what there is to start from.
+    /// Finds the states to start from.
     #[must_use]
     pub fn new(scenarios: &'a [Scenario]) -> Self {
         let mut trial = Self { plans: Vec::new(), fixtures: Vec::new() };
@@ -128,16 +127,16 @@ impl<'a> MutantRunner<'a> {
         mutant.equivalent().map_or(MutantOutcome::Survived, MutantOutcome::Equivalent)
     }
 
-    /// The starts that a mutant changes, by bench and place, those together that are much the same:
-    /// they perform the same of what is changed, among files of the same names, beside the same
-    /// companion, and with what is in canonical's log flushed, or not.
+    /// The starts that a mutant changes, by fixture and index, in groups of similar starts. Similar
+    /// starts perform equal plans that the mutant changes, on disks with equal names, beside equal
+    /// companions, with canonical's log flushed or not.
     fn starts_of(&self, mutant: &Mutant) -> Vec<Vec<(usize, usize)>> {
         let sees = |plan| match mutant {
             Mutant::Rows { .. } => true,
             Mutant::Step(step) => step.finds(plan).is_some(),
         };
         let wrong: Vec<bool> = self.plans.iter().map(sees).collect();
-        // What a plan that begins something does wrong is seen from the first start of all.
+        // A fault of a plan that begins an upgrade or a restore shows in the first start.
         let begins = matches!(mutant, Mutant::Step(step) if step.kind.begins());
         let mut alike: BTreeMap<_, Vec<(usize, usize)>> = BTreeMap::new();
         for (number, fixture) in self.fixtures.iter().enumerate() {
@@ -170,13 +169,13 @@ impl<'a> MutantRunner<'a> {
     }
 }
 
-/// At most so many of these, from the first to the last.
+/// At most this many of these, spread from the first to the last.
 fn spread<T>(all: &[T], at_most: usize) -> impl Iterator<Item = &T> {
     let count = all.len().min(at_most);
     (0..count).map(move |number| &all[number * (all.len() - 1) / (count - 1).max(1)])
 }
 
-/// What of a setting decides what its application does.
+/// What decides what the scenario's application does.
 fn does(scenario: &Scenario) -> (Platform, HostUse, Zombie, Build, [bool; 2]) {
     (
         scenario.platform,
@@ -187,7 +186,7 @@ fn does(scenario: &Scenario) -> (Platform, HostUse, Zombie, Build, [bool; 2]) {
     )
 }
 
-/// Whether a recovery table in this order makes the start from this state do something else.
+/// Whether the mutant's recovery table makes the start from this state do something else.
 fn sways(mutant: &Mutant, scenario: &Scenario, state: &State) -> bool {
     let mut ignore = |_: &State| {};
     let mut machine = Machine::new(state.clone(), scenario, &mut ignore);
@@ -198,8 +197,8 @@ fn sways(mutant: &Mutant, scenario: &Scenario, state: &State) -> bool {
     start.swayed
 }
 
-/// Every state to start from: the first, and what a crash may leave, of a start that had nothing in
-/// its way, or somebody else.
+/// Every state to start from: the first state, and what one crash of a start leaves, with and
+/// without another program's interference.
 fn nodes(scenario: &Scenario) -> Vec<Node> {
     let mut nodes = vec![Node::first(scenario)];
     let first_of_ours = scenario.legacy_after().map_or(0, |after| after + 1);
@@ -210,7 +209,7 @@ fn nodes(scenario: &Scenario) -> Vec<Node> {
             .collect();
     }
     if first_of_ours == 1 {
-        // What the daemon left is recovered by a start that may be killed as well.
+        // The start that recovers what the legacy daemon left may be killed as well.
         let killed: Vec<Node> = nodes
             .iter()
             .flat_map(|node| crashes(scenario, node, model(scenario, false), &Bounds::ONE_CRASH))
@@ -231,7 +230,7 @@ fn nodes(scenario: &Scenario) -> Vec<Node> {
 impl Fixture<'_> {
     fn attempt(&mut self, mutant: &Mutant, start: usize, stage: &Stage) -> Option<Counterexample> {
         let undo = matches!(mutant, Mutant::Step(step) if step.undo);
-        // An undo needs a failure, which may come on top of what somebody did before.
+        // An undo needs a failure, in addition to what another program did before.
         let mut node = self.starts[start].node.clone();
         node.happened &= !undo;
         let recovers = !matches!(mutant, Mutant::Step(step) if step.kind.begins());
@@ -269,7 +268,7 @@ impl Fixture<'_> {
         })
     }
 
-    /// What is wrong with a right start from here.
+    /// Runs a right start from here and gives what it finds.
     fn judge(&mut self, left: &Node) -> Option<Violation> {
         let key = left.state.key();
         if let Some(known) = self.judged.get(&key) {
@@ -278,7 +277,7 @@ impl Fixture<'_> {
         self.right.expand(left);
         let bad = self.right.report.bad.pop().map(|bad| bad.violation);
         if bad.is_some() {
-            // What it looked at on the way is not to be taken for good.
+            // The observations of a start that found a violation prove nothing for later starts.
             self.right = Explorer::new(self.scenario, Model::M0, &RIGHT, None);
         }
         self.judged.insert(key, bad.clone());

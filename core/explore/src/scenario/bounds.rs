@@ -4,41 +4,42 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one bound, and they are crossed freely")]
 pub struct Bounds {
-    /// How many crashes there may be: 2 is a crash in the migration and one further in the
-    /// recovery.
+    /// The most crashes: 2 means one in the upgrade and one in its recovery.
     pub crashes: u8,
-    /// Whether an older application and others may come between any two ops.
+    /// Whether an older application and other programs may act between any two ops.
     pub actors: bool,
     /// Which ops may fail.
     pub faults: Faults,
-    /// After how many crashes something may still happen: 1 is in the first recovery as well.
+    /// Interferences happen in a start after at most this many crashes: 1 includes the first
+    /// recovery.
     pub interference_after_crashes: u8,
-    /// Whether crashes are enumerated after a happening.
+    /// Whether crashes are enumerated after an interference.
     pub crash_after_interference: bool,
     /// Whether the directory may be copied between a crash and the recovery.
     pub copies: bool,
-    /// Of how many changes of a directory a power loss may lose any subset; of more, not every one
-    /// is tried.
+    /// Every subset is tried of at most this many unflushed changes of a directory. Of more, only
+    /// some subsets are.
     pub exact: usize,
-    /// Whether a start ends where its recovery does: what begins there is as good as new.
+    /// Whether a start ends after its recovery. An upgrade that begins there is as good as a first
+    /// one.
     pub only_recovery: bool,
-    /// How many counterexamples are kept before it stops.
+    /// The exploration stops after this many counterexamples.
     pub stop_after: usize,
 }
 
 /// Which ops may fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Faults {
-    /// None does.
+    /// No op fails.
     None,
-    /// One before the journal says `built`, and some behind it: what an undo begins with.
+    /// One op before the journal says `built`, and some after it: failures that lead to an undo.
     ToUndo,
-    /// Every op, in every way, once and for ever.
+    /// Every op, in every way, once or for ever.
     All,
 }
 
 impl Bounds {
-    /// One crash, nothing else in the way, and the first counterexample ends it.
+    /// One crash, no interference, and the first counterexample ends the exploration.
     pub const ONE_CRASH: Self = Self {
         crashes: 1,
         actors: false,

@@ -1,20 +1,20 @@
-//! The table of everything that is explored: which starts, under which models, how far.
+//! Everything that is explored: which scenarios, under which models, how far.
 
 use crate::model::power_loss::Model;
 use crate::scenario::bounds::{Bounds, Faults};
 use crate::scenario::table::{
-    companions, field, held_before, kept, kept_on_windows, left_behind, on_windows, page_copies,
+    companions, held_before, kept, kept_on_windows, left_behind, legacy, on_windows, page_copies,
     restored_by_pages_on_windows, shapes, wrong, zombies,
 };
 use crate::scenario::{InitialState, Scenario};
 use cutover_core::plan::BuildFrom;
 
-/// One line of the table: what is crossed with what.
+/// One row of the table: scenarios crossed with models.
 #[derive(Debug, Clone)]
 pub struct Dimension {
-    /// What it is about.
+    /// In words.
     pub name: &'static str,
-    /// The starts.
+    /// The scenarios.
     pub scenarios: Vec<Scenario>,
     /// How the machine may stop.
     pub models: Vec<Model>,
@@ -22,10 +22,10 @@ pub struct Dimension {
     pub bounds: Bounds,
 }
 
-/// A crash anywhere, and one more anywhere in the recovery.
+/// A crash at any change, and one more at any change of the recovery.
 const TWO_CRASHES: Bounds = Bounds { crashes: 2, stop_after: 3, ..Bounds::ONE_CRASH };
-/// Something in the way, or a fault, of a start or of the recovery after a crash; and a crash
-/// anywhere after it.
+/// An interference in a start, or in the recovery after a crash; and a crash at any change after
+/// it.
 const CROSSED: Bounds = Bounds {
     actors: true,
     faults: Faults::All,
@@ -35,8 +35,8 @@ const CROSSED: Bounds = Bounds {
     ..Bounds::ONE_CRASH
 };
 
-/// Likewise in a recovery of what the daemon in the field left, up to where it is over, which is
-/// stopped twice before or after.
+/// As [`CROSSED`], in a recovery of what the legacy daemon left, up to its end. The machine stops
+/// twice before or after.
 const RECOVERED: Bounds =
     Bounds { crashes: 3, interference_after_crashes: 2, only_recovery: true, ..CROSSED };
 
@@ -66,9 +66,9 @@ impl Dimension {
                 .chain(companions())
                 .collect::<Vec<_>>()
         };
-        let all = || plans().into_iter().chain(field()).collect::<Vec<_>>();
-        // Crossing a page copy's every page write with everything else takes long: of these the ones
-        // that have most to lose.
+        let all = || plans().into_iter().chain(legacy()).collect::<Vec<_>>();
+        // A page copy makes many changes. Crossing each with everything else takes long, so only
+        // the scenarios with most to lose are crossed.
         let most_to_lose = |mut scenarios: Vec<Scenario>| {
             scenarios
                 .retain(|of| of.initial == InitialState::WalRows && of.from == BuildFrom::Copy);
@@ -102,100 +102,104 @@ impl Dimension {
                 TWO_CRASHES,
             ),
             dimension(
-                "what the daemon in the field leaves at each step, over our journal too",
-                field(),
+                "what the legacy daemon leaves at each step, also beside cutover's journal",
+                legacy(),
                 &[M0, M1, M2, M3],
                 TWO_CRASHES,
             ),
             dimension(
-                "its recovery: an older application, another writer or a fault, and three crashes",
-                field(),
+                "recovery of the legacy cutover: an interference, and three crashes",
+                legacy(),
                 &[M3],
                 RECOVERED,
             ),
-            dimension("the same, on Windows", on_windows(field()), &[Windows], RECOVERED),
             dimension(
-                "an older application, another writer or a fault anywhere, and a crash before or \
-             after it",
+                "Windows: recovery of the legacy cutover, an interference, and three crashes",
+                on_windows(legacy()),
+                &[Windows],
+                RECOVERED,
+            ),
+            dimension(
+                "every plan: an interference anywhere, and a crash before or after it",
                 all(),
                 &[M3],
                 CROSSED,
             ),
             dimension(
-                "the directory copied after a crash: new file ids, links cut",
+                "every plan: the directory copied after a crash, which cuts hard links",
                 all(),
                 &[M3],
                 copied,
             ),
             dimension(
-                "where canonical cannot be linked: stopped twice",
+                "page copy: the machine stopped twice",
                 page_copies(),
                 &[M0, M1, M2, M3],
                 TWO_CRASHES,
             ),
+            dimension("page copy: an interference, and a crash", crossed(), &[M3], CROSSED),
             dimension(
-                "the same: an older application, another writer or a fault, and a crash",
-                crossed(),
+                "page copy: the directory copied after a crash",
+                page_copies(),
                 &[M3],
-                CROSSED,
+                copied,
             ),
-            dimension("the same: the directory copied after a crash", page_copies(), &[M3], copied),
             dimension(
-                "the same, on Windows: the machine stopped twice",
+                "Windows, page copy: the machine stopped twice",
                 on_windows(page_copies()),
                 &[Windows],
                 TWO_CRASHES,
             ),
             dimension(
-                "the same, on Windows: an older application, another writer or a fault",
+                "Windows, page copy: an interference, and a crash",
                 on_windows(crossed()),
                 &[Windows],
                 CROSSED,
             ),
             dimension(
-                "Windows: every plan and the field's, the machine stopped twice",
+                "Windows, every plan and the legacy cutover: the machine stopped twice",
                 on_windows(all()),
                 &[Windows],
                 TWO_CRASHES,
             ),
             dimension(
-                "Windows: an older application, another writer or a fault, and a crash",
+                "Windows, every plan: an interference, and a crash",
                 on_windows(all()),
                 &[Windows],
                 CROSSED,
             ),
             dimension(
-                "Windows: the directory copied after a crash",
+                "Windows, every plan: the directory copied after a crash",
                 on_windows(all()),
                 &[Windows],
                 copied,
             ),
             dimension(
-                "Windows: v1 is held by this process, the machine stopped twice",
+                "Windows, v1 held by a leaked connection: the machine stopped twice",
                 held_before(),
                 &[Windows],
                 TWO_CRASHES,
             ),
             dimension(
-                "the same: an older application, another writer or a fault",
+                "Windows, v1 held by a leaked connection: an interference, and a crash",
                 most_to_lose(held_before()),
                 &[Windows],
                 CROSSED,
             ),
             dimension(
-                "the same: the directory copied after a crash",
+                "Windows, v1 held by a leaked connection: the directory copied after a crash",
                 held_before(),
                 &[Windows],
                 copied,
             ),
             dimension(
-                "v1 moves to a new file, away from a zombie: the machine stopped twice",
+                "v1 moves away from a leaked connection: the machine stopped twice",
                 left_behind(),
                 &[M0, M1, M2, M3],
                 TWO_CRASHES,
             ),
             dimension(
-                "the same: an older application, another writer or a fault, and a crash",
+                "v1 moves away from a leaked connection: an interference, and a crash",
                 left_behind(),
                 &[M3],
                 CROSSED,
@@ -206,12 +210,7 @@ impl Dimension {
                 &[M0, M1, M2, M3],
                 TWO_CRASHES,
             ),
-            dimension(
-                "restores and prunes: an older application, another writer or a fault, and a crash",
-                kept(),
-                &[M3],
-                CROSSED,
-            ),
+            dimension("restores and prunes: an interference, and a crash", kept(), &[M3], CROSSED),
             dimension(
                 "restores and prunes: the directory copied after a crash",
                 kept(),
@@ -219,37 +218,37 @@ impl Dimension {
                 copied,
             ),
             dimension(
-                "Windows: restores and prunes, the machine stopped twice",
+                "Windows, restores and prunes: the machine stopped twice",
                 kept_on_windows(),
                 &[Windows],
                 TWO_CRASHES,
             ),
             dimension(
-                "Windows: restores and prunes, something in the way, and a crash",
+                "Windows, restores and prunes: an interference, and a crash",
                 kept_on_windows(),
                 &[Windows],
                 CROSSED,
             ),
             dimension(
-                "Windows: restores and prunes, the directory copied",
+                "Windows, restores and prunes: the directory copied after a crash",
                 kept_on_windows(),
                 &[Windows],
                 copied,
             ),
             dimension(
-                "Windows: restores by page copy, the machine stopped twice",
+                "Windows, restores by page copy: the machine stopped twice",
                 restored_by_pages_on_windows(),
                 &[Windows],
                 TWO_CRASHES,
             ),
             dimension(
-                "Windows: restores by page copy, something in the way, and a crash",
+                "Windows, restores by page copy: an interference, and a crash",
                 restored_by_pages_on_windows(),
                 &[Windows],
                 CROSSED,
             ),
             dimension(
-                "Windows: restores by page copy, the directory copied",
+                "Windows, restores by page copy: the directory copied after a crash",
                 restored_by_pages_on_windows(),
                 &[Windows],
                 copied,
@@ -257,8 +256,8 @@ impl Dimension {
         ]
     }
 
-    /// The same within bounds that take seconds: one crash where the full matrix has two, and crashes
-    /// of the process only where it crosses.
+    /// The table within bounds that take seconds: one crash instead of two, and only M0 where
+    /// scenarios are crossed with interferences.
     #[must_use]
     pub fn short() -> Vec<Self> {
         Self::every_model()

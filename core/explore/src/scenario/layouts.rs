@@ -10,7 +10,7 @@ use cutover_core::names::{FileName, Nonce, companion_backup};
 use cutover_core::observe::FileFacts;
 use cutover_core::page1::JournalMode;
 
-/// Lays out the shape of a setting.
+/// Puts the initial state of a scenario on a disk.
 #[must_use]
 pub fn seed(scenario: &Scenario) -> State {
     let mut disk = Disk { log: scenario.platform == Platform::Windows, ..Disk::default() };
@@ -76,14 +76,14 @@ pub fn seed(scenario: &Scenario) -> State {
     State { disk, ledger: Ledger::of(rows, mode) }
 }
 
-/// The backups, as they lie from the oldest to the newest: the start of each in milliseconds, its
-/// nonce, and whether it has a receipt.
+/// The backups from the oldest to the newest: when each began in milliseconds, its nonce, and
+/// whether it has a receipt.
 pub(crate) const BACKUPS: [(u64, &str, bool); 3] =
     [(100, "0c0c0c0c", true), (200, "0d0d0d0d", false), (900, "0b0b0b0b", true)];
-/// Rows of v1 in a backup, and of v2 in place.
+/// Rows of v1 in a backup, and of v2 in canonical.
 pub(crate) const ROWS: u8 = 1;
 
-/// The journal modes of v1, before it was upgraded, and of v2.
+/// The journal modes of v1 before its upgrade, and of v2.
 pub(crate) fn modes(scenario: &Scenario) -> (JournalMode, JournalMode) {
     if scenario.initial == InitialState::RestoreWalRows {
         (JournalMode::Delete, JournalMode::Wal)
@@ -96,12 +96,12 @@ pub(crate) fn name_of(scenario: &Scenario, (started_ms, nonce, _): (u64, &str, b
     format!("{}.{}-{started_ms}-{nonce}", scenario.canonical, scenario.label)
 }
 
-/// A restore has one backup, a prune all of them.
+/// A restore has one backup, and a prune has all of them.
 pub(crate) fn present(scenario: &Scenario) -> &'static [(u64, &'static str, bool)] {
     if scenario.restores() { &BACKUPS[2..] } else { &BACKUPS }
 }
 
-/// Lays out the backups, and v2.
+/// Puts the backups and v2 on a disk.
 fn seed_backups(scenario: &Scenario, mut state: State) -> State {
     let disk = &mut state.disk;
     let name = scenario.canonical.as_str();

@@ -1,4 +1,4 @@
-//! The starts that can be explored from.
+//! The starting points: what is on the disk, who builds v2, and what goes wrong.
 
 pub mod bounds;
 pub mod dimensions;
@@ -17,73 +17,74 @@ use cutover_core::plan::{BuildBy, BuildFrom};
 pub enum InitialState {
     /// v1 in rollback mode, alone.
     Settled,
-    /// v1 in WAL mode, closed well.
+    /// v1 in WAL mode, closed cleanly.
     WalClosed,
     /// v1 in WAL mode with committed rows in its log.
     WalRows,
-    /// v1 in rollback mode with the hot journal of a killed process.
+    /// v1 in rollback mode, with the hot rollback journal of a killed process.
     HotJournal,
-    /// Half a journal that another start was writing.
+    /// Half of a journal that another start was writing.
     JournalTmp,
-    /// Staging and source of a start whose journal is lost: reported, never removed.
+    /// The staging and source files of a start whose journal is lost. They are reported and never
+    /// removed.
     Orphans,
-    /// A journal that nobody can read, beside a whole v1.
+    /// A journal that cannot be read, beside a whole v1.
     UnreadableJournal,
-    /// A journal that nobody can read, and no canonical: nothing may be touched.
+    /// A journal that cannot be read, and no canonical. Nothing may be touched.
     NoCanonical,
-    /// The journal of another upgrade that is not finished: nothing may be touched.
+    /// The journal of another upgrade, which is not finished. Nothing may be touched.
     OtherLabel,
-    /// An upgrade of ours that was interrupted while v1 was canonical, and then an older release
-    /// that began its own: both journals.
+    /// Two journals: cutover was interrupted while v1 was canonical, and then the legacy daemon
+    /// began its own upgrade.
     BothJournals,
-    /// What the daemon in the field leaves at each of its steps.
+    /// What the legacy daemon leaves at each of its steps.
     Legacy,
-    /// The same, v1 in WAL mode with rows in its log.
+    /// What the legacy daemon leaves, if v1 is in WAL mode with rows in its log.
     LegacyWal,
-    /// v2 in rollback mode, a backup, its receipt: restored. v1 was in WAL mode.
+    /// v2 in rollback mode, a backup and its receipt. The backup is restored. v1 was in WAL mode.
     RestoreSettled,
-    /// v2 in WAL mode with rows in its log, and the same. v1 was in rollback mode.
+    /// v2 in WAL mode with rows in its log, a backup and its receipt. The backup is restored. v1
+    /// was in rollback mode.
     RestoreWalRows,
-    /// v2 and three backups, one of them without a receipt: pruned to the newest.
+    /// v2 and three backups, one of them without a receipt. They are pruned to the newest.
     Prune,
 }
 
-/// What closed connections of the application do with their files.
+/// What connections do that the application has closed: a leaked connection keeps its file open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Zombie {
-    /// They let go.
+    /// No connection leaks.
     None,
-    /// They let go when they are collected.
+    /// They leak until a garbage collection.
     UntilReleased,
-    /// They keep them as long as the process lives.
+    /// They leak as long as the process lives.
     ForEver,
-    /// The build opened v1 itself, and keeps that as long as the process lives: v1 may not be
-    /// replaced.
+    /// The build leaks a connection to v1 as long as the process lives: v1 may not be replaced.
     OnV1,
-    /// The same, by the look at v2 that the application asked for.
+    /// The application's check of v2 leaks a connection to v1.
     OnV1InVerify,
-    /// The application had opened v1 before it began, and closed it, and keeps it as long as the
-    /// process lives. For Windows: elsewhere a start refuses.
+    /// The application leaked a connection to v1 before the upgrade began. Only on Windows does the
+    /// upgrade go on.
     OnV1Before,
-    /// The same where it cannot be left to have v1 open, by a caller who knows that it is a zombie
-    /// and says so (`held: "proceed"`). For POSIX.
+    /// The application leaked a connection to v1 before the upgrade, knows it, and says `held:
+    /// "proceed"`. Only on POSIX.
     Known,
 }
 
-/// What the build makes.
+/// What the build produces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Build {
     /// A v2.
     Right,
-    /// A database whose pages do not fit: only a check finds it.
+    /// A database whose pages are damaged: only an integrity check finds it.
     Damaged,
-    /// A sound database that `detect` still takes for a v1.
+    /// A sound database that `detect` takes for a v1.
     StillOld,
     /// A v2 that the application does not accept.
     Refused,
 }
 
-/// What the application's callback does beside building v2.
+/// What the application's callback does in addition to building v2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HostUse {
     /// It stages the companion.
@@ -94,42 +95,42 @@ pub enum HostUse {
     SavesState,
 }
 
-/// One start to explore from.
+/// One starting point.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scenario {
-    /// The database.
+    /// The database's name.
     pub canonical: FileName,
-    /// The upgrade.
+    /// The upgrade's label.
     pub label: Label,
-    /// Whose rules apply.
+    /// The operating system whose rules apply.
     pub platform: Platform,
-    /// What is there.
+    /// What the directory holds.
     pub initial: InitialState,
     /// Who builds v2.
     pub by: BuildBy,
     /// What v2 starts as.
     pub from: BuildFrom,
-    /// Whether the application looks at v2.
+    /// Whether the application checks v2.
     pub verify: bool,
     /// The declared companion.
     pub companion: Option<(CompanionName, FileName)>,
-    /// Whether it is there.
+    /// Whether the companion exists before the upgrade.
     pub companion_before: bool,
     /// What the callback does.
     pub host: HostUse,
-    /// What its connections do.
+    /// What the application's closed connections do.
     pub zombie: Zombie,
-    /// What comes of the build.
+    /// What the build produces.
     pub build: Build,
-    /// Whether canonical can be given a second name; else v2 is copied into it.
+    /// Whether canonical can be hard-linked. If not, v2's pages are copied into it.
     pub can_link: bool,
-    /// Names that were there before and that nobody may remove.
+    /// Names that existed before, which no start may remove.
     pub left: BTreeSet<String>,
 }
 
 impl Scenario {
-    /// Whether canonical must be whole at every instant: all plans but those that finish the
-    /// field's.
+    /// Whether canonical must be whole at every instant. Only a recovery of the legacy cutover is
+    /// exempt.
     #[must_use]
     pub fn links(&self) -> bool {
         !matches!(
@@ -138,7 +139,7 @@ impl Scenario {
         )
     }
 
-    /// After how many crashes it is the daemon in the field that starts, not this project.
+    /// The legacy daemon starts after this many crashes, in place of cutover.
     #[must_use]
     pub fn legacy_after(&self) -> Option<u8> {
         match self.initial {
@@ -148,32 +149,32 @@ impl Scenario {
         }
     }
 
-    /// Whether v2 is in place and a start makes a backup canonical again.
+    /// Whether a start restores a backup over v2.
     #[must_use]
     pub fn restores(&self) -> bool {
         matches!(self.initial, InitialState::RestoreSettled | InitialState::RestoreWalRows)
     }
 
-    /// Whether it is about backups: a restore, or a prune.
+    /// Whether a start restores or prunes.
     #[must_use]
     pub fn has_backups(&self) -> bool {
         self.restores() || self.initial == InitialState::Prune
     }
 
-    /// Whether every start refuses, and touches nothing.
+    /// Whether every start refuses and touches nothing.
     #[must_use]
     pub fn refuses(&self) -> bool {
         matches!(self.initial, InitialState::NoCanonical | InitialState::OtherLabel)
     }
 
-    /// Whether the application itself makes every upgrade fail: v1 stays.
+    /// Whether the application makes every upgrade fail, so that v1 stays.
     #[must_use]
     pub fn never_upgrades(&self) -> bool {
         self.build != Build::Right || matches!(self.zombie, Zombie::OnV1 | Zombie::OnV1InVerify)
     }
 
-    /// The companion's directory: on Windows the database's own, for there the order of changes is
-    /// one for the whole volume.
+    /// The companion's directory. On Windows it is the database's own, because the order of changes
+    /// is one for the whole volume there.
     #[must_use]
     pub fn aside(&self) -> usize {
         if self.platform == Platform::Windows { disk::HOME } else { disk::ASIDE }

@@ -1,4 +1,4 @@
-//! The starts that are explored from.
+//! The table of scenarios.
 
 use crate::scenario::{Build, HostUse, InitialState, Scenario, Zombie};
 use cutover_core::fault::Platform;
@@ -8,7 +8,7 @@ use cutover_core::plan::{BuildBy, BuildFrom};
 /// The database of every scenario.
 pub(crate) const CANONICAL: &str = "data.db";
 
-/// A start of a v1 of this shape.
+/// A scenario without a companion and without any fault.
 fn plain(initial: InitialState, by: BuildBy, from: BuildFrom) -> Option<Scenario> {
     Some(Scenario {
         canonical: FileName::new(CANONICAL).ok()?,
@@ -37,7 +37,7 @@ const BUILDS: [(BuildBy, BuildFrom); 4] = [
     (BuildBy::Host, BuildFrom::Copy),
 ];
 
-/// Every shape that v1 may have, and the ways to build.
+/// Every initial state of v1, with every way to build.
 #[must_use]
 pub fn shapes() -> Vec<Scenario> {
     use InitialState::{
@@ -80,7 +80,7 @@ pub fn companions() -> Vec<Scenario> {
     all
 }
 
-/// What the application's closed connections may do.
+/// Leaked connections to what the application builds.
 #[must_use]
 pub fn zombies() -> Vec<Scenario> {
     let mut all = Vec::new();
@@ -95,8 +95,8 @@ pub fn zombies() -> Vec<Scenario> {
     all
 }
 
-/// What the application may do wrong: a build of something else than v2, or one that opens v1
-/// itself and keeps it. v1 stays.
+/// What the application may do wrong: it builds something else than v2, or leaks a connection to
+/// v1. v1 stays.
 #[must_use]
 pub fn wrong() -> Vec<Scenario> {
     let mut all = Vec::new();
@@ -121,7 +121,7 @@ pub fn wrong() -> Vec<Scenario> {
     all
 }
 
-/// Where canonical cannot be given a second name, so that v2's pages are copied into it.
+/// Canonical cannot be hard-linked, so v2's pages are copied into it.
 #[must_use]
 pub fn page_copies() -> Vec<Scenario> {
     let mut all =
@@ -131,8 +131,8 @@ pub fn page_copies() -> Vec<Scenario> {
     all.into_iter().map(|scenario| Scenario { can_link: false, ..scenario }).collect()
 }
 
-/// Where the application has v1 open already, and does not let go. On Windows v2's pages are copied
-/// into it then.
+/// The application has leaked a connection to v1 before the upgrade. On Windows v2's pages are then
+/// copied into v1.
 #[must_use]
 pub fn held_before() -> Vec<Scenario> {
     let mut all =
@@ -145,8 +145,7 @@ pub fn held_before() -> Vec<Scenario> {
     )
 }
 
-/// Where the application has v1 open already, and knows that by a zombie: v1 moves to a new file
-/// first.
+/// The application has leaked a connection to v1 and knows it. v1 is first copied to a new file.
 #[must_use]
 pub fn left_behind() -> Vec<Scenario> {
     let shapes = [
@@ -163,7 +162,7 @@ pub fn left_behind() -> Vec<Scenario> {
     all.map(|scenario| Scenario { zombie: Zombie::Known, ..scenario }).collect()
 }
 
-/// A backup that is made canonical again, and backups that are pruned.
+/// Restores of a backup, and prunes of backups.
 #[must_use]
 pub fn kept() -> Vec<Scenario> {
     let shapes = [InitialState::RestoreSettled, InitialState::RestoreWalRows, InitialState::Prune];
@@ -178,14 +177,14 @@ pub fn kept() -> Vec<Scenario> {
     all
 }
 
-/// The same on Windows, where canonical can be linked.
+/// Restores and prunes on Windows, if canonical can be hard-linked.
 #[must_use]
 pub fn kept_on_windows() -> Vec<Scenario> {
     on_windows(kept().into_iter().filter(|scenario| scenario.can_link).collect())
 }
 
-/// Restores by page copy on Windows: where canonical cannot be linked, and where the application
-/// has it open already and does not let go.
+/// Restores by page copy on Windows: canonical cannot be hard-linked, or the application has leaked
+/// a connection to it.
 #[must_use]
 pub fn restored_by_pages_on_windows() -> Vec<Scenario> {
     let restores = || kept().into_iter().filter(Scenario::restores);
@@ -196,7 +195,7 @@ pub fn restored_by_pages_on_windows() -> Vec<Scenario> {
     on_windows(unlinked.chain(held).collect())
 }
 
-/// The same starts on Windows.
+/// These scenarios on Windows.
 #[must_use]
 pub fn on_windows(scenarios: Vec<Scenario>) -> Vec<Scenario> {
     scenarios
@@ -205,7 +204,7 @@ pub fn on_windows(scenarios: Vec<Scenario>) -> Vec<Scenario> {
         .collect()
 }
 
-/// With a companion that the callback changes in this way.
+/// Adds a companion that the callback changes in this way.
 #[must_use]
 fn with_companion(mut scenario: Scenario, host: HostUse, before: bool) -> Option<Scenario> {
     scenario.companion = Some((CompanionName::new("auth").ok()?, FileName::new("auth.json").ok()?));
@@ -214,7 +213,7 @@ fn with_companion(mut scenario: Scenario, host: HostUse, before: bool) -> Option
     Some(scenario)
 }
 
-/// Every start, in a fixed order: its place is its number in a replay line.
+/// Every scenario, in a fixed order. A replay line names a scenario by its place.
 #[must_use]
 pub fn all() -> Vec<Scenario> {
     let posix: Vec<Scenario> = shapes()
@@ -222,7 +221,7 @@ pub fn all() -> Vec<Scenario> {
         .chain(companions())
         .chain(zombies())
         .chain(wrong())
-        .chain(field())
+        .chain(legacy())
         .chain(mutants())
         .chain(page_copies())
         .collect();
@@ -238,12 +237,12 @@ pub fn all() -> Vec<Scenario> {
         .collect()
 }
 
-/// Few starts that together perform every step there is: the ones to try mutants on.
+/// A few scenarios that together perform every step. Mutants are tried on them.
 #[must_use]
 pub fn mutants() -> Vec<Scenario> {
     let mut all: Vec<Scenario> =
         plain(InitialState::WalRows, BuildBy::Sql, BuildFrom::Empty).into_iter().collect();
-    // The first two are tried on Windows as well.
+    // The first two are explored on Windows as well.
     let companions = [
         (HostUse::SavesState, true),
         (HostUse::WritesInPlace, true),
@@ -267,7 +266,7 @@ pub fn mutants() -> Vec<Scenario> {
     all.extend(plain(InitialState::WalRows, BuildBy::Host, BuildFrom::Empty));
     all.extend(plain(InitialState::WalRows, BuildBy::Sql, BuildFrom::Copy));
     all.extend(wrong());
-    all.extend(field());
+    all.extend(legacy());
     let windows = all
         .iter()
         .filter(|scenario| {
@@ -277,7 +276,7 @@ pub fn mutants() -> Vec<Scenario> {
         .cloned()
         .collect();
     all.extend(on_windows(windows));
-    // Each plan by page copy that differs in its flip.
+    // Each plan by page copy whose flip differs.
     let mut copies: Vec<Scenario> =
         plain(InitialState::WalRows, BuildBy::Sql, BuildFrom::Empty).into_iter().collect();
     copies.extend(
@@ -303,10 +302,10 @@ pub fn mutants() -> Vec<Scenario> {
     all
 }
 
-/// All that mutants are tried on.
+/// All scenarios that mutants are tried on.
 #[must_use]
 pub fn tried() -> Vec<Scenario> {
-    // One that cannot be linked, and one that is held in WAL mode.
+    // One scenario whose canonical cannot be linked, and one in WAL mode with a leaked connection.
     let by_pages = restored_by_pages_on_windows().into_iter().filter(|scenario| {
         let held = scenario.zombie != Zombie::None;
         scenario.companion.is_none() && held == (scenario.initial == InitialState::RestoreWalRows)
@@ -314,9 +313,9 @@ pub fn tried() -> Vec<Scenario> {
     mutants().into_iter().chain(by_pages).collect()
 }
 
-/// Starts of the daemon in the field, to be finished or undone by ours.
+/// Starts of the legacy daemon, which cutover finishes or undoes.
 #[must_use]
-pub fn field() -> Vec<Scenario> {
+pub fn legacy() -> Vec<Scenario> {
     let mut all = Vec::new();
     all.extend(plain(InitialState::BothJournals, BuildBy::Sql, BuildFrom::Empty));
     for initial in [InitialState::Legacy, InitialState::LegacyWal] {

@@ -1,4 +1,4 @@
-//! How a start ended, judged: by what it left, and by the starts that follow.
+//! The end of a start, judged by what it left and by the starts that follow.
 
 use super::{Choice, Explorer, Outcome, Watch};
 use crate::check::{self, Violation};
@@ -28,7 +28,7 @@ impl Explorer<'_> {
                 {
                     Some(Violation {
                         rule: "I5",
-                        what: format!("nothing was in the way, and the start failed: {failure}"),
+                        what: format!("nothing interfered, and the start failed: {failure}"),
                     })
                 }
                 Some(end) => self
@@ -44,8 +44,8 @@ impl Explorer<'_> {
         }
     }
 
-    /// A start that had nothing in its way, and could remove what it had made, leaves nothing for
-    /// the next to do.
+    /// A start without interference, which could remove everything that it made, leaves nothing for
+    /// the next start.
     fn left_nothing(&self, watch: Watch, end: &End, state: &State) -> Option<Violation> {
         let removes =
             self.scenario.platform != Platform::Windows || self.scenario.zombie == Zombie::None;
@@ -56,7 +56,7 @@ impl Explorer<'_> {
         }
     }
 
-    /// What was in the way is gone: the next start must end well, and the one after it must find
+    /// The interference is over. The next start must end well, and the start after that must find
     /// nothing to do.
     fn afterwards(&mut self, state: &State) -> Option<Violation> {
         let scenario = self.scenario;
@@ -81,7 +81,7 @@ impl Explorer<'_> {
         if matches!(again, Some(End::Failed(_) | End::Endless | End::NoDatabase)) {
             return Some(Violation {
                 rule: "I5",
-                what: format!("next start: {}", End::told(again.as_ref())),
+                what: format!("next start: {}", End::in_words(again.as_ref())),
             });
         }
         if let Some(violation) = check::at_end(&machine.state, scenario) {
@@ -100,10 +100,10 @@ impl Explorer<'_> {
             if end != Some(End::Current) {
                 return Some(Violation {
                     rule: "I5",
-                    what: format!("next start: {}", End::told(end.as_ref())),
+                    what: format!("next start: {}", End::in_words(end.as_ref())),
                 });
             }
-            // What a zombie keeps this process from removing is removed by the next.
+            // The next start removes what a leaked connection kept this one from removing.
             machine.process = Process::default();
             start(&mut machine, false);
             return check::at_end(&machine.state, scenario);

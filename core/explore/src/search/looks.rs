@@ -1,4 +1,4 @@
-//! What one start looked at.
+//! What one start observed.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::scenario::Scenario;
 use crate::sim::machine::Machine;
 use crate::sim::start::Start;
 
-/// What one start looked at.
+/// What one start observed.
 pub(super) struct Looks<'a> {
     pub covered: BTreeSet<Key>,
     pub own: Vec<Key>,
@@ -23,7 +23,7 @@ pub(super) struct Looks<'a> {
 }
 
 impl Looks<'_> {
-    /// Whether a start that looks at this state now need not go on.
+    /// Whether a start that observes this state need not go on.
     pub fn stop(&mut self, start: &Start, machine: &Machine) -> bool {
         self.came_back(&machine.state);
         let mut hash = Sha256::new();
@@ -35,7 +35,7 @@ impl Looks<'_> {
         if self.own.contains(&key) {
             self.wrong.get_or_insert(Violation {
                 rule: "I5",
-                what: "the start does the same again and again".into(),
+                what: "the start repeats itself without end".into(),
             });
             return true;
         }
@@ -43,8 +43,8 @@ impl Looks<'_> {
         self.wrong.is_some() || !self.covered.insert(key)
     }
 
-    /// What a migration begins with is as good as an end: nothing is left of what was recovered,
-    /// unless a clean-up failed.
+    /// Where an upgrade begins, the recovery is over and is judged: nothing of it is left, unless a
+    /// clean-up failed.
     pub fn recovered(&mut self, start: &Start, machine: &Machine) -> bool {
         if start.left.is_none()
             && let Some(violation) = check::at_end(&machine.state, self.scenario)
@@ -54,12 +54,12 @@ impl Looks<'_> {
         self.wrong.is_some()
     }
 
-    /// A start never turns a v2 back into a v1.
+    /// A start never makes v1 canonical again after v2.
     pub fn came_back(&mut self, state: &State) {
         if self.was_v2 && !is_v2(state, self.scenario) {
             self.wrong.get_or_insert(Violation {
                 rule: "I3",
-                what: "canonical was v2 and is v1 again".into(),
+                what: "canonical was v2, and is v1 again".into(),
             });
         }
     }

@@ -1,4 +1,4 @@
-//! The search: every crash state once, and a start from each.
+//! The search: it meets every crash state once, and runs a start from each.
 
 mod endings;
 mod looks;
@@ -26,8 +26,8 @@ use cutover_core::run::Run;
 use looks::Looks;
 pub use report::{Choice, Counterexample, Path, Report};
 
-/// Of how many changes of a directory every subset may be lost: a flush that is taken out leaves
-/// many.
+/// A mutant that removes a flush leaves many unflushed changes. Every subset is tried of at most
+/// this many.
 pub(crate) const EXACT: usize = 6;
 
 /// A state to start from.
@@ -36,7 +36,7 @@ pub(crate) struct Node {
     pub state: State,
     path: Option<Rc<Path>>,
     pub crashes: u8,
-    /// Something was in the way before.
+    /// Something interfered before.
     pub happened: bool,
 }
 
@@ -45,12 +45,12 @@ impl Node {
         Self { state: initial_state(scenario), path: None, crashes: 0, happened: false }
     }
 
-    /// What was chosen up to this state.
+    /// The choices that lead to this state.
     pub fn choices(&self) -> Vec<Choice> {
         Path::choices(self.path.as_ref())
     }
 
-    /// What was chosen up to this state, and then.
+    /// The choices that lead to this state, and one more.
     fn counterexample(
         &self,
         scenario: &Scenario,
@@ -64,8 +64,8 @@ impl Node {
     }
 }
 
-/// Explores everything that can follow from `setting`, under `model`. With a mutant every plan is
-/// changed by it before it runs.
+/// Explores everything that can follow from `scenario` under `model`. With a mutant, every plan is
+/// changed before it runs.
 #[must_use]
 pub fn explore(
     scenario: &Scenario,
@@ -85,7 +85,7 @@ pub fn explore(
     explorer.report
 }
 
-/// The distinct states that one crash of the first start may leave.
+/// Lists the distinct states that one crash of the first start may leave.
 pub(crate) fn crash_states(scenario: &Scenario, model: Model) -> Vec<State> {
     crashes(scenario, &Node::first(scenario), model, &Bounds::ONE_CRASH)
         .into_iter()
@@ -93,7 +93,7 @@ pub(crate) fn crash_states(scenario: &Scenario, model: Model) -> Vec<State> {
         .collect()
 }
 
-/// What one crash of a right start from here may leave, to start from again.
+/// Lists what one crash of a right start from here may leave.
 pub(crate) fn crashes(
     scenario: &Scenario,
     node: &Node,
@@ -113,27 +113,27 @@ pub(crate) struct Explorer<'a> {
     mutant: Option<&'a dyn PlanChange>,
     pub report: Report,
     pub queue: VecDeque<Node>,
-    /// Crash states after which there will be no other crash: a start is run from each at once, so
-    /// that they need not all be kept.
+    /// Crash states after the last crash. A start is run from each at once, so that they need not
+    /// all be kept.
     last: Vec<Node>,
     met: BTreeMap<Key, Met>,
-    /// Looks at the disk from which a start went on: whoever looks at the same goes on in the same
-    /// way.
+    /// Observations from which a start went on. A start that observes the same disk goes on in the
+    /// same way.
     covered: BTreeSet<Key>,
-    /// Ends that were judged.
+    /// States at the end of a start that were judged.
     judged: BTreeSet<Key>,
 }
 
-/// What was done about a state.
+/// What was done with a state.
 #[derive(Debug, Clone, Copy, Default)]
 struct Met {
-    /// A start is run from it, in the way of which everything may come.
+    /// A start is run from it, with every interference.
     plain: bool,
-    /// A start is run from it, with nothing more in its way.
+    /// A start is run from it, without further interference.
     happened: bool,
 }
 
-/// A start stopped before an op.
+/// A start that was stopped before an op.
 struct Fork {
     at: u32,
     state: State,
@@ -143,19 +143,19 @@ struct Fork {
     interferences: Vec<Interference>,
 }
 
-/// What is being watched.
+/// How a start is watched.
 #[derive(Clone, Copy)]
 struct Watch<'n> {
     node: &'n Node,
     happened: bool,
     interference: Option<(u32, Interference)>,
-    /// Whether a crash is to be tried after each change.
+    /// Whether crashes are tried after each change.
     crash: bool,
 }
 
-/// What became of a start.
+/// How a start ended.
 struct Outcome {
-    /// Nothing: it was stopped, since it goes on as one did before.
+    /// `None`: it was stopped, because an earlier start went on from there.
     end: Option<End>,
     state: State,
     misuse: Option<Violation>,
@@ -181,8 +181,8 @@ impl<'a> Explorer<'a> {
         bounds: &Bounds,
         mutant: Option<&'a dyn PlanChange>,
     ) -> Self {
-        // The crash after which the daemon in the field goes on is one more: what is explored is
-        // what our own start does then.
+        // The crash after which the legacy daemon starts is one more. What is explored is what
+        // cutover does then.
         let before = scenario.legacy_after().unwrap_or(0);
         let bounds = Bounds {
             crashes: bounds.crashes + before,
@@ -203,7 +203,7 @@ impl<'a> Explorer<'a> {
         }
     }
 
-    /// Runs a start from this state, to its end, with everything that may come between.
+    /// Runs a start from this state to its end, with every interference.
     pub fn expand(&mut self, node: &Node) {
         self.report.starts += 1;
         self.report.states.insert(node.state.key());
@@ -236,9 +236,8 @@ impl<'a> Explorer<'a> {
                 };
                 if may_happen {
                     let mut interferences = interferences(op, &bounds, scenario);
-                    // Between our look at a companion and the rename no program can be kept from
-                    // changing it: it takes the companion's lock, or it is not
-                    // protected.
+                    // Between cutover's look at a companion and the rename no program can be kept
+                    // from changing it, unless it takes the companion's lock.
                     interferences.retain(|interference| {
                         !looked || *interference != Interference::CompanionChanged
                     });
@@ -315,8 +314,7 @@ impl<'a> Explorer<'a> {
         }
     }
 
-    /// Runs something with every change watched: each is judged, and what a crash there may leave
-    /// is queued.
+    /// Runs a start and judges each change. What a crash may leave there is queued.
     fn watch(
         &mut self,
         watch: Watch,
@@ -347,7 +345,7 @@ impl<'a> Explorer<'a> {
                 crash: Some((tick, variant)),
                 copied,
             };
-            // Whether it is new, and good enough to go on from.
+            // Whether the state is new and good, so that a start goes on from it.
             let mut meets = |state: &State, choice: &Choice| {
                 let key = state.key();
                 let before = met.get(&key);
@@ -406,7 +404,7 @@ impl<'a> Explorer<'a> {
         self.covered = looks.covered;
         self.report.swayed |= outcome.swayed;
         if crash && is_last {
-            // No start from one of these may crash, so none of them adds to the list.
+            // No start from one of these states crashes, so none of them adds to the list.
             self.last.extend(found);
             while let Some(node) = self.last.pop() {
                 if self.report.bad.len() < bounds.stop_after {
@@ -420,14 +418,14 @@ impl<'a> Explorer<'a> {
     }
 }
 
-/// Whether, after this op, a companion was looked at whose name somebody may still change.
+/// Whether a companion was looked at, whose name another program may still change after this op.
 fn unguarded(op: &Op, looked: bool) -> bool {
     match op {
         Op::LookCompanion { .. } => true,
-        // What is kept beside is what it was then.
+        // The hard link keeps the companion as it was then.
         Op::Link { to: at, .. } => at.companion.is_some(),
-        // Likewise where its name is taken away: whoever makes it anew is between the look and the
-        // rename.
+        // The rename keeps the companion likewise. A program that creates it again acts between the
+        // look and the rename.
         Op::Rename { from, to } if is_displaced(&from.name, &to.name) => to.companion.is_some(),
         Op::SyncDir { companion } => looked && companion.is_some(),
         _ => false,

@@ -1,4 +1,4 @@
-//! What an exploration found, and the way to each state.
+//! What an exploration found, and the choices that lead to each state.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -9,13 +9,13 @@ use crate::model::power_loss::Model;
 use crate::scenario::Scenario;
 use crate::sim::faults::Interference;
 
-/// What one start went through, and how it was stopped: enough to do it again.
+/// What happened in one start, and how it was stopped: enough to repeat it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {
-    /// Before which op of the start something happened, and what.
+    /// What interfered, and before which op of the start.
     pub interference: Option<(u32, Interference)>,
-    /// After which change it crashed, and which of the possible disks was left; nothing: it ran to
-    /// its end.
+    /// After which change the machine stopped, and which of the possible disks was left. `None`:
+    /// the start ran to its end.
     pub crash: Option<(u32, u32)>,
     /// Whether the directory was copied after the crash.
     pub copied: bool,
@@ -44,29 +44,29 @@ impl Path {
 /// What an exploration found.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
-    /// The distinct crash states: what a start found, from each of which one was run to its end.
+    /// The distinct crash states. A start was run from each to its end.
     pub states: BTreeSet<Key>,
-    /// Changes of the disk that were made, each judged.
+    /// Changes of the disk. Each was judged.
     pub transitions: u64,
-    /// Starts that were run, those with something in their way counted each.
+    /// Starts that were run, each with one interference or none.
     pub starts: u64,
-    /// Whether a mutant of the recovery table made any start do something else.
+    /// Whether a mutant of the recovery table changed what any start did.
     pub swayed: bool,
-    /// What is wrong.
+    /// The broken invariants.
     pub bad: Vec<Counterexample>,
 }
 
-/// A state that breaks an invariant, and the way there.
+/// A state that breaks an invariant, and the choices that lead to it.
 #[derive(Debug, Clone)]
 pub struct Counterexample {
-    /// Where it began.
+    /// The starting point.
     pub scenario: Scenario,
     /// How the machine stops.
     pub model: Model,
     /// One choice for each start.
     pub choices: Vec<Choice>,
-    /// Which start performed a mutant, counted from 0; nothing: each did.
+    /// Which start performed a mutant, counted from 0. `None`: every start did.
     pub mutated: Option<u8>,
-    /// What is broken.
+    /// The broken invariant.
     pub violation: Violation,
 }

@@ -1,4 +1,5 @@
-//! What others do: an older release of the application, the new one once it may, a person.
+//! What other programs do: an older release of the application, the new release after the upgrade,
+//! and a program that writes a companion.
 
 use crate::model::database::{Data, Db, FOREIGN_LINE};
 use crate::model::disk::{Content, HOME};
@@ -11,21 +12,20 @@ use cutover_core::fault::Platform;
 use cutover_core::page1::JournalMode;
 use cutover_core::run::{Action, Run};
 
-/// An application without this project opens canonical with CREATE, sets the journal mode that it
-/// knows, commits a row, and closes or is killed. Its commit is SQLite's own and taken as one
-/// change.
+/// An application without cutover opens canonical with CREATE, sets its own journal mode, commits a
+/// row, and closes or is killed. SQLite's commit counts as one change.
 pub fn older_application(machine: &mut Machine, killed: bool, wal_mode: bool) -> bool {
     let name = machine.canonical().to_string();
     let held = machine.process.locked.is_some()
         && machine.process.locked == machine.state.disk.ino(HOME, &name);
     let found = seen(&machine.state.disk, &name);
     let [wal, shm, journal] = ["-wal", "-shm", "-journal"].map(|suffix| sidecar(&name, suffix));
-    // Whoever creates a database beside a log deletes the log. Only the field's flip leaves one
-    // alone, and nobody can guard it there.
+    // SQLite deletes the log beside a database that it creates. Only the legacy flip leaves a log
+    // alone, and no program can guard it there.
     let orphan = found == Seen::Nothing
         && matches!(machine.state.disk.get(HOME, &wal), Some(Content::Wal(_)));
-    // Another connection, which this process keeps open, keeps the database in WAL mode, and its
-    // log from being emptied.
+    // A connection that this process leaks keeps the database in WAL mode, and its log from being
+    // emptied.
     let kept_open = machine.holds(&name);
     let stays_wal = |db: &Db| kept_open && db.mode == JournalMode::Wal;
     let db = match found {
@@ -33,13 +33,13 @@ pub fn older_application(machine: &mut Machine, killed: bool, wal_mode: bool) ->
         Seen::Db(db @ Db { data: Data::V1 { rows }, .. }) => {
             let wal_mode = wal_mode || stays_wal(&db);
             let mode = if wal_mode { JournalMode::Wal } else { JournalMode::Delete };
-            // The change of the mode is a commit of its own.
+            // A change of the mode is a commit as well.
             let counted = u8::from(db.mode != mode) + u8::from(!wal_mode);
             Db { data: Data::V1 { rows: rows + 1 }, mode, counter: db.counter + counted, ..db }
         }
-        // A program that knows no lock of ours writes to the v2 that is restored from. On Windows
-        // nothing keeps it out until canonical's name has left v2, and nobody can guard
-        // what it leaves when it is killed there.
+        // A program without cutover's lock may write to the v2 that a restore replaces. On Windows
+        // nothing keeps it out until canonical's name leaves v2. What it leaves there when it is
+        // killed cannot be guarded.
         Seen::Db(db @ Db { data: Data::V2 { of, rows }, .. })
             if machine.scenario.restores()
                 && !(killed && machine.scenario.platform == Platform::Windows) =>
@@ -81,23 +81,22 @@ pub fn older_application(machine: &mut Machine, killed: bool, wal_mode: bool) ->
         disk.write(HOME, &name, Content::Db(db));
     }
     disk.sync_file(HOME, &name);
-    // A commit that makes a journal or a log flushes the directory. On Windows it flushes that
-    // file, and with it every change before it; a log that came back would hold what was
+    // A commit that creates a rollback journal or a log fsyncs the directory. On Windows it flushes
+    // that file, and with it every change before. A log that came back would hold what was
     // committed.
     machine.state.disk.sync_dir(HOME);
     machine.show();
     true
 }
 
-/// An application without this project opens canonical and keeps it open, idle. It takes no lock by
-/// that.
+/// An application without cutover opens canonical and keeps it open, idle. It takes no lock.
 pub fn older_application_stays(machine: &mut Machine) -> bool {
     let name = machine.canonical().as_str();
     let opens =
         matches!(seen(&machine.state.disk, name), Seen::Db(_)) && machine.process.guest.is_none();
     let Scenario { platform, zombie, .. } = machine.scenario;
-    // Windows replaces no file that is open. What a zombie has is locked for good where v1 has left
-    // it.
+    // Windows cannot replace an open file. A database with a leaked connection stays locked once v1
+    // has moved to a new file.
     let nobody_can = *platform == Platform::Windows || *zombie == Zombie::Known;
     if opens && !nobody_can {
         machine.process.guest = machine.state.disk.ino(HOME, name);
@@ -114,7 +113,7 @@ pub fn application(machine: &mut Machine) -> bool {
     };
     let State { disk, ledger } = &mut machine.state;
     let wal = sidecar(&name, "-wal");
-    // Where a log stands, emptied or not, the commit is in it.
+    // If a log exists, emptied or not, the commit goes into it.
     let logs = db.mode == JournalMode::Wal && disk.ino(HOME, &wal).is_some();
     let after =
         Db { data: Data::V2 { of, rows: rows + 1 }, counter: db.counter + u8::from(!logs), ..db };
@@ -128,7 +127,8 @@ pub fn application(machine: &mut Machine) -> bool {
     true
 }
 
-/// Somebody writes a new companion, as one should: beside it, flushed, renamed, flushed.
+/// Another program writes a new companion correctly: a new file, flushed, renamed, and a directory
+/// fsync.
 pub fn change_companion(machine: &mut Machine) -> bool {
     let Some((_, file)) = &machine.scenario.companion else { return false };
     let aside = machine.scenario.aside();
@@ -144,7 +144,7 @@ pub fn change_companion(machine: &mut Machine) -> bool {
     true
 }
 
-/// Lets it happen. False: there was nothing to happen to.
+/// Makes the interference happen. False: there is nothing that it could act on.
 pub(crate) fn happen(machine: &mut Machine, run: &mut Run, interference: Interference) -> bool {
     match interference {
         Interference::OlderApplication => older_application(machine, false, true),

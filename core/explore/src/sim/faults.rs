@@ -1,4 +1,4 @@
-//! What may come between any two ops.
+//! What may happen between any two ops.
 
 use std::fmt;
 
@@ -10,25 +10,25 @@ use cutover_core::op::Op;
 /// How an op fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fail {
-    /// SQLite says busy.
+    /// SQLite reports that the database is busy.
     Busy,
-    /// Somebody has the file open.
+    /// Another program has the file open.
     Shared,
-    /// No right.
+    /// Permission is denied.
     Denied,
-    /// No space.
+    /// The disk is full.
     Full,
-    /// The disk fails.
+    /// The disk reports an I/O error.
     Io,
-    /// The file system cannot do it.
+    /// The file system does not support it.
     Unsupported,
-    /// What was built is wrong.
+    /// What was built is not a v2.
     Wrong,
     /// The application's own error.
     Host,
 }
 
-/// A fault that waits for its op.
+/// A planted fault, which waits for its op.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Planted {
     /// The op that fails.
@@ -37,11 +37,11 @@ pub struct Planted {
     pub fail: Fail,
     /// Whether it fails every time.
     pub for_ever: bool,
-    /// Whether it has failed and will not again.
+    /// Whether it has failed, and will not fail again.
     pub spent: bool,
 }
 
-/// Something that happens before an op.
+/// What happens before an op.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Interference {
     /// An older release opens canonical, commits a row and closes.
@@ -52,18 +52,18 @@ pub enum Interference {
     OlderApplicationInRollbackMode,
     /// An older release opens canonical, and keeps it open until this start has ended.
     OlderApplicationStays,
-    /// Somebody changes the companion.
+    /// Another program changes the companion.
     CompanionChanged,
     /// After the start has ended the application opens v2 and commits a row.
     ApplicationWrites,
     /// The op fails once.
     FailsOnce(Fail),
-    /// The op fails whenever it is tried, until the next start after this one.
+    /// The op fails at every attempt, in this start and the next.
     Fails(Fail),
 }
 
-/// As it stands in a replay line. (By hand: what is derived would be half a kilobyte of a page's
-/// module.)
+/// Its name in a replay line. Written by hand: a derived `Debug` adds half a kilobyte to a module
+/// that browsers load.
 impl fmt::Display for Interference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -101,7 +101,7 @@ impl Interference {
     }
 }
 
-/// What may happen before this op.
+/// Every interference that may happen before this op.
 pub(crate) fn interferences(op: &Op, bounds: &Bounds, scenario: &Scenario) -> Vec<Interference> {
     let mut all = Vec::new();
     if bounds.actors {

@@ -1,13 +1,13 @@
-//! The daemon that was shipped before this project.
+//! The legacy daemon: what was shipped before cutover.
 
 use crate::model::database::{Data, Db};
 use crate::model::disk::{Content, HOME};
 use crate::sim::machine::Machine;
 use cutover_core::page1::JournalMode;
 
-/// What the daemon in the field does, step by step. It flushes each file and each directory after
-/// it changed it, so what it leaves differs by its steps alone; its journal's writing is taken as
-/// one change. It settles nothing, and moves the database before its log.
+/// What the legacy daemon does, step by step. It flushes each file and each directory after each
+/// change, so only its steps differ in what they leave. Writing its journal counts as one change.
+/// It does not settle v1, and moves the database before its log.
 pub fn legacy_daemon(machine: &mut Machine) {
     let scenario = machine.scenario;
     let name = scenario.canonical.as_str();
@@ -27,8 +27,16 @@ pub fn legacy_daemon(machine: &mut Machine) {
             serde_json::Value::Null
         };
         serde_json::json!({
-            "version": 1, "source": home(name), "normalizedSource": home(&source), "staging": home(&staging), "backup": home(&backup),
-            "authPath": format!("/aside/{auth}"), "authBackup": backup_path, "authExisted": existed, "nonce": nonce, "phase": phase,
+            "version": 1,
+            "source": home(name),
+            "normalizedSource": home(&source),
+            "staging": home(&staging),
+            "backup": home(&backup),
+            "authPath": format!("/aside/{auth}"),
+            "authBackup": backup_path,
+            "authExisted": existed,
+            "nonce": nonce,
+            "phase": phase,
         })
         .to_string()
     };
@@ -45,7 +53,7 @@ pub fn legacy_daemon(machine: &mut Machine) {
         machine.durably(|disk| disk.write(dir, file, content));
     };
     let rows = machine.state.ledger.rows;
-    // It reads v1 through SQLite first.
+    // It first reads v1 through SQLite.
     machine.roll_back(name);
     write_journal(machine, "building");
     if existed {

@@ -1,4 +1,5 @@
-//! A start's process: what it sees, what it holds, and how what it does reaches the disk.
+//! The process of a start on the model disk: what it sees, what it holds open, and how its changes
+//! reach the disk.
 
 use std::collections::BTreeMap;
 
@@ -17,15 +18,15 @@ use cutover_core::op::Op;
 use cutover_core::plan::{may_open_canonical, must_empty_log};
 use cutover_core::run::OpOutcome;
 
-/// Is shown the state after every change.
+/// Receives the state after every change.
 pub type Observer<'a> = &'a mut dyn FnMut(&State);
 
-/// A start of the application on the model disk, with this project in it.
+/// A process of the application, with cutover in it, on the model disk.
 pub struct Machine<'a> {
     pub state: State,
     pub scenario: &'a Scenario,
     pub process: Process,
-    /// The last look.
+    /// What the process observed last.
     pub seen: Option<Observation>,
     observer: Observer<'a>,
 }
@@ -58,12 +59,12 @@ impl<'a> Machine<'a> {
         (self.observer)(&self.state);
     }
 
-    /// Shows what was changed.
+    /// Shows the state to the observer.
     pub(crate) fn show(&mut self) {
         (self.observer)(&self.state);
     }
 
-    /// A change that is flushed at once.
+    /// Makes a change, and everything with it durable.
     pub fn durably(&mut self, change: impl FnOnce(&mut Disk)) {
         self.tick(|disk| {
             change(disk);
@@ -76,7 +77,7 @@ impl<'a> Machine<'a> {
     }
 
     pub(crate) fn sync_dir(&mut self, dir: usize) {
-        // Windows has no flush of a directory.
+        // Windows has no directory fsync.
         if self.scenario.platform != Platform::Windows {
             self.tick(|disk| disk.sync_dir(dir));
         }
@@ -114,7 +115,7 @@ impl<'a> Machine<'a> {
         Some(FileFacts { size, file_id: format!("1-{ino:x}"), header, page1 })
     }
 
-    /// Everything but what `detect` says. Changes nothing.
+    /// Observes everything but the verdict of `detect`. Changes nothing.
     fn look(&self) -> Observation {
         let canonical = self.canonical().clone();
         let mut files = BTreeMap::new();
@@ -139,7 +140,7 @@ impl<'a> Machine<'a> {
             }
         }
         let held = self.holds(canonical.as_str());
-        // On Windows opening takes nothing from a connection that is open already.
+        // On Windows, opening a file takes no lock from an open connection.
         let unread = held && self.scenario.platform != Platform::Windows;
         if unread && let Some(facts) = files.get_mut(&canonical) {
             (facts.header, facts.page1) = (None, None);
@@ -164,8 +165,8 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// One look, with what it changes: a hot journal is rolled back before anything is judged, and
-    /// `detect` reads through SQLite.
+    /// Observes, with what that changes: a hot rollback journal is rolled back before anything is
+    /// judged, and `detect` reads through SQLite.
     pub fn observe(&mut self) -> Observation {
         let is_old = match seen(&self.state.disk, self.scenario.canonical.as_str()) {
             Seen::Db(Db { data: Data::V1 { .. }, .. }) => !self.scenario.restores(),
@@ -176,8 +177,7 @@ impl<'a> Machine<'a> {
             self.hold(self.scenario.canonical.as_str());
         }
         let mut observation = self.look();
-        // Beside a journal such a start is refused, and the application recovers before it opens
-        // v1.
+        // Beside a journal such a start is refused. The application recovers before it opens v1.
         let first = !std::mem::replace(&mut self.process.looked, true);
         if self.scenario.zombie == Zombie::Known && first && observation.journals.is_empty() {
             self.process.known = self.state.disk.ino(HOME, self.scenario.canonical.as_str());
@@ -195,8 +195,8 @@ impl<'a> Machine<'a> {
         }
         if must_empty_log(&observation) {
             self.opens(name);
-            // SQLite flushes a log before it writes to the database what is in it (`walCheckpoint`
-            // in wal.c): a process that was killed may not have.
+            // SQLite flushes a log before it copies its pages to the database (`walCheckpoint` in
+            // wal.c). A killed process may not have flushed it.
             self.tick(|disk| disk.sync_file(HOME, &sidecar(name, "-wal")));
             self.empty_log(name, true);
             observation = self.look();
@@ -239,8 +239,8 @@ impl<'a> Machine<'a> {
 
     pub(crate) fn verdict(&mut self, name: &str) -> Option<Verdict> {
         self.opens(name);
-        if matches!(self.state.disk.get(HOME, &sidecar(name, "-journal")), Some(content) if *content != Content::Empty)
-        {
+        let journal = self.state.disk.get(HOME, &sidecar(name, "-journal"));
+        if journal.is_some_and(|content| *content != Content::Empty) {
             self.roll_back(name);
         }
         if self.state.disk.ino(HOME, &sidecar(name, "-wal")).is_some() {
@@ -260,7 +260,7 @@ impl<'a> Machine<'a> {
         (if at.companion.is_some() { self.scenario.aside() } else { HOME }, at.name.as_str())
     }
 
-    /// Windows: SQLite opens without sharing deletion.
+    /// Fails for an open file on Windows: SQLite opens files without sharing deletion.
     pub(crate) fn shared(&self, dir: usize, name: &str, code: i32) -> Result<(), OpError> {
         let held = self.state.disk.ino(dir, name).is_some_and(|ino| {
             self.process.zombies.contains(&ino) || self.process.locked == Some(ino)
@@ -290,7 +290,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Whether a planted fault hits this op, and what it leaves half done.
+    /// Fails if a planted fault hits this op, after what the fault leaves half done.
     pub(crate) fn planted(&mut self, op: &Op) -> Result<(), OpError> {
         let Some(planted) = &mut self.process.fault else { return Ok(()) };
         if planted.op != *op || planted.spent {
@@ -315,8 +315,7 @@ impl<'a> Machine<'a> {
             Op::BuildSql { staging, .. } | Op::BuildHost { staging, .. } => {
                 self.tick(|disk| disk.ensure(HOME, staging.as_str()));
             }
-            // A lock that is refused, and a full disk, leave canonical as it was: SQLite rolls
-            // back.
+            // A refused lock and a full disk leave canonical unchanged: SQLite rolls back.
             Op::PageCopy { to, .. } if fail == Fail::Io => self.fails_in_page_copy(to.as_str()),
             Op::Remove { files } => {
                 if let Some((dir, name)) = files
@@ -343,7 +342,7 @@ impl<'a> Machine<'a> {
         })
     }
 
-    /// Handles are released, as far as this scenario's zombies let go.
+    /// Releases handles, unless the scenario's leaked connections keep them.
     pub fn release(&mut self) {
         if self.scenario.zombie == Zombie::UntilReleased {
             self.process.zombies.clear();
@@ -351,7 +350,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// This process keeps a file open beyond its will.
+    /// This process leaks a connection to a file.
     pub(crate) fn hold(&mut self, name: &str) {
         if let Some(ino) = self.state.disk.ino(HOME, name) {
             self.process.zombies.insert(ino);
@@ -359,13 +358,13 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Whether this process holds, beyond its will, the file of this name.
+    /// Whether a connection that this process leaks has the file of this name open.
     pub(crate) fn holds(&self, name: &str) -> bool {
         self.state.disk.ino(HOME, name).is_some_and(|ino| self.process.zombies.contains(&ino))
     }
 
-    /// Who has the file of this name open: this process beyond its will, or by the lock that it has
-    /// on what is canonical no more, and a guest.
+    /// Which processes have the file of this name open: this one, by a leaked connection or by its
+    /// lock on a file that is no longer canonical; and an older application.
     pub(crate) fn holders(&self, name: &str) -> Vec<Holder> {
         let Some(ino) = self.state.disk.ino(HOME, name) else { return Vec::new() };
         let locked = self.process.locked == Some(ino) && name != self.canonical().as_str();
@@ -379,33 +378,39 @@ impl<'a> Machine<'a> {
         holders
     }
 
-    /// What must not be when a start has ended with canonical as it should be.
+    /// What must not be true when a start has ended well: an older application has a file open that
+    /// is no longer canonical.
     pub fn stayed(&self) -> Option<Violation> {
         let stays = self.process.guest.is_some()
             && self.process.guest != self.state.disk.ino(HOME, self.canonical().as_str());
-        stays.then(|| Violation { rule: "I9", what: "what was canonical is open".into() })
+        stays.then(|| Violation {
+            rule: "I9",
+            what: "an older application has a file open that is no longer canonical".into(),
+        })
     }
 
-    /// Opens canonical; another process's or its own earlier connection may be in it.
+    /// Opens a file. On POSIX, closing it drops the locks of a leaked connection to it.
     pub(crate) fn opens(&mut self, name: &str) {
         self.process.dropped_locks |= self.scenario.platform != Platform::Windows
             && name == self.canonical().as_str()
             && self.holds(name);
     }
 
-    /// What a process must never do with files that it holds, by the design's table of holders.
+    /// What a process must never do with files that it holds open.
     pub fn misuse(&self) -> Option<Violation> {
         let canonical = self.canonical().as_str();
         if self.process.dropped_locks {
             return Some(Violation {
                 rule: "I9",
-                what: format!("{canonical} was opened by the process that held it"),
+                what: format!(
+                    "{canonical} was opened by a process that holds it by a leaked connection"
+                ),
             });
         }
         let v2 =
             matches!(seen(&self.state.disk, canonical), Seen::Db(Db { data: Data::V2 { .. }, .. }));
-        // On Windows a connection that had v1 open may go on to have it open: v2's pages were
-        // copied into it through SQLite, and locks are the handle's.
+        // On Windows a connection to v1 may stay open: v2's pages are copied into v1 through
+        // SQLite, and each handle has its own locks.
         let had_v1 = self.scenario.platform == Platform::Windows
             && matches!(
                 self.scenario.zombie,
@@ -415,7 +420,7 @@ impl<'a> Machine<'a> {
             && self.process.known == self.state.disk.ino(HOME, canonical);
         (v2 && self.holds(canonical) && !had_v1 && !known).then(|| Violation {
             rule: "I9",
-            what: format!("{canonical} is v2, held by a connection of its build"),
+            what: format!("{canonical} is v2, held by a leaked connection of its build"),
         })
     }
 }

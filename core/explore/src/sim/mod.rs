@@ -1,5 +1,5 @@
-//! The simulator: one start of the application, by the real planner and the real `Run`, on the model
-//! disk, with everything that may be in its way.
+//! The simulator: one start of the application on the model disk, by the real planner and the real
+//! `Run`, with every interference.
 
 pub mod actors;
 pub mod faults;

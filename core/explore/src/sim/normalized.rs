@@ -1,4 +1,6 @@
-//! A state, as far as any later start can tell.
+//! What a later start can tell of a state.
+
+use std::collections::BTreeSet;
 
 use crate::model::database::{V1_LINE, V2_LINE};
 use crate::model::state::State;
@@ -6,38 +8,44 @@ use crate::scenario::Scenario;
 use cutover_core::names::{FileName, Role};
 
 impl State {
-    /// The same, as far as any later start can tell: what a private copy of v1 holds, and what is
-    /// in the sidecars of files that are nobody's yet, is never read, only removed; and a
-    /// change counter is only ever compared with the one in a journal's fingerprint of v1.
+    /// The state, without what no later start can tell. No start reads a private copy of v1, or the
+    /// sidecars of a file that is not installed: it only removes them. A change counter is only
+    /// compared with the one in a journal's fingerprint of v1.
     #[must_use]
     pub fn normalized(&self, scenario: &Scenario) -> Self {
         let mut state = self.clone();
         let role = |name: &str| Role::of(&scenario.canonical, &FileName::new(name).ok()?);
         state.disk.settle_numbers();
-        state.disk.mask(|name| match role(name) {
-            Some(Role::Source(_)) => true,
-            Some(Role::Sidecar(of)) => match *of {
-                Role::Source(_) => true,
-                Role::Staging(_) | Role::Install(_) if scenario.links() => true,
-                _ => name.ends_with("-shm"),
-            },
-            _ => false,
-        });
-        let line = if scenario.restores() { V2_LINE } else { V1_LINE };
-        // A name without a role is a companion's. It keeps states apart that need not be: that costs
-        // time, and hides nothing.
-        let remembered = state.disk.any_name(|name| {
-            matches!(
-                role(name),
-                None | Some(
+        let (mut unread, mut remembered) = (BTreeSet::new(), false);
+        for name in state.disk.names() {
+            let is_unread = match role(&name) {
+                Some(Role::Source(_)) => true,
+                Some(Role::Sidecar(of)) => match *of {
+                    Role::Source(_) => true,
+                    Role::Staging(_) | Role::Install(_) if scenario.links() => true,
+                    _ => name.ends_with("-shm"),
+                },
+                // A name without a role is a companion's. A companion keeps more states apart than
+                // necessary, which costs time and hides nothing.
+                None
+                | Some(
                     Role::Journal(_)
-                        | Role::JournalTmp(..)
-                        | Role::JournalAside
-                        | Role::LegacyJournal
-                        | Role::Receipt
-                )
-            )
-        });
+                    | Role::JournalTmp(..)
+                    | Role::JournalAside
+                    | Role::LegacyJournal
+                    | Role::Receipt,
+                ) => {
+                    remembered = true;
+                    false
+                }
+                _ => false,
+            };
+            if is_unread {
+                unread.insert(name);
+            }
+        }
+        state.disk.mask(|name| unread.contains(name));
+        let line = if scenario.restores() { V2_LINE } else { V1_LINE };
         state.disk.each_database(|db| {
             if !remembered || db.of != line {
                 db.counter = 1;

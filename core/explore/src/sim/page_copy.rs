@@ -1,5 +1,5 @@
-//! A page copy into canonical, change by change: SQLite's journal, its flush, half of the pages,
-//! all of them, their flush, the journal's end.
+//! A page copy into canonical, change by change: the rollback journal, its flush, half of the
+//! pages, all pages, their flush, the journal's removal.
 
 use crate::model::database::{Data, Db};
 use crate::model::disk::{Content, HOME};
@@ -10,7 +10,7 @@ use cutover_core::page1::JournalMode;
 use cutover_core::run::{OpOutcome, Run};
 
 impl Machine<'_> {
-    /// The lock and the check come with it: nobody can come between them and the copy.
+    /// The lock and the check are part of the copy: no process can act between them.
     pub(crate) fn page_copy(&mut self, from: &str, to: &str, run: &Run) -> Performed {
         self.exists(HOME, to)?;
         let ino = self.state.disk.ino(HOME, to);
@@ -28,7 +28,7 @@ impl Machine<'_> {
         let (Seen::Db(v2), Some(v1)) = (seen(&self.state.disk, from), self.db(to)) else {
             return Err(os(self.scenario.platform, 2, 2));
         };
-        // The file stays the one it was, and so do its journals and logs.
+        // The file stays the same file, so its rollback journal and its log stay its own.
         let copied = Db { counter: v1.counter.wrapping_add(1), of: v1.of, ..v2 };
         if v1.mode == JournalMode::Wal {
             return self.copy_into_log(to, copied);
@@ -39,17 +39,17 @@ impl Machine<'_> {
         Ok(OpOutcome::Plain)
     }
 
-    /// Whoever has canonical open keeps it in WAL mode: the pages are committed in its log, whose
-    /// flush makes them durable, and then go where they belong.
+    /// Another connection keeps canonical in WAL mode. The pages are committed to its log, whose
+    /// flush makes them durable, and are then checkpointed.
     fn copy_into_log(&mut self, to: &str, v2: Db) -> Performed {
-        if !matches!((seen(&self.state.disk, to), self.process.witness), (Seen::Db(now), Some(then)) if now == then)
-        {
+        let now = seen(&self.state.disk, to);
+        if self.process.witness.is_none_or(|then| now != Seen::Db(then)) {
             return Err(OpError::new(OpErrorKind::V1Changed, "v1 changed"));
         }
         let wal = sidecar(to, "-wal");
         self.tick(|disk| disk.ensure(HOME, &wal));
         self.tick(|disk| disk.ensure(HOME, &sidecar(to, "-shm")));
-        // Frames without a commit say nothing.
+        // SQLite ignores frames without a commit.
         self.tick(|disk| disk.write(HOME, &wal, Content::Torn));
         self.tick(|disk| disk.write(HOME, &wal, Content::Wal(v2)));
         self.tick(|disk| disk.sync_file(HOME, &wal));
@@ -59,7 +59,7 @@ impl Machine<'_> {
         Ok(OpOutcome::Plain)
     }
 
-    /// Up to the flush of the pages, which is the commit together with the journal's end.
+    /// Copies the pages. The commit is their flush and the journal's removal, which follow.
     fn copy_pages(&mut self, to: &str, v1: Db, v2: Db) {
         self.half_copy(to, v1, v2);
         self.tick(|disk| disk.write(HOME, to, Content::Db(v2)));
@@ -74,7 +74,7 @@ impl Machine<'_> {
         self.tick(|disk| disk.write(HOME, to, Content::Db(Db { data: Data::Half, ..v2 })));
     }
 
-    /// The disk failed in the middle of it, and SQLite could not roll it back.
+    /// The disk fails half-way, and SQLite cannot roll back.
     pub(crate) fn fails_in_page_copy(&mut self, to: &str) {
         if let Some(v1) = self.db(to) {
             self.half_copy(to, v1, Db { counter: v1.counter.wrapping_add(1), ..v1 });

@@ -1,5 +1,5 @@
 //! Performs each op on the model disk as the runner does on a real one, change by change. After
-//! every change the disk is shown to the explorer, which asks what a crash there would leave.
+//! every change it shows the disk to the explorer, which asks what a crash there would leave.
 
 use std::collections::BTreeMap;
 
@@ -192,8 +192,8 @@ impl Machine<'_> {
                         self.tick(|disk| disk.ensure(HOME, &sidecar(name, suffix)));
                     }
                 }
-                // On Windows an open file cannot be replaced, so the lock does not outlast its
-                // taking.
+                // On Windows an open file cannot be replaced, so the lock is taken and released at
+                // once.
                 if self.scenario.platform == Platform::Windows {
                     self.close(name);
                 } else {
@@ -244,7 +244,8 @@ impl Machine<'_> {
         }
     }
 
-    /// Its caller knows that it holds the file, so that this opens it is no misuse.
+    /// Copies a database that a leaked connection holds. The caller knows of it, so opening the
+    /// file is no misuse.
     fn isolate(&mut self, from: &str, to: &str) -> Performed {
         self.roll_back(from);
         let Seen::Db(db) = seen(&self.state.disk, from) else {
@@ -267,7 +268,7 @@ impl Machine<'_> {
         }
     }
 
-    /// Staging is a new file, or the copy of v1 that the application counts on.
+    /// Staging is a new file, or the copy of v1 that the application expects.
     fn staging(&mut self, staging: &str) -> Result<(), OpError> {
         match (self.scenario.from, self.db(staging)) {
             (BuildFrom::Empty, _) => self.create(HOME, staging),
@@ -307,7 +308,7 @@ impl Machine<'_> {
             self.save_state(run)?;
         }
         if source != staging {
-            // The application opens its copy of v1 as it opens everything, and leaves sidecars.
+            // The application opens its copy of v1 in WAL mode, and leaves sidecars.
             self.tick(|disk| disk.ensure(HOME, &sidecar(source, "-shm")));
             self.tick(|disk| disk.ensure(HOME, &sidecar(source, "-wal")));
             let log = Content::Wal(Db { of: self.line(source), ..v1 });
@@ -359,7 +360,7 @@ impl Machine<'_> {
         let digest = companion_digest(&new);
         let aside = self.scenario.aside();
         if self.scenario.host == HostUse::WritesInPlace {
-            // It overwrites what it finds, by its own doing.
+            // The callback overwrites what it finds: that loss is its own.
             self.state.ledger.companion_owed = false;
             self.tick(|disk| disk.ensure(aside, file.as_str()));
             self.tick(|disk| disk.write(aside, file.as_str(), Content::Torn));

@@ -1,4 +1,4 @@
-//! What dies with a process: its locks, its open handles, and the fault that waits for it.
+//! What ends with a process: its locks, its open handles, and the fault that is planted in it.
 
 use std::collections::BTreeSet;
 
@@ -7,32 +7,32 @@ use sha2::{Digest as _, Sha256};
 use crate::model::database::Db;
 use crate::sim::faults::Planted;
 
-/// What dies with the process.
+/// What ends with the process.
 #[derive(Debug, Clone, Default)]
 pub struct Process {
-    /// The file whose exclusive lock it holds.
+    /// The file on which it has an exclusive lock.
     pub(crate) locked: Option<u16>,
-    /// The files that it holds open beyond its will.
+    /// The files that its leaked connections hold open.
     pub(crate) zombies: BTreeSet<u16>,
-    /// What v1 held when its log was emptied beside whoever has it open. Every commit since is
-    /// seen.
+    /// What v1 held when its log was emptied beside another connection. Every commit since then is
+    /// noticed.
     pub(crate) witness: Option<Db>,
-    /// What will fail.
+    /// The planted fault.
     pub fault: Option<Planted>,
-    /// Whether it has looked.
+    /// Whether it has observed the directory.
     pub(crate) looked: bool,
-    /// The file that the application had open before the first look, by a connection that it knows
-    /// to be a zombie.
+    /// The file of a connection that the application leaked before the first observation, and knows
+    /// to be leaked.
     pub(crate) known: Option<u16>,
-    /// The file that an older application has opened by canonical's name, and keeps open.
+    /// The file that an older application opened by canonical's name, and keeps open.
     pub(crate) guest: Option<u16>,
-    /// It opened a file that it held already: on POSIX that drops the locks of the connection that
-    /// holds it.
+    /// It opened a file that it had open by a leaked connection. On POSIX, closing it again drops
+    /// the locks of that connection.
     pub(crate) dropped_locks: bool,
 }
 
 impl Process {
-    /// Feeds everything that can matter later into `hash`.
+    /// Adds everything that can matter later to `hash`.
     pub fn feed(&self, hash: &mut Sha256) {
         hash.update([0xfd]);
         hash.update([u8::from(self.looked)]);

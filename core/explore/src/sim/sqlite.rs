@@ -1,4 +1,4 @@
-//! What SQLite does to a set, change by change.
+//! What SQLite does to a database and its sidecars, change by change.
 
 use crate::model::database::{Data, Db};
 use crate::model::disk::{Content, HOME};
@@ -28,7 +28,7 @@ impl Machine<'_> {
         self.tick(|disk| disk.unlink(HOME, &journal));
     }
 
-    /// What the first read of a read-write connection does: a hot journal is rolled back.
+    /// The first read of a read-write connection rolls a hot rollback journal back.
     pub(crate) fn roll_back(&mut self, name: &str) {
         let journal = sidecar(name, "-journal");
         if let (Some(Content::Hot(_)), Seen::Db(db)) =
@@ -91,7 +91,8 @@ impl Machine<'_> {
         }
     }
 
-    /// Empties the log of what somebody has open, who keeps it in WAL mode, and begins to watch.
+    /// Empties the log of a database that another connection keeps in WAL mode, and begins to watch
+    /// for commits.
     pub(crate) fn settle_held(&mut self, name: &str) -> Result<FileFacts, OpError> {
         self.process.witness = None;
         let db = self.begin(name)?;
@@ -101,7 +102,7 @@ impl Machine<'_> {
         self.facts(name, true).ok_or_else(|| os(self.scenario.platform, 2, 2))
     }
 
-    /// Opens, reads, leaves WAL mode, sets the mode, closes, reads back.
+    /// Opens and reads the database, leaves WAL mode, sets the mode, closes and reads back.
     pub(crate) fn settle(
         &mut self,
         name: &str,
@@ -113,7 +114,7 @@ impl Machine<'_> {
         if self.db(name).is_some_and(|db| db.mode == JournalMode::Wal)
             || self.state.disk.ino(HOME, &wal).is_some()
         {
-            // Only whoever is alone takes a database out of WAL mode.
+            // SQLite leaves WAL mode only for the sole connection.
             if self.process.guest.is_some() && self.process.guest == self.state.disk.ino(HOME, name)
             {
                 return Err(OpError::new(
@@ -133,7 +134,7 @@ impl Machine<'_> {
         self.facts(name, true).ok_or_else(|| os(self.scenario.platform, 2, 2))
     }
 
-    /// The last connection to a set closes.
+    /// Closes the last connection to a database.
     pub(crate) fn close(&mut self, name: &str) {
         if self.db(name).is_some_and(|db| db.mode == JournalMode::Wal) {
             self.empty_log(name, true);

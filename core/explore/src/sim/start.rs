@@ -1,5 +1,5 @@
-//! A start of the application: look, recover, migrate, by the real planner and the real `Run`, in
-//! the order in which a runner does it.
+//! A start of the application: observe, recover, upgrade, by the real planner and the real `Run`,
+//! in the order of the runner.
 
 use sha2::{Digest as _, Sha256};
 
@@ -20,7 +20,7 @@ use cutover_core::plan::{
 };
 use cutover_core::run::{Action, Budget, CarryOver, Run};
 
-/// How often one start builds anew, and how many recoveries it performs: the runner's own bounds.
+/// The runner's own bounds: how often one start builds anew, and how many recoveries it performs.
 const MAX_ATTEMPTS: u32 = 3;
 const MAX_RECOVERIES: u32 = 8;
 /// More ops than any start performs.
@@ -35,16 +35,16 @@ pub enum End {
     Old,
     /// There is no database.
     NoDatabase,
-    /// It failed; the failure says where the data is.
+    /// The start failed. The failure says where the data is.
     Failed(Box<Failure>),
-    /// It did not end.
+    /// The start does not end.
     Endless,
 }
 
 impl End {
-    /// In a few words. Nothing: it was stopped.
+    /// In a few words. `None`: the start was stopped.
     #[must_use]
-    pub fn told(end: Option<&Self>) -> String {
+    pub fn in_words(end: Option<&Self>) -> String {
         match end {
             None => "stopped".into(),
             Some(Self::Current) => "canonical is v2".into(),
@@ -56,53 +56,53 @@ impl End {
     }
 }
 
-/// How far a start has come. With a machine and a run it can be continued from any op, in more than
+/// How far a start has come. With a machine and a run, a start can go on from any op in more than
 /// one way.
 #[derive(Debug, Clone)]
 pub struct Start {
-    /// Whether a v1 is migrated, or only recovered to.
+    /// Whether the start upgrades a v1, or only recovers.
     pub migrate: bool,
     attempt: u32,
-    /// How often what was built had to be built anew.
+    /// How often v2 had to be built anew.
     anew: u32,
     recoveries: u32,
     ops: u32,
-    /// What was left to the next start.
+    /// What is left for the next start.
     pub left: Option<CarryOver>,
-    /// Whether a mutant of the recovery table made it do something else.
+    /// Whether a mutant of the recovery table made the start do something else.
     pub swayed: bool,
 }
 
-/// What is wrong with every plan of a start. A right start has none.
+/// A change of every plan of a start, by a mutant. A right start has none.
 pub trait PlanChange {
-    /// The recovery table that it goes by.
+    /// The recovery table that the start uses.
     fn table(&self) -> Option<&RecoveryTable>;
     /// The changed plan.
     fn apply(&self, plan: Plan) -> Plan;
 }
 
-/// Where a start is asked whether it shall go on.
+/// Where a start asks whether to go on.
 pub enum Before<'a> {
-    /// It looks at the disk, and plans.
+    /// Before it observes the disk and plans.
     Look,
-    /// It has recovered what there was to recover, and begins to migrate.
+    /// Before it upgrades: nothing is left to recover.
     Migrate,
-    /// It performs this op.
+    /// Before it performs this op.
     Op(&'a Run, &'a Op),
 }
 
-/// Is asked before each look and each op; yes stops the start there.
+/// Is asked before each observation and each op. True stops the start there.
 pub type Stop<'a> = &'a mut dyn FnMut(&Start, &Machine, Before) -> bool;
 
 impl Start {
-    /// A start that has not looked yet.
+    /// A start that has not observed anything yet.
     #[must_use]
     pub fn new(migrate: bool) -> Self {
         Self { migrate, attempt: 1, anew: 0, recoveries: 0, ops: 0, left: None, swayed: false }
     }
 
-    /// Feeds what decides how it goes on from a look. Its bounds on recoveries and ops are left
-    /// out: they end what does not end.
+    /// Adds everything to `hash` that decides how the start goes on from an observation. The counts
+    /// of recoveries and ops are not added: they only end what would not end.
     pub fn feed(&self, hash: &mut Sha256) {
         let carried = self.left.as_ref().is_some_and(|left| left.carried.is_some());
         hash.update([self.migrate, self.left.is_some(), carried].map(u8::from));
@@ -113,7 +113,7 @@ impl Start {
         hash.update(self.anew.to_le_bytes());
     }
 
-    /// Goes on until the start ends, or is stopped.
+    /// Goes on until the start ends or is stopped.
     pub fn go(
         &mut self,
         machine: &mut Machine,
@@ -133,7 +133,7 @@ impl Start {
                     }
                     Ok(Some(plan)) => {
                         if plan.kind.begins() {
-                            // The new journal has what is left.
+                            // The new journal takes over what is left.
                             self.left = self.left.take().filter(|left| left.carried.is_none());
                         }
                         Run::new(
@@ -173,7 +173,7 @@ impl Start {
         }
     }
 
-    /// The next plan of this start. Nothing: it ends as it was meant to.
+    /// The next plan of this start. `None`: the start ends as intended.
     fn next(
         &mut self,
         machine: &mut Machine,
@@ -181,8 +181,8 @@ impl Start {
     ) -> Result<Option<Plan>, End> {
         let observation = machine.observe();
         let scenario = machine.scenario;
-        // No two attempts have the same, and nothing else goes by it: the lowest that is nowhere on
-        // the disk makes the same of the same.
+        // Two attempts never share a nonce, and nothing else depends on its value. The lowest nonce
+        // that is nowhere on the disk makes equal plans from equal disks.
         let nonce = (1..=u32::MAX)
             .map(Nonce::from_number)
             .find(|nonce| !machine.state.disk.mentions(nonce.as_str()))
@@ -192,7 +192,7 @@ impl Start {
                 .map(Some)
                 .map_err(|failure| End::Failed(Box::new(failure)));
         }
-        // What a restore could not remove waits for the next start, as a migration's does.
+        // What a restore could not remove is left for the next start, as in an upgrade.
         if self.left.is_some() && scenario.restores() {
             return Err(End::Current);
         }
@@ -224,8 +224,8 @@ impl Start {
                     label: scenario.label.clone(),
                     nonce,
                     now_ms: 1000,
-                    // The journal passes the number of the attempt on to people; nothing is decided
-                    // by it.
+                    // The journal tells people the number of the attempt. No decision depends on
+                    // it.
                     attempt: 1,
                     from: scenario.from,
                     by: scenario.by,
@@ -292,7 +292,8 @@ fn receipts(machine: &Machine) -> Receipts {
     entries.filter_map(|(name, _)| Some((FileName::new(name).ok()?, text(name)))).collect()
 }
 
-/// What comes next where there is nothing to recover. `Ok(None)`: it was only to recover.
+/// The plan of a restore or a prune, if there is nothing to recover. `Ok(None)`: the start only
+/// recovers.
 fn next_of_backups(
     machine: &Machine,
     observation: &Observation,
@@ -331,7 +332,7 @@ fn next_of_backups(
         .map_err(failed)
 }
 
-/// What is there when the first start looks.
+/// The state when the first start observes.
 #[must_use]
 pub fn initial_state(scenario: &Scenario) -> State {
     if scenario.initial == InitialState::OtherLabel {
@@ -341,7 +342,7 @@ pub fn initial_state(scenario: &Scenario) -> State {
     }
 }
 
-/// An upgrade with another label, killed as it began to build.
+/// An upgrade with another label, killed when it began to build.
 fn other_label(scenario: &Scenario) -> State {
     let plain = Scenario { initial: InitialState::WalRows, ..scenario.clone() };
     let other =

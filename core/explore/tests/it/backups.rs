@@ -1,5 +1,5 @@
-//! Restores and prunes: a fault in one is caught. (That no plan but the right one is accepted,
-//! `validate_mutants.rs` shows.)
+//! A planted fault in a restore or a prune is caught. That only the right plan is accepted is shown
+//! by `validate_mutants.rs`.
 
 use cutover_explore::{InitialState, Scenario, scenarios};
 use cutover_explore::{Mutant, plans};
@@ -21,7 +21,7 @@ fn a_fault_in_a_restore_or_a_prune_is_caught() {
         // v2's rows are in its log, which would stand beside v1.
         (InitialState::RestoreWalRows, "Restore steps: without settle data.db", "I5"),
         (InitialState::RestoreSettled, "Restore steps: without settle install", "I10"),
-        // Its companion's backup is gone for good, and the backup is not.
+        // The companion's backup is durably gone, and the backup is not.
         (InitialState::Prune, "Prune steps: without sync-dir (2)", "I2"),
     ];
     for (initial, words, rule) in planted {
@@ -30,7 +30,7 @@ fn a_fault_in_a_restore_or_a_prune_is_caught() {
         let all = Mutant::all(&plans.concat());
         let told: Vec<String> = all.iter().map(ToString::to_string).collect();
         let mutant = all.into_iter().find(|mutant| mutant.to_string() == words);
-        let mutant = mutant.unwrap_or_else(|| panic!("{words} is none of {told:#?}"));
+        let mutant = mutant.unwrap_or_else(|| panic!("{words} is not one of {told:#?}"));
         let MutantOutcome::Caught(bad) = MutantRunner::new(&scenarios).outcome(&mutant) else {
             panic!("{words} is not caught")
         };

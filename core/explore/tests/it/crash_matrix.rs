@@ -1,5 +1,5 @@
-//! The crash matrix as people see it: its counts are the explorer's, and the field's two renames
-//! show.
+//! The crash matrix that people see: its counts are the explorer's, and it shows what is wrong with
+//! the legacy two renames.
 
 use cutover_core::fault::Platform;
 use cutover_core::journal::Strategy;
@@ -31,7 +31,7 @@ fn explored(question: Question) -> CrashMatrix {
 }
 
 #[test]
-fn no_crash_of_ours_is_bad_and_the_fields_break_the_promise() {
+fn no_crash_of_cutover_is_bad_and_crashes_of_the_legacy_daemon_are_broken() {
     let models = [Model::M0, Model::M1, Model::M2, Model::M3];
     for strategy in [Strategy::LinkReplace, Strategy::PageCopy] {
         let matrix = explored(question(strategy, &models));
@@ -43,13 +43,13 @@ fn no_crash_of_ours_is_bad_and_the_fields_break_the_promise() {
         let sum: u64 = matrix.cells.iter().flatten().map(|cell| u64::from(cell.states)).sum();
         assert_eq!(sum, matrix.states);
     }
-    let field = explored(question(Strategy::TwoRename, &models));
-    assert_eq!(field.bad, 0, "our recovery finishes what the field began");
-    assert!(field.broken > 0);
-    let broken: Vec<&str> = field
+    let legacy = explored(question(Strategy::TwoRename, &models));
+    assert_eq!(legacy.bad, 0, "cutover's recovery finishes what the legacy daemon began");
+    assert!(legacy.broken > 0);
+    let broken: Vec<&str> = legacy
         .steps
         .iter()
-        .zip(&field.cells)
+        .zip(&legacy.cells)
         .filter(|(_, row)| row[0].broken > 0)
         .map(|(step, _)| &*step.why)
         .collect();
@@ -59,13 +59,13 @@ fn no_crash_of_ours_is_bad_and_the_fields_break_the_promise() {
         "canonical is missing from the first rename until the second: {broken:?}"
     );
     assert!(broken[0].starts_with("canonical is moved"));
-    assert_eq!(field.flips[0].ordered_bad, 2);
+    assert_eq!(legacy.flips[0].ordered_bad, 2);
     let windows = explored(question(Strategy::LinkReplace, &[Model::Windows]));
     assert_eq!((windows.bad, windows.broken), (0, 0));
 }
 
 #[test]
-fn the_counts_are_the_explorers() {
+fn the_counts_are_those_of_the_explorer() {
     for (strategy, links) in [(Strategy::LinkReplace, true), (Strategy::PageCopy, false)] {
         let scenarios = scenarios::all().into_iter();
         let scenario = scenarios.into_iter().find(|of| {
@@ -74,8 +74,8 @@ fn the_counts_are_the_explorers() {
         });
         let scenario = scenario.unwrap();
         for model in [Model::M0, Model::M2] {
-            // The explorer also goes on where the application has written to v2: no step of the
-            // plan.
+            // The explorer also goes on after the application has written to v2, which is no step
+            // of the plan.
             let more = crash_states(&scenario, model)
                 .into_iter()
                 .filter(|state| state.ledger.v2_rows > 0)
@@ -91,7 +91,7 @@ fn the_counts_are_the_explorers() {
 }
 
 #[test]
-fn every_crash_can_be_told() {
+fn the_story_of_a_crash_is_told() {
     let matrix = explored(question(Strategy::LinkReplace, &[Model::M2]));
     let flip = matrix
         .steps

@@ -1,5 +1,5 @@
-//! The explorer itself: it counts what is known to be wrong, finds what is planted, and tells how.
-//! The whole matrix is `npm run explore -- --full`.
+//! The explorer itself: it counts what is known to be wrong, finds planted faults, and tells how.
+//! The whole table is `npm run explore -- --full`.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ fn start(initial: InitialState, by: BuildBy, from: BuildFrom) -> Scenario {
         .unwrap()
 }
 
-/// Everything in the way, and a crash before or after it.
+/// Every interference, and a crash before or after it.
 const CROSSED: Bounds = Bounds {
     actors: true,
     faults: Faults::All,
@@ -30,7 +30,7 @@ const CROSSED: Bounds = Bounds {
 };
 
 #[test]
-fn flips_that_are_wrong_are_counted_exactly() {
+fn wrong_flips_are_counted_exactly() {
     let scenario = start(InitialState::Settled, BuildBy::Sql, BuildFrom::Empty);
     for (flip, name, ordered, unordered) in NEGATIVE_CONTROLS {
         assert_eq!(count_flip(&scenario, flip, Model::M1), ordered, "{name}, in order");
@@ -57,7 +57,7 @@ fn every_state_of_a_model_is_one_of_the_next() {
 }
 
 #[test]
-fn a_plan_of_ours_has_no_bad_state() {
+fn an_upgrade_by_link_has_no_bad_state() {
     for scenario in [
         start(InitialState::WalRows, BuildBy::Sql, BuildFrom::Empty),
         start(InitialState::UnreadableJournal, BuildBy::Sql, BuildFrom::Copy),
@@ -77,7 +77,7 @@ fn a_plan_of_ours_has_no_bad_state() {
 }
 
 #[test]
-fn where_nothing_may_be_touched_nothing_is() {
+fn a_start_that_refuses_touches_nothing() {
     for initial in [InitialState::NoCanonical, InitialState::OtherLabel] {
         let report =
             explore(&start(initial, BuildBy::Sql, BuildFrom::Empty), Model::M3, &CROSSED, None);
@@ -89,12 +89,11 @@ fn where_nothing_may_be_touched_nothing_is() {
 }
 
 #[test]
-fn a_planted_fault_is_caught_and_told() {
+fn a_planted_fault_is_caught_and_its_story_told() {
     let scenarios = [start(InitialState::Settled, BuildBy::Sql, BuildFrom::Empty)];
     let plans = plans(&scenarios);
     let planted = [
-        // The backup's name is not flushed before canonical's name leaves v1: the design's own
-        // control.
+        // The backup's name is not durable before the flip: the design's own control.
         ("Migrate steps: without sync-dir (3)", "I2"),
         ("Migrate steps: without settle data.db", "I5"),
         ("Finish steps: without sync-dir", "I6"),
@@ -115,7 +114,7 @@ fn a_planted_fault_is_caught_and_told() {
             "{told}"
         );
         assert!(told.contains(&format!("{rule} is broken: {}", bad.violation.what)), "{told}");
-        // The last line does it again, to the same state.
+        // The last line replays it, to an equal state.
         let line = told.rsplit("replay: ").next().unwrap();
         let (scenario, model, choices) = parse_replay_line(line).unwrap();
         assert_eq!((&scenario, model, &choices), (&bad.scenario, bad.model, &bad.choices));
@@ -130,16 +129,18 @@ fn a_planted_fault_is_caught_and_told() {
 
 #[test]
 fn the_recovery_table_in_another_order_is_caught() {
-    let scenarios: Vec<Scenario> = scenarios::field().into_iter().take(1).collect();
+    let scenarios: Vec<Scenario> = scenarios::legacy().into_iter().take(1).collect();
     let rows = Mutant::rows();
     assert_eq!(rows.len(), 1 + 21 + 21);
     let first = rows
         .iter()
-        .find(|mutant| mutant.to_string() == "recovery table: our journal before the field's")
+        .find(|mutant| {
+            mutant.to_string() == "recovery table: our journal before the legacy journal"
+        })
         .unwrap();
     assert!(
         matches!(MutantRunner::new(&scenarios).outcome(first), MutantOutcome::Caught(_)),
-        "our journal is judged by what the field moved away"
+        "our journal is judged by what the legacy daemon moved away"
     );
 }
 
@@ -151,7 +152,7 @@ fn a_replay_line_says_what_happened_by_its_name() {
 }
 
 #[test]
-fn what_is_no_replay_line_is_refused() {
+fn a_line_that_is_no_replay_line_is_refused() {
     for line in [
         "",
         "1",

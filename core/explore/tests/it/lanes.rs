@@ -1,5 +1,5 @@
-//! The picture of a plan: what it shows of every plan that the explorer performs, and that no plan,
-//! however wrong, stops it.
+//! The picture of a plan: what it shows of the plans that the explorer performs, and that a faulty
+//! plan does not stop it.
 
 use std::sync::LazyLock;
 
@@ -14,13 +14,13 @@ fn drawn(plan: &Plan, staging_held: bool) -> Lanes {
     drawn_if_read(plan, staging_held).unwrap()
 }
 
-/// Nothing where the text is refused as no plan.
+/// `None`: the text is refused as no plan.
 fn drawn_if_read(plan: &Plan, staging_held: bool) -> Option<Lanes> {
     let text = Some(serde_json::to_string(plan).unwrap());
     plan_lanes(&Dropped { text, ..Dropped::default() }, staging_held)
 }
 
-/// What the file of this role holds at each time, before the plan and after each step.
+/// What the file of this role holds before the plan, and after each step.
 fn story(lanes: &Lanes, role: LaneRole) -> Vec<Held> {
     let lane = lanes.files.iter().position(|file| file.role == role).unwrap();
     let times = std::iter::once(&lanes.before).chain(lanes.columns.iter().map(|of| &of.held));

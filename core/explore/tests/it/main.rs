@@ -1,5 +1,4 @@
-//! The tests of this crate, one module for each of its own. The observations and journals that they
-//! begin with are those of core's tests.
+//! The tests of this crate. Their observations and journals are those of core's tests.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod backups;

@@ -1,6 +1,6 @@
-//! Plans with one thing wrong with them, judged by `validate`: whatever is taken out of a plan,
-//! swapped with its neighbour, or changed in it, is found, or it is known why a plan alone cannot
-//! tell. Held against the directory, and against what was asked for, every one is found.
+//! Mutants of plans, judged by `validate`. Each removed, swapped or changed step is found from the
+//! plan alone, or a listed reason says why it cannot be. With the directory and the request, each
+//! is found.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -23,7 +23,7 @@ use cutover_world::{
     request, v1, v2, with_auth, with_companion,
 };
 
-/// A plan, what it was made of, and what was asked for.
+/// A plan, its observation, and its request.
 struct Made {
     plan: Plan,
     seen: Observation,
@@ -41,12 +41,12 @@ impl Made {
     }
 }
 
-/// The plans of the explorer's starts, and those of the tests of plans.
+/// The plans of the explorer's scenarios, and the plans of core's tests.
 fn plans() -> &'static [Made] {
     static PLANS: LazyLock<Vec<Made>> = LazyLock::new(|| {
         let mut told = BTreeSet::new();
         let mut all = make_plans();
-        // One plan may be made of more than one directory.
+        // Several directories may lead to one plan.
         all.retain(|made| told.insert(serde_json::to_string(&(&made.plan, &made.seen)).unwrap()));
         all
     });
@@ -58,9 +58,13 @@ fn make_plans() -> Vec<Made> {
         let request = request(BuildBy::Sql, BuildFrom::Empty);
         Made { plan, seen, request }
     };
-    let scenarios =
-        [scenarios::mutants(), scenarios::field(), scenarios::kept(), scenarios::kept_on_windows()]
-            .concat();
+    let scenarios = [
+        scenarios::mutants(),
+        scenarios::legacy(),
+        scenarios::kept(),
+        scenarios::kept_on_windows(),
+    ]
+    .concat();
     let mut all: Vec<Made> = scenarios.iter().flat_map(explored).collect();
     all.extend(seen_plans().into_iter().map(|(_, seen, plan)| recovery(seen, plan)));
     let seen = killed_in_the_copy();
@@ -77,7 +81,7 @@ fn explored(scenario: &Scenario) -> Vec<Made> {
     let Scenario { by, from, verify, .. } = *scenario;
     let request = Request { verify, ..request(by, from) };
     let made = made_of(scenario).into_iter();
-    // A start that could not undo everything plans by what it knows of that.
+    // A start that could not undo everything plans by what it remembers of that.
     made.filter_map(|made| {
         Some(Made { plan: made.plan, seen: made.seen?, request: request.clone() })
     })
@@ -150,7 +154,7 @@ fn make_recoveries(platform: Platform) -> Vec<(Observation, Plan)> {
     made
 }
 
-/// What a plan alone cannot tell, and why: without the step it is the right plan of something else.
+/// What a plan alone cannot tell, and why: without the step it is the right plan of another case.
 const ALONE: [(&str, &[&str]); 7] = [
     ("whether v2 starts as a copy was asked for", &["Migrate steps: without copy staging"]),
     (
@@ -189,7 +193,7 @@ const ALONE: [(&str, &[&str]); 7] = [
 ];
 
 #[test]
-fn every_plan_is_the_right_one() {
+fn every_plan_is_accepted() {
     for made in plans() {
         assert_eq!(validate(&made.plan, None), [], "{:?}", made.plan.kind);
         assert_eq!(made.there(&made.plan), [], "{:?}", made.plan.kind);
@@ -197,14 +201,14 @@ fn every_plan_is_the_right_one() {
 }
 
 #[test]
-fn every_step_that_is_missing_or_misplaced_is_found() {
+fn every_missing_or_misplaced_step_is_found() {
     let (mut met, mut survivors, mut mutants) = (BTreeSet::new(), BTreeMap::new(), 0);
     for made in plans() {
         for mutant in Mutant::all(std::slice::from_ref(&made.plan)) {
             let (mutated, words) = (mutant.apply(made.plan.clone()), mutant.to_string());
             mutants += 1;
             let listed = ALONE.iter().find(|(_, mutants)| mutants.contains(&words.as_str()));
-            // What a plan alone tells is told with its directory as well.
+            // A fault that the plan alone shows is found with its directory as well.
             if made.alone(&mutated).is_empty() {
                 if listed.is_none() {
                     *survivors.entry(format!("alone: {words}")).or_insert(0) += 1;
@@ -222,7 +226,7 @@ fn every_step_that_is_missing_or_misplaced_is_found() {
         .chain(ALONE.iter().flat_map(|(_, mutants)| mutants.iter().copied()))
         .filter(|words| !met.contains(*words))
         .collect();
-    assert!(idle.is_empty(), "these name no mutant any more: {idle:#?}");
+    assert!(idle.is_empty(), "these no longer name a mutant: {idle:#?}");
     assert!(plans().len() > 650 && mutants > 40_000, "{} plans, {mutants}", plans().len());
 }
 
@@ -238,7 +242,7 @@ fn every_other_change_is_found() {
     assert!(mutants > 32_000, "{mutants}");
 }
 
-/// Another guard, a mark that was moved, and a name in another's place.
+/// Each step with another guard, each mark moved, and each name replaced by another.
 fn changed(plan: &Plan) -> Vec<(String, Plan)> {
     let mut all = Vec::new();
     for mark in 0..2 {
@@ -271,7 +275,7 @@ fn changed(plan: &Plan) -> Vec<(String, Plan)> {
     all
 }
 
-/// The step with each of its names replaced by another of the plan's.
+/// The step with each of its names replaced by another name of the plan.
 fn names_exchanged(plan: &Plan, step: &Step) -> Vec<Step> {
     let Some(journal) = &plan.journal else { return Vec::new() };
     let names = &journal.names;
