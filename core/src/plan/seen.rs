@@ -1,4 +1,4 @@
-//! What is laid out as seen, to plan from.
+//! Observations made up of what a plan or a journal says, to plan from: for validation.
 
 use crate::fault::Platform;
 use crate::journal::{Companion, V1, V2};
@@ -7,7 +7,7 @@ use crate::observe::{CompanionFacts, FileFacts, Observation, Verdict};
 use crate::page1::{Header, JournalMode};
 use std::collections::BTreeMap;
 
-/// A companion of which this is there beside it.
+/// A companion with these files beside it.
 pub(crate) fn companion_facts(
     companion: &Companion,
     digest: Option<String>,
@@ -24,7 +24,7 @@ pub(crate) fn companion_facts(
     }
 }
 
-/// Nothing is in the way, and nothing is there.
+/// An empty directory in which nothing prevents an upgrade.
 pub(crate) fn blank(platform: Platform, canonical: FileName) -> Observation {
     Observation {
         platform,
@@ -39,7 +39,7 @@ pub(crate) fn blank(platform: Platform, canonical: FileName) -> Observation {
     }
 }
 
-/// A file of which nothing matters but that it is there.
+/// A file that only has to exist.
 pub(crate) fn file(id: &str) -> FileFacts {
     FileFacts { size: 1, file_id: id.into(), header: None, page1: None }
 }
