@@ -544,7 +544,7 @@ fn a_plan_is_judged() {
     assert_eq!(found.findings[0].step, u32::try_from(link).ok());
     assert_eq!(
         found.findings[0].why.as_deref(),
-        Some("v1 gets its backup's name while it stays canonical")
+        Some("a hard link gives v1 its backup's name while v1 stays canonical")
     );
     assert!(!found.reply.contains("Your data"));
     let mut hostile = serde_json::to_value(&plan).unwrap();
