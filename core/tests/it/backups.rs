@@ -6,7 +6,9 @@ use cutover_core::backup::{Backup, Receipts, list};
 use cutover_core::failure::{Code, DataState};
 use cutover_core::fault::{OpError, OpErrorKind, Platform};
 use cutover_core::journal::{Journal, Phase, Receipt, Strategy};
-use cutover_core::names::{FileName, Names, Nonce, Role, companion_backup, displaced, receipt};
+use cutover_core::names::{
+    FileName, Names, Nonce, Role, companion_backup, companion_staged, displaced, receipt,
+};
 use cutover_core::observe::{Observation, ReplaceBlocker, Verdict};
 use cutover_core::op::{Op, Step};
 use cutover_core::page1::JournalMode;
@@ -427,6 +429,33 @@ fn the_files_tell_whether_a_restore_was_flipped() {
     };
     assert_eq!(kind(Phase::Built, &written), PlanKind::Undo, "an application wrote to v2");
     assert_eq!(kind(Phase::Committed, &flipped(v1_installed())), PlanKind::Clean);
+}
+
+/// The companion that waits to be put back cannot be: no file can replace the one that is there.
+#[test]
+fn an_interrupted_restore_never_stops_at_a_companion_that_no_file_can_replace() {
+    let staged = companion_staged(&name("auth.json"), &new_nonce());
+    for (flipped, waits, left) in [(false, true, false), (true, false, false), (true, true, true)] {
+        let plan = found(Phase::Built, |seen, aside| {
+            let facts = seen.companions.get_mut(&auth()).unwrap();
+            facts.irreplaceable = Some(ReplaceBlocker::Immutable);
+            facts.present.extend(waits.then(|| staged.clone()));
+            seen.files.insert(aside.clone(), plain("2", 8192));
+            let installed = if flipped { canonical() } else { name("data.db.install-0badcafe") };
+            seen.files.insert(installed, database("9", JournalMode::Wal, 8));
+        });
+        assert_eq!(plan.kind, if flipped { PlanKind::Finish } else { PlanKind::Undo });
+        let works = |step: &Step| step.op.companion().is_some();
+        assert_eq!(plan.steps.iter().chain(&plan.undo).any(works), !left, "{flipped} {waits}");
+        let warnings = plan.journal.unwrap().warnings;
+        assert_eq!(warnings.len(), usize::from(left), "{warnings:?}");
+        for warning in warnings {
+            assert_eq!(warning.code.as_deref(), Some("COMPANION_IRREPLACEABLE"));
+            for path in ["/home/u/app/auth.json", &format!("/home/u/app/{staged}")] {
+                assert!(warning.message.contains(path), "{}", warning.message);
+            }
+        }
+    }
 }
 
 #[test]
