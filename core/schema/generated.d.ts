@@ -761,7 +761,7 @@ export interface Backup {
   why: string | null;
 }
 /**
- * v1, as it was settled; of a restore, the v2 that is replaced.
+ * v1, as it was settled; in a restore, the v2 that is replaced.
  */
 export interface V1 {
   /**
@@ -769,7 +769,7 @@ export interface V1 {
    */
   fileId: string;
   /**
-   * Header and size. It tells only once v1 was settled.
+   * Header and size. They prove something only once v1 was settled.
    */
   fingerprint: Fingerprint;
   /**
@@ -791,7 +791,7 @@ export interface Fingerprint {
   size: number;
 }
 /**
- * Something that went less than well, and did not stop the cutover.
+ * A problem that did not stop the upgrade.
  */
 export interface Warning {
   /**
@@ -799,7 +799,7 @@ export interface Warning {
    */
   code: string | null;
   /**
-   * Who says so.
+   * Who warns.
    */
   from: WarningFrom;
   /**
@@ -1149,8 +1149,8 @@ export interface Plan {
    */
   flipAt: number | null;
   /**
-   * The journal as the run begins with it; nothing where a plan has none: an unreadable one is
-   * set aside, backups are pruned, a zombie is left behind.
+   * The journal as the run begins with it. A plan has none that sets an unreadable journal aside,
+   * prunes backups, or leaves a zombie behind.
    */
   journal: Journal | null;
   /**
@@ -1162,7 +1162,7 @@ export interface Plan {
    */
   needsBytes: number;
   /**
-   * Whose rules it keeps.
+   * Whose rules apply.
    */
   platform: Platform;
   /**
@@ -1183,7 +1183,7 @@ export interface Plan {
  */
 export interface Journal {
   /**
-   * 1 for the first try; an undo passes it on.
+   * 1 for the first try. After an undo, the next attempt counts on.
    */
   attempt: number;
   /**
@@ -1225,11 +1225,11 @@ export interface Journal {
    */
   strategy: Strategy;
   /**
-   * v1, once it was looked at; of a restore, what is replaced.
+   * v1, once it was seen; in a restore, the database that is replaced.
    */
   v1: V1 | null;
   /**
-   * v2, once it was built; of a restore, what is installed.
+   * v2, once it was built; in a restore, the database that is installed.
    */
   v2: V2 | null;
   /**
@@ -1237,7 +1237,7 @@ export interface Journal {
    */
   version: number;
   /**
-   * What went less than well.
+   * The problems that did not stop it.
    */
   warnings: Warning[];
 }
@@ -1262,11 +1262,11 @@ export interface Companion {
    */
   name: CompanionName;
   /**
-   * Where it was, for messages and to compare; never used as a target.
+   * Its path, for messages and for comparison; never used as a target.
    */
   path: string;
   /**
-   * The same, from the database's directory; on another drive as it was.
+   * That path, relative to the database's directory; on another drive, `path` itself.
    */
   relative: string;
   /**
@@ -1300,7 +1300,7 @@ export interface Names {
   staging: FileName;
 }
 /**
- * v2, as it was checked; of a restore, the copy of the backup that is installed.
+ * v2, as it was checked; in a restore, the copy of the backup that is installed.
  */
 export interface V2 {
   /**
@@ -2006,7 +2006,7 @@ export interface Progress {
   total: number;
 }
 /**
- * What is kept of a journal beside the backup: no host state.
+ * What is kept of a journal beside the backup: all but the host's state.
  */
 export interface Receipt {
   /**
@@ -2048,7 +2048,7 @@ export interface Receipt {
    */
   v1: V1 | null;
   /**
-   * v2 as it was installed. Likewise.
+   * v2 as it was installed. Nothing for an upgrade that the legacy daemon began.
    */
   v2: V2 | null;
   /**
@@ -2056,7 +2056,7 @@ export interface Receipt {
    */
   version: number;
   /**
-   * What went less than well.
+   * The problems that did not stop it.
    */
   warnings: Warning[];
 }
@@ -2094,16 +2094,16 @@ export interface Request {
   verify: boolean;
 }
 /**
- * Which backups may go. What is given must all hold of a backup that goes; nothing given: none
- * goes.
+ * Which backups may be removed: those that every given condition holds of. Without a condition none
+ * is.
  */
 export interface Rule {
   /**
-   * This many whole ones stay, the newest. None counts as one: the newest never goes.
+   * This many of the newest whole backups stay. Nothing counts as one: the newest is never removed.
    */
   keep: number | null;
   /**
-   * Only those go whose upgrade began longer ago than this, milliseconds.
+   * Only backups are removed whose upgrade began longer ago than this, milliseconds.
    */
   olderThanMs: number | null;
 }

@@ -1,5 +1,5 @@
-//! The journal: what a start that was interrupted must know. At commit it becomes the backup's
-//! receipt.
+//! The journal: what a later start must know of an interrupted one. At the commit it becomes the
+//! backup's receipt.
 //!
 //! A journal is hostile input. It is read with a size bound, every name in it must be the one that
 //! the grammar gives, and a version that this release does not know is refused with what to do.
@@ -43,8 +43,8 @@ pub enum Strategy {
     /// Link canonical to the backup's name, then rename v2 over canonical: canonical is never
     /// missing.
     LinkReplace,
-    /// Copy v1 to the backup's name, then v2's pages into canonical in one transaction of SQLite:
-    /// where canonical cannot be linked, or on Windows is open.
+    /// Copy v1 to the backup's name, then v2's pages into canonical in one transaction of SQLite.
+    /// Used where canonical cannot be linked, or on Windows is open.
     PageCopy,
     /// The legacy daemon's two renames: only its own journals are finished this way. See
     /// [`legacy`](crate::plan::legacy).
@@ -74,33 +74,33 @@ impl V2 {
 }
 
 impl Strategy {
-    /// Whether a backup becomes canonical by it, and v2 is what is replaced.
+    /// Whether this strategy makes a backup canonical and replaces v2.
     #[must_use]
     pub fn restores(self) -> bool {
         matches!(self, Self::Restore | Self::RestorePageCopy)
     }
 
-    /// Whether pages are copied into canonical, which stays the file that it is.
+    /// Whether this strategy copies pages into canonical, which stays the same file.
     #[must_use]
     pub fn copies_pages(self) -> bool {
         matches!(self, Self::PageCopy | Self::RestorePageCopy)
     }
 }
 
-/// v1, as it was settled; of a restore, the v2 that is replaced.
+/// v1, as it was settled; in a restore, the v2 that is replaced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct V1 {
     /// Device and inode.
     pub file_id: String,
-    /// Header and size. It tells only once v1 was settled.
+    /// Header and size. They prove something only once v1 was settled.
     pub fingerprint: Fingerprint,
     /// The journal mode that v1 had before.
     pub journal_mode: JournalMode,
 }
 
-/// v2, as it was checked; of a restore, the copy of the backup that is installed.
+/// v2, as it was checked; in a restore, the copy of the backup that is installed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -124,9 +124,9 @@ pub struct Companion {
     pub name: CompanionName,
     /// Its bare file name.
     pub file: FileName,
-    /// Where it was, for messages and to compare; never used as a target.
+    /// Its path, for messages and for comparison; never used as a target.
     pub path: String,
-    /// The same, from the database's directory; on another drive as it was.
+    /// That path, relative to the database's directory; on another drive, `path` itself.
     pub relative: String,
     /// SHA-256 of its content, or nothing where it did not exist.
     pub before: Option<String>,
@@ -137,7 +137,7 @@ pub struct Companion {
 }
 
 impl CompanionFacts {
-    /// It, in a journal, as if it did not exist.
+    /// The companion as a journal has it, as if it did not exist.
     #[must_use]
     pub(crate) fn in_journal(&self, name: &CompanionName) -> Companion {
         Companion {
@@ -153,8 +153,8 @@ impl CompanionFacts {
 }
 
 impl Observation {
-    /// Whether this companion is declared where it was: there, or where a database's directory that
-    /// was moved or copied has it.
+    /// Whether this companion is declared where it was: at the same path, or at the same place
+    /// relative to the database's directory, which may have been moved or copied.
     #[must_use]
     pub fn declares(&self, companion: &Companion) -> bool {
         let is_at = |seen: &CompanionFacts| {
@@ -166,12 +166,12 @@ impl Observation {
     }
 }
 
-/// Something that went less than well, and did not stop the cutover.
+/// A problem that did not stop the upgrade.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Warning {
-    /// Who says so.
+    /// Who warns.
     pub from: WarningFrom,
     /// A stable word, where there is one.
     pub code: Option<String>,
@@ -203,15 +203,15 @@ pub struct Journal {
     pub nonce: Nonce,
     /// How far it has come.
     pub phase: Phase,
-    /// 1 for the first try; an undo passes it on.
+    /// 1 for the first try. After an undo, the next attempt counts on.
     pub attempt: u32,
     /// How v2 becomes canonical.
     pub strategy: Strategy,
     /// The files.
     pub names: Names,
-    /// v1, once it was looked at; of a restore, what is replaced.
+    /// v1, once it was seen; in a restore, the database that is replaced.
     pub v1: Option<V1>,
-    /// v2, once it was built; of a restore, what is installed.
+    /// v2, once it was built; in a restore, the database that is installed.
     pub v2: Option<V2>,
     /// Rows that the host expects in each table of v2.
     pub expect: BTreeMap<String, u64>,
@@ -221,11 +221,11 @@ pub struct Journal {
     pub host_state: Option<Value>,
     /// What the host's build returned.
     pub report: Option<Value>,
-    /// What went less than well.
+    /// The problems that did not stop it.
     pub warnings: Vec<Warning>,
 }
 
-/// What is kept of a journal beside the backup: no host state.
+/// What is kept of a journal beside the backup: all but the host's state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -246,13 +246,13 @@ pub struct Receipt {
     pub strategy: Strategy,
     /// v1, which the backup is. Nothing for an upgrade that the legacy daemon began.
     pub v1: Option<V1>,
-    /// v2 as it was installed. Likewise.
+    /// v2 as it was installed. Nothing for an upgrade that the legacy daemon began.
     pub v2: Option<V2>,
     /// Backups of companions, in their own directories.
     pub companions: BTreeMap<CompanionName, FileName>,
     /// What the host's build returned.
     pub report: Option<Value>,
-    /// What went less than well.
+    /// The problems that did not stop it.
     pub warnings: Vec<Warning>,
 }
 
@@ -355,11 +355,11 @@ impl Journal {
         write_json(self)
     }
 
-    /// The text, proven to be one that a start can read: what the host gives may be too large, or
-    /// nested too deeply.
+    /// The text, proven to be one that a start can read: the host's state and report may be too
+    /// large, or nested too deeply.
     ///
     /// # Errors
-    /// What a start would say of it.
+    /// What a start would say of this text.
     pub fn to_readable_text(&self) -> Result<String, ReadError> {
         let text = self.to_text();
         if text.len() > MAX_HOST_BYTES {
@@ -380,7 +380,7 @@ impl Journal {
         self.warnings.push(warning);
     }
 
-    /// What is kept beside the backup.
+    /// The receipt, which is kept beside the backup.
     #[must_use]
     pub fn receipt(&self, started_ms: u64) -> Receipt {
         Receipt {

@@ -9,7 +9,7 @@ use crate::names::NameError;
 /// Why a journal, a receipt or a plan cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
-    /// It is not JSON of the right form.
+    /// The text is not JSON of the right form.
     #[error("line {line}, column {column}: {message}")]
     Form {
         /// From 1.
@@ -19,10 +19,10 @@ pub enum ReadError {
         /// What is wrong.
         message: String,
     },
-    /// It is larger than any that this project writes.
+    /// The text is larger than any that this project writes.
     #[error("it has {found} bytes; at most {most} are taken")]
     TooLarge {
-        /// What it has.
+        /// The bytes that it has.
         found: usize,
         /// The bound.
         most: usize,
@@ -38,7 +38,7 @@ pub enum ReadError {
         /// The newest that is known here.
         known: u32,
     },
-    /// A version that never was.
+    /// A version that no release wrote.
     #[error("it is version {found}, which no release ever wrote; this one reads version {known}")]
     TooOld {
         /// The version it has.

@@ -21,11 +21,11 @@ pub enum Next {
     Migrate,
 }
 
-/// Decides what comes next: recover first, then nothing, or the migration.
+/// Decides what comes next: first a recovery, then nothing or the migration.
 ///
 /// # Errors
-/// When nothing may be touched: the set is held by this process, the database is newer, damaged or
-/// none, or a journal is unusable.
+/// When no file may be touched: this process holds the set, the database is newer, damaged or not a
+/// database, or a journal cannot be used.
 pub fn assess(observation: &Observation, label: &Label, nonce: &Nonce) -> Result<Next, Failure> {
     assess_by(&RecoveryTable::default(), observation, label, nonce)
 }
@@ -47,10 +47,10 @@ pub fn assess_by(
     }
 }
 
-/// Decides what comes after recoveries that could not remove everything: it waits for the next
-/// start, and is in nobody's way, unless v1 is to be migrated beside a journal whose state no other
-/// takes over. `undone`: the journals of which all but what the application did is undone; none
-/// where something else was left.
+/// Decides what comes after recoveries that could not remove every file. What they left waits for
+/// the next start, and stops no start, with one exception: v1 is not migrated beside a journal that
+/// the new upgrade does not take over. `undone`: the journals of which only the application's own
+/// undo failed; empty where a file was left.
 ///
 /// # Errors
 /// As [`assess`].
@@ -77,16 +77,15 @@ pub fn assess_left(
     match other {
         Some(journal) if next == Next::Migrate => Err(Failure::refusal(
             Code::Journal,
-            "what an earlier upgrade left could not be removed, and another one may not begin \
-             before it is",
-            "see the warnings for the file and the reason, and start again",
+            "files that an earlier upgrade left could not be removed, so another one may not begin",
+            "the warnings name each file and the reason; put them in order and start again",
         )
         .of(journal)),
         _ => Ok(next),
     }
 }
 
-/// What canonical is, journals apart.
+/// What canonical is, without regard to journals.
 fn beside(observation: &Observation) -> Result<Next, Failure> {
     let canonical = &observation.canonical;
     let refuse = |code: Code, reason: &str, hint: &str| {
@@ -100,8 +99,8 @@ fn beside(observation: &Observation) -> Result<Next, Failure> {
         .max()
         .unwrap_or(0);
     match observation.canonical_facts() {
-        // An empty file is what a first start leaves that was killed at once; SQLite takes it for a
-        // new database.
+        // A first start that was killed at once leaves an empty file; SQLite takes it for a new
+        // database.
         facts if facts.is_none_or(|facts| facts.size == 0) => {
             if sidecar_bytes == 0 {
                 return Ok(Next::NoDatabase);

@@ -1,18 +1,18 @@
-//! Where a plan is not the right one.
+//! Where a plan differs from the right one.
 
 use super::Plan;
 use crate::op::Step;
 
-/// The first step of a list that is not the right one.
+/// The first step of a list that differs from the right one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Difference {
     /// Whether the list is `undo`.
     pub undo: bool,
     /// The index in the list.
     pub index: usize,
-    /// What stands there, and what belongs there.
+    /// Which step is there, and which belongs there.
     pub message: String,
-    /// Why it belongs there; nothing where the right list has ended.
+    /// Why that step belongs there; nothing where the right list has ended.
     pub why: Option<String>,
 }
 
@@ -24,7 +24,7 @@ impl std::fmt::Display for Difference {
     }
 }
 
-/// Whether two steps do the same, whatever they say of it: the reasons may change between releases.
+/// Whether two steps do the same. Their reasons are not compared: they change between releases.
 fn same(a: &Step, b: &Step) -> bool {
     a.op == b.op && a.when == b.when
 }

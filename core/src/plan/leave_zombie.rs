@@ -1,14 +1,14 @@
-//! A new file for a database that this process holds, by a connection that its caller knows to be a
-//! zombie.
+//! A new file for a database that this process holds by a leaked connection (a zombie), which its
+//! caller knows of.
 //!
-//! POSIX only. Whatever is done next opens the database, which drops the zombie's locks, and a
-//! connection that the application opens later would share what the zombie still has of the old
-//! file. So before anything else the database moves to a file that nobody holds; then every
-//! ending leaves such a one, v1 or v2. The zombie keeps the old file, which has no name any more.
+//! POSIX only. Every later step opens the database, which drops the zombie's locks, and a connection
+//! that the application opens later would share the zombie's `-shm`. So the database first moves to
+//! a file that no process holds; then canonical is such a file at every ending, v1 or v2. The zombie
+//! keeps the old file, which no longer has a name.
 //!
-//! It has no journal: the new file's name, until it is canonical's, is that of a journal that is
-//! being written, which a start without one takes away. A crash leaves the old file with its name,
-//! whole and settled, or the new one.
+//! The plan has no journal. Until the rename, the new file has the name of a journal that is being
+//! written, which a start without a journal removes. A crash leaves under canonical's name the old
+//! file, whole and settled, or the new one.
 
 use super::refuse::refuse_full;
 use super::{Plan, PlanKind, is_right, step};
@@ -19,10 +19,10 @@ use crate::names::{FileName, Label, Nonce, Role, journal_tmp};
 use crate::observe::Observation;
 use crate::op::{Op, Step};
 
-/// Plans it, before the database is opened.
+/// Plans the move, before the database is opened.
 ///
 /// # Errors
-/// `NO_SPACE`, and `HELD` where nobody is left behind: on Windows, beside a journal, or while
+/// `NO_SPACE`, and `HELD` where no zombie can be left behind: on Windows, beside a journal, or while
 /// another process has the database open.
 pub fn plan_leave_zombie(
     observation: &Observation,
@@ -32,20 +32,20 @@ pub fn plan_leave_zombie(
     let canonical = &observation.canonical;
     if !may_leave_zombie(observation) {
         let hint = "close the connection (and let it be collected) before the upgrade";
-        let reason = "the database can be moved to a new file only on POSIX, with no upgrade \
-                      unfinished and nobody else in it";
+        let reason = "the database can be moved to a new file only on POSIX, where no upgrade is \
+                      unfinished and no other process has the database open";
         let mut failure = Failure::refusal(Code::Held, reason, hint).of(canonical);
         failure.holders.clone_from(&observation.holders);
         return Err(failure);
     }
     let bytes = |name: &FileName| observation.files.get(name).map_or(0, |facts| facts.size);
     let needs_bytes = bytes(canonical).saturating_add(bytes(&canonical.sidecars()[0]));
-    // Asked before it is opened: from then on it must come to its end.
+    // Asked before the database is opened: from then on the move must come to its end.
     refuse_full(observation, needs_bytes, "a copy of the database needs", "start again")?;
     Ok(made(canonical, &journal_tmp(canonical, label, nonce), observation.platform, needs_bytes))
 }
 
-/// Whether only this process has the database open, and it may be left behind.
+/// Whether only this process has the database open, and that connection may be left behind.
 #[must_use]
 pub fn may_leave_zombie(observation: &Observation) -> bool {
     let holders = &observation.holders;
@@ -57,7 +57,7 @@ fn made(canonical: &FileName, new: &FileName, platform: Platform, needs_bytes: u
     Plan {
         undo: vec![step(
             Op::Remove { files: vec![new.into()] },
-            "the database keeps its file, and the copy is of no use",
+            "the database keeps its file, so the copy is not needed",
         )],
         needs_bytes,
         ..Plan::new(PlanKind::LeaveZombie, platform, None, steps(canonical, new))
@@ -69,24 +69,33 @@ fn steps(canonical: &FileName, new: &FileName) -> Vec<Step> {
     vec![
         step(
             Op::Isolate { from: canonical.clone(), to: new.clone() },
-            "nobody else may write to the database, or read it, until its name is a file's that \
-             nobody holds",
+            "an exclusive lock keeps other programs from the database until its name belongs to \
+             the new file, which no process holds",
         ),
-        step(Op::SyncFile { file: new.into() }, "its data must be durable before it has the name"),
+        step(
+            Op::SyncFile { file: new.into() },
+            "the new file's data must be durable before it gets canonical's name",
+        ),
         step(
             Op::Remove { files: sidecars.iter().map(Into::into).collect() },
-            "the log is empty, and the rest says nothing; they are the old file's, and must not \
-             be found beside the new one",
+            "the old file's -wal is empty and its -shm holds no data; neither may stand beside \
+             the new file",
         ),
-        step(Op::SyncDir { companion: None }, "no sidecar may come back beside the new file"),
-        step(
-            Op::Rename { from: new.into(), to: canonical.into() },
-            "the database is a file that the zombie does not have, in one step",
-        ),
-        step(Op::Absent { files: sidecars.to_vec() }, "nobody made a sidecar meanwhile"),
         step(
             Op::SyncDir { companion: None },
-            "the new file must have the name for good before anybody writes to it",
+            "no sidecar of the old file may come back beside the new one",
+        ),
+        step(
+            Op::Rename { from: new.into(), to: canonical.into() },
+            "one rename makes the new file canonical; the leaked connection does not hold it",
+        ),
+        step(
+            Op::Absent { files: sidecars.to_vec() },
+            "a program may have made a -wal or -journal during the rename",
+        ),
+        step(
+            Op::SyncDir { companion: None },
+            "the new file must have canonical's name for good before any program writes to it",
         ),
     ]
 }

@@ -39,7 +39,7 @@ use std::collections::BTreeSet;
 
 /// The version of the plan that this release writes and performs.
 pub const VERSION: u32 = 1;
-/// The most steps that a plan may have. Ours have fewer than a hundred and ten a companion.
+/// The most steps that a plan may have. Ours have fewer than a hundred, and ten for each companion.
 pub const MAX_STEPS: usize = 1000;
 
 /// What a plan is for.
@@ -63,7 +63,7 @@ pub enum PlanKind {
     Restore,
     /// Remove old backups.
     Prune,
-    /// Give the database a file that a zombie of this process does not have.
+    /// Give the database a new file, which a zombie of this process does not hold.
     LeaveZombie,
 }
 
@@ -150,10 +150,10 @@ pub struct Plan {
     pub version: u32,
     /// What it is for.
     pub kind: PlanKind,
-    /// Whose rules it keeps.
+    /// Whose rules apply.
     pub platform: Platform,
-    /// The journal as the run begins with it; nothing where a plan has none: an unreadable one is
-    /// set aside, backups are pruned, a zombie is left behind.
+    /// The journal as the run begins with it. A plan has none that sets an unreadable journal aside,
+    /// prunes backups, or leaves a zombie behind.
     pub journal: Option<Journal>,
     /// What to do, in order.
     pub steps: Vec<Step>,
@@ -185,7 +185,7 @@ impl Plan {
         }
     }
 
-    /// Reads a plan that comes from elsewhere. [`Plan::check`] says whether it may be performed.
+    /// Reads a given plan. [`Plan::check`] says whether it may be performed.
     ///
     /// # Errors
     /// See [`ReadError`].
@@ -195,8 +195,8 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The companions that it works on. Those of its journal that are declared elsewhere now are
-    /// none of them.
+    /// The companions that the plan works on. Its journal may have more: those that are left as they
+    /// are.
     #[must_use]
     pub fn companions(&self) -> Vec<&Companion> {
         let mut named = BTreeSet::new();
@@ -216,7 +216,7 @@ impl Plan {
         write_json(self)
     }
 
-    /// Whether it is a plan for this database. One without a journal says so by its names alone.
+    /// Whether this is a plan for this database. A plan without a journal says so by its names alone.
     #[must_use]
     pub fn is_for(&self, canonical: &FileName) -> bool {
         let ours = |at: &PlanPath| Role::of(canonical, &at.name).is_some();
@@ -230,7 +230,7 @@ impl Plan {
         }
     }
 
-    /// The recovery that this plan amounts to when it ends well.
+    /// The recovery that this plan is when it ends well.
     #[must_use]
     pub fn recovery(&self) -> Recovery {
         match self.kind {
@@ -244,11 +244,11 @@ impl Plan {
         }
     }
 
-    /// Proves what must hold before anything is planned from it: every name is one that the
+    /// Proves what must hold before the plan is compared with another: every name is one that the
     /// journal's label and nonce give, in the database's own directory or a declared companion's,
-    /// and the marks are steps of it. That each step is the right one
-    /// [`validate`](crate::validate::validate) proves; a plan without a journal has no other
-    /// names than its steps', so those are compared here.
+    /// and the marks are indices of its steps. [`validate`](crate::validate::validate) proves that
+    /// each step is the right one. The steps of a plan without a journal are compared here, because
+    /// it has no other names than theirs.
     ///
     /// # Errors
     /// What does not fit, and in which step.
@@ -276,7 +276,8 @@ impl Plan {
     }
 }
 
-/// Proves that a plan is the right one, whatever it says of its steps. `of`: what it is, in words.
+/// Proves that a plan is the right one; its reasons may differ. `of`: what the right plan is, in
+/// words.
 fn is_right(plan: &Plan, right: &Plan, of: &str) -> Result<(), ReadError> {
     if let Some(difference) = differences(plan, right).first() {
         return Err(ReadError::Contradiction(format!("{difference}, in {of}")));

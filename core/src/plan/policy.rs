@@ -1,6 +1,5 @@
-//! The names that a plan may touch. A plan from elsewhere is hostile input, so this is proven before
-//! anything is planned from it. What is done to them, and when, is for
-//! [`validate`](crate::validate::validate) to compare.
+//! The names that a plan may touch. A given plan is hostile input, so its names are proven first.
+//! [`validate`](crate::validate::validate) compares what is done to them, and when.
 
 use super::steps::{companion_names, kept_with_backup, temporary};
 use super::{Plan, PlanKind};
@@ -63,7 +62,7 @@ pub(super) fn check_without_journal(plan: &Plan) -> Result<(), ReadError> {
     {
         return Err(ReadError::Contradiction("journal: a plan of this kind has one".into()));
     }
-    // The database's name is not in the plan, so any will do that makes the name a journal's.
+    // The database's name is not in the plan: any name will do that makes this one a journal's.
     let is = |at: &PlanPath, fits: fn(Role) -> bool| {
         let mut roles = at.name.bases().filter_map(|canonical| Role::of(&canonical, &at.name));
         at.companion.is_none() && roles.any(fits)

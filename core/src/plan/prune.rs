@@ -1,13 +1,13 @@
-//! Pruning: old backups go, each with its receipt and the backups of its companions.
+//! Pruning: old backups are removed, each with its receipt and the backups of its companions.
 //!
-//! The database goes first, for good, then its companions' backups, and the receipt last. So a
-//! backup that is there has its receipt, and what a prune that was killed leaves is a receipt
-//! without its backup: it names what is still to be removed, and the next prune removes it. (Were
-//! the receipt the first to go, a crash would leave a backup of which nothing can tell that it is
-//! whole: it would stay for ever.)
+//! The backup's database is removed first, durably, then the backups of its companions, and the
+//! receipt last. So every backup has its receipt. A prune that is killed leaves a receipt without
+//! its backup, which names what the next prune removes. (If the receipt were removed first, a crash
+//! would leave a backup that no start can prove to be whole, for ever.)
 
 use serde::{Deserialize, Serialize};
 
+use super::steps::FLUSH;
 use super::{Plan, PlanKind, is_right, step};
 use crate::backup::{self, Backup, Receipts};
 use crate::failure::{Code, Failure};
@@ -20,15 +20,15 @@ use crate::observe::Observation;
 use crate::op::{Op, Step};
 use std::collections::BTreeSet;
 
-/// Which backups may go. What is given must all hold of a backup that goes; nothing given: none
-/// goes.
+/// Which backups may be removed: those that every given condition holds of. Without a condition none
+/// is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rule {
-    /// This many whole ones stay, the newest. None counts as one: the newest never goes.
+    /// This many of the newest whole backups stay. Nothing counts as one: the newest is never removed.
     pub keep: Option<u32>,
-    /// Only those go whose upgrade began longer ago than this, milliseconds.
+    /// Only backups are removed whose upgrade began longer ago than this, milliseconds.
     pub older_than_ms: Option<u64>,
 }
 
@@ -58,8 +58,8 @@ pub struct Left {
 /// time in the name.
 ///
 /// # Errors
-/// `JOURNAL` while an upgrade or a restore is unfinished: it may need any backup. One that is
-/// committed needs none but its own, the newest.
+/// `JOURNAL` while an upgrade or a restore is unfinished: it may need any backup. A committed one
+/// needs its own alone, which is the newest.
 pub fn plan_prune(
     observation: &Observation,
     receipts: &Receipts,
@@ -98,7 +98,7 @@ pub fn plan_prune(
             Err(why) => left.push(Left { backup: backup.name, why }),
         }
     }
-    // What an interrupted prune left.
+    // The receipts that an interrupted prune left.
     for name in receipts.keys() {
         let Some(backup) = backup_of(name) else { continue };
         let Ok(receipt) = backup::read(&observation.canonical, receipts, &backup) else { continue };
@@ -129,8 +129,8 @@ fn goes(rule: Rule, backup: &Backup, now_ms: u64) -> bool {
         && rule.older_than_ms.is_none_or(|older_than_ms| age_ms > older_than_ms)
 }
 
-/// Where the backups of these companions are. A receipt is not believed: it says which, and the
-/// grammar says under what name.
+/// Where the backups of these companions are. The receipt says which companions; their names come
+/// from the grammar, since a receipt is not trusted.
 fn companions<'a>(
     observation: &Observation,
     names: impl Iterator<Item = &'a CompanionName>,
@@ -161,26 +161,23 @@ fn steps(backups: &[FileName], companions: &[PlanPath]) -> Vec<Step> {
     let flush = |companion: Option<&CompanionName>, why: &str| {
         step(Op::SyncDir { companion: companion.cloned() }, why)
     };
-    let mut steps = vec![flush(
-        None,
-        "what is visible need not be durable; nothing may act on it before it is",
-    )];
+    let mut steps = vec![flush(None, FLUSH)];
     for backup in backups {
         steps.push(step(
             Op::Remove { files: backup.set().iter().map(PlanPath::from).collect() },
-            "the backup is not to be kept; while its receipt is there a prune that is killed is \
-             finished by the next",
+            "the rule does not keep this backup; while its receipt exists, the next prune finishes \
+             one that was killed",
         ));
     }
     steps.push(flush(
         None,
-        "removed for good before its companions' backups go, and its receipt: nobody is offered \
-         half a backup",
+        "the database must be gone for good before its companions' backups and its receipt, so \
+         that half a backup is never offered",
     ));
     for at in companions {
         steps.push(step(
             Op::Remove { files: vec![at.clone()] },
-            "a companion's backup is of no use without the database's",
+            "a companion's backup is useless without the database's",
         ));
     }
     for companion in
@@ -188,21 +185,20 @@ fn steps(backups: &[FileName], companions: &[PlanPath]) -> Vec<Step> {
     {
         steps.push(flush(
             Some(companion),
-            "removed for good before the receipt, which names it, goes",
+            "the companion's backup must be gone for good before the receipt, which names it",
         ));
     }
     steps.push(step(
         Op::Remove {
             files: backups.iter().map(|backup| PlanPath::from(&receipt(backup))).collect(),
         },
-        "nothing of it is left",
+        "the receipt is removed last; every other file of the backup is gone",
     ));
-    steps.push(flush(None, "the next prune finds nothing of it"));
+    steps.push(flush(None, "the next prune must find no receipt"));
     steps
 }
 
-/// Proves that a plan that comes from elsewhere is, step by step, the one for the backups whose
-/// receipts it removes.
+/// Proves that a given plan is, step by step, the one for the backups whose receipts it removes.
 pub(super) fn check(plan: &Plan) -> Result<(), ReadError> {
     let removes = |companion: bool| {
         let files = plan.steps.iter().filter_map(|step| match &step.op {
@@ -227,7 +223,9 @@ pub(super) fn check(plan: &Plan) -> Result<(), ReadError> {
     let own =
         companions.iter().all(|at| endings.iter().any(|ending| at.name.as_str().ends_with(ending)));
     if !own || backups.is_empty() {
-        return Err(ReadError::Contradiction("steps: they remove what is of no backup".into()));
+        return Err(ReadError::Contradiction(
+            "steps: they remove a file that belongs to no backup".into(),
+        ));
     }
     is_right(plan, &made(&backups, &companions, plan.platform), "a prune of these backups")
 }

@@ -1,15 +1,15 @@
 //! The way back: a backup becomes canonical again, and v2 is kept under another name.
 //!
-//! It is a flip like a migration's, with the parts exchanged, so its journal's `v1` is the database
-//! that is replaced, and its `v2` the one that is installed: a copy of the backup, which nobody
-//! holds and which has the journal mode that v1 had. The backup stays what it is. v2 gets its
-//! second name, `data.db.displaced-<nonce>`, by a hard link that is durable before canonical's name
-//! leaves it. Where it cannot be linked, or on Windows is open, what has that name is a copy, and
-//! the pages of the install file are copied into canonical, as an upgrade's are (`page_copy.rs`).
+//! A restore is a migration's flip with the parts exchanged. Its journal's `v1` is the database that
+//! is replaced; its `v2` is the one that is installed: a copy of the backup, which no process holds
+//! and which has the journal mode that v1 had. The backup itself does not change. A hard link gives
+//! v2 its second name, `data.db.displaced-<nonce>`, durably, before v2 loses canonical's name. Where
+//! canonical cannot be linked, or on Windows is open, a copy of v2 gets that name, and the pages of
+//! the install file are copied into canonical (`steps/page_copy.rs`).
 //!
-//! Until canonical is v1 an interrupted restore is undone, and from there on it is finished: a
-//! start that upgrades must not meet, later, a restore that its caller was told had failed. Whether
-//! the flip was done, the files tell, not `detect`, which a restore does without.
+//! An interrupted restore is undone until canonical is v1, and finished from then on. So a later
+//! start never completes a restore whose caller was told that it had failed. The files tell whether
+//! the flip was done; a restore does not use `detect`.
 
 use std::collections::BTreeMap;
 
@@ -54,7 +54,7 @@ pub struct Restore {
     pub companions: BTreeMap<CompanionName, Option<String>>,
 }
 
-/// Plans the restore of a backup. Refuses before anything is touched.
+/// Plans the restore of a backup. Refuses before any file is touched.
 ///
 /// # Errors
 /// `VERIFY` when the backup is not whole, `JOURNAL` beside a journal, `NOT_A_DATABASE` where there
@@ -66,8 +66,8 @@ pub fn plan_restore(
     let (canonical, backup) = (&observation.canonical, &request.backup);
     let refuse = |code: Code, reason: String, hint: &str| Failure::refusal(code, reason, hint);
     if let Some(journal) = observation.journals.keys().next() {
-        let reason = "an upgrade of this database is not finished, and a restore knows neither \
-                      its callbacks nor its `detect`";
+        let reason = "an upgrade of this database is not finished, and a restore cannot finish \
+                      it: it has neither the application's callbacks nor its `detect`";
         let hint = "finish it first: start the application, or recover";
         return Err(refuse(Code::Journal, reason.into(), hint).of(journal));
     }
@@ -95,7 +95,8 @@ pub fn plan_restore(
     if kept_in_wal && of_backup.is_some_and(|backup| backup.page_size != header.page_size) {
         let reason = "the database is open in WAL mode, so it keeps the size of its pages, and \
                       the backup has pages of another size";
-        let failure = refuse(Code::Held, reason.into(), "close what has it open and try again");
+        let failure =
+            refuse(Code::Held, reason.into(), "close the program that has it open and try again");
         return Err(Failure { holders: observation.holders.clone(), ..failure }.of(canonical));
     }
     let wal = observation.files.get(&canonical.sidecars()[0]).map_or(0, |wal| wal.size);
@@ -130,8 +131,8 @@ pub fn plan_restore(
             .filter_map(|(name, _)| {
                 let (seen, after) =
                     (observation.companions.get(name)?, request.companions.get(name)?);
-                // With nothing `before`, whatever is there is kept beside when its name goes to the
-                // one that is put back.
+                // With no `before`, the restore keeps the companion that is there under its
+                // displaced name, whatever its content.
                 Some(Companion {
                     staged: true,
                     after: Some(after.clone()),
@@ -162,9 +163,9 @@ pub fn plan_restore(
     })
 }
 
-/// Why it cannot be restored. More than a list tells: the header is read here, and every change of
-/// a settled database shows in it. (Of a copy that SQLite made some show: it has a change counter
-/// of its own.)
+/// Why this backup cannot be restored. The header is compared here, which a list of backups does not
+/// do: it shows every change of a settled database. (Of a copy that SQLite made it shows some
+/// changes, because the copy has its own change counter.)
 fn not_whole(observation: &Observation, backup: &Backup) -> Option<String> {
     if backup.why.is_some() {
         return backup.why.clone();
@@ -210,9 +211,9 @@ pub fn companions_of(
 /// In which journal mode the plan leaves a file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Modes {
-    /// What is replaced: out of WAL mode, unless on Windows another connection keeps it there.
+    /// Of the database that is replaced: not WAL, unless on Windows another connection keeps it so.
     pub canonical: JournalMode,
-    /// The copy of the backup: what v1 had, or what canonical is kept in.
+    /// Of the copy of the backup: the mode that v1 had, or the mode that canonical is kept in.
     pub install: JournalMode,
 }
 
@@ -222,11 +223,12 @@ pub(super) fn made(journal: Journal, modes: Modes, platform: Platform, needs_byt
     let mut steps = vec![
         step(
             Op::Look { file: names.canonical.clone() },
-            "a connection of this process would lose its locks by our opening the file",
+            "if this process has the database open, opening it again would drop that \
+             connection's locks",
         ),
         step(
             Op::Look { file: names.backup.clone() },
-            "whoever has the backup open may change it while it is copied",
+            "a program that has the backup open may change it while it is copied",
         ),
     ];
     steps.extend(write_journal(&journal, Phase::Building));
@@ -236,12 +238,15 @@ pub(super) fn made(journal: Journal, modes: Modes, platform: Platform, needs_byt
         steps.extend([
             step(
                 Op::Copy { from: kept, to: staged.clone() },
-                "the companion's backup stays, as the database's does",
+                "the companion is restored from a copy; its backup stays a backup",
             ),
-            step(Op::SyncFile { file: staged }, "what is renamed into place must be whole"),
+            step(
+                Op::SyncFile { file: staged },
+                "the copy must be whole on disk before it gets the companion's name",
+            ),
             step(
                 Op::SyncDir { companion: Some(companion.name.clone()) },
-                "it must be there for good before the flip",
+                "the copy must be durable before the flip",
             ),
         ]);
     }
@@ -250,27 +255,27 @@ pub(super) fn made(journal: Journal, modes: Modes, platform: Platform, needs_byt
             Op::Settle { file: names.canonical.clone(), mode: modes.canonical },
             match modes.canonical {
                 JournalMode::Delete => {
-                    "v2 becomes one file, with every row, and leaving WAL mode proves that nobody \
-                     else has it open"
+                    "v2 becomes one file with every row; leaving WAL mode proves that no other \
+                     process has it open"
                 }
                 JournalMode::Wal => {
-                    "v2 becomes one file, with every row; the connection that has it open keeps \
-                     it in its journal mode, and every commit since is seen"
+                    "v2 becomes one file with every row; the process that has it open keeps it in \
+                     its journal mode, and every commit since is noticed"
                 }
             },
         ),
         step(
             Op::Copy { from: (&names.backup).into(), to: (&names.install).into() },
-            "the backup stays a backup, and canonical gets a file that nobody holds",
+            "the backup stays a backup; canonical gets a copy that no process holds",
         ),
         step(
             Op::Settle { file: names.install.clone(), mode: modes.install },
             "v1 gets back the journal mode that it had before the upgrade",
         ),
-        step(Op::Check { file: names.install.clone() }, "only a sound v1 takes the place of v2"),
+        step(Op::Check { file: names.install.clone() }, "only a sound v1 may replace v2"),
         step(
             Op::SyncFile { file: (&names.install).into() },
-            "v1's data must be durable before its name is",
+            "v1's data must be durable before v1 gets canonical's name",
         ),
     ]);
     steps.extend(write_journal(&journal, Phase::Built));
@@ -294,51 +299,57 @@ pub(super) fn made(journal: Journal, modes: Modes, platform: Platform, needs_byt
     }
 }
 
-/// After the commit. The application made nothing for a restore, so it has nothing to clean up.
+/// The steps after the commit. The application keeps nothing for a restore, so it is not asked to
+/// clean up.
 pub(super) fn ending(journal: &Journal) -> Vec<Step> {
     clean_up(journal, true).into_iter().filter(|step| step.op != Op::CleanupHost {}).collect()
 }
 
-/// `copied`: what is set aside is a copy of what canonical holds, or there is none.
+/// Undoes a restore before its flip. `copied`: the file with the displaced name is a copy of
+/// canonical, or there is none.
 pub(super) fn undo(journal: &Journal, platform: Platform, copied: bool) -> Vec<Step> {
     let names = &journal.names;
     let aside = displaced_by(journal);
-    let mut steps = vec![step(Op::UnlockV1 {}, "v2 stays; whoever waits for it may have it")];
+    let mut steps =
+        vec![step(Op::UnlockV1 {}, "v2 stays canonical; programs that wait for it may go on")];
     steps.extend(discard_v2(journal, &names.install, platform));
     if !journal.strategy.copies_pages() {
         steps.push(step(
             Op::RemoveLink { link: aside.clone(), of: names.canonical.clone() },
-            "v2 was not replaced, so its second name goes",
+            "v2 was not replaced, so its second hard link is not needed",
         ));
     }
-    steps.push(step(Op::Remove { files: temporary(journal) }, "nothing temporary stays"));
+    steps.push(step(
+        Op::Remove { files: temporary(journal) },
+        "the temporary files are no longer needed",
+    ));
     if journal.strategy.copies_pages() && copied {
         steps.push(step(
             Op::Remove { files: vec![(&aside).into()] },
-            "v2 was not replaced, so the copy of it goes",
+            "v2 was not replaced, so its copy is not needed",
         ));
     }
     for companion in &journal.companions {
         let staged = companion_names(journal, companion).staged;
         steps.push(step(
             Op::Remove { files: vec![staged] },
-            "nothing temporary stays beside the companion",
+            "the companion's temporary file is no longer needed",
         ));
         steps.push(step(
             Op::SyncDir { companion: Some(companion.name.clone()) },
-            "removed for good before the journal goes",
+            "the file must be gone for good before the journal is removed",
         ));
     }
     if had_wal(journal) {
         steps.push(step(
             Op::SyncDir { companion: None },
-            "v2 has one name for good before it is written to",
+            "v2 must have one name for good before it is written to",
         ));
-        let look = "v2 may be opened only while nobody else has it open";
+        let look = "v2 may be opened only while no other process has it open";
         steps.extend(give_wal_back(
             journal,
             look,
-            "without its WAL flag the application would meet \"database is locked\"",
+            "v2 was in WAL mode; without it the application would meet \"database is locked\"",
         ));
     }
     steps.extend(end_undo(journal));

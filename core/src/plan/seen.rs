@@ -1,4 +1,4 @@
-//! The parts of an observation that a plan was planned from.
+//! Observations made up of what a plan or a journal says, to plan from: for validation.
 
 use crate::fault::Platform;
 use crate::journal::{Companion, V1, V2};
@@ -7,7 +7,7 @@ use crate::observe::{CompanionFacts, FileFacts, Observation, Verdict};
 use crate::page1::{Header, JournalMode};
 use std::collections::BTreeMap;
 
-/// The facts of a companion, with those of these names that are present.
+/// A companion with these files beside it.
 pub(crate) fn companion_facts(
     companion: &Companion,
     digest: Option<String>,
@@ -24,7 +24,7 @@ pub(crate) fn companion_facts(
     }
 }
 
-/// An observation of an empty directory, where nothing is in the way.
+/// An empty directory in which nothing prevents an upgrade.
 pub(crate) fn blank(platform: Platform, canonical: FileName) -> Observation {
     Observation {
         platform,
@@ -39,7 +39,7 @@ pub(crate) fn blank(platform: Platform, canonical: FileName) -> Observation {
     }
 }
 
-/// The facts of a file of which only the existence matters.
+/// A file that only has to exist.
 pub(crate) fn file(id: &str) -> FileFacts {
     FileFacts { size: 1, file_id: id.into(), header: None, page1: None }
 }

@@ -6,8 +6,8 @@ use cutover_core::plan::{BuildBy, BuildFrom, Next, assess, plan_migration};
 
 use cutover_core::page1::JournalMode;
 use cutover_world::{
-    auth, canonical, database, directory, interrupted, journal, label, me, name, new_nonce, nonce,
-    plain, request, somebody, with_auth,
+    another_program, auth, canonical, database, directory, interrupted, journal, label, me, name,
+    new_nonce, nonce, plain, request, with_auth,
 };
 
 fn next(observation: &Observation) -> Result<Next, Code> {
@@ -30,7 +30,7 @@ fn without_database() -> Observation {
 }
 
 #[test]
-fn a_v1_is_migrated_and_a_v2_is_let_be() {
+fn a_v1_is_migrated_and_a_v2_is_left_alone() {
     assert_eq!(next(&directory()), Ok(Next::Migrate));
     assert_eq!(
         next(&Observation { verdict: Some(Verdict::Current), ..directory() }),
@@ -43,7 +43,7 @@ fn a_v1_is_migrated_and_a_v2_is_let_be() {
 }
 
 #[test]
-fn no_database_is_none_and_so_is_an_empty_file_alone() {
+fn a_missing_or_empty_file_is_no_database() {
     assert_eq!(next(&without_database()), Ok(Next::NoDatabase));
     let mut empty = without_database();
     empty.files.insert(canonical(), plain("1", 0));
@@ -110,10 +110,10 @@ fn what_is_no_database_or_cannot_be_read_is_refused() {
 #[test]
 fn a_database_that_this_process_holds_is_not_touched() {
     for held in [directory(), interrupted(&journal(Phase::Built)), without_database()] {
-        let observation = Observation { holders: vec![me(), somebody()], ..held };
+        let observation = Observation { holders: vec![me(), another_program()], ..held };
         let failure = assess(&observation, &label(), &new_nonce()).unwrap_err();
         assert_eq!(failure.code, Code::Held);
-        assert_eq!(failure.holders, [me(), somebody()]);
+        assert_eq!(failure.holders, [me(), another_program()]);
         assert!(
             failure.to_string().contains("held by this process (pid 42), backupd (pid 7)"),
             "{}",
@@ -121,14 +121,14 @@ fn a_database_that_this_process_holds_is_not_touched() {
         );
     }
     assert_eq!(
-        next(&Observation { holders: vec![somebody()], ..directory() }),
+        next(&Observation { holders: vec![another_program()], ..directory() }),
         Ok(Next::Migrate),
         "others are the plan's business"
     );
 }
 
 #[test]
-fn what_was_interrupted_comes_first() {
+fn an_interrupted_upgrade_is_recovered_first() {
     let mut observation = interrupted(&journal(Phase::Built));
     for verdict in [Verdict::Old, Verdict::Current, Verdict::Newer] {
         observation.verdict = Some(verdict);

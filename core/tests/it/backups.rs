@@ -6,7 +6,9 @@ use cutover_core::backup::{Backup, Receipts, list};
 use cutover_core::failure::{Code, DataState};
 use cutover_core::fault::{OpError, OpErrorKind, Platform};
 use cutover_core::journal::{Journal, Phase, Receipt, Strategy};
-use cutover_core::names::{FileName, Names, Nonce, Role, companion_backup, displaced, receipt};
+use cutover_core::names::{
+    FileName, Names, Nonce, Role, companion_backup, companion_staged, displaced, receipt,
+};
 use cutover_core::observe::{Observation, ReplaceBlocker, Verdict};
 use cutover_core::op::{Op, Step};
 use cutover_core::page1::JournalMode;
@@ -336,7 +338,7 @@ fn a_restore_is_refused_before_anything_is_touched() {
 }
 
 #[test]
-fn each_companion_is_told_of() {
+fn each_companion_is_reported() {
     let made = upgraded(&[1]);
     let told =
         |seen: &Observation, asked: &RestoreRequest| plan_restore(seen, asked).unwrap().companions;
@@ -395,7 +397,7 @@ pub(crate) fn found_of(
 }
 
 #[test]
-fn whether_it_was_flipped_the_files_tell() {
+fn the_files_tell_whether_a_restore_was_flipped() {
     let install = || name("data.db.install-0badcafe");
     let kind = |phase, change: &dyn Fn(&mut Observation, &FileName)| found(phase, change).kind;
     let v1_installed = || database("9", JournalMode::Wal, 8);
@@ -431,6 +433,33 @@ fn whether_it_was_flipped_the_files_tell() {
     assert_eq!(kind(Phase::Committed, &flipped(v1_installed())), PlanKind::Clean);
 }
 
+/// The companion that waits to be put back cannot be: no file can replace the one that is there.
+#[test]
+fn an_interrupted_restore_never_stops_at_a_companion_that_no_file_can_replace() {
+    let staged = companion_staged(&name("auth.json"), &new_nonce());
+    for (flipped, waits, left) in [(false, true, false), (true, false, false), (true, true, true)] {
+        let plan = found(Phase::Built, |seen, aside| {
+            let facts = seen.companions.get_mut(&auth()).unwrap();
+            facts.irreplaceable = Some(ReplaceBlocker::Immutable);
+            facts.present.extend(waits.then(|| staged.clone()));
+            seen.files.insert(aside.clone(), plain("2", 8192));
+            let installed = if flipped { canonical() } else { name("data.db.install-0badcafe") };
+            seen.files.insert(installed, database("9", JournalMode::Wal, 8));
+        });
+        assert_eq!(plan.kind, if flipped { PlanKind::Finish } else { PlanKind::Undo });
+        let works = |step: &Step| step.op.companion().is_some();
+        assert_eq!(plan.steps.iter().chain(&plan.undo).any(works), !left, "{flipped} {waits}");
+        let warnings = plan.journal.unwrap().warnings;
+        assert_eq!(warnings.len(), usize::from(left), "{warnings:?}");
+        for warning in warnings {
+            assert_eq!(warning.code.as_deref(), Some("COMPANION_IRREPLACEABLE"));
+            for path in ["/home/u/app/auth.json", &format!("/home/u/app/{staged}")] {
+                assert!(warning.message.contains(path), "{}", warning.message);
+            }
+        }
+    }
+}
+
 #[test]
 fn a_start_without_canonical_refuses() {
     let plan = restore_plan(Platform::Linux);
@@ -445,8 +474,8 @@ fn a_restore_that_fails_is_undone_and_says_where_the_data_is() {
     let plan = restore_plan(Platform::Linux);
     let flip = plan.flip_at.unwrap() as usize;
     for at in 0..plan.steps.len() {
-        // Who is in the way does not go: after the journal says `built` as well, for nobody may go
-        // on with it behind the caller's back.
+        // The holder stays. The restore is undone even after the journal says `built`: no later
+        // start may finish a restore whose caller was told that it failed.
         let trace = drive(Run::new(plan.clone(), Budget::of(0)), |_, now| {
             if !now.undo && now.index == at {
                 Err(OpError::new(OpErrorKind::Busy, "planted"))

@@ -70,7 +70,7 @@ fn an_upgrade_does_not_begin_with_a_companion_that_an_interrupted_one_had_elsewh
 }
 
 #[test]
-fn nor_with_one_that_an_interrupted_legacy_upgrade_had_elsewhere() {
+fn an_upgrade_does_not_begin_with_a_companion_that_a_legacy_one_had_elsewhere() {
     for phase in ["building", "built", "canonical-moved"] {
         let seen = with_auth(legacy_at(phase, Some(Verdict::Old), true, false));
         refuse_moved_companions(&seen).unwrap();
@@ -150,7 +150,7 @@ fn a_recovery_never_stops_at_a_companion_that_no_file_can_replace() {
 }
 
 #[test]
-fn nor_does_the_recovery_of_a_legacy_upgrade() {
+fn a_legacy_recovery_never_stops_at_a_companion_that_no_file_can_replace() {
     let at = |phase| with_auth(legacy_at(phase, Some(Verdict::Old), true, false));
     let back = planned(&fixed(at("built"), "changed", &[IN_BACKUP]));
     assert_eq!(back.kind, PlanKind::Undo);

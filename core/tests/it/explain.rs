@@ -3,7 +3,7 @@ use cutover_core::failure::{Code, DataState, Failure};
 use cutover_core::fault::{OpError, OpErrorKind, OsCode, Platform};
 use proptest::prelude::*;
 
-use cutover_world::{canonical, name, somebody};
+use cutover_world::{another_program, canonical, name};
 
 fn os(platform: Platform, raw: i32) -> OpError {
     OpError::new(OpErrorKind::Os { os: OsCode::of(platform, raw) }, "the system said so")
@@ -36,7 +36,7 @@ fn every_code_is_explained_from_its_own_message() {
 #[test]
 fn a_message_says_what_where_why_and_what_to_do_and_ends_with_its_code() {
     let mut failure = Failure::from_fault(&os(Platform::Windows, 32), "rename", false);
-    failure.holders = vec![somebody()];
+    failure.holders = vec![another_program()];
     failure = failure.with_v1(&canonical());
     failure.in_directory("C:\\app", '\\');
     assert_eq!(
@@ -111,7 +111,7 @@ fn a_log_line_is_enough() {
 fn each_cause_has_its_code() {
     for (cause, code) in [
         (OpErrorKind::Busy, Code::Held),
-        (OpErrorKind::Held { holders: vec![somebody()] }, Code::Held),
+        (OpErrorKind::Held { holders: vec![another_program()] }, Code::Held),
         (OpErrorKind::V1Changed, Code::Held),
         (OpErrorKind::CompanionChanged, Code::Held),
         (OpErrorKind::Sidecar, Code::Held),

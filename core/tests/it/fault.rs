@@ -89,7 +89,7 @@ fn posix_codes_are_known_on_both_systems() {
 }
 
 #[test]
-fn who_is_in_the_way_may_go_and_what_is_wrong_stays() {
+fn holders_are_waited_for_and_permanent_errors_are_not() {
     let class = |cause| OpError::new(cause, "").class(Platform::Linux, false);
     for cause in [OpErrorKind::Busy, OpErrorKind::Held { holders: vec![me()] }] {
         assert_eq!(class(cause), Retry::Transient);

@@ -1,5 +1,5 @@
-//! Windows: somebody has v1 open. It may be read there, and not replaced; so v2's pages are copied
-//! into it, or it is refused with the holder's name.
+//! Windows: a process has v1 open. v1 can then be read and not replaced; so v2's pages are copied
+//! into it, or the upgrade is refused with the holder's name.
 
 use cutover_core::failure::Code;
 use cutover_core::fault::Holder;
@@ -15,8 +15,8 @@ use cutover_core::run::{Budget, OpOutcome, Run};
 use cutover_core::validate::{FindingKind, validate};
 
 use cutover_world::{
-    canonical, database, directory, drive, fine, interrupted, journal, label, me, new_nonce,
-    our_names, request, somebody, v2,
+    another_program, canonical, database, directory, drive, fine, interrupted, journal, label, me,
+    new_nonce, our_names, request, v2,
 };
 
 /// What Wine says of every holder, and Windows of one that it may not name.
@@ -35,7 +35,7 @@ fn strategy(plan: &Plan) -> Strategy {
 }
 
 #[test]
-fn what_this_process_or_nobody_knows_who_has_open_is_copied_into() {
+fn pages_are_copied_where_this_process_or_an_unnamed_one_has_v1_open() {
     for mode in [JournalMode::Wal, JournalMode::Delete] {
         for holders in [vec![me()], vec![unnamed()], vec![me(), unnamed()]] {
             let observation = held(mode, holders);
@@ -50,8 +50,8 @@ fn what_this_process_or_nobody_knows_who_has_open_is_copied_into() {
                 assert_eq!(strategy(&plan), Strategy::PageCopy);
                 let errors = validate(&plan, Some(&observation));
                 assert_eq!(errors, [], "{by:?} {from:?}");
-                // Whoever has it open keeps it in its journal mode, and no name of it may be made,
-                // taken or given away.
+                // The process that has v1 open keeps it in its journal mode, and no name of v1 may
+                // be made, removed or given to another file.
                 assert!(
                     plan.steps.iter().any(|step| step.op == Op::Settle { file: canonical(), mode })
                 );
@@ -72,11 +72,13 @@ fn what_this_process_or_nobody_knows_who_has_open_is_copied_into() {
 
 #[test]
 fn a_program_that_is_known_is_named_and_nothing_is_begun() {
-    for holders in [vec![somebody()], vec![me(), somebody()], vec![unnamed(), somebody()]] {
+    for holders in
+        [vec![another_program()], vec![me(), another_program()], vec![unnamed(), another_program()]]
+    {
         let observation = held(JournalMode::Wal, holders);
         let failure =
             plan_migration(&observation, &request(BuildBy::Sql, BuildFrom::Empty)).unwrap_err();
-        assert_eq!((failure.code, &failure.holders[..]), (Code::Held, &[somebody()][..]));
+        assert_eq!((failure.code, &failure.holders[..]), (Code::Held, &[another_program()][..]));
         assert!(failure.to_string().contains("held by backupd (pid 7)"), "{failure}");
     }
 }
@@ -84,7 +86,7 @@ fn a_program_that_is_known_is_named_and_nothing_is_begun() {
 #[test]
 fn a_holder_without_a_name_is_told_of_all_the_same() {
     let mut failure = plan_migration(
-        &held(JournalMode::Wal, vec![somebody()]),
+        &held(JournalMode::Wal, vec![another_program()]),
         &request(BuildBy::Sql, BuildFrom::Empty),
     )
     .unwrap_err();
@@ -105,7 +107,7 @@ fn elsewhere_what_this_process_has_open_is_refused() {
         let unread = Observation { verdict: None, ..observation.clone() };
         assert_eq!(assess_left(&unread, &[], &label(), &new_nonce()).unwrap_err().code, Code::Held);
         let plan = plan_migration(
-            &Observation { holders: vec![somebody()], ..observation },
+            &Observation { holders: vec![another_program()], ..observation },
             &request(BuildBy::Sql, BuildFrom::Empty),
         )
         .unwrap();
@@ -113,10 +115,10 @@ fn elsewhere_what_this_process_has_open_is_refused() {
     }
 }
 
-/// One that nobody holds cannot be told from one that Windows does not name, and either keeps
-/// staging from being renamed.
+/// Windows does not name every holder; a holder without a name keeps staging from being renamed as
+/// well.
 #[test]
-fn staging_that_anybody_has_open_is_staged_again() {
+fn staging_that_a_process_has_open_is_restaged() {
     for (platform, again) in [(Platform::Windows, true), (Platform::Linux, false)] {
         let observation = Observation { platform, ..directory() };
         let plan = plan_migration(&observation, &request(BuildBy::Host, BuildFrom::Empty)).unwrap();
@@ -131,8 +133,8 @@ fn staging_that_anybody_has_open_is_staged_again() {
     }
 }
 
-/// A flip that was to replace v1, and met somebody at it: the next try copies into it, with what
-/// was built.
+/// A flip by rename met a process that has v1 open: the next try copies the pages of the v2 that was
+/// built.
 #[test]
 fn an_interrupted_replacement_of_what_is_held_goes_on_as_a_copy() {
     let mut observation = interrupted(&journal(Phase::Built));
@@ -159,8 +161,8 @@ fn an_interrupted_replacement_of_what_is_held_goes_on_as_a_copy() {
     assert_eq!(strategy(&recover(&observation)), Strategy::LinkReplace);
 }
 
-/// What somebody kept in WAL mode can be written to, and its log emptied, with header and size as
-/// they were: after a crash nobody knows.
+/// A database that a process keeps in WAL mode can be written to, and its log emptied, with header
+/// and size as they were. After a crash no start can tell.
 #[test]
 fn a_fingerprint_taken_in_wal_mode_proves_nothing_to_the_next_start() {
     let v1 = database("1", JournalMode::Wal, 7);

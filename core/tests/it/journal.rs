@@ -116,7 +116,7 @@ fn a_field_that_is_there_twice_is_refused() {
     );
 }
 
-/// Even when the rest of it has a form that nobody knows yet.
+/// Even when the rest of the text has a form that this release does not know.
 #[test]
 fn a_newer_version_is_refused_with_what_to_do() {
     for text in [r#"{"version":3,"files":{}}"#, r#"{"files":[1],"version":3}"#] {

@@ -11,7 +11,9 @@ use cutover_core::plan::{Plan, PlanKind, plan_leave_zombie};
 use cutover_core::run::{Action, Budget, Run};
 use cutover_core::validate::validate;
 
-use cutover_world::{canonical, directory, interrupted, journal, label, me, new_nonce, somebody};
+use cutover_world::{
+    another_program, canonical, directory, interrupted, journal, label, me, new_nonce,
+};
 
 fn held() -> Observation {
     Observation { holders: vec![me()], ..directory() }
@@ -32,7 +34,7 @@ fn the_database_moves_to_a_new_file_before_anything_else() {
 #[test]
 fn only_what_this_process_alone_holds_on_posix_without_a_journal_is_left_behind() {
     let windows = Observation { platform: Platform::Windows, ..held() };
-    let shared = Observation { holders: vec![me(), somebody()], ..held() };
+    let shared = Observation { holders: vec![me(), another_program()], ..held() };
     let free = Observation { holders: vec![], ..held() };
     let unfinished = Observation { holders: vec![me()], ..interrupted(&journal(Phase::Building)) };
     let plan = planned(&held()).unwrap();
@@ -71,16 +73,16 @@ fn a_plan_that_differs_in_any_step_is_refused() {
         plan
     };
     assert!(!refused(&to(name("data.db.v1-v2-cutover.json.tmp-0b0b0b0b"))));
-    // One that nobody would take away, and one that is somebody's.
+    // A name that no start would remove, and a name of a person's file.
     assert!(refused(&to(name("data.db.install-0b0b0b0b"))) && refused(&to(name("notes.txt"))));
     assert!(refused(&Plan { platform: Platform::Windows, ..right.clone() }));
     assert!(refused(&Plan { flip_at: Some(4), ..right.clone() }));
     assert!(refused(&Plan { kind: PlanKind::Clean, ..right }));
 }
 
-/// Whoever writes is waited for, and then nothing of the try stays.
+/// A program that writes is waited for; after that, no file of the try stays.
 #[test]
-fn what_cannot_be_isolated_keeps_its_file() {
+fn a_database_that_cannot_be_isolated_keeps_its_file() {
     let mut run = Run::new(planned(&held()).unwrap(), Budget::of(50));
     let mut undone = Vec::new();
     let failure = loop {

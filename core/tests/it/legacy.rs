@@ -1,5 +1,5 @@
-//! Version 1 of the journal, as the daemon in the field writes it: absolute paths, four phases, and
-//! a directory that may have moved since.
+//! Version 1 of the journal, as the legacy daemon writes it: absolute paths, four phases, and a
+//! directory that may have moved since.
 
 use cutover_core::journal::ReadError;
 use cutover_core::legacy::{LegacyJournal, LegacyPhase};
@@ -92,7 +92,7 @@ fn a_companion_elsewhere_keeps_its_path_for_messages() {
 }
 
 #[test]
-fn what_may_be_missing_may_be_missing() {
+fn a_legacy_journal_needs_all_but_its_companion_backup_and_host_state() {
     let mut value = posix();
     value["authBackup"] = Value::Null;
     value["authExisted"] = false.into();
@@ -156,7 +156,7 @@ fn a_path_that_would_touch_another_file_is_refused_with_its_field() {
 }
 
 #[test]
-fn it_is_version_1_and_nothing_else() {
+fn a_legacy_journal_has_version_1() {
     let mut value = posix();
     for (version, expected) in [
         (0, ReadError::TooOld { found: 0, known: 1 }),
@@ -172,7 +172,7 @@ fn it_is_version_1_and_nothing_else() {
 
 proptest! {
     #[test]
-    fn whatever_the_directory_the_names_are_those_of_this_database(directory in "[^\u{0}]{0,40}", windows in any::<bool>()) {
+    fn the_names_are_those_of_this_database_in_any_directory(directory in "[^\u{0}]{0,40}", windows in any::<bool>()) {
         let journal = parse(&at(&directory, if windows { '\\' } else { '/' })).unwrap();
         prop_assert_eq!(journal.names, our_names());
     }

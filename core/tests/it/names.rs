@@ -119,7 +119,7 @@ proptest! {
 }
 
 #[test]
-fn the_names_of_sets_and_backups_are_those_of_the_field() {
+fn the_names_of_sets_and_backups_are_those_of_the_legacy_daemon() {
     let names = our_names();
     assert_eq!(names.source.as_str(), "data.db.source-3fa9c1d2");
     assert_eq!(names.staging.as_str(), "data.db.building-3fa9c1d2");

@@ -52,7 +52,7 @@ fn refused_everywhere(op: &Op) {
         }
         let said = refused(&bad);
         assert!(said.contains(&format!("{field}[{index}]")), "{op:?}: {said}");
-        let strangers = ["passwords", "00000000", "other.db", "lock", "nobody", "id_ed25519"];
+        let strangers = ["passwords", "00000000", "other.db", "lock", "undeclared", "id_ed25519"];
         if strangers.iter().any(|name| format!("{op:?}").contains(name)) {
             // Before anything is planned from it.
             let error = bad.check().unwrap_err();
@@ -128,7 +128,7 @@ fn the_backup_and_what_was_displaced_are_never_removed() {
 }
 
 #[test]
-fn names_of_nobody_or_of_another_attempt_are_refused() {
+fn names_of_no_attempt_or_of_another_are_refused() {
     for other in [
         "passwords.kdbx",
         "data.db.building-00000000",
@@ -138,7 +138,7 @@ fn names_of_nobody_or_of_another_attempt_are_refused() {
         "data.db.owner-lock",
     ] {
         let (file, place) = (name(other), at(other));
-        // A migration that takes the field's journal over removes it: see `recovery.rs`.
+        // A migration that takes the legacy journal over removes it: see `recovery.rs`.
         if other != "data.db.v1-v2-migration.json" {
             refused_everywhere(&Op::Remove { files: vec![place.clone()] });
         }
@@ -169,12 +169,15 @@ fn names_of_nobody_or_of_another_attempt_are_refused() {
 
 #[test]
 fn files_of_a_companion_stay_in_its_directory_and_are_declared() {
-    let nobody = cutover_core::names::CompanionName::new("nobody").unwrap();
+    let undeclared = cutover_core::names::CompanionName::new("undeclared").unwrap();
     for op in [
-        Op::SyncDir { companion: Some(nobody.clone()) },
+        Op::SyncDir { companion: Some(undeclared.clone()) },
         Op::Rename { from: at("auth/auth.json.building-3fa9c1d2"), to: at("auth.json") },
         Op::Rename { from: at("data.db.install-3fa9c1d2"), to: at("auth/auth.json") },
-        Op::Rename { from: at("nobody/auth.json.building-3fa9c1d2"), to: at("nobody/auth.json") },
+        Op::Rename {
+            from: at("undeclared/auth.json.building-3fa9c1d2"),
+            to: at("undeclared/auth.json"),
+        },
         Op::Rename { from: at("auth/auth.json.building-3fa9c1d2"), to: at("auth/id_ed25519") },
         Op::Link { from: at("auth/auth.json"), to: at("auth.json.displaced-3fa9c1d2") },
         Op::Link { from: at("auth/auth.json"), to: at("data.db.source-3fa9c1d2") },
@@ -182,7 +185,7 @@ fn files_of_a_companion_stay_in_its_directory_and_are_declared() {
         Op::Copy { from: at("auth/auth.json"), to: at("data.db.source-3fa9c1d2") },
         Op::Remove { files: vec![at("auth/id_ed25519")] },
         Op::LookCompanion { companion: auth(), file: name("id_ed25519"), must_be_same: false },
-        Op::LookCompanion { companion: nobody, file: name("auth.json"), must_be_same: false },
+        Op::LookCompanion { companion: undeclared, file: name("auth.json"), must_be_same: false },
     ] {
         refused_everywhere(&op);
     }
@@ -198,8 +201,9 @@ fn a_path_is_not_a_name() {
     }
 }
 
-/// On Windows v1 can be written to until it is replaced, so the backup is compared right behind the
-/// flip, and nobody is told of v2 before the journal says committed: until then v1 may be put back.
+/// On Windows a program can write to v1 until it is replaced, so the backup is compared right behind
+/// the flip. The application is told of v2 once the journal says `committed`: until then v1 may be
+/// put back.
 #[test]
 fn on_windows_v1_is_compared_again_behind_the_flip() {
     let again = Op::CheckV1 { file: our_names().backup };
@@ -250,12 +254,12 @@ fn on_windows_v1_is_compared_again_behind_the_flip() {
             assert_eq!(
                 windows.cleanup_from.unwrap() as usize,
                 committed + 4,
-                "or a v2 that somebody uses could be given up"
+                "or a v2 that the application uses could be replaced"
             );
             windows.steps.remove(at.unwrap());
             assert_eq!(
                 windows.steps, plan.steps,
-                "nothing else differs but the look who stays: {last_look:?}"
+                "all else is equal but the look for open handles: {last_look:?}"
             );
             let gives_up =
                 |plan: &Plan| plan.undo.iter().position(|step| step.op == Op::UndoHost {}).unwrap();
@@ -297,10 +301,10 @@ fn v1_is_put_back_only_by_an_undo_on_windows() {
     refused(&clean);
 }
 
-/// Where v1 was moved away, somebody may have made another canonical since: it is not overwritten,
-/// by v2 nor by v1.
+/// Where v1 was moved away, another program may have made a database under canonical's name since.
+/// Neither v2 nor v1 replaces it.
 #[test]
-fn the_field_s_v2_and_v1_replace_nobody_s_file() {
+fn a_legacy_recovery_replaces_no_other_program_s_file() {
     let swapped = |op: &Op| match op.clone() {
         Op::RenameNew { from, to } => Some(Op::Rename { from, to }),
         Op::Rename { from, to } if to == PlanPath::from(&canonical()) => {
@@ -310,26 +314,26 @@ fn the_field_s_v2_and_v1_replace_nobody_s_file() {
     };
     let (mut flips, mut backs) = (0, 0);
     for (row, plan) in recovery::plans().into_iter().chain(migrations()) {
-        let field = row.starts_with("the field");
+        let legacy = row.starts_with("the legacy");
         for (undo, list) in [(false, &plan.steps), (true, &plan.undo)] {
             for (index, op) in list
                 .iter()
                 .enumerate()
                 .filter_map(|(index, step)| Some((index, swapped(&step.op)?)))
             {
-                assert_eq!(matches!(list[index].op, Op::RenameNew { .. }), field, "{row}");
+                assert_eq!(matches!(list[index].op, Op::RenameNew { .. }), legacy, "{row}");
                 let mut bad = plan.clone();
                 let (list, count) =
                     if undo { (&mut bad.undo, &mut backs) } else { (&mut bad.steps, &mut flips) };
                 list[index].op = op;
                 refused(&bad);
-                *count += usize::from(field);
+                *count += usize::from(legacy);
             }
         }
-        if !field || plan.undo.is_empty() {
+        if !legacy || plan.undo.is_empty() {
             continue;
         }
-        // Nor by a way that is only ours.
+        // Nor by steps that only our own plans have.
         let mut windows = Plan {
             platform: Platform::Windows,
             kind: PlanKind::Undo,

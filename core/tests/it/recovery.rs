@@ -1,4 +1,4 @@
-//! The recovery table of the design, row by row, and the order of its rows.
+//! The recovery table, rule by rule, and the order of its rules.
 
 use cutover_core::failure::{Code, Failure};
 use cutover_core::fault::Platform;
@@ -61,7 +61,7 @@ pub fn overtaken(journal: &Journal) -> Observation {
     observation
 }
 
-fn field(phase: &str) -> Value {
+fn legacy_text(phase: &str) -> Value {
     let path = |file: &str| format!("/home/u/app/{file}");
     json!({
         "version": 1, "source": path("data.db"), "normalizedSource": path("data.db.source-3fa9c1d2"),
@@ -71,8 +71,8 @@ fn field(phase: &str) -> Value {
     })
 }
 
-/// The field was killed in this phase. Which of the files are there is said one by one, since its
-/// renames and its journal may have reached the disk in any order.
+/// The legacy daemon was killed in this phase. The files that are there are given one by one,
+/// because its renames and its journal may have reached the disk in any order.
 pub fn legacy_at(
     phase: &str,
     canonical_is: Option<Verdict>,
@@ -93,7 +93,7 @@ pub fn legacy_at(
     if backup {
         observation.files.insert(our_names().backup, v1());
     }
-    put_journal(&mut observation, &legacy_journal(&canonical()), &field(phase).to_string());
+    put_journal(&mut observation, &legacy_journal(&canonical()), &legacy_text(phase).to_string());
     observation
 }
 
@@ -304,49 +304,49 @@ fn rows() -> Vec<Row> {
             false,
         ),
         row(
-            "committed, v1 restored by somebody",
+            "committed, v1 restored by a person",
             interrupted(&journal(Phase::Committed)),
             PlanKind::Clean,
             false,
         ),
         row(
-            "the field's building",
+            "the legacy building",
             legacy_at("building", Some(Verdict::Old), true, false),
             PlanKind::Undo,
             false,
         ),
         row(
-            "the field's building, nothing built",
+            "the legacy building, nothing built",
             legacy_at("building", Some(Verdict::Old), false, false),
             PlanKind::Undo,
             false,
         ),
         row(
-            "the field's built",
+            "the legacy built",
             legacy_at("built", Some(Verdict::Old), true, false),
             PlanKind::Undo,
             false,
         ),
         row(
-            "the field's canonical-moved, staging there",
+            "the legacy canonical-moved, staging there",
             legacy_at("canonical-moved", None, true, true),
             PlanKind::Finish,
             true,
         ),
         row(
-            "the field's built, but canonical moved already",
+            "the legacy built, but canonical moved already",
             legacy_at("built", None, true, true),
             PlanKind::Finish,
             true,
         ),
         row(
-            "the field's canonical-moved, no staging",
+            "the legacy canonical-moved, no staging",
             legacy_at("canonical-moved", None, false, true),
             PlanKind::Undo,
             false,
         ),
         row(
-            "the field's canonical-moved, v1's log still beside canonical",
+            "the legacy canonical-moved, v1's log still beside canonical",
             with(legacy_at("canonical-moved", None, true, true), &|seen| {
                 seen.files.insert(name("data.db-wal"), plain("w", 4152));
                 seen.files.insert(name("data.db-shm"), plain("s", 32768));
@@ -355,7 +355,7 @@ fn rows() -> Vec<Row> {
             false,
         ),
         row(
-            "the field's canonical-moved, somebody else's log where canonical was",
+            "the legacy canonical-moved, another database's log where canonical was",
             with(legacy_at("canonical-moved", None, true, true), &|seen| {
                 for file in
                     ["data.db-wal", "data.db-shm", "data.db.v1-v2-1782718800000-3fa9c1d2-wal"]
@@ -367,7 +367,7 @@ fn rows() -> Vec<Row> {
             true,
         ),
         row(
-            "the field's built, a companion written in place",
+            "the legacy built, a companion written in place",
             with(with_auth(legacy_at("built", Some(Verdict::Old), true, false)), &|seen| {
                 seen.companions
                     .get_mut(&auth())
@@ -379,9 +379,9 @@ fn rows() -> Vec<Row> {
             false,
         ),
         row(
-            "the field's built, a companion that was not there before",
+            "the legacy built, a companion that was not there before",
             with(with_auth(legacy_at("built", Some(Verdict::Old), true, false)), &|seen| {
-                let mut journal = field("built");
+                let mut journal = legacy_text("built");
                 journal["authExisted"] = false.into();
                 journal["authBackup"] = Value::Null;
                 put_journal(seen, &legacy_journal(&canonical()), &journal.to_string());
@@ -390,19 +390,19 @@ fn rows() -> Vec<Row> {
             false,
         ),
         row(
-            "the field's canonical-moved, a foreign canonical",
+            "the legacy canonical-moved, a foreign canonical",
             legacy_at("canonical-moved", Some(Verdict::Old), true, true).foreign(),
             PlanKind::Clean,
             false,
         ),
         row(
-            "the field's canonical-moved, v2 there",
+            "the legacy canonical-moved, v2 there",
             legacy_at("canonical-moved", Some(Verdict::Current), false, true),
             PlanKind::Finish,
             false,
         ),
         row(
-            "the field's committed",
+            "the legacy committed",
             legacy_at("committed", Some(Verdict::Current), false, true),
             PlanKind::Finish,
             false,
@@ -420,7 +420,7 @@ fn rows() -> Vec<Row> {
             false,
         ),
         row(
-            "the field's journal unreadable, canonical whole",
+            "the legacy journal unreadable, canonical whole",
             with(directory(), &|seen| put_journal(seen, &legacy_journal(&canonical()), "")),
             PlanKind::SetAside,
             false,
@@ -464,7 +464,7 @@ pub fn plans() -> Vec<(String, Plan)> {
     seen_plans().into_iter().map(|(name, _, plan)| (name, plan)).collect()
 }
 
-/// The same, with what was seen.
+/// Every recovery plan of the table, with the observation that it was planned from.
 pub fn seen_plans() -> Vec<(String, Observation, Plan)> {
     rows()
         .into_iter()
@@ -503,12 +503,12 @@ fn no_trace_of_an_upgrade_is_no_plan() {
     assert_eq!(
         recover(&left),
         Ok(None),
-        "left-overs without a journal may be somebody's: none is removed"
+        "left-overs without a journal may be a person's files: none is removed"
     );
 }
 
-/// The journal goes last, and only after everything before it is durable: a start that is killed
-/// earlier does it all again.
+/// The journal is removed last, once every step before it is durable. A start that is killed earlier
+/// is recovered again.
 #[test]
 fn the_journal_goes_last() {
     for (row, plan) in plans() {
@@ -555,11 +555,11 @@ fn canonical_is_never_removed_and_replaced_only_by_a_flip_or_by_the_backup() {
                     Op::Remove { files } => assert!(!files.contains(&main), "{row}"),
                     Op::Rename { from, to } | Op::RenameNew { from, to } if *to == main => {
                         assert!(flip || *from == PlanPath::from(&our_names().backup), "{row}");
-                        // v1 was moved away there, and somebody may have made another canonical
-                        // since.
+                        // The legacy daemon moved v1 away, and another program may have made a
+                        // database under canonical's name since.
                         assert_eq!(
                             matches!(step.op, Op::RenameNew { .. }),
-                            row.starts_with("the field"),
+                            row.starts_with("the legacy"),
                             "{row}"
                         );
                     }
@@ -615,11 +615,11 @@ fn canonical_is_v2_comes_before_the_phase() {
     }
 }
 
-/// The same files, one row earlier or later: each pair has another outcome, so the order decides.
+/// Files that two rules fit: each pair of rules has two outcomes, so the order decides.
 #[test]
 fn the_order_of_the_rows_decides() {
-    // `building` before `built`: with v2 whole and v1 unchanged a `building` is undone all the
-    // same, since nobody checked that v2.
+    // `building` before `built`: even with v2 whole and v1 unchanged a `building` is undone, because
+    // that v2 was not checked.
     let mut seen = interrupted(&journal(Phase::Building));
     seen.files.insert(our_names().install, v2());
     assert_eq!(planned(&seen).kind, PlanKind::Undo);
@@ -630,18 +630,18 @@ fn the_order_of_the_rows_decides() {
     seen.files.insert(our_names().backup, v1());
     let plan = planned(&seen);
     assert_eq!((plan.kind, plan.flip_at), (PlanKind::Finish, None));
-    // Without a backup somebody else made this v2: it gets no receipt of ours.
+    // Without a backup another program made this v2: it gets no receipt of ours.
     seen.files.remove(&our_names().backup);
     let plan = planned(&seen);
     assert_eq!(plan.kind, PlanKind::Clean);
     assert!(!has(&plan, |op| matches!(op, Op::WriteReceipt { .. })));
-    // The field's journal before ours, and an unreadable one of the field before ours.
+    // The legacy journal before ours, readable or not.
     let mut seen = interrupted(&journal(Phase::Built));
-    let field = field("built").to_string();
-    put_journal(&mut seen, &legacy_journal(&canonical()), &field.replace("3fa9c1d2", "0badc0de"));
+    let legacy = legacy_text("built").to_string();
+    put_journal(&mut seen, &legacy_journal(&canonical()), &legacy.replace("3fa9c1d2", "0badc0de"));
     assert_eq!(planned(&seen).journal.unwrap().file(), legacy_journal(&canonical()));
-    // Unless ours has what the field's application did: then it has the field's nonce.
-    put_journal(&mut seen, &legacy_journal(&canonical()), &field);
+    // Unless ours took the legacy one over: then it has its nonce.
+    put_journal(&mut seen, &legacy_journal(&canonical()), &legacy);
     assert_eq!(planned(&seen).journal.unwrap().file(), our_journal());
     put_journal(&mut seen, &legacy_journal(&canonical()), "torn");
     let plan = planned(&seen);
@@ -668,7 +668,7 @@ fn the_order_of_the_rows_decides() {
 }
 
 #[test]
-fn going_on_begins_with_the_first_step_that_is_not_visible() {
+fn a_recovery_continues_with_the_first_step_that_is_not_visible() {
     let links = |seen: &Observation| {
         let plan = planned(seen);
         (
@@ -701,12 +701,12 @@ fn going_on_begins_with_the_first_step_that_is_not_visible() {
 }
 
 #[test]
-fn what_was_built_is_checked_before_it_is_installed() {
+fn v2_is_checked_before_it_is_installed() {
     for (row, plan) in plans() {
         let Some(flip) = plan.flip_at else { continue };
         let (from, pages) = match (
             &plan.steps[flip as usize].op,
-            row.starts_with("the field"),
+            row.starts_with("the legacy"),
             row.starts_with("page copy"),
         ) {
             (Op::Rename { from, .. }, false, false) | (Op::RenameNew { from, .. }, true, false) => {
@@ -763,7 +763,7 @@ fn on_windows_an_undo_says_so_before_anything_is_undone() {
 }
 
 #[test]
-fn an_undo_gives_everything_back() {
+fn an_undo_restores_v1_and_removes_the_rest() {
     let seen = interrupted(&journal(Phase::Building));
     let plan = planned(&seen);
     let printed: Vec<String> = plan.undo.iter().map(line).collect();
@@ -954,7 +954,7 @@ fn what_cannot_be_read_is_refused_and_names_what_could_be_chosen() {
     let mut nothing = missing;
     nothing.files.remove(&backup);
     assert!(refused(&nothing).hint.contains("your own backups"));
-    // The field's: nothing to flip and nothing to give back.
+    // A legacy one: there is neither a v2 to install nor a v1 to move back.
     assert_eq!(refused(&legacy_at("canonical-moved", None, true, false)).code, Code::Journal);
     let mut unreadable = legacy_at("built", Some(Verdict::Old), true, false);
     unreadable.verdict = None;
@@ -1014,10 +1014,10 @@ fn a_hostile_journal_touches_nothing_but_itself() {
     }
 }
 
-// ---- the field ----
+// ---- the legacy journal ----
 
-/// An interrupted rename can leave both names: what is the backup itself would take the place of
-/// what was kept, and its name may be somebody else's by the time of a second rename.
+/// An interrupted rename can leave both names. Then the companion is its backup, and would replace
+/// what was kept; by a second rename, another program's file may have its name.
 #[test]
 fn a_companion_that_is_its_backup_already_is_left_where_it_is() {
     for same in [false, true] {
@@ -1034,8 +1034,8 @@ fn a_companion_that_is_its_backup_already_is_left_where_it_is() {
     }
 }
 
-/// v1 goes back to its log, under a name that must be free: a log that is moved may be somebody
-/// else's by then, who made a database there.
+/// v1 moves back to where its log is, under a name that must be free. If the log were moved instead,
+/// it could be the log of a database that another program made there meanwhile.
 #[test]
 fn a_v1_whose_log_stayed_behind_goes_back_to_it() {
     for sidecar in ["data.db-wal", "data.db-journal"] {
@@ -1062,9 +1062,9 @@ fn a_v1_whose_log_stayed_behind_goes_back_to_it() {
     }
 }
 
-/// Beside a backup that has its own log, one where canonical was is somebody else's.
+/// If the backup has its own log, a log under canonical's name belongs to another database.
 #[test]
-fn somebody_else_s_log_is_kept_aside() {
+fn a_log_of_another_database_is_kept_aside() {
     let mut seen = legacy_at("canonical-moved", None, true, true);
     for file in
         ["data.db-wal".to_owned(), "data.db-shm".into(), format!("{}-wal", our_names().backup)]
@@ -1117,17 +1117,17 @@ fn a_foreign_canonical_is_set_aside_with_its_log_and_never_removed() {
     assert_eq!(
         told,
         [format!("data.db-wal is kept as {aside}-wal"), format!("data.db is kept as {aside}")],
-        "or nobody would find it"
+        "a person must be able to find both"
     );
 }
 
 #[test]
-fn the_field_s_companion_is_put_back_only_after_its_backup_was_whole() {
+fn a_legacy_companion_is_put_back_only_after_its_backup_was_whole() {
     const BACKUP: &str = "auth.json.v1-v2-3fa9c1d2";
     const DISPLACED: &str = "auth.json.displaced-3fa9c1d2";
     let plan_same = |staging: bool, existed: bool, present: &[&str], same: &[&str]| {
         let mut seen = with_auth(legacy_at("building", Some(Verdict::Old), staging, false));
-        let mut text = field("building");
+        let mut text = legacy_text("building");
         text["authExisted"] = existed.into();
         if !existed {
             text["authBackup"] = Value::Null;
@@ -1166,7 +1166,7 @@ fn the_field_s_companion_is_put_back_only_after_its_backup_was_whole() {
 /// Its path is as that release was given it: through a link it is another than the real one. And a
 /// home that is elsewhere now has it where it was in it.
 #[test]
-fn the_field_s_companion_is_known_by_its_backup_and_by_where_it_lies_from_the_database() {
+fn a_legacy_companion_is_known_by_its_backup_and_by_its_relative_path() {
     for (present, relative, known) in [
         (Some("auth.json.v1-v2-3fa9c1d2"), "../../elsewhere/auth.json", true),
         (Some("auth.json.v1-v2-00000001"), "../../elsewhere/auth.json", false),
@@ -1187,7 +1187,7 @@ fn the_field_s_companion_is_known_by_its_backup_and_by_where_it_lies_from_the_da
 /// The environment changed between the two releases: both paths are told, and the file is left
 /// alone.
 #[test]
-fn the_field_s_companion_elsewhere_is_left_alone() {
+fn a_legacy_companion_elsewhere_is_left_alone() {
     let mut seen = with_auth(legacy_at("canonical-moved", None, true, true));
     let facts = seen.companions.get_mut(&auth()).unwrap();
     facts.path = "/srv/elsewhere/auth.json".into();
@@ -1209,7 +1209,7 @@ fn the_field_s_companion_elsewhere_is_left_alone() {
 }
 
 #[test]
-fn what_the_field_kept_for_the_host_is_handed_to_it() {
+fn the_state_in_a_legacy_journal_is_handed_to_the_host() {
     for seen in [
         legacy_at("building", Some(Verdict::Old), true, false),
         legacy_at("canonical-moved", None, true, true),
@@ -1224,8 +1224,8 @@ fn what_the_field_kept_for_the_host_is_handed_to_it() {
         == Op::CleanupHost {}));
 }
 
-/// What the field renamed last need not be durable: that its directory cannot be flushed is a
-/// failure, not a warning.
+/// The legacy daemon's last rename may not be durable, so a failed directory fsync is an error, not a
+/// warning.
 #[test]
 fn a_recovered_v2_is_not_served_before_it_is_durable() {
     for (row, plan) in plans() {
@@ -1235,10 +1235,10 @@ fn a_recovered_v2_is_not_served_before_it_is_durable() {
     }
 }
 
-/// The next attempt takes over what is left of the field's, under its nonce, and no other attempt
-/// does.
+/// The next attempt takes over what is left of the legacy upgrade, under its nonce; an attempt with
+/// another nonce does not.
 #[test]
-fn a_migration_takes_the_field_s_journal_over_under_its_nonce_alone() {
+fn a_migration_takes_a_legacy_journal_over_under_its_nonce_alone() {
     let seen = legacy_at("built", Some(Verdict::Old), true, false);
     let taken = |nonce| {
         let plan =

@@ -42,7 +42,7 @@ fn displaced() -> FileName {
     name("data.db.displaced-0badcafe")
 }
 
-/// The same file, with this schema cookie and user version.
+/// This file, with this schema cookie and user version.
 fn with(facts: FileFacts, cookie: u8, user_version: u8) -> FileFacts {
     let mut bytes = unhex(&facts.header.unwrap().bytes);
     (bytes[43], bytes[63]) = (cookie, user_version);
@@ -96,7 +96,7 @@ fn a_plan_with_another_step_is_refused() {
         without.steps.remove(at);
         assert_ne!(validate(&without, None), [], "{}", line(&plan.steps[at]));
     }
-    // Where nobody can hold it, nothing keeps it in WAL mode.
+    // On POSIX the plan runs only while no process holds it, so nothing keeps it in WAL mode.
     let mut stays = plan.clone();
     let settles = |op: &Op| matches!(op, Op::Settle { file, .. } if *file == canonical());
     let at = stays.steps.iter().position(|step| settles(&step.op)).unwrap();
@@ -107,7 +107,7 @@ fn a_plan_with_another_step_is_refused() {
 /// What canonical is, its header tells: the schema cookie, which a page copy counts up, and the
 /// versions, where a program has counted that up.
 #[test]
-fn whether_the_pages_were_copied_canonical_tells() {
+fn canonical_tells_whether_the_pages_were_copied() {
     let v2 = |counter| database("2", JournalMode::Delete, counter);
     // The world's v2 has schema cookie 1 and user version 0.
     let found = |phase, now: FileFacts, there: Option<FileFacts>| {
@@ -158,7 +158,7 @@ fn a_canonical_that_cannot_be_read_is_left_alone() {
 }
 
 #[test]
-fn one_that_fails_is_undone_until_pages_may_have_been_copied() {
+fn a_restore_that_fails_is_undone_until_pages_may_have_been_copied() {
     let plan = unlinked();
     let flip = plan.flip_at.unwrap() as usize;
     let fails = |at: usize, cause: &OpErrorKind| {
@@ -224,7 +224,7 @@ fn held(seen: &mut Observation) {
 }
 
 #[test]
-fn one_that_is_open_on_windows_is_copied_into() {
+fn a_database_that_is_open_on_windows_is_copied_into() {
     // The world's v2 is in WAL mode.
     for can_link in [true, false] {
         let plan = planned(Platform::Windows, |seen| {
@@ -253,7 +253,7 @@ fn one_that_is_open_on_windows_is_copied_into() {
 
 /// v1's pages may stand in its log, where its file says nothing of them.
 #[test]
-fn the_log_of_one_that_was_open_is_emptied_before_it_is_judged() {
+fn the_log_of_a_database_that_was_open_is_emptied_before_it_is_judged() {
     let seen_with = |mode, phase| {
         let mut plan = planned(Platform::Windows, held);
         let mut trace = drive(Run::new(plan.clone(), Budget::default()), |_, now| {

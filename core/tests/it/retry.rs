@@ -7,7 +7,7 @@ fn series(mut budget: Budget) -> Vec<u64> {
 }
 
 #[test]
-fn the_default_is_ten_seconds_the_field_s_series_first() {
+fn the_default_is_ten_seconds_and_begins_as_the_legacy_daemon_s() {
     assert_eq!(BUDGET_MS, 10_000);
     assert_eq!(DELAYS_MS, [50, 100, 250, 500, 1000, 2000, 4000]);
     assert_eq!(series(Budget::default()), [50, 100, 250, 500, 1000, 2000, 4000, 2100]);
@@ -36,11 +36,11 @@ fn all_ops_share_one_budget() {
 
 proptest! {
     #[test]
-    fn no_more_is_waited_than_the_budget_has(total_ms in 0..100_000_u64, tries in proptest::collection::vec(0..20_u32, 0..60)) {
+    fn the_waits_never_exceed_the_budget(total_ms in 0..100_000_u64, tries in proptest::collection::vec(0..20_u32, 0..60)) {
         let mut budget = Budget::of(total_ms);
         let waited_ms: u64 = tries.iter().filter_map(|tries| budget.next_delay_ms(*tries)).sum();
         prop_assert_eq!(waited_ms, budget.waited_ms);
         prop_assert!(waited_ms <= total_ms);
-        prop_assert_eq!(series(budget).iter().sum::<u64>(), total_ms - waited_ms, "and all of it, where somebody stays in the way");
+        prop_assert_eq!(series(budget).iter().sum::<u64>(), total_ms - waited_ms, "and all of it, if a holder stays");
     }
 }

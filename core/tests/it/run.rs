@@ -18,9 +18,9 @@ use cutover_core::validate::validate;
 use serde_json::json;
 
 use cutover_world::{
-    Performed, Trace, auth, canonical, database, directory, drive, drive_well, fine, flip,
-    interrupted, journal, label, line, me, migrations, new_nonce, our_journal, our_names,
-    permanent, request, somebody, transient, v2, with_auth, with_companion,
+    Performed, Trace, another_program, auth, canonical, database, directory, drive, drive_well,
+    fine, flip, interrupted, journal, label, line, me, migrations, new_nonce, our_journal,
+    our_names, permanent, request, transient, v2, with_auth, with_companion,
 };
 
 fn host_plan() -> Plan {
@@ -173,7 +173,7 @@ fn an_op_is_handed_out_again_until_its_outcome_is_told() {
     let first = run.poll();
     assert_eq!(run.poll(), first);
     run.handle_waited();
-    assert_eq!(run.poll(), first, "a wait that nobody asked for changes nothing");
+    assert_eq!(run.poll(), first, "a wait that was not asked for changes nothing");
     run.handle_ok(OpOutcome::Looked(Vec::new()));
     run.handle_ok(OpOutcome::Plain);
     run.handle_fault(&permanent());
@@ -280,7 +280,7 @@ fn a_permanent_failure_ends_as_the_rule_says_at_every_step() {
             assert_eq!(
                 trace.waits_ms,
                 [] as [u64; 0],
-                "{name}: nobody waits for what does not change"
+                "{name}: a permanent failure is not waited for"
             );
             check_ending(&name, &plan, at, &trace, false);
             failures += 1;
@@ -290,7 +290,7 @@ fn a_permanent_failure_ends_as_the_rule_says_at_every_step() {
 }
 
 #[test]
-fn somebody_who_never_goes_away_is_waited_for_within_the_budget_at_every_step() {
+fn a_holder_that_stays_is_waited_for_within_the_budget_at_every_step() {
     for (name, plan) in migrations() {
         for at in drive_well(plan.clone()).steps(false) {
             let trace = faulty(&plan, |now| (!now.undo && now.index == at).then(transient));
@@ -341,7 +341,7 @@ fn somebody_who_never_goes_away_is_waited_for_within_the_budget_at_every_step() 
 }
 
 #[test]
-fn somebody_who_goes_away_costs_only_the_wait() {
+fn a_holder_that_goes_away_costs_only_the_wait() {
     let plan = host_plan();
     for at in
         drive_well(plan.clone()).steps(false).into_iter().filter(|at| !plan.steps[*at].op.is_sync())
@@ -559,7 +559,7 @@ fn an_undo_from_built_stops_where_v2_could_not_be_taken_away() {
             if failing == host && at.is_none_or(|_| plan.kind == PlanKind::Finish) {
                 assert!(
                     matches!(&trace.ending, Action::Done(report) if report.left),
-                    "{case}: the application's is in nobody's way"
+                    "{case}: the application's own failure stops no start"
                 );
                 continue;
             }
@@ -604,23 +604,23 @@ fn an_undo_from_built_stops_where_v2_could_not_be_taken_away() {
     }
 }
 
-// ---- the field's cutover ----
+// ---- the legacy upgrade ----
 
 fn legacy_plan(row: &str) -> Plan {
     crate::recovery::plans().into_iter().find(|(name, _)| name == row).unwrap().1
 }
 
-/// Its every step goes by what those before it left: v1 has its name back, the companion is kept,
-/// staging tells that its backup was whole. But for what the application did: a later start asks it
-/// again.
+/// Every step of that undo relies on the steps before it: v1 has its name back, the companion is
+/// kept, staging proves that the companion's backup was whole. The application's own undo is the
+/// exception: a later start asks for it again.
 #[test]
-fn an_undo_of_the_field_s_stops_at_its_first_failure() {
+fn an_undo_of_a_legacy_upgrade_stops_at_its_first_failure() {
     let mut failures = 0;
     for row in [
-        "the field's built",
-        "the field's built, a companion written in place",
-        "the field's canonical-moved, no staging",
-        "the field's building",
+        "the legacy built",
+        "the legacy built, a companion written in place",
+        "the legacy canonical-moved, no staging",
+        "the legacy building",
     ] {
         let plan = legacy_plan(row);
         for failing in 0..plan.undo.len() {
@@ -657,10 +657,10 @@ fn an_undo_of_the_field_s_stops_at_its_first_failure() {
     assert!(failures > 30, "{failures}");
 }
 
-/// Without its v2 beside it the field's journal that says `committed` would be taken for one whose
-/// v2 was in place, and `cleanup` be called.
+/// A legacy journal that says `committed` must not outlive its staging file: the next start would
+/// conclude that v2 had been installed, and call `cleanup`.
 #[test]
-fn what_the_field_left_stays_until_this_attempt_s_journal_has_its_state() {
+fn a_legacy_journal_stays_until_this_attempt_s_journal_has_its_state() {
     let of_legacy =
         Request { nonce: cutover_world::nonce(), ..request(BuildBy::Host, BuildFrom::Empty) };
     let plan = plan_migration(
@@ -668,8 +668,8 @@ fn what_the_field_left_stays_until_this_attempt_s_journal_has_its_state() {
         &of_legacy,
     )
     .unwrap();
-    let field = PlanPath::from(&legacy_journal(&canonical()));
-    let taken = position(&plan, |op| matches!(op, Op::Remove { files } if files.contains(&field)));
+    let legacy = PlanPath::from(&legacy_journal(&canonical()));
+    let taken = position(&plan, |op| matches!(op, Op::Remove { files } if files.contains(&legacy)));
     for failing in 0..=taken {
         let trace = faulty(&plan, |now| (!now.undo && now.index == failing).then(permanent));
         assert_eq!(trace.failure().data.state, DataState::V1, "steps[{failing}]");
@@ -706,8 +706,8 @@ fn what_an_earlier_attempt_kept_beside_a_companion_is_not_in_the_way_of_the_next
 #[test]
 fn v1_is_not_given_back_before_its_log_is_beside_it() {
     for row in [
-        "the field's canonical-moved, staging there",
-        "the field's canonical-moved, somebody else's log where canonical was",
+        "the legacy canonical-moved, staging there",
+        "the legacy canonical-moved, another database's log where canonical was",
     ] {
         let plan = legacy_plan(row);
         let settled = position(
@@ -734,7 +734,7 @@ fn v1_is_not_given_back_before_its_log_is_beside_it() {
     }
 }
 
-/// While somebody has v1 open nothing of the undo opens it.
+/// While a process has v1 open, no step of the undo opens it.
 #[test]
 fn a_held_v1_is_not_given_its_mode_back() {
     let plan = host_plan();
@@ -1003,7 +1003,7 @@ fn an_undo_tells_its_recovery_and_a_failed_one_where_v1_is() {
     for failing in 0..plan.undo.len() {
         let trace = faulty(&plan, |now| (now.undo && now.index == failing).then(permanent));
         if plan.undo[failing].op == (Op::UndoHost {}) {
-            // In nobody's way: the next attempt takes its state over.
+            // It stops no start: the next attempt takes over the application's state.
             let Action::Done(report) = &trace.ending else { panic!() };
             assert_eq!(
                 (report.recovery, report.left, report.warnings.len()),
@@ -1070,7 +1070,7 @@ fn a_v1_that_is_put_back_is_told_where_it_is() {
         if plan.undo[at].op == (Op::UndoHost {}) {
             assert!(
                 matches!(&trace.ending, Action::Done(report) if report.left),
-                "the application's is in nobody's way"
+                "the application's own failure stops no start"
             );
             continue;
         }
@@ -1083,14 +1083,16 @@ fn a_v1_that_is_put_back_is_told_where_it_is() {
 /// A build that leaves a connection on staging: v2 goes to a file of its own. One that does not:
 /// staging is renamed.
 #[test]
-fn a_held_staging_is_staged_again() {
+fn staging_that_this_process_holds_is_restaged() {
     let plan = host_plan();
     for held in [false, true] {
         let trace = drive(Run::new(plan.clone(), Budget::default()), |_, now| {
             Ok(match &now.op {
-                Op::Look { file } if *file == our_names().staging => {
-                    OpOutcome::Looked(if held { vec![me(), somebody()] } else { vec![somebody()] })
-                }
+                Op::Look { file } if *file == our_names().staging => OpOutcome::Looked(if held {
+                    vec![me(), another_program()]
+                } else {
+                    vec![another_program()]
+                }),
                 op => fine(op),
             })
         });
@@ -1119,18 +1121,20 @@ fn a_staged_companion_is_installed_after_the_flip_and_an_untouched_one_is_not() 
         (true, Some("changed")),
         (true, None),
     ] {
-        let trace = drive(Run::new(plan.clone(), Budget::default()), |run, now| {
-            if staged && matches!(now.op, Op::BuildHost { .. }) {
-                assert!(run.stage_companion(&auth(), "after".into()));
-                assert!(
-                    !run.stage_companion(&CompanionName::new("nobody").unwrap(), "after".into())
-                );
-            }
-            Ok(match &now.op {
-                Op::LookCompanion { .. } => OpOutcome::Companion(now_digest.map(str::to_owned)),
-                op => fine(op),
-            })
-        });
+        let trace =
+            drive(Run::new(plan.clone(), Budget::default()), |run, now| {
+                if staged && matches!(now.op, Op::BuildHost { .. }) {
+                    assert!(run.stage_companion(&auth(), "after".into()));
+                    assert!(!run.stage_companion(
+                        &CompanionName::new("undeclared").unwrap(),
+                        "after".into()
+                    ));
+                }
+                Ok(match &now.op {
+                    Op::LookCompanion { .. } => OpOutcome::Companion(now_digest.map(str::to_owned)),
+                    op => fine(op),
+                })
+            });
         let installs: Vec<usize> = trace
             .performed
             .iter()
@@ -1157,7 +1161,7 @@ fn a_staged_companion_is_installed_after_the_flip_and_an_untouched_one_is_not() 
         assert_eq!(
             kept,
             now_digest == Some("changed"),
-            "what somebody wrote meanwhile is kept beside"
+            "what another program wrote meanwhile is kept"
         );
         let journal = trace.performed.iter().rev().find_map(|p| p.text.clone()).unwrap();
         let Action::Done(report) = trace.ending else { panic!() };
@@ -1170,9 +1174,9 @@ fn a_staged_companion_is_installed_after_the_flip_and_an_untouched_one_is_not() 
     }
 }
 
-/// A rename that a power loss left under both names: the companion is what was staged, and the
-/// staged file is there still. Nobody else wrote that, and kept beside it would displace what
-/// somebody did write.
+/// A power loss left a rename under both names: the companion is what was staged, and the staged file
+/// is there still. No other program wrote that content, and keeping it would displace content that
+/// another program did write.
 #[test]
 fn a_companion_that_is_what_was_staged_is_not_kept_beside() {
     for (after, now, kept) in [
@@ -1466,7 +1470,7 @@ fn a_page_copy_that_fails_is_left_to_the_next_start_unless_nothing_was_begun() {
     assert!(!undone(&changed) && matches!(changed.ending, Action::Anew(_)), "{:?}", changed.ending);
     let second = fails(OpError::new(OpErrorKind::SecondName, "it has a second name"));
     assert!(undone(&second) && second.failure().data.state == DataState::V1, "{:?}", second.ending);
-    // Somebody who is in the way now may be gone at the next start.
+    // A process that is in the way now may be gone at the next start.
     let busy = fails(transient());
     assert!(!undone(&busy) && busy.failure().data.state == DataState::V1, "{:?}", busy.ending);
 }

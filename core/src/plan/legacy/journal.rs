@@ -1,8 +1,7 @@
-//! Version 1 of the journal: the one that the daemon in the field writes. It is read, finished or
-//! undone, never written.
+//! Version 1 of the journal, which the legacy daemon writes.
 //!
-//! It has absolute paths. They are re-rooted by base name to the database's own directory, since
-//! the directory may have been moved or copied, and each base name must then be of the grammar.
+//! Its paths are absolute. The directory may have been moved or copied since, so only the base names
+//! are used, in the database's own directory, and each must be a name of the grammar.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,7 +9,7 @@ use serde_json::Value;
 use crate::journal::{ReadError, read_versioned};
 use crate::names::{FileName, Label, NameError, Names, Nonce, Role};
 
-/// How far the field's daemon had come.
+/// How far the legacy daemon had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LegacyPhase {
@@ -37,7 +36,7 @@ impl LegacyPhase {
     }
 }
 
-/// The field's journal as it lies on disk.
+/// The legacy journal as it is on disk.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Raw {
@@ -55,7 +54,7 @@ struct Raw {
     phase: LegacyPhase,
 }
 
-/// The field's journal, re-rooted and checked.
+/// The legacy journal, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LegacyJournal {
     /// How far it had come.
@@ -64,7 +63,7 @@ pub struct LegacyJournal {
     pub label: Label,
     /// Its nonce.
     pub nonce: Nonce,
-    /// Its files; `install` is not used there.
+    /// Its files. The daemon uses no `install`.
     pub names: Names,
     /// The companion's absolute path, as written. For messages and comparison only.
     pub auth_path: String,
@@ -76,11 +75,11 @@ pub struct LegacyJournal {
     pub auth_existed: bool,
     /// Where the database was, as written.
     directory: String,
-    /// What the host wants back for its undo or clean-up.
+    /// What the application's undo or clean-up needs.
     pub keychain_backups: Option<Value>,
 }
 
-/// Both separators: the journal may have been written on another system than the one that reads it.
+/// Takes both separators: the journal may have been written on another system.
 fn split(path: &str) -> (&str, &str) {
     path.rfind(['/', '\\']).map_or(("", path), |at| (&path[..at], &path[at + 1..]))
 }
@@ -98,7 +97,7 @@ fn bare(what: &str, path: &str, name: &str) -> Result<FileName, ReadError> {
 }
 
 impl LegacyJournal {
-    /// Reads it and proves that every name is the grammar's, beside this canonical.
+    /// Reads the journal and proves that every name in it is the one that the grammar gives.
     ///
     /// # Errors
     /// See [`ReadError`]; each says which field.
@@ -117,11 +116,7 @@ impl LegacyJournal {
         let own = |what: &str, path: &str| -> Result<FileName, ReadError> {
             let (dir, name) = split(path);
             if dir != directory {
-                return Err(mismatch(
-                    what,
-                    path,
-                    "must lie in the directory of the field `source`",
-                ));
+                return Err(mismatch(what, path, "must be in the directory of `source`"));
             }
             bare(what, path, name)
         };
@@ -174,7 +169,7 @@ impl LegacyJournal {
         })
     }
 
-    /// Whether the companion lay there, from the database's directory.
+    /// Whether the companion was at this path, relative to the database's directory.
     #[must_use]
     pub fn auth_is_at(&self, relative: &str) -> bool {
         let mut path: Vec<&str> = names(&self.directory).collect();

@@ -1,4 +1,5 @@
-//! What a plan by the legacy journal was planned from.
+//! The observations that a plan for the legacy journal may have been planned from: validation plans
+//! each again.
 
 use serde_json::json;
 
@@ -10,8 +11,8 @@ use crate::page1::JournalMode;
 use crate::plan::Plan;
 use crate::plan::seen::{blank, companion_facts, file, header};
 
-/// The text of that journal. Of its phases only the last makes a difference.
-/// `backed_up`: the companion of which a backup was made.
+/// The text of the legacy journal. Of its phases only the last makes a difference. `backed_up`: the
+/// companion that has a backup.
 pub(crate) fn text(journal: &Journal, phase: Phase, backed_up: Option<&Companion>) -> String {
     let names = &journal.names;
     let beside = |name: &FileName| format!("/{name}");
@@ -38,7 +39,7 @@ pub(crate) fn text(journal: &Journal, phase: Phase, backed_up: Option<&Companion
     .to_string()
 }
 
-/// What may have been seen, by each rule of its table.
+/// What may have been seen, for each rule of the table.
 pub(crate) fn observations(plan: &Plan, journal: &Journal) -> Vec<Observation> {
     let names = &journal.names;
     let mut base = blank(plan.platform, names.canonical.clone());
@@ -71,11 +72,11 @@ pub(crate) fn observations(plan: &Plan, journal: &Journal) -> Vec<Observation> {
     vec![
         seen(Some(Verdict::Current), &[canonical]),
         seen(Some(Verdict::Current), &[canonical, backup]),
-        // v1; where the journal says `committed` a person put it there.
+        // v1; if the journal says `committed`, a person put it there.
         seen(Some(Verdict::Old), &[canonical]),
         seen(Some(Verdict::Old), &[canonical, staging]),
         seen(Some(Verdict::Old), &foreign),
-        // v1 goes back to its log.
+        // v1 goes back to where its log is.
         seen(None, &[backup, log]),
         seen(None, &[backup, log, staging]),
         seen(None, &gone),
@@ -83,8 +84,8 @@ pub(crate) fn observations(plan: &Plan, journal: &Journal) -> Vec<Observation> {
     ]
 }
 
-/// The sidecars that are beside canonical: those that are moved or removed. And one beside the
-/// backup, for none would be moved unless such a name were taken.
+/// The sidecars beside canonical, which are those that the plan moves or removes; and one beside the
+/// backup, because a sidecar is moved only if such a name is taken.
 fn sidecars(plan: &Plan, journal: &Journal) -> Vec<FileName> {
     let [wal, shm, hot] = journal.names.canonical.sidecars();
     let [backup_wal, _, backup_hot] = journal.names.backup.sidecars();

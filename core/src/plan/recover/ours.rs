@@ -27,13 +27,13 @@ pub enum RecoveryRule {
     V2,
     /// There is no canonical.
     Missing,
-    /// Nobody can tell what canonical is.
+    /// It cannot be told what canonical is.
     Unread,
-    /// `committed` beside a v1: v2 was durably canonical, and somebody restored v1. Only the
-    /// journal is left of that cutover.
+    /// `committed` beside a v1: v2 was durably canonical, and a person restored v1. Only the journal
+    /// is left of that upgrade.
     Committed,
-    /// `built` or `installing`, v1 unchanged, v2's file there, and the backup's name free or v1's;
-    /// and the room that a page copy takes.
+    /// `built` or `installing`, v1 unchanged, v2's file there, the backup's name free or v1's, room
+    /// for a page copy where one is needed, and no companion waiting that no file can replace.
     GoOn,
     /// Any other v1.
     GoBack,
@@ -74,13 +74,13 @@ impl RecoveryRule {
     }
 }
 
-/// `detect` is the application's own word for what tells v1 from v2, and it was proven on v2 before
-/// it was installed, so it goes first: file ids do not survive a copied directory, and sizes and
-/// digests change as soon as the application writes.
+/// `detect` is asked first: it is the application's own test, and it was proven on v2 before v2 was
+/// installed. File ids do not survive a copy of the directory, and sizes and digests change as soon
+/// as the application writes.
 fn identify(observation: &Observation, journal: &Journal) -> LiveState {
     let Some(facts) = observation.canonical_facts() else { return LiveState::Missing };
-    // Another copy of the same ancestor may have as many commits: another file is v1 only in a
-    // directory that was copied.
+    // Another copy of the same ancestor may have as many commits, so another file is taken for v1
+    // only in a directory that was copied.
     let is_own = |v1: &V1| v1.file_id == facts.file_id || is_copied(observation, journal);
     let unchanged = || {
         journal.v1.as_ref().is_some_and(|v1| {
@@ -97,7 +97,7 @@ fn identify(observation: &Observation, journal: &Journal) -> LiveState {
     }
 }
 
-/// Whether v2's file, not installed yet, is another one than was checked.
+/// Whether v2's file, not installed yet, is not the file that was checked: the directory was copied.
 fn is_copied(observation: &Observation, journal: &Journal) -> bool {
     let v2 = journal.v2.as_ref();
     v2.is_some_and(|v2| {
@@ -134,7 +134,7 @@ pub(super) fn plan(
         RecoveryRule::GoOn => go_on(observation, journal),
         RecoveryRule::GoBack => go_back(observation, journal, Vec::new()),
     };
-    // No step is about them; a receipt and a later start know of them.
+    // No step works on the companions that are left; the receipt and a later start know of them.
     if let Some(journal) = &mut plan.journal {
         journal.companions = all;
     }
@@ -142,17 +142,17 @@ pub(super) fn plan(
 }
 
 /// Whether v2 was installed over a v1 that another program wrote to at the last moment. On Windows
-/// an open file cannot be replaced, so v1's lock cannot outlast its check; what was written after
-/// that is in the backup alone, and v2 lacks it.
+/// an open file cannot be replaced, so v1's lock cannot outlast its check. Rows written after the
+/// check are in the backup alone, and v2 lacks them.
 ///
-/// v2 is then replaced, not kept beside: it is a build of ours that nobody has used. That must be
-/// sure, for an application that may use v2 has rows in it. It is told of v2 only once the journal
-/// says `committed` ([`cleanup_index`]); and here nothing was begun of what comes after the look at
-/// the backup: canonical is as it was built, every staged companion still waits, there is no
-/// receipt. So what changed the backup was not somebody who opened it later, by that name.
+/// v2 is then replaced, not kept: it is a build of ours that no application has used. This must be
+/// certain, because an application that uses v2 has rows in it. The application is told of v2 only
+/// once the journal says `committed` ([`cleanup_index`]). And no step behind the check of the backup
+/// was begun: canonical is as it was built, every staged companion still waits, and there is no
+/// receipt. So no program changed the backup later, under the backup's name.
 ///
 /// Sidecars beside canonical are v1's, of an old application that was killed. The rename makes them
-/// v1's again, so nothing may open canonical before it: [`may_open_canonical`].
+/// v1's again, so no program may open canonical before it: [`may_open_canonical`].
 fn v1_changed_at_the_flip(observation: &Observation, journal: &Journal) -> bool {
     let names = &journal.names;
     let facts = (observation.canonical_facts(), observation.files.get(&names.backup));
@@ -162,8 +162,8 @@ fn v1_changed_at_the_flip(observation: &Observation, journal: &Journal) -> bool 
     };
     let is_v2 = matches!(observation.verdict, Some(Verdict::Current | Verdict::Newer))
         || canonical.file_id == v2.file_id;
-    // An old release may have upgraded over ours: canonical is our build if it is that very file,
-    // or in a copied directory, where none is.
+    // An old release may have upgraded over ours. Canonical is our build if it is that very file; in
+    // a copied directory, where every file is another, it is taken for ours.
     let ours = canonical.file_id == v2.file_id || backup.file_id != v1.file_id;
     observation.platform == Platform::Windows
         && !journal.strategy.restores()
@@ -180,9 +180,8 @@ fn v1_changed_at_the_flip(observation: &Observation, journal: &Journal) -> bool 
         })
 }
 
-/// Whether canonical may be opened, to ask `detect` what it is. Not while it is a v2 that v1 is to
-/// be put back over: a log or hot journal of v1's beside it would be replayed over v2 by the mere
-/// open, and be gone from v1.
+/// Whether canonical may be opened, to ask `detect` what it is. Not while v1 must be put back over
+/// it: opening it would replay v1's -wal or hot -journal over v2, and v1 would lose those rows.
 #[must_use]
 pub fn may_open_canonical(observation: &Observation) -> bool {
     !any_of_ours(observation, &|journal| v1_changed_at_the_flip(observation, journal))
@@ -192,8 +191,8 @@ fn forward(observation: &Observation, mut journal: Journal) -> Plan {
     let mut steps = flush_directories(&journal);
     let [log, ..] = journal.names.canonical.sidecars();
     if journal.phase == Phase::Installing && observation.files.contains_key(&log) {
-        let why = "v2 may be in canonical's log alone, where a process that was killed had \
-                   committed it and not flushed it";
+        let why = "v2 may be in canonical's -wal alone: a process that was killed had committed it \
+                   and not flushed it";
         steps.push(step(Op::SyncFile { file: (&log).into() }, why));
     }
     let mut kind = PlanKind::Finish;
@@ -212,12 +211,11 @@ fn forward(observation: &Observation, mut journal: Journal) -> Plan {
             cleanup_from = cleanup_index(observation.platform, installed, steps.len());
         }
         _ => {
-            // Without a backup somebody else made this v2: an older release that upgraded over
-            // ours, or a person. So did they beside `building`, unless the directory
-            // cannot be flushed: the journal knows nothing of this v2 and cannot say committed.
-            // `committed`: its name may have reached the disk without the receipt's.
-            // `building` knows less of both than the receipt that its upgrade wrote later: it was
-            // written before v1 was settled.
+            // Without a backup, or beside `building`, this journal did not install v2: an older
+            // release that upgraded over ours did, or a person. Exception: on Windows, where the
+            // directory cannot be flushed, `building` may be all of the journal that reached the
+            // disk. It was written before v1 was settled, so a receipt that its upgrade wrote later
+            // knows more. Beside `committed` the receipt's name may not have reached the disk.
             let building = journal.phase == Phase::Building;
             if building {
                 journal.v1 = None;
@@ -244,8 +242,8 @@ fn forward(observation: &Observation, mut journal: Journal) -> Plan {
     }
 }
 
-/// Whether the backup's name is free, or v1's: a link, or the second copy that a copied directory
-/// has. Anything else is kept, and v2 is built anew under another nonce.
+/// Whether the backup's name is free, or v1's: a hard link to v1, or the second copy in a directory
+/// that was copied. Any other file is kept, and v2 is built again under another nonce.
 fn backup_is_v1(observation: &Observation, journal: &Journal) -> bool {
     let names = &journal.names;
     let v1 = journal.v1.as_ref().map(|v1| &v1.fingerprint);
@@ -258,7 +256,7 @@ fn backup_is_v1(observation: &Observation, journal: &Journal) -> bool {
     })
 }
 
-/// A disk that is full must not stop every start: what was built is removed then.
+/// A full disk must not stop every start: without room for the page copy, what was built is removed.
 fn has_room(observation: &Observation, journal: &Journal) -> bool {
     let copied = observation.files.contains_key(&journal.names.backup);
     let v1 = observation.canonical_facts().map_or(0, |facts| facts.size);
@@ -270,7 +268,7 @@ fn has_room(observation: &Observation, journal: &Journal) -> bool {
 
 fn go_on(observation: &Observation, mut journal: Journal) -> Plan {
     if observation.held_on_windows() && !observation.files.contains_key(&journal.names.backup) {
-        // Its own end of the flip would meet the holder at every start.
+        // A rename over canonical would fail at every start while a process has it open.
         journal.strategy = Strategy::PageCopy;
     }
     let names = &journal.names;
@@ -285,8 +283,8 @@ fn go_on(observation: &Observation, mut journal: Journal) -> Plan {
     };
     let mut steps = flush_directories(&journal);
     steps.extend([
-        step(Op::Check { file: staged.clone() }, "a crash may have damaged what was built"),
-        step(Op::Detect { file: staged.clone() }, "only a v2 is installed"),
+        step(Op::Check { file: staged.clone() }, "a power loss may have damaged v2's file"),
+        step(Op::Detect { file: staged.clone() }, "only a v2 may be installed"),
     ]);
     if pages {
         steps.push(remove_half_written(&journal));
@@ -335,10 +333,10 @@ fn undo_ours(observation: &Observation, journal: &Journal) -> Vec<Step> {
     undo(journal, Some(staged(journal)), copied, companions, observation.platform)
 }
 
-/// Whether canonical is the file that was settled, so that a copy of it holds nothing that it does
-/// not: where somebody put another file in its place the copy may. (One that was held in WAL mode
-/// has changed without a trace in its header, and its copy in a copied directory is told by
-/// nothing.)
+/// Whether canonical is the file that was settled, so that it holds every row of a copy of it. If a
+/// program put another file in its place, the copy may hold rows that canonical lacks. (A database
+/// that was kept in WAL mode may change without a trace in its header. In a directory that was
+/// copied, its copy is then taken for it.)
 pub(super) fn is_own_file(observation: &Observation, journal: &Journal) -> bool {
     let is_v1 = |v1: &V1| {
         let Some(facts) = observation.canonical_facts() else { return false };
@@ -349,8 +347,8 @@ pub(super) fn is_own_file(observation: &Observation, journal: &Journal) -> bool 
     journal.v1.as_ref().is_none_or(is_v1)
 }
 
-/// `first`: what comes before the undo, which goes on after a step that failed, and must not after
-/// one of these.
+/// `first`: the steps before the undo. The undo continues after a failed step; after one of these it
+/// must not start.
 fn go_back(observation: &Observation, journal: Journal, first: Vec<Step>) -> Plan {
     let mut steps = flush_directories(&journal);
     steps.extend(first);

@@ -1,5 +1,5 @@
-//! What is done about a journal of a restore: undone while canonical is v2, finished once it is v1.
-//! What canonical is, it is told by itself and the files beside it, not by `detect`.
+//! What a start does about the journal of a restore: undo it while canonical is v2, finish it once
+//! canonical is v1. The files tell which, not `detect`.
 
 use super::any_of_ours;
 use super::ours::is_own_file;
@@ -20,8 +20,8 @@ use crate::plan::steps::{
 };
 use crate::plan::{Plan, PlanKind, index};
 
-/// The recovery of an interrupted restore. `canonical`: what it is. `staged`, `kept`: companions
-/// that still wait, and those of which one is kept beside already.
+/// The recovery of an interrupted restore. `live`: what canonical is. `staged`: which companions
+/// still wait. `kept`: of which one is kept under its displaced name already.
 fn recovery(
     journal: Journal,
     platform: Platform,
@@ -87,9 +87,9 @@ fn identify(observation: &Observation, journal: &Journal) -> LiveState {
     }
 }
 
-/// Whether the install file took canonical's name. The application may have written to either
-/// since: what was seen before it did tells most, and ids of files nothing once somebody copied the
-/// directory.
+/// Whether the install file took canonical's name. The application may have written to either file
+/// since, and the ids of files tell nothing once the directory was copied. So the journal's record
+/// of what was settled is compared first.
 fn was_replaced(observation: &Observation, journal: &Journal, facts: &FileFacts) -> bool {
     let names = &journal.names;
     let aside = displaced_by(journal);
@@ -107,10 +107,10 @@ fn was_replaced(observation: &Observation, journal: &Journal, facts: &FileFacts)
     is_install || (!unchanged && was_install)
 }
 
-/// Whether the pages of the install file were copied into canonical. That counts up its schema
-/// cookie, which the rows that a program writes to either do not. A program that changes v2's
-/// schema counts it up as well, before the copy, which it keeps from being made: then canonical
-/// still has v2's versions. The install file stays until the journal says `committed`.
+/// Whether the pages of the install file were copied into canonical. The copy increments canonical's
+/// schema cookie; rows that a program writes do not. A program that changes v2's schema before the
+/// copy increments it as well, but then the copy is not made, and canonical still has v2's versions.
+/// The install file stays until the journal says `committed`.
 fn has_pages_of_v1(observation: &Observation, journal: &Journal, facts: &FileFacts) -> bool {
     let install = observation.files.get(&journal.names.install);
     let (Some(v1), Some(now), Some(install)) =
@@ -141,8 +141,8 @@ pub fn is_in_place(observation: &Observation, journal: &Journal) -> bool {
     }
 }
 
-/// Whether canonical's log is emptied before a start looks at it: it was kept in WAL mode, so that
-/// what it holds may be in its log, and what it holds is told by its file.
+/// Whether canonical's log must be emptied before a start looks at canonical: it was kept in WAL
+/// mode, so its pages may be in the log, and a start tells what it holds by the file alone.
 #[must_use]
 pub fn must_empty_log(observation: &Observation) -> bool {
     let [log, ..] = observation.canonical.sidecars();
@@ -154,8 +154,8 @@ pub fn must_empty_log(observation: &Observation) -> bool {
         })
 }
 
-/// What must be done before a restore, by what a restore knows: one that was interrupted is ended.
-/// Any other journal is left for [`plan_restore`] to refuse.
+/// What must be done before a restore: a restore that was interrupted is ended. Any other journal is
+/// left for [`plan_restore`](crate::plan::plan_restore) to refuse.
 ///
 /// # Errors
 /// `HELD` when this process holds the database, `JOURNAL` when the database is missing beside the
@@ -178,7 +178,7 @@ pub fn recover_before_restore(
     }
 }
 
-/// The plan that the journal of this one gives, of what the plan's steps tell.
+/// The right plan for the journal of this one, as far as the plan's steps tell what was seen.
 pub(crate) fn right(plan: &Plan, journal: &Journal) -> Plan {
     let renamed = |from: &PlanPath| {
         plan.steps.iter().any(|step| matches!(&step.op, Op::Rename { from: at, .. } if at == from))

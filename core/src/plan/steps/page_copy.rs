@@ -1,10 +1,10 @@
-//! The flip where canonical cannot be given a second name: v1 is copied to the backup's name, then
-//! v2's pages are copied into canonical. A restore does the same with the parts exchanged: v2 is
-//! copied to its displaced name, then the pages of a copy of the backup into canonical.
+//! The flip where canonical cannot be linked: v1 is copied to the backup's name, then v2's pages are
+//! copied into canonical. A restore exchanges the parts: v2 is copied to its displaced name, then the
+//! pages of a copy of the backup are copied into canonical.
 //!
-//! Both copies are SQLite's own. The one into canonical is one transaction, so that canonical with
-//! its `-journal` is a whole v1 or a whole v2 at every instant, and whether it was completed is
-//! told by what canonical holds once SQLite has opened it, never by a name.
+//! SQLite makes both copies. The one into canonical is one transaction, so canonical with its
+//! `-journal` is a whole v1 or a whole v2 at every instant. Whether it was completed is told by what
+//! canonical holds once SQLite has opened it, never by a name.
 
 use super::companions::compare_companions;
 use super::flip::displaced_by;
@@ -16,7 +16,7 @@ use crate::op::{Op, Step};
 use crate::page1::JournalMode;
 use crate::plan::step;
 
-/// How much of it an interrupted start has done, durably.
+/// How much of a page copy an interrupted start has done, durably.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Done {
     /// The backup is there.
@@ -26,7 +26,7 @@ pub(crate) struct Done {
 }
 
 impl Done {
-    /// Nothing of it.
+    /// No part.
     pub const NOTHING: Self = Self { copied: false, installing: false };
 }
 
@@ -40,57 +40,58 @@ pub(crate) fn page_copy(journal: &Journal, staged: &FileName, done: Done) -> Vec
     if !done.installing {
         steps.extend(write_journal(journal, Phase::Installing));
     }
-    // A restore keeps whatever companion it finds.
+    // A restore keeps any companion that it finds.
     steps.extend(compare_companions(journal).filter(|_| !restores));
     let (old, new) = if restores { ("v2", "v1") } else { ("v1", "v2") };
     let canonical = &journal.names.canonical;
     steps.extend([
         step(
             Op::Look { file: canonical.clone() },
-            &format!("a program that has {old} open would go on with what it knows of {old}"),
+            &format!("a program that has {old} open would continue with what it has read of {old}"),
         ),
         step(
             Op::PageCopy { from: staged.clone(), to: canonical.clone() },
             &format!(
-                "{new} becomes canonical in one transaction, if {old} is what it was when it was \
+                "one transaction makes {new} canonical, if {old} has not changed since it was \
                  settled"
             ),
         ),
         step(
             Op::SyncDir { companion: None },
-            &format!("a rollback journal that came back would make canonical {old} again"),
+            &format!(
+                "if SQLite's rollback journal came back after a power loss, canonical would be \
+                 {old} again"
+            ),
         ),
     ]);
     steps
 }
 
-/// What canonical holds gets the name that it is kept under. It is compared with what was settled
-/// when its pages are replaced, so a copy of anything else goes with the undo.
+/// Copies what canonical holds to the name that it is kept under. When its pages are replaced,
+/// canonical is compared with what was settled, so the undo removes a copy of any other content.
 fn copy_what_is_there(journal: &Journal, restores: bool) -> Vec<Step> {
     let names = &journal.names;
     let source: PlanPath = (&names.source).into();
-    let (kept, open, copy, whole, name) = if restores {
+    let (kept, open, copy, file) = if restores {
         (
             displaced_by(journal),
-            "another program may have opened v2",
-            "v2 cannot be linked, so what is set aside is a copy",
-            "what is set aside",
-            "a copy",
+            "no process may have v2 open; another program may have opened it",
+            "v2 cannot be linked, so the file that is kept is a copy",
+            "the copy",
         )
     } else {
         (
             names.backup.clone(),
-            "a callback may have opened v1, or another program",
+            "no process may have v1 open; a callback or another program may have opened it",
             "v1 cannot be linked, so its backup is a copy",
             "the backup",
-            "a backup",
         )
     };
     let mut steps = Vec::new();
     if !restores {
         steps.push(step(
             Op::Remove { files: names.source.set().iter().map(PlanPath::from).collect() },
-            "the name is used for v1's own copy now",
+            "the application no longer reads its copy of v1; the backup is made under that name",
         ));
     }
     steps.extend([
@@ -101,19 +102,19 @@ fn copy_what_is_there(journal: &Journal, restores: bool) -> Vec<Step> {
                 to: names.source.clone(),
                 mode: JournalMode::Delete,
             },
-            &format!("{copy}, made by SQLite: a file's bytes may miss what is not in it yet"),
+            &format!("{copy}; SQLite makes it, because the file's bytes may lack rows in its log"),
         ),
         step(
             Op::SyncFile { file: source.clone() },
-            &format!("{name} that is renamed into place must be whole"),
+            &format!("{file} must be whole on disk before it gets its name"),
         ),
         step(
             Op::Rename { from: source, to: (&kept).into() },
-            &format!("{whole} is whole or not there"),
+            &format!("under its own name, {file} is whole or not there"),
         ),
         step(
             Op::SyncDir { companion: None },
-            &format!("{whole} must be durable before canonical is written to"),
+            &format!("{file} must be durable before canonical is written to"),
         ),
     ]);
     steps
@@ -124,8 +125,8 @@ pub(crate) fn is_copy(backup: &FileFacts, journal: &Journal) -> bool {
     matches!((backup.fingerprint(), &journal.v1), (Some(backup), Some(v1)) if backup.is_copy_of(&v1.fingerprint))
 }
 
-/// Free bytes that it takes: the copy of what canonical holds where there is none, and in the
-/// transaction the pages of that, and those by which what comes is larger.
+/// Free bytes that a page copy takes: the copy of what canonical holds, if there is none yet, and
+/// what SQLite's transaction needs: the larger of the old and the new pages.
 pub(crate) fn needs_bytes(old: u64, new: u64, copied: bool) -> u64 {
     let kept = if copied { 0 } else { old };
     kept.saturating_add(old.max(new))

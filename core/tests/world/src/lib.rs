@@ -232,7 +232,7 @@ pub fn me() -> Holder {
     Holder { pid: 42, name: "app".into(), this_process: true }
 }
 
-pub fn somebody() -> Holder {
+pub fn another_program() -> Holder {
     Holder { pid: 7, name: "backupd".into(), this_process: false }
 }
 
