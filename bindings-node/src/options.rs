@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use cutover::core::names::{CompanionName, Label};
+use cutover::core::{CompanionName, Label};
 use cutover::{
     BackupOptions, BuildBy, BuildFrom, Detect, DoctorOptions, Event, Failure, Held, Integrity,
     Lock, Make, Options, OwnerLock,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::journal::{Receipt, Strategy, V1, Warning};
-use crate::names::{CompanionName, FileName, Label, Nonce, Role, receipt};
+use crate::names::{CompanionName, FileName, Label, Nonce, Role, receipt_name};
 use crate::observe::Observation;
 
 /// The text of each receipt; nothing where the file could not be read as text.
@@ -53,7 +53,7 @@ pub struct Backup {
 
 /// Every backup, newest first.
 #[must_use]
-pub fn list(observation: &Observation, receipts: &Receipts) -> Vec<Backup> {
+pub fn list_backups(observation: &Observation, receipts: &Receipts) -> Vec<Backup> {
     let mut backups: Vec<Backup> =
         observation.files.keys().filter_map(|name| look_at(observation, receipts, name)).collect();
     backups.sort_unstable_by(|a, b| {
@@ -82,7 +82,7 @@ fn look_at(observation: &Observation, receipts: &Receipts, name: &FileName) -> O
         report: None,
         warnings: Vec::new(),
     };
-    backup.why = match read(&observation.canonical, receipts, name) {
+    backup.why = match read_backup(&observation.canonical, receipts, name) {
         Err(why) => Some(why),
         Ok(receipt) => {
             let known = receipt.v1.as_ref().map(|v1| v1.fingerprint.size);
@@ -115,12 +115,12 @@ fn look_at(observation: &Observation, receipts: &Receipts, name: &FileName) -> O
 ///
 /// # Errors
 /// Why the receipt cannot be used.
-pub fn read(
+pub fn read_backup(
     canonical: &FileName,
     receipts: &Receipts,
     backup: &FileName,
 ) -> Result<Receipt, String> {
-    let text = match receipts.get(&receipt(backup)) {
+    let text = match receipts.get(&receipt_name(backup)) {
         None => return Err("there is no receipt beside it".into()),
         Some(None) => return Err("its receipt cannot be read as text".into()),
         Some(Some(text)) => text,

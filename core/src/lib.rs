@@ -8,9 +8,9 @@
 //! whole v2. Until v2 is durably canonical, all of v1 can be reached.
 //!
 //! **Read these three types first**:
-//! * [`Observation`](observe::Observation): what a runner found in the database's directory;
-//! * [`Plan`](plan::Plan): the ops that upgrade or recover that database, each with its reason;
-//! * [`Run`](run::Run): the state machine that hands the ops to a runner, one at a time, and decides
+//! * [`Observation`]: what a runner found in the database's directory;
+//! * [`Plan`]: the ops that upgrade or recover that database, each with its reason;
+//! * [`Run`]: the state machine that hands the ops to a runner, one at a time, and decides
 //!   what a failure leads to.
 //!
 //! # Example
@@ -20,12 +20,12 @@
 //! ```
 //! use std::collections::BTreeMap;
 //!
-//! use cutover_core::explain::explain_error;
-//! use cutover_core::fault::Platform;
-//! use cutover_core::names::{FileName, Label, Nonce};
-//! use cutover_core::observe::{FileFacts, Observation, Verdict};
-//! use cutover_core::page1::Header;
-//! use cutover_core::plan::{BuildBy, BuildFrom, Request, plan_migration};
+//! use cutover_core::explain_error;
+//! use cutover_core::Platform;
+//! use cutover_core::{FileName, Label, Nonce};
+//! use cutover_core::{FileFacts, Observation, Verdict};
+//! use cutover_core::Header;
+//! use cutover_core::{BuildBy, BuildFrom, Request, plan_migration};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // What a runner reads from the disk: the first 100 bytes of the database, and its size.
@@ -76,17 +76,48 @@
 #![forbid(unsafe_code)]
 
 pub mod api;
-pub mod backup;
-pub mod explain;
-pub mod failure;
-pub mod fault;
-pub mod journal;
-pub mod names;
-pub mod observe;
-pub mod op;
-pub mod page1;
-pub mod plan;
-pub mod run;
-pub mod validate;
 
-pub use plan::legacy;
+mod backup;
+mod explain;
+mod failure;
+mod fault;
+mod journal;
+mod names;
+mod observe;
+mod op;
+mod page1;
+mod plan;
+mod run;
+mod validate;
+
+pub use backup::{Backup, Receipts, list_backups, read_backup};
+pub use explain::{Explanation, explain_error};
+pub use failure::{Code, DataLocation, DataState, Failure};
+pub use fault::{Holder, OpError, OpErrorKind, OsCode, Platform, Retry};
+pub use journal::{
+    Companion, JOURNAL_VERSION, Journal, MAX_HOST_BYTES, MAX_JOURNAL_BYTES, MAX_WARNING_CHARS,
+    MAX_WARNINGS, RECEIPT_VERSION, ReadError, Receipt, Strategy, V1, V2, Warning, WarningFrom,
+    read_bounded, write_json,
+};
+pub use names::{
+    CompanionName, CompanionRole, FileName, Label, MAX_NAME_BYTES, NameError, Names, Nonce,
+    PlanPath, Role, SIDECARS, backup_of, companion_backup_name, companion_backup_tmp_name,
+    companion_lock_name, companion_staged_name, cutover_lock_name, displaced_name, is_displaced,
+    is_journal_aside, journal_aside_name, journal_name, journal_tmp_name, legacy_journal_name,
+    owner_lock_name, receipt_name,
+};
+pub use observe::{CompanionFacts, FileFacts, Fingerprint, Observation, ReplaceBlocker, Verdict};
+pub use op::{Guard, Op, Phase, Step};
+pub use page1::{HEADER_BYTES, Header, HeaderError, JournalMode, digest, hex, page1_digest, unhex};
+pub use plan::legacy::{LegacyJournal, LegacyPhase, LegacyRule};
+pub use plan::{
+    BuildBy, BuildFrom, Left, MAX_STEPS, Next, PLAN_VERSION, Plan, PlanKind, Prune, Recovery,
+    RecoveryRule, RecoveryTable, Request, Restore, RestoreRequest, Rule, assess, assess_by,
+    assess_left, companions_of, displaced_by, is_in_place, may_leave_zombie, may_open_canonical,
+    must_empty_log, plan_leave_zombie, plan_migration, plan_prune, plan_recovery, plan_restore,
+    recover_before_restore, refuse_moved_companions,
+};
+pub use run::{Action, BUDGET_MS, Budget, CarryOver, DELAYS_MS, Event, OpOutcome, Report, Run};
+pub use validate::{
+    Finding, FindingKind, refused_by_windows, validate, validate_request, validate_text,
+};

@@ -1,9 +1,7 @@
 //! The loop over a [`Run`]: performs each op that it hands out, waits when it says so, and reports
 //! events.
 
-use cutover_core::failure::Failure;
-use cutover_core::plan::Plan;
-use cutover_core::run::{Action, Budget, Report, Run};
+use cutover_core::{Action, Budget, Failure, Plan, Report, Run};
 
 use crate::error::Error;
 use crate::host::Host;

@@ -1,6 +1,6 @@
 //! The error of this crate.
 
-use cutover_core::failure::Failure;
+use cutover_core::Failure;
 
 /// The application's own error. It becomes the source of the [`crate::Error`].
 pub type HostError = Box<dyn std::error::Error + Send + Sync>;

@@ -3,8 +3,7 @@
 use std::io::{self};
 use std::path::Path;
 
-use cutover_core::fault::{OpError, OpErrorKind};
-use cutover_core::run::OpOutcome;
+use cutover_core::{OpError, OpErrorKind, OpOutcome};
 
 use crate::os;
 use crate::place::Paths;

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use cutover_core::observe::Verdict;
-use cutover_core::run::Event;
+use cutover_core::{Event, Verdict};
 use serde_json::Value as Json;
 
 use crate::error::HostError;

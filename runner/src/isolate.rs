@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use cutover_core::fault::{OpError, OpErrorKind};
+use cutover_core::{OpError, OpErrorKind};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 

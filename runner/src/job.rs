@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cutover_core::fault::{OpError, Retry};
-use cutover_core::names::{
-    CompanionName, FileName, PlanPath, companion_backup_tmp, companion_staged, journal_tmp,
+use cutover_core::{
+    CompanionName, FileName, OpError, PlanPath, Retry, Run, companion_backup_tmp_name,
+    companion_staged_name, journal_tmp_name,
 };
-use cutover_core::run::Run;
 use serde_json::Value as Json;
 
 use crate::error::HostError;
@@ -93,8 +92,8 @@ impl<'a> HostJob<'a> {
     }
 
     fn staged(&self, directory: &Path, file: &FileName) -> Result<PathBuf, HostError> {
-        let nonce = cutover_core::names::Nonce::new(self.nonce.clone())?;
-        Ok(directory.join(companion_staged(file, &nonce).as_str()))
+        let nonce = cutover_core::Nonce::new(self.nonce.clone())?;
+        Ok(directory.join(companion_staged_name(file, &nonce).as_str()))
     }
 }
 
@@ -149,8 +148,11 @@ impl Job for HostJob<'_> {
         let Some(journal) = self.run.journal() else {
             return Err("this plan has no journal".into());
         };
-        let tmp =
-            self.place.path(&journal_tmp(&journal.names.canonical, &journal.label, &journal.nonce));
+        let tmp = self.place.path(&journal_tmp_name(
+            &journal.names.canonical,
+            &journal.label,
+            &journal.nonce,
+        ));
         let file = journal.file();
         self.replace([&tmp, &self.place.path(&file)], &file, None, text.as_bytes())
     }
@@ -174,8 +176,8 @@ impl Job for HostJob<'_> {
         let Some(journal) = self.run.journal() else {
             return Err("this plan has no journal".into());
         };
-        let tmp =
-            directory.join(companion_backup_tmp(&file, &journal.label, &journal.nonce).as_str());
+        let tmp = directory
+            .join(companion_backup_tmp_name(&file, &journal.label, &journal.nonce).as_str());
         let like = target.exists().then_some(target.as_path());
         self.replace(
             [&tmp, &staged],
@@ -183,7 +185,7 @@ impl Job for HostJob<'_> {
             like,
             data,
         )?;
-        self.run.stage_companion(&name, cutover_core::page1::digest(data));
+        self.run.stage_companion(&name, cutover_core::digest(data));
         Ok(())
     }
 

@@ -84,12 +84,8 @@ mod verbs;
 mod waiting;
 
 pub use cutover_core as core;
-pub use cutover_core::backup::Backup;
-pub use cutover_core::failure::{Code, Failure};
-pub use cutover_core::observe::Verdict;
-pub use cutover_core::plan::{BuildFrom, Left, Recovery, Rule};
-pub use cutover_core::run::Event;
-pub use cutover_support::bundle::Bundle;
+pub use cutover_core::{Backup, BuildFrom, Code, Event, Failure, Left, Recovery, Rule, Verdict};
+pub use cutover_support::Bundle;
 
 pub use error::{Error, HostError};
 pub use host::{Built, Host, Job};

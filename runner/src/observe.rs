@@ -3,13 +3,10 @@
 
 use std::path::Path;
 
-use cutover_core::failure::Failure;
-use cutover_core::fault::{OpError, OpErrorKind, Retry};
-use cutover_core::journal::MAX_BYTES;
-use cutover_core::names::{FileName, PlanPath, Role};
-use cutover_core::observe::{CompanionFacts, FileFacts, Observation, Verdict};
-use cutover_core::op::Op;
-use cutover_core::plan::{may_open_canonical, must_empty_log};
+use cutover_core::{
+    CompanionFacts, Failure, FileFacts, FileName, MAX_JOURNAL_BYTES, Observation, Op, OpError,
+    OpErrorKind, PlanPath, Retry, Role, Verdict, may_open_canonical, must_empty_log,
+};
 
 use crate::error::HostError;
 use crate::holders::holders;
@@ -173,7 +170,7 @@ fn look_at(place: &Paths, opens: bool) -> Result<Observation, ObserveError> {
         };
         let absent = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
         let digest = match std::fs::read(&path) {
-            Ok(bytes) => Some(cutover_core::page1::digest(&bytes)),
+            Ok(bytes) => Some(cutover_core::digest(&bytes)),
             Err(error) if absent(&error) => None,
             Err(error) => return Err(of(&error)),
         };
@@ -224,7 +221,7 @@ pub(crate) fn text(path: &Path) -> std::io::Result<Option<String>> {
         return Ok(None);
     }
     let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    std::fs::File::open(path)?.take(MAX_JOURNAL_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     Ok(String::from_utf8(bytes).ok())
 }
 

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use cutover_core::plan::BuildFrom;
-use cutover_core::run::BUDGET_MS;
+use cutover_core::{BUDGET_MS, BuildFrom};
 
 use crate::lock::OwnerLock;
 use crate::types::{BuildBy, Detect, Held, Integrity, Make};

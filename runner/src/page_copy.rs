@@ -3,8 +3,7 @@
 
 use std::path::Path;
 
-use cutover_core::fault::{OpError, OpErrorKind};
-use cutover_core::observe::Fingerprint;
+use cutover_core::{Fingerprint, OpError, OpErrorKind};
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 

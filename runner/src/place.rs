@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use cutover_core::failure::{Code, Failure};
-use cutover_core::names::{CompanionName, FileName, PlanPath, Role};
+use cutover_core::{Code, CompanionName, Failure, FileName, PlanPath, Role};
 
 use crate::os;
 
@@ -171,8 +170,7 @@ fn resolve(path: &Path) -> Result<(PathBuf, FileName), Failure> {
         let name =
             name.to_str().ok_or_else(|| refuse(&path, "the file name is not valid Unicode"))?;
         let name = FileName::new(name).map_err(|error| refuse(&path, &error.to_string()))?;
-        if let Some(why) =
-            cutover_core::validate::refused_by_windows(name.as_str()).filter(|_| cfg!(windows))
+        if let Some(why) = cutover_core::refused_by_windows(name.as_str()).filter(|_| cfg!(windows))
         {
             return Err(refuse(&path, &format!("the file's name {why}")));
         }

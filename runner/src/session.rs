@@ -4,17 +4,11 @@
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use cutover_core::failure::{Code, DataState, Failure};
-use cutover_core::fault::{Holder, OpError, Retry};
-use cutover_core::journal::{Journal, Warning, WarningFrom};
-use cutover_core::names::{Label, Nonce};
-use cutover_core::observe::Observation;
-use cutover_core::op::Op;
-use cutover_core::plan::{
-    Next, Plan, Recovery, Request, assess, assess_left, may_leave_zombie, plan_leave_zombie,
-    refuse_moved_companions,
+use cutover_core::{
+    Budget, CarryOver, Code, DataState, Event, Failure, Holder, Journal, Label, Next, Nonce,
+    Observation, Op, OpError, Plan, Recovery, Report, Request, Retry, Warning, WarningFrom, assess,
+    assess_left, may_leave_zombie, plan_leave_zombie, refuse_moved_companions,
 };
-use cutover_core::run::{Budget, CarryOver, Event, Report};
 
 use crate::drive::{RunEnd, drive};
 use crate::error::Error;
@@ -190,7 +184,7 @@ impl<'a> Session<'a> {
                         return Err(Error { cause: Some(error), ..refused });
                     }
                     let fault = OpError::new(
-                        cutover_core::fault::OpErrorKind::Host,
+                        cutover_core::OpErrorKind::Host,
                         format!("the application's detect failed: {error}"),
                     );
                     let failure =

@@ -1,6 +1,6 @@
 //! Types of the options that other modules need as well.
 
-use cutover_core::plan::{self, BuildFrom};
+use cutover_core::BuildFrom;
 
 /// How v1 is told from v2. It must say "old" for v1 and "current" for v2; cutover checks that
 /// before it installs v2.
@@ -34,10 +34,10 @@ pub enum BuildBy {
 
 impl BuildBy {
     /// The planner's form, which does not contain the SQL.
-    pub(crate) fn planned(&self) -> plan::BuildBy {
+    pub(crate) fn planned(&self) -> cutover_core::BuildBy {
         match self {
-            Self::Sql(_) => plan::BuildBy::Sql,
-            Self::Host => plan::BuildBy::Host,
+            Self::Sql(_) => cutover_core::BuildBy::Sql,
+            Self::Host => cutover_core::BuildBy::Host,
         }
     }
 }

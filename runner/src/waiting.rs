@@ -1,8 +1,6 @@
 //! Waits between ops and between plans, which the application may cancel.
 
-use cutover_core::failure::{Code, Failure};
-use cutover_core::fault::Holder;
-use cutover_core::run::{Budget, Event};
+use cutover_core::{Budget, Code, Event, Failure, Holder};
 
 use crate::error::Error;
 use crate::host::Host;

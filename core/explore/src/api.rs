@@ -2,7 +2,7 @@
 //! of [`cutover_core::api`].
 
 use cutover_core::api::{Refused, answer, read};
-use cutover_support::diagnose::Dropped;
+use cutover_support::Dropped;
 
 use crate::crash_matrix::{self, Exploration, Progress, Question};
 use crate::lanes;

@@ -16,9 +16,7 @@ use crate::scenario::{Build, InitialState, Scenario, Zombie, table};
 use crate::search::{Choice, Explorer, Node};
 use crate::sim::machine::Machine;
 use crate::sim::start::{Before, Start, initial_state};
-use cutover_core::fault::Platform;
-use cutover_core::journal::Strategy;
-use cutover_core::plan::{BuildBy, BuildFrom};
+use cutover_core::{BuildBy, BuildFrom, Platform, Strategy};
 
 /// The most crashes that a cell lists.
 const MOST_LISTED: usize = 200;

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Mutex;
 
-use cutover_core::op::Step;
+use cutover_core::Step;
 use cutover_explore::{Dimension, plans, scenarios};
 
 use crate::{on_every_core, sum};

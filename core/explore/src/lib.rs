@@ -83,9 +83,9 @@
 //!
 //! # How it is proven
 //!
-//! [`explore`] runs a start: the real [`assess`](cutover_core::plan::assess), the real
-//! [`plan_migration`](cutover_core::plan::plan_migration) and the real
-//! [`Run`](cutover_core::run::Run). Only the file system and SQLite are a model. After each change
+//! [`explore`] runs a start: the real [`assess`](cutover_core::assess), the real
+//! [`plan_migration`](cutover_core::plan_migration) and the real
+//! [`Run`](cutover_core::Run). Only the file system and SQLite are a model. After each change
 //! of the disk, the explorer lists every state that a crash could leave there. It runs a new start
 //! from each of them, which recovers and upgrades, and it lists the crashes of that start as well,
 //! up to a bound. No state is sampled.
@@ -163,8 +163,7 @@ pub use replay::{parse_replay_line, replay};
 pub use samples::{crash_states, next_start};
 pub use scenario::bounds::{Bounds, Faults};
 pub use scenario::dimensions::Dimension;
-pub use scenario::table as scenarios;
-pub use scenario::{Build, HostUse, InitialState, Scenario, Zombie};
+pub use scenario::{Build, HostUse, InitialState, Scenario, Zombie, table as scenarios};
 pub use search::{Choice, Counterexample, Path, Report, explore};
 pub use sim::faults::{Fail, Interference};
 pub use sim::start::{End, PlanChange};

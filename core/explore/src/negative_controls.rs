@@ -10,7 +10,7 @@ use crate::model::disk::{Content, Disk, HOME};
 use crate::model::power_loss::Model;
 use crate::model::state::{Ledger, State};
 use crate::scenario::Scenario;
-use cutover_core::page1::JournalMode;
+use cutover_core::JournalMode;
 
 /// A flip that cutover does not perform, and the one that it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -218,7 +218,7 @@ pub fn replay(
     (log, state)
 }
 
-fn step_in_words(run: &cutover_core::run::Run, op: &cutover_core::op::Op) -> String {
+fn step_in_words(run: &cutover_core::Run, op: &cutover_core::Op) -> String {
     let (undo, index) = run.position();
     let file = op.file().map(|file| format!(" {file}")).unwrap_or_default();
     format!("  {}{index} {}{file}", if undo { "undo " } else { "" }, op.name())

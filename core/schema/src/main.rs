@@ -8,11 +8,8 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use cutover_core::{
-    backup, explain, failure, fault, journal, names, observe, op, plan, run, validate,
-};
 use cutover_explore as explore;
-use cutover_support::{self as support, bundle, diagnose};
+use cutover_support as support;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema, json_schema};
 
@@ -42,10 +39,10 @@ fn main() -> ExitCode {
 
 fn files() -> [(&'static str, String); 4] {
     [
-        ("bundle", of::<bundle::Bundle>()),
-        ("journal", of::<journal::Journal>()),
-        ("plan", of::<plan::Plan>()),
-        ("receipt", of::<journal::Receipt>()),
+        ("bundle", of::<support::Bundle>()),
+        ("journal", of::<cutover_core::Journal>()),
+        ("plan", of::<cutover_core::Plan>()),
+        ("receipt", of::<cutover_core::Receipt>()),
     ]
 }
 
@@ -73,43 +70,43 @@ fn all() -> String {
         };
     }
     types![
-        backup::Backup,
-        bundle::Bundle,
+        cutover_core::Backup,
+        support::Bundle,
         explore::CrashMatrix,
         explore::Progress,
         explore::Question,
-        diagnose::Diagnosis,
-        diagnose::Dropped,
-        diagnose::DroppedFile,
-        explain::Explanation,
-        failure::Code,
-        failure::Failure,
-        fault::OpError,
-        fault::Platform,
-        journal::Journal,
-        journal::Phase,
-        journal::Receipt,
-        journal::Strategy,
-        journal::Warning,
+        support::Diagnosis,
+        support::Dropped,
+        support::DroppedFile,
+        cutover_core::Explanation,
+        cutover_core::Code,
+        cutover_core::Failure,
+        cutover_core::OpError,
+        cutover_core::Platform,
+        cutover_core::Journal,
+        cutover_core::Phase,
+        cutover_core::Receipt,
+        cutover_core::Strategy,
+        cutover_core::Warning,
         explore::Lanes,
-        names::Label,
-        names::Names,
-        names::Nonce,
-        fault::Holder,
-        observe::Observation,
-        observe::Verdict,
-        op::Guard,
-        op::Op,
-        plan::Left,
-        plan::Plan,
-        plan::PlanKind,
-        plan::Recovery,
-        plan::Request,
-        plan::Rule,
-        run::Event,
+        cutover_core::Label,
+        cutover_core::Names,
+        cutover_core::Nonce,
+        cutover_core::Holder,
+        cutover_core::Observation,
+        cutover_core::Verdict,
+        cutover_core::Guard,
+        cutover_core::Op,
+        cutover_core::Left,
+        cutover_core::Plan,
+        cutover_core::PlanKind,
+        cutover_core::Recovery,
+        cutover_core::Request,
+        cutover_core::Rule,
+        cutover_core::Event,
         support::DatabaseHeader,
         support::Wal,
-        validate::Finding,
+        cutover_core::Finding,
     ];
     let required: Vec<String> = properties.keys().cloned().collect();
     text(&json_schema!({
@@ -126,11 +123,11 @@ fn all() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{of, plan};
+    use super::of;
 
     #[test]
     fn the_schemas_know_the_names_that_serde_gives() {
-        let plan = of::<plan::Plan>();
+        let plan = of::<cutover_core::Plan>();
         for word in [
             "\"do\"",
             "\"if\"",

@@ -5,10 +5,9 @@ mod hints;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fault::Holder;
-use crate::fault::{OpError, OpErrorKind, OsCode};
+use crate::fault::{Holder, OpError, OpErrorKind, OsCode};
 use crate::journal::{Journal, Phase};
-use crate::names::{FileName, PlanPath, displaced};
+use crate::names::{FileName, PlanPath, displaced_name};
 
 /// The kind of a failure.
 #[derive(
@@ -204,15 +203,18 @@ impl Failure {
             (DataState::FinishAtNextStart, Some(j))
                 if restore.is_some_and(|journal| journal.strategy.copies_pages()) =>
             {
-                (name(&j.names.backup), Some(displaced(&j.names.canonical, &j.nonce).to_string()))
+                (
+                    name(&j.names.backup),
+                    Some(displaced_name(&j.names.canonical, &j.nonce).to_string()),
+                )
             }
             (DataState::FinishAtNextStart, Some(j)) if restore.is_some() => (
                 name(&j.names.canonical),
-                Some(displaced(&j.names.canonical, &j.nonce).to_string()),
+                Some(displaced_name(&j.names.canonical, &j.nonce).to_string()),
             ),
             (DataState::V1, Some(j)) if restore.is_some() => (
                 name(&j.names.canonical),
-                Some(displaced(&j.names.canonical, &j.nonce).to_string()),
+                Some(displaced_name(&j.names.canonical, &j.nonce).to_string()),
             ),
             (DataState::V1, Some(j)) => (name(&j.names.canonical), None),
             (DataState::V2, Some(j)) => (name(&j.names.backup), name(&j.names.canonical)),

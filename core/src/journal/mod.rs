@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::names::{
-    self, CompanionName, FileName, Label, NameError, Names, Nonce, companion_backup,
+    self, CompanionName, FileName, Label, NameError, Names, Nonce, companion_backup_name,
 };
 use crate::observe::{CompanionFacts, FileFacts, Fingerprint, Observation};
 pub use crate::op::Phase;
@@ -22,13 +22,13 @@ pub(crate) use read::read_versioned;
 pub use read::{ReadError, read_bounded, write_json};
 
 /// The version of the journal that this release writes.
-pub const VERSION: u32 = 2;
+pub const JOURNAL_VERSION: u32 = 2;
 /// The version of the receipt that this release writes.
 pub const RECEIPT_VERSION: u32 = 1;
 /// The largest journal that is read, in bytes. The host's state and report are kept in it.
-pub const MAX_BYTES: usize = 4 << 20;
+pub const MAX_JOURNAL_BYTES: usize = 4 << 20;
 /// How large the host's state and report may make it, in bytes; the rest is for warnings.
-pub const MAX_HOST_BYTES: usize = MAX_BYTES / 2;
+pub const MAX_HOST_BYTES: usize = MAX_JOURNAL_BYTES / 2;
 /// The most warnings that are kept, and the most characters of each: a host that warns of every row
 /// must not make its journal unreadable.
 pub const MAX_WARNINGS: usize = 100;
@@ -47,7 +47,7 @@ pub enum Strategy {
     /// Used where canonical cannot be linked, or on Windows is open.
     PageCopy,
     /// The legacy daemon's two renames: only its own journals are finished this way. See
-    /// [`legacy`](crate::plan::legacy).
+    /// `core/src/plan/legacy`.
     TwoRename,
     /// Link canonical, which is v2, to its displaced name, then rename a copy of the backup over
     /// canonical.
@@ -262,7 +262,7 @@ impl Journal {
     /// # Errors
     /// See [`ReadError`]; each says which field.
     pub fn parse(text: &str, canonical: &FileName) -> Result<Self, ReadError> {
-        let journal: Self = read_versioned(text, VERSION)?;
+        let journal: Self = read_versioned(text, JOURNAL_VERSION)?;
         if journal.names.canonical != *canonical {
             return Err(NameError {
                 what: "names.canonical".into(),
@@ -280,8 +280,8 @@ impl Journal {
     /// # Errors
     /// The first field that does not.
     pub fn check(&self) -> Result<(), ReadError> {
-        if self.version != VERSION {
-            return Err(ReadError::Contradiction(format!("version: must be {VERSION}")));
+        if self.version != JOURNAL_VERSION {
+            return Err(ReadError::Contradiction(format!("version: must be {JOURNAL_VERSION}")));
         }
         if self.strategy.restores() {
             self.names.check_of_restore(&self.label, &self.nonce)?;
@@ -296,10 +296,11 @@ impl Journal {
                     companion.name
                 )));
             }
-            let longest = names::companion_backup_tmp(&companion.file, &self.label, &self.nonce)
-                .as_str()
-                .len();
-            if longest.max(names::displaced(&companion.file, &self.nonce).as_str().len())
+            let longest =
+                names::companion_backup_tmp_name(&companion.file, &self.label, &self.nonce)
+                    .as_str()
+                    .len();
+            if longest.max(names::displaced_name(&companion.file, &self.nonce).as_str().len())
                 > names::MAX_NAME_BYTES
             {
                 let why = "is too long: the names made from it would pass 255 bytes".into();
@@ -341,11 +342,11 @@ impl Journal {
     #[must_use]
     pub fn file(&self) -> FileName {
         match self.strategy {
-            Strategy::TwoRename => names::legacy_journal(&self.names.canonical),
+            Strategy::TwoRename => names::legacy_journal_name(&self.names.canonical),
             Strategy::LinkReplace
             | Strategy::PageCopy
             | Strategy::Restore
-            | Strategy::RestorePageCopy => names::journal(&self.names.canonical, &self.label),
+            | Strategy::RestorePageCopy => names::journal_name(&self.names.canonical, &self.label),
         }
     }
 
@@ -397,7 +398,7 @@ impl Journal {
                 .companions
                 .iter()
                 .filter(|companion| companion.before.is_some())
-                .map(|c| (c.name.clone(), companion_backup(&c.file, &self.label, &self.nonce)))
+                .map(|c| (c.name.clone(), companion_backup_name(&c.file, &self.label, &self.nonce)))
                 .collect(),
             report: self.report.clone(),
             warnings: self.warnings.clone(),

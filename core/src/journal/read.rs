@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::MAX_BYTES;
+use super::MAX_JOURNAL_BYTES;
 use crate::names::NameError;
 
 /// Why a journal, a receipt or a plan cannot be used.
@@ -69,7 +69,7 @@ impl From<serde_json::Error> for ReadError {
 /// Reads versioned JSON: first the version alone, so that a newer form is refused as newer and not
 /// as malformed.
 pub(crate) fn read_versioned<T: DeserializeOwned>(text: &str, known: u32) -> Result<T, ReadError> {
-    read_bounded(text, known, MAX_BYTES)
+    read_bounded(text, known, MAX_JOURNAL_BYTES)
 }
 
 /// Reads versioned JSON of at most this many bytes.

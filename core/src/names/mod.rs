@@ -310,9 +310,12 @@ impl Names {
             backup: canonical.with(&format!(".{label}-{started_ms}-{nonce}")),
             canonical: canonical.clone(),
         };
-        let longest =
-            names.backup.as_str().len().max(journal_tmp(canonical, label, nonce).as_str().len())
-                + SIDECARS[2].len();
+        let longest = names
+            .backup
+            .as_str()
+            .len()
+            .max(journal_tmp_name(canonical, label, nonce).as_str().len())
+            + SIDECARS[2].len();
         if longest > MAX_NAME_BYTES {
             return Err(bad(
                 "canonical",
@@ -373,17 +376,17 @@ impl Names {
     /// The receipt beside the backup.
     #[must_use]
     pub fn receipt(&self) -> FileName {
-        receipt(&self.backup)
+        receipt_name(&self.backup)
     }
 }
 
 /// The receipt of a backup: `<backup>.json`.
 #[must_use]
-pub fn receipt(backup: &FileName) -> FileName {
+pub fn receipt_name(backup: &FileName) -> FileName {
     backup.with(RECEIPT)
 }
 
-/// The backup of a receipt: the reverse of [`receipt`].
+/// The backup of a receipt: the reverse of [`receipt_name`].
 #[must_use]
 pub fn backup_of(receipt: &FileName) -> Option<FileName> {
     FileName::new(receipt.as_str().strip_suffix(RECEIPT)?).ok()
@@ -391,36 +394,36 @@ pub fn backup_of(receipt: &FileName) -> Option<FileName> {
 
 /// The journal of a label: `<canonical>.<label>-cutover.json`.
 #[must_use]
-pub fn journal(canonical: &FileName, label: &Label) -> FileName {
+pub fn journal_name(canonical: &FileName, label: &Label) -> FileName {
     canonical.with(&format!(".{label}{JOURNAL}"))
 }
 
 /// The name of a journal while a runner writes it, before the rename to the journal's name.
 #[must_use]
-pub fn journal_tmp(canonical: &FileName, label: &Label, nonce: &Nonce) -> FileName {
-    journal(canonical, label).with(&format!(".{TMP}-{nonce}"))
+pub fn journal_tmp_name(canonical: &FileName, label: &Label, nonce: &Nonce) -> FileName {
+    journal_name(canonical, label).with(&format!(".{TMP}-{nonce}"))
 }
 
 /// The name of a journal that was set aside because it could not be read.
 #[must_use]
-pub fn journal_aside(journal: &FileName, nonce: &Nonce) -> FileName {
+pub fn journal_aside_name(journal: &FileName, nonce: &Nonce) -> FileName {
     journal.with(&format!(".{ASIDE}-{nonce}"))
 }
 
 /// The journal of the legacy daemon: `<canonical>.v1-v2-migration.json`.
 #[must_use]
-pub fn legacy_journal(canonical: &FileName) -> FileName {
+pub fn legacy_journal_name(canonical: &FileName) -> FileName {
     canonical.with(&format!(".{LEGACY_JOURNAL}"))
 }
 
 /// The name of a file that was set aside: a v2 that a restore replaced, a companion that an undo
 /// replaced, or a database that appeared at canonical's name while v1 was moved away.
 #[must_use]
-pub fn displaced(file: &FileName, nonce: &Nonce) -> FileName {
+pub fn displaced_name(file: &FileName, nonce: &Nonce) -> FileName {
     file.with(&format!(".{DISPLACED}-{nonce}"))
 }
 
-/// Whether `to` is the [`displaced`] name of `from`. Both may be sidecars.
+/// Whether `to` is the [`displaced_name`] name of `from`. Both may be sidecars.
 #[must_use]
 pub fn is_displaced(from: &FileName, to: &FileName) -> bool {
     let (from, to) = (from.as_str(), to.as_str());
@@ -431,7 +434,7 @@ pub fn is_displaced(from: &FileName, to: &FileName) -> bool {
         .is_some_and(|rest| nonce_after(DISPLACED, rest).is_some())
 }
 
-/// Whether `to` is the [`journal_aside`] name of the journal `from`.
+/// Whether `to` is the [`journal_aside_name`] name of the journal `from`.
 #[must_use]
 pub fn is_journal_aside(from: &FileName, to: &FileName) -> bool {
     let rest = to.as_str().strip_prefix(from.as_str()).and_then(|rest| rest.strip_prefix('.'));
@@ -440,37 +443,37 @@ pub fn is_journal_aside(from: &FileName, to: &FileName) -> bool {
 
 /// The SQLite file whose exclusive lock tells which process owns the database.
 #[must_use]
-pub fn owner_lock(canonical: &FileName) -> FileName {
+pub fn owner_lock_name(canonical: &FileName) -> FileName {
     canonical.with(&format!(".{OWNER_LOCK}"))
 }
 
 /// The second lock file, which a process holds with flock or `LockFileEx`.
 #[must_use]
-pub fn cutover_lock(canonical: &FileName) -> FileName {
+pub fn cutover_lock_name(canonical: &FileName) -> FileName {
     canonical.with(&format!(".{CUTOVER_LOCK}"))
 }
 
 /// The lock beside a companion: `<file>.cutover-lock`, which a process holds with flock or
 /// `LockFileEx`. Two data directories may share a companion, so the name has no database in it.
 #[must_use]
-pub fn companion_lock(file: &FileName) -> FileName {
-    cutover_lock(file)
+pub fn companion_lock_name(file: &FileName) -> FileName {
+    cutover_lock_name(file)
 }
 
 /// A companion's backup: `<file>.<label>-<nonce>`.
 #[must_use]
-pub fn companion_backup(file: &FileName, label: &Label, nonce: &Nonce) -> FileName {
+pub fn companion_backup_name(file: &FileName, label: &Label, nonce: &Nonce) -> FileName {
     file.with(&format!(".{label}-{nonce}"))
 }
 
 /// The name of a companion's backup, or of its new content, while a runner writes it.
 #[must_use]
-pub fn companion_backup_tmp(file: &FileName, label: &Label, nonce: &Nonce) -> FileName {
+pub fn companion_backup_tmp_name(file: &FileName, label: &Label, nonce: &Nonce) -> FileName {
     file.with(&format!(".{label}-{nonce}.{TMP}"))
 }
 
 /// The new content of a companion until the flip: `<file>.building-<nonce>`.
 #[must_use]
-pub fn companion_staged(file: &FileName, nonce: &Nonce) -> FileName {
+pub fn companion_staged_name(file: &FileName, nonce: &Nonce) -> FileName {
     file.with(&format!(".{STAGING}-{nonce}"))
 }

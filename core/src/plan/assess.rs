@@ -5,7 +5,7 @@ use super::refuse::refuse_held;
 use super::{Plan, legacy};
 
 use crate::failure::{Code, Failure};
-use crate::names::{FileName, Label, Nonce, legacy_journal};
+use crate::names::{FileName, Label, Nonce, legacy_journal_name};
 use crate::observe::{Observation, Verdict};
 
 /// What comes next.
@@ -62,7 +62,7 @@ pub fn assess_left(
 ) -> Result<Next, Failure> {
     refuse_held(observation)?;
     // A legacy journal that one of ours took over says nothing more.
-    let legacy = legacy_journal(&observation.canonical);
+    let legacy = legacy_journal_name(&observation.canonical);
     let is_over = legacy::is_taken_over(observation);
     let counts = |name: &FileName| !(undone.contains(name) || is_over && *name == legacy);
     let other = observation.journals.keys().find(|name| counts(name));

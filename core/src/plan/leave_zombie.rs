@@ -15,7 +15,7 @@ use super::{Plan, PlanKind, is_right, step};
 use crate::failure::{Code, Failure};
 use crate::fault::Platform;
 use crate::journal::ReadError;
-use crate::names::{FileName, Label, Nonce, Role, journal_tmp};
+use crate::names::{FileName, Label, Nonce, Role, journal_tmp_name};
 use crate::observe::Observation;
 use crate::op::{Op, Step};
 
@@ -42,7 +42,12 @@ pub fn plan_leave_zombie(
     let needs_bytes = bytes(canonical).saturating_add(bytes(&canonical.sidecars()[0]));
     // Asked before the database is opened: from then on the move must come to its end.
     refuse_full(observation, needs_bytes, "a copy of the database needs", "start again")?;
-    Ok(made(canonical, &journal_tmp(canonical, label, nonce), observation.platform, needs_bytes))
+    Ok(made(
+        canonical,
+        &journal_tmp_name(canonical, label, nonce),
+        observation.platform,
+        needs_bytes,
+    ))
 }
 
 /// Whether only this process has the database open, and that connection may be left behind.

@@ -167,7 +167,7 @@ fn journal(
     journal_mode: JournalMode,
 ) -> Result<Journal, Failure> {
     let journal = Journal {
-        version: journal::VERSION,
+        version: journal::JOURNAL_VERSION,
         label: request.label.clone(),
         nonce: request.nonce.clone(),
         phase: Phase::Building,

@@ -38,7 +38,7 @@ use crate::op::{Op, Step};
 use std::collections::BTreeSet;
 
 /// The version of the plan that this release writes and performs.
-pub const VERSION: u32 = 1;
+pub const PLAN_VERSION: u32 = 1;
 /// The most steps that a plan may have. Ours have fewer than a hundred, and ten for each companion.
 pub const MAX_STEPS: usize = 1000;
 
@@ -173,7 +173,7 @@ impl Plan {
     /// A plan without a flip, an undo, or a need of room.
     fn new(kind: PlanKind, platform: Platform, journal: Option<Journal>, steps: Vec<Step>) -> Self {
         Self {
-            version: VERSION,
+            version: PLAN_VERSION,
             kind,
             platform,
             journal,
@@ -190,7 +190,7 @@ impl Plan {
     /// # Errors
     /// See [`ReadError`].
     pub fn parse(text: &str) -> Result<Self, ReadError> {
-        let plan: Self = read_versioned(text, VERSION)?;
+        let plan: Self = read_versioned(text, PLAN_VERSION)?;
         plan.check()?;
         Ok(plan)
     }

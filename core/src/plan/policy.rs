@@ -4,18 +4,18 @@
 use super::steps::{companion_names, kept_with_backup, temporary};
 use super::{Plan, PlanKind};
 use crate::journal::{Journal, ReadError};
-use crate::names::{FileName, PlanPath, Role, displaced, legacy_journal};
+use crate::names::{FileName, PlanPath, Role, displaced_name, legacy_journal_name};
 use crate::op::{Guard, Op, Step};
 use std::collections::BTreeSet;
 
 /// Every name that the journal's own names, label and nonce give.
 fn own(journal: &Journal) -> BTreeSet<PlanPath> {
     let names = &journal.names;
-    let aside = displaced(&names.canonical, &journal.nonce);
+    let aside = displaced_name(&names.canonical, &journal.nonce);
     let mut own: BTreeSet<PlanPath> = temporary(journal).into_iter().collect();
     let sets = [&names.canonical, &names.backup, &aside].into_iter().flat_map(FileName::set);
     own.extend(sets.map(|name| PlanPath::from(&name)));
-    let more = [&names.receipt(), &journal.file(), &legacy_journal(&names.canonical)];
+    let more = [&names.receipt(), &journal.file(), &legacy_journal_name(&names.canonical)];
     own.extend(more.map(PlanPath::from));
     for companion in &journal.companions {
         let of = companion_names(journal, companion);

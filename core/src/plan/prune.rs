@@ -14,7 +14,8 @@ use crate::failure::{Code, Failure};
 use crate::fault::Platform;
 use crate::journal::{Journal, Phase, ReadError};
 use crate::names::{
-    CompanionName, FileName, Label, Nonce, PlanPath, Role, backup_of, companion_backup, receipt,
+    CompanionName, FileName, Label, Nonce, PlanPath, Role, backup_of, companion_backup_name,
+    receipt_name,
 };
 use crate::observe::Observation;
 use crate::op::{Op, Step};
@@ -79,7 +80,7 @@ pub fn plan_prune(
     }
     let (mut going, mut removed, mut left) = (Vec::new(), Vec::new(), Vec::new());
     let mut whole = 0;
-    for backup in backup::list(observation, receipts) {
+    for backup in backup::list_backups(observation, receipts) {
         let may_go = if let Some(why) = &backup.why {
             left.push(Left { backup: backup.name.clone(), why: why.clone() });
             false
@@ -101,7 +102,9 @@ pub fn plan_prune(
     // The receipts that an interrupted prune left.
     for name in receipts.keys() {
         let Some(backup) = backup_of(name) else { continue };
-        let Ok(receipt) = backup::read(&observation.canonical, receipts, &backup) else { continue };
+        let Ok(receipt) = backup::read_backup(&observation.canonical, receipts, &backup) else {
+            continue;
+        };
         if observation.files.contains_key(&backup) {
             continue;
         }
@@ -147,7 +150,7 @@ fn companions<'a>(
         })?;
         Ok(PlanPath {
             companion: Some(name.clone()),
-            name: companion_backup(&seen.file, label, nonce),
+            name: companion_backup_name(&seen.file, label, nonce),
         })
     };
     names.map(at).collect()
@@ -190,7 +193,7 @@ fn steps(backups: &[FileName], companions: &[PlanPath]) -> Vec<Step> {
     }
     steps.push(step(
         Op::Remove {
-            files: backups.iter().map(|backup| PlanPath::from(&receipt(backup))).collect(),
+            files: backups.iter().map(|backup| PlanPath::from(&receipt_name(backup))).collect(),
         },
         "the receipt is removed last; every other file of the backup is gone",
     ));

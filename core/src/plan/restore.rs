@@ -114,7 +114,7 @@ pub fn plan_restore(
         refuse_irreplaceable(observation, name)?;
     }
     let journal = Journal {
-        version: journal::VERSION,
+        version: journal::JOURNAL_VERSION,
         label: backup.label.clone(),
         nonce: request.nonce.clone(),
         phase: Phase::Building,

@@ -28,7 +28,7 @@
 
 use crate::failure::{Code, DataState, Failure};
 use crate::journal::{Phase, Strategy, WarningFrom};
-use crate::names::{PlanPath, legacy_journal};
+use crate::names::{PlanPath, legacy_journal_name};
 use crate::op::Op;
 use crate::plan::{PlanKind, Recovery};
 
@@ -255,7 +255,7 @@ impl Run {
         else {
             return false;
         };
-        let legacy = PlanPath::from(&legacy_journal(&journal.names.canonical));
+        let legacy = PlanPath::from(&legacy_journal_name(&journal.names.canonical));
         self.plan
             .steps
             .iter()

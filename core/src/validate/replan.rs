@@ -9,8 +9,8 @@ use crate::failure::{Code, Failure};
 use crate::fault::{Holder, Platform};
 use crate::journal::{Companion, Journal, Phase, Strategy, V1};
 use crate::names::{
-    CompanionName, FileName, Label, Nonce, PlanPath, Role, companion_backup, companion_staged,
-    displaced, legacy_journal,
+    CompanionName, FileName, Label, Nonce, PlanPath, Role, companion_backup_name,
+    companion_staged_name, displaced_name, legacy_journal_name,
 };
 use crate::observe::{CompanionFacts, FileFacts, Observation, Verdict};
 use crate::op::{Guard, Op, Step};
@@ -178,7 +178,7 @@ fn migration(plan: &Plan, journal: &Journal) -> Result<Plan, Failure> {
             observation.holders = vec![Holder { pid: 0, name: String::new(), this_process: true }];
         }
     }
-    let legacy_name = legacy_journal(canonical);
+    let legacy_name = legacy_journal_name(canonical);
     let takes_over = plan.steps.iter().any(
         |step| matches!(&step.op, Op::Remove { files } if files.contains(&PlanPath::from(&legacy_name))),
     );
@@ -281,9 +281,9 @@ fn of_companion(
         |step| matches!(&step.op, Op::Link { from, .. } if from.companion.as_ref() == Some(name)),
     );
     let present = [
-        (staged, companion_staged(file, &journal.nonce)),
-        (backed_up, companion_backup(file, &journal.label, &journal.nonce)),
-        (kept, displaced(file, &journal.nonce)),
+        (staged, companion_staged_name(file, &journal.nonce)),
+        (backed_up, companion_backup_name(file, &journal.label, &journal.nonce)),
+        (kept, displaced_name(file, &journal.nonce)),
     ];
     (name.clone(), companion_facts(companion, companion.before.clone(), present))
 }

@@ -2,7 +2,7 @@
 //! [`cutover_core::api`].
 
 use cutover_core::api::{answer, read};
-use cutover_core::failure::{Code, Failure};
+use cutover_core::{Code, Failure};
 
 use crate::WalReader;
 use crate::diagnose::Dropped;

@@ -12,17 +12,15 @@ use serde_json::Value;
 
 use crate::next_start::NextStart;
 use crate::{DatabaseHeader, Wal};
-use cutover_core::failure::{Code, Failure};
-use cutover_core::fault::Platform;
-use cutover_core::journal::{ReadError, Warning, WarningFrom, read_bounded, write_json};
-use cutover_core::names::FileName;
-use cutover_core::observe::Observation;
-use cutover_core::run::Event;
+use cutover_core::{
+    Code, Event, Failure, FileName, Observation, Platform, ReadError, Warning, WarningFrom,
+    read_bounded, write_json,
+};
 
 /// The version of the bundle that this release writes and reads.
-pub const VERSION: u32 = 1;
+pub const BUNDLE_VERSION: u32 = 1;
 /// The largest bundle that is read, in bytes.
-pub const MAX_BYTES: usize = 16 << 20;
+pub const MAX_BUNDLE_BYTES: usize = 16 << 20;
 /// The most home directories that are shortened. A journal of cutover never names more.
 const MAX_HOMES: usize = 100;
 /// The text that replaces what was left out.
@@ -131,7 +129,7 @@ pub(crate) struct Said {
 
 impl Given {
     pub fn parse(text: &str) -> Result<Self, ReadError> {
-        read_bounded(text, VERSION, MAX_BYTES)
+        read_bounded(text, BUNDLE_VERSION, MAX_BUNDLE_BYTES)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use cutover_core::page1::{HEADER_BYTES, Header, HeaderError, JournalMode, page1_digest};
+use cutover_core::{HEADER_BYTES, Header, HeaderError, JournalMode, page1_digest};
 
 /// How the text of a database is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -4,10 +4,10 @@
 //! The crate reads bytes and text that its caller gives, and performs no IO.
 //!
 //! **Read these three types first**:
-//! * [`Dropped`](diagnose::Dropped): what a person dropped or pasted, a text or files;
-//! * [`Diagnosis`](diagnose::Diagnosis): the answer of [`diagnose::diagnose`], with a reply that is
+//! * [`Dropped`]: what a person dropped or pasted, a text or files;
+//! * [`Diagnosis`]: the answer of [`diagnose()`], with a reply that is
 //!   ready to send;
-//! * [`Bundle`](bundle::Bundle): what the doctor writes about a machine, without the user's rows.
+//! * [`Bundle`]: what the doctor writes about a machine, without the user's rows.
 //!
 //! [`read_database_header`] reads the first bytes of a database, and [`read_wal`] reads its log.
 //!
@@ -16,7 +16,7 @@
 //! Judge one line of an application's log:
 //!
 //! ```
-//! use cutover_support::diagnose::{Dropped, Safety, diagnose};
+//! use cutover_support::{Dropped, Safety, diagnose};
 //!
 //! let line = "cutover: copy failed on data.db.source-3fa9c1d2: no space left [cutover:NO_SPACE:copy:ENOSPC]";
 //! let diagnosis = diagnose(&Dropped { text: Some(line.into()), ..Dropped::default() });
@@ -27,11 +27,17 @@
 #![forbid(unsafe_code)]
 
 pub mod api;
-pub mod bundle;
-pub mod diagnose;
+
+mod bundle;
+mod diagnose;
 mod header;
 mod next_start;
 mod wal;
 
+pub use bundle::{BUNDLE_VERSION, Bundle, Check, MAX_BUNDLE_BYTES, Made, WITHHELD, shorten};
+pub use diagnose::{
+    Diagnosis, Dropped, DroppedFile, Kind, MAX_FILES, MAX_TEXT, Place, Safety, diagnose, names_in,
+};
 pub use header::{DatabaseHeader, TextEncoding, read_database_header};
+pub use next_start::{Canonical, Does, NextStart, identify, next_start};
 pub use wal::{Wal, WalHeader, WalReader, WalState, read_wal};

@@ -3,13 +3,10 @@
 
 use serde::Serialize;
 
-use cutover_core::backup::{self, Receipts};
-use cutover_core::failure::{Code, Failure};
-use cutover_core::journal::{Journal, Phase};
-use cutover_core::legacy::LegacyJournal;
-use cutover_core::names::{FileName, Label, Nonce, Role, legacy_journal as legacy_journal_name};
-use cutover_core::observe::{FileFacts, Observation, Verdict};
-use cutover_core::plan::{Plan, PlanKind, plan_recovery};
+use cutover_core::{
+    self, Code, Failure, FileFacts, FileName, Journal, Label, LegacyJournal, Nonce, Observation,
+    Phase, Plan, PlanKind, Receipts, Role, Verdict, legacy_journal_name, plan_recovery,
+};
 
 /// What canonical is, as far as the files tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -107,9 +104,9 @@ pub fn identify(observation: &Observation, receipts: &Receipts) -> Canonical {
         }
         return Canonical::Unknown;
     }
-    let mut known = backup::list(observation, receipts).into_iter();
+    let mut known = cutover_core::list_backups(observation, receipts).into_iter();
     let is_v2 = |name: &FileName| {
-        let receipt = backup::read(&observation.canonical, receipts, name).ok();
+        let receipt = cutover_core::read_backup(&observation.canonical, receipts, name).ok();
         receipt
             .and_then(|receipt| receipt.v2)
             .is_some_and(|v2| v2.size == facts.size && is_page1(facts, &v2.page1))

@@ -192,7 +192,7 @@ impl WalReader {
         if let Some(salts) = part.get(16..24).and_then(|salts| <[u8; 8]>::try_from(salts).ok()) {
             self.salts = salts;
         }
-        let salts = cutover_core::page1::hex(&self.salts);
+        let salts = cutover_core::hex(&self.salts);
         self.wal.checkpointed_frames =
             self.shm.filter(|(_, salts)| *salts == self.salts).map(|(frames, _)| frames);
         self.wal.header =

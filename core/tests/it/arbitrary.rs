@@ -1,11 +1,9 @@
 //! Arbitrary values of everything that is written to disk.
 
-use cutover_core::journal::{
-    Companion, Journal, Phase, Strategy as Flip, V1, V2, Warning, WarningFrom,
+use cutover_core::{
+    Companion, CompanionName, FileName, Fingerprint, Journal, JournalMode, Label, Names, Nonce,
+    Phase, Strategy as Flip, V1, V2, Warning, WarningFrom,
 };
-use cutover_core::names::{CompanionName, FileName, Label, Names, Nonce};
-use cutover_core::observe::Fingerprint;
-use cutover_core::page1::JournalMode;
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;

@@ -1,10 +1,9 @@
-use cutover_core::failure::Code;
-use cutover_core::journal::Phase;
-use cutover_core::names::journal_tmp;
-use cutover_core::observe::{Observation, ReplaceBlocker, Verdict};
-use cutover_core::plan::{BuildBy, BuildFrom, Next, assess, plan_migration};
+use cutover_core::{
+    BuildBy, BuildFrom, Code, Next, Observation, Phase, ReplaceBlocker, Verdict, assess,
+    journal_tmp_name, plan_migration,
+};
 
-use cutover_core::page1::JournalMode;
+use cutover_core::JournalMode;
 use cutover_world::{
     another_program, auth, canonical, database, directory, interrupted, journal, label, me, name,
     new_nonce, nonce, plain, request, with_auth,
@@ -135,7 +134,7 @@ fn an_interrupted_upgrade_is_recovered_first() {
         assert!(matches!(next(&observation), Ok(Next::Recover(_))), "{verdict:?}");
     }
     let mut tmp = directory();
-    tmp.files.insert(journal_tmp(&canonical(), &label(), &nonce()), plain("t", 10));
+    tmp.files.insert(journal_tmp_name(&canonical(), &label(), &nonce()), plain("t", 10));
     assert!(matches!(next(&tmp), Ok(Next::Recover(_))));
 }
 

@@ -2,21 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use cutover_core::backup::{Backup, Receipts, list};
-use cutover_core::failure::{Code, DataState};
-use cutover_core::fault::{OpError, OpErrorKind, Platform};
-use cutover_core::journal::{Journal, Phase, Receipt, Strategy};
-use cutover_core::names::{
-    FileName, Names, Nonce, Role, companion_backup, companion_staged, displaced, receipt,
+use cutover_core::{
+    Backup, Budget, Code, DataState, FileName, FindingKind, Journal, JournalMode, Names, Nonce,
+    Observation, Op, OpError, OpErrorKind, OpOutcome, Phase, Plan, PlanKind, Platform, Prune,
+    Receipt, Receipts, ReplaceBlocker, RestoreRequest, Role, Rule, Run, Step, Strategy, Verdict,
+    companion_backup_name, companion_staged_name, displaced_name, list_backups, plan_prune,
+    plan_recovery, plan_restore, receipt_name, validate,
 };
-use cutover_core::observe::{Observation, ReplaceBlocker, Verdict};
-use cutover_core::op::{Op, Step};
-use cutover_core::page1::JournalMode;
-use cutover_core::plan::{
-    Plan, PlanKind, Prune, RestoreRequest, Rule, plan_prune, plan_recovery, plan_restore,
-};
-use cutover_core::run::{Budget, OpOutcome, Run};
-use cutover_core::validate::{FindingKind, validate};
 
 use cutover_world::{
     NOW_MS, auth, canonical, database, directory, drive, fine, journal, label, line, me, name,
@@ -34,8 +26,8 @@ pub(crate) fn upgraded(days: &[u64]) -> (Observation, Receipts) {
         let receipt_of = receipt_of(ago, Journal::receipt);
         let backup = receipt_of.backup.clone();
         seen.files.insert(backup.clone(), v1());
-        seen.files.insert(receipt(&backup), plain("receipt", 100));
-        receipts.insert(receipt(&backup), Some(receipt_of.to_text()));
+        seen.files.insert(receipt_name(&backup), plain("receipt", 100));
+        receipts.insert(receipt_name(&backup), Some(receipt_of.to_text()));
     }
     (seen, receipts)
 }
@@ -61,7 +53,7 @@ fn keep(keep: u32) -> Rule {
 }
 
 pub(crate) fn request((seen, receipts): &(Observation, Receipts)) -> RestoreRequest {
-    let backup = list(seen, receipts).remove(0);
+    let backup = list_backups(seen, receipts).remove(0);
     RestoreRequest {
         backup,
         nonce: new_nonce(),
@@ -82,7 +74,7 @@ pub(crate) fn ops(steps: &[Step]) -> Vec<String> {
 #[test]
 fn a_list_tells_what_receipts_say_newest_first() {
     let (seen, receipts) = upgraded(&[3, 1, 2]);
-    let found = list(&seen, &receipts);
+    let found = list_backups(&seen, &receipts);
     assert_eq!(
         found.iter().map(|backup| backup.name.clone()).collect::<Vec<_>>(),
         [1, 2, 3].map(backup_of)
@@ -96,7 +88,7 @@ fn a_list_tells_what_receipts_say_newest_first() {
     assert_eq!(settled.as_ref().unwrap().journal_mode, JournalMode::Wal);
     assert_eq!(
         companions[&auth()],
-        companion_backup(&name("auth.json"), &label(), &found[0].nonce)
+        companion_backup_name(&name("auth.json"), &label(), &found[0].nonce)
     );
     assert_eq!(report.as_ref().unwrap()["rows"], 3);
 }
@@ -106,7 +98,7 @@ fn what_is_not_whole_says_why() {
     let made = || upgraded(&[1]);
     let backup = backup_of(1);
     let why = |(seen, receipts): (Observation, Receipts)| {
-        let found = list(&seen, &receipts).remove(0);
+        let found = list_backups(&seen, &receipts).remove(0);
         assert!(!found.whole);
         found.why.unwrap()
     };
@@ -114,13 +106,13 @@ fn what_is_not_whole_says_why() {
     lost.1.clear();
     assert_eq!(why(lost), "there is no receipt beside it");
     let mut binary = made();
-    binary.1.insert(receipt(&backup), None);
+    binary.1.insert(receipt_name(&backup), None);
     assert_eq!(why(binary), "its receipt cannot be read as text");
     let mut torn = made();
-    torn.1.insert(receipt(&backup), Some("{".into()));
+    torn.1.insert(receipt_name(&backup), Some("{".into()));
     assert!(why(torn).starts_with("its receipt cannot be used: line 1"));
     let mut other = made();
-    other.1.insert(receipt(&backup), Some(receipt_of(2, Journal::receipt).to_text()));
+    other.1.insert(receipt_name(&backup), Some(receipt_of(2, Journal::receipt).to_text()));
     assert_eq!(why(other), "the receipt beside it belongs to another backup");
     let mut cut = made();
     cut.0.files.insert(backup.clone(), plain("1", 4096));
@@ -132,7 +124,7 @@ fn what_is_not_whole_says_why() {
     );
     let mut closed = made();
     closed.0.files.insert(backup.sidecars()[0].clone(), plain("w", 0));
-    assert!(list(&closed.0, &closed.1)[0].whole, "an empty log holds nothing");
+    assert!(list_backups(&closed.0, &closed.1)[0].whole, "an empty log holds nothing");
 }
 
 #[test]
@@ -188,7 +180,7 @@ fn a_prune_removes_the_receipt_last() {
 #[test]
 fn what_is_not_whole_is_left_and_named_and_not_counted() {
     let (mut seen, mut receipts) = upgraded(&[1, 2, 3]);
-    receipts.remove(&receipt(&backup_of(1)));
+    receipts.remove(&receipt_name(&backup_of(1)));
     let pruned = plan_prune(&with_auth(seen.clone()), &receipts, keep(1), NOW_MS).unwrap();
     assert_eq!(pruned.removed, [backup_of(3)], "the newest whole one is what can be restored");
     assert_eq!(
@@ -386,10 +378,10 @@ pub(crate) fn found_of(
     let mut seen = with_auth(upgraded(&[1]).0);
     put_journal(&mut seen, &cutover_world::our_journal(), &text);
     seen.files.insert(canonical(), database("2", JournalMode::Delete, 4));
-    let aside = displaced(&canonical(), &new_nonce());
+    let aside = displaced_name(&canonical(), &new_nonce());
     change(&mut seen, &aside);
     // Whatever label this start has: it needs nothing of the application.
-    let other = cutover_core::names::Label::new("v2-v3").unwrap();
+    let other = cutover_core::Label::new("v2-v3").unwrap();
     let plan = plan_recovery(&seen, &other, &Nonce::from_number(7)).unwrap().unwrap();
     assert_eq!(Plan::parse(&plan.to_text()).unwrap(), plan);
     assert_eq!(validate(&plan, Some(&seen)), []);
@@ -411,7 +403,7 @@ fn the_files_tell_whether_a_restore_was_flipped() {
         seen.files.insert(aside.clone(), plain("2", 8192));
     };
     assert_eq!(kind(Phase::Built, &linked), PlanKind::Undo);
-    let flipped = |facts: cutover_core::observe::FileFacts| {
+    let flipped = |facts: cutover_core::FileFacts| {
         move |seen: &mut Observation, aside: &FileName| {
             seen.files.insert(canonical(), facts.clone());
             seen.files.insert(aside.clone(), plain("2", 8192));
@@ -423,7 +415,7 @@ fn the_files_tell_whether_a_restore_was_flipped() {
         PlanKind::Finish,
         "an old application wrote to v1"
     );
-    let copied = cutover_core::observe::FileFacts { file_id: "77".into(), ..v1_installed() };
+    let copied = cutover_core::FileFacts { file_id: "77".into(), ..v1_installed() };
     assert_eq!(kind(Phase::Built, &flipped(copied)), PlanKind::Finish, "the directory was copied");
     let written = |seen: &mut Observation, _: &FileName| {
         seen.files.insert(canonical(), database("2", JournalMode::Wal, 12));
@@ -436,7 +428,7 @@ fn the_files_tell_whether_a_restore_was_flipped() {
 /// The companion that waits to be put back cannot be: no file can replace the one that is there.
 #[test]
 fn an_interrupted_restore_never_stops_at_a_companion_that_no_file_can_replace() {
-    let staged = companion_staged(&name("auth.json"), &new_nonce());
+    let staged = companion_staged_name(&name("auth.json"), &new_nonce());
     for (flipped, waits, left) in [(false, true, false), (true, false, false), (true, true, true)] {
         let plan = found(Phase::Built, |seen, aside| {
             let facts = seen.companions.get_mut(&auth()).unwrap();
@@ -484,11 +476,11 @@ fn a_restore_that_fails_is_undone_and_says_where_the_data_is() {
             }
         });
         if at >= plan.cleanup_from.unwrap() as usize {
-            assert!(matches!(trace.ending, cutover_core::run::Action::Done(_)), "{at}");
+            assert!(matches!(trace.ending, cutover_core::Action::Done(_)), "{at}");
             continue;
         }
         // The companion's guarded steps are not all performed.
-        if matches!(trace.ending, cutover_core::run::Action::Done(_)) {
+        if matches!(trace.ending, cutover_core::Action::Done(_)) {
             assert!(plan.steps[at].when.is_some(), "{at}");
             continue;
         }
@@ -532,7 +524,7 @@ fn a_hostile_journal_or_plan_names_nothing_else() {
     let begun =
         Plan { journal: Some(Journal { phase: Phase::Building, ..journal }), ..plan.clone() };
     assert!(begun.check().is_ok());
-    let ours = Role::of(&canonical(), &displaced(&canonical(), &new_nonce()));
+    let ours = Role::of(&canonical(), &displaced_name(&canonical(), &new_nonce()));
     assert_eq!(ours, Some(Role::Displaced(new_nonce())));
     let mut held = upgraded(&[1]).0;
     held.holders.push(me());

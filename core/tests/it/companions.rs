@@ -1,15 +1,11 @@
 //! Companions that no plan can work on: declared elsewhere than they were, or such that no file can
 //! replace them. A new upgrade refuses them; a recovery leaves them, and warns.
 
-use cutover_core::failure::{Code, Failure};
-use cutover_core::journal::{Companion, Journal, Phase, Warning};
-use cutover_core::names::{companion_staged, legacy_journal};
-use cutover_core::observe::{Observation, ReplaceBlocker, Verdict};
-use cutover_core::op::Op;
-use cutover_core::plan::{
-    BuildBy, BuildFrom, Plan, PlanKind, plan_migration, refuse_moved_companions,
+use cutover_core::{
+    BuildBy, BuildFrom, Code, Companion, Failure, Journal, Observation, Op, Phase, Plan, PlanKind,
+    ReplaceBlocker, Verdict, Warning, companion_staged_name, legacy_journal_name, plan_migration,
+    refuse_moved_companions, validate,
 };
-use cutover_core::validate::validate;
 
 use crate::recovery::{has, legacy_at, planned};
 use cutover_world::{
@@ -83,7 +79,7 @@ fn an_upgrade_does_not_begin_with_a_companion_that_a_legacy_one_had_elsewhere() 
     let over = with_auth(legacy_at("committed", Some(Verdict::Current), false, true));
     refuse_moved_companions(&elsewhere(over)).unwrap();
     let mut torn = with_auth(directory());
-    put_journal(&mut torn, &legacy_journal(&canonical()), "torn");
+    put_journal(&mut torn, &legacy_journal_name(&canonical()), "torn");
     put_journal(&mut torn, &our_journal(), "torn");
     refuse_moved_companions(&elsewhere(torn)).unwrap();
 }
@@ -109,7 +105,7 @@ fn names_of_it(warning: Option<Warning>, beside: &[&str]) {
 
 #[test]
 fn a_recovery_never_stops_at_a_companion_that_no_file_can_replace() {
-    let staged = companion_staged(&name("auth.json"), &nonce());
+    let staged = companion_staged_name(&name("auth.json"), &nonce());
     let staged = [staged.as_str(), IN_BACKUP];
     let at = |journal: &Journal| with_auth(interrupted(journal));
 

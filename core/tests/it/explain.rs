@@ -1,6 +1,6 @@
-use cutover_core::explain::explain_error;
-use cutover_core::failure::{Code, DataState, Failure};
-use cutover_core::fault::{OpError, OpErrorKind, OsCode, Platform};
+use cutover_core::{
+    Code, DataState, Failure, OpError, OpErrorKind, OsCode, Platform, explain_error,
+};
 use proptest::prelude::*;
 
 use cutover_world::{another_program, canonical, name};

@@ -1,5 +1,4 @@
-use cutover_core::fault::{OpError, OpErrorKind, OsCode, Platform, Retry};
-use cutover_core::op::Op;
+use cutover_core::{Op, OpError, OpErrorKind, OsCode, Platform, Retry};
 use proptest::prelude::*;
 
 use cutover_world::{me, name};

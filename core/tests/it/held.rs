@@ -1,18 +1,11 @@
 //! Windows: a process has v1 open. v1 can then be read and not replaced; so v2's pages are copied
 //! into it, or the upgrade is refused with the holder's name.
 
-use cutover_core::failure::Code;
-use cutover_core::fault::Holder;
-use cutover_core::fault::Platform;
-use cutover_core::journal::{Phase, Strategy};
-use cutover_core::observe::{Observation, Verdict};
-use cutover_core::op::Op;
-use cutover_core::page1::JournalMode;
-use cutover_core::plan::{
-    BuildBy, BuildFrom, Next, Plan, PlanKind, assess, assess_left, plan_migration,
+use cutover_core::{
+    Budget, BuildBy, BuildFrom, Code, FindingKind, Holder, JournalMode, Next, Observation, Op,
+    OpOutcome, Phase, Plan, PlanKind, Platform, Run, Strategy, Verdict, assess, assess_left,
+    plan_migration, validate,
 };
-use cutover_core::run::{Budget, OpOutcome, Run};
-use cutover_core::validate::{FindingKind, validate};
 
 use cutover_world::{
     another_program, canonical, database, directory, drive, fine, interrupted, journal, label, me,

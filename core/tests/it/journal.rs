@@ -1,8 +1,7 @@
-use cutover_core::journal::{
-    Journal, MAX_BYTES, MAX_HOST_BYTES, MAX_WARNING_CHARS, MAX_WARNINGS, Phase, ReadError, Receipt,
-    Strategy, Warning, WarningFrom,
+use cutover_core::{
+    Journal, Label, MAX_HOST_BYTES, MAX_JOURNAL_BYTES, MAX_WARNING_CHARS, MAX_WARNINGS, Names,
+    Phase, ReadError, Receipt, Strategy, Warning, WarningFrom,
 };
-use cutover_core::names::{Label, Names};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -157,10 +156,13 @@ fn an_older_version_or_none_is_refused() {
 
 #[test]
 fn what_is_too_large_is_not_even_looked_at() {
-    let error = Journal::parse(&"[".repeat(MAX_BYTES + 1), &canonical()).unwrap_err();
-    assert_eq!(error, ReadError::TooLarge { found: MAX_BYTES + 1, most: MAX_BYTES });
+    let error = Journal::parse(&"[".repeat(MAX_JOURNAL_BYTES + 1), &canonical()).unwrap_err();
+    assert_eq!(
+        error,
+        ReadError::TooLarge { found: MAX_JOURNAL_BYTES + 1, most: MAX_JOURNAL_BYTES }
+    );
     assert!(matches!(
-        Journal::parse(&"[".repeat(MAX_BYTES), &canonical()),
+        Journal::parse(&"[".repeat(MAX_JOURNAL_BYTES), &canonical()),
         Err(ReadError::Form { .. })
     ));
 }

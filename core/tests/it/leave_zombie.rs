@@ -1,15 +1,10 @@
 //! `held: "proceed"`: the database moves to a file that this process's zombie does not have, before
 //! anything opens it.
 
-use cutover_core::failure::{Code, Failure};
-use cutover_core::fault::{OpError, OpErrorKind, Platform};
-use cutover_core::journal::Phase;
-use cutover_core::names::FileName;
-use cutover_core::observe::Observation;
-use cutover_core::op::Op;
-use cutover_core::plan::{Plan, PlanKind, plan_leave_zombie};
-use cutover_core::run::{Action, Budget, Run};
-use cutover_core::validate::validate;
+use cutover_core::{
+    Action, Budget, Code, Failure, FileName, Observation, Op, OpError, OpErrorKind, Phase, Plan,
+    PlanKind, Platform, Run, plan_leave_zombie, validate,
+};
 
 use cutover_world::{
     another_program, canonical, directory, interrupted, journal, label, me, new_nonce,
@@ -92,7 +87,7 @@ fn a_database_that_cannot_be_isolated_keeps_its_file() {
             }
             Action::Perform { op, .. } => {
                 undone.push(op.name());
-                run.handle_ok(cutover_core::run::OpOutcome::Plain);
+                run.handle_ok(cutover_core::OpOutcome::Plain);
             }
             Action::Wait { .. } => run.handle_waited(),
             Action::Failed(failure) => break failure,

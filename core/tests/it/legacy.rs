@@ -1,8 +1,7 @@
 //! Version 1 of the journal, as the legacy daemon writes it: absolute paths, four phases, and a
 //! directory that may have moved since.
 
-use cutover_core::journal::ReadError;
-use cutover_core::legacy::{LegacyJournal, LegacyPhase};
+use cutover_core::{LegacyJournal, LegacyPhase, ReadError};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

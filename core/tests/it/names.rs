@@ -1,7 +1,7 @@
-use cutover_core::names::{
+use cutover_core::{
     self, CompanionName, FileName, Label, MAX_NAME_BYTES, Names, Nonce, PlanPath, Role,
-    companion_backup, companion_backup_tmp, companion_staged, displaced, is_displaced,
-    is_journal_aside, journal_aside, journal_tmp, legacy_journal,
+    companion_backup_name, companion_backup_tmp_name, companion_staged_name, displaced_name,
+    is_displaced, is_journal_aside, journal_aside_name, journal_tmp_name, legacy_journal_name,
 };
 use proptest::prelude::*;
 
@@ -21,7 +21,7 @@ proptest! {
             (names.staging.clone(), Role::Staging(nonce.clone())),
             (names.install.clone(), Role::Install(nonce.clone())),
             (names.backup.clone(), backup),
-            (displaced(canonical, &nonce), Role::Displaced(nonce.clone())),
+            (displaced_name(canonical, &nonce), Role::Displaced(nonce.clone())),
         ];
         for (file, role) in sets {
             for sidecar in file.sidecars() {
@@ -29,16 +29,16 @@ proptest! {
             }
             prop_assert_eq!(Role::of(canonical, &file), Some(role), "{}", file);
         }
-        let journal = names::journal(canonical, &label);
+        let journal = cutover_core::journal_name(canonical, &label);
         for (file, role) in [
             (names.receipt(), Role::Receipt),
             (journal.clone(), Role::Journal(label.clone())),
-            (journal_tmp(canonical, &label, &nonce), Role::JournalTmp(label.clone(), nonce.clone())),
-            (journal_aside(&journal, &nonce), Role::JournalAside),
-            (legacy_journal(canonical), Role::LegacyJournal),
-            (journal_aside(&legacy_journal(canonical), &nonce), Role::JournalAside),
-            (names::owner_lock(canonical), Role::Lock),
-            (names::cutover_lock(canonical), Role::Lock),
+            (journal_tmp_name(canonical, &label, &nonce), Role::JournalTmp(label.clone(), nonce.clone())),
+            (journal_aside_name(&journal, &nonce), Role::JournalAside),
+            (legacy_journal_name(canonical), Role::LegacyJournal),
+            (journal_aside_name(&legacy_journal_name(canonical), &nonce), Role::JournalAside),
+            (cutover_core::owner_lock_name(canonical), Role::Lock),
+            (cutover_core::cutover_lock_name(canonical), Role::Lock),
         ] {
             prop_assert_eq!(Role::of(canonical, &file), Some(role), "{}", file);
         }
@@ -54,11 +54,11 @@ proptest! {
         let other = FileName::new(format!("{}{more}", ours.canonical)).unwrap();
         prop_assume!(other.as_str().len() < 150);
         let names = Names::new(&other, &label, &nonce, ms).unwrap();
-        let journal = names::journal(&other, &label);
-        let files = [&names.canonical, &names.source, &names.staging, &names.install, &names.backup, &displaced(&other, &nonce)];
+        let journal = cutover_core::journal_name(&other, &label);
+        let files = [&names.canonical, &names.source, &names.staging, &names.install, &names.backup, &displaced_name(&other, &nonce)];
         let all = files.into_iter().flat_map(FileName::set).chain([
-            names.receipt(), journal_tmp(&other, &label, &nonce), journal_aside(&journal, &nonce), legacy_journal(&other),
-            names::owner_lock(&other), names::cutover_lock(&other), journal,
+            names.receipt(), journal_tmp_name(&other, &label, &nonce), journal_aside_name(&journal, &nonce), legacy_journal_name(&other),
+            cutover_core::owner_lock_name(&other), cutover_core::cutover_lock_name(&other), journal,
         ]);
         for file in all {
             prop_assert_eq!(Role::of(&ours.canonical, &file), None, "{}", file);
@@ -68,12 +68,12 @@ proptest! {
     /// Made names are bare file names that a file system takes: read back from text they are accepted.
     #[test]
     fn every_name_that_is_made_is_accepted((names, label, nonce, _) in arbitrary::names()) {
-        let journal = names::journal(&names.canonical, &label);
-        let made = names.backup.set().into_iter().chain(displaced(&names.canonical, &nonce).set()).chain([
+        let journal = cutover_core::journal_name(&names.canonical, &label);
+        let made = names.backup.set().into_iter().chain(displaced_name(&names.canonical, &nonce).set()).chain([
             names.receipt(),
-            journal_tmp(&names.canonical, &label, &nonce),
-            journal_aside(&journal, &nonce),
-            journal_aside(&legacy_journal(&names.canonical), &nonce),
+            journal_tmp_name(&names.canonical, &label, &nonce),
+            journal_aside_name(&journal, &nonce),
+            journal_aside_name(&legacy_journal_name(&names.canonical), &nonce),
         ]);
         for file in made {
             prop_assert_eq!(FileName::new(file.as_str()), Ok(file));
@@ -126,25 +126,31 @@ fn the_names_of_sets_and_backups_are_those_of_the_legacy_daemon() {
     assert_eq!(names.install.as_str(), "data.db.install-3fa9c1d2");
     assert_eq!(names.backup.as_str(), "data.db.v1-v2-1782718800000-3fa9c1d2");
     assert_eq!(names.receipt().as_str(), "data.db.v1-v2-1782718800000-3fa9c1d2.json");
-    assert_eq!(names::journal(&canonical(), &label()).as_str(), "data.db.v1-v2-cutover.json");
     assert_eq!(
-        journal_tmp(&canonical(), &label(), &nonce()).as_str(),
+        cutover_core::journal_name(&canonical(), &label()).as_str(),
+        "data.db.v1-v2-cutover.json"
+    );
+    assert_eq!(
+        journal_tmp_name(&canonical(), &label(), &nonce()).as_str(),
         "data.db.v1-v2-cutover.json.tmp-3fa9c1d2"
     );
-    assert_eq!(legacy_journal(&canonical()).as_str(), "data.db.v1-v2-migration.json");
-    assert_eq!(names::owner_lock(&canonical()).as_str(), "data.db.owner-lock");
-    assert_eq!(names::cutover_lock(&canonical()).as_str(), "data.db.cutover-lock");
+    assert_eq!(legacy_journal_name(&canonical()).as_str(), "data.db.v1-v2-migration.json");
+    assert_eq!(cutover_core::owner_lock_name(&canonical()).as_str(), "data.db.owner-lock");
+    assert_eq!(cutover_core::cutover_lock_name(&canonical()).as_str(), "data.db.cutover-lock");
     assert_eq!(
-        names::companion_lock(&FileName::new("auth.json").unwrap()).as_str(),
+        cutover_core::companion_lock_name(&FileName::new("auth.json").unwrap()).as_str(),
         "auth.json.cutover-lock"
     );
     let auth = name("auth.json");
-    assert_eq!(companion_backup(&auth, &label(), &nonce()).as_str(), "auth.json.v1-v2-3fa9c1d2");
     assert_eq!(
-        companion_backup_tmp(&auth, &label(), &nonce()).as_str(),
+        companion_backup_name(&auth, &label(), &nonce()).as_str(),
+        "auth.json.v1-v2-3fa9c1d2"
+    );
+    assert_eq!(
+        companion_backup_tmp_name(&auth, &label(), &nonce()).as_str(),
         "auth.json.v1-v2-3fa9c1d2.tmp"
     );
-    assert_eq!(companion_staged(&auth, &nonce()).as_str(), "auth.json.building-3fa9c1d2");
+    assert_eq!(companion_staged_name(&auth, &nonce()).as_str(), "auth.json.building-3fa9c1d2");
     assert_eq!(
         canonical().set().map(|file| file.to_string()),
         ["data.db", "data.db-wal", "data.db-shm", "data.db-journal"]
@@ -239,12 +245,14 @@ fn a_database_name_that_leaves_no_room_is_refused_before_anything_is_made() {
         let canonical = name(&"a".repeat(most));
         let names = Names::new(&canonical, &label, &nonce(), u64::MAX).unwrap();
         let longest =
-            names.backup.set().into_iter().chain(displaced(&canonical, &nonce()).set()).chain([
-                names.receipt(),
-                journal_tmp(&canonical, &label, &nonce()),
-                journal_aside(&names::journal(&canonical, &label), &nonce()),
-                journal_aside(&legacy_journal(&canonical), &nonce()),
-            ]);
+            names.backup.set().into_iter().chain(displaced_name(&canonical, &nonce()).set()).chain(
+                [
+                    names.receipt(),
+                    journal_tmp_name(&canonical, &label, &nonce()),
+                    journal_aside_name(&cutover_core::journal_name(&canonical, &label), &nonce()),
+                    journal_aside_name(&legacy_journal_name(&canonical), &nonce()),
+                ],
+            );
         assert!(longest.map(|file| file.as_str().len()).max().unwrap() <= MAX_NAME_BYTES);
         assert!(most >= 150, "{most} bytes are little for a name");
     }
@@ -259,12 +267,12 @@ fn what_is_kept_under_another_name_is_told_by_both_names() {
     for to in [&names.backup, &names.staging, &names.receipt(), &opened] {
         assert!(!is_displaced(&opened, to), "{to}");
     }
-    assert!(is_displaced(&opened, &displaced(&opened, &nonce())));
+    assert!(is_displaced(&opened, &displaced_name(&opened, &nonce())));
     let [wal, aside_wal] =
-        [&opened, &displaced(&opened, &nonce())].map(|file| file.sidecars()[0].clone());
+        [&opened, &displaced_name(&opened, &nonce())].map(|file| file.sidecars()[0].clone());
     assert!(is_displaced(&wal, &aside_wal));
-    assert!(!is_displaced(&wal, &displaced(&opened, &nonce())));
-    let journal = names::journal(&opened, &label());
-    assert!(is_journal_aside(&journal, &journal_aside(&journal, &nonce())));
-    assert!(!is_journal_aside(&opened, &journal_aside(&journal, &nonce())));
+    assert!(!is_displaced(&wal, &displaced_name(&opened, &nonce())));
+    let journal = cutover_core::journal_name(&opened, &label());
+    assert!(is_journal_aside(&journal, &journal_aside_name(&journal, &nonce())));
+    assert!(!is_journal_aside(&opened, &journal_aside_name(&journal, &nonce())));
 }

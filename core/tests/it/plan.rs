@@ -1,14 +1,11 @@
 //! A plan from elsewhere is hostile input: it names files to be removed and renamed. Ours pass;
 //! each planted fault is refused.
 
-use cutover_core::fault::Platform;
-use cutover_core::journal::{Phase, ReadError, Strategy};
-use cutover_core::names::{FileName, PlanPath, journal_aside, journal_tmp};
-use cutover_core::op::{Guard, Op, Step};
-use cutover_core::plan::{
-    BuildBy, BuildFrom, MAX_STEPS, Plan, PlanKind, plan_migration, plan_recovery,
+use cutover_core::{
+    BuildBy, BuildFrom, FileName, Guard, MAX_STEPS, Op, Phase, Plan, PlanKind, PlanPath, Platform,
+    ReadError, Step, Strategy, journal_aside_name, journal_tmp_name, plan_migration, plan_recovery,
+    validate, validate_text,
 };
-use cutover_core::validate::{validate, validate_text};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -81,7 +78,7 @@ fn every_plan_of_ours_passes_and_is_read_back() {
 #[test]
 fn canonical_is_never_removed_nor_overwritten() {
     let files = |names: &[&str]| Op::Remove { files: names.iter().map(|name| at(name)).collect() };
-    let tmp = journal_tmp(&canonical(), &label(), &nonce());
+    let tmp = journal_tmp_name(&canonical(), &label(), &nonce());
     for op in [
         files(&["data.db"]),
         files(&["data.db.source-3fa9c1d2", "data.db"]),
@@ -98,7 +95,7 @@ fn canonical_is_never_removed_nor_overwritten() {
         Op::Restage {
             from: name("data.db.building-3fa9c1d2"),
             to: canonical(),
-            mode: cutover_core::page1::JournalMode::Wal,
+            mode: cutover_core::JournalMode::Wal,
         },
         Op::BuildSql { v1: canonical(), staging: canonical() },
         Op::BuildHost { source: canonical(), staging: canonical() },
@@ -121,7 +118,7 @@ fn the_backup_and_what_was_displaced_are_never_removed() {
         Op::Remove { files: vec![at("auth/auth.json.displaced-3fa9c1d2")] },
         Op::Remove { files: vec![at("auth/auth.json")] },
         Op::Rename { from: at("data.db.install-3fa9c1d2"), to: PlanPath::from(&backup) },
-        Op::RestoreMode { file: backup, mode: cutover_core::page1::JournalMode::Wal },
+        Op::RestoreMode { file: backup, mode: cutover_core::JournalMode::Wal },
     ] {
         refused_everywhere(&op);
     }
@@ -151,7 +148,7 @@ fn names_of_no_attempt_or_of_another_are_refused() {
             Op::SyncFile { file: place.clone() },
             Op::WriteJournal { file: file.clone(), phase: Phase::Built },
             Op::WriteReceipt { file: file.clone() },
-            Op::Settle { file: file.clone(), mode: cutover_core::page1::JournalMode::Delete },
+            Op::Settle { file: file.clone(), mode: cutover_core::JournalMode::Delete },
             Op::Look { file: file.clone() },
             Op::Check { file: file.clone() },
             Op::Detect { file: file.clone() },
@@ -169,7 +166,7 @@ fn names_of_no_attempt_or_of_another_are_refused() {
 
 #[test]
 fn files_of_a_companion_stay_in_its_directory_and_are_declared() {
-    let undeclared = cutover_core::names::CompanionName::new("undeclared").unwrap();
+    let undeclared = cutover_core::CompanionName::new("undeclared").unwrap();
     for op in [
         Op::SyncDir { companion: Some(undeclared.clone()) },
         Op::Rename { from: at("auth/auth.json.building-3fa9c1d2"), to: at("auth.json") },
@@ -397,11 +394,11 @@ fn without_a_journal_only_journals_may_be_touched() {
     observation.journals.insert(our_journal(), Some("{".into()));
     let aside = plan_recovery(&observation, &label(), &new_nonce()).unwrap().unwrap();
     let mut stray = directory();
-    stray.files.insert(journal_tmp(&canonical(), &label(), &nonce()), plain("t", 1));
+    stray.files.insert(journal_tmp_name(&canonical(), &label(), &nonce()), plain("t", 1));
     let clean = plan_recovery(&stray, &label(), &new_nonce()).unwrap().unwrap();
     assert_eq!((aside.kind, clean.kind), (PlanKind::SetAside, PlanKind::Clean));
     let step = |op| Step { op, why: "planted".into(), when: None };
-    let to = |file: &FileName| PlanPath::from(&journal_aside(file, &new_nonce()));
+    let to = |file: &FileName| PlanPath::from(&journal_aside_name(file, &new_nonce()));
     for op in [
         Op::Remove { files: vec![at("data.db")] },
         Op::Remove { files: vec![PlanPath::from(&our_journal())] },
@@ -419,7 +416,7 @@ fn without_a_journal_only_journals_may_be_touched() {
             to: to(&name("data.db.v9-v8-cutover.json")),
         },
         Op::SyncDir { companion: Some(auth()) },
-        Op::Settle { file: canonical(), mode: cutover_core::page1::JournalMode::Delete },
+        Op::Settle { file: canonical(), mode: cutover_core::JournalMode::Delete },
         Op::UndoHost {},
     ] {
         for plan in [&aside, &clean] {
@@ -539,8 +536,8 @@ proptest! {
     /// For one observation the same bytes, always.
     #[test]
     fn a_plan_depends_on_nothing_but_what_comes_in(number in any::<u32>(), ms in any::<u64>(), host in any::<bool>(), copy in any::<bool>()) {
-        let request = cutover_core::plan::Request {
-            nonce: cutover_core::names::Nonce::from_number(number),
+        let request = cutover_core::Request {
+            nonce: cutover_core::Nonce::from_number(number),
             now_ms: ms,
             ..request(if host { BuildBy::Host } else { BuildBy::Sql }, if copy { BuildFrom::Copy } else { BuildFrom::Empty })
         };
@@ -584,7 +581,7 @@ fn ops_are_read_strictly() {
         for step in plan.steps.iter().chain(&plan.undo) {
             let written = serde_json::to_value(step).unwrap();
             let read = |value: &serde_json::Value| {
-                serde_json::from_str::<cutover_core::op::Step>(&value.to_string())
+                serde_json::from_str::<cutover_core::Step>(&value.to_string())
             };
             assert_eq!(read(&written).unwrap(), *step, "{form}");
             if !kinds.insert(step.op.name()) {

@@ -1,19 +1,11 @@
 //! The recovery table, rule by rule, and the order of its rules.
 
-use cutover_core::failure::{Code, Failure};
-use cutover_core::fault::Platform;
-use cutover_core::journal::{Journal, Phase, Strategy};
-use cutover_core::names::{
-    FileName, Label, PlanPath, displaced, journal_aside, journal_tmp, legacy_journal,
+use cutover_core::{
+    Action, BuildBy, BuildFrom, Code, Failure, FileFacts, FileName, Journal, JournalMode, Label,
+    Observation, Op, Phase, Plan, PlanKind, PlanPath, Platform, Request, Step, Strategy, Verdict,
+    displaced_name, journal_aside_name, journal_tmp_name, legacy_journal_name, may_open_canonical,
+    plan_migration, plan_recovery, validate,
 };
-use cutover_core::observe::{FileFacts, Observation, Verdict};
-use cutover_core::op::{Op, Step};
-use cutover_core::page1::JournalMode;
-use cutover_core::plan::{
-    BuildBy, BuildFrom, Plan, PlanKind, Request, may_open_canonical, plan_migration, plan_recovery,
-};
-use cutover_core::run::Action;
-use cutover_core::validate::validate;
 use serde_json::{Value, json};
 
 use cutover_world::{
@@ -93,7 +85,11 @@ pub fn legacy_at(
     if backup {
         observation.files.insert(our_names().backup, v1());
     }
-    put_journal(&mut observation, &legacy_journal(&canonical()), &legacy_text(phase).to_string());
+    put_journal(
+        &mut observation,
+        &legacy_journal_name(&canonical()),
+        &legacy_text(phase).to_string(),
+    );
     observation
 }
 
@@ -384,7 +380,7 @@ fn rows() -> Vec<Row> {
                 let mut journal = legacy_text("built");
                 journal["authExisted"] = false.into();
                 journal["authBackup"] = Value::Null;
-                put_journal(seen, &legacy_journal(&canonical()), &journal.to_string());
+                put_journal(seen, &legacy_journal_name(&canonical()), &journal.to_string());
             }),
             PlanKind::Undo,
             false,
@@ -421,7 +417,7 @@ fn rows() -> Vec<Row> {
         ),
         row(
             "the legacy journal unreadable, canonical whole",
-            with(directory(), &|seen| put_journal(seen, &legacy_journal(&canonical()), "")),
+            with(directory(), &|seen| put_journal(seen, &legacy_journal_name(&canonical()), "")),
             PlanKind::SetAside,
             false,
         ),
@@ -513,7 +509,7 @@ fn no_trace_of_an_upgrade_is_no_plan() {
 fn the_journal_goes_last() {
     for (row, plan) in plans() {
         let ours = PlanPath::from(&our_journal());
-        let theirs = PlanPath::from(&legacy_journal(&canonical()));
+        let theirs = PlanPath::from(&legacy_journal_name(&canonical()));
         let all = ops(&plan);
         let gone = |op: &&Op| match op {
             Op::Remove { files } => files.contains(&ours) || files.contains(&theirs),
@@ -566,7 +562,7 @@ fn canonical_is_never_removed_and_replaced_only_by_a_flip_or_by_the_backup() {
                     Op::Rename { from, to } if *from == main => {
                         assert_eq!(
                             *to,
-                            PlanPath::from(&displaced(&canonical(), &cutover_world::nonce())),
+                            PlanPath::from(&displaced_name(&canonical(), &cutover_world::nonce())),
                             "{row}"
                         );
                     }
@@ -638,23 +634,27 @@ fn the_order_of_the_rows_decides() {
     // The legacy journal before ours, readable or not.
     let mut seen = interrupted(&journal(Phase::Built));
     let legacy = legacy_text("built").to_string();
-    put_journal(&mut seen, &legacy_journal(&canonical()), &legacy.replace("3fa9c1d2", "0badc0de"));
-    assert_eq!(planned(&seen).journal.unwrap().file(), legacy_journal(&canonical()));
+    put_journal(
+        &mut seen,
+        &legacy_journal_name(&canonical()),
+        &legacy.replace("3fa9c1d2", "0badc0de"),
+    );
+    assert_eq!(planned(&seen).journal.unwrap().file(), legacy_journal_name(&canonical()));
     // Unless ours took the legacy one over: then it has its nonce.
-    put_journal(&mut seen, &legacy_journal(&canonical()), &legacy);
+    put_journal(&mut seen, &legacy_journal_name(&canonical()), &legacy);
     assert_eq!(planned(&seen).journal.unwrap().file(), our_journal());
-    put_journal(&mut seen, &legacy_journal(&canonical()), "torn");
+    put_journal(&mut seen, &legacy_journal_name(&canonical()), "torn");
     let plan = planned(&seen);
     assert!(renames(
         &plan,
-        &legacy_journal(&canonical()),
-        &journal_aside(&legacy_journal(&canonical()), &new_nonce())
+        &legacy_journal_name(&canonical()),
+        &journal_aside_name(&legacy_journal_name(&canonical()), &new_nonce())
     ));
-    seen.journals.remove(&legacy_journal(&canonical()));
+    seen.journals.remove(&legacy_journal_name(&canonical()));
     assert_eq!(planned(&seen).journal.unwrap().file(), our_journal(), "and then ours");
     // A journal before a left-over tmp.
     let mut seen = interrupted(&journal(Phase::Building));
-    seen.files.insert(journal_tmp(&canonical(), &label(), &new_nonce()), plain("t", 1));
+    seen.files.insert(journal_tmp_name(&canonical(), &label(), &new_nonce()), plain("t", 1));
     assert_eq!(planned(&seen).kind, PlanKind::Undo);
     // A newer journal before "unreadable": it is not set aside, since the newer release can go on
     // with it.
@@ -981,7 +981,7 @@ fn another_label_waits_until_its_own_release_has_finished() {
     let mut seen = directory();
     put_journal(
         &mut seen,
-        &cutover_core::names::journal(&canonical(), &other),
+        &cutover_core::journal_name(&canonical(), &other),
         &journal(Phase::Building).to_text(),
     );
     assert_eq!(planned(&seen).kind, PlanKind::SetAside);
@@ -1007,7 +1007,7 @@ fn a_hostile_journal_touches_nothing_but_itself() {
         let touched: Vec<&str> = plan.steps.iter().map(|step| step.op.name()).collect();
         assert_eq!(touched, ["sync-dir", "rename", "sync-dir"], "{to}");
         assert!(
-            renames(&plan, &our_journal(), &journal_aside(&our_journal(), &new_nonce())),
+            renames(&plan, &our_journal(), &journal_aside_name(&our_journal(), &new_nonce())),
             "{to}"
         );
         assert!(plan.steps[1].why.contains("cannot be used"), "{}", plan.steps[1].why);
@@ -1072,7 +1072,7 @@ fn a_log_of_another_database_is_kept_aside() {
         seen.files.insert(name(&file), plain("w", 4152));
     }
     let plan = planned(&seen);
-    let aside = displaced(&canonical(), &cutover_world::nonce());
+    let aside = displaced_name(&canonical(), &cutover_world::nonce());
     assert!(renames(&plan, &name("data.db-wal"), &name(&format!("{aside}-wal"))));
     assert!(
         has(&plan, |op| *op == Op::Remove { files: vec![PlanPath::from(&name("data.db-shm"))] }),
@@ -1091,7 +1091,7 @@ fn a_log_of_another_database_is_kept_aside() {
 #[test]
 fn a_foreign_canonical_is_set_aside_with_its_log_and_never_removed() {
     let plan = planned(&legacy_at("canonical-moved", Some(Verdict::Old), true, true).foreign());
-    let aside = displaced(&canonical(), &cutover_world::nonce());
+    let aside = displaced_name(&canonical(), &cutover_world::nonce());
     let moves: Vec<(String, String)> = plan
         .steps
         .iter()
@@ -1132,7 +1132,7 @@ fn a_legacy_companion_is_put_back_only_after_its_backup_was_whole() {
         if !existed {
             text["authBackup"] = Value::Null;
         }
-        put_journal(&mut seen, &legacy_journal(&canonical()), &text.to_string());
+        put_journal(&mut seen, &legacy_journal_name(&canonical()), &text.to_string());
         let facts = seen.companions.get_mut(&auth()).unwrap();
         facts.path = "/home/u/app/auth.json".into();
         facts.present.extend(present.iter().map(|text| name(text)));
@@ -1216,7 +1216,7 @@ fn the_state_in_a_legacy_journal_is_handed_to_the_host() {
     ] {
         let journal: Journal = planned(&seen).journal.unwrap();
         assert_eq!(journal.host_state, Some(json!(["k"])));
-        assert_eq!(journal.file(), legacy_journal(&canonical()));
+        assert_eq!(journal.file(), legacy_journal_name(&canonical()));
     }
     assert!(has(&planned(&legacy_at("building", Some(Verdict::Old), true, false)), |op| *op
         == Op::UndoHost {}));
@@ -1245,7 +1245,7 @@ fn a_migration_takes_a_legacy_journal_over_under_its_nonce_alone() {
             plan_migration(&seen, &Request { nonce, ..request(BuildBy::Sql, BuildFrom::Empty) })
                 .unwrap();
         plan.check().unwrap();
-        let removes = |step: &Step| matches!(&step.op, Op::Remove { files } if files.contains(&(&legacy_journal(&canonical())).into()));
+        let removes = |step: &Step| matches!(&step.op, Op::Remove { files } if files.contains(&(&legacy_journal_name(&canonical())).into()));
         plan.steps.iter().position(removes).map(|at| (at, plan))
     };
     assert!(taken(new_nonce()).is_none());

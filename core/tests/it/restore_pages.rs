@@ -1,17 +1,10 @@
 //! A restore by page copy: where the database cannot be linked, or on Windows is open.
 
-use cutover_core::failure::{Code, DataState};
-use cutover_core::fault::{Holder, OpError, OpErrorKind, Platform};
-use cutover_core::journal::{Journal, Phase, Strategy};
-use cutover_core::names::{FileName, PlanPath};
-use cutover_core::observe::{FileFacts, Observation};
-use cutover_core::op::Op;
-use cutover_core::page1::{Header, JournalMode, unhex};
-use cutover_core::plan::{
-    Plan, PlanKind, is_in_place, must_empty_log, plan_recovery, plan_restore,
+use cutover_core::{
+    Action, Budget, Code, DataState, FileFacts, FileName, Header, Holder, Journal, JournalMode,
+    Observation, Op, OpError, OpErrorKind, OpOutcome, Phase, Plan, PlanKind, PlanPath, Platform,
+    Run, Strategy, is_in_place, must_empty_log, plan_recovery, plan_restore, unhex, validate,
 };
-use cutover_core::run::{Action, Budget, OpOutcome, Run};
-use cutover_core::validate::validate;
 
 use crate::backups::{backup_of, found_of, ops, request, upgraded};
 use cutover_world::{

@@ -1,4 +1,4 @@
-use cutover_core::run::{BUDGET_MS, Budget, DELAYS_MS};
+use cutover_core::{BUDGET_MS, Budget, DELAYS_MS};
 use proptest::prelude::*;
 
 /// The waits of one op that is never let through, on a clock that only counts.

@@ -3,18 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use cutover_core::failure::{Code, DataState};
-use cutover_core::fault::{OpError, OpErrorKind, OsCode, Platform};
-use cutover_core::journal::{Journal, MAX_HOST_BYTES, Phase, Receipt, WarningFrom};
-use cutover_core::names::{CompanionName, PlanPath, legacy_journal};
-use cutover_core::observe::{Observation, Verdict};
-use cutover_core::op::{Guard, Op};
-use cutover_core::page1::JournalMode;
-use cutover_core::plan::{
-    BuildBy, BuildFrom, Plan, PlanKind, Recovery, Request, plan_migration, plan_recovery,
+use cutover_core::{
+    Action, BUDGET_MS, Budget, BuildBy, BuildFrom, Code, CompanionName, DELAYS_MS, DataState,
+    Event, Guard, Journal, JournalMode, MAX_HOST_BYTES, Observation, Op, OpError, OpErrorKind,
+    OpOutcome, OsCode, Phase, Plan, PlanKind, PlanPath, Platform, Receipt, Recovery, Request, Run,
+    Verdict, WarningFrom, legacy_journal_name, plan_migration, plan_recovery, validate,
 };
-use cutover_core::run::{Action, BUDGET_MS, Budget, DELAYS_MS, Event, OpOutcome, Run};
-use cutover_core::validate::validate;
 use serde_json::json;
 
 use cutover_world::{
@@ -631,7 +625,7 @@ fn an_undo_of_a_legacy_upgrade_stops_at_its_first_failure() {
                     panic!("{row}: {:?}", trace.ending)
                 };
                 assert!(report.left && report.recovery == Recovery::Undone, "{row}");
-                let kept = [legacy_journal(&canonical()), our_names().staging];
+                let kept = [legacy_journal_name(&canonical()), our_names().staging];
                 assert!(
                     !trace
                         .performed
@@ -668,7 +662,7 @@ fn a_legacy_journal_stays_until_this_attempt_s_journal_has_its_state() {
         &of_legacy,
     )
     .unwrap();
-    let legacy = PlanPath::from(&legacy_journal(&canonical()));
+    let legacy = PlanPath::from(&legacy_journal_name(&canonical()));
     let taken = position(&plan, |op| matches!(op, Op::Remove { files } if files.contains(&legacy)));
     for failing in 0..=taken {
         let trace = faulty(&plan, |now| (!now.undo && now.index == failing).then(permanent));

@@ -4,9 +4,7 @@
 
 use std::fmt::Write as _;
 
-use cutover_core::journal::{Journal, Phase, Receipt};
-use cutover_core::observe::Observation;
-use cutover_core::plan::{BuildBy, BuildFrom, Plan, Request};
+use cutover_core::{BuildBy, BuildFrom, Journal, Observation, Phase, Plan, Receipt, Request};
 use cutover_world::{
     canonical, interrupted, journal, migrations, request, with_auth, with_companion,
 };

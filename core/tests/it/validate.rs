@@ -1,15 +1,10 @@
 //! What `validate` says: of a plan that is not the right one, and of a directory that it is not for.
 
-use cutover_core::fault::Platform;
-use cutover_core::journal::Phase;
-use cutover_core::names::PlanPath;
-use cutover_core::observe::{FileFacts, Observation, ReplaceBlocker, Verdict};
-use cutover_core::op::{Guard, Op};
-use cutover_core::page1::JournalMode;
-use cutover_core::plan::{
-    BuildBy, BuildFrom, Plan, PlanKind, Request, plan_migration, plan_recovery,
+use cutover_core::{
+    BuildBy, BuildFrom, FileFacts, Finding, FindingKind, Guard, JournalMode, Observation, Op,
+    Phase, Plan, PlanKind, PlanPath, Platform, ReplaceBlocker, Request, Verdict, plan_migration,
+    plan_recovery, validate, validate_request, validate_text,
 };
-use cutover_core::validate::{Finding, FindingKind, validate, validate_request, validate_text};
 
 use crate::recovery::seen_plans;
 use cutover_world::{
@@ -131,7 +126,7 @@ fn marks_and_journals_are_compared() {
     assert_eq!(found[0].message, format!("cleanupFrom is {is}; it must be {must}"));
     let mut plan = right.clone();
     plan.journal.as_mut().unwrap().phase = Phase::Committed;
-    plan.journal.as_mut().unwrap().v2 = Some(cutover_core::journal::V2 {
+    plan.journal.as_mut().unwrap().v2 = Some(cutover_core::V2 {
         file: our_names().staging,
         file_id: "2".into(),
         size: 1,

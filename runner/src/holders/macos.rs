@@ -6,7 +6,7 @@ use std::ffi::{CString, c_char, c_int, c_void};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use cutover_core::fault::Holder;
+use cutover_core::Holder;
 
 unsafe extern "C" {
     fn proc_listpidspath(

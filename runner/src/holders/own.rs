@@ -4,7 +4,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 #[cfg(any(test, not(target_os = "linux")))]
-use cutover_core::fault::Holder;
+use cutover_core::Holder;
 
 /// This process, if it has one of these files open: its locks would be dropped. Other processes are
 /// not found this way. On a system with no other way (the BSDs) they show when they block cutover

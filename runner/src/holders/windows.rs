@@ -6,7 +6,7 @@ use std::os::windows::ffi::OsStrExt as _;
 use std::os::windows::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use cutover_core::fault::Holder;
+use cutover_core::Holder;
 use windows_sys::Win32::Storage::FileSystem::FILE_FLAG_OPEN_REPARSE_POINT;
 
 use super::restart_manager::{Process, RestartManager};

@@ -9,11 +9,7 @@ use std::fs::{File, TryLockError};
 use std::io::{Error as IoError, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use cutover_core::failure::{Code, Failure};
-use cutover_core::fault::Retry;
-use cutover_core::names::{PlanPath, companion_lock};
-use cutover_core::plan::{Plan, PlanKind};
-use cutover_core::run::Budget;
+use cutover_core::{Budget, Code, Failure, Plan, PlanKind, PlanPath, Retry, companion_lock_name};
 
 use crate::error::Error;
 use crate::holders::holders;
@@ -41,7 +37,7 @@ impl CompanionLocks {
         let mut companions: Vec<(PathBuf, PlanPath)> = Vec::new();
         for (name, (directory, file)) in &place.companions {
             let at = PlanPath { companion: Some(name.clone()), name: file.clone() };
-            companions.push((directory.join(companion_lock(file).as_str()), at));
+            companions.push((directory.join(companion_lock_name(file).as_str()), at));
         }
         companions.sort();
         let mut locks = Self::default();

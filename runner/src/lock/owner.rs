@@ -12,9 +12,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use cutover_core::failure::{Code, Failure};
-use cutover_core::fault::{Holder, OpError, OpErrorKind, Retry};
-use cutover_core::names::{cutover_lock, owner_lock};
+use cutover_core::{
+    Code, Failure, Holder, OpError, OpErrorKind, Retry, cutover_lock_name, owner_lock_name,
+};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::Error;
@@ -111,8 +111,8 @@ pub(crate) fn take(place: &Paths) -> Result<OwnerLock, Failure> {
     }
     // From here on, dropping `held` removes the database from `OWNED` if a step fails.
     let mut held = Held { database, owner: Mutex::new(None), file: None };
-    let owner_path = place.path(&owner_lock(&place.canonical));
-    let cutover_path = place.path(&cutover_lock(&place.canonical));
+    let owner_path = place.path(&owner_lock_name(&place.canonical));
+    let cutover_path = place.path(&cutover_lock_name(&place.canonical));
     let others = || {
         let mut others = holders(&[owner_path.clone(), cutover_path.clone()]);
         others.retain(Holder::is_another);

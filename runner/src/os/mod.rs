@@ -10,7 +10,7 @@ mod platform;
 use std::io;
 use std::path::Path;
 
-use cutover_core::names::FileName;
+use cutover_core::FileName;
 
 pub(crate) use platform::{
     LOCKS_V1_OVER_THE_FLIP, OPENING_DROPS_LOCKS, PLATFORM, REFUSED_BYTES, adopt, create_lock,

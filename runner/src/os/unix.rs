@@ -4,9 +4,7 @@ use std::ops::Range;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use cutover_core::fault::Platform;
-use cutover_core::names::FileName;
-use cutover_core::observe::ReplaceBlocker;
+use cutover_core::{FileName, Platform, ReplaceBlocker};
 
 #[cfg(target_vendor = "apple")]
 pub(crate) const PLATFORM: Platform = Platform::Macos;

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cutover_core::fault::{Holder, OpError, OpErrorKind};
-use cutover_core::names::{FileName, Role};
-use cutover_core::page1::JournalMode;
-use cutover_core::run::{OpOutcome, Run};
+use cutover_core::{FileName, Holder, JournalMode, OpError, OpErrorKind, OpOutcome, Role, Run};
 
 use super::{Performed, Performer};
 use crate::fsops::{plain, remove};

@@ -2,9 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use cutover_core::fault::{OpError, OpErrorKind};
-use cutover_core::names::{CompanionName, FileName, PlanPath};
-use cutover_core::run::{OpOutcome, Run};
+use cutover_core::{CompanionName, FileName, OpError, OpErrorKind, OpOutcome, PlanPath, Run};
 
 use super::{Performed, Performer, undeclared};
 use crate::copy::{Create, copy};
@@ -136,7 +134,7 @@ impl Performer<'_> {
 
     pub(super) fn look_companion(
         &self,
-        companion: &cutover_core::names::CompanionName,
+        companion: &cutover_core::CompanionName,
         must_be_same: bool,
         run: &Run,
     ) -> Performed {
@@ -144,7 +142,7 @@ impl Performer<'_> {
             self.place.companions.get(companion).ok_or_else(|| undeclared(companion))?;
         let at = PlanPath { companion: Some(companion.clone()), name: file.clone() };
         let now = match std::fs::read(directory.join(file.as_str())) {
-            Ok(bytes) => Some(cutover_core::page1::digest(&bytes)),
+            Ok(bytes) => Some(cutover_core::digest(&bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(os_fault(&error).of(at)),
         };

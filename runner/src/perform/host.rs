@@ -1,10 +1,6 @@
 //! Ops in which the application takes part.
 
-use cutover_core::fault::{OpError, OpErrorKind};
-use cutover_core::journal::Strategy;
-use cutover_core::names::FileName;
-use cutover_core::observe::Verdict;
-use cutover_core::run::{OpOutcome, Run};
+use cutover_core::{FileName, OpError, OpErrorKind, OpOutcome, Run, Strategy, Verdict};
 
 use super::{Performed, Performer};
 use crate::error::HostError;

@@ -7,10 +7,7 @@ mod host;
 use std::io::{self};
 use std::path::{Path, PathBuf};
 
-use cutover_core::fault::{OpError, OpErrorKind, OsCode};
-use cutover_core::names::PlanPath;
-use cutover_core::op::Op;
-use cutover_core::run::{OpOutcome, Run};
+use cutover_core::{Op, OpError, OpErrorKind, OpOutcome, OsCode, PlanPath, Run};
 
 use crate::error::HostError;
 use crate::fsops::name_full_disk;

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use cutover_core::fault::{OpError, OpErrorKind};
-use cutover_core::page1::JournalMode;
+use cutover_core::{JournalMode, OpError, OpErrorKind};
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::{Result, fault, in_use, os_fault, run};

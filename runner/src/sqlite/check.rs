@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use cutover_core::fault::{OpError, OpErrorKind};
-use cutover_core::observe::{FileFacts, Verdict};
+use cutover_core::{FileFacts, OpError, OpErrorKind, Verdict};
 use rusqlite::Connection;
 
 use super::error::{Result, is_foreign_schema, os_fault, run};

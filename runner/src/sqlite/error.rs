@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cutover_core::fault::{OpError, OpErrorKind, OsCode};
+use cutover_core::{OpError, OpErrorKind, OsCode};
 use rusqlite::ErrorCode;
 
 use crate::os;

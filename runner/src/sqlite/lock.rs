@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use cutover_core::observe::FileFacts;
-use cutover_core::page1::{HEADER_BYTES, Header};
+use cutover_core::{FileFacts, HEADER_BYTES, Header};
 use rusqlite::Connection;
 
 use super::error::{Result, os_fault, run};

@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cutover_core::fault::{OpError, OpErrorKind, OsCode};
-use cutover_core::observe::FileFacts;
-use cutover_core::page1::{Header, JournalMode, page1_digest};
+use cutover_core::{FileFacts, Header, JournalMode, OpError, OpErrorKind, OsCode, page1_digest};
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::{DENIED, Result, run};

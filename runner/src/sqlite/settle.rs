@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use cutover_core::fault::{OpError, OpErrorKind};
-use cutover_core::observe::FileFacts;
-use cutover_core::page1::JournalMode;
+use cutover_core::{FileFacts, JournalMode, OpError, OpErrorKind};
 use rusqlite::Connection;
 
 use super::error::{Result, in_use, os_fault, run};
@@ -135,7 +133,7 @@ pub(crate) fn journal_mode(connection: &Connection, set: Option<&str>) -> Result
 
 /// Fails if the database has a sidecar.
 pub(crate) fn alone(path: &Path) -> Result<()> {
-    match cutover_core::names::SIDECARS
+    match cutover_core::SIDECARS
         .iter()
         .map(|suffix| sidecar(path, suffix))
         .find(|path| std::fs::symlink_metadata(path).is_ok())

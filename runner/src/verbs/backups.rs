@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use cutover_core::backup::{self, Backup, Receipts};
-use cutover_core::names::Role;
-use cutover_core::observe::Observation;
-use cutover_core::plan::{Left, Rule, plan_prune};
+use cutover_core::{Backup, Left, Observation, Receipts, Role, Rule, plan_prune};
 use serde::Serialize;
 
 use crate::drive::RunEnd;
@@ -40,7 +37,7 @@ pub struct PruneResult {
 pub fn list_backups(path: &Path) -> Result<Vec<Backup>, Error> {
     let place = Paths::of(path, &BTreeMap::new())?;
     let (observation, receipts) = surveyed(&place)?;
-    Ok(backup::list(&observation, &receipts))
+    Ok(cutover_core::list_backups(&observation, &receipts))
 }
 
 /// Removes old backups by a rule, each with its receipt and its companions' backups. It never
@@ -92,7 +89,7 @@ pub(crate) fn receipts(place: &Paths, observation: &Observation) -> Result<Recei
         .files
         .keys()
         .filter(|name| Role::of(&place.canonical, name) == Some(Role::Receipt));
-    let read = |name: &cutover_core::names::FileName| match text(&place.path(name)) {
+    let read = |name: &cutover_core::FileName| match text(&place.path(name)) {
         Ok(text) => Ok((name.clone(), text)),
         Err(error) => Err(ObserveError::OpError(os_fault(&error).of(name))),
     };

@@ -8,14 +8,11 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cutover_core::failure::Failure;
-use cutover_core::fault::OpErrorKind;
-use cutover_core::names::FileName;
-use cutover_core::observe::Observation;
-use cutover_core::run::Event;
-use cutover_support::bundle::{Bundle, Check, Made, VERSION};
-use cutover_support::diagnose::next_start;
-use cutover_support::{DatabaseHeader, Wal, WalReader, read_database_header};
+use cutover_core::{Event, Failure, FileName, Observation, OpErrorKind};
+use cutover_support::{
+    BUNDLE_VERSION, Bundle, Check, DatabaseHeader, Made, Wal, WalReader, next_start,
+    read_database_header,
+};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::Error;
@@ -89,7 +86,7 @@ pub fn doctor(path: &Path, options: &DoctorOptions) -> Result<Bundle, Error> {
         runtime: options.runtime.clone(),
     };
     let bundle = Bundle {
-        version: VERSION,
+        version: BUNDLE_VERSION,
         made,
         path: canonical.display().to_string(),
         observation,

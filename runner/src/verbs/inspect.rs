@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use cutover_core::fault::Holder;
-use cutover_core::names::{CompanionName, CompanionRole, FileName, Role};
-use cutover_core::observe::CompanionFacts;
-use cutover_core::page1::Header;
+use cutover_core::{CompanionFacts, CompanionName, CompanionRole, FileName, Header, Holder, Role};
 use serde::Serialize;
 
 use crate::error::Error;

@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use cutover_core::failure::{DataState, Failure};
-use cutover_core::journal::{Strategy, Warning, WarningFrom};
-use cutover_core::names::journal_tmp;
-use cutover_core::plan::{Next, Recovery, Rule, plan_migration};
-use cutover_core::run::Event;
+use cutover_core::{
+    DataState, Event, Failure, Next, Recovery, Rule, Strategy, Warning, WarningFrom,
+    journal_tmp_name, plan_migration,
+};
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -109,7 +108,7 @@ impl Session<'_> {
             if observation.holders.is_empty() || os::OPENING_DROPS_LOCKS {
                 observation.can_link = can_link(
                     &self.place,
-                    &journal_tmp(&self.place.canonical, &self.label, &nonce()),
+                    &journal_tmp_name(&self.place.canonical, &self.label, &nonce()),
                 );
             }
             let (mut request, mut host_state) = (self.request(), None);

@@ -1,8 +1,6 @@
 //! Plans as data: makes the plan of the next start, and performs a plan that is given.
 
-use cutover_core::failure::{Code, Failure};
-use cutover_core::plan::{Next, Plan, PlanKind, plan_migration};
-use cutover_core::validate::validate_request;
+use cutover_core::{Code, Failure, Next, Plan, PlanKind, plan_migration, validate_request};
 
 use crate::drive::RunEnd;
 use crate::error::Error;

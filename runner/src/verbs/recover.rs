@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use cutover_core::journal::Warning;
-use cutover_core::plan::Recovery;
+use cutover_core::{Recovery, Warning};
 use serde::Serialize;
 use serde_json::Value as Json;
 

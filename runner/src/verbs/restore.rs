@@ -3,18 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use cutover_core::backup;
-use cutover_core::failure::{Code, DataState, Failure};
-use cutover_core::journal::{Journal, Strategy, Warning};
-use cutover_core::names::{
-    CompanionName, FileName, Label, Role, companion_backup, displaced, journal_tmp,
-};
-use cutover_core::observe::Observation;
-use cutover_core::plan::{
-    Recovery, RestoreRequest, companions_of, displaced_by, is_in_place, plan_restore,
+use cutover_core::{
+    Code, CompanionName, DataState, Event, Failure, FileName, Journal, Label, Observation,
+    Recovery, RestoreRequest, Role, Strategy, Warning, companion_backup_name, companions_of,
+    displaced_by, displaced_name, is_in_place, journal_tmp_name, plan_restore,
     recover_before_restore,
 };
-use cutover_core::run::Event;
 use serde::Serialize;
 
 use crate::drive::RunEnd;
@@ -162,8 +156,10 @@ fn put_back(
         }
         // On Windows, a hard link made while a file is open cannot be removed again.
         if observation.holders.is_empty() || os::OPENING_DROPS_LOCKS {
-            observation.can_link =
-                can_link(&session.place, &journal_tmp(&session.place.canonical, label, &nonce()));
+            observation.can_link = can_link(
+                &session.place,
+                &journal_tmp_name(&session.place.canonical, label, &nonce()),
+            );
         }
         let request = request(&session.place, &observation, name)?;
         let restore = plan_restore(&observation, &request)?;
@@ -212,8 +208,9 @@ fn request(
     name: &FileName,
 ) -> Result<RestoreRequest, Error> {
     let receipts = receipts(place, observation).map_err(|blind| blind.into_failure(place))?;
-    let Some(backup) =
-        backup::list(observation, &receipts).into_iter().find(|backup| backup.name == *name)
+    let Some(backup) = cutover_core::list_backups(observation, &receipts)
+        .into_iter()
+        .find(|backup| backup.name == *name)
     else {
         return Err(Failure::refusal(
             Code::Io,
@@ -229,9 +226,9 @@ fn request(
         // A companion's backup that cannot be read is not put back; the result says that it is
         // missing.
         if let Ok(bytes) = std::fs::read(
-            directory.join(companion_backup(file, &backup.label, &backup.nonce).as_str()),
+            directory.join(companion_backup_name(file, &backup.label, &backup.nonce).as_str()),
         ) {
-            companions.insert(name.clone(), cutover_core::page1::digest(&bytes));
+            companions.insert(name.clone(), cutover_core::digest(&bytes));
         }
     }
     Ok(RestoreRequest { backup, nonce: nonce(), companions })
@@ -251,7 +248,7 @@ fn result(
         let aside = place
             .companions
             .get(&name)
-            .map(|(directory, file)| directory.join(displaced(file, &journal.nonce).as_str()));
+            .map(|(directory, file)| directory.join(displaced_name(file, &journal.nonce).as_str()));
         let displaced = aside.filter(|path| path.exists());
         (name, CompanionResult { restored: why.is_none(), why, displaced })
     };

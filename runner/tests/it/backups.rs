@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use cutover::core::failure::DataState;
+use cutover::core::DataState;
 use cutover::{
     BackupOptions, BuildBy, BuildFrom, Built, Code, Detect, Event, Host, HostError, Job, Make,
     Options, Outcome, Recovery, RestoreResult, Rule,
@@ -178,10 +178,7 @@ fn v1_is_the_database_again_and_v2_is_set_aside_with_every_row() {
         let seen = cutover::inspect(&bed.path("data.db"), &[].into()).unwrap();
         assert_eq!(
             (
-                seen.displaced
-                    .keys()
-                    .map(cutover::core::names::FileName::as_str)
-                    .collect::<Vec<_>>(),
+                seen.displaced.keys().map(cutover::core::FileName::as_str).collect::<Vec<_>>(),
                 seen.leftovers.len()
             ),
             (vec![displaced.to_str().unwrap()], 0)
@@ -549,7 +546,7 @@ fn a_prune_by_age_takes_the_companions_backups_of_what_it_takes() {
         let mut expected: Vec<&str> = backups[..left]
             .iter()
             .flat_map(|backup| backup.companions.values())
-            .map(cutover::core::names::FileName::as_str)
+            .map(cutover::core::FileName::as_str)
             .collect();
         expected.sort_unstable();
         assert_eq!(

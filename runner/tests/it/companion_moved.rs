@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::support::interrupt::Interrupt;
 use crate::support::notes::{NOTES, TO_V2, V1, rows};
-use cutover::core::failure::DataState;
+use cutover::core::DataState;
 use cutover::{
     BackupOptions, BuildBy, BuildFrom, Built, Code, Detect, DoctorOptions, Error, Event, Failure,
     Host, HostError, Job, Make, MigrateResult, Options, Recovery, RestoreResult,

@@ -6,10 +6,9 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use cutover::core::failure::{Code, Failure};
+use cutover::core::{Code, Failure};
 use cutover::{BuildBy, BuildFrom, Bundle, Detect, DoctorOptions, Host, Make, Options, doctor};
-use cutover_support::bundle::Check;
-use cutover_support::diagnose::{Diagnosis, Does, Dropped, Safety, diagnose};
+use cutover_support::{Check, Diagnosis, Does, Dropped, Safety, diagnose};
 use rusqlite::Connection;
 
 use crate::support::interrupt::Interrupt;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cutover::core::fault::Platform;
+use cutover::core::Platform;
 use cutover::{
     BuildBy, BuildFrom, Built, Code, Detect, Error, Event, Host, HostError, Job, Lock, Make,
     MigrateResult, Options, Outcome, Reader, Recovery, Value, Verdict,
@@ -430,7 +430,7 @@ fn what_an_old_application_writes_meanwhile_is_in_v2() {
     let mut late = Some("written while v2 was built");
     let mut host = Scripted::default();
     host.on_event = Some(Box::new(|event| {
-        if let Event::Phase { phase: cutover::core::journal::Phase::Built } = event
+        if let Event::Phase { phase: cutover::core::Phase::Built } = event
             && let Some(text) = late.take()
         {
             Connection::open(&path)
@@ -452,7 +452,7 @@ fn a_program_that_never_stops_writing_is_named_after_three_tries() {
     let path = bed.path();
     let mut host = Scripted::default();
     host.on_event = Some(Box::new(|event| {
-        if let Event::Phase { phase: cutover::core::journal::Phase::Built } = event {
+        if let Event::Phase { phase: cutover::core::Phase::Built } = event {
             Connection::open(&path)
                 .unwrap()
                 .execute("INSERT INTO notes (text) VALUES ('again')", [])
@@ -511,7 +511,7 @@ fn a_connection_of_another_process_is_named() {
         // Wine's Restart Manager names no process. cutover takes an unnamed holder for a virus
         // scanner, and copies v2 into the open file.
         Ok(result) if cfg!(windows) => {
-            assert_eq!(result.strategy, Some(cutover::core::journal::Strategy::PageCopy));
+            assert_eq!(result.strategy, Some(cutover::core::Strategy::PageCopy));
             bed.assert_migrated(&result);
         }
         result => {
@@ -819,7 +819,7 @@ fn a_plan_given_as_json_is_performed_as_it_is() {
     }));
     let result = cutover::run_plan(&text, &bed.sql(), &mut host).unwrap();
     drop(host);
-    let plan = cutover::core::plan::Plan::parse(&text).unwrap();
+    let plan = cutover::core::Plan::parse(&text).unwrap();
     assert_eq!(performed, plan.steps.iter().map(|step| step.op.name()).collect::<Vec<_>>());
     bed.assert_migrated(&result);
 
@@ -880,7 +880,7 @@ fn a_plan_that_would_lose_v1_is_not_performed() {
         bed.assert_untouched("wal");
     }
     let other = if cfg!(windows) { Platform::Linux } else { Platform::Windows };
-    let elsewhere = cutover::core::plan::Plan { platform: other, ..plan }.to_text();
+    let elsewhere = cutover::core::Plan { platform: other, ..plan }.to_text();
     assert_eq!(
         cutover::run_plan(&elsewhere, &bed.sql(), &mut Scripted::default())
             .unwrap_err()

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use cutover::core::failure::DataState;
+use cutover::core::DataState;
 use cutover::{BuildBy, BuildFrom, Code, Detect, Event, Host, Lock, Make, Options, Outcome};
 use rusqlite::Connection;
 

@@ -7,7 +7,7 @@ use std::os::windows::fs::OpenOptionsExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 
-use cutover::core::failure::DataState;
+use cutover::core::DataState;
 use cutover::{
     BackupOptions, BuildBy, BuildFrom, Code, Detect, Error, Event, Host, Make, Options, Recovery,
     RestoreResult,

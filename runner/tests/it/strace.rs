@@ -9,8 +9,7 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
-use cutover::core::op::Op;
-use cutover::core::plan::Plan;
+use cutover::core::{Op, Plan};
 use cutover::{BuildBy, BuildFrom, Detect, Make, Options};
 
 use crate::support::strace;

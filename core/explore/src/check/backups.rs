@@ -10,8 +10,7 @@ use crate::model::disk::{Content, HOME};
 use crate::model::state::State;
 use crate::scenario::layouts::{BACKUPS, ROWS, modes, name_of, present};
 use crate::scenario::{Scenario, Zombie};
-use cutover_core::names::{CompanionRole, Role};
-use cutover_core::page1::JournalMode;
+use cutover_core::{CompanionRole, JournalMode, Role};
 
 /// Whether this backup is what its receipt says.
 fn is_kept(state: &State, scenario: &Scenario, of: (u64, &str, bool)) -> bool {

@@ -5,7 +5,7 @@ use crate::model::database::{Data, Db};
 use crate::model::disk::{Content, Disk, HOME};
 use crate::model::state::State;
 use crate::scenario::Scenario;
-use cutover_core::names::{CompanionRole, FileName, Role};
+use cutover_core::{CompanionRole, FileName, Role};
 
 /// A broken invariant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,9 +5,7 @@ use crate::model::database::{Data, Db};
 use crate::model::disk::{Content, HOME};
 use crate::model::state::State;
 use crate::scenario::{InitialState, Scenario};
-use cutover_core::fault::Platform;
-use cutover_core::names::{CompanionRole, Role, companion_backup};
-use cutover_core::plan::BuildBy;
+use cutover_core::{BuildBy, CompanionRole, Platform, Role, companion_backup_name};
 
 fn backup_holds(state: &State, scenario: &Scenario, want: Holds) -> bool {
     roles(&state.disk, scenario)
@@ -187,7 +185,7 @@ fn companion(state: &State, scenario: &Scenario, v2: bool) -> Option<Violation> 
     let is_backed_up = |name: &str| {
         roles(disk, scenario).any(|(_, role)| match role {
             Role::Backup { label, nonce, .. } => {
-                companion_backup(file, &label, &nonce).as_str() == name
+                companion_backup_name(file, &label, &nonce).as_str() == name
             }
             _ => false,
         })

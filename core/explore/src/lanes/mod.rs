@@ -12,11 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use cutover_core::journal::Phase;
-use cutover_core::names::{FileName, Role};
-use cutover_core::op::Step;
-use cutover_core::plan::{Plan, PlanKind};
-use cutover_support::diagnose::{Dropped, diagnose, names_in};
+use cutover_core::{FileName, Phase, Plan, PlanKind, Role, Step};
+use cutover_support::{Dropped, diagnose, names_in};
 
 use picture::Picture;
 

@@ -9,11 +9,7 @@ use crate::model::disk::{Change, Content, Disk, HOME, Name};
 use crate::model::sqlite::{Seen, seen};
 use crate::model::state::State;
 use crate::sim::machine::Machine;
-use cutover_core::journal::{Companion, Phase};
-use cutover_core::names::FileName;
-use cutover_core::op::{Op, Step};
-use cutover_core::plan::Plan;
-use cutover_core::run::{Action, OpOutcome};
+use cutover_core::{Action, Companion, FileName, Op, OpOutcome, Phase, Plan, Step};
 
 /// One run of the plan, with one companion.
 pub(super) struct Picture {

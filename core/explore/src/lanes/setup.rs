@@ -7,14 +7,10 @@ use crate::model::database::{Data, Db, STAGING_LINE, V2_LINE};
 use crate::model::disk::{Content, Disk, HOME};
 use crate::model::state::{Ledger, State};
 use crate::scenario::{Build, HostUse, InitialState, Scenario, Zombie};
-use cutover_core::fault::Platform;
-use cutover_core::journal::Companion;
-use cutover_core::names::{FileName, Label, PlanPath, Role};
-use cutover_core::observe::Fingerprint;
-use cutover_core::op::{Op, Step};
-use cutover_core::page1::JournalMode;
-use cutover_core::plan::{BuildBy, BuildFrom, Plan, PlanKind};
-use cutover_core::run::{Budget, Run};
+use cutover_core::{
+    Budget, BuildBy, BuildFrom, Companion, FileName, Fingerprint, JournalMode, Label, Op, Plan,
+    PlanKind, PlanPath, Platform, Role, Run, Step,
+};
 
 /// The scenario that fits this plan. `None`: the plan names no file.
 pub(super) fn scenario(

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use cutover_core::page1::{Header, JournalMode, page1_digest};
+use cutover_core::{Header, JournalMode, page1_digest};
 
 /// What a database holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

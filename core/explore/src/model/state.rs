@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::model::disk::{self, Disk, Key};
-use cutover_core::page1::JournalMode;
+use cutover_core::JournalMode;
 
 #[expect(clippy::struct_excessive_bools, reason = "each is one fact, and they combine freely")]
 /// What was committed and done, beside what the disk holds.

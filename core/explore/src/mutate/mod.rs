@@ -14,9 +14,7 @@ pub use runner::{MutantOutcome, MutantRunner};
 
 use crate::scenario::table::CANONICAL;
 use crate::sim::start::PlanChange;
-use cutover_core::names::{FileName, Nonce, PlanPath, Role};
-use cutover_core::op::{Op, Step};
-use cutover_core::plan::{Plan, PlanKind, RecoveryTable};
+use cutover_core::{FileName, Nonce, Op, Plan, PlanKind, PlanPath, RecoveryTable, Role, Step};
 
 /// How a plan is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

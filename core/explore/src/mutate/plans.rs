@@ -6,8 +6,7 @@ use crate::samples;
 use crate::scenario::Scenario;
 use crate::sim::machine::Machine;
 use crate::sim::start::{Before, Start, initial_state};
-use cutover_core::observe::Observation;
-use cutover_core::plan::Plan;
+use cutover_core::{Observation, Plan};
 
 /// A plan, and the observation that it was made from. The observation is missing if the plan
 /// depends on more: on what an earlier recovery of the same start could not undo.

@@ -15,7 +15,7 @@ use crate::scenario::{Build, HostUse, Scenario, Zombie};
 use crate::search::{Counterexample, EXACT, Explorer, Node, crashes};
 use crate::sim::machine::{Machine, companion_digest};
 use crate::sim::start::{Before, PlanChange as _, Start};
-use cutover_core::fault::Platform;
+use cutover_core::Platform;
 
 /// What became of a mutant.
 #[derive(Debug)]

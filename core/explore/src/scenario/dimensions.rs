@@ -7,7 +7,7 @@ use crate::scenario::table::{
     restored_by_pages_on_windows, shapes, wrong, zombies,
 };
 use crate::scenario::{InitialState, Scenario};
-use cutover_core::plan::BuildFrom;
+use cutover_core::BuildFrom;
 
 /// One row of the table: scenarios crossed with models.
 #[derive(Debug, Clone)]

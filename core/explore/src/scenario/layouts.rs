@@ -4,11 +4,10 @@ use crate::model::database::{Data, Db, V2_LINE};
 use crate::model::disk::{Content, Disk, HOME};
 use crate::model::state::{Ledger, State};
 use crate::scenario::{InitialState, Scenario};
-use cutover_core::fault::Platform;
-use cutover_core::journal::{RECEIPT_VERSION, Receipt, Strategy, V1};
-use cutover_core::names::{FileName, Nonce, companion_backup};
-use cutover_core::observe::FileFacts;
-use cutover_core::page1::JournalMode;
+use cutover_core::{
+    FileFacts, FileName, JournalMode, Nonce, Platform, RECEIPT_VERSION, Receipt, Strategy, V1,
+    companion_backup_name,
+};
 
 /// Puts the initial state of a scenario on a disk.
 #[must_use]
@@ -160,7 +159,9 @@ fn receipt_text(
         }),
         v2: None,
         companions: kept
-            .map(|(name, file)| (name.clone(), companion_backup(file, &scenario.label, &nonce)))
+            .map(|(name, file)| {
+                (name.clone(), companion_backup_name(file, &scenario.label, &nonce))
+            })
             .collect(),
         report: None,
         warnings: Vec::new(),

@@ -8,9 +8,7 @@ pub mod table;
 use std::collections::BTreeSet;
 
 use crate::model::disk;
-use cutover_core::fault::Platform;
-use cutover_core::names::{CompanionName, FileName, Label};
-use cutover_core::plan::{BuildBy, BuildFrom};
+use cutover_core::{BuildBy, BuildFrom, CompanionName, FileName, Label, Platform};
 
 /// What the database's directory holds when the first start looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,9 +1,7 @@
 //! The table of scenarios.
 
 use crate::scenario::{Build, HostUse, InitialState, Scenario, Zombie};
-use cutover_core::fault::Platform;
-use cutover_core::names::{CompanionName, FileName, Label};
-use cutover_core::plan::{BuildBy, BuildFrom};
+use cutover_core::{BuildBy, BuildFrom, CompanionName, FileName, Label, Platform};
 
 /// The database of every scenario.
 pub(crate) const CANONICAL: &str = "data.db";

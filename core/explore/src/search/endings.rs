@@ -7,7 +7,7 @@ use crate::scenario::Zombie;
 use crate::sim::machine::Machine;
 use crate::sim::process::Process;
 use crate::sim::start::{End, Start};
-use cutover_core::fault::Platform;
+use cutover_core::Platform;
 
 impl Explorer<'_> {
     /// Judges how a start ended.

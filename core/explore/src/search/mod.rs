@@ -19,9 +19,7 @@ use crate::sim::legacy::legacy_daemon;
 use crate::sim::machine::{Machine, Observer};
 use crate::sim::process::Process;
 use crate::sim::start::{Before, End, PlanChange, Start, initial_state};
-use cutover_core::names::is_displaced;
-use cutover_core::op::Op;
-use cutover_core::run::Run;
+use cutover_core::{Op, Run, is_displaced};
 
 use looks::Looks;
 pub use report::{Choice, Counterexample, Path, Report};

@@ -8,9 +8,7 @@ use crate::model::state::State;
 use crate::scenario::{Scenario, Zombie};
 use crate::sim::faults::{Interference, Planted};
 use crate::sim::machine::Machine;
-use cutover_core::fault::Platform;
-use cutover_core::page1::JournalMode;
-use cutover_core::run::{Action, Run};
+use cutover_core::{Action, JournalMode, Platform, Run};
 
 /// An application without cutover opens canonical with CREATE, sets its own journal mode, commits a
 /// row, and closes or is killed. SQLite's commit counts as one change.

@@ -4,8 +4,7 @@ use std::fmt;
 
 use crate::scenario::Scenario;
 use crate::scenario::bounds::{Bounds, Faults};
-use cutover_core::names::PlanPath;
-use cutover_core::op::Op;
+use cutover_core::{Op, PlanPath};
 
 /// How an op fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,7 +3,7 @@
 use crate::model::database::{Data, Db};
 use crate::model::disk::{Content, HOME};
 use crate::sim::machine::Machine;
-use cutover_core::page1::JournalMode;
+use cutover_core::JournalMode;
 
 /// What the legacy daemon does, step by step. It flushes each file and each directory after each
 /// change, so only its steps differ in what they leave. Writing its journal counts as one change.

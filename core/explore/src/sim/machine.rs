@@ -11,12 +11,10 @@ use crate::model::state::State;
 use crate::scenario::{Scenario, Zombie};
 use crate::sim::faults::Fail;
 use crate::sim::process::Process;
-use cutover_core::fault::{Holder, OpError, OpErrorKind, OsCode, Platform};
-use cutover_core::names::{FileName, PlanPath, Role};
-use cutover_core::observe::{CompanionFacts, FileFacts, Observation, Verdict};
-use cutover_core::op::Op;
-use cutover_core::plan::{may_open_canonical, must_empty_log};
-use cutover_core::run::OpOutcome;
+use cutover_core::{
+    CompanionFacts, FileFacts, FileName, Holder, Observation, Op, OpError, OpErrorKind, OpOutcome,
+    OsCode, PlanPath, Platform, Role, Verdict, may_open_canonical, must_empty_log,
+};
 
 /// Receives the state after every change.
 pub type Observer<'a> = &'a mut dyn FnMut(&State);

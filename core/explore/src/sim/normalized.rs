@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::model::database::{V1_LINE, V2_LINE};
 use crate::model::state::State;
 use crate::scenario::Scenario;
-use cutover_core::names::{FileName, Role};
+use cutover_core::{FileName, Role};
 
 impl State {
     /// The state, without what no later start can tell. No start reads a private copy of v1, or the

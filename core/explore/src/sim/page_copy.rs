@@ -5,9 +5,7 @@ use crate::model::database::{Data, Db};
 use crate::model::disk::{Content, HOME};
 use crate::model::sqlite::{Seen, seen, sidecar};
 use crate::sim::machine::{Machine, Performed, os};
-use cutover_core::fault::{OpError, OpErrorKind};
-use cutover_core::page1::JournalMode;
-use cutover_core::run::{OpOutcome, Run};
+use cutover_core::{JournalMode, OpError, OpErrorKind, OpOutcome, Run};
 
 impl Machine<'_> {
     /// The lock and the check are part of the copy: no process can act between them.

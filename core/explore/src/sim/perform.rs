@@ -8,14 +8,10 @@ use crate::model::disk::{Content, HOME};
 use crate::model::sqlite::{Seen, seen, sidecar};
 use crate::scenario::{Build, HostUse, Zombie};
 use crate::sim::machine::{Machine, Performed, companion_digest, os};
-use cutover_core::fault::{OpError, OpErrorKind, Platform};
-use cutover_core::names::{
-    CompanionName, FileName, Role, companion_backup_tmp, companion_staged, journal_tmp,
+use cutover_core::{
+    BuildFrom, CompanionName, FileName, JournalMode, Op, OpError, OpErrorKind, OpOutcome, Platform,
+    Role, Run, companion_backup_tmp_name, companion_staged_name, journal_tmp_name,
 };
-use cutover_core::op::Op;
-use cutover_core::page1::JournalMode;
-use cutover_core::plan::BuildFrom;
-use cutover_core::run::{OpOutcome, Run};
 
 impl Machine<'_> {
     /// Performs one op.
@@ -344,8 +340,10 @@ impl Machine<'_> {
     fn save_state(&mut self, run: &mut Run) -> Result<(), OpError> {
         let Ok(text) = run.save_state(serde_json::json!({ "kept": 1 })) else { return Ok(()) };
         let Some(journal) = run.journal() else { return Ok(()) };
-        let (tmp, file) =
-            (journal_tmp(&journal.names.canonical, &journal.label, &journal.nonce), journal.file());
+        let (tmp, file) = (
+            journal_tmp_name(&journal.names.canonical, &journal.label, &journal.nonce),
+            journal.file(),
+        );
         self.create(HOME, tmp.as_str())?;
         self.tick(|disk| disk.write(HOME, tmp.as_str(), Content::Torn));
         self.tick(|disk| disk.write(HOME, tmp.as_str(), Content::text(&text)));
@@ -371,8 +369,8 @@ impl Machine<'_> {
         }
         let Some(journal) = run.journal() else { return };
         let (tmp, staged) = (
-            companion_backup_tmp(file, &journal.label, &journal.nonce),
-            companion_staged(file, &journal.nonce),
+            companion_backup_tmp_name(file, &journal.label, &journal.nonce),
+            companion_staged_name(file, &journal.nonce),
         );
         self.tick(|disk| disk.ensure(aside, tmp.as_str()));
         self.tick(|disk| disk.write(aside, tmp.as_str(), Content::Torn));

@@ -46,7 +46,7 @@ impl Process {
             hash.update(db.code());
         }
         if let Some(fault) = self.fault.as_ref().filter(|fault| !fault.spent) {
-            hash.update(cutover_core::journal::write_json(&fault.op));
+            hash.update(cutover_core::write_json(&fault.op));
             hash.update([fault.fail as u8, u8::from(fault.for_ever)]);
         }
     }

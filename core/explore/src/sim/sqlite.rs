@@ -4,9 +4,7 @@ use crate::model::database::{Data, Db};
 use crate::model::disk::{Content, HOME};
 use crate::model::sqlite::{Seen, seen, sidecar};
 use crate::sim::machine::{Machine, os};
-use cutover_core::fault::{OpError, OpErrorKind};
-use cutover_core::observe::FileFacts;
-use cutover_core::page1::JournalMode;
+use cutover_core::{FileFacts, JournalMode, OpError, OpErrorKind};
 
 impl Machine<'_> {
     /// A commit in rollback mode.

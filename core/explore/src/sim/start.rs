@@ -8,17 +8,12 @@ use crate::model::disk::{Content, HOME};
 use crate::model::state::State;
 use crate::scenario::{InitialState, Scenario, Zombie, layouts};
 use crate::sim::machine::{Machine, companion_digest};
-use cutover_core::backup::{self, Receipts};
-use cutover_core::failure::Failure;
-use cutover_core::names::{CompanionName, FileName, Label, Nonce, Role, companion_backup};
-use cutover_core::observe::Observation;
-use cutover_core::op::Op;
-use cutover_core::plan::{
-    Next, Plan, PlanKind, Recovery, RecoveryTable, Request, RestoreRequest, Rule, assess,
-    assess_by, assess_left, may_leave_zombie, plan_leave_zombie, plan_migration, plan_prune,
-    plan_restore,
+use cutover_core::{
+    self, Action, Budget, CarryOver, CompanionName, Failure, FileName, Label, Next, Nonce,
+    Observation, Op, Plan, PlanKind, Receipts, Recovery, RecoveryTable, Request, RestoreRequest,
+    Role, Rule, Run, assess, assess_by, assess_left, companion_backup_name, may_leave_zombie,
+    plan_leave_zombie, plan_migration, plan_prune, plan_restore,
 };
-use cutover_core::run::{Action, Budget, CarryOver, Run};
 
 /// The runner's own bounds: how often one start builds anew, and how many recoveries it performs.
 const MAX_ATTEMPTS: u32 = 3;
@@ -316,11 +311,11 @@ fn next_of_backups(
     if !begins {
         return Ok(None);
     }
-    let Some(backup) = backup::list(observation, &receipts).into_iter().next() else {
+    let Some(backup) = cutover_core::list_backups(observation, &receipts).into_iter().next() else {
         return Err(End::NoDatabase);
     };
     let digest = |(name, file): &(CompanionName, FileName)| {
-        let kept = companion_backup(file, &backup.label, &backup.nonce);
+        let kept = companion_backup_name(file, &backup.label, &backup.nonce);
         Some((
             name.clone(),
             companion_digest(machine.state.disk.get(scenario.aside(), kept.as_str())?),

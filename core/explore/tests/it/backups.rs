@@ -1,9 +1,9 @@
 //! A planted fault in a restore or a prune is caught. That only the right plan is accepted is shown
 //! by `validate_mutants.rs`.
 
-use cutover_explore::{InitialState, Scenario, scenarios};
-use cutover_explore::{Mutant, plans};
-use cutover_explore::{MutantOutcome, MutantRunner};
+use cutover_explore::{
+    InitialState, Mutant, MutantOutcome, MutantRunner, Scenario, plans, scenarios,
+};
 
 fn start(initial: InitialState) -> Vec<Scenario> {
     scenarios::kept()

@@ -1,12 +1,10 @@
 //! The crash matrix that people see: its counts are the explorer's, and it shows what is wrong with
 //! the legacy two renames.
 
-use cutover_core::fault::Platform;
-use cutover_core::journal::Strategy;
-use cutover_core::plan::{BuildBy, BuildFrom};
-use cutover_explore::crash_states;
-use cutover_explore::{CrashMatrix, Exploration, Question, replay_crash};
-use cutover_explore::{InitialState, Model, scenarios};
+use cutover_core::{BuildBy, BuildFrom, Platform, Strategy};
+use cutover_explore::{
+    CrashMatrix, Exploration, InitialState, Model, Question, crash_states, replay_crash, scenarios,
+};
 
 fn question(strategy: Strategy, models: &[Model]) -> Question {
     let platform =

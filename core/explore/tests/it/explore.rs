@@ -3,15 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use cutover_core::plan::{BuildBy, BuildFrom};
-use cutover_explore::crash_states;
+use cutover_core::{BuildBy, BuildFrom};
 use cutover_explore::{
-    Bounds, Faults, InitialState, Interference, Model, PlanChange, Scenario, explore,
-    parse_replay_line, scenarios,
+    Bounds, Faults, InitialState, Interference, Model, Mutant, MutantOutcome, MutantRunner,
+    NEGATIVE_CONTROLS, PlanChange, Scenario, count_flip, crash_states, explore, parse_replay_line,
+    plans, scenarios,
 };
-use cutover_explore::{Mutant, plans};
-use cutover_explore::{MutantOutcome, MutantRunner};
-use cutover_explore::{NEGATIVE_CONTROLS, count_flip};
 
 fn start(initial: InitialState, by: BuildBy, from: BuildFrom) -> Scenario {
     scenarios::shapes()

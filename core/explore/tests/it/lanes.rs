@@ -3,12 +3,12 @@
 
 use std::sync::LazyLock;
 
-use cutover_core::op::{Op, Step};
-use cutover_core::plan::{Plan, PlanKind};
-use cutover_explore::{Held, Holds, LaneRole, Lanes, plan_lanes};
-use cutover_explore::{InitialState, Scenario, scenarios};
-use cutover_explore::{Mutant, PlanChange as _, plans};
-use cutover_support::diagnose::Dropped;
+use cutover_core::{Op, Plan, PlanKind, Step};
+use cutover_explore::{
+    Held, Holds, InitialState, LaneRole, Lanes, Mutant, PlanChange as _, Scenario, plan_lanes,
+    plans, scenarios,
+};
+use cutover_support::Dropped;
 
 fn drawn(plan: &Plan, staging_held: bool) -> Lanes {
     drawn_if_read(plan, staging_held).unwrap()

@@ -5,16 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use cutover_core::fault::Platform;
-use cutover_core::journal::Phase;
-use cutover_core::names::displaced;
-use cutover_core::observe::Observation;
-use cutover_core::op::{Guard, Step};
-use cutover_core::page1::JournalMode;
-use cutover_core::plan::{BuildBy, BuildFrom, Plan, Request, plan_migration, plan_recovery};
-use cutover_core::validate::{Finding, validate, validate_request};
-use cutover_explore::{Mutant, PlanChange as _, made_of};
-use cutover_explore::{Scenario, scenarios};
+use cutover_core::{
+    BuildBy, BuildFrom, Finding, Guard, JournalMode, Observation, Phase, Plan, Platform, Request,
+    Step, displaced_name, plan_migration, plan_recovery, validate, validate_request,
+};
+use cutover_explore::{Mutant, PlanChange as _, Scenario, made_of, scenarios};
 
 use crate::held::killed_in_the_copy;
 use crate::recovery::seen_plans;
@@ -279,7 +274,7 @@ fn changed(plan: &Plan) -> Vec<(String, Plan)> {
 fn names_exchanged(plan: &Plan, step: &Step) -> Vec<Step> {
     let Some(journal) = &plan.journal else { return Vec::new() };
     let names = &journal.names;
-    let aside = displaced(&names.canonical, &journal.nonce);
+    let aside = displaced_name(&names.canonical, &journal.nonce);
     let ring =
         [&names.canonical, &names.backup, &names.install, &names.source, &names.staging, &aside];
     let text = serde_json::to_string(step).unwrap();

@@ -146,7 +146,7 @@ impl LegacyJournal {
         let (auth_directory, auth_name) = split(&raw.auth_path);
         let auth_file = bare("authPath", &raw.auth_path, auth_name)?;
         if let Some(path) = &raw.auth_backup {
-            let want = crate::names::companion_backup(&auth_file, &label, &nonce);
+            let want = crate::names::companion_backup_name(&auth_file, &label, &nonce);
             if split(path) != (auth_directory, want.as_str()) {
                 return Err(mismatch(
                     "authBackup",

@@ -19,13 +19,14 @@ pub(super) use recover::{moved_companion, plan};
 use super::step;
 use super::steps::temporary;
 use crate::journal::Journal;
-use crate::names::{Nonce, legacy_journal};
+use crate::names::{Nonce, legacy_journal_name};
 use crate::observe::Observation;
 use crate::op::{Op, Step};
 
 /// The legacy journal, if there is a readable one.
 fn journal(observation: &Observation) -> Option<LegacyJournal> {
-    let text = observation.journals.get(&legacy_journal(&observation.canonical))?.as_deref()?;
+    let text =
+        observation.journals.get(&legacy_journal_name(&observation.canonical))?.as_deref()?;
     LegacyJournal::parse(text, &observation.canonical).ok()
 }
 
@@ -44,7 +45,7 @@ pub(super) fn is_taken_over(observation: &Observation) -> bool {
 
 /// Removes what this journal took over.
 pub(super) fn forget(journal: &Journal) -> [Step; 2] {
-    let legacy = (&legacy_journal(&journal.names.canonical)).into();
+    let legacy = (&legacy_journal_name(&journal.names.canonical)).into();
     let files = std::iter::once(legacy).chain(temporary(journal)).collect();
     [
         step(Op::Remove { files }, "what the application did is in this journal now"),

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use crate::journal::{Companion, Journal, Phase};
-use crate::names::{FileName, PlanPath, companion_backup, displaced};
+use crate::names::{FileName, PlanPath, companion_backup_name, displaced_name};
 use crate::observe::{CompanionFacts, FileFacts, Observation, Verdict};
 use crate::op::{Op, Step};
 use crate::page1::JournalMode;
@@ -19,7 +19,7 @@ pub(crate) fn text(journal: &Journal, phase: Phase, backed_up: Option<&Companion
     let companion = journal.companions.first();
     let path = companion.map_or("/auth.json", |companion| &companion.path);
     let backup = backed_up.map(|companion| {
-        let backup = companion_backup(&companion.file, &journal.label, &journal.nonce);
+        let backup = companion_backup_name(&companion.file, &journal.label, &journal.nonce);
         format!("{}{backup}", path.strip_suffix(companion.file.as_str()).unwrap_or_default())
     });
     let committed = phase == Phase::Committed;
@@ -46,7 +46,7 @@ pub(crate) fn observations(plan: &Plan, journal: &Journal) -> Vec<Observation> {
     let mut backed_up = None;
     if let Some(companion) = journal.companions.first() {
         let seen = of_companion(plan, journal, companion);
-        let backup = companion_backup(&companion.file, &journal.label, &journal.nonce);
+        let backup = companion_backup_name(&companion.file, &journal.label, &journal.nonce);
         backed_up = seen.present.contains(&backup).then_some(companion);
         base.companions.insert(companion.name.clone(), seen);
     }
@@ -113,8 +113,8 @@ fn sidecars(plan: &Plan, journal: &Journal) -> Vec<FileName> {
 fn of_companion(plan: &Plan, journal: &Journal, companion: &Companion) -> CompanionFacts {
     let at = |name: FileName| PlanPath { companion: Some(companion.name.clone()), name };
     let own = at(companion.file.clone());
-    let backup = companion_backup(&companion.file, &journal.label, &journal.nonce);
-    let aside = displaced(&companion.file, &journal.nonce);
+    let backup = companion_backup_name(&companion.file, &journal.label, &journal.nonce);
+    let aside = displaced_name(&companion.file, &journal.nonce);
     let any = |is: &dyn Fn(&Op) -> bool| plan.undo.iter().any(|step| is(&step.op));
     let links = any(&|op| matches!(op, Op::Link { from, .. } if *from == own));
     let renames = any(&|op| matches!(op, Op::Rename { from, .. } if *from == own));

@@ -7,7 +7,7 @@
 use super::journal::{LegacyJournal, LegacyPhase};
 use crate::failure::Failure;
 use crate::journal::{self, Companion, Journal, Phase, Strategy};
-use crate::names::{CompanionName, companion_backup, displaced};
+use crate::names::{CompanionName, companion_backup_name, displaced_name};
 use crate::observe::{CompanionFacts, Observation, Verdict};
 use crate::op::{Op, Step};
 use crate::page1::JournalMode;
@@ -140,7 +140,7 @@ fn write_receipt(journal: &Journal) -> Vec<Step> {
 /// Sets another program's database aside.
 fn move_aside(observation: &Observation, mut journal: Journal, flush: Step) -> Plan {
     let canonical = &journal.names.canonical;
-    let aside = displaced(canonical, &journal.nonce);
+    let aside = displaced_name(canonical, &journal.nonce);
     let mut steps = vec![flush];
     let why = "an older release made this file while v1 was moved; it is kept";
     for (from, to) in canonical
@@ -171,7 +171,7 @@ fn move_aside(observation: &Observation, mut journal: Journal, flush: Step) -> P
 /// Installs the checked staging, or moves the backup back.
 fn move_on(observation: &Observation, journal: Journal, flush: Step, back: Vec<Step>) -> Plan {
     let names = &journal.names;
-    let aside = displaced(&names.canonical, &journal.nonce);
+    let aside = displaced_name(&names.canonical, &journal.nonce);
     let [wal, shm, hot] = names.canonical.sidecars();
     let [backup_wal, _, backup_hot] = names.backup.sidecars();
     let orphans = [(wal, backup_wal), (hot, backup_hot)];
@@ -283,7 +283,7 @@ fn declared<'a>(
     observation: &'a Observation,
     legacy: &LegacyJournal,
 ) -> Option<(&'a CompanionName, &'a CompanionFacts)> {
-    let backup = companion_backup(&legacy.auth_file, &legacy.label, &legacy.nonce);
+    let backup = companion_backup_name(&legacy.auth_file, &legacy.label, &legacy.nonce);
     observation.companions.iter().find(|(_, seen)| {
         seen.file == legacy.auth_file
             && (seen.path == legacy.auth_path
@@ -316,7 +316,7 @@ fn adopt(observation: &Observation, legacy: &LegacyJournal) -> Journal {
         warnings.push(moved("auth", &legacy.auth_path, &now));
     }
     Journal {
-        version: journal::VERSION,
+        version: journal::JOURNAL_VERSION,
         label: legacy.label.clone(),
         nonce: legacy.nonce.clone(),
         // `built` here only means: not committed, no fingerprint of v1.

@@ -36,7 +36,7 @@ use super::steps::{FLUSH, stray_journal_tmps};
 use super::{Plan, PlanKind, step};
 use crate::failure::{Code, Failure};
 use crate::journal::{Journal, Phase, ReadError};
-use crate::names::{FileName, Label, Nonce, journal_aside, legacy_journal};
+use crate::names::{FileName, Label, Nonce, journal_aside_name, legacy_journal_name};
 use crate::observe::Observation;
 use crate::op::Op;
 
@@ -88,7 +88,7 @@ pub(super) fn by(
     // Where both journals exist, an old release began its own upgrade over ours, and what it moved
     // must be back before ours can be judged: the legacy journal comes first. Unless ours took over
     // its nonce and what it has to undo: then it comes last, for only its file is left.
-    let legacy = legacy_journal(canonical);
+    let legacy = legacy_journal_name(canonical);
     let legacy_first = table.legacy_first != legacy::is_taken_over(observation);
     let first = observation
         .journals
@@ -214,7 +214,7 @@ fn unreadable(
         )
         .of(name));
     }
-    let aside = journal_aside(name, nonce);
+    let aside = journal_aside_name(name, nonce);
     let steps = vec![
         step(Op::SyncDir { companion: None }, FLUSH),
         step(

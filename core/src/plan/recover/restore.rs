@@ -6,7 +6,7 @@ use super::ours::is_own_file;
 use crate::failure::Failure;
 use crate::fault::Platform;
 use crate::journal::{Companion, Journal, Phase, Strategy};
-use crate::names::{FileName, Label, Nonce, PlanPath, companion_staged};
+use crate::names::{FileName, Label, Nonce, PlanPath, companion_staged_name};
 use crate::observe::{FileFacts, Observation};
 use crate::op::Op;
 use crate::page1::JournalMode;
@@ -186,7 +186,7 @@ pub(crate) fn right(plan: &Plan, journal: &Journal) -> Plan {
     let staged = |c: &Companion| {
         renamed(&PlanPath {
             companion: Some(c.name.clone()),
-            name: companion_staged(&c.file, &journal.nonce),
+            name: companion_staged_name(&c.file, &journal.nonce),
         })
     };
     let kept = |c: &Companion| {

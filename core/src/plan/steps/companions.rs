@@ -2,8 +2,8 @@
 
 use crate::journal::{Companion, Journal};
 use crate::names::{
-    FileName, Nonce, PlanPath, Role, companion_backup, companion_backup_tmp, companion_staged,
-    displaced,
+    FileName, Nonce, PlanPath, Role, companion_backup_name, companion_backup_tmp_name,
+    companion_staged_name, displaced_name,
 };
 use crate::observe::Observation;
 use crate::op::{Guard, Op, Step};
@@ -22,10 +22,10 @@ pub(crate) fn companion_names(journal: &Journal, companion: &Companion) -> Compa
     let at = |name: FileName| PlanPath { companion: Some(companion.name.clone()), name };
     let (label, nonce) = (&journal.label, &journal.nonce);
     CompanionNames {
-        backup: at(companion_backup(&companion.file, label, nonce)),
-        backup_tmp: at(companion_backup_tmp(&companion.file, label, nonce)),
-        staged: at(companion_staged(&companion.file, nonce)),
-        displaced: at(displaced(&companion.file, nonce)),
+        backup: at(companion_backup_name(&companion.file, label, nonce)),
+        backup_tmp: at(companion_backup_tmp_name(&companion.file, label, nonce)),
+        staged: at(companion_staged_name(&companion.file, nonce)),
+        displaced: at(displaced_name(&companion.file, nonce)),
         file: at(companion.file.clone()),
     }
 }
@@ -40,19 +40,19 @@ pub(crate) fn kept_with_backup(journal: &Journal, companion: &Companion) -> Opti
     };
     Some(PlanPath {
         companion: Some(companion.name.clone()),
-        name: companion_backup(&companion.file, &label, &nonce),
+        name: companion_backup_name(&companion.file, &label, &nonce),
     })
 }
 
 /// Whether new content of this companion waits to be installed.
 pub(crate) fn is_staged(observation: &Observation, nonce: &Nonce, companion: &Companion) -> bool {
-    let staged = companion_staged(&companion.file, nonce);
+    let staged = companion_staged_name(&companion.file, nonce);
     observation.companions.get(&companion.name).is_some_and(|seen| seen.present.contains(&staged))
 }
 
 /// Whether an interrupted start has kept a displaced companion already.
 pub(crate) fn is_kept(observation: &Observation, nonce: &Nonce, companion: &Companion) -> bool {
-    let displaced = displaced(&companion.file, nonce);
+    let displaced = displaced_name(&companion.file, nonce);
     observation
         .companions
         .get(&companion.name)

@@ -3,7 +3,7 @@
 use super::companions::compare_companions;
 use crate::fault::Platform;
 use crate::journal::{Journal, Strategy};
-use crate::names::{FileName, displaced};
+use crate::names::{FileName, displaced_name};
 use crate::op::{Op, Step};
 use crate::plan::step;
 
@@ -163,7 +163,7 @@ pub(crate) fn check_no_stale_handles(steps: &mut Vec<Step>, journal: &Journal, p
 /// Where a restore sets v2 aside.
 #[must_use]
 pub fn displaced_by(journal: &Journal) -> FileName {
-    displaced(&journal.names.canonical, &journal.nonce)
+    displaced_name(&journal.names.canonical, &journal.nonce)
 }
 
 /// The index of the step that makes v2 canonical.

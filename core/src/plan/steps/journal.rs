@@ -1,7 +1,7 @@
 //! Writing and removing the journal and the receipt.
 
 use crate::journal::{Journal, Phase};
-use crate::names::{FileName, PlanPath, Role, journal_tmp};
+use crate::names::{FileName, PlanPath, Role, journal_tmp_name};
 use crate::op::{Op, Step};
 use crate::plan::step;
 
@@ -11,7 +11,7 @@ pub(crate) const FLUSH: &str = "directory entries that a start sees may not be d
 
 /// The name of a journal that is being written.
 pub(crate) fn tmp(journal: &Journal) -> FileName {
-    journal_tmp(&journal.names.canonical, &journal.label, &journal.nonce)
+    journal_tmp_name(&journal.names.canonical, &journal.label, &journal.nonce)
 }
 
 /// Writes the journal under a temporary name, flushes it, renames it into place, and flushes the

@@ -3,8 +3,7 @@
 use super::count;
 use crate::bundle::Check;
 use crate::{DatabaseHeader, Wal, WalState};
-use cutover_core::backup::Receipts;
-use cutover_core::observe::Observation;
+use cutover_core::{Observation, Receipts};
 
 /// What is known of a directory.
 pub(super) struct Case<'a> {

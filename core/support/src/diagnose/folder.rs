@@ -10,11 +10,10 @@ use super::judge::judge;
 use super::{Diagnosis, DroppedFile, Kind, Place, Safety, blank, unknown};
 use crate::bundle::Check;
 use crate::{DatabaseHeader, read_database_header};
-use cutover_core::fault::Platform;
-use cutover_core::journal::MAX_BYTES;
-use cutover_core::names::{FileName, Role, SIDECARS};
-use cutover_core::observe::{FileFacts, Observation};
-use cutover_core::page1::{HeaderError, unhex};
+use cutover_core::{
+    FileFacts, FileName, HeaderError, MAX_JOURNAL_BYTES, Observation, Platform, Role, SIDECARS,
+    unhex,
+};
 
 pub(super) fn diagnose(files: &[DroppedFile], whole: bool, platform: Platform) -> Diagnosis {
     let named: Vec<(FileName, &DroppedFile)> = files
@@ -41,7 +40,7 @@ pub(super) fn diagnose(files: &[DroppedFile], whole: bool, platform: Platform) -
     let (mut receipts, mut header) = (BTreeMap::new(), None);
     for (name, file) in &named {
         let Some(role) = Role::of(&canonical, name) else { continue };
-        let text = file.text.clone().filter(|text| text.len() <= MAX_BYTES);
+        let text = file.text.clone().filter(|text| text.len() <= MAX_JOURNAL_BYTES);
         match role {
             Role::Journal(_) | Role::LegacyJournal => {
                 drop(observation.journals.insert(name.clone(), text));

@@ -16,13 +16,9 @@ use super::{Diagnosis, Kind, Safety, blank, count};
 use crate::bundle::{Check, Given};
 use crate::next_start::{self, Canonical, Does, NextStart, next_start};
 use crate::{Wal, WalState, read_database_header};
-use cutover_core::backup::{self, Backup};
-use cutover_core::explain::explain_error;
-use cutover_core::journal::Journal;
-use cutover_core::names::{FileName, Role};
-use cutover_core::observe::Observation;
-use cutover_core::page1::{JournalMode, unhex};
-use cutover_core::plan::PlanKind;
+use cutover_core::{
+    self, Backup, FileName, Journal, JournalMode, Observation, PlanKind, Role, explain_error, unhex,
+};
 
 pub(super) fn bundle(bundle: &Given) -> Diagnosis {
     let Given { observation, receipts, wal, check, .. } = bundle;
@@ -53,7 +49,7 @@ pub(super) fn bundle(bundle: &Given) -> Diagnosis {
 pub(super) fn judge(kind: Kind, case: &Case) -> Diagnosis {
     let Case { observation, receipts, .. } = case;
     let next = next_start(observation, receipts);
-    let backups = backup::list(observation, receipts);
+    let backups = cutover_core::list_backups(observation, receipts);
     let mut diagnosis = blank(kind, "");
     (diagnosis.safety, diagnosis.because) = safety(case, &next, &backups);
     (diagnosis.v1, diagnosis.v2) = places(case, next.canonical, &backups);
@@ -64,7 +60,7 @@ pub(super) fn judge(kind: Kind, case: &Case) -> Diagnosis {
     diagnosis.action = action(kind, diagnosis.safety, &next, case, &backups);
     diagnosis.explanation = case.last_error.and_then(explain_error);
     if let Some(plan) = &next.plan {
-        diagnosis.findings = cutover_core::validate::validate(plan, None);
+        diagnosis.findings = cutover_core::validate(plan, None);
     }
     diagnosis.header = case.header.cloned();
     diagnosis.wal = case.wal.cloned();

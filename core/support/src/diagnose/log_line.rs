@@ -2,8 +2,7 @@
 //! it.
 
 use super::{ASK, Diagnosis, Kind, Place, Safety, blank, unknown};
-use cutover_core::explain::{Explanation, explain_error};
-use cutover_core::failure::Code;
+use cutover_core::{Code, Explanation, explain_error};
 use std::collections::BTreeSet;
 
 /// The most bytes of a text that are searched.

@@ -20,17 +20,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::bundle::Given;
 use crate::{DatabaseHeader, Wal};
-use cutover_core::backup::Backup;
-use cutover_core::explain::Explanation;
-use cutover_core::fault::Platform;
-use cutover_core::names::FileName;
-use cutover_core::plan::Plan;
-use cutover_core::validate::Finding;
-
-pub use crate::next_start::{Canonical, Does, NextStart, identify, next_start};
+use cutover_core::{Backup, Explanation, FileName, Finding, Plan, Platform};
 
 /// The largest text that is read, in bytes.
-pub const MAX_TEXT: usize = crate::bundle::MAX_BYTES;
+pub const MAX_TEXT: usize = crate::bundle::MAX_BUNDLE_BYTES;
 /// The most files of a folder that are read.
 pub const MAX_FILES: usize = 2000;
 

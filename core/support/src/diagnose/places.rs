@@ -3,11 +3,9 @@
 use super::Place;
 use super::case::Case;
 use crate::next_start::{self, Canonical};
-use cutover_core::backup::Backup;
-use cutover_core::journal::{Journal, Phase};
-use cutover_core::legacy::{LegacyJournal, LegacyPhase};
-use cutover_core::names::{FileName, Role, receipt};
-use cutover_core::plan::displaced_by;
+use cutover_core::{
+    Backup, FileName, Journal, LegacyJournal, LegacyPhase, Phase, Role, displaced_by, receipt_name,
+};
 
 /// Where v1 is, and where v2 is.
 pub(super) fn places(case: &Case, is: Canonical, backups: &[Backup]) -> (Place, Place) {
@@ -76,7 +74,7 @@ impl Beside<'_> {
     fn kept(&self, backup: &Backup, own: bool) -> Place {
         match &backup.why {
             None => at(&backup.name, "It is kept as @, which is whole by its receipt."),
-            Some(_) if own && !self.there(&receipt(&backup.name)) => {
+            Some(_) if own && !self.there(&receipt_name(&backup.name)) => {
                 at(&backup.name, "It is @, whose receipt is not written yet.")
             }
             Some(why) => at(&backup.name, &format!("It may be @: {why}.")),

@@ -7,10 +7,7 @@
 
 use super::{Diagnosis, Kind, Safety};
 use crate::next_start::{Canonical, Does};
-use cutover_core::explain::Explanation;
-use cutover_core::failure::Code;
-use cutover_core::names::FileName;
-use cutover_core::plan::PlanKind;
+use cutover_core::{Code, Explanation, FileName, PlanKind};
 
 /// What a reply needs to know of a directory.
 pub(super) struct Seen<'a> {

@@ -5,11 +5,7 @@ use serde::de::IgnoredAny;
 
 use super::{Diagnosis, Kind, MAX_TEXT, Place, Safety, blank, count, judge, log_line, unknown};
 use crate::bundle::Given;
-use cutover_core::journal::{Journal, ReadError, Receipt};
-use cutover_core::legacy::LegacyJournal;
-use cutover_core::names::FileName;
-use cutover_core::plan::Plan;
-use cutover_core::validate::validate;
+use cutover_core::{FileName, Journal, LegacyJournal, Plan, ReadError, Receipt, validate};
 
 pub(super) fn diagnose(text: &str) -> Diagnosis {
     if text.len() > MAX_TEXT {
@@ -39,7 +35,7 @@ pub(super) fn diagnose(text: &str) -> Diagnosis {
                 let mut diagnosis = unreadable(Kind::Plan, "plan", &error);
                 if !matches!(error, ReadError::TooNew { .. }) {
                     diagnosis.safety = Safety::NotSafe;
-                    diagnosis.findings = cutover_core::validate::validate_text(trimmed, None);
+                    diagnosis.findings = cutover_core::validate_text(trimmed, None);
                     diagnosis.action =
                         "Do not perform the plan. Make it anew with this release.".into();
                 }

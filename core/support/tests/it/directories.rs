@@ -3,14 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use cutover_core::fault::OpError;
-use cutover_core::journal::{Phase, Strategy as Flip};
-use cutover_core::names::{FileName, PlanPath, Role, legacy_journal};
-use cutover_core::observe::{FileFacts, Observation, Verdict};
-use cutover_core::op::{Op, Step};
-use cutover_core::page1::JournalMode;
-use cutover_core::plan::{Plan, plan_recovery};
-use cutover_core::run::{Action, Budget, OpOutcome, Run};
+use cutover_core::{
+    Action, Budget, FileFacts, FileName, JournalMode, Observation, Op, OpError, OpOutcome, Phase,
+    Plan, PlanPath, Role, Run, Step, Strategy as Flip, Verdict, legacy_journal_name, plan_recovery,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -187,7 +183,8 @@ fn any_directory() -> impl Strategy<Value = Observation> {
             {
                 backup.file_id = "canonical".into();
             }
-            for (file, text) in [(our_journal(), ours), (legacy_journal(&canonical()), legacy)] {
+            for (file, text) in [(our_journal(), ours), (legacy_journal_name(&canonical()), legacy)]
+            {
                 match text {
                     Some(Some(text)) => put_journal(&mut seen, &file, &text),
                     Some(None) => {
@@ -320,7 +317,7 @@ fn a_foreign_canonical_that_cannot_be_set_aside_is_not_overwritten() {
         "backup": path(&names.backup), "authPath": "/home/u/app/auth.json", "authBackup": null, "authExisted": false,
         "nonce": "3fa9c1d2", "phase": "canonical-moved",
     });
-    put_journal(&mut seen, &legacy_journal(&canonical()), &text.to_string());
+    put_journal(&mut seen, &legacy_journal_name(&canonical()), &text.to_string());
     let plan = plan_recovery(&seen, &label(), &new_nonce()).unwrap().unwrap();
     let mut disk = Names::of(&seen);
     let trace = drive(Run::new(plan, Budget::default()), |_, now| match &now.op {

@@ -1,4 +1,4 @@
-use cutover_core::page1::{HEADER_BYTES, Header, HeaderError, JournalMode, digest, page1_digest};
+use cutover_core::{HEADER_BYTES, Header, HeaderError, JournalMode, digest, page1_digest};
 use cutover_support::{TextEncoding, read_database_header};
 use proptest::prelude::*;
 

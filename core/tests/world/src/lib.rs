@@ -10,15 +10,12 @@
 
 use std::collections::BTreeMap;
 
-use cutover_core::fault::Holder;
-use cutover_core::fault::{OpError, OpErrorKind, OsCode, Platform};
-use cutover_core::journal::{Companion, Journal, Phase, Strategy, V1, V2};
-use cutover_core::names::{self, CompanionName, FileName, Label, Names, Nonce};
-use cutover_core::observe::{CompanionFacts, FileFacts, Observation, Verdict};
-use cutover_core::op::{Op, Step};
-use cutover_core::page1::{Header, JournalMode};
-use cutover_core::plan::{BuildBy, BuildFrom, Plan, Request, plan_migration};
-use cutover_core::run::{Action, Budget, Event, OpOutcome, Run};
+use cutover_core::{
+    self, Action, Budget, BuildBy, BuildFrom, Companion, CompanionFacts, CompanionName, Event,
+    FileFacts, FileName, Header, Holder, Journal, JournalMode, Label, Names, Nonce, Observation,
+    Op, OpError, OpErrorKind, OpOutcome, OsCode, Phase, Plan, Platform, Request, Run, Step,
+    Strategy, V1, V2, Verdict, plan_migration,
+};
 use serde_json::json;
 
 pub const NOW_MS: u64 = 1_782_718_800_000;
@@ -53,7 +50,7 @@ pub fn our_names() -> Names {
 }
 
 pub fn our_journal() -> FileName {
-    names::journal(&canonical(), &label())
+    cutover_core::journal_name(&canonical(), &label())
 }
 
 /// The 100 bytes that SQLite 3.54 writes for a database of two pages, by the layout of its file
@@ -271,7 +268,7 @@ impl Trace {
         indices
     }
 
-    pub fn failure(&self) -> &cutover_core::failure::Failure {
+    pub fn failure(&self) -> &cutover_core::Failure {
         match &self.ending {
             Action::Failed(failure) | Action::Anew(failure) => failure,
             other => panic!("it did not fail: {other:?}"),

@@ -11,8 +11,7 @@ use std::os::windows::fs::{FileExt as _, OpenOptionsExt as _};
 use std::os::windows::io::AsRawHandle as _;
 use std::path::Path;
 
-use cutover_core::fault::Platform;
-use cutover_core::observe::ReplaceBlocker;
+use cutover_core::{Platform, ReplaceBlocker};
 use windows_sys::Win32::Storage::FileSystem::{
     BY_HANDLE_FILE_INFORMATION, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT,
     FILE_ID_INFO, FileIdInfo, GetDiskFreeSpaceExW, GetFileInformationByHandle,

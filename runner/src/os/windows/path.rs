@@ -6,7 +6,7 @@ use std::io;
 use std::os::windows::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Component, Path, PathBuf, Prefix};
 
-use cutover_core::names::FileName;
+use cutover_core::FileName;
 
 /// A path in the verbatim form. The system's functions take only that form if it has more than 260
 /// units ("Maximum Path Length Limitation" of the Windows documentation).

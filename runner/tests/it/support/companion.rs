@@ -5,16 +5,15 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cutover::core::journal::Warning;
+use cutover::core::Warning;
 use cutover::{
     BackupOptions, BuildBy, BuildFrom, Built, Detect, Event, Host, HostError, Job, Make,
     MigrateResult, Options, RecoverResult,
 };
 use rusqlite::Connection;
 
-use crate::support::directory;
 use crate::support::notes::{NOTES, TO_V2, V1, rows};
-use crate::support::strace;
+use crate::support::{directory, strace};
 
 /// What the traced process does, and below which directory.
 const DOES: &str = "CUTOVER_TEST_DOES";

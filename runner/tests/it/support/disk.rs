@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use cutover::core::journal::Warning;
+use cutover::core::Warning;
 use cutover::{
     BackupOptions, BuildBy, BuildFrom, Built, Detect, Host, HostError, Job, Make, Options, Rule,
 };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use cutover::core::failure::DataState;
+use cutover::core::DataState;
 use cutover::{
     BackupOptions, BuildBy, BuildFrom, Built, Code, Detect, Event, Failure, Host, HostError, Job,
     Make, Options, Outcome, Recovery,

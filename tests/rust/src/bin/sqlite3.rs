@@ -4,8 +4,9 @@
 
 use std::io::Write;
 
+use rusqlite::fallible_iterator::FallibleIterator as _;
 use rusqlite::types::ValueRef;
-use rusqlite::{Batch, Connection, fallible_iterator::FallibleIterator as _};
+use rusqlite::{Batch, Connection};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 

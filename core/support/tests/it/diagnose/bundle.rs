@@ -33,7 +33,7 @@ fn a_bundle_leaves_out_what_is_the_applications() {
     );
     let mut made = bundle(observation, unchecked(), None);
     made.path = "/home/ann/app/data.db".into();
-    made.receipts.insert(receipt(&our_names().backup), Some(kept.receipt(NOW_MS).to_text()));
+    made.receipts.insert(receipt_name(&our_names().backup), Some(kept.receipt(NOW_MS).to_text()));
     made.last_error = Some(Failure::refusal(Code::Host, "SECRET", "see /home/ann/app"));
     made.events = vec![
         Event::Warning { warning: kept.warnings[0].clone() },

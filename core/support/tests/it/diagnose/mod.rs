@@ -9,19 +9,14 @@ mod text;
 
 use std::collections::BTreeMap;
 
-use cutover_core::failure::{Code, Failure};
-use cutover_core::fault::Platform;
-use cutover_core::journal::{Journal, Phase, Strategy, Warning, WarningFrom};
-use cutover_core::names::{FileName, receipt};
-use cutover_core::observe::{FileFacts, Observation};
-use cutover_core::page1::JournalMode;
-use cutover_core::plan::{BuildBy, BuildFrom, plan_migration};
-use cutover_core::run::Event;
-use cutover_support::bundle::{Bundle, Check, Made, shorten};
-use cutover_support::diagnose::{
-    Canonical, Diagnosis, Does, Dropped, DroppedFile, Kind, Place, Safety, diagnose, next_start,
+use cutover_core::{
+    BuildBy, BuildFrom, Code, Event, Failure, FileFacts, FileName, Journal, JournalMode,
+    Observation, Phase, Platform, Strategy, Warning, WarningFrom, plan_migration, receipt_name,
 };
-use cutover_support::{Wal, read_wal};
+use cutover_support::{
+    Bundle, Canonical, Check, Diagnosis, Does, Dropped, DroppedFile, Kind, Made, Place, Safety,
+    Wal, diagnose, next_start, read_wal, shorten,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -24,14 +24,14 @@ fn v1_and_v2_are_said_to_be_where_they_are() {
     };
     let with_receipt = |mut observation: Observation| {
         observation.files.insert(backup.clone(), v1());
-        observation.files.insert(receipt(&backup), plain("9", 500));
+        observation.files.insert(receipt_name(&backup), plain("9", 500));
         observation
     };
     let without = |mut observation: Observation, name: &FileName| {
         observation.files.remove(name);
         observation
     };
-    let receipts = [(receipt(&backup), kept.as_str())];
+    let receipts = [(receipt_name(&backup), kept.as_str())];
     let ours = Some(backup.as_str());
 
     // After an upgrade a program removed data.db, or wrote over it.

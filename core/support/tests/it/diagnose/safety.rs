@@ -64,7 +64,7 @@ fn v2_in_place_is_safe_and_v1_is_the_backup() {
     observation.journals.clear();
     observation.files.remove(&our_journal());
     let mut made = bundle(observation, unchecked(), None);
-    made.receipts.insert(receipt(&our_names().backup), Some(written));
+    made.receipts.insert(receipt_name(&our_names().backup), Some(written));
     let found = text(&made.to_text());
     assert_eq!((found.safety, found.backups.len()), (Safety::Safe, 1), "{}", found.because);
     assert_eq!(found.v1.file.as_deref(), Some(our_names().backup.as_str()));
@@ -118,7 +118,7 @@ fn a_database_that_may_be_new_is_not_called_safe() {
     let mut bytes = header_bytes(JournalMode::Delete, 7);
     bytes[43] = 0;
     bare.files.get_mut(&canonical()).unwrap().header =
-        Some(cutover_core::page1::Header::parse(&bytes).unwrap());
+        Some(cutover_core::Header::parse(&bytes).unwrap());
     bare.files.insert(our_names().backup, v1());
     for observation in [gap, unread, bare] {
         let found = of(observation, Check::Sound);

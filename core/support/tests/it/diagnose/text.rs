@@ -32,7 +32,7 @@ fn a_plan_is_judged() {
     let found = text(&hostile.to_string());
     assert_eq!(
         (found.safety, found.findings[0].kind),
-        (Safety::NotSafe, cutover_core::validate::FindingKind::Structure)
+        (Safety::NotSafe, cutover_core::FindingKind::Structure)
     );
 }
 
