@@ -34,9 +34,26 @@ function paths(tree) {
   return head ? below.map((path) => [head, ...path]) : below;
 }
 
+/** What a module exports of its children, `pub use child::{Name}`: module -> name -> the child's path. */
+function exported(all) {
+  const known = new Set(all.map(({ path }) => path.join("::")));
+  return new Map(
+    all.map(({ path, text }) => {
+      const names = new Map();
+      for (const [, tree] of code(text).matchAll(/\bpub(?:\([^)]*\))? use ((?:\w+::)*(?:\w+|\{(?:[^{}]|\{[^{}]*\})*\}))/g)) {
+        for (const way of paths(tree)) {
+          if (known.has([...path, way[0]].join("::"))) names.set(way.at(-1), [...path, ...way.slice(0, -1)]);
+        }
+      }
+      return [path.join("::"), names];
+    }),
+  );
+}
+
 /** Who imports whom, at each level: folder -> module -> module -> where. */
 function graph(all) {
   const known = new Set(all.map(({ path }) => path.join("::")));
+  const exports = exported(all);
   const levels = new Map();
   for (const { file, path, text } of all) {
     for (const found of code(text).matchAll(/\b(crate|(?:super::)*super)::(\w+(?:::\w+)*(?:::\{(?:[^{}]|\{[^{}]*\})*\})?|\{(?:[^{}]|\{[^{}]*\})*\})/g)) {
@@ -44,7 +61,9 @@ function graph(all) {
       const base = path.slice(0, Math.max(0, path.length - up));
       for (const names of paths(found[2])) {
         let to = [...base, ...names];
-        while (to.length > 0 && !known.has(to.join("::"))) to.pop();
+        const beyond = [];
+        while (to.length > 0 && !known.has(to.join("::"))) beyond.unshift(to.pop());
+        for (let child; (child = exports.get(to.join("::"))?.get(beyond[0])); ) to = child;
         const same = path.findIndex((name, at) => name !== to[at]);
         if (same < 0 || same >= to.length) continue;
         const level = path.slice(0, same).join("::");
@@ -93,6 +112,12 @@ if (process.argv.includes("--self-test")) {
     { file: "c.rs", path: ["c"], text: "fn c() { crate::a::planted() }\n" },
   ];
   if (cycles(planted).length === 0) fail("a planted cycle is not found");
+  const exporting = [
+    { file: "lib.rs", path: [], text: "mod a;\nmod b;\npub use b::Thing;\n" },
+    { file: "a.rs", path: ["a"], text: "use crate::Thing;\n" },
+    { file: "b.rs", path: ["b"], text: "use super::a;\n" },
+  ];
+  if (cycles(exporting).length === 0) fail("a planted cycle through the crate's root is not found");
   if (cycles(planted.slice(0, 3)).length > 0) fail("a cycle is found where there is none");
 }
 const members = /members = \[(.*?)\]/s.exec(readFileSync(join(root, "Cargo.toml"), "utf8"))[1].match(/[\w/-]+/g);
