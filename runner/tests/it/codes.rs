@@ -14,7 +14,7 @@ const PRODUCED: [(Code, &str, &str); 12] = [
     (Code::Newer, "migrate.rs", "a_file_that_is_not_v1_is_left_alone"),
     (Code::NotADatabase, "migrate.rs", "a_file_that_is_not_v1_is_left_alone"),
     (Code::V1Corrupt, "codes.rs", "a_damaged_v1_is_not_upgraded"),
-    (Code::NoSpace, "full_disk.rs", "a_full_disk_costs_no_row"),
+    (Code::NoSpace, "full_disk.rs", "full_at"),
     (Code::Io, "migrate.rs", "companions_are_files_of_their_own"),
     (Code::Journal, "recover.rs", "what_cannot_be_recovered_is_refused_and_nothing_is_touched"),
     (Code::Host, "migrate.rs", "a_failing_build_is_undone_and_its_own_error_comes_back"),
