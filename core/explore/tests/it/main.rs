@@ -7,6 +7,6 @@ mod explore;
 #[path = "../../../tests/it/held.rs"]
 mod held;
 mod lanes;
-#[path = "../../../tests/it/recovery.rs"]
+#[path = "../../../tests/it/recovery/mod.rs"]
 mod recovery;
 mod validate_mutants;
