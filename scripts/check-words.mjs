@@ -24,15 +24,19 @@ export function found(file, text) {
   return lines.flatMap((line, at) => WORDS.filter(([word]) => word.test(line)).map(([, instead]) => `${file}:${at + 1}: ${line.trim()}\n    ${instead}`));
 }
 
-/** The tests that a page names, `program.rs`: `name`, and that are not there. */
-export function missing(file, text, tests) {
-  const named = [...text.matchAll(/`[\w/]+\.rs`: ((?:`\w+`(?:, )?)+)/g)].flatMap(([, names]) => names.match(/\w+/g));
-  return named.filter((name) => !tests.includes(`fn ${name}(`)).map((name) => `${file}: there is no test ${name}`);
+/** Where `runner/x.rs` and `core/x.rs` of a page are; a name without a folder is the runner's. */
+const inTests = (path) => path.replace(/^(?:(runner|core)\/)?/, (_, crate = "runner") => `${crate}/tests/it/`);
+
+/** The tests that a page names, `program.rs`: `name`, and that are not in that file. `texts`: file -> text. */
+export function missing(page, text, texts) {
+  return [...text.matchAll(/`([\w/]+\.rs)`: ((?:`\w+`(?:, )?)+)/g)].flatMap(([, path, names]) =>
+    names.match(/\w+/g).filter((name) => !texts[inTests(path)]?.includes(`fn ${name}(`)).map((name) => `${page}: there is no test ${name} in ${inTests(path)}`),
+  );
 }
 
 const tracked = execFileSync("git", ["ls-files"], { cwd: root, encoding: "utf8" }).split("\n").filter((file) => TEXT.test(file) && !NOT_OURS.test(file));
 const text = (file) => readFileSync(join(root, file), "utf8");
-const tests = tracked.filter((file) => file.endsWith(".rs")).map(text).join("\n");
+const tests = Object.fromEntries(tracked.filter((file) => file.endsWith(".rs")).map((file) => [file, text(file)]));
 const pages = ["docs/guarantees.md", "tests/README.md", "ERRORS.md"].filter((page) => tracked.includes(page));
 
 if (process.argv.includes("--self-test")) {

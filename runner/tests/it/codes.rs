@@ -9,18 +9,34 @@ const UPDATE: &str = "UPDATE_ERRORS";
 
 /// Each code, and the test that meets it with real files and a real cause.
 const PRODUCED: [(Code, &str, &str); 12] = [
-    (Code::Owned, "migrate.rs", "the_owner_lock_is_held_once_and_released"),
-    (Code::Held, "migrate.rs", "a_connection_of_another_process_is_named"),
-    (Code::Newer, "migrate.rs", "a_file_that_is_not_v1_is_left_alone"),
-    (Code::NotADatabase, "migrate.rs", "a_file_that_is_not_v1_is_left_alone"),
+    (Code::Owned, "migrate/in_use.rs", "the_owner_lock_is_held_once_and_released"),
+    (Code::Held, "migrate/in_use.rs", "a_connection_of_another_process_is_named"),
+    (Code::Newer, "migrate/found.rs", "a_file_that_is_not_v1_is_left_alone"),
+    (Code::NotADatabase, "migrate/found.rs", "a_file_that_is_not_v1_is_left_alone"),
     (Code::V1Corrupt, "codes.rs", "a_damaged_v1_is_not_upgraded"),
     (Code::NoSpace, "full_disk.rs", "full_at"),
-    (Code::Io, "migrate.rs", "companions_are_files_of_their_own"),
-    (Code::Journal, "recover.rs", "what_cannot_be_recovered_is_refused_and_nothing_is_touched"),
-    (Code::Host, "migrate.rs", "a_failing_build_is_undone_and_its_own_error_comes_back"),
-    (Code::Verify, "migrate.rs", "wrong_counts_and_a_failing_verify_are_undone"),
-    (Code::StillOld, "migrate.rs", "a_v2_that_is_not_what_it_must_be_is_not_installed"),
-    (Code::Aborted, "migrate.rs", "stopping_is_honoured_until_v2_is_built_and_refused_after"),
+    (Code::Io, "migrate/companions.rs", "companions_are_files_of_their_own"),
+    (
+        Code::Journal,
+        "recover/journal.rs",
+        "what_cannot_be_recovered_is_refused_and_nothing_is_touched",
+    ),
+    (
+        Code::Host,
+        "migrate/before_install.rs",
+        "a_failing_build_is_undone_and_its_own_error_comes_back",
+    ),
+    (Code::Verify, "migrate/before_install.rs", "wrong_counts_and_a_failing_verify_are_undone"),
+    (
+        Code::StillOld,
+        "migrate/before_install.rs",
+        "a_v2_that_is_not_what_it_must_be_is_not_installed",
+    ),
+    (
+        Code::Aborted,
+        "migrate/before_install.rs",
+        "stopping_is_honoured_until_v2_is_built_and_refused_after",
+    ),
 ];
 
 fn read(path: &str) -> String {

@@ -1,5 +1,5 @@
 //! A restore of a v2 that a program has open on Windows. v1's pages are copied into it, as v2's are
-//! into an open v1 (`held_on_windows.rs`).
+//! into an open v1 (`held_on_windows/`).
 #![cfg(windows)]
 
 use std::fs::File;

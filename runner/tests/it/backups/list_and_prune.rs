@@ -1,0 +1,205 @@
+//! A list tells what the receipts know. A prune removes old backups, and never the newest whole
+//! one.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use cutover::{BackupOptions, Options, Outcome, Rule};
+
+use super::{Bed, Calm, DAY_MS};
+use crate::support::interrupt::Interrupt;
+use crate::support::notes::{NOTES, rows};
+
+#[test]
+fn a_list_tells_what_the_receipts_know() {
+    let bed = Bed::upgraded_with_companion();
+    let backup = bed.backups().remove(0);
+    let file = bed.path(backup.name.as_str());
+    assert!(backup.whole && backup.started_ms > 1_700_000_000_000);
+    assert_eq!(
+        (backup.label.as_str(), backup.size),
+        ("v1-v2", std::fs::metadata(&file).unwrap().len())
+    );
+    assert_eq!(bed.read(backup.companions.values().next().unwrap().as_str()), "of v1");
+    std::fs::remove_file(format!("{}.json", file.display())).unwrap();
+    let backup = bed.backups().remove(0);
+    assert_eq!(
+        (backup.whole, backup.why.as_deref()),
+        (false, Some("there is no receipt beside it"))
+    );
+}
+
+/// Upgrades, restores and upgrades again, which leaves two backups.
+fn two_backups() -> Bed {
+    let bed = Bed::upgraded("WAL");
+    bed.restore().unwrap();
+    bed.migrate(None);
+    assert_eq!(bed.backups().len(), 2);
+    bed
+}
+
+#[test]
+fn a_prune_takes_the_old_ones_with_their_receipts() {
+    let bed = two_backups();
+    let old = bed.backups().remove(1).name;
+    let prune = |rule| {
+        cutover::prune_backups(
+            &bed.path("data.db"),
+            rule,
+            &BackupOptions::default(),
+            &mut Calm::default(),
+        )
+        .unwrap()
+    };
+    assert_eq!(
+        prune(Rule { keep: None, older_than_ms: Some(3_600_000) }).removed.len(),
+        0,
+        "none is an hour old"
+    );
+    let result = prune(Rule { keep: Some(1), older_than_ms: None });
+    assert_eq!((result.removed, result.left), (vec![bed.path(old.as_str())], vec![]));
+    assert!(!bed.names().iter().any(|name| name.starts_with(old.as_str())));
+    assert_eq!(prune(Rule { keep: Some(1), older_than_ms: None }).removed.len(), 0);
+    bed.restore().unwrap();
+}
+
+#[test]
+fn a_prune_by_age_takes_the_companions_backups_of_what_it_takes() {
+    let bed = Bed::upgraded_with_companion();
+    bed.age_newest(30);
+    for days in [20, 10] {
+        cutover::restore(&bed.path("data.db"), &bed.newest(), &bed.beside(), &mut Calm::default())
+            .unwrap();
+        cutover::migrate(&bed.with_companion(), &mut Calm::default()).unwrap();
+        bed.age_newest(days);
+    }
+    let backups = bed.backups();
+    assert!(
+        backups.len() == 3
+            && backups.iter().all(|backup| backup.whole && backup.companions.len() == 1),
+        "{backups:?}"
+    );
+    let prune = |days: u64, options: &BackupOptions| {
+        let rule = Rule { keep: None, older_than_ms: Some(days * DAY_MS) };
+        cutover::prune_backups(&bed.path("data.db"), rule, options, &mut Calm::default()).unwrap()
+    };
+    // The newest backup stays at any age. So does a backup with a companion that the options do not
+    // declare.
+    for (days, left) in [(40, 3), (25, 2), (5, 1), (0, 1)] {
+        if left < bed.backups().len() {
+            let undeclared = prune(days, &BackupOptions::default());
+            assert_eq!(
+                (undeclared.removed.len(), undeclared.left.len()),
+                (0, bed.backups().len() - left),
+                "{days}"
+            );
+        }
+        prune(days, &bed.beside());
+        assert_eq!(bed.backups(), backups[..left], "{days}");
+        let of_companion = |name: &String| name.starts_with("auth.json.v1-v2-");
+        let mut expected: Vec<&str> = backups[..left]
+            .iter()
+            .flat_map(|backup| backup.companions.values())
+            .map(cutover::core::FileName::as_str)
+            .collect();
+        expected.sort_unstable();
+        assert_eq!(
+            bed.names().into_iter().filter(of_companion).collect::<Vec<_>>(),
+            expected,
+            "{days}"
+        );
+    }
+    cutover::restore(&bed.path("data.db"), &bed.newest(), &bed.beside(), &mut Calm::default())
+        .unwrap();
+    assert_eq!(
+        (rows(&bed.path("data.db"), "notes"), bed.read("auth.json").as_str()),
+        (NOTES.map(str::to_owned).to_vec(), "of v1")
+    );
+}
+
+#[test]
+fn an_upgrade_that_prunes_and_is_killed_is_ended_by_a_start_that_prunes() {
+    let [mut pruned, mut committed] = [0, 0];
+    for at in (0..).step_by(3) {
+        let bed = two_backups();
+        bed.restore().unwrap();
+        let path = bed.path("data.db");
+        let options = Options { keep_backups: Some(1), ..bed.options() };
+        let mut host = Interrupt { at, seen: 0 };
+        let killed = catch_unwind(AssertUnwindSafe(|| {
+            cutover::migrate(&options, &mut host).map(drop).unwrap();
+        }))
+        .is_err();
+        let journal = bed.names().iter().any(|name| name.ends_with("-cutover.json"));
+        let result = cutover::migrate(&options, &mut Calm::default()).unwrap();
+        assert_eq!(
+            (rows(&path, "note"), result.warnings),
+            (NOTES.map(str::to_owned).to_vec(), vec![]),
+            "{at}"
+        );
+        let backups = bed.backups();
+        assert!(backups.iter().all(|backup| backup.whole), "{at}: {backups:?}");
+        assert_eq!(
+            rows(&bed.path(backups[0].name.as_str()), "notes"),
+            NOTES,
+            "{at}: the newest is never pruned"
+        );
+        // Without a journal a start cannot know that an earlier one has not pruned.
+        if journal || result.outcome == Outcome::Migrated {
+            assert_eq!(backups.len(), 1, "{at}");
+            pruned += 1;
+            committed += usize::from(result.outcome != Outcome::Migrated);
+        }
+        if !killed {
+            break;
+        }
+    }
+    assert!(pruned > 8 && committed > 0, "{pruned}, {committed}");
+}
+
+#[test]
+fn a_prune_that_is_killed_is_finished_by_the_next() {
+    let rule = Rule { keep: Some(1), older_than_ms: None };
+    for at in 0.. {
+        let bed = two_backups();
+        let (path, old) = (bed.path("data.db"), bed.backups().remove(1).name);
+        let mut host = Interrupt { at, seen: 0 };
+        let killed = catch_unwind(AssertUnwindSafe(|| {
+            cutover::prune_backups(&path, rule, &BackupOptions::default(), &mut host).map(drop)
+        }));
+        assert!(
+            bed.backups().iter().all(|backup| backup.whole),
+            "{at}: every backup that is left is whole"
+        );
+        cutover::prune_backups(&path, rule, &BackupOptions::default(), &mut Calm::default())
+            .unwrap();
+        assert!(!bed.names().iter().any(|name| name.starts_with(old.as_str())), "{at}");
+        if killed.is_ok() {
+            assert!(at >= 4);
+            break;
+        }
+    }
+}
+
+#[test]
+fn an_upgrade_may_prune_and_a_prune_that_fails_is_a_warning() {
+    let bed = Bed::upgraded("WAL");
+    bed.restore().unwrap();
+    assert_eq!(bed.migrate(Some(1)).warnings, []);
+    assert_eq!(bed.backups().len(), 1);
+    bed.restore().unwrap();
+    // A directory cannot be removed as a file.
+    let stays = bed.path(&format!("{}-shm", bed.backups()[0].name));
+    std::fs::create_dir(&stays).unwrap();
+    let mut host = Calm::default();
+    let result =
+        cutover::migrate(&Options { keep_backups: Some(1), ..bed.options() }, &mut host).unwrap();
+    assert_eq!(
+        (result.outcome, result.warnings[0].code.as_deref()),
+        (Outcome::Migrated, Some("PRUNE"))
+    );
+    let message = &result.warnings[0].message;
+    assert!(message.contains(stays.file_name().unwrap().to_str().unwrap()), "{message}");
+    assert_eq!(host.warned, [result.warnings[0].message.clone()]);
+    // A start that upgrades nothing prunes nothing.
+    assert_eq!(bed.migrate(Some(1)).warnings, []);
+}

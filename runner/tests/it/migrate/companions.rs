@@ -1,0 +1,143 @@
+//! An upgrade changes a companion with the database, and an undo puts the companion back.
+
+use cutover::{BuildFrom, Code, Event, Outcome};
+
+use super::{Bed, Scripted, build_v2};
+#[cfg(unix)]
+use super::{mode, set_mode};
+
+#[test]
+fn staged_companions_change_with_the_database() {
+    let bed = Bed::new("wal");
+    let auth = bed.directory.path().join("auth.json");
+    std::fs::write(&auth, "v1 secret").unwrap();
+    #[cfg(unix)]
+    set_mode(&auth, 0o600);
+    let mut options = bed.host(BuildFrom::Empty);
+    options.companions.insert("auth".into(), auth.clone());
+
+    let mut failing = Scripted::default();
+    failing.build = Some(Box::new(|job| {
+        job.write_companion("auth", b"v2 secret")?;
+        Err("no".into())
+    }));
+    cutover::migrate(&options, &mut failing).unwrap_err();
+    assert_eq!(std::fs::read(&auth).unwrap(), b"v1 secret");
+    assert_eq!(bed.names(), ["auth.json", "data.db"]);
+
+    #[cfg(unix)]
+    let mut private = 0;
+    let mut host = Scripted::default();
+    host.build = Some(Box::new(|job| {
+        assert_eq!(job.read_companion("auth")?, Some(b"v1 secret".to_vec()));
+        job.write_companion("auth", b"v2 secret")?;
+        job.save_state(serde_json::json!("a secret"))?;
+        // Backup, staged file and journal: no other user can read them at any time.
+        #[cfg(unix)]
+        for entry in std::fs::read_dir(auth.parent().unwrap())? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if name.starts_with("auth.json.") && !name.ends_with("-lock")
+                || name.ends_with("-cutover.json")
+            {
+                assert_eq!(mode(&path), 0o600, "{name}");
+                private += 1;
+            }
+        }
+        assert_eq!(job.read_companion("auth")?, Some(b"v2 secret".to_vec()));
+        assert!(job.read_companion("other").is_err());
+        build_v2(job)
+    }));
+    let result = cutover::migrate(&options, &mut host).unwrap();
+    drop(host);
+    assert_eq!(std::fs::read(&auth).unwrap(), b"v2 secret");
+    #[cfg(unix)]
+    assert_eq!((mode(&auth), private), (0o600, 3));
+    let nonce = result.backup.unwrap().to_str().unwrap().rsplit('-').next().unwrap().to_owned();
+    assert_eq!(
+        std::fs::read(bed.directory.path().join(format!("auth.json.v1-v2-{nonce}"))).unwrap(),
+        b"v1 secret"
+    );
+    assert_eq!(bed.names().len(), 5, "{:?}", bed.names());
+}
+
+#[test]
+fn a_companion_written_in_place_is_put_back_and_what_it_held_is_kept() {
+    let bed = Bed::new("wal");
+    let auth = bed.directory.path().join("auth.json");
+    std::fs::write(&auth, "v1 secret").unwrap();
+    let mut options = bed.host(BuildFrom::Empty);
+    options.companions.insert("auth".into(), auth.clone());
+    let mut host = Scripted::default();
+    host.build = Some(Box::new(|_| {
+        std::fs::write(&auth, "half of v2")?;
+        Err("no".into())
+    }));
+    cutover::migrate(&options, &mut host).unwrap_err();
+    drop(host);
+    assert_eq!(std::fs::read(&auth).unwrap(), b"v1 secret");
+    let displaced: Vec<String> =
+        bed.names().into_iter().filter(|name| name.contains(".displaced-")).collect();
+    assert_eq!(std::fs::read(bed.directory.path().join(&displaced[0])).unwrap(), b"half of v2");
+}
+
+#[test]
+fn a_companion_that_was_not_there_is_not_there_after_an_undo_and_what_it_held_is_kept() {
+    let bed = Bed::new("wal");
+    let auth = bed.directory.path().join("auth.json");
+    let mut options = bed.host(BuildFrom::Empty);
+    options.companions.insert("auth".into(), auth.clone());
+    let mut told = Vec::new();
+    let mut host = Scripted::default();
+    host.build = Some(Box::new(|_| {
+        std::fs::write(&auth, "half of v2")?;
+        Err("no".into())
+    }));
+    host.on_event = Some(Box::new(|event| {
+        if let Event::Warning { warning } = event {
+            told.push((warning.code.clone(), warning.message.clone()));
+        }
+    }));
+    cutover::migrate(&options, &mut host).unwrap_err();
+    drop(host);
+    let names = bed.names();
+    let [displaced, database] = &names[..] else { panic!("{names:?}") };
+    assert_eq!(std::fs::read(bed.directory.path().join(displaced)).unwrap(), b"half of v2");
+    assert!(displaced.starts_with("auth.json.displaced-") && database == "data.db", "{names:?}");
+    assert!(
+        matches!(&told[..], [(Some(code), message)] if code == "KEPT" && message.contains(&**displaced)),
+        "{told:?}"
+    );
+
+    let mut host = Scripted::default();
+    host.build = Some(Box::new(|job| {
+        std::fs::write(&auth, "of v2")?;
+        build_v2(job)
+    }));
+    let result = cutover::migrate(&options, &mut host).unwrap();
+    assert_eq!((std::fs::read(&auth).unwrap(), result.warnings), (b"of v2".to_vec(), vec![]));
+}
+
+#[test]
+fn companions_are_files_of_their_own() {
+    let bed = Bed::new("wal");
+    let with = |companions: &[(&str, &str)]| {
+        let mut options = bed.sql();
+        options.companions = companions
+            .iter()
+            .map(|(name, file)| ((*name).to_owned(), bed.directory.path().join(file)))
+            .collect();
+        cutover::migrate(&options, &mut Scripted::default())
+    };
+    for refused in [
+        &[("a", "data.db-wal")][..],
+        &[("a", "data.db")],
+        &[("a", "auth.json"), ("b", "auth.json")],
+        &[("a/b", "auth.json")],
+    ] {
+        assert_eq!(with(refused).unwrap_err().failure.code, Code::Io, "{refused:?}");
+        bed.assert_untouched("wal");
+    }
+    // If the companion's directory does not exist, the companion does not exist either.
+    assert_eq!(with(&[("a", "not-yet/auth.json")]).unwrap().outcome, Outcome::Migrated);
+}
