@@ -68,7 +68,17 @@ function run({ executable, cwd, test }) {
   });
 }
 
-const waiting = programs().flatMap(tests);
+/** A test that was renamed is skipped no longer, and nothing else would say so. */
+function refuseStaleSkips(built) {
+  const all = built.flatMap(({ executable, cwd }) => started(executable, ["--list"], (program, args) => output(program, args, { cwd })));
+  const skipped = filters.filter((_, at) => filters[at - 1] === "--skip");
+  const stale = skipped.filter((name) => !all.some((list) => list.includes(name)));
+  if (stale.length > 0) fail(`--skip ${stale.join(", ")}: no test has such a name`);
+}
+
+const built = programs();
+refuseStaleSkips(built);
+const waiting = built.flatMap(tests);
 const slow = [];
 let passed = 0;
 let failed = 0;
