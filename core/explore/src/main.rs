@@ -152,7 +152,7 @@ fn table(dimensions: &[Dimension], full: bool) -> ExitCode {
     );
     // Only the full table supports the whole claim. The short one says what bounds it.
     let claim = if full {
-        "every crash state of every plan, from every starting initial, under models M0 to M3 and \
+        "every crash state of every plan, from every starting state, under models M0 to M3 and \
          Windows, with one further crash in recovery and every fault at every op"
     } else {
         "every crash state within the table above (--full crosses more)"
