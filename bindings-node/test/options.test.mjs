@@ -26,7 +26,7 @@ const WRONG = [
   [{ detect: { userVersion: 2 ** 31 } }, /options\.detect must be/],
   [
     { detect: { stamp: { table: "t", column: "c", value: 2 } } },
-    /options\.detect must be \{ stamp: \{ table, column, value \}, all strings \}/,
+    /options\.detect must be \{ stamp: \{ table, column, value \}, all well-formed strings \}/,
   ],
   [{ make: undefined }, /options\.make must be an object, not undefined/],
   [
@@ -37,6 +37,16 @@ const WRONG = [
     { make: { from: "empty", run: { sql: 1 } } },
     /options\.make\.run must be \{ sql \} or a function/,
   ],
+  ...["CREATE TABLE a(x);\0 CREATE TABLE b(x);", "\0", "SELECT '\ud800'"].map((sql) => [
+    { make: { from: "empty", run: { sql } } },
+    /options\.make\.run\.sql must be a well-formed string without a NUL character, not ['"]/,
+  ]),
+  ...["half \ud800 pair", "nul \0"].map((table) => [
+    { detect: { stamp: { table, column: "c", value: "2" } } },
+    /options\.detect must be \{ stamp: \{ table, column, value \}, all well-formed strings \}/,
+  ]),
+  [{ detect: { stamp: { table: "t", column: "c", value: "\udfff" } } }, /options\.detect must be/],
+  [{ companions: { "half \ud800": "auth.json" } }, /options\.companions must be/],
   [
     { make: { from: "empty", run: { sql: "" }, how: 1 } },
     /options\.make\.how is unknown; the known members are from, run/,

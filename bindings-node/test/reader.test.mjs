@@ -154,7 +154,17 @@ test("a failed query is refused with the reason", async () => {
       /9223372036854775808 is not a 64-bit integer/,
     );
     assert.match((await failure(v1.all("SELECT ?, ?", [1]))).message, /parameter|Wrong number/i);
-    assert.ok((await failure(v1.all("SELECT '\ud800'"))) instanceof Error);
+    for (const sql of ["SELECT '\ud800'", "SELECT 1\0; SELECT 2", 7]) {
+      const error = await failure(v1.all(sql));
+      assert.ok(error instanceof TypeError, String(error));
+      assert.match(error.message, /^cutover: sql must be a well-formed string without a NUL/);
+    }
+    const half = await failure(v1.all("SELECT ?", ["half \ud800 pair"]));
+    assert.ok(half instanceof TypeError, String(half));
+    assert.match(half.message, /^cutover: args\[0\] must be a well-formed string/);
+    for (const sql of ["VACUUM INTO 'stray'", "ATTACH 'stray' AS s", "PRAGMA writable_schema=ON"]) {
+      assert.match((await failure(v1.all(sql))).message, /a reader only reads/);
+    }
     assert.deepEqual(await v1.all("SELECT 1 AS still"), [{ still: 1 }]);
   });
 });

@@ -6,6 +6,7 @@ import {
   object,
   oneOf,
   refuse,
+  sql,
   text,
   whole,
   type Check,
@@ -15,10 +16,13 @@ import type { Json, MigrateOptions } from "./options.js";
 
 const stamp: Check = (value) =>
   isObject(value) &&
-  [value.table, value.column, value.value].every((part) => typeof part === "string") &&
+  sql(value.table) === undefined &&
+  sql(value.column) === undefined &&
+  typeof value.value === "string" &&
+  value.value.isWellFormed() &&
   Object.keys(value).length === 3
     ? undefined
-    : "{ table, column, value }, all strings";
+    : "{ table, column, value }, all well-formed strings";
 
 const detect: Check = (value) => {
   if (typeof value === "function") return undefined;
@@ -37,7 +41,8 @@ const run: Check = (value) => {
 };
 
 export const paths: Check = (value) =>
-  isObject(value) && Object.values(value).every((path) => text(path) === undefined)
+  isObject(value) &&
+  Object.entries(value).every(([name, path]) => name.isWellFormed() && text(path) === undefined)
     ? undefined
     : "an object of name -> path";
 
@@ -68,6 +73,8 @@ export function checkOptions<S extends Json, R extends Json>(options: MigrateOpt
     "signal?": signal,
   });
   checkFields("options.make", options.make, { from: oneOf("empty", "copy"), run });
+  if (typeof options.make.run !== "function")
+    checkFields("options.make.run", options.make.run, { sql });
 }
 
 /** The result of a build, with its defaults. */

@@ -7,7 +7,7 @@ export type Check = (value: unknown) => string | undefined;
 
 export function refuse(where: string, must: string, value: unknown): never {
   throw new TypeError(
-    `cutover: ${where} must be ${must}, not ${inspect(value, { depth: 0, breakLength: Infinity })}`,
+    `cutover: ${where} must be ${must}, not ${inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: 100 })}`,
   );
 }
 
@@ -22,6 +22,11 @@ export const isObject = (value: unknown): value is Record<string, unknown> =>
 export const text = when(
   (value) => typeof value === "string" && value !== "" && value.isWellFormed(),
   "a well-formed string that is not empty",
+);
+/** Text that SQLite compiles: it would stop reading at a NUL. */
+export const sql = when(
+  (value) => typeof value === "string" && value.isWellFormed() && !value.includes("\0"),
+  "a well-formed string without a NUL character",
 );
 export const callback = when((value) => typeof value === "function", "a function");
 export const object = when(isObject, "an object");
@@ -48,6 +53,19 @@ export function checkFields(where: string, value: unknown, fields: Record<string
     const must = fields[field]?.(value[name]);
     if (must !== undefined) refuse(`${where}.${name}`, must, value[name]);
   }
+}
+
+/**
+ * JSON for the addon, which takes no half of a surrogate pair. `JSON.stringify` writes such a half,
+ * and nothing else, as an escape `\ud800` to `\udfff`.
+ */
+export function toJson(value: object, where: string): string {
+  const json = JSON.stringify(value);
+  if (/(?<!\\)(?:\\\\)*\\ud[89a-f][0-9a-f]{2}/.test(json))
+    throw new TypeError(
+      `cutover: ${where} must be well-formed strings: one has half of a surrogate pair`,
+    );
+  return json;
 }
 
 /** The path of a file, checked. */

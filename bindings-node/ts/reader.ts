@@ -1,4 +1,5 @@
 import { isUint8Array } from "node:util/types";
+import { refuse, sql as checkSql } from "./check.js";
 
 /**
  * A value of SQLite. An integer is a `number` up to 2^53 - 1, and a `bigint` beyond. A blob is a
@@ -15,8 +16,9 @@ export interface Reader {
    * Returns every row of a query. Each of `args` binds to the next `?`; a whole `number` binds as
    * an integer.
    *
-   * @throws `Error` with SQLite's message; for more than 256 MiB of rows, as JSON with blobs in
-   * base64; and after the callback has settled.
+   * @throws `Error` with SQLite's message; for a statement that does more than read, such as
+   * `ATTACH`, `VACUUM INTO` or a pragma that sets something; for more than 256 MiB of rows, as JSON
+   * with blobs in base64; and after the callback has settled. `TypeError` for a wrong argument.
    */
   all<R extends object = Record<string, SqlValue>>(
     sql: string,
@@ -36,6 +38,8 @@ interface Rows {
 export function reader(ask: Ask): Reader {
   return {
     async all<R extends object>(sql: string, args: readonly SqlValue[] = []) {
+      const must = checkSql(sql);
+      if (must !== undefined) refuse("sql", must, sql);
       const request = { name: "all", sql, args: args.map(encode) };
       const { columns, rows } = (await ask(request)) as Rows;
       return rows.map(
@@ -48,7 +52,11 @@ export function reader(ask: Ask): Reader {
 
 /** Tags a value that JSON or a number cannot hold: `i` integer, `f` number, `b` base64. */
 function encode(value: SqlValue, index: number): unknown {
-  if (value === null || typeof value === "string") return value;
+  if (value === null) return value;
+  if (typeof value === "string") {
+    if (!value.isWellFormed()) refuse(`args[${index}]`, "a well-formed string", value);
+    return value;
+  }
   if (typeof value === "bigint") return { i: String(value) };
   // A whole number beyond 2^53 may be inexact, so it stays a double.
   if (typeof value === "number") return Number.isSafeInteger(value) ? value : { f: String(value) };

@@ -1,3 +1,4 @@
+import { toJson } from "./check.js";
 import { CutoverError, describe } from "./error.js";
 import type { Event, Failure } from "./generated.js";
 import { native, type NativeLock, type Session } from "./native.js";
@@ -46,7 +47,7 @@ export async function deliver(
   lock: NativeLock | null = null,
 ): Promise<unknown> {
   const conversation = new Conversation(application);
-  const end = await conversation.hold(JSON.stringify(task), lock);
+  const end = await conversation.hold(toJson(task, "what the call passes"), lock);
   // Thrown here, after the await, so that the stack names the caller.
   if ("failure" in end) throw new CutoverError(end.failure, end.cause);
   return end.ok;
@@ -154,7 +155,7 @@ class Conversation {
   }
 
   #send(message: object): void {
-    this.#session?.send(JSON.stringify(message));
+    this.#session?.send(toJson(message, "what a callback returns or passes"));
   }
 }
 

@@ -1,6 +1,10 @@
 //! Reads a database with the SQLite of this crate: read-only, and no handle outlives the reader.
 
+use rusqlite::ErrorCode;
+use rusqlite::types::{ToSqlOutput, Value as Sql, ValueRef};
+
 use crate::error::HostError;
+use crate::sqlite;
 
 /// An SQLite value.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,19 +24,33 @@ pub enum Value {
 /// One row: column names and values, in the order of the query.
 pub type Row = Vec<(String, Value)>;
 
-/// A database that is open for reading. It is closed on drop.
+/// A database that is open for reading. It runs no statement that writes, to this database or to
+/// another file. It is closed on drop.
 #[derive(Debug)]
 pub struct Reader {
     pub(crate) connection: rusqlite::Connection,
 }
 
 impl Reader {
+    /// Of a read-only connection.
+    pub(crate) fn of(connection: rusqlite::Connection) -> rusqlite::Result<Self> {
+        sqlite::only_read(&connection)?;
+        Ok(Self { connection })
+    }
+
     /// Runs one query and returns all its rows. `args` are bound to `?1`, `?2` and so on.
     ///
     /// # Errors
-    /// SQLite's own.
+    /// SQLite's own, and for a statement that does more than read: `ATTACH`, `VACUUM INTO`, a
+    /// temporary table, a pragma that sets something.
     pub fn all(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, HostError> {
-        use rusqlite::types::{ToSqlOutput, Value as Sql, ValueRef};
+        if sql.contains('\0') {
+            return Err(format!(
+                "the query has a NUL character, where SQLite would stop reading it: {}",
+                sqlite::shortened(sql)
+            )
+            .into());
+        }
         let args: Vec<ToSqlOutput<'_>> = args
             .iter()
             .map(|value| match value {
@@ -43,11 +61,19 @@ impl Reader {
                 Value::Blob(blob) => ToSqlOutput::Borrowed(ValueRef::Blob(blob)),
             })
             .collect();
-        let mut statement = self.connection.prepare(sql)?;
+        let reading = |error: rusqlite::Error| -> HostError {
+            if error.sqlite_error_code() == Some(ErrorCode::AuthorizationForStatementDenied) {
+                let sql = sqlite::shortened(sql);
+                return format!("a reader only reads, so it does not run this: {sql} ({error})")
+                    .into();
+            }
+            error.into()
+        };
+        let mut statement = self.connection.prepare(sql).map_err(reading)?;
         let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let mut rows = statement.query(rusqlite::params_from_iter(args))?;
         let mut all = Vec::new();
-        while let Some(row) = rows.next()? {
+        while let Some(row) = rows.next().map_err(reading)? {
             let mut out = Vec::with_capacity(names.len());
             for (index, name) in names.iter().enumerate() {
                 let value = match row.get_ref(index)? {

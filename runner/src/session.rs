@@ -20,7 +20,8 @@ use crate::observe::{ObserveError, observe};
 use crate::options::{Lock, Options};
 use crate::os;
 use crate::place::Paths;
-use crate::types::{Detect, Held};
+use crate::sqlite::refused_sql;
+use crate::types::{BuildBy, Detect, Held};
 use crate::waiting::{refuse_cancelled, wait};
 
 /// How many times v2 is built if v1 keeps changing during the build. A program that writes all the
@@ -69,6 +70,13 @@ impl<'a> Session<'a> {
         let label = Label::new(options.label.clone()).map_err(|error| {
             Failure::refusal(Code::Io, error.to_string(), "choose another label")
         })?;
+        if let BuildBy::Sql(sql) = &options.make.run
+            && let Some(why) = refused_sql(sql)
+        {
+            let hint = "correct the SQL in the options";
+            let failure = Failure::refusal(Code::Host, format!("the SQL of make.run: {why}"), hint);
+            return Err(place.locate(failure.of(&place.canonical)).into());
+        }
         let lock = match &options.lock {
             Lock::Acquire if access == Access::Own => {
                 Some(lock::take(&place).map_err(|failure| place.locate(failure))?)

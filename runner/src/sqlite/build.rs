@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use cutover_core::{JournalMode, OpError, OpErrorKind};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::fallible_iterator::FallibleIterator as _;
+use rusqlite::{Batch, Connection, OpenFlags, Statement};
 
 use super::error::{Result, fault, in_use, os_fault, run};
-use super::open::{facts, open, open_existing, reader, uri};
+use super::open::{facts, open, open_existing, open_to_read, uri};
 use super::settle::{Flush, settle};
 
 /// Gives a new, empty file its first page, with v1's page size. Whatever builds in the file keeps
@@ -40,7 +41,7 @@ pub(crate) fn build(v1: &Path, staging: &Path, sql: &str) -> Result<()> {
     let connection = run(open(staging, flags))?;
     if let Some(header) = header.filter(|_| is_empty(staging)) {
         run(connection.execute_batch(&format!("PRAGMA page_size = {}", header.page_size)))?;
-        let v1 = run(reader(v1))?.connection;
+        let v1 = run(open_to_read(v1))?;
         let encoding: String = run(v1.query_row("PRAGMA encoding", [], |row| row.get(0)))?;
         let auto_vacuum: i64 = run(v1.query_row("PRAGMA auto_vacuum", [], |row| row.get(0)))?;
         run(connection.execute_batch(&format!(
@@ -56,21 +57,69 @@ pub(crate) fn build(v1: &Path, staging: &Path, sql: &str) -> Result<()> {
     run(connection.execute_batch("BEGIN IMMEDIATE"))?;
     let _: i64 =
         run(connection.query_row("SELECT count(*) FROM v1.sqlite_master", [], |row| row.get(0)))?;
-    connection.execute_batch(sql).map_err(|error| match fault(&error) {
-        OpError { cause: OpErrorKind::Sqlite, message, .. } => {
-            OpError::new(OpErrorKind::Host, format!("the upgrade's SQL failed: {message}"))
-        }
-        other => other,
-    })?;
-    if connection.is_autocommit() {
-        return Err(OpError::new(
-            OpErrorKind::Host,
-            "the upgrade's SQL ended the transaction that it runs in; take COMMIT, END and \
-             ROLLBACK out of it",
-        ));
-    }
+    execute(&connection, sql)?;
     run(connection.execute_batch("COMMIT; DETACH DATABASE v1"))?;
     run(connection.close().map_err(|(_, error)| error))
+}
+
+/// Runs the application's SQL to its last byte, each statement to its last row. Between two
+/// statements SQLite tells whether the transaction is still open, in which all of it must run.
+fn execute(connection: &Connection, sql: &str) -> Result<()> {
+    let wrong =
+        |what: String| OpError::new(OpErrorKind::Host, format!("the SQL of make.run: {what}"));
+    if let Some(why) = refused_sql(sql) {
+        return Err(wrong(why.into()));
+    }
+    let failed = |which: &str, error: &rusqlite::Error| match fault(error) {
+        OpError { cause: OpErrorKind::Sqlite, message, .. } => {
+            wrong(format!("{which} failed: {message}"))
+        }
+        other => other,
+    };
+    let mut statements = Batch::new(connection, sql);
+    for number in 1.. {
+        let next = statements.next();
+        let Some(mut statement) =
+            next.map_err(|error| failed(&format!("statement {number}"), &error))?
+        else {
+            break;
+        };
+        let text = statement.expanded_sql().unwrap_or_default();
+        let which = format!("statement {number}, {},", shortened(text.trim_end_matches(';')));
+        let ran = to_end(&mut statement);
+        ran.map_err(|error| failed(&which, &error))?;
+        if connection.is_autocommit() {
+            return Err(wrong(format!(
+                "{which} ended the transaction that all of it runs in; take COMMIT, END and \
+                 ROLLBACK out of it"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn to_end(statement: &mut Statement<'_>) -> rusqlite::Result<()> {
+    let mut rows = statement.raw_query();
+    while rows.next()?.is_some() {}
+    Ok(())
+}
+
+/// Why SQLite would not run all of this SQL.
+pub(crate) fn refused_sql(sql: &str) -> Option<&'static str> {
+    sql.contains('\0').then_some(
+        "it has a NUL character, where SQLite would stop reading; take the character out, or \
+         write char(0) for it",
+    )
+}
+
+/// A statement for a message: in one line, and not longer than a line.
+pub(crate) fn shortened(sql: &str) -> String {
+    const MOST: usize = 100;
+    let line = sql.replace('\0', "\u{fffd}").split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MOST) {
+        None => line,
+        Some((end, _)) => format!("{}…", &line[..end]),
+    }
 }
 
 /// Copies a whole database, including its log, into a new one. `busy` is the error's message if a

@@ -6,7 +6,7 @@ use cutover_core::{FileFacts, OpError, OpErrorKind, Verdict};
 use rusqlite::Connection;
 
 use super::error::{Result, is_foreign_schema, os_fault, run};
-use super::open::{facts, installed, pass_over_foreign_schema, reader};
+use super::open::{facts, installed, open_to_read, pass_over_foreign_schema};
 use super::settle::alone;
 use crate::reader::Reader;
 use crate::types::{Detect, Integrity};
@@ -93,8 +93,7 @@ pub(crate) fn check(
     if let Some(found) = damage(&v2, how).map_err(failed)? {
         // The copy of a damaged v1 is damaged too, and then v1 must be repaired. A backup that is
         // restored is compared with itself.
-        let before =
-            if v1 == path { None } else { run(damage(&run(reader(v1))?.connection, how))? };
+        let before = if v1 == path { None } else { run(damage(&run(open_to_read(v1))?, how))? };
         return Err(match before {
             Some(found) => OpError::new(
                 OpErrorKind::V1Corrupt,
@@ -121,7 +120,7 @@ pub(crate) fn check(
     }
     let violations = foreign_key_violations(&v2).map_err(failed)?;
     if !violations.is_empty() {
-        let before = run(foreign_key_violations(&run(reader(v1))?.connection))?;
+        let before = run(foreign_key_violations(&run(open_to_read(v1))?))?;
         // If v2 renames a table, the table keeps its violations under another name. So only their
         // total counts.
         let no_more = violations.values().sum::<u64>() <= before.values().sum();

@@ -5,6 +5,7 @@ use std::path::Path;
 use cutover_core::{OpError, OpErrorKind, OsCode};
 use rusqlite::ErrorCode;
 
+use super::build::shortened;
 use crate::os;
 
 /// What an error of SQLite means for a plan.
@@ -25,13 +26,23 @@ pub(crate) fn fault(error: &rusqlite::Error) -> OpError {
         _ if is_foreign_schema(error) => {
             return OpError::new(
                 OpErrorKind::Sqlite,
-                format!("stock SQLite cannot read this schema: {error}"),
+                format!("stock SQLite cannot read this schema: {}", said(error)),
             );
         }
         Some(ErrorCode::DatabaseCorrupt) => OpErrorKind::V1Corrupt,
         _ => OpErrorKind::Sqlite,
     };
-    OpError::new(cause, format!("SQLite says: {error}"))
+    OpError::new(cause, format!("SQLite says: {}", said(error)))
+}
+
+/// SQLite's own words. Of a statement that it cannot compile, only the place where it stopped:
+/// rusqlite gives all the SQL from that statement on.
+fn said(error: &rusqlite::Error) -> String {
+    let rusqlite::Error::SqlInputError { msg, sql, offset, .. } = error else {
+        return error.to_string();
+    };
+    let rest = usize::try_from(*offset).ok().and_then(|at| sql.get(at..));
+    format!("{msg}, at: {}", shortened(rest.unwrap_or(sql)))
 }
 
 /// What an error of SQLite means when a database was to be read. One with a log needs shared memory

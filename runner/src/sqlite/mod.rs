@@ -3,13 +3,15 @@
 mod build;
 mod check;
 mod error;
+mod ffi;
 mod lock;
 mod open;
 mod settle;
 
-pub(crate) use build::{build, copy_pages, lay_out, restage};
+pub(crate) use build::{build, copy_pages, lay_out, refused_sql, restage, shortened};
 pub(crate) use check::{check, detect};
 pub(crate) use error::{fault, fault_of_reading, in_use, no_space, os_fault};
+pub(crate) use ffi::only_read;
 pub(crate) use lock::{HeldFile, V1Lock};
 pub(crate) use open::{
     facts, has_bytes, has_journal, installed, installed_reader, open_existing, open_to_write,

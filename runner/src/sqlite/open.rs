@@ -114,6 +114,11 @@ pub(crate) fn facts(path: &Path) -> std::io::Result<FileFacts> {
 /// `immutable` keeps SQLite from making sidecars that a read-only connection cannot remove
 /// (<https://www.sqlite.org/uri.html#uriimmutable>).
 pub(crate) fn reader(path: &Path) -> rusqlite::Result<Reader> {
+    Reader::of(open_to_read(path)?)
+}
+
+/// [`reader`]'s connection, for cutover itself.
+pub(crate) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
     let read_only = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     if has_journal(path) {
         roll_back(path)?;
@@ -123,11 +128,11 @@ pub(crate) fn reader(path: &Path) -> rusqlite::Result<Reader> {
             facts.header.is_some_and(|header| header.journal_mode == JournalMode::Wal)
         })
     {
-        return installed_reader(path);
+        return open_installed(path);
     }
     let connection = open(path, read_only)?;
     pass_over_foreign_schema(&connection)?;
-    Ok(Reader { connection })
+    Ok(connection)
 }
 
 /// Whether the database has a rollback journal that is not empty.
@@ -147,9 +152,13 @@ pub(crate) fn roll_back(path: &Path) -> rusqlite::Result<()> {
 
 /// Opens a settled database that no other process uses.
 pub(crate) fn installed_reader(path: &Path) -> rusqlite::Result<Reader> {
+    Reader::of(open_installed(path)?)
+}
+
+fn open_installed(path: &Path) -> rusqlite::Result<Connection> {
     let connection = installed(path)?;
     pass_over_foreign_schema(&connection)?;
-    Ok(Reader { connection })
+    Ok(connection)
 }
 
 /// Opens a settled database that no other process uses. Reading fails if stock SQLite cannot parse

@@ -45,6 +45,7 @@ mod refused;
 mod refused_calls;
 mod restore_on_windows;
 mod restore_page_copy;
+mod sql;
 mod stays_open;
 mod strace;
 mod windows;
