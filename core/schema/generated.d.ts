@@ -655,6 +655,13 @@ export type OpErrorKind =
       kind: "second-name";
     }
   | {
+      /**
+       * Whether the folder's volume is full. Else SQLite finds no folder that it can write to.
+       */
+      full: boolean;
+      kind: "temporary-folder";
+    }
+  | {
       kind: "sqlite";
     }
   | {

@@ -10,8 +10,8 @@ use rusqlite::config::DbConfig;
 use crate::holders::descriptors;
 use crate::os;
 use crate::sqlite::{
-    alone, copy_pages, empty_log, fault, has_bytes, in_use, journal_mode, open_existing, os_fault,
-    sidecar,
+    alone, close, copy_pages, empty_log, has_bytes, in_use, journal_mode, on, open_existing,
+    os_fault, sidecar,
 };
 
 /// Keeps other processes from writing to a database, until it is dropped.
@@ -32,9 +32,9 @@ impl Isolated {
         let mut target = open_existing(new)?;
         // Without a journal file: after a crash nothing would remove one of this name.
         journal_mode(&target, Some("MEMORY"))?;
-        target.execute_batch("PRAGMA synchronous = OFF").map_err(|error| fault(&error))?;
+        on(&target, target.execute_batch("PRAGMA synchronous = OFF"))?;
         copy_pages(&isolated.connection, &mut target, "another connection writes to the database")?;
-        target.close().map_err(|(_, error)| fault(&error))?;
+        close(target)?;
         alone(new)?;
         isolated.stands(path)?;
         Ok(isolated)
@@ -67,12 +67,14 @@ impl Isolated {
 
 /// Empties the log, keeps the journal mode, and locks the database against other processes.
 fn settled_and_locked(path: &Path) -> Result<Connection, OpError> {
-    let run = |result: rusqlite::Result<()>| result.map_err(|error| fault(&error));
     let open = || {
         let connection = open_existing(path)?;
         // If the lock fell, another process may write to the log of the leaked connection. SQLite
         // must not remove that log when this connection is closed.
-        run(connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map(drop))?;
+        on(
+            &connection,
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true),
+        )?;
         Ok(connection)
     };
     // An ordinary connection empties the log first. So the shared memory, which the leaked
@@ -81,17 +83,15 @@ fn settled_and_locked(path: &Path) -> Result<Connection, OpError> {
     if journal_mode(&shared, None)? == "wal" {
         empty_log(&shared)?;
     }
-    shared.close().map_err(|(_, error)| fault(&error))?;
+    close(shared)?;
     let held = open()?;
     // In this mode SQLite uses no shared memory and holds an exclusive lock on the database:
     // <https://www.sqlite.org/wal.html#noshm>.
-    run(held
-        .query_row("PRAGMA locking_mode = EXCLUSIVE", [], |row| row.get::<_, String>(0))
-        .map(drop))?;
-    run(held
-        .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0))
-        .map(drop))?;
-    run(held.execute_batch("BEGIN EXCLUSIVE; COMMIT"))?;
+    let _: String =
+        on(&held, held.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |row| row.get(0)))?;
+    let _: i64 =
+        on(&held, held.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)))?;
+    on(&held, held.execute_batch("BEGIN EXCLUSIVE; COMMIT"))?;
     if has_bytes(&sidecar(path, "-wal")) {
         return Err(in_use("another connection keeps the write-ahead log from being emptied"));
     }

@@ -9,8 +9,8 @@ use rusqlite::backup::{Backup, StepResult};
 
 use crate::os;
 use crate::sqlite::{
-    HeldFile, begin_to_read, empty_log, fault, has_bytes, in_use, installed_reader, open_existing,
-    os_fault, sidecar,
+    HeldFile, begin_to_read, close, empty_log, fault, has_bytes, in_use, installed_reader, on,
+    open_existing, os_fault, sidecar,
 };
 
 /// A connection to a database in WAL mode whose log is empty. It tells whether another connection
@@ -32,10 +32,10 @@ impl CommitWatcher {
     /// Empties the log into the database and begins to watch.
     pub(crate) fn of(path: &Path) -> Result<Self, OpError> {
         let connection = open_existing(path)?;
-        let run = |result: rusqlite::Result<i64>| result.map_err(|error| fault(&error));
         empty_log(&connection)?;
         begin_to_read(&connection)?;
-        let witness = Self { data_version: run(data_version(&connection))?, connection };
+        let witness =
+            Self { data_version: on(&connection, data_version(&connection))?, connection };
         // Another connection may have written between the two.
         if has_bytes(&sidecar(path, "-wal")) {
             return Err(in_use("another connection writes to the database"));
@@ -48,15 +48,16 @@ impl CommitWatcher {
         if self.connection.is_autocommit() {
             return Ok(());
         }
-        self.connection.execute_batch("COMMIT").map_err(|error| fault(&error))
+        on(&self.connection, self.connection.execute_batch("COMMIT"))
     }
 
     /// Whether no other connection committed since the watch began.
     fn saw_nothing(&self) -> Result<bool, OpError> {
         // Only a read makes SQLite look for new commits.
-        let run = |result: rusqlite::Result<i64>| result.map_err(|error| fault(&error));
-        run(self.connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)))?;
-        Ok(run(data_version(&self.connection))? == self.data_version)
+        let db = &self.connection;
+        let _: i64 =
+            on(db, db.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)))?;
+        Ok(on(db, data_version(db))? == self.data_version)
     }
 }
 
@@ -86,8 +87,7 @@ pub(crate) fn page_copy(
     let file = HeldFile::open(to).map_err(|error| os_fault(&error))?;
     let source = installed_reader(from).map_err(|error| fault(&error))?.connection;
     let mut target = open_existing(to)?;
-    let run = |result: rusqlite::Result<()>| result.map_err(|error| fault(&error));
-    run(target.execute_batch("PRAGMA synchronous = FULL"))?;
+    on(&target, target.execute_batch("PRAGMA synchronous = FULL"))?;
     let changed = || {
         OpError::new(
             OpErrorKind::V1Changed,
@@ -123,17 +123,16 @@ pub(crate) fn page_copy(
     }
     if witness.is_some() {
         // If another connection still reads, the pages stay in the log, where they are as durable.
-        run(target.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))?;
+        on(&target, target.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))?;
     }
-    target.close().map_err(|(_, error)| fault(&error))
+    close(target)
 }
 
 /// SQLite refuses pages of another size if the target is in WAL mode (`SQLITE_READONLY`). If the
 /// sizes differ, another program put the target into WAL mode after v2 was checked.
 fn accepts_pages_of(target: &Connection, source: &Connection) -> Result<bool, OpError> {
-    let text = |db: &Connection, sql: &str| {
-        db.query_row(sql, [], |row| row.get::<_, String>(0)).map_err(|error| fault(&error))
-    };
+    let text =
+        |db: &Connection, sql: &str| on(db, db.query_row(sql, [], |row| row.get::<_, String>(0)));
     let page_size = "SELECT CAST(page_size AS TEXT) FROM pragma_page_size";
     Ok(text(target, "PRAGMA journal_mode")? != "wal"
         || text(target, page_size)? == text(source, page_size)?)

@@ -3,9 +3,17 @@
 use super::Code;
 use crate::fault::OpErrorKind;
 
-/// The volume is full, whatever the op is.
-pub(super) const NO_SPACE: (Code, &str) =
-    (Code::NoSpace, "free some space on this volume and start again");
+/// The volume is full or the user's quota is used up, whatever the op is.
+pub(super) fn no_space(cause: &OpErrorKind) -> (Code, &'static str) {
+    let hint = match cause {
+        OpErrorKind::Os { os } if os.code == "EDQUOT" => {
+            "the disk quota of this user is used up: remove files that count to it, or have it \
+             raised, and start again"
+        }
+        _ => "free some space on this volume and start again",
+    };
+    (Code::NoSpace, hint)
+}
 
 /// The code of a cause, and its hint.
 pub(super) fn of_cause(cause: &OpErrorKind, op: &str) -> (Code, &'static str) {
@@ -45,6 +53,11 @@ pub(super) fn of_cause(cause: &OpErrorKind, op: &str) -> (Code, &'static str) {
         OpErrorKind::SecondName => {
             (Code::Io, "remove the other hard link of the database, and start again")
         }
+        OpErrorKind::TemporaryFolder { full } => (
+            if *full { Code::NoSpace } else { Code::Io },
+            "set SQLITE_TMPDIR (or TMPDIR) to a folder with free space that this user can write to, \
+             or make room in the folder that the message names, and start again",
+        ),
         OpErrorKind::Sqlite => (Code::Io, "fix what SQLite reports, then start again"),
         OpErrorKind::Aborted => (Code::Aborted, "start again to upgrade"),
     }
@@ -90,7 +103,15 @@ fn of_os(code: &str) -> &'static str {
             "the file is in use by the system (a mount point, or another program); free it and \
              start again"
         }
-        "EMFILE" | "ENFILE" => "too many files are open; close some and start again",
+        "EMFILE" => {
+            "this process has as many files open as it may; raise its limit (ulimit -n) or close \
+             some, and start again"
+        }
+        "ENFILE" => "the system has as many files open as it can; close programs and start again",
+        "EFBIG" => {
+            "no file of this size is allowed here; move the database to a file system that takes \
+             larger files (FAT32 ends at 4 GiB), or raise the limit of this process (ulimit -f)"
+        }
         "EXDEV" | "ENOTSUP" | "EINVAL" | "EMLINK" => {
             "this file system does not support what the upgrade needs; move the database to a local disk"
         }

@@ -166,8 +166,11 @@ impl Failure {
     /// Makes the failure of an op that the runner reported.
     #[must_use]
     pub fn from_fault(fault: &OpError, op: &str, no_space: bool) -> Self {
-        let (code, hint) =
-            if no_space { hints::NO_SPACE } else { hints::of_cause(&fault.cause, op) };
+        let (code, hint) = if no_space {
+            hints::no_space(&fault.cause)
+        } else {
+            hints::of_cause(&fault.cause, op)
+        };
         let mut failure = Self::refusal(code, fault.message.clone(), hint);
         failure.op = Some(op.to_owned());
         failure.path = fault.file.as_ref().map(PlanPath::to_string);

@@ -106,7 +106,8 @@ pub enum OpErrorKind {
         os: OsCode,
     },
     /// The operating system refused, and waiting does not help: the user has not the right, the
-    /// file is read-only, or a directory has the name.
+    /// file is read-only, or a directory has the name. Or it refused a call of SQLite's, which is
+    /// not repeated.
     Denied {
         /// Its code.
         os: OsCode,
@@ -138,6 +139,11 @@ pub enum OpErrorKind {
     Sidecar,
     /// Canonical has another hard link, which a page copy would overwrite too.
     SecondName,
+    /// SQLite cannot write its temporary files.
+    TemporaryFolder {
+        /// Whether the folder's volume is full. Else SQLite finds no folder that it can write to.
+        full: bool,
+    },
     /// SQLite failed in another way.
     Sqlite,
     /// The application asked to stop.

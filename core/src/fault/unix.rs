@@ -56,7 +56,7 @@ pub(super) fn name(raw: i32, own: Table) -> Option<(&'static str, &'static str)>
 pub(super) fn class(code: &str) -> Retry {
     match code {
         "EAGAIN" | "EINTR" | "ETXTBSY" | "ENFILE" | "EMFILE" => Retry::Transient,
-        "ENOSPC" | "EDQUOT" | "EFBIG" => Retry::NoSpace,
+        "ENOSPC" | "EDQUOT" => Retry::NoSpace,
         "ENOTSUP" | "EINVAL" | "EXDEV" | "EMLINK" => Retry::Unsupported,
         _ => Retry::Permanent,
     }

@@ -7,6 +7,7 @@ use super::Retry;
 const TABLE: &[(i32, &str, &str)] = &[
     (2, "ENOENT", "ERROR_FILE_NOT_FOUND"),
     (3, "ENOENT", "ERROR_PATH_NOT_FOUND"),
+    (4, "EMFILE", "ERROR_TOO_MANY_OPEN_FILES"),
     (5, "EPERM", "ERROR_ACCESS_DENIED"),
     (17, "EXDEV", "ERROR_NOT_SAME_DEVICE"),
     (19, "EROFS", "ERROR_WRITE_PROTECT"),
@@ -25,6 +26,7 @@ const TABLE: &[(i32, &str, &str)] = &[
     (170, "EBUSY", "ERROR_BUSY"),
     (183, "EEXIST", "ERROR_ALREADY_EXISTS"),
     (206, "ENAMETOOLONG", "ERROR_FILENAME_EXCED_RANGE"),
+    (223, "EFBIG", "ERROR_FILE_TOO_LARGE"),
     (267, "ENOENT", "ERROR_DIRECTORY"),
     (303, "EBUSY", "ERROR_DELETE_PENDING"),
     (1117, "EIO", "ERROR_IO_DEVICE"),
@@ -45,7 +47,7 @@ pub(super) fn name(raw: i32) -> Option<(&'static str, &'static str)> {
 /// the other codes of that list.
 pub(super) fn class(raw: i32) -> Retry {
     match raw {
-        5 | 32 | 33 | 55 | 64 | 121 | 170 | 303 | 1224 | 1231 => Retry::Transient,
+        4 | 5 | 32 | 33 | 55 | 64 | 121 | 170 | 303 | 1224 | 1231 => Retry::Transient,
         39 | 112 | 1295 => Retry::NoSpace,
         17 | 50 | 87 => Retry::Unsupported,
         _ => Retry::Permanent,

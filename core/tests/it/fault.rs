@@ -68,6 +68,8 @@ fn posix_codes_are_known_on_both_systems() {
         ("EMFILE", 24, 24, Retry::Transient),
         ("ENOSPC", 28, 28, Retry::NoSpace),
         ("EDQUOT", 122, 69, Retry::NoSpace),
+        // More free space does not help.
+        ("EFBIG", 27, 27, Retry::Permanent),
         ("ENOTSUP", 95, 45, Retry::Unsupported),
         ("EINVAL", 22, 22, Retry::Unsupported),
         ("EXDEV", 18, 18, Retry::Unsupported),
@@ -97,6 +99,7 @@ fn holders_are_waited_for_and_permanent_errors_are_not() {
         OpErrorKind::V1Changed,
         OpErrorKind::CompanionChanged,
         OpErrorKind::NotADatabase,
+        OpErrorKind::TemporaryFolder { full: true },
         OpErrorKind::V1Corrupt,
         OpErrorKind::Verify,
         OpErrorKind::StillOld,

@@ -6,7 +6,7 @@ use cutover_core::{JournalMode, OpError, OpErrorKind};
 use rusqlite::fallible_iterator::FallibleIterator as _;
 use rusqlite::{Batch, Connection, OpenFlags, Statement};
 
-use super::error::{Result, fault, in_use, os_fault, run};
+use super::error::{Result, close, fault_on, in_use, on, os_fault, run};
 use super::open::{facts, open, open_existing, open_to_read, uri};
 use super::settle::{Flush, settle};
 
@@ -16,11 +16,14 @@ pub(crate) fn lay_out(staging: &Path, v1: &Path) -> Result<()> {
     let header = facts(v1).map_err(|error| os_fault(&error))?.header;
     if let Some(header) = header.filter(|_| is_empty(staging)) {
         let connection = open_existing(staging)?;
-        run(connection.execute_batch(&format!(
-            "PRAGMA page_size = {}; PRAGMA user_version = 0",
-            header.page_size
-        )))?;
-        run(connection.close().map_err(|(_, error)| error))?;
+        on(
+            &connection,
+            connection.execute_batch(&format!(
+                "PRAGMA page_size = {}; PRAGMA user_version = 0",
+                header.page_size
+            )),
+        )?;
+        close(connection)?;
     }
     Ok(())
 }
@@ -40,26 +43,37 @@ pub(crate) fn build(v1: &Path, staging: &Path, sql: &str) -> Result<()> {
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = run(open(staging, flags))?;
     if let Some(header) = header.filter(|_| is_empty(staging)) {
-        run(connection.execute_batch(&format!("PRAGMA page_size = {}", header.page_size)))?;
+        on(
+            &connection,
+            connection.execute_batch(&format!("PRAGMA page_size = {}", header.page_size)),
+        )?;
         let v1 = run(open_to_read(v1))?;
-        let encoding: String = run(v1.query_row("PRAGMA encoding", [], |row| row.get(0)))?;
-        let auto_vacuum: i64 = run(v1.query_row("PRAGMA auto_vacuum", [], |row| row.get(0)))?;
-        run(connection.execute_batch(&format!(
-            "PRAGMA encoding = '{encoding}'; PRAGMA auto_vacuum = {auto_vacuum}"
-        )))?;
+        let encoding: String = on(&v1, v1.query_row("PRAGMA encoding", [], |row| row.get(0)))?;
+        let auto_vacuum: i64 = on(&v1, v1.query_row("PRAGMA auto_vacuum", [], |row| row.get(0)))?;
+        on(
+            &connection,
+            connection.execute_batch(&format!(
+                "PRAGMA encoding = '{encoding}'; PRAGMA auto_vacuum = {auto_vacuum}"
+            )),
+        )?;
     }
     // As is SQLite's default, rows may come in any order; the check finds references that still
     // dangle at the end.
-    run(connection.execute_batch(
-        "PRAGMA journal_mode = DELETE; PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF",
-    ))?;
-    run(connection.execute("ATTACH DATABASE ?1 AS v1", [uri(v1, "mode=ro")]))?;
-    run(connection.execute_batch("BEGIN IMMEDIATE"))?;
-    let _: i64 =
-        run(connection.query_row("SELECT count(*) FROM v1.sqlite_master", [], |row| row.get(0)))?;
+    on(
+        &connection,
+        connection.execute_batch(
+            "PRAGMA journal_mode = DELETE; PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF",
+        ),
+    )?;
+    on(&connection, connection.execute("ATTACH DATABASE ?1 AS v1", [uri(v1, "mode=ro")]))?;
+    on(&connection, connection.execute_batch("BEGIN IMMEDIATE"))?;
+    let _: i64 = on(
+        &connection,
+        connection.query_row("SELECT count(*) FROM v1.sqlite_master", [], |row| row.get(0)),
+    )?;
     execute(&connection, sql)?;
-    run(connection.execute_batch("COMMIT; DETACH DATABASE v1"))?;
-    run(connection.close().map_err(|(_, error)| error))
+    on(&connection, connection.execute_batch("COMMIT; DETACH DATABASE v1"))?;
+    close(connection)
 }
 
 /// Runs the application's SQL to its last byte, each statement to its last row. Between two
@@ -70,7 +84,7 @@ fn execute(connection: &Connection, sql: &str) -> Result<()> {
     if let Some(why) = refused_sql(sql) {
         return Err(wrong(why.into()));
     }
-    let failed = |which: &str, error: &rusqlite::Error| match fault(error) {
+    let failed = |which: &str, error: &rusqlite::Error| match fault_on(connection, error) {
         OpError { cause: OpErrorKind::Sqlite, message, .. } => {
             wrong(format!("{which} failed: {message}"))
         }
@@ -126,7 +140,10 @@ pub(crate) fn shortened(sql: &str) -> String {
 /// lock prevents this.
 pub(crate) fn copy_pages(source: &Connection, target: &mut Connection, busy: &str) -> Result<()> {
     let backup = run(rusqlite::backup::Backup::new(source, target))?;
-    match run(backup.step(-1))? {
+    let copied = backup.step(-1);
+    // Its end passes the error on to the target.
+    drop(backup);
+    match on(target, copied)? {
         rusqlite::backup::StepResult::Done => Ok(()),
         _ => Err(in_use(busy)),
     }
@@ -137,9 +154,9 @@ pub(crate) fn copy_pages(source: &Connection, target: &mut Connection, busy: &st
 pub(crate) fn restage(from: &Path, to: &Path, mode: JournalMode) -> Result<()> {
     let source = open_existing(from)?;
     let mut target = open_existing(to)?;
-    run(target.execute_batch("PRAGMA synchronous = OFF"))?;
+    on(&target, target.execute_batch("PRAGMA synchronous = OFF"))?;
     copy_pages(&source, &mut target, "another connection writes to the built v2")?;
-    run(target.close().map_err(|(_, error)| error))?;
-    run(source.close().map_err(|(_, error)| error))?;
+    close(target)?;
+    close(source)?;
     settle(to, mode, Flush::Later).map(drop)
 }

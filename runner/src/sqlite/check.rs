@@ -5,7 +5,7 @@ use std::path::Path;
 use cutover_core::{FileFacts, OpError, OpErrorKind, Verdict};
 use rusqlite::Connection;
 
-use super::error::{Result, is_foreign_schema, os_fault, run};
+use super::error::{Result, is_foreign_schema, on, os_fault, run};
 use super::open::{facts, installed, open_to_read, pass_over_foreign_schema};
 use super::settle::alone;
 use crate::reader::Reader;
@@ -93,7 +93,7 @@ pub(crate) fn check(
     if let Some(found) = damage(&v2, how).map_err(failed)? {
         // The copy of a damaged v1 is damaged too, and then v1 must be repaired. A backup that is
         // restored is compared with itself.
-        let before = if v1 == path { None } else { run(damage(&run(open_to_read(v1))?, how))? };
+        let before = if v1 == path { None } else { damage_of(v1, how)? };
         return Err(match before {
             Some(found) => OpError::new(
                 OpErrorKind::V1Corrupt,
@@ -120,7 +120,10 @@ pub(crate) fn check(
     }
     let violations = foreign_key_violations(&v2).map_err(failed)?;
     if !violations.is_empty() {
-        let before = run(foreign_key_violations(&run(open_to_read(v1))?))?;
+        let before = {
+            let v1 = run(open_to_read(v1))?;
+            on(&v1, foreign_key_violations(&v1))?
+        };
         // If v2 renames a table, the table keeps its violations under another name. So only their
         // total counts.
         let no_more = violations.values().sum::<u64>() <= before.values().sum();
@@ -144,6 +147,11 @@ pub(crate) enum Checked {
     /// Without the indexes: libSQL keeps the entries of its own elsewhere, so their number says
     /// nothing.
     ButIndexes,
+}
+
+fn damage_of(v1: &Path, how: Checked) -> Result<Option<String>> {
+    let v1 = run(open_to_read(v1))?;
+    on(&v1, damage(&v1, how))
 }
 
 /// The first damage that SQLite finds.

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use cutover_core::{OpError, OpErrorKind, OsCode};
-use rusqlite::ErrorCode;
+use cutover_core::{OpError, OpErrorKind, OsCode, Retry};
+use rusqlite::{Connection, ErrorCode};
 
 use super::build::shortened;
+use super::ffi::system_errno;
+use super::temporary;
 use crate::os;
 
 /// What an error of SQLite means for a plan.
@@ -32,7 +34,11 @@ pub(crate) fn fault(error: &rusqlite::Error) -> OpError {
         Some(ErrorCode::DatabaseCorrupt) => OpErrorKind::V1Corrupt,
         _ => OpErrorKind::Sqlite,
     };
-    OpError::new(cause, format!("SQLite says: {}", said(error)))
+    let fault = OpError::new(cause, format!("SQLite says: {}", said(error)));
+    if error.sqlite_error_code() == Some(ErrorCode::CannotOpen) && is_bare(&fault) {
+        return name_descriptor_limit(fault);
+    }
+    fault
 }
 
 /// SQLite's own words. Of a statement that it cannot compile, only the place where it stopped:
@@ -83,6 +89,72 @@ pub(crate) fn no_space() -> OpErrorKind {
 }
 
 pub(crate) type Result<T> = std::result::Result<T, OpError>;
+
+/// The outcome of a call on this connection.
+pub(crate) fn on<T>(connection: &Connection, result: rusqlite::Result<T>) -> Result<T> {
+    result.map_err(|error| fault_on(connection, &error))
+}
+
+/// Closes a connection, which may still write.
+pub(crate) fn close(connection: Connection) -> Result<()> {
+    connection.close().map_err(|(connection, error)| fault_on(&connection, &error))
+}
+
+/// What the error of a call on this connection means. SQLite says "disk I/O error" whatever the
+/// system refused, and "disk is full" whichever disk it is; the connection tells more.
+pub(crate) fn fault_on(connection: &Connection, error: &rusqlite::Error) -> OpError {
+    let fault = fault(error);
+    if let Some(folder) = temporary::fault(connection, error) {
+        return folder;
+    }
+    let refused = matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen)
+    );
+    let Some(raw) = system_errno(connection).filter(|_| refused && is_bare(&fault)) else {
+        return fault;
+    };
+    named(fault, raw).unwrap_or_else(|fault| fault)
+}
+
+fn is_bare(fault: &OpError) -> bool {
+    fault.cause == OpErrorKind::Sqlite
+}
+
+/// What the system refuses to SQLite, and what a person can do something about. Any other number
+/// may be left from an earlier call: SQLite does not reset it.
+const TOLD: [&str; 7] = ["EDQUOT", "EFBIG", "EIO", "EMFILE", "ENFILE", "ENOSPC", "EROFS"];
+
+/// Names the system's error behind a fault; gives the fault back if it may not be the cause.
+fn named(fault: OpError, raw: i32) -> std::result::Result<OpError, OpError> {
+    let os = OsCode::of(os::PLATFORM, raw);
+    if !TOLD.contains(&os.code.as_str()) {
+        return Err(fault);
+    }
+    let system = std::io::Error::from_raw_os_error(raw);
+    let message = format!("{}, because the system says: {system}", fault.message);
+    let cause = if os.class(os::PLATFORM) == Retry::Transient {
+        // SQLite may have done a part of its work, so the op is not tried again.
+        OpErrorKind::Denied { os }
+    } else {
+        OpErrorKind::Os { os }
+    };
+    Ok(OpError { cause, message, ..fault })
+}
+
+/// Names the limit of open files behind a database that cannot be opened. SQLite has closed the
+/// connection by then, so this opens a folder, which has no locks to lose.
+fn name_descriptor_limit(fault: OpError) -> OpError {
+    match std::fs::File::open(std::path::Component::RootDir.as_os_str()) {
+        Err(error) => {
+            let raw = error.raw_os_error().filter(|_| cfg!(unix)).unwrap_or_default();
+            let at_limit =
+                ["EMFILE", "ENFILE"].contains(&OsCode::of(os::PLATFORM, raw).code.as_str());
+            if at_limit { named(fault, raw).unwrap_or_else(|fault| fault) } else { fault }
+        }
+        Ok(_) => fault,
+    }
+}
 
 pub(crate) fn run<T>(result: rusqlite::Result<T>) -> Result<T> {
     result.map_err(|error| fault(&error))

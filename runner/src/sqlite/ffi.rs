@@ -48,6 +48,14 @@ const TELLS_OF: &[&[u8]] = &[
     b"table_xinfo",
 ];
 
+/// The system's error number behind the connection's last `SQLITE_IOERR` or `SQLITE_CANTOPEN`
+/// (<https://www.sqlite.org/c3ref/system_errno.html>).
+pub(crate) fn system_errno(connection: &Connection) -> Option<i32> {
+    // SAFETY: the handle is open, and is used here only. The call reads one of its fields.
+    let raw = unsafe { ffi::sqlite3_system_errno(connection.handle()) };
+    (raw != 0).then_some(raw)
+}
+
 /// Lets a connection compile only what reads its database
 /// (<https://www.sqlite.org/c3ref/set_authorizer.html>). A read-only connection alone would still
 /// write to files that it attaches, as `VACUUM INTO` does, and to temporary tables.

@@ -5,7 +5,7 @@ use std::path::Path;
 use cutover_core::{FileFacts, HEADER_BYTES, Header};
 use rusqlite::Connection;
 
-use super::error::{Result, os_fault, run};
+use super::error::{Result, on, os_fault};
 use super::open::{facts, open_existing};
 use crate::os;
 
@@ -51,7 +51,7 @@ impl V1Lock {
     pub(crate) fn take(path: &Path) -> Result<Self> {
         let file = HeldFile::open(path).map_err(|error| os_fault(&error))?;
         let connection = open_existing(path)?;
-        run(connection.execute_batch("BEGIN EXCLUSIVE"))?;
+        on(&connection, connection.execute_batch("BEGIN EXCLUSIVE"))?;
         Ok(Self(os::LOCKS_V1_OVER_THE_FLIP.then_some((connection, file))))
     }
 

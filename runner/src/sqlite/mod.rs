@@ -7,10 +7,11 @@ mod ffi;
 mod lock;
 mod open;
 mod settle;
+mod temporary;
 
 pub(crate) use build::{build, copy_pages, lay_out, refused_sql, restage, shortened};
 pub(crate) use check::{check, detect};
-pub(crate) use error::{fault, fault_of_reading, in_use, no_space, os_fault};
+pub(crate) use error::{close, fault, fault_of_reading, in_use, no_space, on, os_fault};
 pub(crate) use ffi::only_read;
 pub(crate) use lock::{HeldFile, V1Lock};
 pub(crate) use open::{

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cutover_core::{FileFacts, Header, JournalMode, OpError, OpErrorKind, OsCode, page1_digest};
 use rusqlite::{Connection, OpenFlags};
 
-use super::error::{DENIED, Result, run};
+use super::error::{DENIED, Result, on, run};
 use crate::os;
 use crate::reader::Reader;
 
@@ -35,7 +35,7 @@ pub(crate) fn open_to_write(path: &Path, more: OpenFlags) -> Result<Connection> 
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW | more,
     ))?;
-    if run(connection.is_readonly("main"))? {
+    if on(&connection, connection.is_readonly("main"))? {
         let denied = OpErrorKind::Denied {
             os: OsCode::of(os::PLATFORM, os::why_read_only(path).unwrap_or(DENIED)),
         };
@@ -51,10 +51,13 @@ pub(crate) fn open_to_write(path: &Path, more: OpenFlags) -> Result<Connection> 
             ));
         }
     }
-    run(pass_over_foreign_schema(&connection))?;
+    on(&connection, pass_over_foreign_schema(&connection))?;
     // On macOS this is a flush that reaches the platter (`F_FULLFSYNC`). Elsewhere it changes
     // nothing (<https://www.sqlite.org/pragma.html#pragma_fullfsync>).
-    run(connection.execute_batch("PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON"))?;
+    on(
+        &connection,
+        connection.execute_batch("PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON"),
+    )?;
     Ok(connection)
 }
 

@@ -5,15 +5,18 @@ use std::path::Path;
 use cutover_core::{FileFacts, JournalMode, OpError, OpErrorKind};
 use rusqlite::Connection;
 
-use super::error::{Result, in_use, os_fault, run};
+use super::error::{Result, close, in_use, on, os_fault};
 use super::open::{facts, open_existing, sidecar};
 
 /// Begins a read transaction, which holds the database's current state until it ends.
 pub(crate) fn begin_to_read(connection: &Connection) -> Result<()> {
-    run(connection.execute_batch("BEGIN"))?;
-    run(connection
-        .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0))
-        .map(drop))
+    on(connection, connection.execute_batch("BEGIN"))?;
+    on(
+        connection,
+        connection
+            .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0))
+            .map(drop),
+    )
 }
 
 /// Keeps every process from writing to a settled database, until the returned connection is
@@ -45,10 +48,12 @@ pub(crate) enum Flush {
 /// Moves the content of the write-ahead log into the database.
 pub(crate) fn empty_log(connection: &Connection) -> Result<()> {
     // An incomplete checkpoint is not an error; only this row tells.
-    let (busy, log, done): (i64, i64, i64) =
-        run(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+    let (busy, log, done): (i64, i64, i64) = on(
+        connection,
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        }))?;
+        }),
+    )?;
     if busy != 0 || log != done {
         return Err(in_use("another connection keeps the write-ahead log from being emptied"));
     }
@@ -59,26 +64,29 @@ pub(crate) fn empty_log(connection: &Connection) -> Result<()> {
 pub(crate) fn settle(path: &Path, mode: JournalMode, flush: Flush) -> Result<FileFacts> {
     let connection = open_existing(path)?;
     if flush == Flush::Later {
-        run(connection.execute_batch("PRAGMA synchronous = OFF"))?;
+        on(&connection, connection.execute_batch("PRAGMA synchronous = OFF"))?;
     }
     // A read rolls back a hot journal, and fails if the file is not a database.
-    let _: i64 =
-        run(connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)))?;
+    let _: i64 = on(
+        &connection,
+        connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)),
+    )?;
     if journal_mode(&connection, None)? == "wal" {
         empty_log(&connection)?;
         if journal_mode(&connection, Some("DELETE"))? != "delete" {
             return Err(in_use("another connection keeps the database in WAL mode"));
         }
     } else {
-        run(connection.execute_batch("BEGIN EXCLUSIVE; COMMIT"))?;
+        on(&connection, connection.execute_batch("BEGIN EXCLUSIVE; COMMIT"))?;
         if ["-wal", "-shm"].iter().any(|suffix| sidecar(path, suffix).exists()) {
             // A file copy or a restore left these; SQLite ignores them beside a database in
             // rollback mode. This pair of pragmas removes them under the lock, after a read has
             // opened the log.
             journal_mode(&connection, Some("WAL"))?;
-            let _: i64 =
-                run(connection
-                    .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)))?;
+            let _: i64 = on(
+                &connection,
+                connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)),
+            )?;
             journal_mode(&connection, Some("DELETE"))?;
         }
     }
@@ -91,7 +99,7 @@ pub(crate) fn settle(path: &Path, mode: JournalMode, flush: Flush) -> Result<Fil
     if mode == JournalMode::Wal && journal_mode(&connection, Some("WAL"))? != "wal" {
         return Err(in_use("the database cannot be put into WAL mode"));
     }
-    run(connection.close().map_err(|(_, error)| error))?;
+    close(connection)?;
     alone(path)?;
     let facts = facts(path).map_err(|error| os_fault(&error))?;
     // The pragma returns the new mode even if the commit that writes it failed.
@@ -120,7 +128,7 @@ pub(crate) fn restore_mode(path: &Path, mode: JournalMode) -> Result<()> {
             "another connection keeps the database's journal mode from being restored",
         ));
     }
-    run(connection.close().map_err(|(_, error)| error))
+    close(connection)
 }
 
 pub(crate) fn journal_mode(connection: &Connection, set: Option<&str>) -> Result<String> {
@@ -128,7 +136,7 @@ pub(crate) fn journal_mode(connection: &Connection, set: Option<&str>) -> Result
         || "PRAGMA journal_mode".to_owned(),
         |mode| format!("PRAGMA journal_mode = {mode}"),
     );
-    run(connection.query_row(&sql, [], |row| row.get(0)))
+    on(connection, connection.query_row(&sql, [], |row| row.get(0)))
 }
 
 /// Fails if the database has a sidecar.

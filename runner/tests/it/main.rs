@@ -33,6 +33,7 @@ mod failing_flush;
 mod full_disk;
 mod held_on_windows;
 mod killed;
+mod limits;
 mod list_backups;
 mod memory;
 mod migrate;

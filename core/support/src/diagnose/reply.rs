@@ -214,6 +214,11 @@ fn of_code(code: Code, op: Option<&str>, os: Option<&str>) -> (&'static str, &'s
             "The disk that your data is on cannot be written to.",
             "Please make it writable, and start the application again.",
         ),
+        (Code::Io, Some("EFBIG")) => (
+            "The disk that your data is on, or a limit of the computer, does not allow a file of \
+             that size.",
+            "Please send us the whole message.",
+        ),
         (Code::Io, Some("EIO")) => (
             "The disk that your data is on reports an error, and may be failing.",
             "Before anything else, please copy the whole folder that your data is in to another \

@@ -1,0 +1,196 @@
+//! What the system refuses to SQLite is told: the limit of a file's size, of open files, a quota,
+//! and a temporary folder that is full or cannot be written. SQLite itself says "disk I/O error".
+//!
+//! The limits hold for a process, so each upgrade runs in one of its own. Only Linux has them all.
+#![cfg(target_os = "linux")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use cutover::core::DataState;
+use cutover::{BuildBy, BuildFrom, Detect, Host, Make, Options};
+use rusqlite::Connection;
+
+use crate::support::{directory, strace};
+
+/// The database of the upgrade, where it starts from, and its SQL.
+const PATH: &str = "CUTOVER_TEST_LIMITED_PATH";
+const COPIES: &str = "CUTOVER_TEST_LIMITED_COPIES";
+const SQL: &str = "CUTOVER_TEST_LIMITED_SQL";
+
+const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT);
+    INSERT INTO note SELECT id, text FROM v1.notes; PRAGMA user_version = 2;";
+/// An index that does not fit into a small cache is sorted in the temporary folder.
+const SORTS: &str = "PRAGMA cache_size = -200; CREATE INDEX of_body ON note (body);";
+const ROWS: i64 = 20_000;
+
+struct NoHost;
+impl Host for NoHost {}
+
+/// The upgrade. It prints its failure.
+#[test]
+#[ignore = "a process of the tests"]
+fn child() {
+    let path = std::env::var_os(PATH).unwrap();
+    let from = if std::env::var_os(COPIES).is_some() { BuildFrom::Copy } else { BuildFrom::Empty };
+    let make = Make { from, run: BuildBy::Sql(std::env::var(SQL).unwrap()) };
+    let mut options = Options::new(path, "v1-v2", Detect::UserVersion(2), make);
+    options.wait_ms = 0;
+    match cutover::migrate(&options, &mut NoHost) {
+        Ok(done) => eprintln!("done {:?}", done.warnings),
+        Err(error) => {
+            let failure = error.failure;
+            assert_ne!(failure.data.state, DataState::V2, "{failure}");
+            eprintln!("{failure}");
+        }
+    }
+}
+
+fn seed(path: &Path) {
+    let db = Connection::open(path).unwrap();
+    db.execute_batch(&format!(
+        "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT);
+         WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS})
+         INSERT INTO notes SELECT i, hex(randomblob(60)) FROM n;"
+    ))
+    .unwrap();
+}
+
+fn program(path: &Path, copies: bool, sql: &str) -> Command {
+    let mut program = again!(child);
+    program.env(PATH, path).env(SQL, sql).env_remove("SQLITE_TMPDIR");
+    if copies {
+        program.env(COPIES, "1");
+    }
+    program
+}
+
+/// Runs the program below a limit of the shell.
+fn limited(limit: &str, program: &Command) -> Output {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("trap '' XFSZ; {limit}; exec \"$0\" \"$@\"")]);
+    shell.arg(program.get_program()).args(program.get_args());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell.output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// v1 is as it was, with nothing beside it.
+fn assert_untouched(path: &Path, what: &str) {
+    assert_eq!(directory::names(path.parent().unwrap()), ["data.db"], "{what}");
+    let count = |db: Connection| {
+        db.query_row("SELECT count(*) FROM notes", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!(count(Connection::open(path).unwrap()), ROWS, "{what}");
+}
+
+#[test]
+fn a_file_that_may_not_be_that_large_is_named() {
+    for copies in [false, true] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("data.db");
+        seed(&path);
+        let sql = if copies { "PRAGMA user_version = 2" } else { TO_V2 };
+        let said = said(&limited("ulimit -f 1000", &program(&path, copies, sql)));
+        assert!(said.contains("File too large"), "{said}");
+        assert!(said.contains("(EFBIG, 27)") && said.contains("[cutover:IO:"), "{said}");
+        assert!(said.contains("ulimit -f") && !said.contains("free some space"), "{said}");
+        assert_untouched(&path, &said);
+    }
+}
+
+#[test]
+fn a_limit_of_open_files_is_named_wherever_it_is_met() {
+    let (mut refused, mut done) = (0, 0);
+    for limit in 6..40 {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("data.db");
+        seed(&path);
+        let said = said(&limited(&format!("ulimit -n {limit}"), &program(&path, false, TO_V2)));
+        if said.contains("done ") {
+            done += 1;
+        } else if said.contains("cutover:") {
+            refused += 1;
+            assert!(said.contains("EMFILE"), "{limit}: {said}");
+            assert!(said.contains("ulimit -n"), "{limit}: {said}");
+            assert_untouched(&path, &said);
+        }
+        if done == 3 {
+            break;
+        }
+    }
+    assert!(refused >= 2 && done == 3, "{refused} refused, {done} done");
+}
+
+#[test]
+fn a_quota_that_is_used_up_is_named() {
+    for copies in [false, true] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("data.db");
+        seed(&path);
+        let sql = if copies { "CREATE TABLE more AS SELECT * FROM notes" } else { TO_V2 };
+        let inject = ["-e".into(), "inject=pwrite64:error=EDQUOT:when=30+".into()];
+        let (output, _) = strace::run("pwrite64", &inject, &program(&path, copies, sql));
+        let said = said(&output);
+        assert!(said.contains("EDQUOT, 122)") && said.contains("[cutover:NO_SPACE:"), "{said}");
+        assert!(said.contains("quota") && !said.contains("free some space"), "{said}");
+        assert_untouched(&path, &said);
+    }
+}
+
+fn mount(arguments: &[&str], at: &Path) {
+    assert!(Command::new("mount").args(arguments).arg(at).status().unwrap().success());
+}
+
+#[test]
+fn a_temporary_folder_that_is_full_or_cannot_be_written_is_named() {
+    if started_inside!(a_temporary_folder_that_is_full_or_cannot_be_written_is_named) {
+        return;
+    }
+    let read_only: Vec<&Path> = ["/tmp", "/var/tmp", "/usr/tmp"]
+        .into_iter()
+        .map(Path::new)
+        .filter(|path| path.is_dir())
+        .collect();
+    for folder in &read_only {
+        mount(&["--bind", folder.to_str().unwrap()], folder);
+    }
+    let [data, small] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    mount(&["-t", "tmpfs", "tmpfs"], data.path());
+    mount(&["-t", "tmpfs", "-o", "size=1m", "tmpfs"], small.path());
+    let path = data.path().join("data.db");
+    let sql = format!("{TO_V2} {SORTS}");
+    for variable in ["SQLITE_TMPDIR", "TMPDIR"] {
+        seed(&path);
+        let mut full = program(&path, false, &sql);
+        let said = said(&full.env(variable, small.path()).output().unwrap());
+        assert!(said.contains("[cutover:NO_SPACE:"), "{said}");
+        assert!(said.contains(&format!("temporary folder {} is full", small.path().display())));
+        assert!(said.contains("set SQLITE_TMPDIR") && !said.contains("on this volume"), "{said}");
+        assert_untouched(&path, &said);
+        std::fs::remove_file(&path).unwrap();
+    }
+    seed(&path);
+    for folder in &read_only {
+        mount(&["-o", "remount,bind,ro"], folder);
+    }
+    let mut none = program(&path, false, &sql);
+    none.env_remove("TMPDIR").current_dir("/tmp");
+    let said = said(&none.output().unwrap());
+    assert!(said.contains("[cutover:IO:"), "{said}");
+    assert!(said.contains("SQLite finds no folder for its temporary files"), "{said}");
+    assert!(said.contains("/var/tmp, /usr/tmp, /tmp, ."), "{said}");
+    assert!(said.contains("set SQLITE_TMPDIR"), "{said}");
+    assert_untouched(&path, &said);
+    for folder in [data.path(), small.path()].into_iter().chain(read_only) {
+        assert!(Command::new("umount").arg(folder).status().unwrap().success());
+    }
+}
