@@ -12,6 +12,7 @@ use crate::error::HostError;
 use crate::holders::holders;
 use crate::host::Host;
 use crate::place::Paths;
+use crate::reader::Reader;
 use crate::types::Detect;
 use crate::{os, sqlite};
 
@@ -246,7 +247,7 @@ pub(crate) fn verdict(
         OpError { cause: OpErrorKind::NotADatabase | OpErrorKind::V1Corrupt, .. } => Ok(None),
         fault => Err(ObserveError::OpError(fault)),
     };
-    let db = match sqlite::reader(path) {
+    let db = match Reader::open(path) {
         Ok(db) => db,
         Err(error) => return unreadable(error),
     };
@@ -257,7 +258,7 @@ pub(crate) fn verdict(
     {
         return unreadable(error);
     }
-    match sqlite::detect(&db, detect) {
+    match sqlite::detect(&db.connection, detect) {
         Ok(Some(verdict)) => Ok(Some(verdict)),
         Ok(None) => host.detect(&db).map(Some).map_err(ObserveError::Host),
         Err(error) => unreadable(error),

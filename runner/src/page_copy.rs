@@ -9,8 +9,8 @@ use rusqlite::backup::{Backup, StepResult};
 
 use crate::os;
 use crate::sqlite::{
-    HeldFile, begin_to_read, close, empty_log, fault, has_bytes, in_use, installed_reader, on,
-    open_existing, os_fault, sidecar,
+    HeldFile, begin_to_read, close, empty_log, fault, has_bytes, in_use, on, open_existing,
+    open_installed, os_fault, sidecar,
 };
 
 /// A connection to a database in WAL mode whose log is empty. It tells whether another connection
@@ -85,7 +85,7 @@ pub(crate) fn page_copy(
     }
     // Declared first, so closed last: on POSIX closing it would drop the lock.
     let file = HeldFile::open(to).map_err(|error| os_fault(&error))?;
-    let source = installed_reader(from).map_err(|error| fault(&error))?.connection;
+    let source = open_installed(from).map_err(|error| fault(&error))?;
     let mut target = open_existing(to)?;
     on(&target, target.execute_batch("PRAGMA synchronous = FULL"))?;
     let changed = || {

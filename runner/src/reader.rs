@@ -1,5 +1,7 @@
 //! Reads a database with the SQLite of this crate: read-only, and no handle outlives the reader.
 
+use std::path::Path;
+
 use rusqlite::ErrorCode;
 use rusqlite::types::{ToSqlOutput, Value as Sql, ValueRef};
 
@@ -32,8 +34,17 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Of a read-only connection.
-    pub(crate) fn of(connection: rusqlite::Connection) -> rusqlite::Result<Self> {
+    /// Opens a database, and leaves its directory as it is.
+    pub(crate) fn open(path: &Path) -> rusqlite::Result<Self> {
+        Self::of(sqlite::open_to_read(path)?)
+    }
+
+    /// Opens a settled database that no other process uses.
+    pub(crate) fn open_installed(path: &Path) -> rusqlite::Result<Self> {
+        Self::of(sqlite::open_installed(path)?)
+    }
+
+    fn of(connection: rusqlite::Connection) -> rusqlite::Result<Self> {
         sqlite::only_read(&connection)?;
         Ok(Self { connection })
     }

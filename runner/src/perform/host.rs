@@ -7,6 +7,7 @@ use crate::error::HostError;
 use crate::host::Host;
 use crate::job::HostJob;
 use crate::observe::{ObserveError, verdict};
+use crate::reader::Reader;
 use crate::sqlite::{self};
 
 impl Performer<'_> {
@@ -30,7 +31,7 @@ impl Performer<'_> {
     }
 
     pub(super) fn verify(&mut self, file: &FileName, host: &mut dyn Host) -> Performed {
-        let v2 = sqlite::installed_reader(&self.place.path(file))
+        let v2 = Reader::open_installed(&self.place.path(file))
             .map_err(|error| sqlite::fault(&error).of(file))?;
         host.verify(&v2)
             .map(|()| OpOutcome::Plain)
@@ -50,7 +51,7 @@ impl Performer<'_> {
             sqlite::lay_out(&self.place.path(staging), &self.place.path(&self.place.canonical))
                 .map_err(|fault| fault.of(staging))?;
         }
-        let v1 = sqlite::reader(&self.place.path(&self.place.canonical))
+        let v1 = Reader::open(&self.place.path(&self.place.canonical))
             .map_err(|error| sqlite::fault(&error))?;
         let mut job =
             HostJob::new(self.place, run, v1, self.place.path(source), self.place.path(staging));

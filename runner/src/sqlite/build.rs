@@ -6,7 +6,7 @@ use cutover_core::{JournalMode, OpError, OpErrorKind};
 use rusqlite::fallible_iterator::FallibleIterator as _;
 use rusqlite::{Batch, Connection, OpenFlags, Statement};
 
-use super::error::{Result, close, fault_on, in_use, on, os_fault, run};
+use super::error::{Result, close, fault_on, in_use, on, os_fault, run, shortened};
 use super::open::{facts, open, open_existing, open_to_read, uri};
 use super::settle::{Flush, settle};
 
@@ -124,16 +124,6 @@ pub(crate) fn refused_sql(sql: &str) -> Option<&'static str> {
         "it has a NUL character, where SQLite would stop reading; take the character out, or \
          write char(0) for it",
     )
-}
-
-/// A statement for a message: in one line, and not longer than a line.
-pub(crate) fn shortened(sql: &str) -> String {
-    const MOST: usize = 100;
-    let line = sql.replace('\0', "\u{fffd}").split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(MOST) {
-        None => line,
-        Some((end, _)) => format!("{}…", &line[..end]),
-    }
 }
 
 /// Copies a whole database, including its log, into a new one. `busy` is the error's message if a

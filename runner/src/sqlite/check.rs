@@ -8,7 +8,6 @@ use rusqlite::Connection;
 use super::error::{Result, is_foreign_schema, on, os_fault, run};
 use super::open::{facts, installed, open_to_read, pass_over_foreign_schema};
 use super::settle::alone;
-use crate::reader::Reader;
 use crate::types::{Detect, Integrity};
 
 pub(crate) fn quoted(identifier: &str) -> String {
@@ -16,8 +15,10 @@ pub(crate) fn quoted(identifier: &str) -> String {
 }
 
 /// Evaluates `Detect` by SQL. `None` for [`Detect::Host`].
-pub(crate) fn detect(db: &Reader, detect: &Detect) -> rusqlite::Result<Option<Verdict>> {
-    let connection = &db.connection;
+pub(crate) fn detect(
+    connection: &Connection,
+    detect: &Detect,
+) -> rusqlite::Result<Option<Verdict>> {
     match detect {
         Detect::Host => Ok(None),
         Detect::UserVersion(current) => {

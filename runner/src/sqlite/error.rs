@@ -5,7 +5,6 @@ use std::path::Path;
 use cutover_core::{OpError, OpErrorKind, OsCode, Retry};
 use rusqlite::{Connection, ErrorCode};
 
-use super::build::shortened;
 use super::ffi::system_errno;
 use super::temporary;
 use crate::os;
@@ -49,6 +48,16 @@ fn said(error: &rusqlite::Error) -> String {
     };
     let rest = usize::try_from(*offset).ok().and_then(|at| sql.get(at..));
     format!("{msg}, at: {}", shortened(rest.unwrap_or(sql)))
+}
+
+/// A statement for a message: in one line, and not longer than a line.
+pub(crate) fn shortened(sql: &str) -> String {
+    const MOST: usize = 100;
+    let line = sql.replace('\0', "\u{fffd}").split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MOST) {
+        None => line,
+        Some((end, _)) => format!("{}…", &line[..end]),
+    }
 }
 
 /// What an error of SQLite means when a database was to be read. One with a log needs shared memory

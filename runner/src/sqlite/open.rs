@@ -8,7 +8,6 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::{DENIED, Result, on, run};
 use crate::os;
-use crate::reader::Reader;
 
 /// Opens a connection without SQLite's own waiting: the plan waits, within its one budget, and
 /// reports it.
@@ -116,11 +115,6 @@ pub(crate) fn facts(path: &Path) -> std::io::Result<FileFacts> {
 /// database does this too. If a database in WAL mode has no `-wal`, no connection is open, and
 /// `immutable` keeps SQLite from making sidecars that a read-only connection cannot remove
 /// (<https://www.sqlite.org/uri.html#uriimmutable>).
-pub(crate) fn reader(path: &Path) -> rusqlite::Result<Reader> {
-    Reader::of(open_to_read(path)?)
-}
-
-/// [`reader`]'s connection, for cutover itself.
 pub(crate) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
     let read_only = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     if has_journal(path) {
@@ -154,11 +148,7 @@ pub(crate) fn roll_back(path: &Path) -> rusqlite::Result<()> {
 }
 
 /// Opens a settled database that no other process uses.
-pub(crate) fn installed_reader(path: &Path) -> rusqlite::Result<Reader> {
-    Reader::of(open_installed(path)?)
-}
-
-fn open_installed(path: &Path) -> rusqlite::Result<Connection> {
+pub(crate) fn open_installed(path: &Path) -> rusqlite::Result<Connection> {
     let connection = installed(path)?;
     pass_over_foreign_schema(&connection)?;
     Ok(connection)
