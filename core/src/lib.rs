@@ -92,7 +92,7 @@ mod validate;
 
 pub use backup::{Backup, Receipts, list_backups, read_backup};
 pub use explain::{Explanation, explain_error};
-pub use failure::{Code, DataLocation, DataState, Failure};
+pub use failure::{Code, DataLocation, DataState, Failure, NO_HEADER};
 pub use fault::{Holder, OpError, OpErrorKind, OsCode, Platform, Retry};
 pub use journal::{
     Companion, JOURNAL_VERSION, Journal, MAX_HOST_BYTES, MAX_JOURNAL_BYTES, MAX_WARNING_CHARS,
