@@ -78,6 +78,7 @@
 pub mod api;
 
 mod backup;
+mod count;
 mod explain;
 mod failure;
 mod fault;
@@ -91,6 +92,7 @@ mod run;
 mod validate;
 
 pub use backup::{Backup, Receipts, list_backups, read_backup};
+pub use count::counted;
 pub use explain::{Explanation, explain_error};
 pub use failure::{Code, DataLocation, DataState, Failure, NO_HEADER};
 pub use fault::{Holder, OpError, OpErrorKind, OsCode, Platform, Retry};

@@ -395,7 +395,7 @@ fn foreign_key_violations_of_v1_are_warnings() {
     assert!(
         result.warnings[0]
             .message
-            .contains("1 rows of tag refer to rows of notes that do not exist"),
+            .contains("1 row of tag refers to rows of notes that do not exist"),
         "{:?}",
         result.warnings
     );
@@ -417,7 +417,7 @@ fn a_renamed_parent_keeps_its_violations() {
     };
     let result = cutover::migrate(&options, &mut Scripted::default()).unwrap();
     assert!(
-        result.warnings[0].message.contains("1 rows of tag refer to rows of note that"),
+        result.warnings[0].message.contains("1 row of tag refers to rows of note that"),
         "{:?}",
         result.warnings
     );
@@ -980,8 +980,8 @@ fn a_schema_whose_pages_are_wrong_is_damage_with_or_without_verify() {
 /// later.
 #[test]
 fn v2_built_by_sql_is_laid_out_as_v1_is() {
-    let layout =
-        "PRAGMA page_size = 1024; PRAGMA encoding = 'UTF-16le'; PRAGMA auto_vacuum = INCREMENTAL";
+    let layout = "PRAGMA page_size = 1024; PRAGMA encoding = 'UTF-16le'; PRAGMA auto_vacuum = INCREMENTAL; \
+         PRAGMA application_id = -559038737";
     let bed = Bed::new(&format!("delete; {layout}"));
     cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap();
     let db = Connection::open(bed.path()).unwrap();
@@ -991,7 +991,10 @@ fn v2_built_by_sql_is_laid_out_as_v1_is() {
         })
         .unwrap()
     };
-    assert_eq!(["page_size", "encoding", "auto_vacuum"].map(pragma), ["1024", "UTF-16le", "2"]);
+    assert_eq!(
+        ["page_size", "encoding", "auto_vacuum", "application_id"].map(pragma),
+        ["1024", "UTF-16le", "2", "-559038737"]
+    );
 }
 
 #[cfg(unix)]
