@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "node:test";
 import * as esm from "cutover";
@@ -27,6 +28,23 @@ test("import and require load one module", () => {
   ];
   assert.deepEqual(Object.keys(cjs).sort(), names);
   for (const name of names) assert.equal(esm[name], cjs[name]);
+});
+
+// A Node of the day pretends, so the test shows that the check comes first, not what Node 18 lacks.
+test("a Node that is too old is refused in one sentence, before anything else is loaded", () => {
+  const old = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "18.20.8" } });
+    require("node:module").prototype.require = new Proxy(require("node:module").prototype.require, {
+      apply: (load, self, [id]) => (id.startsWith("node:") || id.endsWith(".node") ? process.exit(9) : Reflect.apply(load, self, [id])),
+    });`;
+  for (const entry of ["index.js", "pure.js", "cli/main.js"]) {
+    const file = join(require.resolve("cutover"), "..", entry);
+    const load = `${old} try { require(${JSON.stringify(file)}); } catch (error) { console.log(error.message); }`;
+    const { status, stdout } = spawnSync(process.execPath, ["-e", load], { encoding: "utf8" });
+    assert.deepEqual(
+      [status, stdout],
+      [0, "cutover needs Node 20 or newer, or Bun; this is Node 18.20.8\n"],
+    );
+  }
 });
 
 // The compiler is a native program of the system that installed it. Its answer depends on no

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import "./runtime.js";
 export {
   listBackups,
   pruneBackups,

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::count::counted;
 use crate::journal::{Receipt, Strategy, V1, Warning};
 use crate::names::{CompanionName, FileName, Label, Nonce, Role, receipt_name};
 use crate::observe::Observation;
@@ -97,7 +98,7 @@ fn look_at(observation: &Observation, receipts: &Receipts, name: &FileName) -> O
                 .find(|name| observation.files.get(name).is_some_and(|facts| facts.size > 0));
             match (known, beside) {
                 (Some(known), _) if known != size => {
-                    Some(format!("it has {size} bytes, and its receipt says {known}"))
+                    Some(format!("it has {}, and its receipt says {known}", counted(size, "byte")))
                 }
                 (None, _) if size == 0 => Some("it is empty".into()),
                 (_, Some(beside)) => Some(format!(

@@ -74,9 +74,11 @@ fn words(code: Code) -> (&'static str, &'static str, &'static str) {
             "Start the newer release, or restore an older backup.",
         ),
         Code::NotADatabase => (
-            "The file is not a SQLite database: it is something else, encrypted, or overwritten.",
+            "The file has no SQLite header: it is encrypted, which cutover does not open, something else, \
+             or overwritten.",
             UNTOUCHED,
-            "Move the file away. Then copy a backup to its name, or start with an empty database.",
+            "If the application encrypts its database, leave it where it is. Else move the file away. \
+             Then copy a backup to its name, or start with an empty database.",
         ),
         Code::V1Corrupt => (
             "SQLite reports that the old database is damaged.",
@@ -104,18 +106,17 @@ fn words(code: Code) -> (&'static str, &'static str, &'static str) {
         Code::Host => (
             "The application's own part of the upgrade failed.",
             WHOLE,
-            "The application's own error names the cause. Report it to the application's author.",
+            "The application's own error names the cause. Correct it there, and start again.",
         ),
         Code::Verify => (
             "The new database, or the backup, did not pass its checks, so it was not installed.",
             WHOLE,
-            "Report it to the application's author, or choose another backup.",
+            "Correct what builds the new database, or choose another backup.",
         ),
         Code::StillOld => (
             "The upgraded database still looks like the old one, so it was not installed.",
             WHOLE,
-            "Report it to the application's author: the upgrade does not set what detect looks \
-             for.",
+            "Correct what builds the new database: it does not set what detect looks for.",
         ),
         Code::Aborted => (
             "The application asked to stop before anything was installed.",

@@ -78,6 +78,7 @@
 pub mod api;
 
 mod backup;
+mod count;
 mod explain;
 mod failure;
 mod fault;
@@ -91,8 +92,9 @@ mod run;
 mod validate;
 
 pub use backup::{Backup, Receipts, list_backups, read_backup};
+pub use count::counted;
 pub use explain::{Explanation, explain_error};
-pub use failure::{Code, DataLocation, DataState, Failure};
+pub use failure::{Code, DataLocation, DataState, Failure, NO_HEADER};
 pub use fault::{Holder, OpError, OpErrorKind, OsCode, Platform, Retry};
 pub use journal::{
     Companion, JOURNAL_VERSION, Journal, MAX_HOST_BYTES, MAX_JOURNAL_BYTES, MAX_WARNING_CHARS,

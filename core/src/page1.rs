@@ -1,5 +1,6 @@
 //! Reads the first page of a SQLite database. Layout: <https://www.sqlite.org/fileformat2.html>.
 
+use crate::count::counted;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -59,7 +60,7 @@ pub struct Header {
 #[non_exhaustive]
 pub enum HeaderError {
     /// Fewer than 100 bytes.
-    #[error("the file has {0} bytes; a SQLite database has at least 512")]
+    #[error("the file has {}; a SQLite database has at least 512", counted(*.0 as u64, "byte"))]
     Short(usize),
     /// The first 16 bytes are something else.
     #[error("the file does not begin with \"SQLite format 3\"; it is something else, or encrypted")]

@@ -2,6 +2,8 @@
 type Child = Node | string | number | null | undefined | false;
 type Attributes = Record<string, string | number | boolean | undefined | ((event: Event) => void)>;
 
+import { counted } from "./words.js";
+
 /** An element. A function as an attribute listens to the event of that name. */
 export function h<Tag extends keyof HTMLElementTagNameMap>(
   tag: Tag,
@@ -86,7 +88,7 @@ async function copied(text: string): Promise<boolean> {
 }
 
 export function bytes(count: number): string {
-  if (count < 1024) return `${count} bytes`;
+  if (count < 1024) return counted(count, "byte");
   const unit = Math.min(4, Math.floor(Math.log2(count) / 10));
   return `${(count / 1024 ** unit).toFixed(1)} ${["", "KB", "MB", "GB", "TB"][unit]}`;
 }

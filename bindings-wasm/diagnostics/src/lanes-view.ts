@@ -2,7 +2,7 @@
 import { planLanes, type Finding, type Given, type Plan, type Step } from "cutover-wasm/explore";
 import { h, items, replace } from "./dom.js";
 import { lanesTable } from "./lanes-table.js";
-import { PURPOSE, tell } from "./words.js";
+import { counted, PURPOSE, tell } from "./words.js";
 
 /** Draws a plan. `given` has the plan, or the directory that the plan follows from. */
 export function lanesView(plan: Plan, findings: readonly Finding[], given: Given): HTMLElement {
@@ -64,7 +64,7 @@ export function lanesView(plan: Plan, findings: readonly Finding[], given: Given
 }
 
 function undo(steps: Step[]): HTMLElement {
-  const title = `If a step before the flip fails: ${steps.length} steps to undo the plan`;
+  const title = `If a step before the flip fails: ${counted(steps.length, "step")} to undo the plan`;
   return h(
     "details",
     {},

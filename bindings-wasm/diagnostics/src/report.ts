@@ -1,7 +1,7 @@
 // The answer as Markdown, for a ticket. Text from outside is escaped, because a ticket system
 // renders Markdown, and some render HTML.
 import type { Diagnosis } from "cutover-wasm/diagnose";
-import { headline, KINDS, three, where } from "./words.js";
+import { counted, headline, KINDS, three, where } from "./words.js";
 
 const plain = (text: string) => text.replace(/[\\`*_[\]<>|#&~]/g, "\\$&").replace(/\s+/g, " ");
 
@@ -43,7 +43,7 @@ export function markdown(diagnosis: Diagnosis, title: string): string {
     "Backups",
     backups.map(
       ({ name, size, whole, why }) =>
-        `- ${plain(name)}, ${size} bytes, ${whole ? "whole" : `not whole: ${plain(why ?? "no reason is known")}`}`,
+        `- ${plain(name)}, ${counted(size, "byte")}, ${whole ? "whole" : `not whole: ${plain(why ?? "no reason is known")}`}`,
     ),
   );
   if (plan)

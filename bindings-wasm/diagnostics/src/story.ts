@@ -2,7 +2,7 @@
 // and skips anything that is not an event.
 import type { Event } from "cutover-wasm";
 import { h, items } from "./dom.js";
-import { PURPOSE } from "./words.js";
+import { counted, PURPOSE } from "./words.js";
 
 export function story(text: string): HTMLElement | null {
   const told = events(text)
@@ -37,7 +37,7 @@ function tell(event: Partial<Event>): [string, string] | null {
   switch (event.type) {
     case "plan":
       return [
-        `A plan to ${event.kind === undefined ? "go on" : (PURPOSE[event.kind] ?? event.kind)}, in ${event.steps} steps`,
+        `A plan to ${event.kind === undefined ? "go on" : (PURPOSE[event.kind] ?? event.kind)}, in ${counted(event.steps, "step")}`,
         "",
       ];
     case "step":

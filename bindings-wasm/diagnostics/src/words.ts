@@ -144,3 +144,7 @@ const OPS: Record<
   "undo-host": "Let the application undo its changes outside the database",
   "cleanup-host": "Let the application clean up outside the database",
 };
+
+/** A number with its noun: `1 row`, `2 rows`. */
+export const counted = (count: number, noun: string): string =>
+  `${count} ${noun}${count === 1 ? "" : "s"}`;

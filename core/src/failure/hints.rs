@@ -15,6 +15,11 @@ pub(super) fn no_space(cause: &OpErrorKind) -> (Code, &'static str) {
     (Code::NoSpace, hint)
 }
 
+/// The file does not begin as a SQLite database does.
+pub(super) const NO_HEADER: &str = "if the application encrypts it, leave it where it is and do not \
+                                    upgrade it with cutover; else restore it from a backup, or \
+                                    move it away to start with an empty one";
+
 /// The code of a cause, and its hint.
 pub(super) fn of_cause(cause: &OpErrorKind, op: &str) -> (Code, &'static str) {
     match cause {
@@ -27,20 +32,17 @@ pub(super) fn of_cause(cause: &OpErrorKind, op: &str) -> (Code, &'static str) {
             Code::Held,
             "another program writes to the database while it is upgraded; close it and start again",
         ),
-        OpErrorKind::NotADatabase => (
-            Code::NotADatabase,
-            "restore the database from a backup, or move it away to start with an empty one",
-        ),
+        OpErrorKind::NotADatabase => (Code::NotADatabase, NO_HEADER),
         OpErrorKind::V1Corrupt => (
             Code::V1Corrupt,
             "the old database is damaged; restore it from a backup or recover it with sqlite3 .recover",
         ),
         OpErrorKind::Verify => {
-            (Code::Verify, "report this to the application's author; the old database is unchanged")
+            (Code::Verify, "correct what builds v2, and start again; the old database is unchanged")
         }
         OpErrorKind::StillOld => (
             Code::StillOld,
-            "report this to the application's author: the upgrade does not set what detect looks for",
+            "correct what builds v2, and start again: it does not set what detect looks for",
         ),
         OpErrorKind::Newer => (Code::Newer, "start the newer release of the application"),
         OpErrorKind::Host => {
@@ -115,6 +117,6 @@ fn of_os(code: &str) -> &'static str {
         "EXDEV" | "ENOTSUP" | "EINVAL" | "EMLINK" => {
             "this file system does not support what the upgrade needs; move the database to a local disk"
         }
-        _ => "start again; if it fails again, send this message to the application's support",
+        _ => "start again; if it fails again, remove the cause that the system names",
     }
 }

@@ -9,6 +9,10 @@ use crate::fault::{Holder, OpError, OpErrorKind, OsCode};
 use crate::journal::{Journal, Phase};
 use crate::names::{FileName, PlanPath, displaced_name};
 
+/// Why a file is not opened that does not begin as a SQLite database does.
+pub const NO_HEADER: &str = "the file has no SQLite header: it may be encrypted, and cutover does \
+                             not open encrypted databases";
+
 /// The kind of a failure.
 #[derive(
     Debug,
@@ -146,6 +150,12 @@ impl Failure {
             hint: hint.into(),
             reason: reason.into(),
         }
+    }
+
+    /// The refusal of a file that does not begin as a SQLite database does.
+    #[must_use]
+    pub fn no_header(file: &FileName) -> Self {
+        Self::refusal(Code::NotADatabase, NO_HEADER, hints::NO_HEADER).of(file)
     }
 
     /// Names the file that the failure is about.

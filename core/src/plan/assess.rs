@@ -112,11 +112,7 @@ fn beside(observation: &Observation) -> Result<Next, Failure> {
                 "copy both files away, then restore the database from a backup",
             )
         }
-        Some(facts) if facts.header.is_none() => refuse(
-            Code::NotADatabase,
-            "the file is not a SQLite database",
-            "restore it from a backup, or move it away to start with an empty one",
-        ),
+        Some(facts) if facts.header.is_none() => Err(Failure::no_header(canonical)),
         _ => match observation.verdict {
             Some(Verdict::Old) => Ok(Next::Migrate),
             Some(Verdict::Current) => Ok(Next::Current),

@@ -106,13 +106,7 @@ fn v1(observation: &Observation) -> Result<(&FileFacts, &Header), Failure> {
     let facts = observation
         .canonical_facts()
         .ok_or_else(|| refuse(Code::Io, "there is no database to migrate", "check the path"))?;
-    let header = facts.header.as_ref().ok_or_else(|| {
-        refuse(
-            Code::NotADatabase,
-            "the file is not a SQLite database",
-            "restore it from a backup, or move it away to start with an empty one",
-        )
-    })?;
+    let header = facts.header.as_ref().ok_or_else(|| Failure::no_header(&observation.canonical))?;
     Ok((facts, header))
 }
 

@@ -1,5 +1,6 @@
 //! The refusals that several plans share. Each comes before any file is touched.
 
+use crate::count::counted;
 use crate::failure::{Code, Failure};
 use crate::journal::Journal;
 use crate::names::{FileName, Role};
@@ -51,8 +52,9 @@ pub(super) fn refuse_full(
     let Some(free) = observation.free_bytes.filter(|free| *free < needs_bytes) else {
         return Ok(());
     };
-    let reason = format!("{what} {needs_bytes} bytes of disk and {free} are free");
-    let hint = format!("free {} bytes on this volume and {hint}", needs_bytes - free);
+    let needs = counted(needs_bytes, "byte");
+    let reason = format!("{what} {needs} of disk; free: {free}");
+    let hint = format!("free {} on this volume and {hint}", counted(needs_bytes - free, "byte"));
     Err(Failure::refusal(Code::NoSpace, reason, hint).of(&observation.canonical))
 }
 

@@ -23,7 +23,7 @@ use super::steps::{
 };
 use super::{Plan, PlanKind, index, step};
 use crate::backup::Backup;
-use crate::failure::{Code, Failure};
+use crate::failure::{Code, Failure, NO_HEADER};
 use crate::fault::Platform;
 use crate::journal::{self, Companion, Journal, Phase, Strategy, V1};
 use crate::names::{CompanionName, FileName, Names, Nonce};
@@ -79,8 +79,16 @@ pub fn plan_restore(
     let Some((facts, header)) =
         observation.canonical_facts().and_then(|facts| Some((facts, facts.header.as_ref()?)))
     else {
-        let reason = "there is no SQLite database to set aside";
-        let hint = "move away what has this name and copy the backup to it";
+        let there = observation.canonical_facts().is_some_and(|facts| facts.size > 0);
+        let (reason, hint) = if there {
+            (
+                NO_HEADER,
+                "if the application encrypts it, leave it where it is; else move it away \
+                         and copy the backup to its name",
+            )
+        } else {
+            ("there is no database to set aside", "copy the backup to this name")
+        };
         return Err(refuse(Code::NotADatabase, reason.into(), hint).of(canonical));
     };
     let names = Names::new(canonical, &backup.label, &request.nonce, backup.started_ms).map_err(

@@ -1,6 +1,7 @@
 //! The rules that need an observation of the directory.
 
 use super::{ANEW_HERE, Finding, FindingKind};
+use crate::count::counted;
 use crate::fault::{Holder, Platform};
 use crate::names::FileName;
 use crate::observe::Observation;
@@ -55,8 +56,10 @@ pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
         find(FindingKind::Held, None, message, "close it first");
     }
     if let Some(free) = observation.free_bytes.filter(|free| *free < plan.needs_bytes) {
-        let message =
-            format!("the plan may need {} bytes of disk and {free} are free", plan.needs_bytes);
+        let message = format!(
+            "the plan may need {} of disk; free: {free}",
+            counted(plan.needs_bytes, "byte")
+        );
         find(FindingKind::Space, None, message, "free some space on this volume");
     }
     let begins = plan.kind.begins();

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use cutover_core::{HEADER_BYTES, Header, HeaderError, JournalMode, page1_digest};
+use cutover_core::{HEADER_BYTES, Header, HeaderError, JournalMode, counted, page1_digest};
 
 /// How the text of a database is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -216,8 +216,9 @@ fn problems(header: &DatabaseHeader, encoding: u32, expansion: bool) -> Vec<Stri
     say(
         free,
         format!(
-            "the header says that {} of {} pages are free",
-            header.freelist_pages, header.page_count
+            "the header counts {}, and {} of them free",
+            counted(header.page_count.into(), "page"),
+            header.freelist_pages
         ),
     );
     say(expansion, "the bytes that are reserved for later are not zero".into());

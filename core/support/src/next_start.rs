@@ -198,11 +198,9 @@ pub fn next_start(observation: &Observation, receipts: &Receipts) -> NextStart {
         };
     }
     if observation.journals.is_empty() && canonical == Canonical::NotADatabase {
-        let hint = "restore it from a backup, or move it away to start with an empty one";
-        let failure =
-            Failure::refusal(Code::NotADatabase, "the file is not a SQLite database", hint)
-                .of(&observation.canonical);
-        return next(Does::Refuse, "it refuses: the file is not a database", None, Some(failure));
+        let failure = Failure::no_header(&observation.canonical);
+        let says = "it refuses: the file has no SQLite header";
+        return next(Does::Refuse, says, None, Some(failure));
     }
     let mut seen = observation.clone();
     seen.verdict = observation.verdict.or_else(|| verdict(observation, canonical));

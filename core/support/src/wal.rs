@@ -3,6 +3,7 @@
 //!
 //! Layout: <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>.
 
+use cutover_core::counted;
 use serde::{Deserialize, Serialize};
 
 const HEADER: usize = 32;
@@ -148,8 +149,8 @@ impl WalReader {
         if !self.part.is_empty() && self.wal.why.is_none() {
             if self.wal.header.is_none() {
                 self.unusable(format!(
-                    "it has {} bytes, and its header alone has {HEADER}",
-                    self.part.len()
+                    "it has {}, and its header alone has {HEADER}",
+                    counted(self.part.len() as u64, "byte")
                 ));
             } else {
                 // A frame without its salts does not tell its round. It counts as torn, unless an

@@ -183,7 +183,7 @@ fn the_room_for_the_worst_case_is_asked_for() {
                         "{by:?} {from:?} {free:?}: {failure}"
                     );
                     assert!(
-                        failure.hint.contains(&format!("free {} bytes", needs - free.unwrap())),
+                        failure.hint.contains(&format!("free {} byte", needs - free.unwrap())),
                         "{}",
                         failure.hint
                     );

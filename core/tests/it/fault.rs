@@ -1,4 +1,4 @@
-use cutover_core::{Op, OpError, OpErrorKind, OsCode, Platform, Retry};
+use cutover_core::{Failure, Op, OpError, OpErrorKind, OsCode, Platform, Retry};
 use proptest::prelude::*;
 
 use cutover_world::{me, name};
@@ -133,5 +133,41 @@ proptest! {
             let unknown = format!("error {raw}");
             prop_assert!([os.code.as_str(), unknown.as_str()].contains(&os.name.as_str()) || os.name.starts_with("ERROR_"), "{:?}", os);
         }
+    }
+}
+
+/// The author of the application reads hints as well, so no hint sends its reader to the author.
+#[test]
+fn hints_say_what_to_do_and_do_not_send_their_reader_to_the_author() {
+    let os = |code: &str| OsCode { code: code.into(), raw: 1, name: code.into() };
+    let causes = [
+        OpErrorKind::Busy,
+        OpErrorKind::V1Changed,
+        OpErrorKind::CompanionChanged,
+        OpErrorKind::NotADatabase,
+        OpErrorKind::V1Corrupt,
+        OpErrorKind::Verify,
+        OpErrorKind::StillOld,
+        OpErrorKind::Newer,
+        OpErrorKind::Host,
+        OpErrorKind::Sidecar,
+        OpErrorKind::SecondName,
+        OpErrorKind::TemporaryFolder { full: true },
+        OpErrorKind::TemporaryFolder { full: false },
+        OpErrorKind::Sqlite,
+        OpErrorKind::Aborted,
+    ];
+    let codes = ["EACCES", "EPERM", "EROFS", "EIO", "EBUSY", "EMFILE", "ENFILE", "EFBIG", "E1"];
+    let causes = causes.into_iter().chain(codes.map(|code| OpErrorKind::Os { os: os(code) }));
+    for cause in causes.chain([OpErrorKind::Os { os: os("EDQUOT") }]) {
+        let fault = OpError::new(cause, "why");
+        let hint = Failure::from_fault(
+            &fault,
+            "settle",
+            fault.class(Platform::Linux, false) == Retry::NoSpace,
+        )
+        .hint;
+        assert!(!hint.is_empty() && !hint.contains("author"), "{fault:?}: {hint}");
+        assert!(!hint.contains("free some space"), "{fault:?}: {hint}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cutover_core::{JournalMode, OpError, OpErrorKind};
+use cutover_core::{Header, JournalMode, OpError, OpErrorKind};
 use rusqlite::fallible_iterator::FallibleIterator as _;
 use rusqlite::{Batch, Connection, OpenFlags, Statement};
 
@@ -42,7 +42,8 @@ pub(crate) fn build(v1: &Path, staging: &Path, sql: &str) -> Result<()> {
         | OpenFlags::SQLITE_OPEN_URI
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = run(open(staging, flags))?;
-    if let Some(header) = header.filter(|_| is_empty(staging)) {
+    let new = header.filter(|_| is_empty(staging));
+    if let Some(header) = &new {
         on(
             &connection,
             connection.execute_batch(&format!("PRAGMA page_size = {}", header.page_size)),
@@ -67,6 +68,10 @@ pub(crate) fn build(v1: &Path, staging: &Path, sql: &str) -> Result<()> {
     )?;
     on(&connection, connection.execute("ATTACH DATABASE ?1 AS v1", [uri(v1, "mode=ro")]))?;
     on(&connection, connection.execute_batch("BEGIN IMMEDIATE"))?;
+    if let Some(Header { application_id, .. }) = new {
+        let keeps = format!("PRAGMA application_id = {application_id}");
+        on(&connection, connection.execute_batch(&keeps))?;
+    }
     let _: i64 = on(
         &connection,
         connection.query_row("SELECT count(*) FROM v1.sqlite_master", [], |row| row.get(0)),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cutover_core::{FileFacts, OpError, OpErrorKind, Verdict};
+use cutover_core::{FileFacts, OpError, OpErrorKind, Verdict, counted};
 use rusqlite::Connection;
 
 use super::error::{Result, is_foreign_schema, on, os_fault, run};
@@ -68,7 +68,10 @@ pub(crate) fn check(
     }
     let facts = facts(path).map_err(|error| os_fault(&error))?;
     if facts.page1.is_none() {
-        return Err(verify(format!("what was built is not a database ({} bytes)", facts.size)));
+        return Err(verify(format!(
+            "what was built is not a database ({})",
+            counted(facts.size, "byte")
+        )));
     }
     let v2 = installed(path).map_err(failed)?;
     let mut warnings = Vec::new();
@@ -112,11 +115,15 @@ pub(crate) fn check(
             })
             .map_err(|error| {
                 verify(format!(
-                    "table {table}, which should have {want} rows, cannot be counted: {error}"
+                    "table {table}, which should have {}, cannot be counted: {error}",
+                    counted(*want, "row")
                 ))
             })?;
-        if u64::try_from(found) != Ok(*want) {
-            return Err(verify(format!("table {table} has {found} rows; {want} were expected")));
+        let found = u64::try_from(found).unwrap_or_default();
+        if found != *want {
+            let found = counted(found, "row");
+            let were = if *want == 1 { "was" } else { "were" };
+            return Err(verify(format!("table {table} has {found}; {want} {were} expected")));
         }
     }
     let violations = foreign_key_violations(&v2).map_err(failed)?;
@@ -130,8 +137,11 @@ pub(crate) fn check(
         let no_more = violations.values().sum::<u64>() <= before.values().sum();
         for ((table, parent), count) in violations {
             let known = before.get(&(table.clone(), parent.clone())).copied().unwrap_or(0);
-            let text =
-                format!("{count} rows of {table} refer to rows of {parent} that do not exist");
+            let text = format!(
+                "{} of {table} {} to rows of {parent} that do not exist",
+                counted(count, "row"),
+                if count == 1 { "refers" } else { "refer" }
+            );
             if count > known && !no_more {
                 return Err(verify(format!("{text}; in the old database there were {known}")));
             }

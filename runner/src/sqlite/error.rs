@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cutover_core::{OpError, OpErrorKind, OsCode, Retry};
+use cutover_core::{NO_HEADER, OpError, OpErrorKind, OsCode, Retry};
 use rusqlite::{Connection, ErrorCode};
 
 use super::ffi::system_errno;
@@ -33,7 +33,13 @@ pub(crate) fn fault(error: &rusqlite::Error) -> OpError {
         Some(ErrorCode::DatabaseCorrupt) => OpErrorKind::V1Corrupt,
         _ => OpErrorKind::Sqlite,
     };
-    let fault = OpError::new(cause, format!("SQLite says: {}", said(error)));
+    let said = said(error);
+    let message = if cause == OpErrorKind::NotADatabase {
+        format!("{NO_HEADER} (SQLite says: {said})")
+    } else {
+        format!("SQLite says: {said}")
+    };
+    let fault = OpError::new(cause, message);
     if error.sqlite_error_code() == Some(ErrorCode::CannotOpen) && is_bare(&fault) {
         return name_descriptor_limit(fault);
     }

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cutover_core::{OpError, OpErrorKind};
+use cutover_core::{OpError, OpErrorKind, counted};
 use rusqlite::{Connection, ErrorCode};
 
 use crate::os;
@@ -24,9 +24,10 @@ pub(super) fn fault(connection: &Connection, error: &rusqlite::Error) -> Option<
     let (folder, free) = full_folder(connection)
         .filter(|_| error.sqlite_error_code() == Some(ErrorCode::DiskFull))?;
     let message = format!(
-        "SQLite's temporary folder {} is full: its volume has {free} bytes of free space, less \
-         than SQLite needs to sort; the database's own volume has more",
-        folder.display()
+        "SQLite's temporary folder {} is full: its volume has {} of free space, less than \
+         SQLite needs to sort; the database's own volume has more",
+        folder.display(),
+        counted(free, "byte")
     );
     Some(OpError::new(OpErrorKind::TemporaryFolder { full: true }, message))
 }

@@ -10,7 +10,7 @@ use crate::model::disk::{Content, HOME};
 use crate::model::state::State;
 use crate::scenario::layouts::{BACKUPS, ROWS, modes, name_of, present};
 use crate::scenario::{Scenario, Zombie};
-use cutover_core::{CompanionRole, JournalMode, Role};
+use cutover_core::{CompanionRole, JournalMode, Role, counted};
 
 /// Whether this backup is what its receipt says.
 fn is_kept(state: &State, scenario: &Scenario, of: (u64, &str, bool)) -> bool {
@@ -36,7 +36,14 @@ pub(crate) fn always(state: &State, scenario: &Scenario) -> Option<Violation> {
         canonical if canonical == v2 => {}
         Holds::V1(rows) if scenario.restores() && rows == ledger.rows => {}
         Holds::V1(rows) if scenario.restores() => {
-            return broken("I2", format!("canonical is a v1 with {rows} rows of {}", ledger.rows));
+            return broken(
+                "I2",
+                format!(
+                    "canonical is a v1 with {} of {}",
+                    counted(rows.into(), "row"),
+                    ledger.rows
+                ),
+            );
         }
         _ => return broken("I1", "canonical is neither v2 nor v1"),
     }

@@ -5,7 +5,7 @@ use crate::model::database::{Data, Db};
 use crate::model::disk::{Content, HOME};
 use crate::model::state::State;
 use crate::scenario::{InitialState, Scenario};
-use cutover_core::{BuildBy, CompanionRole, Platform, Role, companion_backup_name};
+use cutover_core::{BuildBy, CompanionRole, Platform, Role, companion_backup_name, counted};
 
 fn backup_holds(state: &State, scenario: &Scenario, want: Holds) -> bool {
     roles(&state.disk, scenario)
@@ -60,15 +60,23 @@ pub(crate) fn always(state: &State, scenario: &Scenario) -> Option<Violation> {
         }
     }
     if !v1_somewhere {
-        return broken("I2", format!("v1 with its {rows} rows is neither canonical nor a backup"));
+        return broken(
+            "I2",
+            format!(
+                "v1 with its {} is neither canonical nor a backup",
+                counted(rows.into(), "row")
+            ),
+        );
     }
     match canonical {
-        Holds::V2 { of, .. } if of != rows => {
-            broken("I2", format!("v2 was made from a v1 of {of} rows; {rows} were committed"))
-        }
-        Holds::V2 { rows, .. } if rows < ledger.v2_rows => {
-            broken("I3", format!("{} rows of v2 were committed, {rows} are there", ledger.v2_rows))
-        }
+        Holds::V2 { of, .. } if of != rows => broken(
+            "I2",
+            format!("v2 was made from a v1 of {}; committed: {rows}", counted(of.into(), "row")),
+        ),
+        Holds::V2 { rows, .. } if rows < ledger.v2_rows => broken(
+            "I3",
+            format!("{} of v2, committed: {}", counted(rows.into(), "row"), ledger.v2_rows),
+        ),
         Holds::V2 { .. } => None,
         _ if ledger.v2_durable => broken("I3", "v2 was durably canonical, and is no longer"),
         _ => None,
@@ -88,7 +96,14 @@ pub(crate) fn at_end(state: &State, scenario: &Scenario) -> Option<Violation> {
     let v2 = match canonical {
         Holds::V1(rows) if rows == ledger.rows => false,
         Holds::V1(rows) => {
-            return broken("I1", format!("canonical is a v1 with {rows} rows of {}", ledger.rows));
+            return broken(
+                "I1",
+                format!(
+                    "canonical is a v1 with {} of {}",
+                    counted(rows.into(), "row"),
+                    ledger.rows
+                ),
+            );
         }
         Holds::V2 { .. } => true,
         Holds::Nothing => return broken("I1", "canonical is missing or empty"),
@@ -125,7 +140,7 @@ pub(crate) fn at_end(state: &State, scenario: &Scenario) -> Option<Violation> {
         }
     }
     if receipts != backups {
-        return broken("I6", format!("{backups} backups and {receipts} receipts"));
+        return broken("I6", format!("backups: {backups}, receipts: {receipts}"));
     }
     if let Some(Content::Db(db)) = disk.get(HOME, scenario.canonical.as_str())
         && let Some(mode) = ledger.mode.filter(|mode| *mode != db.mode)

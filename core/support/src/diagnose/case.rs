@@ -1,9 +1,8 @@
 //! What is known of a directory. A bundle and a folder are both judged as a case.
 
-use super::count;
 use crate::bundle::Check;
 use crate::{DatabaseHeader, Wal, WalState};
-use cutover_core::{Observation, Receipts};
+use cutover_core::{Observation, Receipts, counted};
 
 /// What is known of a directory.
 pub(super) struct Case<'a> {
@@ -28,7 +27,7 @@ pub(super) fn log(wal: &Wal) -> String {
         ),
         (WalState::Usable, 0) => "Every transaction of the log is in the database already.".into(),
         (WalState::Usable, commits) => {
-            let commits = count(commits, "committed transaction");
+            let commits = counted(commits, "committed transaction");
             format!(
                 "The log holds {commits} that may not be in the database yet. Without the log they \
                  are lost."

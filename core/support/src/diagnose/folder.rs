@@ -12,7 +12,7 @@ use crate::bundle::Check;
 use crate::{DatabaseHeader, read_database_header};
 use cutover_core::{
     FileFacts, FileName, HeaderError, MAX_JOURNAL_BYTES, Observation, Platform, Role, SIDECARS,
-    unhex,
+    counted, unhex,
 };
 
 pub(super) fn diagnose(files: &[DroppedFile], whole: bool, platform: Platform) -> Diagnosis {
@@ -78,7 +78,7 @@ pub(super) fn diagnose(files: &[DroppedFile], whole: bool, platform: Platform) -
     let mut diagnosis = judge(Kind::Folder, &case);
     let strangers = files.len() - observation.files.len();
     if strangers > 0 {
-        diagnosis.facts.push(format!("{strangers} other files were left out."));
+        diagnosis.facts.push(format!("Left out: {}.", counted(strangers as u64, "other file")));
     }
     diagnosis
 }

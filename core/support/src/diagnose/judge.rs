@@ -12,12 +12,13 @@
 use super::case::{Case, log};
 use super::places::places;
 use super::reply::{Seen, reply};
-use super::{Diagnosis, Kind, Safety, blank, count};
+use super::{Diagnosis, Kind, Safety, blank};
 use crate::bundle::{Check, Given};
 use crate::next_start::{self, Canonical, Does, NextStart, next_start};
 use crate::{Wal, WalState, read_database_header};
 use cutover_core::{
-    self, Backup, FileName, Journal, JournalMode, Observation, PlanKind, Role, explain_error, unhex,
+    self, Backup, FileName, Journal, JournalMode, Observation, PlanKind, Role, counted,
+    explain_error, unhex,
 };
 
 pub(super) fn bundle(bundle: &Given) -> Diagnosis {
@@ -152,7 +153,7 @@ fn safety(case: &Case, next: &NextStart, backups: &[Backup]) -> (Safety, String)
     if let Check::Damaged { problems } = case.check {
         return no(format!(
             "SQLite reports that {canonical} is damaged: it names {}.",
-            count(u64::from(*problems), "problem")
+            counted(u64::from(*problems), "problem")
         ));
     }
     // A hot rollback journal restores the file's size. A database that SQLite found sound has no

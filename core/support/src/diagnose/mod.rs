@@ -226,8 +226,3 @@ impl Diagnosis {
         self
     }
 }
-
-/// `1 problem`, `2 problems`.
-fn count(number: u64, of: &str) -> String {
-    format!("{number} {of}{}", if number == 1 { "" } else { "s" })
-}

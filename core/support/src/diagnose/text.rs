@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{Diagnosis, Kind, MAX_TEXT, Place, Safety, blank, count, judge, log_line, unknown};
+use super::{Diagnosis, Kind, MAX_TEXT, Place, Safety, blank, judge, log_line, unknown};
 use crate::bundle::Given;
-use cutover_core::{FileName, Journal, LegacyJournal, Plan, ReadError, Receipt, validate};
+use cutover_core::{FileName, Journal, LegacyJournal, Plan, ReadError, Receipt, counted, validate};
 
 pub(super) fn diagnose(text: &str) -> Diagnosis {
     if text.len() > MAX_TEXT {
@@ -106,7 +106,7 @@ fn of_plan(plan: Plan) -> Diagnosis {
         diagnosis.safety = Safety::NotSafe;
         diagnosis.because = format!(
             "The plan has {}. If it is performed, a crash could lose rows or block every start.",
-            count(findings.len() as u64, "finding")
+            counted(findings.len() as u64, "finding")
         );
         diagnosis.action =
             "Do not perform the plan. Make it anew with this release; `runPlan` refuses this one."

@@ -108,7 +108,7 @@ fn foreign_key_violations_of_v1_are_warnings() {
     assert!(
         result.warnings[0]
             .message
-            .contains("1 rows of tag refer to rows of notes that do not exist"),
+            .contains("1 row of tag refers to rows of notes that do not exist"),
         "{:?}",
         result.warnings
     );
@@ -130,7 +130,7 @@ fn a_renamed_parent_keeps_its_violations() {
     };
     let result = cutover::migrate(&options, &mut Scripted::default()).unwrap();
     assert!(
-        result.warnings[0].message.contains("1 rows of tag refer to rows of note that"),
+        result.warnings[0].message.contains("1 row of tag refers to rows of note that"),
         "{:?}",
         result.warnings
     );

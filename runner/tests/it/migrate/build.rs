@@ -143,8 +143,8 @@ fn text_that_is_not_utf8_and_large_integers_are_read_exactly() {
 /// later.
 #[test]
 fn v2_built_by_sql_is_laid_out_as_v1_is() {
-    let layout =
-        "PRAGMA page_size = 1024; PRAGMA encoding = 'UTF-16le'; PRAGMA auto_vacuum = INCREMENTAL";
+    let layout = "PRAGMA page_size = 1024; PRAGMA encoding = 'UTF-16le'; PRAGMA auto_vacuum = INCREMENTAL; \
+         PRAGMA application_id = -559038737";
     let bed = Bed::new(&format!("delete; {layout}"));
     cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap();
     let db = Connection::open(bed.path()).unwrap();
@@ -154,7 +154,10 @@ fn v2_built_by_sql_is_laid_out_as_v1_is() {
         })
         .unwrap()
     };
-    assert_eq!(["page_size", "encoding", "auto_vacuum"].map(pragma), ["1024", "UTF-16le", "2"]);
+    assert_eq!(
+        ["page_size", "encoding", "auto_vacuum", "application_id"].map(pragma),
+        ["1024", "UTF-16le", "2", "-559038737"]
+    );
 }
 
 #[cfg(unix)]

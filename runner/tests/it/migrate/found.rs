@@ -50,6 +50,10 @@ fn a_file_that_is_not_v1_is_left_alone() {
     let error = cutover::migrate(&empty.sql(), &mut Scripted::default()).unwrap_err();
     assert_eq!(error.failure.code, Code::NotADatabase);
     assert_eq!(std::fs::read(empty.path()).unwrap(), encrypted);
+    let said = error.failure.to_string();
+    let why = "the file has no SQLite header: it may be encrypted, and cutover does not open \
+               encrypted databases; if the application encrypts it, leave it where it is";
+    assert!(said.find(why).is_some_and(|at| at < said.find("move it away").unwrap()), "{said}");
 
     let newer = Bed::new("wal");
     newer.open().execute_batch("PRAGMA user_version = 3").unwrap();
