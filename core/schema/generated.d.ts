@@ -655,6 +655,9 @@ export type OpErrorKind =
       kind: "second-name";
     }
   | {
+      kind: "irregular";
+    }
+  | {
       kind: "sqlite";
     }
   | {

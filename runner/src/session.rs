@@ -66,6 +66,7 @@ pub(crate) enum Access {
 impl<'a> Session<'a> {
     pub(crate) fn of(options: &'a Options, access: Access) -> Result<Self, Error> {
         let place = Paths::of(&options.path, &options.companions)?;
+        place.refuse_dangling()?;
         let label = Label::new(options.label.clone()).map_err(|error| {
             Failure::refusal(Code::Io, error.to_string(), "choose another label")
         })?;
@@ -318,7 +319,7 @@ impl<'a> Session<'a> {
     pub(crate) fn backup(&self) -> Option<PathBuf> {
         let journal = self.finished.as_ref()?;
         let backup = self.place.path(&journal.names.backup);
-        backup.exists().then_some(backup)
+        os::exists(&backup).then_some(backup)
     }
 
     /// Waits until no process has v1 open, on a system that cannot replace an open file. For a

@@ -45,6 +45,7 @@ pub(super) fn of_cause(cause: &OpErrorKind, op: &str) -> (Code, &'static str) {
         OpErrorKind::SecondName => {
             (Code::Io, "remove the other hard link of the database, and start again")
         }
+        OpErrorKind::Irregular => (Code::Io, "remove it and start again"),
         OpErrorKind::Sqlite => (Code::Io, "fix what SQLite reports, then start again"),
         OpErrorKind::Aborted => (Code::Aborted, "start again to upgrade"),
     }

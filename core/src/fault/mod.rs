@@ -138,6 +138,8 @@ pub enum OpErrorKind {
     Sidecar,
     /// Canonical has another hard link, which a page copy would overwrite too.
     SecondName,
+    /// What has the name is not a regular file: a symbolic link, FIFO, device, socket or directory.
+    Irregular,
     /// SQLite failed in another way.
     Sqlite,
     /// The application asked to stop.

@@ -7,7 +7,7 @@ mod lock;
 mod open;
 mod settle;
 
-pub(crate) use build::{build, copy_pages, lay_out, restage};
+pub(crate) use build::{build, copy_pages, is_empty, lay_out, restage};
 pub(crate) use check::{check, detect};
 pub(crate) use error::{fault, fault_of_reading, in_use, no_space, os_fault};
 pub(crate) use lock::{HeldFile, V1Lock};

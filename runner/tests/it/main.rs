@@ -33,6 +33,8 @@ mod failing_flush;
 mod full_disk;
 mod held_on_windows;
 mod killed;
+#[cfg(unix)]
+mod links;
 mod list_backups;
 mod memory;
 mod migrate;
