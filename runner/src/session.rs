@@ -143,6 +143,18 @@ impl<'a> Session<'a> {
         })?)
     }
 
+    /// Refuses to begin where this user may not replace the database.
+    pub(crate) fn refuse_irreplaceable(&self) -> Result<(), Failure> {
+        let canonical = &self.place.canonical;
+        if !os::only_its_owner_replaces(&self.place.path(canonical)) {
+            return Ok(());
+        }
+        let why = "its directory is sticky, and this user owns neither the directory nor the \
+                   database, so this user may not replace it";
+        let hint = "start as the user who owns the database, or move it to a directory of its own";
+        Err(Failure::refusal(Code::Io, why, hint).of(canonical))
+    }
+
     pub(crate) fn request(&self) -> Request {
         Request {
             label: self.label.clone(),

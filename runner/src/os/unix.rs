@@ -92,15 +92,24 @@ impl Rights {
         Self { mode: metadata.mode() & 0o777, uid: metadata.uid(), gid: metadata.gid() }
     }
 
-    /// Gives them to a file, its owner only where that is allowed.
+    /// Gives them to a file as far as that is allowed, and never more than them.
+    ///
+    /// Only root may give a file away, so the file of another user keeps its owner. A member of the
+    /// group may give it the group alone. Where even that is refused, the file has another group,
+    /// which gets no rights, and v1's group is one of the others, who get no more than it had.
     fn give_to(self, file: &File) -> io::Result<()> {
+        use std::os::unix::fs::fchown;
         let now = file.metadata()?;
-        if (now.uid(), now.gid()) != (self.uid, self.gid) {
-            // Only root may give a file away. The file of another process keeps its owner.
-            let _ = std::os::unix::fs::fchown(file, Some(self.uid), Some(self.gid));
+        let mut mode = self.mode;
+        if (now.uid(), now.gid()) != (self.uid, self.gid)
+            && fchown(file, Some(self.uid), Some(self.gid)).is_err()
+            && now.gid() != self.gid
+            && fchown(file, None, Some(self.gid)).is_err()
+        {
+            mode = mode & 0o700 | mode & 0o007 & (mode >> 3);
         }
-        if now.mode() & 0o777 != self.mode {
-            file.set_permissions(Permissions::from_mode(self.mode))?;
+        if file.metadata()?.mode() & 0o777 != mode {
+            file.set_permissions(Permissions::from_mode(mode))?;
         }
         Ok(())
     }
@@ -108,7 +117,8 @@ impl Rights {
 
 /// Creates a file that does not exist, without following a link, and gives it these rights.
 pub(crate) fn create_new(path: &Path, rights: &Rights) -> io::Result<File> {
-    let file = create(path, rights.mode)?;
+    // The group that the file gets first may be another one.
+    let file = create(path, rights.mode & 0o700)?;
     rights.give_to(&file)?;
     Ok(file)
 }
@@ -267,6 +277,19 @@ pub(crate) fn irreplaceable(path: &Path) -> Option<ReplaceBlocker> {
     const FLAGS: u32 = 0x2 | 0x4 | 0x2_0000 | 0x4_0000;
     let seen = std::fs::symlink_metadata(path).ok()?;
     (seen.st_flags() & FLAGS != 0).then_some(ReplaceBlocker::Immutable)
+}
+
+/// Whether the directory is sticky and this user may therefore not replace a file in it: only the
+/// owner of the file, the owner of the directory, and root may ("rename(2)": EPERM).
+pub(crate) fn only_its_owner_replaces(path: &Path) -> bool {
+    let user = rustix::process::geteuid();
+    let owner = |path: &Path| std::fs::symlink_metadata(path).ok();
+    let (Some(file), Some(directory)) = (owner(path), path.parent().and_then(owner)) else {
+        return false;
+    };
+    directory.mode() & 0o1000 != 0
+        && !user.is_root()
+        && ![file.uid(), directory.uid()].contains(&user.as_raw())
 }
 
 /// A directory's real path, with symbolic links resolved.

@@ -154,6 +154,7 @@ fn put_back(
             session.wait_for_holders(host)?;
             continue;
         }
+        session.refuse_irreplaceable()?;
         // On Windows, a hard link made while a file is open cannot be removed again.
         if observation.holders.is_empty() || os::OPENING_DROPS_LOCKS {
             observation.can_link = can_link(

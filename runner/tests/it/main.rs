@@ -47,6 +47,8 @@ mod refused;
 mod refused_calls;
 mod restore_on_windows;
 mod restore_page_copy;
+#[cfg(target_os = "linux")]
+mod rights;
 mod stays_open;
 mod strace;
 mod windows;

@@ -207,6 +207,11 @@ pub(crate) fn irreplaceable(path: &Path) -> Option<ReplaceBlocker> {
     read_only.then_some(ReplaceBlocker::ReadOnly)
 }
 
+/// Windows has no sticky directories.
+pub(crate) fn only_its_owner_replaces(_path: &Path) -> bool {
+    false
+}
+
 /// Opens a file to flush its data and metadata. The handle is writable: `FlushFileBuffers` refuses
 /// a read-only one (its documentation requires `GENERIC_WRITE`).
 pub(crate) fn open_to_flush(path: &Path) -> io::Result<File> {
