@@ -662,6 +662,9 @@ export type OpErrorKind =
       kind: "temporary-folder";
     }
   | {
+      kind: "irregular";
+    }
+  | {
       kind: "sqlite";
     }
   | {

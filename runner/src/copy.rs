@@ -5,13 +5,15 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 
-/// Creates a file: its path, then the path of the file whose mode it gets.
-pub(crate) type Create = fn(&Path, &Path) -> io::Result<File>;
+use crate::os;
+
+/// Creates a file: its path, and the rights that it gets.
+pub(crate) type Create = fn(&Path, &os::Rights) -> io::Result<File>;
 
 /// Copies a file to a new one. The bytes of `gap` are not read; the copy has zeros there.
 pub(crate) fn copy(from: &Path, to: &Path, gap: &Range<u64>, create: Create) -> io::Result<()> {
-    let mut source = File::open(from)?;
-    let mut target = create(to, from)?;
+    let mut source = os::open_to_read(from)?;
+    let mut target = create(to, &os::Rights::of_open(&source)?)?;
     bytes(&mut source, &mut target, gap).inspect_err(|_| {
         // A copy that failed must not stand in the way of the next attempt.
         let _ = std::fs::remove_file(to);
@@ -31,7 +33,6 @@ fn bytes(source: &mut File, target: &mut File, gap: &Range<u64>) -> io::Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::os;
 
     #[test]
     fn a_gap_is_filled_with_zeros_and_everything_else_is_copied() {

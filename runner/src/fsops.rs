@@ -48,6 +48,15 @@ pub(crate) fn remove(path: &Path) -> io::Result<OpOutcome> {
     }
 }
 
+/// The rights of a file. `None` if it does not exist.
+pub(crate) fn rights_if_there(path: &Path) -> io::Result<Option<os::Rights>> {
+    match os::Rights::of(path) {
+        Ok(rights) => Ok(Some(rights)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 pub(crate) fn is_missing(path: &Path, error: &io::Error) -> bool {
     let missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
     missing(error) || std::fs::symlink_metadata(path).is_err_and(|error| missing(&error))

@@ -28,7 +28,9 @@ impl Isolated {
     pub(crate) fn copy(path: &Path, new: &Path) -> Result<Self, OpError> {
         let zombie = descriptors(path);
         let isolated = Self { connection: settled_and_locked(path)?, zombie };
-        os::create_new(new, path).map_err(|error| os_fault(&error))?;
+        os::Rights::of(path)
+            .and_then(|rights| os::create_new(new, &rights))
+            .map_err(|error| os_fault(&error))?;
         let mut target = open_existing(new)?;
         // Without a journal file: after a crash nothing would remove one of this name.
         journal_mode(&target, Some("MEMORY"))?;

@@ -10,7 +10,7 @@ use cutover_core::{
 use serde_json::Value as Json;
 
 use crate::error::HostError;
-use crate::fsops::flushed;
+use crate::fsops::{flushed, rights_if_there};
 use crate::host::Job;
 use crate::os;
 use crate::place::Paths;
@@ -73,7 +73,7 @@ impl<'a> HostJob<'a> {
         &mut self,
         [tmp, target]: [&Path; 2],
         at: impl Into<PlanPath>,
-        like: Option<&Path>,
+        like: Option<&os::Rights>,
         data: &[u8],
     ) -> Result<(), HostError> {
         let owner = self.place.path(&self.place.canonical);
@@ -97,11 +97,11 @@ impl<'a> HostJob<'a> {
     }
 }
 
-/// Creates a file anew and flushes it. It gets the mode of `like`, or else is private to the owner
-/// of `owner`.
+/// Creates a file anew and flushes it. It gets the rights `like`, or else is private to the owner of
+/// `owner`.
 fn write_flushed(
     path: &Path,
-    like: Option<&Path>,
+    like: Option<&os::Rights>,
     owner: &Path,
     data: &[u8],
 ) -> std::io::Result<()> {
@@ -110,10 +110,9 @@ fn write_flushed(
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = if let Some(like) = like {
-        os::create_new(path, like)?
-    } else {
-        os::create_private(path, owner)?
+    let mut file = match like {
+        Some(rights) => os::create_new(path, rights)?,
+        None => os::create_private(path, rights_if_there(owner)?.as_ref())?,
     };
     file.write_all(data)?;
     flushed(file.sync_all()).map(drop)
@@ -160,10 +159,10 @@ impl Job for HostJob<'_> {
     fn read_companion(&mut self, name: &str) -> Result<Option<Vec<u8>>, HostError> {
         let (_, directory, file) = self.companion(name)?;
         for path in [self.staged(&directory, &file)?, directory.join(file.as_str())] {
-            match std::fs::read(path) {
+            match os::read_companion(&path) {
                 Ok(bytes) => return Ok(Some(bytes)),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(format!("{}: {error}", path.display()).into()),
             }
         }
         Ok(None)
@@ -178,11 +177,16 @@ impl Job for HostJob<'_> {
         };
         let tmp = directory
             .join(companion_backup_tmp_name(&file, &journal.label, &journal.nonce).as_str());
-        let like = target.exists().then_some(target.as_path());
+        let failed = |error| format!("write failed on {}: {error}", target.display());
+        let like = match os::open_to_read(&target) {
+            Ok(companion) => Some(os::Rights::of_open(&companion).map_err(failed)?),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(failed(error).into()),
+        };
         self.replace(
             [&tmp, &staged],
             PlanPath { companion: Some(name.clone()), name: file },
-            like,
+            like.as_ref(),
             data,
         )?;
         self.run.stage_companion(&name, cutover_core::digest(data));

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use cutover_core::{
-    CompanionFacts, Failure, FileFacts, FileName, MAX_JOURNAL_BYTES, Observation, Op, OpError,
-    OpErrorKind, PlanPath, Retry, Role, Verdict, may_open_canonical, must_empty_log,
+    CompanionFacts, CompanionRole, Failure, FileFacts, FileName, MAX_JOURNAL_BYTES, Observation,
+    Op, OpError, OpErrorKind, PlanPath, Retry, Role, Verdict, may_open_canonical, must_empty_log,
 };
 
 use crate::error::HostError;
@@ -55,7 +55,7 @@ pub(crate) fn observe(
     detect: Option<&Detect>,
     host: &mut dyn Host,
 ) -> Result<Observation, ObserveError> {
-    let mut observation = look(place)?;
+    let mut observation = look_strictly(place)?;
     let held =
         os::OPENING_DROPS_LOCKS && observation.holders.iter().any(|holder| holder.this_process);
     let canonical = place.path(&place.canonical);
@@ -70,12 +70,12 @@ pub(crate) fn observe(
             | Err(OpError { cause: OpErrorKind::NotADatabase | OpErrorKind::V1Corrupt, .. }) => {}
             Err(fault) => return Err(fault.of(&place.canonical).into()),
         }
-        observation = look(place)?;
+        observation = look_strictly(place)?;
     }
     if must_empty_log(&observation) && !held {
         let emptied = sqlite::open_existing(&canonical).and_then(|db| sqlite::empty_log(&db));
         emptied.map_err(|fault| fault.of(&place.canonical))?;
-        observation = look(place)?;
+        observation = look_strictly(place)?;
     }
     if let Some(detect) = detect
         && !held
@@ -102,6 +102,37 @@ pub(crate) fn can_link(place: &Paths, name: &FileName) -> bool {
         }
         Err(error) => !os::says_no_links(&error),
     }
+}
+
+/// Observes everything but what `detect` says, and refuses what no start may follow, read or wait
+/// for: a symbolic link, a FIFO, a device, a socket or a directory at a name of cutover's, or at
+/// that of a companion.
+fn look_strictly(place: &Paths) -> Result<Observation, ObserveError> {
+    let observation = look(place)?;
+    for name in observation.files.keys() {
+        // cutover neither makes, opens nor needs a sidecar of a backup.
+        let is_ours = !matches!(
+            Role::of(&place.canonical, name),
+            Some(Role::Sidecar(of)) if matches!(*of, Role::Backup { .. } | Role::Displaced(_))
+        );
+        if is_ours {
+            os::regular_or_missing(&place.path(name))
+                .map_err(|error| ObserveError::OpError(sqlite::os_fault(&error).of(name)))?;
+        }
+    }
+    for (companion, facts) in &observation.companions {
+        let ours = facts
+            .present
+            .iter()
+            .filter(|name| CompanionRole::of(&facts.file, name).is_some())
+            .chain([&facts.file]);
+        for name in ours {
+            let at = PlanPath { companion: Some(companion.clone()), name: name.clone() };
+            let regular = place.at(&at).map_or(Ok(()), |path| os::regular_or_missing(&path));
+            regular.map_err(|error| ObserveError::OpError(sqlite::os_fault(&error).of(at)))?;
+        }
+    }
+    Ok(observation)
 }
 
 /// Observes everything but what `detect` says.
@@ -137,7 +168,7 @@ fn look_at(place: &Paths, opens: bool) -> Result<Observation, ObserveError> {
         let path = place.path(&name);
         if name == place.canonical.sidecars()[2]
             && opens
-            && std::fs::metadata(place.path(&place.canonical)).is_ok_and(|m| m.len() == 0)
+            && sqlite::is_empty(&place.path(&place.canonical))
             && is_of_nothing(&path)
         {
             continue;
@@ -146,7 +177,7 @@ fn look_at(place: &Paths, opens: bool) -> Result<Observation, ObserveError> {
             // A directory or a symbolic link of this name is not a database. Its facts have no
             // header.
             Role::Canonical | Role::Staging(_) | Role::Install(_) | Role::Backup { .. }
-                if path.is_file() && opens =>
+                if opens && os::is_regular(&path) =>
             {
                 sqlite::facts(&path)
             }
@@ -170,7 +201,7 @@ fn look_at(place: &Paths, opens: bool) -> Result<Observation, ObserveError> {
             ObserveError::OpError(sqlite::os_fault(error).of(at))
         };
         let absent = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
-        let digest = match std::fs::read(&path) {
+        let digest = match os::read_companion(&path) {
             Ok(bytes) => Some(cutover_core::digest(&bytes)),
             Err(error) if absent(&error) => None,
             Err(error) => return Err(of(&error)),
@@ -218,11 +249,11 @@ fn unopened(path: &Path) -> std::io::Result<FileFacts> {
 /// UTF-8. If it cannot be read now, that is an error: the journal may still mean something.
 pub(crate) fn text(path: &Path) -> std::io::Result<Option<String>> {
     use std::io::Read as _;
-    if !path.is_file() {
+    if !os::is_regular(path) {
         return Ok(None);
     }
     let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(MAX_JOURNAL_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    os::open_to_read(path)?.take(MAX_JOURNAL_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     Ok(String::from_utf8(bytes).ok())
 }
 
@@ -232,7 +263,7 @@ pub(crate) fn text(path: &Path) -> std::io::Result<Option<String>> {
 fn is_of_nothing(journal: &Path) -> bool {
     use std::io::Read as _;
     let mut header = [0; 20];
-    std::fs::File::open(journal).and_then(|mut file| file.read_exact(&mut header)).is_ok()
+    os::open_to_read(journal).and_then(|mut file| file.read_exact(&mut header)).is_ok()
         && header[16..20] == [0; 4]
 }
 

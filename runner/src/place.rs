@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use cutover_core::{Code, CompanionName, Failure, FileName, PlanPath, Role};
+use cutover_core::{Code, CompanionName, Failure, FileName, OpError, OpErrorKind, PlanPath, Role};
 
 use crate::os;
 
@@ -16,13 +16,15 @@ pub(crate) struct Paths {
     pub directory: PathBuf,
     pub canonical: FileName,
     pub companions: BTreeMap<CompanionName, (PathBuf, FileName)>,
+    /// A companion's path that is a symbolic link to a file that does not exist.
+    dangling: Option<PathBuf>,
 }
 
 impl Paths {
     /// Resolves symbolic links once. The directory must exist; the file need not.
     pub(crate) fn of(path: &Path, companions: &BTreeMap<String, PathBuf>) -> Result<Self, Failure> {
         let (directory, canonical) = resolve(path)?;
-        let mut places = BTreeMap::new();
+        let (mut places, mut dangling) = (BTreeMap::new(), None);
         for (name, path) in companions {
             let name = CompanionName::new(name.clone())
                 .map_err(|error| refuse(path, &error.to_string()))?;
@@ -39,9 +41,26 @@ impl Paths {
             {
                 return Err(refuse(path, "two companions cannot be one file"));
             }
+            let is_link = |path: &Path| path.symlink_metadata().is_ok_and(|m| m.is_symlink());
+            if is_link(path) && !os::exists(&place.0.join(place.1.as_str())) {
+                dangling.get_or_insert_with(|| path.clone());
+            }
             places.insert(name, place);
         }
-        Ok(Self { directory, canonical, companions: places })
+        Ok(Self { directory, canonical, companions: places, dangling })
+    }
+
+    /// Refuses a companion that is a link to a file that does not exist: cutover makes no file
+    /// where a link leads.
+    pub(crate) fn refuse_dangling(&self) -> Result<(), Failure> {
+        let Some(path) = &self.dangling else { return Ok(()) };
+        let fault = OpError::new(
+            OpErrorKind::Irregular,
+            "it is a symbolic link to a file that does not exist, not a regular file",
+        );
+        let mut failure = Failure::from_fault(&fault, "look", false);
+        failure.path = Some(path.display().to_string());
+        Err(failure)
     }
 
     /// The real path of a directory, in the form that `self.directory` has. `None` if it cannot be

@@ -67,6 +67,7 @@ pub(crate) enum Access {
 impl<'a> Session<'a> {
     pub(crate) fn of(options: &'a Options, access: Access) -> Result<Self, Error> {
         let place = Paths::of(&options.path, &options.companions)?;
+        place.refuse_dangling()?;
         let label = Label::new(options.label.clone()).map_err(|error| {
             Failure::refusal(Code::Io, error.to_string(), "choose another label")
         })?;
@@ -148,6 +149,18 @@ impl<'a> Session<'a> {
             failure.waited_ms = self.budget.waited_ms;
             failure
         })?)
+    }
+
+    /// Refuses to begin where this user may not replace the database.
+    pub(crate) fn refuse_irreplaceable(&self) -> Result<(), Failure> {
+        let canonical = &self.place.canonical;
+        if !os::only_its_owner_replaces(&self.place.path(canonical)) {
+            return Ok(());
+        }
+        let why = "its directory is sticky, and this user owns neither the directory nor the \
+                   database, so this user may not replace it";
+        let hint = "start as the user who owns the database, or move it to a directory of its own";
+        Err(Failure::refusal(Code::Io, why, hint).of(canonical))
     }
 
     pub(crate) fn request(&self) -> Request {
@@ -326,7 +339,7 @@ impl<'a> Session<'a> {
     pub(crate) fn backup(&self) -> Option<PathBuf> {
         let journal = self.finished.as_ref()?;
         let backup = self.place.path(&journal.names.backup);
-        backup.exists().then_some(backup)
+        os::exists(&backup).then_some(backup)
     }
 
     /// Waits until no process has v1 open, on a system that cannot replace an open file. For a

@@ -144,6 +144,8 @@ pub enum OpErrorKind {
         /// Whether the folder's volume is full. Else SQLite finds no folder that it can write to.
         full: bool,
     },
+    /// What has the name is not a regular file: a symbolic link, FIFO, device, socket or directory.
+    Irregular,
     /// SQLite failed in another way.
     Sqlite,
     /// The application asked to stop.

@@ -9,7 +9,10 @@ use std::fs::{File, TryLockError};
 use std::io::{Error as IoError, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use cutover_core::{Budget, Code, Failure, Plan, PlanKind, PlanPath, Retry, companion_lock_name};
+use cutover_core::{
+    Budget, Code, Failure, FileName, OpErrorKind, Plan, PlanKind, PlanPath, Retry,
+    companion_lock_name,
+};
 
 use crate::error::Error;
 use crate::holders::holders;
@@ -64,10 +67,10 @@ impl CompanionLocks {
     ) -> Result<(), Error> {
         let mut tries = 0;
         loop {
-            let Some(file) = open(path).map_err(|error| cannot_lock(at, &error))? else {
+            let Some(file) = open(path).map_err(|error| cannot_lock(path, at, &error))? else {
                 return Ok(());
             };
-            let id = os::file_id(path).map_err(|error| cannot_lock(at, &error))?;
+            let id = os::file_id(path).map_err(|error| cannot_lock(path, at, &error))?;
             if self.held.iter().any(|(held, _)| *held == id) {
                 return Err(refusal(
                     Code::Io,
@@ -83,7 +86,7 @@ impl CompanionLocks {
                     return Ok(());
                 }
                 Err(TryLockError::WouldBlock) => drop(file),
-                Err(TryLockError::Error(error)) => return Err(cannot_lock(at, &error).into()),
+                Err(TryLockError::Error(error)) => return Err(cannot_lock(path, at, &error).into()),
             }
             tries += 1;
             let reason = "another upgrade, of this data directory or of one that shares this \
@@ -129,14 +132,23 @@ fn open(path: &Path) -> Result<Option<File>, IoError> {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            File::options().write(true).open(path).map(Some)
+            os::open(path, File::options().write(true)).map(Some)
         }
         Err(error) => Err(error),
     }
 }
 
-fn cannot_lock(at: &PlanPath, error: &IoError) -> Failure {
-    let fault = os_fault(error).of(at.clone());
+/// The failure names the companion, or the lock file where that must be removed.
+fn cannot_lock(path: &Path, at: &PlanPath, error: &IoError) -> Failure {
+    let mut at = at.clone();
+    let fault = os_fault(error);
+    if fault.cause == OpErrorKind::Irregular
+        && let Some(name) = path.file_name().and_then(std::ffi::OsStr::to_str)
+        && let Ok(name) = FileName::new(name)
+    {
+        at.name = name;
+    }
+    let fault = fault.of(at);
     let no_space = fault.class(os::PLATFORM, false) == Retry::NoSpace;
     Failure::from_fault(&fault, "lock", no_space)
 }

@@ -18,7 +18,7 @@ use cutover_core::{
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::Error;
-use crate::fsops::name_full_disk;
+use crate::fsops::{name_full_disk, rights_if_there};
 use crate::holders::holders;
 use crate::os;
 use crate::place::Paths;
@@ -128,11 +128,12 @@ pub(crate) fn take(place: &Paths) -> Result<OwnerLock, Failure> {
     // The database's owner must own its lock files: files that root made would shut that owner out.
     // They are writable even if the database is read-only, because they would stay read-only when
     // the database no longer is.
+    let rights = rights_if_there(&held.database).map_err(|error| io(&held.database, &error))?;
     for path in [&owner_path, &cutover_path] {
-        match os::create_writable(path, &held.database) {
-            Err(error)
-                if !matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) =>
-            {
+        os::regular_or_missing(path).map_err(|error| io(path, &error))?;
+        let Some(rights) = &rights else { continue };
+        match os::create_writable(path, rights) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
                 return Err(io(path, &error));
             }
             _ => {}
@@ -140,11 +141,8 @@ pub(crate) fn take(place: &Paths) -> Result<OwnerLock, Failure> {
     }
     // This lock comes first. If two processes start at once, one of them gets it. With SQLite's
     // lock alone both could be refused, because each waits until the other is out of the file.
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&cutover_path)
+    let mut options = File::options();
+    let file = os::open(&cutover_path, options.create(true).truncate(false).write(true))
         .map_err(|error| io(&cutover_path, &error))?;
     match file.try_lock() {
         Ok(()) => {}

@@ -7,17 +7,78 @@ mod platform;
 #[path = "windows/mod.rs"]
 mod platform;
 
+use std::fs::{File, FileType, OpenOptions};
 use std::io;
 use std::path::Path;
 
 use cutover_core::FileName;
 
 pub(crate) use platform::{
-    LOCKS_V1_OVER_THE_FLIP, OPENING_DROPS_LOCKS, PLATFORM, REFUSED_BYTES, adopt, create_lock,
+    LOCKS_V1_OVER_THE_FLIP, OPENING_DROPS_LOCKS, PLATFORM, REFUSED_BYTES, Rights, create_lock,
     create_new, create_private, create_private_directory, create_writable, denied_for_good,
-    file_id, free_bytes, irreplaceable, links, open_to_flush, plain, read_at, real_directory,
-    rename, rename_new, says_no_flush, says_no_links, sync_dir, why_read_only,
+    file_id, free_bytes, give_rights, irreplaceable, links, only_its_owner_replaces, open_file_id,
+    open_to_flush, open_to_give_rights, plain, read_at, real_directory, rename, rename_new,
+    says_no_flush, says_no_links, sync_dir, why_read_only,
 };
+
+/// Why a name is refused: what has it is not a regular file.
+#[derive(Debug, thiserror::Error)]
+#[error("it is {0}, not a regular file")]
+pub(crate) struct Irregular(&'static str);
+
+/// Refuses every kind of file but a regular one.
+pub(crate) fn regular(kind: FileType) -> io::Result<()> {
+    platform::irregular(kind).map_or(Ok(()), |what| Err(io::Error::other(Irregular(what))))
+}
+
+/// Refuses a name that something else than a regular file has. No link is followed, and nothing is
+/// opened. A name that does not exist is not refused.
+pub(crate) fn regular_or_missing(path: &Path) -> io::Result<()> {
+    std::fs::symlink_metadata(path).map_or(Ok(()), |metadata| regular(metadata.file_type()))
+}
+
+/// Whether this is the name of a regular file, and not of a link to one.
+pub(crate) fn is_regular(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
+}
+
+/// Whether a name exists. A link that leads nowhere exists as well.
+pub(crate) fn exists(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok()
+}
+
+/// Opens a regular file. Every file of ours, and every companion, is opened here: no link is
+/// followed, and nothing else than a regular file is opened or waited for.
+pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    // Opening a device can have an effect of its own, so its kind comes first.
+    regular_or_missing(path)?;
+    match platform::open_itself(path, options) {
+        Ok(file) => regular(file.metadata()?.file_type()).map(|()| file),
+        // Another process may have put a link there meanwhile.
+        Err(error) => regular_or_missing(path).and(Err(error)),
+    }
+}
+
+/// Opens a regular file to read it.
+pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
+    open(path, File::options().read(true))
+}
+
+/// How many bytes a companion may have: cutover reads it into memory.
+const MAX_COMPANION_BYTES: u64 = 256 << 20;
+
+/// Reads a companion, or a file beside it, whole.
+pub(crate) fn read_companion(path: &Path) -> io::Result<Vec<u8>> {
+    use io::Read as _;
+    let file = open_to_read(path)?;
+    let mut bytes = Vec::new();
+    let size = file.take(MAX_COMPANION_BYTES + 1).read_to_end(&mut bytes)?;
+    if size as u64 > MAX_COMPANION_BYTES {
+        let most = MAX_COMPANION_BYTES >> 20;
+        return Err(io::Error::other(format!("a companion may have {most} MiB, and it has more")));
+    }
+    Ok(bytes)
+}
 
 /// A file name as the directory has it. On a volume that ignores case (Windows, most volumes of
 /// macOS), `DATA.DB` opens `data.db`. The file's own spelling counts there, so that its journals

@@ -1,10 +1,15 @@
-use std::fs::{File, Permissions};
+use std::fs::{File, FileType, OpenOptions, Permissions};
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    FileExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 
 use cutover_core::{FileName, Platform, ReplaceBlocker};
+use rustix::fs::OFlags;
+
+use super::open;
 
 #[cfg(target_vendor = "apple")]
 pub(crate) const PLATFORM: Platform = Platform::Macos;
@@ -25,35 +30,116 @@ pub(crate) const REFUSED_BYTES: Range<u64> = 0..0;
 /// Device and inode. The file is not opened, because closing a second descriptor of a database
 /// drops its locks (POSIX `fcntl`).
 pub(crate) fn file_id(path: &Path) -> io::Result<String> {
-    let metadata = std::fs::symlink_metadata(path)?;
-    Ok(format!("{:x}-{:x}", metadata.dev(), metadata.ino()))
+    Ok(id_of(&std::fs::symlink_metadata(path)?))
 }
 
-/// Creates a file that does not exist, without following a link. It gets the mode of `like` and,
-/// where allowed, its owner.
-pub(crate) fn create_new(path: &Path, like: &Path) -> io::Result<File> {
-    create(path, like, std::fs::metadata(like)?.mode() & 0o777)
+/// Device and inode of an open file.
+pub(crate) fn open_file_id(file: &File) -> io::Result<String> {
+    Ok(id_of(&file.metadata()?))
+}
+
+fn id_of(metadata: &std::fs::Metadata) -> String {
+    format!("{:x}-{:x}", metadata.dev(), metadata.ino())
+}
+
+/// What this is, if it is not a regular file.
+pub(crate) fn irregular(kind: FileType) -> Option<&'static str> {
+    if kind.is_file() {
+        None
+    } else if kind.is_symlink() {
+        Some("a symbolic link")
+    } else if kind.is_dir() {
+        Some("a directory")
+    } else if kind.is_fifo() {
+        Some("a FIFO")
+    } else if kind.is_socket() {
+        Some("a socket")
+    } else {
+        Some("a device")
+    }
+}
+
+/// Opens what has this name, and follows no link at its end. A FIFO without a writer does not block
+/// ("open(2)"). std adds `O_CLOEXEC`.
+pub(crate) fn open_itself(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    options.custom_flags(flags.bits().cast_signed()).open(path)
+}
+
+/// Who may use a file: its mode and its owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rights {
+    mode: u32,
+    uid: u32,
+    gid: u32,
+}
+
+impl Rights {
+    /// Those of the regular file that has this name. It is not opened, because that could drop the
+    /// locks of a database.
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        let metadata = std::fs::symlink_metadata(path)?;
+        super::regular(metadata.file_type())?;
+        Ok(Self::in_metadata(&metadata))
+    }
+
+    /// Those of an open file.
+    pub(crate) fn of_open(file: &File) -> io::Result<Self> {
+        Ok(Self::in_metadata(&file.metadata()?))
+    }
+
+    fn in_metadata(metadata: &std::fs::Metadata) -> Self {
+        Self { mode: metadata.mode() & 0o777, uid: metadata.uid(), gid: metadata.gid() }
+    }
+
+    /// Gives them to a file as far as that is allowed, and never more than them.
+    ///
+    /// Only root may give a file away, so the file of another user keeps its owner. A member of the
+    /// group may give it the group alone. Where even that is refused, the file has another group,
+    /// which gets no rights, and v1's group is one of the others, who get no more than it had.
+    fn give_to(self, file: &File) -> io::Result<()> {
+        use std::os::unix::fs::fchown;
+        let now = file.metadata()?;
+        let mut mode = self.mode;
+        if (now.uid(), now.gid()) != (self.uid, self.gid)
+            && fchown(file, Some(self.uid), Some(self.gid)).is_err()
+            && now.gid() != self.gid
+            && fchown(file, None, Some(self.gid)).is_err()
+        {
+            mode = mode & 0o700 | mode & 0o007 & (mode >> 3);
+        }
+        if file.metadata()?.mode() & 0o777 != mode {
+            file.set_permissions(Permissions::from_mode(mode))?;
+        }
+        Ok(())
+    }
+}
+
+/// Creates a file that does not exist, without following a link, and gives it these rights.
+pub(crate) fn create_new(path: &Path, rights: &Rights) -> io::Result<File> {
+    // The group that the file gets first may be another one.
+    let file = create(path, rights.mode & 0o700)?;
+    rights.give_to(&file)?;
+    Ok(file)
 }
 
 /// Creates a file like [`create_new`], but its owner can always write to it.
-pub(crate) fn create_writable(path: &Path, database: &Path) -> io::Result<File> {
-    create(path, database, std::fs::metadata(database)?.mode() & 0o777 | 0o600)
-}
-
-fn create(path: &Path, like: &Path, mode: u32) -> io::Result<File> {
-    let file = File::options().read(true).write(true).create_new(true).mode(mode).open(path)?;
-    take_after(&file, like, mode)?;
-    Ok(file)
+pub(crate) fn create_writable(path: &Path, rights: &Rights) -> io::Result<File> {
+    create_new(path, &Rights { mode: rights.mode | 0o600, ..*rights })
 }
 
 /// Creates a file that only its owner can read and write: it may hold private data of the
 /// application.
-pub(crate) fn create_private(path: &Path, owner: &Path) -> io::Result<File> {
-    let file = File::options().read(true).write(true).create_new(true).mode(0o600).open(path)?;
-    if owner.exists() {
-        take_after(&file, owner, 0o600)?;
+pub(crate) fn create_private(path: &Path, owner: Option<&Rights>) -> io::Result<File> {
+    match owner {
+        Some(owner) => create_new(path, &Rights { mode: 0o600, ..*owner }),
+        None => create(path, 0o600),
     }
-    Ok(file)
+}
+
+fn create(path: &Path, mode: u32) -> io::Result<File> {
+    let mut options = File::options();
+    open_itself(path, options.read(true).write(true).create_new(true).mode(mode))
 }
 
 /// Creates a directory that only its owner may enter.
@@ -65,30 +151,28 @@ pub(crate) fn create_private_directory(path: &Path) -> io::Result<()> {
 /// Creates a lock file for those who may write in `directory`, and for no other user: a process
 /// that can open a lock file can hold the lock.
 pub(crate) fn create_lock(path: &Path, directory: &Path) -> io::Result<File> {
-    let writes = std::fs::metadata(directory)?.mode() & 0o222;
+    let its = Rights::in_metadata(&std::fs::metadata(directory)?);
+    let writes = its.mode & 0o222;
     let mode = writes | writes << 1;
-    let file = File::options().read(true).write(true).create_new(true).mode(mode).open(path)?;
+    let file = create(path, mode)?;
     // The lock works with any mode, and vfat refuses to change the mode.
-    let _ = take_after(&file, directory, mode);
+    let _ = Rights { mode, ..its }.give_to(&file);
     Ok(file)
 }
 
-/// Gives a file the mode and, where allowed, the owner of `like`.
-pub(crate) fn adopt(path: &Path, like: &Path) -> io::Result<()> {
-    let mode = std::fs::metadata(like)?.mode() & 0o777;
-    take_after(&File::open(path)?, like, mode)
+/// Opens a file to give it rights later.
+pub(crate) fn open_to_give_rights(path: &Path) -> io::Result<File> {
+    open(path, File::options().read(true))
 }
 
-fn take_after(file: &File, like: &Path, mode: u32) -> io::Result<()> {
-    let (now, like) = (file.metadata()?, std::fs::metadata(like)?);
-    if (now.uid(), now.gid()) != (like.uid(), like.gid()) {
-        // Only root may give a file away. The file of another process keeps its owner.
-        let _ = std::os::unix::fs::fchown(file, Some(like.uid()), Some(like.gid()));
+/// Gives an open file these rights. `false`: a file with a second name may be another program's, so
+/// its rights stay as they are.
+pub(crate) fn give_rights(file: &File, rights: &Rights) -> io::Result<bool> {
+    let now = file.metadata()?;
+    if now.nlink() > 1 && Rights::in_metadata(&now) != *rights {
+        return Ok(false);
     }
-    if now.mode() & 0o777 != mode {
-        file.set_permissions(Permissions::from_mode(mode))?;
-    }
-    Ok(())
+    rights.give_to(file).map(|()| true)
 }
 
 pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
@@ -119,7 +203,7 @@ pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 /// the owner of a read-only secret lacks. On macOS std's `sync_all` uses `F_FULLFSYNC`, which
 /// reaches the platter.
 pub(crate) fn open_to_flush(path: &Path) -> io::Result<File> {
-    File::open(path)
+    open(path, File::options().read(true))
 }
 
 /// How many hard links a file has, its first name included.
@@ -195,6 +279,19 @@ pub(crate) fn irreplaceable(path: &Path) -> Option<ReplaceBlocker> {
     (seen.st_flags() & FLAGS != 0).then_some(ReplaceBlocker::Immutable)
 }
 
+/// Whether the directory is sticky and this user may therefore not replace a file in it: only the
+/// owner of the file, the owner of the directory, and root may ("rename(2)": EPERM).
+pub(crate) fn only_its_owner_replaces(path: &Path) -> bool {
+    let user = rustix::process::geteuid();
+    let owner = |path: &Path| std::fs::symlink_metadata(path).ok();
+    let (Some(file), Some(directory)) = (owner(path), path.parent().and_then(owner)) else {
+        return false;
+    };
+    directory.mode() & 0o1000 != 0
+        && !user.is_root()
+        && ![file.uid(), directory.uid()].contains(&user.as_raw())
+}
+
 /// A directory's real path, with symbolic links resolved.
 pub(crate) fn real_directory(path: &Path) -> io::Result<PathBuf> {
     std::fs::canonicalize(path)
@@ -206,7 +303,9 @@ pub(crate) fn plain(directory: PathBuf, _name: &FileName) -> PathBuf {
 }
 
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+    let mut options = File::options();
+    options.read(true).custom_flags((OFlags::DIRECTORY | OFlags::NONBLOCK).bits().cast_signed());
+    options.open(path)?.sync_all()
 }
 
 pub(crate) fn free_bytes(directory: &Path) -> io::Result<u64> {

@@ -41,7 +41,9 @@ impl Performer<'_> {
     pub(super) fn restage(&self, from: &FileName, to: &FileName, mode: JournalMode) -> Performed {
         let target = self.place.path(to);
         let v1 = self.place.path(&self.place.canonical);
-        self.io(&to.into(), |path| plain(os::create_writable(path, &v1).map(drop)))?;
+        self.io(&to.into(), |path| {
+            plain(os::create_writable(path, &os::Rights::of(&v1)?).map(drop))
+        })?;
         sqlite::restage(&self.place.path(from), &target, mode).map(|()| OpOutcome::Plain).map_err(
             |fault| {
                 // A copy that failed must not stand in the way of the next attempt.
@@ -108,10 +110,13 @@ impl Performer<'_> {
     /// If v2 starts as a copy of v1, the file exists already.
     pub(super) fn make_staging(&self, staging: &FileName) -> Performed {
         let v1 = self.place.path(&self.place.canonical);
-        if self.place.path(staging).exists() {
-            return Ok(OpOutcome::Plain);
-        }
-        self.io(&staging.into(), |path| plain(os::create_writable(path, &v1).map(drop)))
+        self.io(&staging.into(), |path| {
+            os::regular_or_missing(path)?;
+            if os::exists(path) {
+                return plain(Ok(()));
+            }
+            plain(os::create_writable(path, &os::Rights::of(&v1)?).map(drop))
+        })
     }
 
     pub(super) fn check(&self, file: &FileName, run: &Run) -> Performed {
@@ -121,10 +126,11 @@ impl Performer<'_> {
         // In a recovery of a legacy cutover v1 is already in the backup.
         let v1 = journal
             .map(|journal| self.place.path(&journal.names.backup))
-            .filter(|_| !self.place.path(&self.place.canonical).exists())
+            .filter(|_| !os::exists(&self.place.path(&self.place.canonical)))
             .unwrap_or_else(|| self.place.path(&self.place.canonical));
-        // A host may have replaced the file by one with another mode.
-        os::adopt(&self.place.path(file), &v1).map_err(|error| os_fault(&error).of(file))?;
+        let rights = os::Rights::of(&v1).map_err(|error| os_fault(&error).of(file))?;
+        let checked = os::open_to_give_rights(&self.place.path(file))
+            .map_err(|error| os_fault(&error).of(file))?;
         // Dangling references of a v1 that is restored are its own; v2 is no measure for them.
         let restores = journal.is_some_and(|journal| journal.strategy.restores());
         let v1 = if restores { self.place.path(file) } else { v1 };
@@ -142,6 +148,22 @@ impl Performer<'_> {
             return Err(OpError::new(
                 OpErrorKind::Verify,
                 "what was built differs from the v2 that the journal describes",
+            )
+            .of(file));
+        }
+        // A host may have replaced the file by one with another mode. Only what was checked gets v1's
+        // rights.
+        if os::open_file_id(&checked).ok().as_ref() != Some(&facts.file_id) {
+            return Err(OpError::new(
+                OpErrorKind::Verify,
+                "another program replaced what was built during its check",
+            )
+            .of(file));
+        }
+        if !os::give_rights(&checked, &rights).map_err(|error| os_fault(&error).of(file))? {
+            return Err(OpError::new(
+                OpErrorKind::SecondName,
+                "what was built has another hard link, whose rights would change as well",
             )
             .of(file));
         }

@@ -6,7 +6,7 @@ use cutover_core::{CompanionName, FileName, OpError, OpErrorKind, OpOutcome, Pla
 
 use super::{Performed, Performer, undeclared};
 use crate::copy::{Create, copy};
-use crate::fsops::{flushed, plain, remove};
+use crate::fsops::{flushed, plain, remove, rights_if_there};
 use crate::os;
 use crate::sqlite::{self, os_fault};
 
@@ -38,6 +38,7 @@ impl Performer<'_> {
             self.look(&self.place.canonical, run)?;
         }
         let path = self.path(from)?;
+        self.io(from, |from| plain(os::regular_or_missing(from)))?;
         let linked = self.io(to, |to| match std::fs::hard_link(&path, to) {
             Err(error)
                 if error.kind() == io::ErrorKind::AlreadyExists && os::same_file(&path, to)? =>
@@ -46,7 +47,7 @@ impl Performer<'_> {
             }
             result => plain(result),
         });
-        if linked.is_ok() || from.companion.is_none() || self.path(to)?.exists() {
+        if linked.is_ok() || from.companion.is_none() || os::exists(&self.path(to)?) {
             return linked;
         }
         // A companion may be on a file system without hard links, though the database is not. If
@@ -57,6 +58,7 @@ impl Performer<'_> {
 
     pub(super) fn rename(&mut self, from: &PlanPath, to: &PlanPath) -> Performed {
         self.still_isolated()?;
+        self.io(from, |from| plain(os::regular_or_missing(from)))?;
         let from = self.path(from)?;
         let renamed = self.io(to, |to| match os::same_file(&from, to) {
             // A power loss can leave both names of a rename. Renaming one name of a file onto
@@ -71,6 +73,7 @@ impl Performer<'_> {
     }
 
     pub(super) fn rename_new(&self, from: &PlanPath, to: &PlanPath) -> Performed {
+        self.io(from, |from| plain(os::regular_or_missing(from)))?;
         let from = self.path(from)?;
         self.io(to, |to| match os::same_file(&from, to) {
             Ok(true) => remove(&from),
@@ -97,7 +100,7 @@ impl Performer<'_> {
     }
 
     pub(super) fn absent(&self, files: &[FileName]) -> Performed {
-        match files.iter().find(|file| std::fs::symlink_metadata(self.place.path(file)).is_ok()) {
+        match files.iter().find(|file| os::exists(&self.place.path(file))) {
             None => Ok(OpOutcome::Plain),
             Some(file) => Err(OpError::new(
                 OpErrorKind::Sidecar,
@@ -110,7 +113,8 @@ impl Performer<'_> {
     pub(super) fn write_new(&self, file: &FileName, text: &str) -> Performed {
         let owner = self.place.path(&self.place.canonical);
         self.io(&file.into(), |path| {
-            plain(os::create_private(path, &owner)?.write_all(text.as_bytes()))
+            let owner = rights_if_there(&owner)?;
+            plain(os::create_private(path, owner.as_ref())?.write_all(text.as_bytes()))
         })
     }
 
@@ -141,7 +145,7 @@ impl Performer<'_> {
         let (directory, file) =
             self.place.companions.get(companion).ok_or_else(|| undeclared(companion))?;
         let at = PlanPath { companion: Some(companion.clone()), name: file.clone() };
-        let now = match std::fs::read(directory.join(file.as_str())) {
+        let now = match os::read_companion(&directory.join(file.as_str())) {
             Ok(bytes) => Some(cutover_core::digest(&bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(os_fault(&error).of(at)),

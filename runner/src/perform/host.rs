@@ -4,11 +4,13 @@ use cutover_core::{FileName, OpError, OpErrorKind, OpOutcome, Run, Strategy, Ver
 
 use super::{Performed, Performer};
 use crate::error::HostError;
+use crate::fsops::plain;
 use crate::host::Host;
 use crate::job::HostJob;
 use crate::observe::{ObserveError, verdict};
+use crate::os;
 use crate::reader::Reader;
-use crate::sqlite::{self};
+use crate::sqlite;
 
 impl Performer<'_> {
     pub(super) fn detect(&mut self, file: &FileName, host: &mut dyn Host) -> Performed {
@@ -45,6 +47,8 @@ impl Performer<'_> {
         run: &mut Run,
         host: &mut dyn Host,
     ) -> Performed {
+        // The application opens both by their paths.
+        self.io(&source.into(), |path| plain(os::regular_or_missing(path)))?;
         self.make_staging(staging)?;
         if run.journal().is_some_and(|journal| journal.strategy == Strategy::PageCopy) {
             // A v1 that stays in WAL mode takes only pages of its own size.

@@ -29,7 +29,7 @@ pub(crate) fn lay_out(staging: &Path, v1: &Path) -> Result<()> {
 }
 
 pub(crate) fn is_empty(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|metadata| metadata.len() == 0)
+    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.len() == 0)
 }
 
 /// Builds v2 by SQL in one transaction, with v1 attached read-only.
@@ -38,9 +38,8 @@ pub(crate) fn is_empty(path: &Path) -> bool {
 /// flushed, because the plan flushes the file once.
 pub(crate) fn build(v1: &Path, staging: &Path, sql: &str) -> Result<()> {
     let header = facts(v1).map_err(|error| os_fault(&error))?.header;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_URI
-        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    // `ATTACH` opens with the flags of the connection, so it follows no link either.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_URI;
     let connection = run(open(staging, flags))?;
     let new = header.filter(|_| is_empty(staging));
     if let Some(header) = &new {

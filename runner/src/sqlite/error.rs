@@ -11,6 +11,17 @@ use crate::os;
 
 /// What an error of SQLite means for a plan.
 pub(crate) fn fault(error: &rusqlite::Error) -> OpError {
+    if error
+        .sqlite_error()
+        .is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_CANTOPEN_SYMLINK)
+    {
+        // A message that SQLite wrote only says that it cannot open the file.
+        let said = Some(error.to_string()).filter(|said| said.contains("not a regular file"));
+        return OpError::new(
+            OpErrorKind::Irregular,
+            said.unwrap_or_else(|| "it is a symbolic link, not a regular file".into()),
+        );
+    }
     let cause = match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OpErrorKind::Busy,
         // SQLite returns `SQLITE_FULL` for a write that failed with ENOSPC.
@@ -74,6 +85,7 @@ pub(crate) fn fault_of_reading(path: &Path, error: &rusqlite::Error) -> OpError 
     let denied = path
         .parent()
         .filter(|_| error.sqlite_error_code() == Some(ErrorCode::CannotOpen))
+        .filter(|_| fault.cause != OpErrorKind::Irregular)
         .and_then(os::why_read_only);
     match denied {
         Some(raw) => {
@@ -180,8 +192,10 @@ pub(crate) fn in_use(message: &str) -> OpError {
 }
 
 pub(crate) fn os_fault(error: &std::io::Error) -> OpError {
-    let cause = error
-        .raw_os_error()
-        .map_or(OpErrorKind::Sqlite, |raw| OpErrorKind::Os { os: OsCode::of(os::PLATFORM, raw) });
+    let cause = match (error.raw_os_error(), error.get_ref()) {
+        (Some(raw), _) => OpErrorKind::Os { os: OsCode::of(os::PLATFORM, raw) },
+        (None, Some(said)) if said.is::<os::Irregular>() => OpErrorKind::Irregular,
+        _ => OpErrorKind::Sqlite,
+    };
     OpError::new(cause, error.to_string())
 }

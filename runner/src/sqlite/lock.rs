@@ -19,7 +19,8 @@ pub(crate) struct HeldFile {
 
 impl HeldFile {
     pub(crate) fn open(path: &Path) -> std::io::Result<Self> {
-        Ok(Self { file_id: os::file_id(path)?, file: std::fs::File::open(path)? })
+        let file = os::open_to_read(path)?;
+        Ok(Self { file_id: os::open_file_id(&file)?, file })
     }
 
     /// Size and header as they are now.

@@ -9,7 +9,7 @@ mod open;
 mod settle;
 mod temporary;
 
-pub(crate) use build::{build, copy_pages, lay_out, refused_sql, restage};
+pub(crate) use build::{build, copy_pages, is_empty, lay_out, refused_sql, restage};
 pub(crate) use check::{check, detect};
 pub(crate) use error::{close, fault, fault_of_reading, in_use, no_space, on, os_fault, shortened};
 pub(crate) use ffi::only_read;

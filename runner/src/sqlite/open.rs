@@ -12,9 +12,31 @@ use crate::os;
 /// Opens a connection without SQLite's own waiting: the plan waits, within its one budget, and
 /// reports it.
 pub(crate) fn open(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
-    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        regular(path, suffix)?;
+    }
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::ZERO)?;
     Ok(connection)
+}
+
+/// Refuses a database, or a sidecar, that is something else than a regular file: SQLite would wait
+/// at a FIFO until another process writes to it. SQLite itself follows no symbolic link
+/// (`SQLITE_OPEN_NOFOLLOW`; its sidecars: `O_NOFOLLOW` in `os_unix.c`).
+fn regular(path: &Path, suffix: &str) -> rusqlite::Result<()> {
+    let file = sidecar(path, suffix);
+    os::regular_or_missing(&file).map_err(|error| {
+        let which = if suffix.is_empty() {
+            String::new()
+        } else {
+            format!("its {suffix}, {}: ", file.display())
+        };
+        rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN_SYMLINK),
+            Some(format!("{which}{error}")),
+        )
+    })
 }
 
 /// Makes a connection ignore what it cannot parse in a schema that another SQLite wrote
@@ -30,10 +52,7 @@ pub(crate) fn pass_over_foreign_schema(connection: &Connection) -> rusqlite::Res
 /// It refuses a read-only sidecar as well. A reader of a read-only database in WAL mode leaves a
 /// read-only `-shm` (`findCreateFileMode` in `os_unix.c`), which stays read-only.
 pub(crate) fn open_to_write(path: &Path, more: OpenFlags) -> Result<Connection> {
-    let connection = run(open(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW | more,
-    ))?;
+    let connection = run(open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | more))?;
     if on(&connection, connection.is_readonly("main"))? {
         let denied = OpErrorKind::Denied {
             os: OsCode::of(os::PLATFORM, os::why_read_only(path).unwrap_or(DENIED)),
@@ -42,7 +61,7 @@ pub(crate) fn open_to_write(path: &Path, more: OpenFlags) -> Result<Connection> 
     }
     for suffix in ["-wal", "-shm", "-journal"] {
         let sidecar = sidecar(path, suffix);
-        if let Some(raw) = os::why_read_only(&sidecar).filter(|_| sidecar.exists()) {
+        if let Some(raw) = os::why_read_only(&sidecar).filter(|_| os::exists(&sidecar)) {
             let denied = OpErrorKind::Denied { os: OsCode::of(os::PLATFORM, raw) };
             return Err(OpError::new(
                 denied,
@@ -92,14 +111,14 @@ pub(crate) fn sidecar(path: &Path, suffix: &str) -> PathBuf {
 }
 
 pub(crate) fn has_bytes(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0)
+    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.len() > 0)
 }
 
 /// Size, identity, header and page 1 of a file that this process does not have open.
 pub(crate) fn facts(path: &Path) -> std::io::Result<FileFacts> {
     use std::io::Read as _;
-    let file_id = os::file_id(path)?;
-    let mut file = std::fs::File::open(path)?;
+    let mut file = os::open_to_read(path)?;
+    let file_id = os::open_file_id(&file)?;
     let size = file.metadata()?.len();
     let mut page = Vec::with_capacity(65536);
     file.by_ref().take(65536).read_to_end(&mut page)?;
@@ -116,18 +135,17 @@ pub(crate) fn facts(path: &Path) -> std::io::Result<FileFacts> {
 /// `immutable` keeps SQLite from making sidecars that a read-only connection cannot remove
 /// (<https://www.sqlite.org/uri.html#uriimmutable>).
 pub(crate) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
-    let read_only = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     if has_journal(path) {
         roll_back(path)?;
     }
-    if !sidecar(path, "-wal").exists()
+    if !os::exists(&sidecar(path, "-wal"))
         && facts(path).is_ok_and(|facts| {
             facts.header.is_some_and(|header| header.journal_mode == JournalMode::Wal)
         })
     {
         return open_installed(path);
     }
-    let connection = open(path, read_only)?;
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     pass_over_foreign_schema(&connection)?;
     Ok(connection)
 }
@@ -139,8 +157,7 @@ pub(crate) fn has_journal(path: &Path) -> bool {
 
 /// Lets SQLite roll back the transaction of a killed process, which its first read does.
 pub(crate) fn roll_back(path: &Path) -> rusqlite::Result<()> {
-    let connection =
-        open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW)?;
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     pass_over_foreign_schema(&connection)?;
     connection
         .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0))
@@ -160,6 +177,8 @@ pub(crate) fn installed(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_URI
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    // With `immutable` SQLite opens no sidecar.
+    regular(path, "")?;
     let connection = Connection::open_with_flags(uri(path, "immutable=1"), flags)?;
     connection.busy_timeout(Duration::ZERO)?;
     Ok(connection)

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use super::error::{Result, close, in_use, on, os_fault};
 use super::open::{facts, open_existing, sidecar};
+use crate::os;
 
 /// Begins a read transaction, which holds the database's current state until it ends.
 pub(crate) fn begin_to_read(connection: &Connection) -> Result<()> {
@@ -78,7 +79,7 @@ pub(crate) fn settle(path: &Path, mode: JournalMode, flush: Flush) -> Result<Fil
         }
     } else {
         on(&connection, connection.execute_batch("BEGIN EXCLUSIVE; COMMIT"))?;
-        if ["-wal", "-shm"].iter().any(|suffix| sidecar(path, suffix).exists()) {
+        if ["-wal", "-shm"].iter().any(|suffix| os::exists(&sidecar(path, suffix))) {
             // A file copy or a restore left these; SQLite ignores them beside a database in
             // rollback mode. This pair of pragmas removes them under the lock, after a read has
             // opened the log.
@@ -90,7 +91,7 @@ pub(crate) fn settle(path: &Path, mode: JournalMode, flush: Flush) -> Result<Fil
             journal_mode(&connection, Some("DELETE"))?;
         }
     }
-    if sidecar(path, "-journal").exists() {
+    if os::exists(&sidecar(path, "-journal")) {
         // A connection in PERSIST or TRUNCATE mode leaves its journal. This pair of pragmas removes
         // it under the lock.
         journal_mode(&connection, Some("PERSIST"))?;
@@ -144,7 +145,7 @@ pub(crate) fn alone(path: &Path) -> Result<()> {
     match cutover_core::SIDECARS
         .iter()
         .map(|suffix| sidecar(path, suffix))
-        .find(|path| std::fs::symlink_metadata(path).is_ok())
+        .find(|path| os::exists(path))
     {
         None => Ok(()),
         Some(found) => Err(in_use(&format!(

@@ -114,10 +114,7 @@ fn changed(before: &Observation, after: &Observation) -> bool {
 }
 
 fn read_header(path: &Path) -> Option<DatabaseHeader> {
-    if !path.is_file() {
-        return None;
-    }
-    let file = File::open(path).ok()?;
+    let file = os::open_to_read(path).ok()?;
     let size = file.metadata().ok()?.len();
     let mut page = Vec::new();
     file.take(65536).read_to_end(&mut page).ok()?;
@@ -126,15 +123,12 @@ fn read_header(path: &Path) -> Option<DatabaseHeader> {
 
 fn read_log(place: &Paths) -> Option<Wal> {
     let [wal, shm, _] = place.canonical.sidecars().map(|name| place.path(&name));
-    if !wal.is_file() {
-        return None;
-    }
+    let mut file = os::open_to_read(&wal).ok()?;
     let mut head = Vec::new();
-    if shm.is_file() {
-        File::open(shm).ok()?.take(136).read_to_end(&mut head).ok()?;
+    if let Ok(shm) = os::open_to_read(&shm) {
+        shm.take(136).read_to_end(&mut head).ok()?;
     }
     let mut reader = WalReader::new(Some(&head));
-    let mut file = File::open(wal).ok()?;
     let mut piece = vec![0; 1 << 20];
     loop {
         match file.read(&mut piece).ok()? {
@@ -215,10 +209,10 @@ impl Copy {
         let [wal, _, hot] = place.canonical.sidecars();
         for name in [&place.canonical, &wal, &hot] {
             let from = place.path(name);
-            if from.is_file() {
+            if os::exists(&from) {
                 // Only the bytes are copied. `std::fs::copy` would also copy a read-only mode.
                 std::io::copy(
-                    &mut File::open(from)?,
+                    &mut os::open_to_read(&from)?,
                     &mut File::create_new(copy.directory.join(name.as_str()))?,
                 )?;
             }
@@ -227,7 +221,9 @@ impl Copy {
     }
 
     fn check(&self) -> Check {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         match Connection::open_with_flags(&self.database, flags)
             .and_then(|db| db.busy_timeout(Duration::ZERO).map(|()| db))
         {

@@ -104,6 +104,9 @@ impl Session<'_> {
                 self.wait_for_holders(host)?;
                 continue;
             }
+            // Not even the hard link of the probe could be removed again there.
+            let refused = self.refuse_irreplaceable();
+            refused.map_err(|failure| failure.with_v1(&self.place.canonical))?;
             // On Windows, a hard link made while a file is open cannot be removed again.
             if observation.holders.is_empty() || os::OPENING_DROPS_LOCKS {
                 observation.can_link = can_link(

@@ -154,6 +154,7 @@ fn put_back(
             session.wait_for_holders(host)?;
             continue;
         }
+        session.refuse_irreplaceable()?;
         // On Windows, a hard link made while a file is open cannot be removed again.
         if observation.holders.is_empty() || os::OPENING_DROPS_LOCKS {
             observation.can_link = can_link(
@@ -225,8 +226,8 @@ fn request(
         let Some((directory, file)) = place.companions.get(name) else { continue };
         // A companion's backup that cannot be read is not put back; the result says that it is
         // missing.
-        if let Ok(bytes) = std::fs::read(
-            directory.join(companion_backup_name(file, &backup.label, &backup.nonce).as_str()),
+        if let Ok(bytes) = os::read_companion(
+            &directory.join(companion_backup_name(file, &backup.label, &backup.nonce).as_str()),
         ) {
             companions.insert(name.clone(), cutover_core::digest(&bytes));
         }
@@ -249,7 +250,7 @@ fn result(
             .companions
             .get(&name)
             .map(|(directory, file)| directory.join(displaced_name(file, &journal.nonce).as_str()));
-        let displaced = aside.filter(|path| path.exists());
+        let displaced = aside.filter(|path| os::exists(path));
         (name, CompanionResult { restored: why.is_none(), why, displaced })
     };
     RestoreResult {

@@ -34,6 +34,8 @@ mod full_disk;
 mod held_on_windows;
 mod killed;
 mod limits;
+#[cfg(unix)]
+mod links;
 mod list_backups;
 mod memory;
 mod migrate;
@@ -46,6 +48,8 @@ mod refused;
 mod refused_calls;
 mod restore_on_windows;
 mod restore_page_copy;
+#[cfg(target_os = "linux")]
+mod rights;
 mod sql;
 mod stays_open;
 mod strace;

@@ -132,9 +132,9 @@ fn a_companion_or_its_directory_that_cannot_be_opened_costs_nothing() {
         // flush it. A directory that cannot be opened cannot be flushed, which is tolerated.
         (Does::Stages, "elsewhere", &[Done, Undone, Done, Done, Done, Done][..]),
         (Does::WritesInPlaceAndFails, "elsewhere", &[Undone; 6]),
-        // cutover opens the companion when it observes it, backs it up, compares it before the
-        // flip, and compares it once more after it.
-        (Does::Stages, "elsewhere/auth.json", &[Undone, Undone, Undone, Left]),
+        // cutover opens the companion when it observes it, backs it up, gives its mode to its new
+        // content, compares it before the flip, and compares it once more after it.
+        (Does::Stages, "elsewhere/auth.json", &[Undone, Undone, Undone, Undone, Left]),
         (Does::WritesInPlaceAndFails, "elsewhere/auth.json", &[Undone, Undone, Left]),
     ] {
         // `strace` gets a path, and counts only the calls on that path.

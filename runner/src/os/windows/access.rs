@@ -1,12 +1,13 @@
 //! Access rules (the DACL of "Access Control Lists" in the Windows documentation).
 
+use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::os::windows::io::AsRawHandle as _;
 use std::ptr::{null, null_mut};
 
 use windows_sys::Win32::Foundation::{ERROR_SUCCESS, LocalFree};
 use windows_sys::Win32::Security::Authorization::{
-    GetNamedSecurityInfoW, SE_FILE_OBJECT, SetNamedSecurityInfoW,
+    GetSecurityInfo, SE_FILE_OBJECT, SetSecurityInfo,
 };
 use windows_sys::Win32::Security::{
     ACE_HEADER, ACL, DACL_SECURITY_INFORMATION, GetAce, GetSecurityDescriptorControl,
@@ -14,32 +15,30 @@ use windows_sys::Win32::Security::{
     UNPROTECTED_DACL_SECURITY_INFORMATION,
 };
 
-use super::path::wide;
-
 /// The access rules of a file, in memory that the system allocated.
-struct Rules {
+#[derive(Debug)]
+pub(super) struct Rules {
     descriptor: PSECURITY_DESCRIPTOR,
     dacl: *mut ACL,
 }
 
 impl Drop for Rules {
     fn drop(&mut self) {
-        // SAFETY: `GetNamedSecurityInfoW` allocated it, and its documentation requires this call.
+        // SAFETY: `GetSecurityInfo` allocated it, and its documentation requires this call.
         unsafe { LocalFree(self.descriptor) };
     }
 }
 
 impl Rules {
     /// `None` if the file system has no access rules (FAT), or this process may not read them.
-    fn of(path: &Path) -> io::Result<Option<Self>> {
-        let path = wide(path)?;
+    pub(super) fn of(file: &File) -> Option<Self> {
         let mut rules = Self { descriptor: null_mut(), dacl: null_mut() };
         let (dacl, descriptor) = (&raw mut rules.dacl, &raw mut rules.descriptor);
-        // SAFETY: the path ends in a zero, and both results are ours. The other results are not
-        // requested.
+        // SAFETY: the handle is open for the whole call, and both results are ours. The other
+        // results are not requested.
         let code = unsafe {
-            GetNamedSecurityInfoW(
-                path.as_ptr(),
+            GetSecurityInfo(
+                file.as_raw_handle(),
                 SE_FILE_OBJECT,
                 DACL_SECURITY_INFORMATION,
                 null_mut(),
@@ -49,7 +48,7 @@ impl Rules {
                 descriptor,
             )
         };
-        Ok((code == ERROR_SUCCESS && !rules.dacl.is_null()).then_some(rules))
+        (code == ERROR_SUCCESS && !rules.dacl.is_null()).then_some(rules)
     }
 
     /// Whether they do not inherit from the directory.
@@ -78,10 +77,9 @@ impl Rules {
     }
 }
 
-/// Gives a file the access rules of `like`. Not needed if those are inherited from their directory:
-/// every new file in it has them from the beginning.
-pub(crate) fn adopt(path: &Path, like: &Path) -> io::Result<()> {
-    let Some(rules) = Rules::of(like)? else { return Ok(()) };
+/// Gives a file these access rules. Not needed if they are inherited from their directory: every new
+/// file in it has them from the beginning.
+pub(super) fn give(file: &File, rules: &Rules) -> io::Result<()> {
     if !rules.are_protected() && !rules.are_its_own() {
         return Ok(());
     }
@@ -90,11 +88,10 @@ pub(crate) fn adopt(path: &Path, like: &Path) -> io::Result<()> {
     } else {
         UNPROTECTED_DACL_SECURITY_INFORMATION
     };
-    let path = wide(path)?;
-    // SAFETY: the path ends in a zero, and the list is valid while `rules` lives.
+    // SAFETY: the handle is open for the whole call, and the list is valid while `rules` lives.
     let code = unsafe {
-        SetNamedSecurityInfoW(
-            path.as_ptr(),
+        SetSecurityInfo(
+            file.as_raw_handle(),
             SE_FILE_OBJECT,
             DACL_SECURITY_INFORMATION | inherits,
             null_mut(),

@@ -4,22 +4,23 @@
 mod access;
 mod path;
 
-use std::fs::File;
+use std::fs::{File, FileType, OpenOptions};
 use std::io;
 use std::ops::Range;
-use std::os::windows::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::windows::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::os::windows::io::AsRawHandle as _;
 use std::path::Path;
 
 use cutover_core::{Platform, ReplaceBlocker};
+use windows_sys::Win32::Foundation::{GENERIC_READ, GENERIC_WRITE};
 use windows_sys::Win32::Storage::FileSystem::{
-    BY_HANDLE_FILE_INFORMATION, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT,
-    FILE_ID_INFO, FileIdInfo, GetDiskFreeSpaceExW, GetFileInformationByHandle,
-    GetFileInformationByHandleEx, MOVE_FILE_FLAGS, MOVEFILE_REPLACE_EXISTING,
-    MOVEFILE_WRITE_THROUGH, MoveFileExW,
+    BY_HANDLE_FILE_INFORMATION, FILE_ATTRIBUTE_REPARSE_POINT, FILE_FLAG_BACKUP_SEMANTICS,
+    FILE_FLAG_OPEN_REPARSE_POINT, FILE_ID_INFO, FILE_READ_ATTRIBUTES, FileIdInfo,
+    GetDiskFreeSpaceExW, GetFileInformationByHandle, GetFileInformationByHandleEx, MOVE_FILE_FLAGS,
+    MOVEFILE_REPLACE_EXISTING, MOVEFILE_WRITE_THROUGH, MoveFileExW, READ_CONTROL, WRITE_DAC,
 };
 
-pub(crate) use access::adopt;
+use super::open;
 pub(crate) use path::{plain, real_directory};
 
 pub(crate) const PLATFORM: Platform = Platform::Windows;
@@ -40,7 +41,11 @@ pub(crate) const REFUSED_BYTES: Range<u64> = 0x4000_0000..0x4000_0200;
 /// Volume and file. ReFS needs the 128 bits of `FILE_ID_INFO`. Where they are missing (FAT, some
 /// network drives) the 64 bits of `BY_HANDLE_FILE_INFORMATION` are all there is.
 pub(crate) fn file_id(path: &Path) -> io::Result<String> {
-    let file = look(path)?;
+    open_file_id(&look(path)?)
+}
+
+/// Volume and file of an open file.
+pub(crate) fn open_file_id(file: &File) -> io::Result<String> {
     let mut id = FILE_ID_INFO::default();
     let size = u32::try_from(size_of::<FILE_ID_INFO>()).unwrap_or_default();
     // SAFETY: the handle is open for the whole call, and the structure is ours and as large as we
@@ -55,7 +60,7 @@ pub(crate) fn file_id(path: &Path) -> io::Result<String> {
             u128::from_le_bytes(id.FileId.Identifier)
         ));
     }
-    let information = information(&file)?;
+    let information = information(file)?;
     let index = u64::from(information.nFileIndexHigh) << 32 | u64::from(information.nFileIndexLow);
     Ok(format!("{:x}-{index:x}", information.dwVolumeSerialNumber))
 }
@@ -63,6 +68,83 @@ pub(crate) fn file_id(path: &Path) -> io::Result<String> {
 /// How many hard links a file has, its first name included.
 pub(crate) fn links(path: &Path) -> io::Result<u64> {
     Ok(information(&look(path)?)?.nNumberOfLinks.into())
+}
+
+/// What this is, if it is not a regular file. A link is a reparse point that stands for another
+/// name: a symbolic link or a junction. The files of a cloud drive are reparse points as well, and
+/// std calls those files.
+pub(crate) fn irregular(kind: FileType) -> Option<&'static str> {
+    if kind.is_symlink() {
+        Some("a symbolic link")
+    } else if kind.is_dir() {
+        Some("a directory")
+    } else if kind.is_file() {
+        None
+    } else {
+        Some("a device")
+    }
+}
+
+/// Opens what has this name, and follows no link at its end. The bytes of a reparse point that is
+/// not a link, such as a file of a cloud drive, are those that its driver gives.
+pub(crate) fn open_itself(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    let file = options.custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.file_attributes() & FILE_ATTRIBUTE_REPARSE_POINT == 0
+        || metadata.file_type().is_symlink()
+    {
+        return Ok(file);
+    }
+    let id = open_file_id(&file)?;
+    drop(file);
+    let file = options.custom_flags(0).open(path)?;
+    if open_file_id(&file)? == id {
+        Ok(file)
+    } else {
+        Err(io::Error::other("another program replaced the file while it was opened"))
+    }
+}
+
+/// Who may use a file: its access rules. `None` on a file system without such rules.
+#[derive(Debug)]
+pub(crate) struct Rights(Option<access::Rules>);
+
+impl Rights {
+    /// Those of the regular file that has this name. The handle conflicts with no sharing mode.
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        // The right to read attributes tells the file's kind.
+        let mut options = File::options();
+        match open(path, options.access_mode(READ_CONTROL | FILE_READ_ATTRIBUTES)) {
+            Ok(file) => Self::of_open(&file),
+            // This process may not read the rules.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(Self(None)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Those of an open file.
+    #[expect(clippy::unnecessary_wraps, reason = "the other platforms can fail here")]
+    pub(crate) fn of_open(file: &File) -> io::Result<Self> {
+        Ok(Self(access::Rules::of(file)))
+    }
+
+    fn give_to(&self, file: &File) -> io::Result<()> {
+        self.0.as_ref().map_or(Ok(()), |rules| access::give(file, rules))
+    }
+}
+
+/// Opens a file to give it rights later.
+pub(crate) fn open_to_give_rights(path: &Path) -> io::Result<File> {
+    open(path, File::options().access_mode(READ_CONTROL | WRITE_DAC | FILE_READ_ATTRIBUTES))
+}
+
+/// Gives an open file these rights. `false`: a file with a second name may be another program's, so
+/// its rights stay as they are.
+pub(crate) fn give_rights(file: &File, rights: &Rights) -> io::Result<bool> {
+    if information(file)?.nNumberOfLinks > 1 {
+        return Ok(false);
+    }
+    rights.give_to(file).map(|()| true)
 }
 
 /// Opens a file or directory without any access, so that it conflicts with no sharing mode. A
@@ -125,34 +207,38 @@ pub(crate) fn irreplaceable(path: &Path) -> Option<ReplaceBlocker> {
     read_only.then_some(ReplaceBlocker::ReadOnly)
 }
 
+/// Windows has no sticky directories.
+pub(crate) fn only_its_owner_replaces(_path: &Path) -> bool {
+    false
+}
+
 /// Opens a file to flush its data and metadata. The handle is writable: `FlushFileBuffers` refuses
 /// a read-only one (its documentation requires `GENERIC_WRITE`).
 pub(crate) fn open_to_flush(path: &Path) -> io::Result<File> {
-    File::options().write(true).open(path)
+    open(path, File::options().write(true))
 }
 
-/// Creates a file that does not exist, without following a link. It gets the access rules of
-/// `like`.
-pub(crate) fn create_new(path: &Path, like: &Path) -> io::Result<File> {
+/// Creates a file that does not exist, without following a link, and gives it these rights.
+pub(crate) fn create_new(path: &Path, rights: &Rights) -> io::Result<File> {
     let file = File::options()
-        .read(true)
         .write(true)
+        .access_mode(GENERIC_READ | GENERIC_WRITE | READ_CONTROL | WRITE_DAC)
         .create_new(true)
         .custom_flags(FILE_FLAG_OPEN_REPARSE_POINT)
         .open(path)?;
-    adopt(path, like)?;
+    rights.give_to(&file)?;
     Ok(file)
 }
 
 /// [`create_new`] suffices: Windows keeps "read-only" apart from access rules, and a new file is
 /// writable.
-pub(crate) fn create_writable(path: &Path, database: &Path) -> io::Result<File> {
-    create_new(path, database)
+pub(crate) fn create_writable(path: &Path, rights: &Rights) -> io::Result<File> {
+    create_new(path, rights)
 }
 
 /// [`create_new`] suffices: the user's data directory is private to the user.
-pub(crate) fn create_private(path: &Path, owner: &Path) -> io::Result<File> {
-    create_new(path, owner)
+pub(crate) fn create_private(path: &Path, owner: Option<&Rights>) -> io::Result<File> {
+    create_new(path, owner.unwrap_or(&Rights(None)))
 }
 
 /// Creates a directory. It inherits the access rules of the user's private temporary directory.

@@ -1,8 +1,9 @@
 //! A recovery calls the application's `undo` with the state that the application saved.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::PathBuf;
 
-use cutover::{BuildBy, BuildFrom, Host, HostError, Make, Options, Outcome, Recovery};
+use cutover::{BuildBy, BuildFrom, Event, Host, HostError, Make, Options, Outcome, Recovery};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -100,6 +101,26 @@ fn an_undo_that_always_fails_stops_no_start() {
     assert_eq!(bed.names().len(), 3, "{:?}", bed.names());
 }
 
+/// Makes a directory of a file right before it is removed: a start refuses one that it finds.
+struct MakesADirectory {
+    of: PathBuf,
+    undone: bool,
+}
+
+impl Host for MakesADirectory {
+    fn undo(&mut self, _state: Option<&Value>, _nonce: &str) -> Result<(), HostError> {
+        self.undone = true;
+        Ok(())
+    }
+    fn event(&mut self, event: &Event) {
+        if matches!(event, Event::Step { op, .. } if op == "remove") && self.of.is_file() {
+            std::fs::remove_file(&self.of).unwrap();
+            std::fs::create_dir(&self.of).unwrap();
+        }
+    }
+    fn wait(&mut self, _delay_ms: u64) {}
+}
+
 /// A start that finds v2 beside a journal in phase `built` would install v2, without what the
 /// application has undone by then.
 #[test]
@@ -110,13 +131,11 @@ fn nothing_is_undone_while_v2_cannot_be_removed() {
         .execute_batch("INSERT INTO notes (text) VALUES ('after the crash')")
         .unwrap();
     let staged = bed.find(".building-");
-    std::fs::remove_file(&staged).unwrap();
-    std::fs::create_dir(&staged).unwrap();
     let names = bed.names();
-    let mut host = Calm::default();
+    let mut host = MakesADirectory { of: staged.clone(), undone: false };
     let error = cutover::migrate(&bed.options(), &mut host).unwrap_err();
     assert_eq!(error.failure.op.as_deref(), Some("remove"), "{}", error.failure);
-    assert_eq!((host.undone, bed.names()), (Vec::new(), names), "the journal stays");
+    assert_eq!((host.undone, bed.names()), (false, names), "the journal stays");
     std::fs::remove_dir(&staged).unwrap();
     let result = bed.migrate().unwrap();
     assert_eq!(result.recovery, Recovery::Undone);
