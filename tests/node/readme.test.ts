@@ -44,6 +44,8 @@ if (pages.every((page) => existsSync(page))) {
         "es2023",
         "--module",
         "nodenext",
+        "--types",
+        "node",
         ...files,
       ],
       { encoding: "utf8" },
@@ -63,7 +65,7 @@ if (pages.every((page) => existsSync(page))) {
         const file = join(place, `${page}-${runtime}.mjs`);
         writeFileSync(file, (whole[at] as string).replace('"/home/me/.app/data.db"', JSON.stringify(path)));
         const { stdout, stderr } = spawnSync(program, [file], { encoding: "utf8" });
-        assert.match(stdout, /^Migrated local data to v2; moved old DB to .*data\.db\.v1-v2-\d+-[0-9a-f]{8}\n$/, stderr);
+        assert.match(stdout, /^Migrated local data to v2; moved old DB to [^]*data\.db\.v1-v2-\d+-[0-9a-f]{8}\n$/, stderr);
         assert.deepEqual(shell(path, "SELECT body FROM note ORDER BY id; PRAGMA user_version;"), ["milk", "bread", "2"]);
       });
     }
