@@ -74,6 +74,7 @@ mod observe;
 mod options;
 mod os;
 mod page_copy;
+mod path;
 mod perform;
 mod place;
 mod reader;
@@ -89,13 +90,13 @@ pub use cutover_support::Bundle;
 
 pub use error::{Error, HostError};
 pub use host::{Built, Host, Job};
-pub use lock::{OwnerLock, lock};
+pub use lock::OwnerLock;
 pub use options::{BackupOptions, Lock, Options};
 pub use reader::{Reader, Row, Value};
 pub use types::{BuildBy, Detect, Held, Integrity, Make};
 pub use verbs::{
     CompanionResult, DoctorOptions, InspectedCompanion, Inspection, MigrateResult, Outcome,
-    PruneResult, RecoverResult, RestoreResult, doctor, inspect, list_backups, migrate, plan,
+    PruneResult, RecoverResult, RestoreResult, doctor, inspect, list_backups, lock, migrate, plan,
     prune_backups, recover, restore, run_plan,
 };
 

@@ -19,6 +19,7 @@ use crate::lock::{self, CallGuard, CompanionLocks, OwnerLock};
 use crate::observe::{ObserveError, observe};
 use crate::options::{Lock, Options};
 use crate::os;
+use crate::path::refuse_unusable;
 use crate::place::Paths;
 use crate::sqlite::refused_sql;
 use crate::types::{BuildBy, Detect, Held};
@@ -66,6 +67,7 @@ pub(crate) enum Access {
 
 impl<'a> Session<'a> {
     pub(crate) fn of(options: &'a Options, access: Access) -> Result<Self, Error> {
+        refuse_unusable(&options.path, &options.companions)?;
         let place = Paths::of(&options.path, &options.companions)?;
         place.refuse_dangling()?;
         let label = Label::new(options.label.clone()).map_err(|error| {

@@ -2,13 +2,14 @@
 // while committed rows are still in the -wal.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { createClient } from "@libsql/client";
 
 const directory = process.argv[2];
 if (!directory) throw new Error("usage: seed.js DIRECTORY");
 mkdirSync(directory, { recursive: true });
 
-const db = createClient({ url: `file:${join(directory, "data.db")}` });
+const db = createClient({ url: pathToFileURL(join(directory, "data.db")).href });
 const insert = "INSERT INTO notes(id, title, body, tags, created_ms) VALUES(?, ?, ?, ?, ?)";
 const note = (n: number) => ({
   sql: insert,

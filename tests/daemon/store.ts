@@ -1,4 +1,5 @@
 // The data of the application: how it builds v2 from v1, and how it reads and writes v2.
+import { pathToFileURL } from "node:url";
 import { createClient, type Client } from "@libsql/client";
 import type { Built, Job } from "cutover";
 
@@ -21,8 +22,8 @@ export interface Report {
  * Builds v2 through libSQL. `close()` leaves a leaked connection on staging, as cutover expects.
  */
 export async function build(job: Job): Promise<Built<Report>> {
-  const v1 = createClient({ url: `file:${job.source}` });
-  const v2 = createClient({ url: `file:${job.staging}` });
+  const v1 = createClient({ url: pathToFileURL(job.source).href });
+  const v2 = createClient({ url: pathToFileURL(job.staging).href });
   try {
     await v2.executeMultiple(`PRAGMA journal_mode=WAL; ${SCHEMA}`);
     const { rows } = await v1.execute(
@@ -58,7 +59,7 @@ export class Store {
   readonly #db: Client;
 
   constructor(path: string) {
-    this.#db = createClient({ url: `file:${path}` });
+    this.#db = createClient({ url: pathToFileURL(path).href });
   }
 
   async open(): Promise<void> {

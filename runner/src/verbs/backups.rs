@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::observe::{ObserveError, survey, text};
 use crate::options::BackupOptions;
+use crate::path::refuse_unusable;
 use crate::place::Paths;
 use crate::session::{Session, now_ms};
 use crate::sqlite::os_fault;
@@ -35,6 +36,7 @@ pub struct PruneResult {
 /// # Errors
 /// `IO` when the directory or a receipt cannot be read.
 pub fn list_backups(path: &Path) -> Result<Vec<Backup>, Error> {
+    refuse_unusable(path, &BTreeMap::<String, PathBuf>::new())?;
     let place = Paths::of(path, &BTreeMap::new())?;
     let (observation, receipts) = surveyed(&place)?;
     Ok(cutover_core::list_backups(&observation, &receipts))

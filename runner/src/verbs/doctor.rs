@@ -8,7 +8,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cutover_core::{Event, Failure, FileName, Observation, OpErrorKind};
+use cutover_core::{Event, Failure, FileName, Observation, OpErrorKind, counted};
 use cutover_support::{
     BUNDLE_VERSION, Bundle, Check, DatabaseHeader, Made, Wal, WalReader, next_start,
     read_database_header,
@@ -18,6 +18,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::error::Error;
 use crate::observe::look;
 use crate::os;
+use crate::path::refuse_unusable;
 use crate::place::Paths;
 use crate::session::{nonce, now_ms};
 use crate::sqlite::{fault, installed};
@@ -61,6 +62,7 @@ impl Default for DoctorOptions {
 /// # Errors
 /// `IO` when a directory, a companion, a journal or a receipt cannot be read.
 pub fn doctor(path: &Path, options: &DoctorOptions) -> Result<Bundle, Error> {
+    refuse_unusable(path, &options.companions)?;
     let place = Paths::of(path, &options.companions)?;
     let observed = || look(&place).map_err(|blind| blind.into_failure(&place));
     let observation = observed()?;
@@ -152,8 +154,8 @@ fn check(place: &Paths, observation: &Observation, most: u64) -> Check {
     let (log, hot) = (bytes(&wal), bytes(&hot));
     if facts.size.saturating_add(log) > most {
         return not_made(&format!(
-            "database and log have {} bytes; only up to {most} bytes are checked",
-            facts.size.saturating_add(log)
+            "database and log have {}; only up to {most} are checked",
+            counted(facts.size.saturating_add(log), "byte")
         ));
     }
     let path = place.path(&place.canonical);

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::observe::look;
+use crate::path::refuse_unusable;
 use crate::place::Paths;
 
 /// What is in the database's directory.
@@ -69,6 +70,7 @@ pub struct InspectedCompanion {
 /// # Errors
 /// `IO` when a directory or a companion cannot be read.
 pub fn inspect(path: &Path, companions: &BTreeMap<String, PathBuf>) -> Result<Inspection, Error> {
+    refuse_unusable(path, companions)?;
     let place = Paths::of(path, companions)?;
     let observation = look(&place).map_err(|blind| blind.into_failure(&place))?;
     let mut inspection = Inspection {

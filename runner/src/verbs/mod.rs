@@ -3,6 +3,7 @@
 pub(crate) mod backups;
 mod doctor;
 mod inspect;
+mod lock;
 pub(crate) mod migrate;
 mod plan;
 mod recover;
@@ -11,6 +12,7 @@ mod restore;
 pub use backups::{PruneResult, list_backups, prune_backups};
 pub use doctor::{DoctorOptions, doctor};
 pub use inspect::{InspectedCompanion, Inspection, inspect};
+pub use lock::lock;
 pub use migrate::{MigrateResult, Outcome, migrate};
 pub use plan::{plan, run_plan};
 pub use recover::{RecoverResult, recover};

@@ -17,6 +17,7 @@ use crate::host::Host;
 use crate::observe::can_link;
 use crate::options::BackupOptions;
 use crate::os;
+use crate::path::refuse_unusable;
 use crate::place::Paths;
 use crate::session::{MAX_ATTEMPTS, MAX_RECOVERIES, Session, nonce};
 use crate::verbs::backups::receipts;
@@ -76,6 +77,7 @@ pub fn restore(
     options: &BackupOptions,
     host: &mut dyn Host,
 ) -> Result<RestoreResult, Error> {
+    refuse_unusable(path, &options.companions)?;
     let place = Paths::of(path, &options.companions)?;
     let (name, label) = named(&place, backup).map_err(|failure| place.locate(failure))?;
     let options = options.stand_in(path, label.as_str());

@@ -41,6 +41,7 @@ mod memory;
 mod migrate;
 mod mounted_file;
 mod page_copy;
+mod paths;
 mod read_files;
 mod read_only;
 mod recover;

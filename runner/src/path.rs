@@ -1,0 +1,99 @@
+//! Refuses a path that cannot be the path of a file, before anything is done with it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use cutover_core::{Code, Failure};
+
+/// Refuses the path of a database, or the paths of its companions. Nothing is opened. What is at the
+/// path of a companion is no reason here, because it must not keep a recovery from ending.
+pub(crate) fn refuse_unusable(
+    database: &Path,
+    companions: &BTreeMap<String, impl AsRef<Path>>,
+) -> Result<(), Failure> {
+    refuse_text(database)?;
+    refuse_kind(database)?;
+    companions.values().try_for_each(|path| refuse_text(path.as_ref()))
+}
+
+fn refused(path: &Path, why: &str, hint: &str) -> Failure {
+    let mut failure = Failure::refusal(Code::Io, why, hint);
+    failure.path = Some(path.display().to_string().replace('\0', "\u{fffd}"));
+    failure
+}
+
+fn refuse_text(path: &Path) -> Result<(), Failure> {
+    let refuse = |why: &str, hint: &str| Err(refused(path, why, hint));
+    let Some(text) = path.to_str() else {
+        return refuse(NOT_UTF8, RENAME);
+    };
+    if text.is_empty() {
+        return refuse("the path is empty", "pass the path of the file");
+    }
+    if text.contains('\0') {
+        return refuse(
+            "the path has a NUL character, which no file's name has",
+            "take the character out of the path in the options",
+        );
+    }
+    if is_url(text) {
+        return refuse(
+            "this is a URL, not the path of a file",
+            "pass the path; in JavaScript fileURLToPath(url) makes it of a file: URL",
+        );
+    }
+    if text == ":memory:" {
+        return refuse(
+            "this is a database in memory, not the path of a file",
+            "pass the path of a file; a database in memory needs no upgrade in place",
+        );
+    }
+    if text.ends_with(std::path::is_separator) {
+        return refuse(FOLDER, NAME_THE_FILE);
+    }
+    // Where the folder is not there, the real folder cannot be told, and a later look says so.
+    let absolute = std::path::absolute(path);
+    let real = absolute.as_ref().ok().and_then(|path| path.parent()?.canonicalize().ok());
+    let is_text = |path: &Path| path.to_str().is_some();
+    if absolute.as_deref().is_ok_and(|path| !is_text(path))
+        || real.as_deref().is_some_and(|path| !is_text(path))
+    {
+        return refuse(NOT_UTF8, RENAME);
+    }
+    match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidFilename => refuse(
+            "the path, or a name in it, is longer than the file system takes",
+            "move the file to a folder with a shorter path",
+        ),
+        // A look at the folder tells what else is wrong.
+        _ => Ok(()),
+    }
+}
+
+fn refuse_kind(path: &Path) -> Result<(), Failure> {
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(refused(path, FOLDER, NAME_THE_FILE)),
+        Ok(found) if !found.is_file() => Err(refused(
+            path,
+            "this is a special file (a device, a FIFO or a socket), not a regular one",
+            "pass the path of a regular file",
+        )),
+        // A look at the folder tells what else is wrong.
+        _ => Ok(()),
+    }
+}
+
+const FOLDER: &str = "this is a folder, not a file";
+const NAME_THE_FILE: &str = "pass the path of the file in it";
+const NOT_UTF8: &str = "the path, or the real path behind it, is not valid UTF-8";
+const RENAME: &str = "rename the folder or the file whose name is not UTF-8, or move the file";
+
+/// Whether a text is a URL, as drivers take them: `file:data.db`, `file:///data.db`,
+/// `libsql://host`. `C://data.db` is a path.
+fn is_url(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    let is_scheme = scheme.len() > 1
+        && scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+    is_scheme && (scheme.eq_ignore_ascii_case("file") || rest.starts_with("//"))
+}

@@ -1,0 +1,19 @@
+//! Takes the owner lock of a database.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+use crate::lock::{self, OwnerLock};
+use crate::path::refuse_unusable;
+
+/// Takes ownership of the database at `path`, which need not exist. It does not wait: if another
+/// process has the lock, it fails at once.
+///
+/// # Errors
+/// `OWNED` when another process, or another part of this one, owns the database; `IO` when a lock
+/// file cannot be made.
+pub fn lock(path: &Path) -> Result<OwnerLock, Error> {
+    refuse_unusable(path, &BTreeMap::<String, PathBuf>::new())?;
+    lock::lock(path)
+}

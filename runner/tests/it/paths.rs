@@ -1,0 +1,163 @@
+//! Paths: what cannot be the path of a file is refused by every call before anything is touched,
+//! and every other path works.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use cutover::{
+    BackupOptions, BuildBy, BuildFrom, Built, Code, Detect, DoctorOptions, Error, Failure, Host,
+    HostError, Job, Make, Options, Outcome,
+};
+use rusqlite::Connection;
+
+use crate::support::notes::{NOTES, TO_V2, V1, rows};
+
+struct App;
+
+impl Host for App {
+    fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
+        let v2 = Connection::open(job.staging())?;
+        v2.execute("ATTACH DATABASE ?1 AS v1", [job.source().to_str().unwrap()])?;
+        v2.execute_batch(TO_V2)?;
+        Ok(Built::default())
+    }
+}
+
+fn options(path: &Path) -> Options {
+    let make = Make { from: BuildFrom::Empty, run: BuildBy::Sql(TO_V2.into()) };
+    Options::new(path, "v1-v2", Detect::UserVersion(2), make)
+}
+
+/// What each call says of this database and of this companion.
+fn refusals(path: &Path, companion: Option<&Path>) -> Vec<(&'static str, Failure)> {
+    let companions: BTreeMap<String, PathBuf> =
+        companion.map(|companion| ("auth".to_owned(), companion.to_owned())).into_iter().collect();
+    let options = Options { companions: companions.clone(), ..options(path) };
+    let more = BackupOptions { companions: companions.clone(), ..BackupOptions::default() };
+    let looks = DoctorOptions { companions: companions.clone(), ..DoctorOptions::default() };
+    let rule = cutover::Rule { keep: Some(1), ..cutover::Rule::default() };
+    let backup = Path::new("data.db.v1-v2-1-00000000");
+    let mut all: Vec<(&str, Option<Error>)> = vec![
+        ("migrate", cutover::migrate(&options, &mut App).err()),
+        ("recover", cutover::recover(&options, &mut App).err()),
+        ("plan", cutover::plan(&options, &mut App).err()),
+        ("run_plan", cutover::run_plan("{}", &options, &mut App).err()),
+        ("restore", cutover::restore(path, backup, &more, &mut App).err()),
+        ("prune", cutover::prune_backups(path, rule, &more, &mut App).err()),
+        ("inspect", cutover::inspect(path, &companions).err()),
+        ("doctor", cutover::doctor(path, &looks).err()),
+    ];
+    if companion.is_none() {
+        all.push(("lock", cutover::lock(path).err()));
+        all.push(("list_backups", cutover::list_backups(path).err()));
+    }
+    all.into_iter()
+        .map(|(call, error)| {
+            (call, *error.unwrap_or_else(|| panic!("{call} accepts {path:?}")).failure)
+        })
+        .collect()
+}
+
+/// The paths that no call accepts, and what each says.
+fn wrong(folder: &Path) -> Vec<(PathBuf, &'static str)> {
+    let at = |name: &str| folder.join(name);
+    std::fs::create_dir(at("folder")).unwrap();
+    let mut wrong = vec![
+        (PathBuf::new(), "the path is empty"),
+        ("file:///home/me/data.db".into(), "this is a URL"),
+        ("file:data.db".into(), "this is a URL"),
+        ("FILE:data.db?mode=ro".into(), "this is a URL"),
+        ("libsql://example.org".into(), "this is a URL"),
+        (":memory:".into(), "a database in memory"),
+        (at("a\0b"), "NUL"),
+        (at("folder"), "this is a folder"),
+        (at("folder/"), "this is a folder"),
+        (folder.into(), "this is a folder"),
+        (at(&"x".repeat(5000)), "longer than"),
+        (at(&"long/".repeat(2000)).join("data.db"), "longer than"),
+    ];
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt as _;
+        let latin1 = |end: &[u8]| folder.join(std::ffi::OsStr::from_bytes(end));
+        wrong.push((latin1(b"caf\xe9.db"), "not valid UTF-8"));
+        wrong.push((latin1(b"caf\xe9/data.db"), "not valid UTF-8"));
+        // A link whose own path is UTF-8.
+        std::fs::create_dir(latin1(b"na\xefve")).unwrap();
+        std::os::unix::fs::symlink(latin1(b"na\xefve"), at("link")).unwrap();
+        wrong.push((at("link/data.db"), "not valid UTF-8"));
+        let made = std::process::Command::new("mkfifo").arg(at("fifo")).status().unwrap();
+        assert!(made.success());
+        wrong.push((at("fifo"), "this is a special file"));
+        std::os::unix::fs::symlink("fifo", at("to-fifo")).unwrap();
+        wrong.push((at("to-fifo"), "this is a special file"));
+        wrong.push(("/dev/null".into(), "this is a special file"));
+    }
+    wrong
+}
+
+#[test]
+fn a_path_that_cannot_be_a_files_is_refused_by_every_call_before_anything() {
+    let directory = tempfile::tempdir().unwrap();
+    let good = directory.path().join("data.db");
+    Connection::open(&good).unwrap().execute_batch(V1).unwrap();
+    let wrong = wrong(directory.path());
+    let names = || std::fs::read_dir(directory.path()).unwrap().count();
+    let before = names();
+    for (path, why) in wrong {
+        let companion = (&good as &Path, Some(&path as &Path));
+        // What is at a companion's path is told by the plan, so that a recovery can go on.
+        let is_there = path.metadata().is_ok_and(|found| !found.is_file()) && !why.contains("UTF");
+        let companion = Some(companion).filter(|_| !is_there);
+        for (database, companion) in [Some((&path as &Path, None)), companion].into_iter().flatten()
+        {
+            for (call, failure) in refusals(database, companion) {
+                let what = format!("{call}, {path:?} as {companion:?}: {failure}");
+                assert_eq!(failure.code, Code::Io, "{what}");
+                assert!(failure.reason.contains(why), "{what}");
+                assert!(!failure.hint.is_empty(), "{what}");
+                let told = path.display().to_string().replace('\0', "\u{fffd}");
+                assert_eq!(failure.path, Some(told), "{what}");
+                assert_eq!(names(), before, "{what}: nothing was made");
+            }
+        }
+    }
+    assert_eq!(rows(&good, "notes"), NOTES);
+}
+
+#[test]
+fn any_other_folder_works_for_every_call() {
+    let odd =
+        ["50%", "a%41b", "c#", "O'Brien", "a b", "na\u{ef}ve \u{1f600}", "-x", "file", "$HOME"];
+    let more =
+        ["what?", "a \"quoted\" one", "two\nlines", "file:x", "back\\slash", ":memory:", "*"];
+    let odd = odd.iter().chain(if cfg!(windows) { [].iter() } else { more.iter() });
+    for folder in odd {
+        for run in [BuildBy::Sql(TO_V2.into()), BuildBy::Host] {
+            let directory = tempfile::tempdir().unwrap();
+            let folder = directory.path().join(folder);
+            std::fs::create_dir(&folder).unwrap();
+            let path = folder.join("data.db");
+            Connection::open(&path).unwrap().execute_batch(V1).unwrap();
+            let make = Make { from: BuildFrom::Empty, run };
+            let options = Options { make, ..options(&path) };
+            let owner = cutover::lock(&path).unwrap();
+            drop(owner);
+            assert!(cutover::plan(&options, &mut App).unwrap().is_some(), "{folder:?}");
+            let done = cutover::migrate(&options, &mut App).unwrap();
+            assert_eq!(done.outcome, Outcome::Migrated, "{folder:?}");
+            assert_eq!(rows(&path, "note"), NOTES, "{folder:?}");
+            assert!(cutover::inspect(&path, &BTreeMap::new()).unwrap().exists, "{folder:?}");
+            cutover::doctor(&path, &DoctorOptions::default()).unwrap();
+            let backup = &cutover::list_backups(&path).unwrap()[0];
+            let backup = Path::new(backup.name.as_str()).to_owned();
+            cutover::restore(&path, &backup, &BackupOptions::default(), &mut App).unwrap();
+            assert_eq!(rows(&path, "notes"), NOTES, "{folder:?}");
+            assert_eq!(
+                std::fs::read_dir(directory.path()).unwrap().count(),
+                1,
+                "nothing beside it"
+            );
+        }
+    }
+}
