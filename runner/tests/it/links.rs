@@ -267,7 +267,7 @@ fn a_database_or_companion_that_is_not_a_regular_file_is_refused() {
 /// one of its files. v1 or v2 stays whole, and no other file is touched.
 #[test]
 fn a_file_that_is_exchanged_before_any_step_is_not_followed() {
-    let parts = [".building-", ".source-", ".install-", "cutover.json", ".v1-v2-1"];
+    let parts = [".building-", ".source-", ".install-", "cutover.json", "data.db.v1-v2-1"];
     let find = |bed: &Bed, part: &str| {
         let is_ours = |name: &&String| {
             name.contains(part) && !name.ends_with("-lock") && !name.ends_with("-shm")
