@@ -53,7 +53,7 @@ fn refusals(path: &Path, companion: Option<&Path>) -> Vec<(&'static str, Failure
     }
     all.into_iter()
         .map(|(call, error)| {
-            (call, *error.unwrap_or_else(|| panic!("{call} accepts {path:?}")).failure)
+            (call, *error.unwrap_or_else(|| panic!("{call} accepts {}", path.display())).failure)
         })
         .collect()
 }
