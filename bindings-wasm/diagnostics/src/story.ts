@@ -37,7 +37,7 @@ function tell(event: Partial<Event>): [string, string] | null {
   switch (event.type) {
     case "plan":
       return [
-        `A plan to ${event.kind === undefined ? "go on" : (PURPOSE[event.kind] ?? event.kind)}, in ${counted(event.steps, "step")}`,
+        `A plan to ${event.kind === undefined ? "go on" : (PURPOSE[event.kind] ?? event.kind)}, in ${event.steps === undefined ? "some steps" : counted(event.steps, "step")}`,
         "",
       ];
     case "step":
