@@ -5,6 +5,8 @@ use std::path::Path;
 
 use cutover_core::{Code, Failure};
 
+use crate::os;
+
 /// Refuses the path of a database, or the paths of its companions. Nothing is opened. What is at the
 /// path of a companion is no reason here, because it must not keep a recovery from ending.
 pub(crate) fn refuse_unusable(
@@ -71,19 +73,13 @@ fn refuse_text(path: &Path) -> Result<(), Failure> {
 }
 
 fn refuse_kind(path: &Path) -> Result<(), Failure> {
-    match std::fs::metadata(path) {
-        Ok(found) if found.is_dir() => Err(refused(path, FOLDER, NAME_THE_FILE)),
-        Ok(found) if !found.is_file() => Err(refused(
-            path,
-            "this is a special file (a device, a FIFO or a socket), not a regular one",
-            "pass the path of a regular file",
-        )),
-        // A look at the folder tells what else is wrong.
-        _ => Ok(()),
-    }
+    // A look at the folder tells what else is wrong.
+    let Ok(found) = std::fs::metadata(path) else { return Ok(()) };
+    let hint = if found.is_dir() { NAME_THE_FILE } else { "pass the path of a regular file" };
+    os::regular(found.file_type()).map_err(|why| refused(path, &why.to_string(), hint))
 }
 
-const FOLDER: &str = "this is a folder, not a file";
+const FOLDER: &str = "it is a directory, not a regular file";
 const NAME_THE_FILE: &str = "pass the path of the file in it";
 const NOT_UTF8: &str = "the path, or the real path behind it, is not valid UTF-8";
 const RENAME: &str = "rename the folder or the file whose name is not UTF-8, or move the file";

@@ -258,7 +258,10 @@ fn a_database_or_companion_that_is_not_a_regular_file_is_refused() {
         let bed = Bed::new();
         std::fs::remove_file(bed.database()).unwrap();
         if kind.put(&bed, &bed.database()) {
-            assert_refused(bed.migrate(), kind, &bed.database());
+            let failure = bed.migrate().unwrap_err().failure;
+            let told = format!("data.db: it is {}, not a regular file; pass the path", kind.told());
+            assert!(failure.to_string().contains(&told), "{failure}");
+            assert_eq!(failure.code, Code::Io);
         }
     }
 }

@@ -70,9 +70,9 @@ fn wrong(folder: &Path) -> Vec<(PathBuf, &'static str)> {
         ("libsql://example.org".into(), "this is a URL"),
         (":memory:".into(), "a database in memory"),
         (at("a\0b"), "NUL"),
-        (at("folder"), "this is a folder"),
-        (at("folder/"), "this is a folder"),
-        (folder.into(), "this is a folder"),
+        (at("folder"), "it is a directory"),
+        (at("folder/"), "it is a directory"),
+        (folder.into(), "it is a directory"),
         (at(&"x".repeat(5000)), "longer than"),
         (at(&"long/".repeat(2000)).join("data.db"), "longer than"),
     ];
@@ -88,10 +88,10 @@ fn wrong(folder: &Path) -> Vec<(PathBuf, &'static str)> {
         wrong.push((at("link/data.db"), "not valid UTF-8"));
         let made = std::process::Command::new("mkfifo").arg(at("fifo")).status().unwrap();
         assert!(made.success());
-        wrong.push((at("fifo"), "this is a special file"));
+        wrong.push((at("fifo"), "it is a FIFO"));
         std::os::unix::fs::symlink("fifo", at("to-fifo")).unwrap();
-        wrong.push((at("to-fifo"), "this is a special file"));
-        wrong.push(("/dev/null".into(), "this is a special file"));
+        wrong.push((at("to-fifo"), "it is a FIFO"));
+        wrong.push(("/dev/null".into(), "it is a device"));
     }
     wrong
 }
