@@ -62,7 +62,7 @@ fn refusals(path: &Path, companion: Option<&Path>) -> Vec<(&'static str, Failure
 fn wrong(folder: &Path) -> Vec<(PathBuf, &'static str)> {
     let at = |name: &str| folder.join(name);
     std::fs::create_dir(at("folder")).unwrap();
-    let mut wrong = vec![
+    let wrong = vec![
         (PathBuf::new(), "the path is empty"),
         ("file:///home/me/data.db".into(), "this is a URL"),
         ("file:data.db".into(), "this is a URL"),
@@ -77,8 +77,9 @@ fn wrong(folder: &Path) -> Vec<(PathBuf, &'static str)> {
         (at(&"long/".repeat(2000)).join("data.db"), "longer than"),
     ];
     #[cfg(unix)]
-    {
+    let wrong = {
         use std::os::unix::ffi::OsStrExt as _;
+        let mut wrong = wrong;
         let latin1 = |end: &[u8]| folder.join(std::ffi::OsStr::from_bytes(end));
         wrong.push((latin1(b"caf\xe9.db"), "not valid UTF-8"));
         wrong.push((latin1(b"caf\xe9/data.db"), "not valid UTF-8"));
@@ -92,7 +93,8 @@ fn wrong(folder: &Path) -> Vec<(PathBuf, &'static str)> {
         std::os::unix::fs::symlink("fifo", at("to-fifo")).unwrap();
         wrong.push((at("to-fifo"), "it is a FIFO"));
         wrong.push(("/dev/null".into(), "it is a device"));
-    }
+        wrong
+    };
     wrong
 }
 
