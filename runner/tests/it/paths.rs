@@ -74,12 +74,13 @@ fn wrong(folder: &Path) -> Vec<(PathBuf, &'static str)> {
         (at("folder/"), "it is a directory"),
         (folder.into(), "it is a directory"),
         (at(&"x".repeat(5000)), "longer than"),
-        (at(&"long/".repeat(2000)).join("data.db"), "longer than"),
     ];
     #[cfg(unix)]
     let wrong = {
         use std::os::unix::ffi::OsStrExt as _;
         let mut wrong = wrong;
+        // Windows takes 32,767 characters, and says that there is no such folder.
+        wrong.push((at(&"long/".repeat(2000)).join("data.db"), "longer than"));
         let latin1 = |end: &[u8]| folder.join(std::ffi::OsStr::from_bytes(end));
         wrong.push((latin1(b"caf\xe9.db"), "not valid UTF-8"));
         wrong.push((latin1(b"caf\xe9/data.db"), "not valid UTF-8"));
