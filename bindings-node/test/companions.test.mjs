@@ -95,7 +95,7 @@ test("a companion is refused while the upgrade of another data directory has it,
   assertUpgraded(place);
 });
 
-test("an error of the operating system comes with its code and its file", async () => {
+test("a companion that is a directory is refused with its kind and its path", async () => {
   const place = seed();
   const auth = join(place.directory, "auth.json");
   mkdirSync(auth);
@@ -127,15 +127,13 @@ test("an error of the operating system comes with its code and its file", async 
       holders: [],
     },
   );
-  const known =
-    process.platform === "win32" ? [5, "ERROR_ACCESS_DENIED", "EPERM"] : [21, "EISDIR", "EISDIR"];
-  assert.deepEqual([os.raw, os.name, os.code], known);
+  assert.equal(os ?? null, null);
   // The upgrade did not read the database.
   assert.equal(data.state, "unknown");
   assert.ok(
     hint !== "" &&
       reason !== "" &&
-      [os.code, reason, hint, "[cutover:IO:"].every((part) => message.includes(part)),
+      ["it is a directory, not a regular file", reason, hint, "[cutover:IO:"].every((part) => message.includes(part)),
     message,
   );
   rmdirSync(auth);

@@ -37,3 +37,5 @@ CREATE TRIGGER notes_added AFTER INSERT ON notes BEGIN
 END;
 CREATE VIEW rated AS SELECT n.id, n.title, p.name AS author, n.rating FROM notes n LEFT JOIN people p ON p.id = n.author WHERE n.rating > 0;
 INSERT INTO schema_info VALUES ('v2');
+-- Each way to make v2 keeps it: SQL gets it from v1, and a callback sets it.
+PRAGMA application_id = 1131639924;
