@@ -121,7 +121,7 @@ test("a dangling foreign key of v1 is a warning; a new one in v2 refuses v2", ()
   shell(already, "PRAGMA foreign_keys = OFF; UPDATE notes SET author = 404 WHERE id = 1;");
   const { result } = app("node", already, "sql-copy");
   assert.equal(result.outcome, "migrated");
-  assert.match(result.warnings.map(({ message }) => message).join(), /1 rows of notes .*authors/);
+  assert.match(result.warnings.map(({ message }) => message).join(), /1 row of notes .*authors/);
   const added = fresh();
   const { error } = app("node", added, "sql-copy", {
     sql: `${corpus("v2-copy.sql")} UPDATE notes SET author = 404 WHERE id = 1;`,
