@@ -306,7 +306,7 @@ fn a_read_only_file_or_a_directory_is_reported_at_once() {
     let mut host = Quiet::default();
     let failure =
         cutover::migrate(&options(&taken.join("data.db")), &mut host).unwrap_err().failure;
-    assert_eq!((failure.code, host.waits), (Code::NotADatabase, 0), "{failure}");
+    assert_eq!((failure.code, host.waits), (Code::Io, 0), "{failure}");
 }
 
 #[test]
