@@ -16,9 +16,9 @@ use cutover_core::FileName;
 pub(crate) use platform::{
     LOCKS_V1_OVER_THE_FLIP, OPENING_DROPS_LOCKS, PLATFORM, REFUSED_BYTES, Rights, create_lock,
     create_new, create_private, create_private_directory, create_writable, denied_for_good,
-    file_id, free_bytes, give_rights, irreplaceable, links, only_its_owner_replaces, open_file_id,
-    open_to_flush, open_to_give_rights, plain, read_at, real_directory, rename, rename_new,
-    says_no_flush, says_no_links, sync_dir, why_read_only,
+    file_id, free_bytes, give_rights, irreplaceable, is_only_in_use, links,
+    only_its_owner_replaces, open_file_id, open_to_flush, open_to_give_rights, plain, read_at,
+    real_directory, rename, rename_new, says_no_flush, says_no_links, sync_dir, why_read_only,
 };
 
 /// Why a name is refused: what has it is not a regular file.

@@ -251,6 +251,11 @@ pub(crate) fn why_read_only(path: &Path) -> Option<i32> {
         .map(rustix::io::Errno::raw_os_error)
 }
 
+/// No: no handle of another program keeps this process from writing to a file.
+pub(crate) fn is_only_in_use(_path: &Path) -> bool {
+    false
+}
+
 /// Why no file can replace this one. `None` if the system does not tell; then the rename fails.
 #[cfg(not(target_vendor = "apple"))]
 pub(crate) fn irreplaceable(path: &Path) -> Option<ReplaceBlocker> {

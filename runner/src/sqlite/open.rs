@@ -6,7 +6,7 @@ use std::time::Duration;
 use cutover_core::{FileFacts, Header, JournalMode, OpError, OpErrorKind, OsCode, page1_digest};
 use rusqlite::{Connection, OpenFlags};
 
-use super::error::{DENIED, Result, on, run};
+use super::error::{DENIED, Result, in_use, on, run};
 use crate::os;
 
 /// Opens a connection without SQLite's own waiting: the plan waits, within its one budget, and
@@ -46,14 +46,28 @@ pub(crate) fn pass_over_foreign_schema(connection: &Connection) -> rusqlite::Res
     connection.execute_batch("PRAGMA writable_schema = ON")
 }
 
+/// How many times a database is opened again that a passing handle of another program kept
+/// read-only.
+const MAX_TRIES: u32 = 10;
+
 /// Opens a database to change it or lock it. It refuses a database that can only be read: SQLite
 /// would fall back to reading, and "BEGIN EXCLUSIVE" would take a shared lock only.
 ///
 /// It refuses a read-only sidecar as well. A reader of a read-only database in WAL mode leaves a
 /// read-only `-shm` (`findCreateFileMode` in `os_unix.c`), which stays read-only.
 pub(crate) fn open_to_write(path: &Path, more: OpenFlags) -> Result<Connection> {
-    let connection = run(open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | more))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | more;
+    let mut connection = run(open(path, flags))?;
+    for _ in 1..MAX_TRIES {
+        if !on(&connection, connection.is_readonly("main"))? || !os::is_only_in_use(path) {
+            break;
+        }
+        connection = run(open(path, flags))?;
+    }
     if on(&connection, connection.is_readonly("main"))? {
+        if os::is_only_in_use(path) {
+            return Err(in_use("another program keeps this process from writing to the file"));
+        }
         let denied = OpErrorKind::Denied {
             os: OsCode::of(os::PLATFORM, os::why_read_only(path).unwrap_or(DENIED)),
         };

@@ -417,3 +417,49 @@ fn a_scanner_that_shares_everything_is_waited_for() {
         .collect();
     assert_eq!(names.len(), 3, "{names:?}");
 }
+
+/// SQLite opens a file to read that it may not open to write at once. That is the other program's
+/// doing, not a missing right.
+#[test]
+fn a_handle_that_shares_no_writing_is_a_file_in_use_not_a_read_only_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = seed(directory.path());
+    let lock_file = directory.path().join("data.db.owner-lock");
+    std::fs::write(&lock_file, "").unwrap();
+    let reads = |path: &Path| std::fs::File::options().read(true).share_mode(1).open(path).unwrap();
+    let scanner = reads(&lock_file);
+    let failure = cutover::lock(&path).unwrap_err().failure;
+    assert_eq!(failure.code, Code::Held, "{failure}");
+    drop(scanner);
+    cutover::lock(&path).unwrap().release();
+    let scanner = reads(&path);
+    let failure = migrate(&path).unwrap_err().failure;
+    assert_eq!(failure.code, Code::Held, "{failure}");
+    drop(scanner);
+    assert_migrated(&path, &migrate(&path).unwrap());
+}
+
+/// Another program may open a file for a moment, sharing nothing, as the check for open handles
+/// does itself.
+#[test]
+fn a_handle_that_comes_and_goes_refuses_no_lock() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = seed(directory.path());
+    let lock_file = directory.path().join("data.db.owner-lock");
+    std::fs::write(&lock_file, "").unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                let _ = std::fs::File::options().read(true).share_mode(0).open(&lock_file);
+            }
+        });
+        let refused: Vec<String> = (0..40)
+            .filter_map(|_| cutover::lock(&path).err())
+            .map(|error| error.failure.to_string())
+            .filter(|message| message.contains("can only read"))
+            .collect();
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(refused, [String::new(); 0]);
+    });
+}

@@ -199,6 +199,19 @@ pub(crate) fn why_read_only(_path: &Path) -> Option<i32> {
     None
 }
 
+/// `ERROR_SHARING_VIOLATION`.
+const SHARING_VIOLATION: i32 = 32;
+
+/// Whether another program's handle alone keeps, or kept, this process from writing to a file.
+/// Where the first try to open a file for writing fails, SQLite opens it to read (`winOpen` in
+/// `os_win.c`), also for a handle that is closed a moment later.
+pub(crate) fn is_only_in_use(path: &Path) -> bool {
+    match open(path, File::options().write(true)) {
+        Ok(_) => true,
+        Err(error) => error.raw_os_error() == Some(SHARING_VIOLATION),
+    }
+}
+
 /// Why no file can replace this one, however long cutover waits. `MoveFileExW` does not replace a
 /// read-only file.
 pub(crate) fn irreplaceable(path: &Path) -> Option<ReplaceBlocker> {
