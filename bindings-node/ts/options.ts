@@ -54,7 +54,8 @@ export interface Job<S extends Json = Json> {
   companion(name: string): Companion;
   /**
    * Keeps a state for `undo` and `cleanup`, and replaces the previous state. The state is durable
-   * when the promise resolves. State and report together may have about 2 MiB as JSON.
+   * when the promise resolves. State and report together may have about 2 MiB as JSON, and are as
+   * private as v1: the journal and the receipt, which hold them, have v1's mode, group and ACL.
    */
   saveState(state: S): Promise<void>;
   /** Adds a warning to the result. */

@@ -805,7 +805,9 @@ export interface Fingerprint {
  */
 export interface Warning {
   /**
-   * A stable word, where there is one.
+   * A stable word, where there is one. `RIGHTS_LOST`: a new file lacks an ACL, an extended
+   * attribute or the rights of a group that the file before it has, because the system refused
+   * it; the message names the file and what it lacks.
    */
   code: string | null;
   /**

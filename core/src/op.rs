@@ -110,7 +110,7 @@ pub enum Op {
         /// The name that stays.
         of: FileName,
     },
-    /// Copy a file's bytes to a new file with the mode of the first, by a reflink where the file
+    /// Copy a file's bytes to a new file with the rights of the first, by a reflink where the file
     /// system supports it. The runner copies canonical in rollback mode, while SQLite keeps every
     /// writer out. So it copies committed data only.
     Copy {

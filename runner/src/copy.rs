@@ -10,14 +10,22 @@ use crate::os;
 /// Creates a file: its path, and the rights that it gets.
 pub(crate) type Create = fn(&Path, &os::Rights) -> io::Result<File>;
 
-/// Copies a file to a new one. The bytes of `gap` are not read; the copy has zeros there.
-pub(crate) fn copy(from: &Path, to: &Path, gap: &Range<u64>, create: Create) -> io::Result<()> {
+/// Copies a file to a new one. The bytes of `gap` are not read; the copy has zeros there. Returns the
+/// new file, and the rights of the first.
+pub(crate) fn copy(
+    from: &Path,
+    to: &Path,
+    gap: &Range<u64>,
+    create: Create,
+) -> io::Result<(File, os::Rights)> {
     let mut source = os::open_to_read(from)?;
-    let mut target = create(to, &os::Rights::of_open(&source)?)?;
+    let rights = os::Rights::of_open(&source)?;
+    let mut target = create(to, &rights)?;
     bytes(&mut source, &mut target, gap).inspect_err(|_| {
         // A copy that failed must not stand in the way of the next attempt.
         let _ = std::fs::remove_file(to);
-    })
+    })?;
+    Ok((target, rights))
 }
 
 fn bytes(source: &mut File, target: &mut File, gap: &Range<u64>) -> io::Result<()> {

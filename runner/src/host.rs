@@ -112,7 +112,9 @@ pub trait Job {
     /// The number of this attempt, beginning with 1.
     fn attempt(&self) -> u32;
     /// Keeps a state for an undo or a clean-up. It replaces the last one, and is durable when this
-    /// returns. As JSON, state and report together may have about 2 MiB.
+    /// returns. As JSON, state and report together may have about 2 MiB. The state and the report
+    /// are as private as v1: the journal and the receipt, which hold them, have v1's mode, group and
+    /// ACL.
     ///
     /// # Errors
     /// When the state is too large or cannot be written.
@@ -122,7 +124,8 @@ pub trait Job {
     /// # Errors
     /// When the options do not declare it, or it cannot be read.
     fn read_companion(&mut self, name: &str) -> Result<Option<Vec<u8>>, HostError>;
-    /// Stages new content of a companion. cutover installs it after the database.
+    /// Stages new content of a companion. cutover installs it after the database. It gets the rights
+    /// of the companion; a companion that does not exist yet is private to v1's owner.
     ///
     /// # Errors
     /// When the options do not declare it, or it cannot be written.

@@ -24,13 +24,15 @@ pub(crate) struct Isolated {
 
 impl Isolated {
     /// Empties the database's write-ahead log, locks the database, and copies it to `new` in its
-    /// journal mode.
-    pub(crate) fn copy(path: &Path, new: &Path) -> Result<Self, OpError> {
+    /// journal mode. Returns as well what `new` could not be given of the database's rights.
+    pub(crate) fn copy(path: &Path, new: &Path) -> Result<(Self, Vec<String>), OpError> {
         let zombie = descriptors(path);
         let isolated = Self { connection: settled_and_locked(path)?, zombie };
-        os::Rights::of(path)
-            .and_then(|rights| os::create_new(new, &rights))
-            .map_err(|error| os_fault(&error))?;
+        let io = |error: std::io::Error| os_fault(&error);
+        let rights = os::Rights::of(path).map_err(io)?;
+        let file = os::create_new(new, &rights).map_err(io)?;
+        let lost = rights.lost(&file).map_err(io)?;
+        drop(file);
         let mut target = open_existing(new)?;
         // Without a journal file: after a crash nothing would remove one of this name.
         journal_mode(&target, Some("MEMORY"))?;
@@ -39,7 +41,7 @@ impl Isolated {
         close(target)?;
         alone(new)?;
         isolated.stands(path)?;
-        Ok(isolated)
+        Ok((isolated, lost))
     }
 
     /// Checks that the lock still stands. Closing any descriptor of a file drops every lock that

@@ -1,5 +1,6 @@
 //! The [`Job`] that a host's build gets.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -67,19 +68,18 @@ impl<'a> HostJob<'a> {
         }
     }
 
-    /// Replaces `target` in one step, through `tmp`. The old content stays until the new content is
-    /// complete and durable.
+    /// Replaces `target` in one step, through `tmp`, which `create` makes. The old content stays until
+    /// the new content is complete and durable.
     fn replace(
         &mut self,
         [tmp, target]: [&Path; 2],
         at: impl Into<PlanPath>,
-        like: Option<&os::Rights>,
+        create: impl FnOnce(&Path) -> std::io::Result<File>,
         data: &[u8],
     ) -> Result<(), HostError> {
-        let owner = self.place.path(&self.place.canonical);
         let directory = target.parent().unwrap_or(target);
-        let written = write_flushed(tmp, like, &owner, data)
-            .and_then(|()| self.rename_patiently(tmp, target));
+        let written =
+            write_flushed(tmp, create, data).and_then(|()| self.rename_patiently(tmp, target));
         let Err(error) = written.and_then(|()| flushed(os::sync_dir(directory)).map(drop)) else {
             self.full = None;
             return Ok(());
@@ -97,12 +97,10 @@ impl<'a> HostJob<'a> {
     }
 }
 
-/// Creates a file anew and flushes it. It gets the rights `like`, or else is private to the owner of
-/// `owner`.
+/// Creates a file anew and flushes it.
 fn write_flushed(
     path: &Path,
-    like: Option<&os::Rights>,
-    owner: &Path,
+    create: impl FnOnce(&Path) -> std::io::Result<File>,
     data: &[u8],
 ) -> std::io::Result<()> {
     use std::io::Write as _;
@@ -110,10 +108,7 @@ fn write_flushed(
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = match like {
-        Some(rights) => os::create_new(path, rights)?,
-        None => os::create_private(path, rights_if_there(owner)?.as_ref())?,
-    };
+    let mut file = create(path)?;
     file.write_all(data)?;
     flushed(file.sync_all()).map(drop)
 }
@@ -153,7 +148,9 @@ impl Job for HostJob<'_> {
             &journal.nonce,
         ));
         let file = journal.file();
-        self.replace([&tmp, &self.place.path(&file)], &file, None, text.as_bytes())
+        let database = self.place.path(&self.place.canonical);
+        let create = |path: &Path| os::create_beside(path, rights_if_there(&database)?.as_ref());
+        self.replace([&tmp, &self.place.path(&file)], &file, create, text.as_bytes())
     }
 
     fn read_companion(&mut self, name: &str) -> Result<Option<Vec<u8>>, HostError> {
@@ -183,12 +180,21 @@ impl Job for HostJob<'_> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(failed(error).into()),
         };
-        self.replace(
-            [&tmp, &staged],
-            PlanPath { companion: Some(name.clone()), name: file },
-            like.as_ref(),
-            data,
-        )?;
+        let database = self.place.path(&self.place.canonical);
+        let mut lost = Vec::new();
+        let create = |path: &Path| {
+            let Some(rights) = &like else {
+                return os::create_private(path, rights_if_there(&database)?.as_ref());
+            };
+            let file = os::create_new(path, rights)?;
+            lost = rights.lost(&file)?;
+            Ok(file)
+        };
+        let at = PlanPath { companion: Some(name.clone()), name: file };
+        self.replace([&tmp, &staged], at, create, data)?;
+        if let Some(message) = os::lost_message("the new", &target, &lost) {
+            self.run.warn_of("RIGHTS_LOST", message);
+        }
         self.run.stage_companion(&name, cutover_core::digest(data));
         Ok(())
     }

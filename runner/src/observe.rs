@@ -179,7 +179,14 @@ fn look_at(place: &Paths, opens: bool) -> Result<Observation, ObserveError> {
             Role::Canonical | Role::Staging(_) | Role::Install(_) | Role::Backup { .. }
                 if opens && os::is_regular(&path) =>
             {
-                sqlite::facts(&path)
+                match sqlite::facts(&path) {
+                    // What another user of a shared folder builds is not for this user to read
+                    // before it was checked. Without facts it can only be removed.
+                    Err(error) if role != Role::Canonical && is_another_users(&error) => {
+                        unopened(&path)
+                    }
+                    facts => facts,
+                }
             }
             _ => unopened(&path),
         };
@@ -236,6 +243,12 @@ fn look_at(place: &Paths, opens: bool) -> Result<Observation, ObserveError> {
         observation.companions.insert(companion.clone(), facts);
     }
     Ok(observation)
+}
+
+/// Whether a file may not be read, and waiting does not change that.
+fn is_another_users(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::PermissionDenied
+        && sqlite::os_fault(error).class(os::PLATFORM, false) != Retry::Transient
 }
 
 fn unopened(path: &Path) -> std::io::Result<FileFacts> {

@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use cutover_core::{
     Budget, CarryOver, Code, DataState, Event, Failure, Holder, Journal, Label, Next, Nonce,
-    Observation, Op, OpError, Plan, Recovery, Report, Request, Retry, Warning, WarningFrom, assess,
-    assess_left, may_leave_zombie, plan_leave_zombie, refuse_moved_companions,
+    Observation, Op, OpError, OpErrorKind, OsCode, Plan, Recovery, Report, Request, Retry, Warning,
+    WarningFrom, assess, assess_left, may_leave_zombie, plan_leave_zombie, refuse_moved_companions,
 };
 
 use crate::drive::{RunEnd, drive};
@@ -153,10 +153,21 @@ impl<'a> Session<'a> {
         })?)
     }
 
-    /// Refuses to begin where this user may not replace the database.
+    /// Refuses to begin where this user may not write to the database, or may not replace it.
     pub(crate) fn refuse_irreplaceable(&self) -> Result<(), Failure> {
         let canonical = &self.place.canonical;
-        if !os::only_its_owner_replaces(&self.place.path(canonical)) {
+        let path = self.place.path(canonical);
+        let at = [("it", path.as_path()), ("its directory", self.place.directory.as_path())];
+        for (what, path) in at {
+            let Some(raw) = os::why_unchangeable(path) else { continue };
+            let system = std::io::Error::from_raw_os_error(raw);
+            let denied = OpErrorKind::Denied { os: OsCode::of(os::PLATFORM, raw) };
+            let message =
+                format!("this user may not change {what}, because the system says: {system}");
+            let fault = OpError::new(denied, message).of(canonical);
+            return Err(Failure::from_fault(&fault, "look", false));
+        }
+        if !os::only_its_owner_replaces(&path) {
             return Ok(());
         }
         let why = "its directory is sticky, and this user owns neither the directory nor the \
@@ -207,7 +218,7 @@ impl<'a> Session<'a> {
                         return Err(Error { cause: Some(error), ..refused });
                     }
                     let fault = OpError::new(
-                        cutover_core::OpErrorKind::Host,
+                        OpErrorKind::Host,
                         format!("the application's detect failed: {error}"),
                     );
                     let failure =

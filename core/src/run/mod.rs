@@ -397,6 +397,11 @@ impl Run {
         self.add_warning(None, message, WarningFrom::Host);
     }
 
+    /// Adds a warning about what the runner performed, with its stable word.
+    pub fn warn_of(&mut self, code: &str, message: String) {
+        self.add_warning(Some(code), message, WarningFrom::Cutover);
+    }
+
     fn add_warning(&mut self, code: Option<&str>, message: String, from: WarningFrom) {
         let warning = Warning { from, code: code.map(str::to_owned), message };
         if let Some(journal) = &mut self.journal {

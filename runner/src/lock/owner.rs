@@ -127,12 +127,15 @@ pub(crate) fn take(place: &Paths) -> Result<OwnerLock, Failure> {
     let io = |path: &Path, error: &std::io::Error| refuse(path, &os_fault(error));
     // The database's owner must own its lock files: files that root made would shut that owner out.
     // They are writable even if the database is read-only, because they would stay read-only when
-    // the database no longer is.
+    // the database no longer is. Without a database they are for those who may write beside it.
     let rights = rights_if_there(&held.database).map_err(|error| io(&held.database, &error))?;
     for path in [&owner_path, &cutover_path] {
         os::regular_or_missing(path).map_err(|error| io(path, &error))?;
-        let Some(rights) = &rights else { continue };
-        match os::create_writable(path, rights) {
+        let made = match &rights {
+            Some(rights) => os::create_owner_lock(path, rights, &place.directory),
+            None => os::create_lock(path, &place.directory),
+        };
+        match made {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => {
                 return Err(io(path, &error));
             }
@@ -142,8 +145,8 @@ pub(crate) fn take(place: &Paths) -> Result<OwnerLock, Failure> {
     // This lock comes first. If two processes start at once, one of them gets it. With SQLite's
     // lock alone both could be refused, because each waits until the other is out of the file.
     let mut options = File::options();
-    let file = os::open(&cutover_path, options.create(true).truncate(false).write(true))
-        .map_err(|error| io(&cutover_path, &error))?;
+    let file =
+        os::open(&cutover_path, options.write(true)).map_err(|error| io(&cutover_path, &error))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(others()),
@@ -152,7 +155,9 @@ pub(crate) fn take(place: &Paths) -> Result<OwnerLock, Failure> {
     held.file = Some(file);
     let owner = sqlite::open_to_write(&owner_path, OpenFlags::SQLITE_OPEN_CREATE)
         .map_err(|fault| refuse(&owner_path, &fault))?;
-    if let Err(error) = owner.execute_batch("BEGIN EXCLUSIVE") {
+    // Without a journal file: it would have the group of this user's new files, and another user of
+    // the database could not open the one that a killed process leaves.
+    if let Err(error) = owner.execute_batch("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE") {
         return Err(match sqlite::fault(&error) {
             OpError { cause: OpErrorKind::Busy, .. } => others(),
             fault => refuse(&owner_path, &name_full_disk(fault, place)),

@@ -38,19 +38,34 @@ impl Performer<'_> {
             .map_err(|fault| fault.of(file))
     }
 
-    pub(super) fn restage(&self, from: &FileName, to: &FileName, mode: JournalMode) -> Performed {
+    pub(super) fn restage(
+        &mut self,
+        from: &FileName,
+        to: &FileName,
+        mode: JournalMode,
+    ) -> Performed {
         let target = self.place.path(to);
         let v1 = self.place.path(&self.place.canonical);
         self.io(&to.into(), |path| {
-            plain(os::create_writable(path, &os::Rights::of(&v1)?).map(drop))
+            plain(os::create_to_build(path, &os::Rights::of(&v1)?).map(drop))
         })?;
-        sqlite::restage(&self.place.path(from), &target, mode).map(|()| OpOutcome::Plain).map_err(
-            |fault| {
-                // A copy that failed must not stand in the way of the next attempt.
-                let _ = remove(&target);
-                fault.of(from)
-            },
-        )
+        sqlite::restage(&self.place.path(from), &target, mode).map_err(|fault| {
+            // A copy that failed must not stand in the way of the next attempt.
+            let _ = remove(&target);
+            fault.of(from)
+        })?;
+        // What is installed is checked before, and gets its rights then. A copy of canonical stays.
+        if *from == self.place.canonical {
+            let mut lost = Vec::new();
+            self.io(&to.into(), |path| {
+                let (rights, copy) = (os::Rights::of(&v1)?, os::open_to_give_rights(path)?);
+                os::give_rights(&copy, &rights)?;
+                lost = rights.lost(&copy)?;
+                plain(Ok(()))
+            })?;
+            self.tell_lost("the copy of", &v1, &lost);
+        }
+        Ok(OpOutcome::Plain)
     }
 
     pub(super) fn isolate(&mut self, from: &FileName, to: &FileName) -> Performed {
@@ -58,8 +73,10 @@ impl Performer<'_> {
         // A file that a failed attempt left would stand in the way.
         let new = self.place.path(to);
         remove(&new).map_err(|error| os_fault(&error).of(to))?;
-        self.isolated =
-            Some(Isolated::copy(&self.place.path(from), &new).map_err(|fault| fault.of(from))?);
+        let (isolated, lost) =
+            Isolated::copy(&self.place.path(from), &new).map_err(|fault| fault.of(from))?;
+        self.isolated = Some(isolated);
+        self.tell_lost("the new", &self.place.path(from), &lost);
         Ok(OpOutcome::Plain)
     }
 
@@ -115,11 +132,11 @@ impl Performer<'_> {
             if os::exists(path) {
                 return plain(Ok(()));
             }
-            plain(os::create_writable(path, &os::Rights::of(&v1)?).map(drop))
+            plain(os::create_to_build(path, &os::Rights::of(&v1)?).map(drop))
         })
     }
 
-    pub(super) fn check(&self, file: &FileName, run: &Run) -> Performed {
+    pub(super) fn check(&mut self, file: &FileName, run: &Run) -> Performed {
         let no_expectations = BTreeMap::new();
         let journal = run.journal();
         let expect = journal.map_or(&no_expectations, |journal| &journal.expect);
@@ -167,6 +184,8 @@ impl Performer<'_> {
             )
             .of(file));
         }
+        let lost = rights.lost(&checked).map_err(|error| os_fault(&error).of(file))?;
+        self.tell_lost("the new", &self.place.path(&self.place.canonical), &lost);
         Ok(OpOutcome::Checked(facts, warnings))
     }
 

@@ -30,6 +30,8 @@ pub(crate) struct Performer<'a> {
     witness: Option<CommitWatcher>,
     /// The lock on a database that moves to a new file, until the move is done.
     isolated: Option<Isolated>,
+    /// What files that stay could not be given: messages of warnings.
+    lost: Vec<String>,
     /// The application's own error, which the call returns as the cause.
     pub cause: Option<HostError>,
 }
@@ -38,7 +40,15 @@ type Performed = Result<OpOutcome, OpError>;
 
 impl<'a> Performer<'a> {
     pub(crate) fn new(place: &'a Paths, options: &'a Options) -> Self {
-        Self { place, options, v1: None, witness: None, isolated: None, cause: None }
+        Self {
+            place,
+            options,
+            v1: None,
+            witness: None,
+            isolated: None,
+            lost: Vec::new(),
+            cause: None,
+        }
     }
 
     pub(crate) fn perform(
@@ -49,6 +59,9 @@ impl<'a> Performer<'a> {
         host: &mut dyn Host,
     ) -> Performed {
         let result = self.perform_op(op, text, run, host);
+        for message in std::mem::take(&mut self.lost) {
+            run.warn_of("RIGHTS_LOST", message);
+        }
         result.map_err(|fault| name_full_disk(self.name_holders(fault, op), self.place))
     }
 
@@ -130,6 +143,11 @@ impl<'a> Performer<'a> {
         isolated.stands(&self.place.path(canonical)).map_err(|fault| fault.of(canonical))?;
         self.isolated = Some(isolated);
         Ok(())
+    }
+
+    /// Warns of what a file that is made after the one of this path lacks of its rights.
+    pub(super) fn tell_lost(&mut self, what: &str, path: &Path, lost: &[String]) {
+        self.lost.extend(os::lost_message(what, path, lost));
     }
 
     pub(super) fn path(&self, at: &PlanPath) -> Result<PathBuf, OpError> {

@@ -6,6 +6,7 @@ use cutover_core::{NO_HEADER, OpError, OpErrorKind, OsCode, Retry};
 use rusqlite::{Connection, ErrorCode};
 
 use super::ffi::system_errno;
+use super::regular::all_regular;
 use super::temporary;
 use crate::os;
 
@@ -141,7 +142,17 @@ pub(crate) fn fault_on(connection: &Connection, error: &rusqlite::Error) -> OpEr
     let Some(raw) = system_errno(connection).filter(|_| refused && is_bare(&fault)) else {
         return fault;
     };
+    if let Some(irregular) = irregular(connection, raw) {
+        return irregular;
+    }
     named(fault, raw).unwrap_or_else(|fault| fault)
+}
+
+/// The database or the sidecar that SQLite may not open, because it is not a regular file.
+fn irregular(connection: &Connection, raw: i32) -> Option<OpError> {
+    let code = OsCode::of(os::PLATFORM, raw).code;
+    let path = connection.path().filter(|_| ["ENXIO", "ELOOP"].contains(&code.as_str()))?;
+    all_regular(Path::new(path)).err().map(|error| fault(&error))
 }
 
 fn is_bare(fault: &OpError) -> bool {

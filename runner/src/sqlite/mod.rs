@@ -6,6 +6,7 @@ mod error;
 mod ffi;
 mod lock;
 mod open;
+mod regular;
 mod settle;
 mod temporary;
 
@@ -16,8 +17,9 @@ pub(crate) use ffi::only_read;
 pub(crate) use lock::{HeldFile, V1Lock};
 pub(crate) use open::{
     facts, has_bytes, has_journal, installed, open_existing, open_installed, open_to_read,
-    open_to_write, roll_back, sidecar,
+    open_to_write, roll_back,
 };
+pub(crate) use regular::sidecar;
 pub(crate) use settle::{
     Flush, alone, begin_to_read, empty_log, journal_mode, keep_writers_out, restore_mode, settle,
 };

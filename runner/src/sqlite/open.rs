@@ -1,42 +1,33 @@
 //! Opens databases, and reads what their files say.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use cutover_core::{FileFacts, Header, JournalMode, OpError, OpErrorKind, OsCode, page1_digest};
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::{DENIED, Result, in_use, on, run};
+use super::regular::{all_regular, regular, sidecar};
 use crate::os;
 
 /// Opens a connection without SQLite's own waiting: the plan waits, within its one budget, and
 /// reports it.
 pub(crate) fn open(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
-    for suffix in ["", "-wal", "-shm", "-journal"] {
-        regular(path, suffix)?;
-    }
+    all_regular(path)?;
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let opened = connect(path, flags);
+    // Another process may have put something there meanwhile.
+    opened.or_else(|error| all_regular(path).and(Err(error)))
+}
+
+/// SQLite itself follows no symbolic link (`SQLITE_OPEN_NOFOLLOW`; its sidecars: `O_NOFOLLOW` in
+/// `os_unix.c`).
+fn connect(path: impl AsRef<Path>, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    #[cfg(unix)]
+    super::ffi::open_only_regular_files();
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::ZERO)?;
     Ok(connection)
-}
-
-/// Refuses a database, or a sidecar, that is something else than a regular file: SQLite would wait
-/// at a FIFO until another process writes to it. SQLite itself follows no symbolic link
-/// (`SQLITE_OPEN_NOFOLLOW`; its sidecars: `O_NOFOLLOW` in `os_unix.c`).
-fn regular(path: &Path, suffix: &str) -> rusqlite::Result<()> {
-    let file = sidecar(path, suffix);
-    os::regular_or_missing(&file).map_err(|error| {
-        let which = if suffix.is_empty() {
-            String::new()
-        } else {
-            format!("its {suffix}, {}: ", file.display())
-        };
-        rusqlite::Error::SqliteFailure(
-            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN_SYMLINK),
-            Some(format!("{which}{error}")),
-        )
-    })
 }
 
 /// Makes a connection ignore what it cannot parse in a schema that another SQLite wrote
@@ -118,12 +109,6 @@ pub(crate) fn uri(path: &Path, query: &str) -> String {
     uri + "?" + query
 }
 
-pub(crate) fn sidecar(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
 pub(crate) fn has_bytes(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.len() > 0)
 }
@@ -173,9 +158,10 @@ pub(crate) fn has_journal(path: &Path) -> bool {
 pub(crate) fn roll_back(path: &Path) -> rusqlite::Result<()> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     pass_over_foreign_schema(&connection)?;
-    connection
-        .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0))
-        .map(drop)
+    let read =
+        connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0));
+    // The journal may be no regular file any more.
+    read.map(drop).or_else(|error| all_regular(path).and(Err(error)))
 }
 
 /// Opens a settled database that no other process uses.
@@ -193,7 +179,74 @@ pub(crate) fn installed(path: &Path) -> rusqlite::Result<Connection> {
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     // With `immutable` SQLite opens no sidecar.
     regular(path, "")?;
-    let connection = Connection::open_with_flags(uri(path, "immutable=1"), flags)?;
-    connection.busy_timeout(Duration::ZERO)?;
-    Ok(connection)
+    connect(uri(path, "immutable=1"), flags)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+
+    /// As if another process put it there after the check. SQLite would wait at the FIFO for ever,
+    /// read the device without an end, and give the other file the database's owner.
+    #[test]
+    fn sqlite_itself_opens_no_file_that_is_not_regular() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("data.db");
+        let [wal, journal] = ["-wal", "-journal"].map(|suffix| sidecar(&path, suffix));
+        let makes = |program: &str, path: &Path, more: &[&str]| {
+            let mut command = std::process::Command::new(program);
+            command.arg(path).args(more).output().unwrap().status.success()
+        };
+        let begin = || {
+            let db = connect(&path, OpenFlags::default())?;
+            db.execute_batch("CREATE TABLE t (x); DROP TABLE t")
+        };
+        for device in [false, true] {
+            for name in [&path, &wal, &journal] {
+                if name != &path {
+                    let mode = if *name == wal { "WAL" } else { "DELETE" };
+                    let sql =
+                        format!("PRAGMA journal_mode = {mode}; CREATE TABLE IF NOT EXISTS u (x)");
+                    connect(&path, OpenFlags::default()).unwrap().execute_batch(&sql).unwrap();
+                }
+                let put = if device {
+                    // `/dev/zero` by another name. Only root may make it.
+                    makes("mknod", name, &["c", "1", "5"])
+                } else {
+                    makes("mkfifo", name, &[])
+                };
+                if !put {
+                    continue;
+                }
+                let error = begin().unwrap_err();
+                assert!(error.to_string().contains("unable to open"), "{name:?}: {error}");
+                std::fs::remove_file(name).unwrap();
+                begin().unwrap();
+                std::fs::remove_file(&path).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn as_root_sqlite_gives_no_other_file_the_databases_owner() {
+        if !os::sqlite_gives_owners() {
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let [path, secret] = ["data.db", "secret"].map(|name| directory.path().join(name));
+        connect(&path, OpenFlags::default()).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
+        std::os::unix::fs::chown(&path, Some(5001), Some(6000)).unwrap();
+        std::fs::write(&secret, "x").unwrap();
+        std::fs::hard_link(&secret, sidecar(&path, "-journal")).unwrap();
+        let told = open_existing(&path).unwrap_err();
+        assert_eq!(told.cause, OpErrorKind::Irregular);
+        assert!(told.message.contains("-journal: it is a hard link to another file"), "{told:?}");
+        // As if it was made after the check.
+        let db = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+        db.execute_batch("INSERT INTO t VALUES (1)").unwrap_err();
+        let found = std::fs::metadata(&secret).unwrap();
+        assert_eq!((found.uid(), std::fs::read(&secret).unwrap()), (0, b"x".to_vec()));
+    }
 }

@@ -23,7 +23,10 @@ pub fn plan(options: &Options, host: &mut dyn Host) -> Result<Option<Plan>, Erro
         let observation = session.observe(host)?;
         match session.assess(&observation)? {
             Next::Recover(plan) => Ok(Some(*plan)),
-            Next::Migrate => Ok(Some(plan_migration(&observation, &session.request())?)),
+            Next::Migrate => {
+                session.refuse_irreplaceable()?;
+                Ok(Some(plan_migration(&observation, &session.request())?))
+            }
             Next::NoDatabase | Next::Current => Ok(None),
         }
     })();
@@ -86,6 +89,10 @@ impl Session<'_> {
         let findings = validate_request(&plan, Some(&observation), Some(&self.request()));
         if let Some(finding) = findings.first() {
             return Err(refuse(format!("the plan is not safe to perform: {finding}")).into());
+        }
+        if plan.kind == PlanKind::Migrate {
+            let refused = self.refuse_irreplaceable();
+            refused.map_err(|failure| failure.with_v1(&self.place.canonical))?;
         }
         match self.drive(plan, host)? {
             RunEnd::Done(report) => {

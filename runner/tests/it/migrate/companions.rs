@@ -12,7 +12,9 @@ fn staged_companions_change_with_the_database() {
     let auth = bed.directory.path().join("auth.json");
     std::fs::write(&auth, "v1 secret").unwrap();
     #[cfg(unix)]
-    set_mode(&auth, 0o600);
+    for path in [&auth, &bed.path()] {
+        set_mode(path, 0o600);
+    }
     let mut options = bed.host(BuildFrom::Empty);
     options.companions.insert("auth".into(), auth.clone());
 
@@ -32,7 +34,8 @@ fn staged_companions_change_with_the_database() {
         assert_eq!(job.read_companion("auth")?, Some(b"v1 secret".to_vec()));
         job.write_companion("auth", b"v2 secret")?;
         job.save_state(serde_json::json!("a secret"))?;
-        // Backup, staged file and journal: no other user can read them at any time.
+        // Backup, staged file and journal: no other user can read them at any time. The journal is
+        // as private as v1.
         #[cfg(unix)]
         for entry in std::fs::read_dir(auth.parent().unwrap())? {
             let path = entry?.path();

@@ -17,4 +17,6 @@ pub mod notes;
 pub mod other;
 #[cfg(target_os = "linux")]
 pub mod strace;
+#[cfg(target_os = "linux")]
+pub mod users;
 pub mod writer;
