@@ -6,7 +6,7 @@ use std::time::Duration;
 use cutover_core::{FileFacts, Header, JournalMode, OpError, OpErrorKind, OsCode, page1_digest};
 use rusqlite::{Connection, OpenFlags};
 
-use super::error::{DENIED, Result, on, run};
+use super::error::{DENIED, Result, fault_of_reading, on, run};
 use crate::os;
 
 /// Opens a connection without SQLite's own waiting: the plan waits, within its one budget, and
@@ -110,8 +110,9 @@ pub(crate) fn sidecar(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-pub(crate) fn has_bytes(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.len() > 0)
+/// The size of a file, without opening it. `None` if it is not there.
+pub(crate) fn bytes(path: &Path) -> Option<u64> {
+    std::fs::symlink_metadata(path).ok().map(|metadata| metadata.len())
 }
 
 /// Size, identity, header and page 1 of a file that this process does not have open.
@@ -134,7 +135,7 @@ pub(crate) fn facts(path: &Path) -> std::io::Result<FileFacts> {
 /// database does this too. If a database in WAL mode has no `-wal`, no connection is open, and
 /// `immutable` keeps SQLite from making sidecars that a read-only connection cannot remove
 /// (<https://www.sqlite.org/uri.html#uriimmutable>).
-pub(crate) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
+pub(crate) fn open_to_read(path: &Path) -> Result<Connection> {
     if has_journal(path) {
         roll_back(path)?;
     }
@@ -143,25 +144,26 @@ pub(crate) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
             facts.header.is_some_and(|header| header.journal_mode == JournalMode::Wal)
         })
     {
-        return open_installed(path);
+        return open_installed(path).map_err(|error| fault_of_reading(path, &error, None));
     }
-    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    pass_over_foreign_schema(&connection)?;
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .map_err(|error| fault_of_reading(path, &error, None))?;
+    on(&connection, pass_over_foreign_schema(&connection))?;
     Ok(connection)
 }
 
 /// Whether the database has a rollback journal that is not empty.
 pub(crate) fn has_journal(path: &Path) -> bool {
-    has_bytes(&sidecar(path, "-journal"))
+    bytes(&sidecar(path, "-journal")) > Some(0)
 }
 
 /// Lets SQLite roll back the transaction of a killed process, which its first read does.
-pub(crate) fn roll_back(path: &Path) -> rusqlite::Result<()> {
-    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    pass_over_foreign_schema(&connection)?;
-    connection
-        .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0))
-        .map(drop)
+pub(crate) fn roll_back(path: &Path) -> Result<()> {
+    let connection = run(open(path, OpenFlags::SQLITE_OPEN_READ_WRITE))?;
+    on(&connection, pass_over_foreign_schema(&connection))?;
+    let read =
+        connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0));
+    on(&connection, read).map(drop)
 }
 
 /// Opens a settled database that no other process uses.
