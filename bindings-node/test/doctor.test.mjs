@@ -162,7 +162,7 @@ test("after a restore, and where the database is gone, status names the files wi
   const lost = run("status", place.path);
   assert.equal(lost.status, 1);
   for (const file of [backup, displaced])
-    assert.match(lost.stdout, new RegExp(`^${basename(file)} \\(.*hold rows`, "m"));
+    assert.match(lost.stdout, new RegExp(`^${basename(file)} \\(.*holds? rows`, "m"));
 });
 
 test("doctor calls no database safe that another process has open", async () => {

@@ -2,7 +2,8 @@
 //! by `validate_mutants.rs`.
 
 use cutover_explore::{
-    InitialState, Mutant, MutantOutcome, MutantRunner, Scenario, plans, scenarios,
+    Bounds, InitialState, Model, Mutant, MutantOutcome, MutantRunner, Scenario, explore, plans,
+    scenarios,
 };
 
 fn start(initial: InitialState) -> Vec<Scenario> {
@@ -39,5 +40,17 @@ fn a_fault_in_a_restore_a_prune_or_an_adoption_is_caught() {
             panic!("{words} is not caught")
         };
         assert_eq!(bad.violation.rule, rule, "{words}: {}", bad.violation.what);
+    }
+}
+
+#[test]
+fn every_crash_of_an_adoption_leaves_the_backup_or_the_adopted_one() {
+    let posix = scenarios::adopted();
+    let on_posix = posix.iter().flat_map(|of| [(of, Model::M0), (of, Model::M3)]);
+    let windows = scenarios::adopted_on_windows();
+    for (scenario, model) in on_posix.chain(windows.iter().map(|of| (of, Model::Windows))) {
+        let report = explore(scenario, model, &Bounds::ONE_CRASH, None);
+        assert!(report.bad.is_empty(), "{:?} {model:?}: {:?}", scenario.initial, report.bad);
+        assert!(report.states.len() > 15, "{:?} {model:?}", scenario.initial);
     }
 }
