@@ -48,6 +48,7 @@ enum UpgradeVerb {
 enum BackupVerb {
     Restore(PathBuf),
     Prune(Rule),
+    Adopt(PathBuf),
 }
 
 /// A task as JavaScript gives it.
@@ -107,6 +108,9 @@ impl Task {
             }
             Work::Backups(BackupVerb::Restore(backup), path, options) => {
                 json(&cutover::restore(&path, &backup, &options, host)?)
+            }
+            Work::Backups(BackupVerb::Adopt(backup), path, options) => {
+                json(&cutover::adopt_backup(&path, &backup, &options, host)?)
             }
             Work::Backups(BackupVerb::Prune(rule), path, options) => {
                 json(&cutover::prune_backups(&path, rule, &options, host)?)

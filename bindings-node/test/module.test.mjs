@@ -13,6 +13,7 @@ test("import and require load one module", () => {
   const cjs = require("cutover");
   const names = [
     "CutoverError",
+    "adoptBackup",
     "doctor",
     "explainError",
     "inspect",

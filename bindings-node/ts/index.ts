@@ -8,9 +8,11 @@
  */
 import "./runtime.js";
 export {
+  adoptBackup,
   listBackups,
   pruneBackups,
   restore,
+  type AdoptResult,
   type BackupOptions,
   type PruneResult,
   type PruneRule,

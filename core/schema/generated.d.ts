@@ -165,7 +165,8 @@ export type Event =
 /**
  * What a plan is for.
  */
-export type PlanKind = "migrate" | "finish" | "undo" | "clean" | "set-aside" | "restore" | "prune" | "leave-zombie";
+export type PlanKind =
+  "migrate" | "finish" | "undo" | "clean" | "set-aside" | "restore" | "prune" | "leave-zombie" | "adopt";
 /**
  * How far a cutover has come.
  */
@@ -1156,8 +1157,8 @@ export interface Plan {
    */
   cleanupFrom: number | null;
   /**
-   * The index in `steps` of the op that makes v2 canonical. A failure there or before it can be
-   * undone.
+   * The index in `steps` of the op that makes v2 canonical; of an adoption, of the one that gives
+   * the copy its name. A failure there or before it can be undone.
    */
   flipAt: number | null;
   /**
@@ -1381,6 +1382,14 @@ export interface Observation {
    * The processes that have canonical or a sidecar open, this process first.
    */
   holders: Holder[];
+  /**
+   * What is not a regular file, and has a name of cutover's or a companion's: its kind, in a
+   * clause. Every start refuses it. Left out where there is none, and where the runner did not
+   * look for it.
+   */
+  irregular?: {
+    [k: string]: string;
+  };
   /**
    * The text of each journal; nothing where it could not be read as text.
    */

@@ -15,7 +15,7 @@ use crate::journal::{Receipt, Strategy, V1, Warning};
 use crate::names::{CompanionName, FileName, Label, Nonce, Role, receipt_name};
 use crate::observe::Observation;
 
-/// The text of each receipt; nothing where the file could not be read as text.
+/// The text of each receipt; nothing where the file could not be read, or not as text.
 pub type Receipts = BTreeMap<FileName, Option<String>>;
 
 /// A backup, with what its receipt says.
@@ -123,7 +123,7 @@ pub fn read_backup(
 ) -> Result<Receipt, String> {
     let text = match receipts.get(&receipt_name(backup)) {
         None => return Err("there is no receipt beside it".into()),
-        Some(None) => return Err("its receipt cannot be read as text".into()),
+        Some(None) => return Err("its receipt cannot be read, or is not text".into()),
         Some(Some(text)) => text,
     };
     let receipt =

@@ -48,6 +48,7 @@
 //!     free_bytes: Some(1 << 30),
 //!     can_link: true,
 //!     companions: BTreeMap::new(),
+//!     irregular: BTreeMap::new(),
 //! };
 //! let request = Request {
 //!     label: Label::new("v1-v2")?,
@@ -113,11 +114,12 @@ pub use op::{Guard, Op, Phase, Step};
 pub use page1::{HEADER_BYTES, Header, HeaderError, JournalMode, digest, hex, page1_digest, unhex};
 pub use plan::legacy::{LegacyJournal, LegacyPhase, LegacyRule};
 pub use plan::{
-    BuildBy, BuildFrom, Left, MAX_STEPS, Next, PLAN_VERSION, Plan, PlanKind, Prune, Recovery,
-    RecoveryRule, RecoveryTable, Request, Restore, RestoreRequest, Rule, assess, assess_by,
-    assess_left, companions_of, displaced_by, is_in_place, may_leave_zombie, may_open_canonical,
-    must_empty_log, plan_leave_zombie, plan_migration, plan_prune, plan_recovery, plan_restore,
-    recover_before_restore, refuse_moved_companions,
+    AdoptRequest, BuildBy, BuildFrom, Left, MAX_STEPS, Next, PLAN_VERSION, Plan, PlanKind, Prune,
+    Recovery, RecoveryRule, RecoveryTable, Request, Restore, RestoreRequest, Rule, assess,
+    assess_by, assess_left, companions_of, displaced_by, is_in_place, may_leave_zombie,
+    may_open_canonical, must_empty_log, plan_adoption, plan_leave_zombie, plan_migration,
+    plan_prune, plan_recovery, plan_restore, recover_before_restore, refuse_irregular,
+    refuse_moved_companions,
 };
 pub use run::{Action, BUDGET_MS, Budget, CarryOver, DELAYS_MS, Event, OpOutcome, Report, Run};
 pub use validate::{

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{Holder, Platform};
-use crate::names::{CompanionName, FileName};
+use crate::names::{CompanionName, FileName, PlanPath, Role};
 use crate::page1::{Header, copied_header};
 
 /// What the application's `detect` says of a database.
@@ -164,6 +164,11 @@ pub struct Observation {
     pub can_link: bool,
     /// The declared companions.
     pub companions: BTreeMap<CompanionName, CompanionFacts>,
+    /// What is not a regular file, and has a name of cutover's or a companion's: its kind, in a
+    /// clause. Every start refuses it. Left out where there is none, and where the runner did not
+    /// look for it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub irregular: BTreeMap<PlanPath, String>,
 }
 
 impl Observation {
@@ -182,6 +187,26 @@ impl Observation {
     #[must_use]
     pub fn other_holders(&self) -> Vec<Holder> {
         self.holders.iter().filter(|holder| holder.is_another()).cloned().collect()
+    }
+
+    /// The files beside canonical that may hold rows: backups, what was set aside, and the files of
+    /// an unfinished upgrade. Their sidecars belong to them, and empty files hold nothing.
+    pub fn may_hold_rows(&self) -> impl Iterator<Item = (&FileName, Role)> {
+        self.files.iter().filter_map(|(name, facts)| {
+            let role = Role::of(&self.canonical, name)?;
+            let database = matches!(
+                role,
+                Role::Backup { .. }
+                    | Role::Displaced(_)
+                    | Role::Staging(_)
+                    | Role::Install(_)
+                    | Role::Source(_)
+            );
+            let is_file = !self.irregular.contains_key(&PlanPath::from(name));
+            let [wal, ..] = name.sidecars();
+            let bytes = facts.size.max(self.files.get(&wal).map_or(0, |facts| facts.size));
+            (database && is_file && bytes > 0).then_some((name, role))
+        })
     }
 
     /// The facts of canonical, if it is there.

@@ -10,8 +10,8 @@ use rusqlite::config::DbConfig;
 use crate::holders::descriptors;
 use crate::os;
 use crate::sqlite::{
-    alone, close, copy_pages, empty_log, has_bytes, in_use, journal_mode, on, open_existing,
-    os_fault, sidecar,
+    alone, bytes, close, copy_pages, empty_log, in_use, journal_mode, on, open_existing, os_fault,
+    sidecar,
 };
 
 /// Keeps other processes from writing to a database, until it is dropped.
@@ -50,7 +50,7 @@ impl Isolated {
     pub(crate) fn stands(&self, path: &Path) -> Result<(), OpError> {
         let now = descriptors(path);
         if self.zombie.iter().all(|number| now.contains(number))
-            && !has_bytes(&sidecar(path, "-wal"))
+            && bytes(&sidecar(path, "-wal")) <= Some(0)
         {
             return Ok(());
         }
@@ -96,7 +96,7 @@ fn settled_and_locked(path: &Path) -> Result<Connection, OpError> {
     let _: i64 =
         on(&held, held.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)))?;
     on(&held, held.execute_batch("BEGIN EXCLUSIVE; COMMIT"))?;
-    if has_bytes(&sidecar(path, "-wal")) {
+    if bytes(&sidecar(path, "-wal")) > Some(0) {
         return Err(in_use("another connection keeps the write-ahead log from being emptied"));
     }
     Ok(held)

@@ -41,7 +41,8 @@
 //! # The other calls
 //!
 //! [`recover`] only finishes or undoes. [`restore`] makes a backup the database again.
-//! [`list_backups`] and [`prune_backups`] list and remove backups. [`inspect`] and [`doctor`] look
+//! [`list_backups`] and [`prune_backups`] list and remove backups; [`adopt_backup`] gives one that
+//! the daemon before cutover left a receipt. [`inspect`] and [`doctor`] look
 //! without changing anything. [`plan`] returns the steps of an upgrade as data, and [`run_plan`]
 //! performs such a plan.
 //!
@@ -95,9 +96,9 @@ pub use options::{BackupOptions, Lock, Options};
 pub use reader::{Reader, Row, Value};
 pub use types::{BuildBy, Detect, Held, Integrity, Make};
 pub use verbs::{
-    CompanionResult, DoctorOptions, InspectedCompanion, Inspection, MigrateResult, Outcome,
-    PruneResult, RecoverResult, RestoreResult, doctor, inspect, list_backups, lock, migrate, plan,
-    prune_backups, recover, restore, run_plan,
+    AdoptResult, CompanionResult, DoctorOptions, InspectedCompanion, Inspection, MigrateResult,
+    Outcome, PruneResult, RecoverResult, RestoreResult, adopt_backup, doctor, inspect,
+    list_backups, lock, migrate, plan, prune_backups, recover, restore, run_plan,
 };
 
 /// Compiles the Rust code of `docs/guide.md` as a test.

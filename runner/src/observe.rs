@@ -1,6 +1,7 @@
 //! Observes the database's directory. Nothing is changed, but a hot journal may be rolled back and
 //! a log emptied.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use cutover_core::{
@@ -64,7 +65,7 @@ pub(crate) fn observe(
         && observation.canonical_facts().is_some()
         && may_open_canonical(&observation)
     {
-        match sqlite::roll_back(&canonical).map_err(|error| sqlite::fault(&error)) {
+        match sqlite::roll_back(&canonical) {
             // A file that SQLite cannot read is judged below.
             Ok(())
             | Err(OpError { cause: OpErrorKind::NotADatabase | OpErrorKind::V1Corrupt, .. }) => {}
@@ -109,35 +110,45 @@ pub(crate) fn can_link(place: &Paths, name: &FileName) -> bool {
 /// that of a companion.
 fn look_strictly(place: &Paths) -> Result<Observation, ObserveError> {
     let observation = look(place)?;
-    for name in observation.files.keys() {
-        // cutover neither makes, opens nor needs a sidecar of a backup.
-        let is_ours = !matches!(
-            Role::of(&place.canonical, name),
-            Some(Role::Sidecar(of)) if matches!(*of, Role::Backup { .. } | Role::Displaced(_))
-        );
-        if is_ours {
-            os::regular_or_missing(&place.path(name))
-                .map_err(|error| ObserveError::OpError(sqlite::os_fault(&error).of(name)))?;
+    match observation.irregular.first_key_value() {
+        None => Ok(observation),
+        Some((at, kind)) => {
+            let fault = OpError::new(OpErrorKind::Irregular, kind.clone());
+            Err(ObserveError::OpError(fault.of(at.clone())))
         }
     }
-    for (companion, facts) in &observation.companions {
-        let ours = facts
+}
+
+/// What is not a regular file, and has a name of cutover's or a companion's.
+fn irregular(place: &Paths, observation: &Observation) -> BTreeMap<PlanPath, String> {
+    // cutover neither makes, opens nor needs a sidecar of a backup.
+    let is_ours = |name: &&FileName| {
+        !matches!(
+            Role::of(&place.canonical, name),
+            Some(Role::Sidecar(of)) if matches!(*of, Role::Backup { .. } | Role::Displaced(_))
+        )
+    };
+    let ours = observation.files.keys().filter(is_ours).map(PlanPath::from);
+    let of_companions = observation.companions.iter().flat_map(|(companion, facts)| {
+        let names = facts
             .present
             .iter()
             .filter(|name| CompanionRole::of(&facts.file, name).is_some())
             .chain([&facts.file]);
-        for name in ours {
-            let at = PlanPath { companion: Some(companion.clone()), name: name.clone() };
-            let regular = place.at(&at).map_or(Ok(()), |path| os::regular_or_missing(&path));
-            regular.map_err(|error| ObserveError::OpError(sqlite::os_fault(&error).of(at)))?;
-        }
-    }
-    Ok(observation)
+        names.map(|name| PlanPath { companion: Some(companion.clone()), name: name.clone() })
+    });
+    let kind = |at: PlanPath| {
+        let error = os::regular_or_missing(&place.at(&at)?).err()?;
+        Some((at, error.to_string()))
+    };
+    ours.chain(of_companions).filter_map(kind).chain(place.dangling_companion()).collect()
 }
 
 /// Observes everything but what `detect` says.
 pub(crate) fn look(place: &Paths) -> Result<Observation, ObserveError> {
-    look_at(place, true)
+    let mut observation = look_at(place, true)?;
+    observation.irregular = irregular(place, &observation);
+    Ok(observation)
 }
 
 /// Observes without opening any database, so the facts contain no headers.
@@ -152,13 +163,14 @@ fn look_at(place: &Paths, opens: bool) -> Result<Observation, ObserveError> {
     let mut observation = Observation {
         platform: os::PLATFORM,
         canonical: place.canonical.clone(),
-        files: std::collections::BTreeMap::new(),
-        journals: std::collections::BTreeMap::new(),
+        files: BTreeMap::new(),
+        journals: BTreeMap::new(),
         verdict: None,
         holders,
         free_bytes: os::free_bytes(&place.directory).ok(),
         can_link: true,
-        companions: std::collections::BTreeMap::new(),
+        companions: BTreeMap::new(),
+        irregular: BTreeMap::new(),
     };
     for entry in std::fs::read_dir(&place.directory).map_err(|error| io(&error))? {
         let name = entry.map_err(|error| io(&error))?.file_name();
@@ -168,7 +180,7 @@ fn look_at(place: &Paths, opens: bool) -> Result<Observation, ObserveError> {
         let path = place.path(&name);
         if name == place.canonical.sidecars()[2]
             && opens
-            && sqlite::is_empty(&place.path(&place.canonical))
+            && sqlite::bytes(&place.path(&place.canonical)) == Some(0)
             && is_of_nothing(&path)
         {
             continue;
@@ -251,7 +263,8 @@ fn is_another_users(error: &std::io::Error) -> bool {
         && sqlite::os_fault(error).class(os::PLATFORM, false) != Retry::Transient
 }
 
-fn unopened(path: &Path) -> std::io::Result<FileFacts> {
+/// Size and identity of a file, without opening it.
+pub(crate) fn unopened(path: &Path) -> std::io::Result<FileFacts> {
     let metadata = std::fs::symlink_metadata(path)?;
     // On Windows a directory has size 0, and must not look like an empty database.
     let size = if metadata.is_dir() { metadata.len().max(1) } else { metadata.len() };
@@ -287,24 +300,26 @@ pub(crate) fn verdict(
     detect: &Detect,
     host: &mut dyn Host,
 ) -> Result<Option<Verdict>, ObserveError> {
-    let unreadable = |error: rusqlite::Error| match sqlite::fault_of_reading(path, &error) {
-        OpError { cause: OpErrorKind::NotADatabase | OpErrorKind::V1Corrupt, .. } => Ok(None),
-        fault => Err(ObserveError::OpError(fault)),
+    let unreadable = |fault: OpError| match fault.cause {
+        OpErrorKind::NotADatabase | OpErrorKind::V1Corrupt => Ok(None),
+        _ => Err(ObserveError::OpError(fault)),
     };
     let db = match Reader::open(path) {
         Ok(db) => db,
-        Err(error) => return unreadable(error),
+        Err(fault) => return unreadable(fault),
     };
+    let of_reading =
+        |error: &rusqlite::Error| sqlite::fault_of_reading(path, error, Some(&db.connection));
     // SQLite opens lazily: only a read finds that the file is not a database.
     if let Err(error) = db
         .connection
         .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0))
     {
-        return unreadable(error);
+        return unreadable(of_reading(&error));
     }
     match sqlite::detect(&db.connection, detect) {
         Ok(Some(verdict)) => Ok(Some(verdict)),
         Ok(None) => host.detect(&db).map(Some).map_err(ObserveError::Host),
-        Err(error) => unreadable(error),
+        Err(error) => unreadable(of_reading(&error)),
     }
 }

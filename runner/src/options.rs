@@ -90,7 +90,7 @@ impl Options {
     }
 }
 
-/// The options of [`crate::restore`] and [`crate::prune_backups`].
+/// The options of [`crate::restore`], [`crate::prune_backups`] and [`crate::adopt_backup`].
 #[derive(Debug, Clone)]
 pub struct BackupOptions {
     /// The companions, declared as the upgrade declared them: name to path. Default: none.
@@ -99,7 +99,7 @@ pub struct BackupOptions {
     pub lock: Lock,
     /// Total time to wait for locks and open handles, in milliseconds. Default: 10,000.
     pub wait_ms: u64,
-    /// How thoroughly a restored backup is checked. Default: [`Integrity::Quick`].
+    /// How thoroughly a restored or adopted backup is checked. Default: [`Integrity::Quick`].
     pub integrity: Integrity,
 }
 

@@ -52,7 +52,8 @@ fn refused(path: &Path, why: &str, hint: &str) -> Failure {
     failure
 }
 
-fn refuse_text(path: &Path) -> Result<(), Failure> {
+/// Refuses a text that is not a path.
+pub(crate) fn refuse_no_path(path: &Path) -> Result<(), Failure> {
     let refuse = |why: &str, hint: &str| Err(refused(path, why, hint));
     let Some(text) = path.to_str() else {
         return refuse(NOT_UTF8, RENAME);
@@ -81,6 +82,12 @@ fn refuse_text(path: &Path) -> Result<(), Failure> {
     if text.ends_with(std::path::is_separator) {
         return refuse(FOLDER, NAME_THE_FILE);
     }
+    Ok(())
+}
+
+fn refuse_text(path: &Path) -> Result<(), Failure> {
+    refuse_no_path(path)?;
+    let refuse = |why: &str, hint: &str| Err(refused(path, why, hint));
     // Where the folder is not there, the real folder cannot be told, and a later look says so.
     let absolute = std::path::absolute(path);
     let real = absolute.as_ref().ok().and_then(|path| path.parent()?.canonicalize().ok());

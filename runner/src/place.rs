@@ -7,6 +7,8 @@ use cutover_core::{Code, CompanionName, Failure, FileName, OpError, OpErrorKind,
 
 use crate::os;
 
+const DANGLING: &str = "it is a symbolic link to a file that does not exist, not a regular file";
+
 /// How many symbolic links are followed in a row: as many as Linux follows.
 const MAX_LINKS: usize = 40;
 
@@ -16,8 +18,8 @@ pub(crate) struct Paths {
     pub directory: PathBuf,
     pub canonical: FileName,
     pub companions: BTreeMap<CompanionName, (PathBuf, FileName)>,
-    /// A companion's path that is a symbolic link to a file that does not exist.
-    dangling: Option<PathBuf>,
+    /// A companion whose path is a symbolic link to a file that does not exist.
+    dangling: Option<(CompanionName, PathBuf)>,
 }
 
 impl Paths {
@@ -43,7 +45,7 @@ impl Paths {
             }
             let is_link = |path: &Path| path.symlink_metadata().is_ok_and(|m| m.is_symlink());
             if is_link(path) && !os::exists(&place.0.join(place.1.as_str())) {
-                dangling.get_or_insert_with(|| path.clone());
+                dangling.get_or_insert_with(|| (name.clone(), path.clone()));
             }
             places.insert(name, place);
         }
@@ -53,14 +55,19 @@ impl Paths {
     /// Refuses a companion that is a link to a file that does not exist: cutover makes no file
     /// where a link leads.
     pub(crate) fn refuse_dangling(&self) -> Result<(), Failure> {
-        let Some(path) = &self.dangling else { return Ok(()) };
-        let fault = OpError::new(
-            OpErrorKind::Irregular,
-            "it is a symbolic link to a file that does not exist, not a regular file",
-        );
+        let Some((_, path)) = &self.dangling else { return Ok(()) };
+        let fault = OpError::new(OpErrorKind::Irregular, DANGLING);
         let mut failure = Failure::from_fault(&fault, "look", false);
         failure.path = Some(path.display().to_string());
         Err(failure)
+    }
+
+    /// The companion that [`Self::refuse_dangling`] refuses, and what it is.
+    pub(crate) fn dangling_companion(&self) -> Option<(PlanPath, String)> {
+        let (companion, _) = self.dangling.as_ref()?;
+        let (_, file) = self.companions.get(companion)?;
+        let at = PlanPath { companion: Some(companion.clone()), name: file.clone() };
+        Some((at, DANGLING.into()))
     }
 
     /// The real path of a directory, in the form that `self.directory` has. `None` if it cannot be

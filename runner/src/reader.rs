@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use cutover_core::OpError;
 use rusqlite::ErrorCode;
 use rusqlite::types::{ToSqlOutput, Value as Sql, ValueRef};
 
@@ -35,8 +36,9 @@ pub struct Reader {
 
 impl Reader {
     /// Opens a database, and leaves its directory as it is.
-    pub(crate) fn open(path: &Path) -> rusqlite::Result<Self> {
-        Self::of(sqlite::open_to_read(path)?)
+    pub(crate) fn open(path: &Path) -> Result<Self, OpError> {
+        let connection = sqlite::open_to_read(path)?;
+        Self::of(connection).map_err(|error| sqlite::fault(&error))
     }
 
     /// Opens a settled database that no other process uses.

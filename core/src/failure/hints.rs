@@ -66,6 +66,23 @@ pub(super) fn of_cause(cause: &OpErrorKind, op: &str) -> (Code, &'static str) {
     }
 }
 
+/// The hint of an adoption, where it differs.
+pub(super) fn of_adoption(code: Code) -> Option<&'static str> {
+    match code {
+        Code::V1Corrupt => Some(
+            "the backup was left as it is; take its rows out of a copy of it and its -wal and \
+             -journal with sqlite3's .recover",
+        ),
+        Code::Held => Some("close the program that has the backup open, and try again"),
+        Code::NoSpace => Some("free some space on this volume, and try again"),
+        Code::Io => Some(
+            "the backup was not removed; put in order what the message names, and try \
+                          again",
+        ),
+        _ => None,
+    }
+}
+
 /// The hint of a restore, where it differs.
 pub(super) fn of_restore(code: Code) -> Option<&'static str> {
     match code {

@@ -201,6 +201,18 @@ impl Failure {
         self
     }
 
+    /// Changes the hint to that of an adoption, which starts no application. What is wrong with the
+    /// copy is wrong with the backup.
+    pub(crate) fn of_adoption(mut self, backup: Option<&FileName>) -> Self {
+        if let (Code::V1Corrupt | Code::NotADatabase, Some(backup)) = (self.code, backup) {
+            self.path = Some(backup.to_string());
+        }
+        if let Some(hint) = hints::of_adoption(self.code) {
+            self.hint = hint.into();
+        }
+        self
+    }
+
     /// Says where the data is, from the journal's names.
     pub(crate) fn locate(&mut self, state: DataState, journal: Option<&Journal>) {
         let name = |file: &FileName| Some(file.to_string());

@@ -1,6 +1,7 @@
 //! A plan: the ordered list of ops with the reason for each. Plain data, versioned JSON,
 //! byte-identical for one observation.
 
+mod adopt;
 mod assess;
 mod difference;
 mod leave;
@@ -16,6 +17,7 @@ mod restore;
 pub(crate) mod seen;
 mod steps;
 
+pub use adopt::{AdoptRequest, plan_adoption};
 pub use assess::{Next, assess, assess_by, assess_left};
 pub(crate) use difference::{differences, distance};
 pub use leave_zombie::{may_leave_zombie, plan_leave_zombie};
@@ -26,6 +28,7 @@ pub use recover::{
     RecoveryRule, RecoveryTable, is_in_place, may_open_canonical, must_empty_log, plan_recovery,
     recover_before_restore,
 };
+pub use refuse::refuse_irregular;
 pub use restore::{Restore, RestoreRequest, companions_of, plan_restore};
 pub use steps::displaced_by;
 
@@ -65,6 +68,8 @@ pub enum PlanKind {
     Prune,
     /// Give the database a new file, which a zombie of this process does not hold.
     LeaveZombie,
+    /// Give a backup without a receipt one.
+    Adopt,
 }
 
 impl PlanKind {
@@ -157,8 +162,8 @@ pub struct Plan {
     pub journal: Option<Journal>,
     /// What to do, in order.
     pub steps: Vec<Step>,
-    /// The index in `steps` of the op that makes v2 canonical. A failure there or before it can be
-    /// undone.
+    /// The index in `steps` of the op that makes v2 canonical; of an adoption, of the one that gives
+    /// the copy its name. A failure there or before it can be undone.
     pub flip_at: Option<u32>,
     /// The index in `steps` from which on a failure is a warning: v2 is in place, durably, and the
     /// next start cleans up.
@@ -234,9 +239,11 @@ impl Plan {
     #[must_use]
     pub fn recovery(&self) -> Recovery {
         match self.kind {
-            PlanKind::Migrate | PlanKind::Restore | PlanKind::Prune | PlanKind::LeaveZombie => {
-                Recovery::None
-            }
+            PlanKind::Migrate
+            | PlanKind::Restore
+            | PlanKind::Prune
+            | PlanKind::LeaveZombie
+            | PlanKind::Adopt => Recovery::None,
             PlanKind::Finish => Recovery::Finished,
             PlanKind::Undo => Recovery::Undone,
             PlanKind::Clean => Recovery::Cleaned,

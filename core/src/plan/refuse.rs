@@ -2,9 +2,21 @@
 
 use crate::count::counted;
 use crate::failure::{Code, Failure};
+use crate::fault::{OpError, OpErrorKind};
 use crate::journal::Journal;
 use crate::names::{FileName, Role};
 use crate::observe::Observation;
+
+/// Refuses what is not a regular file at a name of cutover's or of a companion's. No start follows,
+/// reads or waits for it.
+///
+/// # Errors
+/// `IO`, with its kind and name.
+pub fn refuse_irregular(observation: &Observation) -> Result<(), Failure> {
+    let Some((at, kind)) = observation.irregular.first_key_value() else { return Ok(()) };
+    let fault = OpError::new(OpErrorKind::Irregular, kind.clone()).of(at.clone());
+    Err(Failure::from_fault(&fault, "look", false))
+}
 
 /// Refuses while this process has the set open.
 pub(super) fn refuse_held(observation: &Observation) -> Result<(), Failure> {

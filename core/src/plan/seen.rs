@@ -36,6 +36,7 @@ pub(crate) fn blank(platform: Platform, canonical: FileName) -> Observation {
         free_bytes: None,
         can_link: true,
         companions: BTreeMap::new(),
+        irregular: BTreeMap::new(),
     }
 }
 

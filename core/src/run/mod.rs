@@ -185,10 +185,11 @@ impl Run {
                 | PlanKind::SetAside
                 | PlanKind::Restore
                 | PlanKind::Prune
-                | PlanKind::LeaveZombie => None,
+                | PlanKind::LeaveZombie
+                | PlanKind::Adopt => None,
                 _ => plan.journal.as_ref().map(|journal| journal.phase),
             },
-            begun: !plan.kind.begins(),
+            begun: !(plan.kind.begins() || plan.kind == PlanKind::Adopt),
             cancelled: false,
             staging_held: false,
             companions: BTreeMap::new(),
@@ -198,7 +199,9 @@ impl Run {
             left: false,
             stuck: BTreeSet::new(),
             half_copied: false,
-            v1_is: if plan.steps.iter().chain(&plan.undo).any(|step| gives_v1_back(&plan, &step.op))
+            v1_is: if plan.kind == PlanKind::Adopt {
+                DataState::Unknown
+            } else if plan.steps.iter().chain(&plan.undo).any(|step| gives_v1_back(&plan, &step.op))
             {
                 DataState::FinishAtNextStart
             } else {

@@ -7,6 +7,7 @@ use crate::names::{FileName, PlanPath, is_displaced, is_journal_aside};
 use crate::observe::FileFacts;
 use crate::op::Op;
 use crate::page1::JournalMode;
+use crate::plan::PlanKind;
 
 use super::{Event, List, OpOutcome, Run, Stage, gives_v1_back};
 
@@ -29,7 +30,9 @@ impl Run {
                 {
                     return self.handle_fault(&fault.of(file));
                 }
-                if let (Some(journal), Some(page1)) = (&mut self.journal, facts.page1) {
+                if self.plan.kind != PlanKind::Adopt
+                    && let (Some(journal), Some(page1)) = (&mut self.journal, facts.page1)
+                {
                     journal.v2 = Some(V2 {
                         file: file.clone(),
                         file_id: facts.file_id,
@@ -107,7 +110,8 @@ impl Run {
 
     fn settled(&mut self, file: &FileName, facts: &FileFacts) {
         let Some(journal) = &mut self.journal else { return };
-        if *file == journal.names.canonical
+        // What an adoption settles becomes the backup.
+        if (*file == journal.names.canonical || self.plan.kind == PlanKind::Adopt)
             && let Some(fingerprint) = facts.fingerprint()
         {
             let journal_mode =

@@ -42,7 +42,7 @@ pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
         let leaves = plan.kind == PlanKind::LeaveZombie;
         let goes_by = match plan.kind {
             PlanKind::Restore => journal.is_some_and(|journal| journal.strategy.copies_pages()),
-            kind => kind != PlanKind::Prune,
+            kind => !matches!(kind, PlanKind::Prune | PlanKind::Adopt),
         };
         holder.is_another() || !(leaves || (goes_by && observation.held_on_windows()))
     };

@@ -31,6 +31,8 @@ pub(super) fn of_itself(plan: &Plan) -> Result<Plan, Failure> {
         };
     };
     let mut right = match (plan.kind, journal.strategy) {
+        // `Plan::check` has proven each step.
+        (PlanKind::Adopt, _) => return Ok(plan.clone()),
         (_, strategy) if strategy.restores() => right_restore(plan, journal),
         (PlanKind::Migrate, _) => migration(plan, journal)?,
         (_, Strategy::TwoRename) => recovered(plan, legacy::observations(plan, journal))?,
@@ -57,7 +59,7 @@ pub(super) fn of_directory(
     let (label, nonce) = label_and_nonce(plan)?;
     match plan.kind {
         // An observation holds neither the rule of a prune nor the receipt of a backup.
-        PlanKind::Restore | PlanKind::Prune => return Ok(plan.clone()),
+        PlanKind::Restore | PlanKind::Prune | PlanKind::Adopt => return Ok(plan.clone()),
         PlanKind::LeaveZombie => return plan_leave_zombie(observation, &label, &nonce),
         _ => {}
     }
@@ -147,10 +149,8 @@ fn without_journal(plan: &Plan) -> Option<Observation> {
     // The plan does not name the database. Any name will do that makes each file a journal's.
     let is_ours = |canonical: &FileName| {
         named.iter().all(|name| {
-            matches!(
-                Role::of(canonical, name),
-                Some(Role::Journal(_) | Role::LegacyJournal | Role::JournalTmp(..))
-            )
+            matches!(Role::of(canonical, name), Some(Role::Journal(_) | Role::LegacyJournal))
+                || Role::of(canonical, name).is_some_and(|role| role.is_unfinished())
         })
     };
     let mut observation = blank(plan.platform, named.first()?.bases().find(is_ours)?);

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use cutover_core::{FileName, Holder, JournalMode, OpError, OpErrorKind, OpOutcome, Role, Run};
+use cutover_core::{
+    FileName, Holder, JournalMode, OpError, OpErrorKind, OpOutcome, PlanKind, Role, Run,
+};
 
 use super::{Performed, Performer};
 use crate::fsops::{plain, remove};
@@ -96,7 +98,8 @@ impl Performer<'_> {
         let holders = holders(&self.place.set(file));
         let moved = matches!(
             Role::of(&self.place.canonical, file),
-            Some(Role::Backup { .. } | Role::Displaced(_))
+            // A backup that is adopted may have any name.
+            None | Some(Role::Backup { .. } | Role::Displaced(_))
         );
         let copies_pages = run.journal().is_some_and(|journal| journal.strategy.copies_pages());
         let may_stay =
@@ -140,25 +143,35 @@ impl Performer<'_> {
         let no_expectations = BTreeMap::new();
         let journal = run.journal();
         let expect = journal.map_or(&no_expectations, |journal| &journal.expect);
+        let path = self.place.path(file);
+        let adopts = run.plan().kind == PlanKind::Adopt;
         // In a recovery of a legacy cutover v1 is already in the backup.
         let v1 = journal
             .map(|journal| self.place.path(&journal.names.backup))
             .filter(|_| !os::exists(&self.place.path(&self.place.canonical)))
             .unwrap_or_else(|| self.place.path(&self.place.canonical));
+        // A backup that is adopted has its own rights.
+        let v1 = if adopts { path.clone() } else { v1 };
         let rights = os::Rights::of(&v1).map_err(|error| os_fault(&error).of(file))?;
         let checked = os::open_to_give_rights(&self.place.path(file))
             .map_err(|error| os_fault(&error).of(file))?;
         // Dangling references of a v1 that is restored are its own; v2 is no measure for them.
         let restores = journal.is_some_and(|journal| journal.strategy.restores());
-        let v1 = if restores { self.place.path(file) } else { v1 };
+        let v1 = if restores { path.clone() } else { v1 };
         let (facts, warnings) = sqlite::check(
-            &self.place.path(file),
+            &path,
             &v1,
             self.options.integrity,
             expect,
-            restores || self.options.verify,
+            restores || adopts || self.options.verify,
         )
-        .map_err(|fault| fault.of(file))?;
+        .map_err(|fault| match fault.cause {
+            OpErrorKind::Verify if adopts => {
+                let message = fault.message.replace("what was built", "the backup");
+                OpError::new(OpErrorKind::V1Corrupt, message).of(file)
+            }
+            _ => fault.of(file),
+        })?;
         if let Some(known) = journal.and_then(|journal| journal.v2.as_ref())
             && (facts.size != known.size || facts.page1.as_ref() != Some(&known.page1))
         {

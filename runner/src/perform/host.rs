@@ -55,8 +55,7 @@ impl Performer<'_> {
             sqlite::lay_out(&self.place.path(staging), &self.place.path(&self.place.canonical))
                 .map_err(|fault| fault.of(staging))?;
         }
-        let v1 = Reader::open(&self.place.path(&self.place.canonical))
-            .map_err(|error| sqlite::fault(&error))?;
+        let v1 = Reader::open(&self.place.path(&self.place.canonical))?;
         let mut job =
             HostJob::new(self.place, run, v1, self.place.path(source), self.place.path(staging));
         match host.build(&mut job) {

@@ -5,7 +5,7 @@ use std::path::Path;
 use cutover_core::{FileFacts, OpError, OpErrorKind, Verdict, counted};
 use rusqlite::Connection;
 
-use super::error::{Result, is_foreign_schema, on, os_fault, run};
+use super::error::{Result, is_foreign_schema, on, os_fault};
 use super::open::{facts, installed, open_to_read, pass_over_foreign_schema};
 use super::settle::alone;
 use crate::types::{Detect, Integrity};
@@ -129,7 +129,7 @@ pub(crate) fn check(
     let violations = foreign_key_violations(&v2).map_err(failed)?;
     if !violations.is_empty() {
         let before = {
-            let v1 = run(open_to_read(v1))?;
+            let v1 = open_to_read(v1)?;
             on(&v1, foreign_key_violations(&v1))?
         };
         // If v2 renames a table, the table keeps its violations under another name. So only their
@@ -161,7 +161,7 @@ pub(crate) enum Checked {
 }
 
 fn damage_of(v1: &Path, how: Checked) -> Result<Option<String>> {
-    let v1 = run(open_to_read(v1))?;
+    let v1 = open_to_read(v1)?;
     on(&v1, damage(&v1, how))
 }
 

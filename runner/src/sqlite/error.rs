@@ -80,9 +80,13 @@ pub(crate) fn shortened(sql: &str) -> String {
 
 /// What an error of SQLite means when a database was to be read. One with a log needs shared memory
 /// beside it, for which a read-only directory has no place
-/// (<https://www.sqlite.org/wal.html#readonly>).
-pub(crate) fn fault_of_reading(path: &Path, error: &rusqlite::Error) -> OpError {
-    let fault = fault(error);
+/// (<https://www.sqlite.org/wal.html#readonly>). `connection`: the one that read, if it is open.
+pub(crate) fn fault_of_reading(
+    path: &Path,
+    error: &rusqlite::Error,
+    connection: Option<&Connection>,
+) -> OpError {
+    let fault = connection.map_or_else(|| fault(error), |connection| fault_on(connection, error));
     let denied = path
         .parent()
         .filter(|_| error.sqlite_error_code() == Some(ErrorCode::CannotOpen))

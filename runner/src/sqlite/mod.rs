@@ -10,13 +10,13 @@ mod regular;
 mod settle;
 mod temporary;
 
-pub(crate) use build::{build, copy_pages, is_empty, lay_out, refused_sql, restage};
+pub(crate) use build::{build, copy_pages, lay_out, refused_sql, restage};
 pub(crate) use check::{check, detect};
 pub(crate) use error::{close, fault, fault_of_reading, in_use, no_space, on, os_fault, shortened};
 pub(crate) use ffi::only_read;
 pub(crate) use lock::{HeldFile, V1Lock};
 pub(crate) use open::{
-    facts, has_bytes, has_journal, installed, open_existing, open_installed, open_to_read,
+    bytes, facts, has_journal, installed, open_existing, open_installed, open_to_read,
     open_to_write, roll_back,
 };
 pub(crate) use regular::sidecar;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cutover_core::{FileFacts, Header, JournalMode, OpError, OpErrorKind, OsCode, page1_digest};
 use rusqlite::{Connection, OpenFlags};
 
-use super::error::{DENIED, Result, in_use, on, run};
+use super::error::{DENIED, Result, fault_of_reading, in_use, on, run};
 use super::regular::{all_regular, regular, sidecar};
 use crate::os;
 
@@ -109,8 +109,9 @@ pub(crate) fn uri(path: &Path, query: &str) -> String {
     uri + "?" + query
 }
 
-pub(crate) fn has_bytes(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.len() > 0)
+/// The size of a file, without opening it. `None` if it is not there.
+pub(crate) fn bytes(path: &Path) -> Option<u64> {
+    std::fs::symlink_metadata(path).ok().map(|metadata| metadata.len())
 }
 
 /// Size, identity, header and page 1 of a file that this process does not have open.
@@ -133,7 +134,7 @@ pub(crate) fn facts(path: &Path) -> std::io::Result<FileFacts> {
 /// database does this too. If a database in WAL mode has no `-wal`, no connection is open, and
 /// `immutable` keeps SQLite from making sidecars that a read-only connection cannot remove
 /// (<https://www.sqlite.org/uri.html#uriimmutable>).
-pub(crate) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
+pub(crate) fn open_to_read(path: &Path) -> Result<Connection> {
     if has_journal(path) {
         roll_back(path)?;
     }
@@ -142,26 +143,28 @@ pub(crate) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
             facts.header.is_some_and(|header| header.journal_mode == JournalMode::Wal)
         })
     {
-        return open_installed(path);
+        return open_installed(path).map_err(|error| fault_of_reading(path, &error, None));
     }
-    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    pass_over_foreign_schema(&connection)?;
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .map_err(|error| fault_of_reading(path, &error, None))?;
+    on(&connection, pass_over_foreign_schema(&connection))?;
     Ok(connection)
 }
 
 /// Whether the database has a rollback journal that is not empty.
 pub(crate) fn has_journal(path: &Path) -> bool {
-    has_bytes(&sidecar(path, "-journal"))
+    bytes(&sidecar(path, "-journal")) > Some(0)
 }
 
 /// Lets SQLite roll back the transaction of a killed process, which its first read does.
-pub(crate) fn roll_back(path: &Path) -> rusqlite::Result<()> {
-    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    pass_over_foreign_schema(&connection)?;
+pub(crate) fn roll_back(path: &Path) -> Result<()> {
+    let connection = run(open(path, OpenFlags::SQLITE_OPEN_READ_WRITE))?;
+    on(&connection, pass_over_foreign_schema(&connection))?;
     let read =
         connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0));
     // The journal may be no regular file any more.
-    read.map(drop).or_else(|error| all_regular(path).and(Err(error)))
+    let read = read.or_else(|error| all_regular(path).and(Err(error)));
+    on(&connection, read).map(drop)
 }
 
 /// Opens a settled database that no other process uses.

@@ -60,13 +60,13 @@ impl Default for DoctorOptions {
 /// Describes a database, the files beside it and its companions, and what the next start would do.
 ///
 /// # Errors
-/// `IO` when a directory, a companion, a journal or a receipt cannot be read.
+/// `IO` when a directory, a companion or a journal cannot be read.
 pub fn doctor(path: &Path, options: &DoctorOptions) -> Result<Bundle, Error> {
     refuse_unusable(path, &options.companions)?;
     let place = Paths::of(path, &options.companions)?;
     let observed = || look(&place).map_err(|blind| blind.into_failure(&place));
     let observation = observed()?;
-    let receipts = receipts(&place, &observation).map_err(|blind| blind.into_failure(&place))?;
+    let receipts = receipts(&place, &observation);
     let held = observation.holders.iter().any(|holder| holder.this_process);
     let canonical = place.path(&place.canonical);
     let (mut header, mut wal) = (None, None);

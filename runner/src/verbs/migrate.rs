@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use cutover_core::{
-    DataState, Event, Failure, Next, Recovery, Rule, Strategy, Warning, WarningFrom,
+    DataState, Event, Failure, Next, Observation, Recovery, Rule, Strategy, Warning, WarningFrom,
     journal_tmp_name, plan_migration,
 };
 use serde::Serialize;
@@ -28,7 +28,8 @@ pub enum Outcome {
     Migrated,
     /// It was v2 already.
     Current,
-    /// There is no database.
+    /// There is no database, or an empty one. [`MigrateResult::found`] has the files that may hold
+    /// its rows.
     NoDatabase,
 }
 
@@ -48,7 +49,11 @@ pub struct MigrateResult {
     pub report: Option<Json>,
     /// How v2 became canonical. `None` if this start has no cutover to report.
     pub strategy: Option<Strategy>,
-    /// Problems that did not stop the upgrade.
+    /// With [`Outcome::NoDatabase`]: the files beside it that may hold rows, as real paths. They are
+    /// backups, what was set aside, and files of an unfinished upgrade. Else empty.
+    pub found: Vec<PathBuf>,
+    /// Problems that did not stop the upgrade. `NO_DATABASE` says that [`Self::found`] is not
+    /// empty: show it before the application makes a new database.
     pub warnings: Vec<Warning>,
 }
 
@@ -77,8 +82,37 @@ impl Session<'_> {
             backup: self.backup(),
             strategy: self.finished.as_ref().map(|journal| journal.strategy),
             report: self.finished.as_ref().and_then(|journal| journal.report.clone()),
+            found: Vec::new(),
             warnings: std::mem::take(&mut self.warnings),
         }
+    }
+
+    /// A database that is missing beside a backup, or what was set aside, was probably lost.
+    fn no_database(&mut self, observation: &Observation, host: &mut dyn Host) -> MigrateResult {
+        const MOST: usize = 5;
+        let found: Vec<PathBuf> =
+            observation.may_hold_rows().map(|(name, _)| self.place.path(name)).collect();
+        if !found.is_empty() {
+            let is = if observation.canonical_facts().is_some() { "empty" } else { "missing" };
+            let told: Vec<String> =
+                found.iter().take(MOST).map(|path| path.display().to_string()).collect();
+            let more = match found.len() - told.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let message = format!(
+                "{} is {is}, and these files may hold its rows: {}{more}; unless it was removed on \
+                 purpose, do not make a new database before one of them is put back \
+                 (`npx cutover status` says which)",
+                self.place.path(&self.place.canonical).display(),
+                told.join(", "),
+            );
+            let code = Some("NO_DATABASE".into());
+            let warning = Warning { from: WarningFrom::Cutover, code, message };
+            host.event(&Event::Warning { warning: warning.clone() });
+            self.warnings.push(warning);
+        }
+        MigrateResult { found, ..self.result(Outcome::NoDatabase) }
     }
 
     fn migrate(&mut self, host: &mut dyn Host) -> Result<MigrateResult, Error> {
@@ -88,7 +122,7 @@ impl Session<'_> {
         loop {
             let (mut observation, next) = self.recover(host)?;
             match next {
-                Next::NoDatabase => return Ok(self.result(Outcome::NoDatabase)),
+                Next::NoDatabase => return Ok(self.no_database(&observation, host)),
                 Next::Current => return Ok(self.result(Outcome::Current)),
                 Next::Recover(_) | Next::Migrate => {}
             }

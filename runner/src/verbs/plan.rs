@@ -83,7 +83,10 @@ impl Session<'_> {
             .into());
         }
         self.assess(&observation)?;
-        if matches!(plan.kind, PlanKind::Restore | PlanKind::Prune | PlanKind::LeaveZombie) {
+        if matches!(
+            plan.kind,
+            PlanKind::Restore | PlanKind::Prune | PlanKind::LeaveZombie | PlanKind::Adopt
+        ) {
             return Err(refuse("the plan is not the plan of an upgrade".into()).into());
         }
         let findings = validate_request(&plan, Some(&observation), Some(&self.request()));

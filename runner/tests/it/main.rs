@@ -44,6 +44,7 @@ mod page_copy;
 mod paths;
 mod read_files;
 mod read_only;
+mod receipts;
 mod recover;
 mod refused;
 mod refused_calls;

@@ -59,7 +59,11 @@ pub fn seed(scenario: &Scenario) -> State {
             disk.seed(HOME, &format!("{name}.building-0a0a0a0a"), Content::Torn);
             disk.seed(HOME, &journal, Content::Torn);
         }
-        InitialState::RestoreSettled | InitialState::RestoreWalRows | InitialState::Prune => {}
+        InitialState::RestoreSettled
+        | InitialState::RestoreWalRows
+        | InitialState::Prune
+        | InitialState::AdoptWalRows
+        | InitialState::AdoptHotJournal => {}
     }
     if let Some((_, file)) = &scenario.companion
         && scenario.companion_before
@@ -95,9 +99,15 @@ pub(crate) fn name_of(scenario: &Scenario, (started_ms, nonce, _): (u64, &str, b
     format!("{}.{}-{started_ms}-{nonce}", scenario.canonical, scenario.label)
 }
 
-/// A restore has one backup, and a prune has all of them.
+/// A restore has one backup, an adoption the one without a receipt, and a prune has all of them.
 pub(crate) fn present(scenario: &Scenario) -> &'static [(u64, &'static str, bool)] {
-    if scenario.restores() { &BACKUPS[2..] } else { &BACKUPS }
+    if scenario.restores() {
+        &BACKUPS[2..]
+    } else if scenario.adopts() {
+        &BACKUPS[1..2]
+    } else {
+        &BACKUPS
+    }
 }
 
 /// Puts the backups and v2 on a disk.
@@ -116,7 +126,20 @@ fn seed_backups(scenario: &Scenario, mut state: State) -> State {
     for (line, &of) in (20..).zip(present(scenario)) {
         let v1 = Db { of: line, ..Db::v1(ROWS, JournalMode::Delete) };
         let backup = name_of(scenario, of);
-        disk.seed(HOME, &backup, Content::Db(v1));
+        match scenario.initial {
+            InitialState::AdoptWalRows => {
+                let wal = Db { mode: JournalMode::Wal, ..v1 };
+                let empty = Db { data: Data::V1 { rows: 0 }, ..wal };
+                disk.seed(HOME, &backup, Content::Db(empty));
+                disk.seed(HOME, &format!("{backup}-wal"), Content::Wal(wal));
+                disk.seed(HOME, &format!("{backup}-shm"), Content::Shm);
+            }
+            InitialState::AdoptHotJournal => {
+                disk.seed(HOME, &backup, Content::Db(Db { data: Data::Half, ..v1 }));
+                disk.seed(HOME, &format!("{backup}-journal"), Content::Hot(v1));
+            }
+            _ => disk.seed(HOME, &backup, Content::Db(v1)),
+        }
         if let Some(text) = receipt_text(scenario, of, v1, v1_mode).filter(|_| of.2) {
             disk.seed(HOME, &format!("{backup}.json"), Content::text(&text));
         }

@@ -46,6 +46,10 @@ pub enum InitialState {
     RestoreWalRows,
     /// v2 and three backups, one of them without a receipt. They are pruned to the newest.
     Prune,
+    /// v2 and a backup without a receipt, in WAL mode with all rows in its log. It is adopted.
+    AdoptWalRows,
+    /// v2 and a backup without a receipt, with a hot rollback journal. It is adopted.
+    AdoptHotJournal,
 }
 
 /// What connections do that the application has closed: a leaked connection keeps its file open.
@@ -153,10 +157,16 @@ impl Scenario {
         matches!(self.initial, InitialState::RestoreSettled | InitialState::RestoreWalRows)
     }
 
-    /// Whether a start restores or prunes.
+    /// Whether a start adopts a backup.
+    #[must_use]
+    pub fn adopts(&self) -> bool {
+        matches!(self.initial, InitialState::AdoptWalRows | InitialState::AdoptHotJournal)
+    }
+
+    /// Whether a start restores, prunes or adopts.
     #[must_use]
     pub fn has_backups(&self) -> bool {
-        self.restores() || self.initial == InitialState::Prune
+        self.restores() || self.adopts() || self.initial == InitialState::Prune
     }
 
     /// Whether every start refuses and touches nothing.

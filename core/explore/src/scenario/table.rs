@@ -175,6 +175,23 @@ pub fn kept() -> Vec<Scenario> {
     all
 }
 
+/// Adoptions of a backup that has no receipt.
+#[must_use]
+pub fn adopted() -> Vec<Scenario> {
+    let shapes = [InitialState::AdoptWalRows, InitialState::AdoptHotJournal];
+    let starts =
+        shapes.map(|initial| plain(initial, BuildBy::Sql, BuildFrom::Copy)).into_iter().flatten();
+    let with =
+        starts.clone().filter_map(|scenario| with_companion(scenario, HostUse::Stages, true));
+    starts.chain(with).collect()
+}
+
+/// Adoptions on Windows.
+#[must_use]
+pub fn adopted_on_windows() -> Vec<Scenario> {
+    on_windows(adopted())
+}
+
 /// Restores and prunes on Windows, if canonical can be hard-linked.
 #[must_use]
 pub fn kept_on_windows() -> Vec<Scenario> {
@@ -232,6 +249,8 @@ pub fn all() -> Vec<Scenario> {
         .chain(held_before())
         .chain(left_behind())
         .chain(restored_by_pages_on_windows())
+        .chain(adopted())
+        .chain(adopted_on_windows())
         .collect()
 }
 

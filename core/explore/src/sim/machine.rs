@@ -160,6 +160,7 @@ impl<'a> Machine<'a> {
             free_bytes: Some(1 << 40),
             can_link: self.scenario.can_link,
             companions,
+            irregular: BTreeMap::new(),
         }
     }
 

@@ -96,8 +96,10 @@ impl Machine<'_> {
                 };
                 self.create(dir, to)?;
                 self.tick(|disk| disk.write(dir, to, Content::Torn));
+                // The copy of a backup that is adopted is read with the backup's own sidecars.
+                let adopts = self.scenario.adopts();
                 let copy = match content {
-                    Content::Db(db) => Content::Db(Db { of: self.line(to), ..db }),
+                    Content::Db(db) if !adopts => Content::Db(Db { of: self.line(to), ..db }),
                     other => other,
                 };
                 self.tick(|disk| disk.write(dir, to, copy));

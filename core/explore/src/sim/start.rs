@@ -1,6 +1,8 @@
 //! A start of the application: observe, recover, upgrade, by the real planner and the real `Run`,
 //! in the order of the runner.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest as _, Sha256};
 
 use crate::check::{is_v2, roles};
@@ -9,10 +11,10 @@ use crate::model::state::State;
 use crate::scenario::{InitialState, Scenario, Zombie, layouts};
 use crate::sim::machine::{Machine, companion_digest};
 use cutover_core::{
-    self, Action, Budget, CarryOver, CompanionName, Failure, FileName, Label, Next, Nonce,
-    Observation, Op, Plan, PlanKind, Receipts, Recovery, RecoveryTable, Request, RestoreRequest,
-    Role, Rule, Run, assess, assess_by, assess_left, companion_backup_name, may_leave_zombie,
-    plan_leave_zombie, plan_migration, plan_prune, plan_restore,
+    self, Action, AdoptRequest, Backup, Budget, CarryOver, CompanionName, Failure, FileName, Label,
+    Next, Nonce, Observation, Op, Plan, PlanKind, Receipts, Recovery, RecoveryTable, Request,
+    RestoreRequest, Role, Rule, Run, assess, assess_by, assess_left, companion_backup_name,
+    may_leave_zombie, plan_adoption, plan_leave_zombie, plan_migration, plan_prune, plan_restore,
 };
 
 /// The runner's own bounds: how often one start builds anew, and how many recoveries it performs.
@@ -287,7 +289,7 @@ fn receipts(machine: &Machine) -> Receipts {
     entries.filter_map(|(name, _)| Some((FileName::new(name).ok()?, text(name)))).collect()
 }
 
-/// The plan of a restore or a prune, if there is nothing to recover. `Ok(None)`: the start only
+/// The plan of a restore, a prune or an adoption, if there is nothing to recover. `Ok(None)`: the start only
 /// recovers.
 fn next_of_backups(
     machine: &Machine,
@@ -298,6 +300,9 @@ fn next_of_backups(
     let scenario = machine.scenario;
     let failed = |failure| End::Failed(Box::new(failure));
     let receipts = receipts(machine);
+    if scenario.adopts() {
+        return next_of_adoption(machine, observation, nonce, &receipts);
+    }
     if !scenario.restores() {
         let rule = Rule { keep: Some(1), older_than_ms: None };
         return plan_prune(observation, &receipts, rule, 1000)
@@ -314,6 +319,15 @@ fn next_of_backups(
     let Some(backup) = cutover_core::list_backups(observation, &receipts).into_iter().next() else {
         return Err(End::NoDatabase);
     };
+    let companions = companions_of(machine, &backup);
+    plan_restore(observation, &RestoreRequest { backup, nonce, companions })
+        .map(|restore| Some(restore.plan))
+        .map_err(failed)
+}
+
+/// The digest of each companion's backup.
+fn companions_of(machine: &Machine, backup: &Backup) -> BTreeMap<CompanionName, String> {
+    let scenario = machine.scenario;
     let digest = |(name, file): &(CompanionName, FileName)| {
         let kept = companion_backup_name(file, &backup.label, &backup.nonce);
         Some((
@@ -321,10 +335,34 @@ fn next_of_backups(
             companion_digest(machine.state.disk.get(scenario.aside(), kept.as_str())?),
         ))
     };
-    let companions = scenario.companion.iter().filter_map(digest).collect();
-    plan_restore(observation, &RestoreRequest { backup, nonce, companions })
-        .map(|restore| Some(restore.plan))
-        .map_err(failed)
+    scenario.companion.iter().filter_map(digest).collect()
+}
+
+/// The plan of an adoption.
+fn next_of_adoption(
+    machine: &Machine,
+    observation: &Observation,
+    nonce: Nonce,
+    receipts: &Receipts,
+) -> Result<Option<Plan>, End> {
+    let Some(backup) = cutover_core::list_backups(observation, receipts).into_iter().next() else {
+        return Err(End::NoDatabase);
+    };
+    if backup.whole {
+        return Err(End::Current);
+    }
+    let facts = |name: FileName| Some((name.clone(), machine.facts(name.as_str(), true)?));
+    let request = AdoptRequest {
+        set: backup.name.set().into_iter().filter_map(facts).collect(),
+        holders: machine.holders(backup.name.as_str()),
+        companions: companions_of(machine, &backup),
+        written_ms: 0,
+        nonce,
+        file: backup.name,
+    };
+    plan_adoption(observation, receipts, &request)
+        .map(Some)
+        .map_err(|failure| End::Failed(Box::new(failure)))
 }
 
 /// The state when the first start observes.

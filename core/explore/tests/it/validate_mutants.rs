@@ -58,6 +58,7 @@ fn make_plans() -> Vec<Made> {
         scenarios::legacy(),
         scenarios::kept(),
         scenarios::kept_on_windows(),
+        scenarios::adopted(),
     ]
     .concat();
     let mut all: Vec<Made> = scenarios.iter().flat_map(explored).collect();

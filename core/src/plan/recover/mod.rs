@@ -163,7 +163,7 @@ fn remove_tmps(observation: &Observation) -> Option<Plan> {
         step(Op::SyncDir { companion: None }, FLUSH),
         step(
             Op::Remove { files },
-            "a start was interrupted while it wrote its first journal; it had begun nothing else",
+            "a start or an adoption was interrupted while it wrote this; nothing needs it",
         ),
         step(Op::SyncDir { companion: None }, "the file must be gone for good"),
     ];

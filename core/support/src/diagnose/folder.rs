@@ -36,6 +36,7 @@ pub(super) fn diagnose(files: &[DroppedFile], whole: bool, platform: Platform) -
         free_bytes: None,
         can_link: true,
         companions: BTreeMap::new(),
+        irregular: BTreeMap::new(),
     };
     let (mut receipts, mut header) = (BTreeMap::new(), None);
     for (name, file) in &named {

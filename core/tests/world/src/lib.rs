@@ -106,6 +106,7 @@ pub fn directory() -> Observation {
         free_bytes: Some(1 << 30),
         can_link: true,
         companions: BTreeMap::new(),
+        irregular: BTreeMap::new(),
     }
 }
 

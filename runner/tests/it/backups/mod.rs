@@ -1,5 +1,6 @@
-//! Backups of real upgrades are listed, pruned and restored, with real files and real SQLite.
+//! Backups of real upgrades are listed, adopted, pruned and restored, with real files and real SQLite.
 
+mod adopt;
 mod interrupted_restore;
 mod list_and_prune;
 mod restore;
