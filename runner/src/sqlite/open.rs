@@ -43,6 +43,9 @@ fn regular(path: &Path, suffix: &str) -> rusqlite::Result<()> {
 /// (<https://www.sqlite.org/pragma.html#pragma_writable_schema>). Pages, log and the other tables
 /// can be read without it.
 pub(crate) fn pass_over_foreign_schema(connection: &Connection) -> rusqlite::Result<()> {
+    // Afterwards SQLite opens even a file that is shorter than its header says, and corrects the
+    // header with the next commit (`lockBtree` in btree.c). So a read comes first, which refuses it.
+    connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))?;
     connection.execute_batch("PRAGMA writable_schema = ON")
 }
 
@@ -135,6 +138,13 @@ pub(crate) fn facts(path: &Path) -> std::io::Result<FileFacts> {
 /// `immutable` keeps SQLite from making sidecars that a read-only connection cannot remove
 /// (<https://www.sqlite.org/uri.html#uriimmutable>).
 pub(crate) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = open_strictly(path)?;
+    pass_over_foreign_schema(&connection)?;
+    Ok(connection)
+}
+
+/// Opens as [`open_to_read`] does. Reading fails if stock SQLite cannot parse the whole schema.
+pub(crate) fn open_strictly(path: &Path) -> rusqlite::Result<Connection> {
     if has_journal(path) {
         roll_back(path)?;
     }
@@ -143,11 +153,15 @@ pub(crate) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
             facts.header.is_some_and(|header| header.journal_mode == JournalMode::Wal)
         })
     {
-        return open_installed(path);
+        return installed(path);
     }
-    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    pass_over_foreign_schema(&connection)?;
-    Ok(connection)
+    open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
+/// Opens a settled v1 beside connections of this process. It opens the file through SQLite alone:
+/// on POSIX closing any other descriptor drops the locks of those connections.
+pub(crate) fn open_beside(path: &Path) -> rusqlite::Result<Connection> {
+    open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 
 /// Whether the database has a rollback journal that is not empty.

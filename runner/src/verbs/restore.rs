@@ -64,7 +64,8 @@ pub struct CompanionResult {
 /// upgrade it again.
 ///
 /// # Errors
-/// - `VERIFY`: the backup is not whole or not sound.
+/// - `VERIFY`: the backup is not whole.
+/// - `V1_CORRUPT`: the backup is damaged.
 /// - `JOURNAL`: an upgrade is unfinished.
 /// - `NOT_A_DATABASE`: there is no database to set aside. Copy the backup to its name then.
 /// - `HELD`: a program has the database or the backup open.
