@@ -356,6 +356,13 @@ export type Op =
       v1: FileName;
     }
   | {
+      /**
+       * The database.
+       */
+      file: FileName;
+      op: "check-pages";
+    }
+  | {
       op: "build-host";
       /**
        * The copy of v1 that the application may open and change. It is staging itself where v2
@@ -2082,6 +2089,10 @@ export interface Request {
    * Who builds it.
    */
   by: BuildBy;
+  /**
+   * Whether SQLite checks v1 before v2 is installed.
+   */
+  checkV1: boolean;
   /**
    * Where v2 starts from.
    */
