@@ -184,6 +184,10 @@ fn all(reader: &Reader, sql: &str, args: &[Json]) -> Result<Json, HostError> {
     Ok(rows_to_json(&reader.all(sql, &args)?))
 }
 
+fn text_of(path: &std::path::Path) -> Result<String, HostError> {
+    Ok(path.to_str().map(str::to_owned).ok_or("the path of the database is not Unicode")?)
+}
+
 /// The answer of a build.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -194,16 +198,15 @@ struct Answer {
 
 impl<Tell: FnMut(String) -> bool> Host for JsHost<Tell> {
     fn detect(&mut self, db: &Reader) -> Result<Verdict, HostError> {
-        Ok(serde_json::from_value(self.ask(Call::Detect, Desk::Reader(db))?)?)
+        let call = Call::Detect { path: text_of(db.path())? };
+        Ok(serde_json::from_value(self.ask(call, Desk::Reader(db))?)?)
     }
 
     fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
-        let path = |path: &std::path::Path| {
-            path.to_str().map(str::to_owned).ok_or("the path of the database is not Unicode")
-        };
         let call = Call::Build {
-            source: path(job.source())?,
-            staging: path(job.staging())?,
+            source: text_of(job.source())?,
+            staging: text_of(job.staging())?,
+            v1: text_of(job.v1().path())?,
             nonce: job.nonce().to_owned(),
             attempt: job.attempt(),
         };
@@ -212,7 +215,8 @@ impl<Tell: FnMut(String) -> bool> Host for JsHost<Tell> {
     }
 
     fn verify(&mut self, v2: &Reader) -> Result<(), HostError> {
-        self.ask(Call::Verify, Desk::Reader(v2)).map(drop)
+        let call = Call::Verify { path: text_of(v2.path())? };
+        self.ask(call, Desk::Reader(v2)).map(drop)
     }
 
     fn undo(&mut self, state: Option<&Json>, nonce: &str) -> Result<(), HostError> {
@@ -281,6 +285,10 @@ mod tests {
         JsHost::new(|_| true, messages, true)
     }
 
+    fn verify() -> Call<'static> {
+        Call::Verify { path: String::new() }
+    }
+
     fn answer(id: u32) -> FromJs {
         FromJs::Answer { id, value: Json::from(id) }
     }
@@ -289,8 +297,8 @@ mod tests {
     fn a_late_answer_is_not_taken_for_the_next_callbacks_answer() {
         let mut host =
             host(vec![answer(1), FromJs::Threw { id: 1, message: "late".into() }, answer(2)]);
-        assert_eq!(host.ask(Call::Verify, Desk::Empty).unwrap(), 1);
-        assert_eq!(host.ask(Call::Verify, Desk::Empty).unwrap(), 2);
+        assert_eq!(host.ask(verify(), Desk::Empty).unwrap(), 1);
+        assert_eq!(host.ask(verify(), Desk::Empty).unwrap(), 2);
     }
 
     #[test]
@@ -342,7 +350,7 @@ mod tests {
             messages,
             true,
         );
-        host.ask(Call::Verify, Desk::Empty).unwrap();
+        host.ask(verify(), Desk::Empty).unwrap();
         assert!(told[1..].iter().all(|text| text.contains(r#""type":"refused""#)), "{told:?}");
         assert_eq!(told.len(), 3);
     }

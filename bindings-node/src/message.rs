@@ -26,9 +26,9 @@ pub(crate) enum ToJs<'a> {
 #[derive(Debug, Serialize)]
 #[serde(tag = "name", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub(crate) enum Call<'a> {
-    Detect,
-    Build { source: String, staging: String, nonce: String, attempt: u32 },
-    Verify,
+    Detect { path: String },
+    Build { source: String, staging: String, v1: String, nonce: String, attempt: u32 },
+    Verify { path: String },
     Undo { state: Option<&'a Json>, nonce: &'a str },
     Cleanup { state: Option<&'a Json>, nonce: &'a str },
     Release,

@@ -42,6 +42,8 @@ pub(crate) struct UpgradeGiven {
     verify: bool,
     /// `held: "proceed"`.
     proceed: bool,
+    /// SQLite checks v1.
+    check_v1: bool,
 }
 
 #[derive(Deserialize)]
@@ -117,6 +119,7 @@ impl UpgradeGiven {
         options.verify = self.verify;
         options.held = if self.proceed { Held::Proceed } else { Held::Refuse };
         options.keep_backups = self.keep_backups;
+        options.check_v1 = self.check_v1;
         Ok(options)
     }
 }

@@ -62,6 +62,7 @@ const WRONG = [
   [{ waitMs: -1 }, /options\.waitMs must be a whole number from 0 to/],
   [{ waitMs: Infinity }, /options\.waitMs must be/],
   [{ integrity: "none" }, /options\.integrity must be "quick" or "full", not 'none'/],
+  [{ checkV1: "no" }, /options\.checkV1 must be true or false, not 'no'/],
   [{ onEvent: [] }, /options\.onEvent must be a function/],
   [{ signal: new AbortController() }, /options\.signal must be an AbortSignal/],
 ];
@@ -105,6 +106,7 @@ test("an undefined option is a missing option", async () => {
       "releaseHandles",
       "waitMs",
       "integrity",
+      "checkV1",
       "onEvent",
       "signal",
     ].map((name) => [name, undefined]),

@@ -26,11 +26,11 @@ export class Callbacks<S extends Json, R extends Json> implements Application {
   answer(call: Call, desk: Desk): unknown {
     switch (call.name) {
       case "detect":
-        return this.#detect(desk);
+        return this.#detect(call, desk);
       case "build":
         return this.#build(call, desk);
       case "verify":
-        return this.#void(this.#options.verify?.(reader(desk.ask)));
+        return this.#void(this.#options.verify?.(reader(desk.ask, call.path)));
       case "undo":
         return this.#void(this.#options.undo?.(call.state as S | null, { nonce: call.nonce }));
       case "cleanup":
@@ -52,10 +52,10 @@ export class Callbacks<S extends Json, R extends Json> implements Application {
     await given;
   }
 
-  async #detect(desk: Desk): Promise<string> {
+  async #detect({ path }: Call & { name: "detect" }, desk: Desk): Promise<string> {
     const { detect } = this.#options;
     const verdict: unknown =
-      typeof detect === "function" ? await detect(reader(desk.ask)) : undefined;
+      typeof detect === "function" ? await detect(reader(desk.ask, path)) : undefined;
     return verdict === "old" || verdict === "current" || verdict === "newer"
       ? verdict
       : refuse("the result of detect", '"old", "current" or "newer"', verdict);
@@ -70,13 +70,13 @@ export class Callbacks<S extends Json, R extends Json> implements Application {
     return checkBuilt(await run(this.#job(call, desk)));
   }
 
-  #job({ source, staging, nonce, attempt }: Call & { name: "build" }, desk: Desk): Job<S> {
+  #job({ source, staging, v1, nonce, attempt }: Call & { name: "build" }, desk: Desk): Job<S> {
     return {
       source,
       staging,
       nonce,
       attempt,
-      v1: reader(desk.ask),
+      v1: reader(desk.ask, v1),
       signal: this.#options.signal ?? new AbortController().signal,
       companion: (name) => companion(name, desk),
       saveState: async (state) => {

@@ -139,7 +139,8 @@ export async function adoptBackup(
  *
  * @throws {@link CutoverError} v2 stays in place, unless `data.state` says that the next start
  * finishes the restore.
- * - `VERIFY`: the backup is not whole or not sound.
+ * - `VERIFY`: the backup is not whole.
+ * - `V1_CORRUPT`: the backup is damaged.
  * - `JOURNAL`: an upgrade is unfinished; call `recover` first.
  * - `NOT_A_DATABASE`: there is no database to set aside; copy the backup to its name instead.
  * - `HELD`, `OWNED`, `NO_SPACE` or `IO`: as for an upgrade.

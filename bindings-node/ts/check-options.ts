@@ -2,6 +2,7 @@
 import {
   callback,
   checkFields,
+  flag,
   isObject,
   object,
   oneOf,
@@ -69,6 +70,7 @@ export function checkOptions<S extends Json, R extends Json>(options: MigrateOpt
     "waitMs?": whole(0, Number.MAX_SAFE_INTEGER),
     "keepBackups?": whole(0, 2 ** 32 - 1),
     "integrity?": oneOf("quick", "full"),
+    "checkV1?": flag,
     "onEvent?": callback,
     "signal?": signal,
   });

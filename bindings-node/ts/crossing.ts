@@ -32,5 +32,6 @@ export function crossing<S extends Json, R extends Json>(options: MigrateOptions
     keepBackups,
     verify: options.verify !== undefined,
     proceed: options.held === "proceed",
+    checkV1: options.checkV1 ?? true,
   };
 }

@@ -103,7 +103,12 @@ export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
   detect: Detect;
   /** How the upgrade makes v2. */
   make: Make<S, R>;
-  /** Checks v2 before it is installed. When it throws, the upgrade undoes everything. */
+  /**
+   * Checks v2 before it is installed. When it throws, the upgrade undoes everything. It may open
+   * `v2.path` with the application's own SQLite, for what stock SQLite cannot read: an own
+   * collation, tokenizer or function, a module such as `vec0`, a schema of libSQL's. It must close
+   * v2 before it settles, and write nothing to it.
+   */
   verify?(v2: Reader): void | Promise<void>;
   /**
    * Files outside the database that change with the database: name to path. A name has 1 to 32
@@ -165,6 +170,14 @@ export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
    * compares each index with its table. Default: "quick".
    */
   integrity?: "quick" | "full";
+  /**
+   * Whether SQLite checks v1 before v2 is installed (`quick_check`): beside a build by SQL, on a
+   * thread of its own, and before a callback. Without it a v1 that lost rows, or is cut, may come
+   * over without them; it then becomes the newest whole backup, beside which `keepBackups` may
+   * remove a sound one. A build that meets the damage fails with `V1_CORRUPT` in any case.
+   * Default: true.
+   */
+  checkV1?: boolean;
   /** Receives every step, wait and warning before it happens. A failure is a warning. */
   onEvent?(event: Event): void | Promise<void>;
   /**

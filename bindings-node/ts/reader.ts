@@ -13,6 +13,11 @@ export type SqlValue = null | number | bigint | string | Uint8Array;
  */
 export interface Reader {
   /**
+   * The path of the database. In `verify` the application may open v2 there with its own SQLite. Do
+   * not open v1 by its path: a build has `job.source`.
+   */
+  readonly path: string;
+  /**
    * Returns every row of a query. Each of `args` binds to the next `?`; a whole `number` binds as
    * an integer.
    *
@@ -35,8 +40,9 @@ interface Rows {
   rows: unknown[][];
 }
 
-export function reader(ask: Ask): Reader {
+export function reader(ask: Ask, path: string): Reader {
   return {
+    path,
     async all<R extends object>(sql: string, args: readonly SqlValue[] = []) {
       const must = checkSql(sql);
       if (must !== undefined) refuse("sql", must, sql);

@@ -6,8 +6,16 @@ import type { Ask } from "./reader.js";
 
 /** A call of the application by the thread of a task: `Call` of the addon. */
 export type Call =
-  | { name: "detect" | "verify" | "release" }
-  | { name: "build"; source: string; staging: string; nonce: string; attempt: number }
+  | { name: "detect" | "verify"; path: string }
+  | { name: "release" }
+  | {
+      name: "build";
+      source: string;
+      staging: string;
+      v1: string;
+      nonce: string;
+      attempt: number;
+    }
   | { name: "undo" | "cleanup"; state: unknown; nonce: string }
   | { name: "event"; event: Event };
 

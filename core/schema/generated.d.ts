@@ -357,6 +357,13 @@ export type Op =
       v1: FileName;
     }
   | {
+      /**
+       * The database.
+       */
+      file: FileName;
+      op: "check-pages";
+    }
+  | {
       op: "build-host";
       /**
        * The copy of v1 that the application may open and change. It is staging itself where v2
@@ -2093,6 +2100,10 @@ export interface Request {
    * Who builds it.
    */
   by: BuildBy;
+  /**
+   * Whether SQLite checks v1 before v2 is installed.
+   */
+  checkV1: boolean;
   /**
    * Where v2 starts from.
    */

@@ -81,10 +81,10 @@ fn words(code: Code) -> (&'static str, &'static str, &'static str) {
              Then copy a backup to its name, or start with an empty database.",
         ),
         Code::V1Corrupt => (
-            "SQLite reports that the old database is damaged.",
+            "SQLite reports that the old database, or a backup of it, is damaged.",
             "Nothing was removed.",
-            "First copy the file and its -wal and -journal to another place. Then restore a backup, \
-             or use sqlite3's .recover.",
+            "First copy the file and its -wal and -journal to another place. Then restore a backup, or \
+             another one, or use sqlite3's .recover.",
         ),
         Code::NoSpace => (
             "There is not enough free space for the upgrade.",

@@ -58,6 +58,7 @@
 //!     from: BuildFrom::Empty,
 //!     by: BuildBy::Sql,
 //!     verify: false,
+//!     check_v1: true,
 //! };
 //!
 //! let plan = plan_migration(&observation, &request)?;

@@ -120,8 +120,8 @@ pub enum Op {
         to: PlanPath,
     },
     /// Find the processes that have the file set of `file` open, without opening a file. For
-    /// canonical, a backup and a file that was set aside, a holder is an error. For staging it is a
-    /// fact.
+    /// canonical, a backup, a file that was set aside and a v2 that was checked, a holder is an error.
+    /// For a staging that was not checked yet, it is a fact.
     Look {
         /// The database.
         file: FileName,
@@ -151,6 +151,13 @@ pub enum Op {
         v1: FileName,
         /// Where v2 is built.
         staging: FileName,
+    },
+    /// Let SQLite check the pages of v1 and what they hold (`quick_check`). Damage is an error. What is
+    /// wrong in sound pages is a warning, and so is what stock SQLite cannot read. Where SQL builds
+    /// v2, the runner begins this beside the build.
+    CheckPages {
+        /// The database.
+        file: FileName,
     },
     /// Let the application build v2.
     BuildHost {
@@ -279,6 +286,7 @@ impl Op {
             | Self::Detect { file }
             | Self::VerifyHost { file }
             | Self::LockV1 { file }
+            | Self::CheckPages { file }
             | Self::CheckV1 { file } => vec![file.into()],
             Self::Restage { from, to, .. }
             | Self::Isolate { from, to }
@@ -317,6 +325,7 @@ impl Op {
             | Self::Detect { file }
             | Self::VerifyHost { file }
             | Self::LockV1 { file }
+            | Self::CheckPages { file }
             | Self::CheckV1 { file }
             | Self::BuildSql { staging: file, .. }
             | Self::BuildHost { staging: file, .. }

@@ -47,6 +47,10 @@ pub trait Host {
     /// Checks v2 before it is installed. Called only if [`crate::Options::verify`] is set. The
     /// default accepts v2.
     ///
+    /// It may open [`Reader::path`] with the application's own SQLite, for what stock SQLite cannot
+    /// read: an own collation, tokenizer or function, a module, a schema of libSQL's. It must close
+    /// v2 before it returns, and write nothing to it.
+    ///
     /// # Errors
     /// What is wrong with v2. cutover then undoes everything.
     fn verify(&mut self, v2: &Reader) -> Result<(), HostError> {

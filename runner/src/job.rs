@@ -21,7 +21,7 @@ use crate::sqlite::os_fault;
 pub(crate) struct HostJob<'a> {
     place: &'a Paths,
     run: &'a mut Run,
-    v1: Reader,
+    pub v1: Reader,
     source: PathBuf,
     staging: PathBuf,
     nonce: String,

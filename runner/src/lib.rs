@@ -58,7 +58,8 @@
 //! - It never ends another process and never closes its connection. It waits within one budget,
 //!   then refuses and names the process. On Windows it copies v2 into a database that this process,
 //!   or one without a name, keeps open.
-//! - It starts no thread and no process, uses no network, and prints nothing.
+//! - It starts no process, uses no network, and prints nothing. Its only thread checks v1, and ends
+//!   before the call does.
 //!
 //! [`core`] is the planner. This crate performs its plans with `std::fs` and SQLite.
 

@@ -23,12 +23,14 @@ pub(crate) enum ObserveError {
     OpError(OpError),
     /// The application's `detect` failed.
     Host(HostError),
+    /// The application's `detect` failed, and its reader met damage of the database.
+    Damaged(OpError, HostError),
 }
 
 impl ObserveError {
     pub(crate) fn into_failure(self, place: &Paths) -> Failure {
         let fault = match self {
-            Self::OpError(fault) => fault,
+            Self::OpError(fault) | Self::Damaged(fault, _) => fault,
             Self::Host(error) => OpError::new(OpErrorKind::Host, error.to_string()),
         };
         let op = Op::Look { file: place.canonical.clone() };
@@ -85,6 +87,9 @@ pub(crate) fn observe(
     {
         observation.verdict = verdict(&canonical, detect, host).map_err(|blind| match blind {
             ObserveError::OpError(fault) => ObserveError::OpError(fault.of(&place.canonical)),
+            ObserveError::Damaged(fault, cause) => {
+                ObserveError::Damaged(fault.of(&place.canonical), cause)
+            }
             blind @ ObserveError::Host(_) => blind,
         })?;
     }
@@ -319,7 +324,15 @@ pub(crate) fn verdict(
     }
     match sqlite::detect(&db.connection, detect) {
         Ok(Some(verdict)) => Ok(Some(verdict)),
-        Ok(None) => host.detect(&db).map(Some).map_err(ObserveError::Host),
+        Ok(None) => match (host.detect(&db), db.damage()) {
+            (verdict, None) => verdict.map(Some).map_err(ObserveError::Host),
+            // What it made of a part does not count.
+            (Ok(_), Some(_)) => Ok(None),
+            (Err(error), Some(damage)) => {
+                let text = format!("the database is damaged: {damage}");
+                Err(ObserveError::Damaged(OpError::new(OpErrorKind::V1Corrupt, text), error))
+            }
+        },
         Err(error) => unreadable(of_reading(&error)),
     }
 }

@@ -58,6 +58,13 @@ pub struct Options {
     pub wait_ms: u64,
     /// How thoroughly v2 is checked. Default: [`Integrity::Quick`].
     pub integrity: Integrity,
+    /// Whether SQLite checks v1 before v2 is installed (`PRAGMA quick_check`): beside a build by
+    /// SQL, on a thread of its own, and before a callback. Default: yes.
+    ///
+    /// Without it a v1 that lost rows, or is cut, may come over without them; it then becomes the
+    /// newest whole backup, beside which [`Options::keep_backups`] may remove a sound one. A build
+    /// that meets the damage fails as `V1_CORRUPT` in any case.
+    pub check_v1: bool,
     /// How many whole backups to keep, counted from the newest. A start removes the others once it
     /// has installed v2, or has cleaned up after a start that had. `None`, the default, keeps all.
     /// See [`crate::prune_backups`].
@@ -85,6 +92,7 @@ impl Options {
             held: Held::Refuse,
             wait_ms: BUDGET_MS,
             integrity: Integrity::Quick,
+            check_v1: true,
             keep_backups: None,
         }
     }

@@ -1,6 +1,7 @@
 //! Reads a database with the SQLite of this crate: read-only, and no handle outlives the reader.
 
-use std::path::Path;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
 
 use cutover_core::OpError;
 use rusqlite::ErrorCode;
@@ -32,23 +33,46 @@ pub type Row = Vec<(String, Value)>;
 #[derive(Debug)]
 pub struct Reader {
     pub(crate) connection: rusqlite::Connection,
+    path: PathBuf,
+    /// The damage that a query met first.
+    damage: RefCell<Option<String>>,
 }
 
 impl Reader {
     /// Opens a database, and leaves its directory as it is.
     pub(crate) fn open(path: &Path) -> Result<Self, OpError> {
         let connection = sqlite::open_to_read(path)?;
-        Self::of(connection).map_err(|error| sqlite::fault(&error))
+        Self::of(connection, path).map_err(|error| sqlite::fault(&error))
     }
 
     /// Opens a settled database that no other process uses.
     pub(crate) fn open_installed(path: &Path) -> rusqlite::Result<Self> {
-        Self::of(sqlite::open_installed(path)?)
+        Self::of(sqlite::open_installed(path)?, path)
     }
 
-    fn of(connection: rusqlite::Connection) -> rusqlite::Result<Self> {
+    fn of(connection: rusqlite::Connection, path: &Path) -> rusqlite::Result<Self> {
         sqlite::only_read(&connection)?;
-        Ok(Self { connection })
+        Ok(Self { connection, path: path.to_owned(), damage: RefCell::new(None) })
+    }
+
+    /// Where the database is. In [`crate::Host::verify`] the application may open v2 there with its
+    /// own SQLite, to read what only that SQLite can read; it must close v2 before it returns. Do
+    /// not open v1 by its path: a build has [`crate::Job::source`] for that.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The damage of the database that a query met, whatever the application made of that error.
+    pub(crate) fn damage(&self) -> Option<String> {
+        self.damage.borrow().clone()
+    }
+
+    fn note_damage(&self, error: rusqlite::Error) -> rusqlite::Error {
+        if sqlite::is_damage(&error) {
+            self.damage.borrow_mut().get_or_insert_with(|| sqlite::words(&error));
+        }
+        error
     }
 
     /// Runs one query and returns all its rows. `args` are bound to `?1`, `?2` and so on.
@@ -75,6 +99,7 @@ impl Reader {
             })
             .collect();
         let reading = |error: rusqlite::Error| -> HostError {
+            let error = self.note_damage(error);
             if error.sqlite_error_code() == Some(ErrorCode::AuthorizationForStatementDenied) {
                 let sql = sqlite::shortened(sql);
                 return format!("a reader only reads, so it does not run this: {sql} ({error})")
@@ -84,7 +109,7 @@ impl Reader {
         };
         let mut statement = self.connection.prepare(sql).map_err(reading)?;
         let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
-        let mut rows = statement.query(rusqlite::params_from_iter(args))?;
+        let mut rows = statement.query(rusqlite::params_from_iter(args)).map_err(reading)?;
         let mut all = Vec::new();
         while let Some(row) = rows.next().map_err(reading)? {
             let mut out = Vec::with_capacity(names.len());

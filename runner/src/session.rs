@@ -185,6 +185,7 @@ impl<'a> Session<'a> {
             from: self.options.make.from,
             by: self.options.make.run.planned(),
             verify: self.options.verify,
+            check_v1: self.options.check_v1,
         }
     }
 
@@ -223,6 +224,13 @@ impl<'a> Session<'a> {
                     );
                     let failure =
                         Failure::from_fault(&fault.of(&self.place.canonical), "detect", false);
+                    return Err(Error {
+                        failure: Box::new(failure.with_v1(&self.place.canonical)),
+                        cause: Some(error),
+                    });
+                }
+                Err(ObserveError::Damaged(fault, error)) => {
+                    let failure = Failure::from_fault(&fault, "detect", false);
                     return Err(Error {
                         failure: Box::new(failure.with_v1(&self.place.canonical)),
                         cause: Some(error),

@@ -139,6 +139,7 @@ const OPS: Record<
   detect: "Call detect on",
   "verify-host": "Let the application verify",
   "lock-v1": "Lock",
+  "check-pages": "Let SQLite check the pages of",
   "check-v1": "Compare the fingerprint of",
   "unlock-v1": "Release the lock",
   "undo-host": "Let the application undo its changes outside the database",

@@ -87,6 +87,10 @@ pub(super) fn of_adoption(code: Code) -> Option<&'static str> {
 pub(super) fn of_restore(code: Code) -> Option<&'static str> {
     match code {
         Code::Verify => Some("the backup is not sound; choose another one"),
+        Code::V1Corrupt => Some(
+            "if the backup is damaged, choose another one; if the database is, move it away, and copy \
+             a backup to its name",
+        ),
         Code::Held => {
             Some("close the program that has the database or the backup open, and try again")
         }

@@ -291,6 +291,9 @@ impl Failure {
             let _ = write!(text, "; held by {}", who.join(", "));
         }
         let data = match self.data.state {
+            DataState::V1 if self.code == Code::V1Corrupt => {
+                Some("what is left of your data is in")
+            }
             DataState::V1 => Some("your data is whole in"),
             DataState::V2 => Some("your data is whole, upgraded, in"),
             DataState::FinishAtNextStart => {

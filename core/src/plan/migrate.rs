@@ -10,7 +10,7 @@ use super::steps::{
 use super::{BuildBy, BuildFrom, Plan, PlanKind, Request, index, legacy, step};
 use crate::failure::{Code, Failure};
 use crate::journal::{self, Companion, Journal, Phase, Strategy, V1};
-use crate::names::{FileName, Names, Role};
+use crate::names::{FileName, Names, PlanPath, Role};
 use crate::observe::{FileFacts, Observation};
 use crate::op::{Guard, Op, Step};
 use crate::page1::{Header, JournalMode};
@@ -250,6 +250,9 @@ fn build(journal: &Journal, request: &Request, mode: JournalMode) -> Vec<Step> {
     let names = &journal.names;
     let canonical = &names.canonical;
     let mut steps = Vec::new();
+    if request.by == BuildBy::Host && request.check_v1 {
+        steps.push(check_pages(canonical, "the application is to build from a v1 that is sound"));
+    }
     match (request.by, request.from) {
         (_, BuildFrom::Copy) => {
             steps.push(step(
@@ -276,6 +279,11 @@ fn build(journal: &Journal, request: &Request, mode: JournalMode) -> Vec<Step> {
                 "v2 becomes one file, in v1's journal mode",
             ),
         ]);
+        if request.check_v1 {
+            let why = "a v2 that was built from a damaged v1 lacks rows; the check was begun beside \
+                       the build";
+            steps.push(check_pages(canonical, why));
+        }
         return steps;
     }
     let source = if request.from == BuildFrom::Copy { &names.staging } else { &names.source };
@@ -312,6 +320,10 @@ fn build(journal: &Journal, request: &Request, mode: JournalMode) -> Vec<Step> {
     steps
 }
 
+fn check_pages(canonical: &FileName, why: &str) -> Step {
+    step(Op::CheckPages { file: canonical.clone() }, why)
+}
+
 fn check(staged: &FileName, verify: bool) -> Vec<Step> {
     let mut steps = vec![
         step(
@@ -324,10 +336,21 @@ fn check(staged: &FileName, verify: bool) -> Vec<Step> {
         ),
     ];
     if verify {
-        steps.push(step(
-            Op::VerifyHost { file: staged.clone() },
-            "the application knows what v2 must hold",
-        ));
+        steps.extend([
+            step(
+                Op::VerifyHost { file: staged.clone() },
+                "the application knows what v2 must hold",
+            ),
+            step(Op::Release {}, "the application may have opened v2 with its own SQLite"),
+            step(
+                Op::Look { file: staged.clone() },
+                "the file that becomes canonical must be one that no process has open",
+            ),
+            step(
+                Op::Remove { files: staged.sidecars().iter().map(PlanPath::from).collect() },
+                "a reader of v2 may leave a -shm, and v2 must be one file",
+            ),
+        ]);
     }
     steps.push(step(
         Op::SyncFile { file: staged.into() },

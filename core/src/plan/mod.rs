@@ -144,6 +144,8 @@ pub struct Request {
     pub by: BuildBy,
     /// Whether the application looks at v2 before it is installed.
     pub verify: bool,
+    /// Whether SQLite checks v1 before v2 is installed.
+    pub check_v1: bool,
 }
 
 /// An ordered list of ops.

@@ -76,6 +76,8 @@ pub enum OpOutcome {
     /// `check`: the file that will be installed, and the problems that v1 had already, such as
     /// violations of foreign keys.
     Checked(FileFacts, Vec<String>),
+    /// `check-pages`: what is wrong in sound pages of v1, and what stock SQLite cannot read.
+    Examined(Vec<String>),
     /// `look` at staging: the processes that hold it.
     Looked(Vec<Holder>),
     /// `look-companion`: the companion's digest; nothing where the companion is missing.

@@ -40,10 +40,9 @@ impl Run {
                         page1,
                     });
                 }
-                for warning in warnings {
-                    self.add_warning(Some("V1_VIOLATION"), warning, WarningFrom::Cutover);
-                }
+                self.warn_of_v1(warnings);
             }
+            (Op::CheckPages { .. }, OpOutcome::Examined(warnings)) => self.warn_of_v1(warnings),
             (Op::Look { file }, OpOutcome::Looked(holders))
                 if self.journal.as_ref().is_some_and(|journal| journal.names.staging == *file) =>
             {
@@ -89,6 +88,12 @@ impl Run {
             }
         }
         self.next();
+    }
+
+    fn warn_of_v1(&mut self, warnings: Vec<String>) {
+        for warning in warnings {
+            self.add_warning(Some("V1_VIOLATION"), warning, WarningFrom::Cutover);
+        }
     }
 
     /// Warns of a file that the plan keeps under another name, so that a person finds it.

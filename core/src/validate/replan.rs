@@ -206,8 +206,10 @@ fn migrated(
     let by = [BuildBy::Sql, BuildBy::Host].into_iter();
     let ways = by.flat_map(|by| [BuildFrom::Empty, BuildFrom::Copy].map(|from| (by, from)));
     let ways = ways.flat_map(|(by, from)| [false, true].map(|verify| (by, from, verify)));
-    let is_asked = |way: &_| asked.is_none_or(|of| (of.by, of.from, of.verify) == *way);
-    let requests = ways.filter(is_asked).map(|(by, from, verify)| Request {
+    let ways = ways.flat_map(|(by, from, verify)| [true, false].map(|v1| (by, from, verify, v1)));
+    let is_asked =
+        |way: &_| asked.is_none_or(|of| (of.by, of.from, of.verify, of.check_v1) == *way);
+    let requests = ways.filter(is_asked).map(|(by, from, verify, check_v1)| Request {
         label: journal.label.clone(),
         nonce: journal.nonce.clone(),
         now_ms,
@@ -215,6 +217,7 @@ fn migrated(
         from,
         by,
         verify,
+        check_v1,
     });
     nearest(plan, requests.map(|request| plan_migration(observation, &request).map(Some)))
 }

@@ -9,10 +9,11 @@ use cutover_core::{
 use super::{Performed, Performer};
 use crate::fsops::{plain, remove};
 use crate::holders::holders;
+use crate::host::Host;
 use crate::isolate::Isolated;
 use crate::os;
 use crate::page_copy::{CommitWatcher, page_copy};
-use crate::sqlite::{self, Flush, V1Lock, os_fault};
+use crate::sqlite::{self, Flush, Origin, V1Lock, os_fault};
 use crate::types::BuildBy;
 
 impl Performer<'_> {
@@ -26,6 +27,11 @@ impl Performer<'_> {
         }
         sqlite::settle(&self.place.path(file), mode, flush).map(OpOutcome::Settled).map_err(
             |fault| match fault.cause {
+                // In a restore this is the copy of the backup.
+                OpErrorKind::NotADatabase | OpErrorKind::V1Corrupt if restores(run) && own => {
+                    let text = format!("the backup is damaged: {}", fault.message);
+                    OpError::new(OpErrorKind::V1Corrupt, text).of(file)
+                }
                 OpErrorKind::NotADatabase | OpErrorKind::V1Corrupt if own => {
                     OpError { cause: OpErrorKind::Verify, ..fault }.of(file)
                 }
@@ -92,7 +98,7 @@ impl Performer<'_> {
         (self.v1, self.witness) = (None, None);
     }
 
-    /// Fails if a file that the flip replaces is open. On Windows pages may be copied into a file
+    /// Fails if a file that the flip replaces, or a v2 that it installs, is open. On Windows pages may be copied into a file
     /// that this process has open, or a process that Windows does not name.
     pub(super) fn look(&self, file: &FileName, run: &Run) -> Performed {
         let holders = holders(&self.place.set(file));
@@ -100,7 +106,9 @@ impl Performer<'_> {
             Role::of(&self.place.canonical, file),
             // A backup that is adopted may have any name.
             None | Some(Role::Backup { .. } | Role::Displaced(_))
-        );
+        ) || run
+            .journal()
+            .is_some_and(|journal| journal.v2.as_ref().is_some_and(|v2| v2.file == *file));
         let copies_pages = run.journal().is_some_and(|journal| journal.strategy.copies_pages());
         let may_stay =
             copies_pages && !os::OPENING_DROPS_LOCKS && !holders.iter().any(Holder::is_another);
@@ -112,7 +120,13 @@ impl Performer<'_> {
         Ok(OpOutcome::Looked(holders))
     }
 
-    pub(super) fn build_sql(&self, v1: &FileName, staging: &FileName) -> Performed {
+    pub(super) fn build_sql(
+        &mut self,
+        v1: &FileName,
+        staging: &FileName,
+        run: &Run,
+        host: &mut dyn Host,
+    ) -> Performed {
         let BuildBy::Sql(sql) = &self.options.make.run else {
             return Err(OpError::new(
                 OpErrorKind::Host,
@@ -120,10 +134,19 @@ impl Performer<'_> {
             ));
         };
         self.make_staging(staging)?;
-        let v1 = self.place.path(v1);
-        sqlite::build(&v1, &self.place.path(staging), sql)
-            .map(|()| OpOutcome::Plain)
-            .map_err(|fault| fault.of(staging))
+        let (v1, built) = (self.place.path(v1), self.place.path(staging));
+        let result = sqlite::build(&v1, &built, sql, &mut || self.begin_check_pages(&v1, run));
+        result.map(|()| OpOutcome::Plain).map_err(|fault| {
+            let fault = match fault.cause {
+                OpErrorKind::V1Corrupt | OpErrorKind::NotADatabase => {
+                    self.damage_in_build(fault, staging, host)
+                }
+                _ => fault.of(staging),
+            };
+            // What follows looks whether this process has v1 open.
+            self.pages = None;
+            fault
+        })
     }
 
     /// Makes the staging file before a build opens it, so that it has v1's mode and is not a link.
@@ -155,23 +178,20 @@ impl Performer<'_> {
         let rights = os::Rights::of(&v1).map_err(|error| os_fault(&error).of(file))?;
         let checked = os::open_to_give_rights(&self.place.path(file))
             .map_err(|error| os_fault(&error).of(file))?;
-        // Dangling references of a v1 that is restored are its own; v2 is no measure for them.
-        let restores = journal.is_some_and(|journal| journal.strategy.restores());
-        let v1 = if restores { path.clone() } else { v1 };
-        let (facts, warnings) = sqlite::check(
-            &path,
-            &v1,
-            self.options.integrity,
-            expect,
-            restores || adopts || self.options.verify,
-        )
-        .map_err(|fault| match fault.cause {
-            OpErrorKind::Verify if adopts => {
-                let message = fault.message.replace("what was built", "the backup");
-                OpError::new(OpErrorKind::V1Corrupt, message).of(file)
-            }
-            _ => fault.of(file),
-        })?;
+        let origin = if restores(run) || adopts {
+            Origin::Backup
+        } else {
+            let (examined, verified) = (self.examined.as_ref(), self.options.verify);
+            Origin::Built { v1: &v1, examined, verified }
+        };
+        let (facts, warnings) = sqlite::check(&path, origin, self.options.integrity, expect)
+            .map_err(|fault| match fault.cause {
+                OpErrorKind::Verify if adopts => {
+                    let message = fault.message.replace("what was built", "the backup");
+                    OpError::new(OpErrorKind::V1Corrupt, message).of(file)
+                }
+                _ => fault.of(file),
+            })?;
         if let Some(known) = journal.and_then(|journal| journal.v2.as_ref())
             && (facts.size != known.size || facts.page1.as_ref() != Some(&known.page1))
         {
@@ -249,4 +269,9 @@ impl Performer<'_> {
             .map(|()| OpOutcome::Plain)
             .map_err(|fault| fault.of(to))
     }
+}
+
+/// Whether the plan makes a backup the database again.
+fn restores(run: &Run) -> bool {
+    run.journal().is_some_and(|journal| journal.strategy.restores())
 }

@@ -28,16 +28,30 @@ impl Performer<'_> {
                 Err(OpError::new(OpErrorKind::Verify, "the built v2 cannot be read").of(file))
             }
             Err(ObserveError::OpError(fault)) => Err(fault.of(file)),
+            Err(ObserveError::Damaged(fault, error)) => {
+                self.cause.get_or_insert(error);
+                Err(OpError { cause: OpErrorKind::Verify, ..fault }.of(file))
+            }
             Err(ObserveError::Host(error)) => Err(self.host_fault("detect", error)),
         }
     }
 
     pub(super) fn verify(&mut self, file: &FileName, host: &mut dyn Host) -> Performed {
-        let v2 = Reader::open_installed(&self.place.path(file))
-            .map_err(|error| sqlite::fault(&error).of(file))?;
-        host.verify(&v2)
-            .map(|()| OpOutcome::Plain)
-            .map_err(|error| self.host_fault("verify", error))
+        let path = self.place.path(file);
+        let facts = || sqlite::facts(&path).map_err(|error| sqlite::os_fault(&error).of(file));
+        let checked = facts()?;
+        let v2 = Reader::open_installed(&path).map_err(|error| sqlite::fault(&error).of(file))?;
+        host.verify(&v2).map_err(|error| self.host_fault("verify", error))?;
+        drop(v2);
+        // It may open v2 by its path, and what it writes there is not checked. (A commit in WAL mode
+        // may leave the header as it is.)
+        if facts()? != checked
+            || sqlite::bytes(&sqlite::sidecar(&path, "-wal")).is_some_and(|bytes| bytes > 0)
+        {
+            let text = "the application's verify wrote to what was built, which was checked before";
+            return Err(OpError::new(OpErrorKind::Verify, text).of(file));
+        }
+        Ok(OpOutcome::Plain)
     }
 
     pub(super) fn build_host(
@@ -58,7 +72,13 @@ impl Performer<'_> {
         let v1 = Reader::open(&self.place.path(&self.place.canonical))?;
         let mut job =
             HostJob::new(self.place, run, v1, self.place.path(source), self.place.path(staging));
-        match host.build(&mut job) {
+        let built = host.build(&mut job);
+        if let Some(damage) = job.v1.damage() {
+            // Whatever the application made of it: what it did not read is not in v2.
+            self.cause = self.cause.take().or(built.err());
+            return Err(sqlite::damaged_v1(&damage).of(&self.place.canonical));
+        }
+        match built {
             Ok(built) => Ok(OpOutcome::Built { expect: built.expect, report: built.report }),
             Err(error) => {
                 let full = job.full.take().filter(|_| !host.cancelled());

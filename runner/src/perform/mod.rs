@@ -3,6 +3,7 @@
 mod database;
 mod files;
 mod host;
+mod pages;
 
 use std::io::{self};
 use std::path::{Path, PathBuf};
@@ -18,7 +19,8 @@ use crate::options::Options;
 use crate::os;
 use crate::page_copy::CommitWatcher;
 use crate::place::Paths;
-use crate::sqlite::{V1Lock, os_fault};
+use crate::sqlite::{Findings, V1Lock, os_fault};
+use pages::PageCheck;
 
 /// What ops need besides the plan.
 pub(crate) struct Performer<'a> {
@@ -26,6 +28,10 @@ pub(crate) struct Performer<'a> {
     pub options: &'a Options,
     /// v1's lock, from its check to the flip.
     v1: Option<V1Lock>,
+    /// The check of v1's pages that runs beside a build by SQL.
+    pages: Option<PageCheck>,
+    /// What that check found.
+    examined: Option<Findings>,
     /// The watcher of a v1 that stays in WAL mode, from its settling to the page copy.
     witness: Option<CommitWatcher>,
     /// The lock on a database that moves to a new file, until the move is done.
@@ -44,9 +50,11 @@ impl<'a> Performer<'a> {
             place,
             options,
             v1: None,
+            lost: Vec::new(),
+            pages: None,
+            examined: None,
             witness: None,
             isolated: None,
-            lost: Vec::new(),
             cause: None,
         }
     }
@@ -91,7 +99,8 @@ impl<'a> Performer<'a> {
             Op::Look { file } => self.look(file, run),
             Op::Settle { file, mode } => self.settle(file, *mode, run),
             Op::RestoreMode { file, mode } => self.restore_mode(file, *mode),
-            Op::BuildSql { v1, staging } => self.build_sql(v1, staging),
+            Op::BuildSql { v1, staging } => self.build_sql(v1, staging, run, host),
+            Op::CheckPages { file } => self.check_pages(file, host),
             Op::Restage { from, to, mode } => self.restage(from, to, *mode),
             Op::Isolate { from, to } => self.isolate(from, to),
             Op::Check { file } => self.check(file, run),

@@ -32,7 +32,10 @@ pub(crate) fn lay_out(staging: &Path, v1: &Path) -> Result<()> {
 ///
 /// The rollback journal stays on, so that a failed statement is undone completely. Nothing is
 /// flushed, because the plan flushes the file once.
-pub(crate) fn build(v1: &Path, staging: &Path, sql: &str) -> Result<()> {
+///
+/// `begun` is called once v1 is locked, and v1 is opened by its path no more: closing it would drop
+/// that lock, and those of any connection that `begun` opens.
+pub(crate) fn build(v1: &Path, staging: &Path, sql: &str, begun: &mut dyn FnMut()) -> Result<()> {
     let header = facts(v1).map_err(|error| os_fault(&error))?.header;
     // `ATTACH` opens with the flags of the connection, so it follows no link either.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_URI;
@@ -71,6 +74,7 @@ pub(crate) fn build(v1: &Path, staging: &Path, sql: &str) -> Result<()> {
         &connection,
         connection.query_row("SELECT count(*) FROM v1.sqlite_master", [], |row| row.get(0)),
     )?;
+    begun();
     execute(&connection, sql)?;
     on(&connection, connection.execute_batch("COMMIT; DETACH DATABASE v1"))?;
     close(connection)
@@ -87,6 +91,10 @@ fn execute(connection: &Connection, sql: &str) -> Result<()> {
     let failed = |which: &str, error: &rusqlite::Error| match fault_on(connection, error) {
         OpError { cause: OpErrorKind::Sqlite, message, .. } => {
             wrong(format!("{which} failed: {message}"))
+        }
+        // The caller knows whether v1 is what is damaged.
+        OpError { cause: cause @ OpErrorKind::V1Corrupt, message, .. } => {
+            OpError { cause, ..wrong(format!("{which} failed: {message}")) }
         }
         other => other,
     };

@@ -104,12 +104,34 @@ pub(crate) fn fault_of_reading(
 /// the schema's own pages in equal words ("malformed database schema", `corruptSchema` in
 /// prepare.c); that is excluded.
 pub(crate) fn is_foreign_schema(error: &rusqlite::Error) -> bool {
-    let text = error.to_string();
+    const FOREIGN: [&str; 6] = [
+        "malformed database schema",
+        "no such collation sequence",
+        "no such function",
+        "no such module",
+        "unknown function",
+        "unknown tokenizer",
+    ];
+    let text = words(error);
     let damaged = ["invalid rootpage", "orphan index"].iter().any(|part| text.contains(part));
-    !damaged
-        && ["malformed database schema", "no such module", "no such function", "unknown function"]
-            .iter()
-            .any(|part| text.contains(part))
+    !damaged && FOREIGN.iter().any(|part| text.contains(part))
+}
+
+/// Whether SQLite met damage of a database's pages. What a virtual table says of its own index is
+/// none (`SQLITE_CORRUPT_VTAB`).
+pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|known| {
+        known.code == ErrorCode::DatabaseCorrupt
+            && known.extended_code != rusqlite::ffi::SQLITE_CORRUPT_VTAB
+    }) && !is_foreign_schema(error)
+}
+
+/// SQLite's own words, without the statement.
+pub(crate) fn words(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        other => other.to_string(),
+    }
 }
 
 /// `ERROR_ACCESS_DENIED`, EACCES.

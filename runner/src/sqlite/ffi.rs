@@ -149,6 +149,14 @@ pub(crate) fn system_errno(connection: &Connection) -> Option<i32> {
     (raw != 0).then_some(raw)
 }
 
+/// Makes a connection know no module of virtual tables, so that it reads their tables as plain ones
+/// (<https://www.sqlite.org/c3ref/drop_modules.html>).
+pub(crate) fn drop_modules(connection: &Connection) {
+    // SAFETY: the handle is open, and is used here only. Null keeps no module. The call fails only
+    // for a handle that is not open.
+    unsafe { ffi::sqlite3_drop_modules(connection.handle(), std::ptr::null_mut()) };
+}
+
 /// Lets a connection compile only what reads its database
 /// (<https://www.sqlite.org/c3ref/set_authorizer.html>). A read-only connection alone would still
 /// write to files that it attaches, as `VACUUM INTO` does, and to temporary tables.

@@ -34,6 +34,9 @@ fn connect(path: impl AsRef<Path>, flags: OpenFlags) -> rusqlite::Result<Connect
 /// (<https://www.sqlite.org/pragma.html#pragma_writable_schema>). Pages, log and the other tables
 /// can be read without it.
 pub(crate) fn pass_over_foreign_schema(connection: &Connection) -> rusqlite::Result<()> {
+    // Afterwards SQLite opens even a file that is shorter than its header says, and corrects the
+    // header with the next commit (`lockBtree` in btree.c). So a read comes first, which refuses it.
+    connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))?;
     connection.execute_batch("PRAGMA writable_schema = ON")
 }
 
@@ -135,6 +138,13 @@ pub(crate) fn facts(path: &Path) -> std::io::Result<FileFacts> {
 /// `immutable` keeps SQLite from making sidecars that a read-only connection cannot remove
 /// (<https://www.sqlite.org/uri.html#uriimmutable>).
 pub(crate) fn open_to_read(path: &Path) -> Result<Connection> {
+    let connection = open_strictly(path)?;
+    on(&connection, pass_over_foreign_schema(&connection))?;
+    Ok(connection)
+}
+
+/// Opens as [`open_to_read`] does. Reading fails if stock SQLite cannot parse the whole schema.
+pub(crate) fn open_strictly(path: &Path) -> Result<Connection> {
     if has_journal(path) {
         roll_back(path)?;
     }
@@ -143,12 +153,16 @@ pub(crate) fn open_to_read(path: &Path) -> Result<Connection> {
             facts.header.is_some_and(|header| header.journal_mode == JournalMode::Wal)
         })
     {
-        return open_installed(path).map_err(|error| fault_of_reading(path, &error, None));
+        return installed(path).map_err(|error| fault_of_reading(path, &error, None));
     }
-    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
-        .map_err(|error| fault_of_reading(path, &error, None))?;
-    on(&connection, pass_over_foreign_schema(&connection))?;
-    Ok(connection)
+    open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .map_err(|error| fault_of_reading(path, &error, None))
+}
+
+/// Opens a settled v1 beside connections of this process. It opens the file through SQLite alone:
+/// on POSIX closing any other descriptor drops the locks of those connections.
+pub(crate) fn open_beside(path: &Path) -> Result<Connection> {
+    run(open(path, OpenFlags::SQLITE_OPEN_READ_ONLY))
 }
 
 /// Whether the database has a rollback journal that is not empty.

@@ -66,6 +66,8 @@ pub struct CompanionResult {
 /// # Errors
 /// - `VERIFY`: the backup is not whole or not sound. [`crate::adopt_backup`] gives a backup without a
 ///   receipt one.
+/// - `VERIFY`: the backup is not whole.
+/// - `V1_CORRUPT`: the backup is damaged.
 /// - `JOURNAL`: an upgrade is unfinished.
 /// - `NOT_A_DATABASE`: there is no database to set aside. Copy the backup to its name then.
 /// - `HELD`: a program has the database or the backup open.

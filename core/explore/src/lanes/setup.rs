@@ -167,6 +167,7 @@ impl Setup<'_> {
         let implied = || {
             self.steps.iter().find_map(|(_, _, step)| match &step.op {
                 Op::LockV1 { file }
+                | Op::CheckPages { file }
                 | Op::CheckV1 { file }
                 | Op::PageCopy { to: file, .. }
                 | Op::BuildSql { v1: file, .. }
@@ -255,7 +256,11 @@ fn needs(op: &Op) -> Option<PlanPath> {
         | Op::Isolate { from: file, .. }
         | Op::PageCopy { from: file, .. }
         | Op::BuildSql { v1: file, .. } => Some(file.into()),
-        Op::Settle { .. } | Op::Check { .. } | Op::CheckV1 { .. } | Op::LockV1 { .. } => op.file(),
+        Op::Settle { .. }
+        | Op::Check { .. }
+        | Op::CheckPages { .. }
+        | Op::CheckV1 { .. }
+        | Op::LockV1 { .. } => op.file(),
         _ => None,
     }
 }

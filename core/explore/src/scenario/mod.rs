@@ -65,6 +65,8 @@ pub enum Zombie {
     OnV1,
     /// The application's check of v2 leaks a connection to v1.
     OnV1InVerify,
+    /// The application's check of v2 leaks a connection to v2: v2 may not be installed.
+    OnV2InVerify,
     /// The application leaked a connection to v1 before the upgrade began. Only on Windows does the
     /// upgrade go on.
     OnV1Before,
@@ -80,6 +82,8 @@ pub enum Build {
     Right,
     /// A database whose pages are damaged: only an integrity check finds it.
     Damaged,
+    /// A v2 that lacks rows, because v1 is damaged: only a check of v1 finds it.
+    Lossy,
     /// A sound database that `detect` takes for a v1.
     StillOld,
     /// A v2 that the application does not accept.
@@ -178,7 +182,8 @@ impl Scenario {
     /// Whether the application makes every upgrade fail, so that v1 stays.
     #[must_use]
     pub fn never_upgrades(&self) -> bool {
-        self.build != Build::Right || matches!(self.zombie, Zombie::OnV1 | Zombie::OnV1InVerify)
+        self.build != Build::Right
+            || matches!(self.zombie, Zombie::OnV1 | Zombie::OnV1InVerify | Zombie::OnV2InVerify)
     }
 
     /// The companion's directory. On Windows it is the database's own, because the order of changes

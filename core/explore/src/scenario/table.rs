@@ -98,19 +98,19 @@ pub fn zombies() -> Vec<Scenario> {
 #[must_use]
 pub fn wrong() -> Vec<Scenario> {
     let mut all = Vec::new();
-    for build in [Build::Damaged, Build::StillOld] {
+    for build in [Build::Damaged, Build::Lossy, Build::StillOld] {
         all.extend(
             plain(InitialState::WalRows, BuildBy::Sql, BuildFrom::Empty)
                 .map(|scenario| Scenario { build, ..scenario }),
         );
     }
-    for build in [Build::Damaged, Build::StillOld, Build::Refused] {
+    for build in [Build::Damaged, Build::Lossy, Build::StillOld, Build::Refused] {
         all.extend(
             plain(InitialState::WalRows, BuildBy::Host, BuildFrom::Copy)
                 .map(|scenario| Scenario { build, ..scenario }),
         );
     }
-    for zombie in [Zombie::OnV1, Zombie::OnV1InVerify] {
+    for zombie in [Zombie::OnV1, Zombie::OnV1InVerify, Zombie::OnV2InVerify] {
         all.extend(
             plain(InitialState::WalRows, BuildBy::Host, BuildFrom::Copy)
                 .map(|scenario| Scenario { zombie, ..scenario }),

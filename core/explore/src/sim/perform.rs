@@ -111,7 +111,11 @@ impl Machine<'_> {
                 let copies_pages =
                     run.journal().is_some_and(|journal| journal.strategy.copies_pages());
                 let may_stay = copies_pages && self.scenario.platform == Platform::Windows;
-                if !holders.is_empty() && !is_staging && !may_stay {
+                let is_v2 = run
+                    .journal()
+                    .and_then(|journal| journal.v2.as_ref())
+                    .is_some_and(|v2| v2.file == *file);
+                if !holders.is_empty() && (!is_staging || is_v2) && !may_stay {
                     return Err(OpError::new(OpErrorKind::Held { holders }, "held"));
                 }
                 Ok(OpOutcome::Looked(holders))
@@ -165,13 +169,22 @@ impl Machine<'_> {
             }
             Op::Isolate { from, to } => self.isolate(from.as_str(), to.as_str()),
             Op::Check { file } => self.check(file, run),
+            Op::CheckPages { file } => {
+                self.opens(file.as_str());
+                if self.scenario.build == Build::Lossy {
+                    return Err(OpError::new(OpErrorKind::V1Corrupt, "pages of v1 are damaged"));
+                }
+                plain
+            }
             Op::Detect { file } => match seen(&self.state.disk, file.as_str()) {
                 Seen::Db(Db { data: Data::V2 { .. } | Data::Refused | Data::Damaged, .. }) => plain,
                 _ => Err(OpError::new(OpErrorKind::StillOld, "detect says old")),
             },
             Op::VerifyHost { file } => {
-                if self.scenario.zombie == Zombie::OnV1InVerify {
-                    self.hold(self.scenario.canonical.as_str());
+                match self.scenario.zombie {
+                    Zombie::OnV1InVerify => self.hold(self.scenario.canonical.as_str()),
+                    Zombie::OnV2InVerify => self.hold(file.as_str()),
+                    _ => {}
                 }
                 match seen(&self.state.disk, file.as_str()) {
                     Seen::Db(Db { data: Data::Refused, .. }) => {
@@ -260,9 +273,10 @@ impl Machine<'_> {
     fn made_from(&self, v1: Db) -> Data {
         match (self.scenario.build, v1.data) {
             (Build::Right, Data::V1 { rows }) => Data::V2 { of: rows, rows: 0 },
+            (Build::Lossy, Data::V1 { .. }) => Data::V2 { of: 0, rows: 0 },
             (Build::StillOld, _) => Data::Partial,
             (Build::Refused, _) => Data::Refused,
-            (Build::Right | Build::Damaged, _) => Data::Damaged,
+            (Build::Right | Build::Lossy | Build::Damaged, _) => Data::Damaged,
         }
     }
 
@@ -325,7 +339,11 @@ impl Machine<'_> {
         }
         if matches!(
             self.scenario.zombie,
-            Zombie::None | Zombie::OnV1InVerify | Zombie::OnV1Before | Zombie::Known
+            Zombie::None
+                | Zombie::OnV1InVerify
+                | Zombie::OnV2InVerify
+                | Zombie::OnV1Before
+                | Zombie::Known
         ) {
             self.empty_log(staging, true);
             self.remove_log(staging);

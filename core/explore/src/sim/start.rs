@@ -227,6 +227,7 @@ impl Start {
                     from: scenario.from,
                     by: scenario.by,
                     verify: scenario.verify,
+                    check_v1: true,
                 };
                 let mut plan = plan_migration(&observation, &request)
                     .map_err(|failure| End::Failed(Box::new(failure)))?;

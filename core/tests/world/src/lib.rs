@@ -127,7 +127,16 @@ pub fn with_auth(mut observation: Observation) -> Observation {
 }
 
 pub fn request(by: BuildBy, from: BuildFrom) -> Request {
-    Request { label: label(), nonce: nonce(), now_ms: NOW_MS, attempt: 1, from, by, verify: false }
+    Request {
+        label: label(),
+        nonce: nonce(),
+        now_ms: NOW_MS,
+        attempt: 1,
+        from,
+        by,
+        verify: false,
+        check_v1: true,
+    }
 }
 
 /// Every form that the plan of a migration has here, with its name.

@@ -3,6 +3,8 @@
 #[macro_use]
 pub mod again;
 
+pub mod bed;
+
 #[cfg(target_os = "linux")]
 pub mod companion;
 pub mod directory;
