@@ -52,6 +52,7 @@ export type {
   JournalMode,
   Left,
   Op,
+  OpName,
   OsCode,
   Phase,
   Plan,

@@ -12,9 +12,19 @@ pub(crate) type Create = fn(&Path, &os::Rights) -> io::Result<File>;
 
 /// Copies a file to a new one. The bytes of `gap` are not read; the copy has zeros there.
 pub(crate) fn copy(from: &Path, to: &Path, gap: &Range<u64>, create: Create) -> io::Result<()> {
-    let mut source = os::open_to_read(from)?;
-    let mut target = create(to, &os::Rights::of_open(&source)?)?;
-    bytes(&mut source, &mut target, gap).inspect_err(|_| {
+    copy_open(&mut os::open_to_read(from)?, to, gap, create)
+}
+
+/// Copies a file that is open, from its first byte.
+pub(crate) fn copy_open(
+    source: &mut File,
+    to: &Path,
+    gap: &Range<u64>,
+    create: Create,
+) -> io::Result<()> {
+    source.rewind()?;
+    let mut target = create(to, &os::Rights::of_open(source)?)?;
+    bytes(source, &mut target, gap).inspect_err(|_| {
         // A copy that failed must not stand in the way of the next attempt.
         let _ = std::fs::remove_file(to);
     })

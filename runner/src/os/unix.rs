@@ -142,10 +142,18 @@ fn create(path: &Path, mode: u32) -> io::Result<File> {
     open_itself(path, options.read(true).write(true).create_new(true).mode(mode))
 }
 
-/// Creates a directory that only its owner may enter.
-pub(crate) fn create_private_directory(path: &Path) -> io::Result<()> {
+/// Creates a directory that only its owner may enter: the owner of this file, or this user.
+pub(crate) fn create_private_directory(path: &Path, owner: Option<&Rights>) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new().mode(0o700).create(path)
+    std::fs::DirBuilder::new().mode(0o700).create(path)?;
+    if let Some(owner) = owner {
+        let mut options = File::options();
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW;
+        let made = options.read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+        // vfat knows no owner.
+        let _ = Rights { mode: 0o700, ..*owner }.give_to(&made);
+    }
+    Ok(())
 }
 
 /// Creates a lock file for those who may write in `directory`, and for no other user: a process

@@ -10,6 +10,7 @@ use crate::job::HostJob;
 use crate::observe::{ObserveError, verdict};
 use crate::os;
 use crate::reader::Reader;
+use crate::source::OpenV1;
 use crate::sqlite;
 
 impl Performer<'_> {
@@ -55,16 +56,18 @@ impl Performer<'_> {
             sqlite::lay_out(&self.place.path(staging), &self.place.path(&self.place.canonical))
                 .map_err(|fault| fault.of(staging))?;
         }
+        // Declared first, so dropped last.
+        let mut opened = OpenV1::default();
         let v1 = Reader::open(&self.place.path(&self.place.canonical))
             .map_err(|error| sqlite::fault(&error))?;
-        let mut job =
-            HostJob::new(self.place, run, v1, self.place.path(source), self.place.path(staging));
+        let files = [self.place.path(source), self.place.path(staging)];
+        let mut job = HostJob::new(self.place, run, (&v1, &mut opened), self.locks, files);
         match host.build(&mut job) {
             Ok(built) => Ok(OpOutcome::Built { expect: built.expect, report: built.report }),
             Err(error) => {
-                let full = job.full.take().filter(|_| !host.cancelled());
+                let not_its = job.fault.take().filter(|_| !host.cancelled());
                 let fault = self.host_fault("build", error);
-                Err(full.unwrap_or(fault))
+                Err(not_its.unwrap_or(fault))
             }
         }
     }

@@ -14,6 +14,7 @@ use crate::fsops::name_full_disk;
 use crate::holders::holders;
 use crate::host::Host;
 use crate::isolate::Isolated;
+use crate::lock::CompanionLocks;
 use crate::options::Options;
 use crate::os;
 use crate::page_copy::CommitWatcher;
@@ -24,6 +25,8 @@ use crate::sqlite::{V1Lock, os_fault};
 pub(crate) struct Performer<'a> {
     pub place: &'a Paths,
     pub options: &'a Options,
+    /// The locks of this call, for the companions that a build makes.
+    locks: &'a mut CompanionLocks,
     /// v1's lock, from its check to the flip.
     v1: Option<V1Lock>,
     /// The watcher of a v1 that stays in WAL mode, from its settling to the page copy.
@@ -37,8 +40,12 @@ pub(crate) struct Performer<'a> {
 type Performed = Result<OpOutcome, OpError>;
 
 impl<'a> Performer<'a> {
-    pub(crate) fn new(place: &'a Paths, options: &'a Options) -> Self {
-        Self { place, options, v1: None, witness: None, isolated: None, cause: None }
+    pub(crate) fn new(
+        place: &'a Paths,
+        options: &'a Options,
+        locks: &'a mut CompanionLocks,
+    ) -> Self {
+        Self { place, options, locks, v1: None, witness: None, isolated: None, cause: None }
     }
 
     pub(crate) fn perform(

@@ -44,6 +44,7 @@ mod page_copy;
 mod paths;
 mod read_files;
 mod read_only;
+mod reader;
 mod recover;
 mod refused;
 mod refused_calls;
@@ -51,6 +52,7 @@ mod restore_on_windows;
 mod restore_page_copy;
 #[cfg(target_os = "linux")]
 mod rights;
+mod source;
 mod sql;
 mod stays_open;
 mod strace;

@@ -103,3 +103,34 @@ fn a_sticky_directory_in_which_nothing_can_be_replaced_is_refused_before_anythin
     cutover::migrate(&options, &mut Quiet).unwrap();
     assert_eq!(rights(&path), (ALICE, FRIENDS, 0o666));
 }
+
+#[test]
+fn a_companions_directory_that_root_makes_belongs_to_the_owner_of_the_database() {
+    if !is_root() {
+        return;
+    }
+    struct App;
+    impl Host for App {
+        fn build(
+            &mut self,
+            job: &mut dyn cutover::Job<'_>,
+        ) -> Result<cutover::Built, cutover::HostError> {
+            job.write_companion("auth", b"v2 secret")?;
+            let v2 = Connection::open(job.staging())?;
+            v2.execute("ATTACH ?1 AS v1", [job.source()?.to_str()])?;
+            v2.execute_batch(TO_V2)?;
+            Ok(cutover::Built::default())
+        }
+    }
+    let (directory, path) = folder(0o600, 0o755);
+    let make = Make { from: BuildFrom::Empty, run: BuildBy::Host };
+    let mut options = Options::new(&path, "v1-v2", Detect::UserVersion(2), make);
+    let auth = directory.path().join("config/deeper/auth.json");
+    options.companions.insert("auth".into(), auth.clone());
+    cutover::migrate(&options, &mut App).unwrap();
+    for (path, mode) in auth.ancestors().zip([0o600, 0o700, 0o700]) {
+        let found = std::fs::metadata(path).unwrap();
+        let of = (found.uid(), found.gid(), found.permissions().mode() & 0o777);
+        assert_eq!(of, (ALICE, FRIENDS, mode), "{}", path.display());
+    }
+}
