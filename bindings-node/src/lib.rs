@@ -6,9 +6,11 @@
 //! thread (`message::FromJs`). A failure crosses as data, and TypeScript throws it.
 //!
 //! `tasks` are what JavaScript starts, and `options` what it gives them. `host` is the application
-//! as the thread calls it. [`api`] has the pure functions.
+//! as the thread calls it, and `desk` serves what its callbacks request. [`api`] has the pure
+//! functions.
 
 pub mod api;
+mod desk;
 mod error;
 mod host;
 mod message;
@@ -16,10 +18,11 @@ mod options;
 mod tasks;
 
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use napi::bindgen_prelude::{Either, Function};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use napi::{Error, Result, Status};
+use napi::{Env, Error, Result, Status};
 use napi_derive::napi;
 
 use crate::host::JsHost;
@@ -55,15 +58,62 @@ impl Session {
 /// The owner lock of a database. `release` or the end of the environment releases it.
 #[napi]
 pub struct OwnerLock {
-    lock: Option<cutover::OwnerLock>,
+    held: Held,
 }
 
 #[napi]
 impl OwnerLock {
+    /// The files of the lock; none after a release.
+    #[napi(getter, catch_unwind)]
+    #[must_use]
+    pub fn files(&self) -> Vec<String> {
+        let lock = self.held.get();
+        let files = lock.iter().flat_map(cutover::OwnerLock::files);
+        files.map(|file| file.display().to_string()).collect()
+    }
+
     /// Releases the lock. A second call does nothing.
     #[napi(catch_unwind)]
-    pub fn release(&mut self) {
-        self.lock = None;
+    pub fn release(&self) {
+        self.held.end();
+    }
+}
+
+/// A lock from the call that takes it on. A worker may be terminated while the lock is on its way to
+/// JavaScript: nothing there would release it then, so the environment itself does.
+#[derive(Clone, Default)]
+struct Held(Arc<Mutex<Slot>>);
+
+#[derive(Default)]
+enum Slot {
+    #[default]
+    Awaited,
+    Locked(cutover::OwnerLock),
+    Ended,
+}
+
+impl Held {
+    fn slot(&self) -> MutexGuard<'_, Slot> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a lock, unless the environment has ended.
+    fn put(&self, lock: cutover::OwnerLock) {
+        let mut slot = self.slot();
+        if matches!(*slot, Slot::Awaited) {
+            *slot = Slot::Locked(lock);
+        }
+    }
+
+    fn get(&self) -> Option<cutover::OwnerLock> {
+        match &*self.slot() {
+            Slot::Locked(lock) => Some(lock.clone()),
+            Slot::Awaited | Slot::Ended => None,
+        }
+    }
+
+    fn end(&self) {
+        *self.slot() = Slot::Ended;
     }
 }
 
@@ -84,16 +134,21 @@ impl Drop for Farewell {
 #[napi(catch_unwind)]
 #[allow(clippy::needless_pass_by_value)] // napi passes strings by value
 pub fn start(
+    env: &Env,
     task: String,
     lock: Option<&OwnerLock>,
     receive: Function<'_, Delivery, ()>,
 ) -> Result<Session> {
-    let lock = match lock {
+    let lock = match lock.map(|lock| lock.held.get()) {
         None => None,
-        Some(OwnerLock { lock: Some(lock) }) => Some(lock.clone()),
-        Some(_) => return Err(invalid(&"options.lock was released")),
+        Some(None) => return Err(invalid(&"options.lock was released")),
+        Some(lock) => lock,
     };
     let task = Task::parse(&task, lock).map_err(|why| invalid(&why))?;
+    let held = Held::default();
+    if task.locks() {
+        env.add_env_cleanup_hook(held.clone(), |held| held.end())?;
+    }
     let (inbox, messages) = channel();
     let farewell = Farewell(inbox.clone());
     let receive: Receive =
@@ -107,7 +162,10 @@ pub fn start(
         };
         let mut host = JsHost::new(|text| tell(Either::A(text)), messages, task.events);
         let last = match error::guarded(|| task.perform(&mut host)) {
-            Ok(Product::Lock(lock)) => Either::B(OwnerLock { lock: Some(lock) }),
+            Ok(Product::Lock(lock)) => {
+                held.put(lock);
+                Either::B(OwnerLock { held })
+            }
             Ok(Product::Json(ok)) => Either::A(ToJs::Done { ok }.to_text()),
             Err(error) => Either::A(error::failed(&error)),
         };

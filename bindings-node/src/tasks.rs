@@ -89,6 +89,11 @@ impl Task {
         Ok(Self { work, events, aborted })
     }
 
+    /// Whether the task takes an owner lock for JavaScript.
+    pub(crate) fn locks(&self) -> bool {
+        matches!(self.work, Work::Lock(_))
+    }
+
     /// Performs the task on this thread.
     pub(crate) fn perform(self, host: &mut dyn Host) -> Result<Product, Error> {
         if self.aborted {

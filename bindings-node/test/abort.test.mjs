@@ -62,10 +62,38 @@ for (const callback of ["build", "verify", "detect"]) {
   });
 }
 
+test("what a given-up build asked for is rejected at the latest when the upgrade ends", async () => {
+  const place = seed();
+  const controller = new AbortController();
+  const asked = [];
+  let ended = false;
+  const run = async (job) => {
+    controller.abort("enough");
+    while (!ended) {
+      for (let n = 0; n < 100; n += 1) asked.push(job.v1.all("SELECT 1"));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    asked.push(job.v1.all("SELECT 1"));
+    asked.push(job.v1.iterate("SELECT 1").next());
+    return new Promise(() => {});
+  };
+  const error = await failure(
+    migrate(options(place.path, { ...made(run), signal: controller.signal })),
+  );
+  ended = true;
+  assert.equal(error.code, "ABORTED");
+  await new Promise((resolve) => setImmediate(resolve));
+  // Without the rejection this would never end.
+  const rejected = (await Promise.allSettled(asked)).filter(({ status }) => status === "rejected");
+  assert.ok(rejected.length >= 2, String(rejected.length));
+  for (const { reason } of rejected) assert.match(reason.message, /until its callback has settled/);
+  assertUntouched(place);
+});
+
 test("an abort in a build that ignores it: the upgrade does not install v2", async () => {
   const place = seed();
   const controller = new AbortController();
-  const run = (job) => (build(job), controller.abort());
+  const run = (job) => build(job).then(() => controller.abort());
   const error = await failure(
     migrate(options(place.path, { ...made(run), signal: controller.signal })),
   );

@@ -9,7 +9,7 @@ import { assertUpgraded, build, failure, made, options, seed, shell, V1 } from "
 test("the list has each backup with the content of its receipt", async () => {
   const place = seed();
   const run = async (job) => {
-    build(job);
+    await build(job);
     job.warn("one note has no author");
     return { report: { notes: 2 } };
   };
@@ -39,7 +39,7 @@ test("a restore brings v1 and its companion back, and sets v2 aside with its row
   const auth = join(place.directory, "auth.json");
   writeFileSync(auth, "of v1");
   const run = async (job) => {
-    build(job);
+    await build(job);
     await job.companion("auth").write("of v2");
   };
   const { backup } = await migrate(options(place.path, { ...made(run), companions: { auth } }));

@@ -54,6 +54,7 @@ export type {
   JournalMode,
   Left,
   Op,
+  OpName,
   OsCode,
   Phase,
   Plan,

@@ -8,6 +8,7 @@ export interface Session {
 
 /** The owner lock of a database, as the addon holds it. */
 export interface NativeLock {
+  readonly files: string[];
   release(): void;
 }
 

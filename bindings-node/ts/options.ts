@@ -29,14 +29,34 @@ export type Detect =
 export interface Companion {
   /** What this build staged, else the content of the file; `null` when there is no file. */
   read(): Promise<Uint8Array | null>;
-  /** Stages new content. The upgrade installs it after v2, and only where v2 is installed. */
+  /**
+   * The same as text, with a byte order mark if it has one.
+   *
+   * @throws `Error` where it is not UTF-8.
+   */
+  text(): Promise<string | null>;
+  /**
+   * Stages new content. The upgrade installs it after v2, and only where v2 is installed. A
+   * directory that does not exist is made, with those above it, for the owner of the database alone
+   * (on Unix mode 0700). It stays, also after an undo.
+   */
   write(data: string | Uint8Array): Promise<void>;
 }
 
 /** One build of v2. It is usable until the callback settles. */
 export interface Job<S extends Json = Json> {
-  /** A copy of v1 that the build may open and change. For `from: "copy"` it is `staging`. */
-  readonly source: string;
+  /**
+   * The path of a copy of v1 that the build may open and change. The first call makes it, which
+   * takes v1's size of disk; a build that reads v1 through {@link Job.v1} needs none. For
+   * `from: "copy"` it is `staging`.
+   *
+   * The first call waits within `waitMs` for a program that writes to v1.
+   *
+   * @throws `Error` where v1 cannot be copied: the disk is full, or another program keeps v1 locked
+   * or has written to it since the upgrade began. If the build fails then, the upgrade fails with
+   * the code of that cause, or begins anew.
+   */
+  source(): Promise<string>;
   /** The path where the build makes v2: an empty file, or a copy of v1. */
   readonly staging: string;
   /** v1 itself, read-only. */
@@ -178,12 +198,15 @@ export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
    * Default: true.
    */
   checkV1?: boolean;
-  /** Receives every step, wait and warning before it happens. A failure is a warning. */
+  /**
+   * Receives every step, wait and warning before it happens, and the upgrade waits until it has
+   * settled; only `progress` of a build does not wait. A failure is a warning.
+   */
   onEvent?(event: Event): void | Promise<void>;
   /**
    * Stops the upgrade, which then undoes everything and fails with `ABORTED`. Once v2 is built the
    * upgrade finishes instead, with a warning, because that is quicker and safer. A running callback
-   * then has 2 s to settle; `undo` and `cleanup` have 30 s. After that the call continues without
+   * (also `onEvent`) then has 2 s to settle; `undo` and `cleanup` have 30 s. After that the call continues without
    * the callback.
    */
   signal?: AbortSignal;

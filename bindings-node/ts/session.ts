@@ -10,7 +10,6 @@ export type Call =
   | { name: "release" }
   | {
       name: "build";
-      source: string;
       staging: string;
       v1: string;
       nonce: string;
@@ -31,7 +30,7 @@ export interface Desk {
 export interface Application {
   answer(call: Call, desk: Desk): unknown;
   /** For `ms` milliseconds the callback has neither settled nor reported that it is alive. */
-  unsettled(name: string, ms: number): void;
+  unsettled(call: Call["name"], ms: number): void;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -90,6 +89,9 @@ class Conversation {
     } finally {
       signal?.removeEventListener("abort", abort);
       this.#session = undefined;
+      // A callback that the task no longer waited for may have asked when the thread had ended.
+      for (const { reject } of this.#waiting.values()) reject(settled());
+      this.#waiting.clear();
     }
   }
 
@@ -155,7 +157,7 @@ class Conversation {
 
   #request(call: number, request: Parameters<Ask>[0]): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      if (!this.#session) throw new Error("it can be used only until its callback has settled");
+      if (!this.#session) throw settled();
       const id = ++this.#requests;
       this.#send({ type: "request", call, id, request });
       this.#waiting.set(id, { resolve, reject });
@@ -179,6 +181,8 @@ function start(
     throw new TypeError(`cutover: ${describe(error)}`, { cause: error });
   }
 }
+
+const settled = () => new Error("it can be used only until its callback has settled");
 
 /** Text without half a surrogate pair, which cannot cross. */
 const wellFormed = (text: string) => String(text).toWellFormed();

@@ -77,7 +77,7 @@ export type Event =
       /**
        * The op's name.
        */
-      op: string;
+      op: OpName;
       /**
        * How many steps that list has.
        */
@@ -112,7 +112,7 @@ export type Event =
       /**
        * The op that waits.
        */
-      op: string;
+      op: OpName;
       /**
        * What is in the way.
        */
@@ -167,6 +167,40 @@ export type Event =
  */
 export type PlanKind =
   "migrate" | "finish" | "undo" | "clean" | "set-aside" | "restore" | "prune" | "leave-zombie" | "adopt";
+/**
+ * What an event is about: the name of an op, or `lock`, for the locks beside the companions.
+ */
+export type OpName =
+  | "write-journal"
+  | "write-receipt"
+  | "sync-file"
+  | "sync-dir"
+  | "link"
+  | "rename"
+  | "rename-new"
+  | "remove"
+  | "remove-link"
+  | "copy"
+  | "look"
+  | "release"
+  | "settle"
+  | "restore-mode"
+  | "build-sql"
+  | "build-host"
+  | "restage"
+  | "isolate"
+  | "check"
+  | "detect"
+  | "verify-host"
+  | "lock-v1"
+  | "check-v1"
+  | "unlock-v1"
+  | "page-copy"
+  | "absent"
+  | "look-companion"
+  | "undo-host"
+  | "cleanup-host"
+  | "lock";
 /**
  * How far a cutover has come.
  */
@@ -366,8 +400,8 @@ export type Op =
   | {
       op: "build-host";
       /**
-       * The copy of v1 that the application may open and change. It is staging itself where v2
-       * starts as a copy of v1.
+       * The copy of v1 that the application may open and change. The runner makes it when the
+       * application first asks for it. It is staging itself where v2 starts as a copy of v1.
        */
       source: FileName;
       /**
@@ -706,6 +740,7 @@ export interface Types {
   Observation: Observation;
   Op: Op;
   OpError: OpError;
+  OpName: OpName;
   Phase: Phase;
   Plan: Plan;
   PlanKind: PlanKind;

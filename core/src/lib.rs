@@ -88,6 +88,7 @@ mod journal;
 mod names;
 mod observe;
 mod op;
+mod op_name;
 mod page1;
 mod plan;
 mod run;
@@ -112,6 +113,7 @@ pub use names::{
 };
 pub use observe::{CompanionFacts, FileFacts, Fingerprint, Observation, ReplaceBlocker, Verdict};
 pub use op::{Guard, Op, Phase, Step};
+pub use op_name::OpName;
 pub use page1::{HEADER_BYTES, Header, HeaderError, JournalMode, digest, hex, page1_digest, unhex};
 pub use plan::legacy::{LegacyJournal, LegacyPhase, LegacyRule};
 pub use plan::{

@@ -161,8 +161,8 @@ pub enum Op {
     },
     /// Let the application build v2.
     BuildHost {
-        /// The copy of v1 that the application may open and change. It is staging itself where v2
-        /// starts as a copy of v1.
+        /// The copy of v1 that the application may open and change. The runner makes it when the
+        /// application first asks for it. It is staging itself where v2 starts as a copy of v1.
         source: FileName,
         /// Where v2 is built.
         staging: FileName,

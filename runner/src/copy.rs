@@ -18,10 +18,20 @@ pub(crate) fn copy(
     gap: &Range<u64>,
     create: Create,
 ) -> io::Result<(File, os::Rights)> {
-    let mut source = os::open_to_read(from)?;
-    let rights = os::Rights::of_open(&source)?;
+    copy_open(&mut os::open_to_read(from)?, to, gap, create)
+}
+
+/// Copies a file that is open, from its first byte.
+pub(crate) fn copy_open(
+    source: &mut File,
+    to: &Path,
+    gap: &Range<u64>,
+    create: Create,
+) -> io::Result<(File, os::Rights)> {
+    source.rewind()?;
+    let rights = os::Rights::of_open(source)?;
     let mut target = create(to, &rights)?;
-    bytes(&mut source, &mut target, gap).inspect_err(|_| {
+    bytes(source, &mut target, gap).inspect_err(|_| {
         // A copy that failed must not stand in the way of the next attempt.
         let _ = std::fs::remove_file(to);
     })?;

@@ -1,7 +1,7 @@
 //! The application's part in an upgrade.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cutover_core::{Event, Verdict};
 use serde_json::Value as Json;
@@ -39,7 +39,7 @@ pub trait Host {
     ///
     /// # Errors
     /// The application's own. cutover then undoes everything. The default returns an error.
-    fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
+    fn build(&mut self, job: &mut dyn Job<'_>) -> Result<Built, HostError> {
         let _ = job;
         Err("the options leave the build to the host, but the host does not implement it".into())
     }
@@ -102,15 +102,23 @@ pub trait Host {
     }
 }
 
-/// A build that is under way, for [`Host::build`].
-pub trait Job {
-    /// A copy of v1 that the build may open and change. If v2 starts as a copy of v1, this is the
+/// A build that is under way, for [`Host::build`]. `'v1` is how long v1 can be read.
+pub trait Job<'v1> {
+    /// A copy of v1 that the build may open and change. The first call makes it, in v1's size; a
+    /// build that only reads v1 need not ask for it. If v2 starts as a copy of v1, this is the
     /// staging file.
-    fn source(&self) -> &Path;
+    ///
+    /// The first call waits within [`crate::Options::wait_ms`] for a program that writes to v1.
+    ///
+    /// # Errors
+    /// When v1 cannot be copied: the disk is full, another program keeps v1 locked, or has written
+    /// to v1 since the upgrade began. If the build returns an error then, the call fails with the
+    /// code of that cause, or begins anew.
+    fn source(&mut self) -> Result<PathBuf, HostError>;
     /// The file in which the build makes v2: empty with v1's mode, or a copy of v1.
     fn staging(&self) -> &Path;
     /// v1 itself, read-only, through the SQLite of this crate.
-    fn v1(&self) -> &Reader;
+    fn v1(&self) -> &'v1 Reader;
     /// The nonce of this attempt, which is part of the names of its files.
     fn nonce(&self) -> &str;
     /// The number of this attempt, beginning with 1.
@@ -129,7 +137,9 @@ pub trait Job {
     /// When the options do not declare it, or it cannot be read.
     fn read_companion(&mut self, name: &str) -> Result<Option<Vec<u8>>, HostError>;
     /// Stages new content of a companion. cutover installs it after the database. It gets the rights
-    /// of the companion; a companion that does not exist yet is private to v1's owner.
+    /// of the companion; a companion that does not exist yet is private to v1's owner. A directory that
+    /// does not exist is made, with those above it, for the owner of the database alone (on Unix
+    /// mode 0700). It stays, also after an undo.
     ///
     /// # Errors
     /// When the options do not declare it, or it cannot be written.

@@ -5,43 +5,63 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cutover_core::{
-    CompanionName, FileName, OpError, PlanPath, Retry, Run, companion_backup_tmp_name,
-    companion_staged_name, journal_tmp_name,
+    CompanionName, FileName, Holder, OpError, OpErrorKind, PlanPath, Retry, Run,
+    companion_backup_tmp_name, companion_staged_name, journal_tmp_name,
 };
 use serde_json::Value as Json;
 
 use crate::error::HostError;
 use crate::fsops::{flushed, rights_if_there};
+use crate::holders::holders;
 use crate::host::Job;
+use crate::lock::CompanionLocks;
 use crate::os;
 use crate::place::Paths;
 use crate::reader::Reader;
+use crate::source::OpenV1;
 use crate::sqlite::os_fault;
 
 pub(crate) struct HostJob<'a> {
     place: &'a Paths,
     run: &'a mut Run,
-    pub v1: Reader,
+    v1: &'a Reader,
+    opened: &'a mut OpenV1,
+    locks: &'a mut CompanionLocks,
     source: PathBuf,
+    /// Whether the copy of v1 is there.
+    copied: bool,
     staging: PathBuf,
     nonce: String,
     attempt: u32,
-    /// The last write that failed for lack of space. If the build fails, this is the cause.
-    pub full: Option<OpError>,
+    /// The last request that failed for a reason that is not the application's. If the build fails,
+    /// this is the cause.
+    pub fault: Option<OpError>,
 }
 
 impl<'a> HostJob<'a> {
     pub(crate) fn new(
         place: &'a Paths,
         run: &'a mut Run,
-        v1: Reader,
-        source: PathBuf,
-        staging: PathBuf,
+        (v1, opened): (&'a Reader, &'a mut OpenV1),
+        locks: &'a mut CompanionLocks,
+        [source, staging]: [PathBuf; 2],
     ) -> Self {
         let (nonce, attempt) = run
             .journal()
             .map_or((String::new(), 1), |journal| (journal.nonce.to_string(), journal.attempt));
-        Self { place, run, v1, source, staging, nonce, attempt, full: None }
+        Self {
+            place,
+            run,
+            v1,
+            opened,
+            locks,
+            source,
+            copied: false,
+            staging,
+            nonce,
+            attempt,
+            fault: None,
+        }
     }
 
     fn companion(&self, name: &str) -> Result<(CompanionName, PathBuf, FileName), HostError> {
@@ -54,16 +74,20 @@ impl<'a> HostJob<'a> {
         Ok((name, directory.clone(), file.clone()))
     }
 
-    /// Renames. A virus scanner may have either file open, so this waits within the budget.
-    fn rename_patiently(&mut self, from: &Path, to: &Path) -> std::io::Result<()> {
+    /// Acts, and tries again within the budget while another program is in the way: a virus scanner
+    /// may have a file open.
+    fn patiently(
+        &mut self,
+        mut act: impl FnMut(&mut Self) -> Result<(), OpError>,
+    ) -> Result<(), OpError> {
         let mut tries = 0;
         loop {
-            let Err(error) = os::rename(from, to) else { return Ok(()) };
+            let Err(fault) = act(self) else { return Ok(()) };
             tries += 1;
-            if os_fault(&error).class(os::PLATFORM, false) != Retry::Transient {
-                return Err(error);
+            if fault.class(os::PLATFORM, false) != Retry::Transient {
+                return Err(fault);
             }
-            let Some(delay_ms) = self.run.next_delay_ms(tries) else { return Err(error) };
+            let Some(delay_ms) = self.run.next_delay_ms(tries) else { return Err(fault) };
             std::thread::sleep(Duration::from_millis(delay_ms));
         }
     }
@@ -78,17 +102,61 @@ impl<'a> HostJob<'a> {
         data: &[u8],
     ) -> Result<(), HostError> {
         let directory = target.parent().unwrap_or(target);
-        let written =
-            write_flushed(tmp, create, data).and_then(|()| self.rename_patiently(tmp, target));
-        let Err(error) = written.and_then(|()| flushed(os::sync_dir(directory)).map(drop)) else {
-            self.full = None;
+        let of = |error: std::io::Error| os_fault(&error);
+        let written = write_flushed(tmp, create, data)
+            .map_err(of)
+            .and_then(|()| self.patiently(|_| os::rename(tmp, target).map_err(of)))
+            .and_then(|()| flushed(os::sync_dir(directory)).map(drop).map_err(of));
+        let Err(fault) = written else {
+            self.fault = None;
             return Ok(());
         };
         // If it stays, the undo or a recovery removes it.
         let _ = std::fs::remove_file(tmp);
-        let fault = os_fault(&error);
-        self.full = (fault.class(os::PLATFORM, false) == Retry::NoSpace).then(|| fault.of(at));
-        Err(format!("write failed on {}: {error}", target.display()).into())
+        let message = format!("write failed on {}: {}", target.display(), fault.message);
+        self.fault = (fault.class(os::PLATFORM, false) == Retry::NoSpace).then(|| fault.of(at));
+        Err(message.into())
+    }
+
+    /// Makes a companion's directory if there is none, and takes the companion's lock, which a
+    /// directory that did not exist could not hold.
+    fn make_directory(&mut self, directory: &Path, at: &PlanPath) -> Result<(), OpError> {
+        let of = |error: std::io::Error| os_fault(&error);
+        let missing: Vec<&Path> =
+            directory.ancestors().take_while(|above| !os::exists(above)).collect();
+        if !missing.is_empty() {
+            let owner = rights_if_there(&self.place.path(&self.place.canonical)).map_err(of)?;
+            for made in missing.into_iter().rev() {
+                match os::create_private_directory(made, owner.as_ref()) {
+                    Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                        return Err(of(error));
+                    }
+                    _ => {}
+                }
+                flushed(os::sync_dir(made.parent().unwrap_or(made))).map_err(of)?;
+            }
+        }
+        self.patiently(|job| job.locks.hold(directory, &at.name))
+    }
+
+    /// Copies v1, and names the programs that keep it locked.
+    fn copy_v1(&mut self) -> Result<(), OpError> {
+        let canonical = &self.place.canonical;
+        let v1 = self.place.path(canonical);
+        let copied = self.patiently(|job| {
+            let known = job.run.journal().and_then(|journal| journal.v1.as_ref());
+            job.opened.copy(&v1, &job.source, known)
+        });
+        copied.map_err(|fault| {
+            let mut others = holders(&self.place.set(canonical));
+            others.retain(Holder::is_another);
+            let cause = if fault.cause == OpErrorKind::Busy && !others.is_empty() {
+                OpErrorKind::Held { holders: others }
+            } else {
+                fault.cause
+            };
+            OpError { cause, ..fault }.of(canonical)
+        })
     }
 
     fn staged(&self, directory: &Path, file: &FileName) -> Result<PathBuf, HostError> {
@@ -113,17 +181,24 @@ fn write_flushed(
     flushed(file.sync_all()).map(drop)
 }
 
-impl Job for HostJob<'_> {
-    fn source(&self) -> &Path {
-        &self.source
+impl<'a> Job<'a> for HostJob<'a> {
+    fn source(&mut self) -> Result<PathBuf, HostError> {
+        if self.source != self.staging && !self.copied {
+            self.fault = self.copy_v1().err();
+            if let Some(fault) = &self.fault {
+                return Err(format!("v1 cannot be copied: {}", fault.message).into());
+            }
+            self.copied = true;
+        }
+        Ok(self.source.clone())
     }
 
     fn staging(&self) -> &Path {
         &self.staging
     }
 
-    fn v1(&self) -> &Reader {
-        &self.v1
+    fn v1(&self) -> &'a Reader {
+        self.v1
     }
 
     fn nonce(&self) -> &str {
@@ -174,6 +249,12 @@ impl Job for HostJob<'_> {
         };
         let tmp = directory
             .join(companion_backup_tmp_name(&file, &journal.label, &journal.nonce).as_str());
+        let at = PlanPath { companion: Some(name.clone()), name: file };
+        if let Err(fault) = self.make_directory(&directory, &at) {
+            let message = format!("write failed on {}: {}", target.display(), fault.message);
+            self.fault = Some(fault.of(at));
+            return Err(message.into());
+        }
         let failed = |error| format!("write failed on {}: {error}", target.display());
         let like = match os::open_to_read(&target) {
             Ok(companion) => Some(os::Rights::of_open(&companion).map_err(failed)?),
@@ -190,7 +271,6 @@ impl Job for HostJob<'_> {
             lost = rights.lost(&file)?;
             Ok(file)
         };
-        let at = PlanPath { companion: Some(name.clone()), name: file };
         self.replace([&tmp, &staged], at, create, data)?;
         if let Some(message) = os::lost_message("the new", &target, &lost) {
             self.run.warn_of("RIGHTS_LOST", message);

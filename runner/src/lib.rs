@@ -81,6 +81,7 @@ mod perform;
 mod place;
 mod reader;
 mod session;
+mod source;
 mod sqlite;
 mod types;
 mod verbs;
@@ -94,7 +95,7 @@ pub use error::{Error, HostError};
 pub use host::{Built, Host, Job};
 pub use lock::OwnerLock;
 pub use options::{BackupOptions, Lock, Options};
-pub use reader::{Reader, Row, Value};
+pub use reader::{Reader, Row, Rows, Value};
 pub use types::{BuildBy, Detect, Held, Integrity, Make};
 pub use verbs::{
     AdoptResult, CompanionResult, DoctorOptions, InspectedCompanion, Inspection, MigrateResult,

@@ -68,11 +68,15 @@ impl Reader {
         self.damage.borrow().clone()
     }
 
-    fn note_damage(&self, error: rusqlite::Error) -> rusqlite::Error {
+    fn failed(&self, sql: &str, error: rusqlite::Error) -> HostError {
         if sqlite::is_damage(&error) {
             self.damage.borrow_mut().get_or_insert_with(|| sqlite::words(&error));
         }
-        error
+        if error.sqlite_error_code() == Some(ErrorCode::AuthorizationForStatementDenied) {
+            let sql = sqlite::shortened(sql);
+            return format!("a reader only reads, so it does not run this: {sql} ({error})").into();
+        }
+        error.into()
     }
 
     /// Runs one query and returns all its rows. `args` are bound to `?1`, `?2` and so on.
@@ -81,6 +85,18 @@ impl Reader {
     /// SQLite's own, and for a statement that does more than read: `ATTACH`, `VACUUM INTO`, a
     /// temporary table, a pragma that sets something.
     pub fn all(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, HostError> {
+        self.rows(sql, args)?.collect()
+    }
+
+    /// Begins a query, whose rows are read one after the other: only one is in memory. `args` are
+    /// bound to `?1`, `?2` and so on. Several queries may be read in turn.
+    ///
+    /// Until its last row was read, or it is dropped, the database cannot change under it: in
+    /// rollback mode other processes cannot commit meanwhile.
+    ///
+    /// # Errors
+    /// As [`Reader::all`]; each row may have an error of its own, after which there is none.
+    pub fn rows(&self, sql: &str, args: &[Value]) -> Result<Rows<'_>, HostError> {
         if sql.contains('\0') {
             return Err(format!(
                 "the query has a NUL character, where SQLite would stop reading it: {}",
@@ -88,46 +104,71 @@ impl Reader {
             )
             .into());
         }
-        let args: Vec<ToSqlOutput<'_>> = args
-            .iter()
-            .map(|value| match value {
+        let mut statement =
+            self.connection.prepare(sql).map_err(|error| self.failed(sql, error))?;
+        let wanted = statement.parameter_count();
+        if wanted != args.len() {
+            return Err(rusqlite::Error::InvalidParameterCount(args.len(), wanted).into());
+        }
+        for (index, value) in args.iter().enumerate() {
+            let value = match value {
                 Value::Null => ToSqlOutput::Owned(Sql::Null),
                 Value::Integer(integer) => ToSqlOutput::Owned(Sql::Integer(*integer)),
                 Value::Real(real) => ToSqlOutput::Owned(Sql::Real(*real)),
                 Value::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
                 Value::Blob(blob) => ToSqlOutput::Borrowed(ValueRef::Blob(blob)),
-            })
-            .collect();
-        let reading = |error: rusqlite::Error| -> HostError {
-            let error = self.note_damage(error);
-            if error.sqlite_error_code() == Some(ErrorCode::AuthorizationForStatementDenied) {
-                let sql = sqlite::shortened(sql);
-                return format!("a reader only reads, so it does not run this: {sql} ({error})")
-                    .into();
-            }
-            error.into()
-        };
-        let mut statement = self.connection.prepare(sql).map_err(reading)?;
-        let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
-        let mut rows = statement.query(rusqlite::params_from_iter(args)).map_err(reading)?;
-        let mut all = Vec::new();
-        while let Some(row) = rows.next().map_err(reading)? {
-            let mut out = Vec::with_capacity(names.len());
-            for (index, name) in names.iter().enumerate() {
-                let value = match row.get_ref(index)? {
-                    ValueRef::Null => Value::Null,
-                    ValueRef::Integer(integer) => Value::Integer(integer),
-                    ValueRef::Real(real) => Value::Real(real),
-                    ValueRef::Text(bytes) => std::str::from_utf8(bytes).map_or_else(
-                        |_| Value::Blob(bytes.to_vec()),
-                        |text| Value::Text(text.to_owned()),
-                    ),
-                    ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
-                };
-                out.push((name.clone(), value));
-            }
-            all.push(out);
+            };
+            statement.raw_bind_parameter(index + 1, value)?;
         }
-        Ok(all)
+        let names = statement.column_names().into_iter().map(str::to_owned).collect();
+        Ok(Rows { reader: self, statement: Some(statement), names, sql: sql.to_owned() })
     }
+}
+
+/// The rows of a query, of [`Reader::rows`].
+#[derive(Debug)]
+pub struct Rows<'reader> {
+    reader: &'reader Reader,
+    /// Nothing once the last row was read.
+    statement: Option<rusqlite::Statement<'reader>>,
+    names: Vec<String>,
+    sql: String,
+}
+
+impl Iterator for Rows<'_> {
+    type Item = Result<Row, HostError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut rows = self.statement.as_mut()?.raw_query();
+        let next = match rows.next() {
+            Ok(row) => row.map(|row| read(row, &self.names).map_err(HostError::from)),
+            Err(error) => Some(Err(self.reader.failed(&self.sql, error))),
+        };
+        if let Some(Ok(_)) = next {
+            // Dropping it would reset the statement, whose next row would be its first again.
+            std::mem::forget(rows);
+        } else {
+            drop(rows);
+            self.statement = None;
+        }
+        next
+    }
+}
+
+impl std::iter::FusedIterator for Rows<'_> {}
+
+fn read(row: &rusqlite::Row<'_>, names: &[String]) -> rusqlite::Result<Row> {
+    let mut out = Vec::with_capacity(names.len());
+    for (index, name) in names.iter().enumerate() {
+        let value = match row.get_ref(index)? {
+            ValueRef::Null => Value::Null,
+            ValueRef::Integer(integer) => Value::Integer(integer),
+            ValueRef::Real(real) => Value::Real(real),
+            ValueRef::Text(bytes) => std::str::from_utf8(bytes)
+                .map_or_else(|_| Value::Blob(bytes.to_vec()), |text| Value::Text(text.to_owned())),
+            ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+        };
+        out.push((name.clone(), value));
+    }
+    Ok(out)
 }

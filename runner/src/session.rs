@@ -6,8 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use cutover_core::{
     Budget, CarryOver, Code, DataState, Event, Failure, Holder, Journal, Label, Next, Nonce,
-    Observation, Op, OpError, OpErrorKind, OsCode, Plan, Recovery, Report, Request, Retry, Warning,
-    WarningFrom, assess, assess_left, may_leave_zombie, plan_leave_zombie, refuse_moved_companions,
+    Observation, Op, OpError, OpErrorKind, OpName, OsCode, Plan, Recovery, Report, Request, Retry,
+    Warning, WarningFrom, assess, assess_left, may_leave_zombie, plan_leave_zombie,
+    refuse_moved_companions,
 };
 
 use crate::drive::{RunEnd, drive};
@@ -137,7 +138,7 @@ impl<'a> Session<'a> {
     /// Performs a plan to its end, unless it works on a companion that could not be locked.
     pub(crate) fn drive(&mut self, plan: Plan, host: &mut dyn Host) -> Result<RunEnd, Error> {
         self.companions.allow(&plan)?;
-        drive(plan, &mut self.budget, &self.place, self.options, host)
+        drive(plan, &mut self.budget, &self.place, self.options, &mut self.companions, host)
     }
 
     pub(crate) fn locate(&self, mut error: Error) -> Error {
@@ -269,7 +270,7 @@ impl<'a> Session<'a> {
             };
             wait(
                 delay_ms,
-                ("look", self.place.canonical.to_string()),
+                (OpName::Look, self.place.canonical.to_string()),
                 (reason, holders),
                 self.budget,
                 host,
@@ -384,7 +385,7 @@ impl<'a> Session<'a> {
             let reason = "a program has the database open".to_owned();
             wait(
                 delay_ms,
-                ("look", self.place.canonical.to_string()),
+                (OpName::Look, self.place.canonical.to_string()),
                 (reason, who),
                 self.budget,
                 host,

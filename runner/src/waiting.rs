@@ -1,6 +1,6 @@
 //! Waits between ops and between plans, which the application may cancel.
 
-use cutover_core::{Budget, Code, Event, Failure, Holder};
+use cutover_core::{Budget, Code, Event, Failure, Holder, OpName};
 
 use crate::error::Error;
 use crate::host::Host;
@@ -9,14 +9,14 @@ use crate::host::Host;
 /// which holders.
 pub(crate) fn wait(
     delay_ms: u64,
-    (op, file): (&str, String),
+    (op, file): (OpName, String),
     (reason, holders): (String, Vec<Holder>),
     Budget { total_ms: budget_ms, waited_ms }: Budget,
     host: &mut dyn Host,
 ) -> Result<(), Error> {
     host.release_handles();
     host.event(&Event::Wait {
-        op: op.into(),
+        op,
         file: Some(file),
         delay_ms,
         waited_ms,

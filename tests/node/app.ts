@@ -3,6 +3,7 @@
 // is its twin in Rust.
 import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { createClient } from "@libsql/client";
 import {
   CutoverError,
@@ -48,13 +49,16 @@ function reach(place: Wish["at"]): void {
   if (wish.then === "abort") stopper.abort(new Error("the user closed the window"));
 }
 
+/** A path as SQL has it. */
+const literal = (path: string) => `'${path.replaceAll("'", "''")}'`;
+
 const count = async (db: { execute(sql: string): Promise<{ rows: Record<string, unknown>[] }> }) =>
   Number((await db.execute("SELECT count(*) AS n FROM notes")).rows[0]?.n);
 
 /** Builds v2 through libSQL and closes the connection, which leaks it. */
 async function build(job: Job) {
   reach("begin");
-  const db = createClient({ url: `file:${job.staging}` });
+  const db = createClient({ url: pathToFileURL(job.staging).href });
   await job.saveState({ attempt: job.attempt });
   if (how === "host-copy") {
     const work = await db.transaction("write");
@@ -64,14 +68,14 @@ async function build(job: Job) {
   } else {
     // The plan flushes the complete v2 once.
     await db.executeMultiple(
-      `PRAGMA synchronous = OFF; ATTACH '${job.source}' AS v1; BEGIN; ${corpus("v2.sql")} COMMIT;`,
+      `PRAGMA synchronous = OFF; ATTACH ${literal(await job.source())} AS v1; BEGIN; ${corpus("v2.sql")} COMMIT;`,
     );
     reach("middle");
   }
   const notes = await count(db);
   db.close();
   const auth = job.companion("auth");
-  await auth.write(`v2 of ${new TextDecoder().decode((await auth.read()) ?? new Uint8Array())}`);
+  await auth.write(`v2 of ${(await auth.text()) ?? ""}`);
   job.warn("the application has something to say");
   job.progress(1, 1);
   reach("end");
@@ -92,11 +96,11 @@ async function buildWithBun(job: Job) {
     };
   };
   const db = new Database(job.staging);
-  db.exec(`ATTACH '${job.source}' AS v1; ${corpus("v2.sql")}`);
+  db.exec(`ATTACH ${literal(await job.source())} AS v1; ${corpus("v2.sql")}`);
   db.prepare("SELECT count(*) FROM notes").get();
   db.close();
   const auth = job.companion("auth");
-  await auth.write(`v2 of ${new TextDecoder().decode((await auth.read()) ?? new Uint8Array())}`);
+  await auth.write(`v2 of ${(await auth.text()) ?? ""}`);
 }
 
 const RUN: Record<string, MigrateOptions["make"]> = {
@@ -126,7 +130,7 @@ const DETECT = {
  */
 async function live(): Promise<{ live?: string[] }> {
   if (!wish.live) return {};
-  const db = createClient({ url: `file:${path}` });
+  const db = createClient({ url: pathToFileURL(path as string).href });
   kept.push(db);
   await db.executeMultiple(
     "PRAGMA journal_mode = WAL; CREATE TABLE live (row INTEGER); INSERT INTO live VALUES (1);",
@@ -144,7 +148,7 @@ async function live(): Promise<{ live?: string[] }> {
 // This process keeps them until it ends.
 const kept: unknown[] = [];
 if (wish.hold) {
-  const db = createClient({ url: `file:${path}` });
+  const db = createClient({ url: pathToFileURL(path as string).href });
   await db.execute("SELECT count(*) FROM notes");
   kept.push(db);
 }

@@ -127,8 +127,8 @@ fn too_long(canonical: &FileName, error: &str) -> Failure {
     Failure::refusal(Code::Io, error, "use a shorter file name").of(canonical)
 }
 
-/// The worst case, taking v2 to be as large as v1 with its log: a copy for the host, v2, and v2
-/// again where an open handle makes it be restaged.
+/// The worst case, taking v2 to be as large as v1 with its log: the copy that the host may ask for,
+/// v2, and v2 again where an open handle makes it be restaged.
 fn needs_bytes(
     observation: &Observation,
     facts: &FileFacts,
@@ -253,20 +253,11 @@ fn build(journal: &Journal, request: &Request, mode: JournalMode) -> Vec<Step> {
     if request.by == BuildBy::Host && request.check_v1 {
         steps.push(check_pages(canonical, "the application is to build from a v1 that is sound"));
     }
-    match (request.by, request.from) {
-        (_, BuildFrom::Copy) => {
-            steps.push(step(
-                Op::Copy { from: canonical.into(), to: (&names.staging).into() },
-                "v2 starts as a copy of v1",
-            ));
-        }
-        (BuildBy::Host, BuildFrom::Empty) => {
-            steps.push(step(
-                Op::Copy { from: canonical.into(), to: (&names.source).into() },
-                "the application reads a copy, because opening v1 itself would change it",
-            ));
-        }
-        (BuildBy::Sql, BuildFrom::Empty) => {}
+    if request.from == BuildFrom::Copy {
+        steps.push(step(
+            Op::Copy { from: canonical.into(), to: (&names.staging).into() },
+            "v2 starts as a copy of v1",
+        ));
     }
     if request.by == BuildBy::Sql {
         steps.extend([
@@ -292,7 +283,8 @@ fn build(journal: &Journal, request: &Request, mode: JournalMode) -> Vec<Step> {
     steps.extend([
         step(
             Op::BuildHost { source: source.clone(), staging: names.staging.clone() },
-            "the application builds v2",
+            "the application builds v2; the first time that it asks for a copy of v1, the runner \
+             makes one",
         ),
         step(
             Op::Release {},

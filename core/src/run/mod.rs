@@ -306,7 +306,7 @@ impl Run {
                         let event = Event::Step {
                             index: u32::try_from(self.index).unwrap_or(u32::MAX),
                             total: u32::try_from(self.steps().len()).unwrap_or(u32::MAX),
-                            op: step.op.name().to_owned(),
+                            op: (&step.op).into(),
                             file: step.op.file().map(|file| file.to_string()),
                             why: step.why.clone(),
                             undo: self.list == List::Undo,

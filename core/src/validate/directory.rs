@@ -119,7 +119,8 @@ fn made(op: &Op) -> Option<&FileName> {
         | Op::WriteReceipt { file }
         | Op::Restage { to: file, .. }
         | Op::Isolate { to: file, .. }
-        | Op::BuildSql { staging: file, .. } => Some(file),
+        | Op::BuildSql { staging: file, .. }
+        | Op::BuildHost { source: file, .. } => Some(file),
         Op::Copy { to, .. } | Op::Link { to, .. } | Op::Rename { to, .. } => {
             to.companion.is_none().then_some(&to.name)
         }

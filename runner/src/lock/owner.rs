@@ -70,6 +70,7 @@ pub struct OwnerLock(Arc<Held>);
 #[derive(Debug)]
 struct Held {
     database: PathBuf,
+    files: [PathBuf; 3],
     owner: Mutex<Option<Connection>>,
     file: Option<File>,
 }
@@ -78,6 +79,15 @@ impl OwnerLock {
     /// Drops this clone. The lock is released with the last clone.
     pub fn release(self) {
         drop(self);
+    }
+
+    /// The files that the lock makes beside the database, for an application that copies or
+    /// synchronizes the directory and leaves them out: `<db>.owner-lock`, SQLite's
+    /// `<db>.owner-lock-journal`, and `<db>.cutover-lock`. Not each need exist. They hold no data,
+    /// and stay after a release.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf; 3] {
+        &self.0.files
     }
 
     pub(crate) fn is_of(&self, place: &Paths) -> bool {
@@ -107,16 +117,24 @@ pub fn lock(path: &Path) -> Result<OwnerLock, Error> {
 pub(crate) fn take(place: &Paths) -> Result<OwnerLock, Failure> {
     let database = place.path(&place.canonical);
     if !OWNED.lock().unwrap_or_else(PoisonError::into_inner).insert(database.clone()) {
-        return Err(owned(place, vec![this_process()]));
+        let reason = "this process itself owns this database: it took the owner lock before, or a \
+                      call of it that took the lock has not ended";
+        let hint = "pass the lock that this process took as `options.lock`, or wait for the other \
+                    call to end";
+        return Err(refusal(place, reason, hint, vec![this_process()]));
     }
-    // From here on, dropping `held` removes the database from `OWNED` if a step fails.
-    let mut held = Held { database, owner: Mutex::new(None), file: None };
     let owner_path = place.path(&owner_lock_name(&place.canonical));
     let cutover_path = place.path(&cutover_lock_name(&place.canonical));
+    let files =
+        [owner_path.clone(), sqlite::sidecar(&owner_path, "-journal"), cutover_path.clone()];
+    // From here on, dropping `held` removes the database from `OWNED` if a step fails.
+    let mut held = Held { database, files, owner: Mutex::new(None), file: None };
     let others = || {
         let mut others = holders(&[owner_path.clone(), cutover_path.clone()]);
         others.retain(Holder::is_another);
-        owned(place, others)
+        let reason = "another instance of the application owns this database";
+        let hint = "use the instance that runs, or close it and start again";
+        refusal(place, reason, hint, others)
     };
     let refuse = |path: &Path, fault: &OpError| {
         let no_space = fault.class(os::PLATFORM, false) == Retry::NoSpace;
@@ -165,11 +183,6 @@ pub(crate) fn take(place: &Paths) -> Result<OwnerLock, Failure> {
     }
     held.owner = Mutex::new(Some(owner));
     Ok(OwnerLock(Arc::new(held)))
-}
-
-fn owned(place: &Paths, holders: Vec<Holder>) -> Failure {
-    let reason = "another instance of the application owns this database";
-    refusal(place, reason, "use the instance that runs, or close it and start again", holders)
 }
 
 fn refusal(place: &Paths, reason: &str, hint: &str, holders: Vec<Holder>) -> Failure {

@@ -10,6 +10,7 @@ use crate::job::HostJob;
 use crate::observe::{ObserveError, verdict};
 use crate::os;
 use crate::reader::Reader;
+use crate::source::OpenV1;
 use crate::sqlite;
 
 impl Performer<'_> {
@@ -69,11 +70,13 @@ impl Performer<'_> {
             sqlite::lay_out(&self.place.path(staging), &self.place.path(&self.place.canonical))
                 .map_err(|fault| fault.of(staging))?;
         }
+        // Declared first, so dropped last.
+        let mut opened = OpenV1::default();
         let v1 = Reader::open(&self.place.path(&self.place.canonical))?;
-        let mut job =
-            HostJob::new(self.place, run, v1, self.place.path(source), self.place.path(staging));
+        let files = [self.place.path(source), self.place.path(staging)];
+        let mut job = HostJob::new(self.place, run, (&v1, &mut opened), self.locks, files);
         let built = host.build(&mut job);
-        if let Some(damage) = job.v1.damage() {
+        if let Some(damage) = v1.damage() {
             // Whatever the application made of it: what it did not read is not in v2.
             self.cause = self.cause.take().or(built.err());
             return Err(sqlite::damaged_v1(&damage).of(&self.place.canonical));
@@ -81,9 +84,9 @@ impl Performer<'_> {
         match built {
             Ok(built) => Ok(OpOutcome::Built { expect: built.expect, report: built.report }),
             Err(error) => {
-                let full = job.full.take().filter(|_| !host.cancelled());
+                let not_its = job.fault.take().filter(|_| !host.cancelled());
                 let fault = self.host_fault("build", error);
-                Err(full.unwrap_or(fault))
+                Err(not_its.unwrap_or(fault))
             }
         }
     }

@@ -15,6 +15,7 @@ use crate::fsops::name_full_disk;
 use crate::holders::holders;
 use crate::host::Host;
 use crate::isolate::Isolated;
+use crate::lock::CompanionLocks;
 use crate::options::Options;
 use crate::os;
 use crate::page_copy::CommitWatcher;
@@ -26,6 +27,8 @@ use pages::PageCheck;
 pub(crate) struct Performer<'a> {
     pub place: &'a Paths,
     pub options: &'a Options,
+    /// The locks of this call, for the companions that a build makes.
+    locks: &'a mut CompanionLocks,
     /// v1's lock, from its check to the flip.
     v1: Option<V1Lock>,
     /// The check of v1's pages that runs beside a build by SQL.
@@ -45,10 +48,15 @@ pub(crate) struct Performer<'a> {
 type Performed = Result<OpOutcome, OpError>;
 
 impl<'a> Performer<'a> {
-    pub(crate) fn new(place: &'a Paths, options: &'a Options) -> Self {
+    pub(crate) fn new(
+        place: &'a Paths,
+        options: &'a Options,
+        locks: &'a mut CompanionLocks,
+    ) -> Self {
         Self {
             place,
             options,
+            locks,
             v1: None,
             lost: Vec::new(),
             pages: None,

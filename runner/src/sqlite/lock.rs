@@ -9,8 +9,8 @@ use super::error::{Result, on, os_fault};
 use super::open::{facts, open_existing};
 use crate::os;
 
-/// A descriptor of a database, open beside a connection, to read the header while the connection
-/// holds the lock.
+/// A descriptor of a database, open beside a connection, to read the file while the connection holds
+/// the lock.
 #[derive(Debug)]
 pub(crate) struct HeldFile {
     file: std::fs::File,
@@ -21,6 +21,10 @@ impl HeldFile {
     pub(crate) fn open(path: &Path) -> std::io::Result<Self> {
         let file = os::open_to_read(path)?;
         Ok(Self { file_id: os::open_file_id(&file)?, file })
+    }
+
+    pub(crate) fn file(&mut self) -> &mut std::fs::File {
+        &mut self.file
     }
 
     /// Size and header as they are now.

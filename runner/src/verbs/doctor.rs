@@ -200,7 +200,7 @@ impl Copy {
         // SQLite follows no symbolic link here, and the temporary directory's path may contain one.
         let directory = std::fs::canonicalize(std::env::temp_dir())?
             .join(format!("cutover-doctor-{}", nonce()));
-        os::create_private_directory(&directory)?;
+        os::create_private_directory(&directory, None)?;
         let copy = Self { database: directory.join(place.canonical.as_str()), directory };
         let [wal, _, hot] = place.canonical.sidecars();
         for name in [&place.canonical, &wal, &hot] {

@@ -129,7 +129,7 @@ impl Fills<'_> {
 impl Host for Fills<'_> {
     fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
         let v2 = Connection::open(job.staging())?;
-        v2.execute_batch(&format!("ATTACH '{}' AS v1; {TO_V2}", job.source().display()))?;
+        v2.execute_batch(&format!("ATTACH '{}' AS v1; {TO_V2}", job.source()?.display()))?;
         match self.scene.companion {
             Companion::InPlace => std::fs::write(self.scene.auth(), content(2))?,
             _ => job.write_companion("auth", content(2).as_bytes())?,
@@ -270,7 +270,7 @@ struct GoesOn {
 impl Host for GoesOn {
     fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
         let v2 = Connection::open(job.staging())?;
-        v2.execute_batch(&format!("ATTACH '{}' AS v1; {TO_V2}", job.source().display()))?;
+        v2.execute_batch(&format!("ATTACH '{}' AS v1; {TO_V2}", job.source()?.display()))?;
         if self.staged_before {
             job.write_companion("auth", content(2).as_bytes())?;
         }

@@ -105,7 +105,7 @@ struct App<'a>(&'a mut dyn FnMut(&Event));
 impl Host for App<'_> {
     fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
         let db = Connection::open(job.staging())?;
-        db.execute("ATTACH ?1 AS v1", [job.source().to_str()])?;
+        db.execute("ATTACH ?1 AS v1", [job.source()?.to_str()])?;
         db.execute_batch(TO_V2)?;
         job.read_companion("auth")?;
         job.write_companion("auth", b"of v2")?;

@@ -46,6 +46,7 @@ mod page_copy;
 mod paths;
 mod read_files;
 mod read_only;
+mod reader;
 mod receipts;
 mod recover;
 mod refused;
@@ -54,6 +55,7 @@ mod restore_on_windows;
 mod restore_page_copy;
 #[cfg(target_os = "linux")]
 mod rights;
+mod source;
 mod sql;
 mod stays_open;
 mod strace;

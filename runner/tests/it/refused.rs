@@ -115,7 +115,7 @@ impl Host for Refuses<'_> {
     fn event(&mut self, event: &Event) {
         if let Event::Step { op, file, undo: false, .. } = event {
             if self.seen == self.at && self.refusal.begin(self.path) {
-                self.began = Some((op.clone(), file.clone()));
+                self.began = Some((op.to_string(), file.clone()));
             }
             self.seen += 1;
         }

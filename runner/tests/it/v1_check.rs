@@ -117,7 +117,7 @@ fn build(
     move |job| {
         let v2 = Connection::open(job.staging())?;
         if from == BuildFrom::Empty {
-            v2.execute("ATTACH ?1 AS v1", [job.source().to_str().unwrap()])?;
+            v2.execute("ATTACH ?1 AS v1", [job.source()?.to_str().unwrap()])?;
         }
         v2.execute_batch(if from == BuildFrom::Empty { TO_V2 } else { ON_COPY })?;
         Ok(Built::default())

@@ -310,6 +310,9 @@ impl Machine<'_> {
 
     fn build_host(&mut self, source: &str, staging: &str, run: &mut Run) -> Performed {
         self.staging(staging)?;
+        if source != staging {
+            self.copy_v1(source, run)?;
+        }
         let Seen::Db(v1) = seen(&self.state.disk, source) else {
             return Err(OpError::new(OpErrorKind::V1Corrupt, "no v1"));
         };
@@ -355,6 +358,24 @@ impl Machine<'_> {
             self.hold(staging);
         }
         Ok(OpOutcome::Built { expect: BTreeMap::new(), report: None })
+    }
+
+    /// The application asks for its copy of v1, which must be the v1 that was settled.
+    fn copy_v1(&mut self, source: &str, run: &Run) -> Result<(), OpError> {
+        let canonical = self.canonical().as_str();
+        self.opens(canonical);
+        let (Some(now), Some(db)) = (self.facts(canonical, true), self.db(canonical)) else {
+            return Err(OpError::new(OpErrorKind::V1Corrupt, "no v1"));
+        };
+        let known = run.journal().and_then(|of| of.v1.as_ref()).map(|v1| &v1.fingerprint);
+        if now.fingerprint().as_ref() != known {
+            return Err(OpError::new(OpErrorKind::V1Changed, "v1 changed"));
+        }
+        self.create(HOME, source)?;
+        self.tick(|disk| disk.write(HOME, source, Content::Torn));
+        let copy = Content::Db(Db { of: self.line(source), ..db });
+        self.tick(|disk| disk.write(HOME, source, copy));
+        Ok(())
     }
 
     fn save_state(&mut self, run: &mut Run) -> Result<(), OpError> {

@@ -172,7 +172,6 @@ rename from=data.db.v1-v2-cutover.json.tmp-N to=data.db.v1-v2-cutover.json
 sync-dir companion=null
 settle file=data.db mode=delete
 check-pages file=data.db
-copy from=data.db to=data.db.source-N
 build-host source=data.db.source-N staging=data.db.building-N
 release
 look file=data.db

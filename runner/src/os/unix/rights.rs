@@ -163,9 +163,16 @@ fn create(path: &Path) -> io::Result<File> {
     open_itself(path, options.read(true).write(true).create_new(true).mode(0o600))
 }
 
-/// Creates a directory that only its owner may enter.
-pub(crate) fn create_private_directory(path: &Path) -> io::Result<()> {
-    std::fs::DirBuilder::new().mode(0o700).create(path)
+/// Creates a directory that only its owner may enter: the owner of this file, or this user.
+pub(crate) fn create_private_directory(path: &Path, owner: Option<&Rights>) -> io::Result<()> {
+    std::fs::DirBuilder::new().mode(0o700).create(path)?;
+    if let Some(owner) = owner {
+        let mut options = OpenOptions::new();
+        let made = open_itself(path, options.read(true))?;
+        // vfat knows no owner.
+        let _ = Rights { mode: 0o700, ..owner.without_acl() }.give_to(&made);
+    }
+    Ok(())
 }
 
 /// Creates a lock file for those who may write in `directory`, and for no other user: a process

@@ -291,8 +291,9 @@ pub(crate) fn create_private(path: &Path, owner: Option<&Rights>) -> io::Result<
     create_new(path, owner.unwrap_or(&Rights(None)))
 }
 
-/// Creates a directory. It inherits the access rules of the user's private temporary directory.
-pub(crate) fn create_private_directory(path: &Path) -> io::Result<()> {
+/// Creates a directory. It inherits the access rules of the directory that it is in, which the user's
+/// data directory and temporary directory keep private.
+pub(crate) fn create_private_directory(path: &Path, _owner: Option<&Rights>) -> io::Result<()> {
     std::fs::create_dir(path)
 }
 

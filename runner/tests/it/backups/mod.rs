@@ -34,7 +34,7 @@ impl Host for Calm {
 
     fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
         let v2 = Connection::open(job.staging())?;
-        v2.execute_batch(&format!("ATTACH '{}' AS v1; {TO_V2}", job.source().display()))?;
+        v2.execute_batch(&format!("ATTACH '{}' AS v1; {TO_V2}", job.source()?.display()))?;
         job.write_companion("auth", b"of v2")?;
         Ok(Built::default())
     }

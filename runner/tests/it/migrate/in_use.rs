@@ -136,12 +136,35 @@ fn a_connection_of_another_process_is_named() {
 }
 
 #[test]
+fn the_owner_lock_names_every_file_that_it_makes() {
+    let bed = Bed::new("wal");
+    let lock = cutover::lock(&bed.path()).unwrap();
+    let names = || std::fs::read_dir(bed.directory.path()).unwrap().map(|entry| entry.unwrap());
+    let mut made: Vec<_> = names().map(|entry| entry.path()).collect();
+    made.retain(|path| *path != bed.path());
+    assert!(made.len() >= 2 && made.iter().all(|path| lock.files().contains(path)), "{made:?}");
+    let directory = bed.directory.path().canonicalize().unwrap();
+    let expected = ["data.db.owner-lock", "data.db.owner-lock-journal", "data.db.cutover-lock"];
+    let of = lock.files().each_ref().map(|path| path.strip_prefix(&directory).unwrap().to_str());
+    assert_eq!(of, expected.map(Some));
+}
+
+#[test]
 fn the_owner_lock_is_held_once_and_released() {
     let bed = Bed::new("wal");
     let lock = cutover::lock(&bed.path()).unwrap();
     let refused =
         |result: Result<MigrateResult, Error>| result.unwrap_err().failure.code == Code::Owned;
-    assert!(refused(cutover::migrate(&bed.sql(), &mut Scripted::default())));
+    let forgotten = cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap_err().failure;
+    let again = cutover::lock(&bed.path()).unwrap_err().failure;
+    for failure in [forgotten, again] {
+        assert_eq!(failure.code, Code::Owned);
+        let [holder] = &failure.holders[..] else { panic!("{failure}") };
+        assert_eq!((holder.pid, holder.this_process), (std::process::id(), true));
+        for told in ["this process itself owns this database", "`options.lock`"] {
+            assert!(failure.to_string().contains(told), "{failure}");
+        }
+    }
     // The refused call must not have dropped the lock, which the legacy daemon asks SQLite for.
     let starts = alone();
     let legacy = std::process::Command::new("sqlite3")

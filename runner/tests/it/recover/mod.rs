@@ -113,9 +113,9 @@ fn count(path: &Path, table: &str) -> i64 {
         .unwrap()
 }
 
-fn build(job: &dyn cutover::Job) -> Result<cutover::Built, HostError> {
+fn build(job: &mut dyn cutover::Job) -> Result<cutover::Built, HostError> {
     let v2 = Connection::open(job.staging())?;
-    v2.execute("ATTACH ?1 AS v1", [job.source().to_str().unwrap()])?;
+    v2.execute("ATTACH ?1 AS v1", [job.source()?.to_str().unwrap()])?;
     v2.execute_batch(TO_V2)?;
     Ok(cutover::Built::default())
 }

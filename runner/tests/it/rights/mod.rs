@@ -7,7 +7,7 @@ mod widened;
 
 use std::path::{Path, PathBuf};
 
-use cutover::{BuildBy, BuildFrom, Detect, Host, Make, Options};
+use cutover::{BuildBy, BuildFrom, Built, Detect, Host, HostError, Job, Make, Options};
 use rusqlite::Connection;
 
 use crate::support::disk::in_memory;
@@ -61,5 +61,31 @@ fn a_new_file_has_the_group_of_v1_or_its_group_has_no_rights() {
             (rows(&path, "note"), rows(&backup, "notes")),
             (NOTES.map(String::from).to_vec(), NOTES.map(String::from).to_vec())
         );
+    }
+}
+
+#[test]
+fn a_companions_directory_that_root_makes_belongs_to_the_owner_of_the_database() {
+    if !is_root() {
+        return;
+    }
+    struct App;
+    impl Host for App {
+        fn build(&mut self, job: &mut dyn Job<'_>) -> Result<Built, HostError> {
+            job.write_companion("auth", b"v2 secret")?;
+            let v2 = Connection::open(job.staging())?;
+            v2.execute("ATTACH ?1 AS v1", [job.source()?.to_str()])?;
+            v2.execute_batch(TO_V2)?;
+            Ok(Built::default())
+        }
+    }
+    let (directory, path) = folder(0o600, 0o755);
+    let make = Make { from: BuildFrom::Empty, run: BuildBy::Host };
+    let mut options = Options::new(&path, "v1-v2", Detect::UserVersion(2), make);
+    let auth = directory.path().join("config/deeper/auth.json");
+    options.companions.insert("auth".into(), auth.clone());
+    cutover::migrate(&options, &mut App).unwrap();
+    for (path, mode) in auth.ancestors().zip([0o600, 0o700, 0o700]) {
+        assert_eq!(shown(path), (ALICE, FRIENDS, mode), "{}", path.display());
     }
 }

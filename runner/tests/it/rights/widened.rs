@@ -109,7 +109,7 @@ impl Watches<'_> {
 impl Host for Watches<'_> {
     fn event(&mut self, event: &Event) {
         if let Event::Step { op, .. } = event {
-            self.look(op);
+            self.look(op.as_str());
         }
     }
     fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {

@@ -33,7 +33,7 @@ impl Host for Application<'_> {
     }
     fn event(&mut self, event: &cutover::Event) {
         if let cutover::Event::Step { op, .. } = event {
-            self.ops.push(op.clone());
+            self.ops.push(op.to_string());
         }
     }
     fn cancelled(&mut self) -> bool {

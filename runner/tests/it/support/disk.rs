@@ -144,13 +144,13 @@ impl Host for Runs<'_> {
 }
 
 impl App {
-    pub fn build_database(&self, job: &dyn Job) -> Result<(), HostError> {
+    pub fn build_database(&self, job: &mut dyn Job) -> Result<(), HostError> {
         let v2 = Connection::open(job.staging())?;
         if self.copy {
             v2.execute_batch(&format!("BEGIN; {COPY_TO_V2} COMMIT;"))?;
         } else {
             v2.execute_batch("PRAGMA page_size = 512")?;
-            v2.execute("ATTACH ?1 AS v1", [job.source().to_str().unwrap()])?;
+            v2.execute("ATTACH ?1 AS v1", [job.source()?.to_str().unwrap()])?;
             v2.execute_batch(&format!("BEGIN; {TO_V2} COMMIT;"))?;
         }
         Ok(())

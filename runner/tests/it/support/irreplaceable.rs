@@ -26,7 +26,7 @@ struct App {
 impl Host for App {
     fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
         let db = Connection::open(job.staging())?;
-        db.execute("ATTACH DATABASE ?1 AS v1", [job.source().to_str().unwrap()])?;
+        db.execute("ATTACH DATABASE ?1 AS v1", [job.source()?.to_str().unwrap()])?;
         db.execute_batch(TO_V2)?;
         match &self.in_place {
             Some(path) => std::fs::write(path, "v2")?,
