@@ -385,7 +385,7 @@ fn every_file_that_may_hold_rows_is_named() {
         let told = |fact: &&String| fact.starts_with(name) && fact.contains("hold");
         assert_eq!(found.facts.iter().filter(told).count(), 1, "{name}: {:?}", found.facts);
     }
-    // The same without a backup that is whole.
+    // Without its receipt that backup is not whole either.
     std::fs::remove_file(
         backup.with_file_name(format!("{}.json", backup.file_name().unwrap().to_str().unwrap())),
     )

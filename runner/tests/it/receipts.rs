@@ -51,7 +51,7 @@ fn an_unreadable_receipt_is_that_of_one_backup() {
     cutover::restore(&path, &old, &of_backups, &mut Calm).unwrap();
     let new = cutover::migrate(&options, &mut Calm).unwrap().backup.unwrap();
     let receipt = scratch.path().join(format!("{}.json", old.file_name().unwrap().display()));
-    set_permissions(&receipt, Permissions::from_mode(0)).unwrap();
+    set_permissions(&receipt, Permissions::from_mode(0o0)).unwrap();
     assert!(std::fs::read(&receipt).is_err(), "the test needs a user who may not read");
 
     let listed = cutover::list_backups(&path).unwrap();

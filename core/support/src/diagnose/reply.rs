@@ -10,6 +10,10 @@ use crate::next_start::{Canonical, Does};
 use cutover_core::{Code, Explanation, FileName, PlanKind};
 
 /// What a reply needs to know of a directory.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one fact of the directory, and they combine freely"
+)]
 pub(super) struct Seen<'a> {
     pub canonical: &'a FileName,
     pub is: Canonical,
