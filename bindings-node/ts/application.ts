@@ -27,7 +27,7 @@ export class Callbacks<S extends Json, R extends Json> implements Application {
   answer(call: Call, desk: Desk): unknown {
     switch (call.name) {
       case "detect":
-        return this.#detect(call, desk);
+        return this.#detect(call.path, desk);
       case "build":
         return this.#build(call, desk);
       case "verify":
@@ -54,7 +54,7 @@ export class Callbacks<S extends Json, R extends Json> implements Application {
     await given;
   }
 
-  async #detect({ path }: Call & { name: "detect" }, desk: Desk): Promise<string> {
+  async #detect(path: string, desk: Desk): Promise<string> {
     const { detect } = this.#options;
     const verdict: unknown =
       typeof detect === "function" ? await detect(reader(desk.ask, path)) : undefined;
