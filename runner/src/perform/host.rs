@@ -61,7 +61,9 @@ impl Performer<'_> {
         let v1 = Reader::open(&self.place.path(&self.place.canonical))
             .map_err(|error| sqlite::fault(&error))?;
         let files = [self.place.path(source), self.place.path(staging)];
+        let is_copied = self.copied.as_ref() == Some(&files[0]);
         let mut job = HostJob::new(self.place, run, (&v1, &mut opened), self.locks, files);
+        job.copied = is_copied;
         match host.build(&mut job) {
             Ok(built) => Ok(OpOutcome::Built { expect: built.expect, report: built.report }),
             Err(error) => {

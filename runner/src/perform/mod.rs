@@ -33,6 +33,8 @@ pub(crate) struct Performer<'a> {
     witness: Option<CommitWatcher>,
     /// The lock on a database that moves to a new file, until the move is done.
     isolated: Option<Isolated>,
+    /// The last copy. A plan of an earlier release copies v1 for a callback in a step of its own.
+    copied: Option<PathBuf>,
     /// The application's own error, which the call returns as the cause.
     pub cause: Option<HostError>,
 }
@@ -45,7 +47,16 @@ impl<'a> Performer<'a> {
         options: &'a Options,
         locks: &'a mut CompanionLocks,
     ) -> Self {
-        Self { place, options, locks, v1: None, witness: None, isolated: None, cause: None }
+        Self {
+            place,
+            options,
+            locks,
+            v1: None,
+            witness: None,
+            isolated: None,
+            copied: None,
+            cause: None,
+        }
     }
 
     pub(crate) fn perform(
@@ -78,7 +89,11 @@ impl<'a> Performer<'a> {
             Op::Remove { files } => self.remove(files),
             Op::RemoveLink { link, of } => self.remove_link(link, of),
             Op::Absent { files } => self.absent(files),
-            Op::Copy { from, to } => self.copy(from, to),
+            Op::Copy { from, to } => {
+                let copied = self.copy(from, to)?;
+                self.copied = Some(self.path(to)?);
+                Ok(copied)
+            }
             Op::LookCompanion { companion, must_be_same, .. } => {
                 self.look_companion(companion, *must_be_same, run)
             }
