@@ -66,15 +66,22 @@ test("what a given-up build asked for is rejected at the latest when the upgrade
   const place = seed();
   const controller = new AbortController();
   const asked = [];
+  const ask = (promise) =>
+    asked.push(
+      promise.then(
+        () => null,
+        (error) => error,
+      ),
+    );
   let ended = false;
   const run = async (job) => {
     controller.abort("enough");
     while (!ended) {
-      for (let n = 0; n < 100; n += 1) asked.push(job.v1.all("SELECT 1"));
+      for (let n = 0; n < 10; n += 1) ask(job.v1.all("SELECT 1"));
       await new Promise((resolve) => setImmediate(resolve));
     }
-    asked.push(job.v1.all("SELECT 1"));
-    asked.push(job.v1.iterate("SELECT 1").next());
+    ask(job.v1.all("SELECT 1"));
+    ask(job.v1.iterate("SELECT 1").next());
     return new Promise(() => {});
   };
   const error = await failure(
@@ -84,9 +91,9 @@ test("what a given-up build asked for is rejected at the latest when the upgrade
   assert.equal(error.code, "ABORTED");
   await new Promise((resolve) => setImmediate(resolve));
   // Without the rejection this would never end.
-  const rejected = (await Promise.allSettled(asked)).filter(({ status }) => status === "rejected");
+  const rejected = (await Promise.all(asked)).filter((error) => error !== null);
   assert.ok(rejected.length >= 2, String(rejected.length));
-  for (const { reason } of rejected) assert.match(reason.message, /until its callback has settled/);
+  for (const { message } of rejected) assert.match(message, /until its callback has settled/);
   assertUntouched(place);
 });
 

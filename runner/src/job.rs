@@ -29,7 +29,7 @@ pub(crate) struct HostJob<'a> {
     locks: &'a mut CompanionLocks,
     source: PathBuf,
     /// Whether the copy of v1 is there.
-    copied: bool,
+    pub copied: bool,
     staging: PathBuf,
     nonce: String,
     attempt: u32,

@@ -9,7 +9,7 @@ use crate::failure::{Code, Failure};
 use crate::fault::{Holder, Platform};
 use crate::journal::{Companion, Journal, Phase, Strategy, V1};
 use crate::names::{
-    CompanionName, FileName, Label, Nonce, PlanPath, Role, companion_backup_name,
+    CompanionName, FileName, Label, Names, Nonce, PlanPath, Role, companion_backup_name,
     companion_staged_name, displaced_name, legacy_journal_name,
 };
 use crate::observe::{CompanionFacts, FileFacts, Observation, Verdict};
@@ -219,7 +219,31 @@ fn migrated(
         verify,
         check_v1,
     });
-    nearest(plan, requests.map(|request| plan_migration(observation, &request).map(Some)))
+    let plans = requests.flat_map(|request| {
+        let made = plan_migration(observation, &request);
+        let earlier = made.as_ref().ok().and_then(|right| as_earlier(plan, right, names));
+        [made.map(Some), Ok(earlier)]
+    });
+    nearest(plan, plans)
+}
+
+/// The plan as an earlier release made it, which copied v1 for a callback in a step of its own. Such
+/// a plan is still performed.
+fn as_earlier(plan: &Plan, right: &Plan, names: &Names) -> Option<Plan> {
+    let copy = Op::Copy { from: (&names.canonical).into(), to: (&names.source).into() };
+    if !plan.steps.iter().any(|step| step.op == copy) {
+        return None;
+    }
+    let builds =
+        |step: &Step| matches!(&step.op, Op::BuildHost { source, .. } if *source == names.source);
+    let at = right.steps.iter().position(builds)?;
+    let mut earlier = right.clone();
+    let why = "the application reads a copy, because opening v1 itself would change it".to_owned();
+    earlier.steps.insert(at, Step { op: copy, why, when: None });
+    for mark in [&mut earlier.flip_at, &mut earlier.cleanup_from] {
+        *mark = mark.map(|mark| mark + 1);
+    }
+    Some(earlier)
 }
 
 /// Each observation that a recovery of this journal may have been planned from.

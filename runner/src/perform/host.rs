@@ -74,7 +74,9 @@ impl Performer<'_> {
         let mut opened = OpenV1::default();
         let v1 = Reader::open(&self.place.path(&self.place.canonical))?;
         let files = [self.place.path(source), self.place.path(staging)];
+        let is_copied = self.copied.as_ref() == Some(&files[0]);
         let mut job = HostJob::new(self.place, run, (&v1, &mut opened), self.locks, files);
+        job.copied = is_copied;
         let built = host.build(&mut job);
         if let Some(damage) = v1.damage() {
             // Whatever the application made of it: what it did not read is not in v2.

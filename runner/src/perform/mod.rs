@@ -41,6 +41,8 @@ pub(crate) struct Performer<'a> {
     isolated: Option<Isolated>,
     /// What files that stay could not be given: messages of warnings.
     lost: Vec<String>,
+    /// The last copy. A plan of an earlier release copies v1 for a callback in a step of its own.
+    copied: Option<PathBuf>,
     /// The application's own error, which the call returns as the cause.
     pub cause: Option<HostError>,
 }
@@ -63,6 +65,7 @@ impl<'a> Performer<'a> {
             examined: None,
             witness: None,
             isolated: None,
+            copied: None,
             cause: None,
         }
     }
@@ -100,7 +103,11 @@ impl<'a> Performer<'a> {
             Op::Remove { files } => self.remove(files),
             Op::RemoveLink { link, of } => self.remove_link(link, of),
             Op::Absent { files } => self.absent(files),
-            Op::Copy { from, to } => self.copy(from, to),
+            Op::Copy { from, to } => {
+                let copied = self.copy(from, to)?;
+                self.copied = Some(self.path(to)?);
+                Ok(copied)
+            }
             Op::LookCompanion { companion, must_be_same, .. } => {
                 self.look_companion(companion, *must_be_same, run)
             }

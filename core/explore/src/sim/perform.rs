@@ -310,7 +310,8 @@ impl Machine<'_> {
 
     fn build_host(&mut self, source: &str, staging: &str, run: &mut Run) -> Performed {
         self.staging(staging)?;
-        if source != staging {
+        // A plan of an earlier release copied v1 in a step of its own.
+        if self.state.disk.ino(HOME, source).is_none() {
             self.copy_v1(source, run)?;
         }
         let Seen::Db(v1) = seen(&self.state.disk, source) else {
