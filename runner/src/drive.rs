@@ -26,7 +26,7 @@ pub(crate) fn drive(
     options: &Options,
     host: &mut dyn Host,
 ) -> Result<RunEnd, Error> {
-    let mut run = Run::new(plan, *budget);
+    let mut run = Run::new(plan, *budget).in_places(place.places());
     let mut performer = Performer::new(place, options);
     let ending = loop {
         if host.cancelled() {

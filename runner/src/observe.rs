@@ -4,8 +4,9 @@
 use std::path::Path;
 
 use cutover_core::{
-    CompanionFacts, CompanionRole, Failure, FileFacts, FileName, MAX_JOURNAL_BYTES, Observation,
-    Op, OpError, OpErrorKind, PlanPath, Retry, Role, Verdict, may_open_canonical, must_empty_log,
+    CompanionFacts, CompanionRole, Failure, FileFacts, FileName, LegacyBackup, MAX_JOURNAL_BYTES,
+    Observation, Op, OpError, OpErrorKind, PlanPath, Receipts, ReplaceBlocker, Retry, Role,
+    Verdict, legacy_backup, may_open_canonical, must_empty_log,
 };
 
 use crate::error::HostError;
@@ -157,7 +158,8 @@ fn look_at(place: &Paths, opens: bool) -> Result<Observation, ObserveError> {
         verdict: None,
         holders,
         free_bytes: os::free_bytes(&place.directory).ok(),
-        can_link: true,
+        can_link: os::irreplaceable(&place.path(&place.canonical))
+            != Some(ReplaceBlocker::MountPoint),
         companions: std::collections::BTreeMap::new(),
     };
     for entry in std::fs::read_dir(&place.directory).map_err(|error| io(&error))? {
@@ -232,10 +234,47 @@ fn look_at(place: &Paths, opens: bool) -> Result<Observation, ObserveError> {
             same: present.iter().filter(is_it).cloned().collect(),
             present,
             irreplaceable: os::irreplaceable(&path),
+            legacy_backup: None,
         };
         observation.companions.insert(companion.clone(), facts);
     }
+    if let Some((companion, backup)) = legacy_backup(&observation)
+        && let Some((directory, _)) = place.companions.get(&companion)
+        && let Some(facts) = observation.companions.get_mut(&companion)
+    {
+        let holds = compared(
+            &directory.join(backup.as_str()),
+            &directory.join(facts.file.as_str()),
+            facts.digest.is_some(),
+        );
+        let at = PlanPath { companion: Some(companion), name: backup };
+        let of = |error| ObserveError::OpError(sqlite::os_fault(&error).of(at));
+        facts.legacy_backup = Some(holds.map_err(of)?);
+    }
     Ok(observation)
+}
+
+/// What a backup of a companion holds, read as far as the two files are equal.
+fn compared(backup: &Path, companion: &Path, exists: bool) -> std::io::Result<LegacyBackup> {
+    use std::io::{BufRead as _, BufReader};
+    if !exists {
+        return Ok(LegacyBackup::Other);
+    }
+    let mut backup = BufReader::new(os::open_to_read(backup)?);
+    let mut companion = BufReader::new(os::open_to_read(companion)?);
+    loop {
+        let (ours, its) = (backup.fill_buf()?, companion.fill_buf()?);
+        match (ours.len().min(its.len()), ours.is_empty(), its.is_empty()) {
+            (0, true, true) => return Ok(LegacyBackup::Same),
+            (0, true, false) => return Ok(LegacyBackup::Beginning),
+            (0, false, _) => return Ok(LegacyBackup::Other),
+            (shared, ..) if ours[..shared] != its[..shared] => return Ok(LegacyBackup::Other),
+            (shared, ..) => {
+                backup.consume(shared);
+                companion.consume(shared);
+            }
+        }
+    }
 }
 
 fn unopened(path: &Path) -> std::io::Result<FileFacts> {
@@ -255,6 +294,19 @@ pub(crate) fn text(path: &Path) -> std::io::Result<Option<String>> {
     let mut bytes = Vec::new();
     os::open_to_read(path)?.take(MAX_JOURNAL_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     Ok(String::from_utf8(bytes).ok())
+}
+
+/// The text of each receipt.
+pub(crate) fn receipts(place: &Paths, observation: &Observation) -> Result<Receipts, ObserveError> {
+    let names = observation
+        .files
+        .keys()
+        .filter(|name| Role::of(&place.canonical, name) == Some(Role::Receipt));
+    let read = |name: &FileName| match text(&place.path(name)) {
+        Ok(text) => Ok((name.clone(), text)),
+        Err(error) => Err(ObserveError::OpError(sqlite::os_fault(&error).of(name))),
+    };
+    names.map(read).collect()
 }
 
 /// Whether this is the rollback journal of a database that had no pages: a process was killed in

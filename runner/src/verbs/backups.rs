@@ -3,18 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use cutover_core::{Backup, Left, Observation, Receipts, Role, Rule, plan_prune};
+use cutover_core::{Backup, Left, Observation, Receipts, Rule, plan_prune};
 use serde::Serialize;
 
 use crate::drive::RunEnd;
 use crate::error::Error;
 use crate::host::Host;
-use crate::observe::{ObserveError, survey, text};
+use crate::observe::{receipts, survey};
 use crate::options::BackupOptions;
 use crate::path::refuse_unusable;
 use crate::place::Paths;
 use crate::session::{Session, now_ms};
-use crate::sqlite::os_fault;
 
 /// What [`prune_backups`] did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -28,7 +27,8 @@ pub struct PruneResult {
     pub left: Vec<Left>,
 }
 
-/// Lists every backup of a database, newest first, with what its receipt says.
+/// Lists every backup of a database with what its receipt says: the whole ones, newest first, and
+/// then the others.
 ///
 /// It reads only names, sizes and receipts, and opens no database: on POSIX, closing a descriptor
 /// drops the process's locks on that file.
@@ -84,16 +84,4 @@ fn surveyed(place: &Paths) -> Result<(Observation, Receipts), Error> {
     let observation = survey(place).map_err(|blind| blind.into_failure(place))?;
     let receipts = receipts(place, &observation).map_err(|blind| blind.into_failure(place))?;
     Ok((observation, receipts))
-}
-
-pub(crate) fn receipts(place: &Paths, observation: &Observation) -> Result<Receipts, ObserveError> {
-    let names = observation
-        .files
-        .keys()
-        .filter(|name| Role::of(&place.canonical, name) == Some(Role::Receipt));
-    let read = |name: &cutover_core::FileName| match text(&place.path(name)) {
-        Ok(text) => Ok((name.clone(), text)),
-        Err(error) => Err(ObserveError::OpError(os_fault(&error).of(name))),
-    };
-    names.map(read).collect()
 }
