@@ -21,7 +21,10 @@ export type BackupOptions = Pick<
  * The newest whole backup is never removed.
  */
 export interface PruneRule {
-  /** How many whole backups to keep, the newest. */
+  /**
+   * How many whole backups to keep, the newest. Those whose time lies ahead, because a clock was
+   * wrong, are counted apart.
+   */
   keep?: number;
   /** The least age of a backup to remove, since its upgrade began, milliseconds. */
   olderThanMs?: number;
@@ -70,8 +73,8 @@ export interface RestoreResult {
 }
 
 /**
- * Lists every backup of a database, newest first, with the content of its receipt. Sizes are bytes,
- * times are milliseconds since 1970. It opens no database, takes no lock and changes nothing, so
+ * Lists every backup of a database with the content of its receipt: the whole ones, newest first,
+ * and then the others. Sizes are bytes, times are milliseconds since 1970. It opens no database, takes no lock and changes nothing, so
  * the application may call it at any time.
  *
  * @throws {@link CutoverError} `IO` when the directory is not readable. A backup whose receipt is

@@ -144,8 +144,8 @@ export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
    */
   companions?: Record<string, string>;
   /**
-   * Undoes what the build did outside the database. It must be idempotent: it may run twice, and
-   * also for a build that never ran. After a failure the next start calls it again. A second
+   * Undoes what the build did outside the database. It must be idempotent: it may run twice, for a
+   * build that never ran, and for an upgrade with another label that saved no state. After a failure the next start calls it again. A second
    * failure is a warning; the upgrade then begins again with the saved state and its nonce.
    */
   undo?(state: S | null, at: { nonce: string }): void | Promise<void>;

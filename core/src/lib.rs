@@ -94,7 +94,7 @@ mod plan;
 mod run;
 mod validate;
 
-pub use backup::{Backup, Receipts, list_backups, read_backup};
+pub use backup::{Backup, Receipts, begins_ms, list_backups, read_backup};
 pub use count::counted;
 pub use explain::{Explanation, explain_error};
 pub use failure::{Code, DataLocation, DataState, Failure, NO_HEADER};
@@ -111,11 +111,13 @@ pub use names::{
     is_journal_aside, journal_aside_name, journal_name, journal_tmp_name, legacy_journal_name,
     owner_lock_name, receipt_name,
 };
-pub use observe::{CompanionFacts, FileFacts, Fingerprint, Observation, ReplaceBlocker, Verdict};
+pub use observe::{
+    CompanionFacts, FileFacts, Fingerprint, LegacyBackup, Observation, ReplaceBlocker, Verdict,
+};
 pub use op::{Guard, Op, Phase, Step};
 pub use op_name::OpName;
 pub use page1::{HEADER_BYTES, Header, HeaderError, JournalMode, digest, hex, page1_digest, unhex};
-pub use plan::legacy::{LegacyJournal, LegacyPhase, LegacyRule};
+pub use plan::legacy::{LegacyJournal, LegacyPhase, LegacyRule, legacy_backup};
 pub use plan::{
     AdoptRequest, BuildBy, BuildFrom, Left, MAX_STEPS, Next, PLAN_VERSION, Plan, PlanKind, Prune,
     Recovery, RecoveryRule, RecoveryTable, Request, Restore, RestoreRequest, Rule, assess,
@@ -124,7 +126,10 @@ pub use plan::{
     plan_prune, plan_recovery, plan_restore, recover_before_restore, refuse_irregular,
     refuse_moved_companions,
 };
-pub use run::{Action, BUDGET_MS, Budget, CarryOver, DELAYS_MS, Event, OpOutcome, Report, Run};
+pub use run::{
+    Action, BUDGET_MS, Budget, CarryOver, DELAYS_MS, Event, OpOutcome, Places, Report, Run,
+};
 pub use validate::{
-    Finding, FindingKind, refused_by_windows, validate, validate_request, validate_text,
+    Finding, FindingKind, refuse_given, refuse_unread_plan, refused_by_windows, validate,
+    validate_request, validate_text,
 };

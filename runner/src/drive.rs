@@ -28,7 +28,7 @@ pub(crate) fn drive(
     locks: &mut CompanionLocks,
     host: &mut dyn Host,
 ) -> Result<RunEnd, Error> {
-    let mut run = Run::new(plan, *budget);
+    let mut run = Run::new(plan, *budget).in_places(place.places());
     let mut performer = Performer::new(place, options, locks);
     let ending = loop {
         if host.cancelled() {

@@ -59,8 +59,9 @@ pub trait Host {
     }
 
     /// Takes back what the build did outside the database. It must be idempotent: cutover may call
-    /// it twice, and for a build that never ran. `state` is what the build saved last, `nonce` is
-    /// [`Job::nonce`]. The default does nothing.
+    /// it twice, for a build that never ran, and for an upgrade with another label that saved no
+    /// state. `state` is what the build saved last, `nonce` is [`Job::nonce`]. The default does
+    /// nothing.
     ///
     /// # Errors
     /// The application's own. The next start calls `undo` again. If that fails too, it is a

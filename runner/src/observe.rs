@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use cutover_core::{
-    CompanionFacts, CompanionRole, Failure, FileFacts, FileName, MAX_JOURNAL_BYTES, Observation,
-    Op, OpError, OpErrorKind, PlanPath, Retry, Role, Verdict, may_open_canonical, must_empty_log,
+    CompanionFacts, CompanionRole, Failure, FileFacts, FileName, LegacyBackup, MAX_JOURNAL_BYTES,
+    Observation, Op, OpError, OpErrorKind, PlanPath, Receipts, ReplaceBlocker, Retry, Role,
+    Verdict, legacy_backup, may_open_canonical, must_empty_log,
 };
 
 use crate::error::HostError;
@@ -173,7 +174,8 @@ fn look_at(place: &Paths, opens: bool) -> Result<Observation, ObserveError> {
         verdict: None,
         holders,
         free_bytes: os::free_bytes(&place.directory).ok(),
-        can_link: true,
+        can_link: os::irreplaceable(&place.path(&place.canonical))
+            != Some(ReplaceBlocker::MountPoint),
         companions: BTreeMap::new(),
         irregular: BTreeMap::new(),
     };
@@ -256,8 +258,22 @@ fn look_at(place: &Paths, opens: bool) -> Result<Observation, ObserveError> {
             same: present.iter().filter(is_it).cloned().collect(),
             present,
             irreplaceable: os::irreplaceable(&path),
+            legacy_backup: None,
         };
         observation.companions.insert(companion.clone(), facts);
+    }
+    if let Some((companion, backup)) = legacy_backup(&observation)
+        && let Some((directory, _)) = place.companions.get(&companion)
+        && let Some(facts) = observation.companions.get_mut(&companion)
+    {
+        let holds = compared(
+            &directory.join(backup.as_str()),
+            &directory.join(facts.file.as_str()),
+            facts.digest.is_some(),
+        );
+        let at = PlanPath { companion: Some(companion), name: backup };
+        let of = |error| ObserveError::OpError(sqlite::os_fault(&error).of(at));
+        facts.legacy_backup = Some(holds.map_err(of)?);
     }
     Ok(observation)
 }
@@ -266,6 +282,29 @@ fn look_at(place: &Paths, opens: bool) -> Result<Observation, ObserveError> {
 fn is_another_users(error: &std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::PermissionDenied
         && sqlite::os_fault(error).class(os::PLATFORM, false) != Retry::Transient
+}
+
+/// What a backup of a companion holds, read as far as the two files are equal.
+fn compared(backup: &Path, companion: &Path, exists: bool) -> std::io::Result<LegacyBackup> {
+    use std::io::{BufRead as _, BufReader};
+    if !exists {
+        return Ok(LegacyBackup::Other);
+    }
+    let mut backup = BufReader::new(os::open_to_read(backup)?);
+    let mut companion = BufReader::new(os::open_to_read(companion)?);
+    loop {
+        let (ours, its) = (backup.fill_buf()?, companion.fill_buf()?);
+        match (ours.len().min(its.len()), ours.is_empty(), its.is_empty()) {
+            (0, true, true) => return Ok(LegacyBackup::Same),
+            (0, true, false) => return Ok(LegacyBackup::Beginning),
+            (0, false, _) => return Ok(LegacyBackup::Other),
+            (shared, ..) if ours[..shared] != its[..shared] => return Ok(LegacyBackup::Other),
+            (shared, ..) => {
+                backup.consume(shared);
+                companion.consume(shared);
+            }
+        }
+    }
 }
 
 /// Size and identity of a file, without opening it.
@@ -286,6 +325,16 @@ pub(crate) fn text(path: &Path) -> std::io::Result<Option<String>> {
     let mut bytes = Vec::new();
     os::open_to_read(path)?.take(MAX_JOURNAL_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     Ok(String::from_utf8(bytes).ok())
+}
+
+/// The text of each receipt.
+pub(crate) fn receipts(place: &Paths, observation: &Observation) -> Receipts {
+    let names = observation
+        .files
+        .keys()
+        .filter(|name| Role::of(&place.canonical, name) == Some(Role::Receipt));
+    // A receipt that this user may not read makes its own backup not whole, and no other.
+    names.map(|name| (name.clone(), text(&place.path(name)).ok().flatten())).collect()
 }
 
 /// Whether this is the rollback journal of a database that had no pages: a process was killed in

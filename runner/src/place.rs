@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use cutover_core::{Code, CompanionName, Failure, FileName, OpError, OpErrorKind, PlanPath, Role};
+use cutover_core::{
+    Code, CompanionName, Failure, FileName, OpError, OpErrorKind, Places, PlanPath, Role,
+};
 
 use crate::os;
 
@@ -125,6 +127,15 @@ impl Paths {
                 .get(companion)
                 .map(|(directory, _)| directory.join(at.name.as_str())),
         }
+    }
+
+    /// What stands before each bare name of a plan in its path.
+    pub(crate) fn places(&self) -> Places {
+        let before = |directory: &Path| directory.join("").display().to_string();
+        let companions = self.companions.iter();
+        std::iter::once((None, before(&self.directory)))
+            .chain(companions.map(|(name, (directory, _))| (Some(name.clone()), before(directory))))
+            .collect()
     }
 
     /// The database and its sidecars.

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cutover_core::{
-    Budget, CarryOver, Code, DataState, Event, Failure, Holder, Journal, Label, Next, Nonce,
-    Observation, Op, OpError, OpErrorKind, OpName, OsCode, Plan, Recovery, Report, Request, Retry,
-    Warning, WarningFrom, assess, assess_left, may_leave_zombie, plan_leave_zombie,
-    refuse_moved_companions,
+    Backup, Budget, CarryOver, Code, DataState, Event, Failure, Holder, Journal, Label, Next,
+    Nonce, Observation, Op, OpError, OpErrorKind, OpName, OsCode, Plan, Recovery, Report, Request,
+    Retry, Warning, WarningFrom, assess, assess_left, begins_ms, list_backups, may_leave_zombie,
+    plan_leave_zombie, refuse_moved_companions,
 };
 
 use crate::drive::{RunEnd, drive};
@@ -17,7 +17,7 @@ use crate::fsops::name_full_disk;
 use crate::holders::holders;
 use crate::host::Host;
 use crate::lock::{self, CallGuard, CompanionLocks, OwnerLock};
-use crate::observe::{ObserveError, observe};
+use crate::observe::{ObserveError, observe, receipts};
 use crate::options::{Lock, Options};
 use crate::os;
 use crate::path::refuse_unusable;
@@ -177,11 +177,17 @@ impl<'a> Session<'a> {
         Err(Failure::refusal(Code::Io, why, hint).of(canonical))
     }
 
-    pub(crate) fn request(&self) -> Request {
+    /// The backups that are there. Where receipts cannot be read, none is whole.
+    pub(crate) fn backups(&self, observation: &Observation) -> Vec<Backup> {
+        let receipts = receipts(&self.place, observation);
+        list_backups(observation, &receipts)
+    }
+
+    pub(crate) fn request(&self, observation: &Observation) -> Request {
         Request {
             label: self.label.clone(),
             nonce: nonce(),
-            now_ms: now_ms(),
+            now_ms: begins_ms(&self.backups(observation), now_ms()),
             attempt: self.attempt,
             from: self.options.make.from,
             by: self.options.make.run.planned(),
@@ -299,9 +305,12 @@ impl<'a> Session<'a> {
         self.warnings.push(Warning {
             from: WarningFrom::Cutover,
             code: Some("ZOMBIE".into()),
-            message: "this process has a leaked connection to the database; the database is a new \
-                      file now, and that connection has the old one"
-                .into(),
+            message: format!(
+                "this process has a leaked connection to {}; the database is a new file now, and \
+                 that connection has the old one, whose space is free once the connection is \
+                 collected or the process ends",
+                self.place.path(&self.place.canonical).display()
+            ),
         });
         Ok(())
     }

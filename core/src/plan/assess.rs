@@ -1,11 +1,11 @@
 //! What a start has to do, from one observation.
 
-use super::recover::{self, RecoveryTable};
+use super::recover::{self, RecoveryTable, refuse_other_label};
 use super::refuse::refuse_held;
 use super::{Plan, legacy};
 
 use crate::failure::{Code, Failure};
-use crate::names::{FileName, Label, Nonce, legacy_journal_name};
+use crate::names::{FileName, Label, Nonce, Role, legacy_journal_name};
 use crate::observe::{Observation, Verdict};
 
 /// What comes next.
@@ -61,6 +61,14 @@ pub fn assess_left(
     nonce: &Nonce,
 ) -> Result<Next, Failure> {
     refuse_held(observation)?;
+    // The application's own part in an upgrade with another label is left: that needs its release.
+    for journal in undone {
+        if let Some(Role::Journal(other)) = Role::of(&observation.canonical, journal)
+            && other != *label
+        {
+            return Err(refuse_other_label(&other, journal).with_v1(&observation.canonical));
+        }
+    }
     // A legacy journal that one of ours took over says nothing more.
     let legacy = legacy_journal_name(&observation.canonical);
     let is_over = legacy::is_taken_over(observation);

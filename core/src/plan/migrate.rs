@@ -10,7 +10,7 @@ use super::steps::{
 use super::{BuildBy, BuildFrom, Plan, PlanKind, Request, index, legacy, step};
 use crate::failure::{Code, Failure};
 use crate::journal::{self, Companion, Journal, Phase, Strategy, V1};
-use crate::names::{FileName, Names, PlanPath, Role};
+use crate::names::{FileName, Names, PlanPath};
 use crate::observe::{FileFacts, Observation};
 use crate::op::{Guard, Op, Step};
 use crate::page1::{Header, JournalMode};
@@ -28,7 +28,8 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
     for companion in observation.companions.keys() {
         refuse_irreplaceable(observation, companion)?;
     }
-    let names = names(observation, request)?;
+    let names = Names::new(canonical, &request.label, &request.nonce, request.now_ms)
+        .map_err(|error| too_long(canonical, &error.to_string()))?;
     refuse_other_programs(observation)?;
     let held = observation.held_on_windows();
     let strategy =
@@ -108,19 +109,6 @@ fn v1(observation: &Observation) -> Result<(&FileFacts, &Header), Failure> {
         .ok_or_else(|| refuse(Code::Io, "there is no database to migrate", "check the path"))?;
     let header = facts.header.as_ref().ok_or_else(|| Failure::no_header(&observation.canonical))?;
     Ok((facts, header))
-}
-
-/// The newest backup is never pruned, so the new one must be the newest, even where a clock was
-/// wrong once.
-fn names(observation: &Observation, request: &Request) -> Result<Names, Failure> {
-    let canonical = &observation.canonical;
-    let later = observation.files.keys().filter_map(|name| match Role::of(canonical, name) {
-        Some(Role::Backup { started_ms, .. }) => Some(started_ms.saturating_add(1)),
-        _ => None,
-    });
-    let started_ms = later.fold(request.now_ms, u64::max);
-    Names::new(canonical, &request.label, &request.nonce, started_ms)
-        .map_err(|error| too_long(canonical, &error.to_string()))
 }
 
 fn too_long(canonical: &FileName, error: &str) -> Failure {

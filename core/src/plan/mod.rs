@@ -20,6 +20,7 @@ mod steps;
 pub use adopt::{AdoptRequest, plan_adoption};
 pub use assess::{Next, assess, assess_by, assess_left};
 pub(crate) use difference::{differences, distance};
+pub(crate) use leave::is_of_irreplaceable;
 pub use leave_zombie::{may_leave_zombie, plan_leave_zombie};
 pub use migrate::{plan_migration, refuse_moved_companions};
 pub use prune::{Left, Prune, Rule, plan_prune};
@@ -134,7 +135,8 @@ pub struct Request {
     pub label: Label,
     /// Tells this attempt's files from another's.
     pub nonce: Nonce,
-    /// Now, Unix milliseconds.
+    /// When the upgrade begins, in Unix milliseconds:
+    /// [`begins_ms`](crate::backup::begins_ms) makes it later than every whole backup.
     pub now_ms: u64,
     /// 1 for the first try.
     pub attempt: u32,

@@ -21,6 +21,7 @@ pub(crate) fn companion_facts(
         present: present.into_iter().filter(|(is, _)| *is).map(|(_, name)| name).collect(),
         same: Vec::new(),
         irreplaceable: None,
+        legacy_backup: None,
     }
 }
 

@@ -252,12 +252,16 @@ impl Run {
     }
 
     fn warn_of_clean_up(&mut self, failure: &Failure) {
-        let file = failure.path.as_ref().map_or_else(String::new, |path| format!("{path}: "));
         let then = if self.plan.kind == PlanKind::Adopt {
             "the adopted backup has all its rows, so it may be removed"
         } else {
             "the next start cleans up"
         };
+        let path = |path: &String| match PlanPath::try_from(path.clone()) {
+            Ok(at) => format!("{}: ", self.path_of(&at)),
+            Err(_) => format!("{path}: "),
+        };
+        let file = failure.path.as_ref().map_or_else(String::new, path);
         let message = format!("{file}{}; {then}", failure.reason);
         self.add_warning(Some(failure.code.as_str()), message, WarningFrom::Cutover);
         self.left = true;
@@ -293,6 +297,12 @@ impl Run {
         self.index = 0;
         self.tries = 0;
         self.stage = Stage::Ready;
+        for warning in std::mem::take(&mut self.of_undo) {
+            if let Some(journal) = &mut self.journal {
+                journal.warn(warning.clone());
+            }
+            self.events.push_back(Event::Warning { warning });
+        }
     }
 
     /// Ends the list of steps that was walked, or stopped.

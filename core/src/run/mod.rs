@@ -36,7 +36,7 @@ use crate::journal::{Journal, Phase, ReadError, Warning, WarningFrom};
 use crate::names::{CompanionName, PlanPath, Role};
 use crate::observe::FileFacts;
 use crate::op::{Op, Step};
-use crate::plan::{Plan, PlanKind, Recovery};
+use crate::plan::{Plan, PlanKind, Recovery, is_of_irreplaceable};
 
 use ending::Cause;
 
@@ -110,6 +110,10 @@ pub struct Report {
     pub left: bool,
 }
 
+/// Where the files of a plan are: what stands before a bare name in a path, by companion; nothing
+/// for the database's directory. Only warnings have these paths.
+pub type Places = BTreeMap<Option<CompanionName>, String>;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum List {
     Steps,
@@ -153,6 +157,10 @@ pub struct Run {
     companions: BTreeMap<CompanionName, Option<String>>,
     /// The warnings of a run without a journal.
     warnings: Vec<Warning>,
+    /// Warnings that are true only if the run undoes the plan.
+    of_undo: Vec<Warning>,
+    /// Where the files are, for warnings.
+    places: Places,
     /// Why the run undoes the plan.
     failure: Option<(Failure, Cause)>,
     /// The failure of an undo step. The journal then stays.
@@ -196,6 +204,8 @@ impl Run {
             staging_held: false,
             companions: BTreeMap::new(),
             warnings: Vec::new(),
+            of_undo: Vec::new(),
+            places: Places::new(),
             failure: None,
             undo_failure: None,
             left: false,
@@ -211,12 +221,30 @@ impl Run {
             },
             plan,
         };
+        // A plan that may still finish replaces no companion that was written in place; its undo would.
+        if let Some(journal) = run.journal.as_mut().filter(|_| run.plan.flip_at.is_some()) {
+            (run.of_undo, journal.warnings) =
+                std::mem::take(&mut journal.warnings).into_iter().partition(is_of_irreplaceable);
+        }
         run.events.push_back(Event::Plan {
             kind: run.plan.kind,
             steps: u32::try_from(run.plan.steps.len()).unwrap_or(u32::MAX),
             attempt: run.journal.as_ref().map_or(1, |journal| journal.attempt),
         });
         run
+    }
+
+    /// Makes the warnings of this run name whole paths.
+    #[must_use]
+    pub fn in_places(mut self, places: Places) -> Self {
+        self.places = places;
+        self
+    }
+
+    /// The path of a file, as a warning names it.
+    fn path_of(&self, at: &PlanPath) -> String {
+        let before = self.places.get(&at.companion);
+        before.map_or_else(|| at.to_string(), |before| format!("{before}{}", at.name))
     }
 
     /// The next event, oldest first.

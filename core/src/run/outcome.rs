@@ -3,7 +3,7 @@
 use crate::failure::DataState;
 use crate::fault::{OpError, OpErrorKind, Platform};
 use crate::journal::{Journal, Phase, V1, V2, WarningFrom};
-use crate::names::{FileName, PlanPath, is_displaced, is_journal_aside};
+use crate::names::{FileName, PlanPath, SIDECARS, is_displaced, is_journal_aside};
 use crate::observe::FileFacts;
 use crate::op::Op;
 use crate::page1::JournalMode;
@@ -20,7 +20,14 @@ impl Run {
         let Some(op) = self.current().cloned() else { return };
         self.tell_of_kept(&op);
         match (&op, done) {
-            (_, OpOutcome::Tolerated(message)) => {
+            (op, OpOutcome::Tolerated(message)) => {
+                let message = match op.file() {
+                    Some(at) => format!("{}: {message}", self.path_of(&at)),
+                    None => match self.places.get(&op.companion().cloned()) {
+                        Some(directory) => format!("{directory}: {message}"),
+                        None => message,
+                    },
+                };
                 self.add_warning(Some("TOLERATED"), message, WarningFrom::Cutover);
             }
             (Op::Settle { file, .. }, OpOutcome::Settled(facts)) => self.settled(file, &facts),
@@ -109,7 +116,17 @@ impl Run {
         } else {
             return;
         };
-        let message = format!("{from} is kept as {to}: {why}");
+        let [path, kept] = [from, to].map(|at| self.path_of(at));
+        let once = if to.companion.is_some() {
+            format!("nothing in it is missing from {path}")
+        } else if code == "SET_ASIDE" {
+            "the database is as it should be".to_owned()
+        } else if SIDECARS.iter().any(|suffix| to.name.as_str().ends_with(suffix)) {
+            "the database that it stands beside is not needed".to_owned()
+        } else {
+            "no row in it is needed".to_owned()
+        };
+        let message = format!("{path} is kept as {kept}: {why}; it may be removed once {once}");
         self.add_warning(Some(code), message, WarningFrom::Cutover);
     }
 

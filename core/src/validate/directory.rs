@@ -3,9 +3,9 @@
 use super::{ANEW_HERE, Finding, FindingKind};
 use crate::count::counted;
 use crate::fault::{Holder, Platform};
-use crate::names::FileName;
+use crate::names::{FileName, PlanPath};
 use crate::observe::Observation;
-use crate::op::Op;
+use crate::op::{Op, Step};
 use crate::plan::{Plan, PlanKind};
 
 /// Names that Windows keeps for devices, with any extension. Source: "Naming Files, Paths, and
@@ -17,7 +17,9 @@ const RESERVED_WITH_DIGIT: [&str; 2] = ["COM", "LPT"];
 const DIGITS: [char; 12] =
     ['1', '2', '3', '4', '5', '6', '7', '8', '9', '\u{b9}', '\u{b2}', '\u{b3}'];
 
-pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
+/// `waits`: whether a start performs the plan, which waits for the programs that have the database
+/// open.
+pub(super) fn judge(plan: &Plan, observation: &Observation, waits: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut find = |kind: FindingKind, step: Option<usize>, message: String, hint: &str| {
         let step = step.and_then(|at| u32::try_from(at).ok());
@@ -46,7 +48,7 @@ pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
         };
         holder.is_another() || !(leaves || (goes_by && observation.held_on_windows()))
     };
-    if let Some(holder) = observation.holders.iter().find(in_the_way) {
+    if let Some(holder) = observation.holders.iter().filter(|_| !waits).find(in_the_way) {
         let who = if holder.this_process {
             "this process".to_owned()
         } else {
@@ -73,7 +75,17 @@ pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
     // The device is the part of a file id before the dash.
     let mut devices = observation.files.values().filter_map(|facts| facts.file_id.split_once('-'));
     let first = devices.next();
-    if devices.any(|(device, _)| first.is_some_and(|(first, _)| device != first)) {
+    // A page copy, and an undo, neither link nor rename canonical.
+    let canonical = PlanPath::from(&observation.canonical);
+    let moves = |step: &Step| match &step.op {
+        Op::Link { from, to } | Op::Rename { from, to } | Op::RenameNew { from, to } => {
+            [from, to].contains(&&canonical)
+        }
+        _ => false,
+    };
+    if plan.steps.iter().any(moves)
+        && devices.any(|(device, _)| first.is_some_and(|(first, _)| device != first))
+    {
         let message = "the files of the set are on different volumes (one is a mount point): \
                        they cannot be linked or renamed onto each other";
         find(FindingKind::CrossVolume, None, message.into(), "mount the directory, not the file");

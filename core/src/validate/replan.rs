@@ -56,7 +56,10 @@ pub(super) fn of_directory(
     observation: &Observation,
     asked: Option<&Request>,
 ) -> Result<Plan, Failure> {
-    let (label, nonce) = label_and_nonce(plan)?;
+    let (mut label, nonce) = label_and_nonce(plan)?;
+    if let Some(asked) = asked {
+        label.clone_from(&asked.label);
+    }
     match plan.kind {
         // An observation holds neither the rule of a prune nor the receipt of a backup.
         PlanKind::Restore | PlanKind::Prune | PlanKind::Adopt => return Ok(plan.clone()),

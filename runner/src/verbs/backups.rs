@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cutover_core::{
-    Backup, Code, Failure, FileName, Left, Observation, Receipts, Role, Rule, plan_prune,
+    Backup, Code, Failure, FileName, Left, Observation, Receipts, Rule, plan_prune,
 };
 use serde::Serialize;
 
 use crate::drive::RunEnd;
 use crate::error::Error;
 use crate::host::Host;
-use crate::observe::{survey, text};
+use crate::observe::{receipts, survey};
 use crate::options::BackupOptions;
 use crate::path::{refuse_no_path, refuse_unusable};
 use crate::place::Paths;
@@ -29,7 +29,8 @@ pub struct PruneResult {
     pub left: Vec<Left>,
 }
 
-/// Lists every backup of a database, newest first, with what its receipt says.
+/// Lists every backup of a database with what its receipt says: the whole ones, newest first, and
+/// then the others.
 ///
 /// It reads only names, sizes and receipts, and opens no database: on POSIX, closing a descriptor
 /// drops the process's locks on that file.
@@ -112,13 +113,4 @@ pub(crate) fn surveyed(place: &Paths) -> Result<(Observation, Receipts), Error> 
     let observation = survey(place).map_err(|blind| blind.into_failure(place))?;
     let receipts = receipts(place, &observation);
     Ok((observation, receipts))
-}
-
-pub(crate) fn receipts(place: &Paths, observation: &Observation) -> Receipts {
-    let names = observation
-        .files
-        .keys()
-        .filter(|name| Role::of(&place.canonical, name) == Some(Role::Receipt));
-    // A receipt that this user may not read makes its own backup not whole, and no other.
-    names.map(|name| (name.clone(), text(&place.path(name)).ok().flatten())).collect()
 }

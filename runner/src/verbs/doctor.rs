@@ -16,14 +16,13 @@ use cutover_support::{
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::Error;
-use crate::observe::look;
+use crate::observe::{look, receipts};
 use crate::os;
 use crate::path::refuse_unusable;
 use crate::place::Paths;
 use crate::session::{nonce, now_ms};
 use crate::sqlite::{Open, Stop, examine, installed, run};
 use crate::types::Integrity;
-use crate::verbs::backups::receipts;
 
 /// The options of [`doctor`].
 #[derive(Debug, Clone)]

@@ -148,7 +148,7 @@ impl Session<'_> {
                     &journal_tmp_name(&self.place.canonical, &self.label, &nonce()),
                 );
             }
-            let (mut request, mut host_state) = (self.request(), None);
+            let (mut request, mut host_state) = (self.request(&observation), None);
             if let Some(carried) = self.left.take().and_then(|left| left.carried) {
                 (request.nonce, host_state) = carried;
             }
@@ -199,10 +199,18 @@ impl Session<'_> {
             Ok(pruned) => pruned
                 .left
                 .iter()
-                .map(|left| format!("{} is not pruned: {}", left.backup, left.why))
+                .map(|left| {
+                    let path = self.place.path(&left.backup);
+                    format!(
+                        "{} is not pruned: {}; it may be removed by hand, with its receipt, once \
+                         no row in it is needed",
+                        path.display(),
+                        left.why
+                    )
+                })
                 .collect(),
             Err(error) => vec![format!(
-                "old backups could not be pruned: {}",
+                "old backups could not be pruned, and stay until the next prune: {}",
                 self.place.locate(*error.failure).to_string()
             )],
         };

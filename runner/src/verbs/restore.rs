@@ -14,13 +14,13 @@ use serde::Serialize;
 use crate::drive::RunEnd;
 use crate::error::Error;
 use crate::host::Host;
-use crate::observe::can_link;
+use crate::observe::{can_link, receipts};
 use crate::options::BackupOptions;
 use crate::os;
 use crate::path::refuse_unusable;
 use crate::place::Paths;
 use crate::session::{MAX_ATTEMPTS, MAX_RECOVERIES, Session, nonce};
-use crate::verbs::backups::{named, receipts};
+use crate::verbs::backups::named;
 use crate::waiting::refuse_cancelled;
 
 /// What [`restore`] did.

@@ -20,14 +20,17 @@ pub fn seed(scenario: &Scenario) -> State {
     let mut rows = 0;
     let journal = format!("{name}.v1-v2-cutover.json");
     match scenario.initial {
-        InitialState::Settled | InitialState::Legacy => {
+        InitialState::Settled | InitialState::Legacy | InitialState::LegacyUndone => {
             disk.seed(HOME, name, Content::Db(Db::v1(0, JournalMode::Delete)));
         }
         InitialState::WalClosed => disk.seed(HOME, name, Content::Db(Db::v1(0, JournalMode::Wal))),
         InitialState::WalRows
         | InitialState::LegacyWal
         | InitialState::BothJournals
-        | InitialState::OtherLabel => {
+        | InitialState::OtherLabel
+        | InitialState::OtherLabelBuilt
+        | InitialState::OtherLabelFlipped
+        | InitialState::OtherLabelSaved => {
             rows = 1;
             disk.seed(HOME, name, Content::Db(Db::v1(0, JournalMode::Wal)));
             disk.seed(HOME, &format!("{name}-wal"), Content::Wal(Db::v1(1, JournalMode::Wal)));
@@ -71,9 +74,10 @@ pub fn seed(scenario: &Scenario) -> State {
         disk.seed(scenario.aside(), file.as_str(), Content::Companion(0));
     }
     let mode = match scenario.initial {
-        InitialState::Settled | InitialState::Legacy | InitialState::HotJournal => {
-            JournalMode::Delete
-        }
+        InitialState::Settled
+        | InitialState::Legacy
+        | InitialState::LegacyUndone
+        | InitialState::HotJournal => JournalMode::Delete,
         _ => JournalMode::Wal,
     };
     State { disk, ledger: Ledger::of(rows, mode) }

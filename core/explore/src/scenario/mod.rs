@@ -30,8 +30,15 @@ pub enum InitialState {
     UnreadableJournal,
     /// A journal that cannot be read, and no canonical. Nothing may be touched.
     NoCanonical,
-    /// The journal of another upgrade, which is not finished. Nothing may be touched.
+    /// The journal of another upgrade, killed when it began to build. It is undone.
     OtherLabel,
+    /// The journal of another upgrade, killed before its flip. It is undone.
+    OtherLabelBuilt,
+    /// The journal of another upgrade, killed right after its flip. It is finished.
+    OtherLabelFlipped,
+    /// The journal of another upgrade whose callback saved a state, killed before its flip. Nothing
+    /// may be touched.
+    OtherLabelSaved,
     /// Two journals: cutover was interrupted while v1 was canonical, and then the legacy daemon
     /// began its own upgrade.
     BothJournals,
@@ -39,6 +46,8 @@ pub enum InitialState {
     Legacy,
     /// What the legacy daemon leaves, if v1 is in WAL mode with rows in its log.
     LegacyWal,
+    /// What the legacy daemon leaves at each step of a recovery of its own.
+    LegacyUndone,
     /// v2 in rollback mode, a backup and its receipt. The backup is restored. v1 was in WAL mode.
     RestoreSettled,
     /// v2 in WAL mode with rows in its log, a backup and its receipt. The backup is restored. v1
@@ -141,7 +150,10 @@ impl Scenario {
     pub fn links(&self) -> bool {
         !matches!(
             self.initial,
-            InitialState::Legacy | InitialState::LegacyWal | InitialState::BothJournals
+            InitialState::Legacy
+                | InitialState::LegacyWal
+                | InitialState::LegacyUndone
+                | InitialState::BothJournals
         )
     }
 
@@ -149,7 +161,7 @@ impl Scenario {
     #[must_use]
     pub fn legacy_after(&self) -> Option<u8> {
         match self.initial {
-            InitialState::Legacy | InitialState::LegacyWal => Some(0),
+            InitialState::Legacy | InitialState::LegacyWal | InitialState::LegacyUndone => Some(0),
             InitialState::BothJournals => Some(1),
             _ => None,
         }
@@ -176,7 +188,7 @@ impl Scenario {
     /// Whether every start refuses and touches nothing.
     #[must_use]
     pub fn refuses(&self) -> bool {
-        matches!(self.initial, InitialState::NoCanonical | InitialState::OtherLabel)
+        matches!(self.initial, InitialState::NoCanonical | InitialState::OtherLabelSaved)
     }
 
     /// Whether the application makes every upgrade fail, so that v1 stays.

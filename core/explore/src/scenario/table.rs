@@ -39,10 +39,10 @@ const BUILDS: [(BuildBy, BuildFrom); 4] = [
 #[must_use]
 pub fn shapes() -> Vec<Scenario> {
     use InitialState::{
-        HotJournal, JournalTmp, NoCanonical, Orphans, OtherLabel, Settled, UnreadableJournal,
-        WalClosed, WalRows,
+        HotJournal, JournalTmp, NoCanonical, Orphans, OtherLabel, OtherLabelBuilt,
+        OtherLabelFlipped, OtherLabelSaved, Settled, UnreadableJournal, WalClosed, WalRows,
     };
-    every_build(&[
+    let mut all = every_build(&[
         Settled,
         WalClosed,
         WalRows,
@@ -52,7 +52,20 @@ pub fn shapes() -> Vec<Scenario> {
         UnreadableJournal,
         NoCanonical,
         OtherLabel,
-    ])
+        OtherLabelBuilt,
+        OtherLabelFlipped,
+    ]);
+    let beside = [
+        (OtherLabelBuilt, HostUse::Stages),
+        (OtherLabelFlipped, HostUse::Stages),
+        (OtherLabelFlipped, HostUse::SavesState),
+        (OtherLabelSaved, HostUse::SavesState),
+    ];
+    let with = |(initial, host)| {
+        with_companion(plain(initial, BuildBy::Host, BuildFrom::Copy)?, host, true)
+    };
+    all.extend(beside.into_iter().filter_map(with));
+    all
 }
 
 fn every_build(shapes: &[InitialState]) -> Vec<Scenario> {
@@ -335,7 +348,7 @@ pub fn tried() -> Vec<Scenario> {
 pub fn legacy() -> Vec<Scenario> {
     let mut all = Vec::new();
     all.extend(plain(InitialState::BothJournals, BuildBy::Sql, BuildFrom::Empty));
-    for initial in [InitialState::Legacy, InitialState::LegacyWal] {
+    for initial in [InitialState::Legacy, InitialState::LegacyWal, InitialState::LegacyUndone] {
         all.extend(plain(initial, BuildBy::Sql, BuildFrom::Empty));
         for before in [true, false] {
             all.extend(

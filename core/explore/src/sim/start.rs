@@ -369,22 +369,31 @@ fn next_of_adoption(
 /// The state when the first start observes.
 #[must_use]
 pub fn initial_state(scenario: &Scenario) -> State {
-    if scenario.initial == InitialState::OtherLabel {
-        other_label(scenario)
-    } else {
-        layouts::seed(scenario)
-    }
+    let killed_before: fn(&Op) -> bool = match scenario.initial {
+        InitialState::OtherLabel => |op| matches!(op, Op::BuildSql { .. } | Op::BuildHost { .. }),
+        InitialState::OtherLabelBuilt | InitialState::OtherLabelSaved => {
+            |op| matches!(op, Op::LockV1 { .. })
+        }
+        InitialState::OtherLabelFlipped => |op| {
+            matches!(op, Op::WriteReceipt { .. } | Op::LookCompanion { must_be_same: false, .. })
+        },
+        _ => return layouts::seed(scenario),
+    };
+    other_label(scenario, killed_before)
 }
 
-/// An upgrade with another label, killed when it began to build.
-fn other_label(scenario: &Scenario) -> State {
+/// An upgrade with another label, killed before this op.
+fn other_label(scenario: &Scenario, killed_before: fn(&Op) -> bool) -> State {
     let plain = Scenario { initial: InitialState::WalRows, ..scenario.clone() };
     let other =
         Scenario { label: Label::new("v0-v1").unwrap_or_else(|_| scenario.label.clone()), ..plain };
     let mut ignore = |_: &State| {};
     let mut machine = Machine::new(layouts::seed(&other), &other, &mut ignore);
-    Start::new(true).go(&mut machine, None, None, &mut |_, _, before| {
-        matches!(before, Before::Op(_, Op::BuildSql { .. } | Op::BuildHost { .. }))
-    });
+    Start::new(true).go(
+        &mut machine,
+        None,
+        None,
+        &mut |_, _, before| matches!(before, Before::Op(_, op) if killed_before(op)),
+    );
     machine.state
 }

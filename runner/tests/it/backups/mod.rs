@@ -68,9 +68,13 @@ impl Bed {
 
     /// Makes the newest backup this many days older in its name and its receipt.
     fn age_newest(&self, days: u64) {
+        self.move_newest(|ms| ms - days * DAY_MS);
+    }
+
+    /// Gives the newest backup another time, in its name and its receipt.
+    fn move_newest(&self, time: impl Fn(u64) -> u64) {
         let backup = &self.backups()[0];
-        let [now, then] =
-            [backup.started_ms, backup.started_ms - days * DAY_MS].map(|ms| ms.to_string());
+        let [now, then] = [backup.started_ms, time(backup.started_ms)].map(|ms| ms.to_string());
         let receipt = format!("{}.json", backup.name);
         std::fs::write(self.path(&receipt), self.read(&receipt).replace(&now, &then)).unwrap();
         for name in [receipt.as_str(), backup.name.as_str()] {

@@ -5,6 +5,7 @@
 mod journal;
 mod legacy;
 mod next_start;
+mod other_label;
 mod undo;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -111,6 +112,13 @@ fn count(path: &Path, table: &str) -> i64 {
         .unwrap()
         .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
         .unwrap()
+}
+
+/// The path as messages have it: its directory resolved, and without Windows' prefix.
+fn real(path: &Path) -> String {
+    let directory = path.parent().unwrap().canonicalize().unwrap();
+    let real = directory.join(path.file_name().unwrap());
+    real.to_str().unwrap().trim_start_matches(r"\\?\").to_owned()
 }
 
 fn build(job: &mut dyn cutover::Job) -> Result<cutover::Built, HostError> {

@@ -215,6 +215,24 @@ impl App {
         Ended { result, warnings, undone: host.undone, cleaned: host.cleaned, files }
     }
 
+    /// Starts the application by the plans that it gives, each as JSON, until it gives none.
+    pub fn start_by_plans(&self, root: &Path) -> Result<Vec<String>, String> {
+        let options = self.options(root);
+        let told = |what: &str, error: cutover::Error| format!("{what}: {}", error.failure);
+        for _ in 0..8 {
+            let mut host = Runs { app: self, undone: Vec::new(), cleaned: Vec::new() };
+            let plan = cutover::plan(&options, &mut host).map_err(|error| told("plan", error))?;
+            let Some(plan) = plan else {
+                // Where no plan is given, no lock is taken, and what a killed process left of it stays.
+                let files = self.look(root).into_iter();
+                return Ok(files.filter(|file| !file.contains(".owner-lock")).collect());
+            };
+            cutover::run_plan(&plan.to_text(), &options, &mut host)
+                .map_err(|error| told("runPlan", error))?;
+        }
+        Err("the plans do not end".into())
+    }
+
     /// The content of each file, in order of the names. No database is opened in place.
     pub fn look(&self, root: &Path) -> Vec<String> {
         let mut told: Vec<String> = files(root)

@@ -182,7 +182,7 @@ pub fn never_stops_a_recovery(fix: &dyn Fn(&Path), free: &dyn Fn(&Path)) {
             // A companion that was staged and not installed, or written in place and not put back.
             let of_v1 = before == "v1";
             assert!(left.len() <= 1, "{what}");
-            assert!(!left.is_empty() || of_v1 == (version != 2), "{what}");
+            assert_eq!(left.is_empty(), of_v1 == (version != 2), "{what}");
             *endings.entry((version, !left.is_empty())).or_default() += 1;
             let again = cutover::recover(&options, &mut app(usize::MAX)).unwrap();
             assert_eq!(again.recovery, Recovery::None, "{what}");
