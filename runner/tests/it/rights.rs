@@ -106,9 +106,6 @@ fn a_sticky_directory_in_which_nothing_can_be_replaced_is_refused_before_anythin
 
 #[test]
 fn a_companions_directory_that_root_makes_belongs_to_the_owner_of_the_database() {
-    if !is_root() {
-        return;
-    }
     struct App;
     impl Host for App {
         fn build(
@@ -121,6 +118,9 @@ fn a_companions_directory_that_root_makes_belongs_to_the_owner_of_the_database()
             v2.execute_batch(TO_V2)?;
             Ok(cutover::Built::default())
         }
+    }
+    if !is_root() {
+        return;
     }
     let (directory, path) = folder(0o600, 0o755);
     let make = Make { from: BuildFrom::Empty, run: BuildBy::Host };
