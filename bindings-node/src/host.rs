@@ -28,6 +28,7 @@ pub(crate) struct Thrown {
 }
 
 /// The application in JavaScript. `tell` sends it a text; `false` means that it has ended.
+#[allow(clippy::struct_excessive_bools)] // each tells of something else
 pub(crate) struct JsHost<Tell: FnMut(String) -> bool> {
     tell: Tell,
     inbox: Receiver<FromJs>,
@@ -146,7 +147,7 @@ impl<Tell: FnMut(String) -> bool> JsHost<Tell> {
             FromJs::Gone => drop(self.left()),
             // If JavaScript has ended, the next call reports it.
             FromJs::Request { id, request, .. } => {
-                drop(self.reply(id, Desk::of(Given::Nothing).serve(request)))
+                drop(self.reply(id, Desk::of(Given::Nothing).serve(request)));
             }
             FromJs::Answer { .. } | FromJs::Threw { .. } | FromJs::Warn { .. } => {}
         }

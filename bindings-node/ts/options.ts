@@ -30,7 +30,7 @@ export interface Companion {
   /** What this build staged, else the content of the file; `null` when there is no file. */
   read(): Promise<Uint8Array | null>;
   /**
-   * The same as text, with a byte order mark if it has one.
+   * Returns that content as text. A byte order mark stays.
    *
    * @throws `Error` where it is not UTF-8.
    */

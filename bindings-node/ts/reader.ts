@@ -125,5 +125,5 @@ export function base64(data: Uint8Array): string {
 
 /** A separate array: a small `Buffer` is a part of a pool that other buffers share. */
 export function bytes(text: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(text, "base64"));
+  return new Uint8Array(Buffer.from(text, "base64"));
 }

@@ -120,7 +120,7 @@ impl Reader {
             };
             statement.raw_bind_parameter(index + 1, value)?;
         }
-        let names = statement.column_names().into_iter().map(str::to_owned).collect();
+        let names = statement.column_names().map(str::to_owned).collect();
         Ok(Rows { reader: self, statement: Some(statement), names, sql: sql.to_owned() })
     }
 }
