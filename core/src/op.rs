@@ -120,8 +120,8 @@ pub enum Op {
         to: PlanPath,
     },
     /// Find the processes that have the file set of `file` open, without opening a file. For
-    /// canonical, a backup, a file that was set aside and a v2 that was checked, a holder is an error.
-    /// For a staging that was not checked yet, it is a fact.
+    /// canonical, a backup and a file that was set aside, a holder is an error. For staging it is a
+    /// fact.
     Look {
         /// The database.
         file: FileName,
@@ -198,7 +198,8 @@ pub enum Op {
         /// The database.
         file: FileName,
     },
-    /// Let the application look at v2 before it is installed.
+    /// Let the application look at v2 before it is installed. It may open v2 itself, so afterwards no
+    /// process may have v2 open.
     VerifyHost {
         /// The database.
         file: FileName,

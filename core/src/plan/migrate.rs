@@ -316,21 +316,10 @@ fn check(staged: &FileName, verify: bool) -> Vec<Step> {
         ),
     ];
     if verify {
-        steps.extend([
-            step(
-                Op::VerifyHost { file: staged.clone() },
-                "the application knows what v2 must hold",
-            ),
-            step(Op::Release {}, "the application may have opened v2 with its own SQLite"),
-            step(
-                Op::Look { file: staged.clone() },
-                "the file that becomes canonical must be one that no process has open",
-            ),
-            step(
-                Op::Remove { files: staged.sidecars().iter().map(PlanPath::from).collect() },
-                "a reader of v2 may leave a -shm, and v2 must be one file",
-            ),
-        ]);
+        steps.push(step(
+            Op::VerifyHost { file: staged.clone() },
+            "the application knows what v2 must hold",
+        ));
     }
     steps.push(step(
         Op::SyncFile { file: staged.into() },

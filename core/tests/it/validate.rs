@@ -200,10 +200,9 @@ fn what_was_asked_for_is_compared_where_it_is_known() {
     let mut plan = plan_migration(&directory(), &asked).unwrap();
     assert_eq!(validate_request(&plan, Some(&directory()), Some(&asked)), []);
     let verify = plan.steps.iter().position(|step| step.op.name() == "verify-host").unwrap();
-    // With the steps that follow from it.
-    plan.steps.drain(verify..verify + 4);
+    plan.steps.remove(verify);
     for mark in [&mut plan.flip_at, &mut plan.cleanup_from] {
-        *mark = mark.map(|at| at - 4);
+        *mark = mark.map(|at| at - 1);
     }
     assert_eq!(validate(&plan, Some(&directory())), []);
     let found = validate_request(&plan, Some(&directory()), Some(&asked));

@@ -98,7 +98,7 @@ impl Performer<'_> {
         (self.v1, self.witness) = (None, None);
     }
 
-    /// Fails if a file that the flip replaces, or a v2 that it installs, is open. On Windows pages may be copied into a file
+    /// Fails if a file that the flip replaces is open. On Windows pages may be copied into a file
     /// that this process has open, or a process that Windows does not name.
     pub(super) fn look(&self, file: &FileName, run: &Run) -> Performed {
         let holders = holders(&self.place.set(file));
@@ -106,9 +106,7 @@ impl Performer<'_> {
             Role::of(&self.place.canonical, file),
             // A backup that is adopted may have any name.
             None | Some(Role::Backup { .. } | Role::Displaced(_))
-        ) || run
-            .journal()
-            .is_some_and(|journal| journal.v2.as_ref().is_some_and(|v2| v2.file == *file));
+        );
         let copies_pages = run.journal().is_some_and(|journal| journal.strategy.copies_pages());
         let may_stay =
             copies_pages && !os::OPENING_DROPS_LOCKS && !holders.iter().any(Holder::is_another);

@@ -4,7 +4,8 @@ use cutover_core::{FileName, OpError, OpErrorKind, OpOutcome, Run, Strategy, Ver
 
 use super::{Performed, Performer};
 use crate::error::HostError;
-use crate::fsops::plain;
+use crate::fsops::{plain, remove};
+use crate::holders::holders;
 use crate::host::Host;
 use crate::job::HostJob;
 use crate::observe::{ObserveError, verdict};
@@ -39,18 +40,34 @@ impl Performer<'_> {
 
     pub(super) fn verify(&mut self, file: &FileName, host: &mut dyn Host) -> Performed {
         let path = self.place.path(file);
-        let facts = || sqlite::facts(&path).map_err(|error| sqlite::os_fault(&error).of(file));
-        let checked = facts()?;
-        let v2 = Reader::open_installed(&path).map_err(|error| sqlite::fault(&error).of(file))?;
-        host.verify(&v2).map_err(|error| self.host_fault("verify", error))?;
-        drop(v2);
-        // It may open v2 by its path, and what it writes there is not checked. (A commit in WAL mode
-        // may leave the header as it is.)
-        if facts()? != checked
-            || sqlite::bytes(&sqlite::sidecar(&path, "-wal")).is_some_and(|bytes| bytes > 0)
-        {
-            let text = "the application's verify wrote to what was built, which was checked before";
-            return Err(OpError::new(OpErrorKind::Verify, text).of(file));
+        if !self.verified {
+            let facts = || sqlite::facts(&path).map_err(|error| sqlite::os_fault(&error).of(file));
+            let checked = facts()?;
+            let v2 =
+                Reader::open_installed(&path).map_err(|error| sqlite::fault(&error).of(file))?;
+            host.verify(&v2).map_err(|error| self.host_fault("verify", error))?;
+            drop(v2);
+            // It may open v2 by its path, and what it writes there is not checked. (A commit in WAL
+            // mode may leave the header as it is.)
+            if facts()? != checked
+                || sqlite::bytes(&sqlite::sidecar(&path, "-wal")).is_some_and(|bytes| bytes > 0)
+            {
+                let text =
+                    "the application's verify wrote to what was built, which was checked before";
+                return Err(OpError::new(OpErrorKind::Verify, text).of(file));
+            }
+            self.verified = true;
+        }
+        // A connection to v2 must not share its -shm with a leaked one.
+        host.release_handles();
+        let holders = holders(&self.place.set(file));
+        if !holders.is_empty() {
+            let text = "the application's verify left what was built open";
+            return Err(OpError::new(OpErrorKind::Held { holders }, text).of(file));
+        }
+        // A reader in WAL mode cannot remove the sidecars that it made.
+        for sidecar in file.sidecars() {
+            self.io(&(&sidecar).into(), remove)?;
         }
         Ok(OpOutcome::Plain)
     }

@@ -37,6 +37,8 @@ pub(crate) struct Performer<'a> {
     examined: Option<Findings>,
     /// The watcher of a v1 that stays in WAL mode, from its settling to the page copy.
     witness: Option<CommitWatcher>,
+    /// Whether the application accepted v2.
+    verified: bool,
     /// The lock on a database that moves to a new file, until the move is done.
     isolated: Option<Isolated>,
     /// What files that stay could not be given: messages of warnings.
@@ -64,6 +66,7 @@ impl<'a> Performer<'a> {
             pages: None,
             examined: None,
             witness: None,
+            verified: false,
             isolated: None,
             copied: None,
             cause: None,

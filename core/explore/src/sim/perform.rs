@@ -111,11 +111,7 @@ impl Machine<'_> {
                 let copies_pages =
                     run.journal().is_some_and(|journal| journal.strategy.copies_pages());
                 let may_stay = copies_pages && self.scenario.platform == Platform::Windows;
-                let is_v2 = run
-                    .journal()
-                    .and_then(|journal| journal.v2.as_ref())
-                    .is_some_and(|v2| v2.file == *file);
-                if !holders.is_empty() && (!is_staging || is_v2) && !may_stay {
+                if !holders.is_empty() && !is_staging && !may_stay {
                     return Err(OpError::new(OpErrorKind::Held { holders }, "held"));
                 }
                 Ok(OpOutcome::Looked(holders))
@@ -183,7 +179,11 @@ impl Machine<'_> {
             Op::VerifyHost { file } => {
                 match self.scenario.zombie {
                     Zombie::OnV1InVerify => self.hold(self.scenario.canonical.as_str()),
-                    Zombie::OnV2InVerify => self.hold(file.as_str()),
+                    Zombie::OnV2InVerify => {
+                        self.hold(file.as_str());
+                        let holders = self.holders(file.as_str());
+                        return Err(OpError::new(OpErrorKind::Held { holders }, "held"));
+                    }
                     _ => {}
                 }
                 match seen(&self.state.disk, file.as_str()) {

@@ -155,6 +155,13 @@ const ALONE: [(&str, &[&str]); 8] = [
     ("whether v2 starts as a copy was asked for", &["Migrate steps: without copy staging"]),
     ("whether SQLite checks v1 was asked for", &["Migrate steps: without check-pages data.db"]),
     (
+        "whether the application looks at v2 was asked for",
+        &[
+            "Migrate steps: without verify-host install",
+            "Migrate steps: without verify-host staging",
+        ],
+    ),
+    (
         "whether canonical has a log, which may hold v2 unflushed",
         &["Finish steps: without sync-file data.db-wal"],
     ),
