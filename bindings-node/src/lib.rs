@@ -6,9 +6,8 @@
 //! thread (`message::FromJs`). A failure crosses as data, and TypeScript throws it.
 //!
 //! `tasks` are what JavaScript starts, and `options` what it gives them. `host` is the application
-//! as the thread calls it. [`api`] has the pure functions.
+//! as the thread calls it. The pure functions are not here: they are WebAssembly in Node as well.
 
-pub mod api;
 mod error;
 mod host;
 mod message;
