@@ -53,15 +53,16 @@ const upgrade = (path, entry = "cutover") =>
     ({ message, code }) => console.log(message, code),
   );`;
 
-test("the addon is loaded by the first call that needs it", () => {
+test("an import loads two files, and the first call that needs the addon loads it", () => {
   const place = seed();
-  const program = (before) => `const cutover = require("cutover");
+  const program = `const cutover = require("cutover");
+    const loaded = (end) => Object.keys(require.cache).filter((name) => name.endsWith(end)).length;
+    console.log(loaded(".js"), loaded(".node"));
     const { explainError, diagnose } = require("cutover/pure");
-    const loaded = () => Object.keys(require.cache).filter((name) => name.endsWith(".node")).length;
     if (explainError("cutover:IO").code !== "IO" || !diagnose({})) throw new Error("pure");
-    console.log(loaded());
-    ${before} cutover.inspect(${JSON.stringify(place.path)}, {}).then(() => console.log(loaded()));`;
-  assert.deepEqual(run(install(true), program("")).split("\n"), ["0", "1"]);
+    console.log(loaded(".node"));
+    cutover.inspect(${JSON.stringify(place.path)}, {}).then(() => console.log(loaded(".node")));`;
+  assert.deepEqual(run(install(true), program).split("\n"), ["2 0", "0", "1"]);
 });
 
 test("without an addon a call says what was tried and what to do, and the pure functions work", () => {

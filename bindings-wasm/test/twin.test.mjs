@@ -29,7 +29,7 @@ const wasm = { ...planner, ...support, ...explorer };
 /** Each call of the WebAssembly by the package `cutover`, with its answer. */
 const calls = [];
 for (const module of ["cutover_wasm", "cutover_wasm_diagnose", "cutover_wasm_explorer"]) {
-  const { script } = require(`../../bindings-node/dist/pure/wasm/${module}.js`);
+  const { script } = require(`../../bindings-node/dist/wasm/${module}.js`);
   for (const name of FUNCTIONS.filter((name) => name in script)) {
     const answer = script[name];
     script[name] = (...args) => {

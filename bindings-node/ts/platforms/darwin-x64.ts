@@ -1,5 +1,4 @@
 /** `cutover` with the addon of darwin-x64, for a program that a bundler makes. */
-import "../runtime.js";
 import { provide } from "../native.js";
 
 provide("darwin-x64", () => require("cutover-darwin-x64"));

@@ -1,7 +1,7 @@
 // What a support person asks.
 import { opened } from "../error.js";
 import type { DatabaseHeader, Diagnosis, Dropped, DroppedFile, Wal } from "../generated.js";
-import { support } from "./wasm.js";
+import { support } from "../wasm.js";
 
 /** A write-ahead log, whole or in pieces. */
 export type Bytes = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;

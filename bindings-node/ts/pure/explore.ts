@@ -2,7 +2,7 @@
 import { opened } from "../error.js";
 import type { Given } from "./diagnose.js";
 import type { CrashMatrix, Lanes, Progress, Question } from "../generated.js";
-import { explorer } from "./wasm.js";
+import { explorer } from "../wasm.js";
 
 /** Starts between two reports of progress. */
 const STARTS = 64;

@@ -1,7 +1,7 @@
 // Plans, judges plans and explains errors.
 import { describe, opened } from "../error.js";
 import type { Explanation, Finding, Observation, Plan, Request } from "../generated.js";
-import { planner } from "./wasm.js";
+import { planner } from "../wasm.js";
 
 /**
  * Plans a migration from an observation.

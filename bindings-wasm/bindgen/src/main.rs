@@ -1,7 +1,7 @@
 //! `cutover-wasm-bindgen <in.wasm> <page> <script>`: writes the JavaScript that loads the
 //! WebAssembly, and beside it the WebAssembly that fits it. `<page>` gets an ECMAScript module for
 //! browsers, and `<script>` one that sets a variable, which the package `cutover` puts into a
-//! CommonJS module.
+//! `CommonJS` module.
 
 use std::error::Error;
 use std::process::ExitCode;

@@ -1,7 +1,5 @@
 // The pure functions as WebAssembly, which needs no addon. Each module is compiled at the first
 // call that needs it. face.mjs makes the files.
-import { brotliDecompressSync } from "node:zlib";
-
 interface Planner {
   plan(observation: string, request: string): string;
   planRecovery(observation: string, label: string, nonce: string): string;
@@ -36,6 +34,7 @@ function once<T>(load: () => Packed<T>): () => T {
   return () => {
     if (loaded) return loaded;
     const { script, packed } = load();
+    const { brotliDecompressSync } = require("node:zlib") as typeof import("node:zlib");
     script.initSync({ module: brotliDecompressSync(Buffer.from(packed, "base64")) });
     return (loaded = script);
   };
