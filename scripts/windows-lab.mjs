@@ -5,6 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { platformPackage } from "../bindings-node/platforms.mjs";
 import { debianPackages, root, run } from "./setup.mjs";
 
 const home = join(root, "target/windows-lab");
@@ -99,7 +100,7 @@ function ours() {
   const face = join(tree, "node_modules/cutover");
   for (const part of ["package.json", "dist"]) cpSync(join(root, "bindings-node", part), join(face, part), { recursive: true });
   const addon = build("cutover-node").find((name) => name.endsWith("cutover_node.dll"));
-  copyFileSync(addon, join(face, "cutover.win32-x64-msvc.node"));
+  copyFileSync(addon, platformPackage("win32-x64", join(tree, "node_modules/cutover-win32-x64")));
   mkdirSync(bin, { recursive: true });
   for (const program of build("cutover-tests").filter((name) => name.endsWith(".exe"))) copyFileSync(program, join(bin, program.split("/").at(-1)));
   for (const part of ["tests/dist", "tests/corpus", "tests/node/drizzle", "tests/package.json", "bindings-node/test"]) {

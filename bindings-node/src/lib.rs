@@ -6,10 +6,9 @@
 //! thread (`message::FromJs`). A failure crosses as data, and TypeScript throws it.
 //!
 //! `tasks` are what JavaScript starts, and `options` what it gives them. `host` is the application
-//! as the thread calls it, and `desk` serves what its callbacks request. [`api`] has the pure
-//! functions.
+//! as the thread calls it, and `desk` serves what its callbacks request. The pure functions are not
+//! here: they are WebAssembly in Node as well.
 
-pub mod api;
 mod desk;
 mod error;
 mod host;

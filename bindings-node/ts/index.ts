@@ -6,7 +6,6 @@
  *
  * @module
  */
-import "./runtime.js";
 export {
   adoptBackup,
   listBackups,

@@ -1,7 +1,7 @@
 import { toJson } from "./check.js";
 import { CutoverError, describe } from "./error.js";
 import type { Event, Failure } from "./generated.js";
-import { native, type NativeLock, type Session } from "./native.js";
+import { addon, type NativeLock, type Session } from "./native.js";
 import type { Ask } from "./reader.js";
 
 /** A call of the application by the thread of a task: `Call` of the addon. */
@@ -175,6 +175,7 @@ function start(
   lock: NativeLock | null,
   receive: (delivery: string | NativeLock) => void,
 ): Session {
+  const native = addon();
   try {
     return native.start(task, lock, receive);
   } catch (error) {

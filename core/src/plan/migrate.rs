@@ -10,7 +10,7 @@ use super::steps::{
 use super::{BuildBy, BuildFrom, Plan, PlanKind, Request, index, legacy, step};
 use crate::failure::{Code, Failure};
 use crate::journal::{self, Companion, Journal, Phase, Strategy, V1};
-use crate::names::{FileName, Names, PlanPath};
+use crate::names::{FileName, Names};
 use crate::observe::{FileFacts, Observation};
 use crate::op::{Guard, Op, Step};
 use crate::page1::{Header, JournalMode};
