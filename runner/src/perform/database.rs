@@ -137,7 +137,7 @@ impl Performer<'_> {
         result.map(|()| OpOutcome::Plain).map_err(|fault| {
             let fault = match fault.cause {
                 OpErrorKind::V1Corrupt | OpErrorKind::NotADatabase => {
-                    self.damage_in_build(fault, staging, host)
+                    self.damage_in_build(&fault, staging, host)
                 }
                 _ => fault.of(staging),
             };

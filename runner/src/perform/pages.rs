@@ -104,7 +104,7 @@ impl Performer<'_> {
     /// The failure of a build by SQL that met damage: it is v1's, or else not v1's.
     pub(super) fn damage_in_build(
         &mut self,
-        fault: OpError,
+        fault: &OpError,
         staging: &FileName,
         host: &mut dyn Host,
     ) -> OpError {

@@ -190,13 +190,11 @@ fn read(
         let said = String::from_utf8_lossy(row.get_ref(0)?.as_bytes()?).into_owned();
         let lines = said.lines().filter(|line| *line != "ok" && !line.starts_with("*** in "));
         for line in lines.filter(|line| !foreign.explains(line)) {
-            match Fault::of_line(line) {
-                Some(fault) => *found.faults.entry(fault).or_default() += 1,
-                None => {
-                    found.damage = Some(line.into());
-                    return Ok(());
-                }
-            }
+            let Some(fault) = Fault::of_line(line) else {
+                found.damage = Some(line.into());
+                return Ok(());
+            };
+            *found.faults.entry(fault).or_default() += 1;
         }
     }
     Ok(())

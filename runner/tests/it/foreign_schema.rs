@@ -1,5 +1,9 @@
 //! Schemas that stock SQLite cannot read whole: what it can read is checked, the rest is named and
 //! left to the application's `verify`, which opens v2 with a SQLite of its own.
+#![allow(
+    clippy::field_reassign_with_default,
+    reason = "an application of closures is made test by test"
+)]
 
 use std::cell::Cell;
 use std::cmp::Ordering;

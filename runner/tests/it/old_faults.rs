@@ -1,5 +1,9 @@
 //! What v1 always had is no fault of v2: it is told, with its table and its count. What v2 adds is
 //! refused.
+#![allow(
+    clippy::field_reassign_with_default,
+    reason = "an application of closures is made test by test"
+)]
 
 use cutover::{BuildBy, BuildFrom, Code, Options};
 

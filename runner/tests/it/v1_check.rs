@@ -1,5 +1,9 @@
 //! A damaged v1 is found before v2 is installed, wherever the damage is met. The damage is made in
 //! the pages of real files.
+#![allow(
+    clippy::field_reassign_with_default,
+    reason = "an application of closures is made test by test"
+)]
 
 use std::path::Path;
 
