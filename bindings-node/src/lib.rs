@@ -15,6 +15,8 @@ mod message;
 mod options;
 mod tasks;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
 use napi::bindgen_prelude::{Either, Function};
@@ -34,6 +36,7 @@ type Receive = ThreadsafeFunction<Delivery, (), Delivery, Status, false>;
 #[napi]
 pub struct Session {
     inbox: Sender<FromJs>,
+    stop: Arc<AtomicBool>,
 }
 
 #[napi]
@@ -46,6 +49,9 @@ impl Session {
     #[allow(clippy::needless_pass_by_value)] // napi passes strings by value
     pub fn send(&self, text: String) -> Result<()> {
         let message = serde_json::from_str(&text).map_err(|error| invalid(&error))?;
+        if matches!(message, FromJs::Abort) {
+            self.stop.store(true, Ordering::Relaxed);
+        }
         // A task that has ended reads no message.
         let _ = self.inbox.send(message);
         Ok(())
@@ -68,10 +74,11 @@ impl OwnerLock {
 }
 
 /// Tells the thread that the environment ended: the environment drops this then.
-struct Farewell(Sender<FromJs>);
+struct Farewell(Sender<FromJs>, Arc<AtomicBool>);
 
 impl Drop for Farewell {
     fn drop(&mut self) {
+        self.1.store(true, Ordering::Relaxed);
         let _ = self.0.send(FromJs::Gone);
     }
 }
@@ -95,7 +102,9 @@ pub fn start(
     };
     let task = Task::parse(&task, lock).map_err(|why| invalid(&why))?;
     let (inbox, messages) = channel();
-    let farewell = Farewell(inbox.clone());
+    let stop: Arc<AtomicBool> = Arc::default();
+    let farewell = Farewell(inbox.clone(), Arc::clone(&stop));
+    let stopped_by = Arc::clone(&stop);
     let receive: Receive =
         receive.build_threadsafe_function::<Delivery>().build_callback(move |context| {
             let _lives_as_long = &farewell;
@@ -105,7 +114,8 @@ pub fn start(
         let tell = |delivery| {
             receive.call(delivery, ThreadsafeFunctionCallMode::NonBlocking) == Status::Ok
         };
-        let mut host = JsHost::new(|text| tell(Either::A(text)), messages, task.events);
+        let mut host =
+            JsHost::new(|text| tell(Either::A(text)), messages, task.events).stopped_by(stopped_by);
         let last = match error::guarded(|| task.perform(&mut host)) {
             Ok(Product::Lock(lock)) => Either::B(OwnerLock { lock: Some(lock) }),
             Ok(Product::Json(ok)) => Either::A(ToJs::Done { ok }.to_text()),
@@ -116,7 +126,7 @@ pub fn start(
     std::thread::Builder::new().name("cutover".into()).spawn(run).map_err(|error| {
         Error::new(Status::GenericFailure, format!("no thread can be started: {error}"))
     })?;
-    Ok(Session { inbox })
+    Ok(Session { inbox, stop })
 }
 
 fn invalid(why: &dyn std::fmt::Display) -> Error {

@@ -197,7 +197,7 @@ export type Code =
 /**
  * Where the user's data is.
  */
-export type DataState = "v1" | "v2" | "finish-at-next-start" | "unknown";
+export type DataState = "v1" | "v2" | "finish-at-next-start" | "untouched" | "unknown";
 /**
  * The platform whose error codes and sharing rules apply.
  */
@@ -1065,7 +1065,7 @@ export interface DataLocation {
    */
   state: DataState;
   /**
-   * The file that holds all of v1.
+   * The file that holds all of v1. In the state `untouched`, the database, which may be v2.
    */
   v1: string | null;
   /**
@@ -1379,6 +1379,10 @@ export interface Observation {
    * The processes that have canonical or a sidecar open, this process first.
    */
   holders: Holder[];
+  /**
+   * Why it cannot be told which other processes have them open; left out where it can.
+   */
+  holdersUnknown?: string | null;
   /**
    * The text of each journal; nothing where it could not be read as text.
    */

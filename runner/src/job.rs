@@ -26,7 +26,7 @@ pub(crate) struct HostJob<'a> {
     nonce: String,
     attempt: u32,
     /// The last write that failed for lack of space. If the build fails, this is the cause.
-    pub full: Option<OpError>,
+    full: Option<OpError>,
 }
 
 impl<'a> HostJob<'a> {
@@ -41,6 +41,13 @@ impl<'a> HostJob<'a> {
             .journal()
             .map_or((String::new(), 1), |journal| (journal.nonce.to_string(), journal.attempt));
         Self { place, run, v1, source, staging, nonce, attempt, full: None }
+    }
+
+    /// Ends the build's part. Its waits count as the run's. Returns the fault behind a failed build
+    /// that is not the application's.
+    pub(crate) fn close(self) -> Option<OpError> {
+        self.run.count_waits(self.v1.budget());
+        self.full.or(self.v1.met())
     }
 
     fn companion(&self, name: &str) -> Result<(CompanionName, PathBuf, FileName), HostError> {

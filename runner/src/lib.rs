@@ -64,6 +64,7 @@
 mod copy;
 mod drive;
 mod error;
+mod found;
 mod fsops;
 mod holders;
 mod host;
@@ -93,7 +94,7 @@ pub use host::{Built, Host, Job};
 pub use lock::OwnerLock;
 pub use options::{BackupOptions, Lock, Options};
 pub use reader::{Reader, Row, Value};
-pub use types::{BuildBy, Detect, Held, Integrity, Make};
+pub use types::{BuildBy, Detect, Held, Integrity, Make, Unseen};
 pub use verbs::{
     CompanionResult, DoctorOptions, InspectedCompanion, Inspection, MigrateResult, Outcome,
     PruneResult, RecoverResult, RestoreResult, doctor, inspect, list_backups, lock, migrate, plan,

@@ -91,7 +91,7 @@ impl CompanionLocks {
             tries += 1;
             let reason = "another upgrade, of this data directory or of one that shares this \
                           companion, works on it";
-            let who = holders(&[path.to_owned()]);
+            let who = holders(&[path.to_owned()]).holders;
             let Some(delay_ms) = budget.next_delay_ms(tries) else {
                 let mut failure = refusal(
                     Code::Owned,

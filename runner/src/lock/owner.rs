@@ -114,7 +114,7 @@ pub(crate) fn take(place: &Paths) -> Result<OwnerLock, Failure> {
     let owner_path = place.path(&owner_lock_name(&place.canonical));
     let cutover_path = place.path(&cutover_lock_name(&place.canonical));
     let others = || {
-        let mut others = holders(&[owner_path.clone(), cutover_path.clone()]);
+        let mut others = holders(&[owner_path.clone(), cutover_path.clone()]).holders;
         others.retain(Holder::is_another);
         owned(place, others)
     };
@@ -152,7 +152,8 @@ pub(crate) fn take(place: &Paths) -> Result<OwnerLock, Failure> {
     held.file = Some(file);
     let owner = sqlite::open_to_write(&owner_path, OpenFlags::SQLITE_OPEN_CREATE)
         .map_err(|fault| refuse(&owner_path, &fault))?;
-    if let Err(error) = owner.execute_batch("BEGIN EXCLUSIVE") {
+    // SQLite begins an empty file with its first page, and would make a journal for it.
+    if let Err(error) = owner.execute_batch("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE") {
         return Err(match sqlite::fault(&error) {
             OpError { cause: OpErrorKind::Busy, .. } => others(),
             fault => refuse(&owner_path, &name_full_disk(fault, place)),

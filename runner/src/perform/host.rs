@@ -9,7 +9,7 @@ use crate::host::Host;
 use crate::job::HostJob;
 use crate::observe::{ObserveError, verdict};
 use crate::os;
-use crate::reader::Reader;
+use crate::reader::{Patience, Reader};
 use crate::sqlite;
 
 impl Performer<'_> {
@@ -29,6 +29,9 @@ impl Performer<'_> {
             }
             Err(ObserveError::OpError(fault)) => Err(fault.of(file)),
             Err(ObserveError::Host(error)) => Err(self.host_fault("detect", error)),
+            Err(ObserveError::Refused(failure)) => {
+                Err(OpError::new(OpErrorKind::Held { holders: failure.holders }, failure.reason))
+            }
         }
     }
 
@@ -56,15 +59,18 @@ impl Performer<'_> {
                 .map_err(|fault| fault.of(staging))?;
         }
         let v1 = Reader::open(&self.place.path(&self.place.canonical))
-            .map_err(|error| sqlite::fault(&error))?;
+            .map_err(|error| sqlite::fault(&error))?
+            .patient(Patience { budget: run.budget(), stop: host.stop() });
         let mut job =
             HostJob::new(self.place, run, v1, self.place.path(source), self.place.path(staging));
-        match host.build(&mut job) {
+        let built = host.build(&mut job);
+        let met = job.close();
+        match built {
             Ok(built) => Ok(OpOutcome::Built { expect: built.expect, report: built.report }),
             Err(error) => {
-                let full = job.full.take().filter(|_| !host.cancelled());
+                let met = met.filter(|_| !host.cancelled());
                 let fault = self.host_fault("build", error);
-                Err(full.unwrap_or(fault))
+                Err(met.unwrap_or(fault))
             }
         }
     }

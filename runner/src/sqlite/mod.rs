@@ -15,8 +15,8 @@ pub(crate) use error::{close, fault, fault_of_reading, in_use, no_space, on, os_
 pub(crate) use ffi::only_read;
 pub(crate) use lock::{HeldFile, V1Lock};
 pub(crate) use open::{
-    facts, has_bytes, has_journal, installed, open_existing, open_installed, open_to_read,
-    open_to_write, roll_back, sidecar,
+    facts, glance, has_bytes, has_journal, installed, open_existing, open_installed, open_to_read,
+    open_to_read_in, open_to_write, roll_back, sidecar,
 };
 pub(crate) use settle::{
     Flush, alone, begin_to_read, empty_log, journal_mode, keep_writers_out, restore_mode, settle,

@@ -7,6 +7,7 @@ use cutover_core::{FileFacts, Header, JournalMode, OpError, OpErrorKind, OsCode,
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::{DENIED, Result, on, run};
+use super::lock::HeldFile;
 use crate::os;
 
 /// Opens a connection without SQLite's own waiting: the plan waits, within its one budget, and
@@ -128,6 +129,11 @@ pub(crate) fn facts(path: &Path) -> std::io::Result<FileFacts> {
     Ok(FileFacts { size, file_id, header, page1 })
 }
 
+/// Size, identity and header of a file that this process does not have open.
+pub(crate) fn glance(path: &Path) -> std::io::Result<FileFacts> {
+    HeldFile::open(path)?.facts()
+}
+
 /// Opens a database to read it, and leaves its directory as it is.
 ///
 /// A hot journal must be rolled back before anything can be read; any application that opens the
@@ -138,11 +144,16 @@ pub(crate) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
     if has_journal(path) {
         roll_back(path)?;
     }
-    if !os::exists(&sidecar(path, "-wal"))
-        && facts(path).is_ok_and(|facts| {
-            facts.header.is_some_and(|header| header.journal_mode == JournalMode::Wal)
-        })
-    {
+    let mode = glance(path).ok().and_then(|facts| Some(facts.header?.journal_mode));
+    open_to_read_in(path, mode)
+}
+
+/// [`open_to_read`] of a database whose header was just read, and that has no hot journal.
+pub(crate) fn open_to_read_in(
+    path: &Path,
+    mode: Option<JournalMode>,
+) -> rusqlite::Result<Connection> {
+    if mode == Some(JournalMode::Wal) && !os::exists(&sidecar(path, "-wal")) {
         return open_installed(path);
     }
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;

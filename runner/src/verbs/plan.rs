@@ -83,6 +83,9 @@ impl Session<'_> {
         if matches!(plan.kind, PlanKind::Restore | PlanKind::Prune | PlanKind::LeaveZombie) {
             return Err(refuse("the plan is not the plan of an upgrade".into()).into());
         }
+        if let Some(why) = observation.holders_unknown.as_deref().filter(|_| plan.looks()) {
+            return Err(Failure::unseen(&self.place.canonical, why).into());
+        }
         let findings = validate_request(&plan, Some(&observation), Some(&self.request()));
         if let Some(finding) = findings.first() {
             return Err(refuse(format!("the plan is not safe to perform: {finding}")).into());

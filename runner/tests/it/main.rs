@@ -37,6 +37,7 @@ mod limits;
 #[cfg(unix)]
 mod links;
 mod list_backups;
+mod lives_on;
 mod memory;
 mod migrate;
 mod mounted_file;
@@ -52,8 +53,11 @@ mod restore_page_copy;
 #[cfg(target_os = "linux")]
 mod rights;
 mod sql;
+mod start;
 mod stays_open;
 mod strace;
+#[cfg(target_os = "linux")]
+mod unseen;
 mod windows;
 mod write_under_way;
 mod zombie;
