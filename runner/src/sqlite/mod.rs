@@ -13,10 +13,10 @@ pub(crate) use build::{build, copy_pages, is_empty, lay_out, refused_sql, restag
 pub(crate) use check::{check, detect};
 pub(crate) use error::{close, fault, fault_of_reading, in_use, no_space, on, os_fault, shortened};
 pub(crate) use ffi::only_read;
-pub(crate) use lock::{HeldFile, V1Lock};
+pub(crate) use lock::V1Lock;
 pub(crate) use open::{
-    facts, glance, has_bytes, has_journal, installed, open_existing, open_installed, open_to_read,
-    open_to_read_in, open_to_write, roll_back, sidecar,
+    HeldFile, facts, glance, has_bytes, has_journal, installed, open_existing, open_installed,
+    open_to_read, open_to_read_in, open_to_write, roll_back, sidecar,
 };
 pub(crate) use settle::{
     Flush, alone, begin_to_read, empty_log, journal_mode, keep_writers_out, restore_mode, settle,

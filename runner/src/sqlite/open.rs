@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cutover_core::{FileFacts, Header, JournalMode, OpError, OpErrorKind, OsCode, page1_digest};
+use cutover_core::{
+    FileFacts, HEADER_BYTES, Header, JournalMode, OpError, OpErrorKind, OsCode, page1_digest,
+};
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::{DENIED, Result, on, run};
-use super::lock::HeldFile;
 use crate::os;
 
 /// Opens a connection without SQLite's own waiting: the plan waits, within its one budget, and
@@ -127,6 +128,34 @@ pub(crate) fn facts(path: &Path) -> std::io::Result<FileFacts> {
     let page1 =
         header.as_ref().and_then(|header| page.get(..header.page_size as usize)).map(page1_digest);
     Ok(FileFacts { size, file_id, header, page1 })
+}
+
+/// A descriptor of a database, open beside a connection, to read the header while the connection
+/// holds the lock.
+#[derive(Debug)]
+pub(crate) struct HeldFile {
+    file: std::fs::File,
+    file_id: String,
+}
+
+impl HeldFile {
+    pub(crate) fn open(path: &Path) -> std::io::Result<Self> {
+        let file = os::open_to_read(path)?;
+        Ok(Self { file_id: os::open_file_id(&file)?, file })
+    }
+
+    /// Size and header as they are now.
+    pub(crate) fn facts(&self) -> std::io::Result<FileFacts> {
+        let mut header = [0; HEADER_BYTES];
+        os::read_at(&self.file, &mut header)?;
+        let size = self.file.metadata()?.len();
+        Ok(FileFacts {
+            size,
+            file_id: self.file_id.clone(),
+            header: Header::parse(&header).ok(),
+            page1: None,
+        })
+    }
 }
 
 /// Size, identity and header of a file that this process does not have open.
