@@ -8,7 +8,7 @@ mod pages;
 use std::io::{self};
 use std::path::{Path, PathBuf};
 
-use cutover_core::{Op, OpError, OpErrorKind, OpOutcome, OsCode, PlanPath, Run};
+use cutover_core::{Op, OpError, OpErrorKind, OpOutcome, OsCode, PlanKind, PlanPath, Run};
 
 use crate::error::HostError;
 use crate::fsops::name_full_disk;
@@ -204,7 +204,8 @@ impl<'a> Performer<'a> {
     /// Whether canonical is v1 as it was settled no more. It is not opened while this process has it
     /// open; the plan looks for that before it installs v2.
     fn v1_changed(&self, run: &Run) -> bool {
-        let journal = run.journal().filter(|journal| !journal.strategy.restores());
+        let upgrades = run.plan().kind != PlanKind::Adopt;
+        let journal = run.journal().filter(|journal| upgrades && !journal.strategy.restores());
         let Some(v1) = journal.and_then(|journal| journal.v1.as_ref()) else { return false };
         let files = self.place.set(&self.place.canonical);
         let [path, wal, _, hot] = &files;
