@@ -139,7 +139,8 @@ pub(crate) fn facts(path: &Path) -> std::io::Result<FileFacts> {
 /// (<https://www.sqlite.org/uri.html#uriimmutable>).
 pub(crate) fn open_to_read(path: &Path) -> Result<Connection> {
     let connection = open_strictly(path)?;
-    on(&connection, pass_over_foreign_schema(&connection))?;
+    pass_over_foreign_schema(&connection)
+        .map_err(|error| fault_of_reading(path, &error, Some(&connection)))?;
     Ok(connection)
 }
 

@@ -30,8 +30,16 @@ fn every_plan_that_a_start_gives_is_one_that_it_performs() {
             _ => Model::M0,
         };
         let Scenario { label, by, from, verify, .. } = scenario.clone();
-        let request =
-            Request { label, nonce: new_nonce(), now_ms: 1000, attempt: 1, from, by, verify };
+        let request = Request {
+            label,
+            nonce: new_nonce(),
+            now_ms: 1000,
+            attempt: 1,
+            from,
+            by,
+            verify,
+            check_v1: true,
+        };
         for seen in observations(&scenario, model) {
             if !met.insert(serde_json::to_string(&(&seen, &request)).unwrap()) {
                 continue;

@@ -151,7 +151,7 @@ fn make_recoveries(platform: Platform) -> Vec<(Observation, Plan)> {
 }
 
 /// What a plan alone cannot tell, and why: without the step it is the right plan of another case.
-const ALONE: [(&str, &[&str]); 8] = [
+const ALONE: [(&str, &[&str]); 9] = [
     ("whether v2 starts as a copy was asked for", &["Migrate steps: without copy staging"]),
     ("whether SQLite checks v1 was asked for", &["Migrate steps: without check-pages data.db"]),
     (
