@@ -109,20 +109,27 @@ function ours() {
   }
 }
 
-/** Sets up what is missing, builds, and gives how cargo and the runtimes are started. */
-export function windowsLab() {
+/** Sets up what is missing, and gives how the runtimes of Windows are started. */
+export function windowsRuntimes() {
   debianPackages({ wine: "wine wine64", [mingw]: "gcc-mingw-w64-x86-64-win32" });
   if (start.length === 1) console.log("windows lab: setarch -R is refused here: Wine fails to start a program now and then");
   mkdirSync(home, { recursive: true });
   winePrefix();
   runtimesAndLibraries();
-  ours();
   const program = (path) => join(tree, "node_modules", path);
+  const bun = program("@oven/bun-windows-x64/bin/bun.exe");
+  return { env: wine, bun: [...start, bun], node: { 20: [...start, program("node-20/bin/node.exe")], 22: [...start, program("node-22/bin/node.exe")] } };
+}
+
+/** Builds as well, and gives how cargo and the runtimes are started. */
+export function windowsLab() {
+  const { bun, node } = windowsRuntimes();
+  ours();
   return {
     cargo,
-    env: { ...wine, CUTOVER_PROGRAMS: windows(bin), CUTOVER_BUN: windows(program("@oven/bun-windows-x64/bin/bun.exe")) },
+    env: { ...wine, CUTOVER_PROGRAMS: windows(bin), CUTOVER_BUN: windows(bun.at(-1)) },
     tree,
     through: join(home, "output"),
-    node: { 20: [...start, program("node-20/bin/node.exe")], 22: [...start, program("node-22/bin/node.exe")] },
+    node,
   };
 }

@@ -6,6 +6,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, writeFileSync
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { assertUntouched, assertUpgraded, options, seed } from "./support.mjs";
 
 const require = createRequire(import.meta.url);
@@ -121,7 +122,7 @@ test("the entry of a platform takes its own addon, and refuses another system", 
 });
 
 test("each platform has an entry, its types and its package", async () => {
-  const { PLATFORMS } = await import(join(face, "platforms.mjs")).catch(() => ({}));
+  const { PLATFORMS } = await import(pathToFileURL(join(face, "platforms.mjs"))).catch(() => ({}));
   // The lab has the package alone.
   if (PLATFORMS) assert.deepEqual(platforms.toSorted(), Object.keys(PLATFORMS).sort());
   assert.deepEqual(

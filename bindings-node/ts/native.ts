@@ -77,8 +77,9 @@ function attempt(load: () => unknown, tried: string, hint: string): Addon {
   try {
     return load() as Addon;
   } catch (error) {
-    // The first line: what follows in Node's message is who asked for the module.
-    const [why] = describe(error).split("\n");
+    // The first line: what follows in Node's message is who asked for the module. Windows ends its
+    // reasons with a full stop and a line break.
+    const [why] = describe(error).split(/\.?\r?\n/);
     throw missing(`${tried}, but: ${why}`, hint, error);
   }
 }
