@@ -1,5 +1,7 @@
 //! The application as the thread of a task calls it: a [`Host`] that sends messages.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
@@ -38,11 +40,18 @@ pub(crate) struct JsHost<Tell: FnMut(String) -> bool> {
     calls: u32,
     aborted: bool,
     gone: bool,
+    stop: Arc<AtomicBool>,
 }
 
 impl<Tell: FnMut(String) -> bool> JsHost<Tell> {
     pub(crate) fn new(tell: Tell, inbox: Receiver<FromJs>, events: bool) -> Self {
-        Self { tell, inbox, events, deaf: false, calls: 0, aborted: false, gone: false }
+        let stop = Arc::default();
+        Self { tell, inbox, events, deaf: false, calls: 0, aborted: false, gone: false, stop }
+    }
+
+    /// This flag becomes true with an abort, also while this thread does not read its messages.
+    pub(crate) fn stopped_by(self, stop: Arc<AtomicBool>) -> Self {
+        Self { stop, ..self }
     }
 
     /// Calls JavaScript and waits for its answer. Until then this thread serves the requests of
@@ -223,6 +232,10 @@ impl<Tell: FnMut(String) -> bool> Host for JsHost<Tell> {
                 }
             }
         }
+    }
+
+    fn stop(&self) -> Option<Arc<AtomicBool>> {
+        Some(Arc::clone(&self.stop))
     }
 
     /// Returns early when the application aborts during the wait. The run has already handled an

@@ -16,6 +16,7 @@ mod message;
 mod options;
 mod tasks;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -36,6 +37,7 @@ type Receive = ThreadsafeFunction<Delivery, (), Delivery, Status, false>;
 #[napi]
 pub struct Session {
     inbox: Sender<FromJs>,
+    stop: Arc<AtomicBool>,
 }
 
 #[napi]
@@ -48,6 +50,9 @@ impl Session {
     #[allow(clippy::needless_pass_by_value)] // napi passes strings by value
     pub fn send(&self, text: String) -> Result<()> {
         let message = serde_json::from_str(&text).map_err(|error| invalid(&error))?;
+        if matches!(message, FromJs::Abort) {
+            self.stop.store(true, Ordering::Relaxed);
+        }
         // A task that has ended reads no message.
         let _ = self.inbox.send(message);
         Ok(())
@@ -117,10 +122,11 @@ impl Held {
 }
 
 /// Tells the thread that the environment ended: the environment drops this then.
-struct Farewell(Sender<FromJs>);
+struct Farewell(Sender<FromJs>, Arc<AtomicBool>);
 
 impl Drop for Farewell {
     fn drop(&mut self) {
+        self.1.store(true, Ordering::Relaxed);
         let _ = self.0.send(FromJs::Gone);
     }
 }
@@ -149,7 +155,9 @@ pub fn start(
         env.add_env_cleanup_hook(held.clone(), |held| held.end())?;
     }
     let (inbox, messages) = channel();
-    let farewell = Farewell(inbox.clone());
+    let stop: Arc<AtomicBool> = Arc::default();
+    let farewell = Farewell(inbox.clone(), Arc::clone(&stop));
+    let stopped_by = Arc::clone(&stop);
     let receive: Receive =
         receive.build_threadsafe_function::<Delivery>().build_callback(move |context| {
             let _lives_as_long = &farewell;
@@ -159,7 +167,8 @@ pub fn start(
         let tell = |delivery| {
             receive.call(delivery, ThreadsafeFunctionCallMode::NonBlocking) == Status::Ok
         };
-        let mut host = JsHost::new(|text| tell(Either::A(text)), messages, task.events);
+        let mut host =
+            JsHost::new(|text| tell(Either::A(text)), messages, task.events).stopped_by(stopped_by);
         let last = match error::guarded(|| task.perform(&mut host)) {
             Ok(Product::Lock(lock)) => {
                 held.put(lock);
@@ -173,7 +182,7 @@ pub fn start(
     std::thread::Builder::new().name("cutover".into()).spawn(run).map_err(|error| {
         Error::new(Status::GenericFailure, format!("no thread can be started: {error}"))
     })?;
-    Ok(Session { inbox })
+    Ok(Session { inbox, stop })
 }
 
 fn invalid(why: &dyn std::fmt::Display) -> Error {

@@ -13,7 +13,14 @@ import { deliver } from "./session.js";
  */
 export type BackupOptions = Pick<
   MigrateOptions,
-  "companions" | "lock" | "releaseHandles" | "waitMs" | "integrity" | "onEvent" | "signal"
+  | "companions"
+  | "lock"
+  | "releaseHandles"
+  | "unseen"
+  | "waitMs"
+  | "integrity"
+  | "onEvent"
+  | "signal"
 >;
 
 /**
@@ -146,7 +153,9 @@ export async function adoptBackup(
  * - `V1_CORRUPT`: the backup is damaged.
  * - `JOURNAL`: an upgrade is unfinished; call `recover` first.
  * - `NOT_A_DATABASE`: there is no database to set aside; copy the backup to its name instead.
- * - `HELD`, `OWNED`, `NO_SPACE` or `IO`: as for an upgrade.
+ * - `HELD`: a program has the database or the backup open, or it cannot be told whether one has
+ *   (`unseen`).
+ * - `OWNED`, `NO_SPACE` or `IO`: as for an upgrade.
  * @throws {@link TypeError} An argument is wrong; the call touched nothing.
  */
 export async function restore(
@@ -171,6 +180,7 @@ async function work(verb: object, path: string, options: BackupOptions): Promise
     "companions?": paths,
     "lock?": lock,
     "releaseHandles?": callback,
+    "unseen?": oneOf("refuse", "proceed"),
     "waitMs?": whole(0, Number.MAX_SAFE_INTEGER),
     "integrity?": oneOf("quick", "full"),
     "onEvent?": callback,

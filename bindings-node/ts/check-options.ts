@@ -67,6 +67,7 @@ export function checkOptions<S extends Json, R extends Json>(options: MigrateOpt
     "lock?": lock,
     "releaseHandles?": callback,
     "held?": oneOf("refuse", "proceed"),
+    "unseen?": oneOf("refuse", "proceed"),
     "waitMs?": whole(0, Number.MAX_SAFE_INTEGER),
     "keepBackups?": whole(0, 2 ** 32 - 1),
     "integrity?": oneOf("quick", "full"),

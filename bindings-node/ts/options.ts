@@ -161,7 +161,7 @@ export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
   lock?: OwnerLock | "held";
   /**
    * Releases leaked connections: handles that the application closed and that are still open. The
-   * upgrade calls it before every wait. A failure is a warning. Default: garbage collection.
+   * upgrade calls it as soon as it finds one of this process, and before every wait. A failure is a warning. Default: garbage collection.
    */
   releaseHandles?(): void | Promise<void>;
   /**
@@ -172,11 +172,30 @@ export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
    *   leaked one.
    * - "proceed": the caller knows that the connection is leaked. The upgrade first moves the
    *   database to a new file that the connection does not have open; it stays there even if the
-   *   upgrade fails. Refused beside an interrupted upgrade.
+   *   upgrade fails. An interrupted upgrade is recovered after that; only beside a journal that
+   *   is unreadable, the old daemon's, or that of a restore that copies pages it is refused.
+   *
+   * A process may upgrade again while a leaked connection has the database open, without this
+   * option: if the process has found the database current, by a `detect` that is not a function,
+   * and neither the database nor its log changed since, the call answers at once.
    *
    * Default: "refuse".
    */
   held?: "refuse" | "proceed";
+  /**
+   * What to do where it cannot be told which *other* programs have the database open: on Linux
+   * without `/proc`, or where it hides processes of this user (a sandbox); on the BSDs; and where
+   * the call of the system fails. The locks of SQLite do not tell it. A start with nothing to do
+   * does not ask, and succeeds there.
+   *
+   * - "refuse": the upgrade, the recovery or the restore fails with `HELD` and the reason, before
+   *   it touches anything.
+   * - "proceed": the caller knows that no other program has the database open. A row that one
+   *   commits all the same during the upgrade is lost, or in the backup alone.
+   *
+   * Default: "refuse".
+   */
+  unseen?: "refuse" | "proceed";
   /** The most time that all waits for open handles and locks take, milliseconds. Default: 10000. */
   waitMs?: number;
   /**

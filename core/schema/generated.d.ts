@@ -193,6 +193,7 @@ export type OpName =
   | "detect"
   | "verify-host"
   | "lock-v1"
+  | "check-pages"
   | "check-v1"
   | "unlock-v1"
   | "page-copy"
@@ -232,7 +233,7 @@ export type Code =
 /**
  * Where the user's data is.
  */
-export type DataState = "v1" | "v2" | "finish-at-next-start" | "unknown";
+export type DataState = "v1" | "v2" | "finish-at-next-start" | "untouched" | "unknown";
 /**
  * The platform whose error codes and sharing rules apply.
  */
@@ -559,6 +560,10 @@ export type Guard =
  * Why no file can replace a companion, however long a runner waits.
  */
 export type ReplaceBlocker = "mount-point" | "immutable" | "read-only";
+/**
+ * What the legacy daemon's backup of a companion holds, where that may be a copy that was cut short.
+ */
+export type LegacyBackup = "same" | "beginning" | "other";
 /**
  * What the application's `detect` says of a database.
  */
@@ -1110,7 +1115,7 @@ export interface DataLocation {
    */
   state: DataState;
   /**
-   * The file that holds all of v1.
+   * The file that holds all of v1. In the state `untouched`, the database, which may be v2.
    */
   v1: string | null;
   /**
@@ -1425,6 +1430,10 @@ export interface Observation {
    */
   holders: Holder[];
   /**
+   * Why it cannot be told which other processes have them open; left out where it can.
+   */
+  holdersUnknown?: string | null;
+  /**
    * What is not a regular file, and has a name of cutover's or a companion's: its kind, in a
    * clause. Every start refuses it. Left out where there is none, and where the runner did not
    * look for it.
@@ -1464,6 +1473,11 @@ export interface CompanionFacts {
    * exist.
    */
   irreplaceable?: ReplaceBlocker | null;
+  /**
+   * What the backup of [`legacy_backup`](crate::plan::legacy::legacy_backup) holds; left out where
+   * there is none.
+   */
+  legacyBackup?: LegacyBackup | null;
   /**
    * Its absolute path, for messages and to compare with a journal's. Never used as a target.
    */
@@ -2152,7 +2166,8 @@ export interface Request {
    */
   nonce: Nonce;
   /**
-   * Now, Unix milliseconds.
+   * When the upgrade begins, in Unix milliseconds:
+   * [`begins_ms`](crate::backup::begins_ms) makes it later than every whole backup.
    */
   nowMs: number;
   /**
@@ -2166,7 +2181,9 @@ export interface Request {
  */
 export interface Rule {
   /**
-   * This many of the newest whole backups stay. Nothing counts as one: the newest is never removed.
+   * This many of the newest whole backups stay. Nothing counts as one: the newest is never
+   * removed. Backups whose time lies ahead, because a clock was wrong, are counted apart: they
+   * push out no other.
    */
   keep: number | null;
   /**

@@ -176,6 +176,9 @@ pub struct Observation {
     pub verdict: Option<Verdict>,
     /// The processes that have canonical or a sidecar open, this process first.
     pub holders: Vec<Holder>,
+    /// Why it cannot be told which other processes have them open; left out where it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holders_unknown: Option<String>,
     /// The bytes on the volume that are free for this user.
     pub free_bytes: Option<u64>,
     /// Whether canonical can be given a hard link. True where the runner did not try it.

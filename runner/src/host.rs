@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use cutover_core::{Event, Verdict};
 use serde_json::Value as Json;
@@ -94,6 +96,13 @@ pub trait Host {
     /// no.
     fn cancelled(&mut self) -> bool {
         false
+    }
+
+    /// A flag that becomes true once the application wants to stop. A query that waits inside a
+    /// callback looks at it, where [`Host::cancelled`] cannot be asked. The default is none: such
+    /// a query waits as long as the budget lasts.
+    fn stop(&self) -> Option<Arc<AtomicBool>> {
+        None
     }
 
     /// Waits `delay_ms` milliseconds. The default sleeps. A host with an event loop may wait there,

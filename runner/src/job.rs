@@ -2,17 +2,15 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use cutover_core::{
-    CompanionName, FileName, Holder, OpError, OpErrorKind, PlanPath, Retry, Run,
-    companion_backup_tmp_name, companion_staged_name, journal_tmp_name,
+    CompanionName, FileName, OpError, PlanPath, Retry, Run, companion_backup_tmp_name,
+    companion_staged_name, journal_tmp_name,
 };
 use serde_json::Value as Json;
 
 use crate::error::HostError;
 use crate::fsops::{flushed, rights_if_there};
-use crate::holders::holders;
 use crate::host::Job;
 use crate::lock::CompanionLocks;
 use crate::os;
@@ -35,7 +33,7 @@ pub(crate) struct HostJob<'a> {
     attempt: u32,
     /// The last request that failed for a reason that is not the application's. If the build fails,
     /// this is the cause.
-    pub fault: Option<OpError>,
+    fault: Option<OpError>,
 }
 
 impl<'a> HostJob<'a> {
@@ -64,6 +62,13 @@ impl<'a> HostJob<'a> {
         }
     }
 
+    /// Ends the build's part. Its waits count as the run's. Returns the fault behind a failed build
+    /// that is not the application's.
+    pub(crate) fn close(self) -> Option<OpError> {
+        self.run.count_waits(self.v1.budget());
+        self.fault.or(self.v1.met())
+    }
+
     fn companion(&self, name: &str) -> Result<(CompanionName, PathBuf, FileName), HostError> {
         let name = CompanionName::new(name)?;
         let (directory, file) = self
@@ -87,8 +92,9 @@ impl<'a> HostJob<'a> {
             if fault.class(os::PLATFORM, false) != Retry::Transient {
                 return Err(fault);
             }
-            let Some(delay_ms) = self.run.next_delay_ms(tries) else { return Err(fault) };
-            std::thread::sleep(Duration::from_millis(delay_ms));
+            if !self.v1.wait(tries) {
+                return Err(fault);
+            }
         }
     }
 
@@ -139,7 +145,7 @@ impl<'a> HostJob<'a> {
         self.patiently(|job| job.locks.hold(directory, &at.name))
     }
 
-    /// Copies v1, and names the programs that keep it locked.
+    /// Copies v1.
     fn copy_v1(&mut self) -> Result<(), OpError> {
         let canonical = &self.place.canonical;
         let v1 = self.place.path(canonical);
@@ -147,16 +153,7 @@ impl<'a> HostJob<'a> {
             let known = job.run.journal().and_then(|journal| journal.v1.as_ref());
             job.opened.copy(&v1, &job.source, known)
         });
-        copied.map_err(|fault| {
-            let mut others = holders(&self.place.set(canonical));
-            others.retain(Holder::is_another);
-            let cause = if fault.cause == OpErrorKind::Busy && !others.is_empty() {
-                OpErrorKind::Held { holders: others }
-            } else {
-                fault.cause
-            };
-            OpError { cause, ..fault }.of(canonical)
-        })
+        copied.map_err(|fault| fault.of(canonical))
     }
 
     fn staged(&self, directory: &Path, file: &FileName) -> Result<PathBuf, HostError> {

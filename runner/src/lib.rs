@@ -66,6 +66,7 @@
 mod copy;
 mod drive;
 mod error;
+mod found;
 mod fsops;
 mod holders;
 mod host;
@@ -96,7 +97,7 @@ pub use host::{Built, Host, Job};
 pub use lock::OwnerLock;
 pub use options::{BackupOptions, Lock, Options};
 pub use reader::{Reader, Row, Rows, Value};
-pub use types::{BuildBy, Detect, Held, Integrity, Make};
+pub use types::{BuildBy, Detect, Held, Integrity, Make, Unseen};
 pub use verbs::{
     AdoptResult, CompanionResult, DoctorOptions, InspectedCompanion, Inspection, MigrateResult,
     Outcome, PruneResult, RecoverResult, RestoreResult, adopt_backup, doctor, inspect,

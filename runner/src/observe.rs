@@ -11,11 +11,11 @@ use cutover_core::{
 };
 
 use crate::error::HostError;
-use crate::holders::holders;
+use crate::holders::{Seen, own};
 use crate::host::Host;
 use crate::place::Paths;
 use crate::reader::Reader;
-use crate::types::Detect;
+use crate::types::{Detect, Unseen};
 use crate::{os, sqlite};
 
 /// Why an observation could not be made.
@@ -26,6 +26,8 @@ pub(crate) enum ObserveError {
     Host(HostError),
     /// The application's `detect` failed, and its reader met damage of the database.
     Damaged(OpError, HostError),
+    /// No file may be opened.
+    Refused(Box<Failure>),
 }
 
 impl ObserveError {
@@ -33,6 +35,7 @@ impl ObserveError {
         let fault = match self {
             Self::OpError(fault) | Self::Damaged(fault, _) => fault,
             Self::Host(error) => OpError::new(OpErrorKind::Host, error.to_string()),
+            Self::Refused(failure) => return place.locate(*failure),
         };
         let op = Op::Look { file: place.canonical.clone() };
         let no_space = fault.class(os::PLATFORM, op.is_sync()) == Retry::NoSpace;
@@ -50,20 +53,34 @@ fn io(error: &std::io::Error) -> ObserveError {
     ObserveError::OpError(sqlite::os_fault(error))
 }
 
-/// Observes the directory once. Open handles are checked first: on POSIX no file of the set is
-/// opened while this process has it open, because closing it drops the process's locks. A hot
-/// journal is rolled back before anything is judged, because until then the file alone does not
-/// tell what the database holds.
+/// Observes the directory once. Open handles of this process are checked first: on POSIX no file of
+/// the set is opened while this process has it open, because closing it drops the process's locks.
+/// Other processes are asked about only where a plan may follow, which is where canonical is not
+/// v2, or there is something to recover.
 pub(crate) fn observe(
     place: &Paths,
     detect: Option<&Detect>,
+    unseen: Unseen,
     host: &mut dyn Host,
 ) -> Result<Observation, ObserveError> {
-    let mut observation = look_strictly(place)?;
-    let held =
-        os::OPENING_DROPS_LOCKS && observation.holders.iter().any(|holder| holder.this_process);
+    let glance = glance(place, detect.is_some(), unseen)?;
+    let (glanced, verdict) = match glance {
+        None => (None, None),
+        Some(mut glance) => {
+            let verdict = ask(place, &glance, detect, host)?;
+            if verdict == Some(Verdict::Current) {
+                glance.verdict = verdict;
+                return Ok(glance);
+            }
+            (glance.files.remove(&place.canonical), verdict)
+        }
+    };
+    let mut observation = look_before_a_plan(place, unseen)?;
+    let held = || holds(&observation);
     let canonical = place.path(&place.canonical);
-    if !held
+    // A hot journal is rolled back before anything is judged, because until then the file alone
+    // does not tell what the database holds.
+    if !held()
         && sqlite::has_journal(&canonical)
         && observation.canonical_facts().is_some()
         && may_open_canonical(&observation)
@@ -74,27 +91,158 @@ pub(crate) fn observe(
             | Err(OpError { cause: OpErrorKind::NotADatabase | OpErrorKind::V1Corrupt, .. }) => {}
             Err(fault) => return Err(fault.of(&place.canonical).into()),
         }
-        observation = look_strictly(place)?;
+        observation = look_before_a_plan(place, unseen)?;
     }
-    if must_empty_log(&observation) && !held {
+    if must_empty_log(&observation) && !holds(&observation) {
         let emptied = sqlite::open_existing(&canonical).and_then(|db| sqlite::empty_log(&db));
         emptied.map_err(|fault| fault.of(&place.canonical))?;
-        observation = look_strictly(place)?;
+        observation = look_before_a_plan(place, unseen)?;
     }
-    if let Some(detect) = detect
-        && !held
-        && observation.canonical_facts().is_some_and(|facts| facts.header.is_some())
-        && may_open_canonical(&observation)
-    {
-        observation.verdict = verdict(&canonical, detect, host).map_err(|blind| match blind {
-            ObserveError::OpError(fault) => ObserveError::OpError(fault.of(&place.canonical)),
-            ObserveError::Damaged(fault, cause) => {
-                ObserveError::Damaged(fault.of(&place.canonical), cause)
-            }
-            blind @ ObserveError::Host(_) => blind,
-        })?;
-    }
+    let is_as_glanced = || {
+        let facts = observation.canonical_facts();
+        facts.zip(glanced.as_ref()).is_some_and(|(now, then)| {
+            (&now.file_id, now.size, &now.header) == (&then.file_id, then.size, &then.header)
+        })
+    };
+    observation.verdict = if holds(&observation) {
+        None
+    } else if is_as_glanced() {
+        verdict
+    } else {
+        ask(place, &observation, detect, host)?
+    };
     Ok(observation)
+}
+
+/// Whether this process has the set open, where no file of it may be opened then.
+fn holds(observation: &Observation) -> bool {
+    os::OPENING_DROPS_LOCKS && observation.holders.iter().any(|holder| holder.this_process)
+}
+
+/// What `detect` says of canonical. `None` where it is not a database, or not to be opened.
+fn ask(
+    place: &Paths,
+    observation: &Observation,
+    detect: Option<&Detect>,
+    host: &mut dyn Host,
+) -> Result<Option<Verdict>, ObserveError> {
+    let header = observation.canonical_facts().and_then(|facts| facts.header.as_ref());
+    let (Some(detect), Some(header)) = (detect, header) else { return Ok(None) };
+    if !may_open_canonical(observation) {
+        return Ok(None);
+    }
+    let path = place.path(&place.canonical);
+    let reader = Reader::open_in(&path, Some(header.journal_mode));
+    verdict_by(reader, &path, detect, host).map_err(|blind| match blind {
+        ObserveError::OpError(fault) => ObserveError::OpError(fault.of(&place.canonical)),
+        ObserveError::Damaged(fault, error) => {
+            ObserveError::Damaged(fault.of(&place.canonical), error)
+        }
+        blind => blind,
+    })
+}
+
+/// The handles of this process. On POSIX it is an error where these cannot be told: then nothing
+/// may be opened.
+fn own_handles(place: &Paths, unseen: Unseen) -> Result<Seen, ObserveError> {
+    let mut seen = own(&place.set(&place.canonical));
+    if unseen == Unseen::Proceed {
+        seen.unknown = None;
+    }
+    match &seen.unknown {
+        Some(why) if os::OPENING_DROPS_LOCKS => {
+            Err(ObserveError::Refused(Box::new(Failure::unseen(&place.canonical, why))))
+        }
+        _ => Ok(seen),
+    }
+}
+
+/// Everything that a plan is made from.
+fn look_before_a_plan(place: &Paths, unseen: Unseen) -> Result<Observation, ObserveError> {
+    let own = own_handles(place, unseen)?;
+    let opens = own.may_open();
+    let mut seen = own.with_others(&place.set(&place.canonical));
+    if unseen == Unseen::Proceed {
+        seen.unknown = None;
+    }
+    let mut observation = look_at(place, seen, opens)?;
+    observation.irregular = irregular(place, &observation);
+    refuse_irregular(&observation)?;
+    Ok(observation)
+}
+
+/// What a start that has nothing to do needs to know: canonical, its log, and that no name in the
+/// directory asks for a recovery. An upgrade of another label is found by its journal's name alone,
+/// so the names are listed. `None` where there is more to see: an open handle, a journal or what one
+/// left, a rollback journal, no database, or a name of ours that is not a regular file's.
+fn glance(
+    place: &Paths,
+    detects: bool,
+    unseen: Unseen,
+) -> Result<Option<Observation>, ObserveError> {
+    let seen = own_handles(place, unseen)?;
+    if !detects || !seen.holders.is_empty() {
+        return Ok(None);
+    }
+    let mut observation = blank(place, seen);
+    let mut directories = vec![&place.directory];
+    for (directory, file) in place.companions.values() {
+        if os::regular_or_missing(&directory.join(file.as_str())).is_err() {
+            return Ok(None);
+        }
+        if !directories.contains(&directory) {
+            directories.push(directory);
+        }
+    }
+    for directory in directories {
+        let entries = match std::fs::read_dir(directory) {
+            // So there is no companion.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            entries => entries.map_err(|error| io(&error))?,
+        };
+        for entry in entries {
+            let entry = entry.map_err(|error| io(&error))?;
+            let text = entry.file_name();
+            let Some(text) = text.to_str().filter(|text| place.may_be_ours(text)) else { continue };
+            let Ok(name) = FileName::new(text) else { continue };
+            let of_companion = place.companions.values().any(|(at, file)| {
+                at == directory && (*file == name || CompanionRole::of(file, &name).is_some())
+            });
+            let name = place.spelled(name);
+            let role = Role::of(&place.canonical, &name).filter(|_| *directory == place.directory);
+            if (role.is_some() || of_companion)
+                && !entry.file_type().is_ok_and(|kind| kind.is_file())
+            {
+                return Ok(None);
+            }
+            let facts = match role {
+                Some(Role::Journal(_) | Role::LegacyJournal | Role::JournalTmp(..)) => {
+                    return Ok(None);
+                }
+                Some(Role::Sidecar(of)) if *of == Role::Canonical => unopened(&place.path(&name)),
+                Some(Role::Canonical) => sqlite::glance(&place.path(&name)),
+                _ => continue,
+            };
+            match facts {
+                Ok(facts) => drop(observation.files.insert(name, facts)),
+                // It went, or is too short for a header.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        std::io::ErrorKind::NotFound | std::io::ErrorKind::UnexpectedEof
+                    ) =>
+                {
+                    return Ok(None);
+                }
+                Err(error) => {
+                    return Err(ObserveError::OpError(sqlite::os_fault(&error).of(&name)));
+                }
+            }
+        }
+    }
+    let [.., hot] = place.canonical.sidecars();
+    let is_database = observation.canonical_facts().is_some_and(|facts| facts.header.is_some());
+    Ok((is_database && !observation.files.contains_key(&hot)).then_some(observation))
 }
 
 /// Whether canonical can have a hard link. It gets one for an instant, under a name that a start
@@ -111,13 +259,11 @@ pub(crate) fn can_link(place: &Paths, name: &FileName) -> bool {
     }
 }
 
-/// Observes everything but what `detect` says, and refuses what no start may follow, read or wait
-/// for: a symbolic link, a FIFO, a device, a socket or a directory at a name of cutover's, or at
-/// that of a companion.
-fn look_strictly(place: &Paths) -> Result<Observation, ObserveError> {
-    let observation = look(place)?;
+/// Refuses what no start may follow, read or wait for: a symbolic link, a FIFO, a device, a socket
+/// or a directory at a name of cutover's, or at that of a companion.
+fn refuse_irregular(observation: &Observation) -> Result<(), ObserveError> {
     match observation.irregular.first_key_value() {
-        None => Ok(observation),
+        None => Ok(()),
         Some((at, kind)) => {
             let fault = OpError::new(OpErrorKind::Irregular, kind.clone());
             Err(ObserveError::OpError(fault.of(at.clone())))
@@ -152,36 +298,47 @@ fn irregular(place: &Paths, observation: &Observation) -> BTreeMap<PlanPath, Str
 
 /// Observes everything but what `detect` says.
 pub(crate) fn look(place: &Paths) -> Result<Observation, ObserveError> {
-    let mut observation = look_at(place, true)?;
+    let files = place.set(&place.canonical);
+    let own = own(&files);
+    let opens = own.may_open();
+    let mut observation = look_at(place, own.with_others(&files), opens)?;
     observation.irregular = irregular(place, &observation);
     Ok(observation)
 }
 
-/// Observes without opening any database, so the facts contain no headers.
+/// Observes names, sizes and journals, without opening any database and without asking who has it
+/// open.
 pub(crate) fn survey(place: &Paths) -> Result<Observation, ObserveError> {
-    look_at(place, false)
+    look_at(place, Seen::default(), false)
 }
 
-fn look_at(place: &Paths, opens: bool) -> Result<Observation, ObserveError> {
-    let holders = holders(&place.set(&place.canonical));
-    let opens =
-        opens && !(os::OPENING_DROPS_LOCKS && holders.iter().any(|holder| holder.this_process));
-    let mut observation = Observation {
+fn blank(place: &Paths, seen: Seen) -> Observation {
+    Observation {
         platform: os::PLATFORM,
         canonical: place.canonical.clone(),
         files: BTreeMap::new(),
         journals: BTreeMap::new(),
         verdict: None,
-        holders,
+        holders: seen.holders,
+        holders_unknown: seen.unknown,
+        free_bytes: None,
+        can_link: true,
+        companions: BTreeMap::new(),
+        irregular: BTreeMap::new(),
+    }
+}
+
+fn look_at(place: &Paths, seen: Seen, opens: bool) -> Result<Observation, ObserveError> {
+    let mut observation = Observation {
         free_bytes: os::free_bytes(&place.directory).ok(),
         can_link: os::irreplaceable(&place.path(&place.canonical))
             != Some(ReplaceBlocker::MountPoint),
-        companions: BTreeMap::new(),
-        irregular: BTreeMap::new(),
+        ..blank(place, seen)
     };
     for entry in std::fs::read_dir(&place.directory).map_err(|error| io(&error))? {
         let name = entry.map_err(|error| io(&error))?.file_name();
-        let Some(name) = name.to_str().and_then(|name| FileName::new(name).ok()) else { continue };
+        let Some(name) = name.to_str().filter(|name| place.may_be_ours(name)) else { continue };
+        let Ok(name) = FileName::new(name) else { continue };
         let name = place.spelled(name);
         let Some(role) = Role::of(&place.canonical, &name) else { continue };
         let path = place.path(&name);
@@ -354,11 +511,20 @@ pub(crate) fn verdict(
     detect: &Detect,
     host: &mut dyn Host,
 ) -> Result<Option<Verdict>, ObserveError> {
+    verdict_by(Reader::open(path), path, detect, host)
+}
+
+fn verdict_by(
+    reader: Result<Reader, OpError>,
+    path: &Path,
+    detect: &Detect,
+    host: &mut dyn Host,
+) -> Result<Option<Verdict>, ObserveError> {
     let unreadable = |fault: OpError| match fault.cause {
         OpErrorKind::NotADatabase | OpErrorKind::V1Corrupt => Ok(None),
         _ => Err(ObserveError::OpError(fault)),
     };
-    let db = match Reader::open(path) {
+    let db = match reader {
         Ok(db) => db,
         Err(fault) => return unreadable(fault),
     };
@@ -373,11 +539,13 @@ pub(crate) fn verdict(
     }
     match sqlite::detect(&db.connection, detect) {
         Ok(Some(verdict)) => Ok(Some(verdict)),
-        Ok(None) => match (host.detect(&db), db.damage()) {
-            (verdict, None) => verdict.map(Some).map_err(ObserveError::Host),
+        Ok(None) => match (host.detect(&db), db.met(), db.damage()) {
+            // If it met another program's lock, the answer says nothing, whatever it is.
+            (_, Some(fault), _) => Err(ObserveError::OpError(fault)),
+            (verdict, None, None) => verdict.map(Some).map_err(ObserveError::Host),
             // What it made of a part does not count.
-            (Ok(_), Some(_)) => Ok(None),
-            (Err(error), Some(damage)) => {
+            (Ok(_), None, Some(_)) => Ok(None),
+            (Err(error), None, Some(damage)) => {
                 let text = format!("the database is damaged: {damage}");
                 Err(ObserveError::Damaged(OpError::new(OpErrorKind::V1Corrupt, text), error))
             }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use cutover_core::{BUDGET_MS, BuildFrom};
 
 use crate::lock::OwnerLock;
-use crate::types::{BuildBy, Detect, Held, Integrity, Make};
+use crate::types::{BuildBy, Detect, Held, Integrity, Make, Unseen};
 
 /// How the owner lock is held. Default: [`Lock::Acquire`].
 #[derive(Debug, Clone, Default)]
@@ -54,6 +54,9 @@ pub struct Options {
     /// What cutover does if this process has the database open. Default: [`Held::Refuse`]. Without
     /// effect on Windows, where cutover copies v2 into the open database.
     pub held: Held,
+    /// What cutover does where it cannot be told which other programs have the database open.
+    /// Default: [`Unseen::Refuse`].
+    pub unseen: Unseen,
     /// Total time to wait for locks and open handles, in milliseconds. Default: 10,000.
     pub wait_ms: u64,
     /// How thoroughly v2 is checked. Default: [`Integrity::Quick`].
@@ -90,6 +93,7 @@ impl Options {
             companions: BTreeMap::new(),
             lock: Lock::Acquire,
             held: Held::Refuse,
+            unseen: Unseen::Refuse,
             wait_ms: BUDGET_MS,
             integrity: Integrity::Quick,
             check_v1: true,
@@ -105,6 +109,9 @@ pub struct BackupOptions {
     pub companions: BTreeMap<String, PathBuf>,
     /// How the owner lock is held. Default: [`Lock::Acquire`].
     pub lock: Lock,
+    /// What cutover does where it cannot be told which other programs have the database open. A
+    /// prune does not ask. Default: [`Unseen::Refuse`].
+    pub unseen: Unseen,
     /// Total time to wait for locks and open handles, in milliseconds. Default: 10,000.
     pub wait_ms: u64,
     /// How thoroughly a restored or adopted backup is checked. Default: [`Integrity::Quick`].
@@ -116,6 +123,7 @@ impl Default for BackupOptions {
         Self {
             companions: BTreeMap::new(),
             lock: Lock::Acquire,
+            unseen: Unseen::Refuse,
             wait_ms: BUDGET_MS,
             integrity: Integrity::Quick,
         }
@@ -128,6 +136,7 @@ impl BackupOptions {
         Options {
             companions: self.companions.clone(),
             lock: self.lock.clone(),
+            unseen: self.unseen,
             wait_ms: self.wait_ms,
             integrity: self.integrity,
             ..Options::new(

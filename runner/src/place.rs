@@ -78,6 +78,19 @@ impl Paths {
         os::real_directory(directory).ok().map(|directory| os::plain(directory, &self.canonical))
     }
 
+    /// Whether a name in the directory may be one of cutover's: it begins with the name of the
+    /// database or of a companion, in any case. Most names of a large folder are passed over here.
+    pub(crate) fn may_be_ours(&self, name: &str) -> bool {
+        let begins = |with: &FileName| {
+            let with = with.as_str();
+            // The case of other letters may change their length.
+            !with.is_ascii()
+                || name.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with))
+                || !name.is_ascii()
+        };
+        begins(&self.canonical) || self.companions.values().any(|(_, file)| begins(file))
+    }
+
     /// A file name in the spelling of this database. An application that opened `data.db` as
     /// `DATA.DB` left `DATA.DB-wal`.
     pub(crate) fn spelled(&self, name: FileName) -> FileName {
@@ -139,8 +152,8 @@ impl Paths {
     }
 
     /// The database and its sidecars.
-    pub(crate) fn set(&self, name: &FileName) -> Vec<PathBuf> {
-        name.set().iter().map(|name| self.path(name)).collect()
+    pub(crate) fn set(&self, name: &FileName) -> [PathBuf; 4] {
+        name.set().map(|name| self.path(&name))
     }
 
     /// Replaces the plan's names in a failure by paths that the application knows.

@@ -7,6 +7,7 @@ import { pathToFileURL } from "node:url";
 import { createClient } from "@libsql/client";
 import {
   CutoverError,
+  inspect,
   lock,
   migrate,
   type Job,
@@ -33,6 +34,8 @@ export interface Wish {
    * leave WAL mode.
    */
   live?: boolean;
+  /** Whether the application leaks a libSQL connection to v2, and upgrades again. */
+  again?: boolean;
   /** How often the application takes the lock before, and keeps it. */
   lock?: number;
 }
@@ -145,6 +148,21 @@ async function live(): Promise<{ live?: string[] }> {
   return { live: seen };
 }
 
+/** Leaks a connection to v2, and upgrades again. Returns how that went. */
+async function again(options: MigrateOptions): Promise<{ again?: object }> {
+  if (!wish.again) return {};
+  const db = createClient({ url: `file:${path}` });
+  kept.push(db, await db.execute("SELECT count(*) FROM notes"));
+  db.close();
+  const { held } = await inspect(path as string);
+  let waits = 0;
+  const onEvent: MigrateOptions["onEvent"] = ({ type }) => {
+    if (type === "wait") waits += 1;
+  };
+  const { outcome } = await migrate({ ...options, onEvent });
+  return { again: { held, outcome, waits } };
+}
+
 // This process keeps them until it ends.
 const kept: unknown[] = [];
 if (wish.hold) {
@@ -157,7 +175,7 @@ try {
   const make = RUN[how];
   if (!make) throw new Error(`HOW is one of ${Object.keys(RUN).join(", ")}`);
   const { detect = how === "drizzle" ? "drizzle" : "stamp" } = wish;
-  const result = await migrate({
+  const options: MigrateOptions = {
     path,
     label: "v1-v2",
     detect: typeof detect === "object" ? detect : DETECT[detect],
@@ -166,8 +184,9 @@ try {
     signal: stopper.signal,
     ...(wish.held ? { held: wish.held } : {}),
     ...(how.startsWith("host") ? { companions: { auth: join(dirname(path), "auth.json") } } : {}),
-  });
-  console.log(JSON.stringify({ result, ...(await live()) }));
+  };
+  const result = await migrate(options);
+  console.log(JSON.stringify({ result, ...(await live()), ...(await again(options)) }));
 } catch (error) {
   if (!(error instanceof CutoverError)) throw error;
   const { code, message, data, holders, hint, phase, cause } = error;

@@ -72,6 +72,7 @@ export async function back(path: string): Promise<string | undefined> {
   if (!whole) return backups[0]?.why ?? undefined;
   const { displaced, companions } = await restore(path, whole.name, {
     companions: { auth: "auth.json" },
+    unseen: "refuse",
     waitMs: 0,
   });
   const { removed, left } = await pruneBackups(path, { keep: 2, olderThanMs: 86_400_000 });

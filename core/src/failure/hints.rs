@@ -20,6 +20,11 @@ pub(super) const NO_HEADER: &str = "if the application encrypts it, leave it whe
                                     upgrade it with cutover; else restore it from a backup, or \
                                     move it away to start with an empty one";
 
+/// A program that has the database open would not be seen.
+pub(super) const UNSEEN: &str = "start where other programs can be seen; or, if you know that none \
+                                 has the database open, set the option `unseen` to \"proceed\": \
+                                 what such a program commits during the upgrade would be lost";
+
 /// The code of a cause, and its hint.
 pub(super) fn of_cause(cause: &OpErrorKind, op: &str) -> (Code, &'static str) {
     match cause {

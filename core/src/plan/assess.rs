@@ -1,7 +1,7 @@
 //! What a start has to do, from one observation.
 
 use super::recover::{self, RecoveryTable, refuse_other_label};
-use super::refuse::refuse_held;
+use super::refuse::{refuse_held, refuse_unseen};
 use super::{Plan, legacy};
 
 use crate::failure::{Code, Failure};
@@ -25,7 +25,7 @@ pub enum Next {
 ///
 /// # Errors
 /// When no file may be touched: this process holds the set, the database is newer, damaged or not a
-/// database, or a journal cannot be used.
+/// database, a journal cannot be used, or a recovery would not see which programs hold the set.
 pub fn assess(observation: &Observation, label: &Label, nonce: &Nonce) -> Result<Next, Failure> {
     assess_by(&RecoveryTable::default(), observation, label, nonce)
 }
@@ -42,9 +42,18 @@ pub fn assess_by(
 ) -> Result<Next, Failure> {
     refuse_held(observation)?;
     match recover::by(table, observation, &|_| true, label, nonce)? {
-        Some(plan) => Ok(Next::Recover(Box::new(plan))),
+        Some(plan) => recovery(observation, plan),
         None => beside(observation),
     }
+}
+
+/// A recovery that looks for holders is refused where they are not seen. One that only removes what
+/// a committed upgrade left does not look.
+fn recovery(observation: &Observation, plan: Plan) -> Result<Next, Failure> {
+    if plan.looks() {
+        refuse_unseen(observation)?;
+    }
+    Ok(Next::Recover(Box::new(plan)))
 }
 
 /// Decides what comes after recoveries that could not remove every file. What they left waits for
@@ -79,7 +88,7 @@ pub fn assess_left(
         && let Some(plan) =
             recover::by(&RecoveryTable::default(), observation, &counts, label, nonce)?
     {
-        return Ok(Next::Recover(Box::new(plan)));
+        return recovery(observation, plan);
     }
     let next = beside(observation)?;
     match other {

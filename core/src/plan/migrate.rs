@@ -1,7 +1,7 @@
 //! The way from v1 to v2.
 
 use super::leave::{refuse_irreplaceable, refuse_moved};
-use super::refuse::{refuse_full, refuse_other_programs};
+use super::refuse::{refuse_full, refuse_other_programs, refuse_unseen};
 use super::steps::page_copy::{self, page_copy};
 use super::steps::{
     BackupName, clean_up, cleanup_index, commit, companion_names, flip, install_companions,
@@ -18,7 +18,8 @@ use crate::page1::{Header, JournalMode};
 /// Plans the migration of what was observed. Refuses before any file is touched.
 ///
 /// # Errors
-/// When canonical is missing, held by this process or not a database, when a companion cannot be
+/// When canonical is missing, held by this process or not a database, when it cannot be told which
+/// programs hold it, when a companion cannot be
 /// replaced or is declared elsewhere than an interrupted upgrade had it, when a name would be too long, or when the volume has too little room for the worst
 /// case.
 pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Plan, Failure> {
@@ -30,6 +31,7 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
     }
     let names = Names::new(canonical, &request.label, &request.nonce, request.now_ms)
         .map_err(|error| too_long(canonical, &error.to_string()))?;
+    refuse_unseen(observation)?;
     refuse_other_programs(observation)?;
     let held = observation.held_on_windows();
     let strategy =

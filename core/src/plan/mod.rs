@@ -219,6 +219,12 @@ impl Plan {
             .collect()
     }
 
+    /// Whether a step looks for processes that have a file open.
+    #[must_use]
+    pub fn looks(&self) -> bool {
+        self.steps.iter().chain(&self.undo).any(|step| matches!(step.op, Op::Look { .. }))
+    }
+
     /// The JSON text: the same bytes for the same plan everywhere.
     #[must_use]
     pub fn to_text(&self) -> String {

@@ -30,11 +30,20 @@ pub(super) fn refuse_held(observation: &Observation) -> Result<(), Failure> {
              connection's locks",
             "close the connection (and let it be collected) before the upgrade",
         )
-        .of(canonical);
+        .of(canonical)
+        .untouched(canonical);
         failure.holders.clone_from(&observation.holders);
         return Err(failure);
     }
     Ok(())
+}
+
+/// Refuses where a program that has the database open would not be seen.
+pub(super) fn refuse_unseen(observation: &Observation) -> Result<(), Failure> {
+    let Some(why) = &observation.holders_unknown else { return Ok(()) };
+    let mut failure = Failure::unseen(&observation.canonical, why);
+    failure.holders.clone_from(&observation.holders);
+    Err(failure)
 }
 
 /// Refuses where a program that Windows names has the database open: pages are copied into it only
@@ -49,7 +58,8 @@ pub(super) fn refuse_other_programs(observation: &Observation) -> Result<(), Fai
         "another program has the database open",
         "close that program and start again",
     )
-    .of(&observation.canonical);
+    .of(&observation.canonical)
+    .untouched(&observation.canonical);
     failure.holders = others;
     Err(failure)
 }

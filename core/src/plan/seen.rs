@@ -34,6 +34,7 @@ pub(crate) fn blank(platform: Platform, canonical: FileName) -> Observation {
         journals: BTreeMap::new(),
         verdict: Some(Verdict::Old),
         holders: Vec::new(),
+        holders_unknown: None,
         free_bytes: None,
         can_link: true,
         companions: BTreeMap::new(),

@@ -414,6 +414,11 @@ impl Run {
         self.budget.next_delay_ms(tries)
     }
 
+    /// Counts the waits of a query of the application, which began with this run's budget.
+    pub fn count_waits(&mut self, of_query: Budget) {
+        self.budget.waited_ms = self.budget.waited_ms.max(of_query.waited_ms);
+    }
+
     /// Notes that the application staged new content of a companion, with this digest. False where
     /// the application declared no such companion.
     pub fn stage_companion(&mut self, name: &CompanionName, digest: String) -> bool {

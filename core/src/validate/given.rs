@@ -12,7 +12,8 @@ use crate::plan::{Plan, PlanKind, Request};
 /// [assessed](crate::plan::assess) the observation. `backups`: those that are there.
 ///
 /// # Errors
-/// `JOURNAL`, with what is wrong; nothing was touched.
+/// `JOURNAL`, with what is wrong, or `HELD` where a program that has the database open would not be
+/// seen; nothing was touched.
 pub fn refuse_given(
     plan: &Plan,
     observation: &Observation,
@@ -33,6 +34,9 @@ pub fn refuse_given(
         PlanKind::Restore | PlanKind::Prune | PlanKind::LeaveZombie | PlanKind::Adopt
     ) {
         return Err(refuse("the plan is not the plan of an upgrade".into()));
+    }
+    if let Some(why) = observation.holders_unknown.as_deref().filter(|_| plan.looks()) {
+        return Err(Failure::unseen(canonical, why));
     }
     if plan.companions().into_iter().any(|companion| !observation.declares(companion)) {
         let why = "the plan has companions that the options do not declare, or declare at another \

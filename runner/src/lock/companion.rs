@@ -92,7 +92,7 @@ impl CompanionLocks {
                 Err(TryLockError::Error(error)) => return Err(cannot_lock(path, at, &error).into()),
             }
             tries += 1;
-            let who = holders(&[path.to_owned()]);
+            let who = holders(&[path.to_owned()]).holders;
             let Some(delay_ms) = budget.next_delay_ms(tries) else {
                 let mut failure = refusal(
                     Code::Owned,
@@ -130,9 +130,10 @@ impl CompanionLocks {
                 self.held.push((os::file_id(&path).map_err(failed)?, file));
                 Ok(())
             }
-            Err(TryLockError::WouldBlock) => {
-                Err(OpError::new(OpErrorKind::Held { holders: holders(&[path]) }, WORKS_ON_IT))
-            }
+            Err(TryLockError::WouldBlock) => Err(OpError::new(
+                OpErrorKind::Held { holders: holders(&[path]).holders },
+                WORKS_ON_IT,
+            )),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
     }

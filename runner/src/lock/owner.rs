@@ -130,7 +130,7 @@ pub(crate) fn take(place: &Paths) -> Result<OwnerLock, Failure> {
     // From here on, dropping `held` removes the database from `OWNED` if a step fails.
     let mut held = Held { database, files, owner: Mutex::new(None), file: None };
     let others = || {
-        let mut others = holders(&[owner_path.clone(), cutover_path.clone()]);
+        let mut others = holders(&[owner_path.clone(), cutover_path.clone()]).holders;
         others.retain(Holder::is_another);
         let reason = "another instance of the application owns this database";
         let hint = "use the instance that runs, or close it and start again";

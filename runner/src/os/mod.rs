@@ -102,6 +102,12 @@ pub(crate) fn read_companion(path: &Path) -> io::Result<Vec<u8>> {
 /// macOS), `DATA.DB` opens `data.db`. The file's own spelling counts there, so that its journals
 /// and backups have one name.
 pub(crate) fn stored_name(directory: &Path, name: FileName) -> FileName {
+    // Most directories distinguish case, which one look at another spelling tells. The names of a
+    // large folder are then not listed.
+    let other: String = name.as_str().chars().map(other_case).collect();
+    if !exists(&directory.join(&other)) {
+        return name;
+    }
     let same = |entry: &FileName| entry.as_str().to_lowercase() == name.as_str().to_lowercase();
     let Ok(entries) = std::fs::read_dir(directory) else { return name };
     let entries: Vec<FileName> = entries
@@ -118,6 +124,17 @@ pub(crate) fn stored_name(directory: &Path, name: FileName) -> FileName {
             entry.clone()
         }
         _ => name,
+    }
+}
+
+/// The letter in the other case, where that is one letter.
+fn other_case(letter: char) -> char {
+    let mut lower = letter.to_lowercase();
+    let mut upper = letter.to_uppercase();
+    match (lower.next(), lower.next(), upper.next(), upper.next()) {
+        (Some(lower), None, ..) if lower != letter => lower,
+        (_, _, Some(upper), None) => upper,
+        _ => letter,
     }
 }
 

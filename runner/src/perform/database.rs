@@ -8,13 +8,13 @@ use cutover_core::{
 
 use super::{Performed, Performer};
 use crate::fsops::{plain, remove};
-use crate::holders::holders;
+use crate::holders::{Seen, holders};
 use crate::host::Host;
 use crate::isolate::Isolated;
 use crate::os;
 use crate::page_copy::{CommitWatcher, page_copy};
 use crate::sqlite::{self, Flush, Origin, V1Lock, os_fault};
-use crate::types::BuildBy;
+use crate::types::{BuildBy, Unseen};
 
 impl Performer<'_> {
     pub(super) fn settle(&mut self, file: &FileName, mode: JournalMode, run: &Run) -> Performed {
@@ -101,16 +101,25 @@ impl Performer<'_> {
     /// Fails if a file that the flip replaces is open. On Windows pages may be copied into a file
     /// that this process has open, or a process that Windows does not name.
     pub(super) fn look(&self, file: &FileName, run: &Run) -> Performed {
-        let holders = holders(&self.place.set(file));
+        let Seen { holders, unknown } = holders(&self.place.set(file));
         let moved = matches!(
             Role::of(&self.place.canonical, file),
             // A backup that is adopted may have any name.
             None | Some(Role::Backup { .. } | Role::Displaced(_))
         );
+        let is_replaced = *file == self.place.canonical || moved;
+        if let Some(why) = unknown.filter(|_| is_replaced && self.options.unseen == Unseen::Refuse)
+        {
+            let fault = OpError::new(
+                OpErrorKind::Held { holders },
+                format!("which programs have the database open cannot be told now: {why}"),
+            );
+            return Err(fault.of(file));
+        }
         let copies_pages = run.journal().is_some_and(|journal| journal.strategy.copies_pages());
         let may_stay =
             copies_pages && !os::OPENING_DROPS_LOCKS && !holders.iter().any(Holder::is_another);
-        if (*file == self.place.canonical || moved) && !holders.is_empty() && !may_stay {
+        if is_replaced && !holders.is_empty() && !may_stay {
             let fault =
                 OpError::new(OpErrorKind::Held { holders }, "a program has the database open");
             return Err(fault.of(file));

@@ -10,7 +10,7 @@ use crate::host::Host;
 use crate::job::HostJob;
 use crate::observe::{ObserveError, verdict};
 use crate::os;
-use crate::reader::Reader;
+use crate::reader::{Patience, Reader};
 use crate::source::OpenV1;
 use crate::sqlite;
 
@@ -35,6 +35,9 @@ impl Performer<'_> {
                 Err(OpError { cause: OpErrorKind::Verify, ..fault }.of(file))
             }
             Err(ObserveError::Host(error)) => Err(self.host_fault("detect", error)),
+            Err(ObserveError::Refused(failure)) => {
+                Err(OpError::new(OpErrorKind::Held { holders: failure.holders }, failure.reason))
+            }
         }
     }
 
@@ -60,7 +63,7 @@ impl Performer<'_> {
         }
         // A connection to v2 must not share its -shm with a leaked one.
         host.release_handles();
-        let holders = holders(&self.place.set(file));
+        let holders = holders(&self.place.set(file)).holders;
         if !holders.is_empty() {
             let text = "the application's verify left what was built open";
             return Err(OpError::new(OpErrorKind::Held { holders }, text).of(file));
@@ -89,12 +92,14 @@ impl Performer<'_> {
         }
         // Declared first, so dropped last.
         let mut opened = OpenV1::default();
-        let v1 = Reader::open(&self.place.path(&self.place.canonical))?;
+        let v1 = Reader::open(&self.place.path(&self.place.canonical))?
+            .patient(Patience { budget: run.budget(), stop: host.stop() });
         let files = [self.place.path(source), self.place.path(staging)];
         let is_copied = self.copied.as_ref() == Some(&files[0]);
         let mut job = HostJob::new(self.place, run, (&v1, &mut opened), self.locks, files);
         job.copied = is_copied;
         let built = host.build(&mut job);
+        let not_its = job.close();
         if let Some(damage) = v1.damage() {
             // Whatever the application made of it: what it did not read is not in v2.
             self.cause = self.cause.take().or(built.err());
@@ -103,7 +108,7 @@ impl Performer<'_> {
         match built {
             Ok(built) => Ok(OpOutcome::Built { expect: built.expect, report: built.report }),
             Err(error) => {
-                let not_its = job.fault.take().filter(|_| !host.cancelled());
+                let not_its = not_its.filter(|_| !host.cancelled());
                 let fault = self.host_fault("build", error);
                 Err(not_its.unwrap_or(fault))
             }

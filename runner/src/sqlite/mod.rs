@@ -18,10 +18,10 @@ pub(crate) use error::{
     words,
 };
 pub(crate) use ffi::only_read;
-pub(crate) use lock::{HeldFile, V1Lock};
+pub(crate) use lock::V1Lock;
 pub(crate) use open::{
-    bytes, facts, has_journal, installed, open_beside, open_existing, open_installed, open_to_read,
-    open_to_write, roll_back,
+    HeldFile, bytes, facts, glance, has_journal, installed, open_beside, open_existing,
+    open_installed, open_to_read, open_to_read_in, open_to_write, roll_back,
 };
 pub(crate) use regular::sidecar;
 pub(crate) use settle::{

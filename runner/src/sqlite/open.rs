@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use cutover_core::{FileFacts, Header, JournalMode, OpError, OpErrorKind, OsCode, page1_digest};
+use cutover_core::{
+    FileFacts, HEADER_BYTES, Header, JournalMode, OpError, OpErrorKind, OsCode, page1_digest,
+};
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::{DENIED, Result, fault_of_reading, in_use, on, run};
@@ -131,6 +133,43 @@ pub(crate) fn facts(path: &Path) -> std::io::Result<FileFacts> {
     Ok(FileFacts { size, file_id, header, page1 })
 }
 
+/// A descriptor of a database, open beside a connection, to read the file while the connection holds
+/// the lock.
+#[derive(Debug)]
+pub(crate) struct HeldFile {
+    file: std::fs::File,
+    file_id: String,
+}
+
+impl HeldFile {
+    pub(crate) fn open(path: &Path) -> std::io::Result<Self> {
+        let file = os::open_to_read(path)?;
+        Ok(Self { file_id: os::open_file_id(&file)?, file })
+    }
+
+    pub(crate) fn file(&mut self) -> &mut std::fs::File {
+        &mut self.file
+    }
+
+    /// Size and header as they are now.
+    pub(crate) fn facts(&self) -> std::io::Result<FileFacts> {
+        let mut header = [0; HEADER_BYTES];
+        os::read_at(&self.file, &mut header)?;
+        let size = self.file.metadata()?.len();
+        Ok(FileFacts {
+            size,
+            file_id: self.file_id.clone(),
+            header: Header::parse(&header).ok(),
+            page1: None,
+        })
+    }
+}
+
+/// Size, identity and header of a file that this process does not have open.
+pub(crate) fn glance(path: &Path) -> std::io::Result<FileFacts> {
+    HeldFile::open(path)?.facts()
+}
+
 /// Opens a database to read it, and leaves its directory as it is.
 ///
 /// A hot journal must be rolled back before anything can be read; any application that opens the
@@ -139,9 +178,7 @@ pub(crate) fn facts(path: &Path) -> std::io::Result<FileFacts> {
 /// (<https://www.sqlite.org/uri.html#uriimmutable>).
 pub(crate) fn open_to_read(path: &Path) -> Result<Connection> {
     let connection = open_strictly(path)?;
-    pass_over_foreign_schema(&connection)
-        .map_err(|error| fault_of_reading(path, &error, Some(&connection)))?;
-    Ok(connection)
+    lenient(connection, path)
 }
 
 /// Opens as [`open_to_read`] does. Reading fails if stock SQLite cannot parse the whole schema.
@@ -149,11 +186,24 @@ pub(crate) fn open_strictly(path: &Path) -> Result<Connection> {
     if has_journal(path) {
         roll_back(path)?;
     }
-    if !os::exists(&sidecar(path, "-wal"))
-        && facts(path).is_ok_and(|facts| {
-            facts.header.is_some_and(|header| header.journal_mode == JournalMode::Wal)
-        })
-    {
+    let mode = glance(path).ok().and_then(|facts| Some(facts.header?.journal_mode));
+    open_strictly_in(path, mode)
+}
+
+/// [`open_to_read`] of a database whose header was just read, and that has no hot journal.
+pub(crate) fn open_to_read_in(path: &Path, mode: Option<JournalMode>) -> Result<Connection> {
+    let connection = open_strictly_in(path, mode)?;
+    lenient(connection, path)
+}
+
+fn lenient(connection: Connection, path: &Path) -> Result<Connection> {
+    pass_over_foreign_schema(&connection)
+        .map_err(|error| fault_of_reading(path, &error, Some(&connection)))?;
+    Ok(connection)
+}
+
+fn open_strictly_in(path: &Path, mode: Option<JournalMode>) -> Result<Connection> {
+    if mode == Some(JournalMode::Wal) && !os::exists(&sidecar(path, "-wal")) {
         return installed(path).map_err(|error| fault_of_reading(path, &error, None));
     }
     open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)

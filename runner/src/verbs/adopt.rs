@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use cutover_core::{
-    AdoptRequest, CompanionName, FileFacts, FileName, Role, Warning, companion_backup_name,
-    plan_adoption, receipt_name,
+    AdoptRequest, CompanionName, Failure, FileFacts, FileName, Role, Warning,
+    companion_backup_name, plan_adoption, receipt_name,
 };
 use serde::Serialize;
 
 use crate::drive::RunEnd;
 use crate::error::Error;
-use crate::holders::holders;
+use crate::holders::{Seen, holders};
 use crate::host::Host;
 use crate::observe::{ObserveError, text, unopened};
 use crate::options::BackupOptions;
@@ -21,6 +21,7 @@ use crate::path::refuse_unusable;
 use crate::place::Paths;
 use crate::session::{Session, nonce, now_ms};
 use crate::sqlite::{facts, os_fault};
+use crate::types::Unseen;
 use crate::verbs::backups::{named, surveyed};
 use crate::waiting::refuse_cancelled;
 
@@ -55,7 +56,8 @@ pub struct AdoptResult {
 /// - `VERIFY`: the backup is whole already, or has a receipt that says something else.
 /// - `NOT_A_DATABASE`, `V1_CORRUPT`: the file is empty, is no database, or is damaged.
 /// - `JOURNAL`: an upgrade or a restore is unfinished.
-/// - `HELD`: a program has the backup open.
+/// - `HELD`: a program has the backup open, or it cannot be told whether one has
+///   ([`BackupOptions::unseen`]).
 /// - `OWNED`, `NO_SPACE`.
 pub fn adopt_backup(
     path: &Path,
@@ -76,7 +78,7 @@ fn adopt(session: &mut Session, file: FileName, host: &mut dyn Host) -> Result<A
     refuse_cancelled(host)?;
     let blind = |blind: ObserveError| Error::from(blind.into_failure(&session.place));
     let (observation, receipts) = surveyed(&session.place)?;
-    let request = request(&session.place, file).map_err(blind)?;
+    let request = request(session, file).map_err(blind)?;
     let plan = plan_adoption(&observation, &receipts, &request)?;
     let backup = plan.journal.as_ref().map(|journal| session.place.path(&journal.names.backup));
     match session.drive(plan, host)? {
@@ -87,7 +89,8 @@ fn adopt(session: &mut Session, file: FileName, host: &mut dyn Host) -> Result<A
     }
 }
 
-fn request(place: &Paths, file: FileName) -> Result<AdoptRequest, ObserveError> {
+fn request(session: &Session, file: FileName) -> Result<AdoptRequest, ObserveError> {
+    let place = &session.place;
     let receipt = receipt_name(&file);
     let of =
         |name: &FileName, error: &std::io::Error| ObserveError::OpError(os_fault(error).of(name));
@@ -102,7 +105,11 @@ fn request(place: &Paths, file: FileName) -> Result<AdoptRequest, ObserveError> 
         _ => {}
     }
     let path = place.path(&file);
-    let holders = holders(&place.set(&file));
+    let Seen { holders, unknown } = holders(&place.set(&file));
+    if let Some(why) = unknown.filter(|_| session.options.unseen == Unseen::Refuse) {
+        let failure = Failure::unseen(&place.canonical, &why).of(&file);
+        return Err(ObserveError::Refused(Box::new(failure)));
+    }
     let is_canonical = os::same_file(&path, &place.path(&place.canonical)).unwrap_or(false);
     let mut set = BTreeMap::new();
     for name in file.set() {

@@ -119,11 +119,18 @@ impl Session<'_> {
         refuse_cancelled(host)?;
         let mut given_up: Option<Box<Failure>> = None;
         let (mut waited, mut given_way) = (false, false);
+        if self.is_as_found() {
+            return Ok(self.result(Outcome::Current));
+        }
         loop {
             let (mut observation, next) = self.recover(host)?;
             match next {
                 Next::NoDatabase => return Ok(self.no_database(&observation, host)),
-                Next::Current => return Ok(self.result(Outcome::Current)),
+                Next::Current => {
+                    // If the database changed since it was looked at, nothing is known of it now.
+                    self.remember(|now, before| before == Some(now));
+                    return Ok(self.result(Outcome::Current));
+                }
                 Next::Recover(_) | Next::Migrate => {}
             }
             if let Some(failure) = given_up {
@@ -142,7 +149,9 @@ impl Session<'_> {
             let refused = self.refuse_irreplaceable();
             refused.map_err(|failure| failure.with_v1(&self.place.canonical))?;
             // On Windows, a hard link made while a file is open cannot be removed again.
-            if observation.holders.is_empty() || os::OPENING_DROPS_LOCKS {
+            if observation.holders_unknown.is_none()
+                && (observation.holders.is_empty() || os::OPENING_DROPS_LOCKS)
+            {
                 observation.can_link = can_link(
                     &self.place,
                     &journal_tmp_name(&self.place.canonical, &self.label, &nonce()),
@@ -179,6 +188,7 @@ impl Session<'_> {
             match ending {
                 RunEnd::Done(report) => {
                     self.keep(*report);
+                    self.remember(|_, _| true);
                     return Ok(self.result(Outcome::Migrated));
                 }
                 RunEnd::Anew(_) if self.attempt < MAX_ATTEMPTS => self.attempt += 1,

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::drive::RunEnd;
 use crate::error::Error;
+use crate::found;
 use crate::host::Host;
 use crate::observe::{can_link, receipts};
 use crate::options::BackupOptions;
@@ -87,6 +88,7 @@ pub fn restore(
     let options = options.stand_in(path, label.as_str());
     let mut session = Session::own(&options, host)?;
     session.detect = None;
+    found::forget(&session.place);
     let result = put_back(&mut session, &name, &label, host);
     result.map_err(|error| session.locate(error))
 }
@@ -148,7 +150,9 @@ fn put_back(
         }
         session.refuse_irreplaceable()?;
         // On Windows, a hard link made while a file is open cannot be removed again.
-        if observation.holders.is_empty() || os::OPENING_DROPS_LOCKS {
+        if observation.holders_unknown.is_none()
+            && (observation.holders.is_empty() || os::OPENING_DROPS_LOCKS)
+        {
             observation.can_link = can_link(
                 &session.place,
                 &journal_tmp_name(&session.place.canonical, label, &nonce()),

@@ -38,6 +38,7 @@ mod limits;
 #[cfg(unix)]
 mod links;
 mod list_backups;
+mod lives_on;
 mod memory;
 mod migrate;
 mod mounted_file;
@@ -57,8 +58,11 @@ mod restore_page_copy;
 mod rights;
 mod source;
 mod sql;
+mod start;
 mod stays_open;
 mod strace;
+#[cfg(target_os = "linux")]
+mod unseen;
 mod v1_check;
 mod windows;
 mod write_under_way;

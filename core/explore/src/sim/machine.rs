@@ -158,6 +158,7 @@ impl<'a> Machine<'a> {
             journals,
             verdict: None,
             holders,
+            holders_unknown: None,
             free_bytes: Some(1 << 40),
             can_link: self.scenario.can_link,
             companions,
@@ -190,9 +191,8 @@ impl<'a> Machine<'a> {
             self.hold(self.scenario.canonical.as_str());
         }
         let mut observation = self.look();
-        // Beside a journal such a start is refused. The application recovers before it opens v1.
         let first = !std::mem::replace(&mut self.process.looked, true);
-        if self.scenario.zombie == Zombie::Known && first && observation.journals.is_empty() {
+        if self.scenario.zombie == Zombie::Known && first {
             self.process.known = self.state.disk.ino(HOME, self.scenario.canonical.as_str());
             self.hold(self.scenario.canonical.as_str());
             observation = self.look();

@@ -33,6 +33,7 @@ pub(super) fn diagnose(files: &[DroppedFile], whole: bool, platform: Platform) -
         journals: BTreeMap::new(),
         verdict: None,
         holders: Vec::new(),
+        holders_unknown: None,
         free_bytes: None,
         can_link: true,
         companions: BTreeMap::new(),

@@ -401,5 +401,11 @@ fn facts(case: &Case, backups: &[Backup]) -> Vec<String> {
             holder.pid
         ));
     }
+    facts.extend(
+        observation
+            .holders_unknown
+            .iter()
+            .map(|why| format!("Which programs have the database open could not be told: {why}.")),
+    );
     facts
 }

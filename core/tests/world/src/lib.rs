@@ -103,6 +103,7 @@ pub fn directory() -> Observation {
         journals: BTreeMap::new(),
         verdict: Some(Verdict::Old),
         holders: Vec::new(),
+        holders_unknown: None,
         free_bytes: Some(1 << 30),
         can_link: true,
         companions: BTreeMap::new(),
