@@ -64,6 +64,7 @@ export const PURPOSE: Record<Plan["kind"], string> = {
   "set-aside": "set an unreadable journal aside",
   restore: "restore a backup",
   prune: "remove old backups",
+  adopt: "give a backup its receipt",
   "leave-zombie": "move the database to a file that no leaked connection has open",
 };
 
