@@ -68,14 +68,14 @@ impl Bed {
         vec![File::open(self.path()).unwrap()]
     }
 
-    fn held(&self, options: &Options) {
+    fn held(options: &Options) {
         let mut host = Counts::default();
         let error = cutover::migrate(options, &mut host).unwrap_err();
         assert_eq!(error.failure.code, Code::Held, "{error}");
         assert_eq!(host.first, Some(true), "collection comes before the first wait");
     }
 
-    fn current(&self, options: &Options) {
+    fn current(options: &Options) {
         let mut host = Counts::default();
         let again = cutover::migrate(options, &mut host).unwrap();
         assert_eq!((again.outcome, host.waits, host.released), (Outcome::Current, 0, 0));
@@ -90,14 +90,14 @@ fn a_database_that_was_found_current_is_so_beside_a_leaked_connection() {
         let _leaked = bed.leaked(mode);
         // Both after the upgrade and after a start that found nothing to do.
         for _ in 0..2 {
-            bed.current(&bed.options());
+            Bed::current(&bed.options());
         }
         // Another label or `detect` asks something else.
-        bed.held(&Options { label: "v2-v3".into(), ..bed.options() });
-        bed.held(&Options { detect: Detect::UserVersion(3), ..bed.options() });
+        Bed::held(&Options { label: "v2-v3".into(), ..bed.options() });
+        Bed::held(&Options { detect: Detect::UserVersion(3), ..bed.options() });
         // A callback has no identity.
-        bed.held(&Options { detect: Detect::Host, ..bed.options() });
-        bed.current(&bed.options());
+        Bed::held(&Options { detect: Detect::Host, ..bed.options() });
+        Bed::current(&bed.options());
     }
 }
 
@@ -107,7 +107,7 @@ fn of_a_callback_nothing_is_remembered() {
     let by_callback = Options { detect: Detect::Host, ..bed.options() };
     cutover::migrate(&by_callback, &mut Counts::default()).unwrap();
     let _leaked = bed.leaked("delete");
-    bed.held(&by_callback);
+    Bed::held(&by_callback);
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn what_was_found_is_forgotten_when_any_file_of_the_set_changed() {
         let bed = Bed::upgraded(mode);
         let db = Connection::open(bed.path()).unwrap();
         db.execute("INSERT INTO note (body) VALUES ('since')", []).unwrap();
-        bed.held(&bed.options());
+        Bed::held(&bed.options());
         drop(db);
 
         // Only the time.
@@ -125,15 +125,15 @@ fn what_was_found_is_forgotten_when_any_file_of_the_set_changed() {
         let leaked = bed.leaked(mode);
         let earlier = std::time::SystemTime::UNIX_EPOCH;
         File::options().write(true).open(bed.path()).unwrap().set_modified(earlier).unwrap();
-        bed.held(&bed.options());
+        Bed::held(&bed.options());
         drop(leaked);
 
         for name in ["data.db-wal", "data.db-journal", "data.db.v1-v2-cutover.json"] {
             let bed = Bed::upgraded(mode);
             let leaked = bed.leaked(mode);
-            bed.current(&bed.options());
+            Bed::current(&bed.options());
             std::fs::write(bed.0.path().join(name), "x").unwrap();
-            bed.held(&bed.options());
+            Bed::held(&bed.options());
             drop(leaked);
         }
     }
@@ -149,7 +149,7 @@ fn what_was_found_is_of_that_file_alone() {
     File::options().write(true).open(&other).unwrap().set_modified(time).unwrap();
     std::fs::rename(other, bed.path()).unwrap();
     let _leaked = bed.leaked("delete");
-    bed.held(&bed.options());
+    Bed::held(&bed.options());
 }
 
 #[test]
@@ -157,11 +157,11 @@ fn a_restore_forgets_what_was_found() {
     let bed = Bed::upgraded("delete");
     let backup = cutover::list_backups(&bed.path()).unwrap().remove(0).name;
     let leaked = bed.leaked("delete");
-    bed.current(&bed.options());
+    Bed::current(&bed.options());
     let options = BackupOptions { wait_ms: 0, ..BackupOptions::default() };
     let refused =
         cutover::restore(&bed.path(), backup.as_str().as_ref(), &options, &mut Counts::default());
     assert_eq!(refused.unwrap_err().failure.code, Code::Held);
-    bed.held(&bed.options());
+    Bed::held(&bed.options());
     drop(leaked);
 }

@@ -173,10 +173,10 @@ fn the_proc_of_another_namespace_is_not_believed() {
 /// test does nothing.
 #[test]
 fn a_process_of_this_user_that_is_hidden_is_named() {
+    use std::os::unix::fs::{PermissionsExt as _, chown};
     if !rustix::process::geteuid().is_root() {
         return;
     }
-    use std::os::unix::fs::{PermissionsExt as _, chown};
     let bed = Bed::new("delete");
     for path in [bed.path(), bed.0.path().to_owned()] {
         chown(&path, Some(BOB), Some(GROUPS[0])).unwrap();

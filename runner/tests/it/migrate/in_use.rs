@@ -132,7 +132,7 @@ fn a_connection_of_another_process_is_named() {
         result => {
             let failure = result.unwrap_err().failure;
             assert_eq!((failure.code, failure.holders[0].pid), (Code::Held, pid));
-            assert!(failure.holders[0].name.starts_with("sqlite3"), "{}", failure.to_string());
+            assert!(failure.holders[0].name.starts_with("sqlite3"), "{failure}");
             bed.assert_untouched("delete");
         }
     }
@@ -289,12 +289,7 @@ fn a_lock_that_a_callback_meets_is_waited_for_and_its_holder_is_named() {
         let other = others.take().unwrap();
         let failure = result.unwrap_err().failure;
         let pids: Vec<u32> = failure.holders.iter().map(|holder| holder.pid).collect();
-        assert_eq!(
-            (failure.code, pids),
-            (Code::Held, vec![other.pid()]),
-            "{}",
-            failure.to_string()
-        );
+        assert_eq!((failure.code, pids), (Code::Held, vec![other.pid()]), "{failure}");
         assert_eq!((failure.data.state, failure.waited_ms), (DataState::V1, 60), "{failure:?}");
         drop(other);
         bed.assert_untouched("delete");
@@ -339,7 +334,7 @@ fn a_detect_that_meets_a_lock_is_asked_again() {
         assert!(waits > 0);
         if stays {
             let failure = result.unwrap_err().failure;
-            assert_eq!(failure.code, Code::Held, "{}", failure.to_string());
+            assert_eq!(failure.code, Code::Held, "{failure}");
             assert_eq!(failure.data.state, DataState::Untouched);
             assert_eq!(failure.holders[0].pid, other.borrow().as_ref().unwrap().pid());
         } else {
