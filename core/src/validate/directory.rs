@@ -64,6 +64,10 @@ pub(super) fn judge(plan: &Plan, observation: &Observation, waits: bool) -> Vec<
         );
         find(FindingKind::Space, None, message, "free some space on this volume");
     }
+    for log in logs_left_behind(plan, observation) {
+        let message = format!("{log} holds rows of the backup, and the plan does not copy it");
+        find(FindingKind::Step, None, message, ANEW_HERE);
+    }
     let begins = plan.kind.begins();
     for companion in journal.filter(|_| begins).iter().flat_map(|journal| &journal.companions) {
         let seen = observation.companions.get(&companion.name);
@@ -122,6 +126,23 @@ pub(super) fn judge(plan: &Plan, observation: &Observation, waits: bool) -> Vec<
         }
     }
     findings
+}
+
+/// The `-wal` and `-journal` of a backup that the plan adopts without them.
+fn logs_left_behind<'a>(plan: &Plan, observation: &'a Observation) -> Vec<&'a FileName> {
+    let copied = || {
+        plan.steps.iter().filter_map(|step| match &step.op {
+            Op::Copy { from, .. } if from.companion.is_none() => Some(&from.name),
+            _ => None,
+        })
+    };
+    let Some(backup) = copied().next().filter(|_| plan.kind == PlanKind::Adopt) else {
+        return Vec::new();
+    };
+    let [wal, _, hot] = backup.sidecars();
+    let has_rows = |name: &FileName| [&wal, &hot].contains(&name) && !copied().any(|of| of == name);
+    let files = observation.files.iter().filter(|(name, facts)| facts.size > 0 && has_rows(name));
+    files.map(|(name, _)| name).collect()
 }
 
 /// The name of the file that this op makes in the database's directory.

@@ -151,7 +151,7 @@ fn make_recoveries(platform: Platform) -> Vec<(Observation, Plan)> {
 }
 
 /// What a plan alone cannot tell, and why: without the step it is the right plan of another case.
-const ALONE: [(&str, &[&str]); 9] = [
+const ALONE: [(&str, &[&str]); 11] = [
     ("whether v2 starts as a copy was asked for", &["Migrate steps: without copy staging"]),
     ("whether SQLite checks v1 was asked for", &["Migrate steps: without check-pages data.db"]),
     (
@@ -160,6 +160,17 @@ const ALONE: [(&str, &[&str]); 9] = [
             "Migrate steps: without verify-host install",
             "Migrate steps: without verify-host staging",
         ],
+    ),
+    (
+        "whether the backup that is adopted has a log",
+        &[
+            "Adopt steps: without copy journal.tmp-journal",
+            "Adopt steps: without copy journal.tmp-wal",
+        ],
+    ),
+    (
+        "whether an interrupted flip gave v1 its second name",
+        &["LeaveZombie steps: without remove-link backup"],
     ),
     (
         "whether canonical has a log, which may hold v2 unflushed",
