@@ -143,7 +143,9 @@ test("the upgrade calls releaseHandles before every wait, and goes on once the h
     void (event.type === "wait" && heard.push("wait", named(event.holders, process.pid)));
   const { outcome } = await migrate(options(place.path, { releaseHandles, onEvent }));
   assert.equal(outcome, "migrated");
-  assert.deepEqual(heard.slice(0, 3).sort(), [true, "release", "wait"].sort());
+  // Before the first wait, so that a handle that is released then costs none. Windows looks for
+  // open handles once more, beside which it can open the database.
+  assert.deepEqual(heard.slice(0, 3).sort(), process.platform === "win32" ? [true, "release", "wait"].sort() : ["release"]);
   assertUpgraded(place);
 });
 

@@ -1,7 +1,7 @@
 // The addon in a worker, also in one that is terminated during the upgrade.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { lock, migrate } from "cutover";
@@ -61,12 +61,23 @@ test("the lock that a worker has is free once the worker is terminated", async (
   (await lock(place.path)).release();
 });
 
+/** Whether SQLite has the file of its lock open, which is the second and last part of a lock. */
+function isOpen(file) {
+  if (process.platform !== "linux") return existsSync(file);
+  const real = (descriptor) => readlinkSync(`/proc/self/fd/${descriptor}`);
+  try {
+    return readdirSync("/proc/self/fd").some((descriptor) => real(descriptor) === file);
+  } catch {
+    // A descriptor was closed meanwhile.
+    return false;
+  }
+}
+
 test("a lock that is on its way to a worker is free once the worker is terminated", async () => {
   const place = seed();
   const ended = worker("locking", place.path);
   await once(ended, "message");
-  // SQLite makes this file when it has its lock, which is the second and last part.
-  while (!existsSync(`${place.path}.owner-lock-journal`))
+  while (!isOpen(`${place.path}.owner-lock`))
     await new Promise((resolve) => setImmediate(resolve));
   await ended.terminate();
   (await eventually(place)).release();
