@@ -158,8 +158,8 @@ impl Reader {
     /// Runs one query and returns all its rows. `args` are bound to `?1`, `?2` and so on.
     ///
     /// If another program has locked the database, a build waits within [`crate::Options::wait_ms`]
-    /// and tries again; a `detect` is called again after a wait. If the lock stays, the call fails
-    /// as `HELD` and names that program, whatever the callback makes of the error.
+    /// and tries again; a `detect` is called again after a wait. If the lock stays, the query
+    /// fails; if the callback fails then, the call fails as `HELD` and names that program.
     ///
     /// # Errors
     /// SQLite's own, and for a statement that does more than read: `ATTACH`, `VACUUM INTO`, a

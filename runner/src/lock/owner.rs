@@ -171,16 +171,16 @@ pub(crate) fn take(place: &Paths) -> Result<OwnerLock, Failure> {
         Err(TryLockError::Error(error)) => return Err(io(&cutover_path, &error)),
     }
     held.file = Some(file);
-    let owner = sqlite::open_to_write(&owner_path, OpenFlags::SQLITE_OPEN_CREATE)
-        .map_err(|fault| refuse(&owner_path, &fault))?;
+    let taken = |fault: OpError| match fault.cause {
+        OpErrorKind::Busy => others(),
+        _ => refuse(&owner_path, &fault),
+    };
+    let owner = sqlite::open_to_write(&owner_path, OpenFlags::SQLITE_OPEN_CREATE).map_err(taken)?;
     // Without a journal file: it would have the group of this user's new files, and another user of
     // the database could not open the one that a killed process leaves.
-    if let Err(error) = owner.execute_batch("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE") {
-        return Err(match sqlite::fault(&error) {
-            OpError { cause: OpErrorKind::Busy, .. } => others(),
-            fault => refuse(&owner_path, &name_full_disk(fault, place)),
-        });
-    }
+    owner
+        .execute_batch("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE")
+        .map_err(|error| taken(name_full_disk(sqlite::fault(&error), place)))?;
     held.owner = Mutex::new(Some(owner));
     Ok(OwnerLock(Arc::new(held)))
 }
