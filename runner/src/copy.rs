@@ -31,10 +31,13 @@ pub(crate) fn copy_open(
     source.rewind()?;
     let rights = os::Rights::of_open(source)?;
     let mut target = create(to, &rights)?;
-    bytes(source, &mut target, gap).inspect_err(|_| {
-        // A copy that failed must not stand in the way of the next attempt.
+    if let Err(error) = bytes(source, &mut target, gap) {
+        // A copy that failed must not stand in the way of the next attempt. Windows removes no file
+        // that is open alone.
+        drop(target);
         let _ = std::fs::remove_file(to);
-    })?;
+        return Err(error);
+    }
     Ok((target, rights))
 }
 

@@ -123,6 +123,7 @@ fn the_copy_has_v1s_rights_and_its_owner_can_write_to_it() {
 }
 
 /// On POSIX closing any descriptor of a file drops all locks of the process on it.
+#[cfg(unix)]
 #[test]
 fn making_the_copy_drops_no_lock_of_this_process() {
     // What holds the lock, and what another process cannot do under it.

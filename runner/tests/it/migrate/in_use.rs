@@ -1,12 +1,13 @@
 //! Another program, or another call of this process, uses the database while an upgrade runs.
 
-use cutover::core::DataState;
+use cutover::core::{DataState, Holder};
 use cutover::{
     BuildFrom, Code, Detect, Error, Event, Lock, MigrateResult, Options, Outcome, Reader, Verdict,
 };
 use rusqlite::Connection;
 
 use super::{Bed, Scripted, alone, build_v2};
+use crate::support::directory::real;
 use crate::support::notes::rows;
 use crate::support::other::Other;
 
@@ -118,8 +119,8 @@ fn a_connection_of_another_process_is_named() {
     let starts = alone();
     let mut other = Other::opens(&bed.path(), "");
     drop(starts);
-    assert_eq!(other.asks("SELECT 'open' FROM notes LIMIT 1;"), ["open"]);
     let pid = other.pid();
+    assert_eq!(other.asks("SELECT 'open' FROM notes LIMIT 1;"), ["open"]);
     let migrated = cutover::migrate(&bed.sql(), &mut Scripted::default());
     drop(other);
     match migrated {
@@ -146,7 +147,7 @@ fn the_owner_lock_names_every_file_that_it_makes() {
     let mut made: Vec<_> = names().map(|entry| entry.path()).collect();
     made.retain(|path| *path != bed.path());
     assert!(made.len() >= 2 && made.iter().all(|path| lock.files().contains(path)), "{made:?}");
-    let directory = bed.directory.path().canonicalize().unwrap();
+    let directory = real(bed.directory.path());
     let expected = ["data.db.owner-lock", "data.db.owner-lock-journal", "data.db.cutover-lock"];
     let of = lock.files().each_ref().map(|path| path.strip_prefix(&directory).unwrap().to_str());
     assert_eq!(of, expected.map(Some));
@@ -263,12 +264,10 @@ fn a_lock_that_a_callback_meets_is_waited_for_and_its_holder_is_named() {
             let starts = alone();
             let other = Other::opens(&bed.path(), lock);
             drop(starts);
-            let pid = other.pid();
             if stays {
                 *others.borrow_mut() = Some(other);
             } else {
                 let ends = std::thread::spawn(move || drop(other));
-                let _ = pid;
                 let read = job.v1().all("SELECT count(*) FROM notes", &[]);
                 ends.join().unwrap();
                 assert_eq!(read?[0][0].1, cutover::Value::Integer(3));
@@ -288,8 +287,8 @@ fn a_lock_that_a_callback_meets_is_waited_for_and_its_holder_is_named() {
         }
         let other = others.take().unwrap();
         let failure = result.unwrap_err().failure;
-        let pids: Vec<u32> = failure.holders.iter().map(|holder| holder.pid).collect();
-        assert_eq!((failure.code, pids), (Code::Held, vec![other.pid()]), "{failure}");
+        assert_eq!((failure.code, failure.holders.len()), (Code::Held, 1), "{failure}");
+        assert!(is_of(&failure.holders[0], &other), "{failure}");
         assert_eq!((failure.data.state, failure.waited_ms), (DataState::V1, 60), "{failure:?}");
         drop(other);
         bed.assert_untouched("delete");
@@ -322,7 +321,8 @@ fn a_detect_that_meets_a_lock_is_asked_again() {
         host.on_event = Some(Box::new(|event| {
             if let Event::Wait { holders, .. } = event {
                 waits += 1;
-                assert!(holders[0].name.starts_with("sqlite3"), "{holders:?}");
+                let name = &holders[0].name;
+                assert!(name.starts_with("sqlite3") || cfg!(windows), "{holders:?}");
                 if !stays {
                     drop(other.take());
                 }
@@ -336,13 +336,18 @@ fn a_detect_that_meets_a_lock_is_asked_again() {
             let failure = result.unwrap_err().failure;
             assert_eq!(failure.code, Code::Held, "{failure}");
             assert_eq!(failure.data.state, DataState::Untouched);
-            assert_eq!(failure.holders[0].pid, other.borrow().as_ref().unwrap().pid());
+            assert!(is_of(&failure.holders[0], other.borrow().as_ref().unwrap()), "{failure}");
         } else {
             assert_eq!(result.unwrap().outcome, Outcome::Current);
         }
         drop(other);
         assert_eq!(bed.notes("note").len(), 3);
     }
+}
+
+/// Wine's Restart Manager names no process.
+fn is_of(holder: &Holder, other: &Other) -> bool {
+    holder.pid == other.pid() || (cfg!(windows) && holder.pid == 0)
 }
 
 /// A program that keeps the exclusive lock lets nothing be read.
@@ -367,9 +372,10 @@ fn a_program_in_exclusive_mode_is_named() {
         drop(host);
         let said = failure.to_string();
         assert_eq!(failure.code, Code::Held, "{said}");
-        assert_eq!(failure.holders[0].pid, other.pid(), "{said}");
-        assert!(said.contains("held by sqlite3") && said.contains("your data is"), "{said}");
-        assert!(told.iter().any(|holder| holder.pid == other.pid()), "{told:?}");
+        assert!(is_of(&failure.holders[0], &other), "{said}");
+        let named = said.contains("held by sqlite3") || cfg!(windows);
+        assert!(named && said.contains("your data is"), "{said}");
+        assert!(told.iter().any(|holder| is_of(holder, &other)), "{told:?}");
         drop(other);
         assert_eq!(bed.notes("notes").len(), 4);
     }
