@@ -289,7 +289,9 @@ fn a_lock_that_a_callback_meets_is_waited_for_and_its_holder_is_named() {
         let failure = result.unwrap_err().failure;
         assert_eq!((failure.code, failure.holders.len()), (Code::Held, 1), "{failure}");
         assert!(is_of(&failure.holders[0], &other), "{failure}");
-        assert_eq!((failure.data.state, failure.waited_ms), (DataState::V1, 60), "{failure:?}");
+        // On Windows the start that looks again meets the lock before it reads anything.
+        let state = if cfg!(windows) { DataState::Untouched } else { DataState::V1 };
+        assert_eq!((failure.data.state, failure.waited_ms), (state, 60), "{failure:?}");
         drop(other);
         bed.assert_untouched("delete");
     }
