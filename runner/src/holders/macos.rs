@@ -42,7 +42,7 @@ pub(super) fn is_list(_: impl AsFd) -> bool {
 pub(super) fn identity_of(descriptor: BorrowedFd<'_>) -> io::Result<Identity> {
     let stat = rustix::fs::fstat(descriptor)?;
     // As std's `MetadataExt::dev` widens it.
-    Ok((stat.st_dev as u64, stat.st_ino))
+    Ok((i64::from(stat.st_dev).cast_unsigned(), stat.st_ino))
 }
 
 /// The other processes that have one of these files open. Only processes whose files this one may
