@@ -21,6 +21,9 @@ pub(crate) use platform::{
     real_directory, rename, rename_new, says_no_flush, says_no_links, sync_dir, why_read_only,
 };
 
+#[cfg(windows)]
+pub(crate) use platform::SHARING_VIOLATION;
+
 /// Why a name is refused: what has it is not a regular file.
 #[derive(Debug, thiserror::Error)]
 #[error("it is {0}, not a regular file")]
