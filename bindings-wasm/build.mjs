@@ -1,5 +1,6 @@
 // Builds the three modules with cargo alone, writes their JavaScript with the version of
-// wasm-bindgen that compiled them, then compiles the TypeScript.
+// wasm-bindgen that compiled them, then compiles the TypeScript. The package `cutover` takes the
+// modules from the folder `script`.
 import { spawnSync } from "node:child_process";
 import { copyFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -58,7 +59,7 @@ for (const crate of ["cutover-wasm", "cutover-wasm-diagnose", "cutover-wasm-expl
     ["--profile=wasm", `--package=${crate}`, ...target],
     crate.replaceAll("-", "_"),
   );
-  run(bindgen, [wasm, join(directory, "dist/wasm")]);
+  run(bindgen, [wasm, join(directory, "dist/wasm"), join(directory, "script")]);
 }
 const typescript = createRequire(import.meta.url).resolve("typescript/package.json");
 run(process.execPath, [join(typescript, "../bin/tsc"), "--project", directory], {

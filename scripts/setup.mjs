@@ -26,14 +26,14 @@ function output(command, args) {
 }
 
 /** npm's own record of what it installed is newer than the lock file when there is nothing to do. */
-function npmInstall() {
+export function npmInstall() {
   const installed = join(root, "node_modules/.package-lock.json");
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(root, "package-lock.json")).mtimeMs) return;
   console.log("setup: npm ci");
   run("npm", ["ci", "--no-audit", "--no-fund"], { shell: process.platform === "win32" });
 }
 
-function rustTargets() {
+export function rustTargets() {
   if (output("cargo", ["--version"]) === null) fail("Rust is missing: install rustup, then start again");
   const installed = output("rustup", ["target", "list", "--installed"]);
   if (installed === null) fail("rustup is missing: this project pins its compiler and targets with it; install rustup, then start again");
@@ -66,8 +66,8 @@ export function setup() {
   npmInstall();
   rustTargets();
   const shell = process.platform === "win32";
-  run("npm", ["run", "--silent", "build:debug", "--workspace", "cutover"], { shell });
   run("npm", ["run", "--silent", "build", "--workspace", "cutover-wasm"], { shell });
+  run("npm", ["run", "--silent", "build:debug", "--workspace", "cutover"], { shell });
   run("npm", ["run", "--silent", "build", "--workspace", "cutover-diagnostics"], { shell });
   run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "--project", "tests"]);
 }

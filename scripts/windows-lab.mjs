@@ -5,6 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { platformPackage } from "../bindings-node/platforms.mjs";
 import { debianPackages, root, run } from "./setup.mjs";
 
 const home = join(root, "target/windows-lab");
@@ -99,7 +100,7 @@ function ours() {
   const face = join(tree, "node_modules/cutover");
   for (const part of ["package.json", "dist"]) cpSync(join(root, "bindings-node", part), join(face, part), { recursive: true });
   const addon = build("cutover-node").find((name) => name.endsWith("cutover_node.dll"));
-  copyFileSync(addon, join(face, "cutover.win32-x64-msvc.node"));
+  copyFileSync(addon, platformPackage("win32-x64", join(tree, "node_modules/cutover-win32-x64")));
   mkdirSync(bin, { recursive: true });
   for (const program of build("cutover-tests").filter((name) => name.endsWith(".exe"))) copyFileSync(program, join(bin, program.split("/").at(-1)));
   for (const part of ["tests/dist", "tests/corpus", "tests/node/drizzle", "tests/package.json", "bindings-node/test"]) {
@@ -108,20 +109,27 @@ function ours() {
   }
 }
 
-/** Sets up what is missing, builds, and gives how cargo and the runtimes are started. */
-export function windowsLab() {
+/** Sets up what is missing, and gives how the runtimes of Windows are started. */
+export function windowsRuntimes() {
   debianPackages({ wine: "wine wine64", [mingw]: "gcc-mingw-w64-x86-64-win32" });
   if (start.length === 1) console.log("windows lab: setarch -R is refused here: Wine fails to start a program now and then");
   mkdirSync(home, { recursive: true });
   winePrefix();
   runtimesAndLibraries();
-  ours();
   const program = (path) => join(tree, "node_modules", path);
+  const bun = program("@oven/bun-windows-x64/bin/bun.exe");
+  return { env: wine, bun: [...start, bun], node: { 20: [...start, program("node-20/bin/node.exe")], 22: [...start, program("node-22/bin/node.exe")] } };
+}
+
+/** Builds as well, and gives how cargo and the runtimes are started. */
+export function windowsLab() {
+  const { bun, node } = windowsRuntimes();
+  ours();
   return {
     cargo,
-    env: { ...wine, CUTOVER_PROGRAMS: windows(bin), CUTOVER_BUN: windows(program("@oven/bun-windows-x64/bin/bun.exe")) },
+    env: { ...wine, CUTOVER_PROGRAMS: windows(bin), CUTOVER_BUN: windows(bun.at(-1)) },
     tree,
     through: join(home, "output"),
-    node: { 20: [...start, program("node-20/bin/node.exe")], 22: [...start, program("node-22/bin/node.exe")] },
+    node,
   };
 }

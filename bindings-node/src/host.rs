@@ -1,5 +1,7 @@
 //! The application as the thread of a task calls it: a [`Host`] that sends messages.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
@@ -7,9 +9,8 @@ use cutover::{Built, Event, Host, HostError, Job, Reader, Verdict};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use crate::message::{
-    Call, FromJs, Request, ToJs, blob, blob_to_json, rows_to_json, value_from_json,
-};
+use crate::desk::{Desk, Given, path_to_json};
+use crate::message::{Call, FromJs, ToJs};
 
 /// How long a callback may run after an abort. Then the run continues without the callback.
 const ABORT_GRACE: Duration = Duration::from_secs(2);
@@ -28,31 +29,35 @@ pub(crate) struct Thrown {
     pub message: String,
 }
 
-/// What serves the requests of a running callback.
-enum Desk<'a> {
-    Job(&'a mut dyn Job),
-    Reader(&'a Reader),
-    Empty,
-}
-
 /// The application in JavaScript. `tell` sends it a text; `false` means that it has ended.
+#[allow(clippy::struct_excessive_bools)] // each tells of something else
 pub(crate) struct JsHost<Tell: FnMut(String) -> bool> {
     tell: Tell,
     inbox: Receiver<FromJs>,
     events: bool,
+    /// The application has not handled an event within the grace of an abort.
+    deaf: bool,
     calls: u32,
     aborted: bool,
     gone: bool,
+    stop: Arc<AtomicBool>,
 }
 
 impl<Tell: FnMut(String) -> bool> JsHost<Tell> {
     pub(crate) fn new(tell: Tell, inbox: Receiver<FromJs>, events: bool) -> Self {
-        Self { tell, inbox, events, calls: 0, aborted: false, gone: false }
+        let stop = Arc::default();
+        Self { tell, inbox, events, deaf: false, calls: 0, aborted: false, gone: false, stop }
+    }
+
+    /// This flag becomes true with an abort, also while this thread does not read its messages.
+    pub(crate) fn stopped_by(self, stop: Arc<AtomicBool>) -> Self {
+        Self { stop, ..self }
     }
 
     /// Calls JavaScript and waits for its answer. Until then this thread serves the requests of
     /// the callback, so that only this thread touches the database.
-    fn ask(&mut self, call: Call<'_>, mut desk: Desk<'_>) -> Result<Json, HostError> {
+    fn ask(&mut self, call: Call<'_>, given: Given<'_, '_>) -> Result<Json, HostError> {
+        let mut desk = Desk::of(given);
         let grace = if matches!(call, Call::Undo { .. } | Call::Cleanup { .. }) {
             UNDO_GRACE
         } else {
@@ -81,15 +86,13 @@ impl<Tell: FnMut(String) -> bool> JsHost<Tell> {
                     let served = if call == asked {
                         desk.serve(request)
                     } else {
-                        Desk::Empty.serve(request)
+                        Desk::of(Given::Nothing).serve(request)
                     };
                     self.reply(id, served)?;
                 }
                 FromJs::Warn { call, message } => {
-                    if let Desk::Job(job) = &mut desk
-                        && call == asked
-                    {
-                        job.warn(message);
+                    if call == asked {
+                        desk.warn(message);
                     }
                 }
                 FromJs::Abort => {
@@ -152,36 +155,12 @@ impl<Tell: FnMut(String) -> bool> JsHost<Tell> {
             FromJs::Abort => self.aborted = true,
             FromJs::Gone => drop(self.left()),
             // If JavaScript has ended, the next call reports it.
-            FromJs::Request { id, request, .. } => drop(self.reply(id, Desk::Empty.serve(request))),
+            FromJs::Request { id, request, .. } => {
+                drop(self.reply(id, Desk::of(Given::Nothing).serve(request)));
+            }
             FromJs::Answer { .. } | FromJs::Threw { .. } | FromJs::Warn { .. } => {}
         }
     }
-}
-
-impl Desk<'_> {
-    fn serve(&mut self, request: Request) -> Result<Json, HostError> {
-        match (self, request) {
-            (Desk::Job(job), Request::All { sql, args }) => all(job.v1(), &sql, &args),
-            (Desk::Reader(reader), Request::All { sql, args }) => all(reader, &sql, &args),
-            (Desk::Job(job), Request::SaveState { state }) => {
-                job.save_state(state).map(|()| Json::Null)
-            }
-            (Desk::Job(job), Request::ReadCompanion { companion }) => {
-                Ok(job.read_companion(&companion)?.map_or(Json::Null, |bytes| blob_to_json(&bytes)))
-            }
-            (Desk::Job(job), Request::WriteCompanion { companion, data }) => {
-                job.write_companion(&companion, &blob(&data)?).map(|()| Json::Null)
-            }
-            (Desk::Reader(_) | Desk::Empty, _) => {
-                Err("it can be used only until its callback has settled".into())
-            }
-        }
-    }
-}
-
-fn all(reader: &Reader, sql: &str, args: &[Json]) -> Result<Json, HostError> {
-    let args = args.iter().map(value_from_json).collect::<Result<Vec<_>, _>>()?;
-    Ok(rows_to_json(&reader.all(sql, &args)?))
 }
 
 /// The answer of a build.
@@ -194,44 +173,51 @@ struct Answer {
 
 impl<Tell: FnMut(String) -> bool> Host for JsHost<Tell> {
     fn detect(&mut self, db: &Reader) -> Result<Verdict, HostError> {
-        Ok(serde_json::from_value(self.ask(Call::Detect, Desk::Reader(db))?)?)
+        let call = Call::Detect { path: path_to_json(db.path())? };
+        Ok(serde_json::from_value(self.ask(call, Given::Reader(db))?)?)
     }
 
-    fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
-        let path = |path: &std::path::Path| {
-            path.to_str().map(str::to_owned).ok_or("the path of the database is not Unicode")
-        };
+    fn build(&mut self, job: &mut dyn Job<'_>) -> Result<Built, HostError> {
         let call = Call::Build {
-            source: path(job.source())?,
-            staging: path(job.staging())?,
+            staging: path_to_json(job.staging())?,
+            v1: path_to_json(job.v1().path())?,
             nonce: job.nonce().to_owned(),
             attempt: job.attempt(),
         };
-        let Answer { expect, report } = serde_json::from_value(self.ask(call, Desk::Job(job))?)?;
+        let Answer { expect, report } = serde_json::from_value(self.ask(call, Given::Job(job))?)?;
         Ok(Built { expect, report })
     }
 
     fn verify(&mut self, v2: &Reader) -> Result<(), HostError> {
-        self.ask(Call::Verify, Desk::Reader(v2)).map(drop)
+        let call = Call::Verify { path: path_to_json(v2.path())? };
+        self.ask(call, Given::Reader(v2)).map(drop)
     }
 
     fn undo(&mut self, state: Option<&Json>, nonce: &str) -> Result<(), HostError> {
-        self.ask(Call::Undo { state, nonce }, Desk::Empty).map(drop)
+        self.ask(Call::Undo { state, nonce }, Given::Nothing).map(drop)
     }
 
     fn cleanup(&mut self, state: Option<&Json>, nonce: &str) -> Result<(), HostError> {
-        self.ask(Call::Cleanup { state, nonce }, Desk::Empty).map(drop)
+        self.ask(Call::Cleanup { state, nonce }, Given::Nothing).map(drop)
     }
 
     /// TypeScript turns a failure into a warning.
     fn release_handles(&mut self) {
-        drop(self.ask(Call::Release, Desk::Empty));
+        drop(self.ask(Call::Release, Given::Nothing));
     }
 
-    /// Waits until the application has seen the event, so that it sees a step before the step runs.
+    /// Waits until the application has handled the event, so that it does so before a step runs. Once
+    /// it did not, within the grace of an abort, it is told of the other events without a wait.
     fn event(&mut self, event: &Event) {
-        if self.events {
-            drop(self.ask(Call::Event { event }, Desk::Empty));
+        if !self.events {
+            return;
+        }
+        let call = Call::Event { event };
+        if self.deaf {
+            self.calls += 1;
+            drop(self.send(&ToJs::Call { id: self.calls, call }));
+        } else {
+            self.deaf = self.ask(call, Given::Nothing).is_err();
         }
     }
 
@@ -246,6 +232,10 @@ impl<Tell: FnMut(String) -> bool> Host for JsHost<Tell> {
                 }
             }
         }
+    }
+
+    fn stop(&self) -> Option<Arc<AtomicBool>> {
+        Some(Arc::clone(&self.stop))
     }
 
     /// Returns early when the application aborts during the wait. The run has already handled an
@@ -269,6 +259,7 @@ mod tests {
     use std::sync::mpsc::channel;
 
     use super::*;
+    use crate::message::Request;
 
     /// A host whose application has sent these messages already.
     fn host(said: Vec<FromJs>) -> JsHost<impl FnMut(String) -> bool> {
@@ -281,6 +272,10 @@ mod tests {
         JsHost::new(|_| true, messages, true)
     }
 
+    fn verify() -> Call<'static> {
+        Call::Verify { path: Json::Null }
+    }
+
     fn answer(id: u32) -> FromJs {
         FromJs::Answer { id, value: Json::from(id) }
     }
@@ -289,8 +284,8 @@ mod tests {
     fn a_late_answer_is_not_taken_for_the_next_callbacks_answer() {
         let mut host =
             host(vec![answer(1), FromJs::Threw { id: 1, message: "late".into() }, answer(2)]);
-        assert_eq!(host.ask(Call::Verify, Desk::Empty).unwrap(), 1);
-        assert_eq!(host.ask(Call::Verify, Desk::Empty).unwrap(), 2);
+        assert_eq!(host.ask(verify(), Given::Nothing).unwrap(), 1);
+        assert_eq!(host.ask(verify(), Given::Nothing).unwrap(), 2);
     }
 
     #[test]
@@ -342,7 +337,7 @@ mod tests {
             messages,
             true,
         );
-        host.ask(Call::Verify, Desk::Empty).unwrap();
+        host.ask(verify(), Given::Nothing).unwrap();
         assert!(told[1..].iter().all(|text| text.contains(r#""type":"refused""#)), "{told:?}");
         assert_eq!(told.len(), 3);
     }

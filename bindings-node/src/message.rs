@@ -26,9 +26,9 @@ pub(crate) enum ToJs<'a> {
 #[derive(Debug, Serialize)]
 #[serde(tag = "name", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub(crate) enum Call<'a> {
-    Detect,
-    Build { source: String, staging: String, nonce: String, attempt: u32 },
-    Verify,
+    Detect { path: Json },
+    Build { staging: Json, v1: Json, nonce: String, attempt: u32 },
+    Verify { path: Json },
     Undo { state: Option<&'a Json>, nonce: &'a str },
     Cleanup { state: Option<&'a Json>, nonce: &'a str },
     Release,
@@ -75,10 +75,33 @@ pub(crate) enum FromJs {
     deny_unknown_fields
 )]
 pub(crate) enum Request {
-    All { sql: String, args: Vec<Json> },
-    SaveState { state: Json },
-    ReadCompanion { companion: String },
-    WriteCompanion { companion: String, data: String },
+    All {
+        sql: String,
+        args: Vec<Json>,
+    },
+    /// Begins an iteration, under a number of its own, and asks for its first rows.
+    Iterate {
+        iteration: u32,
+        sql: String,
+        args: Vec<Json>,
+    },
+    Next {
+        iteration: u32,
+    },
+    Stop {
+        iteration: u32,
+    },
+    Source,
+    SaveState {
+        state: Json,
+    },
+    ReadCompanion {
+        companion: String,
+    },
+    WriteCompanion {
+        companion: String,
+        data: String,
+    },
 }
 
 impl ToJs<'_> {
@@ -136,15 +159,15 @@ pub(crate) fn value_from_json(json: &Json) -> Result<Value, String> {
     }
 }
 
-/// Rows as JSON: the column names once, then the values.
-pub(crate) fn rows_to_json(rows: &[Row]) -> Json {
+/// Rows as JSON: the column names once, then the values, and whether these are the last.
+pub(crate) fn rows_to_json(rows: &[Row], last: bool) -> Json {
     let columns: Vec<&str> =
         rows.first().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
     let values: Vec<Vec<Json>> = rows
         .iter()
         .map(|row| row.iter().map(|(_, value)| value_to_json(value)).collect())
         .collect();
-    json!({ "columns": columns, "rows": values })
+    json!({ "columns": columns, "rows": values, "last": last })
 }
 
 pub(crate) fn blob(text: &str) -> Result<Vec<u8>, String> {

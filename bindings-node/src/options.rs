@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use cutover::core::{CompanionName, Label};
 use cutover::{
     BackupOptions, BuildBy, BuildFrom, Detect, DoctorOptions, Event, Failure, Held, Integrity,
-    Lock, Make, Options, OwnerLock,
+    Lock, Make, Options, OwnerLock, Unseen,
 };
 use serde::Deserialize;
 
@@ -22,6 +22,8 @@ pub(crate) struct Shared {
     full: bool,
     /// `lock: "held"`.
     held: bool,
+    /// `unseen: "proceed"`.
+    unseen: bool,
     /// The application listens to events.
     pub events: bool,
     /// The application aborted the signal before the call.
@@ -42,6 +44,8 @@ pub(crate) struct UpgradeGiven {
     verify: bool,
     /// `held: "proceed"`.
     proceed: bool,
+    /// SQLite checks v1.
+    check_v1: bool,
 }
 
 #[derive(Deserialize)]
@@ -86,6 +90,7 @@ impl Shared {
                 None if self.held => Lock::Held,
                 None => Lock::Acquire,
             },
+            unseen: if self.unseen { Unseen::Proceed } else { Unseen::Refuse },
             wait_ms: self.wait_ms.unwrap_or(BackupOptions::default().wait_ms),
             integrity: if self.full { Integrity::Full } else { Integrity::Quick },
         };
@@ -107,16 +112,18 @@ impl UpgradeGiven {
             DetectGiven::Host => Detect::Host,
         };
         let run = self.sql.map_or(BuildBy::Host, BuildBy::Sql);
-        let (path, BackupOptions { companions, lock, wait_ms, integrity }) =
+        let (path, BackupOptions { companions, lock, unseen, wait_ms, integrity }) =
             shared.backups(lock)?;
         let mut options = Options::new(path, self.label, detect, Make { from: self.from, run });
         options.companions = companions;
         options.lock = lock;
+        options.unseen = unseen;
         options.wait_ms = wait_ms;
         options.integrity = integrity;
         options.verify = self.verify;
         options.held = if self.proceed { Held::Proceed } else { Held::Refuse };
         options.keep_backups = self.keep_backups;
+        options.check_v1 = self.check_v1;
         Ok(options)
     }
 }

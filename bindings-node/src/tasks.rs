@@ -48,6 +48,7 @@ enum UpgradeVerb {
 enum BackupVerb {
     Restore(PathBuf),
     Prune(Rule),
+    Adopt(PathBuf),
 }
 
 /// A task as JavaScript gives it.
@@ -88,6 +89,11 @@ impl Task {
         Ok(Self { work, events, aborted })
     }
 
+    /// Whether the task takes an owner lock for JavaScript.
+    pub(crate) fn locks(&self) -> bool {
+        matches!(self.work, Work::Lock(_))
+    }
+
     /// Performs the task on this thread.
     pub(crate) fn perform(self, host: &mut dyn Host) -> Result<Product, Error> {
         if self.aborted {
@@ -107,6 +113,9 @@ impl Task {
             }
             Work::Backups(BackupVerb::Restore(backup), path, options) => {
                 json(&cutover::restore(&path, &backup, &options, host)?)
+            }
+            Work::Backups(BackupVerb::Adopt(backup), path, options) => {
+                json(&cutover::adopt_backup(&path, &backup, &options, host)?)
             }
             Work::Backups(BackupVerb::Prune(rule), path, options) => {
                 json(&cutover::prune_backups(&path, rule, &options, host)?)

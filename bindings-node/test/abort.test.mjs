@@ -62,10 +62,45 @@ for (const callback of ["build", "verify", "detect"]) {
   });
 }
 
+test("what a given-up build asked for is rejected at the latest when the upgrade ends", async () => {
+  const place = seed();
+  const controller = new AbortController();
+  const asked = [];
+  const ask = (promise) =>
+    asked.push(
+      promise.then(
+        () => null,
+        (error) => error,
+      ),
+    );
+  let ended = false;
+  const run = async (job) => {
+    controller.abort("enough");
+    while (!ended) {
+      for (let n = 0; n < 10; n += 1) ask(job.v1.all("SELECT 1"));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    ask(job.v1.all("SELECT 1"));
+    ask(job.v1.iterate("SELECT 1").next());
+    return new Promise(() => {});
+  };
+  const error = await failure(
+    migrate(options(place.path, { ...made(run), signal: controller.signal })),
+  );
+  ended = true;
+  assert.equal(error.code, "ABORTED");
+  await new Promise((resolve) => setImmediate(resolve));
+  // Without the rejection this would never end.
+  const rejected = (await Promise.all(asked)).filter((error) => error !== null);
+  assert.ok(rejected.length >= 2, String(rejected.length));
+  for (const { message } of rejected) assert.match(message, /until its callback has settled/);
+  assertUntouched(place);
+});
+
 test("an abort in a build that ignores it: the upgrade does not install v2", async () => {
   const place = seed();
   const controller = new AbortController();
-  const run = (job) => (build(job), controller.abort());
+  const run = (job) => build(job).then(() => controller.abort());
   const error = await failure(
     migrate(options(place.path, { ...made(run), signal: controller.signal })),
   );

@@ -1,15 +1,15 @@
-// Backups: list, prune, restore.
+// Backups: list, adopt, prune, restore.
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { test } from "node:test";
-import { listBackups, lock, migrate, pruneBackups, recover, restore } from "cutover";
+import { adoptBackup, listBackups, lock, migrate, pruneBackups, recover, restore } from "cutover";
 import { assertUpgraded, build, failure, made, options, seed, shell, V1 } from "./support.mjs";
 
 test("the list has each backup with the content of its receipt", async () => {
   const place = seed();
   const run = async (job) => {
-    build(job);
+    await build(job);
     job.warn("one note has no author");
     return { report: { notes: 2 } };
   };
@@ -39,7 +39,7 @@ test("a restore brings v1 and its companion back, and sets v2 aside with its row
   const auth = join(place.directory, "auth.json");
   writeFileSync(auth, "of v1");
   const run = async (job) => {
-    build(job);
+    await build(job);
     await job.companion("auth").write("of v2");
   };
   const { backup } = await migrate(options(place.path, { ...made(run), companions: { auth } }));
@@ -77,6 +77,57 @@ test("a restore brings v1 and its companion back, and sets v2 aside with its row
   assert.equal((await recover(options(place.path))).recovery, "none");
   await migrate(options(place.path));
   assertUpgraded(place);
+});
+
+test("a backup without a receipt is adopted, restored and pruned", async () => {
+  const place = seed();
+  const { backup } = await migrate(options(place.path));
+  rmSync(`${backup}.json`);
+  const [{ name, whole }] = await listBackups(place.path);
+  assert.deepEqual([name, whole], [basename(backup), false]);
+  assert.equal((await failure(restore(place.path, name))).code, "VERIFY");
+  const ops = [];
+  const result = await adoptBackup(place.path, name, {
+    onEvent: (event) => event.type === "step" && ops.push(event.op),
+  });
+  assert.deepEqual([result.backup, result.warnings.map(({ code }) => code)], [backup, ["ADOPTED"]]);
+  assert.ok(ops.indexOf("check") > 0 && ops.indexOf("check") < ops.indexOf("write-receipt"));
+  const [found] = await listBackups(place.path);
+  assert.deepEqual([found.name, found.whole, found.why], [name, true, null]);
+  assert.equal((await failure(adoptBackup(place.path, name))).code, "VERIFY");
+  await restore(place.path, name);
+  assert.equal(shell(place.path, "SELECT group_concat(body) FROM notes"), "a,b");
+  await migrate(options(place.path));
+  assert.deepEqual((await pruneBackups(place.path, { keep: 1 })).removed, [backup]);
+  for (const wrong of ["", 7, "a\0b", "file:data.db.old", `file://${backup}`, "\ud800"]) {
+    for (const call of [adoptBackup, restore]) {
+      const error = await failure(call(place.path, wrong));
+      assert.ok(error instanceof TypeError && /`name` of a backup/.test(error.message), error);
+    }
+  }
+  for (const call of [adoptBackup, restore]) {
+    const error = await failure(call(place.path, join(place.directory, "elsewhere", name)));
+    assert.ok(error.code === "IO" && /`name` of a backup/.test(error.hint), error);
+  }
+  await assert.rejects(adoptBackup(place.path, name, { keep: 1 }), TypeError);
+  assertUpgraded(place);
+});
+
+test("a missing or empty database beside a backup is a warning that names the files", async () => {
+  for (const lose of [(path) => rmSync(path), (path) => writeFileSync(path, "")]) {
+    const place = seed();
+    const first = await migrate(options(place.path));
+    assert.deepEqual(first.found, []);
+    lose(place.path);
+    const events = [];
+    const onEvent = (event) => event.type === "warning" && events.push(event.warning);
+    const { outcome, found, warnings } = await migrate(options(place.path, { onEvent }));
+    assert.deepEqual([outcome, found, events], ["no-database", [first.backup], warnings]);
+    assert.deepEqual(
+      warnings.map(({ code, message }) => [code, message.includes(first.backup)]),
+      [["NO_DATABASE", true]],
+    );
+  }
 });
 
 test("a restore that is refused says where the data is", async () => {

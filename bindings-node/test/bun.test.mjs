@@ -33,7 +33,9 @@ if (bun)
 if (bun && !process.env.WINEPREFIX)
   test("a program that Bun compiled contains the addon", () => {
     const [place, program] = [seed(), seed(null).directory];
-    const entry = JSON.stringify(createRequire(import.meta.url).resolve("cutover"));
+    const libc = process.platform === "linux" ? "-gnu" : "";
+    const platform = `cutover/${process.platform}-${process.arch}${libc}`;
+    const entry = JSON.stringify(createRequire(import.meta.url).resolve(platform));
     const options = JSON.stringify({
       path: place.path,
       label: "v1-v2",

@@ -1,6 +1,6 @@
 // The callbacks of the application: each may answer at once or later, and fail in any way.
 import assert from "node:assert/strict";
-import { copyFileSync } from "node:fs";
+import { copyFileSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { CutoverError, listBackups, migrate, recover, restore } from "cutover";
 import {
@@ -11,6 +11,8 @@ import {
   made,
   options,
   seed,
+  shell,
+  V2,
 } from "./support.mjs";
 
 const later = () => new Promise((resolve) => setImmediate(resolve));
@@ -36,8 +38,7 @@ for (const [how, wrap] of [
             assert.match(job.nonce, /^[0-9a-f]{8}$/);
             assert.equal(job.attempt, 1);
             assert.equal(job.signal.aborted, false);
-            assert.notEqual(job.source, job.staging);
-            build(job);
+            shell(job.staging, `ATTACH '${place.path}' AS v1; ${V2}`);
             job.warn("mind the gap");
             return { expect: { note: 2 }, report: { moved: [1, "two", null] } };
           }),
@@ -247,6 +248,51 @@ test("the upgrade checks the result of every callback", async () => {
   }
 });
 
+test("a build gets its own copy of v1 when it asks for one", async () => {
+  const place = seed();
+  const copies = () => place.names().filter((name) => /\.source-[0-9a-f]{8}$/.test(name)).length;
+  const run = async (job) => {
+    assert.equal(copies(), 0);
+    const source = await job.source();
+    assert.ok(readFileSync(source).equals(readFileSync(place.path)));
+    shell(source, "UPDATE notes SET body = body || '!'");
+    assert.deepEqual([await job.source(), copies()], [source, 1]);
+    await build(job);
+  };
+  const { backup } = await migrate(options(place.path, made(run)));
+  assert.equal(shell(place.path, "SELECT group_concat(body) FROM note"), "a!,b!");
+  assert.equal(shell(backup, "SELECT group_concat(body) FROM notes"), "a,b");
+  assert.equal(copies(), 0);
+});
+
+test("where v2 starts as a copy, the copy that a build asks for is staging", async () => {
+  const place = seed();
+  const run = async (job) => {
+    assert.equal(await job.source(), job.staging);
+    shell(job.staging, "ALTER TABLE notes RENAME TO note; PRAGMA user_version=2");
+  };
+  await migrate(options(place.path, made(run, "copy")));
+  assertUpgraded(place);
+});
+
+test("a v1 that another program wrote to is not copied, and the upgrade begins anew", async () => {
+  const place = seed();
+  const refused = [];
+  const run = async (job) => {
+    if (job.attempt === 1) shell(place.path, "INSERT INTO notes(body) VALUES ('c')");
+    await job.source().catch((error) => {
+      refused.push(error.message);
+      throw error;
+    });
+    await build(job);
+  };
+  assert.equal((await migrate(options(place.path, made(run)))).outcome, "migrated");
+  assert.equal(shell(place.path, "SELECT group_concat(body) FROM note"), "a,b,c");
+  assert.deepEqual(refused, [
+    "v1 cannot be copied: another program wrote to the database while it was upgraded",
+  ]);
+});
+
 test("a newer database is refused before the upgrade touches anything", async () => {
   const place = seed();
   const error = await failure(migrate(options(place.path, { detect: () => "newer" })));
@@ -260,7 +306,7 @@ test("the upgrade does not install a build that expects other rows", async () =>
     migrate(
       options(
         place.path,
-        made((job) => (build(job), { expect: { note: 3 } })),
+        made((job) => build(job).then(() => ({ expect: { note: 3 } }))),
       ),
     ),
   );

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -35,12 +35,51 @@ test("the content of a companion crosses byte for byte, and is installed with v2
       readFileSync(auth, "utf8"),
       existsSync(fresh),
     );
-    build(job);
+    await build(job);
   };
   await migrate(options(place.path, { ...made(run), companions: { auth, fresh } }));
   assert.deepEqual(seen, ["old é", null, "new é", "old é", false]);
   assert.equal(readFileSync(auth, "utf8"), "new é");
   assert.deepEqual([...readFileSync(fresh)], [0, 255, 10]);
+  assertUpgraded(place);
+});
+
+test("a companion's text is read as UTF-8, and written back byte for byte", async () => {
+  const place = seed();
+  const [auth, broken, absent] = ["auth.json", "broken", "absent"].map((name) =>
+    join(place.directory, name),
+  );
+  writeFileSync(auth, "\ufeffold é \u{1f600}\0");
+  writeFileSync(broken, Uint8Array.of(0x61, 0xff));
+  const run = async (job) => {
+    const text = await job.companion("auth").text();
+    assert.equal(text, "\ufeffold é \u{1f600}\0");
+    await job.companion("auth").write(text);
+    assert.equal(await job.companion("auth").text(), text);
+    assert.equal(await job.companion("absent").text(), null);
+    assert.equal(
+      (await failure(job.companion("broken").text())).message,
+      "companion broken is not text in UTF-8; read() returns its bytes",
+    );
+    assert.deepEqual(await job.companion("broken").read(), Uint8Array.of(0x61, 0xff));
+    await build(job);
+  };
+  await migrate(options(place.path, { ...made(run), companions: { auth, broken, absent } }));
+  assert.equal(readFileSync(auth, "utf8"), "\ufeffold é \u{1f600}\0");
+});
+
+test("a companion's missing directory is made for its owner alone", async () => {
+  const place = seed();
+  const auth = join(place.directory, "config", "deeper", "auth.json");
+  const run = async (job) => {
+    await job.companion("auth").write("of v2");
+    await build(job);
+  };
+  await migrate(options(place.path, { ...made(run), companions: { auth } }));
+  assert.equal(readFileSync(auth, "utf8"), "of v2");
+  if (process.platform !== "win32")
+    for (const directory of ["config", "config/deeper"])
+      assert.equal(statSync(join(place.directory, directory)).mode & 0o777, 0o700);
   assertUpgraded(place);
 });
 

@@ -24,7 +24,7 @@ const run = async (job) => {
   await job.saveState({ made: keys, attempt: job.attempt });
   for (const key of keys) writeFileSync(join(keychain, key), "v2");
   if (dies.includes("build")) process.kill(process.pid, "SIGKILL");
-  build(job);
+  await build(job);
   if (dies.includes("older"))
     shell(path, "INSERT INTO notes(body) VALUES ('c'); DELETE FROM notes WHERE body = 'c'");
   if (dies.includes("fails")) throw new Error("no more keys");

@@ -11,9 +11,9 @@ import {
 } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join, sep } from "node:path";
+import { basename, join, sep } from "node:path";
 import { test } from "node:test";
-import { CutoverError, doctor, lock, migrate } from "cutover";
+import { CutoverError, doctor, lock, migrate, restore } from "cutover";
 import { diagnose } from "cutover/pure";
 import { failure, options, seed, shell, V1 } from "./support.mjs";
 
@@ -146,6 +146,23 @@ test("the bundle has the last error and the events of the application, and not i
     await assert.rejects(doctor(place.path, wrong), TypeError);
   await assert.rejects(doctor(place.path, { events: [{ type: "nonsense" }] }), TypeError);
   assert.ok((await failure(doctor("/nowhere/at/all/data.db"))) instanceof CutoverError);
+});
+
+test("after a restore, and where the database is gone, status names the files with rows", async () => {
+  const place = seed();
+  const { backup } = await migrate(options(place.path));
+  const { displaced } = await restore(place.path, backup);
+  const restored = run("status", place.path);
+  assert.equal(restored.status, 0);
+  assert.match(restored.stdout, new RegExp(`^v2: +It is ${basename(displaced)}`, "m"));
+  const todo = /^what to do: +(.*)$/m.exec(restored.stdout)[1];
+  assert.ok(todo.includes("the release of the application that v1 is for"), todo);
+  assert.ok(!todo.includes("Nothing else needs to be done"), todo);
+  writeFileSync(place.path, "");
+  const lost = run("status", place.path);
+  assert.equal(lost.status, 1);
+  for (const file of [backup, displaced])
+    assert.match(lost.stdout, new RegExp(`^${basename(file)} \\(.*holds? rows`, "m"));
 });
 
 test("doctor calls no database safe that another process has open", async () => {

@@ -17,9 +17,9 @@ import {
 test("onEvent gets steps, phases and the progress of the build in order", async () => {
   const place = seed();
   const events = [];
-  const run = (job) => {
+  const run = async (job) => {
     job.progress(1, 2);
-    build(job);
+    await build(job);
     job.progress(2);
   };
   await migrate(options(place.path, { ...made(run), onEvent: (event) => void events.push(event) }));
@@ -36,6 +36,67 @@ test("onEvent gets steps, phases and the progress of the build in order", async 
   ]);
   const steps = events.filter(({ type, undo }) => type === "step" && !undo);
   assert.ok(steps.every((step, at) => step.why && (at === 0 || step.index > steps[at - 1].index)));
+});
+
+test("the upgrade waits for the promise of onEvent before it goes on", async () => {
+  const place = seed();
+  let open = 0;
+  const seen = [];
+  const onEvent = async ({ type, op }) => {
+    open += 1;
+    for (let turn = 0; turn < 20; turn += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.equal(open, 1, "the next event came before this one was handled");
+    }
+    if (type === "step" && op === "build-sql")
+      seen.push(place.names().some((name) => name.includes(".building-")));
+    open -= 1;
+  };
+  const { warnings } = await migrate(options(place.path, { onEvent }));
+  assert.deepEqual([seen, open, warnings], [[false], 0, []]);
+  assertUpgraded(place);
+});
+
+test("a listener that never settles is given up after an abort, and told of the rest", async () => {
+  const place = seed();
+  const controller = new AbortController();
+  const told = [];
+  const onEvent = ({ type, undo }) => {
+    told.push(undo === true ? "undo" : type);
+    controller.abort("enough");
+    return new Promise(() => {});
+  };
+  const run = () => assert.fail("the build began");
+  const error = await failure(
+    migrate(options(place.path, { ...made(run), onEvent, signal: controller.signal })),
+  );
+  assert.deepEqual([error.code, error.cause], ["ABORTED", "enough"]);
+  assert.equal(told[0], "plan");
+  assertUntouched(place);
+});
+
+test("a listener that never settles is a warning", async () => {
+  const place = seed();
+  const real = globalThis.setTimeout;
+  globalThis.setTimeout = (work, ms, ...rest) => {
+    const timer = real(work, ms, ...rest);
+    if (ms === 60_000) setImmediate(work);
+    return timer;
+  };
+  try {
+    const heard = [];
+    const onEvent = (event) =>
+      event.type === "warning"
+        ? void heard.push(event.warning.message)
+        : event.op === "build-sql" && new Promise((resolve) => real(resolve, 50));
+    const { warnings } = await migrate(options(place.path, { onEvent }));
+    const message =
+      "onEvent has neither settled nor reported progress for 60 s; to stop it, abort options.signal";
+    assert.ok(warnings.some((warning) => warning.code === "UNSETTLED" && warning.message === message));
+    assert.ok(heard.includes(message));
+  } finally {
+    globalThis.setTimeout = real;
+  }
 });
 
 test("onEvent gets a step before the step runs", async () => {
@@ -57,17 +118,14 @@ for (const [how, onEvent] of [
     },
   ],
   ["rejects", () => Promise.reject(new Error("deaf"))],
-  ["never settles", () => new Promise(() => {})],
 ]) {
   test(`a listener that ${how} does not end the migration`, async () => {
     const place = seed();
     const { outcome, warnings } = await migrate(options(place.path, { onEvent }));
     assert.equal(outcome, "migrated");
-    const expected =
-      how === "never settles"
-        ? []
-        : [{ from: "host", code: "ON_EVENT", message: "onEvent failed: deaf" }];
-    assert.deepEqual(warnings, expected);
+    assert.deepEqual(warnings, [
+      { from: "host", code: "ON_EVENT", message: "onEvent failed: deaf" },
+    ]);
     assertUpgraded(place);
   });
 }
@@ -85,7 +143,9 @@ test("the upgrade calls releaseHandles before every wait, and goes on once the h
     void (event.type === "wait" && heard.push("wait", named(event.holders, process.pid)));
   const { outcome } = await migrate(options(place.path, { releaseHandles, onEvent }));
   assert.equal(outcome, "migrated");
-  assert.deepEqual(heard.slice(0, 3).sort(), [true, "release", "wait"].sort());
+  // Before the first wait, so that a handle that is released then costs none. Windows looks for
+  // open handles once more, beside which it can open the database.
+  assert.deepEqual(heard.slice(0, 3).sort(), process.platform === "win32" ? [true, "release", "wait"].sort() : ["release"]);
   assertUpgraded(place);
 });
 
@@ -127,9 +187,9 @@ test("a silent callback is a warning", async (t) => {
     return timer;
   };
   try {
-    const run = (job) => {
+    const run = async (job) => {
       watches.at(-1)();
-      build(job);
+      await build(job);
     };
     const { outcome, warnings } = await migrate(options(place.path, made(run)));
     assert.equal(outcome, "migrated");

@@ -1,5 +1,7 @@
 // The owner lock in JavaScript.
 import assert from "node:assert/strict";
+import { realpathSync } from "node:fs";
+import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { test } from "node:test";
@@ -12,10 +14,30 @@ test("there is one owner at a time, until it releases the lock", async () => {
   assert.equal(owner.path, place.path);
   const refused = await failure(lock(place.path));
   assert.deepEqual([refused.code, refused.holders[0].pid], ["OWNED", process.pid]);
-  assert.equal((await failure(migrate(options(place.path)))).code, "OWNED");
+  const forgotten = await failure(migrate(options(place.path)));
+  assert.deepEqual([forgotten.code, forgotten.holders[0].thisProcess], ["OWNED", true]);
+  assert.match(forgotten.message, /this process itself owns this database.*`options\.lock`/);
   owner.release();
   owner.release();
   (await lock(place.path)).release();
+});
+
+test("the lock names its files, and there are no others of it", async () => {
+  const place = seed();
+  const owner = await lock(place.path);
+  const directory = realpathSync(place.directory);
+  assert.deepEqual(
+    owner.files,
+    ["owner-lock", "owner-lock-journal", "cutover-lock"].map((end) =>
+      join(directory, `data.db.${end}`),
+    ),
+  );
+  await migrate(options(place.path, { lock: owner }));
+  const locks = place.names().filter((name) => name.includes("-lock"));
+  assert.ok(locks.length >= 2 && locks.every((name) => owner.files.includes(join(directory, name))));
+  const { files } = owner;
+  owner.release();
+  assert.deepEqual(owner.files, files);
 });
 
 test("the owner upgrades with its lock and keeps it", async () => {

@@ -13,6 +13,7 @@ test("import and require load one module", () => {
   const cjs = require("cutover");
   const names = [
     "CutoverError",
+    "adoptBackup",
     "doctor",
     "explainError",
     "inspect",
@@ -36,7 +37,7 @@ test("a Node that is too old is refused in one sentence, before anything else is
     require("node:module").prototype.require = new Proxy(require("node:module").prototype.require, {
       apply: (load, self, [id]) => (id.startsWith("node:") || id.endsWith(".node") ? process.exit(9) : Reflect.apply(load, self, [id])),
     });`;
-  for (const entry of ["index.js", "pure.js", "cli/main.js"]) {
+  for (const entry of ["index.js", "pure.js", "cli/main.js", "platforms/win32-x64.js"]) {
     const file = join(require.resolve("cutover"), "..", entry);
     const load = `${old} try { require(${JSON.stringify(file)}); } catch (error) { console.log(error.message); }`;
     const { status, stdout } = spawnSync(process.execPath, ["-e", load], { encoding: "utf8" });

@@ -98,6 +98,7 @@ test("inspect lists the files", async () => {
       size: statSync(place.path).size,
       held: false,
       holders: [],
+      holdersUnknown: null,
       header: null,
       sidecars: {},
       journals: [],

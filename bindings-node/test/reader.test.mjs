@@ -1,8 +1,10 @@
 // The reader of the addon: every value of SQLite crosses exactly, both ways.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { migrate } from "cutover";
-import { build, failure, made, options, seed } from "./support.mjs";
+import { build, failure, made, options, seed, shell, V1 } from "./support.mjs";
 
 /** Runs the work with a reader of v1. */
 async function withV1(work, sql) {
@@ -11,7 +13,7 @@ async function withV1(work, sql) {
   await migrate(
     options(
       place.path,
-      made(async (job) => void ((given = await work(job.v1, job)), build(job))),
+      made(async (job) => void ((given = await work(job.v1, job)), await build(job))),
     ),
   );
   return given;
@@ -169,6 +171,99 @@ test("a failed query is refused with the reason", async () => {
   });
 });
 
+const COUNT =
+  "WITH RECURSIVE n(i) AS (SELECT ? UNION ALL SELECT i + 1 FROM n LIMIT ?) SELECT i, printf('%.*c', ?, 'x') AS text FROM n";
+
+test("an iteration gives every row in order, also across batches", async () => {
+  const found = await withV1(async (v1) => {
+    const numbers = [];
+    for await (const { i, text } of v1.iterate(COUNT, [1, 5000, 1000])) {
+      assert.equal(text.length, 1000);
+      numbers.push(i);
+    }
+    const none = [];
+    for await (const row of v1.iterate("SELECT 1 WHERE 0")) none.push(row);
+    const exact = [];
+    for await (const row of v1.iterate("SELECT 9007199254740993 AS n, x'00ff' AS b, ? AS t", ["é"]))
+      exact.push(row);
+    return { numbers, none, exact };
+  });
+  assert.deepEqual(
+    found.numbers,
+    Array.from({ length: 5000 }, (_, at) => at + 1),
+  );
+  assert.deepEqual(found.none, []);
+  assert.deepEqual(found.exact, [{ n: 9007199254740993n, b: Uint8Array.of(0, 255), t: "é" }]);
+});
+
+test("several iterations without an end go on in turn, beside other requests", async () => {
+  await withV1(async (v1, job) => {
+    const from = [1, 1000, 1_000_000];
+    const rows = from.map((first) => v1.iterate(COUNT, [first, -1, 50_000]));
+    for (let round = 0; round < 60; round += 1) {
+      const taken = await Promise.all(rows.map((each) => each.next()));
+      assert.deepEqual(
+        taken.map(({ value, done }) => [value.i, done]),
+        from.map((first) => [first + round, false]),
+      );
+      await job.saveState({ round });
+      assert.deepEqual(await v1.all("SELECT count(*) AS n FROM notes"), [{ n: 2 }]);
+    }
+    await Promise.all(rows.map((each) => each.return()));
+  });
+});
+
+/** Each row is a batch of its own. */
+const LARGE = "SELECT id, printf('%.*c', 1100000, 'x') AS text FROM notes";
+
+test("an iteration that is left lets other processes write again", async () => {
+  const place = seed(`PRAGMA journal_mode=DELETE; ${V1}`);
+  const others = () => {
+    try {
+      return shell(place.path, "BEGIN EXCLUSIVE; SELECT 'free'; ROLLBACK");
+    } catch {
+      return "locked";
+    }
+  };
+  const run = async (job) => {
+    const rows = job.v1.iterate(LARGE);
+    await rows.next();
+    assert.equal(others(), "locked");
+    await rows.return();
+    assert.equal(others(), "free");
+    for await (const { id } of job.v1.iterate(LARGE)) if (id === 1) break;
+    assert.equal(others(), "free");
+    // A copy of v1 beside an open iteration leaves its lock.
+    await job.v1.iterate(LARGE).next();
+    await job.source();
+    assert.equal(others(), "locked");
+    await build(job);
+  };
+  await migrate(options(place.path, made(run)));
+});
+
+test("an iteration fails at the row that fails, and refuses what all refuses", async () => {
+  await withV1(async (v1) => {
+    const fails = "SELECT CASE id WHEN 2 THEN abs(-9223372036854775807 - 1) ELSE id END AS i FROM notes";
+    await assert.rejects(async () => {
+      for await (const row of v1.iterate(fails)) void row;
+    }, /integer overflow/);
+    assert.match((await failure(v1.iterate("DELETE FROM notes").next())).message, /readonly|read-only/);
+    assert.ok((await failure(v1.iterate("SELECT 1\0").next())) instanceof TypeError);
+    assert.match((await failure(v1.iterate("SELECT ?", [true]).next())).message, /args\[0\]/);
+    assert.deepEqual(await v1.all("SELECT 1 AS still"), [{ still: 1 }]);
+  });
+});
+
+test("an iteration takes far less memory than its rows", () => {
+  const place = seed();
+  const program = fileURLToPath(new URL("iterate.mjs", import.meta.url));
+  const said = execFileSync(process.execPath, [program, place.path], { encoding: "utf8" });
+  const { rows, bytes, before, peak } = JSON.parse(said);
+  assert.deepEqual([rows, bytes], [200, 200_000_000]);
+  assert.ok(peak - before < 120_000_000, `${peak - before} bytes for rows of ${bytes}`);
+});
+
 test("a reader and a job are closed once their callback has settled", async () => {
   const place = seed();
   const kept = {};
@@ -176,7 +271,15 @@ test("a reader and a job are closed once their callback has settled", async () =
     options(place.path, {
       detect: async (db) =>
         (await db.all("PRAGMA user_version"))[0].user_version < 2 ? "old" : "current",
-      ...made((job) => (Object.assign(kept, { job }), build(job))),
+      ...made(async (job) => {
+        const open = job.v1.iterate(COUNT, [1, 100, 100_000]);
+        const other = job.v1.iterate(COUNT, [1, 100, 100_000]);
+        for (const each of [open, other]) await each.next();
+        // What has come already is given; what follows is not.
+        for (let row = 1; row < 11; row += 1) await open.next();
+        Object.assign(kept, { job, open, other });
+        await build(job);
+      }),
       // The reader of the build is closed, though the reader of v2 is open.
       verify: async (v2) => {
         kept.during = await failure(kept.job.v1.all("SELECT 1"));
@@ -190,6 +293,11 @@ test("a reader and a job are closed once their callback has settled", async () =
   assert.match((await failure(kept.job.v1.all("SELECT 1"))).message, closed);
   assert.match((await failure(kept.job.saveState(1))).message, closed);
   assert.match((await failure(kept.job.companion("auth").read())).message, closed);
+  assert.match((await failure(kept.job.source())).message, closed);
+  assert.match((await failure(kept.job.v1.iterate("SELECT 1").next())).message, closed);
+  assert.match((await failure(kept.open.next())).message, closed);
+  assert.deepEqual(await kept.open.return(), { value: undefined, done: true });
+  assert.deepEqual(await kept.other.return(), { value: undefined, done: true });
   kept.job.warn("too late");
   kept.job.progress(1);
 });

@@ -38,8 +38,8 @@ export function seed(sql = V1) {
 }
 
 /** Builds v2 from a job. */
-export function build(job) {
-  shell(job.staging, `ATTACH '${job.source}' AS v1; ${V2}`);
+export async function build(job) {
+  shell(job.staging, `ATTACH '${(await job.source()).replaceAll("'", "''")}' AS v1; ${V2}`);
 }
 
 export const options = (path, more = {}) => ({

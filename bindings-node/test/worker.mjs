@@ -54,4 +54,10 @@ switch (work) {
     await lock(path);
     begun();
     setInterval(() => {}, 1 << 30);
+    break;
+  case "locking":
+    void lock(path);
+    begun();
+    // The lock comes while this thread does not run JavaScript.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 }

@@ -1,6 +1,7 @@
 // The addon in a worker, also in one that is terminated during the upgrade.
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { lock, migrate } from "cutover";
@@ -20,9 +21,13 @@ test("a worker upgrades", async () => {
  * The owner lock, once the thread of a terminated worker has undone its upgrade and released it.
  */
 async function eventually({ path }) {
-  for (;;) {
-    const owner = await lock(path).catch((error) => assert.equal(error.code, "OWNED"));
-    if (owner) return owner;
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await lock(path);
+    } catch (error) {
+      assert.equal(error.code, "OWNED");
+      assert.ok(tries < 100_000, "the lock is never released");
+    }
   }
 }
 
@@ -47,11 +52,33 @@ for (const work of ["build", "reading", "event", "sql"]) {
   });
 }
 
-test("the lock of a worker is released when the worker ends", async () => {
+test("the lock that a worker has is free once the worker is terminated", async () => {
   const place = seed();
   const ended = worker("lock", place.path);
   await once(ended, "message");
   await assert.rejects(lock(place.path), { code: "OWNED" });
+  await ended.terminate();
+  (await lock(place.path)).release();
+});
+
+/** Whether SQLite has the file of its lock open, which is the second and last part of a lock. */
+function isOpen(file) {
+  if (process.platform !== "linux") return existsSync(file);
+  const real = (descriptor) => readlinkSync(`/proc/self/fd/${descriptor}`);
+  try {
+    return readdirSync("/proc/self/fd").some((descriptor) => real(descriptor) === file);
+  } catch {
+    // A descriptor was closed meanwhile.
+    return false;
+  }
+}
+
+test("a lock that is on its way to a worker is free once the worker is terminated", async () => {
+  const place = seed();
+  const ended = worker("locking", place.path);
+  await once(ended, "message");
+  while (!isOpen(`${place.path}.owner-lock`))
+    await new Promise((resolve) => setImmediate(resolve));
   await ended.terminate();
   (await eventually(place)).release();
 });

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { isUint8Array } from "node:util/types";
 import { refuse } from "./check.js";
 import { checkBuilt } from "./check-options.js";
@@ -26,11 +27,11 @@ export class Callbacks<S extends Json, R extends Json> implements Application {
   answer(call: Call, desk: Desk): unknown {
     switch (call.name) {
       case "detect":
-        return this.#detect(desk);
+        return this.#detect(call.path, desk);
       case "build":
         return this.#build(call, desk);
       case "verify":
-        return this.#void(this.#options.verify?.(reader(desk.ask)));
+        return this.#void(this.#options.verify?.(reader(desk.ask, call.path)));
       case "undo":
         return this.#void(this.#options.undo?.(call.state as S | null, { nonce: call.nonce }));
       case "cleanup":
@@ -42,9 +43,10 @@ export class Callbacks<S extends Json, R extends Json> implements Application {
     }
   }
 
-  unsettled(name: string, ms: number): void {
+  unsettled(call: Call["name"], ms: number): void {
+    const name = call === "event" ? "onEvent" : call === "release" ? "releaseHandles" : call;
     const message = `${name} has neither settled nor reported progress for ${ms / 1000} s; to stop it, abort options.signal`;
-    this.#warn({ from: "cutover", code: "UNSETTLED", message });
+    void this.#warn({ from: "cutover", code: "UNSETTLED", message });
   }
 
   /** Drops the result of a callback, which need not be JSON. */
@@ -52,10 +54,10 @@ export class Callbacks<S extends Json, R extends Json> implements Application {
     await given;
   }
 
-  async #detect(desk: Desk): Promise<string> {
+  async #detect(path: string, desk: Desk): Promise<string> {
     const { detect } = this.#options;
     const verdict: unknown =
-      typeof detect === "function" ? await detect(reader(desk.ask)) : undefined;
+      typeof detect === "function" ? await detect(reader(desk.ask, path)) : undefined;
     return verdict === "old" || verdict === "current" || verdict === "newer"
       ? verdict
       : refuse("the result of detect", '"old", "current" or "newer"', verdict);
@@ -70,13 +72,13 @@ export class Callbacks<S extends Json, R extends Json> implements Application {
     return checkBuilt(await run(this.#job(call, desk)));
   }
 
-  #job({ source, staging, nonce, attempt }: Call & { name: "build" }, desk: Desk): Job<S> {
+  #job({ staging, v1, nonce, attempt }: Call & { name: "build" }, desk: Desk): Job<S> {
     return {
-      source,
+      source: async () => (await desk.ask({ name: "source" })) as string,
       staging,
       nonce,
       attempt,
-      v1: reader(desk.ask),
+      v1: reader(desk.ask, v1),
       signal: this.#options.signal ?? new AbortController().signal,
       companion: (name) => companion(name, desk),
       saveState: async (state) => {
@@ -85,7 +87,7 @@ export class Callbacks<S extends Json, R extends Json> implements Application {
       },
       warn: (message) => desk.warn(message),
       progress: (done, total) => {
-        if (desk.alive()) this.#tell({ type: "progress", done, total: total ?? null });
+        if (desk.alive()) void this.#tell({ type: "progress", done, total: total ?? null });
       },
     };
   }
@@ -94,7 +96,7 @@ export class Callbacks<S extends Json, R extends Json> implements Application {
     try {
       await (this.#options.releaseHandles ? this.#options.releaseHandles() : releaseHandles());
     } catch (error) {
-      this.#warn({
+      await this.#warn({
         from: "host",
         code: "RELEASE_HANDLES",
         message: `releaseHandles failed: ${describe(error)}`,
@@ -102,14 +104,16 @@ export class Callbacks<S extends Json, R extends Json> implements Application {
     }
   }
 
-  #warn(warning: Warning): void {
+  #warn(warning: Warning): Promise<void> {
     this.warnings.push(warning);
-    this.#tell({ type: "warning", warning });
+    return this.#tell({ type: "warning", warning });
   }
 
-  /** Calls the listener and does not wait for it. Its first failure becomes a warning. */
-  #tell(event: Event): void {
-    const failed = (error: unknown) => {
+  /** Calls the listener and waits for it. Its first failure becomes a warning. */
+  async #tell(event: Event): Promise<void> {
+    try {
+      await this.#options.onEvent?.(event);
+    } catch (error) {
       if (this.#onEventFailed) return;
       this.#onEventFailed = true;
       this.warnings.push({
@@ -117,20 +121,23 @@ export class Callbacks<S extends Json, R extends Json> implements Application {
         code: "ON_EVENT",
         message: `onEvent failed: ${describe(error)}`,
       });
-    };
-    try {
-      Promise.resolve(this.#options.onEvent?.(event)).catch(failed);
-    } catch (error) {
-      failed(error);
     }
   }
 }
 
 function companion(name: string, desk: Desk): Companion {
+  const read = async () => {
+    const data = (await desk.ask({ name: "read-companion", companion: name })) as string | null;
+    return data === null ? null : bytes(data);
+  };
   return {
-    async read() {
-      const data = (await desk.ask({ name: "read-companion", companion: name })) as string | null;
-      return data === null ? null : bytes(data);
+    read,
+    async text() {
+      const content = await read();
+      if (content === null) return null;
+      if (!isUtf8(content))
+        throw new Error(`companion ${name} is not text in UTF-8; read() returns its bytes`);
+      return Buffer.from(content).toString();
     },
     async write(data) {
       if (typeof data !== "string" && !isUint8Array(data))

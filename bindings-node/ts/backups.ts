@@ -1,5 +1,5 @@
 import { Callbacks } from "./application.js";
-import { callback, checkFields, filePath, oneOf, whole } from "./check.js";
+import { callback, checkFields, filePath, oneOf, refuse, whole } from "./check.js";
 import { lock, paths, signal } from "./check-options.js";
 import { crossingShared } from "./crossing.js";
 import type { Backup, Left, Recovery, Warning } from "./generated.js";
@@ -13,7 +13,14 @@ import { deliver } from "./session.js";
  */
 export type BackupOptions = Pick<
   MigrateOptions,
-  "companions" | "lock" | "releaseHandles" | "waitMs" | "integrity" | "onEvent" | "signal"
+  | "companions"
+  | "lock"
+  | "releaseHandles"
+  | "unseen"
+  | "waitMs"
+  | "integrity"
+  | "onEvent"
+  | "signal"
 >;
 
 /**
@@ -21,7 +28,10 @@ export type BackupOptions = Pick<
  * The newest whole backup is never removed.
  */
 export interface PruneRule {
-  /** How many whole backups to keep, the newest. */
+  /**
+   * How many whole backups to keep, the newest. Those whose time lies ahead, because a clock was
+   * wrong, are counted apart.
+   */
   keep?: number;
   /** The least age of a backup to remove, since its upgrade began, milliseconds. */
   olderThanMs?: number;
@@ -36,6 +46,17 @@ export interface PruneResult {
    * options do not declare.
    */
   left: Left[];
+}
+
+/** The result of {@link adoptBackup}. */
+export interface AdoptResult {
+  /** The path of the adopted backup, which is whole now. */
+  backup: string;
+  /**
+   * Problems that did not stop the adoption, as they are in the receipt too. `ADOPTED` says that no
+   * upgrade wrote the receipt.
+   */
+  warnings: Warning[];
 }
 
 /** The result of {@link restore}. */
@@ -59,11 +80,12 @@ export interface RestoreResult {
 }
 
 /**
- * Lists every backup of a database, newest first, with the content of its receipt. Sizes are bytes,
- * times are milliseconds since 1970. It opens no database, takes no lock and changes nothing, so
+ * Lists every backup of a database with the content of its receipt: the whole ones, newest first,
+ * and then the others. Sizes are bytes, times are milliseconds since 1970. It opens no database, takes no lock and changes nothing, so
  * the application may call it at any time.
  *
- * @throws {@link CutoverError} `IO` when the directory or a receipt is not readable.
+ * @throws {@link CutoverError} `IO` when the directory is not readable. A backup whose receipt is
+ * not readable is not whole.
  * @throws {@link TypeError} `path` is wrong.
  */
 export async function listBackups(path: string): Promise<Backup[]> {
@@ -91,16 +113,49 @@ export async function pruneBackups(
 }
 
 /**
+ * Adopts a backup that has no receipt, as the daemon before cutover left it: a copy of the backup,
+ * with its `-wal` or `-journal`, is settled and checked, takes the backup's name and gets a receipt.
+ * Then {@link listBackups} lists it as whole, {@link restore} restores it, and {@link pruneBackups}
+ * may prune it. It opens neither the database nor, to write, the backup.
+ *
+ * `backup` is the `name` that `listBackups` gives, or a path in the database's directory. A file
+ * that has no name of a backup must have one that begins with the database's (`data.db.old`). Its
+ * adopted copy is `data.db.adopted-<unix ms>-<nonce>`, with the time at which the file was last
+ * written; the file itself is removed once that copy is durable.
+ *
+ * A call that is killed leaves the backup, or its settled copy under its name, and can be repeated.
+ * It needs the backup's size, and twice that of its `-wal`, in free space.
+ *
+ * @throws {@link CutoverError} The backup was not removed.
+ * - `IO`: it is the database itself, not a regular file, or not one that may be a backup.
+ * - `VERIFY`: it is whole already, or has a receipt that says something else.
+ * - `NOT_A_DATABASE` or `V1_CORRUPT`: it is empty, not a database, or damaged.
+ * - `JOURNAL`: an upgrade or a restore is unfinished; call `recover` first.
+ * - `HELD`, `OWNED` or `NO_SPACE`: as for an upgrade.
+ * @throws {@link TypeError} An argument is wrong; the call touched nothing.
+ */
+export async function adoptBackup(
+  path: string,
+  backup: string,
+  options: BackupOptions = {},
+): Promise<AdoptResult> {
+  return (await work({ adopt: backupName(backup) }, path, options)) as AdoptResult;
+}
+
+/**
  * Makes a backup the database again, in the journal mode that v1 had, and sets v2 aside beside it.
- * `backup` is a path or a bare name. Close the database before the call. After it start the old
+ * `backup` is the `name` that {@link listBackups} gives, or a path in the database's directory. Close the database before the call. After it start the old
  * release, because a release that upgrades would upgrade v1 again.
  *
  * @throws {@link CutoverError} v2 stays in place, unless `data.state` says that the next start
  * finishes the restore.
- * - `VERIFY`: the backup is not whole or not sound.
+ * - `VERIFY`: the backup is not whole.
+ * - `V1_CORRUPT`: the backup is damaged.
  * - `JOURNAL`: an upgrade is unfinished; call `recover` first.
  * - `NOT_A_DATABASE`: there is no database to set aside; copy the backup to its name instead.
- * - `HELD`, `OWNED`, `NO_SPACE` or `IO`: as for an upgrade.
+ * - `HELD`: a program has the database or the backup open, or it cannot be told whether one has
+ *   (`unseen`).
+ * - `OWNED`, `NO_SPACE` or `IO`: as for an upgrade.
  * @throws {@link TypeError} An argument is wrong; the call touched nothing.
  */
 export async function restore(
@@ -108,7 +163,16 @@ export async function restore(
   backup: string,
   options: BackupOptions = {},
 ): Promise<RestoreResult> {
-  return (await work({ restore: filePath(backup, "backup") }, path, options)) as RestoreResult;
+  return (await work({ restore: backupName(backup) }, path, options)) as RestoreResult;
+}
+
+/** A backup's name, checked. A URL is never one, nor does a file's name have a NUL. */
+function backupName(value: unknown): string {
+  const must = "the `name` of a backup, as listBackups gives it";
+  const name = typeof value === "string" && value.isWellFormed() ? value : "";
+  if (name === "" || name.includes("\0") || /^(file:|[a-z][a-z0-9+.-]+:\/\/)/i.test(name))
+    refuse("backup", must, value);
+  return name;
 }
 
 async function work(verb: object, path: string, options: BackupOptions): Promise<unknown> {
@@ -116,6 +180,7 @@ async function work(verb: object, path: string, options: BackupOptions): Promise
     "companions?": paths,
     "lock?": lock,
     "releaseHandles?": callback,
+    "unseen?": oneOf("refuse", "proceed"),
     "waitMs?": whole(0, Number.MAX_SAFE_INTEGER),
     "integrity?": oneOf("quick", "full"),
     "onEvent?": callback,

@@ -2,6 +2,7 @@
 import {
   callback,
   checkFields,
+  flag,
   isObject,
   object,
   oneOf,
@@ -66,9 +67,11 @@ export function checkOptions<S extends Json, R extends Json>(options: MigrateOpt
     "lock?": lock,
     "releaseHandles?": callback,
     "held?": oneOf("refuse", "proceed"),
+    "unseen?": oneOf("refuse", "proceed"),
     "waitMs?": whole(0, Number.MAX_SAFE_INTEGER),
     "keepBackups?": whole(0, 2 ** 32 - 1),
     "integrity?": oneOf("quick", "full"),
+    "checkV1?": flag,
     "onEvent?": callback,
     "signal?": signal,
   });

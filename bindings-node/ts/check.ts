@@ -29,6 +29,7 @@ export const sql = when(
   "a well-formed string without a NUL character",
 );
 export const callback = when((value) => typeof value === "function", "a function");
+export const flag = when((value) => typeof value === "boolean", "true or false");
 export const object = when(isObject, "an object");
 export const oneOf = (...words: string[]) =>
   when((value) => words.includes(value as string), words.map((word) => `"${word}"`).join(" or "));

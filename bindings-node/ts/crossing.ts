@@ -6,7 +6,7 @@ export function crossingShared(
   path: string,
   options: Pick<
     MigrateOptions,
-    "companions" | "waitMs" | "integrity" | "lock" | "onEvent" | "signal"
+    "companions" | "unseen" | "waitMs" | "integrity" | "lock" | "onEvent" | "signal"
   >,
 ): object {
   const { companions = {}, waitMs = null } = options;
@@ -16,6 +16,7 @@ export function crossingShared(
     waitMs,
     full: options.integrity === "full",
     held: options.lock === "held",
+    unseen: options.unseen === "proceed",
     events: options.onEvent !== undefined,
     aborted: options.signal?.aborted ?? false,
   };
@@ -32,5 +33,6 @@ export function crossing<S extends Json, R extends Json>(options: MigrateOptions
     keepBackups,
     verify: options.verify !== undefined,
     proceed: options.held === "proceed",
+    checkV1: options.checkV1 ?? true,
   };
 }

@@ -6,11 +6,12 @@
  *
  * @module
  */
-import "./runtime.js";
 export {
+  adoptBackup,
   listBackups,
   pruneBackups,
   restore,
+  type AdoptResult,
   type BackupOptions,
   type PruneResult,
   type PruneRule,
@@ -52,6 +53,7 @@ export type {
   JournalMode,
   Left,
   Op,
+  OpName,
   OsCode,
   Phase,
   Plan,

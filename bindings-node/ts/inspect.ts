@@ -18,6 +18,11 @@ export interface Inspection {
   held: boolean;
   /** The processes that have the file set open, this process first. */
   holders: Holder[];
+  /**
+   * Why other processes may have it open that are not among the holders; `null` where the system
+   * tells of each process of this user.
+   */
+  holdersUnknown: string | null;
   /** The header of the database, if it is readable. */
   header: Header | null;
   /** `-wal`, `-shm` and `-journal` with their sizes. */

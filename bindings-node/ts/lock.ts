@@ -9,6 +9,13 @@ import { filePath } from "./check.js";
 export interface OwnerLock {
   /** The path that the application passed. */
   readonly path: string;
+  /**
+   * The paths of the lock's files, beside the real database: an application that copies, packs or
+   * synchronizes the directory leaves them out. They hold no data, and stay after a release; the
+   * second, SQLite's journal, is rarely there. Each declared companion has a lock file as well,
+   * `<file>.cutover-lock`.
+   */
+  readonly files: readonly string[];
   /** Releases the lock. A running migration keeps it until it ends. A second call does nothing. */
   release(): void;
 }
@@ -17,12 +24,15 @@ export interface OwnerLock {
 const held = new Set<NativeLock>();
 
 export class Lock implements OwnerLock {
+  readonly files: readonly string[];
+
   constructor(
     readonly path: string,
     /** For the addon. */
     readonly native: NativeLock,
   ) {
     held.add(native);
+    this.files = native.files;
   }
 
   release(): void {

@@ -11,7 +11,7 @@ import { deliver } from "./session.js";
 export interface MigrateResult<R extends Json = Json> {
   /**
    * "migrated": this start, or its recovery, made the database v2. "current": the database was v2
-   * already. "no-database": there is no database.
+   * already. "no-database": there is no database, or an empty one.
    */
   outcome: "migrated" | "current" | "no-database";
   /** The recovery that the start performed first. */
@@ -25,12 +25,20 @@ export interface MigrateResult<R extends Json = Json> {
   report: R | null;
   /** How the upgrade installed v2. */
   strategy: Strategy | null;
-  /** Problems that did not stop the upgrade. */
+  /**
+   * With "no-database": the real paths of the files beside it that may hold rows: backups, what was
+   * set aside, and files of an unfinished upgrade. Else empty.
+   */
+  found: string[];
+  /**
+   * Problems that did not stop the upgrade. `NO_DATABASE` says that `found` is not empty: show it
+   * before the application makes a new database.
+   */
   warnings: Warning[];
 }
 
 /** The result of {@link recover}. */
-export type RecoverResult<R extends Json = Json> = Omit<MigrateResult<R>, "outcome" | "strategy">;
+export type RecoverResult<R extends Json = Json> = Omit<MigrateResult<R>, "outcome" | "strategy" | "found">;
 
 /**
  * Upgrades the database. It first finishes or undoes what an earlier start began, then migrates v1.

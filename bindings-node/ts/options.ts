@@ -29,14 +29,34 @@ export type Detect =
 export interface Companion {
   /** What this build staged, else the content of the file; `null` when there is no file. */
   read(): Promise<Uint8Array | null>;
-  /** Stages new content. The upgrade installs it after v2, and only where v2 is installed. */
+  /**
+   * Returns that content as text. A byte order mark stays.
+   *
+   * @throws `Error` where it is not UTF-8.
+   */
+  text(): Promise<string | null>;
+  /**
+   * Stages new content. The upgrade installs it after v2, and only where v2 is installed. A
+   * directory that does not exist is made, with those above it, for the owner of the database alone
+   * (on Unix mode 0700). It stays, also after an undo.
+   */
   write(data: string | Uint8Array): Promise<void>;
 }
 
 /** One build of v2. It is usable until the callback settles. */
 export interface Job<S extends Json = Json> {
-  /** A copy of v1 that the build may open and change. For `from: "copy"` it is `staging`. */
-  readonly source: string;
+  /**
+   * The path of a copy of v1 that the build may open and change. The first call makes it, which
+   * takes v1's size of disk; a build that reads v1 through {@link Job.v1} needs none. For
+   * `from: "copy"` it is `staging`.
+   *
+   * The first call waits within `waitMs` for a program that writes to v1.
+   *
+   * @throws `Error` where v1 cannot be copied: the disk is full, or another program keeps v1 locked
+   * or has written to it since the upgrade began. If the build fails then, the upgrade fails with
+   * the code of that cause, or begins anew.
+   */
+  source(): Promise<string>;
   /** The path where the build makes v2: an empty file, or a copy of v1. */
   readonly staging: string;
   /** v1 itself, read-only. */
@@ -54,7 +74,8 @@ export interface Job<S extends Json = Json> {
   companion(name: string): Companion;
   /**
    * Keeps a state for `undo` and `cleanup`, and replaces the previous state. The state is durable
-   * when the promise resolves. State and report together may have about 2 MiB as JSON.
+   * when the promise resolves. State and report together may have about 2 MiB as JSON, and are as
+   * private as v1: the journal and the receipt, which hold them, have v1's mode, group and ACL.
    */
   saveState(state: S): Promise<void>;
   /** Adds a warning to the result. */
@@ -102,7 +123,12 @@ export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
   detect: Detect;
   /** How the upgrade makes v2. */
   make: Make<S, R>;
-  /** Checks v2 before it is installed. When it throws, the upgrade undoes everything. */
+  /**
+   * Checks v2 before it is installed. When it throws, the upgrade undoes everything. It may open
+   * `v2.path` with the application's own SQLite, for what stock SQLite cannot read: an own
+   * collation, tokenizer or function, a module such as `vec0`, a schema of libSQL's. It must close
+   * v2 before it settles, and write nothing to it.
+   */
   verify?(v2: Reader): void | Promise<void>;
   /**
    * Files outside the database that change with the database: name to path. A name has 1 to 32
@@ -118,8 +144,8 @@ export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
    */
   companions?: Record<string, string>;
   /**
-   * Undoes what the build did outside the database. It must be idempotent: it may run twice, and
-   * also for a build that never ran. After a failure the next start calls it again. A second
+   * Undoes what the build did outside the database. It must be idempotent: it may run twice, for a
+   * build that never ran, and for an upgrade with another label that saved no state. After a failure the next start calls it again. A second
    * failure is a warning; the upgrade then begins again with the saved state and its nonce.
    */
   undo?(state: S | null, at: { nonce: string }): void | Promise<void>;
@@ -135,7 +161,7 @@ export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
   lock?: OwnerLock | "held";
   /**
    * Releases leaked connections: handles that the application closed and that are still open. The
-   * upgrade calls it before every wait. A failure is a warning. Default: garbage collection.
+   * upgrade calls it as soon as it finds one of this process, and before every wait. A failure is a warning. Default: garbage collection.
    */
   releaseHandles?(): void | Promise<void>;
   /**
@@ -146,11 +172,30 @@ export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
    *   leaked one.
    * - "proceed": the caller knows that the connection is leaked. The upgrade first moves the
    *   database to a new file that the connection does not have open; it stays there even if the
-   *   upgrade fails. Refused beside an interrupted upgrade.
+   *   upgrade fails. An interrupted upgrade is recovered after that; only beside a journal that
+   *   is unreadable, the old daemon's, or that of a restore that copies pages it is refused.
+   *
+   * A process may upgrade again while a leaked connection has the database open, without this
+   * option: if the process has found the database current, by a `detect` that is not a function,
+   * and neither the database nor its log changed since, the call answers at once.
    *
    * Default: "refuse".
    */
   held?: "refuse" | "proceed";
+  /**
+   * What to do where it cannot be told which *other* programs have the database open: on Linux
+   * without `/proc`, or where it hides processes of this user (a sandbox); on the BSDs; and where
+   * the call of the system fails. The locks of SQLite do not tell it. A start with nothing to do
+   * does not ask, and succeeds there.
+   *
+   * - "refuse": the upgrade, the recovery or the restore fails with `HELD` and the reason, before
+   *   it touches anything.
+   * - "proceed": the caller knows that no other program has the database open. A row that one
+   *   commits all the same during the upgrade is lost, or in the backup alone.
+   *
+   * Default: "refuse".
+   */
+  unseen?: "refuse" | "proceed";
   /** The most time that all waits for open handles and locks take, milliseconds. Default: 10000. */
   waitMs?: number;
   /**
@@ -164,12 +209,23 @@ export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
    * compares each index with its table. Default: "quick".
    */
   integrity?: "quick" | "full";
-  /** Receives every step, wait and warning before it happens. A failure is a warning. */
+  /**
+   * Whether SQLite checks v1 before v2 is installed (`quick_check`): beside a build by SQL, on a
+   * thread of its own, and before a callback. Without it a v1 that lost rows, or is cut, may come
+   * over without them; it then becomes the newest whole backup, beside which `keepBackups` may
+   * remove a sound one. A build that meets the damage fails with `V1_CORRUPT` in any case.
+   * Default: true.
+   */
+  checkV1?: boolean;
+  /**
+   * Receives every step, wait and warning before it happens, and the upgrade waits until it has
+   * settled; only `progress` of a build does not wait. A failure is a warning.
+   */
   onEvent?(event: Event): void | Promise<void>;
   /**
    * Stops the upgrade, which then undoes everything and fails with `ABORTED`. Once v2 is built the
    * upgrade finishes instead, with a warning, because that is quicker and safer. A running callback
-   * then has 2 s to settle; `undo` and `cleanup` have 30 s. After that the call continues without
+   * (also `onEvent`) then has 2 s to settle; `undo` and `cleanup` have 30 s. After that the call continues without
    * the callback.
    */
   signal?: AbortSignal;

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import "./runtime.js";
 export { CutoverError } from "./error.js";
 export { explainError, plan, planRecovery, validatePlan } from "./pure/plan.js";
 export * from "./pure/diagnose.js";

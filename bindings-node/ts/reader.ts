@@ -13,6 +13,11 @@ export type SqlValue = null | number | bigint | string | Uint8Array;
  */
 export interface Reader {
   /**
+   * The path of the database. In `verify` the application may open v2 there with its own SQLite. Do
+   * not open v1 by its path: a build has `job.source`.
+   */
+  readonly path: string;
+  /**
    * Returns every row of a query. Each of `args` binds to the next `?`; a whole `number` binds as
    * an integer.
    *
@@ -24,6 +29,22 @@ export interface Reader {
     sql: string,
     args?: readonly SqlValue[],
   ): Promise<R[]>;
+  /**
+   * Iterates over the rows of a query, however many there are: about 1 MiB of them is in memory at
+   * a time, or one row that is larger. Several iterations may go on at once. `args` as for
+   * {@link Reader.all}.
+   *
+   * Until it ends, the database cannot change under it: in rollback mode other processes cannot
+   * commit meanwhile. It ends with its last row, with `break` or `return()`, and when the callback
+   * settles.
+   *
+   * @throws what {@link Reader.all} throws, at the row where it happens; the size that matters is
+   * that of one row.
+   */
+  iterate<R extends object = Record<string, SqlValue>>(
+    sql: string,
+    args?: readonly SqlValue[],
+  ): AsyncGenerator<R, void, undefined>;
 }
 
 /** Sends a request to the thread and returns the reply. */
@@ -33,21 +54,45 @@ export type Ask = (request: { name: string; [argument: string]: unknown }) => Pr
 interface Rows {
   columns: string[];
   rows: unknown[][];
+  /** No row follows. */
+  last: boolean;
 }
 
-export function reader(ask: Ask): Reader {
+export function reader(ask: Ask, path: string): Reader {
+  let iterations = 0;
   return {
-    async all<R extends object>(sql: string, args: readonly SqlValue[] = []) {
-      const must = checkSql(sql);
-      if (must !== undefined) refuse("sql", must, sql);
-      const request = { name: "all", sql, args: args.map(encode) };
-      const { columns, rows } = (await ask(request)) as Rows;
-      return rows.map(
-        (row) =>
-          Object.fromEntries(row.map((value, index) => [columns[index], decode(value)])) as R,
-      );
+    path,
+    async all<R extends object>(sql: string, args?: readonly SqlValue[]) {
+      return rowsOf<R>((await ask({ name: "all", ...query(sql, args) })) as Rows);
+    },
+    async *iterate<R extends object>(sql: string, args?: readonly SqlValue[]) {
+      iterations += 1;
+      const iteration = iterations;
+      let batch = (await ask({ name: "iterate", iteration, ...query(sql, args) })) as Rows;
+      try {
+        for (;;) {
+          yield* rowsOf<R>(batch);
+          if (batch.last) return;
+          batch = (await ask({ name: "next", iteration })) as Rows;
+        }
+      } finally {
+        // When the callback has settled, the iteration has ended already.
+        if (!batch.last) await ask({ name: "stop", iteration }).catch(() => undefined);
+      }
     },
   };
+}
+
+function query(sql: string, args: readonly SqlValue[] = []): { sql: string; args: unknown[] } {
+  const must = checkSql(sql);
+  if (must !== undefined) refuse("sql", must, sql);
+  return { sql, args: args.map(encode) };
+}
+
+function rowsOf<R extends object>({ columns, rows }: Rows): R[] {
+  return rows.map(
+    (row) => Object.fromEntries(row.map((value, index) => [columns[index], decode(value)])) as R,
+  );
 }
 
 /** Tags a value that JSON or a number cannot hold: `i` integer, `f` number, `b` base64. */
@@ -80,5 +125,5 @@ export function base64(data: Uint8Array): string {
 
 /** A separate array: a small `Buffer` is a part of a pool that other buffers share. */
 export function bytes(text: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(text, "base64"));
+  return new Uint8Array(Buffer.from(text, "base64"));
 }

@@ -1,6 +1,3 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
-
 const { Bun } = globalThis as { Bun?: { gc(force: boolean): void } };
 
 let collect: (() => void) | undefined;
@@ -9,6 +6,9 @@ let collect: (() => void) | undefined;
 function collector(): () => void {
   if (Bun) return () => Bun.gc(true);
   if (typeof globalThis.gc === "function") return () => void globalThis.gc?.();
+  // Loaded here, since few programs need them.
+  const { setFlagsFromString } = require("node:v8") as typeof import("node:v8");
+  const { runInNewContext } = require("node:vm") as typeof import("node:vm");
   setFlagsFromString("--expose-gc");
   return runInNewContext("gc") as () => void;
 }

@@ -1,13 +1,20 @@
 import { toJson } from "./check.js";
 import { CutoverError, describe } from "./error.js";
 import type { Event, Failure } from "./generated.js";
-import { native, type NativeLock, type Session } from "./native.js";
+import { addon, type NativeLock, type Session } from "./native.js";
 import type { Ask } from "./reader.js";
 
 /** A call of the application by the thread of a task: `Call` of the addon. */
 export type Call =
-  | { name: "detect" | "verify" | "release" }
-  | { name: "build"; source: string; staging: string; nonce: string; attempt: number }
+  | { name: "detect" | "verify"; path: string }
+  | { name: "release" }
+  | {
+      name: "build";
+      staging: string;
+      v1: string;
+      nonce: string;
+      attempt: number;
+    }
   | { name: "undo" | "cleanup"; state: unknown; nonce: string }
   | { name: "event"; event: Event };
 
@@ -23,7 +30,7 @@ export interface Desk {
 export interface Application {
   answer(call: Call, desk: Desk): unknown;
   /** For `ms` milliseconds the callback has neither settled nor reported that it is alive. */
-  unsettled(name: string, ms: number): void;
+  unsettled(call: Call["name"], ms: number): void;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -82,6 +89,9 @@ class Conversation {
     } finally {
       signal?.removeEventListener("abort", abort);
       this.#session = undefined;
+      // A callback that the task no longer waited for may have asked when the thread had ended.
+      for (const { reject } of this.#waiting.values()) reject(settled());
+      this.#waiting.clear();
     }
   }
 
@@ -147,7 +157,7 @@ class Conversation {
 
   #request(call: number, request: Parameters<Ask>[0]): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      if (!this.#session) throw new Error("it can be used only until its callback has settled");
+      if (!this.#session) throw settled();
       const id = ++this.#requests;
       this.#send({ type: "request", call, id, request });
       this.#waiting.set(id, { resolve, reject });
@@ -165,12 +175,15 @@ function start(
   lock: NativeLock | null,
   receive: (delivery: string | NativeLock) => void,
 ): Session {
+  const native = addon();
   try {
     return native.start(task, lock, receive);
   } catch (error) {
     throw new TypeError(`cutover: ${describe(error)}`, { cause: error });
   }
 }
+
+const settled = () => new Error("it can be used only until its callback has settled");
 
 /** Text without half a surrogate pair, which cannot cross. */
 const wellFormed = (text: string) => String(text).toWellFormed();

@@ -1,8 +1,10 @@
-// The explorer in its worker: the counts of the addon, the progress, and cancellation.
+// The explorer in its worker, and in the package `cutover`: the counts of the same Rust without
+// WebAssembly, the progress, and cancellation.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import * as addon from "cutover/pure";
+import * as node from "cutover/pure";
 import { explore, replayCrash } from "cutover-wasm/explore";
+import { native } from "./native.mjs";
 
 const question = (strategy, models, platform = "linux") => ({
   strategy,
@@ -18,10 +20,12 @@ for (const asked of [
   question("two-rename", ["M0", "M1", "M2", "M3"]),
   question("link-replace", ["Windows"], "windows"),
 ]) {
-  test(`the crash matrix of ${asked.strategy} on ${asked.platform} is that of the addon`, async () => {
+  test(`the crash matrix of ${asked.strategy} on ${asked.platform} is the one without WebAssembly`, async () => {
     const told = [];
     const matrix = await explore(asked, { onProgress: (progress) => told.push(progress) });
-    assert.deepEqual(matrix, await addon.explore(asked));
+    const [answer] = native([["explore", JSON.stringify(asked)]]);
+    assert.deepEqual(matrix, JSON.parse(answer).ok);
+    assert.deepEqual(await node.explore(asked), matrix);
     assert.deepEqual(told.at(-1).done, told.at(-1).total);
     assert.ok(told.every(({ done }, at) => at === 0 || done > told[at - 1].done));
     assert.equal(matrix.bad, 0);
@@ -30,13 +34,14 @@ for (const asked of [
 }
 
 test("the explorer tells every crash", async () => {
-  const matrix = await addon.explore(question("two-rename", ["M0"]));
+  const matrix = await node.explore(question("two-rename", ["M0"]));
   const { replay } = matrix.cells
     .flat()
     .flatMap(({ crashes }) => crashes)
     .find(({ broken }) => broken);
   const story = await replayCrash(replay);
-  assert.deepEqual(story, await addon.replayCrash(replay));
+  assert.deepEqual(story, await node.replayCrash(replay));
+  assert.deepEqual(story, JSON.parse(native([["replayCrash", replay]])[0]).ok);
   assert.ok(story.length > 3 && story.includes("start 2"));
   assert.equal(await replayCrash("nonsense"), null);
 });
@@ -50,7 +55,7 @@ test("an aborted exploration ends with the reason of the signal", async () => {
   await assert.rejects(explore(asked, { signal }), reason);
 });
 
-test("the addon and the worker refuse a wrong question alike", async () => {
+test("both packages refuse a wrong question alike", async () => {
   for (const wrong of [
     {},
     question("restore", ["M0"]),
@@ -58,7 +63,7 @@ test("the addon and the worker refuse a wrong question alike", async () => {
     question("link-replace", ["Windows"]),
   ]) {
     const thrown = await Promise.all(
-      [addon, { explore }].map((side) =>
+      [node, { explore }].map((side) =>
         side.explore(wrong).then(
           () => assert.fail("accepted"),
           (error) => error,

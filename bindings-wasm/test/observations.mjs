@@ -62,6 +62,7 @@ export const request = (more = {}) => ({
   from: "empty",
   by: "sql",
   verify: false,
+  checkV1: true,
   ...more,
 });
 

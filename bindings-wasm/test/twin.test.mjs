@@ -1,28 +1,44 @@
-// The browser's modules and the addon are twins: equal names, equal answers to the byte, equal
-// errors.
+// The packages `cutover` and `cutover-wasm` are twins: equal names, equal answers, equal errors. And
+// what the WebAssembly answers is what the same Rust answers without it, to the byte.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
 import { before, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import * as addon from "cutover/pure";
+import * as node from "cutover/pure";
 import * as planner from "cutover-wasm";
 import * as support from "cutover-wasm/diagnose";
 import * as explorer from "cutover-wasm/explore";
-import * as text from "../dist/wasm/cutover_wasm.js";
+import { native } from "./native.mjs";
 import { base, headerBytes, hex, migrations, recoveries, request } from "./observations.mjs";
 
 const require = createRequire(import.meta.url);
-const directory = fileURLToPath(new URL("../../bindings-node", import.meta.url));
-const native = require(
-  join(
-    directory,
-    readdirSync(directory).find((name) => name.endsWith(".node")),
-  ),
-);
+
+/** The functions that answer with a text. */
+const FUNCTIONS = [
+  "diagnose",
+  "explainError",
+  "plan",
+  "planLanes",
+  "planRecovery",
+  "readDatabaseHeader",
+  "replayCrash",
+  "validatePlan",
+];
 
 const wasm = { ...planner, ...support, ...explorer };
+
+/** Each call of the WebAssembly by the package `cutover`, with its answer. */
+const calls = [];
+for (const module of ["cutover_wasm", "cutover_wasm_diagnose", "cutover_wasm_explorer"]) {
+  const { script } = require(`../../bindings-node/dist/wasm/${module}.js`);
+  for (const name of FUNCTIONS.filter((name) => name in script)) {
+    const answer = script[name];
+    script[name] = (...args) => {
+      const said = answer(...args);
+      calls.push({ call: [name, ...args], said });
+      return said;
+    };
+  }
+}
 
 before(() => planner.load());
 
@@ -30,7 +46,7 @@ const refused = ({ name, message, code }) => ({ name, message, code });
 
 /** The answer of both sides, or the error of both. The two must be equal. */
 function both(call) {
-  const tried = [addon, planner].map((side) => {
+  const tried = [node, planner].map((side) => {
     try {
       return { ok: call(side) };
     } catch (error) {
@@ -44,7 +60,7 @@ function both(call) {
 /** `both` for the modules that load on their first call. */
 async function bothLater(call) {
   const tried = await Promise.all(
-    [addon, wasm]
+    [node, wasm]
       .map(async (side) => call(side))
       .map((answer) => answer.then((ok) => ({ ok }), refused)),
   );
@@ -52,7 +68,7 @@ async function bothLater(call) {
   return tried[0];
 }
 
-test("addon and modules export the same names", () => {
+test("both packages export the same names", () => {
   const names = Object.keys(wasm)
     .filter((name) => name !== "load")
     .sort();
@@ -60,26 +76,20 @@ test("addon and modules export the same names", () => {
   for (const side of [support, explorer]) assert.equal(side.CutoverError, planner.CutoverError);
 });
 
-test("addon and module give the same plans, to the byte", () => {
+test("both packages give the same plans", () => {
   let plans = 0;
-  for (const [observation, asked] of migrations()) {
-    const given = [JSON.stringify(observation), JSON.stringify(asked)];
-    const answer = native.plan(...given);
-    assert.equal(text.plan(...given), answer);
-    plans += answer.startsWith('{"ok":');
-    both((side) => side.plan(observation, asked));
-  }
+  for (const [observation, asked] of migrations())
+    plans += "ok" in both((side) => side.plan(observation, asked));
   assert.ok(plans >= 192, `${plans}`);
 });
 
-test("addon and module give the same recoveries, to the byte", () => {
+test("both packages give the same recoveries", () => {
   const kinds = new Map();
-  for (const observation of recoveries(addon.plan)) {
-    const given = [JSON.stringify(observation), "v1-v2", "0badcafe"];
-    const answer = native.planRecovery(...given);
-    assert.equal(text.planRecovery(...given), answer);
-    const { ok, failure } = JSON.parse(answer);
-    const kind = ok?.kind ?? failure?.code ?? "nothing";
+  for (const observation of recoveries(node.plan)) {
+    const { ok, code } = both((side) =>
+      side.planRecovery(observation, { label: "v1-v2", nonce: "0badcafe" }),
+    );
+    const kind = ok?.kind ?? code ?? "nothing";
     kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
     if (ok) assert.deepEqual(both((side) => side.validatePlan(ok)).ok, []);
   }
@@ -87,7 +97,7 @@ test("addon and module give the same recoveries, to the byte", () => {
     assert.ok(kinds.get(kind) > 2, `${kind}: ${kinds.get(kind)}`);
 });
 
-test("addon and module give the same findings, and refuse a wrong plan alike", () => {
+test("both packages give the same findings, and refuse a wrong plan alike", () => {
   const { ok: plan } = both((side) => side.plan(base(), request()));
   assert.deepEqual(both((side) => side.validatePlan(plan)).ok, []);
   for (let at = 0; at < plan.steps.length; at++) {
@@ -111,7 +121,7 @@ test("addon and module give the same findings, and refuse a wrong plan alike", (
   assert.equal(both((side) => side.validatePlan(plan, {})).name, "TypeError");
 });
 
-test("addon and module refuse wrong arguments alike", () => {
+test("both packages refuse wrong arguments alike", () => {
   for (const wrong of [
     {},
     [],
@@ -137,7 +147,7 @@ test("addon and module refuse wrong arguments alike", () => {
   );
 });
 
-test("addon and module explain errors alike", () => {
+test("both packages explain errors alike", () => {
   for (const line of [
     "[cutover:IO:fsync:EIO]",
     "cutover:OWNED",
@@ -149,7 +159,7 @@ test("addon and module explain errors alike", () => {
   assert.equal(planner.explainError("[cutover:NO_SPACE]").code, "NO_SPACE");
 });
 
-test("addon and module read headers and logs alike", async () => {
+test("both packages read headers and logs alike", async () => {
   const page = new Uint8Array(4096);
   page.set(headerBytes());
   assert.equal(
@@ -167,16 +177,19 @@ test("addon and module read headers and logs alike", async () => {
     assert.deepEqual([code, /\[cutover:NOT_A_DATABASE\]$/.test(message)], ["NOT_A_DATABASE", true]);
   }
   const log = Uint8Array.from({ length: 70_000 }, (_, at) => (at * 7919) >> 3);
-  for (const bytes of [new Uint8Array(), log, log.slice(0, 31)]) {
-    assert.deepEqual(await wasm.readWal(bytes), await addon.readWal(bytes));
+  const logs = [new Uint8Array(), log, log.slice(0, 31)];
+  const told = native(logs.map((bytes) => ["readWal", bytes]));
+  for (const [at, bytes] of logs.entries()) {
+    assert.deepEqual(await wasm.readWal(bytes), JSON.parse(told[at]).ok);
+    assert.deepEqual(await wasm.readWal(bytes), await node.readWal(bytes));
     assert.deepEqual(
       await wasm.readWal([bytes.slice(0, 9), bytes.slice(9)]),
-      await addon.readWal(new Blob([bytes]).stream()),
+      await node.readWal(new Blob([bytes]).stream()),
     );
   }
 });
 
-test("addon and module draw the same lanes, in which a file always holds v1 durably", async () => {
+test("both packages draw the same lanes, in which a file always holds v1 durably", async () => {
   let columns = 0;
   for (const [observation, asked] of migrations()) {
     const { ok: plan } = both((side) => side.plan(observation, asked));
@@ -213,7 +226,7 @@ test("addon and module draw the same lanes, in which a file always holds v1 dura
   assert.equal((await bothLater((side) => side.planLanes({ more: 1 }))).name, "TypeError");
 });
 
-test("addon and module judge alike what a person drops", async () => {
+test("both packages judge alike what a person drops", async () => {
   const head = hex(headerBytes());
   const { ok: plan } = both((side) => side.plan(base(), request()));
   for (const dropped of [
@@ -237,4 +250,19 @@ test("addon and module judge alike what a person drops", async () => {
     assert.ok(["safe", "not-safe", "cannot-tell"].includes(ok.safety));
   }
   assert.equal((await bothLater((side) => side.diagnose({ more: 1 }))).name, "TypeError");
+});
+
+test("both packages tell a crash alike", async () => {
+  for (const line of ["nonsense", ""]) await bothLater((side) => side.replayCrash(line));
+});
+
+// The last test: it compares what those before it have asked.
+test("without WebAssembly every answer is the same, to the byte", () => {
+  const asked = new Map(FUNCTIONS.map((name) => [name, 0]));
+  const told = native(calls.map(({ call }) => call));
+  for (const [at, { call, said }] of calls.entries()) {
+    assert.equal(said, told[at], call[0]);
+    asked.set(call[0], asked.get(call[0]) + 1);
+  }
+  for (const [name, times] of asked) assert.ok(times > 0, `${name} was never asked`);
 });

@@ -77,7 +77,7 @@ export type Event =
       /**
        * The op's name.
        */
-      op: string;
+      op: OpName;
       /**
        * How many steps that list has.
        */
@@ -112,7 +112,7 @@ export type Event =
       /**
        * The op that waits.
        */
-      op: string;
+      op: OpName;
       /**
        * What is in the way.
        */
@@ -165,7 +165,43 @@ export type Event =
 /**
  * What a plan is for.
  */
-export type PlanKind = "migrate" | "finish" | "undo" | "clean" | "set-aside" | "restore" | "prune" | "leave-zombie";
+export type PlanKind =
+  "migrate" | "finish" | "undo" | "clean" | "set-aside" | "restore" | "prune" | "leave-zombie" | "adopt";
+/**
+ * What an event is about: the name of an op, or `lock`, for the locks beside the companions.
+ */
+export type OpName =
+  | "write-journal"
+  | "write-receipt"
+  | "sync-file"
+  | "sync-dir"
+  | "link"
+  | "rename"
+  | "rename-new"
+  | "remove"
+  | "remove-link"
+  | "copy"
+  | "look"
+  | "release"
+  | "settle"
+  | "restore-mode"
+  | "build-sql"
+  | "build-host"
+  | "restage"
+  | "isolate"
+  | "check"
+  | "detect"
+  | "verify-host"
+  | "lock-v1"
+  | "check-pages"
+  | "check-v1"
+  | "unlock-v1"
+  | "page-copy"
+  | "absent"
+  | "look-companion"
+  | "undo-host"
+  | "cleanup-host"
+  | "lock";
 /**
  * How far a cutover has come.
  */
@@ -197,7 +233,7 @@ export type Code =
 /**
  * Where the user's data is.
  */
-export type DataState = "v1" | "v2" | "finish-at-next-start" | "unknown";
+export type DataState = "v1" | "v2" | "finish-at-next-start" | "untouched" | "unknown";
 /**
  * The platform whose error codes and sharing rules apply.
  */
@@ -356,10 +392,17 @@ export type Op =
       v1: FileName;
     }
   | {
+      /**
+       * The database.
+       */
+      file: FileName;
+      op: "check-pages";
+    }
+  | {
       op: "build-host";
       /**
-       * The copy of v1 that the application may open and change. It is staging itself where v2
-       * starts as a copy of v1.
+       * The copy of v1 that the application may open and change. The runner makes it when the
+       * application first asks for it. It is staging itself where v2 starts as a copy of v1.
        */
       source: FileName;
       /**
@@ -517,6 +560,10 @@ export type Guard =
  * Why no file can replace a companion, however long a runner waits.
  */
 export type ReplaceBlocker = "mount-point" | "immutable" | "read-only";
+/**
+ * What the legacy daemon's backup of a companion holds, where that may be a copy that was cut short.
+ */
+export type LegacyBackup = "same" | "beginning" | "other";
 /**
  * What the application's `detect` says of a database.
  */
@@ -698,6 +745,7 @@ export interface Types {
   Observation: Observation;
   Op: Op;
   OpError: OpError;
+  OpName: OpName;
   Phase: Phase;
   Plan: Plan;
   PlanKind: PlanKind;
@@ -805,7 +853,9 @@ export interface Fingerprint {
  */
 export interface Warning {
   /**
-   * A stable word, where there is one.
+   * A stable word, where there is one. `RIGHTS_LOST`: a new file lacks an ACL, an extended
+   * attribute or the rights of a group that the file before it has, because the system refused
+   * it; the message names the file and what it lacks.
    */
   code: string | null;
   /**
@@ -1065,7 +1115,7 @@ export interface DataLocation {
    */
   state: DataState;
   /**
-   * The file that holds all of v1.
+   * The file that holds all of v1. In the state `untouched`, the database, which may be v2.
    */
   v1: string | null;
   /**
@@ -1154,8 +1204,8 @@ export interface Plan {
    */
   cleanupFrom: number | null;
   /**
-   * The index in `steps` of the op that makes v2 canonical. A failure there or before it can be
-   * undone.
+   * The index in `steps` of the op that makes v2 canonical; of an adoption, of the one that gives
+   * the copy its name. A failure there or before it can be undone.
    */
   flipAt: number | null;
   /**
@@ -1380,6 +1430,18 @@ export interface Observation {
    */
   holders: Holder[];
   /**
+   * Why it cannot be told which other processes have them open; left out where it can.
+   */
+  holdersUnknown?: string | null;
+  /**
+   * What is not a regular file, and has a name of cutover's or a companion's: its kind, in a
+   * clause. Every start refuses it. Left out where there is none, and where the runner did not
+   * look for it.
+   */
+  irregular?: {
+    [k: string]: string;
+  };
+  /**
    * The text of each journal; nothing where it could not be read as text.
    */
   journals: {
@@ -1411,6 +1473,11 @@ export interface CompanionFacts {
    * exist.
    */
   irreplaceable?: ReplaceBlocker | null;
+  /**
+   * What the backup of [`legacy_backup`](crate::plan::legacy::legacy_backup) holds; left out where
+   * there is none.
+   */
+  legacyBackup?: LegacyBackup | null;
   /**
    * Its absolute path, for messages and to compare with a journal's. Never used as a target.
    */
@@ -2083,6 +2150,10 @@ export interface Request {
    */
   by: BuildBy;
   /**
+   * Whether SQLite checks v1 before v2 is installed.
+   */
+  checkV1: boolean;
+  /**
    * Where v2 starts from.
    */
   from: BuildFrom;
@@ -2095,7 +2166,8 @@ export interface Request {
    */
   nonce: Nonce;
   /**
-   * Now, Unix milliseconds.
+   * When the upgrade begins, in Unix milliseconds:
+   * [`begins_ms`](crate::backup::begins_ms) makes it later than every whole backup.
    */
   nowMs: number;
   /**
@@ -2109,7 +2181,9 @@ export interface Request {
  */
 export interface Rule {
   /**
-   * This many of the newest whole backups stay. Nothing counts as one: the newest is never removed.
+   * This many of the newest whole backups stay. Nothing counts as one: the newest is never
+   * removed. Backups whose time lies ahead, because a clock was wrong, are counted apart: they
+   * push out no other.
    */
   keep: number | null;
   /**

@@ -15,7 +15,7 @@ use crate::journal::{Receipt, Strategy, V1, Warning};
 use crate::names::{CompanionName, FileName, Label, Nonce, Role, receipt_name};
 use crate::observe::Observation;
 
-/// The text of each receipt; nothing where the file could not be read as text.
+/// The text of each receipt; nothing where the file could not be read, or not as text.
 pub type Receipts = BTreeMap<FileName, Option<String>>;
 
 /// A backup, with what its receipt says.
@@ -52,14 +52,27 @@ pub struct Backup {
     pub warnings: Vec<Warning>,
 }
 
-/// Every backup, newest first.
+/// The end of the year 9999, in Unix milliseconds. No clock was ever ahead that far, so a name with a
+/// later time was not made by an upgrade.
+const LAST_MS: u64 = 253_402_300_799_999;
+
+/// When an upgrade began that begins now, as its backup's name will say it: later than every whole
+/// backup, even where a clock was wrong once, so that the new backup is the newest. A name alone
+/// decides nothing.
+#[must_use]
+pub fn begins_ms(backups: &[Backup], now_ms: u64) -> u64 {
+    let whole = backups.iter().filter(|backup| backup.whole && backup.started_ms < LAST_MS);
+    whole.map(|backup| backup.started_ms + 1).fold(now_ms, u64::max)
+}
+
+/// Every backup: the whole ones, newest first, and then the others.
 #[must_use]
 pub fn list_backups(observation: &Observation, receipts: &Receipts) -> Vec<Backup> {
     let mut backups: Vec<Backup> =
         observation.files.keys().filter_map(|name| look_at(observation, receipts, name)).collect();
-    backups.sort_unstable_by(|a, b| {
-        (b.started_ms, &b.nonce, &a.name).cmp(&(a.started_ms, &a.nonce, &b.name))
-    });
+    let rank = |of: &Backup| (of.whole, of.started_ms <= LAST_MS, of.started_ms);
+    backups
+        .sort_unstable_by(|a, b| (rank(b), &b.nonce, &a.name).cmp(&(rank(a), &a.nonce, &b.name)));
     backups
 }
 
@@ -123,7 +136,7 @@ pub fn read_backup(
 ) -> Result<Receipt, String> {
     let text = match receipts.get(&receipt_name(backup)) {
         None => return Err("there is no receipt beside it".into()),
-        Some(None) => return Err("its receipt cannot be read as text".into()),
+        Some(None) => return Err("its receipt cannot be read, or is not text".into()),
         Some(Some(text)) => text,
     };
     let receipt =

@@ -63,10 +63,12 @@ fn words(code: Code) -> (&'static str, &'static str, &'static str) {
             "Use the instance that is running, or close it and start again.",
         ),
         Code::Held => (
-            "A program has the database open or writes to it. It may be the application itself.",
+            "A program has the database open or writes to it. It may be the application itself. Or \
+             it cannot be told which programs have it open; the message says why.",
             "No row is lost. The rows are in the old database, or in the new one with the old one \
              beside it.",
-            "Close the programs that the message names and start again.",
+            "Close the programs that the message names and start again. Where none can be told, \
+             set the option `unseen` if you know that there is none.",
         ),
         Code::Newer => (
             "A newer release of the application wrote this database.",
@@ -81,10 +83,10 @@ fn words(code: Code) -> (&'static str, &'static str, &'static str) {
              Then copy a backup to its name, or start with an empty database.",
         ),
         Code::V1Corrupt => (
-            "SQLite reports that the old database is damaged.",
+            "SQLite reports that the old database, or a backup of it, is damaged.",
             "Nothing was removed.",
-            "First copy the file and its -wal and -journal to another place. Then restore a backup, \
-             or use sqlite3's .recover.",
+            "First copy the file and its -wal and -journal to another place. Then restore a backup, or \
+             another one, or use sqlite3's .recover.",
         ),
         Code::NoSpace => (
             "There is not enough free space for the upgrade.",

@@ -45,9 +45,11 @@
 //!     journals: BTreeMap::new(),
 //!     verdict: Some(Verdict::Old),
 //!     holders: Vec::new(),
+//!     holders_unknown: None,
 //!     free_bytes: Some(1 << 30),
 //!     can_link: true,
 //!     companions: BTreeMap::new(),
+//!     irregular: BTreeMap::new(),
 //! };
 //! let request = Request {
 //!     label: Label::new("v1-v2")?,
@@ -57,6 +59,7 @@
 //!     from: BuildFrom::Empty,
 //!     by: BuildBy::Sql,
 //!     verify: false,
+//!     check_v1: true,
 //! };
 //!
 //! let plan = plan_migration(&observation, &request)?;
@@ -86,12 +89,13 @@ mod journal;
 mod names;
 mod observe;
 mod op;
+mod op_name;
 mod page1;
 mod plan;
 mod run;
 mod validate;
 
-pub use backup::{Backup, Receipts, list_backups, read_backup};
+pub use backup::{Backup, Receipts, begins_ms, list_backups, read_backup};
 pub use count::counted;
 pub use explain::{Explanation, explain_error};
 pub use failure::{Code, DataLocation, DataState, Failure, NO_HEADER};
@@ -108,18 +112,25 @@ pub use names::{
     is_journal_aside, journal_aside_name, journal_name, journal_tmp_name, legacy_journal_name,
     owner_lock_name, receipt_name,
 };
-pub use observe::{CompanionFacts, FileFacts, Fingerprint, Observation, ReplaceBlocker, Verdict};
-pub use op::{Guard, Op, Phase, Step};
-pub use page1::{HEADER_BYTES, Header, HeaderError, JournalMode, digest, hex, page1_digest, unhex};
-pub use plan::legacy::{LegacyJournal, LegacyPhase, LegacyRule};
-pub use plan::{
-    BuildBy, BuildFrom, Left, MAX_STEPS, Next, PLAN_VERSION, Plan, PlanKind, Prune, Recovery,
-    RecoveryRule, RecoveryTable, Request, Restore, RestoreRequest, Rule, assess, assess_by,
-    assess_left, companions_of, displaced_by, is_in_place, may_leave_zombie, may_open_canonical,
-    must_empty_log, plan_leave_zombie, plan_migration, plan_prune, plan_recovery, plan_restore,
-    recover_before_restore, refuse_moved_companions,
+pub use observe::{
+    CompanionFacts, FileFacts, Fingerprint, LegacyBackup, Observation, ReplaceBlocker, Verdict,
 };
-pub use run::{Action, BUDGET_MS, Budget, CarryOver, DELAYS_MS, Event, OpOutcome, Report, Run};
+pub use op::{Guard, Op, Phase, Step};
+pub use op_name::OpName;
+pub use page1::{HEADER_BYTES, Header, HeaderError, JournalMode, digest, hex, page1_digest, unhex};
+pub use plan::legacy::{LegacyJournal, LegacyPhase, LegacyRule, legacy_backup};
+pub use plan::{
+    AdoptRequest, BuildBy, BuildFrom, Left, MAX_STEPS, Next, PLAN_VERSION, Plan, PlanKind, Prune,
+    Recovery, RecoveryRule, RecoveryTable, Request, Restore, RestoreRequest, Rule, assess,
+    assess_by, assess_left, companions_of, displaced_by, is_in_place, may_leave_zombie,
+    may_open_canonical, must_empty_log, plan_adoption, plan_leave_zombie, plan_migration,
+    plan_prune, plan_recovery, plan_restore, recover_before_restore, refuse_irregular,
+    refuse_moved_companions,
+};
+pub use run::{
+    Action, BUDGET_MS, Budget, CarryOver, DELAYS_MS, Event, OpOutcome, Places, Report, Run,
+};
 pub use validate::{
-    Finding, FindingKind, refused_by_windows, validate, validate_request, validate_text,
+    Finding, FindingKind, refuse_given, refuse_unread_plan, refused_by_windows, validate,
+    validate_request, validate_text,
 };

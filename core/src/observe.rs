@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{Holder, Platform};
-use crate::names::{CompanionName, FileName};
+use crate::names::{CompanionName, FileName, PlanPath, Role};
 use crate::page1::{Header, copied_header};
 
 /// What the application's `detect` says of a database.
@@ -117,6 +117,20 @@ impl ReplaceBlocker {
     }
 }
 
+/// What the legacy daemon's backup of a companion holds, where that may be a copy that was cut short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum LegacyBackup {
+    /// The companion's bytes.
+    Same,
+    /// The companion's first bytes, or none, and not all of them.
+    Beginning,
+    /// Anything else.
+    Other,
+}
+
 /// What a runner found of a companion: a file that changes together with the database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -139,6 +153,10 @@ pub struct CompanionFacts {
     /// exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub irreplaceable: Option<ReplaceBlocker>,
+    /// What the backup of [`legacy_backup`](crate::plan::legacy::legacy_backup) holds; left out where
+    /// there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legacy_backup: Option<LegacyBackup>,
 }
 
 /// What a runner found in the database's directory.
@@ -158,12 +176,20 @@ pub struct Observation {
     pub verdict: Option<Verdict>,
     /// The processes that have canonical or a sidecar open, this process first.
     pub holders: Vec<Holder>,
+    /// Why it cannot be told which other processes have them open; left out where it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holders_unknown: Option<String>,
     /// The bytes on the volume that are free for this user.
     pub free_bytes: Option<u64>,
     /// Whether canonical can be given a hard link. True where the runner did not try it.
     pub can_link: bool,
     /// The declared companions.
     pub companions: BTreeMap<CompanionName, CompanionFacts>,
+    /// What is not a regular file, and has a name of cutover's or a companion's: its kind, in a
+    /// clause. Every start refuses it. Left out where there is none, and where the runner did not
+    /// look for it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub irregular: BTreeMap<PlanPath, String>,
 }
 
 impl Observation {
@@ -182,6 +208,26 @@ impl Observation {
     #[must_use]
     pub fn other_holders(&self) -> Vec<Holder> {
         self.holders.iter().filter(|holder| holder.is_another()).cloned().collect()
+    }
+
+    /// The files beside canonical that may hold rows: backups, what was set aside, and the files of
+    /// an unfinished upgrade. Their sidecars belong to them, and empty files hold nothing.
+    pub fn may_hold_rows(&self) -> impl Iterator<Item = (&FileName, Role)> {
+        self.files.iter().filter_map(|(name, facts)| {
+            let role = Role::of(&self.canonical, name)?;
+            let database = matches!(
+                role,
+                Role::Backup { .. }
+                    | Role::Displaced(_)
+                    | Role::Staging(_)
+                    | Role::Install(_)
+                    | Role::Source(_)
+            );
+            let is_file = !self.irregular.contains_key(&PlanPath::from(name));
+            let [wal, ..] = name.sidecars();
+            let bytes = facts.size.max(self.files.get(&wal).map_or(0, |facts| facts.size));
+            (database && is_file && bytes > 0).then_some((name, role))
+        })
     }
 
     /// The facts of canonical, if it is there.

@@ -110,7 +110,7 @@ pub enum Op {
         /// The name that stays.
         of: FileName,
     },
-    /// Copy a file's bytes to a new file with the mode of the first, by a reflink where the file
+    /// Copy a file's bytes to a new file with the rights of the first, by a reflink where the file
     /// system supports it. The runner copies canonical in rollback mode, while SQLite keeps every
     /// writer out. So it copies committed data only.
     Copy {
@@ -152,10 +152,17 @@ pub enum Op {
         /// Where v2 is built.
         staging: FileName,
     },
+    /// Let SQLite check the pages of v1 and what they hold (`quick_check`). Damage is an error. What is
+    /// wrong in sound pages is a warning, and so is what stock SQLite cannot read. Where SQL builds
+    /// v2, the runner begins this beside the build.
+    CheckPages {
+        /// The database.
+        file: FileName,
+    },
     /// Let the application build v2.
     BuildHost {
-        /// The copy of v1 that the application may open and change. It is staging itself where v2
-        /// starts as a copy of v1.
+        /// The copy of v1 that the application may open and change. The runner makes it when the
+        /// application first asks for it. It is staging itself where v2 starts as a copy of v1.
         source: FileName,
         /// Where v2 is built.
         staging: FileName,
@@ -191,7 +198,8 @@ pub enum Op {
         /// The database.
         file: FileName,
     },
-    /// Let the application look at v2 before it is installed.
+    /// Let the application look at v2 before it is installed. It may open v2 itself, so afterwards no
+    /// process may have v2 open.
     VerifyHost {
         /// The database.
         file: FileName,
@@ -279,6 +287,7 @@ impl Op {
             | Self::Detect { file }
             | Self::VerifyHost { file }
             | Self::LockV1 { file }
+            | Self::CheckPages { file }
             | Self::CheckV1 { file } => vec![file.into()],
             Self::Restage { from, to, .. }
             | Self::Isolate { from, to }
@@ -317,6 +326,7 @@ impl Op {
             | Self::Detect { file }
             | Self::VerifyHost { file }
             | Self::LockV1 { file }
+            | Self::CheckPages { file }
             | Self::CheckV1 { file }
             | Self::BuildSql { staging: file, .. }
             | Self::BuildHost { staging: file, .. }

@@ -10,14 +10,35 @@ use crate::os;
 /// Creates a file: its path, and the rights that it gets.
 pub(crate) type Create = fn(&Path, &os::Rights) -> io::Result<File>;
 
-/// Copies a file to a new one. The bytes of `gap` are not read; the copy has zeros there.
-pub(crate) fn copy(from: &Path, to: &Path, gap: &Range<u64>, create: Create) -> io::Result<()> {
-    let mut source = os::open_to_read(from)?;
-    let mut target = create(to, &os::Rights::of_open(&source)?)?;
-    bytes(&mut source, &mut target, gap).inspect_err(|_| {
-        // A copy that failed must not stand in the way of the next attempt.
+/// Copies a file to a new one. The bytes of `gap` are not read; the copy has zeros there. Returns the
+/// new file, and the rights of the first.
+pub(crate) fn copy(
+    from: &Path,
+    to: &Path,
+    gap: &Range<u64>,
+    create: Create,
+) -> io::Result<(File, os::Rights)> {
+    copy_open(&mut os::open_to_read(from)?, to, gap, create)
+}
+
+/// Copies a file that is open, from its first byte.
+pub(crate) fn copy_open(
+    source: &mut File,
+    to: &Path,
+    gap: &Range<u64>,
+    create: Create,
+) -> io::Result<(File, os::Rights)> {
+    source.rewind()?;
+    let rights = os::Rights::of_open(source)?;
+    let mut target = create(to, &rights)?;
+    if let Err(error) = bytes(source, &mut target, gap) {
+        // A copy that failed must not stand in the way of the next attempt. Windows removes no file
+        // that is open alone.
+        drop(target);
         let _ = std::fs::remove_file(to);
-    })
+        return Err(error);
+    }
+    Ok((target, rights))
 }
 
 fn bytes(source: &mut File, target: &mut File, gap: &Range<u64>) -> io::Result<()> {

@@ -5,6 +5,7 @@ use cutover_core::{Action, Budget, Failure, Plan, Report, Run};
 
 use crate::error::Error;
 use crate::host::Host;
+use crate::lock::CompanionLocks;
 use crate::options::Options;
 use crate::perform::Performer;
 use crate::place::Paths;
@@ -24,10 +25,11 @@ pub(crate) fn drive(
     budget: &mut Budget,
     place: &Paths,
     options: &Options,
+    locks: &mut CompanionLocks,
     host: &mut dyn Host,
 ) -> Result<RunEnd, Error> {
-    let mut run = Run::new(plan, *budget);
-    let mut performer = Performer::new(place, options);
+    let mut run = Run::new(plan, *budget).in_places(place.places());
+    let mut performer = Performer::new(place, options, locks);
     let ending = loop {
         if host.cancelled() {
             run.cancel();

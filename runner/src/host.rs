@@ -1,7 +1,9 @@
 //! The application's part in an upgrade.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use cutover_core::{Event, Verdict};
 use serde_json::Value as Json;
@@ -39,13 +41,17 @@ pub trait Host {
     ///
     /// # Errors
     /// The application's own. cutover then undoes everything. The default returns an error.
-    fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
+    fn build(&mut self, job: &mut dyn Job<'_>) -> Result<Built, HostError> {
         let _ = job;
         Err("the options leave the build to the host, but the host does not implement it".into())
     }
 
     /// Checks v2 before it is installed. Called only if [`crate::Options::verify`] is set. The
     /// default accepts v2.
+    ///
+    /// It may open [`Reader::path`] with the application's own SQLite, for what stock SQLite cannot
+    /// read: an own collation, tokenizer or function, a module, a schema of libSQL's. It must close
+    /// v2 before it returns, and write nothing to it.
     ///
     /// # Errors
     /// What is wrong with v2. cutover then undoes everything.
@@ -55,8 +61,9 @@ pub trait Host {
     }
 
     /// Takes back what the build did outside the database. It must be idempotent: cutover may call
-    /// it twice, and for a build that never ran. `state` is what the build saved last, `nonce` is
-    /// [`Job::nonce`]. The default does nothing.
+    /// it twice, for a build that never ran, and for an upgrade with another label that saved no
+    /// state. `state` is what the build saved last, `nonce` is [`Job::nonce`]. The default does
+    /// nothing.
     ///
     /// # Errors
     /// The application's own. The next start calls `undo` again. If that fails too, it is a
@@ -91,6 +98,13 @@ pub trait Host {
         false
     }
 
+    /// A flag that becomes true once the application wants to stop. A query that waits inside a
+    /// callback looks at it, where [`Host::cancelled`] cannot be asked. The default is none: such
+    /// a query waits as long as the budget lasts.
+    fn stop(&self) -> Option<Arc<AtomicBool>> {
+        None
+    }
+
     /// Waits `delay_ms` milliseconds. The default sleeps. A host with an event loop may wait there,
     /// and return early once it was cancelled.
     fn wait(&mut self, delay_ms: u64) {
@@ -98,21 +112,31 @@ pub trait Host {
     }
 }
 
-/// A build that is under way, for [`Host::build`].
-pub trait Job {
-    /// A copy of v1 that the build may open and change. If v2 starts as a copy of v1, this is the
+/// A build that is under way, for [`Host::build`]. `'v1` is how long v1 can be read.
+pub trait Job<'v1> {
+    /// A copy of v1 that the build may open and change. The first call makes it, in v1's size; a
+    /// build that only reads v1 need not ask for it. If v2 starts as a copy of v1, this is the
     /// staging file.
-    fn source(&self) -> &Path;
+    ///
+    /// The first call waits within [`crate::Options::wait_ms`] for a program that writes to v1.
+    ///
+    /// # Errors
+    /// When v1 cannot be copied: the disk is full, another program keeps v1 locked, or has written
+    /// to v1 since the upgrade began. If the build returns an error then, the call fails with the
+    /// code of that cause, or begins anew.
+    fn source(&mut self) -> Result<PathBuf, HostError>;
     /// The file in which the build makes v2: empty with v1's mode, or a copy of v1.
     fn staging(&self) -> &Path;
     /// v1 itself, read-only, through the SQLite of this crate.
-    fn v1(&self) -> &Reader;
+    fn v1(&self) -> &'v1 Reader;
     /// The nonce of this attempt, which is part of the names of its files.
     fn nonce(&self) -> &str;
     /// The number of this attempt, beginning with 1.
     fn attempt(&self) -> u32;
     /// Keeps a state for an undo or a clean-up. It replaces the last one, and is durable when this
-    /// returns. As JSON, state and report together may have about 2 MiB.
+    /// returns. As JSON, state and report together may have about 2 MiB. The state and the report
+    /// are as private as v1: the journal and the receipt, which hold them, have v1's mode, group and
+    /// ACL.
     ///
     /// # Errors
     /// When the state is too large or cannot be written.
@@ -122,7 +146,10 @@ pub trait Job {
     /// # Errors
     /// When the options do not declare it, or it cannot be read.
     fn read_companion(&mut self, name: &str) -> Result<Option<Vec<u8>>, HostError>;
-    /// Stages new content of a companion. cutover installs it after the database.
+    /// Stages new content of a companion. cutover installs it after the database. It gets the rights
+    /// of the companion; a companion that does not exist yet is private to v1's owner. A directory that
+    /// does not exist is made, with those above it, for the owner of the database alone (on Unix
+    /// mode 0700). It stays, also after an undo.
     ///
     /// # Errors
     /// When the options do not declare it, or it cannot be written.

@@ -10,8 +10,8 @@ use rusqlite::config::DbConfig;
 use crate::holders::descriptors;
 use crate::os;
 use crate::sqlite::{
-    alone, close, copy_pages, empty_log, has_bytes, in_use, journal_mode, on, open_existing,
-    os_fault, sidecar,
+    alone, bytes, close, copy_pages, empty_log, in_use, journal_mode, on, open_existing, os_fault,
+    sidecar,
 };
 
 /// Keeps other processes from writing to a database, until it is dropped.
@@ -24,13 +24,15 @@ pub(crate) struct Isolated {
 
 impl Isolated {
     /// Empties the database's write-ahead log, locks the database, and copies it to `new` in its
-    /// journal mode.
-    pub(crate) fn copy(path: &Path, new: &Path) -> Result<Self, OpError> {
+    /// journal mode. Returns as well what `new` could not be given of the database's rights.
+    pub(crate) fn copy(path: &Path, new: &Path) -> Result<(Self, Vec<String>), OpError> {
         let zombie = descriptors(path);
         let isolated = Self { connection: settled_and_locked(path)?, zombie };
-        os::Rights::of(path)
-            .and_then(|rights| os::create_new(new, &rights))
-            .map_err(|error| os_fault(&error))?;
+        let io = |error: std::io::Error| os_fault(&error);
+        let rights = os::Rights::of(path).map_err(io)?;
+        let file = os::create_new(new, &rights).map_err(io)?;
+        let lost = rights.lost(&file).map_err(io)?;
+        drop(file);
         let mut target = open_existing(new)?;
         // Without a journal file: after a crash nothing would remove one of this name.
         journal_mode(&target, Some("MEMORY"))?;
@@ -39,7 +41,7 @@ impl Isolated {
         close(target)?;
         alone(new)?;
         isolated.stands(path)?;
-        Ok(isolated)
+        Ok((isolated, lost))
     }
 
     /// Checks that the lock still stands. Closing any descriptor of a file drops every lock that
@@ -48,7 +50,7 @@ impl Isolated {
     pub(crate) fn stands(&self, path: &Path) -> Result<(), OpError> {
         let now = descriptors(path);
         if self.zombie.iter().all(|number| now.contains(number))
-            && !has_bytes(&sidecar(path, "-wal"))
+            && bytes(&sidecar(path, "-wal")) <= Some(0)
         {
             return Ok(());
         }
@@ -94,7 +96,7 @@ fn settled_and_locked(path: &Path) -> Result<Connection, OpError> {
     let _: i64 =
         on(&held, held.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)))?;
     on(&held, held.execute_batch("BEGIN EXCLUSIVE; COMMIT"))?;
-    if has_bytes(&sidecar(path, "-wal")) {
+    if bytes(&sidecar(path, "-wal")) > Some(0) {
         return Err(in_use("another connection keeps the write-ahead log from being emptied"));
     }
     Ok(held)

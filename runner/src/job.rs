@@ -1,7 +1,7 @@
 //! The [`Job`] that a host's build gets.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use cutover_core::{
     CompanionName, FileName, OpError, PlanPath, Retry, Run, companion_backup_tmp_name,
@@ -12,35 +12,61 @@ use serde_json::Value as Json;
 use crate::error::HostError;
 use crate::fsops::{flushed, rights_if_there};
 use crate::host::Job;
+use crate::lock::CompanionLocks;
 use crate::os;
 use crate::place::Paths;
 use crate::reader::Reader;
+use crate::source::OpenV1;
 use crate::sqlite::os_fault;
 
 pub(crate) struct HostJob<'a> {
     place: &'a Paths,
     run: &'a mut Run,
-    v1: Reader,
+    v1: &'a Reader,
+    opened: &'a mut OpenV1,
+    locks: &'a mut CompanionLocks,
     source: PathBuf,
+    /// Whether the copy of v1 is there.
+    pub copied: bool,
     staging: PathBuf,
     nonce: String,
     attempt: u32,
-    /// The last write that failed for lack of space. If the build fails, this is the cause.
-    pub full: Option<OpError>,
+    /// The last request that failed for a reason that is not the application's. If the build fails,
+    /// this is the cause.
+    fault: Option<OpError>,
 }
 
 impl<'a> HostJob<'a> {
     pub(crate) fn new(
         place: &'a Paths,
         run: &'a mut Run,
-        v1: Reader,
-        source: PathBuf,
-        staging: PathBuf,
+        (v1, opened): (&'a Reader, &'a mut OpenV1),
+        locks: &'a mut CompanionLocks,
+        [source, staging]: [PathBuf; 2],
     ) -> Self {
         let (nonce, attempt) = run
             .journal()
             .map_or((String::new(), 1), |journal| (journal.nonce.to_string(), journal.attempt));
-        Self { place, run, v1, source, staging, nonce, attempt, full: None }
+        Self {
+            place,
+            run,
+            v1,
+            opened,
+            locks,
+            source,
+            copied: false,
+            staging,
+            nonce,
+            attempt,
+            fault: None,
+        }
+    }
+
+    /// Ends the build's part. Its waits count as the run's. Returns the fault behind a failed build
+    /// that is not the application's.
+    pub(crate) fn close(self) -> Option<OpError> {
+        self.run.count_waits(self.v1.budget());
+        self.fault.or(self.v1.met())
     }
 
     fn companion(&self, name: &str) -> Result<(CompanionName, PathBuf, FileName), HostError> {
@@ -53,42 +79,81 @@ impl<'a> HostJob<'a> {
         Ok((name, directory.clone(), file.clone()))
     }
 
-    /// Renames. A virus scanner may have either file open, so this waits within the budget.
-    fn rename_patiently(&mut self, from: &Path, to: &Path) -> std::io::Result<()> {
+    /// Acts, and tries again within the budget while another program is in the way: a virus scanner
+    /// may have a file open.
+    fn patiently(
+        &mut self,
+        mut act: impl FnMut(&mut Self) -> Result<(), OpError>,
+    ) -> Result<(), OpError> {
         let mut tries = 0;
         loop {
-            let Err(error) = os::rename(from, to) else { return Ok(()) };
+            let Err(fault) = act(self) else { return Ok(()) };
             tries += 1;
-            if os_fault(&error).class(os::PLATFORM, false) != Retry::Transient {
-                return Err(error);
+            if fault.class(os::PLATFORM, false) != Retry::Transient {
+                return Err(fault);
             }
-            let Some(delay_ms) = self.run.next_delay_ms(tries) else { return Err(error) };
-            std::thread::sleep(Duration::from_millis(delay_ms));
+            if !self.v1.wait(tries) {
+                return Err(fault);
+            }
         }
     }
 
-    /// Replaces `target` in one step, through `tmp`. The old content stays until the new content is
-    /// complete and durable.
+    /// Replaces `target` in one step, through `tmp`, which `create` makes. The old content stays until
+    /// the new content is complete and durable.
     fn replace(
         &mut self,
         [tmp, target]: [&Path; 2],
         at: impl Into<PlanPath>,
-        like: Option<&os::Rights>,
+        create: impl FnOnce(&Path) -> std::io::Result<File>,
         data: &[u8],
     ) -> Result<(), HostError> {
-        let owner = self.place.path(&self.place.canonical);
         let directory = target.parent().unwrap_or(target);
-        let written = write_flushed(tmp, like, &owner, data)
-            .and_then(|()| self.rename_patiently(tmp, target));
-        let Err(error) = written.and_then(|()| flushed(os::sync_dir(directory)).map(drop)) else {
-            self.full = None;
+        let of = |error: std::io::Error| os_fault(&error);
+        let written = write_flushed(tmp, create, data)
+            .map_err(of)
+            .and_then(|()| self.patiently(|_| os::rename(tmp, target).map_err(of)))
+            .and_then(|()| flushed(os::sync_dir(directory)).map(drop).map_err(of));
+        let Err(fault) = written else {
+            self.fault = None;
             return Ok(());
         };
         // If it stays, the undo or a recovery removes it.
         let _ = std::fs::remove_file(tmp);
-        let fault = os_fault(&error);
-        self.full = (fault.class(os::PLATFORM, false) == Retry::NoSpace).then(|| fault.of(at));
-        Err(format!("write failed on {}: {error}", target.display()).into())
+        let message = format!("write failed on {}: {}", target.display(), fault.message);
+        self.fault = (fault.class(os::PLATFORM, false) == Retry::NoSpace).then(|| fault.of(at));
+        Err(message.into())
+    }
+
+    /// Makes a companion's directory if there is none, and takes the companion's lock, which a
+    /// directory that did not exist could not hold.
+    fn make_directory(&mut self, directory: &Path, at: &PlanPath) -> Result<(), OpError> {
+        let of = |error: std::io::Error| os_fault(&error);
+        let missing: Vec<&Path> =
+            directory.ancestors().take_while(|above| !os::exists(above)).collect();
+        if !missing.is_empty() {
+            let owner = rights_if_there(&self.place.path(&self.place.canonical)).map_err(of)?;
+            for made in missing.into_iter().rev() {
+                match os::create_private_directory(made, owner.as_ref()) {
+                    Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                        return Err(of(error));
+                    }
+                    _ => {}
+                }
+                flushed(os::sync_dir(made.parent().unwrap_or(made))).map_err(of)?;
+            }
+        }
+        self.patiently(|job| job.locks.hold(directory, &at.name))
+    }
+
+    /// Copies v1.
+    fn copy_v1(&mut self) -> Result<(), OpError> {
+        let canonical = &self.place.canonical;
+        let v1 = self.place.path(canonical);
+        let copied = self.patiently(|job| {
+            let known = job.run.journal().and_then(|journal| journal.v1.as_ref());
+            job.opened.copy(&v1, &job.source, known)
+        });
+        copied.map_err(|fault| fault.of(canonical))
     }
 
     fn staged(&self, directory: &Path, file: &FileName) -> Result<PathBuf, HostError> {
@@ -97,12 +162,10 @@ impl<'a> HostJob<'a> {
     }
 }
 
-/// Creates a file anew and flushes it. It gets the rights `like`, or else is private to the owner of
-/// `owner`.
+/// Creates a file anew and flushes it.
 fn write_flushed(
     path: &Path,
-    like: Option<&os::Rights>,
-    owner: &Path,
+    create: impl FnOnce(&Path) -> std::io::Result<File>,
     data: &[u8],
 ) -> std::io::Result<()> {
     use std::io::Write as _;
@@ -110,25 +173,29 @@ fn write_flushed(
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = match like {
-        Some(rights) => os::create_new(path, rights)?,
-        None => os::create_private(path, rights_if_there(owner)?.as_ref())?,
-    };
+    let mut file = create(path)?;
     file.write_all(data)?;
     flushed(file.sync_all()).map(drop)
 }
 
-impl Job for HostJob<'_> {
-    fn source(&self) -> &Path {
-        &self.source
+impl<'a> Job<'a> for HostJob<'a> {
+    fn source(&mut self) -> Result<PathBuf, HostError> {
+        if self.source != self.staging && !self.copied {
+            self.fault = self.copy_v1().err();
+            if let Some(fault) = &self.fault {
+                return Err(format!("v1 cannot be copied: {}", fault.message).into());
+            }
+            self.copied = true;
+        }
+        Ok(self.source.clone())
     }
 
     fn staging(&self) -> &Path {
         &self.staging
     }
 
-    fn v1(&self) -> &Reader {
-        &self.v1
+    fn v1(&self) -> &'a Reader {
+        self.v1
     }
 
     fn nonce(&self) -> &str {
@@ -153,7 +220,9 @@ impl Job for HostJob<'_> {
             &journal.nonce,
         ));
         let file = journal.file();
-        self.replace([&tmp, &self.place.path(&file)], &file, None, text.as_bytes())
+        let database = self.place.path(&self.place.canonical);
+        let create = |path: &Path| os::create_beside(path, rights_if_there(&database)?.as_ref());
+        self.replace([&tmp, &self.place.path(&file)], &file, create, text.as_bytes())
     }
 
     fn read_companion(&mut self, name: &str) -> Result<Option<Vec<u8>>, HostError> {
@@ -177,18 +246,32 @@ impl Job for HostJob<'_> {
         };
         let tmp = directory
             .join(companion_backup_tmp_name(&file, &journal.label, &journal.nonce).as_str());
+        let at = PlanPath { companion: Some(name.clone()), name: file };
+        if let Err(fault) = self.make_directory(&directory, &at) {
+            let message = format!("write failed on {}: {}", target.display(), fault.message);
+            self.fault = Some(fault.of(at));
+            return Err(message.into());
+        }
         let failed = |error| format!("write failed on {}: {error}", target.display());
         let like = match os::open_to_read(&target) {
             Ok(companion) => Some(os::Rights::of_open(&companion).map_err(failed)?),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(failed(error).into()),
         };
-        self.replace(
-            [&tmp, &staged],
-            PlanPath { companion: Some(name.clone()), name: file },
-            like.as_ref(),
-            data,
-        )?;
+        let database = self.place.path(&self.place.canonical);
+        let mut lost = Vec::new();
+        let create = |path: &Path| {
+            let Some(rights) = &like else {
+                return os::create_private(path, rights_if_there(&database)?.as_ref());
+            };
+            let file = os::create_new(path, rights)?;
+            lost = rights.lost(&file)?;
+            Ok(file)
+        };
+        self.replace([&tmp, &staged], at, create, data)?;
+        if let Some(message) = os::lost_message("the new", &target, &lost) {
+            self.run.warn_of("RIGHTS_LOST", message);
+        }
         self.run.stage_companion(&name, cutover_core::digest(data));
         Ok(())
     }

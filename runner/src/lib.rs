@@ -41,7 +41,8 @@
 //! # The other calls
 //!
 //! [`recover`] only finishes or undoes. [`restore`] makes a backup the database again.
-//! [`list_backups`] and [`prune_backups`] list and remove backups. [`inspect`] and [`doctor`] look
+//! [`list_backups`] and [`prune_backups`] list and remove backups; [`adopt_backup`] gives one that
+//! the daemon before cutover left a receipt. [`inspect`] and [`doctor`] look
 //! without changing anything. [`plan`] returns the steps of an upgrade as data, and [`run_plan`]
 //! performs such a plan.
 //!
@@ -57,13 +58,15 @@
 //! - It never ends another process and never closes its connection. It waits within one budget,
 //!   then refuses and names the process. On Windows it copies v2 into a database that this process,
 //!   or one without a name, keeps open.
-//! - It starts no thread and no process, uses no network, and prints nothing.
+//! - It starts no process, uses no network, and prints nothing. Its only thread checks v1, and ends
+//!   before the call does.
 //!
 //! [`core`] is the planner. This crate performs its plans with `std::fs` and SQLite.
 
 mod copy;
 mod drive;
 mod error;
+mod found;
 mod fsops;
 mod holders;
 mod host;
@@ -79,6 +82,7 @@ mod perform;
 mod place;
 mod reader;
 mod session;
+mod source;
 mod sqlite;
 mod types;
 mod verbs;
@@ -92,12 +96,12 @@ pub use error::{Error, HostError};
 pub use host::{Built, Host, Job};
 pub use lock::OwnerLock;
 pub use options::{BackupOptions, Lock, Options};
-pub use reader::{Reader, Row, Value};
-pub use types::{BuildBy, Detect, Held, Integrity, Make};
+pub use reader::{Reader, Row, Rows, Value};
+pub use types::{BuildBy, Detect, Held, Integrity, Make, Unseen};
 pub use verbs::{
-    CompanionResult, DoctorOptions, InspectedCompanion, Inspection, MigrateResult, Outcome,
-    PruneResult, RecoverResult, RestoreResult, doctor, inspect, list_backups, lock, migrate, plan,
-    prune_backups, recover, restore, run_plan,
+    AdoptResult, CompanionResult, DoctorOptions, InspectedCompanion, Inspection, MigrateResult,
+    Outcome, PruneResult, RecoverResult, RestoreResult, adopt_backup, doctor, inspect,
+    list_backups, lock, migrate, plan, prune_backups, recover, restore, run_plan,
 };
 
 /// Compiles the Rust code of `docs/guide.md` as a test.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use cutover_core::{BUDGET_MS, BuildFrom};
 
 use crate::lock::OwnerLock;
-use crate::types::{BuildBy, Detect, Held, Integrity, Make};
+use crate::types::{BuildBy, Detect, Held, Integrity, Make, Unseen};
 
 /// How the owner lock is held. Default: [`Lock::Acquire`].
 #[derive(Debug, Clone, Default)]
@@ -54,10 +54,20 @@ pub struct Options {
     /// What cutover does if this process has the database open. Default: [`Held::Refuse`]. Without
     /// effect on Windows, where cutover copies v2 into the open database.
     pub held: Held,
+    /// What cutover does where it cannot be told which other programs have the database open.
+    /// Default: [`Unseen::Refuse`].
+    pub unseen: Unseen,
     /// Total time to wait for locks and open handles, in milliseconds. Default: 10,000.
     pub wait_ms: u64,
     /// How thoroughly v2 is checked. Default: [`Integrity::Quick`].
     pub integrity: Integrity,
+    /// Whether SQLite checks v1 before v2 is installed (`PRAGMA quick_check`): beside a build by
+    /// SQL, on a thread of its own, and before a callback. Default: yes.
+    ///
+    /// Without it a v1 that lost rows, or is cut, may come over without them; it then becomes the
+    /// newest whole backup, beside which [`Options::keep_backups`] may remove a sound one. A build
+    /// that meets the damage fails as `V1_CORRUPT` in any case.
+    pub check_v1: bool,
     /// How many whole backups to keep, counted from the newest. A start removes the others once it
     /// has installed v2, or has cleaned up after a start that had. `None`, the default, keeps all.
     /// See [`crate::prune_backups`].
@@ -83,23 +93,28 @@ impl Options {
             companions: BTreeMap::new(),
             lock: Lock::Acquire,
             held: Held::Refuse,
+            unseen: Unseen::Refuse,
             wait_ms: BUDGET_MS,
             integrity: Integrity::Quick,
+            check_v1: true,
             keep_backups: None,
         }
     }
 }
 
-/// The options of [`crate::restore`] and [`crate::prune_backups`].
+/// The options of [`crate::restore`], [`crate::prune_backups`] and [`crate::adopt_backup`].
 #[derive(Debug, Clone)]
 pub struct BackupOptions {
     /// The companions, declared as the upgrade declared them: name to path. Default: none.
     pub companions: BTreeMap<String, PathBuf>,
     /// How the owner lock is held. Default: [`Lock::Acquire`].
     pub lock: Lock,
+    /// What cutover does where it cannot be told which other programs have the database open. A
+    /// prune does not ask. Default: [`Unseen::Refuse`].
+    pub unseen: Unseen,
     /// Total time to wait for locks and open handles, in milliseconds. Default: 10,000.
     pub wait_ms: u64,
-    /// How thoroughly a restored backup is checked. Default: [`Integrity::Quick`].
+    /// How thoroughly a restored or adopted backup is checked. Default: [`Integrity::Quick`].
     pub integrity: Integrity,
 }
 
@@ -108,6 +123,7 @@ impl Default for BackupOptions {
         Self {
             companions: BTreeMap::new(),
             lock: Lock::Acquire,
+            unseen: Unseen::Refuse,
             wait_ms: BUDGET_MS,
             integrity: Integrity::Quick,
         }
@@ -120,6 +136,7 @@ impl BackupOptions {
         Options {
             companions: self.companions.clone(),
             lock: self.lock.clone(),
+            unseen: self.unseen,
             wait_ms: self.wait_ms,
             integrity: self.integrity,
             ..Options::new(

@@ -9,7 +9,7 @@ use rusqlite::backup::{Backup, StepResult};
 
 use crate::os;
 use crate::sqlite::{
-    HeldFile, begin_to_read, close, empty_log, fault, has_bytes, in_use, on, open_existing,
+    HeldFile, begin_to_read, bytes, close, empty_log, fault, in_use, on, open_existing,
     open_installed, os_fault, sidecar,
 };
 
@@ -37,7 +37,7 @@ impl CommitWatcher {
         let witness =
             Self { data_version: on(&connection, data_version(&connection))?, connection };
         // Another connection may have written between the two.
-        if has_bytes(&sidecar(path, "-wal")) {
+        if bytes(&sidecar(path, "-wal")) > Some(0) {
             return Err(in_use("another connection writes to the database"));
         }
         Ok(witness)

@@ -15,7 +15,35 @@ pub(crate) fn refuse_unusable(
 ) -> Result<(), Failure> {
     refuse_text(database)?;
     refuse_kind(database)?;
-    companions.values().try_for_each(|path| refuse_text(path.as_ref()))
+    companions.values().try_for_each(|path| refuse_text(path.as_ref()))?;
+    refuse_folder(database)?;
+    companions.values().try_for_each(|path| refuse_folder(path.as_ref()))
+}
+
+/// Refuses a folder that this user may not list or enter.
+fn refuse_folder(path: &Path) -> Result<(), Failure> {
+    let denied = |error: &std::io::Error| error.kind() == std::io::ErrorKind::PermissionDenied;
+    let Ok(absolute) = std::path::absolute(path) else { return Ok(()) };
+    let real = absolute.canonicalize().unwrap_or_else(|_| {
+        // Where a link leads, if this is one.
+        let leads = std::fs::read_link(&absolute).ok();
+        leads.map_or_else(|| absolute.clone(), |leads| absolute.with_file_name(leads))
+    });
+    let Some(folder) = real.parent() else { return Ok(()) };
+    let cannot = match (std::fs::read_dir(folder), std::fs::symlink_metadata(&real)) {
+        (Err(error), _) if denied(&error) => "list",
+        (_, Err(error)) if denied(&error) => "enter",
+        _ => return Ok(()),
+    };
+    Err(refused(
+        path,
+        &format!(
+            "this user may not {cannot} the folder {}, where an interrupted upgrade may have left \
+             files",
+            folder.display()
+        ),
+        "give this user the right to read and enter the folder (chmod u+rx), and start again",
+    ))
 }
 
 fn refused(path: &Path, why: &str, hint: &str) -> Failure {
@@ -24,7 +52,8 @@ fn refused(path: &Path, why: &str, hint: &str) -> Failure {
     failure
 }
 
-fn refuse_text(path: &Path) -> Result<(), Failure> {
+/// Refuses a text that is not a path.
+pub(crate) fn refuse_no_path(path: &Path) -> Result<(), Failure> {
     let refuse = |why: &str, hint: &str| Err(refused(path, why, hint));
     let Some(text) = path.to_str() else {
         return refuse(NOT_UTF8, RENAME);
@@ -53,6 +82,12 @@ fn refuse_text(path: &Path) -> Result<(), Failure> {
     if text.ends_with(std::path::is_separator) {
         return refuse(FOLDER, NAME_THE_FILE);
     }
+    Ok(())
+}
+
+fn refuse_text(path: &Path) -> Result<(), Failure> {
+    refuse_no_path(path)?;
+    let refuse = |why: &str, hint: &str| Err(refused(path, why, hint));
     // Where the folder is not there, the real folder cannot be told, and a later look says so.
     let absolute = std::path::absolute(path);
     let real = absolute.as_ref().ok().and_then(|path| path.parent()?.canonicalize().ok());

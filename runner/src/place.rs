@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use cutover_core::{Code, CompanionName, Failure, FileName, OpError, OpErrorKind, PlanPath, Role};
+use cutover_core::{
+    Code, CompanionName, Failure, FileName, OpError, OpErrorKind, Places, PlanPath, Role,
+};
 
 use crate::os;
+
+const DANGLING: &str = "it is a symbolic link to a file that does not exist, not a regular file";
 
 /// How many symbolic links are followed in a row: as many as Linux follows.
 const MAX_LINKS: usize = 40;
@@ -16,8 +20,8 @@ pub(crate) struct Paths {
     pub directory: PathBuf,
     pub canonical: FileName,
     pub companions: BTreeMap<CompanionName, (PathBuf, FileName)>,
-    /// A companion's path that is a symbolic link to a file that does not exist.
-    dangling: Option<PathBuf>,
+    /// A companion whose path is a symbolic link to a file that does not exist.
+    dangling: Option<(CompanionName, PathBuf)>,
 }
 
 impl Paths {
@@ -43,7 +47,7 @@ impl Paths {
             }
             let is_link = |path: &Path| path.symlink_metadata().is_ok_and(|m| m.is_symlink());
             if is_link(path) && !os::exists(&place.0.join(place.1.as_str())) {
-                dangling.get_or_insert_with(|| path.clone());
+                dangling.get_or_insert_with(|| (name.clone(), path.clone()));
             }
             places.insert(name, place);
         }
@@ -53,20 +57,38 @@ impl Paths {
     /// Refuses a companion that is a link to a file that does not exist: cutover makes no file
     /// where a link leads.
     pub(crate) fn refuse_dangling(&self) -> Result<(), Failure> {
-        let Some(path) = &self.dangling else { return Ok(()) };
-        let fault = OpError::new(
-            OpErrorKind::Irregular,
-            "it is a symbolic link to a file that does not exist, not a regular file",
-        );
+        let Some((_, path)) = &self.dangling else { return Ok(()) };
+        let fault = OpError::new(OpErrorKind::Irregular, DANGLING);
         let mut failure = Failure::from_fault(&fault, "look", false);
         failure.path = Some(path.display().to_string());
         Err(failure)
+    }
+
+    /// The companion that [`Self::refuse_dangling`] refuses, and what it is.
+    pub(crate) fn dangling_companion(&self) -> Option<(PlanPath, String)> {
+        let (companion, _) = self.dangling.as_ref()?;
+        let (_, file) = self.companions.get(companion)?;
+        let at = PlanPath { companion: Some(companion.clone()), name: file.clone() };
+        Some((at, DANGLING.into()))
     }
 
     /// The real path of a directory, in the form that `self.directory` has. `None` if it cannot be
     /// resolved.
     pub(crate) fn directory_at(&self, directory: &Path) -> Option<PathBuf> {
         os::real_directory(directory).ok().map(|directory| os::plain(directory, &self.canonical))
+    }
+
+    /// Whether a name in the directory may be one of cutover's: it begins with the name of the
+    /// database or of a companion, in any case. Most names of a large folder are passed over here.
+    pub(crate) fn may_be_ours(&self, name: &str) -> bool {
+        let begins = |with: &FileName| {
+            let with = with.as_str();
+            // The case of other letters may change their length.
+            !with.is_ascii()
+                || name.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with))
+                || !name.is_ascii()
+        };
+        begins(&self.canonical) || self.companions.values().any(|(_, file)| begins(file))
     }
 
     /// A file name in the spelling of this database. An application that opened `data.db` as
@@ -120,9 +142,18 @@ impl Paths {
         }
     }
 
+    /// What stands before each bare name of a plan in its path.
+    pub(crate) fn places(&self) -> Places {
+        let before = |directory: &Path| directory.join("").display().to_string();
+        let companions = self.companions.iter();
+        std::iter::once((None, before(&self.directory)))
+            .chain(companions.map(|(name, (directory, _))| (Some(name.clone()), before(directory))))
+            .collect()
+    }
+
     /// The database and its sidecars.
-    pub(crate) fn set(&self, name: &FileName) -> Vec<PathBuf> {
-        name.set().iter().map(|name| self.path(name)).collect()
+    pub(crate) fn set(&self, name: &FileName) -> [PathBuf; 4] {
+        name.set().map(|name| self.path(&name))
     }
 
     /// Replaces the plan's names in a failure by paths that the application knows.

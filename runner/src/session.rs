@@ -5,25 +5,27 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cutover_core::{
-    Budget, CarryOver, Code, DataState, Event, Failure, Holder, Journal, Label, Next, Nonce,
-    Observation, Op, OpError, Plan, Recovery, Report, Request, Retry, Warning, WarningFrom, assess,
-    assess_left, may_leave_zombie, plan_leave_zombie, refuse_moved_companions,
+    Backup, Budget, CarryOver, Code, DataState, Event, Failure, Holder, Journal, Label, Next,
+    Nonce, Observation, Op, OpError, OpErrorKind, OpName, OsCode, Plan, Recovery, Report, Request,
+    Retry, Warning, assess, assess_left, begins_ms, list_backups, may_leave_zombie,
+    plan_leave_zombie, refuse_moved_companions,
 };
 
 use crate::drive::{RunEnd, drive};
 use crate::error::Error;
+use crate::found::{self, State};
 use crate::fsops::name_full_disk;
-use crate::holders::holders;
+use crate::holders::{holders, own};
 use crate::host::Host;
 use crate::lock::{self, CallGuard, CompanionLocks, OwnerLock};
-use crate::observe::{ObserveError, observe};
+use crate::observe::{ObserveError, observe, receipts};
 use crate::options::{Lock, Options};
 use crate::os;
 use crate::path::refuse_unusable;
 use crate::place::Paths;
 use crate::sqlite::refused_sql;
 use crate::types::{BuildBy, Detect, Held};
-use crate::waiting::{refuse_cancelled, wait};
+use crate::waiting::{name_holders, refuse_cancelled, wait};
 
 /// How many times v2 is built if v1 keeps changing during the build. A program that writes all the
 /// time must be closed first.
@@ -45,6 +47,8 @@ pub(crate) struct Session<'a> {
     pub(crate) looks: u32,
     pub(crate) attempt: u32,
     pub(crate) access: Access,
+    /// The database's files before the last observation.
+    before: Option<State>,
     pub(crate) recovery: Recovery,
     /// Why no upgrade may begin after its recoveries: a companion is declared elsewhere.
     pub(crate) moved: Option<Failure>,
@@ -113,6 +117,7 @@ impl<'a> Session<'a> {
             looks: 1,
             attempt: 1,
             access,
+            before: None,
             recovery: Recovery::None,
             moved: None,
             left: None,
@@ -137,11 +142,17 @@ impl<'a> Session<'a> {
     /// Performs a plan to its end, unless it works on a companion that could not be locked.
     pub(crate) fn drive(&mut self, plan: Plan, host: &mut dyn Host) -> Result<RunEnd, Error> {
         self.companions.allow(&plan)?;
-        drive(plan, &mut self.budget, &self.place, self.options, host)
+        drive(plan, &mut self.budget, &self.place, self.options, &mut self.companions, host)
     }
 
     pub(crate) fn locate(&self, mut error: Error) -> Error {
-        *error.failure = self.place.locate(*error.failure);
+        let mut failure = *error.failure;
+        let canonical = &self.place.canonical;
+        let nowhere = failure.code == Code::Held && failure.data.state == DataState::Unknown;
+        if nowhere && os::exists(&self.place.path(canonical)) {
+            failure = failure.untouched(canonical);
+        }
+        *error.failure = self.place.locate(failure);
         error
     }
 
@@ -153,10 +164,21 @@ impl<'a> Session<'a> {
         })?)
     }
 
-    /// Refuses to begin where this user may not replace the database.
+    /// Refuses to begin where this user may not write to the database, or may not replace it.
     pub(crate) fn refuse_irreplaceable(&self) -> Result<(), Failure> {
         let canonical = &self.place.canonical;
-        if !os::only_its_owner_replaces(&self.place.path(canonical)) {
+        let path = self.place.path(canonical);
+        let at = [("it", path.as_path()), ("its directory", self.place.directory.as_path())];
+        for (what, path) in at {
+            let Some(raw) = os::why_unchangeable(path) else { continue };
+            let system = std::io::Error::from_raw_os_error(raw);
+            let denied = OpErrorKind::Denied { os: OsCode::of(os::PLATFORM, raw) };
+            let message =
+                format!("this user may not change {what}, because the system says: {system}");
+            let fault = OpError::new(denied, message).of(canonical);
+            return Err(Failure::from_fault(&fault, "look", false));
+        }
+        if !os::only_its_owner_replaces(&path) {
             return Ok(());
         }
         let why = "its directory is sticky, and this user owns neither the directory nor the \
@@ -165,77 +187,96 @@ impl<'a> Session<'a> {
         Err(Failure::refusal(Code::Io, why, hint).of(canonical))
     }
 
-    pub(crate) fn request(&self) -> Request {
+    /// The backups that are there. Where receipts cannot be read, none is whole.
+    pub(crate) fn backups(&self, observation: &Observation) -> Vec<Backup> {
+        let receipts = receipts(&self.place, observation);
+        list_backups(observation, &receipts)
+    }
+
+    pub(crate) fn request(&self, observation: &Observation) -> Request {
         Request {
             label: self.label.clone(),
             nonce: nonce(),
-            now_ms: now_ms(),
+            now_ms: begins_ms(&self.backups(observation), now_ms()),
             attempt: self.attempt,
             from: self.options.make.from,
             by: self.options.make.run.planned(),
             verify: self.options.verify,
+            check_v1: self.options.check_v1,
         }
     }
 
     /// Observes the directory. Waits within the budget for locks and open handles.
     pub(crate) fn observe(&mut self, host: &mut dyn Host) -> Result<Observation, Error> {
-        let (mut tries, mut moves) = (0, 0);
+        let (mut tries, mut moves, mut collected) = (0, 0, false);
         loop {
-            let (reason, holders, failure) = match observe(&self.place, self.detect, host) {
-                Ok(observation)
-                    if !os::OPENING_DROPS_LOCKS
-                        || !observation.holders.iter().any(|holder| holder.this_process) =>
-                {
-                    return Ok(observation);
-                }
-                // If two leaked connections exist and one was collected, the other is still there.
-                Ok(observation)
-                    if tries > 0
-                        && moves < MAX_ATTEMPTS
-                        && self.may_leave_a_zombie(&observation) =>
-                {
-                    moves += 1;
-                    self.leave_zombie(&observation, host)?;
-                    continue;
-                }
-                Ok(observation) => {
-                    let holders = observation.holders.clone();
-                    ("this process has the database open".to_owned(), holders, Err(observation))
-                }
-                Err(ObserveError::Host(error)) => {
-                    if let Err(refused) = refuse_cancelled(host) {
-                        return Err(Error { cause: Some(error), ..refused });
+            self.before = State::of(&self.place);
+            let (reason, holders, failure) =
+                match observe(&self.place, self.detect, self.options.unseen, host) {
+                    Ok(observation)
+                        if !os::OPENING_DROPS_LOCKS
+                            || !observation.holders.iter().any(|holder| holder.this_process) =>
+                    {
+                        return Ok(observation);
                     }
-                    let fault = OpError::new(
-                        cutover_core::OpErrorKind::Host,
-                        format!("the application's detect failed: {error}"),
-                    );
-                    let failure =
-                        Failure::from_fault(&fault.of(&self.place.canonical), "detect", false);
-                    return Err(Error {
-                        failure: Box::new(failure.with_v1(&self.place.canonical)),
-                        cause: Some(error),
-                    });
-                }
-                Err(ObserveError::OpError(fault)) => {
-                    let fault = name_full_disk(fault, &self.place);
-                    let op = Op::Look { file: self.place.canonical.clone() };
-                    let class = fault.class(os::PLATFORM, op.is_sync());
-                    let failure = Failure::from_fault(&fault, op.name(), class == Retry::NoSpace);
-                    if class != Retry::Transient {
-                        return Err(failure.into());
+                    // If two leaked connections exist and one was collected, the other is still there.
+                    Ok(observation)
+                        if collected
+                            && moves < MAX_ATTEMPTS
+                            && self.may_leave_a_zombie(&observation) =>
+                    {
+                        moves += 1;
+                        self.leave_zombie(&observation, host)?;
+                        continue;
                     }
-                    (fault.message, Vec::new(), Ok(failure))
-                }
-            };
-            tries += 1;
-            if tries == 1
-                && failure.as_ref().is_err_and(|observation| self.may_leave_a_zombie(observation))
-            {
-                // First the host may close a handle that it does not need.
+                    Ok(observation) => {
+                        let holders = observation.holders.clone();
+                        ("this process has the database open".to_owned(), holders, Err(observation))
+                    }
+                    Err(ObserveError::Host(error)) => {
+                        if let Err(refused) = refuse_cancelled(host) {
+                            return Err(Error { cause: Some(error), ..refused });
+                        }
+                        let fault = OpError::new(
+                            OpErrorKind::Host,
+                            format!("the application's detect failed: {error}"),
+                        );
+                        let failure =
+                            Failure::from_fault(&fault.of(&self.place.canonical), "detect", false);
+                        return Err(Error {
+                            failure: Box::new(failure.with_v1(&self.place.canonical)),
+                            cause: Some(error),
+                        });
+                    }
+                    Err(ObserveError::Damaged(fault, error)) => {
+                        let failure = Failure::from_fault(&fault, "detect", false);
+                        return Err(Error {
+                            failure: Box::new(failure.with_v1(&self.place.canonical)),
+                            cause: Some(error),
+                        });
+                    }
+                    Err(ObserveError::Refused(failure)) => {
+                        return Err(Error { failure, cause: None });
+                    }
+                    Err(ObserveError::OpError(fault)) => {
+                        let fault = name_full_disk(name_holders(fault, &self.place), &self.place);
+                        let op = Op::Look { file: self.place.canonical.clone() };
+                        let class = fault.class(os::PLATFORM, op.is_sync());
+                        let failure =
+                            Failure::from_fault(&fault, op.name(), class == Retry::NoSpace);
+                        if class != Retry::Transient {
+                            return Err(failure.into());
+                        }
+                        (fault.message, failure.holders.clone(), Ok(failure))
+                    }
+                };
+            if failure.is_err() && !collected {
+                // Before any wait, the host may close a handle that it does not need.
+                collected = true;
                 host.release_handles();
                 continue;
             }
+            tries += 1;
             let Some(delay_ms) = self.budget.next_delay_ms(tries) else {
                 self.looks = tries;
                 return match failure {
@@ -250,7 +291,7 @@ impl<'a> Session<'a> {
             };
             wait(
                 delay_ms,
-                ("look", self.place.canonical.to_string()),
+                (OpName::Look, self.place.canonical.to_string()),
                 (reason, holders),
                 self.budget,
                 host,
@@ -271,19 +312,33 @@ impl<'a> Session<'a> {
         observation: &Observation,
         host: &mut dyn Host,
     ) -> Result<(), Error> {
-        let plan = plan_leave_zombie(observation, &self.label, &nonce())
-            .map_err(|failure| failure.with_v1(&self.place.canonical))?;
-        // Else the leaked connection was closed meanwhile, and the next observation shows that.
-        let RunEnd::Done(report) = self.drive(plan, host)? else { return Ok(()) };
-        self.warnings.extend(report.warnings);
-        self.warnings.push(Warning {
-            from: WarningFrom::Cutover,
-            code: Some("ZOMBIE".into()),
-            message: "this process has a leaked connection to the database; the database is a new \
-                      file now, and that connection has the old one"
-                .into(),
+        let plan = plan_leave_zombie(observation, &self.label, &nonce())?;
+        let moved = self.drive(plan, host).map_err(|mut error| {
+            error.failure = Box::new(error.failure.untouched(&self.place.canonical));
+            error
         });
+        // `Anew`: the leaked connection was closed meanwhile, and the next observation shows that.
+        if let RunEnd::Done(report) = moved? {
+            self.warnings.extend(report.warnings);
+        }
         Ok(())
+    }
+
+    /// Whether this process has the database open, and has found it current before, as it still is:
+    /// then there is nothing to do, and nothing needs to be opened.
+    pub(crate) fn is_as_found(&self) -> bool {
+        let may_open = || own(&self.place.set(&self.place.canonical)).may_open();
+        found::is_as_found(&self.place, &self.label, &self.options.detect)
+            && !may_open()
+            && !found::has_journal(&self.place)
+    }
+
+    /// Remembers the database as current, if `is` says so of its state now and before the last
+    /// observation.
+    pub(crate) fn remember(&self, is: impl Fn(&State, Option<&State>) -> bool) {
+        if let Some(now) = State::of(&self.place).filter(|now| is(now, self.before.as_ref())) {
+            found::remember(&self.place, &self.label, &self.options.detect, now);
+        }
     }
 
     /// Recovers until nothing is left to recover. Returns the observation that showed this, and
@@ -353,7 +408,7 @@ impl<'a> Session<'a> {
         let half_ms = waited_ms + total_ms.saturating_sub(waited_ms) / 2;
         let mut looks = 0;
         loop {
-            let who = holders(&self.place.set(&self.place.canonical));
+            let who = holders(&self.place.set(&self.place.canonical)).holders;
             if who.is_empty() {
                 return Ok(());
             }
@@ -365,7 +420,7 @@ impl<'a> Session<'a> {
             let reason = "a program has the database open".to_owned();
             wait(
                 delay_ms,
-                ("look", self.place.canonical.to_string()),
+                (OpName::Look, self.place.canonical.to_string()),
                 (reason, who),
                 self.budget,
                 host,
@@ -378,7 +433,7 @@ impl<'a> Session<'a> {
     pub(crate) fn is_held_since(&self, failure: &Failure, replaced: DataState) -> bool {
         let in_the_way =
             matches!(failure.code, Code::Held | Code::Io) && failure.data.state == replaced;
-        let who = holders(&self.place.set(&self.place.canonical));
+        let who = holders(&self.place.set(&self.place.canonical)).holders;
         !os::OPENING_DROPS_LOCKS
             && in_the_way
             && !who.is_empty()

@@ -76,6 +76,24 @@ pub enum Held {
     /// cutover first copies the database to a new file, so the leaked connection keeps a file
     /// without a name, however the upgrade ends.
     ///
-    /// Not done beside the journal of an interrupted upgrade. On Windows this is `Refuse`.
+    /// Not done beside a journal that cannot be read, the old daemon's, or that of a restore that
+    /// copies pages. On Windows this is `Refuse`.
+    Proceed,
+}
+
+/// What cutover does where it cannot be told which *other* programs have the database open: no
+/// `/proc` on Linux or one that hides processes of this user, a system without such a list (the
+/// BSDs), or an error of the system's call. Default: [`Unseen::Refuse`].
+///
+/// SQLite's locks do not tell it: an idle connection in rollback mode holds no lock. A start with
+/// nothing to do asks for no other program, and succeeds there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Unseen {
+    /// Refuse as `HELD`, before anything is touched. The failure says why it cannot be told.
+    #[default]
+    Refuse,
+    /// The caller knows that no other program has the database open. What one commits all the same
+    /// while v2 replaces v1 is lost: the row is in neither file, or in the backup alone.
     Proceed,
 }

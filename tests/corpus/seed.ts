@@ -5,6 +5,7 @@
 // MODE: wal     WAL mode, v1-more.sql only in the -wal
 //       delete  rollback mode, no open transaction
 //       hot     rollback mode, killed during a transaction that is half in the file
+import { pathToFileURL } from "node:url";
 import { corpus } from "./corpus.js";
 
 interface Writer {
@@ -15,7 +16,7 @@ interface Writer {
 
 async function libsql(path: string): Promise<Writer> {
   const { createClient } = await import("@libsql/client");
-  const db = createClient({ url: `file:${path}` });
+  const db = createClient({ url: pathToFileURL(path).href });
   return {
     exec: (sql) => db.executeMultiple(sql),
     begin: async (sql) => (await db.transaction("write")).executeMultiple(sql),

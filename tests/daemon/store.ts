@@ -22,7 +22,7 @@ export interface Report {
  * Builds v2 through libSQL. `close()` leaves a leaked connection on staging, as cutover expects.
  */
 export async function build(job: Job): Promise<Built<Report>> {
-  const v1 = createClient({ url: pathToFileURL(job.source).href });
+  const v1 = createClient({ url: pathToFileURL(await job.source()).href });
   const v2 = createClient({ url: pathToFileURL(job.staging).href });
   try {
     await v2.executeMultiple(`PRAGMA journal_mode=WAL; ${SCHEMA}`);

@@ -24,6 +24,8 @@ export interface Said {
   };
   /** What another process saw while the application went on. */
   live?: string[];
+  /** How the second upgrade went, beside a leaked connection. */
+  again?: { held: boolean; outcome: string; waits: number };
 }
 
 export function app(runtime: Runtime, database: string, how: string, wish: Wish = {}): Said {

@@ -3,9 +3,11 @@
 // is its twin in Rust.
 import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { createClient } from "@libsql/client";
 import {
   CutoverError,
+  inspect,
   lock,
   migrate,
   type Job,
@@ -32,6 +34,8 @@ export interface Wish {
    * leave WAL mode.
    */
   live?: boolean;
+  /** Whether the application leaks a libSQL connection to v2, and upgrades again. */
+  again?: boolean;
   /** How often the application takes the lock before, and keeps it. */
   lock?: number;
 }
@@ -48,13 +52,16 @@ function reach(place: Wish["at"]): void {
   if (wish.then === "abort") stopper.abort(new Error("the user closed the window"));
 }
 
+/** A path as SQL has it. */
+const literal = (path: string) => `'${path.replaceAll("'", "''")}'`;
+
 const count = async (db: { execute(sql: string): Promise<{ rows: Record<string, unknown>[] }> }) =>
   Number((await db.execute("SELECT count(*) AS n FROM notes")).rows[0]?.n);
 
 /** Builds v2 through libSQL and closes the connection, which leaks it. */
 async function build(job: Job) {
   reach("begin");
-  const db = createClient({ url: `file:${job.staging}` });
+  const db = createClient({ url: pathToFileURL(job.staging).href });
   await job.saveState({ attempt: job.attempt });
   if (how === "host-copy") {
     const work = await db.transaction("write");
@@ -64,14 +71,14 @@ async function build(job: Job) {
   } else {
     // The plan flushes the complete v2 once.
     await db.executeMultiple(
-      `PRAGMA synchronous = OFF; ATTACH '${job.source}' AS v1; BEGIN; ${corpus("v2.sql")} COMMIT;`,
+      `PRAGMA synchronous = OFF; ATTACH ${literal(await job.source())} AS v1; BEGIN; ${corpus("v2.sql")} COMMIT;`,
     );
     reach("middle");
   }
   const notes = await count(db);
   db.close();
   const auth = job.companion("auth");
-  await auth.write(`v2 of ${new TextDecoder().decode((await auth.read()) ?? new Uint8Array())}`);
+  await auth.write(`v2 of ${(await auth.text()) ?? ""}`);
   job.warn("the application has something to say");
   job.progress(1, 1);
   reach("end");
@@ -92,11 +99,11 @@ async function buildWithBun(job: Job) {
     };
   };
   const db = new Database(job.staging);
-  db.exec(`ATTACH '${job.source}' AS v1; ${corpus("v2.sql")}`);
+  db.exec(`ATTACH ${literal(await job.source())} AS v1; ${corpus("v2.sql")}`);
   db.prepare("SELECT count(*) FROM notes").get();
   db.close();
   const auth = job.companion("auth");
-  await auth.write(`v2 of ${new TextDecoder().decode((await auth.read()) ?? new Uint8Array())}`);
+  await auth.write(`v2 of ${(await auth.text()) ?? ""}`);
 }
 
 const RUN: Record<string, MigrateOptions["make"]> = {
@@ -126,7 +133,7 @@ const DETECT = {
  */
 async function live(): Promise<{ live?: string[] }> {
   if (!wish.live) return {};
-  const db = createClient({ url: `file:${path}` });
+  const db = createClient({ url: pathToFileURL(path as string).href });
   kept.push(db);
   await db.executeMultiple(
     "PRAGMA journal_mode = WAL; CREATE TABLE live (row INTEGER); INSERT INTO live VALUES (1);",
@@ -141,10 +148,25 @@ async function live(): Promise<{ live?: string[] }> {
   return { live: seen };
 }
 
+/** Leaks a connection to v2, and upgrades again. Returns how that went. */
+async function again(options: MigrateOptions): Promise<{ again?: object }> {
+  if (!wish.again) return {};
+  const db = createClient({ url: `file:${path}` });
+  kept.push(db, await db.execute("SELECT count(*) FROM notes"));
+  db.close();
+  const { held } = await inspect(path as string);
+  let waits = 0;
+  const onEvent: MigrateOptions["onEvent"] = ({ type }) => {
+    if (type === "wait") waits += 1;
+  };
+  const { outcome } = await migrate({ ...options, onEvent });
+  return { again: { held, outcome, waits } };
+}
+
 // This process keeps them until it ends.
 const kept: unknown[] = [];
 if (wish.hold) {
-  const db = createClient({ url: `file:${path}` });
+  const db = createClient({ url: pathToFileURL(path as string).href });
   await db.execute("SELECT count(*) FROM notes");
   kept.push(db);
 }
@@ -153,7 +175,7 @@ try {
   const make = RUN[how];
   if (!make) throw new Error(`HOW is one of ${Object.keys(RUN).join(", ")}`);
   const { detect = how === "drizzle" ? "drizzle" : "stamp" } = wish;
-  const result = await migrate({
+  const options: MigrateOptions = {
     path,
     label: "v1-v2",
     detect: typeof detect === "object" ? detect : DETECT[detect],
@@ -162,8 +184,9 @@ try {
     signal: stopper.signal,
     ...(wish.held ? { held: wish.held } : {}),
     ...(how.startsWith("host") ? { companions: { auth: join(dirname(path), "auth.json") } } : {}),
-  });
-  console.log(JSON.stringify({ result, ...(await live()) }));
+  };
+  const result = await migrate(options);
+  console.log(JSON.stringify({ result, ...(await live()), ...(await again(options)) }));
 } catch (error) {
   if (!(error instanceof CutoverError)) throw error;
   const { code, message, data, holders, hint, phase, cause } = error;

@@ -4,7 +4,7 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { createClient } from "@libsql/client";
 import type { Reader, Verdict } from "cutover";
 import { drizzle } from "drizzle-orm/libsql";
@@ -13,7 +13,7 @@ import { migrate } from "drizzle-orm/libsql/migrator";
 const folder = fileURLToPath(new URL("../../node/drizzle", import.meta.url));
 
 export async function upgrade(staging: string, migrationsFolder = folder): Promise<void> {
-  const client = createClient({ url: `file:${staging}` });
+  const client = createClient({ url: pathToFileURL(staging).href });
   await migrate(drizzle(client), { migrationsFolder });
   client.close();
 }
@@ -32,7 +32,7 @@ if (path !== undefined) {
   };
   journal.entries.pop();
   writeFileSync(join(old, "meta/_journal.json"), JSON.stringify(journal));
-  const client = createClient({ url: `file:${path}` });
+  const client = createClient({ url: pathToFileURL(path).href });
   await client.execute("PRAGMA journal_mode=WAL");
   await upgrade(path, old);
   rmSync(old, { recursive: true });

@@ -160,7 +160,7 @@ test("the upgrade checks the row counts that the build expects", () => {
 // symbolic link.
 const posix = onWindows ? () => undefined : test;
 
-posix("[21] the mode of v1 carries over to v2 and to the backup; the receipt is private", () => {
+posix("[21] the mode of v1 carries over to v2, to the backup and to the receipt", () => {
   for (const mode of [0o600, 0o640]) {
     const database = fresh("wal");
     chmodSync(database, mode);
@@ -168,7 +168,7 @@ posix("[21] the mode of v1 carries over to v2 and to the backup; the receipt is 
     const of = (path: string) => statSync(path).mode & 0o777;
     assert.deepEqual(
       [of(database), of(result.backup ?? ""), of(`${result.backup}.json`)],
-      [mode, mode, 0o600],
+      [mode, mode, mode],
     );
   }
 });

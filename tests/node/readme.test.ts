@@ -16,8 +16,9 @@ const place = mkdtempSync(join(root, "tests/dist/readme-"));
 process.on("exit", () => rmSync(place, { recursive: true }));
 
 /** The declarations that the samples need. */
-const BEFORE = `import { listBackups, migrate, pruneBackups, restore, type MigrateOptions } from "cutover";
-declare const options: MigrateOptions, path: string, auth: string, bundle: string;`;
+const BEFORE = `import { adoptBackup, listBackups, migrate, pruneBackups, recover, restore, type MigrateOptions } from "cutover";
+declare const options: MigrateOptions, path: string, auth: string, bundle: string;
+declare const undoOfV2: NonNullable<MigrateOptions["undo"]>;`;
 
 // The Windows lab has no page: what the pages show is JavaScript for every system.
 if (pages.every((page) => existsSync(page))) {
@@ -25,7 +26,7 @@ if (pages.every((page) => existsSync(page))) {
   const whole = samples.filter((sample) => sample.startsWith("import { lock") || sample.startsWith("import { pathToFileURL"));
 
   test("the samples compile", () => {
-    assert.deepEqual([samples.length, whole.length], [4, 2]);
+    assert.deepEqual([samples.length, whole.length], [5, 2]);
     const files = samples.map((sample, at) => {
       const file = join(place, `${at}.mts`);
       writeFileSync(file, whole.includes(sample) ? sample : `${BEFORE}\n${sample}`);

@@ -1,5 +1,6 @@
 // An application with a schema that only libSQL reads: a vector index and a table with random row
 // ids. `vectors.js PATH seed|upgrade|verified|count`.
+import { pathToFileURL } from "node:url";
 import { createClient } from "@libsql/client";
 import { CutoverError, migrate, type Job, type Reader } from "cutover";
 
@@ -14,7 +15,7 @@ const V1 = `
 `;
 
 async function build(job: Job) {
-  const db = createClient({ url: `file:${job.staging}` });
+  const db = createClient({ url: pathToFileURL(job.staging).href });
   await db.executeMultiple(
     "ALTER TABLE word ADD COLUMN language TEXT; UPDATE word SET language = 'en'; PRAGMA user_version = 2;",
   );
@@ -28,12 +29,12 @@ async function verify(db: Reader) {
 }
 
 if (what === "seed") {
-  const db = createClient({ url: `file:${path}` });
+  const db = createClient({ url: pathToFileURL(path).href });
   await db.executeMultiple(V1);
   // The connection stays open, so that the last rows are in the log.
   process.kill(process.pid, "SIGKILL");
 } else if (what === "count") {
-  const db = createClient({ url: `file:${path}` });
+  const db = createClient({ url: pathToFileURL(path).href });
   const near = await db.execute(
     "SELECT text FROM vector_top_k('word_meaning', vector('[3,2,2]'), 1) AS k JOIN word ON word.id = k.id",
   );

@@ -20,6 +20,7 @@ import {
 } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { createClient } from "@libsql/client";
 import { CutoverError, migrate, type Event } from "cutover";
 
@@ -110,7 +111,7 @@ async function round(place: Round["place"], number: number): Promise<Round> {
   const own = join(directory, String(number));
   mkdirSync(own);
   const path = join(own, "data.db");
-  const v1 = createClient({ url: `file:${path}` });
+  const v1 = createClient({ url: pathToFileURL(path).href });
   await v1.executeMultiple(
     "PRAGMA journal_mode = WAL; CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);",
   );
@@ -144,9 +145,9 @@ async function round(place: Round["place"], number: number): Promise<Round> {
       make: {
         from: "empty",
         run: async (job) => {
-          const v2 = createClient({ url: `file:${job.staging}` });
+          const v2 = createClient({ url: pathToFileURL(job.staging).href });
           await v2.executeMultiple(`PRAGMA journal_mode = WAL; CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
-            ATTACH '${job.source}' AS v1; INSERT INTO note SELECT id, text FROM v1.notes; PRAGMA user_version = 2;`);
+            ATTACH '${(await job.source()).replaceAll("'", "''")}' AS v1; INSERT INTO note SELECT id, text FROM v1.notes; PRAGMA user_version = 2;`);
           v2.close();
           if (place !== "canonical") keep(job.staging);
           return { expect: { note: 3 } };
@@ -170,7 +171,7 @@ async function round(place: Round["place"], number: number): Promise<Round> {
     if (!(error instanceof CutoverError)) throw error;
     run.error = error.message;
   }
-  const live = createClient({ url: `file:${path}` });
+  const live = createClient({ url: pathToFileURL(path).href });
   await live.execute("INSERT INTO note (body) VALUES ('of the application')");
   const elsewhere = shell(
     path,

@@ -13,6 +13,7 @@ import {
   type Built,
   type Event,
   type Job,
+  type OpName,
 } from "cutover";
 
 interface Report {
@@ -24,12 +25,17 @@ async function build(job: Job): Promise<Built<Report>> {
     1n,
   ]);
   job.progress(1);
+  const source: string = await job.source();
+  const secret: string | null = await job.companion("auth").text();
+  for await (const { id } of job.v1.iterate<{ id: number }>("SELECT id FROM notes"))
+    console.log(id, source, secret);
   await job.companion("auth").write(new Uint8Array());
   return { expect: { note: row?.n ?? 0 }, report: { notes: 1 } };
 }
 
 export async function start(path: string): Promise<number | undefined> {
   const owner = await lock(path);
+  const files: readonly string[] = owner.files;
   const options = {
     path,
     label: "v1-v2",
@@ -37,7 +43,12 @@ export async function start(path: string): Promise<number | undefined> {
     make: { from: "empty" as const, run: build },
     lock: owner,
     undo: (state: { step: number } | null) => console.log(state?.step),
-    onEvent: (event: Event) => console.log(event.type === "wait" ? event.delayMs : event.type),
+    onEvent: (event: Event) => {
+      // @ts-expect-error: it is no op.
+      if (event.type === "step" && event.op === "coppy") return;
+      const op: OpName | undefined = event.type === "wait" ? event.op : undefined;
+      console.log(event.type === "wait" ? event.delayMs : event.type, op, files);
+    },
   };
   const planned = await plan<{ step: number }, Report>(options);
   if (planned) await runPlan(planned, options);
@@ -61,6 +72,7 @@ export async function back(path: string): Promise<string | undefined> {
   if (!whole) return backups[0]?.why ?? undefined;
   const { displaced, companions } = await restore(path, whole.name, {
     companions: { auth: "auth.json" },
+    unseen: "refuse",
     waitMs: 0,
   });
   const { removed, left } = await pruneBackups(path, { keep: 2, olderThanMs: 86_400_000 });

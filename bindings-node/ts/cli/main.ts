@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // `npx cutover doctor|status <database>`. It runs in a process of its own, so it may open files
 // that the process of the application has open.
-import "../runtime.js";
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { doctor } from "../doctor.js";

@@ -1,7 +1,7 @@
 // What a support person asks.
 import { opened } from "../error.js";
-import { native } from "../native.js";
 import type { DatabaseHeader, Diagnosis, Dropped, DroppedFile, Wal } from "../generated.js";
+import { support } from "../wasm.js";
 
 /** A write-ahead log, whole or in pieces. */
 export type Bytes = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
@@ -20,7 +20,9 @@ export type Given = Partial<Omit<Dropped, "files">> & {
  * @throws `CutoverError` `NOT_A_DATABASE`, which says what the bytes seem to be.
  */
 export function readDatabaseHeader(bytes: Uint8Array, size?: number): DatabaseHeader {
-  return opened(native.readDatabaseHeader(bytes, size));
+  return opened(
+    support().readDatabaseHeader(bytes, size === undefined ? undefined : BigInt(size)),
+  );
 }
 
 /**
@@ -30,7 +32,7 @@ export function readDatabaseHeader(bytes: Uint8Array, size?: number): DatabaseHe
  * @throws What `log` throws.
  */
 export async function readWal(log: Bytes, shm?: Uint8Array): Promise<Wal> {
-  const reader = new native.WalReader(shm);
+  const reader = new (support().WalReader)(shm);
   if (log instanceof Uint8Array) reader.feed(log);
   else for await (const piece of log) reader.feed(piece);
   return opened(reader.finish());
@@ -42,5 +44,5 @@ export async function readWal(log: Bytes, shm?: Uint8Array): Promise<Wal> {
  * @throws `TypeError` when `given` has a member that {@link Given} does not have.
  */
 export function diagnose(given: Given): Diagnosis {
-  return opened(native.diagnose(JSON.stringify(given)));
+  return opened(support().diagnose(JSON.stringify(given)));
 }

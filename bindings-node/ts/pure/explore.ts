@@ -1,8 +1,8 @@
 // The crash explorer, and the picture of a plan.
 import { opened } from "../error.js";
-import { native } from "../native.js";
 import type { Given } from "./diagnose.js";
 import type { CrashMatrix, Lanes, Progress, Question } from "../generated.js";
+import { explorer } from "../wasm.js";
 
 /** Starts between two reports of progress. */
 const STARTS = 64;
@@ -19,7 +19,7 @@ export function planLanes(
   given: Given,
   { stagingHeld = false }: { stagingHeld?: boolean } = {},
 ): Lanes | null {
-  return opened(native.planLanes(JSON.stringify(given), stagingHeld));
+  return opened(explorer().planLanes(JSON.stringify(given), stagingHeld));
 }
 
 /**
@@ -33,20 +33,26 @@ export async function explore(
   { onProgress, signal }: { onProgress?: (progress: Progress) => void; signal?: AbortSignal } = {},
 ): Promise<CrashMatrix> {
   const exploration = begun(question);
-  for (;;) {
-    signal?.throwIfAborted();
-    const progress = opened<Progress>(exploration.on(STARTS));
-    onProgress?.(progress);
-    if (progress.done === progress.total) return opened(exploration.matrix());
-    await new Promise((resolve) => setImmediate(resolve));
+  try {
+    for (;;) {
+      signal?.throwIfAborted();
+      const progress = opened<Progress>(exploration.on(STARTS));
+      onProgress?.(progress);
+      if (progress.done === progress.total) return opened(exploration.matrix());
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  } finally {
+    exploration.free();
   }
 }
 
 function begun(question: Question) {
   try {
-    return new native.Exploration(JSON.stringify(question));
+    return new (explorer().Exploration)(JSON.stringify(question));
   } catch (error) {
-    return opened<never>((error as Error).message);
+    // It throws the answer that refuses a question, as text.
+    if (typeof error === "string") return opened<never>(error);
+    throw error;
   }
 }
 
@@ -55,5 +61,5 @@ function begun(question: Question) {
  * and what the next start did with it. `null` when `line` names no crash.
  */
 export async function replayCrash(line: string): Promise<string[] | null> {
-  return opened(native.replayCrash(line));
+  return opened(explorer().replayCrash(line));
 }

@@ -1,7 +1,7 @@
 // Plans, judges plans and explains errors.
 import { describe, opened } from "../error.js";
-import { native } from "../native.js";
 import type { Explanation, Finding, Observation, Plan, Request } from "../generated.js";
+import { planner } from "../wasm.js";
 
 /**
  * Plans a migration from an observation.
@@ -10,7 +10,7 @@ import type { Explanation, Finding, Observation, Plan, Request } from "../genera
  * must be.
  */
 export function plan(observation: Observation, request: Request): Plan {
-  return opened(native.plan(JSON.stringify(observation), JSON.stringify(request)));
+  return opened(planner().plan(JSON.stringify(observation), JSON.stringify(request)));
 }
 
 /**
@@ -23,7 +23,7 @@ export function planRecovery(
   observation: Observation,
   { label, nonce }: { label: string; nonce: string },
 ): Plan | null {
-  return opened(native.planRecovery(JSON.stringify(observation), label, nonce));
+  return opened(planner().planRecovery(JSON.stringify(observation), label, nonce));
 }
 
 /**
@@ -33,7 +33,7 @@ export function planRecovery(
  * @throws `TypeError` when `target` is not an observation.
  */
 export function validatePlan(plan: Plan | string, target?: Observation): Finding[] {
-  return opened(native.validatePlan(planText(plan), target && JSON.stringify(target)));
+  return opened(planner().validatePlan(planText(plan), target && JSON.stringify(target)));
 }
 
 /**
@@ -41,7 +41,7 @@ export function validatePlan(plan: Plan | string, target?: Observation): Finding
  * message, or a line of a log. `null` when the text has no short code.
  */
 export function explainError(error: unknown): Explanation | null {
-  return opened(native.explainError(describe(error)));
+  return opened(planner().explainError(describe(error)));
 }
 
 /** The text of a plan. A value that JSON cannot hold becomes an empty text, which is refused. */

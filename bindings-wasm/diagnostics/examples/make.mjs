@@ -122,6 +122,7 @@ const request = (more = {}) => ({
   from: "empty",
   by: "sql",
   verify: false,
+  checkV1: true,
   ...more,
 });
 

@@ -64,6 +64,7 @@ export const PURPOSE: Record<Plan["kind"], string> = {
   "set-aside": "set an unreadable journal aside",
   restore: "restore a backup",
   prune: "remove old backups",
+  adopt: "give a backup its receipt",
   "leave-zombie": "move the database to a file that no leaked connection has open",
 };
 
@@ -139,6 +140,7 @@ const OPS: Record<
   detect: "Call detect on",
   "verify-host": "Let the application verify",
   "lock-v1": "Lock",
+  "check-pages": "Let SQLite check the pages of",
   "check-v1": "Compare the fingerprint of",
   "unlock-v1": "Release the lock",
   "undo-host": "Let the application undo its changes outside the database",

@@ -160,7 +160,7 @@ pub use model::state::{Ledger, State};
 pub use mutate::{Made, Mutant, MutantOutcome, MutantRunner, made_of, plans};
 pub use negative_controls::{Count, Flip, NEGATIVE_CONTROLS, count_flip};
 pub use replay::{parse_replay_line, replay};
-pub use samples::{crash_states, next_start};
+pub use samples::{crash_states, next_start, observations};
 pub use scenario::bounds::{Bounds, Faults};
 pub use scenario::dimensions::Dimension;
 pub use scenario::{Build, HostUse, InitialState, Scenario, Zombie, table as scenarios};

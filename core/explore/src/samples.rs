@@ -6,7 +6,8 @@ use crate::model::state::State;
 use crate::scenario::Scenario;
 use crate::search;
 use crate::sim::machine::Machine;
-use crate::sim::start::{End, Start};
+use crate::sim::start::{End, Start, initial_state};
+use cutover_core::Observation;
 
 /// Lists the distinct states that one crash of the first start may leave.
 #[must_use]
@@ -21,4 +22,16 @@ pub fn next_start(scenario: &Scenario, state: &State) -> (Option<End>, State) {
     let mut machine = Machine::new(state.clone(), scenario, &mut ignore);
     let end = Start::new(true).go(&mut machine, None, None, &mut |_, _, _| false);
     (end, machine.state)
+}
+
+/// What the next start observes, at the beginning and after one crash of the first start.
+#[must_use]
+pub fn observations(scenario: &Scenario, model: Model) -> Vec<Observation> {
+    let first = scenario.legacy_after().is_none().then(|| initial_state(scenario));
+    let states = first.into_iter().chain(search::crash_states(scenario, model));
+    let observe = |state| {
+        let mut ignore = |_: &State| {};
+        Machine::new(state, scenario, &mut ignore).observe()
+    };
+    states.map(observe).collect()
 }

@@ -97,6 +97,7 @@ fn all() -> String {
         cutover_core::Verdict,
         cutover_core::Guard,
         cutover_core::Op,
+        cutover_core::OpName,
         cutover_core::Left,
         cutover_core::Plan,
         cutover_core::PlanKind,

@@ -20,6 +20,11 @@ pub(super) const NO_HEADER: &str = "if the application encrypts it, leave it whe
                                     upgrade it with cutover; else restore it from a backup, or \
                                     move it away to start with an empty one";
 
+/// A program that has the database open would not be seen.
+pub(super) const UNSEEN: &str = "start where other programs can be seen; or, if you know that none \
+                                 has the database open, set the option `unseen` to \"proceed\": \
+                                 what such a program commits during the upgrade would be lost";
+
 /// The code of a cause, and its hint.
 pub(super) fn of_cause(cause: &OpErrorKind, op: &str) -> (Code, &'static str) {
     match cause {
@@ -66,10 +71,31 @@ pub(super) fn of_cause(cause: &OpErrorKind, op: &str) -> (Code, &'static str) {
     }
 }
 
+/// The hint of an adoption, where it differs.
+pub(super) fn of_adoption(code: Code) -> Option<&'static str> {
+    match code {
+        Code::V1Corrupt => Some(
+            "the backup was left as it is; take its rows out of a copy of it and its -wal and \
+             -journal with sqlite3's .recover",
+        ),
+        Code::Held => Some("close the program that has the backup open, and try again"),
+        Code::NoSpace => Some("free some space on this volume, and try again"),
+        Code::Io => Some(
+            "the backup was not removed; put in order what the message names, and try \
+                          again",
+        ),
+        _ => None,
+    }
+}
+
 /// The hint of a restore, where it differs.
 pub(super) fn of_restore(code: Code) -> Option<&'static str> {
     match code {
         Code::Verify => Some("the backup is not sound; choose another one"),
+        Code::V1Corrupt => Some(
+            "if the backup is damaged, choose another one; if the database is, move it away, and copy \
+             a backup to its name",
+        ),
         Code::Held => {
             Some("close the program that has the database or the backup open, and try again")
         }

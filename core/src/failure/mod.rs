@@ -82,6 +82,8 @@ pub enum DataState {
     V2,
     /// v1 and v2 are whole, and the next start finishes.
     FinishAtNextStart,
+    /// Canonical is the database that it was, whole. Whether that is v1 or v2 was not looked at.
+    Untouched,
     /// The run did not look, or cannot tell.
     Unknown,
 }
@@ -94,7 +96,7 @@ pub enum DataState {
 pub struct DataLocation {
     /// Where the data is, in one word.
     pub state: DataState,
-    /// The file that holds all of v1.
+    /// The file that holds all of v1. In the state `untouched`, the database, which may be v2.
     pub v1: Option<String>,
     /// The file that holds all of v2.
     pub v2: Option<String>,
@@ -158,6 +160,15 @@ impl Failure {
         Self::refusal(Code::NotADatabase, NO_HEADER, hints::NO_HEADER).of(file)
     }
 
+    /// The refusal where a program that has the database open would not be seen. SQLite's locks
+    /// tell of none: an idle connection in rollback mode holds no lock, and a process's own locks
+    /// never conflict. `why`: what hides them.
+    #[must_use]
+    pub fn unseen(canonical: &FileName, why: &str) -> Self {
+        let reason = format!("which programs have the database open cannot be told here: {why}");
+        Self::refusal(Code::Held, reason, hints::UNSEEN).of(canonical).untouched(canonical)
+    }
+
     /// Names the file that the failure is about.
     #[must_use]
     pub fn of(mut self, file: &FileName) -> Self {
@@ -170,6 +181,14 @@ impl Failure {
     pub fn with_v1(mut self, canonical: &FileName) -> Self {
         self.data =
             DataLocation { state: DataState::V1, v1: Some(canonical.to_string()), v2: None };
+        self
+    }
+
+    /// Says that canonical is the database that it was, v1 or v2.
+    #[must_use]
+    pub fn untouched(mut self, canonical: &FileName) -> Self {
+        self.data =
+            DataLocation { state: DataState::Untouched, v1: Some(canonical.to_string()), v2: None };
         self
     }
 
@@ -196,6 +215,18 @@ impl Failure {
     /// Changes the hint to that of a restore, which does not build a v2.
     pub(crate) fn of_restore(mut self) -> Self {
         if let Some(hint) = hints::of_restore(self.code) {
+            self.hint = hint.into();
+        }
+        self
+    }
+
+    /// Changes the hint to that of an adoption, which starts no application. What is wrong with the
+    /// copy is wrong with the backup.
+    pub(crate) fn of_adoption(mut self, backup: Option<&FileName>) -> Self {
+        if let (Code::V1Corrupt | Code::NotADatabase, Some(backup)) = (self.code, backup) {
+            self.path = Some(backup.to_string());
+        }
+        if let Some(hint) = hints::of_adoption(self.code) {
             self.hint = hint.into();
         }
         self
@@ -279,11 +310,15 @@ impl Failure {
             let _ = write!(text, "; held by {}", who.join(", "));
         }
         let data = match self.data.state {
+            DataState::V1 if self.code == Code::V1Corrupt => {
+                Some("what is left of your data is in")
+            }
             DataState::V1 => Some("your data is whole in"),
             DataState::V2 => Some("your data is whole, upgraded, in"),
             DataState::FinishAtNextStart => {
                 Some("your data is whole and the next start finishes; the old data is in")
             }
+            DataState::Untouched => Some("your data is untouched, in"),
             DataState::Unknown => None,
         };
         let file = if self.data.state == DataState::V2 { &self.data.v2 } else { &self.data.v1 };

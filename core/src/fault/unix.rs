@@ -9,6 +9,7 @@ const COMMON: Table = &[
     (2, "ENOENT"),
     (4, "EINTR"),
     (5, "EIO"),
+    (6, "ENXIO"),
     (9, "EBADF"),
     (12, "ENOMEM"),
     (13, "EACCES"),

@@ -173,7 +173,9 @@ impl Observation {
 pub struct Warning {
     /// Who warns.
     pub from: WarningFrom,
-    /// A stable word, where there is one.
+    /// A stable word, where there is one. `RIGHTS_LOST`: a new file lacks an ACL, an extended
+    /// attribute or the rights of a group that the file before it has, because the system refused
+    /// it; the message names the file and what it lacks.
     pub code: Option<String>,
     /// One sentence.
     pub message: String,

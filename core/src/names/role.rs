@@ -63,7 +63,7 @@ pub enum Role {
     Receipt,
     /// A journal of cutover.
     Journal(Label),
-    /// A journal that a runner had not finished.
+    /// A journal, or the copy of a database, that a runner had not finished.
     JournalTmp(Label, Nonce),
     /// A journal that was set aside.
     JournalAside,
@@ -89,8 +89,17 @@ impl Role {
             | Self::Staging(_)
             | Self::Install(_)
             | Self::Backup { .. }
+            | Self::JournalTmp(..)
             | Self::Displaced(_)) => Some(Self::Sidecar(Box::new(role))),
             _ => None,
+        }
+    }
+
+    /// Whether a runner had not finished the file, and nothing needs it.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        match self {
+            Self::Sidecar(of) => matches!(**of, Self::JournalTmp(..)),
+            role => matches!(role, Self::JournalTmp(..)),
         }
     }
 

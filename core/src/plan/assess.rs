@@ -1,11 +1,11 @@
 //! What a start has to do, from one observation.
 
-use super::recover::{self, RecoveryTable};
-use super::refuse::refuse_held;
+use super::recover::{self, RecoveryTable, refuse_other_label};
+use super::refuse::{refuse_held, refuse_unseen};
 use super::{Plan, legacy};
 
 use crate::failure::{Code, Failure};
-use crate::names::{FileName, Label, Nonce, legacy_journal_name};
+use crate::names::{FileName, Label, Nonce, Role, legacy_journal_name};
 use crate::observe::{Observation, Verdict};
 
 /// What comes next.
@@ -25,7 +25,7 @@ pub enum Next {
 ///
 /// # Errors
 /// When no file may be touched: this process holds the set, the database is newer, damaged or not a
-/// database, or a journal cannot be used.
+/// database, a journal cannot be used, or a recovery would not see which programs hold the set.
 pub fn assess(observation: &Observation, label: &Label, nonce: &Nonce) -> Result<Next, Failure> {
     assess_by(&RecoveryTable::default(), observation, label, nonce)
 }
@@ -42,9 +42,18 @@ pub fn assess_by(
 ) -> Result<Next, Failure> {
     refuse_held(observation)?;
     match recover::by(table, observation, &|_| true, label, nonce)? {
-        Some(plan) => Ok(Next::Recover(Box::new(plan))),
+        Some(plan) => recovery(observation, plan),
         None => beside(observation),
     }
+}
+
+/// A recovery that looks for holders is refused where they are not seen. One that only removes what
+/// a committed upgrade left does not look.
+fn recovery(observation: &Observation, plan: Plan) -> Result<Next, Failure> {
+    if plan.looks() {
+        refuse_unseen(observation)?;
+    }
+    Ok(Next::Recover(Box::new(plan)))
 }
 
 /// Decides what comes after recoveries that could not remove every file. What they left waits for
@@ -61,6 +70,14 @@ pub fn assess_left(
     nonce: &Nonce,
 ) -> Result<Next, Failure> {
     refuse_held(observation)?;
+    // The application's own part in an upgrade with another label is left: that needs its release.
+    for journal in undone {
+        if let Some(Role::Journal(other)) = Role::of(&observation.canonical, journal)
+            && other != *label
+        {
+            return Err(refuse_other_label(&other, journal).with_v1(&observation.canonical));
+        }
+    }
     // A legacy journal that one of ours took over says nothing more.
     let legacy = legacy_journal_name(&observation.canonical);
     let is_over = legacy::is_taken_over(observation);
@@ -71,7 +88,7 @@ pub fn assess_left(
         && let Some(plan) =
             recover::by(&RecoveryTable::default(), observation, &counts, label, nonce)?
     {
-        return Ok(Next::Recover(Box::new(plan)));
+        return recovery(observation, plan);
     }
     let next = beside(observation)?;
     match other {

@@ -11,6 +11,8 @@ use crate::journal::{Companion, Journal, Warning, WarningFrom};
 use crate::names::{CompanionName, FileName};
 use crate::observe::{CompanionFacts, Observation};
 
+const IRREPLACEABLE: &str = "COMPANION_IRREPLACEABLE";
+
 /// Refuses to begin what may put another file in this companion's place, where no file can take it:
 /// the database would be flipped, and no start could finish.
 pub(super) fn refuse_irreplaceable(
@@ -45,7 +47,9 @@ pub(super) fn leave_moved(observation: &Observation, journal: &mut Journal) {
     }
 }
 
-/// Leaves every companion that `replaces` says would be replaced, if no file can replace it.
+/// Leaves every companion that `replaces` says would be replaced, if no file can replace it. (Of a
+/// plan that may still finish, its undo would replace them: a run warns of them only once it undoes
+/// that plan.)
 pub(super) fn leave_irreplaceable(
     observation: &Observation,
     journal: &mut Journal,
@@ -82,7 +86,8 @@ pub(super) fn moved(companion: &str, was: &str, now: &[&str]) -> Warning {
     let now = if now.is_empty() { "nowhere".to_owned() } else { now.join(", ") };
     let message = format!(
         "the companion {companion} was at {was}, and is declared elsewhere now ({now}); both were \
-         left as they are"
+         left as they are; what an upgrade left beside {was} may be removed once nothing in it is \
+         needed"
     );
     Warning { from: WarningFrom::Cutover, code: Some("COMPANION_MOVED".into()), message }
 }
@@ -97,8 +102,14 @@ fn irreplaceable(journal: &Journal, companion: &Companion, seen: &CompanionFacts
     let why = seen.irreplaceable.map_or("", |blocker| blocker.hint());
     let message = format!(
         "no file can replace the companion {} ({why}); these files were left as they are: \
-         {}{beside}",
+         {}{beside}; what lies beside the companion may be removed once the companion has the \
+         content that belongs to the database",
         companion.name, seen.path
     );
-    Warning { from: WarningFrom::Cutover, code: Some("COMPANION_IRREPLACEABLE".into()), message }
+    Warning { from: WarningFrom::Cutover, code: Some(IRREPLACEABLE.into()), message }
+}
+
+/// Whether a warning is of [`leave_irreplaceable`].
+pub(crate) fn is_of_irreplaceable(warning: &Warning) -> bool {
+    warning.from == WarningFrom::Cutover && warning.code.as_deref() == Some(IRREPLACEABLE)
 }

@@ -9,12 +9,19 @@
 //! The plan has no journal. Until the rename, the new file has the name of a journal that is being
 //! written, which a start without a journal removes. A crash leaves under canonical's name the old
 //! file, whole and settled, or the new one.
+//!
+//! Beside the journal of an interrupted upgrade or restore, the recovery comes after the move. The
+//! file that it finds is not the one that was settled, so it undoes the upgrade, and v2 is built
+//! anew; or canonical is v2, which `detect` tells. An interrupted flip gave v1 a second name, by
+//! which the recovery would take the leaked connection's file for another database: that name goes
+//! first, while canonical is the same file.
 
-use super::refuse::refuse_full;
+use super::refuse::{refuse_full, refuse_unseen};
+use super::steps::displaced_by;
 use super::{Plan, PlanKind, is_right, step};
 use crate::failure::{Code, Failure};
 use crate::fault::Platform;
-use crate::journal::ReadError;
+use crate::journal::{Journal, ReadError, Strategy};
 use crate::names::{FileName, Label, Nonce, Role, journal_tmp_name};
 use crate::observe::Observation;
 use crate::op::{Op, Step};
@@ -22,19 +29,23 @@ use crate::op::{Op, Step};
 /// Plans the move, before the database is opened.
 ///
 /// # Errors
-/// `NO_SPACE`, and `HELD` where no zombie can be left behind: on Windows, beside a journal, or while
-/// another process has the database open.
+/// `NO_SPACE`, and `HELD` where no zombie can be left behind: on Windows, while another process has
+/// the database open or it cannot be told whether one has, or beside a journal by which a recovery
+/// could not tell the moved database from another.
 pub fn plan_leave_zombie(
     observation: &Observation,
     label: &Label,
     nonce: &Nonce,
 ) -> Result<Plan, Failure> {
     let canonical = &observation.canonical;
+    refuse_unseen(observation)?;
     if !may_leave_zombie(observation) {
         let hint = "close the connection (and let it be collected) before the upgrade";
-        let reason = "the database can be moved to a new file only on POSIX, where no upgrade is \
-                      unfinished and no other process has the database open";
-        let mut failure = Failure::refusal(Code::Held, reason, hint).of(canonical);
+        let reason = "the database can be moved to a new file only on POSIX, where no other process \
+                      has the database open, and not beside the journal of the old daemon, of a \
+                      page copy that a restore began, or one that cannot be read";
+        let mut failure =
+            Failure::refusal(Code::Held, reason, hint).of(canonical).untouched(canonical);
         failure.holders.clone_from(&observation.holders);
         return Err(failure);
     }
@@ -42,8 +53,17 @@ pub fn plan_leave_zombie(
     let needs_bytes = bytes(canonical).saturating_add(bytes(&canonical.sidecars()[0]));
     // Asked before the database is opened: from then on the move must come to its end.
     refuse_full(observation, needs_bytes, "a copy of the database needs", "start again")?;
+    let second = journals(observation).into_iter().flatten().filter_map(|journal| {
+        let second = match journal.strategy {
+            Strategy::LinkReplace => journal.names.backup.clone(),
+            Strategy::Restore => displaced_by(&journal),
+            _ => return None,
+        };
+        observation.same_file(canonical, &second).then_some(second)
+    });
     Ok(made(
         canonical,
+        &second.collect::<Vec<_>>(),
         &journal_tmp_name(canonical, label, nonce),
         observation.platform,
         needs_bytes,
@@ -55,17 +75,45 @@ pub fn plan_leave_zombie(
 pub fn may_leave_zombie(observation: &Observation) -> bool {
     let holders = &observation.holders;
     let own = !holders.is_empty() && holders.iter().all(|holder| holder.this_process);
-    own && observation.platform != Platform::Windows && observation.journals.is_empty()
+    own && observation.platform != Platform::Windows
+        && observation.holders_unknown.is_none()
+        && journals(observation).is_some()
 }
 
-fn made(canonical: &FileName, new: &FileName, platform: Platform, needs_bytes: u64) -> Plan {
+/// The journals, if a recovery by each of them can tell what canonical is once it is another file.
+/// A page copy of a restore is told by canonical's header alone, and the old daemon's moves by the
+/// ids of files.
+fn journals(observation: &Observation) -> Option<Vec<Journal>> {
+    let read = |text: &Option<String>| {
+        let journal = Journal::parse(text.as_deref()?, &observation.canonical).ok()?;
+        let tells = !matches!(journal.strategy, Strategy::RestorePageCopy | Strategy::TwoRename);
+        tells.then_some(journal)
+    };
+    observation.journals.values().map(read).collect()
+}
+
+fn made(
+    canonical: &FileName,
+    second: &[FileName],
+    new: &FileName,
+    platform: Platform,
+    needs_bytes: u64,
+) -> Plan {
+    let unlink = second.iter().map(|second| {
+        step(
+            Op::RemoveLink { link: second.clone(), of: canonical.clone() },
+            "the interrupted flip gave the database this second name, which would be left to the \
+             leaked connection's file",
+        )
+    });
+    let steps = unlink.chain(steps(canonical, new)).collect();
     Plan {
         undo: vec![step(
             Op::Remove { files: vec![new.into()] },
             "the database keeps its file, so the copy is not needed",
         )],
         needs_bytes,
-        ..Plan::new(PlanKind::LeaveZombie, platform, None, steps(canonical, new))
+        ..Plan::new(PlanKind::LeaveZombie, platform, None, steps)
     }
 }
 
@@ -108,15 +156,25 @@ fn steps(canonical: &FileName, new: &FileName) -> Vec<Step> {
 /// Proves that a plan that comes from elsewhere is, step by step, the one for this database.
 pub(super) fn check(plan: &Plan) -> Result<(), ReadError> {
     let contradiction = |why: &str| Err(ReadError::Contradiction(why.into()));
-    let Some(Op::Isolate { from, to }) = plan.steps.first().map(|step| &step.op) else {
-        return contradiction("steps[0]: a plan that leaves a zombie behind begins with isolate");
+    let mut ops = plan.steps.iter().map(|step| &step.op);
+    let mut second = Vec::new();
+    let (from, to) = loop {
+        match ops.next() {
+            Some(Op::RemoveLink { link, .. }) => second.push(link.clone()),
+            Some(Op::Isolate { from, to }) => break (from, to),
+            _ => return contradiction("steps: a plan that leaves a zombie behind has isolate"),
+        }
     };
     if !matches!(Role::of(from, to), Some(Role::JournalTmp(..))) {
-        return contradiction(
-            "steps[0].to: this is not the name of a journal that is being written",
-        );
+        return contradiction("isolate: this is not the name of a journal that is being written");
     }
-    let right = made(from, to, plan.platform, plan.needs_bytes);
+    let is_second = |name: &FileName| {
+        matches!(Role::of(from, name), Some(Role::Backup { .. } | Role::Displaced(_)))
+    };
+    if !second.iter().all(is_second) {
+        return contradiction("remove-link: this is not a name that a flip gives canonical");
+    }
+    let right = made(from, &second, to, plan.platform, plan.needs_bytes);
     if plan.platform == Platform::Windows {
         return contradiction("platform: a zombie is left behind on POSIX only");
     }

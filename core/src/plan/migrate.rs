@@ -1,7 +1,7 @@
 //! The way from v1 to v2.
 
 use super::leave::{refuse_irreplaceable, refuse_moved};
-use super::refuse::{refuse_full, refuse_other_programs};
+use super::refuse::{refuse_full, refuse_other_programs, refuse_unseen};
 use super::steps::page_copy::{self, page_copy};
 use super::steps::{
     BackupName, clean_up, cleanup_index, commit, companion_names, flip, install_companions,
@@ -10,7 +10,7 @@ use super::steps::{
 use super::{BuildBy, BuildFrom, Plan, PlanKind, Request, index, legacy, step};
 use crate::failure::{Code, Failure};
 use crate::journal::{self, Companion, Journal, Phase, Strategy, V1};
-use crate::names::{FileName, Names, Role};
+use crate::names::{FileName, Names};
 use crate::observe::{FileFacts, Observation};
 use crate::op::{Guard, Op, Step};
 use crate::page1::{Header, JournalMode};
@@ -18,7 +18,8 @@ use crate::page1::{Header, JournalMode};
 /// Plans the migration of what was observed. Refuses before any file is touched.
 ///
 /// # Errors
-/// When canonical is missing, held by this process or not a database, when a companion cannot be
+/// When canonical is missing, held by this process or not a database, when it cannot be told which
+/// programs hold it, when a companion cannot be
 /// replaced or is declared elsewhere than an interrupted upgrade had it, when a name would be too long, or when the volume has too little room for the worst
 /// case.
 pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Plan, Failure> {
@@ -28,7 +29,9 @@ pub fn plan_migration(observation: &Observation, request: &Request) -> Result<Pl
     for companion in observation.companions.keys() {
         refuse_irreplaceable(observation, companion)?;
     }
-    let names = names(observation, request)?;
+    let names = Names::new(canonical, &request.label, &request.nonce, request.now_ms)
+        .map_err(|error| too_long(canonical, &error.to_string()))?;
+    refuse_unseen(observation)?;
     refuse_other_programs(observation)?;
     let held = observation.held_on_windows();
     let strategy =
@@ -110,25 +113,12 @@ fn v1(observation: &Observation) -> Result<(&FileFacts, &Header), Failure> {
     Ok((facts, header))
 }
 
-/// The newest backup is never pruned, so the new one must be the newest, even where a clock was
-/// wrong once.
-fn names(observation: &Observation, request: &Request) -> Result<Names, Failure> {
-    let canonical = &observation.canonical;
-    let later = observation.files.keys().filter_map(|name| match Role::of(canonical, name) {
-        Some(Role::Backup { started_ms, .. }) => Some(started_ms.saturating_add(1)),
-        _ => None,
-    });
-    let started_ms = later.fold(request.now_ms, u64::max);
-    Names::new(canonical, &request.label, &request.nonce, started_ms)
-        .map_err(|error| too_long(canonical, &error.to_string()))
-}
-
 fn too_long(canonical: &FileName, error: &str) -> Failure {
     Failure::refusal(Code::Io, error, "use a shorter file name").of(canonical)
 }
 
-/// The worst case, taking v2 to be as large as v1 with its log: a copy for the host, v2, and v2
-/// again where an open handle makes it be restaged.
+/// The worst case, taking v2 to be as large as v1 with its log: the copy that the host may ask for,
+/// v2, and v2 again where an open handle makes it be restaged.
 fn needs_bytes(
     observation: &Observation,
     facts: &FileFacts,
@@ -250,20 +240,14 @@ fn build(journal: &Journal, request: &Request, mode: JournalMode) -> Vec<Step> {
     let names = &journal.names;
     let canonical = &names.canonical;
     let mut steps = Vec::new();
-    match (request.by, request.from) {
-        (_, BuildFrom::Copy) => {
-            steps.push(step(
-                Op::Copy { from: canonical.into(), to: (&names.staging).into() },
-                "v2 starts as a copy of v1",
-            ));
-        }
-        (BuildBy::Host, BuildFrom::Empty) => {
-            steps.push(step(
-                Op::Copy { from: canonical.into(), to: (&names.source).into() },
-                "the application reads a copy, because opening v1 itself would change it",
-            ));
-        }
-        (BuildBy::Sql, BuildFrom::Empty) => {}
+    if request.by == BuildBy::Host && request.check_v1 {
+        steps.push(check_pages(canonical, "the application is to build from a v1 that is sound"));
+    }
+    if request.from == BuildFrom::Copy {
+        steps.push(step(
+            Op::Copy { from: canonical.into(), to: (&names.staging).into() },
+            "v2 starts as a copy of v1",
+        ));
     }
     if request.by == BuildBy::Sql {
         steps.extend([
@@ -276,6 +260,11 @@ fn build(journal: &Journal, request: &Request, mode: JournalMode) -> Vec<Step> {
                 "v2 becomes one file, in v1's journal mode",
             ),
         ]);
+        if request.check_v1 {
+            let why = "a v2 that was built from a damaged v1 lacks rows; the check was begun beside \
+                       the build";
+            steps.push(check_pages(canonical, why));
+        }
         return steps;
     }
     let source = if request.from == BuildFrom::Copy { &names.staging } else { &names.source };
@@ -284,7 +273,8 @@ fn build(journal: &Journal, request: &Request, mode: JournalMode) -> Vec<Step> {
     steps.extend([
         step(
             Op::BuildHost { source: source.clone(), staging: names.staging.clone() },
-            "the application builds v2",
+            "the application builds v2; the first time that it asks for a copy of v1, the runner \
+             makes one",
         ),
         step(
             Op::Release {},
@@ -310,6 +300,10 @@ fn build(journal: &Journal, request: &Request, mode: JournalMode) -> Vec<Step> {
         ),
     ]);
     steps
+}
+
+fn check_pages(canonical: &FileName, why: &str) -> Step {
+    step(Op::CheckPages { file: canonical.clone() }, why)
 }
 
 fn check(staged: &FileName, verify: bool) -> Vec<Step> {

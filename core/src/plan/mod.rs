@@ -1,6 +1,7 @@
 //! A plan: the ordered list of ops with the reason for each. Plain data, versioned JSON,
 //! byte-identical for one observation.
 
+mod adopt;
 mod assess;
 mod difference;
 mod leave;
@@ -16,8 +17,10 @@ mod restore;
 pub(crate) mod seen;
 mod steps;
 
+pub use adopt::{AdoptRequest, plan_adoption};
 pub use assess::{Next, assess, assess_by, assess_left};
 pub(crate) use difference::{differences, distance};
+pub(crate) use leave::is_of_irreplaceable;
 pub use leave_zombie::{may_leave_zombie, plan_leave_zombie};
 pub use migrate::{plan_migration, refuse_moved_companions};
 pub use prune::{Left, Prune, Rule, plan_prune};
@@ -26,6 +29,7 @@ pub use recover::{
     RecoveryRule, RecoveryTable, is_in_place, may_open_canonical, must_empty_log, plan_recovery,
     recover_before_restore,
 };
+pub use refuse::refuse_irregular;
 pub use restore::{Restore, RestoreRequest, companions_of, plan_restore};
 pub use steps::displaced_by;
 
@@ -65,6 +69,8 @@ pub enum PlanKind {
     Prune,
     /// Give the database a new file, which a zombie of this process does not hold.
     LeaveZombie,
+    /// Give a backup without a receipt one.
+    Adopt,
 }
 
 impl PlanKind {
@@ -129,7 +135,8 @@ pub struct Request {
     pub label: Label,
     /// Tells this attempt's files from another's.
     pub nonce: Nonce,
-    /// Now, Unix milliseconds.
+    /// When the upgrade begins, in Unix milliseconds:
+    /// [`begins_ms`](crate::backup::begins_ms) makes it later than every whole backup.
     pub now_ms: u64,
     /// 1 for the first try.
     pub attempt: u32,
@@ -139,6 +146,8 @@ pub struct Request {
     pub by: BuildBy,
     /// Whether the application looks at v2 before it is installed.
     pub verify: bool,
+    /// Whether SQLite checks v1 before v2 is installed.
+    pub check_v1: bool,
 }
 
 /// An ordered list of ops.
@@ -157,8 +166,8 @@ pub struct Plan {
     pub journal: Option<Journal>,
     /// What to do, in order.
     pub steps: Vec<Step>,
-    /// The index in `steps` of the op that makes v2 canonical. A failure there or before it can be
-    /// undone.
+    /// The index in `steps` of the op that makes v2 canonical; of an adoption, of the one that gives
+    /// the copy its name. A failure there or before it can be undone.
     pub flip_at: Option<u32>,
     /// The index in `steps` from which on a failure is a warning: v2 is in place, durably, and the
     /// next start cleans up.
@@ -210,6 +219,12 @@ impl Plan {
             .collect()
     }
 
+    /// Whether a step looks for processes that have a file open.
+    #[must_use]
+    pub fn looks(&self) -> bool {
+        self.steps.iter().chain(&self.undo).any(|step| matches!(step.op, Op::Look { .. }))
+    }
+
     /// The JSON text: the same bytes for the same plan everywhere.
     #[must_use]
     pub fn to_text(&self) -> String {
@@ -234,9 +249,11 @@ impl Plan {
     #[must_use]
     pub fn recovery(&self) -> Recovery {
         match self.kind {
-            PlanKind::Migrate | PlanKind::Restore | PlanKind::Prune | PlanKind::LeaveZombie => {
-                Recovery::None
-            }
+            PlanKind::Migrate
+            | PlanKind::Restore
+            | PlanKind::Prune
+            | PlanKind::LeaveZombie
+            | PlanKind::Adopt => Recovery::None,
             PlanKind::Finish => Recovery::Finished,
             PlanKind::Undo => Recovery::Undone,
             PlanKind::Clean => Recovery::Cleaned,

@@ -26,6 +26,9 @@ fn own(journal: &Journal) -> BTreeSet<PlanPath> {
 }
 
 pub(super) fn check(plan: &Plan, journal: &Journal) -> Result<(), ReadError> {
+    if plan.kind == PlanKind::Adopt {
+        return super::adopt::check(plan, journal);
+    }
     let own = own(journal);
     let companions: BTreeSet<_> = journal.companions.iter().map(|of| &of.name).collect();
     let stranger = |step: &Step| {
@@ -78,7 +81,7 @@ pub(super) fn check_without_journal(plan: &Plan) -> Result<(), ReadError> {
             }
             Op::Remove { files } => {
                 plan.kind == PlanKind::Clean
-                    && files.iter().all(|at| is(at, |role| matches!(role, Role::JournalTmp(..))))
+                    && files.iter().all(|at| is(at, |role| role.is_unfinished()))
             }
             _ => false,
         };

@@ -27,7 +27,9 @@ use std::collections::BTreeSet;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rule {
-    /// This many of the newest whole backups stay. Nothing counts as one: the newest is never removed.
+    /// This many of the newest whole backups stay. Nothing counts as one: the newest is never
+    /// removed. Backups whose time lies ahead, because a clock was wrong, are counted apart: they
+    /// push out no other.
     pub keep: Option<u32>,
     /// Only backups are removed whose upgrade began longer ago than this, milliseconds.
     pub older_than_ms: Option<u64>,
@@ -79,14 +81,16 @@ pub fn plan_prune(
         .of(journal));
     }
     let (mut going, mut removed, mut left) = (Vec::new(), Vec::new(), Vec::new());
-    let mut whole = 0;
+    // Those whose time lies ahead, and the others.
+    let (mut ahead, mut past) = (0, 0);
     for backup in backup::list_backups(observation, receipts) {
         let may_go = if let Some(why) = &backup.why {
             left.push(Left { backup: backup.name.clone(), why: why.clone() });
             false
         } else {
-            whole += 1;
-            whole > rule.keep.unwrap_or_default().max(1) && goes(rule, &backup, now_ms)
+            let whole = if backup.started_ms > now_ms { &mut ahead } else { &mut past };
+            *whole += 1;
+            *whole > rule.keep.unwrap_or_default().max(1) && goes(rule, &backup, now_ms)
         };
         if !may_go {
             continue;

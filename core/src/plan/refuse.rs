@@ -2,9 +2,21 @@
 
 use crate::count::counted;
 use crate::failure::{Code, Failure};
+use crate::fault::{OpError, OpErrorKind};
 use crate::journal::Journal;
 use crate::names::{FileName, Role};
 use crate::observe::Observation;
+
+/// Refuses what is not a regular file at a name of cutover's or of a companion's. No start follows,
+/// reads or waits for it.
+///
+/// # Errors
+/// `IO`, with its kind and name.
+pub fn refuse_irregular(observation: &Observation) -> Result<(), Failure> {
+    let Some((at, kind)) = observation.irregular.first_key_value() else { return Ok(()) };
+    let fault = OpError::new(OpErrorKind::Irregular, kind.clone()).of(at.clone());
+    Err(Failure::from_fault(&fault, "look", false))
+}
 
 /// Refuses while this process has the set open.
 pub(super) fn refuse_held(observation: &Observation) -> Result<(), Failure> {
@@ -18,11 +30,20 @@ pub(super) fn refuse_held(observation: &Observation) -> Result<(), Failure> {
              connection's locks",
             "close the connection (and let it be collected) before the upgrade",
         )
-        .of(canonical);
+        .of(canonical)
+        .untouched(canonical);
         failure.holders.clone_from(&observation.holders);
         return Err(failure);
     }
     Ok(())
+}
+
+/// Refuses where a program that has the database open would not be seen.
+pub(super) fn refuse_unseen(observation: &Observation) -> Result<(), Failure> {
+    let Some(why) = &observation.holders_unknown else { return Ok(()) };
+    let mut failure = Failure::unseen(&observation.canonical, why);
+    failure.holders.clone_from(&observation.holders);
+    Err(failure)
 }
 
 /// Refuses where a program that Windows names has the database open: pages are copied into it only
@@ -37,7 +58,8 @@ pub(super) fn refuse_other_programs(observation: &Observation) -> Result<(), Fai
         "another program has the database open",
         "close that program and start again",
     )
-    .of(&observation.canonical);
+    .of(&observation.canonical)
+    .untouched(&observation.canonical);
     failure.holders = others;
     Err(failure)
 }

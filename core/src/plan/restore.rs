@@ -14,7 +14,7 @@
 use std::collections::BTreeMap;
 
 use super::leave::refuse_irreplaceable;
-use super::refuse::{refuse_full, refuse_other_programs};
+use super::refuse::{refuse_full, refuse_other_programs, refuse_unseen};
 use super::steps::page_copy::{self, page_copy};
 use super::steps::{
     clean_up, cleanup_index, companion_names, discard_v2, displaced_by, end_undo, flip_of_restore,
@@ -58,7 +58,8 @@ pub struct Restore {
 ///
 /// # Errors
 /// `VERIFY` when the backup is not whole, `JOURNAL` beside a journal, `NOT_A_DATABASE` where there
-/// is none to set aside, `NO_SPACE`, `IO`.
+/// is none to set aside, `HELD` where a program holds the database or it cannot be told whether one
+/// does, `NO_SPACE`, `IO`.
 pub fn plan_restore(
     observation: &Observation,
     request: &RestoreRequest,
@@ -94,6 +95,7 @@ pub fn plan_restore(
     let names = Names::new(canonical, &backup.label, &request.nonce, backup.started_ms).map_err(
         |error| refuse(Code::Io, error.to_string(), "use a shorter file name").of(canonical),
     )?;
+    refuse_unseen(observation)?;
     refuse_other_programs(observation).map_err(Failure::of_restore)?;
     let held = observation.held_on_windows();
     let strategy =

@@ -21,6 +21,7 @@ pub(crate) fn companion_facts(
         present: present.into_iter().filter(|(is, _)| *is).map(|(_, name)| name).collect(),
         same: Vec::new(),
         irreplaceable: None,
+        legacy_backup: None,
     }
 }
 
@@ -33,9 +34,11 @@ pub(crate) fn blank(platform: Platform, canonical: FileName) -> Observation {
         journals: BTreeMap::new(),
         verdict: Some(Verdict::Old),
         holders: Vec::new(),
+        holders_unknown: None,
         free_bytes: None,
         can_link: true,
         companions: BTreeMap::new(),
+        irregular: BTreeMap::new(),
     }
 }
 

@@ -141,7 +141,14 @@ impl Run {
 
     /// Does what the rule of endings says of this failure.
     pub(super) fn fail(&mut self, failure: Failure, cause: Cause) {
-        let mut failure = if self.restores() { failure.of_restore() } else { failure };
+        let mut failure = match self.plan.kind {
+            _ if self.restores() => failure.of_restore(),
+            PlanKind::Adopt => {
+                let looked = self.plan.steps.first().and_then(|step| step.op.file());
+                failure.of_adoption(looked.as_ref().map(|at| &at.name))
+            }
+            _ => failure,
+        };
         match ending(self.stands_at(), cause) {
             Ending::Fail(data) => {
                 failure.locate(data, self.journal.as_ref());
@@ -188,7 +195,10 @@ impl Run {
         }
         let flipped = kind != PlanKind::Undo
             && at(self.plan.flip_at).map_or(kind == PlanKind::Finish, |flip| self.index > flip);
-        if flipped || self.half_copied {
+        if flipped && kind == PlanKind::Adopt {
+            // The copy has the backup's name. The next adoption writes the receipt.
+            Position::NothingToUndo { data: DataState::Unknown }
+        } else if flipped || self.half_copied {
             Position::Flipped
         } else if !self.begun || self.plan.undo.is_empty() || self.takes_over() {
             let data = if kind.begins() { DataState::V1 } else { DataState::Unknown };
@@ -242,8 +252,17 @@ impl Run {
     }
 
     fn warn_of_clean_up(&mut self, failure: &Failure) {
-        let file = failure.path.as_ref().map_or_else(String::new, |path| format!("{path}: "));
-        let message = format!("{file}{}; the next start cleans up", failure.reason);
+        let then = if self.plan.kind == PlanKind::Adopt {
+            "the adopted backup has all its rows, so it may be removed"
+        } else {
+            "the next start cleans up"
+        };
+        let path = |path: &String| match PlanPath::try_from(path.clone()) {
+            Ok(at) => format!("{}: ", self.path_of(&at)),
+            Err(_) => format!("{path}: "),
+        };
+        let file = failure.path.as_ref().map_or_else(String::new, path);
+        let message = format!("{file}{}; {then}", failure.reason);
         self.add_warning(Some(failure.code.as_str()), message, WarningFrom::Cutover);
         self.left = true;
     }
@@ -278,6 +297,12 @@ impl Run {
         self.index = 0;
         self.tries = 0;
         self.stage = Stage::Ready;
+        for warning in std::mem::take(&mut self.of_undo) {
+            if let Some(journal) = &mut self.journal {
+                journal.warn(warning.clone());
+            }
+            self.events.push_back(Event::Warning { warning });
+        }
     }
 
     /// Ends the list of steps that was walked, or stopped.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::Holder;
 use crate::journal::{Phase, Warning};
+use crate::op_name::OpName;
 use crate::plan::{PlanKind, Recovery};
 
 /// One event of a run. A run reports every wait and every retry as it happens.
@@ -28,7 +29,7 @@ pub enum Event {
         /// How many steps that list has.
         total: u32,
         /// The op's name.
-        op: String,
+        op: OpName,
         /// The file that the op is about.
         file: Option<String>,
         /// Why the run does this step.
@@ -39,7 +40,7 @@ pub enum Event {
     /// Another process is in the way. The run waits and tries again.
     Wait {
         /// The op that waits.
-        op: String,
+        op: OpName,
         /// The file that the op is about.
         file: Option<String>,
         /// How long this wait takes, in milliseconds.

@@ -36,7 +36,7 @@ use crate::journal::{Journal, Phase, ReadError, Warning, WarningFrom};
 use crate::names::{CompanionName, PlanPath, Role};
 use crate::observe::FileFacts;
 use crate::op::{Op, Step};
-use crate::plan::{Plan, PlanKind, Recovery};
+use crate::plan::{Plan, PlanKind, Recovery, is_of_irreplaceable};
 
 use ending::Cause;
 
@@ -76,6 +76,8 @@ pub enum OpOutcome {
     /// `check`: the file that will be installed, and the problems that v1 had already, such as
     /// violations of foreign keys.
     Checked(FileFacts, Vec<String>),
+    /// `check-pages`: what is wrong in sound pages of v1, and what stock SQLite cannot read.
+    Examined(Vec<String>),
     /// `look` at staging: the processes that hold it.
     Looked(Vec<Holder>),
     /// `look-companion`: the companion's digest; nothing where the companion is missing.
@@ -107,6 +109,10 @@ pub struct Report {
     /// second recovery now would fail again.
     pub left: bool,
 }
+
+/// Where the files of a plan are: what stands before a bare name in a path, by companion; nothing
+/// for the database's directory. Only warnings have these paths.
+pub type Places = BTreeMap<Option<CompanionName>, String>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum List {
@@ -151,6 +157,10 @@ pub struct Run {
     companions: BTreeMap<CompanionName, Option<String>>,
     /// The warnings of a run without a journal.
     warnings: Vec<Warning>,
+    /// Warnings that are true only if the run undoes the plan.
+    of_undo: Vec<Warning>,
+    /// Where the files are, for warnings.
+    places: Places,
     /// Why the run undoes the plan.
     failure: Option<(Failure, Cause)>,
     /// The failure of an undo step. The journal then stays.
@@ -185,20 +195,25 @@ impl Run {
                 | PlanKind::SetAside
                 | PlanKind::Restore
                 | PlanKind::Prune
-                | PlanKind::LeaveZombie => None,
+                | PlanKind::LeaveZombie
+                | PlanKind::Adopt => None,
                 _ => plan.journal.as_ref().map(|journal| journal.phase),
             },
-            begun: !plan.kind.begins(),
+            begun: !(plan.kind.begins() || plan.kind == PlanKind::Adopt),
             cancelled: false,
             staging_held: false,
             companions: BTreeMap::new(),
             warnings: Vec::new(),
+            of_undo: Vec::new(),
+            places: Places::new(),
             failure: None,
             undo_failure: None,
             left: false,
             stuck: BTreeSet::new(),
             half_copied: false,
-            v1_is: if plan.steps.iter().chain(&plan.undo).any(|step| gives_v1_back(&plan, &step.op))
+            v1_is: if plan.kind == PlanKind::Adopt {
+                DataState::Unknown
+            } else if plan.steps.iter().chain(&plan.undo).any(|step| gives_v1_back(&plan, &step.op))
             {
                 DataState::FinishAtNextStart
             } else {
@@ -206,12 +221,30 @@ impl Run {
             },
             plan,
         };
+        // A plan that may still finish replaces no companion that was written in place; its undo would.
+        if let Some(journal) = run.journal.as_mut().filter(|_| run.plan.flip_at.is_some()) {
+            (run.of_undo, journal.warnings) =
+                std::mem::take(&mut journal.warnings).into_iter().partition(is_of_irreplaceable);
+        }
         run.events.push_back(Event::Plan {
             kind: run.plan.kind,
             steps: u32::try_from(run.plan.steps.len()).unwrap_or(u32::MAX),
             attempt: run.journal.as_ref().map_or(1, |journal| journal.attempt),
         });
         run
+    }
+
+    /// Makes the warnings of this run name whole paths.
+    #[must_use]
+    pub fn in_places(mut self, places: Places) -> Self {
+        self.places = places;
+        self
+    }
+
+    /// The path of a file, as a warning names it.
+    fn path_of(&self, at: &PlanPath) -> String {
+        let before = self.places.get(&at.companion);
+        before.map_or_else(|| at.to_string(), |before| format!("{before}{}", at.name))
     }
 
     /// The next event, oldest first.
@@ -301,7 +334,7 @@ impl Run {
                         let event = Event::Step {
                             index: u32::try_from(self.index).unwrap_or(u32::MAX),
                             total: u32::try_from(self.steps().len()).unwrap_or(u32::MAX),
-                            op: step.op.name().to_owned(),
+                            op: (&step.op).into(),
                             file: step.op.file().map(|file| file.to_string()),
                             why: step.why.clone(),
                             undo: self.list == List::Undo,
@@ -381,6 +414,11 @@ impl Run {
         self.budget.next_delay_ms(tries)
     }
 
+    /// Counts the waits of a query of the application, which began with this run's budget.
+    pub fn count_waits(&mut self, of_query: Budget) {
+        self.budget.waited_ms = self.budget.waited_ms.max(of_query.waited_ms);
+    }
+
     /// Notes that the application staged new content of a companion, with this digest. False where
     /// the application declared no such companion.
     pub fn stage_companion(&mut self, name: &CompanionName, digest: String) -> bool {
@@ -395,6 +433,11 @@ impl Run {
     /// Adds a warning of the application.
     pub fn warn(&mut self, message: String) {
         self.add_warning(None, message, WarningFrom::Host);
+    }
+
+    /// Adds a warning about what the runner performed, with its stable word.
+    pub fn warn_of(&mut self, code: &str, message: String) {
+        self.add_warning(Some(code), message, WarningFrom::Cutover);
     }
 
     fn add_warning(&mut self, code: Option<&str>, message: String, from: WarningFrom) {

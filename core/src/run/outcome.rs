@@ -3,10 +3,11 @@
 use crate::failure::DataState;
 use crate::fault::{OpError, OpErrorKind, Platform};
 use crate::journal::{Journal, Phase, V1, V2, WarningFrom};
-use crate::names::{FileName, PlanPath, is_displaced, is_journal_aside};
+use crate::names::{FileName, PlanPath, SIDECARS, is_displaced, is_journal_aside};
 use crate::observe::FileFacts;
 use crate::op::Op;
 use crate::page1::JournalMode;
+use crate::plan::PlanKind;
 
 use super::{Event, List, OpOutcome, Run, Stage, gives_v1_back};
 
@@ -19,7 +20,14 @@ impl Run {
         let Some(op) = self.current().cloned() else { return };
         self.tell_of_kept(&op);
         match (&op, done) {
-            (_, OpOutcome::Tolerated(message)) => {
+            (op, OpOutcome::Tolerated(message)) => {
+                let message = match op.file() {
+                    Some(at) => format!("{}: {message}", self.path_of(&at)),
+                    None => match self.places.get(&op.companion().cloned()) {
+                        Some(directory) => format!("{directory}: {message}"),
+                        None => message,
+                    },
+                };
                 self.add_warning(Some("TOLERATED"), message, WarningFrom::Cutover);
             }
             (Op::Settle { file, .. }, OpOutcome::Settled(facts)) => self.settled(file, &facts),
@@ -29,7 +37,9 @@ impl Run {
                 {
                     return self.handle_fault(&fault.of(file));
                 }
-                if let (Some(journal), Some(page1)) = (&mut self.journal, facts.page1) {
+                if self.plan.kind != PlanKind::Adopt
+                    && let (Some(journal), Some(page1)) = (&mut self.journal, facts.page1)
+                {
                     journal.v2 = Some(V2 {
                         file: file.clone(),
                         file_id: facts.file_id,
@@ -37,10 +47,9 @@ impl Run {
                         page1,
                     });
                 }
-                for warning in warnings {
-                    self.add_warning(Some("V1_VIOLATION"), warning, WarningFrom::Cutover);
-                }
+                self.warn_of_v1(warnings);
             }
+            (Op::CheckPages { .. }, OpOutcome::Examined(warnings)) => self.warn_of_v1(warnings),
             (Op::Look { file }, OpOutcome::Looked(holders))
                 if self.journal.as_ref().is_some_and(|journal| journal.names.staging == *file) =>
             {
@@ -88,6 +97,12 @@ impl Run {
         self.next();
     }
 
+    fn warn_of_v1(&mut self, warnings: Vec<String>) {
+        for warning in warnings {
+            self.add_warning(Some("V1_VIOLATION"), warning, WarningFrom::Cutover);
+        }
+    }
+
     /// Warns of a file that the plan keeps under another name, so that a person finds it.
     fn tell_of_kept(&mut self, op: &Op) {
         let (Op::Link { from, to } | Op::Rename { from, to }) = op else { return };
@@ -101,13 +116,24 @@ impl Run {
         } else {
             return;
         };
-        let message = format!("{from} is kept as {to}: {why}");
+        let [path, kept] = [from, to].map(|at| self.path_of(at));
+        let once = if to.companion.is_some() {
+            format!("nothing in it is missing from {path}")
+        } else if code == "SET_ASIDE" {
+            "the database is as it should be".to_owned()
+        } else if SIDECARS.iter().any(|suffix| to.name.as_str().ends_with(suffix)) {
+            "the database that it stands beside is not needed".to_owned()
+        } else {
+            "no row in it is needed".to_owned()
+        };
+        let message = format!("{path} is kept as {kept}: {why}; it may be removed once {once}");
         self.add_warning(Some(code), message, WarningFrom::Cutover);
     }
 
     fn settled(&mut self, file: &FileName, facts: &FileFacts) {
         let Some(journal) = &mut self.journal else { return };
-        if *file == journal.names.canonical
+        // What an adoption settles becomes the backup.
+        if (*file == journal.names.canonical || self.plan.kind == PlanKind::Adopt)
             && let Some(fingerprint) = facts.fingerprint()
         {
             let journal_mode =

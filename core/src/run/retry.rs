@@ -68,7 +68,7 @@ impl Run {
             && let Some(delay_ms) = self.budget.next_delay_ms(self.tries)
         {
             self.events.push_back(Event::Wait {
-                op: op.name().to_owned(),
+                op: (&op).into(),
                 file: fault.file.as_ref().or(op.file().as_ref()).map(PlanPath::to_string),
                 delay_ms,
                 waited_ms: self.budget.waited_ms,

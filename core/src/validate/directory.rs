@@ -3,9 +3,9 @@
 use super::{ANEW_HERE, Finding, FindingKind};
 use crate::count::counted;
 use crate::fault::{Holder, Platform};
-use crate::names::FileName;
+use crate::names::{FileName, PlanPath};
 use crate::observe::Observation;
-use crate::op::Op;
+use crate::op::{Op, Step};
 use crate::plan::{Plan, PlanKind};
 
 /// Names that Windows keeps for devices, with any extension. Source: "Naming Files, Paths, and
@@ -17,7 +17,9 @@ const RESERVED_WITH_DIGIT: [&str; 2] = ["COM", "LPT"];
 const DIGITS: [char; 12] =
     ['1', '2', '3', '4', '5', '6', '7', '8', '9', '\u{b9}', '\u{b2}', '\u{b3}'];
 
-pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
+/// `waits`: whether a start performs the plan, which waits for the programs that have the database
+/// open.
+pub(super) fn judge(plan: &Plan, observation: &Observation, waits: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut find = |kind: FindingKind, step: Option<usize>, message: String, hint: &str| {
         let step = step.and_then(|at| u32::try_from(at).ok());
@@ -42,11 +44,11 @@ pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
         let leaves = plan.kind == PlanKind::LeaveZombie;
         let goes_by = match plan.kind {
             PlanKind::Restore => journal.is_some_and(|journal| journal.strategy.copies_pages()),
-            kind => kind != PlanKind::Prune,
+            kind => !matches!(kind, PlanKind::Prune | PlanKind::Adopt),
         };
         holder.is_another() || !(leaves || (goes_by && observation.held_on_windows()))
     };
-    if let Some(holder) = observation.holders.iter().find(in_the_way) {
+    if let Some(holder) = observation.holders.iter().filter(|_| !waits).find(in_the_way) {
         let who = if holder.this_process {
             "this process".to_owned()
         } else {
@@ -62,6 +64,10 @@ pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
         );
         find(FindingKind::Space, None, message, "free some space on this volume");
     }
+    for log in logs_left_behind(plan, observation) {
+        let message = format!("{log} holds rows of the backup, and the plan does not copy it");
+        find(FindingKind::Step, None, message, ANEW_HERE);
+    }
     let begins = plan.kind.begins();
     for companion in journal.filter(|_| begins).iter().flat_map(|journal| &journal.companions) {
         let seen = observation.companions.get(&companion.name);
@@ -73,7 +79,17 @@ pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
     // The device is the part of a file id before the dash.
     let mut devices = observation.files.values().filter_map(|facts| facts.file_id.split_once('-'));
     let first = devices.next();
-    if devices.any(|(device, _)| first.is_some_and(|(first, _)| device != first)) {
+    // A page copy, and an undo, neither link nor rename canonical.
+    let canonical = PlanPath::from(&observation.canonical);
+    let moves = |step: &Step| match &step.op {
+        Op::Link { from, to } | Op::Rename { from, to } | Op::RenameNew { from, to } => {
+            [from, to].contains(&&canonical)
+        }
+        _ => false,
+    };
+    if plan.steps.iter().any(moves)
+        && devices.any(|(device, _)| first.is_some_and(|(first, _)| device != first))
+    {
         let message = "the files of the set are on different volumes (one is a mount point): \
                        they cannot be linked or renamed onto each other";
         find(FindingKind::CrossVolume, None, message.into(), "mount the directory, not the file");
@@ -112,6 +128,23 @@ pub(super) fn judge(plan: &Plan, observation: &Observation) -> Vec<Finding> {
     findings
 }
 
+/// The `-wal` and `-journal` of a backup that the plan adopts without them.
+fn logs_left_behind<'a>(plan: &Plan, observation: &'a Observation) -> Vec<&'a FileName> {
+    let copied = || {
+        plan.steps.iter().filter_map(|step| match &step.op {
+            Op::Copy { from, .. } if from.companion.is_none() => Some(&from.name),
+            _ => None,
+        })
+    };
+    let Some(backup) = copied().next().filter(|_| plan.kind == PlanKind::Adopt) else {
+        return Vec::new();
+    };
+    let [wal, _, hot] = backup.sidecars();
+    let has_rows = |name: &FileName| [&wal, &hot].contains(&name) && !copied().any(|of| of == name);
+    let files = observation.files.iter().filter(|(name, facts)| facts.size > 0 && has_rows(name));
+    files.map(|(name, _)| name).collect()
+}
+
 /// The name of the file that this op makes in the database's directory.
 fn made(op: &Op) -> Option<&FileName> {
     match op {
@@ -119,7 +152,8 @@ fn made(op: &Op) -> Option<&FileName> {
         | Op::WriteReceipt { file }
         | Op::Restage { to: file, .. }
         | Op::Isolate { to: file, .. }
-        | Op::BuildSql { staging: file, .. } => Some(file),
+        | Op::BuildSql { staging: file, .. }
+        | Op::BuildHost { source: file, .. } => Some(file),
         Op::Copy { to, .. } | Op::Link { to, .. } | Op::Rename { to, .. } => {
             to.companion.is_none().then_some(&to.name)
         }

@@ -15,9 +15,11 @@
 //! taken. `core/explore/tests/it/validate_mutants.rs` lists them, mutant by mutant.
 
 mod directory;
+mod given;
 mod replan;
 
 pub use directory::refused_by_windows;
+pub use given::{refuse_given, refuse_unread_plan};
 
 use serde::{Deserialize, Serialize};
 
@@ -119,7 +121,8 @@ pub fn validate(plan: &Plan, target: Option<&Observation>) -> Vec<Finding> {
 }
 
 /// Judges a plan as [`validate`] does, and whether it does what `request` asks for. The request's
-/// label, nonce, time and attempt may differ.
+/// nonce, time and attempt may differ; so may its label, where the plan recovers. A program that has
+/// the database open is no finding then: a start waits for it.
 ///
 /// Without a request, only the plan says what was asked for. A plan from which the step that calls
 /// the application was removed then passes for the plan of an application that has no callback.
@@ -137,7 +140,7 @@ pub fn validate_request(
         Err(failure) => vec![refused(&failure)],
     };
     if let Some(observation) = target {
-        findings.extend(directory::judge(plan, observation));
+        findings.extend(directory::judge(plan, observation, request.is_some()));
         if findings.is_empty() {
             match replan::of_directory(plan, observation, request) {
                 Ok(right) => findings = compare(plan, &right, ANEW_HERE),

@@ -9,7 +9,7 @@ use crate::failure::{Code, Failure};
 use crate::fault::{Holder, Platform};
 use crate::journal::{Companion, Journal, Phase, Strategy, V1};
 use crate::names::{
-    CompanionName, FileName, Label, Nonce, PlanPath, Role, companion_backup_name,
+    CompanionName, FileName, Label, Names, Nonce, PlanPath, Role, companion_backup_name,
     companion_staged_name, displaced_name, legacy_journal_name,
 };
 use crate::observe::{CompanionFacts, FileFacts, Observation, Verdict};
@@ -31,6 +31,8 @@ pub(super) fn of_itself(plan: &Plan) -> Result<Plan, Failure> {
         };
     };
     let mut right = match (plan.kind, journal.strategy) {
+        // `Plan::check` has proven each step.
+        (PlanKind::Adopt, _) => return Ok(plan.clone()),
         (_, strategy) if strategy.restores() => right_restore(plan, journal),
         (PlanKind::Migrate, _) => migration(plan, journal)?,
         (_, Strategy::TwoRename) => recovered(plan, legacy::observations(plan, journal))?,
@@ -54,10 +56,13 @@ pub(super) fn of_directory(
     observation: &Observation,
     asked: Option<&Request>,
 ) -> Result<Plan, Failure> {
-    let (label, nonce) = label_and_nonce(plan)?;
+    let (mut label, nonce) = label_and_nonce(plan)?;
+    if let Some(asked) = asked {
+        label.clone_from(&asked.label);
+    }
     match plan.kind {
         // An observation holds neither the rule of a prune nor the receipt of a backup.
-        PlanKind::Restore | PlanKind::Prune => return Ok(plan.clone()),
+        PlanKind::Restore | PlanKind::Prune | PlanKind::Adopt => return Ok(plan.clone()),
         PlanKind::LeaveZombie => return plan_leave_zombie(observation, &label, &nonce),
         _ => {}
     }
@@ -147,10 +152,8 @@ fn without_journal(plan: &Plan) -> Option<Observation> {
     // The plan does not name the database. Any name will do that makes each file a journal's.
     let is_ours = |canonical: &FileName| {
         named.iter().all(|name| {
-            matches!(
-                Role::of(canonical, name),
-                Some(Role::Journal(_) | Role::LegacyJournal | Role::JournalTmp(..))
-            )
+            matches!(Role::of(canonical, name), Some(Role::Journal(_) | Role::LegacyJournal))
+                || Role::of(canonical, name).is_some_and(|role| role.is_unfinished())
         })
     };
     let mut observation = blank(plan.platform, named.first()?.bases().find(is_ours)?);
@@ -206,8 +209,10 @@ fn migrated(
     let by = [BuildBy::Sql, BuildBy::Host].into_iter();
     let ways = by.flat_map(|by| [BuildFrom::Empty, BuildFrom::Copy].map(|from| (by, from)));
     let ways = ways.flat_map(|(by, from)| [false, true].map(|verify| (by, from, verify)));
-    let is_asked = |way: &_| asked.is_none_or(|of| (of.by, of.from, of.verify) == *way);
-    let requests = ways.filter(is_asked).map(|(by, from, verify)| Request {
+    let ways = ways.flat_map(|(by, from, verify)| [true, false].map(|v1| (by, from, verify, v1)));
+    let is_asked =
+        |way: &_| asked.is_none_or(|of| (of.by, of.from, of.verify, of.check_v1) == *way);
+    let requests = ways.filter(is_asked).map(|(by, from, verify, check_v1)| Request {
         label: journal.label.clone(),
         nonce: journal.nonce.clone(),
         now_ms,
@@ -215,8 +220,33 @@ fn migrated(
         from,
         by,
         verify,
+        check_v1,
     });
-    nearest(plan, requests.map(|request| plan_migration(observation, &request).map(Some)))
+    let plans = requests.flat_map(|request| {
+        let made = plan_migration(observation, &request);
+        let earlier = made.as_ref().ok().and_then(|right| as_earlier(plan, right, names));
+        [made.map(Some), Ok(earlier)]
+    });
+    nearest(plan, plans)
+}
+
+/// The plan as an earlier release made it, which copied v1 for a callback in a step of its own. Such
+/// a plan is still performed.
+fn as_earlier(plan: &Plan, right: &Plan, names: &Names) -> Option<Plan> {
+    let copy = Op::Copy { from: (&names.canonical).into(), to: (&names.source).into() };
+    if !plan.steps.iter().any(|step| step.op == copy) {
+        return None;
+    }
+    let builds =
+        |step: &Step| matches!(&step.op, Op::BuildHost { source, .. } if *source == names.source);
+    let at = right.steps.iter().position(builds)?;
+    let mut earlier = right.clone();
+    let why = "the application reads a copy, because opening v1 itself would change it".to_owned();
+    earlier.steps.insert(at, Step { op: copy, why, when: None });
+    for mark in [&mut earlier.flip_at, &mut earlier.cleanup_from] {
+        *mark = mark.map(|mark| mark + 1);
+    }
+    Some(earlier)
 }
 
 /// Each observation that a recovery of this journal may have been planned from.

@@ -4,8 +4,9 @@
 use serde::Serialize;
 
 use cutover_core::{
-    self, Code, Failure, FileFacts, FileName, Journal, Label, LegacyJournal, Nonce, Observation,
-    Phase, Plan, PlanKind, Receipts, Role, Verdict, legacy_journal_name, plan_recovery,
+    self, Backup, Code, Failure, FileFacts, FileName, Journal, Label, LegacyJournal, Nonce,
+    Observation, Phase, Plan, PlanKind, Receipts, Role, Verdict, legacy_journal_name,
+    plan_recovery, refuse_irregular,
 };
 
 /// What canonical is, as far as the files tell.
@@ -118,6 +119,28 @@ fn is_page1(facts: &FileFacts, page1: &str) -> bool {
     facts.page1.as_deref() == Some(page1)
 }
 
+/// The databases that restores set aside, if canonical may be what the last of them put back. A
+/// release that upgrades would then upgrade it again.
+pub(crate) fn set_aside_by_restore<'a>(
+    observation: &'a Observation,
+    canonical: Canonical,
+    backups: &[Backup],
+) -> Vec<&'a FileName> {
+    let header = observation.canonical_facts().and_then(|facts| facts.header.as_ref());
+    // `user_version`, at offset 60: <https://www.sqlite.org/fileformat2.html>.
+    let version = |header: &str| header.get(120..128).map(str::to_owned);
+    let v1 = backups.iter().filter(|backup| backup.whole).find_map(|backup| backup.v1.as_ref());
+    let may_be_v1 = match (header, v1) {
+        (Some(header), Some(v1)) => version(&header.bytes) == version(&v1.fingerprint.header),
+        _ => backups.iter().any(|backup| backup.whole),
+    };
+    if canonical != Canonical::Unknown || !observation.journals.is_empty() || !may_be_v1 {
+        return Vec::new();
+    }
+    let aside = observation.may_hold_rows();
+    aside.filter(|(_, role)| matches!(role, Role::Displaced(_))).map(|(name, _)| name).collect()
+}
+
 /// What `detect` would say, where the files tell it.
 fn verdict(observation: &Observation, canonical: Canonical) -> Option<Verdict> {
     match canonical {
@@ -162,6 +185,11 @@ pub fn next_start(observation: &Observation, receipts: &Receipts) -> NextStart {
         plan,
         refusal,
     };
+    if let Err(failure) = refuse_irregular(observation) {
+        let at = failure.path.clone().unwrap_or_default();
+        let says = format!("it refuses, and touches nothing, because of {at}");
+        return next(Does::Refuse, &says, None, Some(failure));
+    }
     if observation.holders.iter().any(|holder| holder.this_process) {
         let says = "it cannot be told: the process that looked has the database open, so it did not \
                     open it a second time";
@@ -189,6 +217,13 @@ pub fn next_start(observation: &Observation, receipts: &Receipts) -> NextStart {
                     Some(failure.of(&observation.canonical)),
                 )
             }
+            None if observation.may_hold_rows().next().is_some() => next(
+                Does::BeginNew,
+                "it finds no database, and warns of the files beside it that may hold rows; the \
+                 application may still begin with a new, empty one",
+                None,
+                None,
+            ),
             None => next(
                 Does::BeginNew,
                 "it finds no database, and the application begins with a new, empty one",
@@ -241,9 +276,11 @@ pub fn next_start(observation: &Observation, receipts: &Receipts) -> NextStart {
                     "it sets aside the journal, which cannot be read, and goes on with the database \
                      that is there"
                 }
-                PlanKind::Migrate | PlanKind::Restore | PlanKind::Prune | PlanKind::LeaveZombie => {
-                    "it goes on"
-                }
+                PlanKind::Migrate
+                | PlanKind::Restore
+                | PlanKind::Prune
+                | PlanKind::LeaveZombie
+                | PlanKind::Adopt => "it goes on",
             };
             next(Does::Recover, says, Some(plan), None)
         }

@@ -1,5 +1,5 @@
 use cutover_core::{
-    BuildBy, BuildFrom, Code, Next, Observation, Phase, ReplaceBlocker, Verdict, assess,
+    BuildBy, BuildFrom, Code, DataState, Next, Observation, Phase, ReplaceBlocker, Verdict, assess,
     journal_tmp_name, plan_migration,
 };
 
@@ -124,6 +124,38 @@ fn a_database_that_this_process_holds_is_not_touched() {
         Ok(Next::Migrate),
         "others are the plan's business"
     );
+}
+
+/// A connection that is idle in rollback mode holds no lock, so only a list of open files tells.
+#[test]
+fn where_other_programs_are_not_seen_no_plan_relies_on_their_absence() {
+    let unseen =
+        |seen: Observation| Observation { holders_unknown: Some("no list".into()), ..seen };
+    let current = Observation { verdict: Some(Verdict::Current), ..directory() };
+    assert_eq!(next(&unseen(current)), Ok(Next::Current), "nothing to do");
+    assert_eq!(next(&unseen(without_database())), Ok(Next::NoDatabase));
+    let refused = [
+        plan_migration(&unseen(directory()), &request(BuildBy::Sql, BuildFrom::Empty)).map(drop),
+        assess(&unseen(interrupted(&journal(Phase::Built))), &label(), &new_nonce()).map(drop),
+    ];
+    for refused in refused {
+        let failure = refused.unwrap_err();
+        let said = failure.to_string();
+        assert_eq!(
+            (failure.code, failure.data.state),
+            (Code::Held, DataState::Untouched),
+            "{said}"
+        );
+        assert_eq!(failure.data.v1.as_deref(), Some("data.db"));
+        assert!(
+            said.contains("cannot be told here: no list") && said.contains("`unseen`"),
+            "{said}"
+        );
+    }
+    // What only removes files of a committed upgrade does not look for holders.
+    let mut committed = interrupted(&journal(Phase::Committed));
+    committed.verdict = Some(Verdict::Current);
+    assert!(matches!(next(&unseen(committed)), Ok(Next::Recover(_))));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use cutover_core::{
     Action, Budget, Code, Failure, FileName, Observation, Op, OpError, OpErrorKind, Phase, Plan,
-    PlanKind, Platform, Run, plan_leave_zombie, validate,
+    PlanKind, Platform, Run, Strategy, plan_leave_zombie, validate,
 };
 
 use cutover_world::{
@@ -27,18 +27,48 @@ fn the_database_moves_to_a_new_file_before_anything_else() {
 }
 
 #[test]
-fn only_what_this_process_alone_holds_on_posix_without_a_journal_is_left_behind() {
+fn only_what_this_process_alone_holds_on_posix_is_left_behind() {
     let windows = Observation { platform: Platform::Windows, ..held() };
     let shared = Observation { holders: vec![me(), another_program()], ..held() };
     let free = Observation { holders: vec![], ..held() };
-    let unfinished = Observation { holders: vec![me()], ..interrupted(&journal(Phase::Building)) };
+    let unseen = Observation { holders_unknown: Some("no list".into()), ..held() };
+    let mut unreadable = held();
+    unreadable.journals.insert(journal(Phase::Building).file(), None);
+    let mut of_restore = journal(Phase::Installing);
+    of_restore.strategy = Strategy::RestorePageCopy;
+    let of_restore = Observation { holders: vec![me()], ..interrupted(&of_restore) };
     let plan = planned(&held()).unwrap();
-    for observation in [windows, shared, free, unfinished] {
+    for observation in [windows, shared, free, unseen, unreadable, of_restore] {
         assert_eq!(planned(&observation).unwrap_err().code, Code::Held);
         assert_ne!(validate(&plan, Some(&observation)), []);
     }
     let full = Observation { free_bytes: Some(10), ..held() };
     assert_eq!(planned(&full).unwrap_err().code, Code::NoSpace);
+}
+
+/// The interrupted flip gave v1 its backup's name, which goes before the move: else the backup would
+/// be the leaked connection's file.
+#[test]
+fn beside_an_interrupted_upgrade_the_second_name_goes_first() {
+    for phase in [Phase::Building, Phase::Built, Phase::Committed] {
+        let journal = journal(phase);
+        let mut seen = Observation { holders: vec![me()], ..interrupted(&journal) };
+        seen.files.remove(&journal.names.backup);
+        let plan = planned(&seen).unwrap();
+        assert!(matches!(&plan.steps[0].op, Op::Isolate { .. }), "{phase:?}");
+        assert_eq!(validate(&plan, Some(&seen)), []);
+        let v1 = seen.files[&canonical()].clone();
+        seen.files.insert(journal.names.backup.clone(), v1);
+        let plan = planned(&seen).unwrap();
+        let is_it = |op: &Op| matches!(op, Op::RemoveLink { link, of } if *link == journal.names.backup && *of == canonical());
+        assert!(is_it(&plan.steps[0].op), "{:?}", plan.steps[0]);
+        assert_eq!(Plan::parse(&plan.to_text()).unwrap(), plan);
+        assert_eq!(validate(&plan, Some(&seen)), []);
+        let mut other = plan.clone();
+        other.steps[0].op =
+            Op::RemoveLink { link: FileName::new("notes.txt").unwrap(), of: canonical() };
+        assert!(Plan::parse(&other.to_text()).is_err());
+    }
 }
 
 #[test]

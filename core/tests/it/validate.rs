@@ -2,14 +2,15 @@
 
 use cutover_core::{
     BuildBy, BuildFrom, FileFacts, Finding, FindingKind, Guard, JournalMode, Observation, Op,
-    Phase, Plan, PlanKind, PlanPath, Platform, ReplaceBlocker, Request, Verdict, plan_migration,
-    plan_recovery, validate, validate_request, validate_text,
+    Phase, Plan, PlanKind, PlanPath, Platform, Receipts, ReplaceBlocker, Request, Verdict,
+    list_backups, plan_migration, plan_recovery, refuse_given, validate, validate_request,
+    validate_text,
 };
 
 use crate::recovery::seen_plans;
 use cutover_world::{
-    auth, canonical, database, directory, flip, interrupted, journal, label, me, migrations, name,
-    new_nonce, our_names, plain, request, v1, v2, with_auth, with_companion,
+    NOW_MS, auth, canonical, database, directory, flip, interrupted, journal, label, me,
+    migrations, name, new_nonce, our_names, plain, request, v1, v2, with_auth, with_companion,
 };
 
 fn kinds(findings: &[Finding]) -> Vec<FindingKind> {
@@ -159,10 +160,22 @@ fn commits_since_the_plan_was_made_are_no_difference_and_a_change_of_the_mode_is
     let found = validate(&plan, Some(&now));
     assert_eq!(found[0].kind, FindingKind::Step);
     assert!(found[0].message.contains("mode=delete belongs here"), "{found:#?}");
-    // A newer backup would be taken for an older one.
-    let mut newer = directory();
-    newer.files.insert(name("data.db.v1-v2-1782718800001-00000000"), plain("8", 1));
-    assert_eq!(validate(&plan, Some(&newer))[0].kind, FindingKind::Step);
+    // A newer backup would be taken for an older one. A name alone is no backup.
+    let asked = request(BuildBy::Sql, BuildFrom::Empty);
+    let given = |days: &[u64], receipts: bool| {
+        let (made, kept) = crate::backups::upgraded(days);
+        let kept = if receipts { kept } else { Receipts::new() };
+        let before = Request { now_ms: NOW_MS - 172_800_000, ..asked.clone() };
+        let plan = plan_migration(&directory(), &before).unwrap();
+        let files = made.files.into_iter().chain(directory().files).collect();
+        let seen = Observation { files, ..directory() };
+        refuse_given(&plan, &seen, &asked, &list_backups(&seen, &kept))
+    };
+    given(&[2], true).unwrap_err();
+    given(&[3], true).unwrap();
+    given(&[1], false).unwrap();
+    let failure = given(&[1], true).unwrap_err();
+    assert!(failure.reason.contains("older than one that was made since"), "{failure}");
     let mut companion = with_auth(directory());
     let plan = plan_migration(&companion, &request(BuildBy::Host, BuildFrom::Copy)).unwrap();
     companion.companions.get_mut(&auth()).unwrap().digest = Some("since".into());

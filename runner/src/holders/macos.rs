@@ -3,10 +3,14 @@
 //! nothing.
 
 use std::ffi::{CString, c_char, c_int, c_void};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use cutover_core::Holder;
+
+use super::own::Identity;
 
 unsafe extern "C" {
     fn proc_listpidspath(
@@ -28,37 +32,53 @@ const NO_WATCHERS: u32 = 2;
 /// As long as a process name may be (`2 * MAXCOMLEN`), with room to spare.
 const NAME_BYTES: u32 = 64;
 
-/// The processes that have one of these files open, this process first. Only processes whose files
-/// this one may see are found: those of this user, or all for root.
-pub(crate) fn holders(files: &[PathBuf]) -> Vec<Holder> {
-    let own = super::own::holders(files);
+/// The list of this process's descriptors (fd(4)).
+pub(super) const LISTS: [&str; 1] = ["/dev/fd"];
+
+pub(super) fn is_list(_: impl AsFd) -> bool {
+    true
+}
+
+pub(super) fn identity_of(descriptor: BorrowedFd<'_>) -> io::Result<Identity> {
+    let stat = rustix::fs::fstat(descriptor)?;
+    // As std's `MetadataExt::dev` widens it.
+    Ok((i64::from(stat.st_dev).cast_unsigned(), stat.st_ino))
+}
+
+/// The other processes that have one of these files open. Only processes whose files this one may
+/// see are found: those of this user, or all for root.
+///
+/// # Errors
+/// Why the system does not tell.
+pub(super) fn others(files: &[PathBuf]) -> Result<Vec<Holder>, String> {
     let this = std::process::id();
-    let mut others: Vec<u32> =
-        files.iter().filter(|path| path.exists()).flat_map(|path| users_of(path)).collect();
+    let mut others = Vec::new();
+    for path in files.iter().filter(|path| path.symlink_metadata().is_ok()) {
+        others.extend(users_of(path)?);
+    }
     others.sort_unstable();
     others.dedup();
     let others = others.into_iter().filter(|pid| *pid != 0 && *pid != this);
-    own.into_iter()
-        .chain(others.map(|pid| Holder { pid, name: name(pid), this_process: false }))
-        .collect()
+    Ok(others.map(|pid| Holder { pid, name: name(pid), this_process: false }).collect())
 }
 
-/// The ids of processes that have a file open; empty if the system does not tell.
-fn users_of(path: &Path) -> Vec<u32> {
-    let Ok(path) = CString::new(path.as_os_str().as_bytes()) else { return Vec::new() };
+/// The ids of processes that have a file open.
+fn users_of(path: &Path) -> Result<Vec<u32>, String> {
+    let text = CString::new(path.as_os_str().as_bytes()).map_err(|error| error.to_string())?;
+    let failed = || format!("proc_listpidspath failed: {}", io::Error::last_os_error());
     // SAFETY: the path ends in a zero. Without a buffer the call only returns how large one must
     // be.
     let bytes =
-        unsafe { proc_listpidspath(ALL, 0, path.as_ptr(), NO_WATCHERS, std::ptr::null_mut(), 0) };
-    let Ok(bytes) = usize::try_from(bytes) else { return Vec::new() };
+        unsafe { proc_listpidspath(ALL, 0, text.as_ptr(), NO_WATCHERS, std::ptr::null_mut(), 0) };
+    let bytes = usize::try_from(bytes).map_err(|_| failed())?;
     let mut pids = vec![0_u32; bytes / size_of::<u32>() + 64];
-    let Ok(room) = c_int::try_from(pids.len() * size_of::<u32>()) else { return Vec::new() };
+    let room = c_int::try_from(pids.len() * size_of::<u32>()).map_err(|_| failed())?;
     // SAFETY: the path ends in a zero, and the buffer is ours and as large as we say.
     let used = unsafe {
-        proc_listpidspath(ALL, 0, path.as_ptr(), NO_WATCHERS, pids.as_mut_ptr().cast(), room)
+        proc_listpidspath(ALL, 0, text.as_ptr(), NO_WATCHERS, pids.as_mut_ptr().cast(), room)
     };
-    pids.truncate(usize::try_from(used).unwrap_or_default() / size_of::<u32>());
-    pids
+    pids.truncate(usize::try_from(used).map_err(|_| failed())? / size_of::<u32>());
+    Ok(pids)
 }
 
 fn name(pid: u32) -> String {
@@ -72,6 +92,7 @@ fn name(pid: u32) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::holders;
     use super::*;
 
     #[test]
@@ -80,12 +101,12 @@ mod tests {
         let path = directory.path().join("data.db");
         std::fs::write(&path, "x").unwrap();
         let files = [path.clone()];
-        assert_eq!(holders(&files), []);
+        assert_eq!(holders(&files), super::super::Seen::default());
         let opened = || std::fs::File::open(&path).unwrap();
         let mut other =
             std::process::Command::new("sleep").arg("1000").stdin(opened()).spawn().unwrap();
         let held = opened();
-        let found = holders(&files);
+        let found = holders(&files).holders;
         other.kill().unwrap();
         other.wait().unwrap();
         assert_eq!(
@@ -94,6 +115,6 @@ mod tests {
         );
         assert_eq!(found[1].name, "sleep");
         drop(held);
-        assert_eq!(holders(&files), []);
+        assert_eq!(holders(&files), super::super::Seen::default());
     }
 }

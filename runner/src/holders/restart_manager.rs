@@ -100,14 +100,17 @@ impl RestartManager {
         }
     }
 
-    /// The processes that use one of these files (paths that end in a zero). `None` if it cannot
-    /// tell.
-    pub(super) fn users_of(&self, files: &[Vec<u16>]) -> Option<Vec<Process>> {
+    /// The processes that use one of these files (paths that end in a zero).
+    ///
+    /// # Errors
+    /// Which call failed, and its code.
+    pub(super) fn users_of(&self, files: &[Vec<u16>]) -> Result<Vec<Process>, String> {
         let mut session = 0;
         let mut key = [0; CCH_RM_SESSION_KEY as usize + 1];
         // SAFETY: both results are ours, and the key is as large as the call requires.
-        if unsafe { (self.start_session)(&raw mut session, 0, key.as_mut_ptr()) } != ERROR_SUCCESS {
-            return None;
+        let code = unsafe { (self.start_session)(&raw mut session, 0, key.as_mut_ptr()) };
+        if code != ERROR_SUCCESS {
+            return Err(failed("RmStartSession", code));
         }
         let users = self.users_in(session, files);
         // SAFETY: we started the session.
@@ -115,10 +118,10 @@ impl RestartManager {
         users
     }
 
-    fn users_in(&self, session: u32, files: &[Vec<u16>]) -> Option<Vec<Process>> {
+    fn users_in(&self, session: u32, files: &[Vec<u16>]) -> Result<Vec<Process>, String> {
         debug_assert!(files.iter().all(|file| file.last() == Some(&0)), "each path ends in a zero");
         let paths: Vec<*const u16> = files.iter().map(Vec::as_ptr).collect();
-        let count = u32::try_from(paths.len()).ok()?;
+        let count = u32::try_from(paths.len()).map_err(|error| error.to_string())?;
         // SAFETY: the paths end in a zero and live for the whole call. Nothing else is registered.
         let code = unsafe {
             (self.register_resources)(
@@ -132,11 +135,12 @@ impl RestartManager {
             )
         };
         if code != ERROR_SUCCESS {
-            return None;
+            return Err(failed("RmRegisterResources", code));
         }
         let mut found: Vec<RM_PROCESS_INFO> = Vec::new();
         for _ in 0..MAX_TRIES {
-            let (mut needed, mut given, mut reasons) = (0, u32::try_from(found.len()).ok()?, 0);
+            let given = u32::try_from(found.len()).map_err(|error| error.to_string())?;
+            let (mut needed, mut given, mut reasons) = (0, given, 0);
             // SAFETY: the list has room for `given` entries, and the other results are ours.
             let code = unsafe {
                 (self.get_list)(
@@ -149,14 +153,18 @@ impl RestartManager {
             };
             match code {
                 ERROR_SUCCESS => {
-                    return Some(found.iter().take(given as usize).map(process).collect());
+                    return Ok(found.iter().take(given as usize).map(process).collect());
                 }
                 ERROR_MORE_DATA => found.resize(needed as usize, RM_PROCESS_INFO::default()),
-                _ => return None,
+                code => return Err(failed("RmGetList", code)),
             }
         }
-        None
+        Err(failed("RmGetList", ERROR_MORE_DATA))
     }
+}
+
+fn failed(call: &str, code: u32) -> String {
+    format!("the Restart Manager does not name the processes: {call} failed with {code}")
 }
 
 fn process(info: &RM_PROCESS_INFO) -> Process {
@@ -183,7 +191,7 @@ mod tests {
         // Wine's Restart Manager names no process. But it accepts the calls, and that is what this
         // tests.
         let users = RestartManager::load().map(|manager| manager.users_of(&[path]));
-        assert!(users.is_none_or(|users| users.is_some()));
+        assert!(users.is_none_or(|users| users.is_ok()));
     }
 
     #[test]

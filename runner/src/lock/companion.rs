@@ -10,7 +10,7 @@ use std::io::{Error as IoError, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use cutover_core::{
-    Budget, Code, Failure, FileName, OpErrorKind, Plan, PlanKind, PlanPath, Retry,
+    Budget, Code, Failure, FileName, OpError, OpErrorKind, OpName, Plan, PlanKind, PlanPath, Retry,
     companion_lock_name,
 };
 
@@ -21,6 +21,9 @@ use crate::os;
 use crate::place::Paths;
 use crate::sqlite::os_fault;
 use crate::waiting::wait;
+
+const WORKS_ON_IT: &str = "another upgrade, of this data directory or of one that shares this \
+                           companion, works on it";
 
 /// The locks of all companions, or why one of them could not be acquired.
 #[derive(Debug, Default)]
@@ -89,21 +92,49 @@ impl CompanionLocks {
                 Err(TryLockError::Error(error)) => return Err(cannot_lock(path, at, &error).into()),
             }
             tries += 1;
-            let reason = "another upgrade, of this data directory or of one that shares this \
-                          companion, works on it";
-            let who = holders(&[path.to_owned()]);
+            let who = holders(&[path.to_owned()]).holders;
             let Some(delay_ms) = budget.next_delay_ms(tries) else {
                 let mut failure = refusal(
                     Code::Owned,
                     at,
-                    reason,
+                    WORKS_ON_IT,
                     "let the other upgrade end, or close that program, and start again",
                 );
                 (failure.holders, failure.attempts, failure.waited_ms) =
                     (who, tries, budget.waited_ms);
                 return Err(failure.into());
             };
-            wait(delay_ms, ("lock", at.to_string()), (reason.to_owned(), who), *budget, host)?;
+            wait(
+                delay_ms,
+                (OpName::Lock, at.to_string()),
+                (WORKS_ON_IT.to_owned(), who),
+                *budget,
+                host,
+            )?;
+        }
+    }
+
+    /// Takes the lock of a companion that a build is about to write, if this call does not hold it
+    /// yet: its directory may not have existed when the call began. It does not wait.
+    pub(crate) fn hold(&mut self, directory: &Path, file: &FileName) -> Result<(), OpError> {
+        let path = directory.join(companion_lock_name(file).as_str());
+        let failed = |error: IoError| os_fault(&error);
+        let is_held =
+            os::file_id(&path).is_ok_and(|id| self.held.iter().any(|(held, _)| *held == id));
+        if is_held {
+            return Ok(());
+        }
+        let Some(file) = open(&path).map_err(failed)? else { return Ok(()) };
+        match file.try_lock() {
+            Ok(()) => {
+                self.held.push((os::file_id(&path).map_err(failed)?, file));
+                Ok(())
+            }
+            Err(TryLockError::WouldBlock) => Err(OpError::new(
+                OpErrorKind::Held { holders: holders(&[path]).holders },
+                WORKS_ON_IT,
+            )),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
         }
     }
 

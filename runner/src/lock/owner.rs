@@ -70,6 +70,7 @@ pub struct OwnerLock(Arc<Held>);
 #[derive(Debug)]
 struct Held {
     database: PathBuf,
+    files: [PathBuf; 3],
     owner: Mutex<Option<Connection>>,
     file: Option<File>,
 }
@@ -78,6 +79,15 @@ impl OwnerLock {
     /// Drops this clone. The lock is released with the last clone.
     pub fn release(self) {
         drop(self);
+    }
+
+    /// The files that the lock makes beside the database, for an application that copies or
+    /// synchronizes the directory and leaves them out: `<db>.owner-lock`, SQLite's
+    /// `<db>.owner-lock-journal`, and `<db>.cutover-lock`. Not each need exist. They hold no data,
+    /// and stay after a release.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf; 3] {
+        &self.0.files
     }
 
     pub(crate) fn is_of(&self, place: &Paths) -> bool {
@@ -107,16 +117,24 @@ pub fn lock(path: &Path) -> Result<OwnerLock, Error> {
 pub(crate) fn take(place: &Paths) -> Result<OwnerLock, Failure> {
     let database = place.path(&place.canonical);
     if !OWNED.lock().unwrap_or_else(PoisonError::into_inner).insert(database.clone()) {
-        return Err(owned(place, vec![this_process()]));
+        let reason = "this process itself owns this database: it took the owner lock before, or a \
+                      call of it that took the lock has not ended";
+        let hint = "pass the lock that this process took as `options.lock`, or wait for the other \
+                    call to end";
+        return Err(refusal(place, reason, hint, vec![this_process()]));
     }
-    // From here on, dropping `held` removes the database from `OWNED` if a step fails.
-    let mut held = Held { database, owner: Mutex::new(None), file: None };
     let owner_path = place.path(&owner_lock_name(&place.canonical));
     let cutover_path = place.path(&cutover_lock_name(&place.canonical));
+    let files =
+        [owner_path.clone(), sqlite::sidecar(&owner_path, "-journal"), cutover_path.clone()];
+    // From here on, dropping `held` removes the database from `OWNED` if a step fails.
+    let mut held = Held { database, files, owner: Mutex::new(None), file: None };
     let others = || {
-        let mut others = holders(&[owner_path.clone(), cutover_path.clone()]);
+        let mut others = holders(&[owner_path.clone(), cutover_path.clone()]).holders;
         others.retain(Holder::is_another);
-        owned(place, others)
+        let reason = "another instance of the application owns this database";
+        let hint = "use the instance that runs, or close it and start again";
+        refusal(place, reason, hint, others)
     };
     let refuse = |path: &Path, fault: &OpError| {
         let no_space = fault.class(os::PLATFORM, false) == Retry::NoSpace;
@@ -127,12 +145,15 @@ pub(crate) fn take(place: &Paths) -> Result<OwnerLock, Failure> {
     let io = |path: &Path, error: &std::io::Error| refuse(path, &os_fault(error));
     // The database's owner must own its lock files: files that root made would shut that owner out.
     // They are writable even if the database is read-only, because they would stay read-only when
-    // the database no longer is.
+    // the database no longer is. Without a database they are for those who may write beside it.
     let rights = rights_if_there(&held.database).map_err(|error| io(&held.database, &error))?;
     for path in [&owner_path, &cutover_path] {
         os::regular_or_missing(path).map_err(|error| io(path, &error))?;
-        let Some(rights) = &rights else { continue };
-        match os::create_writable(path, rights) {
+        let made = match &rights {
+            Some(rights) => os::create_owner_lock(path, rights, &place.directory),
+            None => os::create_lock(path, &place.directory),
+        };
+        match made {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => {
                 return Err(io(path, &error));
             }
@@ -142,29 +163,26 @@ pub(crate) fn take(place: &Paths) -> Result<OwnerLock, Failure> {
     // This lock comes first. If two processes start at once, one of them gets it. With SQLite's
     // lock alone both could be refused, because each waits until the other is out of the file.
     let mut options = File::options();
-    let file = os::open(&cutover_path, options.create(true).truncate(false).write(true))
-        .map_err(|error| io(&cutover_path, &error))?;
+    let file =
+        os::open(&cutover_path, options.write(true)).map_err(|error| io(&cutover_path, &error))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(others()),
         Err(TryLockError::Error(error)) => return Err(io(&cutover_path, &error)),
     }
     held.file = Some(file);
-    let owner = sqlite::open_to_write(&owner_path, OpenFlags::SQLITE_OPEN_CREATE)
-        .map_err(|fault| refuse(&owner_path, &fault))?;
-    if let Err(error) = owner.execute_batch("BEGIN EXCLUSIVE") {
-        return Err(match sqlite::fault(&error) {
-            OpError { cause: OpErrorKind::Busy, .. } => others(),
-            fault => refuse(&owner_path, &name_full_disk(fault, place)),
-        });
-    }
+    let taken = |fault: OpError| match fault.cause {
+        OpErrorKind::Busy => others(),
+        _ => refuse(&owner_path, &fault),
+    };
+    let owner = sqlite::open_to_write(&owner_path, OpenFlags::SQLITE_OPEN_CREATE).map_err(taken)?;
+    // Without a journal file: it would have the group of this user's new files, and another user of
+    // the database could not open the one that a killed process leaves.
+    owner
+        .execute_batch("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE")
+        .map_err(|error| taken(name_full_disk(sqlite::fault(&error), place)))?;
     held.owner = Mutex::new(Some(owner));
     Ok(OwnerLock(Arc::new(held)))
-}
-
-fn owned(place: &Paths, holders: Vec<Holder>) -> Failure {
-    let reason = "another instance of the application owns this database";
-    refusal(place, reason, "use the instance that runs, or close it and start again", holders)
 }
 
 fn refusal(place: &Paths, reason: &str, hint: &str, holders: Vec<Holder>) -> Failure {

@@ -1,7 +1,7 @@
 //! What differs between operating systems, behind one set of names.
 
 #[cfg(unix)]
-#[path = "unix.rs"]
+#[path = "unix/mod.rs"]
 mod platform;
 #[cfg(windows)]
 #[path = "windows/mod.rs"]
@@ -14,15 +14,13 @@ use std::path::Path;
 use cutover_core::FileName;
 
 pub(crate) use platform::{
-    LOCKS_V1_OVER_THE_FLIP, OPENING_DROPS_LOCKS, PLATFORM, REFUSED_BYTES, Rights, create_lock,
-    create_new, create_private, create_private_directory, create_writable, denied_for_good,
-    file_id, free_bytes, give_rights, irreplaceable, is_only_in_use, links,
-    only_its_owner_replaces, open_file_id, open_to_flush, open_to_give_rights, plain, read_at,
-    real_directory, rename, rename_new, says_no_flush, says_no_links, sync_dir, why_read_only,
+    LOCKS_V1_OVER_THE_FLIP, OPENING_DROPS_LOCKS, PLATFORM, REFUSED_BYTES, Rights, create_beside,
+    create_lock, create_new, create_owner_lock, create_private, create_private_directory,
+    create_to_build, denied_for_good, file_id, free_bytes, give_rights, irreplaceable,
+    is_only_in_use, links, only_its_owner_replaces, open_file_id, open_to_flush,
+    open_to_give_rights, plain, read_at, real_directory, rename, rename_new, says_no_flush,
+    says_no_links, sqlite_gives_owners, sync_dir, why_read_only, why_unchangeable,
 };
-
-#[cfg(windows)]
-pub(crate) use platform::SHARING_VIOLATION;
 
 /// Why a name is refused: what has it is not a regular file.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +36,12 @@ pub(crate) fn regular(kind: FileType) -> io::Result<()> {
 /// opened. A name that does not exist is not refused.
 pub(crate) fn regular_or_missing(path: &Path) -> io::Result<()> {
     std::fs::symlink_metadata(path).map_or(Ok(()), |metadata| regular(metadata.file_type()))
+}
+
+/// Refuses a sidecar that is another file as well, where SQLite would change the owner of both.
+pub(crate) fn own_or_missing(path: &Path) -> io::Result<()> {
+    let shared = sqlite_gives_owners() && links(path).is_ok_and(|links| links > 1);
+    if shared { Err(io::Error::other(Irregular("a hard link to another file"))) } else { Ok(()) }
 }
 
 /// Whether this is the name of a regular file, and not of a link to one.
@@ -60,6 +64,17 @@ pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
         // Another process may have put a link there meanwhile.
         Err(error) => regular_or_missing(path).and(Err(error)),
     }
+}
+
+/// The message of the warning about what a file lacks of the rights and attributes that the file
+/// before it has. `None` if it has all.
+pub(crate) fn lost_message(what: &str, path: &Path, lost: &[String]) -> Option<String> {
+    let message = format!(
+        "{what} {} lacks what the one before it has, because the system refused it: {}",
+        path.display(),
+        lost.join(", ")
+    );
+    (!lost.is_empty()).then_some(message)
 }
 
 /// Opens a regular file to read it.
@@ -87,6 +102,12 @@ pub(crate) fn read_companion(path: &Path) -> io::Result<Vec<u8>> {
 /// macOS), `DATA.DB` opens `data.db`. The file's own spelling counts there, so that its journals
 /// and backups have one name.
 pub(crate) fn stored_name(directory: &Path, name: FileName) -> FileName {
+    // Most directories distinguish case, which one look at another spelling tells. The names of a
+    // large folder are then not listed.
+    let other: String = name.as_str().chars().map(other_case).collect();
+    if !exists(&directory.join(&other)) {
+        return name;
+    }
     let same = |entry: &FileName| entry.as_str().to_lowercase() == name.as_str().to_lowercase();
     let Ok(entries) = std::fs::read_dir(directory) else { return name };
     let entries: Vec<FileName> = entries
@@ -103,6 +124,17 @@ pub(crate) fn stored_name(directory: &Path, name: FileName) -> FileName {
             entry.clone()
         }
         _ => name,
+    }
+}
+
+/// The letter in the other case, where that is one letter.
+fn other_case(letter: char) -> char {
+    let mut lower = letter.to_lowercase();
+    let mut upper = letter.to_uppercase();
+    match (lower.next(), lower.next(), upper.next(), upper.next()) {
+        (Some(lower), None, ..) if lower != letter => lower,
+        (_, _, Some(upper), None) => upper,
+        _ => letter,
     }
 }
 

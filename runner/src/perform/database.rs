@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use cutover_core::{FileName, Holder, JournalMode, OpError, OpErrorKind, OpOutcome, Role, Run};
+use cutover_core::{
+    FileName, Holder, JournalMode, OpError, OpErrorKind, OpOutcome, PlanKind, Role, Run,
+};
 
 use super::{Performed, Performer};
 use crate::fsops::{plain, remove};
-use crate::holders::holders;
+use crate::holders::{Seen, holders};
+use crate::host::Host;
 use crate::isolate::Isolated;
 use crate::os;
 use crate::page_copy::{CommitWatcher, page_copy};
-use crate::sqlite::{self, Flush, V1Lock, os_fault};
-use crate::types::BuildBy;
+use crate::sqlite::{self, Flush, Origin, V1Lock, os_fault};
+use crate::types::{BuildBy, Unseen};
 
 impl Performer<'_> {
     pub(super) fn settle(&mut self, file: &FileName, mode: JournalMode, run: &Run) -> Performed {
@@ -24,6 +27,11 @@ impl Performer<'_> {
         }
         sqlite::settle(&self.place.path(file), mode, flush).map(OpOutcome::Settled).map_err(
             |fault| match fault.cause {
+                // In a restore this is the copy of the backup.
+                OpErrorKind::NotADatabase | OpErrorKind::V1Corrupt if restores(run) && own => {
+                    let text = format!("the backup is damaged: {}", fault.message);
+                    OpError::new(OpErrorKind::V1Corrupt, text).of(file)
+                }
                 OpErrorKind::NotADatabase | OpErrorKind::V1Corrupt if own => {
                     OpError { cause: OpErrorKind::Verify, ..fault }.of(file)
                 }
@@ -38,19 +46,34 @@ impl Performer<'_> {
             .map_err(|fault| fault.of(file))
     }
 
-    pub(super) fn restage(&self, from: &FileName, to: &FileName, mode: JournalMode) -> Performed {
+    pub(super) fn restage(
+        &mut self,
+        from: &FileName,
+        to: &FileName,
+        mode: JournalMode,
+    ) -> Performed {
         let target = self.place.path(to);
         let v1 = self.place.path(&self.place.canonical);
         self.io(&to.into(), |path| {
-            plain(os::create_writable(path, &os::Rights::of(&v1)?).map(drop))
+            plain(os::create_to_build(path, &os::Rights::of(&v1)?).map(drop))
         })?;
-        sqlite::restage(&self.place.path(from), &target, mode).map(|()| OpOutcome::Plain).map_err(
-            |fault| {
-                // A copy that failed must not stand in the way of the next attempt.
-                let _ = remove(&target);
-                fault.of(from)
-            },
-        )
+        sqlite::restage(&self.place.path(from), &target, mode).map_err(|fault| {
+            // A copy that failed must not stand in the way of the next attempt.
+            let _ = remove(&target);
+            fault.of(from)
+        })?;
+        // What is installed is checked before, and gets its rights then. A copy of canonical stays.
+        if *from == self.place.canonical {
+            let mut lost = Vec::new();
+            self.io(&to.into(), |path| {
+                let (rights, copy) = (os::Rights::of(&v1)?, os::open_to_give_rights(path)?);
+                os::give_rights(&copy, &rights)?;
+                lost = rights.lost(&copy)?;
+                plain(Ok(()))
+            })?;
+            self.tell_lost("the copy of", &v1, &lost);
+        }
+        Ok(OpOutcome::Plain)
     }
 
     pub(super) fn isolate(&mut self, from: &FileName, to: &FileName) -> Performed {
@@ -58,8 +81,10 @@ impl Performer<'_> {
         // A file that a failed attempt left would stand in the way.
         let new = self.place.path(to);
         remove(&new).map_err(|error| os_fault(&error).of(to))?;
-        self.isolated =
-            Some(Isolated::copy(&self.place.path(from), &new).map_err(|fault| fault.of(from))?);
+        let (isolated, lost) =
+            Isolated::copy(&self.place.path(from), &new).map_err(|fault| fault.of(from))?;
+        self.isolated = Some(isolated);
+        self.tell_lost("the new", &self.place.path(from), &lost);
         Ok(OpOutcome::Plain)
     }
 
@@ -76,15 +101,25 @@ impl Performer<'_> {
     /// Fails if a file that the flip replaces is open. On Windows pages may be copied into a file
     /// that this process has open, or a process that Windows does not name.
     pub(super) fn look(&self, file: &FileName, run: &Run) -> Performed {
-        let holders = holders(&self.place.set(file));
+        let Seen { holders, unknown } = holders(&self.place.set(file));
         let moved = matches!(
             Role::of(&self.place.canonical, file),
-            Some(Role::Backup { .. } | Role::Displaced(_))
+            // A backup that is adopted may have any name.
+            None | Some(Role::Backup { .. } | Role::Displaced(_))
         );
+        let is_replaced = *file == self.place.canonical || moved;
+        if let Some(why) = unknown.filter(|_| is_replaced && self.options.unseen == Unseen::Refuse)
+        {
+            let fault = OpError::new(
+                OpErrorKind::Held { holders },
+                format!("which programs have the database open cannot be told now: {why}"),
+            );
+            return Err(fault.of(file));
+        }
         let copies_pages = run.journal().is_some_and(|journal| journal.strategy.copies_pages());
         let may_stay =
             copies_pages && !os::OPENING_DROPS_LOCKS && !holders.iter().any(Holder::is_another);
-        if (*file == self.place.canonical || moved) && !holders.is_empty() && !may_stay {
+        if is_replaced && !holders.is_empty() && !may_stay {
             let fault =
                 OpError::new(OpErrorKind::Held { holders }, "a program has the database open");
             return Err(fault.of(file));
@@ -92,7 +127,13 @@ impl Performer<'_> {
         Ok(OpOutcome::Looked(holders))
     }
 
-    pub(super) fn build_sql(&self, v1: &FileName, staging: &FileName) -> Performed {
+    pub(super) fn build_sql(
+        &mut self,
+        v1: &FileName,
+        staging: &FileName,
+        run: &Run,
+        host: &mut dyn Host,
+    ) -> Performed {
         let BuildBy::Sql(sql) = &self.options.make.run else {
             return Err(OpError::new(
                 OpErrorKind::Host,
@@ -100,10 +141,19 @@ impl Performer<'_> {
             ));
         };
         self.make_staging(staging)?;
-        let v1 = self.place.path(v1);
-        sqlite::build(&v1, &self.place.path(staging), sql)
-            .map(|()| OpOutcome::Plain)
-            .map_err(|fault| fault.of(staging))
+        let (v1, built) = (self.place.path(v1), self.place.path(staging));
+        let result = sqlite::build(&v1, &built, sql, &mut || self.begin_check_pages(&v1, run));
+        result.map(|()| OpOutcome::Plain).map_err(|fault| {
+            let fault = match fault.cause {
+                OpErrorKind::V1Corrupt | OpErrorKind::NotADatabase => {
+                    self.damage_in_build(&fault, staging, host)
+                }
+                _ => fault.of(staging),
+            };
+            // What follows looks whether this process has v1 open.
+            self.pages = None;
+            fault
+        })
     }
 
     /// Makes the staging file before a build opens it, so that it has v1's mode and is not a link.
@@ -115,33 +165,40 @@ impl Performer<'_> {
             if os::exists(path) {
                 return plain(Ok(()));
             }
-            plain(os::create_writable(path, &os::Rights::of(&v1)?).map(drop))
+            plain(os::create_to_build(path, &os::Rights::of(&v1)?).map(drop))
         })
     }
 
-    pub(super) fn check(&self, file: &FileName, run: &Run) -> Performed {
+    pub(super) fn check(&mut self, file: &FileName, run: &Run) -> Performed {
         let no_expectations = BTreeMap::new();
         let journal = run.journal();
         let expect = journal.map_or(&no_expectations, |journal| &journal.expect);
+        let path = self.place.path(file);
+        let adopts = run.plan().kind == PlanKind::Adopt;
         // In a recovery of a legacy cutover v1 is already in the backup.
         let v1 = journal
             .map(|journal| self.place.path(&journal.names.backup))
             .filter(|_| !os::exists(&self.place.path(&self.place.canonical)))
             .unwrap_or_else(|| self.place.path(&self.place.canonical));
+        // A backup that is adopted has its own rights.
+        let v1 = if adopts { path.clone() } else { v1 };
         let rights = os::Rights::of(&v1).map_err(|error| os_fault(&error).of(file))?;
         let checked = os::open_to_give_rights(&self.place.path(file))
             .map_err(|error| os_fault(&error).of(file))?;
-        // Dangling references of a v1 that is restored are its own; v2 is no measure for them.
-        let restores = journal.is_some_and(|journal| journal.strategy.restores());
-        let v1 = if restores { self.place.path(file) } else { v1 };
-        let (facts, warnings) = sqlite::check(
-            &self.place.path(file),
-            &v1,
-            self.options.integrity,
-            expect,
-            restores || self.options.verify,
-        )
-        .map_err(|fault| fault.of(file))?;
+        let origin = if restores(run) || adopts {
+            Origin::Backup
+        } else {
+            let (examined, verified) = (self.examined.as_ref(), self.options.verify);
+            Origin::Built { v1: &v1, examined, verified }
+        };
+        let (facts, warnings) = sqlite::check(&path, origin, self.options.integrity, expect)
+            .map_err(|fault| match fault.cause {
+                OpErrorKind::Verify if adopts => {
+                    let message = fault.message.replace("what was built", "the backup");
+                    OpError::new(OpErrorKind::V1Corrupt, message).of(file)
+                }
+                _ => fault.of(file),
+            })?;
         if let Some(known) = journal.and_then(|journal| journal.v2.as_ref())
             && (facts.size != known.size || facts.page1.as_ref() != Some(&known.page1))
         {
@@ -167,6 +224,8 @@ impl Performer<'_> {
             )
             .of(file));
         }
+        let lost = rights.lost(&checked).map_err(|error| os_fault(&error).of(file))?;
+        self.tell_lost("the new", &self.place.path(&self.place.canonical), &lost);
         Ok(OpOutcome::Checked(facts, warnings))
     }
 
@@ -217,4 +276,9 @@ impl Performer<'_> {
             .map(|()| OpOutcome::Plain)
             .map_err(|fault| fault.of(to))
     }
+}
+
+/// Whether the plan makes a backup the database again.
+fn restores(run: &Run) -> bool {
+    run.journal().is_some_and(|journal| journal.strategy.restores())
 }

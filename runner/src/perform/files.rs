@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use cutover_core::{CompanionName, FileName, OpError, OpErrorKind, OpOutcome, PlanPath, Run};
 
 use super::{Performed, Performer, undeclared};
-use crate::copy::{Create, copy};
+use crate::copy::copy;
 use crate::fsops::{flushed, plain, remove, rights_if_there};
 use crate::os;
 use crate::sqlite::{self, os_fault};
@@ -31,7 +31,7 @@ impl Performer<'_> {
         }
     }
 
-    pub(super) fn link(&self, from: &PlanPath, to: &PlanPath, run: &Run) -> Performed {
+    pub(super) fn link(&mut self, from: &PlanPath, to: &PlanPath, run: &Run) -> Performed {
         if !os::OPENING_DROPS_LOCKS && self.is_canonical(from) {
             // On Windows, a hard link made while v1 is open cannot be removed again, and v1 can
             // then not be replaced.
@@ -114,24 +114,33 @@ impl Performer<'_> {
         let owner = self.place.path(&self.place.canonical);
         self.io(&file.into(), |path| {
             let owner = rights_if_there(&owner)?;
-            plain(os::create_private(path, owner.as_ref())?.write_all(text.as_bytes()))
+            plain(os::create_beside(path, owner.as_ref())?.write_all(text.as_bytes()))
         })
     }
 
-    pub(super) fn copy(&self, from: &PlanPath, to: &PlanPath) -> Performed {
+    pub(super) fn copy(&mut self, from: &PlanPath, to: &PlanPath) -> Performed {
         let path = self.path(from)?;
+        if to.companion.is_some() {
+            // A companion may be a secret, and keeps its mode.
+            let mut lost = Vec::new();
+            let copied = self.io(to, |to| {
+                let (file, rights) = copy(&path, to, &(0..0), os::create_new)?;
+                lost = rights.lost(&file)?;
+                plain(Ok(()))
+            });
+            self.tell_lost("the copy of", &path, &lost);
+            return copied;
+        }
+        // A backup may be read-only, and the database that is made of it must be writable. It gets
+        // all of its rights when it was checked.
+        let create = os::create_to_build;
         if !self.is_canonical(from) {
-            // A backup may be read-only, and the database that is made of it must be writable. A
-            // companion may be a secret, and keeps its mode.
-            let create: Create =
-                if to.companion.is_none() { os::create_writable } else { os::create_new };
-            return self.io(to, |to| plain(copy(&path, to, &(0..0), create)));
+            return self.io(to, |to| plain(copy(&path, to, &(0..0), create).map(drop)));
         }
         // This lock is released after the copy is closed: on POSIX closing the copy's descriptor of
         // v1 drops it.
         let held = sqlite::keep_writers_out(&path).map_err(|fault| fault.of(from.clone()))?;
-        let copied =
-            self.io(to, |to| plain(copy(&path, to, &os::REFUSED_BYTES, os::create_writable)));
+        let copied = self.io(to, |to| plain(copy(&path, to, &os::REFUSED_BYTES, create).map(drop)));
         drop(held);
         copied
     }

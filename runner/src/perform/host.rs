@@ -4,12 +4,14 @@ use cutover_core::{FileName, OpError, OpErrorKind, OpOutcome, Run, Strategy, Ver
 
 use super::{Performed, Performer};
 use crate::error::HostError;
-use crate::fsops::plain;
+use crate::fsops::{plain, remove};
+use crate::holders::holders;
 use crate::host::Host;
 use crate::job::HostJob;
 use crate::observe::{ObserveError, verdict};
 use crate::os;
-use crate::reader::Reader;
+use crate::reader::{Patience, Reader};
+use crate::source::OpenV1;
 use crate::sqlite;
 
 impl Performer<'_> {
@@ -28,16 +30,49 @@ impl Performer<'_> {
                 Err(OpError::new(OpErrorKind::Verify, "the built v2 cannot be read").of(file))
             }
             Err(ObserveError::OpError(fault)) => Err(fault.of(file)),
+            Err(ObserveError::Damaged(fault, error)) => {
+                self.cause.get_or_insert(error);
+                Err(OpError { cause: OpErrorKind::Verify, ..fault }.of(file))
+            }
             Err(ObserveError::Host(error)) => Err(self.host_fault("detect", error)),
+            Err(ObserveError::Refused(failure)) => {
+                Err(OpError::new(OpErrorKind::Held { holders: failure.holders }, failure.reason))
+            }
         }
     }
 
     pub(super) fn verify(&mut self, file: &FileName, host: &mut dyn Host) -> Performed {
-        let v2 = Reader::open_installed(&self.place.path(file))
-            .map_err(|error| sqlite::fault(&error).of(file))?;
-        host.verify(&v2)
-            .map(|()| OpOutcome::Plain)
-            .map_err(|error| self.host_fault("verify", error))
+        let path = self.place.path(file);
+        if !self.verified {
+            let facts = || sqlite::facts(&path).map_err(|error| sqlite::os_fault(&error).of(file));
+            let checked = facts()?;
+            let v2 =
+                Reader::open_installed(&path).map_err(|error| sqlite::fault(&error).of(file))?;
+            host.verify(&v2).map_err(|error| self.host_fault("verify", error))?;
+            drop(v2);
+            // It may open v2 by its path, and what it writes there is not checked. (A commit in WAL
+            // mode may leave the header as it is.)
+            if facts()? != checked
+                || sqlite::bytes(&sqlite::sidecar(&path, "-wal")).is_some_and(|bytes| bytes > 0)
+            {
+                let text =
+                    "the application's verify wrote to what was built, which was checked before";
+                return Err(OpError::new(OpErrorKind::Verify, text).of(file));
+            }
+            self.verified = true;
+        }
+        // A connection to v2 must not share its -shm with a leaked one.
+        host.release_handles();
+        let holders = holders(&self.place.set(file)).holders;
+        if !holders.is_empty() {
+            let text = "the application's verify left what was built open";
+            return Err(OpError::new(OpErrorKind::Held { holders }, text).of(file));
+        }
+        // A reader in WAL mode cannot remove the sidecars that it made.
+        for sidecar in file.sidecars() {
+            self.io(&(&sidecar).into(), remove)?;
+        }
+        Ok(OpOutcome::Plain)
     }
 
     pub(super) fn build_host(
@@ -55,16 +90,27 @@ impl Performer<'_> {
             sqlite::lay_out(&self.place.path(staging), &self.place.path(&self.place.canonical))
                 .map_err(|fault| fault.of(staging))?;
         }
-        let v1 = Reader::open(&self.place.path(&self.place.canonical))
-            .map_err(|error| sqlite::fault(&error))?;
-        let mut job =
-            HostJob::new(self.place, run, v1, self.place.path(source), self.place.path(staging));
-        match host.build(&mut job) {
+        // Declared first, so dropped last.
+        let mut opened = OpenV1::default();
+        let v1 = Reader::open(&self.place.path(&self.place.canonical))?
+            .patient(Patience { budget: run.budget(), stop: host.stop() });
+        let files = [self.place.path(source), self.place.path(staging)];
+        let is_copied = self.copied.as_ref() == Some(&files[0]);
+        let mut job = HostJob::new(self.place, run, (&v1, &mut opened), self.locks, files);
+        job.copied = is_copied;
+        let built = host.build(&mut job);
+        let not_its = job.close();
+        if let Some(damage) = v1.damage() {
+            // Whatever the application made of it: what it did not read is not in v2.
+            self.cause = self.cause.take().or(built.err());
+            return Err(sqlite::damaged_v1(&damage).of(&self.place.canonical));
+        }
+        match built {
             Ok(built) => Ok(OpOutcome::Built { expect: built.expect, report: built.report }),
             Err(error) => {
-                let full = job.full.take().filter(|_| !host.cancelled());
+                let not_its = not_its.filter(|_| !host.cancelled());
                 let fault = self.host_fault("build", error);
-                Err(full.unwrap_or(fault))
+                Err(not_its.unwrap_or(fault))
             }
         }
     }

@@ -7,14 +7,14 @@ use rusqlite::fallible_iterator::FallibleIterator as _;
 use rusqlite::{Batch, Connection, OpenFlags, Statement};
 
 use super::error::{Result, close, fault_on, in_use, on, os_fault, run, shortened};
-use super::open::{facts, open, open_existing, open_to_read, uri};
+use super::open::{bytes, facts, open, open_existing, open_to_read, uri};
 use super::settle::{Flush, settle};
 
 /// Gives a new, empty file its first page, with v1's page size. Whatever builds in the file keeps
 /// that size.
 pub(crate) fn lay_out(staging: &Path, v1: &Path) -> Result<()> {
     let header = facts(v1).map_err(|error| os_fault(&error))?.header;
-    if let Some(header) = header.filter(|_| is_empty(staging)) {
+    if let Some(header) = header.filter(|_| bytes(staging) == Some(0)) {
         let connection = open_existing(staging)?;
         on(
             &connection,
@@ -28,26 +28,25 @@ pub(crate) fn lay_out(staging: &Path, v1: &Path) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn is_empty(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.len() == 0)
-}
-
 /// Builds v2 by SQL in one transaction, with v1 attached read-only.
 ///
 /// The rollback journal stays on, so that a failed statement is undone completely. Nothing is
 /// flushed, because the plan flushes the file once.
-pub(crate) fn build(v1: &Path, staging: &Path, sql: &str) -> Result<()> {
+///
+/// `begun` is called once v1 is locked, and v1 is opened by its path no more: closing it would drop
+/// that lock, and those of any connection that `begun` opens.
+pub(crate) fn build(v1: &Path, staging: &Path, sql: &str, begun: &mut dyn FnMut()) -> Result<()> {
     let header = facts(v1).map_err(|error| os_fault(&error))?.header;
     // `ATTACH` opens with the flags of the connection, so it follows no link either.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_URI;
     let connection = run(open(staging, flags))?;
-    let new = header.filter(|_| is_empty(staging));
+    let new = header.filter(|_| bytes(staging) == Some(0));
     if let Some(header) = &new {
         on(
             &connection,
             connection.execute_batch(&format!("PRAGMA page_size = {}", header.page_size)),
         )?;
-        let v1 = run(open_to_read(v1))?;
+        let v1 = open_to_read(v1)?;
         let encoding: String = on(&v1, v1.query_row("PRAGMA encoding", [], |row| row.get(0)))?;
         let auto_vacuum: i64 = on(&v1, v1.query_row("PRAGMA auto_vacuum", [], |row| row.get(0)))?;
         on(
@@ -75,6 +74,7 @@ pub(crate) fn build(v1: &Path, staging: &Path, sql: &str) -> Result<()> {
         &connection,
         connection.query_row("SELECT count(*) FROM v1.sqlite_master", [], |row| row.get(0)),
     )?;
+    begun();
     execute(&connection, sql)?;
     on(&connection, connection.execute_batch("COMMIT; DETACH DATABASE v1"))?;
     close(connection)
@@ -91,6 +91,10 @@ fn execute(connection: &Connection, sql: &str) -> Result<()> {
     let failed = |which: &str, error: &rusqlite::Error| match fault_on(connection, error) {
         OpError { cause: OpErrorKind::Sqlite, message, .. } => {
             wrong(format!("{which} failed: {message}"))
+        }
+        // The caller knows whether v1 is what is damaged.
+        OpError { cause: cause @ OpErrorKind::V1Corrupt, message, .. } => {
+            OpError { cause, ..wrong(format!("{which} failed: {message}")) }
         }
         other => other,
     };

@@ -1,18 +1,16 @@
 //! Checks what will be installed, and evaluates `Detect`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use cutover_core::{FileFacts, OpError, OpErrorKind, Verdict, counted};
 use rusqlite::Connection;
 
-use super::error::{Result, is_foreign_schema, on, os_fault, run};
-use super::open::{facts, installed, open_to_read, pass_over_foreign_schema};
+use super::error::{Result, os_fault, run, words};
+use super::open::{facts, installed, open_strictly, pass_over_foreign_schema};
 use super::settle::alone;
+use super::soundness::{Fault, Findings, Open, Stop, examine, foreign_keys, quoted, stand_in};
 use crate::types::{Detect, Integrity};
-
-pub(crate) fn quoted(identifier: &str) -> String {
-    format!("\"{}\"", identifier.replace('"', "\"\""))
-}
 
 /// Evaluates `Detect` by SQL. `None` for [`Detect::Host`].
 pub(crate) fn detect(
@@ -51,18 +49,33 @@ pub(crate) fn detect(
     }
 }
 
-/// Checks what will be installed. Returns its facts, and warnings about faults that v1 had already.
-/// `verified`: whether the application checks it too, or checked it when it was installed before.
+/// What a file that will be installed is compared with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Origin<'a> {
+    /// It is v2, made from a v1.
+    Built {
+        /// Where v1 is.
+        v1: &'a Path,
+        /// What a quick check of v1 found, if there was one.
+        examined: Option<&'a Findings>,
+        /// Whether the application checks v2 too, or checked it when it was installed before.
+        verified: bool,
+    },
+    /// It is a copy of a backup: what is wrong in sound pages is the backup's own.
+    Backup,
+}
+
+/// Checks what will be installed. Returns its facts, and warnings about what v1 had already and what
+/// stock SQLite cannot read.
 pub(crate) fn check(
     path: &Path,
-    v1: &Path,
+    origin: Origin,
     integrity: Integrity,
-    expect: &std::collections::BTreeMap<String, u64>,
-    verified: bool,
+    expect: &BTreeMap<String, u64>,
 ) -> Result<(FileFacts, Vec<String>)> {
     let verify = |message: String| OpError::new(OpErrorKind::Verify, message);
     let failed =
-        |error: rusqlite::Error| verify(format!("what was built cannot be checked: {error}"));
+        |fault: OpError| verify(format!("what was built cannot be checked: {}", fault.message));
     if let Err(fault) = alone(path) {
         return Err(OpError { cause: OpErrorKind::Verify, ..fault });
     }
@@ -73,124 +86,123 @@ pub(crate) fn check(
             counted(facts.size, "byte")
         )));
     }
-    let v2 = installed(path).map_err(failed)?;
-    let mut warnings = Vec::new();
-    let mut how = Checked::Wholly(integrity);
-    // SQLite parses and evaluates the schema's expressions, so this finds what only another SQLite
-    // knows.
-    if let Err(error) = damage(&v2, how) {
-        if !is_foreign_schema(&error) {
-            return Err(failed(error));
-        }
-        if !verified {
-            let why = "the schema of what was built cannot be read by stock SQLite, so your own \
-                       `verify` has to check it, but there is none";
-            return Err(verify(format!("{why}: {error}")));
-        }
-        pass_over_foreign_schema(&v2).map_err(failed)?;
-        how = Checked::ButIndexes;
-        warnings.push(format!(
-            "stock SQLite checked of v2 only what it can read, without its indexes; the rest was \
-             left to `verify`: {error}"
-        ));
-    }
-    if let Some(found) = damage(&v2, how).map_err(failed)? {
-        // The copy of a damaged v1 is damaged too, and then v1 must be repaired. A backup that is
-        // restored is compared with itself.
-        let before = if v1 == path { None } else { damage_of(v1, how)? };
-        return Err(match before {
-            Some(found) => OpError::new(
-                OpErrorKind::V1Corrupt,
-                format!("the old database is damaged: {found}"),
-            ),
-            None => verify(format!("what was built is damaged: {found}")),
+    let open = || run(installed(path));
+    let stop = Stop::default();
+    let mut found = examine(&open, integrity, &stop).map_err(failed)?;
+    if let Some(damage) = found.damage {
+        return Err(match origin {
+            Origin::Backup => {
+                OpError::new(OpErrorKind::V1Corrupt, format!("the backup is damaged: {damage}"))
+            }
+            // The copy of a damaged v1 is damaged too, and then v1 must be repaired.
+            Origin::Built { v1, .. } => {
+                match examine(&|| open_strictly(v1), integrity, &stop)?.damage {
+                    Some(damage) => damaged_v1(&damage),
+                    None => verify(format!("what was built is damaged: {damage}")),
+                }
+            }
         });
     }
-    // With an index that cannot be read, SQLite could count the index instead of the table.
-    let indexes = if matches!(how, Checked::ButIndexes) { " NOT INDEXED" } else { "" };
-    for (table, want) in expect {
-        let found: i64 = v2
-            .query_row(&format!("SELECT count(*) FROM {}{indexes}", quoted(table)), [], |row| {
-                row.get(0)
-            })
-            .map_err(|error| {
-                verify(format!(
-                    "table {table}, which should have {}, cannot be counted: {error}",
-                    counted(*want, "row")
-                ))
-            })?;
-        let found = u64::try_from(found).unwrap_or_default();
-        if found != *want {
-            let found = counted(found, "row");
-            let were = if *want == 1 { "was" } else { "were" };
-            return Err(verify(format!("table {table} has {found}; {want} {were} expected")));
-        }
-    }
-    let violations = foreign_key_violations(&v2).map_err(failed)?;
-    if !violations.is_empty() {
-        let before = {
-            let v1 = run(open_to_read(v1))?;
-            on(&v1, foreign_key_violations(&v1))?
-        };
-        // If v2 renames a table, the table keeps its violations under another name. So only their
-        // total counts.
-        let no_more = violations.values().sum::<u64>() <= before.values().sum();
-        for ((table, parent), count) in violations {
-            let known = before.get(&(table.clone(), parent.clone())).copied().unwrap_or(0);
-            let text = format!(
-                "{} of {table} {} to rows of {parent} that do not exist",
-                counted(count, "row"),
-                if count == 1 { "refers" } else { "refer" }
-            );
-            if count > known && !no_more {
-                return Err(verify(format!("{text}; in the old database there were {known}")));
+    foreign_keys(&open, &mut found).map_err(failed)?;
+    let mut warnings = Vec::new();
+    if !found.unread.is_empty() {
+        let names = found.unread_names();
+        warnings.push(match origin {
+            Origin::Backup => format!(
+                "stock SQLite checked of the backup only what it can read; not checked: {names}"
+            ),
+            Origin::Built { verified: true, .. } => format!(
+                "stock SQLite checked of v2 only what it can read; the rest was left to `verify`: \
+                 {names}"
+            ),
+            Origin::Built { verified: false, .. } => {
+                return Err(verify(format!(
+                    "stock SQLite cannot read all of what was built, so your own `verify` has to \
+                     check it, but there is none: {names}"
+                )));
             }
-            warnings.push(format!("{text}, as in the old database"));
+        });
+    }
+    for (table, want) in expect {
+        count(&open, table, *want, &found)?;
+    }
+    match origin {
+        Origin::Backup => {
+            let told =
+                |(fault, count): (&Fault, &u64)| format!("in the backup: {}", fault.tell(*count));
+            warnings.extend(found.faults.iter().map(told));
         }
+        Origin::Built { v1, examined, .. } if !found.faults.is_empty() => {
+            let open = || open_strictly(v1);
+            let mut before = match examined.filter(|_| integrity == Integrity::Quick) {
+                Some(known) => Findings { faults: known.faults.clone(), ..Findings::default() },
+                None => examine(&open, integrity, &stop)?,
+            };
+            foreign_keys(&open, &mut before)?;
+            warnings.extend(no_more(&found.faults, &before.faults)?);
+        }
+        Origin::Built { .. } => {}
     }
     Ok((facts, warnings))
 }
 
-/// How far a database is checked.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Checked {
-    Wholly(Integrity),
-    /// Without the indexes: libSQL keeps the entries of its own elsewhere, so their number says
-    /// nothing.
-    ButIndexes,
+/// The failure that names v1's damage.
+pub(crate) fn damaged_v1(damage: &str) -> OpError {
+    OpError::new(OpErrorKind::V1Corrupt, format!("the old database is damaged: {damage}"))
 }
 
-fn damage_of(v1: &Path, how: Checked) -> Result<Option<String>> {
-    let v1 = run(open_to_read(v1))?;
-    on(&v1, damage(&v1, how))
-}
-
-/// The first damage that SQLite finds.
-pub(crate) fn damage(db: &Connection, how: Checked) -> rusqlite::Result<Option<String>> {
-    let (pragma, passed_over) = match how {
-        Checked::Wholly(Integrity::Quick) => ("quick_check(1)", None),
-        Checked::Wholly(Integrity::Full) => ("integrity_check(1)", None),
-        Checked::ButIndexes => ("quick_check(1000)", Some("wrong # of entries in index ")),
+/// Compares the faults of v2 with those of v1, and refuses what v2 adds.
+fn no_more(v2: &BTreeMap<Fault, u64>, v1: &BTreeMap<Fault, u64>) -> Result<Vec<String>> {
+    let total = |of: &BTreeMap<Fault, u64>, kind: &str| -> u64 {
+        of.iter().filter(|(fault, _)| fault.kind() == kind).map(|(_, count)| count).sum()
     };
-    let mut statement = db.prepare(&format!("PRAGMA {pragma}"))?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let found: String = row.get(0)?;
-        if found != "ok" && passed_over.is_none_or(|start| !found.starts_with(start)) {
-            return Ok(Some(found));
+    let told = v2.iter().map(|(fault, count)| {
+        let known = v1.get(fault).copied().unwrap_or_default();
+        // If v2 renames a table, the table keeps its faults under another name. So only their total
+        // counts.
+        let more = total(v2, fault.kind()) > total(v1, fault.kind());
+        let text = fault.tell(*count);
+        if *count > known && more {
+            let text = format!("{text}; in the old database there were {known}");
+            return Err(OpError::new(OpErrorKind::Verify, text));
         }
-    }
-    Ok(None)
+        Ok(format!("{text}, as in the old database"))
+    });
+    told.collect()
 }
 
-pub(crate) fn foreign_key_violations(
-    db: &Connection,
-) -> rusqlite::Result<std::collections::BTreeMap<(String, String), u64>> {
-    let mut statement = db.prepare("PRAGMA foreign_key_check")?;
-    let mut rows = statement.query([])?;
-    let mut found = std::collections::BTreeMap::new();
-    while let Some(row) = rows.next()? {
-        *found.entry((row.get(0)?, row.get(2)?)).or_default() += 1;
+/// Compares the number of rows of a table with what the build expects.
+fn count(open: &Open, table: &str, want: u64, found: &Findings) -> Result<()> {
+    let verify = |message: String| OpError::new(OpErrorKind::Verify, message);
+    let unread = !found.unread.is_empty();
+    let v2 = open()?;
+    let counts = || -> rusqlite::Result<i64> {
+        if !unread {
+            let sql = format!("SELECT count(*) FROM {}", quoted(table));
+            return v2.query_row(&sql, [], |row| row.get(0));
+        }
+        // With an index that cannot be read, SQLite could count the index instead of the table.
+        let sql = format!("SELECT count(*) FROM {} NOT INDEXED", quoted(table));
+        pass_over_foreign_schema(&v2)?;
+        stand_in(&v2, &sql)?;
+        v2.query_row(&sql, [], |row| row.get(0))
+    };
+    let has = counts().map_err(|error| {
+        let how = if unread {
+            "; if only your own SQLite can read it, take it out of `expect` and count it in `verify`"
+        } else {
+            ""
+        };
+        verify(format!(
+            "table {table}, which should have {}, cannot be counted: {}{how}",
+            counted(want, "row"),
+            words(&error)
+        ))
+    })?;
+    let has = u64::try_from(has).unwrap_or_default();
+    if has == want {
+        return Ok(());
     }
-    Ok(found)
+    let were = if want == 1 { "was" } else { "were" };
+    Err(verify(format!("table {table} has {}; {want} {were} expected", counted(has, "row"))))
 }

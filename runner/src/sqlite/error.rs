@@ -6,6 +6,7 @@ use cutover_core::{NO_HEADER, OpError, OpErrorKind, OsCode, Retry};
 use rusqlite::{Connection, ErrorCode};
 
 use super::ffi::system_errno;
+use super::regular::all_regular;
 use super::temporary;
 use crate::os;
 
@@ -79,9 +80,13 @@ pub(crate) fn shortened(sql: &str) -> String {
 
 /// What an error of SQLite means when a database was to be read. One with a log needs shared memory
 /// beside it, for which a read-only directory has no place
-/// (<https://www.sqlite.org/wal.html#readonly>).
-pub(crate) fn fault_of_reading(path: &Path, error: &rusqlite::Error) -> OpError {
-    let fault = fault(error);
+/// (<https://www.sqlite.org/wal.html#readonly>). `connection`: the one that read, if it is open.
+pub(crate) fn fault_of_reading(
+    path: &Path,
+    error: &rusqlite::Error,
+    connection: Option<&Connection>,
+) -> OpError {
+    let fault = connection.map_or_else(|| fault(error), |connection| fault_on(connection, error));
     let denied = path
         .parent()
         .filter(|_| error.sqlite_error_code() == Some(ErrorCode::CannotOpen))
@@ -99,12 +104,34 @@ pub(crate) fn fault_of_reading(path: &Path, error: &rusqlite::Error) -> OpError 
 /// the schema's own pages in equal words ("malformed database schema", `corruptSchema` in
 /// prepare.c); that is excluded.
 pub(crate) fn is_foreign_schema(error: &rusqlite::Error) -> bool {
-    let text = error.to_string();
+    const FOREIGN: [&str; 6] = [
+        "malformed database schema",
+        "no such collation sequence",
+        "no such function",
+        "no such module",
+        "unknown function",
+        "unknown tokenizer",
+    ];
+    let text = words(error);
     let damaged = ["invalid rootpage", "orphan index"].iter().any(|part| text.contains(part));
-    !damaged
-        && ["malformed database schema", "no such module", "no such function", "unknown function"]
-            .iter()
-            .any(|part| text.contains(part))
+    !damaged && FOREIGN.iter().any(|part| text.contains(part))
+}
+
+/// Whether SQLite met damage of a database's pages. What a virtual table says of its own index is
+/// none (`SQLITE_CORRUPT_VTAB`).
+pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|known| {
+        known.code == ErrorCode::DatabaseCorrupt
+            && known.extended_code != rusqlite::ffi::SQLITE_CORRUPT_VTAB
+    }) && !is_foreign_schema(error)
+}
+
+/// SQLite's own words, without the statement.
+pub(crate) fn words(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        other => other.to_string(),
+    }
 }
 
 /// `ERROR_ACCESS_DENIED`, EACCES.
@@ -141,7 +168,17 @@ pub(crate) fn fault_on(connection: &Connection, error: &rusqlite::Error) -> OpEr
     let Some(raw) = system_errno(connection).filter(|_| refused && is_bare(&fault)) else {
         return fault;
     };
+    if let Some(irregular) = irregular(connection, raw) {
+        return irregular;
+    }
     named(fault, raw).unwrap_or_else(|fault| fault)
+}
+
+/// The database or the sidecar that SQLite may not open, because it is not a regular file.
+fn irregular(connection: &Connection, raw: i32) -> Option<OpError> {
+    let code = OsCode::of(os::PLATFORM, raw).code;
+    let path = connection.path().filter(|_| ["ENXIO", "ELOOP"].contains(&code.as_str()))?;
+    all_regular(Path::new(path)).err().map(|error| fault(&error))
 }
 
 fn is_bare(fault: &OpError) -> bool {

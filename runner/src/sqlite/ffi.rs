@@ -5,6 +5,9 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 
 use rusqlite::{Connection, ffi};
 
+#[cfg(unix)]
+use crate::os;
+
 /// The pragmas that only tell something, without an argument.
 const TELLS: &[&[u8]] = &[
     b"application_id",
@@ -48,12 +51,110 @@ const TELLS_OF: &[&[u8]] = &[
     b"table_xinfo",
 ];
 
+/// Makes SQLite open nothing but regular files, so that it waits at no FIFO, reads from no device and
+/// gives no other file its database's owner
+/// (<https://www.sqlite.org/c3ref/vfs.html>, `xSetSystemCall`). It holds for every connection of this
+/// SQLite in the process. A check before SQLite's own open would come too early: another process may
+/// exchange the file, and SQLite opens a sidecar when it needs it.
+#[cfg(unix)]
+pub(crate) fn open_only_regular_files() {
+    type Open = unsafe extern "C" fn(*const c_char, c_int, c_int) -> c_int;
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: the name ends with NUL. A VFS of SQLite lives as long as the process.
+        let vfs = unsafe { ffi::sqlite3_vfs_find(c"unix".as_ptr()) };
+        // SAFETY: it is null or valid, and has this member from version 3 on.
+        let set = unsafe { vfs.as_ref() }
+            .filter(|vfs| vfs.iVersion >= 3)
+            .and_then(|vfs| vfs.xSetSystemCall);
+        let Some(set) = set else { return };
+        // SAFETY: SQLite casts the pointer back to this type before it calls it (`osOpen` in
+        // os_unix.c). The name ends with NUL, and SQLite keeps neither.
+        unsafe {
+            let open = std::mem::transmute::<Open, unsafe extern "C" fn()>(open_regular);
+            set(vfs, c"open".as_ptr(), Some(open));
+        }
+    });
+}
+
+/// What SQLite calls instead of "open(2)". It fails with ENXIO at anything but a regular file, and for
+/// root at a sidecar that is another file as well: as root SQLite gives a sidecar its database's
+/// owner (`robustFchown` in `os_unix.c`).
+#[cfg(unix)]
+unsafe extern "C" fn open_regular(path: *const c_char, flags: c_int, mode: c_int) -> c_int {
+    // SAFETY: SQLite gives a text that ends with NUL and lives as long as this call.
+    let name = unsafe { CStr::from_ptr(path) };
+    // SQLite reads the system's randomness, and opens the other to keep its number.
+    if matches!(name.to_bytes(), b"/dev/urandom" | b"/dev/null") {
+        // SAFETY: as above.
+        return unsafe { libc::open(path, flags, mode) };
+    }
+    let gives_owner = os::sqlite_gives_owners() && is_sidecar(name.to_bytes());
+    let refused = |found: &libc::stat| match found.st_mode & libc::S_IFMT {
+        libc::S_IFREG => gives_owner && found.st_nlink > 1,
+        // SQLite flushes directories, and is told of a link by the system.
+        libc::S_IFDIR | libc::S_IFLNK => false,
+        _ => true,
+    };
+    let follow = if flags & libc::O_NOFOLLOW == 0 { 0 } else { libc::AT_SYMLINK_NOFOLLOW };
+    // SAFETY: a `stat` is numbers only, for which zero is a value.
+    let mut found: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: the text is as above, and the structure is ours.
+    if unsafe { libc::fstatat(libc::AT_FDCWD, path, &raw mut found, follow) } == 0
+        && refused(&found)
+    {
+        return no_such_device();
+    }
+    // O_NONBLOCK has no effect on a regular file ("open(2)").
+    // SAFETY: as above.
+    let file = unsafe { libc::open(path, flags | libc::O_NONBLOCK, mode) };
+    // SAFETY: the descriptor is open, and the structure is ours.
+    if file >= 0 && unsafe { libc::fstat(file, &raw mut found) } == 0 && refused(&found) {
+        // SAFETY: the descriptor is open, and only this function knows it.
+        unsafe { libc::close(file) };
+        return no_such_device();
+    }
+    file
+}
+
+/// Whether this is the name of a sidecar whose owner SQLite sets: there is a database of its name.
+#[cfg(unix)]
+fn is_sidecar(name: &[u8]) -> bool {
+    use std::os::unix::ffi::OsStrExt as _;
+    let database = [b"-wal".as_slice(), b"-journal"].iter().find_map(|end| name.strip_suffix(*end));
+    database.is_some_and(|name| os::exists(std::ffi::OsStr::from_bytes(name).as_ref()))
+}
+
+/// Fails as a system call does, with ENXIO.
+#[cfg(unix)]
+fn no_such_device() -> c_int {
+    #[cfg(target_vendor = "apple")]
+    // SAFETY: the pointer is valid for this thread.
+    unsafe {
+        *libc::__error() = libc::ENXIO;
+    }
+    #[cfg(not(target_vendor = "apple"))]
+    // SAFETY: the pointer is valid for this thread.
+    unsafe {
+        *libc::__errno_location() = libc::ENXIO;
+    }
+    -1
+}
+
 /// The system's error number behind the connection's last `SQLITE_IOERR` or `SQLITE_CANTOPEN`
 /// (<https://www.sqlite.org/c3ref/system_errno.html>).
 pub(crate) fn system_errno(connection: &Connection) -> Option<i32> {
     // SAFETY: the handle is open, and is used here only. The call reads one of its fields.
     let raw = unsafe { ffi::sqlite3_system_errno(connection.handle()) };
     (raw != 0).then_some(raw)
+}
+
+/// Makes a connection know no module of virtual tables, so that it reads their tables as plain ones
+/// (<https://www.sqlite.org/c3ref/drop_modules.html>).
+pub(crate) fn drop_modules(connection: &Connection) {
+    // SAFETY: the handle is open, and is used here only. Null keeps no module. The call fails only
+    // for a handle that is not open.
+    unsafe { ffi::sqlite3_drop_modules(connection.handle(), std::ptr::null_mut()) };
 }
 
 /// Lets a connection compile only what reads its database

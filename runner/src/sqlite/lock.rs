@@ -2,40 +2,12 @@
 
 use std::path::Path;
 
-use cutover_core::{FileFacts, HEADER_BYTES, Header};
+use cutover_core::FileFacts;
 use rusqlite::Connection;
 
 use super::error::{Result, on, os_fault};
-use super::open::{facts, open_existing};
+use super::open::{HeldFile, facts, open_existing};
 use crate::os;
-
-/// A descriptor of a database, open beside a connection, to read the header while the connection
-/// holds the lock.
-#[derive(Debug)]
-pub(crate) struct HeldFile {
-    file: std::fs::File,
-    file_id: String,
-}
-
-impl HeldFile {
-    pub(crate) fn open(path: &Path) -> std::io::Result<Self> {
-        let file = os::open_to_read(path)?;
-        Ok(Self { file_id: os::open_file_id(&file)?, file })
-    }
-
-    /// Size and header as they are now.
-    pub(crate) fn facts(&self) -> std::io::Result<FileFacts> {
-        let mut header = [0; HEADER_BYTES];
-        os::read_at(&self.file, &mut header)?;
-        let size = self.file.metadata()?.len();
-        Ok(FileFacts {
-            size,
-            file_id: self.file_id.clone(),
-            header: Header::parse(&header).ok(),
-            page1: None,
-        })
-    }
-}
 
 /// v1's exclusive lock, and the descriptor that reads v1 under it.
 ///

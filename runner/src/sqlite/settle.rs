@@ -6,7 +6,8 @@ use cutover_core::{FileFacts, JournalMode, OpError, OpErrorKind};
 use rusqlite::Connection;
 
 use super::error::{Result, close, in_use, on, os_fault};
-use super::open::{facts, open_existing, sidecar};
+use super::open::{facts, open_existing};
+use super::regular::sidecar;
 use crate::os;
 
 /// Begins a read transaction, which holds the database's current state until it ends.

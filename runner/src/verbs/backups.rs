@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use cutover_core::{Backup, Left, Observation, Receipts, Role, Rule, plan_prune};
+use cutover_core::{
+    Backup, Code, Failure, FileName, Left, Observation, Receipts, Rule, plan_prune,
+};
 use serde::Serialize;
 
 use crate::drive::RunEnd;
 use crate::error::Error;
 use crate::host::Host;
-use crate::observe::{ObserveError, survey, text};
+use crate::observe::{receipts, survey};
 use crate::options::BackupOptions;
-use crate::path::refuse_unusable;
+use crate::path::{refuse_no_path, refuse_unusable};
 use crate::place::Paths;
 use crate::session::{Session, now_ms};
-use crate::sqlite::os_fault;
 
 /// What [`prune_backups`] did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -28,13 +29,14 @@ pub struct PruneResult {
     pub left: Vec<Left>,
 }
 
-/// Lists every backup of a database, newest first, with what its receipt says.
+/// Lists every backup of a database with what its receipt says: the whole ones, newest first, and
+/// then the others.
 ///
 /// It reads only names, sizes and receipts, and opens no database: on POSIX, closing a descriptor
 /// drops the process's locks on that file.
 ///
 /// # Errors
-/// `IO` when the directory or a receipt cannot be read.
+/// `IO` when the directory cannot be read. A backup whose receipt cannot be read is not whole.
 pub fn list_backups(path: &Path) -> Result<Vec<Backup>, Error> {
     refuse_unusable(path, &BTreeMap::<String, PathBuf>::new())?;
     let place = Paths::of(path, &BTreeMap::new())?;
@@ -80,20 +82,35 @@ pub(crate) fn prune(
     })
 }
 
-fn surveyed(place: &Paths) -> Result<(Observation, Receipts), Error> {
-    let observation = survey(place).map_err(|blind| blind.into_failure(place))?;
-    let receipts = receipts(place, &observation).map_err(|blind| blind.into_failure(place))?;
-    Ok((observation, receipts))
+/// The name of a backup that the caller gave: bare, or as a path in the database's directory.
+pub(crate) fn named(place: &Paths, backup: &Path) -> Result<FileName, Failure> {
+    let refuse = |why: &str| {
+        let mut failure = Failure::refusal(Code::Io, why, NAME_IT);
+        failure.path = Some(backup.display().to_string().replace('\0', "\u{fffd}"));
+        failure
+    };
+    refuse_no_path(backup).map_err(|mut failure| {
+        failure.hint = NAME_IT.into();
+        failure
+    })?;
+    let directory = backup.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if directory
+        .is_some_and(|directory| place.directory_at(directory).as_ref() != Some(&place.directory))
+    {
+        return Err(refuse("the backup is not in the database's directory"));
+    }
+    backup
+        .file_name()
+        .and_then(std::ffi::OsStr::to_str)
+        .and_then(|name| FileName::new(name).ok())
+        .ok_or_else(|| refuse("this is not the name of a backup"))
 }
 
-pub(crate) fn receipts(place: &Paths, observation: &Observation) -> Result<Receipts, ObserveError> {
-    let names = observation
-        .files
-        .keys()
-        .filter(|name| Role::of(&place.canonical, name) == Some(Role::Receipt));
-    let read = |name: &cutover_core::FileName| match text(&place.path(name)) {
-        Ok(text) => Ok((name.clone(), text)),
-        Err(error) => Err(ObserveError::OpError(os_fault(&error).of(name))),
-    };
-    names.map(read).collect()
+const NAME_IT: &str =
+    "pass the `name` of a backup, as the list of this database's backups gives it";
+
+pub(crate) fn surveyed(place: &Paths) -> Result<(Observation, Receipts), Error> {
+    let observation = survey(place).map_err(|blind| blind.into_failure(place))?;
+    let receipts = receipts(place, &observation);
+    Ok((observation, receipts))
 }

@@ -16,13 +16,13 @@ use cutover_support::{
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::Error;
-use crate::observe::look;
+use crate::observe::{look, receipts};
 use crate::os;
 use crate::path::refuse_unusable;
 use crate::place::Paths;
 use crate::session::{nonce, now_ms};
-use crate::sqlite::{fault, installed};
-use crate::verbs::backups::receipts;
+use crate::sqlite::{Open, Stop, examine, installed, run};
+use crate::types::Integrity;
 
 /// The options of [`doctor`].
 #[derive(Debug, Clone)]
@@ -60,13 +60,13 @@ impl Default for DoctorOptions {
 /// Describes a database, the files beside it and its companions, and what the next start would do.
 ///
 /// # Errors
-/// `IO` when a directory, a companion, a journal or a receipt cannot be read.
+/// `IO` when a directory, a companion or a journal cannot be read.
 pub fn doctor(path: &Path, options: &DoctorOptions) -> Result<Bundle, Error> {
     refuse_unusable(path, &options.companions)?;
     let place = Paths::of(path, &options.companions)?;
     let observed = || look(&place).map_err(|blind| blind.into_failure(&place));
     let observation = observed()?;
-    let receipts = receipts(&place, &observation).map_err(|blind| blind.into_failure(&place))?;
+    let receipts = receipts(&place, &observation);
     let held = observation.holders.iter().any(|holder| holder.this_process);
     let canonical = place.path(&place.canonical);
     let (mut header, mut wal) = (None, None);
@@ -161,10 +161,7 @@ fn check(place: &Paths, observation: &Observation, most: u64) -> Check {
     let path = place.path(&place.canonical);
     if log == 0 && hot == 0 {
         // A lone file can be read in place: `immutable` makes no sidecar and takes no lock.
-        return match installed(&path) {
-            Ok(connection) => quick_check(&connection),
-            Err(error) => of_error(&error),
-        };
+        return quick_check(&|| run(installed(&path)));
     }
     // If SQLite opened this one in place, it would make a new -shm for the log, or roll back a hot
     // journal.
@@ -174,24 +171,20 @@ fn check(place: &Paths, observation: &Observation, most: u64) -> Check {
     }
 }
 
-/// Counts the problems that SQLite finds. Their text stays out of the bundle, because it may
+/// Asks SQLite whether the pages are sound. Its own text stays out of the bundle, because it may
 /// contain row data.
-fn quick_check(connection: &Connection) -> Check {
-    let problems = connection.prepare("PRAGMA quick_check(100)").and_then(|mut statement| {
-        let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
-        rows.map(|row| row.map(|said| u32::from(said != "ok"))).sum::<rusqlite::Result<u32>>()
-    });
-    match problems {
-        Ok(0) => Check::Sound,
-        Ok(problems) => Check::Damaged { problems },
-        Err(error) => of_error(&error),
-    }
-}
-
-fn of_error(error: &rusqlite::Error) -> Check {
-    match fault(error).cause {
-        OpErrorKind::V1Corrupt | OpErrorKind::NotADatabase => Check::Damaged { problems: 1 },
-        _ => not_made("SQLite could not read it; it may have a schema that only libSQL reads"),
+fn quick_check(open: &Open) -> Check {
+    match examine(open, Integrity::Quick, &Stop::default()) {
+        Ok(found) if found.damage.is_some() => Check::Damaged { problems: 1 },
+        Ok(found) if found.unread.is_empty() => Check::Sound,
+        Ok(_) => not_made(
+            "stock SQLite found no damage, but cannot read all of the schema: another SQLite, or \
+             the application's own extension, made it",
+        ),
+        Err(fault) => match fault.cause {
+            OpErrorKind::V1Corrupt | OpErrorKind::NotADatabase => Check::Damaged { problems: 1 },
+            _ => not_made("SQLite could not read it"),
+        },
     }
 }
 
@@ -206,7 +199,7 @@ impl Copy {
         // SQLite follows no symbolic link here, and the temporary directory's path may contain one.
         let directory = std::fs::canonicalize(std::env::temp_dir())?
             .join(format!("cutover-doctor-{}", nonce()));
-        os::create_private_directory(&directory)?;
+        os::create_private_directory(&directory, None)?;
         let copy = Self { database: directory.join(place.canonical.as_str()), directory };
         let [wal, _, hot] = place.canonical.sidecars();
         for name in [&place.canonical, &wal, &hot] {
@@ -226,12 +219,12 @@ impl Copy {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-        match Connection::open_with_flags(&self.database, flags)
-            .and_then(|db| db.busy_timeout(Duration::ZERO).map(|()| db))
-        {
-            Ok(connection) => quick_check(&connection),
-            Err(error) => of_error(&error),
-        }
+        let open = || {
+            let db = Connection::open_with_flags(&self.database, flags)?;
+            db.busy_timeout(Duration::ZERO)?;
+            Ok(db)
+        };
+        quick_check(&|| run(open()))
     }
 }
 

@@ -28,6 +28,9 @@ pub struct Inspection {
     pub held: bool,
     /// The processes that have the set open, this one first.
     pub holders: Vec<Holder>,
+    /// Why other processes may have it open that are not among the holders; `None` where the system
+    /// tells of each process of this user.
+    pub holders_unknown: Option<String>,
     /// The database's header, if it could be read.
     pub header: Option<Header>,
     /// The database's sidecars and their sizes in bytes.
@@ -80,6 +83,7 @@ pub fn inspect(path: &Path, companions: &BTreeMap<String, PathBuf>) -> Result<In
         held: observation.holders.iter().any(|holder| holder.this_process),
         header: observation.canonical_facts().and_then(|facts| facts.header.clone()),
         holders: observation.holders,
+        holders_unknown: observation.holders_unknown,
         sidecars: BTreeMap::new(),
         journals: observation.journals.into_keys().collect(),
         backups: BTreeMap::new(),

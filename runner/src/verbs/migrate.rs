@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use cutover_core::{
-    DataState, Event, Failure, Next, Recovery, Rule, Strategy, Warning, WarningFrom,
+    DataState, Event, Failure, Next, Observation, Recovery, Rule, Strategy, Warning, WarningFrom,
     journal_tmp_name, plan_migration,
 };
 use serde::Serialize;
@@ -28,7 +28,8 @@ pub enum Outcome {
     Migrated,
     /// It was v2 already.
     Current,
-    /// There is no database.
+    /// There is no database, or an empty one. [`MigrateResult::found`] has the files that may hold
+    /// its rows.
     NoDatabase,
 }
 
@@ -48,7 +49,11 @@ pub struct MigrateResult {
     pub report: Option<Json>,
     /// How v2 became canonical. `None` if this start has no cutover to report.
     pub strategy: Option<Strategy>,
-    /// Problems that did not stop the upgrade.
+    /// With [`Outcome::NoDatabase`]: the files beside it that may hold rows, as real paths. They are
+    /// backups, what was set aside, and files of an unfinished upgrade. Else empty.
+    pub found: Vec<PathBuf>,
+    /// Problems that did not stop the upgrade. `NO_DATABASE` says that [`Self::found`] is not
+    /// empty: show it before the application makes a new database.
     pub warnings: Vec<Warning>,
 }
 
@@ -77,19 +82,55 @@ impl Session<'_> {
             backup: self.backup(),
             strategy: self.finished.as_ref().map(|journal| journal.strategy),
             report: self.finished.as_ref().and_then(|journal| journal.report.clone()),
+            found: Vec::new(),
             warnings: std::mem::take(&mut self.warnings),
         }
+    }
+
+    /// A database that is missing beside a backup, or what was set aside, was probably lost.
+    fn no_database(&mut self, observation: &Observation, host: &mut dyn Host) -> MigrateResult {
+        const MOST: usize = 5;
+        let found: Vec<PathBuf> =
+            observation.may_hold_rows().map(|(name, _)| self.place.path(name)).collect();
+        if !found.is_empty() {
+            let is = if observation.canonical_facts().is_some() { "empty" } else { "missing" };
+            let told: Vec<String> =
+                found.iter().take(MOST).map(|path| path.display().to_string()).collect();
+            let more = match found.len() - told.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let message = format!(
+                "{} is {is}, and these files may hold its rows: {}{more}; unless it was removed on \
+                 purpose, do not make a new database before one of them is put back \
+                 (`npx cutover status` says which)",
+                self.place.path(&self.place.canonical).display(),
+                told.join(", "),
+            );
+            let code = Some("NO_DATABASE".into());
+            let warning = Warning { from: WarningFrom::Cutover, code, message };
+            host.event(&Event::Warning { warning: warning.clone() });
+            self.warnings.push(warning);
+        }
+        MigrateResult { found, ..self.result(Outcome::NoDatabase) }
     }
 
     fn migrate(&mut self, host: &mut dyn Host) -> Result<MigrateResult, Error> {
         refuse_cancelled(host)?;
         let mut given_up: Option<Box<Failure>> = None;
         let (mut waited, mut given_way) = (false, false);
+        if self.is_as_found() {
+            return Ok(self.result(Outcome::Current));
+        }
         loop {
             let (mut observation, next) = self.recover(host)?;
             match next {
-                Next::NoDatabase => return Ok(self.result(Outcome::NoDatabase)),
-                Next::Current => return Ok(self.result(Outcome::Current)),
+                Next::NoDatabase => return Ok(self.no_database(&observation, host)),
+                Next::Current => {
+                    // If the database changed since it was looked at, nothing is known of it now.
+                    self.remember(|now, before| before == Some(now));
+                    return Ok(self.result(Outcome::Current));
+                }
                 Next::Recover(_) | Next::Migrate => {}
             }
             if let Some(failure) = given_up {
@@ -108,13 +149,15 @@ impl Session<'_> {
             let refused = self.refuse_irreplaceable();
             refused.map_err(|failure| failure.with_v1(&self.place.canonical))?;
             // On Windows, a hard link made while a file is open cannot be removed again.
-            if observation.holders.is_empty() || os::OPENING_DROPS_LOCKS {
+            if observation.holders_unknown.is_none()
+                && (observation.holders.is_empty() || os::OPENING_DROPS_LOCKS)
+            {
                 observation.can_link = can_link(
                     &self.place,
                     &journal_tmp_name(&self.place.canonical, &self.label, &nonce()),
                 );
             }
-            let (mut request, mut host_state) = (self.request(), None);
+            let (mut request, mut host_state) = (self.request(&observation), None);
             if let Some(carried) = self.left.take().and_then(|left| left.carried) {
                 (request.nonce, host_state) = carried;
             }
@@ -145,6 +188,7 @@ impl Session<'_> {
             match ending {
                 RunEnd::Done(report) => {
                     self.keep(*report);
+                    self.remember(|_, _| true);
                     return Ok(self.result(Outcome::Migrated));
                 }
                 RunEnd::Anew(_) if self.attempt < MAX_ATTEMPTS => self.attempt += 1,
@@ -165,10 +209,18 @@ impl Session<'_> {
             Ok(pruned) => pruned
                 .left
                 .iter()
-                .map(|left| format!("{} is not pruned: {}", left.backup, left.why))
+                .map(|left| {
+                    let path = self.place.path(&left.backup);
+                    format!(
+                        "{} is not pruned: {}; it may be removed by hand, with its receipt, once \
+                         no row in it is needed",
+                        path.display(),
+                        left.why
+                    )
+                })
                 .collect(),
             Err(error) => vec![format!(
-                "old backups could not be pruned: {}",
+                "old backups could not be pruned, and stay until the next prune: {}",
                 self.place.locate(*error.failure).to_string()
             )],
         };

@@ -1,5 +1,6 @@
 //! The calls of this crate, each in a file of its own.
 
+mod adopt;
 pub(crate) mod backups;
 mod doctor;
 mod inspect;
@@ -9,6 +10,7 @@ mod plan;
 mod recover;
 mod restore;
 
+pub use adopt::{AdoptResult, adopt_backup};
 pub use backups::{PruneResult, list_backups, prune_backups};
 pub use doctor::{DoctorOptions, doctor};
 pub use inspect::{InspectedCompanion, Inspection, inspect};

@@ -1,6 +1,6 @@
 //! Plans as data: makes the plan of the next start, and performs a plan that is given.
 
-use cutover_core::{Code, Failure, Next, Plan, PlanKind, plan_migration, validate_request};
+use cutover_core::{Next, Plan, PlanKind, plan_migration, refuse_given, refuse_unread_plan};
 
 use crate::drive::RunEnd;
 use crate::error::Error;
@@ -23,7 +23,10 @@ pub fn plan(options: &Options, host: &mut dyn Host) -> Result<Option<Plan>, Erro
         let observation = session.observe(host)?;
         match session.assess(&observation)? {
             Next::Recover(plan) => Ok(Some(*plan)),
-            Next::Migrate => Ok(Some(plan_migration(&observation, &session.request())?)),
+            Next::Migrate => {
+                session.refuse_irreplaceable()?;
+                Ok(Some(plan_migration(&observation, &session.request(&observation))?))
+            }
             Next::NoDatabase | Next::Current => Ok(None),
         }
     })();
@@ -48,44 +51,14 @@ pub fn run_plan(
 
 impl Session<'_> {
     fn perform_given(&mut self, text: &str, host: &mut dyn Host) -> Result<MigrateResult, Error> {
-        let refuse = |why: String| {
-            Failure::refusal(
-                Code::Journal,
-                why,
-                "make a new plan from this database; nothing was touched",
-            )
-        };
-        let plan = Plan::parse(text)
-            .map_err(|error| refuse(format!("the plan cannot be used: {error}")))?;
-        if plan.journal.is_none() && !plan.is_for(&self.place.canonical) {
-            return Err(refuse(format!("the plan is not for {}", self.place.canonical)).into());
-        }
-        if let Some(journal) = &plan.journal
-            && (journal.names.canonical != self.place.canonical || journal.label != self.label)
-        {
-            let found = format!("{} ({})", journal.names.canonical, journal.label);
-            return Err(refuse(format!(
-                "the plan is for {found}, not for {} ({})",
-                self.place.canonical, self.label
-            ))
-            .into());
-        }
+        let plan = Plan::parse(text).map_err(|error| refuse_unread_plan(&error))?;
         let observation = self.observe(host)?;
-        if plan.companions().into_iter().any(|companion| !observation.declares(companion)) {
-            return Err(refuse(
-                "the plan has companions that the options do not declare, or declare at another \
-                 path"
-                    .into(),
-            )
-            .into());
-        }
         self.assess(&observation)?;
-        if matches!(plan.kind, PlanKind::Restore | PlanKind::Prune | PlanKind::LeaveZombie) {
-            return Err(refuse("the plan is not the plan of an upgrade".into()).into());
-        }
-        let findings = validate_request(&plan, Some(&observation), Some(&self.request()));
-        if let Some(finding) = findings.first() {
-            return Err(refuse(format!("the plan is not safe to perform: {finding}")).into());
+        let (request, backups) = (self.request(&observation), self.backups(&observation));
+        refuse_given(&plan, &observation, &request, &backups)?;
+        if plan.kind == PlanKind::Migrate {
+            let refused = self.refuse_irreplaceable();
+            refused.map_err(|failure| failure.with_v1(&self.place.canonical))?;
         }
         match self.drive(plan, host)? {
             RunEnd::Done(report) => {

@@ -13,14 +13,15 @@ use serde::Serialize;
 
 use crate::drive::RunEnd;
 use crate::error::Error;
+use crate::found;
 use crate::host::Host;
-use crate::observe::can_link;
+use crate::observe::{can_link, receipts};
 use crate::options::BackupOptions;
 use crate::os;
 use crate::path::refuse_unusable;
 use crate::place::Paths;
 use crate::session::{MAX_ATTEMPTS, MAX_RECOVERIES, Session, nonce};
-use crate::verbs::backups::receipts;
+use crate::verbs::backups::named;
 use crate::waiting::refuse_cancelled;
 
 /// What [`restore`] did.
@@ -64,7 +65,10 @@ pub struct CompanionResult {
 /// upgrade it again.
 ///
 /// # Errors
-/// - `VERIFY`: the backup is not whole or not sound.
+/// - `VERIFY`: the backup is not whole or not sound. [`crate::adopt_backup`] gives a backup without a
+///   receipt one.
+/// - `VERIFY`: the backup is not whole.
+/// - `V1_CORRUPT`: the backup is damaged.
 /// - `JOURNAL`: an upgrade is unfinished.
 /// - `NOT_A_DATABASE`: there is no database to set aside. Copy the backup to its name then.
 /// - `HELD`: a program has the database or the backup open.
@@ -79,38 +83,26 @@ pub fn restore(
 ) -> Result<RestoreResult, Error> {
     refuse_unusable(path, &options.companions)?;
     let place = Paths::of(path, &options.companions)?;
-    let (name, label) = named(&place, backup).map_err(|failure| place.locate(failure))?;
+    let found = named(&place, backup).and_then(|name| Ok((label_of(&place, &name)?, name)));
+    let (label, name) = found.map_err(|failure| place.locate(failure))?;
     let options = options.stand_in(path, label.as_str());
     let mut session = Session::own(&options, host)?;
     session.detect = None;
+    found::forget(&session.place);
     let result = put_back(&mut session, &name, &label, host);
     result.map_err(|error| session.locate(error))
 }
 
-fn named(place: &Paths, backup: &Path) -> Result<(FileName, Label), Failure> {
-    let refuse = |why: &str| {
-        let mut failure = Failure::refusal(
+/// The label of the upgrade that made a backup.
+fn label_of(place: &Paths, name: &FileName) -> Result<Label, Failure> {
+    match Role::of(&place.canonical, name) {
+        Some(Role::Backup { label, .. }) => Ok(label),
+        _ => Err(Failure::refusal(
             Code::Io,
-            why,
-            "take a backup from the list of this database's backups",
-        );
-        failure.path = Some(backup.display().to_string());
-        failure
-    };
-    let directory = backup.parent().filter(|parent| !parent.as_os_str().is_empty());
-    if directory
-        .is_some_and(|directory| place.directory_at(directory).as_ref() != Some(&place.directory))
-    {
-        return Err(refuse("the backup is not in the database's directory"));
-    }
-    let name = backup
-        .file_name()
-        .and_then(std::ffi::OsStr::to_str)
-        .and_then(|name| FileName::new(name).ok());
-    let name = name.ok_or_else(|| refuse("this is not the name of a backup"))?;
-    match Role::of(&place.canonical, &name) {
-        Some(Role::Backup { label, .. }) => Ok((name, label)),
-        _ => Err(refuse("this is not the name of a backup of this database")),
+            "this is not the name of a backup of this database",
+            "take a backup from the list of this database's backups; adopt one that is not in it",
+        )
+        .of(name)),
     }
 }
 
@@ -158,7 +150,9 @@ fn put_back(
         }
         session.refuse_irreplaceable()?;
         // On Windows, a hard link made while a file is open cannot be removed again.
-        if observation.holders.is_empty() || os::OPENING_DROPS_LOCKS {
+        if observation.holders_unknown.is_none()
+            && (observation.holders.is_empty() || os::OPENING_DROPS_LOCKS)
+        {
             observation.can_link = can_link(
                 &session.place,
                 &journal_tmp_name(&session.place.canonical, label, &nonce()),
@@ -210,7 +204,7 @@ fn request(
     observation: &Observation,
     name: &FileName,
 ) -> Result<RestoreRequest, Error> {
-    let receipts = receipts(place, observation).map_err(|blind| blind.into_failure(place))?;
+    let receipts = receipts(place, observation);
     let Some(backup) = cutover_core::list_backups(observation, &receipts)
         .into_iter()
         .find(|backup| backup.name == *name)

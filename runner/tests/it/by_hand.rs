@@ -283,7 +283,7 @@ impl Host for App {
     fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
         job.save_state(json!({ "keychain": 1 }))?;
         let v2 = Connection::open(job.staging())?;
-        v2.execute("ATTACH DATABASE ?1 AS v1", [job.source().to_str().unwrap()])?;
+        v2.execute("ATTACH DATABASE ?1 AS v1", [job.source()?.to_str().unwrap()])?;
         v2.execute_batch(TO_V2)?;
         job.write_companion("auth", b"v2 secret")?;
         Ok(Built { report: Some(json!({ "notes": 3 })), ..Built::default() })

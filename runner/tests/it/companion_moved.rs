@@ -35,7 +35,7 @@ struct App<'a> {
 impl Host for App<'_> {
     fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
         let v2 = Connection::open(job.staging())?;
-        v2.execute("ATTACH DATABASE ?1 AS v1", [job.source().to_str().unwrap()])?;
+        v2.execute("ATTACH DATABASE ?1 AS v1", [job.source()?.to_str().unwrap()])?;
         v2.execute_batch(TO_V2)?;
         match self.how {
             How::Staged => {

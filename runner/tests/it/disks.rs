@@ -126,6 +126,35 @@ fn every_state_that_an_earlier_release_left_is_recovered() {
     assert_eq!(found, index().disks, "how many of each kind there are");
 }
 
+/// `plan` and `run_plan`, again and again, end as one `migrate` does.
+#[test]
+fn every_state_that_an_earlier_release_left_is_recovered_by_the_plans_that_are_given() {
+    let (mut starts, mut failed) = (0, Vec::new());
+    for kind in index().disks.keys() {
+        for state in names(&disks().join(kind)) {
+            let stored = disks().join(kind).join(&state);
+            let text = std::fs::read_to_string(stored.join("disk.json")).unwrap();
+            let told: Manifest = serde_json::from_str(&text).unwrap();
+            let Some(wanted) = told.ends.get("migrate") else { continue };
+            if wanted.result.starts_with("refused") {
+                continue;
+            }
+            starts += 1;
+            let directory = in_memory();
+            let root = directory.path().canonicalize().unwrap();
+            lay_out(&stored, &told, &root);
+            let ended = told.app.start_by_plans(&root);
+            if ended.as_ref() != Ok(&wanted.files) {
+                failed.push(format!("{kind}/{state}: {ended:#?}, wanted {:#?}", wanted.files));
+            }
+        }
+    }
+    println!("{starts} starts");
+    let first = failed[..failed.len().min(5)].join("\n");
+    assert!(failed.is_empty(), "{} of {starts} starts failed:\n{first}", failed.len());
+    assert!(starts > 300, "{starts}");
+}
+
 /// The answer of a core API call, which must not be an error.
 fn answer(text: &str) -> Value {
     let mut answer: Value = serde_json::from_str(text).unwrap();

@@ -291,6 +291,114 @@ fn hostile_folders_are_examined_and_left_as_they_are() {
     assert_eq!(missing.failure.code, Code::Io);
 }
 
+/// What is not a regular file at a name of cutover's is in the way of every start.
+#[test]
+fn what_is_not_a_file_is_in_the_way_of_the_next_start() {
+    let fifo = |path: &Path| {
+        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    };
+    let lays: [(&str, &str, Lay); 4] = [
+        ("data.db-wal", "FIFO", &fifo),
+        ("data.db.v1-v2-cutover.json", "directory", &|path| std::fs::create_dir(path).unwrap()),
+        ("data.db.owner-lock", "symbolic link", &|path| {
+            std::os::unix::fs::symlink("/nowhere/at/all", path).unwrap();
+        }),
+        ("data.db.building-0a1b2c3d", "symbolic link", &|path| {
+            std::os::unix::fs::symlink("data.db", path).unwrap();
+        }),
+    ];
+    for (name, kind, lay) in lays {
+        let (_scratch, path) = seeded("");
+        lay(&path.with_file_name(name));
+        let bundle = doctor(&path, &DoctorOptions::default()).unwrap();
+        assert_eq!(bundle.next.does, Does::Refuse, "{name}: {}", bundle.next.says);
+        let real = cutover::migrate(&options(&path), &mut Calm).unwrap_err().failure;
+        let told = bundle.next.refusal.as_ref().unwrap();
+        assert_eq!((told.code, &told.reason), (real.code, &real.reason), "{name}");
+        assert!(real.path.as_ref().unwrap().ends_with(name), "{real}");
+        let found = diagnose(&Dropped { text: Some(bundle.to_text()), ..Dropped::default() });
+        assert!(found.next.contains(name) && found.next.contains(kind), "{}", found.next);
+        assert_ne!(found.safety, Safety::NotSafe, "{}", found.because);
+    }
+    // A companion whose path is a link to a file that is not there.
+    let (_scratch, path) = seeded("");
+    let link = path.with_file_name("auth.json");
+    std::os::unix::fs::symlink("not-there.json", &link).unwrap();
+    let companions = BTreeMap::from([("auth".to_owned(), link)]);
+    let asked = DoctorOptions { companions: companions.clone(), ..DoctorOptions::default() };
+    let bundle = doctor(&path, &asked).unwrap();
+    let upgrade = Options { companions, ..options(&path) };
+    let real = cutover::migrate(&upgrade, &mut Calm).unwrap_err().failure;
+    let told = bundle.next.refusal.unwrap();
+    assert_eq!((told.code, told.reason), (real.code, real.reason));
+}
+
+/// A start would upgrade v1 again, without the rows of the v2 that was set aside.
+#[test]
+fn after_a_restore_the_diagnosis_names_what_was_set_aside_and_sends_no_one_into_the_upgrade() {
+    for used in [false, true] {
+        let (_scratch, path) = seeded("");
+        let backup = cutover::migrate(&options(&path), &mut Calm).unwrap().backup.unwrap();
+        let asked = cutover::BackupOptions::default();
+        let displaced = cutover::restore(&path, &backup, &asked, &mut Calm).unwrap().displaced;
+        let displaced = displaced.file_name().unwrap().to_str().unwrap();
+        if used {
+            let more = "INSERT INTO notes (text) VALUES ('of the old release')";
+            Connection::open(&path).unwrap().execute_batch(more).unwrap();
+        }
+        let (_, found) = examined(&path);
+        assert_eq!(found.safety, Safety::Safe, "{}", found.because);
+        assert_eq!(
+            (found.v1.file.as_deref(), found.v2.file.as_deref()),
+            (Some("data.db"), Some(displaced)),
+            "{} {}",
+            found.v1.says,
+            found.v2.says
+        );
+        assert!(found.action.contains(displaced), "{}", found.action);
+        assert!(!found.action.starts_with("Start the application."), "{}", found.action);
+        assert!(found.reply.contains("do not start a newer version"), "{}", found.reply);
+        // It was upgraded again, and used since: canonical is no v1.
+        cutover::migrate(&options(&path), &mut Calm).unwrap();
+        let more = "INSERT INTO note (body) VALUES ('of the new release')";
+        Connection::open(&path).unwrap().execute_batch(more).unwrap();
+        let (_, found) = examined(&path);
+        assert!(found.action.starts_with("Start the application."), "{}", found.action);
+        assert!(found.facts.iter().any(|fact| fact.starts_with(displaced)), "{:?}", found.facts);
+    }
+}
+
+#[test]
+fn every_file_that_may_hold_rows_is_named() {
+    let (_scratch, path) = seeded("");
+    let backup = cutover::migrate(&options(&path), &mut Calm).unwrap().backup.unwrap();
+    let names =
+        ["data.db.displaced-0a1b2c3d", "data.db.v1-v2-900-0f0f0f0f", "data.db.source-0a1b2c3d"];
+    for name in names {
+        std::fs::copy(&path, path.with_file_name(name)).unwrap();
+    }
+    std::fs::remove_file(&path).unwrap();
+    let (bundle, found) = examined(&path);
+    assert_eq!((bundle.next.does, found.safety), (Does::BeginNew, Safety::NotSafe));
+    assert!(bundle.next.says.contains("warns"), "{}", bundle.next.says);
+    for name in names.into_iter().chain([backup.file_name().unwrap().to_str().unwrap()]) {
+        let told = |fact: &&String| fact.starts_with(name) && fact.contains("hold");
+        assert_eq!(found.facts.iter().filter(told).count(), 1, "{name}: {:?}", found.facts);
+    }
+    // Without its receipt that backup is not whole either.
+    std::fs::remove_file(
+        backup.with_file_name(format!("{}.json", backup.file_name().unwrap().to_str().unwrap())),
+    )
+    .unwrap();
+    let (_, found) = examined(&path);
+    assert_eq!(found.safety, Safety::NotSafe, "{}", found.because);
+    assert!(
+        found.because.contains(names[0]) && !found.because.contains("unfinished"),
+        "{}",
+        found.because
+    );
+}
+
 #[test]
 fn application_data_is_in_the_bundle_only_if_asked_for() {
     let (_scratch, path) = seeded("");

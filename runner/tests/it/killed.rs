@@ -99,11 +99,11 @@ impl Host for App {
         job.save_state(serde_json::json!({ "attempt": job.attempt() }))?;
         self.point();
         let v2 = Connection::open(job.staging())?;
-        if job.source() == job.staging() {
+        if job.source()? == job.staging() {
             v2.execute_batch("BEGIN")?;
             v2.execute_batch(COPY_TO_V2)?;
         } else {
-            v2.execute("ATTACH DATABASE ?1 AS v1", [job.source().to_str().unwrap()])?;
+            v2.execute("ATTACH DATABASE ?1 AS v1", [job.source()?.to_str().unwrap()])?;
             v2.execute_batch("BEGIN")?;
             v2.execute_batch(TO_V2)?;
         }

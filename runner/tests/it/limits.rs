@@ -92,6 +92,28 @@ fn assert_untouched(path: &Path, what: &str) {
     assert_eq!(count(Connection::open(path).unwrap()), ROWS, "{what}");
 }
 
+/// The first thing that a start does beside a hot journal is to let SQLite roll it back.
+#[test]
+fn what_the_system_refuses_to_a_rollback_is_named() {
+    let [elsewhere, directory] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let [live, path] = [&elsewhere, &directory].map(|directory| directory.path().join("data.db"));
+    seed(&live);
+    let killed = Connection::open(&live).unwrap();
+    killed
+        .execute_batch("PRAGMA cache_size = 1; BEGIN; UPDATE notes SET text = 'half done';")
+        .unwrap();
+    for name in ["data.db", "data.db-journal"] {
+        std::fs::copy(live.with_file_name(name), path.with_file_name(name)).unwrap();
+    }
+    drop(killed);
+    let said = said(&limited("ulimit -f 10", &program(&path, false, TO_V2)));
+    assert!(said.contains("(EFBIG, 27)") && said.contains("[cutover:IO:"), "{said}");
+    let text = "SELECT count(*) FROM notes WHERE text = 'half done'";
+    let half = |db: Connection| db.query_row(text, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(half(Connection::open(&path).unwrap()), 0, "the next open rolls it back");
+    assert_untouched(&path, &said);
+}
+
 #[test]
 fn a_file_that_may_not_be_that_large_is_named() {
     for copies in [false, true] {

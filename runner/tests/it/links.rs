@@ -105,7 +105,7 @@ struct App<'a>(&'a mut dyn FnMut(&Event));
 impl Host for App<'_> {
     fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
         let db = Connection::open(job.staging())?;
-        db.execute("ATTACH ?1 AS v1", [job.source().to_str()])?;
+        db.execute("ATTACH ?1 AS v1", [job.source()?.to_str()])?;
         db.execute_batch(TO_V2)?;
         job.read_companion("auth")?;
         job.write_companion("auth", b"of v2")?;
@@ -445,4 +445,25 @@ fn sqlite_follows_no_link() {
         std::fs::rename(&away, bed.database()).unwrap();
         assert_eq!(bed.migrate().unwrap().outcome, Outcome::Migrated, "{op}");
     }
+}
+
+/// SQLite opens a rollback journal when it first reads. Another process puts a FIFO there after
+/// cutover opened v1: the query fails, and waits for nothing.
+#[test]
+fn a_reader_waits_at_no_fifo() {
+    struct Reads(PathBuf, String);
+    impl Host for Reads {
+        fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
+            assert!(made("mkfifo", &self.0, &[]));
+            let read = job.v1().all("SELECT text FROM notes", &[]);
+            remove(&self.0);
+            self.1 = read.unwrap_err().to_string();
+            Err("the query failed".into())
+        }
+    }
+    let bed = Bed::new();
+    let mut host = Reads(bed.0.path().join("app/data.db-journal"), String::new());
+    cutover::migrate(&bed.options(), &mut host).unwrap_err();
+    assert!(!host.1.is_empty());
+    assert_eq!(bed.migrate().unwrap().outcome, Outcome::Migrated);
 }

@@ -49,7 +49,7 @@ struct App {
 impl Host for App {
     fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
         let db = Connection::open(job.staging())?;
-        db.execute("ATTACH DATABASE ?1 AS v1", [job.source().to_str().unwrap()])?;
+        db.execute("ATTACH DATABASE ?1 AS v1", [job.source()?.to_str().unwrap()])?;
         db.execute_batch(TO_V2)?;
         self.zombie = Some(db);
         Ok(Built::default())
@@ -57,7 +57,7 @@ impl Host for App {
 
     fn event(&mut self, event: &Event) {
         if let Event::Step { op, .. } = event {
-            self.steps.push(op.clone());
+            self.steps.push(op.to_string());
         }
     }
 }

@@ -206,3 +206,28 @@ fn interrupted_before_any_step_it_is_finished() {
          {restores} times again"
     );
 }
+
+/// The plans that are given, at the beginning and after every interruption, are performed.
+#[test]
+fn a_plan_that_is_given_is_performed() {
+    if started_inside!(a_plan_that_is_given_is_performed) {
+        return;
+    }
+    for at in (0..).step_by(3) {
+        let mounted = Mounted::new();
+        let interrupted = at > 0 && mounted.interrupt(at);
+        let mut calm = Interrupt { at: usize::MAX, seen: 0 };
+        let mut plans = 0;
+        while let Some(plan) = cutover::plan(&mounted.options(), &mut calm).unwrap() {
+            cutover::run_plan(&plan.to_text(), &mounted.options(), &mut calm).unwrap();
+            plans += 1;
+        }
+        assert_eq!(count(&mounted.path, "note"), 100, "interrupted before step {at}");
+        assert_eq!(mounted.names().len(), 3, "interrupted before step {at}");
+        assert!(plans < 5, "{plans}");
+        if at > 0 && !interrupted {
+            assert!(at > 35, "{at}");
+            break;
+        }
+    }
+}

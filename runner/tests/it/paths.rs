@@ -17,7 +17,7 @@ struct App;
 impl Host for App {
     fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
         let v2 = Connection::open(job.staging())?;
-        v2.execute("ATTACH DATABASE ?1 AS v1", [job.source().to_str().unwrap()])?;
+        v2.execute("ATTACH DATABASE ?1 AS v1", [job.source()?.to_str().unwrap()])?;
         v2.execute_batch(TO_V2)?;
         Ok(Built::default())
     }
@@ -163,4 +163,52 @@ fn any_other_folder_works_for_every_call() {
             );
         }
     }
+}
+
+/// No call works without a look at what an interrupted upgrade left.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_this_user_may_not_list_or_enter_is_refused_by_every_call_before_anything() {
+    use crate::support::users::{ALICE, FRIENDS, as_user, give, is_root};
+    if !is_root() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let [ours, closed] = ["ours", "closed"].map(|name| directory.path().join(name));
+    for folder in [&ours, &closed] {
+        std::fs::create_dir(folder).unwrap();
+        let path = folder.join("data.db");
+        Connection::open(&path).unwrap().execute_batch(V1).unwrap();
+        give(&path, ALICE, FRIENDS, 0o600);
+        give(folder, ALICE, FRIENDS, 0o700);
+    }
+    give(directory.path(), ALICE, FRIENDS, 0o700);
+    let [good, path] = [&ours, &closed].map(|folder| folder.join("data.db"));
+    let link = ours.join("link.db");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    for (mode, why) in [(0o300, "may not list"), (0o600, "may not enter")] {
+        give(&closed, ALICE, FRIENDS, mode);
+        for (database, companion) in [(&path, None), (&link, None), (&good, Some(&path as &Path))] {
+            let told = as_user(ALICE, &[FRIENDS], || refusals(database, companion));
+            for (call, failure) in told {
+                let what = format!("{call}, {mode:o}, {database:?}, {companion:?}: {failure}");
+                assert_eq!(failure.code, Code::Io, "{what}");
+                assert!(
+                    failure.reason.contains(why) && failure.reason.contains("closed"),
+                    "{what}"
+                );
+                assert!(failure.hint.contains("chmod u+rx"), "{what}");
+                let at = companion.unwrap_or(database).display().to_string();
+                assert_eq!(failure.path, Some(at), "{what}");
+            }
+        }
+    }
+    give(&closed, ALICE, FRIENDS, 0o700);
+    for folder in [&ours, &closed] {
+        let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+        let names: Vec<_> = names.filter(|name| name != "link.db").collect();
+        assert_eq!(names, ["data.db"], "nothing was made, no lock either");
+    }
+    let done = as_user(ALICE, &[FRIENDS], || cutover::migrate(&options(&path), &mut App).unwrap());
+    assert_eq!(done.outcome, Outcome::Migrated);
 }

@@ -19,7 +19,7 @@ struct App;
 impl Host for App {
     fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
         let v2 = Connection::open(job.staging())?;
-        v2.execute("ATTACH DATABASE ?1 AS v1", [job.source().to_str().unwrap()])?;
+        v2.execute("ATTACH DATABASE ?1 AS v1", [job.source()?.to_str().unwrap()])?;
         v2.execute_batch(TO_V2)?;
         job.write_companion("auth", b"of v2")?;
         Ok(Built::default())

@@ -22,7 +22,7 @@ struct Script<F>(F);
 impl<F: FnMut(&str)> Host for Script<F> {
     fn event(&mut self, event: &Event) {
         if let Event::Step { op, .. } = event {
-            (self.0)(op);
+            (self.0)(op.as_str());
         }
     }
     fn wait(&mut self, _delay_ms: u64) {}

@@ -49,7 +49,7 @@ fn quiet() -> Scripted<fn(usize)> {
 impl<F: FnMut(usize)> Host for Scripted<F> {
     fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
         let v2 = Connection::open(job.staging())?;
-        v2.execute_batch(&format!("ATTACH '{}' AS v1; {TO_V2}", job.source().display()))?;
+        v2.execute_batch(&format!("ATTACH '{}' AS v1; {TO_V2}", job.source()?.display()))?;
         job.write_companion("auth", b"of v2")?;
         Ok(Built::default())
     }
@@ -57,7 +57,7 @@ impl<F: FnMut(usize)> Host for Scripted<F> {
     fn event(&mut self, event: &Event) {
         match event {
             Event::Step { op, index, .. } if op == self.before => (self.does)(*index as usize),
-            Event::Wait { op, .. } => drop(self.waited.insert(op.clone())),
+            Event::Wait { op, .. } => drop(self.waited.insert(op.to_string())),
             _ => {}
         }
     }

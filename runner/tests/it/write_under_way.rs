@@ -44,28 +44,37 @@ fn whole_rows(path: &Path, table: &str) -> i64 {
 }
 
 /// The old program begins to write before the copy. It ends at the first wait for it, or before the
-/// step after the copy; or it does not end.
+/// step after the copy; or it does not end. Where the callback asks for the copy, it ends when the
+/// copy was refused.
 struct App<'a> {
     path: &'a Path,
     write: &'static str,
     end: Option<End>,
     writer: Option<Writer>,
     waits: Vec<Event>,
+    refused: Vec<String>,
 }
 
 impl<'a> App<'a> {
     fn new(path: &'a Path, write: &'static str, end: Option<End>) -> Self {
-        Self { path, write, end, writer: None, waits: Vec::new() }
+        Self { path, write, end, writer: None, waits: Vec::new(), refused: Vec::new() }
     }
 }
 
 impl Host for App<'_> {
     fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
         let db = Connection::open(job.staging())?;
-        if job.source() == job.staging() {
+        if self.writer.is_none() && std::fs::metadata(job.staging())?.len() == 0 {
+            self.writer = Some(Writer::begins(self.path, self.write));
+            self.refused.extend(job.source().err().map(|error| error.to_string()));
+            if let Some(end) = self.end {
+                self.writer.take().unwrap().ends(end);
+            }
+        }
+        if job.source()? == job.staging() {
             db.execute_batch(IN_PLACE)?;
         } else {
-            db.execute("ATTACH DATABASE ?1 AS v1", [job.source().to_str().unwrap()])?;
+            db.execute("ATTACH DATABASE ?1 AS v1", [job.source()?.to_str().unwrap()])?;
             db.execute_batch(ANEW)?;
         }
         Ok(Built::default())
@@ -113,7 +122,13 @@ fn what_is_not_committed_is_not_copied() {
             let directory = tempfile::tempdir().unwrap();
             let path = seed(directory.path(), mode);
             let mut app = App::new(&path, write, Some(end));
-            let result = cutover::migrate(&options(&path, *from, run.clone()), &mut app).unwrap();
+            let mut options = options(&path, *from, run.clone());
+            let asks = (*from, run) == (BuildFrom::Empty, &BuildBy::Host);
+            if asks {
+                // The copy is refused at once.
+                options.wait_ms = 0;
+            }
+            let result = cutover::migrate(&options, &mut app).unwrap();
             let told = format!("{from:?}, {run:?}, {mode}, {write}, {end:?}");
             assert_eq!(
                 (result.outcome, whole_rows(&path, "note")),
@@ -121,6 +136,11 @@ fn what_is_not_committed_is_not_copied() {
                 "{told}"
             );
             assert_eq!(whole_rows(&result.backup.unwrap(), "notes"), ROWS, "{told}");
+            if asks {
+                let busy = "v1 cannot be copied: SQLite says: database is locked";
+                assert!(app.waits.is_empty() && app.refused == [busy], "{told}: {:?}", app.refused);
+                continue;
+            }
             assert!(
                 matches!(&app.waits[..], [Event::Wait { op, .. }] if op == "copy"),
                 "{told}: {:?}",
@@ -129,19 +149,30 @@ fn what_is_not_committed_is_not_copied() {
         }
     }
 
-    // A writer that does not end is named, and v1 stays as it is.
+    for (from, run) in [&ways[0], &ways[2]] {
+        a_writer_that_does_not_end_is_named_and_v1_stays(*from, run);
+    }
+}
+
+fn a_writer_that_does_not_end_is_named_and_v1_stays(from: BuildFrom, run: &BuildBy) {
     let directory = tempfile::tempdir().unwrap();
     let path = seed(directory.path(), "delete");
     let mut app = App::new(&path, WRITES[0], None);
-    let failure =
-        cutover::migrate(&options(&path, BuildFrom::Copy, BuildBy::Sql(IN_PLACE.into())), &mut app)
-            .unwrap_err()
-            .failure;
+    let mut options = options(&path, from, run.clone());
+    let op = if *run == BuildBy::Host {
+        // A callback's wait is a real one.
+        options.wait_ms = 60;
+        "build-host"
+    } else {
+        "copy"
+    };
+    let failure = cutover::migrate(&options, &mut app).unwrap_err().failure;
+    assert_eq!(failure.waited_ms, options.wait_ms);
     let writer = app.writer.take().unwrap();
     assert_eq!(failure.code, Code::Held, "{failure}");
     // Wine's Restart Manager names no process. For an unnamed holder cutover looks again, because
     // it may be a virus scanner with which a page copy is possible.
-    assert!(failure.op.as_deref() == Some("copy") || cfg!(windows), "{failure}");
+    assert!(failure.op.as_deref() == Some(op) || cfg!(windows), "{failure}");
     let pids: Vec<u32> = failure.holders.iter().map(|holder| holder.pid).collect();
     assert!(pids == [writer.pid()] || cfg!(windows), "{failure}");
     writer.ends(End::RolledBack);

@@ -1,9 +1,9 @@
-//! The invariants of restores and prunes.
+//! The invariants of restores, prunes and adoptions.
 //!
 //! At the beginning v2 is canonical with one row of its own, beside a backup, its receipt, and a
 //! companion's backup. A restore ends with v1 canonical and v2 set aside. A prune ends with the
-//! newest backup. At every instant canonical is whole, v2 and its row can be reached, and each
-//! receipt is true.
+//! newest backup. An adoption ends with a backup that is one file and has a receipt. At every
+//! instant canonical is whole, v2 and its row can be reached, and each receipt is true.
 
 use crate::check::reading::{Holds, Violation, broken, companion_files, holds, roles, strangers};
 use crate::model::disk::{Content, HOME};
@@ -20,7 +20,8 @@ fn is_kept(state: &State, scenario: &Scenario, of: (u64, &str, bool)) -> bool {
         let kept = format!("{file}.{}-{}", scenario.label, of.1);
         state.disk.get(scenario.aside(), &kept) == Some(&Content::Companion(0))
     });
-    holds(&state.disk, &name) == Holds::V1(ROWS) && text == of.2 && companion
+    let told = text == of.2 || scenario.adopts();
+    holds(&state.disk, &name) == Holds::V1(ROWS) && told && companion
 }
 
 /// Judges what must hold at every instant.
@@ -63,10 +64,26 @@ pub(crate) fn always(state: &State, scenario: &Scenario) -> Option<Violation> {
     let name = name_of(scenario, BACKUPS[0]);
     let listed =
         disk.get(HOME, &format!("{name}.json")).is_some() && disk.get(HOME, &name).is_some();
+    if scenario.adopts() && is_adopted(state, scenario) == Some(false) {
+        return broken("I2", "a receipt names a backup that is not one settled file");
+    }
     let lies = listed
         && present(scenario).first() == Some(&BACKUPS[0])
         && !is_kept(state, scenario, BACKUPS[0]);
     if lies { broken("I2", "a receipt names a backup that is not there") } else { None }
+}
+
+/// Whether the backup without a receipt is one settled file now. `None` while it has no receipt.
+fn is_adopted(state: &State, scenario: &Scenario) -> Option<bool> {
+    let disk = &state.disk;
+    let name = name_of(scenario, *present(scenario).first()?);
+    let Some(Content::Text(_)) = disk.get(HOME, &format!("{name}.json")) else { return None };
+    let alone = ["-wal", "-journal"]
+        .iter()
+        .all(|suffix| disk.get(HOME, &format!("{name}{suffix}")).is_none());
+    let settled =
+        matches!(disk.get(HOME, &name), Some(Content::Db(db)) if db.mode == JournalMode::Delete);
+    Some(alone && settled)
 }
 
 fn displaced<'a>(state: &'a State, scenario: &'a Scenario) -> impl Iterator<Item = Holds> {
@@ -123,6 +140,10 @@ pub(crate) fn at_end(state: &State, scenario: &Scenario) -> Option<Violation> {
         if db.mode != if v1 { v1_mode } else { v2_mode } {
             return broken("I10", format!("canonical is in {:?} mode", db.mode));
         }
+    }
+    if scenario.adopts() {
+        let adopted = is_adopted(state, scenario) == Some(true);
+        return if adopted { None } else { broken("I6", "the backup has no receipt") };
     }
     if !scenario.restores() {
         let gone = BACKUPS[0].1;

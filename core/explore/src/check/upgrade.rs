@@ -205,8 +205,14 @@ fn companion(state: &State, scenario: &Scenario, v2: bool) -> Option<Violation> 
             _ => false,
         })
     };
+    let is_torn = |name: &str| {
+        let content = disk.get(scenario.aside(), name);
+        !scenario.links() && matches!(content, Some(Content::Empty | Content::Torn))
+    };
     let left = companion_files(disk, scenario).find(|(name, role, _)| match role {
         Some(CompanionRole::Staged | CompanionRole::BackupTmp) => true,
+        // The legacy daemon made it in place; it is the beginning of the companion.
+        Some(CompanionRole::Backup) if is_torn(name) => false,
         Some(CompanionRole::Backup) => !(v2 && is_backed_up(name)),
         Some(CompanionRole::Displaced) | None => false,
     });

@@ -30,7 +30,11 @@ pub(super) fn scenario(
         },
         label: journal.map_or_else(|| Label::new("v1-v2").ok(), |of| Some(of.label.clone()))?,
         platform: plan.platform,
-        initial: InitialState::Settled,
+        initial: if plan.kind == PlanKind::Adopt {
+            InitialState::AdoptWalRows
+        } else {
+            InitialState::Settled
+        },
         by: if built_by_host { BuildBy::Host } else { BuildBy::Sql },
         from: if copied { BuildFrom::Copy } else { BuildFrom::Empty },
         verify: false,
@@ -77,10 +81,12 @@ impl Setup<'_> {
             }
             made.extend(makes(&step.op));
         }
-        // A recovery has a journal, and the canonical that the journal names.
+        // A recovery has a journal, and the canonical that the journal names. An adoption needs
+        // neither.
         if let Some(journal) = &plan.journal
             && found.is_empty()
             && !plan.kind.begins()
+            && plan.kind != PlanKind::Adopt
         {
             self.add(&mut disk, &PlanPath::from(&journal.names.canonical), None);
             self.add(&mut disk, &PlanPath::from(&journal.file()), None);
@@ -161,6 +167,7 @@ impl Setup<'_> {
         let implied = || {
             self.steps.iter().find_map(|(_, _, step)| match &step.op {
                 Op::LockV1 { file }
+                | Op::CheckPages { file }
                 | Op::CheckV1 { file }
                 | Op::PageCopy { to: file, .. }
                 | Op::BuildSql { v1: file, .. }
@@ -179,7 +186,9 @@ impl Setup<'_> {
         };
         let by_role = || match role {
             LaneRole::Canonical if self.plan.kind.begins() => Some(replaced),
-            LaneRole::Backup if self.plan.kind == PlanKind::Restore => Some(Holds::V1),
+            LaneRole::Backup if matches!(self.plan.kind, PlanKind::Restore | PlanKind::Adopt) => {
+                Some(Holds::V1)
+            }
             _ => None,
         };
         let stays = |step: &Step| match &step.op {
@@ -247,7 +256,11 @@ fn needs(op: &Op) -> Option<PlanPath> {
         | Op::Isolate { from: file, .. }
         | Op::PageCopy { from: file, .. }
         | Op::BuildSql { v1: file, .. } => Some(file.into()),
-        Op::Settle { .. } | Op::Check { .. } | Op::CheckV1 { .. } | Op::LockV1 { .. } => op.file(),
+        Op::Settle { .. }
+        | Op::Check { .. }
+        | Op::CheckPages { .. }
+        | Op::CheckV1 { .. }
+        | Op::LockV1 { .. } => op.file(),
         _ => None,
     }
 }

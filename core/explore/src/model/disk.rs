@@ -299,12 +299,14 @@ impl Disk {
     /// The directories, copied by a person: each name is a file of its own, with a new id.
     #[must_use]
     pub fn copied(&self) -> Self {
-        let mut copy = Self { log: self.log, ..Self::default() };
+        let taken = self.inodes.keys().copied().collect();
+        let mut copy = Self { log: self.log, held: taken, ..Self::default() };
         for (index, dir) in self.dirs.iter().enumerate() {
             for (name, ino) in &dir.now {
                 copy.seed(index, name, self.inodes[ino].now.clone());
             }
         }
+        copy.held.clear();
         copy
     }
 

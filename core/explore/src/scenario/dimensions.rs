@@ -3,8 +3,8 @@
 use crate::model::power_loss::Model;
 use crate::scenario::bounds::{Bounds, Faults};
 use crate::scenario::table::{
-    companions, held_before, kept, kept_on_windows, left_behind, legacy, on_windows, page_copies,
-    restored_by_pages_on_windows, shapes, wrong, zombies,
+    adopted, adopted_on_windows, companions, held_before, kept, kept_on_windows, left_behind,
+    legacy, on_windows, page_copies, restored_by_pages_on_windows, shapes, wrong, zombies,
 };
 use crate::scenario::{InitialState, Scenario};
 use cutover_core::BuildFrom;
@@ -211,6 +211,25 @@ impl Dimension {
                 TWO_CRASHES,
             ),
             dimension("restores and prunes: an interference, and a crash", kept(), &[M3], CROSSED),
+            dimension(
+                "adoptions: the machine stopped twice",
+                adopted(),
+                &[M0, M1, M2, M3],
+                TWO_CRASHES,
+            ),
+            dimension("adoptions: an interference, and a crash", adopted(), &[M3], CROSSED),
+            dimension(
+                "Windows, adoptions: the machine stopped twice",
+                adopted_on_windows(),
+                &[Windows],
+                TWO_CRASHES,
+            ),
+            dimension(
+                "Windows, adoptions: an interference, and a crash",
+                adopted_on_windows(),
+                &[Windows],
+                CROSSED,
+            ),
             dimension(
                 "restores and prunes: the directory copied after a crash",
                 kept(),

@@ -20,14 +20,17 @@ pub fn seed(scenario: &Scenario) -> State {
     let mut rows = 0;
     let journal = format!("{name}.v1-v2-cutover.json");
     match scenario.initial {
-        InitialState::Settled | InitialState::Legacy => {
+        InitialState::Settled | InitialState::Legacy | InitialState::LegacyUndone => {
             disk.seed(HOME, name, Content::Db(Db::v1(0, JournalMode::Delete)));
         }
         InitialState::WalClosed => disk.seed(HOME, name, Content::Db(Db::v1(0, JournalMode::Wal))),
         InitialState::WalRows
         | InitialState::LegacyWal
         | InitialState::BothJournals
-        | InitialState::OtherLabel => {
+        | InitialState::OtherLabel
+        | InitialState::OtherLabelBuilt
+        | InitialState::OtherLabelFlipped
+        | InitialState::OtherLabelSaved => {
             rows = 1;
             disk.seed(HOME, name, Content::Db(Db::v1(0, JournalMode::Wal)));
             disk.seed(HOME, &format!("{name}-wal"), Content::Wal(Db::v1(1, JournalMode::Wal)));
@@ -59,7 +62,11 @@ pub fn seed(scenario: &Scenario) -> State {
             disk.seed(HOME, &format!("{name}.building-0a0a0a0a"), Content::Torn);
             disk.seed(HOME, &journal, Content::Torn);
         }
-        InitialState::RestoreSettled | InitialState::RestoreWalRows | InitialState::Prune => {}
+        InitialState::RestoreSettled
+        | InitialState::RestoreWalRows
+        | InitialState::Prune
+        | InitialState::AdoptWalRows
+        | InitialState::AdoptHotJournal => {}
     }
     if let Some((_, file)) = &scenario.companion
         && scenario.companion_before
@@ -67,9 +74,10 @@ pub fn seed(scenario: &Scenario) -> State {
         disk.seed(scenario.aside(), file.as_str(), Content::Companion(0));
     }
     let mode = match scenario.initial {
-        InitialState::Settled | InitialState::Legacy | InitialState::HotJournal => {
-            JournalMode::Delete
-        }
+        InitialState::Settled
+        | InitialState::Legacy
+        | InitialState::LegacyUndone
+        | InitialState::HotJournal => JournalMode::Delete,
         _ => JournalMode::Wal,
     };
     State { disk, ledger: Ledger::of(rows, mode) }
@@ -95,9 +103,15 @@ pub(crate) fn name_of(scenario: &Scenario, (started_ms, nonce, _): (u64, &str, b
     format!("{}.{}-{started_ms}-{nonce}", scenario.canonical, scenario.label)
 }
 
-/// A restore has one backup, and a prune has all of them.
+/// A restore has one backup, an adoption the one without a receipt, and a prune has all of them.
 pub(crate) fn present(scenario: &Scenario) -> &'static [(u64, &'static str, bool)] {
-    if scenario.restores() { &BACKUPS[2..] } else { &BACKUPS }
+    if scenario.restores() {
+        &BACKUPS[2..]
+    } else if scenario.adopts() {
+        &BACKUPS[1..2]
+    } else {
+        &BACKUPS
+    }
 }
 
 /// Puts the backups and v2 on a disk.
@@ -116,7 +130,20 @@ fn seed_backups(scenario: &Scenario, mut state: State) -> State {
     for (line, &of) in (20..).zip(present(scenario)) {
         let v1 = Db { of: line, ..Db::v1(ROWS, JournalMode::Delete) };
         let backup = name_of(scenario, of);
-        disk.seed(HOME, &backup, Content::Db(v1));
+        match scenario.initial {
+            InitialState::AdoptWalRows => {
+                let wal = Db { mode: JournalMode::Wal, ..v1 };
+                let empty = Db { data: Data::V1 { rows: 0 }, ..wal };
+                disk.seed(HOME, &backup, Content::Db(empty));
+                disk.seed(HOME, &format!("{backup}-wal"), Content::Wal(wal));
+                disk.seed(HOME, &format!("{backup}-shm"), Content::Shm);
+            }
+            InitialState::AdoptHotJournal => {
+                disk.seed(HOME, &backup, Content::Db(Db { data: Data::Half, ..v1 }));
+                disk.seed(HOME, &format!("{backup}-journal"), Content::Hot(v1));
+            }
+            _ => disk.seed(HOME, &backup, Content::Db(v1)),
+        }
         if let Some(text) = receipt_text(scenario, of, v1, v1_mode).filter(|_| of.2) {
             disk.seed(HOME, &format!("{backup}.json"), Content::text(&text));
         }

@@ -30,8 +30,15 @@ pub enum InitialState {
     UnreadableJournal,
     /// A journal that cannot be read, and no canonical. Nothing may be touched.
     NoCanonical,
-    /// The journal of another upgrade, which is not finished. Nothing may be touched.
+    /// The journal of another upgrade, killed when it began to build. It is undone.
     OtherLabel,
+    /// The journal of another upgrade, killed before its flip. It is undone.
+    OtherLabelBuilt,
+    /// The journal of another upgrade, killed right after its flip. It is finished.
+    OtherLabelFlipped,
+    /// The journal of another upgrade whose callback saved a state, killed before its flip. Nothing
+    /// may be touched.
+    OtherLabelSaved,
     /// Two journals: cutover was interrupted while v1 was canonical, and then the legacy daemon
     /// began its own upgrade.
     BothJournals,
@@ -39,6 +46,8 @@ pub enum InitialState {
     Legacy,
     /// What the legacy daemon leaves, if v1 is in WAL mode with rows in its log.
     LegacyWal,
+    /// What the legacy daemon leaves at each step of a recovery of its own.
+    LegacyUndone,
     /// v2 in rollback mode, a backup and its receipt. The backup is restored. v1 was in WAL mode.
     RestoreSettled,
     /// v2 in WAL mode with rows in its log, a backup and its receipt. The backup is restored. v1
@@ -46,6 +55,10 @@ pub enum InitialState {
     RestoreWalRows,
     /// v2 and three backups, one of them without a receipt. They are pruned to the newest.
     Prune,
+    /// v2 and a backup without a receipt, in WAL mode with all rows in its log. It is adopted.
+    AdoptWalRows,
+    /// v2 and a backup without a receipt, with a hot rollback journal. It is adopted.
+    AdoptHotJournal,
 }
 
 /// What connections do that the application has closed: a leaked connection keeps its file open.
@@ -61,6 +74,8 @@ pub enum Zombie {
     OnV1,
     /// The application's check of v2 leaks a connection to v1.
     OnV1InVerify,
+    /// The application's check of v2 leaks a connection to v2: v2 may not be installed.
+    OnV2InVerify,
     /// The application leaked a connection to v1 before the upgrade began. Only on Windows does the
     /// upgrade go on.
     OnV1Before,
@@ -76,6 +91,8 @@ pub enum Build {
     Right,
     /// A database whose pages are damaged: only an integrity check finds it.
     Damaged,
+    /// A v2 that lacks rows, because v1 is damaged: only a check of v1 finds it.
+    Lossy,
     /// A sound database that `detect` takes for a v1.
     StillOld,
     /// A v2 that the application does not accept.
@@ -133,7 +150,10 @@ impl Scenario {
     pub fn links(&self) -> bool {
         !matches!(
             self.initial,
-            InitialState::Legacy | InitialState::LegacyWal | InitialState::BothJournals
+            InitialState::Legacy
+                | InitialState::LegacyWal
+                | InitialState::LegacyUndone
+                | InitialState::BothJournals
         )
     }
 
@@ -141,7 +161,7 @@ impl Scenario {
     #[must_use]
     pub fn legacy_after(&self) -> Option<u8> {
         match self.initial {
-            InitialState::Legacy | InitialState::LegacyWal => Some(0),
+            InitialState::Legacy | InitialState::LegacyWal | InitialState::LegacyUndone => Some(0),
             InitialState::BothJournals => Some(1),
             _ => None,
         }
@@ -153,22 +173,29 @@ impl Scenario {
         matches!(self.initial, InitialState::RestoreSettled | InitialState::RestoreWalRows)
     }
 
-    /// Whether a start restores or prunes.
+    /// Whether a start adopts a backup.
+    #[must_use]
+    pub fn adopts(&self) -> bool {
+        matches!(self.initial, InitialState::AdoptWalRows | InitialState::AdoptHotJournal)
+    }
+
+    /// Whether a start restores, prunes or adopts.
     #[must_use]
     pub fn has_backups(&self) -> bool {
-        self.restores() || self.initial == InitialState::Prune
+        self.restores() || self.adopts() || self.initial == InitialState::Prune
     }
 
     /// Whether every start refuses and touches nothing.
     #[must_use]
     pub fn refuses(&self) -> bool {
-        matches!(self.initial, InitialState::NoCanonical | InitialState::OtherLabel)
+        matches!(self.initial, InitialState::NoCanonical | InitialState::OtherLabelSaved)
     }
 
     /// Whether the application makes every upgrade fail, so that v1 stays.
     #[must_use]
     pub fn never_upgrades(&self) -> bool {
-        self.build != Build::Right || matches!(self.zombie, Zombie::OnV1 | Zombie::OnV1InVerify)
+        self.build != Build::Right
+            || matches!(self.zombie, Zombie::OnV1 | Zombie::OnV1InVerify | Zombie::OnV2InVerify)
     }
 
     /// The companion's directory. On Windows it is the database's own, because the order of changes

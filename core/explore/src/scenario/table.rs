@@ -39,10 +39,10 @@ const BUILDS: [(BuildBy, BuildFrom); 4] = [
 #[must_use]
 pub fn shapes() -> Vec<Scenario> {
     use InitialState::{
-        HotJournal, JournalTmp, NoCanonical, Orphans, OtherLabel, Settled, UnreadableJournal,
-        WalClosed, WalRows,
+        HotJournal, JournalTmp, NoCanonical, Orphans, OtherLabel, OtherLabelBuilt,
+        OtherLabelFlipped, OtherLabelSaved, Settled, UnreadableJournal, WalClosed, WalRows,
     };
-    every_build(&[
+    let mut all = every_build(&[
         Settled,
         WalClosed,
         WalRows,
@@ -52,7 +52,20 @@ pub fn shapes() -> Vec<Scenario> {
         UnreadableJournal,
         NoCanonical,
         OtherLabel,
-    ])
+        OtherLabelBuilt,
+        OtherLabelFlipped,
+    ]);
+    let beside = [
+        (OtherLabelBuilt, HostUse::Stages),
+        (OtherLabelFlipped, HostUse::Stages),
+        (OtherLabelFlipped, HostUse::SavesState),
+        (OtherLabelSaved, HostUse::SavesState),
+    ];
+    let with = |(initial, host)| {
+        with_companion(plain(initial, BuildBy::Host, BuildFrom::Copy)?, host, true)
+    };
+    all.extend(beside.into_iter().filter_map(with));
+    all
 }
 
 fn every_build(shapes: &[InitialState]) -> Vec<Scenario> {
@@ -98,19 +111,19 @@ pub fn zombies() -> Vec<Scenario> {
 #[must_use]
 pub fn wrong() -> Vec<Scenario> {
     let mut all = Vec::new();
-    for build in [Build::Damaged, Build::StillOld] {
+    for build in [Build::Damaged, Build::Lossy, Build::StillOld] {
         all.extend(
             plain(InitialState::WalRows, BuildBy::Sql, BuildFrom::Empty)
                 .map(|scenario| Scenario { build, ..scenario }),
         );
     }
-    for build in [Build::Damaged, Build::StillOld, Build::Refused] {
+    for build in [Build::Damaged, Build::Lossy, Build::StillOld, Build::Refused] {
         all.extend(
             plain(InitialState::WalRows, BuildBy::Host, BuildFrom::Copy)
                 .map(|scenario| Scenario { build, ..scenario }),
         );
     }
-    for zombie in [Zombie::OnV1, Zombie::OnV1InVerify] {
+    for zombie in [Zombie::OnV1, Zombie::OnV1InVerify, Zombie::OnV2InVerify] {
         all.extend(
             plain(InitialState::WalRows, BuildBy::Host, BuildFrom::Copy)
                 .map(|scenario| Scenario { zombie, ..scenario }),
@@ -175,6 +188,23 @@ pub fn kept() -> Vec<Scenario> {
     all
 }
 
+/// Adoptions of a backup that has no receipt.
+#[must_use]
+pub fn adopted() -> Vec<Scenario> {
+    let shapes = [InitialState::AdoptWalRows, InitialState::AdoptHotJournal];
+    let starts =
+        shapes.map(|initial| plain(initial, BuildBy::Sql, BuildFrom::Copy)).into_iter().flatten();
+    let with =
+        starts.clone().filter_map(|scenario| with_companion(scenario, HostUse::Stages, true));
+    starts.chain(with).collect()
+}
+
+/// Adoptions on Windows.
+#[must_use]
+pub fn adopted_on_windows() -> Vec<Scenario> {
+    on_windows(adopted())
+}
+
 /// Restores and prunes on Windows, if canonical can be hard-linked.
 #[must_use]
 pub fn kept_on_windows() -> Vec<Scenario> {
@@ -232,6 +262,8 @@ pub fn all() -> Vec<Scenario> {
         .chain(held_before())
         .chain(left_behind())
         .chain(restored_by_pages_on_windows())
+        .chain(adopted())
+        .chain(adopted_on_windows())
         .collect()
 }
 
@@ -316,7 +348,7 @@ pub fn tried() -> Vec<Scenario> {
 pub fn legacy() -> Vec<Scenario> {
     let mut all = Vec::new();
     all.extend(plain(InitialState::BothJournals, BuildBy::Sql, BuildFrom::Empty));
-    for initial in [InitialState::Legacy, InitialState::LegacyWal] {
+    for initial in [InitialState::Legacy, InitialState::LegacyWal, InitialState::LegacyUndone] {
         all.extend(plain(initial, BuildBy::Sql, BuildFrom::Empty));
         for before in [true, false] {
             all.extend(

@@ -123,7 +123,9 @@ pub(crate) fn interferences(op: &Op, bounds: &Bounds, scenario: &Scenario) -> Ve
         let fails: &[Fail] = match op {
             Op::UnlockV1 {} | Op::Release {} => &[],
             Op::Look { .. } | Op::Absent { .. } | Op::CheckV1 { .. } => &[Fail::Io],
-            Op::Check { .. } | Op::Detect { .. } => &[Fail::Wrong, Fail::Io, Fail::Busy],
+            Op::Check { .. } | Op::CheckPages { .. } | Op::Detect { .. } => {
+                &[Fail::Wrong, Fail::Io, Fail::Busy]
+            }
             Op::VerifyHost { .. } | Op::UndoHost {} | Op::CleanupHost {} => &[Fail::Host],
             Op::BuildHost { .. } => &[Fail::Host, Fail::Full],
             Op::BuildSql { .. } => &[Fail::Host, Fail::Full, Fail::Busy, Fail::Io],

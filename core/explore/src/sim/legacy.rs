@@ -2,12 +2,14 @@
 
 use crate::model::database::{Data, Db};
 use crate::model::disk::{Content, HOME};
+use crate::scenario::InitialState;
 use crate::sim::machine::Machine;
 use cutover_core::JournalMode;
 
 /// What the legacy daemon does, step by step. It flushes each file and each directory after each
 /// change, so only its steps differ in what they leave. Writing its journal counts as one change.
-/// It does not settle v1, and moves the database before its log.
+/// It does not settle v1, and moves the database before its log. Its own recovery removes what it had
+/// built before it puts the companion back.
 pub fn legacy_daemon(machine: &mut Machine) {
     let scenario = machine.scenario;
     let name = scenario.canonical.as_str();
@@ -66,6 +68,12 @@ pub fn legacy_daemon(machine: &mut Machine) {
     if has_companion {
         write(machine, aside, auth, Content::Companion(1));
     }
+    if scenario.initial == InitialState::LegacyUndone {
+        for file in [&staging, &source] {
+            machine.durably(|disk| disk.unlink(HOME, file));
+        }
+        return put_back(machine, existed);
+    }
     write_journal(machine, "built");
     machine.durably(|disk| disk.rename(HOME, name, &backup));
     machine.durably(|disk| disk.rename(HOME, &format!("{name}-wal"), &format!("{backup}-wal")));
@@ -74,4 +82,17 @@ pub fn legacy_daemon(machine: &mut Machine) {
     write_journal(machine, "committed");
     machine.durably(|disk| disk.unlink(HOME, &source));
     machine.durably(|disk| disk.unlink(aside, &auth_backup));
+}
+
+/// The companion is put back as far as a killed daemon came, and is not flushed. Its backup is still
+/// there.
+fn put_back(machine: &mut Machine, existed: bool) {
+    let (aside, auth) = (machine.scenario.aside(), "auth.json");
+    if existed {
+        machine.tick(|disk| disk.write(aside, auth, Content::Empty));
+        machine.tick(|disk| disk.write(aside, auth, Content::Torn));
+        machine.tick(|disk| disk.write(aside, auth, Content::Companion(0)));
+    } else if machine.scenario.companion.is_some() {
+        machine.tick(|disk| disk.unlink(aside, auth));
+    }
 }

@@ -12,8 +12,9 @@ use crate::scenario::{Scenario, Zombie};
 use crate::sim::faults::Fail;
 use crate::sim::process::Process;
 use cutover_core::{
-    CompanionFacts, FileFacts, FileName, Holder, Observation, Op, OpError, OpErrorKind, OpOutcome,
-    OsCode, PlanPath, Platform, Role, Verdict, may_open_canonical, must_empty_log,
+    CompanionFacts, FileFacts, FileName, Holder, LegacyBackup, Observation, Op, OpError,
+    OpErrorKind, OpOutcome, OsCode, PlanPath, Platform, Role, Verdict, legacy_backup,
+    may_open_canonical, must_empty_log,
 };
 
 /// Receives the state after every change.
@@ -150,17 +151,32 @@ impl<'a> Machine<'a> {
             .map(|(name, file)| (name.clone(), self.companion_facts(file)))
             .collect();
         let holders = self.holders(canonical.as_str());
-        Observation {
+        let mut observation = Observation {
             platform: self.scenario.platform,
             canonical,
             files,
             journals,
             verdict: None,
             holders,
+            holders_unknown: None,
             free_bytes: Some(1 << 40),
             can_link: self.scenario.can_link,
             companions,
+            irregular: BTreeMap::new(),
+        };
+        if let Some((companion, backup)) = legacy_backup(&observation)
+            && let Some(facts) = observation.companions.get_mut(&companion)
+        {
+            let get = |name: &FileName| self.state.disk.get(self.scenario.aside(), name.as_str());
+            facts.legacy_backup = Some(match (get(&backup), get(&facts.file)) {
+                (Some(ours), Some(its)) if ours == its => LegacyBackup::Same,
+                // A file that is written in place is torn at its end.
+                (Some(Content::Empty), Some(_))
+                | (Some(Content::Torn), Some(Content::Companion(_))) => LegacyBackup::Beginning,
+                _ => LegacyBackup::Other,
+            });
         }
+        observation
     }
 
     /// Observes, with what that changes: a hot rollback journal is rolled back before anything is
@@ -175,9 +191,8 @@ impl<'a> Machine<'a> {
             self.hold(self.scenario.canonical.as_str());
         }
         let mut observation = self.look();
-        // Beside a journal such a start is refused. The application recovers before it opens v1.
         let first = !std::mem::replace(&mut self.process.looked, true);
-        if self.scenario.zombie == Zombie::Known && first && observation.journals.is_empty() {
+        if self.scenario.zombie == Zombie::Known && first {
             self.process.known = self.state.disk.ino(HOME, self.scenario.canonical.as_str());
             self.hold(self.scenario.canonical.as_str());
             observation = self.look();
@@ -232,6 +247,7 @@ impl<'a> Machine<'a> {
                 .collect(),
             present,
             irreplaceable: None,
+            legacy_backup: None,
         }
     }
 

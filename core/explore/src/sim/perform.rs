@@ -96,8 +96,10 @@ impl Machine<'_> {
                 };
                 self.create(dir, to)?;
                 self.tick(|disk| disk.write(dir, to, Content::Torn));
+                // The copy of a backup that is adopted is read with the backup's own sidecars.
+                let adopts = self.scenario.adopts();
                 let copy = match content {
-                    Content::Db(db) => Content::Db(Db { of: self.line(to), ..db }),
+                    Content::Db(db) if !adopts => Content::Db(Db { of: self.line(to), ..db }),
                     other => other,
                 };
                 self.tick(|disk| disk.write(dir, to, copy));
@@ -163,13 +165,26 @@ impl Machine<'_> {
             }
             Op::Isolate { from, to } => self.isolate(from.as_str(), to.as_str()),
             Op::Check { file } => self.check(file, run),
+            Op::CheckPages { file } => {
+                self.opens(file.as_str());
+                if self.scenario.build == Build::Lossy {
+                    return Err(OpError::new(OpErrorKind::V1Corrupt, "pages of v1 are damaged"));
+                }
+                plain
+            }
             Op::Detect { file } => match seen(&self.state.disk, file.as_str()) {
                 Seen::Db(Db { data: Data::V2 { .. } | Data::Refused | Data::Damaged, .. }) => plain,
                 _ => Err(OpError::new(OpErrorKind::StillOld, "detect says old")),
             },
             Op::VerifyHost { file } => {
-                if self.scenario.zombie == Zombie::OnV1InVerify {
-                    self.hold(self.scenario.canonical.as_str());
+                match self.scenario.zombie {
+                    Zombie::OnV1InVerify => self.hold(self.scenario.canonical.as_str()),
+                    Zombie::OnV2InVerify => {
+                        self.hold(file.as_str());
+                        let holders = self.holders(file.as_str());
+                        return Err(OpError::new(OpErrorKind::Held { holders }, "held"));
+                    }
+                    _ => {}
                 }
                 match seen(&self.state.disk, file.as_str()) {
                     Seen::Db(Db { data: Data::Refused, .. }) => {
@@ -258,9 +273,10 @@ impl Machine<'_> {
     fn made_from(&self, v1: Db) -> Data {
         match (self.scenario.build, v1.data) {
             (Build::Right, Data::V1 { rows }) => Data::V2 { of: rows, rows: 0 },
+            (Build::Lossy, Data::V1 { .. }) => Data::V2 { of: 0, rows: 0 },
             (Build::StillOld, _) => Data::Partial,
             (Build::Refused, _) => Data::Refused,
-            (Build::Right | Build::Damaged, _) => Data::Damaged,
+            (Build::Right | Build::Lossy | Build::Damaged, _) => Data::Damaged,
         }
     }
 
@@ -294,6 +310,10 @@ impl Machine<'_> {
 
     fn build_host(&mut self, source: &str, staging: &str, run: &mut Run) -> Performed {
         self.staging(staging)?;
+        // A plan of an earlier release copied v1 in a step of its own.
+        if self.state.disk.ino(HOME, source).is_none() {
+            self.copy_v1(source, run)?;
+        }
         let Seen::Db(v1) = seen(&self.state.disk, source) else {
             return Err(OpError::new(OpErrorKind::V1Corrupt, "no v1"));
         };
@@ -323,7 +343,11 @@ impl Machine<'_> {
         }
         if matches!(
             self.scenario.zombie,
-            Zombie::None | Zombie::OnV1InVerify | Zombie::OnV1Before | Zombie::Known
+            Zombie::None
+                | Zombie::OnV1InVerify
+                | Zombie::OnV2InVerify
+                | Zombie::OnV1Before
+                | Zombie::Known
         ) {
             self.empty_log(staging, true);
             self.remove_log(staging);
@@ -335,6 +359,24 @@ impl Machine<'_> {
             self.hold(staging);
         }
         Ok(OpOutcome::Built { expect: BTreeMap::new(), report: None })
+    }
+
+    /// The application asks for its copy of v1, which must be the v1 that was settled.
+    fn copy_v1(&mut self, source: &str, run: &Run) -> Result<(), OpError> {
+        let canonical = self.canonical().as_str();
+        self.opens(canonical);
+        let (Some(now), Some(db)) = (self.facts(canonical, true), self.db(canonical)) else {
+            return Err(OpError::new(OpErrorKind::V1Corrupt, "no v1"));
+        };
+        let known = run.journal().and_then(|of| of.v1.as_ref()).map(|v1| &v1.fingerprint);
+        if now.fingerprint().as_ref() != known {
+            return Err(OpError::new(OpErrorKind::V1Changed, "v1 changed"));
+        }
+        self.create(HOME, source)?;
+        self.tick(|disk| disk.write(HOME, source, Content::Torn));
+        let copy = Content::Db(Db { of: self.line(source), ..db });
+        self.tick(|disk| disk.write(HOME, source, copy));
+        Ok(())
     }
 
     fn save_state(&mut self, run: &mut Run) -> Result<(), OpError> {

@@ -1,6 +1,8 @@
 //! A start of the application: observe, recover, upgrade, by the real planner and the real `Run`,
 //! in the order of the runner.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest as _, Sha256};
 
 use crate::check::{is_v2, roles};
@@ -9,10 +11,10 @@ use crate::model::state::State;
 use crate::scenario::{InitialState, Scenario, Zombie, layouts};
 use crate::sim::machine::{Machine, companion_digest};
 use cutover_core::{
-    self, Action, Budget, CarryOver, CompanionName, Failure, FileName, Label, Next, Nonce,
-    Observation, Op, Plan, PlanKind, Receipts, Recovery, RecoveryTable, Request, RestoreRequest,
-    Role, Rule, Run, assess, assess_by, assess_left, companion_backup_name, may_leave_zombie,
-    plan_leave_zombie, plan_migration, plan_prune, plan_restore,
+    self, Action, AdoptRequest, Backup, Budget, CarryOver, CompanionName, Failure, FileName, Label,
+    Next, Nonce, Observation, Op, Plan, PlanKind, Receipts, Recovery, RecoveryTable, Request,
+    RestoreRequest, Role, Rule, Run, assess, assess_by, assess_left, companion_backup_name,
+    may_leave_zombie, plan_adoption, plan_leave_zombie, plan_migration, plan_prune, plan_restore,
 };
 
 /// The runner's own bounds: how often one start builds anew, and how many recoveries it performs.
@@ -225,6 +227,7 @@ impl Start {
                     from: scenario.from,
                     by: scenario.by,
                     verify: scenario.verify,
+                    check_v1: true,
                 };
                 let mut plan = plan_migration(&observation, &request)
                     .map_err(|failure| End::Failed(Box::new(failure)))?;
@@ -287,7 +290,7 @@ fn receipts(machine: &Machine) -> Receipts {
     entries.filter_map(|(name, _)| Some((FileName::new(name).ok()?, text(name)))).collect()
 }
 
-/// The plan of a restore or a prune, if there is nothing to recover. `Ok(None)`: the start only
+/// The plan of a restore, a prune or an adoption, if there is nothing to recover. `Ok(None)`: the start only
 /// recovers.
 fn next_of_backups(
     machine: &Machine,
@@ -298,6 +301,9 @@ fn next_of_backups(
     let scenario = machine.scenario;
     let failed = |failure| End::Failed(Box::new(failure));
     let receipts = receipts(machine);
+    if scenario.adopts() {
+        return next_of_adoption(machine, observation, nonce, &receipts);
+    }
     if !scenario.restores() {
         let rule = Rule { keep: Some(1), older_than_ms: None };
         return plan_prune(observation, &receipts, rule, 1000)
@@ -314,6 +320,15 @@ fn next_of_backups(
     let Some(backup) = cutover_core::list_backups(observation, &receipts).into_iter().next() else {
         return Err(End::NoDatabase);
     };
+    let companions = companions_of(machine, &backup);
+    plan_restore(observation, &RestoreRequest { backup, nonce, companions })
+        .map(|restore| Some(restore.plan))
+        .map_err(failed)
+}
+
+/// The digest of each companion's backup.
+fn companions_of(machine: &Machine, backup: &Backup) -> BTreeMap<CompanionName, String> {
+    let scenario = machine.scenario;
     let digest = |(name, file): &(CompanionName, FileName)| {
         let kept = companion_backup_name(file, &backup.label, &backup.nonce);
         Some((
@@ -321,31 +336,64 @@ fn next_of_backups(
             companion_digest(machine.state.disk.get(scenario.aside(), kept.as_str())?),
         ))
     };
-    let companions = scenario.companion.iter().filter_map(digest).collect();
-    plan_restore(observation, &RestoreRequest { backup, nonce, companions })
-        .map(|restore| Some(restore.plan))
-        .map_err(failed)
+    scenario.companion.iter().filter_map(digest).collect()
+}
+
+/// The plan of an adoption.
+fn next_of_adoption(
+    machine: &Machine,
+    observation: &Observation,
+    nonce: Nonce,
+    receipts: &Receipts,
+) -> Result<Option<Plan>, End> {
+    let Some(backup) = cutover_core::list_backups(observation, receipts).into_iter().next() else {
+        return Err(End::NoDatabase);
+    };
+    if backup.whole {
+        return Err(End::Current);
+    }
+    let facts = |name: FileName| Some((name.clone(), machine.facts(name.as_str(), true)?));
+    let request = AdoptRequest {
+        set: backup.name.set().into_iter().filter_map(facts).collect(),
+        holders: machine.holders(backup.name.as_str()),
+        companions: companions_of(machine, &backup),
+        written_ms: 0,
+        nonce,
+        file: backup.name,
+    };
+    plan_adoption(observation, receipts, &request)
+        .map(Some)
+        .map_err(|failure| End::Failed(Box::new(failure)))
 }
 
 /// The state when the first start observes.
 #[must_use]
 pub fn initial_state(scenario: &Scenario) -> State {
-    if scenario.initial == InitialState::OtherLabel {
-        other_label(scenario)
-    } else {
-        layouts::seed(scenario)
-    }
+    let killed_before: fn(&Op) -> bool = match scenario.initial {
+        InitialState::OtherLabel => |op| matches!(op, Op::BuildSql { .. } | Op::BuildHost { .. }),
+        InitialState::OtherLabelBuilt | InitialState::OtherLabelSaved => {
+            |op| matches!(op, Op::LockV1 { .. })
+        }
+        InitialState::OtherLabelFlipped => |op| {
+            matches!(op, Op::WriteReceipt { .. } | Op::LookCompanion { must_be_same: false, .. })
+        },
+        _ => return layouts::seed(scenario),
+    };
+    other_label(scenario, killed_before)
 }
 
-/// An upgrade with another label, killed when it began to build.
-fn other_label(scenario: &Scenario) -> State {
+/// An upgrade with another label, killed before this op.
+fn other_label(scenario: &Scenario, killed_before: fn(&Op) -> bool) -> State {
     let plain = Scenario { initial: InitialState::WalRows, ..scenario.clone() };
     let other =
         Scenario { label: Label::new("v0-v1").unwrap_or_else(|_| scenario.label.clone()), ..plain };
     let mut ignore = |_: &State| {};
     let mut machine = Machine::new(layouts::seed(&other), &other, &mut ignore);
-    Start::new(true).go(&mut machine, None, None, &mut |_, _, before| {
-        matches!(before, Before::Op(_, Op::BuildSql { .. } | Op::BuildHost { .. }))
-    });
+    Start::new(true).go(
+        &mut machine,
+        None,
+        None,
+        &mut |_, _, before| matches!(before, Before::Op(_, op) if killed_before(op)),
+    );
     machine.state
 }

@@ -75,13 +75,48 @@ fn an_upgrade_by_link_has_no_bad_state() {
 
 #[test]
 fn a_start_that_refuses_touches_nothing() {
-    for initial in [InitialState::NoCanonical, InitialState::OtherLabel] {
-        let report =
-            explore(&start(initial, BuildBy::Sql, BuildFrom::Empty), Model::M3, &CROSSED, None);
+    for initial in [InitialState::NoCanonical, InitialState::OtherLabelSaved] {
+        let scenario = scenarios::shapes().into_iter().find(|of| of.initial == initial).unwrap();
+        let report = explore(&scenario, Model::M3, &CROSSED, None);
         assert!(
             report.bad.is_empty() && report.states.len() == 1 && report.transitions == 0,
             "{initial:?}"
         );
+    }
+}
+
+/// What needs nothing of the release that began it is undone, or finished once v2 is in place.
+#[test]
+fn an_upgrade_with_another_label_is_ended() {
+    use InitialState::{OtherLabel, OtherLabelBuilt, OtherLabelFlipped};
+    let others: Vec<Scenario> = scenarios::shapes()
+        .into_iter()
+        .filter(|of| [OtherLabel, OtherLabelBuilt, OtherLabelFlipped].contains(&of.initial))
+        .collect();
+    assert_eq!(others.len(), 3 * 4 + 3);
+    for scenario in &others {
+        for model in [Model::M0, Model::M3] {
+            let bounds = Bounds { copies: true, ..Bounds::ONE_CRASH };
+            let report = explore(scenario, model, &bounds, None);
+            let told: Vec<String> = report.bad.iter().map(|bad| bad.tell(None)).collect();
+            assert!(told.is_empty(), "{}", told.join("\n\n"));
+            assert!(report.states.len() > 5, "{:?}: {}", scenario.initial, report.states.len());
+        }
+    }
+}
+
+/// The legacy daemon's own recovery was killed before it had put its companion back.
+#[test]
+fn a_companion_that_the_legacy_daemon_had_not_put_back_is_put_back() {
+    for scenario in
+        scenarios::legacy().into_iter().filter(|of| of.initial == InitialState::LegacyUndone)
+    {
+        for model in [Model::M0, Model::M3] {
+            let bounds = Bounds { crashes: 2, ..Bounds::ONE_CRASH };
+            let report = explore(&scenario, model, &bounds, None);
+            let told: Vec<String> = report.bad.iter().map(|bad| bad.tell(None)).collect();
+            assert!(told.is_empty(), "{}", told.join("\n\n"));
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 mod backups;
 mod crash_matrix;
 mod explore;
+mod given;
 #[path = "../../../tests/it/held.rs"]
 mod held;
 mod lanes;

@@ -58,6 +58,7 @@ fn make_plans() -> Vec<Made> {
         scenarios::legacy(),
         scenarios::kept(),
         scenarios::kept_on_windows(),
+        scenarios::adopted(),
     ]
     .concat();
     let mut all: Vec<Made> = scenarios.iter().flat_map(explored).collect();
@@ -150,14 +151,26 @@ fn make_recoveries(platform: Platform) -> Vec<(Observation, Plan)> {
 }
 
 /// What a plan alone cannot tell, and why: without the step it is the right plan of another case.
-const ALONE: [(&str, &[&str]); 7] = [
+const ALONE: [(&str, &[&str]); 11] = [
     ("whether v2 starts as a copy was asked for", &["Migrate steps: without copy staging"]),
+    ("whether SQLite checks v1 was asked for", &["Migrate steps: without check-pages data.db"]),
     (
         "whether the application looks at v2 was asked for",
         &[
             "Migrate steps: without verify-host install",
             "Migrate steps: without verify-host staging",
         ],
+    ),
+    (
+        "whether the backup that is adopted has a log",
+        &[
+            "Adopt steps: without copy journal.tmp-journal",
+            "Adopt steps: without copy journal.tmp-wal",
+        ],
+    ),
+    (
+        "whether an interrupted flip gave v1 its second name",
+        &["LeaveZombie steps: without remove-link backup"],
     ),
     (
         "whether canonical has a log, which may hold v2 unflushed",
@@ -177,6 +190,10 @@ const ALONE: [(&str, &[&str]); 7] = [
             "Finish steps: without remove data.db-shm",
             "Finish steps: without rename displaced-wal from data.db-wal",
         ],
+    ),
+    (
+        "whether the legacy backup of a companion holds what the companion holds",
+        &["Undo undo: without sync-file auth.json"],
     ),
     (
         "whether the companion that the legacy upgrade wrote is there",

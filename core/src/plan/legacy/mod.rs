@@ -13,7 +13,7 @@ mod recover;
 
 pub use journal::{LegacyJournal, LegacyPhase};
 pub(crate) use origin::{observations, text};
-pub use recover::LegacyRule;
+pub use recover::{LegacyRule, legacy_backup};
 pub(super) use recover::{moved_companion, plan};
 
 use super::step;

@@ -5,13 +5,13 @@ use serde_json::json;
 
 use crate::journal::{Companion, Journal, Phase};
 use crate::names::{FileName, PlanPath, companion_backup_name, displaced_name};
-use crate::observe::{CompanionFacts, FileFacts, Observation, Verdict};
+use crate::observe::{CompanionFacts, FileFacts, LegacyBackup, Observation, Verdict};
 use crate::op::{Op, Step};
 use crate::page1::JournalMode;
 use crate::plan::Plan;
 use crate::plan::seen::{blank, companion_facts, file, header};
 
-/// The text of the legacy journal. Of its phases only the last makes a difference. `backed_up`: the
+/// The text of the legacy journal. Of its phases the first and the last make a difference. `backed_up`: the
 /// companion that has a backup.
 pub(crate) fn text(journal: &Journal, phase: Phase, backed_up: Option<&Companion>) -> String {
     let names = &journal.names;
@@ -34,7 +34,7 @@ pub(crate) fn text(journal: &Journal, phase: Phase, backed_up: Option<&Companion
         "authExisted": companion.is_some_and(|companion| companion.before.is_some()),
         "keychainBackups": null,
         "nonce": journal.nonce,
-        "phase": if committed { "committed" } else { "canonical-moved" },
+        "phase": if committed { "committed" } else { "building" },
     })
     .to_string()
 }
@@ -119,6 +119,16 @@ fn of_companion(plan: &Plan, journal: &Journal, companion: &Companion) -> Compan
     let links = any(&|op| matches!(op, Op::Link { from, .. } if *from == own));
     let renames = any(&|op| matches!(op, Op::Rename { from, .. } if *from == own));
     let puts_back = links || any(&|op| matches!(op, Op::Rename { to, .. } if *to == own));
-    let present = [(puts_back, backup), (puts_back && renames, aside)];
-    companion_facts(companion, (links || renames).then(String::new), present)
+    let is_same = any(&|op| matches!(op, Op::SyncFile { file } if *file == own));
+    // An undo works on a companion, unless its backup is torn.
+    let is_torn = !plan.undo.is_empty() && !any(&|op| op.companion().is_some());
+    let present = [(puts_back || is_same || is_torn, backup), (puts_back && renames, aside)];
+    let there = links || renames || is_same || is_torn;
+    let legacy_backup = match (is_same, is_torn) {
+        (true, _) => Some(LegacyBackup::Same),
+        (_, true) => Some(LegacyBackup::Beginning),
+        _ => None,
+    };
+    let facts = companion_facts(companion, there.then(String::new), present);
+    CompanionFacts { legacy_backup, ..facts }
 }

@@ -6,9 +6,9 @@
 
 use super::journal::{LegacyJournal, LegacyPhase};
 use crate::failure::Failure;
-use crate::journal::{self, Companion, Journal, Phase, Strategy};
-use crate::names::{CompanionName, companion_backup_name, displaced_name};
-use crate::observe::{CompanionFacts, Observation, Verdict};
+use crate::journal::{self, Companion, Journal, Phase, Strategy, Warning, WarningFrom};
+use crate::names::{CompanionName, FileName, companion_backup_name, displaced_name};
+use crate::observe::{CompanionFacts, LegacyBackup, Observation, Verdict};
 use crate::op::{Op, Step};
 use crate::page1::JournalMode;
 use crate::plan::leave::{leave_irreplaceable, moved};
@@ -77,12 +77,14 @@ pub(in crate::plan) fn plan(
     let rule = rule.unwrap_or(LegacyRule::Moved);
     if !matches!(rule, LegacyRule::V2 | LegacyRule::Over) {
         leave_irreplaceable(observation, &mut journal, |journal, companion, seen| {
-            put_back(observation, journal, legacy, companion, seen) != PutBack::Stays
+            let how = put_back(observation, journal, legacy, companion, seen);
+            matches!(how, PutBack::Backup | PutBack::Nothing)
         });
+        tell_of_torn(observation, &mut journal, legacy);
     }
     let flush = step(Op::SyncDir { companion: None }, FLUSH);
-    // Staging stays until the companions are back: a companion's backup is known to be whole only
-    // while staging is there.
+    // Staging stays until the companions are back: while it is there, a companion's backup is known
+    // to be whole.
     let back = undo(
         &journal,
         None,
@@ -334,19 +336,36 @@ fn adopt(observation: &Observation, legacy: &LegacyJournal) -> Journal {
     }
 }
 
+/// The backup that the legacy daemon made of a declared companion, if it is there: whether it may
+/// have been cut short depends on what it holds.
+#[must_use]
+pub fn legacy_backup(observation: &Observation) -> Option<(CompanionName, FileName)> {
+    let legacy = super::journal(observation)?;
+    let (name, seen) = declared(observation, &legacy)?;
+    let backup = companion_backup_name(&legacy.auth_file, &legacy.label, &legacy.nonce);
+    let there = legacy.auth_backup && seen.present.contains(&backup);
+    there.then(|| (name.clone(), backup))
+}
+
 /// How an undo puts a companion back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PutBack {
-    /// Not at all.
+    /// Not at all: there is no backup, or the companion is that very file.
     Stays,
+    /// The companion is as its backup: the backup is not needed.
+    Same,
+    /// The backup was cut short while the companion was as it is now. Neither changes.
+    Torn,
     /// The backup gets the companion's name.
     Backup,
     /// There was none before, so what is there gets its displaced name.
     Nothing,
 }
 
-/// The daemon wrote `auth.json` in place, after a backup that it wrote in place as well. That
-/// backup may be torn until staging exists, so only then it is put back; what it displaces is kept.
+/// The daemon wrote `auth.json` in place, after a backup that it wrote in place as well. That backup
+/// may be cut short until staging exists; then it is the beginning of the companion, which the
+/// daemon had not written yet. But the daemon's own recovery removed staging before it put the
+/// companion back. So a backup that holds anything else is put back, and what it displaces is kept.
 fn put_back(
     observation: &Observation,
     journal: &Journal,
@@ -356,12 +375,17 @@ fn put_back(
 ) -> PutBack {
     let names = companion_names(journal, companion);
     let (backup, displaced) = (&names.backup.name, &names.displaced.name);
-    if !observation.files.contains_key(&journal.names.staging) {
-        PutBack::Stays
-    } else if legacy.auth_backup && seen.present.contains(backup) {
-        // An interrupted rename may have left both names. Then the companion is back already, and
-        // would replace what is kept.
-        if seen.same.contains(backup) { PutBack::Stays } else { PutBack::Backup }
+    let staging = observation.files.contains_key(&journal.names.staging);
+    let building = legacy.phase == LegacyPhase::Building;
+    if legacy.auth_backup && seen.present.contains(backup) {
+        match seen.legacy_backup {
+            // An interrupted rename may have left both names. Then the companion is back already,
+            // and would replace what is kept.
+            _ if seen.same.contains(backup) => PutBack::Stays,
+            Some(LegacyBackup::Same) if !staging => PutBack::Same,
+            Some(LegacyBackup::Beginning) if !staging && building => PutBack::Torn,
+            _ => PutBack::Backup,
+        }
     } else if !legacy.auth_existed
         && seen.digest.is_some()
         // What is kept stays, unless an interrupted rename left both names: then the other goes.
@@ -370,6 +394,26 @@ fn put_back(
         PutBack::Nothing
     } else {
         PutBack::Stays
+    }
+}
+
+/// Warns of a backup that is left as it is.
+fn tell_of_torn(observation: &Observation, journal: &mut Journal, legacy: &LegacyJournal) {
+    for companion in journal.companions.clone() {
+        let Some(seen) = observation.companions.get(&companion.name) else { continue };
+        if put_back(observation, journal, legacy, &companion, seen) != PutBack::Torn {
+            continue;
+        }
+        let directory = seen.path.strip_suffix(seen.file.as_str()).unwrap_or_default();
+        let message = format!(
+            "{directory}{} was left as it is: it holds only the beginning of {}, so the program \
+             that made it was probably stopped; it may be removed once {} is as the application \
+             needs it",
+            companion_names(journal, &companion).backup.name,
+            seen.path,
+            seen.path,
+        );
+        journal.warn(Warning { from: WarningFrom::Cutover, code: Some("KEPT".into()), message });
     }
 }
 
@@ -385,6 +429,11 @@ fn undo_companions(
         let sync = |why: &str| step(Op::SyncDir { companion: Some(companion.name.clone()) }, why);
         match put_back(observation, journal, legacy, companion, seen) {
             PutBack::Stays => {}
+            PutBack::Torn => continue,
+            PutBack::Same => steps.push(step(
+                Op::SyncFile { file: names.file },
+                "the companion must be whole on disk before its backup is removed",
+            )),
             PutBack::Backup => {
                 if seen.digest.is_some() {
                     let kept = is_kept(observation, &journal.nonce, companion);

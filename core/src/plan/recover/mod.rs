@@ -9,6 +9,7 @@
 //! | `built`, v1 unchanged, v2's file there | continue the flip from the first step that is not visible; undo if a check fails |
 //! | `built`, v1 changed, or v2's file missing | undo, and build again |
 //! | `installing` | canonical was opened through SQLite: v2 forward; v1 unchanged, v2's file there and room for it: page-copy again; else undo |
+//! | another label's, `building` or `built` | canonical is v2: forward; v1, and nothing of that release is needed: undo; else refuse, and name the label |
 //! | a restore's, `building`, or canonical is still v2 | undo: v2 stays |
 //! | a restore's, `installing` | canonical was opened through SQLite, and its header tells whether it is still v2, or v1 |
 //! | a restore's, canonical is v1 | forward: companions, commit, clean up |
@@ -22,9 +23,11 @@
 //! The rules about one journal are `RecoveryRule` and `LegacyRule`, tried in the order of
 //! `IN_ORDER`; the explorer tries every pair in the other order.
 
+mod other_label;
 mod ours;
 mod restore;
 
+pub(super) use other_label::refuse as refuse_other_label;
 pub use ours::{RecoveryRule, may_open_canonical};
 pub(crate) use restore::right as right_restore;
 pub use restore::{is_in_place, must_empty_log, recover_before_restore};
@@ -116,15 +119,7 @@ pub(super) fn by(
         // It needs nothing of the application, so any start may end it.
         Ok(journal) if journal.strategy.restores() => of_restore(observation, journal).map(Some),
         Ok(journal) if journal.label != *label && journal.phase != Phase::Committed => {
-            Err(Failure::refusal(
-                Code::Journal,
-                format!(
-                    "another upgrade of this database ({}) was interrupted and is not finished",
-                    journal.label
-                ),
-                "start the release of the application that began it",
-            )
-            .of(name))
+            other_label::plan(observation, journal).map(Some)
         }
         Ok(journal) => ours::plan(&table.ours, observation, journal).map(Some),
         Err(error) => unusable(observation, name, nonce, &error).map(Some),
@@ -163,7 +158,7 @@ fn remove_tmps(observation: &Observation) -> Option<Plan> {
         step(Op::SyncDir { companion: None }, FLUSH),
         step(
             Op::Remove { files },
-            "a start was interrupted while it wrote its first journal; it had begun nothing else",
+            "a start or an adoption was interrupted while it wrote this; nothing needs it",
         ),
         step(Op::SyncDir { companion: None }, "the file must be gone for good"),
     ];

@@ -108,6 +108,19 @@ fn is_copied(observation: &Observation, journal: &Journal) -> bool {
 pub(super) fn plan(
     table: &[RecoveryRule],
     observation: &Observation,
+    journal: Journal,
+) -> Result<Plan, Failure> {
+    let mut here = journal.clone();
+    leave_moved(observation, &mut here);
+    let live = identify(observation, &here);
+    let rule = table.iter().find(|rule| rule.fits(observation, &here, live));
+    by_rule(rule.copied().unwrap_or(RecoveryRule::GoBack), observation, journal)
+}
+
+/// What this rule does.
+pub(super) fn by_rule(
+    rule: RecoveryRule,
+    observation: &Observation,
     mut journal: Journal,
 ) -> Result<Plan, Failure> {
     for companion in &mut journal.companions {
@@ -115,9 +128,6 @@ pub(super) fn plan(
     }
     let all = journal.companions.clone();
     leave_moved(observation, &mut journal);
-    let live = identify(observation, &journal);
-    let rule = table.iter().find(|rule| rule.fits(observation, &journal, live));
-    let rule = rule.copied().unwrap_or(RecoveryRule::GoBack);
     leave_irreplaceable(observation, &mut journal, |journal, companion, seen| match rule {
         RecoveryRule::V2 => is_staged(observation, &journal.nonce, companion),
         RecoveryRule::Committed => false,
@@ -153,7 +163,7 @@ pub(super) fn plan(
 ///
 /// Sidecars beside canonical are v1's, of an old application that was killed. The rename makes them
 /// v1's again, so no program may open canonical before it: [`may_open_canonical`].
-fn v1_changed_at_the_flip(observation: &Observation, journal: &Journal) -> bool {
+pub(super) fn v1_changed_at_the_flip(observation: &Observation, journal: &Journal) -> bool {
     let names = &journal.names;
     let facts = (observation.canonical_facts(), observation.files.get(&names.backup));
     let ((Some(canonical), Some(backup)), Some(v1), Some(v2)) = (facts, &journal.v1, &journal.v2)

@@ -12,7 +12,7 @@ use crate::op::Op;
 use crate::page1::JournalMode;
 use crate::plan::leave::leave_irreplaceable;
 use crate::plan::live::LiveState;
-use crate::plan::refuse::refuse_held;
+use crate::plan::refuse::{refuse_held, refuse_unseen};
 use crate::plan::restore::{Modes, ending, made, undo};
 use crate::plan::steps::{
     Which, check_no_stale_handles, cleanup_index, displaced_by, flush_directories,
@@ -158,8 +158,8 @@ pub fn must_empty_log(observation: &Observation) -> bool {
 /// left for [`plan_restore`](crate::plan::plan_restore) to refuse.
 ///
 /// # Errors
-/// `HELD` when this process holds the database, `JOURNAL` when the database is missing beside the
-/// journal.
+/// `HELD` when this process holds the database, or it cannot be told which programs do; `JOURNAL`
+/// when the database is missing beside the journal.
 pub fn recover_before_restore(
     observation: &Observation,
     label: &Label,
@@ -171,11 +171,14 @@ pub fn recover_before_restore(
             text.as_deref().and_then(|text| Journal::parse(text, &observation.canonical).ok());
         journal.is_some_and(|journal| journal.strategy.restores())
     };
-    if observation.journals.values().all(restores) {
-        super::plan_recovery(observation, label, nonce)
-    } else {
-        Ok(None)
+    if !observation.journals.values().all(restores) {
+        return Ok(None);
     }
+    let plan = super::plan_recovery(observation, label, nonce)?;
+    if plan.as_ref().is_some_and(Plan::looks) {
+        refuse_unseen(observation)?;
+    }
+    Ok(plan)
 }
 
 /// The right plan for the journal of this one, as far as the plan's steps tell what was seen.

@@ -101,13 +101,13 @@ pub(crate) fn flush_directories(journal: &Journal) -> Vec<Step> {
         .collect()
 }
 
-/// Journals that were being written, of any label.
+/// Journals that were being written, of any label, and copies under such a name with their sidecars.
 pub(crate) fn stray_journal_tmps<'a>(
     canonical: &FileName,
     files: impl Iterator<Item = &'a FileName>,
 ) -> Vec<PlanPath> {
     files
-        .filter(|name| matches!(Role::of(canonical, name), Some(Role::JournalTmp(..))))
+        .filter(|name| Role::of(canonical, name).is_some_and(|role| role.is_unfinished()))
         .map(PlanPath::from)
         .collect()
 }

@@ -28,6 +28,6 @@ pub(super) use flip::{
 };
 pub(super) use journal::{
     FLUSH, commit, flush_directories, receipt_steps, remove_half_written, remove_tmp,
-    stray_journal_tmps, write_journal,
+    stray_journal_tmps, tmp, write_journal,
 };
 pub(super) use undo::{discard_v2, end_undo, give_wal_back, had_wal, restore_v1_name, undo};

@@ -33,9 +33,11 @@ pub(super) fn diagnose(files: &[DroppedFile], whole: bool, platform: Platform) -
         journals: BTreeMap::new(),
         verdict: None,
         holders: Vec::new(),
+        holders_unknown: None,
         free_bytes: None,
         can_link: true,
         companions: BTreeMap::new(),
+        irregular: BTreeMap::new(),
     };
     let (mut receipts, mut header) = (BTreeMap::new(), None);
     for (name, file) in &named {

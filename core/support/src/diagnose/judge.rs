@@ -51,14 +51,19 @@ pub(super) fn judge(kind: Kind, case: &Case) -> Diagnosis {
     let Case { observation, receipts, .. } = case;
     let next = next_start(observation, receipts);
     let backups = cutover_core::list_backups(observation, receipts);
+    let restored = next_start::set_aside_by_restore(observation, next.canonical, &backups);
     let mut diagnosis = blank(kind, "");
     (diagnosis.safety, diagnosis.because) = safety(case, &next, &backups);
-    (diagnosis.v1, diagnosis.v2) = places(case, next.canonical, &backups);
+    (diagnosis.v1, diagnosis.v2) = places(case, next.canonical, &backups, &restored);
     diagnosis.next = sentence(&next.says);
     if let Some(refusal) = &next.refusal {
         diagnosis.next = format!("{} {}", diagnosis.next, sentence(&refusal.reason));
     }
     diagnosis.action = action(kind, diagnosis.safety, &next, case, &backups);
+    if !restored.is_empty() {
+        diagnosis.next = format!("{} {UPGRADES_AGAIN}", diagnosis.next);
+        diagnosis.action = after_restore(&diagnosis.action, diagnosis.safety, &restored);
+    }
     diagnosis.explanation = case.last_error.and_then(explain_error);
     if let Some(plan) = &next.plan {
         diagnosis.findings = cutover_core::validate(plan, None);
@@ -75,6 +80,7 @@ pub(super) fn judge(kind: Kind, case: &Case) -> Diagnosis {
         held: !observation.holders.is_empty(),
         whole: case.whole,
         kept: backups.iter().any(|backup| backup.whole),
+        restored: !restored.is_empty(),
     };
     diagnosis.plan = next.plan;
     diagnosis.reply = reply(&diagnosis, Some(&seen));
@@ -122,14 +128,14 @@ fn safety(case: &Case, next: &NextStart, backups: &[Backup]) -> (Safety, String)
             let kept = backups.iter().find(|backup| backup.whole);
             return match kept {
                 Some(kept) => no(format!(
-                    "{canonical} is missing. By its size and receipt, {} holds all of v1.",
+                    "{canonical} is missing or empty. By its size and receipt, {} holds all of v1.",
                     kept.name
                 )),
-                None if observation.files.keys().any(|name| holds_data(observation, name)) => {
-                    no(format!(
-                        "{canonical} is missing, and the folder has files of an unfinished upgrade."
-                    ))
-                }
+                None if observation.may_hold_rows().next().is_some() => no(format!(
+                    "{canonical} is missing or empty, and other files of the folder may hold its \
+                     rows: {}.",
+                    names(observation.may_hold_rows().map(|(name, _)| name))
+                )),
                 None => unsure(format!(
                     "The folder has no {canonical}, and no file that was made from it."
                 )),
@@ -243,7 +249,7 @@ fn safety(case: &Case, next: &NextStart, backups: &[Backup]) -> (Safety, String)
 /// legacy daemon it is missing between two renames. An unreadable journal may be of either.
 fn may_be_new(case: &Case) -> bool {
     let observation = case.observation;
-    let beside = observation.files.keys().any(|name| holds_data(observation, name));
+    let beside = observation.may_hold_rows().next().is_some();
     let in_gap = next_start::legacy_journal(observation).is_some_and(|of| {
         [&of.names.backup, &of.names.staging]
             .iter()
@@ -258,19 +264,25 @@ fn may_be_new(case: &Case) -> bool {
     beside && (in_gap || unread || bare)
 }
 
-/// Whether a file may hold the user's rows.
-fn holds_data(observation: &Observation, name: &FileName) -> bool {
-    let role = Role::of(&observation.canonical, name);
-    matches!(
-        role,
-        Some(
-            Role::Backup { .. }
-                | Role::Staging(_)
-                | Role::Install(_)
-                | Role::Source(_)
-                | Role::Displaced(_)
-        )
-    )
+/// Names, for a sentence. There may be many.
+fn names<'a>(names: impl Iterator<Item = &'a FileName>) -> String {
+    const MOST: usize = 5;
+    let all: Vec<&str> = names.map(FileName::as_str).collect();
+    let told = all.iter().take(MOST).copied().collect::<Vec<_>>().join(", ");
+    if all.len() > MOST { format!("{told} and {} more", all.len() - MOST) } else { told }
+}
+
+const UPGRADES_AGAIN: &str = "If the database is a v1 that a restore put back, a release that \
+                              upgrades upgrades it again, without the rows that v2 had gained.";
+
+/// What to do where a restore may have put v1 back.
+fn after_restore(action: &str, safety: Safety, aside: &[&FileName]) -> String {
+    let aside = names(aside.iter().copied());
+    let then = format!(
+        "If v1 was restored on purpose, start the release of the application that v1 is for, and \
+         keep {aside}: the rows that v2 had gained are there only."
+    );
+    if safety == Safety::Safe { then } else { format!("{action} {then}") }
 }
 
 fn action(kind: Kind, safety: Safety, next: &NextStart, case: &Case, backups: &[Backup]) -> String {
@@ -287,6 +299,10 @@ fn action(kind: Kind, safety: Safety, next: &NextStart, case: &Case, backups: &[
             let kept = backups.iter().find(|backup| backup.whole);
             let then = match (&next.refusal, next.canonical, kept) {
                 (Some(refusal), ..) => format!(" Then: {}.", refusal.hint.trim_end_matches('.')),
+                (None, Canonical::Missing, None) => format!(
+                    " Then look for {canonical} in the bin, in cloud folders and on other disks, \
+                     and at the files that may hold its rows."
+                ),
                 (None, Canonical::Missing, Some(kept)) => format!(
                     " Then look for {canonical} in the bin, in cloud folders and on other disks. If \
                      it is gone for good, copy {} to {canonical} and start the application, which \
@@ -361,12 +377,22 @@ fn facts(case: &Case, backups: &[Backup]) -> Vec<String> {
         ));
     }
     facts.extend(case.wal.map(log));
-    for backup in backups.iter().filter(|backup| !backup.whole) {
-        facts.push(format!(
-            "{} is not whole: {}.",
-            backup.name,
-            backup.why.as_deref().unwrap_or("the reason is not known")
-        ));
+    for (name, role) in observation.may_hold_rows() {
+        let bytes = counted(bytes_of(observation, name), "byte");
+        let what = match role {
+            Role::Backup { .. } => {
+                let why = backups.iter().find(|of| of.name == *name).and_then(|of| of.why.as_ref());
+                facts.push(match why {
+                    None => format!("{name} ({bytes}) holds rows: it is a whole backup."),
+                    Some(why) => format!("{name} ({bytes}) may hold rows. It is not whole: {why}."),
+                });
+                continue;
+            }
+            Role::Displaced(_) => "a database that was set aside",
+            Role::Source(_) => "a copy of v1",
+            _ => "a v2 that may not be complete",
+        };
+        facts.push(format!("{name} ({bytes}) may hold rows: it is {what}."));
     }
     for holder in &observation.holders {
         facts.push(format!(
@@ -375,5 +401,11 @@ fn facts(case: &Case, backups: &[Backup]) -> Vec<String> {
             holder.pid
         ));
     }
+    facts.extend(
+        observation
+            .holders_unknown
+            .iter()
+            .map(|why| format!("Which programs have the database open could not be told: {why}.")),
+    );
     facts
 }

@@ -8,8 +8,14 @@ use cutover_core::{
 };
 
 /// Where v1 is, and where v2 is.
-pub(super) fn places(case: &Case, is: Canonical, backups: &[Backup]) -> (Place, Place) {
-    let beside = Beside { case, is, backups, canonical: &case.observation.canonical };
+/// `restored`: what restores set aside, if canonical may be what the last of them put back.
+pub(super) fn places(
+    case: &Case,
+    is: Canonical,
+    backups: &[Backup],
+    restored: &[&FileName],
+) -> (Place, Place) {
+    let beside = Beside { case, is, backups, restored, canonical: &case.observation.canonical };
     match (next_start::journal(case.observation), next_start::legacy_journal(case.observation)) {
         (Some(journal), _) if journal.strategy.restores() => beside.restored(&journal),
         (Some(journal), _) => beside.upgraded(&journal),
@@ -22,6 +28,7 @@ struct Beside<'a> {
     case: &'a Case<'a>,
     is: Canonical,
     backups: &'a [Backup],
+    restored: &'a [&'a FileName],
     canonical: &'a FileName,
 }
 
@@ -90,6 +97,18 @@ impl Beside<'_> {
             .find(|name| matches!(Role::of(self.canonical, name), Some(Role::Displaced(_))));
         if let (Canonical::Missing | Canonical::NotADatabase, Some(aside)) = (self.is, aside) {
             return (self.backup(), at(aside, "It may be @, which was set aside."));
+        }
+        if let [aside, more @ ..] = self.restored {
+            let says = if more.is_empty() {
+                "It is @, which a restore set aside, unless v1 was upgraded again since."
+            } else {
+                "It may be @ or another file that a restore set aside, unless v1 was upgraded \
+                 again since."
+            };
+            return (
+                self.here("It is @, if a restore put it back. A backup is kept too."),
+                at(aside, says),
+            );
         }
         match self.is {
             Canonical::V1 => (self.here(V1), nowhere("There is no v2 yet.")),

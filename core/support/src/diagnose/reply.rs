@@ -10,6 +10,10 @@ use crate::next_start::{Canonical, Does};
 use cutover_core::{Code, Explanation, FileName, PlanKind};
 
 /// What a reply needs to know of a directory.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one fact of the directory, and they combine freely"
+)]
 pub(super) struct Seen<'a> {
     pub canonical: &'a FileName,
     pub is: Canonical,
@@ -24,6 +28,8 @@ pub(super) struct Seen<'a> {
     pub whole: bool,
     /// Whether a backup is whole.
     pub kept: bool,
+    /// Whether the database may be a v1 that a restore put back.
+    pub restored: bool,
 }
 
 const SEND: &str = "Please close the application and send us a copy of the whole folder that your \
@@ -95,6 +101,12 @@ fn safe(diagnosis: &Diagnosis, seen: Option<&Seen>) -> (String, String) {
                 format!("{AGAIN}: it {by_itself} by itself. {ELSE}"),
             )
         }
+        (None, Some(Seen { restored: true, .. })) => (
+            format!("{order} It may be as it was before the upgrade."),
+            "Please do not start a newer version of the application before you have our answer: \
+             it would upgrade your data again."
+                .to_owned(),
+        ),
         (None, Some(Seen { is: Canonical::V2, .. })) => {
             (format!("{order} It has been upgraded."), format!("{AGAIN}. {ELSE}"))
         }

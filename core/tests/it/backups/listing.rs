@@ -46,7 +46,7 @@ fn what_is_not_whole_says_why() {
     assert_eq!(why(lost), "there is no receipt beside it");
     let mut binary = made();
     binary.1.insert(receipt_name(&backup), None);
-    assert_eq!(why(binary), "its receipt cannot be read as text");
+    assert_eq!(why(binary), "its receipt cannot be read, or is not text");
     let mut torn = made();
     torn.1.insert(receipt_name(&backup), Some("{".into()));
     assert!(why(torn).starts_with("its receipt cannot be used: line 1"));

@@ -1,6 +1,7 @@
-//! Tests the list of backups, the prune that removes old ones and the restore that makes one
-//! canonical again.
+//! Tests the list of backups, the adoption of one without a receipt, the prune that removes old ones
+//! and the restore that makes one canonical again.
 
+mod adopting;
 mod interrupted;
 mod listing;
 mod pruning;

@@ -72,8 +72,8 @@ fn what_is_not_whole_is_left_and_named_and_not_counted() {
     // A companion that is not declared has no directory here.
     seen.companions.clear();
     let pruned = plan_prune(&seen, &receipts, keep(1), NOW_MS).unwrap();
-    assert_eq!((pruned.plan, pruned.left[1].backup.clone()), (None, backup_of(3)));
-    assert!(pruned.left[1].why.contains("auth is not declared"), "{}", pruned.left[1].why);
+    assert_eq!((pruned.plan, pruned.left[0].backup.clone()), (None, backup_of(3)));
+    assert!(pruned.left[0].why.contains("auth is not declared"), "{}", pruned.left[0].why);
 }
 
 #[test]

@@ -2,8 +2,8 @@
 //! canonical and the companion.
 
 use cutover_core::{
-    Action, BuildBy, BuildFrom, Journal, Op, Plan, PlanKind, PlanPath, Request, Step, Strategy,
-    Verdict, displaced_name, legacy_journal_name, plan_migration, validate,
+    Action, BuildBy, BuildFrom, Journal, LegacyBackup, Op, Plan, PlanKind, PlanPath, Request, Step,
+    Strategy, Verdict, displaced_name, legacy_journal_name, plan_migration, validate,
 };
 use serde_json::{Value, json};
 
@@ -119,45 +119,122 @@ fn a_foreign_canonical_is_set_aside_with_its_log_and_never_removed() {
     );
 }
 
+const BACKUP: &str = "auth.json.v1-v2-3fa9c1d2";
+
+/// The plan beside these files of the companion.
+fn of_companion(
+    phase: &str,
+    (staging, existed): (bool, bool),
+    (present, same): (&[&str], &[&str]),
+    holds: Option<LegacyBackup>,
+) -> Plan {
+    let mut seen = with_auth(legacy_at(phase, Some(Verdict::Old), staging, false));
+    let mut text = legacy_text(phase);
+    text["authExisted"] = existed.into();
+    if !existed {
+        text["authBackup"] = Value::Null;
+    }
+    put_journal(&mut seen, &legacy_journal_name(&canonical()), &text.to_string());
+    let facts = seen.companions.get_mut(&auth()).unwrap();
+    facts.path = "/home/u/app/auth.json".into();
+    facts.present.extend(present.iter().map(|text| name(text)));
+    facts.same.extend(same.iter().map(|text| name(text)));
+    facts.legacy_backup = holds;
+    let plan = planned(&seen);
+    assert_eq!(validate(&plan, None), []);
+    assert_eq!(validate(&plan, Some(&seen)), []);
+    plan
+}
+
+fn puts_back(plan: &Plan) -> bool {
+    has(plan, |op| matches!(op, Op::Rename { to, .. } if to.to_string() == "auth/auth.json"))
+}
+
+/// Whether what is there gets its displaced name, by a link or a rename.
+fn sets_aside(plan: &Plan) -> bool {
+    let aside = "auth/auth.json.displaced-3fa9c1d2";
+    has(
+        plan,
+        |op| matches!(op, Op::Link { to, .. } | Op::Rename { to, .. } if to.to_string() == aside),
+    )
+}
+
+fn removes_backup(plan: &Plan) -> bool {
+    let backup = format!("auth/{BACKUP}");
+    has(
+        plan,
+        |op| matches!(op, Op::Remove { files } if files.iter().any(|at| at.to_string() == backup)),
+    )
+}
+
 #[test]
-fn a_legacy_companion_is_put_back_only_after_its_backup_was_whole() {
-    const BACKUP: &str = "auth.json.v1-v2-3fa9c1d2";
+fn a_legacy_companion_is_put_back_unless_its_backup_may_be_torn() {
     const DISPLACED: &str = "auth.json.displaced-3fa9c1d2";
-    let plan_same = |staging: bool, existed: bool, present: &[&str], same: &[&str]| {
-        let mut seen = with_auth(legacy_at("building", Some(Verdict::Old), staging, false));
-        let mut text = legacy_text("building");
-        text["authExisted"] = existed.into();
-        if !existed {
-            text["authBackup"] = Value::Null;
-        }
-        put_journal(&mut seen, &legacy_journal_name(&canonical()), &text.to_string());
-        let facts = seen.companions.get_mut(&auth()).unwrap();
-        facts.path = "/home/u/app/auth.json".into();
-        facts.present.extend(present.iter().map(|text| name(text)));
-        facts.same.extend(same.iter().map(|text| name(text)));
-        planned(&seen)
-    };
-    let plan = |staging, existed, present: &[&str]| plan_same(staging, existed, present, &[]);
-    let puts_back = |plan: &Plan| {
-        has(plan, |op| matches!(op, Op::Rename { to, .. } if to.to_string() == "auth/auth.json"))
-    };
-    let aside = |plan: &Plan| {
-        has(
-            plan,
-            |op| matches!(op, Op::Rename { from, .. } if from.to_string() == "auth/auth.json"),
-        )
+    let plan = |staging, existed, present: &[&str]| {
+        of_companion("building", (staging, existed), (present, &[]), None)
     };
     assert!(puts_back(&plan(true, true, &[BACKUP])));
-    assert!(!puts_back(&plan(false, true, &[BACKUP])), "without staging the backup may be torn");
+    assert!(puts_back(&plan(false, true, &[BACKUP])), "its own recovery may have removed staging");
     assert!(!puts_back(&plan(true, true, &[])));
-    assert!(aside(&plan(true, false, &[])) && !aside(&plan(false, false, &[])));
-    assert!(!aside(&plan(true, false, &[DISPLACED])), "what an earlier undo kept is not replaced");
-    assert!(
-        aside(&plan_same(true, false, &[DISPLACED], &[DISPLACED])),
-        "a power loss may leave both names of that rename: v1 has none of them"
-    );
+    for staging in [true, false] {
+        assert!(sets_aside(&plan(staging, false, &[])), "v1 had none");
+        let kept = plan(staging, false, &[DISPLACED]);
+        assert!(!sets_aside(&kept), "what an earlier undo kept is not replaced");
+        let both = (&[DISPLACED][..], &[DISPLACED][..]);
+        assert!(
+            sets_aside(&of_companion("building", (staging, false), both, None)),
+            "a power loss may leave both names of that rename: v1 has none of them"
+        );
+    }
     for plan in [plan(true, true, &[BACKUP]), plan(true, false, &[])] {
         assert!(plan.journal.unwrap().warnings.is_empty());
+    }
+}
+
+/// The daemon's own recovery removed staging, and then put the companion back. What its backup holds
+/// tells whether it was cut short.
+#[test]
+fn no_legacy_backup_that_differs_and_was_not_put_back_is_removed() {
+    use LegacyBackup::{Beginning, Other, Same};
+    for phase in ["building", "built"] {
+        for staging in [true, false] {
+            for holds in [Some(Same), Some(Beginning), Some(Other), None] {
+                let plan = of_companion(phase, (staging, true), (&[BACKUP], &[]), holds);
+                let what = format!("{phase} {staging} {holds:?}: {plan:#?}");
+                // The daemon makes it before staging, and that before it writes `built`.
+                let is_whole = staging || phase == "built";
+                let torn = !is_whole && holds == Some(Beginning);
+                let same = !staging && holds == Some(Same);
+                assert_eq!(puts_back(&plan), !torn && !same, "{what}");
+                assert_eq!(sets_aside(&plan), !torn && !same, "{what}");
+                assert_eq!(removes_backup(&plan), !torn, "{what}");
+                let flushes = |op: &Op| matches!(op, Op::SyncFile { file } if file.to_string() == "auth/auth.json");
+                assert_eq!(has(&plan, flushes), same, "{what}");
+                let warnings = &plan.journal.as_ref().unwrap().warnings;
+                assert_eq!(warnings.len(), usize::from(torn), "{what}");
+                for warning in warnings {
+                    assert_eq!(warning.code.as_deref(), Some("KEPT"), "{what}");
+                    for part in [&format!("/home/u/app/{BACKUP} "), "only the beginning", "once"] {
+                        assert!(warning.message.contains(part), "{}", warning.message);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The companion is gone: nothing is set aside.
+#[test]
+fn a_legacy_companion_that_is_gone_is_put_back() {
+    for staging in [true, false] {
+        let mut seen = with_auth(legacy_at("building", Some(Verdict::Old), staging, false));
+        let facts = seen.companions.get_mut(&auth()).unwrap();
+        facts.path = "/home/u/app/auth.json".into();
+        facts.present = vec![name(BACKUP)];
+        (facts.digest, facts.legacy_backup) = (None, Some(LegacyBackup::Other));
+        let plan = planned(&seen);
+        assert!(puts_back(&plan) && !sets_aside(&plan), "{plan:#?}");
+        assert_eq!(validate(&plan, Some(&seen)), []);
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod legacy;
 mod order;
+mod other_label;
 mod refusals;
 mod rows;
 mod steps;

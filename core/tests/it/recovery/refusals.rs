@@ -59,6 +59,7 @@ fn another_label_waits_until_its_own_release_has_finished() {
             plan_recovery(&interrupted(&journal(phase)), &other, &new_nonce()).unwrap_err();
         assert_eq!(failure.code, Code::Journal, "{phase:?}");
         assert!(failure.to_string().contains("v1-v2"), "{}", failure.to_string());
+        assert!(failure.hint.contains(r#"recover({ label: "v1-v2", ... })"#), "{}", failure.hint);
     }
     let mut committed = interrupted(&journal(Phase::Committed));
     flip(&mut committed);

@@ -13,6 +13,12 @@ use cutover_world::{
 
 use super::{cleanup_from, companion_plan, flip_at, position};
 
+/// How often an op of this name worked on a companion.
+fn performed(trace: &Trace, op: &str) -> usize {
+    let of_companion = |now: &&Performed| now.op.name() == op && now.op.companion().is_some();
+    trace.performed.iter().filter(of_companion).count()
+}
+
 /// An attempt that has the nonce of the one before has the name by which that one kept a companion:
 /// a link would fail there, and v1 lack its companion.
 #[test]
@@ -196,16 +202,9 @@ fn a_companion_that_is_what_was_staged_is_not_kept_beside() {
                 op => fine(op),
             })
         });
-        let count = |name: &str| {
-            trace
-                .performed
-                .iter()
-                .filter(|p| p.op.name() == name && p.op.companion().is_some())
-                .count()
-        };
         assert_eq!(
-            (count("link"), count("rename")),
-            (usize::from(kept), 1),
+            ["link", "rename"].map(|op| performed(&trace, op)),
+            [usize::from(kept), 1],
             "after={after:?} now={now}"
         );
         let Action::Done(report) = trace.ending else { panic!() };
@@ -243,16 +242,9 @@ fn an_undo_puts_back_what_was_written_in_place() {
                 op => fine(op),
             })
         });
-        let count = |name: &str| {
-            trace
-                .performed
-                .iter()
-                .filter(|p| p.op.name() == name && p.op.companion().is_some())
-                .count()
-        };
         assert_eq!(
-            (count("link"), count("rename")),
-            (links, renames),
+            ["link", "rename"].map(|op| performed(&trace, op)),
+            [links, renames],
             "staged={staged} {now_digest:?}"
         );
     }

@@ -171,7 +171,7 @@ sync-file file=data.db.v1-v2-cutover.json.tmp-N
 rename from=data.db.v1-v2-cutover.json.tmp-N to=data.db.v1-v2-cutover.json
 sync-dir companion=null
 settle file=data.db mode=delete
-copy from=data.db to=data.db.source-N
+check-pages file=data.db
 build-host source=data.db.source-N staging=data.db.building-N
 release
 look file=data.db

@@ -103,9 +103,11 @@ pub fn directory() -> Observation {
         journals: BTreeMap::new(),
         verdict: Some(Verdict::Old),
         holders: Vec::new(),
+        holders_unknown: None,
         free_bytes: Some(1 << 30),
         can_link: true,
         companions: BTreeMap::new(),
+        irregular: BTreeMap::new(),
     }
 }
 
@@ -120,13 +122,23 @@ pub fn with_auth(mut observation: Observation) -> Observation {
             present: vec![name("auth.json")],
             same: Vec::new(),
             irreplaceable: None,
+            legacy_backup: None,
         },
     );
     observation
 }
 
 pub fn request(by: BuildBy, from: BuildFrom) -> Request {
-    Request { label: label(), nonce: nonce(), now_ms: NOW_MS, attempt: 1, from, by, verify: false }
+    Request {
+        label: label(),
+        nonce: nonce(),
+        now_ms: NOW_MS,
+        attempt: 1,
+        from,
+        by,
+        verify: false,
+        check_v1: true,
+    }
 }
 
 /// Every form that the plan of a migration has here, with its name.

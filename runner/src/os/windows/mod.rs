@@ -15,9 +15,10 @@ use cutover_core::{Platform, ReplaceBlocker};
 use windows_sys::Win32::Foundation::{GENERIC_READ, GENERIC_WRITE};
 use windows_sys::Win32::Storage::FileSystem::{
     BY_HANDLE_FILE_INFORMATION, FILE_ATTRIBUTE_REPARSE_POINT, FILE_FLAG_BACKUP_SEMANTICS,
-    FILE_FLAG_OPEN_REPARSE_POINT, FILE_ID_INFO, FILE_READ_ATTRIBUTES, FileIdInfo,
-    GetDiskFreeSpaceExW, GetFileInformationByHandle, GetFileInformationByHandleEx, MOVE_FILE_FLAGS,
-    MOVEFILE_REPLACE_EXISTING, MOVEFILE_WRITE_THROUGH, MoveFileExW, READ_CONTROL, WRITE_DAC,
+    FILE_FLAG_OPEN_REPARSE_POINT, FILE_ID_INFO, FILE_READ_ATTRIBUTES, FILE_SHARE_DELETE,
+    FILE_SHARE_READ, FILE_SHARE_WRITE, FileIdInfo, GetDiskFreeSpaceExW, GetFileInformationByHandle,
+    GetFileInformationByHandleEx, MOVE_FILE_FLAGS, MOVEFILE_REPLACE_EXISTING,
+    MOVEFILE_WRITE_THROUGH, MoveFileExW, READ_CONTROL, WRITE_DAC,
 };
 
 use super::open;
@@ -63,6 +64,11 @@ pub(crate) fn open_file_id(file: &File) -> io::Result<String> {
     let information = information(file)?;
     let index = u64::from(information.nFileIndexHigh) << 32 | u64::from(information.nFileIndexLow);
     Ok(format!("{:x}-{index:x}", information.dwVolumeSerialNumber))
+}
+
+/// SQLite changes no owner here.
+pub(crate) fn sqlite_gives_owners() -> bool {
+    false
 }
 
 /// How many hard links a file has, its first name included.
@@ -126,6 +132,12 @@ impl Rights {
     #[expect(clippy::unnecessary_wraps, reason = "the other platforms can fail here")]
     pub(crate) fn of_open(file: &File) -> io::Result<Self> {
         Ok(Self(access::Rules::of(file)))
+    }
+
+    /// What a file lacks of them: nothing, because a refusal is an error here.
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "on Unix it tells")]
+    pub(crate) fn lost(&self, _file: &File) -> io::Result<Vec<String>> {
+        Ok(Vec::new())
     }
 
     fn give_to(&self, file: &File) -> io::Result<()> {
@@ -200,7 +212,7 @@ pub(crate) fn why_read_only(_path: &Path) -> Option<i32> {
 }
 
 /// `ERROR_SHARING_VIOLATION`.
-pub(crate) const SHARING_VIOLATION: i32 = 32;
+const SHARING_VIOLATION: i32 = 32;
 
 /// Whether another program's handle alone keeps, or kept, this process from writing to a file.
 /// Where the first try to open a file for writing fails, SQLite opens it to read (`winOpen` in
@@ -210,6 +222,11 @@ pub(crate) fn is_only_in_use(path: &Path) -> bool {
         Ok(_) => true,
         Err(error) => error.raw_os_error() == Some(SHARING_VIOLATION),
     }
+}
+
+/// Nothing to add here, as with [`why_read_only`].
+pub(crate) fn why_unchangeable(_path: &Path) -> Option<i32> {
+    None
 }
 
 /// Why no file can replace this one, however long cutover waits. `MoveFileExW` does not replace a
@@ -231,10 +248,26 @@ pub(crate) fn open_to_flush(path: &Path) -> io::Result<File> {
     open(path, File::options().write(true))
 }
 
-/// Creates a file that does not exist, without following a link, and gives it these rights.
+/// Creates a file that does not exist, without following a link, and gives it these rights. Until it
+/// is closed, no program can open it, so none opens it by the rules of its directory.
 pub(crate) fn create_new(path: &Path, rights: &Rights) -> io::Result<File> {
+    create(path, rights, 0)
+}
+
+/// Creates the file of a lock, which another start may open at once. A new file is writable: Windows
+/// keeps "read-only" apart from access rules.
+pub(crate) fn create_owner_lock(
+    path: &Path,
+    database: &Rights,
+    _directory: &Path,
+) -> io::Result<File> {
+    create(path, database, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
+}
+
+fn create(path: &Path, rights: &Rights, share: u32) -> io::Result<File> {
     let file = File::options()
         .write(true)
+        .share_mode(share)
         .access_mode(GENERIC_READ | GENERIC_WRITE | READ_CONTROL | WRITE_DAC)
         .create_new(true)
         .custom_flags(FILE_FLAG_OPEN_REPARSE_POINT)
@@ -243,10 +276,14 @@ pub(crate) fn create_new(path: &Path, rights: &Rights) -> io::Result<File> {
     Ok(file)
 }
 
-/// [`create_new`] suffices: Windows keeps "read-only" apart from access rules, and a new file is
-/// writable.
-pub(crate) fn create_writable(path: &Path, rights: &Rights) -> io::Result<File> {
+/// [`create_new`] suffices: SQLite's sidecars get the access rules of the directory.
+pub(crate) fn create_to_build(path: &Path, rights: &Rights) -> io::Result<File> {
     create_new(path, rights)
+}
+
+/// Creates a journal or a receipt: who may read or write the database may read or write it.
+pub(crate) fn create_beside(path: &Path, database: Option<&Rights>) -> io::Result<File> {
+    create_new(path, database.unwrap_or(&Rights(None)))
 }
 
 /// [`create_new`] suffices: the user's data directory is private to the user.
@@ -254,8 +291,9 @@ pub(crate) fn create_private(path: &Path, owner: Option<&Rights>) -> io::Result<
     create_new(path, owner.unwrap_or(&Rights(None)))
 }
 
-/// Creates a directory. It inherits the access rules of the user's private temporary directory.
-pub(crate) fn create_private_directory(path: &Path) -> io::Result<()> {
+/// Creates a directory. It inherits the access rules of the directory that it is in, which the user's
+/// data directory and temporary directory keep private.
+pub(crate) fn create_private_directory(path: &Path, _owner: Option<&Rights>) -> io::Result<()> {
     std::fs::create_dir(path)
 }
 

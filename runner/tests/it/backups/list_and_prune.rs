@@ -200,6 +200,64 @@ fn an_upgrade_may_prune_and_a_prune_that_fails_is_a_warning() {
     let message = &result.warnings[0].message;
     assert!(message.contains(stays.file_name().unwrap().to_str().unwrap()), "{message}");
     assert_eq!(host.warned, [result.warnings[0].message.clone()]);
+    let directory = bed.0.path().canonicalize().unwrap();
+    let directory = directory.to_str().unwrap().trim_start_matches(r"\\?\");
+    assert!(message.contains(directory) && message.contains("next prune"), "{message}");
     // A start that upgrades nothing prunes nothing.
     assert_eq!(bed.migrate(Some(1)).warnings, []);
+    // A backup that is not whole is named by its path, with what may become of it.
+    std::fs::remove_dir(&stays).unwrap();
+    bed.restore().unwrap();
+    bed.migrate(None);
+    let old = bed.backups().pop().unwrap().name;
+    std::fs::remove_file(bed.path(&format!("{old}.json"))).unwrap();
+    bed.restore().unwrap();
+    let result = bed.migrate(Some(1));
+    let message = &result.warnings[0].message;
+    let path = format!("{directory}{}{old} is not pruned", std::path::MAIN_SEPARATOR);
+    assert!(message.starts_with(&path) && message.contains("once"), "{message}");
+}
+
+/// A planted name with the largest time is neither the newest of the list nor of a prune, and the
+/// next upgrade's backup is.
+#[test]
+fn a_planted_name_does_not_decide_which_backup_is_newest() {
+    for receipt in ["none", "torn", "another's"] {
+        let bed = Bed::upgraded("WAL");
+        let real = bed.backups().remove(0);
+        let planted = format!("data.db.v1-v2-{}-deadbeef", u64::MAX);
+        std::fs::copy(bed.path(real.name.as_str()), bed.path(&planted)).unwrap();
+        let text = match receipt {
+            "none" => None,
+            "torn" => Some("{ torn".to_owned()),
+            _ => Some(bed.read(&format!("{}.json", real.name))),
+        };
+        if let Some(text) = text {
+            std::fs::write(bed.path(&format!("{planted}.json")), text).unwrap();
+        }
+        assert_eq!(bed.backups()[0].name, real.name, "{receipt}");
+        // The sample of the guide: the newest is restored.
+        bed.restore().unwrap();
+        let result = bed.migrate(Some(1));
+        let [newest, other] = &bed.backups()[..] else { panic!("{:?}", bed.backups()) };
+        assert_eq!(result.backup.unwrap(), bed.path(newest.name.as_str()), "{receipt}");
+        let year_3000 = 32_503_680_000_000;
+        assert!(newest.whole && newest.started_ms < year_3000, "{receipt}: {newest:?}");
+        assert_eq!((other.name.as_str(), other.whole), (planted.as_str(), false), "{receipt}");
+    }
+}
+
+/// A clock was wrong once: the backup of that upgrade has a time that lies ahead. The next upgrade's
+/// backup is newer all the same, and a prune keeps the newest of before as well.
+#[test]
+fn a_clock_that_was_wrong_once_costs_no_backup() {
+    let bed = two_backups();
+    bed.move_newest(|ms| ms + 3650 * DAY_MS);
+    let [ahead, real] = &bed.backups()[..] else { panic!("{:?}", bed.backups()) };
+    bed.restore().unwrap();
+    let result = bed.migrate(Some(1));
+    let names: Vec<_> = bed.backups().into_iter().map(|backup| backup.name).collect();
+    let [newest, kept] = &names[..] else { panic!("{names:?}") };
+    assert_eq!(result.backup.unwrap(), bed.path(newest.as_str()));
+    assert!(newest != &ahead.name && *kept == real.name, "{names:?}");
 }

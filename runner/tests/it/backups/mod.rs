@@ -1,5 +1,6 @@
-//! Backups of real upgrades are listed, pruned and restored, with real files and real SQLite.
+//! Backups of real upgrades are listed, adopted, pruned and restored, with real files and real SQLite.
 
+mod adopt;
 mod interrupted_restore;
 mod list_and_prune;
 mod restore;
@@ -33,7 +34,7 @@ impl Host for Calm {
 
     fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
         let v2 = Connection::open(job.staging())?;
-        v2.execute_batch(&format!("ATTACH '{}' AS v1; {TO_V2}", job.source().display()))?;
+        v2.execute_batch(&format!("ATTACH '{}' AS v1; {TO_V2}", job.source()?.display()))?;
         job.write_companion("auth", b"of v2")?;
         Ok(Built::default())
     }
@@ -67,9 +68,13 @@ impl Bed {
 
     /// Makes the newest backup this many days older in its name and its receipt.
     fn age_newest(&self, days: u64) {
+        self.move_newest(|ms| ms - days * DAY_MS);
+    }
+
+    /// Gives the newest backup another time, in its name and its receipt.
+    fn move_newest(&self, time: impl Fn(u64) -> u64) {
         let backup = &self.backups()[0];
-        let [now, then] =
-            [backup.started_ms, backup.started_ms - days * DAY_MS].map(|ms| ms.to_string());
+        let [now, then] = [backup.started_ms, time(backup.started_ms)].map(|ms| ms.to_string());
         let receipt = format!("{}.json", backup.name);
         std::fs::write(self.path(&receipt), self.read(&receipt).replace(&now, &then)).unwrap();
         for name in [receipt.as_str(), backup.name.as_str()] {

@@ -131,8 +131,14 @@ fn a_backup_that_is_not_whole_is_refused_and_v2_stays() {
     });
     assert_eq!(
         (torn.code, torn.data.state, torn.hint.as_str()),
-        (Code::Verify, DataState::V2, "the backup is not sound; choose another one")
+        (
+            Code::V1Corrupt,
+            DataState::V2,
+            "if the backup is damaged, choose another one; if the database is, move it away, and \
+             copy a backup to its name"
+        )
     );
+    assert!(torn.to_string().contains("the backup is damaged"), "{}", torn.to_string());
     for other in ["/etc/hostname", "data.db", "data.db.v1-v2-1-00000000"] {
         let bed = Bed::upgraded("WAL");
         let failure = cutover::restore(

@@ -184,7 +184,7 @@ impl App<'_> {
 impl Host for App<'_> {
     fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
         let db = Connection::open(job.staging())?;
-        db.execute("ATTACH DATABASE ?1 AS v1", [job.source().to_str().unwrap()])?;
+        db.execute("ATTACH DATABASE ?1 AS v1", [job.source()?.to_str().unwrap()])?;
         db.execute_batch(TO_V2)?;
         if let Some(mut meanwhile) = self.meanwhile.take() {
             meanwhile();
@@ -199,7 +199,7 @@ impl Host for App<'_> {
     fn event(&mut self, event: &Event) {
         match event {
             Event::Step { op, file, .. }
-                if self.talks && self.stops_before(op, file.as_deref()) =>
+                if self.talks && self.stops_before(op.as_str(), file.as_deref()) =>
             {
                 self.stop_before.clear();
                 eprintln!("stopped before {op}");

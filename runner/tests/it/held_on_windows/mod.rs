@@ -137,7 +137,7 @@ impl Host for Script<'_> {
 
 fn build_v2(job: &mut dyn Job) -> Result<Built, HostError> {
     let db = Connection::open(job.staging())?;
-    db.execute("ATTACH DATABASE ?1 AS v1", [job.source().to_str().unwrap()])?;
+    db.execute("ATTACH DATABASE ?1 AS v1", [job.source()?.to_str().unwrap()])?;
     db.execute_batch(TO_V2)?;
     Ok(Built::default())
 }

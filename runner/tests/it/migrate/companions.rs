@@ -12,7 +12,9 @@ fn staged_companions_change_with_the_database() {
     let auth = bed.directory.path().join("auth.json");
     std::fs::write(&auth, "v1 secret").unwrap();
     #[cfg(unix)]
-    set_mode(&auth, 0o600);
+    for path in [&auth, &bed.path()] {
+        set_mode(path, 0o600);
+    }
     let mut options = bed.host(BuildFrom::Empty);
     options.companions.insert("auth".into(), auth.clone());
 
@@ -32,7 +34,8 @@ fn staged_companions_change_with_the_database() {
         assert_eq!(job.read_companion("auth")?, Some(b"v1 secret".to_vec()));
         job.write_companion("auth", b"v2 secret")?;
         job.save_state(serde_json::json!("a secret"))?;
-        // Backup, staged file and journal: no other user can read them at any time.
+        // Backup, staged file and journal: no other user can read them at any time. The journal is
+        // as private as v1.
         #[cfg(unix)]
         for entry in std::fs::read_dir(auth.parent().unwrap())? {
             let path = entry?.path();
@@ -104,8 +107,11 @@ fn a_companion_that_was_not_there_is_not_there_after_an_undo_and_what_it_held_is
     let [displaced, database] = &names[..] else { panic!("{names:?}") };
     assert_eq!(std::fs::read(bed.directory.path().join(displaced)).unwrap(), b"half of v2");
     assert!(displaced.starts_with("auth.json.displaced-") && database == "data.db", "{names:?}");
+    let path = bed.directory.path().canonicalize().unwrap().join(displaced);
+    let path = path.to_str().unwrap().trim_start_matches(r"\\?\");
     assert!(
-        matches!(&told[..], [(Some(code), message)] if code == "KEPT" && message.contains(&**displaced)),
+        matches!(&told[..], [(Some(code), message)]
+            if code == "KEPT" && message.contains(path) && message.contains("once")),
         "{told:?}"
     );
 
@@ -116,6 +122,75 @@ fn a_companion_that_was_not_there_is_not_there_after_an_undo_and_what_it_held_is
     }));
     let result = cutover::migrate(&options, &mut host).unwrap();
     assert_eq!((std::fs::read(&auth).unwrap(), result.warnings), (b"of v2".to_vec(), vec![]));
+}
+
+#[test]
+fn a_companions_missing_directory_is_made_for_its_owner_alone_and_locked_as_any() {
+    let bed = Bed::new("wal");
+    let config = bed.directory.path().join("config");
+    let auth = config.join("deeper/auth.json");
+    let mut options = bed.host(BuildFrom::Empty);
+    options.companions.insert("auth".into(), auth.clone());
+
+    let mut failing = Scripted::default();
+    failing.build = Some(Box::new(|job| {
+        assert!(!config.exists());
+        assert_eq!(job.read_companion("auth")?, None);
+        job.write_companion("auth", b"v2 secret")?;
+        assert_eq!(job.read_companion("auth")?, Some(b"v2 secret".to_vec()));
+        #[cfg(unix)]
+        assert_eq!((mode(&config), mode(auth.parent().unwrap())), (0o700, 0o700));
+        let lock = std::fs::File::open(auth.with_file_name("auth.json.cutover-lock"))?;
+        assert!(matches!(lock.try_lock(), Err(std::fs::TryLockError::WouldBlock)));
+        Err("no".into())
+    }));
+    let error = cutover::migrate(&options, &mut failing).unwrap_err();
+    drop(failing);
+    assert_eq!(error.failure.code, Code::Host, "{}", error.failure);
+    assert_eq!(crate::support::directory::names(auth.parent().unwrap()), Vec::<String>::new());
+
+    // As after an undo, and as for the first time.
+    for made in [true, false] {
+        if !made {
+            std::fs::remove_dir_all(&config).unwrap();
+        }
+        let mut host = Scripted::default();
+        host.build = Some(Box::new(|job| {
+            job.write_companion("auth", b"v2 secret")?;
+            build_v2(job)
+        }));
+        let result = cutover::migrate(&options, &mut host).unwrap();
+        assert_eq!((result.outcome, result.warnings), (Outcome::Migrated, vec![]));
+        assert_eq!(std::fs::read(&auth).unwrap(), b"v2 secret");
+        let names = crate::support::directory::names(auth.parent().unwrap());
+        assert_eq!(names, ["auth.json"]);
+        std::fs::rename(result.backup.unwrap(), bed.path()).unwrap();
+    }
+}
+
+/// Two data directories may share a companion whose directory neither has made.
+#[test]
+fn a_missing_directory_that_another_upgrade_makes_first_is_refused() {
+    let bed = Bed::new("wal");
+    let auth = bed.directory.path().join("config/auth.json");
+    let mut options = bed.host(BuildFrom::Empty);
+    options.companions.insert("auth".into(), auth.clone());
+    options.wait_ms = 0;
+    let mut other = None;
+    let mut host = Scripted::default();
+    host.build = Some(Box::new(|job| {
+        std::fs::create_dir(auth.parent().unwrap())?;
+        let lock = std::fs::File::create(auth.with_file_name("auth.json.cutover-lock"))?;
+        lock.lock()?;
+        other = Some(lock);
+        job.write_companion("auth", b"v2 secret")?;
+        build_v2(job)
+    }));
+    let failure = cutover::migrate(&options, &mut host).unwrap_err().failure;
+    drop(host);
+    assert_eq!(failure.code, Code::Held, "{failure}");
+    assert!(failure.to_string().contains("another upgrade, of this data directory or of one"));
+    assert!(other.is_some() && !auth.exists());
 }
 
 #[test]

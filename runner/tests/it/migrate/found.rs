@@ -3,6 +3,7 @@
 use cutover::{BuildBy, BuildFrom, Code, Detect, Make, Options, Outcome, Value, Verdict};
 
 use super::{Bed, Scripted};
+use crate::support::directory::real;
 use crate::support::notes::{TO_V2, rows};
 
 #[test]
@@ -60,6 +61,37 @@ fn a_file_that_is_not_v1_is_left_alone() {
     let error = cutover::migrate(&newer.sql(), &mut Scripted::default()).unwrap_err();
     assert_eq!(error.failure.code, Code::Newer);
     newer.assert_untouched("wal");
+}
+
+/// An application that makes a new database then would hide the user's rows.
+#[test]
+fn a_database_that_is_missing_beside_its_rows_is_a_warning() {
+    let missing = |path: &std::path::Path| std::fs::remove_file(path).unwrap();
+    let empty = |path: &std::path::Path| std::fs::write(path, b"").unwrap();
+    let lost: [(&str, &dyn Fn(&std::path::Path)); 2] = [("missing", &missing), ("empty", &empty)];
+    for (word, lose) in lost {
+        let bed = Bed::new("wal");
+        let result = cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap();
+        assert_eq!((result.found.len(), result.warnings.len()), (0, 0));
+        let backup = result.backup.unwrap();
+        let displaced = bed.path().with_file_name("data.db.displaced-0a1b2c3d");
+        std::fs::copy(bed.path(), &displaced).unwrap();
+        // Neither holds rows.
+        std::fs::write(bed.path().with_file_name("data.db.install-0a1b2c3d"), b"").unwrap();
+        std::fs::write(bed.path().with_file_name("other.db"), b"rows of another").unwrap();
+        lose(&bed.path());
+        let names = bed.names();
+        let result = cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap();
+        assert_eq!(result.outcome, Outcome::NoDatabase);
+        assert_eq!(result.found, [&displaced, &backup].map(|path| real(path)));
+        let [warning] = &result.warnings[..] else { panic!("{:?}", result.warnings) };
+        assert_eq!(warning.code.as_deref(), Some("NO_DATABASE"));
+        for path in &result.found {
+            assert!(warning.message.contains(&*path.display().to_string()), "{warning:?}");
+        }
+        assert!(warning.message.contains(&format!("data.db is {word}")), "{warning:?}");
+        assert_eq!(bed.names(), names, "nothing is made");
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn a_plan_given_as_json_is_performed_as_it_is() {
     let mut host = Scripted::default();
     host.on_event = Some(Box::new(|event| {
         if let Event::Step { op, .. } = event {
-            performed.push(op.clone());
+            performed.push(op.to_string());
         }
     }));
     let result = cutover::run_plan(&text, &bed.sql(), &mut host).unwrap();

@@ -1,9 +1,13 @@
 //! Another program, or another call of this process, uses the database while an upgrade runs.
 
-use cutover::{Code, Error, Event, Lock, MigrateResult, Options, Outcome, Reader};
+use cutover::core::{DataState, Holder};
+use cutover::{
+    BuildFrom, Code, Detect, Error, Event, Lock, MigrateResult, Options, Outcome, Reader, Verdict,
+};
 use rusqlite::Connection;
 
-use super::{Bed, Scripted, alone};
+use super::{Bed, Scripted, alone, build_v2};
+use crate::support::directory::real;
 use crate::support::notes::rows;
 use crate::support::other::Other;
 
@@ -115,8 +119,8 @@ fn a_connection_of_another_process_is_named() {
     let starts = alone();
     let mut other = Other::opens(&bed.path(), "");
     drop(starts);
-    assert_eq!(other.asks("SELECT 'open' FROM notes LIMIT 1;"), ["open"]);
     let pid = other.pid();
+    assert_eq!(other.asks("SELECT 'open' FROM notes LIMIT 1;"), ["open"]);
     let migrated = cutover::migrate(&bed.sql(), &mut Scripted::default());
     drop(other);
     match migrated {
@@ -129,10 +133,24 @@ fn a_connection_of_another_process_is_named() {
         result => {
             let failure = result.unwrap_err().failure;
             assert_eq!((failure.code, failure.holders[0].pid), (Code::Held, pid));
-            assert!(failure.holders[0].name.starts_with("sqlite3"), "{}", failure.to_string());
+            assert!(failure.holders[0].name.starts_with("sqlite3"), "{failure}");
             bed.assert_untouched("delete");
         }
     }
+}
+
+#[test]
+fn the_owner_lock_names_every_file_that_it_makes() {
+    let bed = Bed::new("wal");
+    let lock = cutover::lock(&bed.path()).unwrap();
+    let names = || std::fs::read_dir(bed.directory.path()).unwrap().map(|entry| entry.unwrap());
+    let mut made: Vec<_> = names().map(|entry| entry.path()).collect();
+    made.retain(|path| *path != bed.path());
+    assert!(made.len() >= 2 && made.iter().all(|path| lock.files().contains(path)), "{made:?}");
+    let directory = real(bed.directory.path());
+    let expected = ["data.db.owner-lock", "data.db.owner-lock-journal", "data.db.cutover-lock"];
+    let of = lock.files().each_ref().map(|path| path.strip_prefix(&directory).unwrap().to_str());
+    assert_eq!(of, expected.map(Some));
 }
 
 #[test]
@@ -141,7 +159,16 @@ fn the_owner_lock_is_held_once_and_released() {
     let lock = cutover::lock(&bed.path()).unwrap();
     let refused =
         |result: Result<MigrateResult, Error>| result.unwrap_err().failure.code == Code::Owned;
-    assert!(refused(cutover::migrate(&bed.sql(), &mut Scripted::default())));
+    let forgotten = cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap_err().failure;
+    let again = cutover::lock(&bed.path()).unwrap_err().failure;
+    for failure in [forgotten, again] {
+        assert_eq!(failure.code, Code::Owned);
+        let [holder] = &failure.holders[..] else { panic!("{failure}") };
+        assert_eq!((holder.pid, holder.this_process), (std::process::id(), true));
+        for told in ["this process itself owns this database", "`options.lock`"] {
+            assert!(failure.to_string().contains(told), "{failure}");
+        }
+    }
     // The refused call must not have dropped the lock, which the legacy daemon asks SQLite for.
     let starts = alone();
     let legacy = std::process::Command::new("sqlite3")
@@ -178,4 +205,180 @@ fn the_owner_lock_is_held_once_and_released() {
         cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap().outcome,
         Outcome::Current
     );
+}
+
+/// A program that writes while v2 is built is in the way of the build's own check. The upgrade
+/// begins anew, and what failed is not the application's fault.
+#[test]
+fn a_check_that_fails_after_v1_changed_begins_anew() {
+    let write = |bed: &Bed| {
+        let db = bed.open();
+        db.execute("INSERT INTO notes (text) VALUES ('written meanwhile')", []).unwrap();
+    };
+    for fails in ["expect", "build", "verify"] {
+        let bed = Bed::new("wal");
+        let options = Options { verify: true, ..bed.host(BuildFrom::Empty) };
+        let (mut builds, mut looks) = (0, 0);
+        let mut host = Scripted::default();
+        host.build = Some(Box::new(|job| {
+            builds += 1;
+            let mut built = build_v2(job)?;
+            if builds == 1 {
+                write(&bed);
+                if fails == "build" {
+                    return Err("the application counted, and the rows do not agree".into());
+                }
+            }
+            let rows = if fails == "expect" { 4 } else { 2 + builds };
+            built.expect.insert("note".into(), rows);
+            Ok(built)
+        }));
+        host.verify = Some(Box::new(|_| {
+            looks += 1;
+            if fails == "verify" && looks == 1 { Err("a row is missing".into()) } else { Ok(()) }
+        }));
+        let result = cutover::migrate(&options, &mut host);
+        drop(host);
+        let result = result.unwrap_or_else(|error| panic!("{fails}: {error}"));
+        assert_eq!((result.outcome, builds), (Outcome::Migrated, 2), "{fails}");
+        assert_eq!(bed.notes("note").last().unwrap(), "written meanwhile", "{fails}");
+        assert_eq!(bed.names().len(), 3, "{fails}: {:?}", bed.names());
+    }
+    // If v1 did not change, it is the application's fault.
+    let bed = Bed::new("wal");
+    let mut host = Scripted::default();
+    host.build = Some(Box::new(|_| Err("its own fault".into())));
+    let error = cutover::migrate(&bed.host(BuildFrom::Empty), &mut host).unwrap_err();
+    assert_eq!(error.failure.code, Code::Host);
+}
+
+/// A reader of a callback waits within the budget, and then names the program that has the lock.
+#[test]
+fn a_lock_that_a_callback_meets_is_waited_for_and_its_holder_is_named() {
+    let lock = "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;";
+    for stays in [true, false] {
+        let bed = Bed::new("delete");
+        let others = std::cell::RefCell::new(None);
+        let mut host = Scripted::default();
+        host.build = Some(Box::new(|job| {
+            let starts = alone();
+            let other = Other::opens(&bed.path(), lock);
+            drop(starts);
+            if stays {
+                *others.borrow_mut() = Some(other);
+            } else {
+                let ends = std::thread::spawn(move || drop(other));
+                let read = job.v1().all("SELECT count(*) FROM notes", &[]);
+                ends.join().unwrap();
+                assert_eq!(read?[0][0].1, cutover::Value::Integer(3));
+                return build_v2(job);
+            }
+            let read = job.v1().all("SELECT count(*) FROM notes", &[]);
+            assert!(read.is_err());
+            Err("a callback may say what it likes".into())
+        }));
+        let wait_ms = if stays { 60 } else { 10_000 };
+        let options = Options { wait_ms, ..bed.host(BuildFrom::Empty) };
+        let result = cutover::migrate(&options, &mut host);
+        drop(host);
+        if !stays {
+            bed.assert_migrated(&result.unwrap());
+            continue;
+        }
+        let other = others.take().unwrap();
+        let failure = result.unwrap_err().failure;
+        assert_eq!((failure.code, failure.holders.len()), (Code::Held, 1), "{failure}");
+        assert!(is_of(&failure.holders[0], &other), "{failure}");
+        // On Windows the start that looks again meets the lock before it reads anything.
+        let state = if cfg!(windows) { DataState::Untouched } else { DataState::V1 };
+        assert_eq!((failure.data.state, failure.waited_ms), (state, 60), "{failure:?}");
+        drop(other);
+        bed.assert_untouched("delete");
+    }
+}
+
+/// `detect` is called again after a wait. What it says of a database that it could not read does
+/// not count, even if it caught the error.
+#[test]
+fn a_detect_that_meets_a_lock_is_asked_again() {
+    for stays in [true, false] {
+        let bed = Bed::new("delete");
+        cutover::migrate(&bed.sql(), &mut Scripted::default()).unwrap();
+        let other = std::cell::RefCell::new(None);
+        let (mut asked, mut waits) = (0, 0);
+        let detect = |db: &Reader| {
+            asked += 1;
+            if asked == 1 {
+                let starts = alone();
+                *other.borrow_mut() = Some(Other::opens(&bed.path(), "BEGIN EXCLUSIVE;"));
+                drop(starts);
+            }
+            // An application that takes every error for a missing table.
+            match db.all("SELECT 1 FROM note", &[]) {
+                Ok(_) => Verdict::Current,
+                Err(_) => Verdict::Old,
+            }
+        };
+        let mut host = Scripted { detect: Some(Box::new(detect)), ..Scripted::default() };
+        host.on_event = Some(Box::new(|event| {
+            if let Event::Wait { holders, .. } = event {
+                waits += 1;
+                let name = &holders[0].name;
+                assert!(name.starts_with("sqlite3") || cfg!(windows), "{holders:?}");
+                if !stays {
+                    drop(other.take());
+                }
+            }
+        }));
+        let options = Options { detect: Detect::Host, wait_ms: 100, ..bed.sql() };
+        let result = cutover::migrate(&options, &mut host);
+        drop(host);
+        assert!(waits > 0);
+        if stays {
+            let failure = result.unwrap_err().failure;
+            assert_eq!(failure.code, Code::Held, "{failure}");
+            assert_eq!(failure.data.state, DataState::Untouched);
+            assert!(is_of(&failure.holders[0], other.borrow().as_ref().unwrap()), "{failure}");
+        } else {
+            assert_eq!(result.unwrap().outcome, Outcome::Current);
+        }
+        drop(other);
+        assert_eq!(bed.notes("note").len(), 3);
+    }
+}
+
+/// Wine's Restart Manager names no process.
+fn is_of(holder: &Holder, other: &Other) -> bool {
+    holder.pid == other.pid() || (cfg!(windows) && holder.pid == 0)
+}
+
+/// A program that keeps the exclusive lock lets nothing be read.
+#[test]
+fn a_program_in_exclusive_mode_is_named() {
+    for mode in ["wal", "delete"] {
+        let bed = Bed::new(mode);
+        let starts = alone();
+        let sql = "PRAGMA locking_mode = EXCLUSIVE; SELECT count(*) FROM notes;
+            INSERT INTO notes (text) VALUES ('exclusive');";
+        let other = Other::opens(&bed.path(), sql);
+        drop(starts);
+        let mut told = Vec::new();
+        let mut host = Scripted::default();
+        host.on_event = Some(Box::new(|event| {
+            if let Event::Wait { holders, .. } = event {
+                told.extend(holders.clone());
+            }
+        }));
+        let options = Options { wait_ms: 100, ..bed.sql() };
+        let failure = cutover::migrate(&options, &mut host).unwrap_err().failure;
+        drop(host);
+        let said = failure.to_string();
+        assert_eq!(failure.code, Code::Held, "{said}");
+        assert!(is_of(&failure.holders[0], &other), "{said}");
+        let named = said.contains("held by sqlite3") || cfg!(windows);
+        assert!(named && said.contains("your data is"), "{said}");
+        assert!(told.iter().any(|holder| is_of(holder, &other)), "{told:?}");
+        drop(other);
+        assert_eq!(bed.notes("notes").len(), 4);
+    }
 }

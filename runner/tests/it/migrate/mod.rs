@@ -166,7 +166,7 @@ fn alone() -> MutexGuard<'static, ()> {
 /// The build of an application of its own.
 fn build_v2(job: &mut dyn Job) -> Result<Built, HostError> {
     let db = Connection::open(job.staging())?;
-    db.execute("ATTACH DATABASE ?1 AS v1", [job.source().to_str().unwrap()])?;
+    db.execute("ATTACH DATABASE ?1 AS v1", [job.source()?.to_str().unwrap()])?;
     db.execute_batch(TO_V2)?;
     Ok(Built {
         expect: BTreeMap::from([("note".to_owned(), 3)]),

@@ -5,7 +5,7 @@ use cutover::{Code, Outcome, Recovery};
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::{Bed, count};
+use super::{Bed, count, real};
 use crate::support::notes::V1;
 
 /// A person removed the journal, so nothing tells which upgrade the files belong to. cutover
@@ -64,6 +64,11 @@ fn an_unreadable_journal_beside_a_whole_database_is_set_aside() {
     assert_eq!((result.outcome, result.recovery), (Outcome::Migrated, Recovery::SetAside));
     assert_eq!(result.warnings[0].code.as_deref(), Some("SET_ASIDE"));
     assert_eq!(std::fs::read(bed.find(".aside-")).unwrap(), b"{ torn");
+    let message = &result.warnings[0].message;
+    for path in [bed.find(".aside-"), bed.path("data.db.v1-v2-cutover.json")] {
+        assert!(message.contains(real(&path).as_str()), "{message}");
+    }
+    assert!(message.contains("once"), "{message}");
     assert_eq!(
         std::fs::read(bed.find(".building-")).unwrap(),
         b"left over",
@@ -76,7 +81,9 @@ fn what_cannot_be_recovered_is_refused_and_nothing_is_touched() {
     type Change<'a> = &'a dyn Fn(&str) -> String;
     let hostile = |text: &str| text.replace("data.db.building-", "../../building-");
     let newer = |text: &str| text.replace("\"version\": 2", "\"version\": 3");
-    let other_label = |text: &str| text.replace("v1-v2", "v0-v1");
+    let other_label = |text: &str| {
+        text.replace("v1-v2", "v0-v1").replace(r#""hostState": null"#, r#""hostState": 1"#)
+    };
     let cases: [(Change<'_>, bool, Code, &str); 4] = [
         (&newer, false, Code::Journal, "start the newer release"),
         (&other_label, false, Code::Journal, "another upgrade of this database (v0-v1)"),

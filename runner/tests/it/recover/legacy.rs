@@ -188,3 +188,124 @@ fn a_database_that_an_older_release_made_in_the_gap_is_kept() {
         );
     }
 }
+
+/// The legacy daemon's own recovery removed what it had built, and was killed before it had put the
+/// companion back: v1 is canonical, the companion and its backup hold this.
+fn left_by_its_recovery(phase: &str, auth: Option<&[u8]>, backup: Option<&[u8]>) -> Bed {
+    let bed = Bed::new();
+    let (auth_path, auth_backup) = (bed.path("auth.json"), bed.path("auth.json.v1-v2-3fa9c1d2"));
+    for (path, holds) in [(&auth_path, auth), (&auth_backup, backup)] {
+        if let Some(holds) = holds {
+            std::fs::write(path, holds).unwrap();
+        }
+    }
+    let journal = json!({
+        "version": 1, "source": bed.path("data.db"), "phase": phase, "nonce": "3fa9c1d2",
+        "normalizedSource": bed.path("data.db.source-3fa9c1d2"),
+        "staging": bed.path("data.db.building-3fa9c1d2"),
+        "backup": bed.path("data.db.v1-v2-1782718800000-3fa9c1d2"),
+        "authPath": auth_path, "authBackup": backup.map(|_| auth_backup),
+        "authExisted": backup.is_some(),
+    });
+    std::fs::write(bed.path("data.db.v1-v2-migration.json"), journal.to_string()).unwrap();
+    bed
+}
+
+/// What lies in the directory of the companion, by name.
+fn secrets(bed: &Bed) -> Vec<(String, Vec<u8>)> {
+    let names = bed.names().into_iter().filter(|name| name.starts_with("auth.json"));
+    let names = names.filter(|name| !name.ends_with("-lock"));
+    names.map(|name| (name.clone(), std::fs::read(bed.path(&name)).unwrap())).collect()
+}
+
+fn with_companion(bed: &Bed) -> Options {
+    let companions = [("auth".to_owned(), bed.path("auth.json"))].into();
+    Options { companions, ..bed.options() }
+}
+
+/// A backup is torn only if it is the beginning of the companion. Anything else is put back, what it
+/// displaces is kept, and no backup that differs and was not put back is removed; wherever the start
+/// is killed.
+#[test]
+fn no_secret_of_the_legacy_daemon_is_lost() {
+    let long = vec![b'x'; 40_000];
+    let longer = [&long[..], b"y"].concat();
+    let differs = [&long[..39_999], b"z"].concat();
+    let (v1, v2): (&[u8], &[u8]) = (b"secret of v1", b"secret of v2");
+    // Of the companion, of its backup; whether the backup is put back, or left as it is.
+    for (auth, backup, puts_back, left) in [
+        (Some(v2), v1, true, false),
+        (Some(b"secr".as_slice()), v1, true, false),
+        (Some(b"".as_slice()), v1, true, false),
+        (None, v1, true, false),
+        (Some(v1), v1, false, false),
+        (Some(v1), b"secret".as_slice(), false, true),
+        (Some(v1), b"".as_slice(), false, true),
+        (Some(b"".as_slice()), b"".as_slice(), false, false),
+        (Some(&long), &longer, true, false),
+        (Some(&longer), &long, false, true),
+        (Some(&long), &differs, true, false),
+        (Some(&differs), &differs, false, false),
+    ] {
+        for phase in ["building", "built"] {
+            // The daemon writes `built` once the backup is whole.
+            let (puts_back, left) =
+                if left && phase == "built" { (true, false) } else { (puts_back, left) };
+            let mut wanted = Vec::new();
+            wanted.push((
+                "auth.json".to_owned(),
+                if puts_back { backup } else { auth.unwrap() }.to_vec(),
+            ));
+            if puts_back {
+                wanted.extend(
+                    auth.map(|auth| ("auth.json.displaced-3fa9c1d2".to_owned(), auth.to_vec())),
+                );
+            }
+            wanted.extend(left.then(|| ("auth.json.v1-v2-3fa9c1d2".to_owned(), backup.to_vec())));
+            for at in (0..).step_by(if phase == "built" { 4 } else { 1 }) {
+                let bed = left_by_its_recovery(phase, auth, Some(backup));
+                let what =
+                    format!("{phase}, {:?}, {:?}, {at}", auth.map(<[u8]>::len), backup.len());
+                let before = secrets(&bed);
+                let mut host = Interrupt { at, seen: 0 };
+                let ended = catch_unwind(AssertUnwindSafe(|| {
+                    cutover::recover(&with_companion(&bed), &mut host).unwrap()
+                }));
+                for (_, holds) in &before {
+                    assert!(secrets(&bed).iter().any(|(_, kept)| kept == holds), "{what}: at once");
+                }
+                let result = match ended {
+                    Ok(ref result) => result.clone(),
+                    Err(_) => cutover::recover(&with_companion(&bed), &mut super::Calm::default())
+                        .unwrap(),
+                };
+                assert_eq!(secrets(&bed), wanted, "{what}");
+                assert_eq!(count(&bed.path("data.db"), "notes"), 3, "{what}");
+                if ended.is_ok() {
+                    assert_eq!(result.recovery, Recovery::Undone, "{what}");
+                    let told: Vec<&str> =
+                        result.warnings.iter().map(|warning| warning.message.as_str()).collect();
+                    assert_eq!(told.len(), wanted.len() - 1, "{what}: {told:?}");
+                    for message in told {
+                        let (name, _) = &wanted[1];
+                        assert!(message.contains(&super::real(&bed.path(name))), "{message}");
+                        assert!(message.contains("once"), "{message}");
+                    }
+                    assert!(at > 5, "{what}");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// v1 had no companion. What the daemon wrote is kept under its displaced name.
+#[test]
+fn a_companion_that_the_legacy_daemon_made_is_set_aside() {
+    for phase in ["building", "built"] {
+        let bed = left_by_its_recovery(phase, Some(b"secret of v2"), None);
+        cutover::recover(&with_companion(&bed), &mut super::Calm::default()).unwrap();
+        let wanted = ("auth.json.displaced-3fa9c1d2".to_owned(), b"secret of v2".to_vec());
+        assert_eq!(secrets(&bed), [wanted], "{phase}");
+    }
+}

@@ -5,6 +5,7 @@
 mod journal;
 mod legacy;
 mod next_start;
+mod other_label;
 mod undo;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -113,9 +114,16 @@ fn count(path: &Path, table: &str) -> i64 {
         .unwrap()
 }
 
-fn build(job: &dyn cutover::Job) -> Result<cutover::Built, HostError> {
+/// The path as messages have it: its directory resolved, and without Windows' prefix.
+fn real(path: &Path) -> String {
+    let directory = path.parent().unwrap().canonicalize().unwrap();
+    let real = directory.join(path.file_name().unwrap());
+    real.to_str().unwrap().trim_start_matches(r"\\?\").to_owned()
+}
+
+fn build(job: &mut dyn cutover::Job) -> Result<cutover::Built, HostError> {
     let v2 = Connection::open(job.staging())?;
-    v2.execute("ATTACH ?1 AS v1", [job.source().to_str().unwrap()])?;
+    v2.execute("ATTACH ?1 AS v1", [job.source()?.to_str().unwrap()])?;
     v2.execute_batch(TO_V2)?;
     Ok(cutover::Built::default())
 }

@@ -51,7 +51,7 @@ impl Host for App<'_> {
             return Err("no".into());
         }
         let v2 = Connection::open(job.staging())?;
-        v2.execute_batch(&format!("ATTACH '{}' AS v1; {TO_V2}", job.source().display()))?;
+        v2.execute_batch(&format!("ATTACH '{}' AS v1; {TO_V2}", job.source()?.display()))?;
         if self.does == Does::WritesInPlace {
             std::fs::write(&self.bed.auth, "of v2")?;
         } else {

@@ -1,6 +1,12 @@
-//! The names in a directory.
+//! Names and paths in a directory.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// The real path as cutover tells it: without the prefix that Windows puts before one.
+pub fn real(path: &Path) -> PathBuf {
+    let real = path.canonicalize().unwrap();
+    real.to_str().unwrap().trim_start_matches(r"\\?\").into()
+}
 
 /// Every name but the locks, which stay.
 pub fn names(directory: &Path) -> Vec<String> {

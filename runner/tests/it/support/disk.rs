@@ -144,13 +144,13 @@ impl Host for Runs<'_> {
 }
 
 impl App {
-    pub fn build_database(&self, job: &dyn Job) -> Result<(), HostError> {
+    pub fn build_database(&self, job: &mut dyn Job) -> Result<(), HostError> {
         let v2 = Connection::open(job.staging())?;
         if self.copy {
             v2.execute_batch(&format!("BEGIN; {COPY_TO_V2} COMMIT;"))?;
         } else {
             v2.execute_batch("PRAGMA page_size = 512")?;
-            v2.execute("ATTACH ?1 AS v1", [job.source().to_str().unwrap()])?;
+            v2.execute("ATTACH ?1 AS v1", [job.source()?.to_str().unwrap()])?;
             v2.execute_batch(&format!("BEGIN; {TO_V2} COMMIT;"))?;
         }
         Ok(())
@@ -213,6 +213,24 @@ impl App {
         let (result, warnings) = ended.unwrap_or_else(refused);
         let files = self.look(root);
         Ended { result, warnings, undone: host.undone, cleaned: host.cleaned, files }
+    }
+
+    /// Starts the application by the plans that it gives, each as JSON, until it gives none.
+    pub fn start_by_plans(&self, root: &Path) -> Result<Vec<String>, String> {
+        let options = self.options(root);
+        let told = |what: &str, error: cutover::Error| format!("{what}: {}", error.failure);
+        for _ in 0..8 {
+            let mut host = Runs { app: self, undone: Vec::new(), cleaned: Vec::new() };
+            let plan = cutover::plan(&options, &mut host).map_err(|error| told("plan", error))?;
+            let Some(plan) = plan else {
+                // Where no plan is given, no lock is taken, and what a killed process left of it stays.
+                let files = self.look(root).into_iter();
+                return Ok(files.filter(|file| !file.contains(".owner-lock")).collect());
+            };
+            cutover::run_plan(&plan.to_text(), &options, &mut host)
+                .map_err(|error| told("runPlan", error))?;
+        }
+        Err("the plans do not end".into())
     }
 
     /// The content of each file, in order of the names. No database is opened in place.

@@ -3,6 +3,8 @@
 #[macro_use]
 pub mod again;
 
+pub mod bed;
+
 #[cfg(target_os = "linux")]
 pub mod companion;
 pub mod directory;
@@ -17,4 +19,6 @@ pub mod notes;
 pub mod other;
 #[cfg(target_os = "linux")]
 pub mod strace;
+#[cfg(target_os = "linux")]
+pub mod users;
 pub mod writer;

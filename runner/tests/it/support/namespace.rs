@@ -29,8 +29,15 @@ pub fn started_inside(path: &str) -> bool {
     if std::env::var_os(INSIDE).is_some() {
         return false;
     }
+    // In a user namespace cutover does not see the processes of the same user outside it, and
+    // refuses to upgrade. So there are none: it gets a PID namespace as well.
+    let namespaces: &[&str] = if rustix::process::geteuid().is_root() {
+        &["--mount"]
+    } else {
+        &["--user", "--map-root-user", "--mount", "--pid", "--fork", "--mount-proc"]
+    };
     let output = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--mount"])
+        .args(namespaces)
         .arg(std::env::current_exe().unwrap())
         .args(again::to_run(path))
         .env(INSIDE, "1")

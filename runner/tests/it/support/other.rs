@@ -11,15 +11,15 @@ pub struct Other(Child);
 impl Other {
     /// Opens a database and executes this SQL.
     pub fn opens(database: &Path, sql: &str) -> Self {
-        let process = Command::new("sqlite3")
-            .arg(database)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn();
-        let mut other =
-            Self(process.expect("sqlite3 is needed for this test: apt-get install sqlite3"));
+        let mut other = Self::starts(&mut Command::new("sqlite3"), database);
         other.asks(sql);
         other
+    }
+
+    /// Starts this shell on a database.
+    pub fn starts(shell: &mut Command, database: &Path) -> Self {
+        let process = shell.arg(database).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        Self(process.expect("sqlite3 is needed for this test: apt-get install sqlite3"))
     }
 
     /// Executes this SQL, and returns the lines that it prints. An error ends only its own line.

@@ -63,8 +63,8 @@ impl Host for App {
             self.point("callback before its commit");
             v2.execute_batch("COMMIT")?;
         } else {
-            let source = job.source().to_str().ok_or("the path is not text")?;
-            v2.execute("ATTACH ? AS v1", [source])?;
+            let source = job.source()?;
+            v2.execute("ATTACH ? AS v1", [source.to_str().ok_or("the path is not text")?])?;
             let (schema, rows) = V2.split_once("\n\n").ok_or("v2.sql has no second part")?;
             v2.execute_batch(schema)?;
             self.point("callback made the schema");

@@ -76,8 +76,14 @@ fn no_home_of_any_user_is_told() {
     plan.steps[0].why =
         format!("the journal cannot be used (source {:?})", "C:\\Users\\dora\\x.db");
     let why = "/home/bob/app/auth.json is in the way".to_owned();
-    made.events =
-        vec![Event::Step { op: "look".into(), file: None, why, index: 0, total: 1, undo: false }];
+    made.events = vec![Event::Step {
+        op: cutover_core::OpName::Look,
+        file: None,
+        why,
+        index: 0,
+        total: 1,
+        undo: false,
+    }];
     let text = made.redacted(&["/root".into()]).to_text();
     for who in ["bob", "cid", "dora", "evelyn", "fay"] {
         assert!(!text.contains(who), "{who}: {text}");

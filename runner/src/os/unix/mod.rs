@@ -1,15 +1,24 @@
-use std::fs::{File, FileType, OpenOptions, Permissions};
+//! Linux and macOS.
+
+#[cfg_attr(target_vendor = "apple", path = "acl_apple.rs")]
+mod acl;
+mod attributes;
+mod rights;
+
+use std::fs::{File, FileType, OpenOptions};
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::{
-    FileExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
-};
+use std::os::unix::fs::{FileExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use cutover_core::{FileName, Platform, ReplaceBlocker};
 use rustix::fs::OFlags;
 
 use super::open;
+pub(crate) use rights::{
+    Rights, create_beside, create_lock, create_new, create_owner_lock, create_private,
+    create_private_directory, create_to_build, give_rights, open_to_give_rights,
+};
 
 #[cfg(target_vendor = "apple")]
 pub(crate) const PLATFORM: Platform = Platform::Macos;
@@ -66,115 +75,6 @@ pub(crate) fn open_itself(path: &Path, options: &mut OpenOptions) -> io::Result<
     options.custom_flags(flags.bits().cast_signed()).open(path)
 }
 
-/// Who may use a file: its mode and its owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Rights {
-    mode: u32,
-    uid: u32,
-    gid: u32,
-}
-
-impl Rights {
-    /// Those of the regular file that has this name. It is not opened, because that could drop the
-    /// locks of a database.
-    pub(crate) fn of(path: &Path) -> io::Result<Self> {
-        let metadata = std::fs::symlink_metadata(path)?;
-        super::regular(metadata.file_type())?;
-        Ok(Self::in_metadata(&metadata))
-    }
-
-    /// Those of an open file.
-    pub(crate) fn of_open(file: &File) -> io::Result<Self> {
-        Ok(Self::in_metadata(&file.metadata()?))
-    }
-
-    fn in_metadata(metadata: &std::fs::Metadata) -> Self {
-        Self { mode: metadata.mode() & 0o777, uid: metadata.uid(), gid: metadata.gid() }
-    }
-
-    /// Gives them to a file as far as that is allowed, and never more than them.
-    ///
-    /// Only root may give a file away, so the file of another user keeps its owner. A member of the
-    /// group may give it the group alone. Where even that is refused, the file has another group,
-    /// which gets no rights, and v1's group is one of the others, who get no more than it had.
-    fn give_to(self, file: &File) -> io::Result<()> {
-        use std::os::unix::fs::fchown;
-        let now = file.metadata()?;
-        let mut mode = self.mode;
-        if (now.uid(), now.gid()) != (self.uid, self.gid)
-            && fchown(file, Some(self.uid), Some(self.gid)).is_err()
-            && now.gid() != self.gid
-            && fchown(file, None, Some(self.gid)).is_err()
-        {
-            mode = mode & 0o700 | mode & 0o007 & (mode >> 3);
-        }
-        if file.metadata()?.mode() & 0o777 != mode {
-            file.set_permissions(Permissions::from_mode(mode))?;
-        }
-        Ok(())
-    }
-}
-
-/// Creates a file that does not exist, without following a link, and gives it these rights.
-pub(crate) fn create_new(path: &Path, rights: &Rights) -> io::Result<File> {
-    // The group that the file gets first may be another one.
-    let file = create(path, rights.mode & 0o700)?;
-    rights.give_to(&file)?;
-    Ok(file)
-}
-
-/// Creates a file like [`create_new`], but its owner can always write to it.
-pub(crate) fn create_writable(path: &Path, rights: &Rights) -> io::Result<File> {
-    create_new(path, &Rights { mode: rights.mode | 0o600, ..*rights })
-}
-
-/// Creates a file that only its owner can read and write: it may hold private data of the
-/// application.
-pub(crate) fn create_private(path: &Path, owner: Option<&Rights>) -> io::Result<File> {
-    match owner {
-        Some(owner) => create_new(path, &Rights { mode: 0o600, ..*owner }),
-        None => create(path, 0o600),
-    }
-}
-
-fn create(path: &Path, mode: u32) -> io::Result<File> {
-    let mut options = File::options();
-    open_itself(path, options.read(true).write(true).create_new(true).mode(mode))
-}
-
-/// Creates a directory that only its owner may enter.
-pub(crate) fn create_private_directory(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new().mode(0o700).create(path)
-}
-
-/// Creates a lock file for those who may write in `directory`, and for no other user: a process
-/// that can open a lock file can hold the lock.
-pub(crate) fn create_lock(path: &Path, directory: &Path) -> io::Result<File> {
-    let its = Rights::in_metadata(&std::fs::metadata(directory)?);
-    let writes = its.mode & 0o222;
-    let mode = writes | writes << 1;
-    let file = create(path, mode)?;
-    // The lock works with any mode, and vfat refuses to change the mode.
-    let _ = Rights { mode, ..its }.give_to(&file);
-    Ok(file)
-}
-
-/// Opens a file to give it rights later.
-pub(crate) fn open_to_give_rights(path: &Path) -> io::Result<File> {
-    open(path, File::options().read(true))
-}
-
-/// Gives an open file these rights. `false`: a file with a second name may be another program's, so
-/// its rights stay as they are.
-pub(crate) fn give_rights(file: &File, rights: &Rights) -> io::Result<bool> {
-    let now = file.metadata()?;
-    if now.nlink() > 1 && Rights::in_metadata(&now) != *rights {
-        return Ok(false);
-    }
-    rights.give_to(file).map(|()| true)
-}
-
 pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::rename(from, to)
 }
@@ -204,6 +104,12 @@ pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 /// reaches the platter.
 pub(crate) fn open_to_flush(path: &Path) -> io::Result<File> {
     open(path, File::options().read(true))
+}
+
+/// Whether SQLite gives a sidecar the owner of its database: it does so as root (`robustFchown` in
+/// `os_unix.c`).
+pub(crate) fn sqlite_gives_owners() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 /// How many hard links a file has, its first name included.
@@ -254,6 +160,13 @@ pub(crate) fn why_read_only(path: &Path) -> Option<i32> {
 /// No: no handle of another program keeps this process from writing to a file.
 pub(crate) fn is_only_in_use(_path: &Path) -> bool {
     false
+}
+
+/// Why this process can write neither to a file nor to a directory, as the system's error:
+/// [`why_read_only`], or EPERM where only bytes, or only names, can be added ("chattr(1)").
+pub(crate) fn why_unchangeable(path: &Path) -> Option<i32> {
+    let fixed = || irreplaceable(path) == Some(ReplaceBlocker::Immutable);
+    why_read_only(path).or_else(|| fixed().then(|| rustix::io::Errno::PERM.raw_os_error()))
 }
 
 /// Why no file can replace this one. `None` if the system does not tell; then the rename fails.

@@ -1,0 +1,128 @@
+//! What this user may not change is refused before anything is made, and what cannot be linked is
+//! copied.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use cutover::core::DataState;
+use cutover::core::Strategy;
+use cutover::{BackupOptions, Code, Failure, Outcome};
+
+use super::{Quiet, folder, options, upgrade_as_bob};
+use crate::support::directory::names;
+use crate::support::notes::{NOTES, rows};
+use crate::support::users::{ALICE, BOB, FRIENDS, STRANGERS, as_user, is_root, shown};
+
+#[test]
+fn a_sticky_directory_in_which_nothing_can_be_replaced_is_refused_before_anything_is_made() {
+    if !is_root() {
+        return;
+    }
+    let (directory, path) = folder(0o666, 0o1777);
+    for _ in 0..2 {
+        let message = upgrade_as_bob(&path, &[FRIENDS]).unwrap_err();
+        assert!(message.contains("its directory is sticky") && message.contains("IO"), "{message}");
+        assert_eq!(names(directory.path()), ["data.db"]);
+    }
+    assert_eq!(shown(&path), (ALICE, FRIENDS, 0o666));
+    // Root may replace it, and v2 is alice's.
+    cutover::migrate(&options(&path), &mut Quiet).unwrap();
+    assert_eq!(shown(&path), (ALICE, FRIENDS, 0o666));
+}
+
+/// What each call says that would begin something.
+fn refusals(path: &Path, plan: &str) -> Vec<Failure> {
+    let backup = Path::new("data.db.v1-v2-1-00000000");
+    let options = options(path);
+    vec![
+        *cutover::migrate(&options, &mut Quiet).unwrap_err().failure,
+        *cutover::plan(&options, &mut Quiet).unwrap_err().failure,
+        *cutover::run_plan(plan, &options, &mut Quiet).unwrap_err().failure,
+        *cutover::restore(path, backup, &BackupOptions::default(), &mut Quiet).unwrap_err().failure,
+    ]
+}
+
+fn assert_refused(path: &Path, plan: &str, code: &str, what: &str, user: (u32, &[u32])) {
+    let failures = as_user(user.0, user.1, || refusals(path, plan));
+    for failure in &failures {
+        assert_eq!(failure.code, Code::Io, "{failure}");
+        assert_eq!(failure.os.as_ref().map(|os| os.code.as_str()), Some(code), "{failure}");
+        assert!(failure.reason.contains(&format!("may not change {what}")), "{failure}");
+        assert!(!failure.hint.is_empty());
+    }
+    assert_eq!(failures[0].data.state, DataState::V1, "{}", failures[0]);
+    assert_eq!(names(path.parent().unwrap()), ["data.db"]);
+    assert_eq!(rows(path, "notes"), NOTES);
+}
+
+#[test]
+fn a_database_that_this_user_may_not_write_is_refused_before_anything_is_made() {
+    if !is_root() {
+        return;
+    }
+    let (directory, path) = folder(0o644, 0o777);
+    let plan = cutover::plan(&options(&path), &mut Quiet).unwrap().unwrap().to_text();
+    assert_refused(&path, &plan, "EACCES", "it", (BOB, &[STRANGERS]));
+    // alice owns it, and nothing can be made beside it. The locks are there, and they are bob's.
+    super::give(directory.path(), ALICE, FRIENDS, 0o555);
+    assert_refused(&path, &plan, "EACCES", "its directory", (ALICE, &[FRIENDS]));
+}
+
+/// The flags of chattr(1), with which root may not change a file either. tmpfs has none.
+#[test]
+fn a_database_or_a_directory_with_a_flag_is_refused_before_anything_is_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("data.db");
+    rusqlite::Connection::open(&path).unwrap().execute_batch(super::V1).unwrap();
+    let chattr = |flag: &str, path: &Path| {
+        let mut command = Command::new("chattr");
+        command.arg(flag).arg(path).stderr(Stdio::null()).status().is_ok_and(|done| done.success())
+    };
+    if !chattr("+i", &path) {
+        return;
+    }
+    assert!(chattr("-i", &path));
+    let plan = cutover::plan(&options(&path), &mut Quiet).unwrap().unwrap().to_text();
+    // The locks are made before the directory gets its flag.
+    drop(cutover::lock(&path).unwrap());
+    let directory = directory.path();
+    for (file, what) in [(path.as_path(), "it"), (directory, "its directory")] {
+        for flag in ["+i", "+a"] {
+            assert!(chattr(flag, file));
+            let refused = std::panic::catch_unwind(|| {
+                assert_refused(&path, &plan, "EPERM", what, (0, &[0]));
+            });
+            assert!(chattr("-ia", file));
+            refused.unwrap();
+        }
+    }
+    assert_eq!(cutover::migrate(&options(&path), &mut Quiet).unwrap().outcome, Outcome::Migrated);
+}
+
+/// `protected_hardlinks` (proc(5)) refuses a link to a file with set-group-ID of another owner,
+/// which bob may write to.
+#[test]
+fn a_database_that_this_user_may_write_but_not_link_is_copied_page_by_page() {
+    if !is_root() {
+        return;
+    }
+    let protected = std::fs::read_to_string("/proc/sys/fs/protected_hardlinks").unwrap();
+    let (_directory, path) = folder(0o2770, 0o770);
+    let options = options(&path);
+    let done = as_user(BOB, &[STRANGERS, FRIENDS], || {
+        let done = cutover::migrate(&options, &mut Quiet);
+        done.map_err(|error| error.failure.to_string()).unwrap()
+    });
+    let wanted = if protected.trim() == "1" { Strategy::PageCopy } else { Strategy::LinkReplace };
+    assert_eq!(done.strategy, Some(wanted));
+    let backup = done.backup.unwrap();
+    assert_eq!((rows(&path, "note"), rows(&backup, "notes")), (owned(), owned()));
+    if wanted == Strategy::PageCopy {
+        assert_eq!(shown(&path), (ALICE, FRIENDS, 0o770), "alice's file has v2's pages");
+        assert_eq!(shown(&backup), (BOB, FRIENDS, 0o770));
+    }
+}
+
+fn owned() -> Vec<String> {
+    NOTES.map(String::from).to_vec()
+}

@@ -1,0 +1,54 @@
+// `npm run build:release [-- PLATFORM…]`: the addon of each platform and every package, as tarballs in target/packages. Without a name: all platforms.
+import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { PLATFORMS, platformPackage } from "../bindings-node/platforms.mjs";
+import { crossBuild, crossTools } from "./cross-build.mjs";
+import { fail, npmInstall, root, run, rustTargets } from "./setup.mjs";
+
+/** What an addon may have, bytes. The aim is 2,500,000: SQLite at O2 has 1,300,000, and what an unwinding panic needs 330,000. */
+const MOST = 3_700_000;
+
+const asked = process.argv.slice(2);
+const platforms = asked.length > 0 ? asked : Object.keys(PLATFORMS);
+const unknown = platforms.find((name) => !(name in PLATFORMS));
+if (unknown) fail(`there is no platform ${unknown}, only ${Object.keys(PLATFORMS).join(", ")}`);
+
+const packages = join(root, "target/packages");
+const staged = join(root, "target/packages-staged");
+for (const directory of [packages, staged]) {
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory, { recursive: true });
+}
+
+npmInstall();
+rustTargets();
+crossTools(platforms);
+run(process.execPath, ["bindings-wasm/build.mjs"]);
+run(process.execPath, ["bindings-node/face.mjs"]);
+
+const large = [];
+for (const platform of platforms) {
+  const library = crossBuild(platform, join(root, "target/release-build")) ?? fail(`the addon of ${platform} cannot be built`);
+  const addon = platformPackage(platform, join(staged, `cutover-${platform}`));
+  copyFileSync(library, addon);
+  chmodSync(addon, 0o644);
+  const { size } = statSync(addon);
+  console.log(`cutover-${platform}: ${size} bytes`);
+  if (size > MOST) large.push(platform);
+}
+if (large.length > 0) fail(`an addon may have ${MOST} bytes; larger: ${large.join(", ")}`);
+
+for (const [name, room] of [["cutover", "bindings-node"], ["cutover-wasm", "bindings-wasm"]]) {
+  cpSync(join(root, room, "dist"), join(staged, name, "dist"), { recursive: true });
+  const { private: _, scripts, devDependencies, ...manifest } = JSON.parse(readFileSync(join(root, room, "package.json"), "utf8"));
+  // npm installs the one that fits. They are one release with the JavaScript.
+  const optional = Object.fromEntries(Object.keys(PLATFORMS).map((platform) => [`cutover-${platform}`, manifest.version]));
+  if (name === "cutover") manifest.optionalDependencies = optional;
+  writeFileSync(join(staged, name, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+}
+for (const name of readdirSync(staged)) {
+  copyFileSync(join(root, "LICENSE"), join(staged, name, "LICENSE"));
+  if (!(name.replace("cutover-", "") in PLATFORMS)) copyFileSync(join(root, "README.md"), join(staged, name, "README.md"));
+  run("npm", ["pack", "--silent", "--pack-destination", packages], { cwd: join(staged, name) });
+}
+console.log(`packages: ${packages}`);
