@@ -12,9 +12,8 @@ use windows_sys::Win32::Storage::FileSystem::FILE_FLAG_OPEN_REPARSE_POINT;
 
 use super::Seen;
 use super::restart_manager::{Process, RestartManager};
+use crate::os::SHARING_VIOLATION;
 
-/// `ERROR_SHARING_VIOLATION`.
-const SHARING_VIOLATION: i32 = 32;
 /// The right to read data, which no handle of ours would share here.
 const FILE_READ_DATA: u32 = 1;
 

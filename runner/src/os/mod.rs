@@ -22,6 +22,9 @@ pub(crate) use platform::{
     says_no_links, sqlite_gives_owners, sync_dir, why_read_only, why_unchangeable,
 };
 
+#[cfg(windows)]
+pub(crate) use platform::SHARING_VIOLATION;
+
 /// Why a name is refused: what has it is not a regular file.
 #[derive(Debug, thiserror::Error)]
 #[error("it is {0}, not a regular file")]

@@ -42,8 +42,7 @@ pub(crate) fn pass_over_foreign_schema(connection: &Connection) -> rusqlite::Res
     connection.execute_batch("PRAGMA writable_schema = ON")
 }
 
-/// How many times a database is opened again that a passing handle of another program kept
-/// read-only.
+/// How many times a database is opened that a passing handle of another program keeps read-only.
 const MAX_TRIES: u32 = 10;
 
 /// Opens a database to change it or lock it. It refuses a database that can only be read: SQLite
@@ -53,22 +52,23 @@ const MAX_TRIES: u32 = 10;
 /// read-only `-shm` (`findCreateFileMode` in `os_unix.c`), which stays read-only.
 pub(crate) fn open_to_write(path: &Path, more: OpenFlags) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | more;
-    let mut connection = run(open(path, flags))?;
-    for _ in 1..MAX_TRIES {
-        if !on(&connection, connection.is_readonly("main"))? || !os::is_only_in_use(path) {
-            break;
+    let mut tries = 0;
+    let connection = loop {
+        let connection = run(open(path, flags))?;
+        if !on(&connection, connection.is_readonly("main"))? {
+            break connection;
         }
-        connection = run(open(path, flags))?;
-    }
-    if on(&connection, connection.is_readonly("main"))? {
-        if os::is_only_in_use(path) {
+        if !os::is_only_in_use(path) {
+            let denied = OpErrorKind::Denied {
+                os: OsCode::of(os::PLATFORM, os::why_read_only(path).unwrap_or(DENIED)),
+            };
+            return Err(OpError::new(denied, "this process can only read the file"));
+        }
+        tries += 1;
+        if tries == MAX_TRIES {
             return Err(in_use("another program keeps this process from writing to the file"));
         }
-        let denied = OpErrorKind::Denied {
-            os: OsCode::of(os::PLATFORM, os::why_read_only(path).unwrap_or(DENIED)),
-        };
-        return Err(OpError::new(denied, "this process can only read the file"));
-    }
+    };
     for suffix in ["-wal", "-shm", "-journal"] {
         let sidecar = sidecar(path, suffix);
         if let Some(raw) = os::why_read_only(&sidecar).filter(|_| os::exists(&sidecar)) {

@@ -212,7 +212,7 @@ pub(crate) fn why_read_only(_path: &Path) -> Option<i32> {
 }
 
 /// `ERROR_SHARING_VIOLATION`.
-const SHARING_VIOLATION: i32 = 32;
+pub(crate) const SHARING_VIOLATION: i32 = 32;
 
 /// Whether another program's handle alone keeps, or kept, this process from writing to a file.
 /// Where the first try to open a file for writing fails, SQLite opens it to read (`winOpen` in
