@@ -14,19 +14,15 @@ const files = readdirSync(new URL(".", import.meta.url)).filter(
 );
 
 // An empty string means to test without Bun.
-if (bun)
-  test(`${files.length} files pass on Bun`, () => {
+for (const file of bun ? files : [])
+  test(`${file} passes on Bun`, () => {
     const cwd = fileURLToPath(new URL(".", import.meta.url));
-    const { status, stderr } = spawnSync(
-      bun,
-      ["test", "--timeout=60000", ...files.map((name) => `./${name}`)],
-      { cwd, encoding: "utf8" },
-    );
+    const { status, stderr } = spawnSync(bun, ["test", "--timeout=60000", `./${file}`], {
+      cwd,
+      encoding: "utf8",
+    });
     assert.equal(status, 0, stderr);
-    assert.match(
-      stderr,
-      new RegExp(`\\n 0 fail\\n(?:.*\\n)?Ran \\d+ tests across ${files.length} files`),
-    );
+    assert.match(stderr, /\n 0 fail\n(?:.*\n)?Ran \d+ tests? across 1 file/);
   });
 
 // Under Wine the bundler of Bun cannot read its own directory ("ENOENT opening root directory").

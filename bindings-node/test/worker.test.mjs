@@ -64,13 +64,14 @@ test("the lock that a worker has is free once the worker is terminated", async (
 /** Whether SQLite has the file of its lock open, which is the second and last part of a lock. */
 function isOpen(file) {
   if (process.platform !== "linux") return existsSync(file);
-  const real = (descriptor) => readlinkSync(`/proc/self/fd/${descriptor}`);
-  try {
-    return readdirSync("/proc/self/fd").some((descriptor) => real(descriptor) === file);
-  } catch {
-    // A descriptor was closed meanwhile.
-    return false;
-  }
+  return readdirSync("/proc/self/fd").some((descriptor) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${descriptor}`) === file;
+    } catch {
+      // Closed meanwhile, as the descriptor of this listing always is.
+      return false;
+    }
+  });
 }
 
 test("a lock that is on its way to a worker is free once the worker is terminated", async () => {

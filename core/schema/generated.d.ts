@@ -561,10 +561,6 @@ export type Guard =
  */
 export type ReplaceBlocker = "mount-point" | "immutable" | "read-only";
 /**
- * What the legacy daemon's backup of a companion holds, where that may be a copy that was cut short.
- */
-export type LegacyBackup = "same" | "beginning" | "other";
-/**
  * What the application's `detect` says of a database.
  */
 export type Verdict = "old" | "current" | "newer";
@@ -1474,10 +1470,11 @@ export interface CompanionFacts {
    */
   irreplaceable?: ReplaceBlocker | null;
   /**
-   * What the backup of [`legacy_backup`](crate::plan::legacy::legacy_backup) holds; left out where
-   * there is none.
+   * Whether the backup of [`legacy_backup`](crate::plan::legacy::legacy_backup) holds only the
+   * first bytes of the companion, or none: it may be a copy that was cut short. Left out where
+   * not.
    */
-  legacyBackup?: LegacyBackup | null;
+  legacyBackupIsBeginning?: boolean;
   /**
    * Its absolute path, for messages and to compare with a journal's. Never used as a target.
    */

@@ -112,9 +112,7 @@ pub use names::{
     is_journal_aside, journal_aside_name, journal_name, journal_tmp_name, legacy_journal_name,
     owner_lock_name, receipt_name,
 };
-pub use observe::{
-    CompanionFacts, FileFacts, Fingerprint, LegacyBackup, Observation, ReplaceBlocker, Verdict,
-};
+pub use observe::{CompanionFacts, FileFacts, Fingerprint, Observation, ReplaceBlocker, Verdict};
 pub use op::{Guard, Op, Phase, Step};
 pub use op_name::OpName;
 pub use page1::{HEADER_BYTES, Header, HeaderError, JournalMode, digest, hex, page1_digest, unhex};

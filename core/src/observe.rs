@@ -117,20 +117,6 @@ impl ReplaceBlocker {
     }
 }
 
-/// What the legacy daemon's backup of a companion holds, where that may be a copy that was cut short.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum LegacyBackup {
-    /// The companion's bytes.
-    Same,
-    /// The companion's first bytes, or none, and not all of them.
-    Beginning,
-    /// Anything else.
-    Other,
-}
-
 /// What a runner found of a companion: a file that changes together with the database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -153,10 +139,11 @@ pub struct CompanionFacts {
     /// exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub irreplaceable: Option<ReplaceBlocker>,
-    /// What the backup of [`legacy_backup`](crate::plan::legacy::legacy_backup) holds; left out where
-    /// there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub legacy_backup: Option<LegacyBackup>,
+    /// Whether the backup of [`legacy_backup`](crate::plan::legacy::legacy_backup) holds only the
+    /// first bytes of the companion, or none: it may be a copy that was cut short. Left out where
+    /// not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub legacy_backup_is_beginning: bool,
 }
 
 /// What a runner found in the database's directory.

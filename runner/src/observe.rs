@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use cutover_core::{
-    CompanionFacts, CompanionRole, Failure, FileFacts, FileName, LegacyBackup, MAX_JOURNAL_BYTES,
-    Observation, Op, OpError, OpErrorKind, PlanPath, Receipts, ReplaceBlocker, Retry, Role,
-    Verdict, legacy_backup, may_open_canonical, must_empty_log,
+    CompanionFacts, CompanionRole, Failure, FileFacts, FileName, MAX_JOURNAL_BYTES, Observation,
+    Op, OpError, OpErrorKind, PlanPath, Receipts, ReplaceBlocker, Retry, Role, Verdict,
+    legacy_backup, may_open_canonical, must_empty_log,
 };
 
 use crate::error::HostError;
@@ -415,7 +415,7 @@ fn look_at(place: &Paths, seen: Seen, opens: bool) -> Result<Observation, Observ
             same: present.iter().filter(is_it).cloned().collect(),
             present,
             irreplaceable: os::irreplaceable(&path),
-            legacy_backup: None,
+            legacy_backup_is_beginning: false,
         };
         observation.companions.insert(companion.clone(), facts);
     }
@@ -423,14 +423,14 @@ fn look_at(place: &Paths, seen: Seen, opens: bool) -> Result<Observation, Observ
         && let Some((directory, _)) = place.companions.get(&companion)
         && let Some(facts) = observation.companions.get_mut(&companion)
     {
-        let holds = compared(
+        let begins = is_beginning(
             &directory.join(backup.as_str()),
             &directory.join(facts.file.as_str()),
             facts.digest.is_some(),
         );
         let at = PlanPath { companion: Some(companion), name: backup };
         let of = |error| ObserveError::OpError(sqlite::os_fault(&error).of(at));
-        facts.legacy_backup = Some(holds.map_err(of)?);
+        facts.legacy_backup_is_beginning = begins.map_err(of)?;
     }
     Ok(observation)
 }
@@ -441,26 +441,22 @@ fn is_another_users(error: &std::io::Error) -> bool {
         && sqlite::os_fault(error).class(os::PLATFORM, false) != Retry::Transient
 }
 
-/// What a backup of a companion holds, read as far as the two files are equal.
-fn compared(backup: &Path, companion: &Path, exists: bool) -> std::io::Result<LegacyBackup> {
+/// Whether a backup holds only the beginning of a companion, read as far as the two are equal.
+fn is_beginning(backup: &Path, companion: &Path, exists: bool) -> std::io::Result<bool> {
     use std::io::{BufRead as _, BufReader};
     if !exists {
-        return Ok(LegacyBackup::Other);
+        return Ok(false);
     }
     let mut backup = BufReader::new(os::open_to_read(backup)?);
     let mut companion = BufReader::new(os::open_to_read(companion)?);
     loop {
         let (ours, its) = (backup.fill_buf()?, companion.fill_buf()?);
-        match (ours.len().min(its.len()), ours.is_empty(), its.is_empty()) {
-            (0, true, true) => return Ok(LegacyBackup::Same),
-            (0, true, false) => return Ok(LegacyBackup::Beginning),
-            (0, false, _) => return Ok(LegacyBackup::Other),
-            (shared, ..) if ours[..shared] != its[..shared] => return Ok(LegacyBackup::Other),
-            (shared, ..) => {
-                backup.consume(shared);
-                companion.consume(shared);
-            }
+        let shared = ours.len().min(its.len());
+        if shared == 0 || ours[..shared] != its[..shared] {
+            return Ok(ours.is_empty() && !its.is_empty());
         }
+        backup.consume(shared);
+        companion.consume(shared);
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn companion_facts(
         present: present.into_iter().filter(|(is, _)| *is).map(|(_, name)| name).collect(),
         same: Vec::new(),
         irreplaceable: None,
-        legacy_backup: None,
+        legacy_backup_is_beginning: false,
     }
 }
 

@@ -12,9 +12,8 @@ use crate::scenario::{Scenario, Zombie};
 use crate::sim::faults::Fail;
 use crate::sim::process::Process;
 use cutover_core::{
-    CompanionFacts, FileFacts, FileName, Holder, LegacyBackup, Observation, Op, OpError,
-    OpErrorKind, OpOutcome, OsCode, PlanPath, Platform, Role, Verdict, legacy_backup,
-    may_open_canonical, must_empty_log,
+    CompanionFacts, FileFacts, FileName, Holder, Observation, Op, OpError, OpErrorKind, OpOutcome,
+    OsCode, PlanPath, Platform, Role, Verdict, legacy_backup, may_open_canonical, must_empty_log,
 };
 
 /// Receives the state after every change.
@@ -168,13 +167,12 @@ impl<'a> Machine<'a> {
             && let Some(facts) = observation.companions.get_mut(&companion)
         {
             let get = |name: &FileName| self.state.disk.get(self.scenario.aside(), name.as_str());
-            facts.legacy_backup = Some(match (get(&backup), get(&facts.file)) {
-                (Some(ours), Some(its)) if ours == its => LegacyBackup::Same,
-                // A file that is written in place is torn at its end.
-                (Some(Content::Empty), Some(_))
-                | (Some(Content::Torn), Some(Content::Companion(_))) => LegacyBackup::Beginning,
-                _ => LegacyBackup::Other,
-            });
+            // A file that is written in place is torn at its end.
+            facts.legacy_backup_is_beginning = match (get(&backup), get(&facts.file)) {
+                (Some(Content::Empty), Some(its)) => *its != Content::Empty,
+                (Some(Content::Torn), Some(Content::Companion(_))) => true,
+                _ => false,
+            };
         }
         observation
     }
@@ -247,7 +245,7 @@ impl<'a> Machine<'a> {
                 .collect(),
             present,
             irreplaceable: None,
-            legacy_backup: None,
+            legacy_backup_is_beginning: false,
         }
     }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::journal::{Companion, Journal, Phase};
 use crate::names::{FileName, PlanPath, companion_backup_name, displaced_name};
-use crate::observe::{CompanionFacts, FileFacts, LegacyBackup, Observation, Verdict};
+use crate::observe::{CompanionFacts, FileFacts, Observation, Verdict};
 use crate::op::{Op, Step};
 use crate::page1::JournalMode;
 use crate::plan::Plan;
@@ -119,16 +119,10 @@ fn of_companion(plan: &Plan, journal: &Journal, companion: &Companion) -> Compan
     let links = any(&|op| matches!(op, Op::Link { from, .. } if *from == own));
     let renames = any(&|op| matches!(op, Op::Rename { from, .. } if *from == own));
     let puts_back = links || any(&|op| matches!(op, Op::Rename { to, .. } if *to == own));
-    let is_same = any(&|op| matches!(op, Op::SyncFile { file } if *file == own));
     // An undo works on a companion, unless its backup is torn.
     let is_torn = !plan.undo.is_empty() && !any(&|op| op.companion().is_some());
-    let present = [(puts_back || is_same || is_torn, backup), (puts_back && renames, aside)];
-    let there = links || renames || is_same || is_torn;
-    let legacy_backup = match (is_same, is_torn) {
-        (true, _) => Some(LegacyBackup::Same),
-        (_, true) => Some(LegacyBackup::Beginning),
-        _ => None,
-    };
+    let present = [(puts_back || is_torn, backup), (puts_back && renames, aside)];
+    let there = links || renames || is_torn;
     let facts = companion_facts(companion, there.then(String::new), present);
-    CompanionFacts { legacy_backup, ..facts }
+    CompanionFacts { legacy_backup_is_beginning: is_torn, ..facts }
 }

@@ -8,7 +8,7 @@ use super::journal::{LegacyJournal, LegacyPhase};
 use crate::failure::Failure;
 use crate::journal::{self, Companion, Journal, Phase, Strategy, Warning, WarningFrom};
 use crate::names::{CompanionName, FileName, companion_backup_name, displaced_name};
-use crate::observe::{CompanionFacts, LegacyBackup, Observation, Verdict};
+use crate::observe::{CompanionFacts, Observation, Verdict};
 use crate::op::{Op, Step};
 use crate::page1::JournalMode;
 use crate::plan::leave::{leave_irreplaceable, moved};
@@ -352,8 +352,6 @@ pub fn legacy_backup(observation: &Observation) -> Option<(CompanionName, FileNa
 enum PutBack {
     /// Not at all: there is no backup, or the companion is that very file.
     Stays,
-    /// The companion is as its backup: the backup is not needed.
-    Same,
     /// The backup was cut short while the companion was as it is now. Neither changes.
     Torn,
     /// The backup gets the companion's name.
@@ -366,6 +364,8 @@ enum PutBack {
 /// may be cut short until staging exists; then it is the beginning of the companion, which the
 /// daemon had not written yet. But the daemon's own recovery removed staging before it put the
 /// companion back. So a backup that holds anything else is put back, and what it displaces is kept.
+/// That also holds where both are the same: the daemon may not have flushed the companion, and a
+/// flush of ours proves nothing of a flush that failed before it.
 fn put_back(
     observation: &Observation,
     journal: &Journal,
@@ -378,13 +378,14 @@ fn put_back(
     let staging = observation.files.contains_key(&journal.names.staging);
     let building = legacy.phase == LegacyPhase::Building;
     if legacy.auth_backup && seen.present.contains(backup) {
-        match seen.legacy_backup {
-            // An interrupted rename may have left both names. Then the companion is back already,
-            // and would replace what is kept.
-            _ if seen.same.contains(backup) => PutBack::Stays,
-            Some(LegacyBackup::Same) if !staging => PutBack::Same,
-            Some(LegacyBackup::Beginning) if !staging && building => PutBack::Torn,
-            _ => PutBack::Backup,
+        // An interrupted rename may have left both names. Then the companion is back already, and
+        // would replace what is kept.
+        if seen.same.contains(backup) {
+            PutBack::Stays
+        } else if seen.legacy_backup_is_beginning && !staging && building {
+            PutBack::Torn
+        } else {
+            PutBack::Backup
         }
     } else if !legacy.auth_existed
         && seen.digest.is_some()
@@ -430,10 +431,6 @@ fn undo_companions(
         match put_back(observation, journal, legacy, companion, seen) {
             PutBack::Stays => {}
             PutBack::Torn => continue,
-            PutBack::Same => steps.push(step(
-                Op::SyncFile { file: names.file },
-                "the companion must be whole on disk before its backup is removed",
-            )),
             PutBack::Backup => {
                 if seen.digest.is_some() {
                     let kept = is_kept(observation, &journal.nonce, companion);

@@ -2,8 +2,8 @@
 //! canonical and the companion.
 
 use cutover_core::{
-    Action, BuildBy, BuildFrom, Journal, LegacyBackup, Op, Plan, PlanKind, PlanPath, Request, Step,
-    Strategy, Verdict, displaced_name, legacy_journal_name, plan_migration, validate,
+    Action, BuildBy, BuildFrom, Journal, Op, Plan, PlanKind, PlanPath, Request, Step, Strategy,
+    Verdict, displaced_name, legacy_journal_name, plan_migration, validate,
 };
 use serde_json::{Value, json};
 
@@ -126,7 +126,7 @@ fn of_companion(
     phase: &str,
     (staging, existed): (bool, bool),
     (present, same): (&[&str], &[&str]),
-    holds: Option<LegacyBackup>,
+    is_beginning: bool,
 ) -> Plan {
     let mut seen = with_auth(legacy_at(phase, Some(Verdict::Old), staging, false));
     let mut text = legacy_text(phase);
@@ -139,7 +139,7 @@ fn of_companion(
     facts.path = "/home/u/app/auth.json".into();
     facts.present.extend(present.iter().map(|text| name(text)));
     facts.same.extend(same.iter().map(|text| name(text)));
-    facts.legacy_backup = holds;
+    facts.legacy_backup_is_beginning = is_beginning;
     let plan = planned(&seen);
     assert_eq!(validate(&plan, None), []);
     assert_eq!(validate(&plan, Some(&seen)), []);
@@ -171,7 +171,7 @@ fn removes_backup(plan: &Plan) -> bool {
 fn a_legacy_companion_is_put_back_unless_its_backup_may_be_torn() {
     const DISPLACED: &str = "auth.json.displaced-3fa9c1d2";
     let plan = |staging, existed, present: &[&str]| {
-        of_companion("building", (staging, existed), (present, &[]), None)
+        of_companion("building", (staging, existed), (present, &[]), false)
     };
     assert!(puts_back(&plan(true, true, &[BACKUP])));
     assert!(puts_back(&plan(false, true, &[BACKUP])), "its own recovery may have removed staging");
@@ -182,7 +182,7 @@ fn a_legacy_companion_is_put_back_unless_its_backup_may_be_torn() {
         assert!(!sets_aside(&kept), "what an earlier undo kept is not replaced");
         let both = (&[DISPLACED][..], &[DISPLACED][..]);
         assert!(
-            sets_aside(&of_companion("building", (staging, false), both, None)),
+            sets_aside(&of_companion("building", (staging, false), both, false)),
             "a power loss may leave both names of that rename: v1 has none of them"
         );
     }
@@ -195,21 +195,17 @@ fn a_legacy_companion_is_put_back_unless_its_backup_may_be_torn() {
 /// tells whether it was cut short.
 #[test]
 fn no_legacy_backup_that_differs_and_was_not_put_back_is_removed() {
-    use LegacyBackup::{Beginning, Other, Same};
     for phase in ["building", "built"] {
         for staging in [true, false] {
-            for holds in [Some(Same), Some(Beginning), Some(Other), None] {
-                let plan = of_companion(phase, (staging, true), (&[BACKUP], &[]), holds);
-                let what = format!("{phase} {staging} {holds:?}: {plan:#?}");
+            for is_beginning in [false, true] {
+                let plan = of_companion(phase, (staging, true), (&[BACKUP], &[]), is_beginning);
+                let what = format!("{phase} {staging} {is_beginning}: {plan:#?}");
                 // The daemon makes it before staging, and that before it writes `built`.
                 let is_whole = staging || phase == "built";
-                let torn = !is_whole && holds == Some(Beginning);
-                let same = !staging && holds == Some(Same);
-                assert_eq!(puts_back(&plan), !torn && !same, "{what}");
-                assert_eq!(sets_aside(&plan), !torn && !same, "{what}");
+                let torn = !is_whole && is_beginning;
+                assert_eq!(puts_back(&plan), !torn, "{what}");
+                assert_eq!(sets_aside(&plan), !torn, "{what}");
                 assert_eq!(removes_backup(&plan), !torn, "{what}");
-                let flushes = |op: &Op| matches!(op, Op::SyncFile { file } if file.to_string() == "auth/auth.json");
-                assert_eq!(has(&plan, flushes), same, "{what}");
                 let warnings = &plan.journal.as_ref().unwrap().warnings;
                 assert_eq!(warnings.len(), usize::from(torn), "{what}");
                 for warning in warnings {
@@ -231,7 +227,7 @@ fn a_legacy_companion_that_is_gone_is_put_back() {
         let facts = seen.companions.get_mut(&auth()).unwrap();
         facts.path = "/home/u/app/auth.json".into();
         facts.present = vec![name(BACKUP)];
-        (facts.digest, facts.legacy_backup) = (None, Some(LegacyBackup::Other));
+        facts.digest = None;
         let plan = planned(&seen);
         assert!(puts_back(&plan) && !sets_aside(&plan), "{plan:#?}");
         assert_eq!(validate(&plan, Some(&seen)), []);

@@ -122,7 +122,7 @@ pub fn with_auth(mut observation: Observation) -> Observation {
             present: vec![name("auth.json")],
             same: Vec::new(),
             irreplaceable: None,
-            legacy_backup: None,
+            legacy_backup_is_beginning: false,
         },
     );
     observation

@@ -238,14 +238,14 @@ fn no_secret_of_the_legacy_daemon_is_lost() {
         (Some(b"secr".as_slice()), v1, true, false),
         (Some(b"".as_slice()), v1, true, false),
         (None, v1, true, false),
-        (Some(v1), v1, false, false),
+        (Some(v1), v1, true, false),
         (Some(v1), b"secret".as_slice(), false, true),
         (Some(v1), b"".as_slice(), false, true),
-        (Some(b"".as_slice()), b"".as_slice(), false, false),
+        (Some(b"".as_slice()), b"".as_slice(), true, false),
         (Some(&long), &longer, true, false),
         (Some(&longer), &long, false, true),
         (Some(&long), &differs, true, false),
-        (Some(&differs), &differs, false, false),
+        (Some(&differs), &differs, true, false),
     ] {
         for phase in ["building", "built"] {
             // The daemon writes `built` once the backup is whole.
