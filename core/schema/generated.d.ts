@@ -559,7 +559,7 @@ export type Guard =
 /**
  * Why no file can replace a companion, however long a runner waits.
  */
-export type ReplaceBlocker = "mount-point" | "immutable" | "read-only";
+export type ReplaceBlocker = "mount-point" | "immutable" | "read-only" | "sticky";
 /**
  * What the application's `detect` says of a database.
  */

@@ -103,6 +103,9 @@ pub enum ReplaceBlocker {
     /// The companion has the read-only attribute: Windows' `MoveFileExW` gives
     /// `ERROR_ACCESS_DENIED`.
     ReadOnly,
+    /// The companion is another user's and its directory, which is sticky, is not this user's:
+    /// rename(2) gives EPERM.
+    Sticky,
 }
 
 impl ReplaceBlocker {
@@ -113,6 +116,10 @@ impl ReplaceBlocker {
             Self::MountPoint => "it is a mount point: mount its directory",
             Self::Immutable => "it is immutable: clear that first (chattr -ia, chflags nouchg)",
             Self::ReadOnly => "it is read-only: clear that first (attrib -r)",
+            Self::Sticky => {
+                "it is another user's, in a sticky directory: start as the user who owns it, or \
+                 move it to a directory of its own"
+            }
         }
     }
 }

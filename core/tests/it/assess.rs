@@ -61,6 +61,7 @@ fn a_companion_that_cannot_be_replaced_keeps_a_migration_from_being_begun_and_no
         (ReplaceBlocker::MountPoint, "mount point", "mount its directory"),
         (ReplaceBlocker::Immutable, "immutable", "chattr"),
         (ReplaceBlocker::ReadOnly, "read-only", "attrib"),
+        (ReplaceBlocker::Sticky, "sticky", "the user who owns it"),
     ] {
         let fixed = |mut observation: Observation| {
             observation.companions.get_mut(&auth()).unwrap().irreplaceable = Some(irreplaceable);

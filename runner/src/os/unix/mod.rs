@@ -165,13 +165,18 @@ pub(crate) fn is_only_in_use(_path: &Path) -> bool {
 /// Why this process can write neither to a file nor to a directory, as the system's error:
 /// [`why_read_only`], or EPERM where only bytes, or only names, can be added ("chattr(1)").
 pub(crate) fn why_unchangeable(path: &Path) -> Option<i32> {
-    let fixed = || irreplaceable(path) == Some(ReplaceBlocker::Immutable);
+    let fixed = || fixed(path) == Some(ReplaceBlocker::Immutable);
     why_read_only(path).or_else(|| fixed().then(|| rustix::io::Errno::PERM.raw_os_error()))
 }
 
 /// Why no file can replace this one. `None` if the system does not tell; then the rename fails.
-#[cfg(not(target_vendor = "apple"))]
 pub(crate) fn irreplaceable(path: &Path) -> Option<ReplaceBlocker> {
+    fixed(path).or_else(|| only_its_owner_replaces(path).then_some(ReplaceBlocker::Sticky))
+}
+
+/// Why no user can replace a file.
+#[cfg(not(target_vendor = "apple"))]
+fn fixed(path: &Path) -> Option<ReplaceBlocker> {
     use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
     let seen = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty()).ok()?;
     // The mask leaves out attributes that the file system or an old kernel does not know
@@ -186,9 +191,9 @@ pub(crate) fn irreplaceable(path: &Path) -> Option<ReplaceBlocker> {
     }
 }
 
-/// Why no file can replace this one. macOS has no mounted files.
+/// Why no user can replace a file. macOS has no mounted files.
 #[cfg(target_vendor = "apple")]
-pub(crate) fn irreplaceable(path: &Path) -> Option<ReplaceBlocker> {
+fn fixed(path: &Path) -> Option<ReplaceBlocker> {
     use std::os::darwin::fs::MetadataExt as _;
     /// `UF_IMMUTABLE`, `UF_APPEND`, `SF_IMMUTABLE` and `SF_APPEND` of `<sys/stat.h>`
     /// ("chflags(2)").

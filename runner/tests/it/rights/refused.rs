@@ -1,7 +1,7 @@
 //! What this user may not change is refused before anything is made, and what cannot be linked is
 //! copied.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use cutover::core::DataState;
@@ -10,6 +10,7 @@ use cutover::{BackupOptions, Code, Failure, Outcome};
 
 use super::{Quiet, folder, options, upgrade_as_bob};
 use crate::support::directory::names;
+use crate::support::irreplaceable;
 use crate::support::notes::{NOTES, rows};
 use crate::support::users::{ALICE, BOB, FRIENDS, STRANGERS, as_user, is_root, shown};
 
@@ -24,10 +25,46 @@ fn a_sticky_directory_in_which_nothing_can_be_replaced_is_refused_before_anythin
         assert!(message.contains("its directory is sticky") && message.contains("IO"), "{message}");
         assert_eq!(names(directory.path()), ["data.db"]);
     }
+    let plan = cutover::plan(&options(&path), &mut Quiet).unwrap().unwrap().to_text();
+    for failure in as_user(BOB, &[STRANGERS, FRIENDS], || refusals(&path, &plan)) {
+        assert!(failure.code == Code::Io && failure.reason.contains("sticky"), "{failure}");
+        assert_eq!(names(directory.path()), ["data.db"], "{failure}");
+    }
     assert_eq!(shown(&path), (ALICE, FRIENDS, 0o666));
     // Root may replace it, and v2 is alice's.
     cutover::migrate(&options(&path), &mut Quiet).unwrap();
     assert_eq!(shown(&path), (ALICE, FRIENDS, 0o666));
+}
+
+/// bob's database, and alice's companion in a sticky directory of neither.
+#[test]
+fn a_companion_of_another_user_in_a_sticky_directory_is_never_worked_on() {
+    if !is_root() {
+        return;
+    }
+    std::thread::scope(|scope| {
+        let (ask, asked) = std::sync::mpsc::channel::<(PathBuf, bool)>();
+        let (done, is_done) = std::sync::mpsc::channel();
+        // Only root may give files away.
+        scope.spawn(move || {
+            for (auth, fixes) in asked {
+                let (owner, of_folder, mode) =
+                    if fixes { (ALICE, 0, 0o1777) } else { (BOB, BOB, 0o755) };
+                super::give(&auth, owner, STRANGERS, 0o644);
+                super::give(auth.parent().unwrap(), of_folder, STRANGERS, mode);
+                done.send(()).unwrap();
+            }
+        });
+        as_user(BOB, &[STRANGERS], move || {
+            let give = |auth: &Path, fixes: bool| {
+                ask.send((auth.to_owned(), fixes)).unwrap();
+                is_done.recv().unwrap();
+            };
+            let (fix, free) = (|auth: &Path| give(auth, true), |auth: &Path| give(auth, false));
+            irreplaceable::is_refused_until_freed(&fix, &free, ["sticky", "user who owns it"]);
+            irreplaceable::never_stops_a_recovery(&fix, &free);
+        });
+    });
 }
 
 /// What each call says that would begin something.
