@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cutover_core::{
-    Backup, Budget, CarryOver, Code, DataState, Event, Failure, Holder, Journal, Label, Next,
-    Nonce, Observation, Op, OpError, OpErrorKind, OpName, OsCode, Plan, Recovery, Report, Request,
-    Retry, Warning, assess, assess_left, begins_ms, list_backups, may_leave_zombie,
-    plan_leave_zombie, refuse_moved_companions,
+    Backup, Budget, CarryOver, Code, DataState, Event, Failure, FileName, Holder, Journal, Label,
+    Next, Nonce, Observation, Op, OpError, OpErrorKind, OpName, OsCode, Plan, PlanKind, Recovery,
+    Report, Request, Retry, Warning, assess, assess_left, begins_ms, list_backups,
+    may_leave_zombie, plan_leave_zombie, refuse_moved_companions,
 };
 
 use crate::drive::{RunEnd, drive};
@@ -142,6 +142,7 @@ impl<'a> Session<'a> {
     /// Performs a plan to its end, unless it works on a companion that could not be locked.
     pub(crate) fn drive(&mut self, plan: Plan, host: &mut dyn Host) -> Result<RunEnd, Error> {
         self.companions.allow(&plan)?;
+        self.refuse_sticky(&plan)?;
         drive(plan, &mut self.budget, &self.place, self.options, &mut self.companions, host)
     }
 
@@ -178,13 +179,33 @@ impl<'a> Session<'a> {
             let fault = OpError::new(denied, message).of(canonical);
             return Err(Failure::from_fault(&fault, "look", false));
         }
-        if !os::only_its_owner_replaces(&path) {
+        self.refuse_sticky_at(canonical)
+    }
+
+    /// Refuses a plan that replaces or removes a file that only another user may replace or remove:
+    /// it would end half-way. What a clean-up cannot remove is a warning (an adoption would make one
+    /// more copy each time), and what stays beside a companion is left.
+    pub(crate) fn refuse_sticky(&self, plan: &Plan) -> Result<(), Failure> {
+        let cleanup_from = plan.cleanup_from.filter(|_| plan.kind != PlanKind::Adopt);
+        let cleanup_from = cleanup_from.map_or(usize::MAX, |at| at as usize);
+        let goes = |op: &Op| match op {
+            Op::Rename { .. } | Op::RenameNew { .. } | Op::Remove { .. } => op.files(),
+            Op::RemoveLink { link, .. } => vec![link.into()],
+            _ => Vec::new(),
+        };
+        let steps = plan.steps.iter().take(cleanup_from).chain(&plan.undo);
+        let goes = steps.flat_map(|step| goes(&step.op)).filter(|at| at.companion.is_none());
+        goes.map(|at| at.name).try_for_each(|name| self.refuse_sticky_at(&name))
+    }
+
+    fn refuse_sticky_at(&self, file: &FileName) -> Result<(), Failure> {
+        if !os::only_its_owner_replaces(&self.place.path(file)) {
             return Ok(());
         }
-        let why = "its directory is sticky, and this user owns neither the directory nor the \
-                   database, so this user may not replace it";
-        let hint = "start as the user who owns the database, or move it to a directory of its own";
-        Err(Failure::refusal(Code::Io, why, hint).of(canonical))
+        let why = "its directory is sticky, and this user owns neither the directory nor the file, \
+                   so this user may not replace or remove it";
+        let hint = "start as the user who owns the file, or give that user a directory of its own";
+        Err(Failure::refusal(Code::Io, why, hint).of(file))
     }
 
     /// The backups that are there. Where receipts cannot be read, none is whole.

@@ -22,7 +22,10 @@ pub fn plan(options: &Options, host: &mut dyn Host) -> Result<Option<Plan>, Erro
     let planned = (|| {
         let observation = session.observe(host)?;
         match session.assess(&observation)? {
-            Next::Recover(plan) => Ok(Some(*plan)),
+            Next::Recover(plan) => {
+                session.refuse_sticky(&plan)?;
+                Ok(Some(*plan))
+            }
             Next::Migrate => {
                 session.refuse_irreplaceable()?;
                 Ok(Some(plan_migration(&observation, &session.request(&observation))?))

@@ -6,10 +6,11 @@ use std::process::{Command, Stdio};
 
 use cutover::core::DataState;
 use cutover::core::Strategy;
-use cutover::{BackupOptions, Code, Failure, Outcome};
+use cutover::{BackupOptions, Code, Failure, Outcome, Recovery};
 
 use super::{Quiet, folder, options, upgrade_as_bob};
 use crate::support::directory::names;
+use crate::support::interrupt::Interrupt;
 use crate::support::irreplaceable;
 use crate::support::notes::{NOTES, rows};
 use crate::support::users::{ALICE, BOB, FRIENDS, STRANGERS, as_user, is_root, shown};
@@ -34,6 +35,94 @@ fn a_sticky_directory_in_which_nothing_can_be_replaced_is_refused_before_anythin
     // Root may replace it, and v2 is alice's.
     cutover::migrate(&options(&path), &mut Quiet).unwrap();
     assert_eq!(shown(&path), (ALICE, FRIENDS, 0o666));
+}
+
+/// alice's upgrade is interrupted before each of its steps, in a directory where bob may make files
+/// and remove none of hers.
+#[test]
+fn another_users_upgrade_in_a_sticky_directory_is_recovered_whole_or_not_begun() {
+    if !is_root() {
+        return;
+    }
+    let mut endings = [0, 0];
+    for at in 0.. {
+        let (directory, path) = folder(0o666, 0o1777);
+        let options = options(&path);
+        let files = || {
+            let mut files = names(directory.path());
+            files.retain(|name| !name.ends_with("-shm"));
+            let read = |name: &String| std::fs::read(directory.path().join(name)).unwrap();
+            files.iter().map(|name| (name.clone(), read(name))).collect::<Vec<_>>()
+        };
+        let ended = as_user(ALICE, &[STRANGERS, FRIENDS], || {
+            let mut app = Interrupt { at, seen: 0 };
+            let first = || cutover::migrate(&options, &mut app).map(drop).unwrap();
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(first)).is_ok()
+        });
+        let before = files();
+        let (planned, recovered) = as_user(BOB, &[STRANGERS, FRIENDS], || {
+            let told = |error: cutover::Error| error.failure.to_string();
+            let planned = cutover::plan(&options, &mut Quiet).map(drop).map_err(told);
+            (planned, cutover::recover(&options, &mut Quiet).map_err(told))
+        });
+        endings[usize::from(recovered.is_ok())] += 1;
+        match recovered {
+            Err(message) => {
+                assert!(message.contains("its directory is sticky"), "{at}: {message}");
+                assert_eq!(planned, Err(message), "{at}");
+                assert!(files() == before, "{at}: {:?}", names(directory.path()));
+            }
+            // Only what a clean-up removes is left.
+            Ok(done) if done.recovery == Recovery::Finished => {
+                assert_eq!(rows(&path, "note"), owned(), "{at}: {done:?}");
+            }
+            Ok(done) => assert!(
+                done.recovery == Recovery::Cleaned || done.recovery == Recovery::None,
+                "{at}: {done:?}"
+            ),
+        }
+        as_user(ALICE, &[STRANGERS, FRIENDS], || {
+            cutover::migrate(&options, &mut Quiet).map(drop).unwrap();
+        });
+        assert_eq!(rows(&path, "note"), owned(), "{at}");
+        if ended {
+            break;
+        }
+    }
+    assert!(endings[0] > 15 && endings[1] > 5, "{endings:?} refused, not refused");
+}
+
+#[test]
+fn a_backup_of_another_user_in_a_sticky_directory_is_not_adopted() {
+    if !is_root() {
+        return;
+    }
+    let (directory, path) = folder(0o666, 0o1777);
+    for name in ["data.db.v1-v2-1700000000000-0a1b2c3d", "data.db.old"] {
+        let backup = directory.path().join(name);
+        let adopts = |user| {
+            as_user(user, &[STRANGERS, FRIENDS], || {
+                let options = BackupOptions::default();
+                let adopted = cutover::adopt_backup(&path, &backup, &options, &mut Quiet);
+                adopted.map(drop).map_err(|error| error.failure.to_string())
+            })
+        };
+        std::fs::copy(&path, &backup).unwrap();
+        super::give(&backup, ALICE, FRIENDS, 0o666);
+        let before = names(directory.path());
+        let message = adopts(BOB).unwrap_err();
+        assert!(message.contains("its directory is sticky") && message.contains("IO"), "{message}");
+        assert_eq!(names(directory.path()), before);
+        adopts(ALICE).unwrap();
+    }
+    // bob's own file.
+    let backup = directory.path().join("data.db.old");
+    std::fs::copy(&path, &backup).unwrap();
+    super::give(&backup, BOB, STRANGERS, 0o644);
+    as_user(BOB, &[STRANGERS, FRIENDS], || {
+        cutover::adopt_backup(&path, &backup, &BackupOptions::default(), &mut Quiet).map(drop)
+    })
+    .unwrap();
 }
 
 /// bob's database, and alice's companion in a sticky directory of neither.
