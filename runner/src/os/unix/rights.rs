@@ -7,6 +7,8 @@ use std::os::unix::fs::{
 };
 use std::path::Path;
 
+use rustix::fs::OFlags;
+
 use super::acl::{self, Acl};
 use super::attributes::Attributes;
 use super::{open, open_itself, sqlite_gives_owners};
@@ -166,12 +168,24 @@ fn create(path: &Path) -> io::Result<File> {
 /// Creates a directory that only its owner may enter: the owner of this file, or this user.
 pub(crate) fn create_private_directory(path: &Path, owner: Option<&Rights>) -> io::Result<()> {
     std::fs::DirBuilder::new().mode(0o700).create(path)?;
-    if let Some(owner) = owner {
-        let mut options = OpenOptions::new();
-        let made = open_itself(path, options.read(true))?;
-        // vfat knows no owner.
-        let _ = Rights { mode: 0o700, ..owner.without_acl() }.give_to(&made);
+    owner.map_or(Ok(()), |owner| give_directory(path, owner))
+}
+
+/// Gives an owner the directory that this user has just made. Who may write in the directory above
+/// may have put another one at its name meanwhile.
+fn give_directory(path: &Path, owner: &Rights) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let made = options.read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+    let is_ours = made.metadata()?.uid() == rustix::process::geteuid().as_raw();
+    let mut entries = rustix::fs::Dir::read_from(&made)?;
+    let has_entries = entries
+        .any(|entry| entry.map_or(true, |entry| ![c".", c".."].contains(&entry.file_name())));
+    if !is_ours || has_entries {
+        return Err(io::Error::other("another program put another directory at this name"));
     }
+    // vfat knows no owner.
+    let _ = Rights { mode: 0o700, ..owner.without_acl() }.give_to(&made);
     Ok(())
 }
 
@@ -221,4 +235,42 @@ pub(crate) fn give_rights(file: &File, rights: &Rights) -> io::Result<bool> {
         return Ok(false);
     }
     rights.give_to(file).map(|()| true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Another process may exchange the directory between the two calls of
+    /// [`create_private_directory`].
+    #[test]
+    fn only_the_directory_that_was_made_gets_an_owner() {
+        let bed = tempfile::tempdir().unwrap();
+        let at = |name: &str| bed.path().join(name);
+        let database = at("data.db");
+        std::fs::write(&database, "").unwrap();
+        if std::os::unix::fs::chown(&database, Some(5001), Some(6000)).is_err() {
+            return;
+        }
+        let owner = Rights::of(&database).unwrap();
+        let rights = |path: &Path| {
+            let metadata = path.metadata().unwrap();
+            (metadata.uid(), metadata.gid(), metadata.mode() & 0o7777)
+        };
+        std::fs::write(at("secret"), "of root").unwrap();
+        for directory in ["full", "of-another"] {
+            std::fs::create_dir(at(directory)).unwrap();
+        }
+        std::fs::write(at("full/file"), "").unwrap();
+        std::os::unix::fs::chown(at("of-another"), Some(5002), Some(7000)).unwrap();
+        std::fs::hard_link(at("secret"), at("hard-link")).unwrap();
+        std::os::unix::fs::symlink(at("full"), at("link")).unwrap();
+        for name in ["hard-link", "link", "full", "of-another"] {
+            let before = rights(&at(name));
+            give_directory(&at(name), &owner).unwrap_err();
+            assert_eq!(rights(&at(name)), before, "{name}");
+        }
+        create_private_directory(&at("made"), Some(&owner)).unwrap();
+        assert_eq!(rights(&at("made")), (5001, 6000, 0o700));
+    }
 }
