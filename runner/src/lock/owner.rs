@@ -175,6 +175,8 @@ pub(crate) fn take(place: &Paths) -> Result<OwnerLock, Failure> {
         OpErrorKind::Busy => others(),
         _ => refuse(&owner_path, &fault),
     };
+    // SQLite would roll back into it what a rollback journal beside it says.
+    os::own_or_empty(&owner_path).map_err(|error| io(&owner_path, &error))?;
     let owner = sqlite::open_to_write(&owner_path, OpenFlags::SQLITE_OPEN_CREATE).map_err(taken)?;
     // Without a journal file: it would have the group of this user's new files, and another user of
     // the database could not open the one that a killed process leaves.

@@ -47,6 +47,13 @@ pub(crate) fn own_or_missing(path: &Path) -> io::Result<()> {
     if shared { Err(io::Error::other(Irregular("a hard link to another file"))) } else { Ok(()) }
 }
 
+/// Refuses a file with content that is another file as well, which SQLite could write to.
+pub(crate) fn own_or_empty(path: &Path) -> io::Result<()> {
+    let full = std::fs::symlink_metadata(path).is_ok_and(|found| found.len() > 0);
+    let shared = full && links(path).is_ok_and(|links| links > 1);
+    if shared { Err(io::Error::other(Irregular("a hard link to another file"))) } else { Ok(()) }
+}
+
 /// Whether this is the name of a regular file, and not of a link to one.
 pub(crate) fn is_regular(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())

@@ -156,17 +156,22 @@ impl Performer<'_> {
         })
     }
 
-    /// Makes the staging file before a build opens it, so that it has v1's mode and is not a link.
-    /// If v2 starts as a copy of v1, the file exists already.
-    pub(super) fn make_staging(&self, staging: &FileName) -> Performed {
+    /// Makes the staging file before a build opens it, so that it has v1's mode and is no file of
+    /// another process, which could read what is built in it. If v2 starts as a copy of v1, or the
+    /// build is tried again, this run made the file already.
+    pub(super) fn make_staging(&mut self, staging: &FileName) -> Performed {
         let v1 = self.place.path(&self.place.canonical);
-        self.io(&staging.into(), |path| {
+        let mut staged = self.staged.take();
+        let made = self.io(&staging.into(), |path| {
             os::regular_or_missing(path)?;
-            if os::exists(path) {
-                return plain(Ok(()));
+            if staged.is_none() || os::file_id(path).ok() != staged {
+                let file = os::create_to_build(path, &os::Rights::of(&v1)?)?;
+                staged = Some(os::open_file_id(&file)?);
             }
-            plain(os::create_to_build(path, &os::Rights::of(&v1)?).map(drop))
-        })
+            plain(Ok(()))
+        });
+        self.staged = staged;
+        made
     }
 
     pub(super) fn check(&mut self, file: &FileName, run: &Run) -> Performed {

@@ -96,10 +96,13 @@ impl Performer<'_> {
             .patient(Patience { budget: run.budget(), stop: host.stop() });
         let files = [self.place.path(source), self.place.path(staging)];
         let is_copied = self.copied.as_ref() == Some(&files[0]);
+        let staging = files[1].clone();
         let mut job = HostJob::new(self.place, run, (&v1, &mut opened), self.locks, files);
         job.copied = is_copied;
         let built = host.build(&mut job);
         let not_its = job.close();
+        // The application may have replaced it.
+        self.staged = os::file_id(&staging).ok();
         if let Some(damage) = v1.damage() {
             // Whatever the application made of it: what it did not read is not in v2.
             self.cause = self.cause.take().or(built.err());

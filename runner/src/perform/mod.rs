@@ -46,6 +46,8 @@ pub(crate) struct Performer<'a> {
     lost: Vec<String>,
     /// The last copy. A plan of an earlier release copies v1 for a callback in a step of its own.
     copied: Option<PathBuf>,
+    /// The identity of the staging file that this run made.
+    staged: Option<String>,
     /// The application's own error, which the call returns as the cause.
     pub cause: Option<HostError>,
 }
@@ -70,6 +72,7 @@ impl<'a> Performer<'a> {
             verified: false,
             isolated: None,
             copied: None,
+            staged: None,
             cause: None,
         }
     }
@@ -113,7 +116,9 @@ impl<'a> Performer<'a> {
             Op::Absent { files } => self.absent(files),
             Op::Copy { from, to } => {
                 let copied = self.copy(from, to)?;
-                self.copied = Some(self.path(to)?);
+                let path = self.path(to)?;
+                self.staged = os::file_id(&path).ok();
+                self.copied = Some(path);
                 Ok(copied)
             }
             Op::LookCompanion { companion, must_be_same, .. } => {
