@@ -65,7 +65,10 @@ pub(super) fn of_cause(cause: &OpErrorKind, op: &str) -> (Code, &'static str) {
             "set SQLITE_TMPDIR (or TMPDIR) to a folder with free space that this user can write to, \
              or make room in the folder that the message names, and start again",
         ),
-        OpErrorKind::Irregular => (Code::Io, "remove it and start again"),
+        // It may lead to the only copy of rows.
+        OpErrorKind::Irregular => {
+            (Code::Io, "move it away, or put the file itself in its place, and start again")
+        }
         OpErrorKind::Sqlite => (Code::Io, "fix what SQLite reports, then start again"),
         OpErrorKind::Aborted => (Code::Aborted, "start again to upgrade"),
     }

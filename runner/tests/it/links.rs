@@ -206,7 +206,7 @@ fn assert_refused(result: Result<MigrateResult, cutover::Error>, kind: Kind, pat
     let parts = [
         format!(" failed on {}: it is {}", path.display(), kind.told()),
         ", not a regular file; ".into(),
-        "remove it and start again [cutover:IO:".into(),
+        "move it away, or put the file itself in its place, and start again [cutover:IO:".into(),
     ];
     assert!(parts.iter().all(|part| message.contains(part)), "{kind:?}: {message}");
     assert_eq!(failure.code, Code::Io);
