@@ -108,9 +108,9 @@ pub use journal::{
 pub use names::{
     CompanionName, CompanionRole, FileName, Label, MAX_NAME_BYTES, NameError, Names, Nonce,
     PlanPath, Role, SIDECARS, backup_of, companion_backup_name, companion_backup_tmp_name,
-    companion_lock_name, companion_staged_name, cutover_lock_name, displaced_name, is_displaced,
-    is_journal_aside, journal_aside_name, journal_name, journal_tmp_name, legacy_journal_name,
-    owner_lock_name, receipt_name,
+    companion_fits, companion_lock_name, companion_staged_name, cutover_lock_name, displaced_name,
+    is_displaced, is_journal_aside, journal_aside_name, journal_name, journal_tmp_name,
+    legacy_journal_name, owner_lock_name, receipt_name,
 };
 pub use observe::{CompanionFacts, FileFacts, Fingerprint, Observation, ReplaceBlocker, Verdict};
 pub use op::{Guard, Op, Phase, Step};

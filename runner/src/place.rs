@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cutover_core::{
-    Code, CompanionName, Failure, FileName, OpError, OpErrorKind, Places, PlanPath, Role,
+    Code, CompanionName, Failure, FileName, Label, Names, Nonce, OpError, OpErrorKind, Places,
+    PlanPath, Role, companion_fits,
 };
 
 use crate::os;
@@ -51,7 +52,28 @@ impl Paths {
             }
             places.insert(name, place);
         }
-        Ok(Self { directory, canonical, companions: places, dangling })
+        let paths = Self { directory, canonical, companions: places, dangling };
+        // Not every call has a label; this is the shortest.
+        Label::new("a").map_or(Ok(()), |label| paths.refuse_long(&label))?;
+        Ok(paths)
+    }
+
+    /// Refuses a name that leaves no room for what this label makes of it.
+    pub(crate) fn refuse_long(&self, label: &Label) -> Result<(), Failure> {
+        let nonce = Nonce::from_number(0);
+        let fits = Names::new(&self.canonical, label, &nonce, 0).is_ok();
+        let database = (!fits).then(|| self.path(&self.canonical));
+        let mut companions = self.companions.values();
+        let path = database.or_else(|| {
+            let (directory, file) = companions.find(|of| !companion_fits(&of.1, label, &nonce))?;
+            Some(directory.join(file.as_str()))
+        });
+        let Some(path) = path else { return Ok(()) };
+        let why = "the file's name is too long: a name that is made from it, with the label, would \
+                   be longer than 255 bytes";
+        let mut failure = Failure::refusal(Code::Io, why, "use a shorter name or a shorter label");
+        failure.path = Some(path.display().to_string());
+        Err(failure)
     }
 
     /// Refuses a companion that is a link to a file that does not exist: cutover makes no file

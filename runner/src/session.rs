@@ -77,6 +77,7 @@ impl<'a> Session<'a> {
         let label = Label::new(options.label.clone()).map_err(|error| {
             Failure::refusal(Code::Io, error.to_string(), "choose another label")
         })?;
+        place.refuse_long(&label)?;
         if let BuildBy::Sql(sql) = &options.make.run
             && let Some(why) = refused_sql(sql)
         {

@@ -298,13 +298,7 @@ impl Journal {
                     companion.name
                 )));
             }
-            let longest =
-                names::companion_backup_tmp_name(&companion.file, &self.label, &self.nonce)
-                    .as_str()
-                    .len();
-            if longest.max(names::displaced_name(&companion.file, &self.nonce).as_str().len())
-                > names::MAX_NAME_BYTES
-            {
+            if !names::companion_fits(&companion.file, &self.label, &self.nonce) {
                 let why = "is too long: the names made from it would pass 255 bytes".into();
                 return Err(NameError {
                     what: format!("companions.{}", companion.name),

@@ -472,6 +472,13 @@ pub fn companion_backup_tmp_name(file: &FileName, label: &Label, nonce: &Nonce) 
     file.with(&format!(".{label}-{nonce}.{TMP}"))
 }
 
+/// Whether a file system takes every name that is made from a companion's.
+#[must_use]
+pub fn companion_fits(file: &FileName, label: &Label, nonce: &Nonce) -> bool {
+    let made = [companion_backup_tmp_name(file, label, nonce), displaced_name(file, nonce)];
+    made.iter().all(|name| name.as_str().len() <= MAX_NAME_BYTES)
+}
+
 /// The new content of a companion until the flip: `<file>.building-<nonce>`.
 #[must_use]
 pub fn companion_staged_name(file: &FileName, nonce: &Nonce) -> FileName {

@@ -68,7 +68,7 @@ pub fn adopt_backup(
     refuse_unusable(path, &options.companions)?;
     let place = Paths::of(path, &options.companions)?;
     let file = named(&place, backup).map_err(|failure| place.locate(failure))?;
-    let options = options.stand_in(path, "backups");
+    let options = options.stand_in(path, "a");
     let mut session = Session::own(&options, host)?;
     let result = adopt(&mut session, file, host);
     result.map_err(|error| session.locate(error))

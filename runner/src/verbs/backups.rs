@@ -57,7 +57,7 @@ pub fn prune_backups(
     options: &BackupOptions,
     host: &mut dyn Host,
 ) -> Result<PruneResult, Error> {
-    let options = options.stand_in(path, "backups");
+    let options = options.stand_in(path, "a");
     let mut session = Session::own(&options, host)?;
     let result = prune(&mut session, rule, host);
     result.map_err(|error| session.locate(error))

@@ -44,6 +44,7 @@ fn refusals(path: &Path, companion: Option<&Path>) -> Vec<(&'static str, Failure
         ("run_plan", cutover::run_plan("{}", &options, &mut App).err()),
         ("restore", cutover::restore(path, backup, &more, &mut App).err()),
         ("prune", cutover::prune_backups(path, rule, &more, &mut App).err()),
+        ("adopt", cutover::adopt_backup(path, backup, &more, &mut App).err()),
         ("inspect", cutover::inspect(path, &companions).err()),
         ("doctor", cutover::doctor(path, &looks).err()),
     ];
@@ -74,6 +75,9 @@ fn wrong(folder: &Path) -> Vec<(PathBuf, &'static str)> {
         (at("folder/"), "it is a directory"),
         (folder.into(), "it is a directory"),
         (at(&"x".repeat(5000)), "longer than"),
+        (at(&"x".repeat(240)), "longer than"),
+        (at(&"x".repeat(250)), "longer than"),
+        (at(&"x".repeat(255)), "longer than"),
     ];
     #[cfg(unix)]
     let wrong = {
@@ -128,6 +132,47 @@ fn a_path_that_cannot_be_a_files_is_refused_by_every_call_before_anything() {
     assert_eq!(rows(&good, "notes"), NOTES);
 }
 
+/// The names that are made from the file's, with its label, must fit as well.
+#[test]
+fn a_name_is_as_long_as_its_label_allows_or_refused_by_every_call_before_anything() {
+    for (label, most) in [("a", 219), ("v1-v2", 215), (&*"a".repeat(32), 188)] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x".repeat(most));
+        Connection::open(&path).unwrap().execute_batch(V1).unwrap();
+        let labelled = |path: &Path| Options { label: label.into(), ..options(path) };
+        let backup = cutover::migrate(&labelled(&path), &mut App).unwrap().backup.unwrap();
+        let more = BackupOptions::default();
+        cutover::restore(&path, &backup, &more, &mut App).unwrap();
+        cutover::migrate(&labelled(&path), &mut App).unwrap();
+        let rule = cutover::Rule { keep: Some(1), ..cutover::Rule::default() };
+        let pruned = cutover::prune_backups(&path, rule, &more, &mut App).unwrap();
+        assert_eq!(pruned.removed, [backup], "{label}");
+
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x".repeat(most + 1));
+        Connection::open(&path).unwrap().execute_batch(V1).unwrap();
+        let options = labelled(&path);
+        let mut told: Vec<(&str, Failure)> = [
+            ("migrate", cutover::migrate(&options, &mut App).err()),
+            ("recover", cutover::recover(&options, &mut App).err()),
+            ("plan", cutover::plan(&options, &mut App).err()),
+            ("run_plan", cutover::run_plan("{}", &options, &mut App).err()),
+        ]
+        .map(|(call, error)| (call, *error.unwrap().failure))
+        .into();
+        if label == "a" {
+            told.extend(refusals(&path, None));
+        }
+        for (call, failure) in told {
+            assert_eq!(failure.code, Code::Io, "{call}: {failure}");
+            assert!(failure.reason.contains("longer than 255 bytes"), "{call}: {failure}");
+            assert!(failure.hint.contains("shorter"), "{call}: {failure}");
+            assert_eq!(failure.path, Some(path.display().to_string()), "{call}");
+        }
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "no lock either");
+    }
+}
+
 #[test]
 fn any_other_folder_works_for_every_call() {
     let odd =
@@ -156,6 +201,10 @@ fn any_other_folder_works_for_every_call() {
             let backup = Path::new(backup.name.as_str()).to_owned();
             cutover::restore(&path, &backup, &BackupOptions::default(), &mut App).unwrap();
             assert_eq!(rows(&path, "notes"), NOTES, "{folder:?}");
+            std::fs::copy(&path, folder.join("data.db.old")).unwrap();
+            let old = folder.join("data.db.old");
+            cutover::adopt_backup(&path, &old, &BackupOptions::default(), &mut App).unwrap();
+            assert_eq!(cutover::list_backups(&path).unwrap().len(), 2, "{folder:?}");
             assert_eq!(
                 std::fs::read_dir(directory.path()).unwrap().count(),
                 1,
