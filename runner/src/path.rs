@@ -1,23 +1,26 @@
 //! Refuses a path that cannot be the path of a file, before anything is done with it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cutover_core::{Code, Failure};
 
 use crate::os;
+use crate::place::Paths;
 
 /// Refuses the path of a database, or the paths of its companions. Nothing is opened. What is at the
-/// path of a companion is no reason here, because it must not keep a recovery from ending.
-pub(crate) fn refuse_unusable(
+/// path of a companion is no reason here, because it must not keep a recovery from ending. Returns
+/// what the paths are, which a call resolves here only: a link may lead elsewhere later.
+pub(crate) fn usable(
     database: &Path,
-    companions: &BTreeMap<String, impl AsRef<Path>>,
-) -> Result<(), Failure> {
+    companions: &BTreeMap<String, PathBuf>,
+) -> Result<Paths, Failure> {
     refuse_text(database)?;
     refuse_kind(database)?;
-    companions.values().try_for_each(|path| refuse_text(path.as_ref()))?;
+    companions.values().try_for_each(|path| refuse_text(path))?;
     refuse_folder(database)?;
-    companions.values().try_for_each(|path| refuse_folder(path.as_ref()))
+    companions.values().try_for_each(|path| refuse_folder(path))?;
+    Paths::of(database, companions)
 }
 
 /// Refuses a folder that this user may not list or enter.

@@ -21,7 +21,7 @@ use crate::lock::{self, CallGuard, CompanionLocks, OwnerLock};
 use crate::observe::{ObserveError, observe, receipts};
 use crate::options::{Lock, Options};
 use crate::os;
-use crate::path::refuse_unusable;
+use crate::path::usable;
 use crate::place::Paths;
 use crate::sqlite::refused_sql;
 use crate::types::{BuildBy, Detect, Held};
@@ -70,9 +70,8 @@ pub(crate) enum Access {
 }
 
 impl<'a> Session<'a> {
-    pub(crate) fn of(options: &'a Options, access: Access) -> Result<Self, Error> {
-        refuse_unusable(&options.path, &options.companions)?;
-        let place = Paths::of(&options.path, &options.companions)?;
+    /// `place`: the resolved paths of the options.
+    pub(crate) fn of(place: Paths, options: &'a Options, access: Access) -> Result<Self, Error> {
         place.refuse_dangling()?;
         let label = Label::new(options.label.clone()).map_err(|error| {
             Failure::refusal(Code::Io, error.to_string(), "choose another label")
@@ -134,7 +133,15 @@ impl<'a> Session<'a> {
     /// Takes the owner lock, then the companions' locks, before the first observation. They are
     /// held until the call ends.
     pub(crate) fn own(options: &'a Options, host: &mut dyn Host) -> Result<Self, Error> {
-        let mut session = Self::of(options, Access::Own)?;
+        Self::own_at(usable(&options.path, &options.companions)?, options, host)
+    }
+
+    pub(crate) fn own_at(
+        place: Paths,
+        options: &'a Options,
+        host: &mut dyn Host,
+    ) -> Result<Self, Error> {
+        let mut session = Self::of(place, options, Access::Own)?;
         let locks = CompanionLocks::take(&session.place, &mut session.budget, host);
         session.companions = locks.map_err(|error| session.locate(error))?;
         Ok(session)

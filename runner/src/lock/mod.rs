@@ -4,5 +4,5 @@ mod companion;
 mod owner;
 
 pub(crate) use companion::CompanionLocks;
+pub use owner::OwnerLock;
 pub(crate) use owner::{CallGuard, take};
-pub use owner::{OwnerLock, lock};

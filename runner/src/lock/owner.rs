@@ -17,7 +17,6 @@ use cutover_core::{
 };
 use rusqlite::{Connection, OpenFlags};
 
-use crate::error::Error;
 use crate::fsops::{name_full_disk, rights_if_there};
 use crate::holders::holders;
 use crate::os;
@@ -101,17 +100,6 @@ impl Drop for Held {
         self.file.take();
         OWNED.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.database);
     }
-}
-
-/// Takes ownership of the database at `path`, which need not exist. It does not wait: if another
-/// process has the lock, it fails at once.
-///
-/// # Errors
-/// `OWNED` when another process, or another part of this one, owns the database; `IO` when a lock
-/// file cannot be made.
-pub fn lock(path: &Path) -> Result<OwnerLock, Error> {
-    let place = Paths::of(path, &std::collections::BTreeMap::new())?;
-    take(&place).map_err(|failure| place.locate(failure).into())
 }
 
 pub(crate) fn take(place: &Paths) -> Result<OwnerLock, Failure> {

@@ -17,7 +17,7 @@ use crate::host::Host;
 use crate::observe::{ObserveError, text, unopened};
 use crate::options::BackupOptions;
 use crate::os;
-use crate::path::refuse_unusable;
+use crate::path::usable;
 use crate::place::Paths;
 use crate::session::{Session, nonce, now_ms};
 use crate::sqlite::{facts, os_fault};
@@ -65,11 +65,10 @@ pub fn adopt_backup(
     options: &BackupOptions,
     host: &mut dyn Host,
 ) -> Result<AdoptResult, Error> {
-    refuse_unusable(path, &options.companions)?;
-    let place = Paths::of(path, &options.companions)?;
+    let place = usable(path, &options.companions)?;
     let file = named(&place, backup).map_err(|failure| place.locate(failure))?;
     let options = options.stand_in(path, "a");
-    let mut session = Session::own(&options, host)?;
+    let mut session = Session::own_at(place, &options, host)?;
     let result = adopt(&mut session, file, host);
     result.map_err(|error| session.locate(error))
 }

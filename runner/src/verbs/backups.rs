@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::observe::{receipts, survey};
 use crate::options::BackupOptions;
-use crate::path::{refuse_no_path, refuse_unusable};
+use crate::path::{refuse_no_path, usable};
 use crate::place::Paths;
 use crate::session::{Session, now_ms};
 
@@ -38,8 +38,7 @@ pub struct PruneResult {
 /// # Errors
 /// `IO` when the directory cannot be read. A backup whose receipt cannot be read is not whole.
 pub fn list_backups(path: &Path) -> Result<Vec<Backup>, Error> {
-    refuse_unusable(path, &BTreeMap::<String, PathBuf>::new())?;
-    let place = Paths::of(path, &BTreeMap::new())?;
+    let place = usable(path, &BTreeMap::new())?;
     let (observation, receipts) = surveyed(&place)?;
     Ok(cutover_core::list_backups(&observation, &receipts))
 }

@@ -18,7 +18,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::error::Error;
 use crate::observe::{look, receipts};
 use crate::os;
-use crate::path::refuse_unusable;
+use crate::path::usable;
 use crate::place::Paths;
 use crate::session::{nonce, now_ms};
 use crate::sqlite::{Open, Stop, examine, installed, run};
@@ -62,8 +62,7 @@ impl Default for DoctorOptions {
 /// # Errors
 /// `IO` when a directory, a companion or a journal cannot be read.
 pub fn doctor(path: &Path, options: &DoctorOptions) -> Result<Bundle, Error> {
-    refuse_unusable(path, &options.companions)?;
-    let place = Paths::of(path, &options.companions)?;
+    let place = usable(path, &options.companions)?;
     let observed = || look(&place).map_err(|blind| blind.into_failure(&place));
     let observation = observed()?;
     let receipts = receipts(&place, &observation);

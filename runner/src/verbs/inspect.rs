@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::observe::look;
-use crate::path::refuse_unusable;
+use crate::path::usable;
 use crate::place::Paths;
 
 /// What is in the database's directory.
@@ -73,8 +73,7 @@ pub struct InspectedCompanion {
 /// # Errors
 /// `IO` when a directory or a companion cannot be read.
 pub fn inspect(path: &Path, companions: &BTreeMap<String, PathBuf>) -> Result<Inspection, Error> {
-    refuse_unusable(path, companions)?;
-    let place = Paths::of(path, companions)?;
+    let place = usable(path, companions)?;
     let observation = look(&place).map_err(|blind| blind.into_failure(&place))?;
     let mut inspection = Inspection {
         path: place.path(&place.canonical),

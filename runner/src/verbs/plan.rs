@@ -6,6 +6,7 @@ use crate::drive::RunEnd;
 use crate::error::Error;
 use crate::host::Host;
 use crate::options::Options;
+use crate::path::usable;
 use crate::session::{Access, Session};
 use crate::verbs::migrate::{MigrateResult, Outcome};
 
@@ -18,7 +19,8 @@ use crate::verbs::migrate::{MigrateResult, Outcome};
 /// # Errors
 /// As [`crate::migrate`], as far as they can be known beforehand.
 pub fn plan(options: &Options, host: &mut dyn Host) -> Result<Option<Plan>, Error> {
-    let mut session = Session::of(options, Access::Look)?;
+    let mut session =
+        Session::of(usable(&options.path, &options.companions)?, options, Access::Look)?;
     let planned = (|| {
         let observation = session.observe(host)?;
         match session.assess(&observation)? {

@@ -18,7 +18,7 @@ use crate::host::Host;
 use crate::observe::{can_link, receipts};
 use crate::options::BackupOptions;
 use crate::os;
-use crate::path::refuse_unusable;
+use crate::path::usable;
 use crate::place::Paths;
 use crate::session::{MAX_ATTEMPTS, MAX_RECOVERIES, Session, nonce};
 use crate::verbs::backups::named;
@@ -81,12 +81,11 @@ pub fn restore(
     options: &BackupOptions,
     host: &mut dyn Host,
 ) -> Result<RestoreResult, Error> {
-    refuse_unusable(path, &options.companions)?;
-    let place = Paths::of(path, &options.companions)?;
+    let place = usable(path, &options.companions)?;
     let found = named(&place, backup).and_then(|name| Ok((label_of(&place, &name)?, name)));
     let (label, name) = found.map_err(|failure| place.locate(failure))?;
     let options = options.stand_in(path, label.as_str());
-    let mut session = Session::own(&options, host)?;
+    let mut session = Session::own_at(place, &options, host)?;
     session.detect = None;
     found::forget(&session.place);
     let result = put_back(&mut session, &name, &label, host);

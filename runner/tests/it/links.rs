@@ -520,6 +520,44 @@ fn backups_are_listed_pruned_and_restored_without_following_a_link() {
     }
 }
 
+/// A call resolves its paths once: what it judged is what it works on, wherever the link to the folder
+/// leads meanwhile.
+#[test]
+fn a_call_works_in_the_folder_that_it_judged() {
+    let directory = in_memory();
+    let at = |name: &str| directory.path().join(name);
+    for folder in ["ours", "theirs"] {
+        std::fs::create_dir(at(folder)).unwrap();
+        Connection::open(at(folder).join("data.db")).unwrap().execute_batch(V1).unwrap();
+        std::fs::copy(at(folder).join("data.db"), at(folder).join("data.db.old")).unwrap();
+    }
+    let (old, theirs) = (at("ours/data.db.old"), at("theirs/data.db.old"));
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                for folder in ["theirs", "ours"] {
+                    symlink(folder, at("next")).unwrap();
+                    std::fs::rename(at("next"), at("current")).unwrap();
+                }
+            }
+        });
+        let (mut adopted, mut tries) = (0, 0);
+        while adopted < 50 && tries < 100_000 && theirs.exists() {
+            let (path, options) = (at("current/data.db"), BackupOptions::default());
+            let done = cutover::adopt_backup(&path, &old, &options, &mut App(&mut |_| {}));
+            adopted += u32::from(done.is_ok());
+            tries += 1;
+            if !old.exists() {
+                std::fs::copy(at("ours/data.db"), &old).unwrap();
+            }
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(theirs.exists(), "after {tries}");
+        assert_eq!(adopted, 50, "in {tries}");
+    });
+}
+
 /// SQLite opens what it is given by path. Right before it does, another process exchanges v1 by a
 /// link to another database.
 #[test]
