@@ -459,7 +459,7 @@ fn an_owner_lock_that_is_another_database_is_refused() {
     let message = bed.migrate().unwrap_err().failure.to_string();
     assert!(message.contains("owner-lock: it is a hard link to another file"), "{message}");
     assert!(std::fs::read(&other).unwrap() == bytes, "{message}");
-    // One that is empty is nobody's database.
+    // An empty file holds nothing of another user.
     std::fs::write(&other, "").unwrap();
     assert_eq!(bed.migrate().unwrap().outcome, Outcome::Migrated);
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use cutover::core::DataState;
 use cutover::core::Strategy;
-use cutover::{BackupOptions, Code, Failure, Outcome, Recovery};
+use cutover::{BackupOptions, Code, Failure, Outcome, Recovery, Rule};
 
 use super::{Quiet, folder, options, upgrade_as_bob};
 use crate::support::directory::names;
@@ -93,7 +93,7 @@ fn another_users_upgrade_in_a_sticky_directory_is_recovered_whole_or_not_begun()
 }
 
 #[test]
-fn a_backup_of_another_user_in_a_sticky_directory_is_not_adopted() {
+fn a_backup_of_another_user_in_a_sticky_directory_is_neither_adopted_nor_pruned() {
     if !is_root() {
         return;
     }
@@ -115,6 +115,14 @@ fn a_backup_of_another_user_in_a_sticky_directory_is_not_adopted() {
         assert_eq!(names(directory.path()), before);
         adopts(ALICE).unwrap();
     }
+    let rule = Rule { keep: Some(0), ..Rule::default() };
+    let before = names(directory.path());
+    let pruned = as_user(BOB, &[STRANGERS, FRIENDS], || {
+        let pruned = cutover::prune_backups(&path, rule, &BackupOptions::default(), &mut Quiet);
+        pruned.map(drop).map_err(|error| error.failure.to_string())
+    });
+    assert!(pruned.is_err_and(|message| message.contains("its directory is sticky")));
+    assert_eq!(names(directory.path()), before);
     // bob's own file.
     let backup = directory.path().join("data.db.old");
     std::fs::copy(&path, &backup).unwrap();
