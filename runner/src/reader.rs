@@ -141,7 +141,7 @@ impl Reader {
 
     /// Remembers a fault that is not the application's.
     fn failed(&self, sql: &str, error: rusqlite::Error) -> HostError {
-        if sqlite::is_damage(&error) {
+        if sqlite::is_damage(&self.connection, &error) {
             self.damage.borrow_mut().get_or_insert_with(|| sqlite::words(&error));
         }
         let fault = sqlite::fault(&error);

@@ -4,11 +4,12 @@
 //! The limits hold for a process, so each upgrade runs in one of its own. Only Linux has them all.
 #![cfg(target_os = "linux")]
 
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
 use cutover::core::DataState;
-use cutover::{BuildBy, BuildFrom, Detect, Host, Make, Options};
+use cutover::{BackupOptions, BuildBy, BuildFrom, Detect, Host, Make, Options};
 use rusqlite::Connection;
 
 use crate::support::{directory, strace};
@@ -17,6 +18,8 @@ use crate::support::{directory, strace};
 const PATH: &str = "CUTOVER_TEST_LIMITED_PATH";
 const COPIES: &str = "CUTOVER_TEST_LIMITED_COPIES";
 const SQL: &str = "CUTOVER_TEST_LIMITED_SQL";
+/// The backup to restore, instead of an upgrade.
+const RESTORES: &str = "CUTOVER_TEST_LIMITED_RESTORES";
 
 const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT);
     INSERT INTO note SELECT id, text FROM v1.notes; PRAGMA user_version = 2;";
@@ -27,11 +30,25 @@ const ROWS: i64 = 20_000;
 struct NoHost;
 impl Host for NoHost {}
 
-/// The upgrade. It prints its failure.
+/// The upgrade or the restore. It prints its failure.
 #[test]
 #[ignore = "a process of the tests"]
 fn child() {
     let path = std::env::var_os(PATH).unwrap();
+    // `strace` counts the calls of each thread. What begins here has numbers that the start of the
+    // program has not.
+    for _ in 0..50 {
+        let zero = std::fs::File::open("/dev/null");
+        let _ = zero.and_then(|zero| zero.read_at(&mut [0], 0));
+    }
+    if let Some(backup) = std::env::var_os(RESTORES) {
+        let options = BackupOptions { wait_ms: 0, ..BackupOptions::default() };
+        match cutover::restore(path.as_ref(), backup.as_ref(), &options, &mut NoHost) {
+            Ok(done) => eprintln!("done {:?}", done.warnings),
+            Err(error) => eprintln!("{}", error.failure),
+        }
+        return;
+    }
     let from = if std::env::var_os(COPIES).is_some() { BuildFrom::Copy } else { BuildFrom::Empty };
     let make = Make { from, run: BuildBy::Sql(std::env::var(SQL).unwrap()) };
     let mut options = Options::new(path, "v1-v2", Detect::UserVersion(2), make);
@@ -142,6 +159,7 @@ fn a_limit_of_open_files_is_named_wherever_it_is_met() {
         } else if said.contains("cutover:") {
             refused += 1;
             assert!(said.contains("EMFILE"), "{limit}: {said}");
+            assert!(!said.contains("VERIFY"), "{limit}: {said}");
             assert!(said.contains("ulimit -n"), "{limit}: {said}");
             assert_untouched(&path, &said);
         }
@@ -165,6 +183,73 @@ fn a_quota_that_is_used_up_is_named() {
         assert!(said.contains("EDQUOT, 122)") && said.contains("[cutover:NO_SPACE:"), "{said}");
         assert!(said.contains("quota") && !said.contains("free some space"), "{said}");
         assert_untouched(&path, &said);
+    }
+}
+
+/// What the disk does not give is not damage, and what could not be checked is not wrong: a read that
+/// fails anywhere keeps its own code. SQLite itself calls such a page damaged.
+#[test]
+fn what_cannot_be_read_is_no_damage_and_fails_no_check() {
+    const FEW: &str = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT);
+         WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 20)
+         INSERT INTO notes SELECT i, printf('%0300d', i) FROM n;
+         INSERT INTO notes VALUES (21, printf('%06000d', 1));
+         CREATE INDEX of_text ON notes (text);";
+    const FTS: &str = "CREATE VIRTUAL TABLE found USING fts5 (text);
+         INSERT INTO found SELECT text FROM v1.notes;";
+    let seed = |directory: &Path, upgraded: bool| {
+        let path = directory.join("data.db");
+        Connection::open(&path).unwrap().execute_batch(FEW).unwrap();
+        if upgraded {
+            assert!(program(&path, false, TO_V2).status().unwrap().success());
+        }
+        path
+    };
+    for what in ["from empty", "from a copy", "restore"] {
+        let ready = || {
+            let directory = tempfile::tempdir().unwrap();
+            let path = seed(directory.path(), what == "restore");
+            let sql = if what == "from a copy" {
+                "PRAGMA user_version = 2".into()
+            } else {
+                format!("{TO_V2} {FTS}")
+            };
+            let mut program = program(&path, what == "from a copy", &sql);
+            if what == "restore" {
+                program.env(RESTORES, cutover::list_backups(&path).unwrap()[0].name.to_string());
+            }
+            (directory, path, program)
+        };
+        let (directory, _, program) = ready();
+        let (_, calls) = strace::run("pread64", &[], &program);
+        let here = directory.path().to_str().unwrap();
+        // The lock file has no rows.
+        let those = (0..calls.len())
+            .filter(|at| calls[*at].contains(here) && !calls[*at].contains("-lock"));
+        let mut refused = 0;
+        for at in those {
+            let (_keep, path, program) = ready();
+            let injects = [strace::inject(&calls, at, "error=EIO")];
+            let (output, _) = strace::run("pread64", &injects, &program);
+            let said = said(&output);
+            if said.contains("loading shared libraries") || said.contains("-lock: ") {
+                // Another thread met its own call of this number.
+                continue;
+            }
+            let told = format!("{what}, {at} of {}: {said}", calls[at]);
+            if said.contains("done ") {
+                continue;
+            }
+            refused += 1;
+            let (_, code) = said.split_once("[cutover:").expect(&told);
+            assert!(code.starts_with("IO:") && code.contains(":EIO]"), "{told}");
+            let rows = |table: &str| {
+                let db = Connection::open(&path).unwrap();
+                db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
+            };
+            assert_eq!(rows("notes").or_else(|_| rows("note")), Ok(21), "{told}");
+        }
+        assert!(refused > 20, "{what}: {refused}");
     }
 }
 
