@@ -85,7 +85,7 @@ pub(crate) fn page_copy(
     }
     // Declared first, so closed last: on POSIX closing it would drop the lock.
     let file = HeldFile::open(to).map_err(|error| os_fault(&error))?;
-    let source = open_installed(from).map_err(|error| fault(&error))?;
+    let source = open_installed(from)?;
     let mut target = open_existing(to)?;
     on(&target, target.execute_batch("PRAGMA synchronous = FULL"))?;
     let changed = || {

@@ -9,7 +9,10 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use cutover::core::DataState;
-use cutover::{BackupOptions, BuildBy, BuildFrom, Detect, Host, Make, Options};
+use cutover::{
+    BackupOptions, BuildBy, BuildFrom, Built, Detect, Host, HostError, Job, Make, Options, Reader,
+    Row, Value, Verdict,
+};
 use rusqlite::Connection;
 
 use crate::support::{directory, strace};
@@ -18,6 +21,8 @@ use crate::support::{directory, strace};
 const PATH: &str = "CUTOVER_TEST_LIMITED_PATH";
 const COPIES: &str = "CUTOVER_TEST_LIMITED_COPIES";
 const SQL: &str = "CUTOVER_TEST_LIMITED_SQL";
+/// The callback that sorts v1 or v2, where callbacks make the upgrade.
+const SORTS_IN: &str = "CUTOVER_TEST_LIMITED_SORTS_IN";
 /// The backup to restore, instead of an upgrade.
 const RESTORES: &str = "CUTOVER_TEST_LIMITED_RESTORES";
 
@@ -29,6 +34,46 @@ const ROWS: i64 = 20_000;
 
 struct NoHost;
 impl Host for NoHost {}
+
+/// An application that sorts in this callback. In `build` and `verify` it takes what it cannot read
+/// for nothing.
+struct SortsIn(String);
+
+impl SortsIn {
+    fn rows(&self, callback: &str, db: &Reader, table: &str) -> Result<Vec<Row>, HostError> {
+        let order = if self.0 == callback { "ORDER BY 1" } else { "" };
+        db.all(&format!("SELECT * FROM (SELECT text FROM {table}) {order}"), &[])
+    }
+}
+
+impl Host for SortsIn {
+    fn detect(&mut self, db: &Reader) -> Result<Verdict, HostError> {
+        let version = db.all("PRAGMA user_version", &[])?.remove(0).remove(0).1;
+        self.rows("detect", db, "notes")?;
+        Ok(if version == Value::Integer(2) { Verdict::Current } else { Verdict::Old })
+    }
+    fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
+        let rows = self.rows("build", job.v1(), "notes").unwrap_or_default();
+        let mut v2 = Connection::open(job.staging())?;
+        v2.execute_batch(
+            "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT); PRAGMA user_version = 2;
+             CREATE VIEW sorted AS SELECT DISTINCT text FROM notes",
+        )?;
+        let write = v2.transaction()?;
+        for row in &rows {
+            if let Value::Text(text) = &row[0].1 {
+                write.execute("INSERT INTO notes (text) VALUES (?1)", [text])?;
+            }
+        }
+        write.commit()?;
+        let expect = (self.0 == "expect").then(|| ("sorted".into(), rows.len() as u64));
+        Ok(Built { expect: expect.into_iter().collect(), ..Built::default() })
+    }
+    fn verify(&mut self, v2: &Reader) -> Result<(), HostError> {
+        let _ = self.rows("verify", v2, "notes");
+        Ok(())
+    }
+}
 
 /// The upgrade or the restore. It prints its failure.
 #[test]
@@ -49,11 +94,18 @@ fn child() {
         }
         return;
     }
+    let sorts_in = std::env::var(SORTS_IN);
     let from = if std::env::var_os(COPIES).is_some() { BuildFrom::Copy } else { BuildFrom::Empty };
     let make = Make { from, run: BuildBy::Sql(std::env::var(SQL).unwrap()) };
     let mut options = Options::new(path, "v1-v2", Detect::UserVersion(2), make);
     options.wait_ms = 0;
-    match cutover::migrate(&options, &mut NoHost) {
+    let mut host: Box<dyn Host> = Box::new(NoHost);
+    if let Ok(callback) = sorts_in {
+        host = Box::new(SortsIn(callback));
+        options = Options { detect: Detect::Host, verify: true, ..options };
+        options.make.run = BuildBy::Host;
+    }
+    match cutover::migrate(&options, &mut *host) {
         Ok(done) => eprintln!("done {:?}", done.warnings),
         Err(error) => {
             let failure = error.failure;
@@ -186,71 +238,93 @@ fn a_quota_that_is_used_up_is_named() {
     }
 }
 
+const FEW: &str = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT);
+     WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 20)
+     INSERT INTO notes SELECT i, printf('%0300d', i) FROM n;
+     INSERT INTO notes VALUES (21, printf('%06000d', 1));
+     CREATE INDEX of_text ON notes (text);";
+
 /// What the disk does not give is not damage, and what could not be checked is not wrong: a read that
 /// fails anywhere keeps its own code. SQLite itself calls such a page damaged.
-#[test]
-fn what_cannot_be_read_is_no_damage_and_fails_no_check() {
-    const FEW: &str = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT);
-         WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 20)
-         INSERT INTO notes SELECT i, printf('%0300d', i) FROM n;
-         INSERT INTO notes VALUES (21, printf('%06000d', 1));
-         CREATE INDEX of_text ON notes (text);";
+fn what_cannot_be_read_is_no_damage_and_fails_no_check(what: &str) {
     const FTS: &str = "CREATE VIRTUAL TABLE found USING fts5 (text);
          INSERT INTO found SELECT text FROM v1.notes;";
     let seed = |directory: &Path, upgraded: bool| {
         let path = directory.join("data.db");
         Connection::open(&path).unwrap().execute_batch(FEW).unwrap();
         if upgraded {
-            assert!(program(&path, false, TO_V2).status().unwrap().success());
+            assert!(program(&path, false, TO_V2).output().unwrap().status.success());
         }
         path
     };
-    for what in ["from empty", "from a copy", "restore"] {
-        let ready = || {
-            let directory = tempfile::tempdir().unwrap();
-            let path = seed(directory.path(), what == "restore");
-            let sql = if what == "from a copy" {
-                "PRAGMA user_version = 2".into()
-            } else {
-                format!("{TO_V2} {FTS}")
-            };
-            let mut program = program(&path, what == "from a copy", &sql);
-            if what == "restore" {
-                program.env(RESTORES, cutover::list_backups(&path).unwrap()[0].name.to_string());
-            }
-            (directory, path, program)
+    let ready = || {
+        let directory = tempfile::tempdir().unwrap();
+        let path = seed(directory.path(), what == "restore");
+        let sql = if what == "from a copy" {
+            "PRAGMA user_version = 2".into()
+        } else {
+            format!("{TO_V2} {FTS}")
         };
-        let (directory, _, program) = ready();
-        let (_, calls) = strace::run("pread64", &[], &program);
-        let here = directory.path().to_str().unwrap();
-        // The lock file has no rows.
-        let those = (0..calls.len())
-            .filter(|at| calls[*at].contains(here) && !calls[*at].contains("-lock"));
-        let mut refused = 0;
-        for at in those {
-            let (_keep, path, program) = ready();
-            let injects = [strace::inject(&calls, at, "error=EIO")];
-            let (output, _) = strace::run("pread64", &injects, &program);
-            let said = said(&output);
-            if said.contains("loading shared libraries") || said.contains("-lock: ") {
-                // Another thread met its own call of this number.
-                continue;
-            }
-            let told = format!("{what}, {at} of {}: {said}", calls[at]);
-            if said.contains("done ") {
-                continue;
-            }
-            refused += 1;
-            let (_, code) = said.split_once("[cutover:").expect(&told);
-            assert!(code.starts_with("IO:") && code.contains(":EIO]"), "{told}");
-            let rows = |table: &str| {
-                let db = Connection::open(&path).unwrap();
-                db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
-            };
-            assert_eq!(rows("notes").or_else(|_| rows("note")), Ok(21), "{told}");
+        let mut program = program(&path, what == "from a copy", &sql);
+        if what == "callbacks" {
+            program.env(SORTS_IN, "none");
+        } else if what == "restore" {
+            program.env(RESTORES, cutover::list_backups(&path).unwrap()[0].name.to_string());
         }
-        assert!(refused > 20, "{what}: {refused}");
+        (directory, path, program)
+    };
+    let (directory, _, program) = ready();
+    let (_, calls) = strace::run("pread64", &[], &program);
+    let here = directory.path().to_str().unwrap();
+    // The lock file has no rows.
+    let those =
+        (0..calls.len()).filter(|at| calls[*at].contains(here) && !calls[*at].contains("-lock"));
+    let mut refused = 0;
+    for at in those {
+        let (_keep, path, program) = ready();
+        let injects = [strace::inject(&calls, at, "error=EIO")];
+        let (output, _) = strace::run("pread64", &injects, &program);
+        let said = said(&output);
+        if said.contains("loading shared libraries") || said.contains("-lock: ") {
+            // Another thread met its own call of this number.
+            continue;
+        }
+        let told = format!("{what}, {at} of {}: {said}", calls[at]);
+        if said.contains("done ") {
+            continue;
+        }
+        refused += 1;
+        let (_, code) = said.split_once("[cutover:").expect(&told);
+        // The connection of the application itself tells it what it met.
+        let own = calls[at].contains(".building-") && said.contains("application's build failed");
+        assert!(own || code.starts_with("IO:") && code.contains(":EIO]"), "{told}");
+        let rows = |table: &str| {
+            let db = Connection::open(&path).unwrap();
+            db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
+        };
+        assert_eq!(rows("notes").or_else(|_| rows("note")), Ok(21), "{told}");
     }
+    assert!(refused > 20, "{what}: {refused}");
+}
+
+#[test]
+fn what_sql_from_empty_cannot_read_is_no_damage() {
+    what_cannot_be_read_is_no_damage_and_fails_no_check("from empty");
+}
+
+#[test]
+fn what_sql_on_a_copy_cannot_read_is_no_damage() {
+    what_cannot_be_read_is_no_damage_and_fails_no_check("from a copy");
+}
+
+#[test]
+fn what_callbacks_cannot_read_is_no_damage() {
+    what_cannot_be_read_is_no_damage_and_fails_no_check("callbacks");
+}
+
+#[test]
+fn what_a_restore_cannot_read_is_no_damage() {
+    what_cannot_be_read_is_no_damage_and_fails_no_check("restore");
 }
 
 fn mount(arguments: &[&str], at: &Path) {
@@ -275,9 +349,14 @@ fn a_temporary_folder_that_is_full_or_cannot_be_written_is_named() {
     mount(&["-t", "tmpfs", "-o", "size=1m", "tmpfs"], small.path());
     let path = data.path().join("data.db");
     let sql = format!("{TO_V2} {SORTS}");
-    for variable in ["SQLITE_TMPDIR", "TMPDIR"] {
+    let callbacks = ["detect", "build", "expect", "verify"].map(|callback| ("TMPDIR", callback));
+    for (variable, callback) in [("SQLITE_TMPDIR", ""), ("TMPDIR", "")].into_iter().chain(callbacks)
+    {
         seed(&path);
         let mut full = program(&path, false, &sql);
+        if !callback.is_empty() {
+            full.env(SORTS_IN, callback);
+        }
         let said = said(&full.env(variable, small.path()).output().unwrap());
         assert!(said.contains("[cutover:NO_SPACE:"), "{said}");
         assert!(said.contains(&format!("temporary folder {} is full", small.path().display())));
