@@ -327,6 +327,37 @@ fn what_a_restore_cannot_read_is_no_damage() {
     what_cannot_be_read_is_no_damage_and_fails_no_check("restore");
 }
 
+/// On a file system without hard links.
+#[test]
+fn what_the_system_refuses_to_a_page_copy_is_named() {
+    let traced = "link,linkat,pwrite64";
+    let no_links = "--inject=link,linkat:error=EPERM".to_owned();
+    let ready = || {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("data.db");
+        Connection::open(&path).unwrap().execute_batch(FEW).unwrap();
+        let program = program(&path, false, TO_V2);
+        (directory, path, program)
+    };
+    let (_directory, path, copies) = ready();
+    let (_, calls) = strace::run(traced, std::slice::from_ref(&no_links), &copies);
+    let canonical = format!("<{}>", path.display());
+    let mut refused = 0;
+    for at in (0..calls.len()).filter(|at| calls[*at].contains(&canonical)) {
+        let (_directory, path, program) = ready();
+        let more = [no_links.clone(), strace::inject(&calls, at, "error=EFBIG")];
+        let said = said(&strace::run(traced, &more, &program).0);
+        if said.contains("page-copy failed") {
+            refused += 1;
+            assert!(said.contains("(EFBIG, 27)") && said.contains("ulimit -f"), "{said}");
+            let text = "SELECT count(*) FROM notes";
+            let v1 = Connection::open(&path).unwrap();
+            assert_eq!(v1.query_row(text, [], |row| row.get(0)), Ok(21), "{said}");
+        }
+    }
+    assert!(refused > 3, "{refused} of {}", calls.len());
+}
+
 fn mount(arguments: &[&str], at: &Path) {
     assert!(Command::new("mount").args(arguments).arg(at).status().unwrap().success());
 }
