@@ -171,7 +171,8 @@ fn no_more(v2: &BTreeMap<Fault, u64>, v1: &BTreeMap<Fault, u64>) -> Result<Vec<S
         let more = total(v2, fault.kind()) > total(v1, fault.kind());
         let text = fault.tell(*count);
         if *count > known && more {
-            let text = format!("{text}; in the old database there were {known}");
+            let were = if known == 1 { "was" } else { "were" };
+            let text = format!("{text}; in the old database there {were} {known}");
             return Err(OpError::new(OpErrorKind::Verify, text));
         }
         Ok(format!("{text}, as in the old database"))
