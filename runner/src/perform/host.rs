@@ -111,7 +111,7 @@ impl Performer<'_> {
             return Err(sqlite::damaged_v1(&damage).of(&self.place.canonical));
         }
         if let Some(fault) = v1.met().filter(|fault| fault.cause != OpErrorKind::Busy) {
-            // The same of what the system did not let it read.
+            // What the system did not let it read is not in v2 either.
             self.cause = self.cause.take().or(built.err());
             return Err(fault.of(&self.place.canonical));
         }
