@@ -14,7 +14,7 @@ export type SqlValue = null | number | bigint | string | Uint8Array;
 export interface Reader {
   /**
    * The path of the database. In `verify` the application may open v2 there with its own SQLite. Do
-   * not open v1 by its path: a build has `job.source`.
+   * not open v1 by its path: a build has `await job.source()`.
    */
   readonly path: string;
   /**

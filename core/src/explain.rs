@@ -55,18 +55,21 @@ pub fn explain_error(text: &str) -> Option<Explanation> {
 
 fn words(code: Code) -> (&'static str, &'static str, &'static str) {
     const UNTOUCHED: &str = "Nothing was touched.";
+    const NO_ROW_LOST: &str = "No row is lost. The rows are in the old database, or in the new one \
+                               with the old one beside it.";
     const WHOLE: &str = "The database is whole and in its place.";
     match code {
         Code::Owned => (
-            "Another instance of the application is using this database, or one of its companions.",
+            "Another instance of the application is using this database, or one of its companions. Or \
+             this process itself took the owner lock before, and did not pass it.",
             UNTOUCHED,
-            "Use the instance that is running, or close it and start again.",
+            "Use the instance that is running, or close it and start again. A lock that this process \
+             took is passed as `options.lock`.",
         ),
         Code::Held => (
             "A program has the database open or writes to it. It may be the application itself. Or \
              it cannot be told which programs have it open; the message says why.",
-            "No row is lost. The rows are in the old database, or in the new one with the old one \
-             beside it.",
+            NO_ROW_LOST,
             "Close the programs that the message names and start again. Where none can be told, \
              set the option `unseen` if you know that there is none.",
         ),
@@ -89,21 +92,25 @@ fn words(code: Code) -> (&'static str, &'static str, &'static str) {
              another one, or use sqlite3's .recover.",
         ),
         Code::NoSpace => (
-            "There is not enough free space for the upgrade.",
+            "There is not enough free space for the upgrade, the disk quota of the user is used up, or \
+             SQLite's temporary folder is full.",
             WHOLE,
-            "Free the space that the message names, and start again.",
+            "Free the space that the message names, have the quota raised, or set SQLITE_TMPDIR to \
+             another folder, and start again.",
         ),
         Code::Io => (
-            "The operating system refused a file operation, or an option names a file that cannot be used.",
-            "No row is lost. The rows are in the old database, or in the new one with the old one \
-             beside it. The message names the file.",
-            "Follow the message. Usual causes are missing rights, a read-only volume and a failing disk.",
+            "The operating system refused a file operation, or an option names a file that cannot be \
+             used, or a name that is needed is that of a link, a FIFO, a device or a directory.",
+            NO_ROW_LOST,
+            "Follow the message, which names the file. Usual causes are missing rights, a read-only \
+             volume, a limit of open files or of a file's size, and a failing disk.",
         ),
         Code::Journal => (
             "An earlier upgrade was interrupted and cannot go on here, or a given plan cannot be \
              used.",
-            "Nothing was touched.",
-            "Follow the message. Usually: start the version of the application that began the upgrade.",
+            NO_ROW_LOST,
+            "Follow the message. Usually: start the version of the application that began the upgrade, \
+             or call `recover` with the label that it had. A plan is made anew.",
         ),
         Code::Host => (
             "The application's own part of the upgrade failed.",

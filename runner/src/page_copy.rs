@@ -85,7 +85,7 @@ pub(crate) fn page_copy(
     }
     // Declared first, so closed last: on POSIX closing it would drop the lock.
     let file = HeldFile::open(to).map_err(|error| os_fault(&error))?;
-    let source = open_installed(from).map_err(|error| fault(&error))?;
+    let source = open_installed(from)?;
     let mut target = open_existing(to)?;
     on(&target, target.execute_batch("PRAGMA synchronous = FULL"))?;
     let changed = || {
@@ -97,14 +97,15 @@ pub(crate) fn page_copy(
     if !accepts_pages_of(&target, &source)? {
         return Err(changed());
     }
-    {
+    let mut failed = None;
+    let copied = (|| {
         let backup = Backup::new(&source, &mut target).map_err(|error| fault(&error))?;
-        let step = |pages| match backup.step(pages) {
+        let mut step = |pages| match backup.step(pages) {
             Ok(StepResult::Busy | StepResult::Locked) => {
                 Err(in_use("another connection has the database locked"))
             }
             Ok(_) => Ok(()),
-            Err(error) => Err(fault(&error)),
+            Err(error) => Err(fault(failed.insert(error))),
         };
         if let Some(witness) = &mut witness {
             witness.stop_reading()?;
@@ -119,8 +120,11 @@ pub(crate) fn page_copy(
         if !(same && unseen) {
             return Err(changed());
         }
-        step(-1)?;
-    }
+        step(-1)
+    })();
+    // The end of the backup passed its error on to the target, which tells the system's.
+    failed.map_or(Ok(()), |error| on(&target, Err(error)))?;
+    copied?;
     if witness.is_some() {
         // If another connection still reads, the pages stay in the log, where they are as durable.
         on(&target, target.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))?;

@@ -93,14 +93,16 @@ impl Reader {
     }
 
     /// The first fault that a query met and that is no fault of the query's: another program's
-    /// lock. A callback may have caught it, and gone on with an answer that is wrong.
+    /// lock, or what the system refused. A callback may have caught it, and gone on with an answer
+    /// that is wrong.
     pub(crate) fn met(&self) -> Option<OpError> {
         self.met.borrow().clone()
     }
 
     /// Opens a settled database that no other process uses.
-    pub(crate) fn open_installed(path: &Path) -> rusqlite::Result<Self> {
-        Self::of(sqlite::open_installed(path)?, path)
+    pub(crate) fn open_installed(path: &Path) -> Result<Self, OpError> {
+        let connection = sqlite::open_installed(path)?;
+        Self::of(connection, path).map_err(|error| sqlite::fault(&error))
     }
 
     fn of(connection: rusqlite::Connection, path: &Path) -> rusqlite::Result<Self> {
@@ -141,12 +143,20 @@ impl Reader {
 
     /// Remembers a fault that is not the application's.
     fn failed(&self, sql: &str, error: rusqlite::Error) -> HostError {
-        if sqlite::is_damage(&error) {
+        if sqlite::is_damage(&self.connection, &error) {
             self.damage.borrow_mut().get_or_insert_with(|| sqlite::words(&error));
         }
-        let fault = sqlite::fault(&error);
-        if fault.cause == OpErrorKind::Busy {
-            self.met.borrow_mut().get_or_insert(fault);
+        let fault = sqlite::fault_on(&self.connection, &error);
+        match fault.cause {
+            OpErrorKind::Busy => drop(self.met.borrow_mut().get_or_insert(fault)),
+            OpErrorKind::Os { .. }
+            | OpErrorKind::Denied { .. }
+            | OpErrorKind::TemporaryFolder { .. } => {
+                let told = fault.message.clone();
+                self.met.replace(Some(fault));
+                return told.into();
+            }
+            _ => {}
         }
         if error.sqlite_error_code() == Some(ErrorCode::AuthorizationForStatementDenied) {
             let sql = sqlite::shortened(sql);

@@ -151,7 +151,7 @@ async function live(): Promise<{ live?: string[] }> {
 /** Leaks a connection to v2, and upgrades again. Returns how that went. */
 async function again(options: MigrateOptions): Promise<{ again?: object }> {
   if (!wish.again) return {};
-  const db = createClient({ url: `file:${path}` });
+  const db = createClient({ url: pathToFileURL(path as string).href });
   kept.push(db, await db.execute("SELECT count(*) FROM notes"));
   db.close();
   const { held } = await inspect(path as string);

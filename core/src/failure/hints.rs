@@ -69,7 +69,8 @@ pub(super) fn of_cause(cause: &OpErrorKind, op: &str) -> (Code, &'static str) {
         OpErrorKind::Irregular => {
             (Code::Io, "move it away, or put the file itself in its place, and start again")
         }
-        OpErrorKind::Sqlite => (Code::Io, "fix what SQLite reports, then start again"),
+        // Also of the runner's own refusals, such as that of a companion that is too large.
+        OpErrorKind::Sqlite => (Code::Io, "correct what the message says, then start again"),
         OpErrorKind::Aborted => (Code::Aborted, "start again to upgrade"),
     }
 }

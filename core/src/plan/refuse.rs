@@ -75,7 +75,7 @@ pub(super) fn refuse_full(
         return Ok(());
     };
     let needs = counted(needs_bytes, "byte");
-    let reason = format!("{what} {needs} of disk; free: {free}");
+    let reason = format!("{what} {needs} of disk; free: {}", counted(free, "byte"));
     let hint = format!("free {} on this volume and {hint}", counted(needs_bytes - free, "byte"));
     Err(Failure::refusal(Code::NoSpace, reason, hint).of(&observation.canonical))
 }

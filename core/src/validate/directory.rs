@@ -59,8 +59,9 @@ pub(super) fn judge(plan: &Plan, observation: &Observation, waits: bool) -> Vec<
     }
     if let Some(free) = observation.free_bytes.filter(|free| *free < plan.needs_bytes) {
         let message = format!(
-            "the plan may need {} of disk; free: {free}",
-            counted(plan.needs_bytes, "byte")
+            "the plan may need {} of disk; free: {}",
+            counted(plan.needs_bytes, "byte"),
+            counted(free, "byte")
         );
         find(FindingKind::Space, None, message, "free some space on this volume");
     }

@@ -136,6 +136,25 @@ fn each_cause_has_its_code() {
     assert_eq!(Failure::from_fault(&os(Platform::Linux, 28), "copy", true).code, Code::NoSpace);
 }
 
+/// What people meet under a code is in its explanation, and nothing is promised that does not hold: an
+/// undo of another label's upgrade that fails is `JOURNAL` as well.
+#[test]
+fn an_explanation_names_every_usual_cause() {
+    let named: [(Code, &[&str]); 4] = [
+        (Code::Owned, &["Another instance", "this process itself", "`options.lock`"]),
+        (Code::NoSpace, &["free space", "quota", "temporary folder", "SQLITE_TMPDIR"]),
+        (Code::Io, &["link", "FIFO", "rights", "limit of open files", "failing disk"]),
+        (Code::Journal, &["No row is lost", "`recover` with the label", "plan"]),
+    ];
+    for (code, words) in named {
+        let told = explain_error(&format!("[cutover:{}]", code.as_str())).unwrap();
+        let told = [told.meaning, told.data, told.hint].join(" ");
+        for word in words {
+            assert!(told.contains(word), "{code:?} lacks {word}: {told}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn no_text_makes_it_panic(text in any::<String>(), code in prop::sample::select(Code::ALL.to_vec())) {

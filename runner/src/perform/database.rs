@@ -199,8 +199,7 @@ impl Performer<'_> {
         let (facts, warnings) = sqlite::check(&path, origin, self.options.integrity, expect)
             .map_err(|fault| match fault.cause {
                 OpErrorKind::Verify if adopts => {
-                    let message = fault.message.replace("what was built", "the backup");
-                    OpError::new(OpErrorKind::V1Corrupt, message).of(file)
+                    OpError { cause: OpErrorKind::V1Corrupt, ..fault }.of(file)
                 }
                 _ => fault.of(file),
             })?;

@@ -46,9 +46,14 @@ impl Performer<'_> {
         if !self.verified {
             let facts = || sqlite::facts(&path).map_err(|error| sqlite::os_fault(&error).of(file));
             let checked = facts()?;
-            let v2 =
-                Reader::open_installed(&path).map_err(|error| sqlite::fault(&error).of(file))?;
-            host.verify(&v2).map_err(|error| self.host_fault("verify", error))?;
+            let v2 = Reader::open_installed(&path).map_err(|fault| fault.of(file))?;
+            let verified = host.verify(&v2);
+            if let Some(fault) = v2.met() {
+                // What it says of a part does not count.
+                self.cause = self.cause.take().or(verified.err());
+                return Err(fault.of(file));
+            }
+            verified.map_err(|error| self.host_fault("verify", error))?;
             drop(v2);
             // It may open v2 by its path, and what it writes there is not checked. (A commit in WAL
             // mode may leave the header as it is.)
@@ -107,6 +112,11 @@ impl Performer<'_> {
             // Whatever the application made of it: what it did not read is not in v2.
             self.cause = self.cause.take().or(built.err());
             return Err(sqlite::damaged_v1(&damage).of(&self.place.canonical));
+        }
+        if let Some(fault) = v1.met().filter(|fault| fault.cause != OpErrorKind::Busy) {
+            // What the system did not let it read is not in v2 either.
+            self.cause = self.cause.take().or(built.err());
+            return Err(fault.of(&self.place.canonical));
         }
         match built {
             Ok(built) => Ok(OpOutcome::Built { expect: built.expect, report: built.report }),

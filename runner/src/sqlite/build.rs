@@ -4,9 +4,9 @@ use std::path::Path;
 
 use cutover_core::{Header, JournalMode, OpError, OpErrorKind};
 use rusqlite::fallible_iterator::FallibleIterator as _;
-use rusqlite::{Batch, Connection, OpenFlags, Statement};
+use rusqlite::{Batch, Connection, ErrorCode, OpenFlags, Statement};
 
-use super::error::{Result, close, fault_on, in_use, on, os_fault, run, shortened};
+use super::error::{Result, close, fault, fault_on, in_use, on, os_fault, run, shortened, words};
 use super::open::{bytes, facts, open, open_existing, open_to_read, uri};
 use super::settle::{Flush, settle};
 
@@ -64,7 +64,7 @@ pub(crate) fn build(v1: &Path, staging: &Path, sql: &str, begun: &mut dyn FnMut(
             "PRAGMA journal_mode = DELETE; PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF",
         ),
     )?;
-    on(&connection, connection.execute("ATTACH DATABASE ?1 AS v1", [uri(v1, "mode=ro")]))?;
+    attach(&connection, v1)?;
     on(&connection, connection.execute_batch("BEGIN IMMEDIATE"))?;
     if let Some(Header { application_id, .. }) = new {
         let keeps = format!("PRAGMA application_id = {application_id}");
@@ -78,6 +78,19 @@ pub(crate) fn build(v1: &Path, staging: &Path, sql: &str, begun: &mut dyn FnMut(
     execute(&connection, sql)?;
     on(&connection, connection.execute_batch("COMMIT; DETACH DATABASE v1"))?;
     close(connection)
+}
+
+fn attach(connection: &Connection, v1: &Path) -> Result<()> {
+    let attached = connection.execute("ATTACH DATABASE ?1 AS v1", [uri(v1, "mode=ro")]);
+    match attached {
+        // It judges nothing of the file, so SQLite means the file's first bytes, which the disk did
+        // not give.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
+            let unread = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_CORRUPTFS);
+            Err(fault(&rusqlite::Error::SqliteFailure(unread, Some(words(&error)))))
+        }
+        attached => on(connection, attached).map(drop),
+    }
 }
 
 /// Runs the application's SQL to its last byte, each statement to its last row. Between two

@@ -6,7 +6,7 @@ use std::path::Path;
 use cutover_core::{FileFacts, OpError, OpErrorKind, Verdict, counted};
 use rusqlite::Connection;
 
-use super::error::{Result, os_fault, run, words};
+use super::error::{Result, fault_on, os_fault, run, words};
 use super::open::{facts, installed, open_strictly, pass_over_foreign_schema};
 use super::settle::alone;
 use super::soundness::{Fault, Findings, Open, Stop, examine, foreign_keys, quoted, stand_in};
@@ -74,17 +74,20 @@ pub(crate) fn check(
     expect: &BTreeMap<String, u64>,
 ) -> Result<(FileFacts, Vec<String>)> {
     let verify = |message: String| OpError::new(OpErrorKind::Verify, message);
-    let failed =
-        |fault: OpError| verify(format!("what was built cannot be checked: {}", fault.message));
+    let what = match origin {
+        Origin::Built { .. } => "what was built",
+        Origin::Backup => "the backup",
+    };
+    let failed = |fault: OpError| match is_of_content(&fault) {
+        true => verify(format!("{what} cannot be checked: {}", fault.message)),
+        false => fault,
+    };
     if let Err(fault) = alone(path) {
         return Err(OpError { cause: OpErrorKind::Verify, ..fault });
     }
     let facts = facts(path).map_err(|error| os_fault(&error))?;
     if facts.page1.is_none() {
-        return Err(verify(format!(
-            "what was built is not a database ({})",
-            counted(facts.size, "byte")
-        )));
+        return Err(verify(format!("{what} is not a database ({})", counted(facts.size, "byte"))));
     }
     let open = || run(installed(path));
     let stop = Stop::default();
@@ -146,6 +149,11 @@ pub(crate) fn check(
     Ok((facts, warnings))
 }
 
+/// Whether a check failed because of what is in the file. Else the system kept SQLite from looking.
+fn is_of_content(fault: &OpError) -> bool {
+    matches!(fault.cause, OpErrorKind::Sqlite | OpErrorKind::V1Corrupt | OpErrorKind::NotADatabase)
+}
+
 /// The failure that names v1's damage.
 pub(crate) fn damaged_v1(damage: &str) -> OpError {
     OpError::new(OpErrorKind::V1Corrupt, format!("the old database is damaged: {damage}"))
@@ -163,7 +171,8 @@ fn no_more(v2: &BTreeMap<Fault, u64>, v1: &BTreeMap<Fault, u64>) -> Result<Vec<S
         let more = total(v2, fault.kind()) > total(v1, fault.kind());
         let text = fault.tell(*count);
         if *count > known && more {
-            let text = format!("{text}; in the old database there were {known}");
+            let were = if known == 1 { "was" } else { "were" };
+            let text = format!("{text}; in the old database there {were} {known}");
             return Err(OpError::new(OpErrorKind::Verify, text));
         }
         Ok(format!("{text}, as in the old database"))
@@ -188,6 +197,10 @@ fn count(open: &Open, table: &str, want: u64, found: &Findings) -> Result<()> {
         v2.query_row(&sql, [], |row| row.get(0))
     };
     let has = counts().map_err(|error| {
+        let fault = fault_on(&v2, &error);
+        if !is_of_content(&fault) {
+            return fault;
+        }
         let how = if unread {
             "; if only your own SQLite can read it, take it out of `expect` and count it in `verify`"
         } else {

@@ -5,13 +5,29 @@ use std::path::Path;
 use cutover_core::{NO_HEADER, OpError, OpErrorKind, OsCode, Retry};
 use rusqlite::{Connection, ErrorCode};
 
-use super::ffi::system_errno;
+use super::ffi::{last_errno, system_errno};
 use super::regular::all_regular;
 use super::temporary;
 use crate::os;
 
-/// What an error of SQLite means for a plan.
+/// What an error of SQLite means for a plan, if there is no connection that tells the system's error
+/// behind it: SQLite closes one that it could not open.
 pub(crate) fn fault(error: &rusqlite::Error) -> OpError {
+    let fault = meaning(error);
+    let extended = error.sqlite_error().map(|error| error.extended_code);
+    if !is_bare(&fault) {
+        fault
+    } else if error.sqlite_error_code() == Some(ErrorCode::CannotOpen) {
+        name_descriptor_limit(fault)
+    } else if extended == Some(rusqlite::ffi::SQLITE_IOERR_CORRUPTFS) {
+        // SQLite says so only where a read gave this error of the system, or a like one.
+        named(fault, UNREADABLE).unwrap_or_else(|fault| fault)
+    } else {
+        fault
+    }
+}
+
+fn meaning(error: &rusqlite::Error) -> OpError {
     if error
         .sqlite_error()
         .is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_CANTOPEN_SYMLINK)
@@ -51,11 +67,7 @@ pub(crate) fn fault(error: &rusqlite::Error) -> OpError {
     } else {
         format!("SQLite says: {said}")
     };
-    let fault = OpError::new(cause, message);
-    if error.sqlite_error_code() == Some(ErrorCode::CannotOpen) && is_bare(&fault) {
-        return name_descriptor_limit(fault);
-    }
-    fault
+    OpError::new(cause, message)
 }
 
 /// SQLite's own words. Of a statement that it cannot compile, only the place where it stopped:
@@ -118,12 +130,14 @@ pub(crate) fn is_foreign_schema(error: &rusqlite::Error) -> bool {
 }
 
 /// Whether SQLite met damage of a database's pages. What a virtual table says of its own index is
-/// none (`SQLITE_CORRUPT_VTAB`).
-pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
+/// none (`SQLITE_CORRUPT_VTAB`), and neither is a page that the disk does not give, which SQLite calls
+/// damaged as well (`unixRead` in os_unix.c).
+pub(crate) fn is_damage(connection: &Connection, error: &rusqlite::Error) -> bool {
     error.sqlite_error().is_some_and(|known| {
         known.code == ErrorCode::DatabaseCorrupt
             && known.extended_code != rusqlite::ffi::SQLITE_CORRUPT_VTAB
     }) && !is_foreign_schema(error)
+        && fault_on(connection, error).cause == OpErrorKind::V1Corrupt
 }
 
 /// SQLite's own words, without the statement.
@@ -136,6 +150,9 @@ pub(crate) fn words(error: &rusqlite::Error) -> String {
 
 /// `ERROR_ACCESS_DENIED`, EACCES.
 pub(crate) const DENIED: i32 = if cfg!(windows) { 5 } else { 13 };
+
+/// `ERROR_IO_DEVICE`, EIO.
+const UNREADABLE: i32 = if cfg!(windows) { 1117 } else { 5 };
 
 /// `ERROR_DISK_FULL`, ENOSPC.
 pub(crate) fn no_space() -> OpErrorKind {
@@ -157,17 +174,18 @@ pub(crate) fn close(connection: Connection) -> Result<()> {
 /// What the error of a call on this connection means. SQLite says "disk I/O error" whatever the
 /// system refused, and "disk is full" whichever disk it is; the connection tells more.
 pub(crate) fn fault_on(connection: &Connection, error: &rusqlite::Error) -> OpError {
-    let fault = fault(error);
+    let fault = meaning(error);
     if let Some(folder) = temporary::fault(connection, error) {
         return folder;
     }
-    let refused = matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen)
-    );
-    let Some(raw) = system_errno(connection).filter(|_| refused && is_bare(&fault)) else {
-        return fault;
+    let raw = match error.sqlite_error_code() {
+        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) if is_bare(&fault) => {
+            system_errno(connection)
+        }
+        Some(ErrorCode::DatabaseCorrupt) => last_errno(connection),
+        _ => None,
     };
+    let Some(raw) = raw else { return fault };
     if let Some(irregular) = irregular(connection, raw) {
         return irregular;
     }

@@ -1,7 +1,7 @@
 //! The calls of SQLite's C interface that rusqlite does not have, or has in a form that panics. No
 //! other file of the runner calls SQLite's C interface.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 
 use rusqlite::{Connection, ffi};
 
@@ -147,6 +147,26 @@ pub(crate) fn system_errno(connection: &Connection) -> Option<i32> {
     // SAFETY: the handle is open, and is used here only. The call reads one of its fields.
     let raw = unsafe { ffi::sqlite3_system_errno(connection.handle()) };
     (raw != 0).then_some(raw)
+}
+
+/// The system's error number of a call on the file of one of the connection's databases that failed
+/// (<https://www.sqlite.org/c3ref/c_fcntl_begin_atomic_write.html>, `SQLITE_FCNTL_LAST_ERRNO`).
+pub(crate) fn last_errno(connection: &Connection) -> Option<i32> {
+    let names = (0..).map_while(|at| connection.db_name(at).ok());
+    names.filter_map(|name| CString::new(name).ok()).find_map(|name| {
+        let mut raw: c_int = 0;
+        // SAFETY: the handle is open, and is used here only. The name ends with NUL. SQLite writes
+        // one number, which is ours.
+        let code = unsafe {
+            ffi::sqlite3_file_control(
+                connection.handle(),
+                name.as_ptr(),
+                ffi::SQLITE_FCNTL_LAST_ERRNO,
+                (&raw mut raw).cast::<c_void>(),
+            )
+        };
+        (code == ffi::SQLITE_OK && raw != 0).then_some(raw)
+    })
 }
 
 /// Makes a connection know no module of virtual tables, so that it reads their tables as plain ones

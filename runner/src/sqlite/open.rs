@@ -233,9 +233,9 @@ pub(crate) fn roll_back(path: &Path) -> Result<()> {
 }
 
 /// Opens a settled database that no other process uses.
-pub(crate) fn open_installed(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = installed(path)?;
-    pass_over_foreign_schema(&connection)?;
+pub(crate) fn open_installed(path: &Path) -> Result<Connection> {
+    let connection = run(installed(path))?;
+    on(&connection, pass_over_foreign_schema(&connection))?;
     Ok(connection)
 }
 

@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cutover_core::counted;
+use cutover_core::{OpErrorKind, counted};
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::error::{Result, is_damage, is_foreign_schema, on, words};
+use super::error::{Result, fault_on, is_damage, is_foreign_schema, on, words};
 use super::ffi::drop_modules;
 use super::open::pass_over_foreign_schema;
 use crate::types::Integrity;
@@ -116,7 +116,7 @@ pub(crate) fn examine(open: &Open, integrity: Integrity, stop: &Stop) -> Result<
     let foreign = first.as_ref().is_err_and(is_foreign_schema);
     let said = first.as_ref().err().filter(|_| foreign).map(words);
     match first {
-        Err(error) if is_damage(&error) => found.damage = Some(words(&error)),
+        Err(error) if is_damage(&db, &error) => found.damage = Some(words(&error)),
         Err(error) if !foreign => return on(&db, Err(error)),
         Ok(()) | Err(_) => {}
     }
@@ -141,7 +141,7 @@ pub(crate) fn examine(open: &Open, integrity: Integrity, stop: &Stop) -> Result<
             let stood_in = stand_in(&db, &pragma);
             match stood_in.and_then(|()| read(&db, &pragma, &mut found, &seen)) {
                 Ok(()) => {}
-                Err(error) if is_damage(&error) => found.damage = Some(words(&error)),
+                Err(error) if is_damage(&db, &error) => found.damage = Some(words(&error)),
                 Err(error) if is_foreign_schema(&error) => {
                     found.unread.insert("the other tables".into(), words(&error));
                 }
@@ -177,7 +177,7 @@ fn name_of(integrity: Integrity) -> &'static str {
     }
 }
 
-/// Reads what a check says, up to the first damage.
+/// Reads what a check says, up to the first damage, which is the error.
 fn read(
     db: &Connection,
     pragma: &str,
@@ -191,13 +191,18 @@ fn read(
         let lines = said.lines().filter(|line| *line != "ok" && !line.starts_with("*** in "));
         for line in lines.filter(|line| !foreign.explains(line)) {
             let Some(fault) = Fault::of_line(line) else {
-                found.damage = Some(line.into());
-                return Ok(());
+                return Err(corrupt(line));
             };
             *found.faults.entry(fault).or_default() += 1;
         }
     }
     Ok(())
+}
+
+/// What a check says is wrong, as SQLite's error: the disk may have kept a page from it.
+fn corrupt(line: &str) -> rusqlite::Error {
+    let corrupt = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    rusqlite::Error::SqliteFailure(corrupt, Some(line.into()))
 }
 
 /// What stock SQLite cannot read of a schema.
@@ -334,15 +339,12 @@ fn virtual_tables(db: &Connection, found: &mut Findings) -> rusqlite::Result<()>
         let asked = db.prepare(&format!("SELECT * FROM {name}")).and_then(|_| {
             let mut statement = db.prepare(&format!("PRAGMA quick_check({name})"))?;
             let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
+            let said = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+            said.iter().find(|said| *said != "ok").map_or(Ok(()), |said| Err(corrupt(said)))
         });
-        let wrong = match asked {
-            Ok(said) => said.into_iter().find(|said| said != "ok"),
-            Err(error)
-                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt) =>
-            {
-                Some(words(&error))
-            }
+        let said = match asked {
+            Ok(()) => continue,
+            Err(error) if is_found(db, &error) => words(&error),
             // A module says in its own words what it lacks, such as a tokenizer, or says nothing.
             Err(error) if is_of_module(&error) => {
                 found.unread.insert(table, words(&error));
@@ -350,12 +352,16 @@ fn virtual_tables(db: &Connection, found: &mut Findings) -> rusqlite::Result<()>
             }
             Err(error) => return Err(error),
         };
-        if let Some(said) = wrong {
-            let what = said.lines().collect::<Vec<_>>().join(" ");
-            *found.faults.entry(Fault::Index { table, what }).or_default() += 1;
-        }
+        let what = said.lines().collect::<Vec<_>>().join(" ");
+        *found.faults.entry(Fault::Index { table, what }).or_default() += 1;
     }
     Ok(())
+}
+
+/// Whether this is what SQLite found in pages that the disk gave.
+fn is_found(db: &Connection, error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt)
+        && !matches!(fault_on(db, error).cause, OpErrorKind::Os { .. })
 }
 
 fn is_of_module(error: &rusqlite::Error) -> bool {

@@ -65,9 +65,7 @@ pub struct CompanionResult {
 /// upgrade it again.
 ///
 /// # Errors
-/// - `VERIFY`: the backup is not whole or not sound. [`crate::adopt_backup`] gives a backup without a
-///   receipt one.
-/// - `VERIFY`: the backup is not whole.
+/// - `VERIFY`: the backup is not whole. [`crate::adopt_backup`] gives a backup without a receipt one.
 /// - `V1_CORRUPT`: the backup is damaged.
 /// - `JOURNAL`: an upgrade is unfinished.
 /// - `NOT_A_DATABASE`: there is no database to set aside. Copy the backup to its name then.

@@ -4,11 +4,15 @@
 //! The limits hold for a process, so each upgrade runs in one of its own. Only Linux has them all.
 #![cfg(target_os = "linux")]
 
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
 use cutover::core::DataState;
-use cutover::{BuildBy, BuildFrom, Detect, Host, Make, Options};
+use cutover::{
+    BackupOptions, BuildBy, BuildFrom, Built, Detect, Host, HostError, Job, Make, Options, Reader,
+    Row, Value, Verdict,
+};
 use rusqlite::Connection;
 
 use crate::support::{directory, strace};
@@ -17,6 +21,10 @@ use crate::support::{directory, strace};
 const PATH: &str = "CUTOVER_TEST_LIMITED_PATH";
 const COPIES: &str = "CUTOVER_TEST_LIMITED_COPIES";
 const SQL: &str = "CUTOVER_TEST_LIMITED_SQL";
+/// The callback that sorts v1 or v2, where callbacks make the upgrade.
+const SORTS_IN: &str = "CUTOVER_TEST_LIMITED_SORTS_IN";
+/// The backup to restore, instead of an upgrade.
+const RESTORES: &str = "CUTOVER_TEST_LIMITED_RESTORES";
 
 const TO_V2: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT);
     INSERT INTO note SELECT id, text FROM v1.notes; PRAGMA user_version = 2;";
@@ -27,16 +35,77 @@ const ROWS: i64 = 20_000;
 struct NoHost;
 impl Host for NoHost {}
 
-/// The upgrade. It prints its failure.
+/// An application that sorts in this callback. In `build` and `verify` it takes what it cannot read
+/// for nothing.
+struct SortsIn(String);
+
+impl SortsIn {
+    fn rows(&self, callback: &str, db: &Reader, table: &str) -> Result<Vec<Row>, HostError> {
+        let order = if self.0 == callback { "ORDER BY 1" } else { "" };
+        db.all(&format!("SELECT * FROM (SELECT text FROM {table}) {order}"), &[])
+    }
+}
+
+impl Host for SortsIn {
+    fn detect(&mut self, db: &Reader) -> Result<Verdict, HostError> {
+        let version = db.all("PRAGMA user_version", &[])?.remove(0).remove(0).1;
+        self.rows("detect", db, "notes")?;
+        Ok(if version == Value::Integer(2) { Verdict::Current } else { Verdict::Old })
+    }
+    fn build(&mut self, job: &mut dyn Job) -> Result<Built, HostError> {
+        let rows = self.rows("build", job.v1(), "notes").unwrap_or_default();
+        let mut v2 = Connection::open(job.staging())?;
+        v2.execute_batch(
+            "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT); PRAGMA user_version = 2;
+             CREATE VIEW sorted AS SELECT DISTINCT text FROM notes",
+        )?;
+        let write = v2.transaction()?;
+        for row in &rows {
+            if let Value::Text(text) = &row[0].1 {
+                write.execute("INSERT INTO notes (text) VALUES (?1)", [text])?;
+            }
+        }
+        write.commit()?;
+        let expect = (self.0 == "expect").then(|| ("sorted".into(), rows.len() as u64));
+        Ok(Built { expect: expect.into_iter().collect(), ..Built::default() })
+    }
+    fn verify(&mut self, v2: &Reader) -> Result<(), HostError> {
+        let _ = self.rows("verify", v2, "notes");
+        Ok(())
+    }
+}
+
+/// The upgrade or the restore. It prints its failure.
 #[test]
 #[ignore = "a process of the tests"]
 fn child() {
     let path = std::env::var_os(PATH).unwrap();
+    // `strace` counts the calls of each thread. What begins here has numbers that the start of the
+    // program has not.
+    for _ in 0..50 {
+        let zero = std::fs::File::open("/dev/null");
+        let _ = zero.and_then(|zero| zero.read_at(&mut [0], 0));
+    }
+    if let Some(backup) = std::env::var_os(RESTORES) {
+        let options = BackupOptions { wait_ms: 0, ..BackupOptions::default() };
+        match cutover::restore(path.as_ref(), backup.as_ref(), &options, &mut NoHost) {
+            Ok(done) => eprintln!("done {:?}", done.warnings),
+            Err(error) => eprintln!("{}", error.failure),
+        }
+        return;
+    }
+    let sorts_in = std::env::var(SORTS_IN);
     let from = if std::env::var_os(COPIES).is_some() { BuildFrom::Copy } else { BuildFrom::Empty };
     let make = Make { from, run: BuildBy::Sql(std::env::var(SQL).unwrap()) };
     let mut options = Options::new(path, "v1-v2", Detect::UserVersion(2), make);
     options.wait_ms = 0;
-    match cutover::migrate(&options, &mut NoHost) {
+    let mut host: Box<dyn Host> = Box::new(NoHost);
+    if let Ok(callback) = sorts_in {
+        host = Box::new(SortsIn(callback));
+        options = Options { detect: Detect::Host, verify: true, ..options };
+        options.make.run = BuildBy::Host;
+    }
+    match cutover::migrate(&options, &mut *host) {
         Ok(done) => eprintln!("done {:?}", done.warnings),
         Err(error) => {
             let failure = error.failure;
@@ -142,6 +211,7 @@ fn a_limit_of_open_files_is_named_wherever_it_is_met() {
         } else if said.contains("cutover:") {
             refused += 1;
             assert!(said.contains("EMFILE"), "{limit}: {said}");
+            assert!(!said.contains("VERIFY"), "{limit}: {said}");
             assert!(said.contains("ulimit -n"), "{limit}: {said}");
             assert_untouched(&path, &said);
         }
@@ -168,6 +238,126 @@ fn a_quota_that_is_used_up_is_named() {
     }
 }
 
+const FEW: &str = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT);
+     WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 20)
+     INSERT INTO notes SELECT i, printf('%0300d', i) FROM n;
+     INSERT INTO notes VALUES (21, printf('%06000d', 1));
+     CREATE INDEX of_text ON notes (text);";
+
+/// What the disk does not give is not damage, and what could not be checked is not wrong: a read that
+/// fails anywhere keeps its own code. SQLite itself calls such a page damaged.
+fn what_cannot_be_read_is_no_damage_and_fails_no_check(what: &str) {
+    const FTS: &str = "CREATE VIRTUAL TABLE found USING fts5 (text);
+         INSERT INTO found SELECT text FROM v1.notes;";
+    let seed = |directory: &Path, upgraded: bool| {
+        let path = directory.join("data.db");
+        Connection::open(&path).unwrap().execute_batch(FEW).unwrap();
+        if upgraded {
+            assert!(program(&path, false, TO_V2).output().unwrap().status.success());
+        }
+        path
+    };
+    let ready = || {
+        let directory = tempfile::tempdir().unwrap();
+        let path = seed(directory.path(), what == "restore");
+        let sql = if what == "from a copy" {
+            "PRAGMA user_version = 2".into()
+        } else {
+            format!("{TO_V2} {FTS}")
+        };
+        let mut program = program(&path, what == "from a copy", &sql);
+        if what == "callbacks" {
+            program.env(SORTS_IN, "none");
+        } else if what == "restore" {
+            program.env(RESTORES, cutover::list_backups(&path).unwrap()[0].name.to_string());
+        }
+        (directory, path, program)
+    };
+    let (directory, _, program) = ready();
+    let (_, calls) = strace::run("pread64", &[], &program);
+    let here = directory.path().to_str().unwrap();
+    // The lock file has no rows.
+    let those =
+        (0..calls.len()).filter(|at| calls[*at].contains(here) && !calls[*at].contains("-lock"));
+    let mut refused = 0;
+    for at in those {
+        let (_keep, path, program) = ready();
+        let injects = [strace::inject(&calls, at, "error=EIO")];
+        let (output, _) = strace::run("pread64", &injects, &program);
+        let said = said(&output);
+        if said.contains("loading shared libraries") || said.contains("-lock: ") {
+            // Another thread met its own call of this number.
+            continue;
+        }
+        let told = format!("{what}, {at} of {}: {said}", calls[at]);
+        if said.contains("done ") {
+            continue;
+        }
+        refused += 1;
+        let (_, code) = said.split_once("[cutover:").expect(&told);
+        // The connection of the application itself tells it what it met.
+        let own = calls[at].contains(".building-") && said.contains("application's build failed");
+        assert!(own || code.starts_with("IO:") && code.contains(":EIO]"), "{told}");
+        let rows = |table: &str| {
+            let db = Connection::open(&path).unwrap();
+            db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
+        };
+        assert_eq!(rows("notes").or_else(|_| rows("note")), Ok(21), "{told}");
+    }
+    assert!(refused > 20, "{what}: {refused}");
+}
+
+#[test]
+fn what_sql_from_empty_cannot_read_is_no_damage() {
+    what_cannot_be_read_is_no_damage_and_fails_no_check("from empty");
+}
+
+#[test]
+fn what_sql_on_a_copy_cannot_read_is_no_damage() {
+    what_cannot_be_read_is_no_damage_and_fails_no_check("from a copy");
+}
+
+#[test]
+fn what_callbacks_cannot_read_is_no_damage() {
+    what_cannot_be_read_is_no_damage_and_fails_no_check("callbacks");
+}
+
+#[test]
+fn what_a_restore_cannot_read_is_no_damage() {
+    what_cannot_be_read_is_no_damage_and_fails_no_check("restore");
+}
+
+/// On a file system without hard links.
+#[test]
+fn what_the_system_refuses_to_a_page_copy_is_named() {
+    let traced = "link,linkat,pwrite64";
+    let no_links = "--inject=link,linkat:error=EPERM".to_owned();
+    let ready = || {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("data.db");
+        Connection::open(&path).unwrap().execute_batch(FEW).unwrap();
+        let program = program(&path, false, TO_V2);
+        (directory, path, program)
+    };
+    let (_directory, path, copies) = ready();
+    let (_, calls) = strace::run(traced, std::slice::from_ref(&no_links), &copies);
+    let canonical = format!("<{}>", path.display());
+    let mut refused = 0;
+    for at in (0..calls.len()).filter(|at| calls[*at].contains(&canonical)) {
+        let (_directory, path, program) = ready();
+        let more = [no_links.clone(), strace::inject(&calls, at, "error=EFBIG")];
+        let said = said(&strace::run(traced, &more, &program).0);
+        if said.contains("page-copy failed") {
+            refused += 1;
+            assert!(said.contains("(EFBIG, 27)") && said.contains("ulimit -f"), "{said}");
+            let text = "SELECT count(*) FROM notes";
+            let v1 = Connection::open(&path).unwrap();
+            assert_eq!(v1.query_row(text, [], |row| row.get(0)), Ok(21), "{said}");
+        }
+    }
+    assert!(refused > 3, "{refused} of {}", calls.len());
+}
+
 fn mount(arguments: &[&str], at: &Path) {
     assert!(Command::new("mount").args(arguments).arg(at).status().unwrap().success());
 }
@@ -190,9 +380,14 @@ fn a_temporary_folder_that_is_full_or_cannot_be_written_is_named() {
     mount(&["-t", "tmpfs", "-o", "size=1m", "tmpfs"], small.path());
     let path = data.path().join("data.db");
     let sql = format!("{TO_V2} {SORTS}");
-    for variable in ["SQLITE_TMPDIR", "TMPDIR"] {
+    let callbacks = ["detect", "build", "expect", "verify"].map(|callback| ("TMPDIR", callback));
+    for (variable, callback) in [("SQLITE_TMPDIR", ""), ("TMPDIR", "")].into_iter().chain(callbacks)
+    {
         seed(&path);
         let mut full = program(&path, false, &sql);
+        if !callback.is_empty() {
+            full.env(SORTS_IN, callback);
+        }
         let said = said(&full.env(variable, small.path()).output().unwrap());
         assert!(said.contains("[cutover:NO_SPACE:"), "{said}");
         assert!(said.contains(&format!("temporary folder {} is full", small.path().display())));

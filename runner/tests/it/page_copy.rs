@@ -6,7 +6,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use cutover::{BackupOptions, Code, Host};
+use cutover::{BackupOptions, BuildBy, BuildFrom, Code, Detect, Host, Make, Options};
 use rusqlite::Connection;
 
 use crate::support::{directory, strace};
@@ -244,4 +244,39 @@ fn a_flush_that_fails_costs_no_row() {
     let must_fail: Vec<usize> = (1..=21).filter(|at| ![4, 7, 18].contains(at)).collect();
     assert!([4, 7, 18].iter().all(|at| !calls[at - 1].contains("data.db")), "{calls:#?}");
     assert_eq!((failed, total), (must_fail, 26), "{calls:#?}");
+}
+
+const PLANNED: &str = "CUTOVER_TEST_PLANNED";
+
+/// Makes a plan of the database and performs it.
+#[test]
+#[ignore = "a process of the tests"]
+fn performs_a_plan() {
+    let sql = "CREATE TABLE note AS SELECT * FROM v1.notes; PRAGMA user_version = 2";
+    let make = Make { from: BuildFrom::Empty, run: BuildBy::Sql(sql.into()) };
+    let path = std::env::var_os(PLANNED).unwrap();
+    let options = Options::new(path, "v1-v2", Detect::UserVersion(2), make);
+    let plan = cutover::plan(&options, &mut Quiet).unwrap().unwrap();
+    match cutover::run_plan(&plan.to_text(), &options, &mut Quiet) {
+        Ok(_) => println!("done"),
+        Err(error) => println!("{}", error.failure),
+    }
+}
+
+/// `plan` tries no link, so only the start that performs its plan finds that there is none.
+#[test]
+fn a_given_plan_that_links_is_refused_before_anything_is_built() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = seed(directory.path(), "delete", 4096);
+    let mut program = again!(performs_a_plan);
+    program.env(PLANNED, &database);
+    let no_links = ["--inject=link,linkat:error=EPERM".into()];
+    let (output, calls) = strace::run("link,linkat,pwrite64", &no_links, &program);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(told.contains("a hard link, which it cannot get here; your data is whole"), "{told}");
+    assert!(told.contains("start without a plan") && told.contains("[cutover:JOURNAL"), "{told}");
+    assert!(!calls.iter().any(|call| call.contains(".building-")), "{calls:?}");
+    assert_eq!(directory::names(directory.path()), ["data.db"]);
+    assert_eq!(ask::<i64>(&database, "SELECT count(*) FROM notes"), ROWS);
+    assert!(String::from_utf8_lossy(&program.output().unwrap().stdout).contains("done"));
 }

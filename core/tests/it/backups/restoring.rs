@@ -98,7 +98,9 @@ fn a_restore_is_refused_before_anything_is_touched() {
             .ends_with("it is not there")
     );
     assert_eq!(refused(&|seen, _| drop(seen.files.remove(&canonical()))).code, Code::NotADatabase);
-    assert_eq!(refused(&|seen, _| seen.free_bytes = Some(8191)).code, Code::NoSpace);
+    let full = refused(&|seen, _| seen.free_bytes = Some(8191));
+    assert_eq!(full.code, Code::NoSpace);
+    assert!(full.reason.ends_with("free: 8191 bytes"), "{}", full.reason);
     let mounted = |seen: &mut Observation| {
         seen.companions.get_mut(&auth()).unwrap().irreplaceable = Some(ReplaceBlocker::MountPoint);
     };

@@ -216,3 +216,26 @@ fn companions_are_files_of_their_own() {
     // If the companion's directory does not exist, the companion does not exist either.
     assert_eq!(with(&[("a", "not-yet/auth.json")]).unwrap().outcome, Outcome::Migrated);
 }
+
+/// It is no fault of SQLite's.
+#[test]
+fn a_companion_that_is_too_large_is_refused_and_its_limit_is_told() {
+    let bed = Bed::new("wal");
+    let auth = bed.directory.path().join("auth.json");
+    // A hole takes no space.
+    std::fs::File::create(&auth).unwrap().set_len((256 << 20) + 1).unwrap();
+    let mut options = bed.host(BuildFrom::Empty);
+    options.companions.insert("auth".into(), auth.clone());
+    let mut host = Scripted::default();
+    host.build = Some(Box::new(|job| {
+        job.write_companion("auth", b"v2 secret")?;
+        build_v2(job)
+    }));
+    let failure = cutover::migrate(&options, &mut host).unwrap_err().failure;
+    let told = failure.to_string();
+    assert_eq!(failure.code, Code::Io, "{told}");
+    assert!(told.contains("a companion may have 256 MiB, and it has more"), "{told}");
+    assert!(told.contains("correct what the message says") && !told.contains("SQLite"), "{told}");
+    assert_eq!(std::fs::metadata(&auth).unwrap().len(), (256 << 20) + 1);
+    assert_eq!(bed.names(), ["auth.json", "data.db"]);
+}
