@@ -9,9 +9,12 @@ use rusqlite::backup::{Backup, StepResult};
 
 use crate::os;
 use crate::sqlite::{
-    HeldFile, begin_to_read, bytes, close, empty_log, fault, in_use, on, open_existing,
+    HeldFile, Watch, begin_to_read, bytes, close, empty_log, fault, in_use, on, open_existing,
     open_installed, os_fault, sidecar,
 };
+
+/// How many pages are copied until it is told how far the copy is.
+const PIECE: i32 = 1000;
 
 /// A connection to a database in WAL mode whose log is empty. It tells whether another connection
 /// commits from then on.
@@ -76,6 +79,7 @@ pub(crate) fn page_copy(
     to: &Path,
     v1: &Fingerprint,
     mut witness: Option<&mut CommitWatcher>,
+    watch: &Watch,
 ) -> Result<(), OpError> {
     if os::links(to).map_err(|error| os_fault(&error))? > 1 {
         return Err(OpError::new(
@@ -97,13 +101,14 @@ pub(crate) fn page_copy(
     if !accepts_pages_of(&target, &source)? {
         return Err(changed());
     }
+    watch.set_page_size(&source);
     {
         let backup = Backup::new(&source, &mut target).map_err(|error| fault(&error))?;
         let step = |pages| match backup.step(pages) {
             Ok(StepResult::Busy | StepResult::Locked) => {
                 Err(in_use("another connection has the database locked"))
             }
-            Ok(_) => Ok(()),
+            Ok(step) => Ok(step),
             Err(error) => Err(fault(&error)),
         };
         if let Some(witness) = &mut witness {
@@ -119,7 +124,9 @@ pub(crate) fn page_copy(
         if !(same && unseen) {
             return Err(changed());
         }
-        step(-1)?;
+        while step(PIECE)? == StepResult::More {
+            watch.copied(&backup);
+        }
     }
     if witness.is_some() {
         // If another connection still reads, the pages stay in the log, where they are as durable.
