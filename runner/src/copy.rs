@@ -59,7 +59,7 @@ fn bytes(source: &mut File, target: &mut File, gap: &Range<u64>, watch: &Watch) 
 }
 
 /// Copies in pieces, so that it can be stopped. Linux copies inside the kernel, and shares the
-/// blocks where the file system can ("copy_file_range(2)").
+/// blocks where the file system can (`copy_file_range`).
 pub(crate) fn pieces(source: &mut impl Read, target: &mut File, watch: &Watch) -> io::Result<()> {
     loop {
         if watch.is_stopped() {

@@ -171,9 +171,9 @@ fn check(
         }
         Some(facts) => facts,
     };
-    let [wal, _, hot] = place.canonical.sidecars();
+    let [wal, _, journal] = place.canonical.sidecars();
     let bytes = |name: &FileName| observation.files.get(name).map_or(0, |facts| facts.size);
-    let (log, hot) = (bytes(&wal), bytes(&hot));
+    let [log, rollback] = [&wal, &journal].map(bytes);
     if facts.size.saturating_add(log) > most {
         return Ok(not_made(&format!(
             "database and log have {}; only up to {most} are checked",
@@ -184,7 +184,7 @@ fn check(
     let may_stop = true;
     let checked =
         Progress { op: OpName::CheckPages, done: Done::Counted, total: Some(facts.size), may_stop };
-    if log == 0 && hot == 0 {
+    if log == 0 && rollback == 0 {
         // A lone file can be read in place: `immutable` makes no sidecar and takes no lock.
         let open = || run(installed(&path));
         return watched(&checked, host, |watch| quick_check(&open, watch));
@@ -196,7 +196,7 @@ fn check(
         Err(error) => return Ok(no_copy(&error)),
     };
     let copied = directory.join(place.canonical.as_str());
-    let total = facts.size.saturating_add(log).saturating_add(hot);
+    let total = facts.size.saturating_add(log).saturating_add(rollback);
     let copying =
         Progress { op: OpName::Copy, done: Done::SizeOf(&copied), total: Some(total), may_stop };
     let copy = watched(&copying, host, |watch| match Copy::of(place, directory.clone(), watch) {
