@@ -224,3 +224,28 @@ unsafe extern "C" fn may_read(
     };
     if allowed { ffi::SQLITE_OK } else { ffi::SQLITE_DENY }
 }
+
+/// How many pages a connection has read from its files, for its own progress handler
+/// (<https://www.sqlite.org/c3ref/c_dbstatus_options.html>, `SQLITE_DBSTATUS_CACHE_MISS`).
+pub(crate) fn pages_read(connection: &Connection) -> impl Fn() -> u64 + Send + use<> {
+    struct Handle(*mut ffi::sqlite3);
+    // SAFETY: SQLite calls the progress handler only on the thread that uses the connection.
+    unsafe impl Send for Handle {}
+    // SAFETY: the handle is open. The connection owns the handler that uses it, and so outlives it.
+    let handle = Handle(unsafe { connection.handle() });
+    move || {
+        let Handle(handle) = &handle;
+        let (mut missed, mut most) = (0, 0);
+        // SAFETY: the handle is open, as above, and the numbers are ours. The call reads counters.
+        unsafe {
+            ffi::sqlite3_db_status(
+                *handle,
+                ffi::SQLITE_DBSTATUS_CACHE_MISS,
+                &raw mut missed,
+                &raw mut most,
+                0,
+            );
+        }
+        u64::try_from(missed).unwrap_or_default()
+    }
+}

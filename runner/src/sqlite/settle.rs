@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use super::error::{Result, close, in_use, on, os_fault};
 use super::open::{facts, open_existing};
 use super::regular::sidecar;
+use super::watch::Watch;
 use crate::os;
 
 /// Begins a read transaction, which holds the database's current state until it ends.
@@ -63,8 +64,14 @@ pub(crate) fn empty_log(connection: &Connection) -> Result<()> {
 }
 
 /// Settles a file set into one self-contained file with this journal mode.
-pub(crate) fn settle(path: &Path, mode: JournalMode, flush: Flush) -> Result<FileFacts> {
-    let connection = open_existing(path)?;
+pub(crate) fn settle(
+    path: &Path,
+    mode: JournalMode,
+    flush: Flush,
+    watch: &Watch,
+) -> Result<FileFacts> {
+    let mut connection = open_existing(path)?;
+    watch.over(&mut connection)?;
     if flush == Flush::Later {
         on(&connection, connection.execute_batch("PRAGMA synchronous = OFF"))?;
     }
