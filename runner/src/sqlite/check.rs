@@ -80,9 +80,11 @@ pub(crate) fn check(
         Origin::Built { .. } => "what was built",
         Origin::Backup => "the backup",
     };
-    let failed = |fault: OpError| match is_of_content(&fault) {
-        true => verify(format!("{what} cannot be checked: {}", fault.message)),
-        false => fault,
+    let failed = |fault: OpError| {
+        if !is_of_content(&fault) {
+            return fault;
+        }
+        verify(format!("{what} cannot be checked: {}", fault.message))
     };
     if let Err(fault) = alone(path) {
         return Err(OpError { cause: OpErrorKind::Verify, ..fault });

@@ -131,7 +131,7 @@ pub(crate) fn is_foreign_schema(error: &rusqlite::Error) -> bool {
 
 /// Whether SQLite met damage of a database's pages. What a virtual table says of its own index is
 /// none (`SQLITE_CORRUPT_VTAB`), and neither is a page that the disk does not give, which SQLite calls
-/// damaged as well (`unixRead` in os_unix.c).
+/// damaged as well (`unixRead` in `os_unix.c`).
 pub(crate) fn is_damage(connection: &Connection, error: &rusqlite::Error) -> bool {
     error.sqlite_error().is_some_and(|known| {
         known.code == ErrorCode::DatabaseCorrupt
