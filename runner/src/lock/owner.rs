@@ -170,7 +170,7 @@ pub(crate) fn take(place: &Paths) -> Result<OwnerLock, Failure> {
     // the database could not open the one that a killed process leaves.
     owner
         .execute_batch("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE")
-        .map_err(|error| taken(name_full_disk(sqlite::fault(&error), place)))?;
+        .map_err(|error| taken(name_full_disk(sqlite::fault_on(&owner, &error), place)))?;
     held.owner = Mutex::new(Some(owner));
     Ok(OwnerLock(Arc::new(held)))
 }

@@ -151,7 +151,7 @@ fn make_recoveries(platform: Platform) -> Vec<(Observation, Plan)> {
 }
 
 /// What a plan alone cannot tell, and why: without the step it is the right plan of another case.
-const ALONE: [(&str, &[&str]); 11] = [
+const ALONE: [(&str, &[&str]); 10] = [
     ("whether v2 starts as a copy was asked for", &["Migrate steps: without copy staging"]),
     ("whether SQLite checks v1 was asked for", &["Migrate steps: without check-pages data.db"]),
     (
@@ -190,10 +190,6 @@ const ALONE: [(&str, &[&str]); 11] = [
             "Finish steps: without remove data.db-shm",
             "Finish steps: without rename displaced-wal from data.db-wal",
         ],
-    ),
-    (
-        "whether the legacy backup of a companion holds what the companion holds",
-        &["Undo undo: without sync-file auth.json"],
     ),
     (
         "whether the companion that the legacy upgrade wrote is there",
