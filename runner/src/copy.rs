@@ -22,7 +22,7 @@ pub(crate) fn copy(
     to: &Path,
     gap: &Range<u64>,
     create: Create,
-    watch: &Watch,
+    watch: &Watch<'_>,
 ) -> io::Result<(File, os::Rights)> {
     copy_open(&mut os::open_to_read(from)?, to, gap, create, watch)
 }
@@ -33,7 +33,7 @@ pub(crate) fn copy_open(
     to: &Path,
     gap: &Range<u64>,
     create: Create,
-    watch: &Watch,
+    watch: &Watch<'_>,
 ) -> io::Result<(File, os::Rights)> {
     source.rewind()?;
     let rights = os::Rights::of_open(source)?;
@@ -48,7 +48,12 @@ pub(crate) fn copy_open(
     Ok((target, rights))
 }
 
-fn bytes(source: &mut File, target: &mut File, gap: &Range<u64>, watch: &Watch) -> io::Result<()> {
+fn bytes(
+    source: &mut File,
+    target: &mut File,
+    gap: &Range<u64>,
+    watch: &Watch<'_>,
+) -> io::Result<()> {
     pieces(&mut source.by_ref().take(gap.start), target, watch)?;
     source.seek(SeekFrom::Start(gap.end))?;
     target.seek(SeekFrom::Start(gap.end))?;
@@ -60,9 +65,13 @@ fn bytes(source: &mut File, target: &mut File, gap: &Range<u64>, watch: &Watch) 
 
 /// Copies in pieces, so that it can be stopped. Linux copies inside the kernel, and shares the
 /// blocks where the file system can (`copy_file_range`).
-pub(crate) fn pieces(source: &mut impl Read, target: &mut File, watch: &Watch) -> io::Result<()> {
+pub(crate) fn pieces(
+    source: &mut impl Read,
+    target: &mut File,
+    watch: &Watch<'_>,
+) -> io::Result<()> {
     loop {
-        if watch.is_stopped() {
+        if watch.must_stop() {
             return Err(io::ErrorKind::Interrupted.into());
         }
         // Where the bytes go through this process, they do so in this buffer.
@@ -76,6 +85,7 @@ pub(crate) fn pieces(source: &mut impl Read, target: &mut File, watch: &Watch) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sqlite::Gauge;
 
     #[test]
     fn a_gap_is_filled_with_zeros_and_everything_else_is_copied() {
@@ -86,7 +96,7 @@ mod tests {
                 let mut whole: Vec<u8> =
                     (0..size).map(|at| u8::try_from(at % 251 + 1).unwrap()).collect();
                 std::fs::write(&from, &whole).unwrap();
-                copy(&from, &to, &gap, os::create_new, &Watch::default()).unwrap();
+                copy(&from, &to, &gap, os::create_new, &Watch::quiet(Gauge::default())).unwrap();
                 let end = whole.len();
                 let [start, stop] =
                     [gap.start, gap.end].map(|at| usize::try_from(at).unwrap().min(end));
@@ -102,8 +112,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let [from, to] = ["from", "to"].map(|name| directory.path().join(name));
         std::fs::write(&from, "old").unwrap();
-        let watch = Watch::default();
-        watch.stop();
+        let mut stop = |gauge: &Gauge| gauge.stop();
+        let watch = Watch::new(Gauge::default(), &mut stop);
         copy(&from, &to, &(0..0), os::create_new, &watch).unwrap_err();
         assert!(!to.exists());
     }
@@ -115,13 +125,16 @@ mod tests {
         std::fs::write(&from, "new").unwrap();
         std::fs::write(&to, "old").unwrap();
         assert_eq!(
-            copy(&from, &to, &(0..0), os::create_new, &Watch::default()).unwrap_err().kind(),
+            copy(&from, &to, &(0..0), os::create_new, &Watch::quiet(Gauge::default()))
+                .unwrap_err()
+                .kind(),
             io::ErrorKind::AlreadyExists
         );
         assert_eq!(std::fs::read(&to).unwrap(), b"old");
         std::fs::remove_file(&to).unwrap();
         // No system can seek that far.
-        copy(&from, &to, &(0..u64::MAX), os::create_new, &Watch::default()).unwrap_err();
+        copy(&from, &to, &(0..u64::MAX), os::create_new, &Watch::quiet(Gauge::default()))
+            .unwrap_err();
         assert!(!to.exists());
     }
 }

@@ -28,7 +28,7 @@ impl Isolated {
     pub(crate) fn copy(
         path: &Path,
         new: &Path,
-        watch: &Watch,
+        watch: &Watch<'_>,
     ) -> Result<(Self, Vec<String>), OpError> {
         let zombie = descriptors(path);
         let isolated = Self { connection: settled_and_locked(path)?, zombie };

@@ -17,7 +17,7 @@ use crate::os;
 use crate::place::Paths;
 use crate::reader::Reader;
 use crate::source::OpenV1;
-use crate::sqlite::{Watch, os_fault};
+use crate::sqlite::{Gauge, Watch, os_fault};
 
 pub(crate) struct HostJob<'a> {
     place: &'a Paths,
@@ -32,7 +32,7 @@ pub(crate) struct HostJob<'a> {
     nonce: String,
     attempt: u32,
     /// What stops a copy of v1.
-    watch: Watch,
+    stop: Gauge,
     /// The last request that failed for a reason that is not the application's. If the build fails,
     /// this is the cause.
     fault: Option<OpError>,
@@ -45,7 +45,7 @@ impl<'a> HostJob<'a> {
         (v1, opened): (&'a Reader, &'a mut OpenV1),
         locks: &'a mut CompanionLocks,
         [source, staging]: [PathBuf; 2],
-        watch: Watch,
+        stop: Gauge,
     ) -> Self {
         let (nonce, attempt) = run
             .journal()
@@ -58,7 +58,7 @@ impl<'a> HostJob<'a> {
             locks,
             source,
             copied: false,
-            watch,
+            stop,
             staging,
             nonce,
             attempt,
@@ -155,7 +155,8 @@ impl<'a> HostJob<'a> {
         let v1 = self.place.path(canonical);
         let copied = self.patiently(|job| {
             let known = job.run.journal().and_then(|journal| journal.v1.as_ref());
-            job.opened.copy(&v1, &job.source, known, &job.watch)
+            let watch = Watch::quiet(job.stop.clone());
+            job.opened.copy(&v1, &job.source, known, &watch)
         });
         copied.map_err(|fault| fault.of(canonical))
     }

@@ -79,7 +79,7 @@ pub(crate) fn page_copy(
     to: &Path,
     v1: &Fingerprint,
     mut witness: Option<&mut CommitWatcher>,
-    watch: &Watch,
+    watch: &Watch<'_>,
 ) -> Result<(), OpError> {
     if os::links(to).map_err(|error| os_fault(&error))? > 1 {
         return Err(OpError::new(
@@ -126,7 +126,7 @@ pub(crate) fn page_copy(
             return Err(changed());
         }
         while step(PIECE)? == StepResult::More {
-            watch.copied(&backup);
+            let _too_late_to_stop = watch.copied(&backup);
         }
         Ok(())
     })();

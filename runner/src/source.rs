@@ -33,7 +33,7 @@ impl OpenV1 {
         path: &Path,
         to: &Path,
         known: Option<&V1>,
-        watch: &Watch,
+        watch: &Watch<'_>,
     ) -> Result<(), OpError> {
         if self.file.is_none() {
             self.file = Some(HeldFile::open(path).map_err(|error| os_fault(&error))?);

@@ -11,7 +11,7 @@ use crate::copy::copy;
 use crate::fsops::{flushed, plain, remove, rights_if_there};
 use crate::host::Host;
 use crate::os;
-use crate::sqlite::{self, Watch, os_fault};
+use crate::sqlite::{self, Gauge, Watch, os_fault};
 use crate::watched::{Done, Progress, watched};
 
 impl Performer<'_> {
@@ -140,7 +140,8 @@ impl Performer<'_> {
             // A companion may be a secret, and keeps its mode.
             let mut lost = Vec::new();
             let copied = self.io(to, |to| {
-                let (file, rights) = copy(&path, to, &(0..0), os::create_new, &Watch::default())?;
+                let (file, rights) =
+                    copy(&path, to, &(0..0), os::create_new, &Watch::quiet(Gauge::default()))?;
                 lost = rights.lost(&file)?;
                 plain(Ok(()))
             });

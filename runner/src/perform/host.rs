@@ -12,7 +12,7 @@ use crate::observe::{ObserveError, verdict};
 use crate::os;
 use crate::reader::{Patience, Reader};
 use crate::source::OpenV1;
-use crate::sqlite::{self, Watch};
+use crate::sqlite::{self, Gauge};
 
 impl Performer<'_> {
     pub(super) fn detect(&mut self, file: &FileName, host: &mut dyn Host) -> Performed {
@@ -108,7 +108,7 @@ impl Performer<'_> {
             (&v1, &mut opened),
             self.locks,
             files,
-            Watch::of(host.stop()),
+            Gauge::of(host.stop()),
         );
         job.copied = is_copied;
         let built = host.build(&mut job);

@@ -12,7 +12,7 @@ use cutover_core::{FileName, Op, OpError, OpErrorKind, OpName, OpOutcome, Run};
 
 use super::{Performed, Performer};
 use crate::host::Host;
-use crate::sqlite::{self, Findings, Watch, os_fault};
+use crate::sqlite::{self, Findings, Gauge, Watch, os_fault};
 use crate::types::Integrity;
 use crate::watched::wait_for;
 
@@ -21,28 +21,28 @@ type Found = Result<Findings, OpError>;
 /// A check that runs. Dropping it stops it, and waits until its connection is closed.
 pub(super) struct PageCheck {
     found: Receiver<Found>,
-    watch: Watch,
+    gauge: Gauge,
     thread: Option<JoinHandle<()>>,
 }
 
 impl PageCheck {
     /// Begins to check a settled v1.
     pub(super) fn begin(v1: &Path) -> std::io::Result<Self> {
-        let (path, watch) = (v1.to_owned(), Watch::default());
+        let (path, gauge) = (v1.to_owned(), Gauge::default());
         let (send, found) = channel();
-        let until = watch.clone();
+        let until = gauge.clone();
         let thread = std::thread::Builder::new().name("cutover-check".into()).spawn(move || {
             let open = || sqlite::open_beside(&path);
             // Nothing waits for what was stopped.
-            let _ = send.send(sqlite::examine(&open, Integrity::Quick, &until));
+            let _ = send.send(sqlite::examine(&open, Integrity::Quick, &Watch::quiet(until)));
         })?;
-        Ok(Self { found, watch, thread: Some(thread) })
+        Ok(Self { found, gauge, thread: Some(thread) })
     }
 }
 
 impl Drop for PageCheck {
     fn drop(&mut self) {
-        self.watch.stop();
+        self.gauge.stop();
         // A panic in it was reported by `wait`.
         let _ = self.thread.take().map(JoinHandle::join);
     }
@@ -77,7 +77,7 @@ impl Performer<'_> {
         };
         let check = check.map_err(|error| os_fault(&error).of(file))?;
         let progress = self.of_pages(OpName::CheckPages, file, run);
-        wait_for(&check.found, &check.watch, &progress, host).map_err(|fault| fault.of(file))
+        wait_for(&check.found, &check.gauge, &progress, host).map_err(|fault| fault.of(file))
     }
 
     /// The failure of a build by SQL that met damage: it is v1's, or else not v1's.

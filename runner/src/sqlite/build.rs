@@ -44,14 +44,14 @@ pub(crate) fn build(
     v1: &Path,
     staging: &Path,
     sql: &str,
-    watch: &Watch,
+    watch: &Watch<'_>,
     begun: &mut dyn FnMut(),
 ) -> Result<()> {
     let header = facts(v1).map_err(|error| os_fault(&error))?.header;
     // `ATTACH` opens with the flags of the connection, so it follows no link either.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_URI;
-    let mut connection = run(open(staging, flags))?;
-    watch.over(&mut connection)?;
+    let connection = run(open(staging, flags))?;
+    let watched = watch.over(&connection);
     let new = header.filter(|_| bytes(staging) == Some(0));
     if let Some(header) = &new {
         on(
@@ -89,6 +89,7 @@ pub(crate) fn build(
     begun();
     execute(&connection, sql)?;
     on(&connection, connection.execute_batch("COMMIT; DETACH DATABASE v1"))?;
+    drop(watched);
     close(connection)
 }
 
@@ -168,16 +169,16 @@ pub(crate) fn copy_pages(
     source: &Connection,
     target: &mut Connection,
     busy: &str,
-    watch: &Watch,
+    watch: &Watch<'_>,
 ) -> Result<()> {
     watch.set_page_size(source);
     let backup = run(Backup::new(source, target))?;
     loop {
         let copied = backup.step(PIECE);
-        watch.copied(&backup);
+        let must_stop = watch.copied(&backup);
         match copied {
-            Ok(StepResult::More) if !watch.is_stopped() => {}
-            Ok(StepResult::More) => return Err(stopped()),
+            Ok(StepResult::More) if must_stop => return Err(stopped()),
+            Ok(StepResult::More) => {}
             Ok(StepResult::Done) => return Ok(()),
             Ok(_) => return Err(in_use(busy)),
             Err(error) => {
@@ -191,7 +192,7 @@ pub(crate) fn copy_pages(
 
 /// Copies a database that a connection has open into a new file. SQLite copies it page by page,
 /// including what is still in the write-ahead log.
-pub(crate) fn restage(from: &Path, to: &Path, mode: JournalMode, watch: &Watch) -> Result<()> {
+pub(crate) fn restage(from: &Path, to: &Path, mode: JournalMode, watch: &Watch<'_>) -> Result<()> {
     let source = open_existing(from)?;
     let mut target = open_existing(to)?;
     on(&target, target.execute_batch("PRAGMA synchronous = OFF"))?;

@@ -73,7 +73,7 @@ pub(crate) fn check(
     origin: Origin,
     integrity: Integrity,
     expect: &BTreeMap<String, u64>,
-    watch: &Watch,
+    watch: &Watch<'_>,
 ) -> Result<(FileFacts, Vec<String>)> {
     let verify = |message: String| OpError::new(OpErrorKind::Verify, message);
     let what = match origin {
@@ -184,11 +184,11 @@ fn no_more(v2: &BTreeMap<Fault, u64>, v1: &BTreeMap<Fault, u64>) -> Result<Vec<S
 }
 
 /// Compares the number of rows of a table with what the build expects.
-fn count(open: &Open, table: &str, want: u64, found: &Findings, watch: &Watch) -> Result<()> {
+fn count(open: &Open, table: &str, want: u64, found: &Findings, watch: &Watch<'_>) -> Result<()> {
     let verify = |message: String| OpError::new(OpErrorKind::Verify, message);
     let unread = !found.unread.is_empty();
-    let mut v2 = open()?;
-    watch.over(&mut v2)?;
+    let v2 = open()?;
+    let _watched = watch.over(&v2);
     let counts = || -> rusqlite::Result<i64> {
         if !unread {
             let sql = format!("SELECT count(*) FROM {}", quoted(table));

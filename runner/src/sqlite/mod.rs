@@ -29,4 +29,4 @@ pub(crate) use settle::{
     Flush, alone, begin_to_read, empty_log, journal_mode, keep_writers_out, restore_mode, settle,
 };
 pub(crate) use soundness::{Findings, Open, examine};
-pub(crate) use watch::{Watch, stopped};
+pub(crate) use watch::{Gauge, Watch, stopped};

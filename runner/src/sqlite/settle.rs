@@ -68,10 +68,10 @@ pub(crate) fn settle(
     path: &Path,
     mode: JournalMode,
     flush: Flush,
-    watch: &Watch,
+    watch: &Watch<'_>,
 ) -> Result<FileFacts> {
-    let mut connection = open_existing(path)?;
-    watch.over(&mut connection)?;
+    let connection = open_existing(path)?;
+    let watched = watch.over(&connection);
     if flush == Flush::Later {
         on(&connection, connection.execute_batch("PRAGMA synchronous = OFF"))?;
     }
@@ -108,6 +108,7 @@ pub(crate) fn settle(
     if mode == JournalMode::Wal && journal_mode(&connection, Some("WAL"))? != "wal" {
         return Err(in_use("the database cannot be put into WAL mode"));
     }
+    drop(watched);
     close(connection)?;
     alone(path)?;
     let facts = facts(path).map_err(|error| os_fault(&error))?;

@@ -100,8 +100,9 @@ impl Fault {
 /// # Errors
 /// If SQLite could not check: the file is in use, cannot be read or is no database, or `watch` was
 /// stopped.
-pub(crate) fn examine(open: &Open, integrity: Integrity, watch: &Watch) -> Result<Findings> {
-    let db = opened(open, watch)?;
+pub(crate) fn examine(open: &Open, integrity: Integrity, watch: &Watch<'_>) -> Result<Findings> {
+    let db = open()?;
+    let watched = watch.over(&db);
     drop_modules(&db);
     watch.set_page_size(&db);
     let pragma = format!("PRAGMA {}({MOST_PROBLEMS})", name_of(integrity));
@@ -143,9 +144,11 @@ pub(crate) fn examine(open: &Open, integrity: Integrity, watch: &Watch) -> Resul
             }
         }
     }
+    drop(watched);
     drop(db);
     if found.damage.is_none() {
-        let db = opened(open, watch)?;
+        let db = open()?;
+        let _watched = watch.over(&db);
         on(&db, pass_over_foreign_schema(&db))?;
         on(&db, virtual_tables(&db, &mut found))?;
     }
@@ -154,12 +157,6 @@ pub(crate) fn examine(open: &Open, integrity: Integrity, watch: &Watch) -> Resul
 
 pub(crate) fn quoted(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
-}
-
-fn opened(open: &Open, watch: &Watch) -> Result<Connection> {
-    let mut db = open()?;
-    watch.over(&mut db)?;
-    Ok(db)
 }
 
 fn name_of(integrity: Integrity) -> &'static str {
@@ -365,8 +362,9 @@ fn is_of_module(error: &rusqlite::Error) -> bool {
 ///
 /// # Errors
 /// SQLite's own.
-pub(crate) fn foreign_keys(open: &Open, found: &mut Findings, watch: &Watch) -> Result<()> {
-    let db = opened(open, watch)?;
+pub(crate) fn foreign_keys(open: &Open, found: &mut Findings, watch: &Watch<'_>) -> Result<()> {
+    let db = open()?;
+    let _watched = watch.over(&db);
     on(&db, pass_over_foreign_schema(&db))?;
     let mut all = BTreeMap::new();
     if on_keys(&db, "PRAGMA foreign_key_check", &mut all).is_ok() {

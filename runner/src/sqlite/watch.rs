@@ -1,45 +1,41 @@
-//! What long work of SQLite is told, and tells, on its own thread.
+//! What long work looks at: whether it must stop. And what it tells: how far it is.
 
+use std::any::Any;
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use cutover_core::{OpError, OpErrorKind};
+use rusqlite::Connection;
 use rusqlite::backup::{Backup, Progress};
-use rusqlite::{Connection, InterruptHandle};
 
-use super::error::{Result, on};
-use super::ffi::pages_read;
+use super::ffi::{OnProgress, on_progress};
+
+/// After how many instructions of SQLite's virtual machine a connection looks at its watch.
+const INSTRUCTIONS: i32 = 1000;
 
 /// The failure of work that was stopped.
 pub(crate) fn stopped() -> OpError {
     OpError::new(OpErrorKind::Aborted, "the application asked to stop")
 }
 
-/// After how many instructions of SQLite's virtual machine a connection looks at its watch.
-const INSTRUCTIONS: i32 = 10_000;
-
-/// Stops work from any thread, and tells how far it is. Work that was stopped fails as interrupted.
-#[derive(Clone, Default)]
-pub(crate) struct Watch {
+/// How far work is, and whether it must stop. Any thread may look.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Gauge {
     stop: Arc<AtomicBool>,
     pages: Arc<AtomicU64>,
     page_size: Arc<AtomicU64>,
-    connections: Arc<Mutex<Vec<InterruptHandle>>>,
 }
 
-impl Watch {
+impl Gauge {
     /// One that this flag stops.
     pub(crate) fn of(stop: Option<Arc<AtomicBool>>) -> Self {
         Self { stop: stop.unwrap_or_default(), ..Self::default() }
     }
 
-    /// Stops the work. A checkpoint ends only where it is asked while it runs (`walCheckpoint` in
-    /// `wal.c`), so this is called again until the work has ended.
     pub(crate) fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
-        for connection in &*self.connections.lock().unwrap_or_else(PoisonError::into_inner) {
-            connection.interrupt();
-        }
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
@@ -51,36 +47,78 @@ impl Watch {
         let [pages, size] = [&self.pages, &self.page_size].map(|of| of.load(Ordering::Relaxed));
         pages.saturating_mul(size)
     }
+}
+
+/// What work looks at again and again, on its own thread. Work of SQLite that was stopped fails as
+/// interrupted.
+pub(crate) struct Watch<'a> {
+    gauge: Gauge,
+    tick: Option<RefCell<&'a mut dyn FnMut(&Gauge)>>,
+    panic: RefCell<Option<Box<dyn Any + Send>>>,
+}
+
+impl<'a> Watch<'a> {
+    /// `tick` is called at every look.
+    pub(crate) fn new(gauge: Gauge, tick: &'a mut dyn FnMut(&Gauge)) -> Self {
+        Self { gauge, tick: Some(RefCell::new(tick)), panic: RefCell::default() }
+    }
+
+    /// One that only the gauge stops.
+    pub(crate) fn quiet(gauge: Gauge) -> Self {
+        Self { gauge, tick: None, panic: RefCell::default() }
+    }
+
+    /// Whether the work must stop.
+    pub(crate) fn must_stop(&self) -> bool {
+        // A look inside a look has nothing to add.
+        if let Some(Ok(mut tick)) = self.tick.as_ref().map(RefCell::try_borrow_mut) {
+            tick(&self.gauge);
+        }
+        self.gauge.is_stopped()
+    }
+
+    /// Whether the work was stopped.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.gauge.is_stopped()
+    }
 
     /// Notes the page size of what is read or copied.
     pub(crate) fn set_page_size(&self, of: &Connection) {
         let size = of.query_row("PRAGMA page_size", [], |row| row.get::<_, i64>(0));
         // A file that is no database has no pages to count.
         let size = size.ok().and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
-        self.page_size.store(size, Ordering::Relaxed);
+        self.gauge.page_size.store(size, Ordering::Relaxed);
     }
 
-    /// Notes how far a copy is.
-    pub(crate) fn copied(&self, backup: &Backup<'_, '_>) {
+    /// Notes how far a copy is, and tells whether it must stop.
+    pub(crate) fn copied(&self, backup: &Backup<'_, '_>) -> bool {
         let Progress { remaining, pagecount } = backup.progress();
         let pages = u64::try_from(pagecount - remaining).unwrap_or_default();
-        self.pages.store(pages, Ordering::Relaxed);
+        self.gauge.pages.store(pages, Ordering::Relaxed);
+        self.must_stop()
     }
 
-    /// Watches what a connection does from now on.
-    pub(crate) fn over(&self, connection: &mut Connection) -> Result<()> {
-        let handle = connection.get_interrupt_handle();
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
-        let (read, watch, mut before) = (pages_read(connection), self.clone(), 0);
-        let set = connection.progress_handler(
+    /// Watches what a connection does, until the answer is dropped.
+    pub(crate) fn over<'b>(&'b self, connection: &'b Connection) -> OnProgress<'b> {
+        let before = self.gauge.pages.load(Ordering::Relaxed);
+        on_progress(
+            connection,
             INSTRUCTIONS,
-            Some(move || {
-                let now = read();
-                watch.pages.fetch_add(now.saturating_sub(before), Ordering::Relaxed);
-                before = now;
-                watch.is_stopped()
+            Box::new(move |read| {
+                self.gauge.pages.store(before.saturating_add(read), Ordering::Relaxed);
+                // No panic of the application may pass through SQLite.
+                catch_unwind(AssertUnwindSafe(|| self.must_stop())).unwrap_or_else(|panic| {
+                    *self.panic.borrow_mut() = Some(panic);
+                    true
+                })
             }),
-        );
-        on(connection, set)
+        )
+    }
+
+    /// Goes on with a panic that had to wait for SQLite's end.
+    pub(crate) fn resume(self) {
+        if let Some(panic) = self.panic.into_inner() {
+            resume_unwind(panic);
+        }
     }
 }

@@ -210,7 +210,7 @@ fn check(
 
 /// Asks SQLite whether the pages are sound. Its own text stays out of the bundle, because it may
 /// contain row data.
-fn quick_check(open: &Open, watch: &Watch) -> Result<Check, OpError> {
+fn quick_check(open: &Open, watch: &Watch<'_>) -> Result<Check, OpError> {
     Ok(match examine(open, Integrity::Quick, watch) {
         Ok(found) if found.damage.is_some() => Check::Damaged { problems: 1 },
         Ok(found) if found.unread.is_empty() => Check::Sound,
@@ -245,7 +245,7 @@ impl Copy {
         Ok(directory)
     }
 
-    fn of(place: &Paths, directory: PathBuf, watch: &Watch) -> std::io::Result<Self> {
+    fn of(place: &Paths, directory: PathBuf, watch: &Watch<'_>) -> std::io::Result<Self> {
         let copy = Self { database: directory.join(place.canonical.as_str()), directory };
         let [wal, _, hot] = place.canonical.sidecars();
         for name in [&place.canonical, &wal, &hot] {
@@ -259,7 +259,7 @@ impl Copy {
         Ok(copy)
     }
 
-    fn check(&self, watch: &Watch) -> Result<Check, OpError> {
+    fn check(&self, watch: &Watch<'_>) -> Result<Check, OpError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_NOFOLLOW;
