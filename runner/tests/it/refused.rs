@@ -119,9 +119,9 @@ impl Host for Refuses<'_> {
             }
             self.seen += 1;
         }
-    }
-    fn wait(&mut self, _delay_ms: u64) {
-        panic!("cutover must not wait: waiting does not end any of these refusals");
+        if let Event::Wait { op, reason, .. } = event {
+            panic!("cutover must not wait, since waiting ends no such refusal: {op}, {reason}");
+        }
     }
 }
 
