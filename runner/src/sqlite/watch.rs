@@ -49,17 +49,19 @@ impl Gauge {
     }
 }
 
+/// What is called at every look.
+type Tick<'a> = &'a mut dyn FnMut(&Gauge);
+
 /// What work looks at again and again, on its own thread. Work of SQLite that was stopped fails as
 /// interrupted.
 pub(crate) struct Watch<'a> {
     gauge: Gauge,
-    tick: Option<RefCell<&'a mut dyn FnMut(&Gauge)>>,
+    tick: Option<RefCell<Tick<'a>>>,
     panic: RefCell<Option<Box<dyn Any + Send>>>,
 }
 
 impl<'a> Watch<'a> {
-    /// `tick` is called at every look.
-    pub(crate) fn new(gauge: Gauge, tick: &'a mut dyn FnMut(&Gauge)) -> Self {
+    pub(crate) fn new(gauge: Gauge, tick: Tick<'a>) -> Self {
         Self { gauge, tick: Some(RefCell::new(tick)), panic: RefCell::default() }
     }
 
