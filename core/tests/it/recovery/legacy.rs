@@ -186,6 +186,9 @@ fn a_legacy_companion_is_put_back_unless_its_backup_may_be_torn() {
             "a power loss may leave both names of that rename: v1 has none of them"
         );
     }
+    // A power loss kept both names of the rename that put it back.
+    let both = of_companion("building", (false, true), (&[BACKUP], &[BACKUP]), false);
+    assert!(removes_backup(&both) && !puts_back(&both), "it is back already");
     for plan in [plan(true, true, &[BACKUP]), plan(true, false, &[])] {
         assert!(plan.journal.unwrap().warnings.is_empty());
     }
