@@ -100,6 +100,15 @@ pub struct V1 {
     pub journal_mode: JournalMode,
 }
 
+impl V1 {
+    /// v1 as these facts describe it. `None` if they have no header.
+    #[must_use]
+    pub fn of(facts: &FileFacts, journal_mode: JournalMode) -> Option<Self> {
+        let fingerprint = facts.fingerprint()?;
+        Some(Self { file_id: facts.file_id.clone(), fingerprint, journal_mode })
+    }
+}
+
 /// v2, as it was checked; in a restore, the copy of the backup that is installed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

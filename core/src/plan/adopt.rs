@@ -102,11 +102,7 @@ pub fn plan_adoption(
         attempt: 1,
         // Of all strategies only that of the legacy daemon writes no receipt.
         strategy: Strategy::TwoRename,
-        v1: facts.fingerprint().map(|fingerprint| V1 {
-            file_id: facts.file_id.clone(),
-            fingerprint,
-            journal_mode: header.journal_mode,
-        }),
+        v1: V1::of(facts, header.journal_mode),
         v2: None,
         expect: BTreeMap::new(),
         companions: request

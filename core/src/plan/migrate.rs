@@ -157,11 +157,7 @@ fn journal(
         phase: Phase::Building,
         attempt: request.attempt,
         strategy,
-        v1: facts.fingerprint().map(|fingerprint| V1 {
-            file_id: facts.file_id.clone(),
-            fingerprint,
-            journal_mode,
-        }),
+        v1: V1::of(facts, journal_mode),
         v2: None,
         expect: std::collections::BTreeMap::new(),
         companions: observation

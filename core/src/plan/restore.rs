@@ -130,11 +130,7 @@ pub fn plan_restore(
         phase: Phase::Building,
         attempt: 1,
         strategy,
-        v1: facts.fingerprint().map(|fingerprint| V1 {
-            file_id: facts.file_id.clone(),
-            fingerprint,
-            journal_mode: header.journal_mode,
-        }),
+        v1: V1::of(facts, header.journal_mode),
         v2: None,
         expect: BTreeMap::new(),
         companions: put_back

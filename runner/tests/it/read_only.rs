@@ -5,9 +5,8 @@
 use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
-use std::process::Command;
 
-use crate::support::again::assert_held;
+use crate::support::again::held_as_an_owner;
 use crate::support::notes::{NOTES, TO_V2, V1, rows};
 use cutover::{
     BackupOptions, BuildBy, BuildFrom, Built, Detect, Host, HostError, Job, Make, Options,
@@ -26,28 +25,9 @@ impl Host for App {
     }
 }
 
-/// Root may write to every file. Without that capability root is an owner like others
-/// ("capabilities(7)").
-fn started_as_an_owner() -> bool {
-    const INSIDE: &str = "CUTOVER_TEST_AS_AN_OWNER";
-    if std::fs::metadata("/proc/self").unwrap().uid() != 0 || std::env::var_os(INSIDE).is_some() {
-        return false;
-    }
-    let again = again!(what_is_read_only_is_upgraded_and_restored);
-    let output = Command::new("setpriv")
-        .arg("--bounding-set=-dac_override,-dac_read_search")
-        .arg(again.get_program())
-        .args(again.get_args())
-        .env(INSIDE, "1")
-        .output()
-        .expect("setpriv: apt-get install util-linux");
-    assert_held(&output, "it fails as an owner");
-    true
-}
-
 #[test]
 fn what_is_read_only_is_upgraded_and_restored() {
-    if started_as_an_owner() {
+    if held_as_an_owner(&again!(what_is_read_only_is_upgraded_and_restored)) {
         return;
     }
     let directory = tempfile::tempdir().unwrap();

@@ -2,11 +2,10 @@
 #![cfg(target_os = "linux")]
 
 use std::fs::{Permissions, set_permissions};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::Command;
 
-use crate::support::again::assert_held;
+use crate::support::again::held_as_an_owner;
 use crate::support::directory;
 use crate::support::notes::{NOTES, TO_V2, V1, rows};
 use cutover::{
@@ -17,28 +16,9 @@ use rusqlite::Connection;
 struct Calm;
 impl Host for Calm {}
 
-/// Root may read every file. Without that capability root is an owner like others
-/// ("capabilities(7)").
-fn started_as_an_owner() -> bool {
-    const INSIDE: &str = "CUTOVER_TEST_WITHOUT_RIGHTS";
-    if std::fs::metadata("/proc/self").unwrap().uid() != 0 || std::env::var_os(INSIDE).is_some() {
-        return false;
-    }
-    let again = again!(an_unreadable_receipt_is_that_of_one_backup);
-    let output = Command::new("setpriv")
-        .arg("--bounding-set=-dac_override,-dac_read_search")
-        .arg(again.get_program())
-        .args(again.get_args())
-        .env(INSIDE, "1")
-        .output()
-        .expect("setpriv: apt-get install util-linux");
-    assert_held(&output, "it fails without the rights");
-    true
-}
-
 #[test]
 fn an_unreadable_receipt_is_that_of_one_backup() {
-    if started_as_an_owner() {
+    if held_as_an_owner(&again!(an_unreadable_receipt_is_that_of_one_backup)) {
         return;
     }
     let scratch = tempfile::tempdir().unwrap();

@@ -179,11 +179,7 @@ fn receipt_text(
         backup: FileName::new(name_of(scenario, of)).ok()?,
         started_ms: of.0,
         strategy: Strategy::LinkReplace,
-        v1: Some(V1 {
-            file_id: facts.file_id.clone(),
-            fingerprint: facts.fingerprint()?,
-            journal_mode,
-        }),
+        v1: Some(V1::of(&facts, journal_mode)?),
         v2: None,
         companions: kept
             .map(|(name, file)| {

@@ -35,3 +35,23 @@ pub fn assert_held(output: &Output, otherwise: &str) {
     eprintln!("{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && said.contains("test result: ok. 1 passed"), "{otherwise}");
 }
+
+/// Whether this process is root, who may read and write every file. Then it has run this test again
+/// without that capability, as an owner like others ("capabilities(7)"), and the test held.
+#[cfg(target_os = "linux")]
+pub fn held_as_an_owner(again: &Command) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    const INSIDE: &str = "CUTOVER_TEST_AS_AN_OWNER";
+    if std::fs::metadata("/proc/self").unwrap().uid() != 0 || std::env::var_os(INSIDE).is_some() {
+        return false;
+    }
+    let output = Command::new("setpriv")
+        .arg("--bounding-set=-dac_override,-dac_read_search")
+        .arg(again.get_program())
+        .args(again.get_args())
+        .env(INSIDE, "1")
+        .output()
+        .expect("setpriv: apt-get install util-linux");
+    assert_held(&output, "it fails as an owner");
+    true
+}
