@@ -20,12 +20,10 @@
 //! ```
 //! use std::collections::BTreeMap;
 //!
-//! use cutover_core::explain_error;
-//! use cutover_core::Platform;
-//! use cutover_core::{FileName, Label, Nonce};
-//! use cutover_core::{FileFacts, Observation, Verdict};
-//! use cutover_core::Header;
-//! use cutover_core::{BuildBy, BuildFrom, Request, plan_migration};
+//! use cutover_core::{
+//!     BuildBy, BuildFrom, FileFacts, FileName, Header, Label, Nonce, Observation, Platform, Request,
+//!     Verdict, explain_error, plan_migration,
+//! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // What a runner reads from the disk: the first 100 bytes of the database, and its size.

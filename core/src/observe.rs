@@ -209,18 +209,10 @@ impl Observation {
     pub fn may_hold_rows(&self) -> impl Iterator<Item = (&FileName, Role)> {
         self.files.iter().filter_map(|(name, facts)| {
             let role = Role::of(&self.canonical, name)?;
-            let database = matches!(
-                role,
-                Role::Backup { .. }
-                    | Role::Displaced(_)
-                    | Role::Staging(_)
-                    | Role::Install(_)
-                    | Role::Source(_)
-            );
             let is_file = !self.irregular.contains_key(&PlanPath::from(name));
             let [wal, ..] = name.sidecars();
             let bytes = facts.size.max(self.files.get(&wal).map_or(0, |facts| facts.size));
-            (database && is_file && bytes > 0).then_some((name, role))
+            (role.may_hold_rows() && is_file && bytes > 0).then_some((name, role))
         })
     }
 

@@ -274,7 +274,7 @@ impl Op {
         }
     }
 
-    /// Every file that the op names.
+    /// Every file that the op names. Of two files, the one that it makes or changes comes last.
     #[must_use]
     pub fn files(&self) -> Vec<PlanPath> {
         match self {
@@ -313,42 +313,13 @@ impl Op {
         }
     }
 
-    /// The file that messages name for this op.
+    /// The file that messages name for this op: of two files, the one that it makes or changes.
     #[must_use]
     pub fn file(&self) -> Option<PlanPath> {
+        let mut files = self.files().into_iter();
         match self {
-            Self::WriteJournal { file, .. }
-            | Self::WriteReceipt { file }
-            | Self::Look { file }
-            | Self::Settle { file, .. }
-            | Self::RestoreMode { file, .. }
-            | Self::Check { file }
-            | Self::Detect { file }
-            | Self::VerifyHost { file }
-            | Self::LockV1 { file }
-            | Self::CheckPages { file }
-            | Self::CheckV1 { file }
-            | Self::BuildSql { staging: file, .. }
-            | Self::BuildHost { staging: file, .. }
-            | Self::Restage { to: file, .. }
-            | Self::Isolate { from: file, .. }
-            | Self::PageCopy { to: file, .. }
-            | Self::RemoveLink { link: file, .. } => Some(file.into()),
-            Self::SyncFile { file } => Some(file.clone()),
-            Self::Link { to, .. }
-            | Self::Rename { to, .. }
-            | Self::RenameNew { to, .. }
-            | Self::Copy { to, .. } => Some(to.clone()),
-            Self::Remove { files } => files.first().cloned(),
-            Self::Absent { files } => files.first().map(PlanPath::from),
-            Self::LookCompanion { companion, file, .. } => {
-                Some(PlanPath { companion: Some(companion.clone()), name: file.clone() })
-            }
-            Self::SyncDir { .. }
-            | Self::Release {}
-            | Self::UnlockV1 {}
-            | Self::UndoHost {}
-            | Self::CleanupHost {} => None,
+            Self::Remove { .. } | Self::Absent { .. } => files.next(),
+            _ => files.next_back(),
         }
     }
 }

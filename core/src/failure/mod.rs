@@ -176,6 +176,13 @@ impl Failure {
         self
     }
 
+    /// Names the processes that are in the way.
+    #[must_use]
+    pub fn held_by(mut self, holders: &[Holder]) -> Self {
+        self.holders = holders.to_vec();
+        self
+    }
+
     /// Says that canonical is v1, and was not touched.
     #[must_use]
     pub fn with_v1(mut self, canonical: &FileName) -> Self {

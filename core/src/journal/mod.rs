@@ -11,9 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::names::{
-    self, CompanionName, FileName, Label, NameError, Names, Nonce, companion_backup_name,
-};
+use crate::names::{self, CompanionName, FileName, Label, Names, Nonce, companion_backup_name};
 use crate::observe::{CompanionFacts, FileFacts, Fingerprint, Observation};
 pub use crate::op::Phase;
 use crate::page1::JournalMode;
@@ -275,12 +273,9 @@ impl Journal {
     pub fn parse(text: &str, canonical: &FileName) -> Result<Self, ReadError> {
         let journal: Self = read_versioned(text, JOURNAL_VERSION)?;
         if journal.names.canonical != *canonical {
-            return Err(NameError {
-                what: "names.canonical".into(),
-                found: journal.names.canonical.to_string(),
-                why: format!("must be {canonical}, the database beside which it lies"),
-            }
-            .into());
+            let why = format!("must be {canonical}, the database beside which it lies");
+            let found = journal.names.canonical.as_str();
+            return Err(names::bad("names.canonical", found, why).into());
         }
         journal.check()?;
         Ok(journal)
@@ -294,51 +289,35 @@ impl Journal {
         if self.version != JOURNAL_VERSION {
             return Err(ReadError::Contradiction(format!("version: must be {JOURNAL_VERSION}")));
         }
-        if self.strategy.restores() {
-            self.names.check_of_restore(&self.label, &self.nonce)?;
-        } else {
-            self.names.check(&self.label, &self.nonce)?;
-        }
+        self.names.check(&self.label, &self.nonce, self.strategy.restores())?;
         let mut seen = BTreeSet::new();
         for companion in &self.companions {
             if !seen.insert(&companion.name) {
-                return Err(ReadError::Contradiction(format!(
-                    "companions: {} is there twice",
-                    companion.name
-                )));
+                let twice = format!("companions: {} is there twice", companion.name);
+                return Err(ReadError::Contradiction(twice));
             }
             if !names::companion_fits(&companion.file, &self.label, &self.nonce) {
-                let why = "is too long: the names made from it would pass 255 bytes".into();
-                return Err(NameError {
-                    what: format!("companions.{}", companion.name),
-                    found: companion.file.to_string(),
-                    why,
-                }
-                .into());
+                let why = "is too long: the names made from it would pass 255 bytes";
+                let what = format!("companions.{}", companion.name);
+                return Err(names::bad(&what, companion.file.as_str(), why).into());
             }
         }
         if let Some(v2) = &self.v2 {
             let names = &self.names;
             if v2.file != names.staging && v2.file != names.install {
                 let why = format!("must be {} or {}", names.staging, names.install);
-                return Err(
-                    NameError { what: "v2.file".into(), found: v2.file.to_string(), why }.into()
-                );
+                return Err(names::bad("v2.file", v2.file.as_str(), why).into());
             }
         }
         if self.phase >= Phase::Built
             && self.strategy != Strategy::TwoRename
             && (self.v1.is_none() || self.v2.is_none())
         {
-            return Err(ReadError::Contradiction(format!(
-                "phase {} without v1 and v2",
-                self.phase.as_str()
-            )));
+            let without = format!("phase {} without v1 and v2", self.phase.as_str());
+            return Err(ReadError::Contradiction(without));
         }
         if self.phase == Phase::Installing && !self.strategy.copies_pages() {
-            return Err(ReadError::Contradiction(
-                "phase installing: only page copies have it".into(),
-            ));
+            return Err(ReadError::contradiction("phase installing: only page copies have it"));
         }
         Ok(())
     }

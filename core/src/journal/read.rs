@@ -54,6 +54,13 @@ pub enum ReadError {
     Contradiction(String),
 }
 
+impl ReadError {
+    /// Fields that contradict each other.
+    pub(crate) fn contradiction(text: impl Into<String>) -> Self {
+        Self::Contradiction(text.into())
+    }
+}
+
 impl From<serde_json::Error> for ReadError {
     fn from(error: serde_json::Error) -> Self {
         let (line, column) = (error.line(), error.column());

@@ -52,7 +52,7 @@ pub struct NameError {
     pub why: String,
 }
 
-fn bad(what: &str, found: &str, why: impl Into<String>) -> NameError {
+pub(crate) fn bad(what: &str, found: &str, why: impl Into<String>) -> NameError {
     NameError { what: what.to_owned(), found: found.to_owned(), why: why.into() }
 }
 
@@ -327,44 +327,28 @@ impl Names {
     }
 
     /// Proves that the names of a journal or plan are exactly those that its label and nonce make.
+    /// The backup of a restore (`restores`) has the nonce of the upgrade that made it.
     ///
     /// # Errors
     /// The first field that differs, with the name that it must have.
-    pub fn check(&self, label: &Label, nonce: &Nonce) -> Result<(), NameError> {
+    pub fn check(&self, label: &Label, nonce: &Nonce, restores: bool) -> Result<(), NameError> {
         let started_ms = match Role::of(&self.canonical, &self.backup) {
-            Some(Role::Backup { label: l, nonce: n, started_ms }) if l == *label && n == *nonce => {
+            Some(Role::Backup { label: of, nonce: made_by, started_ms })
+                if of == *label && (restores || made_by == *nonce) =>
+            {
                 started_ms
             }
             _ => {
+                let nonce = if restores { "<nonce>" } else { nonce.as_str() };
                 let want = format!("must be {}.{label}-<unix ms>-{nonce}", self.canonical);
                 return Err(bad("names.backup", self.backup.as_str(), want));
             }
         };
-        self.check_beside(&Self::new(&self.canonical, label, nonce, started_ms)?)
-    }
-
-    /// Proves the names of a restore. The nonce of its backup is that of the upgrade that made it.
-    ///
-    /// # Errors
-    /// The first field that differs, with the name that it must have.
-    pub fn check_of_restore(&self, label: &Label, nonce: &Nonce) -> Result<(), NameError> {
-        let started_ms = match Role::of(&self.canonical, &self.backup) {
-            Some(Role::Backup { label: l, started_ms, .. }) if l == *label => started_ms,
-            _ => {
-                let want = format!("must be {}.{label}-<unix ms>-<nonce>", self.canonical);
-                return Err(bad("names.backup", self.backup.as_str(), want));
-            }
-        };
         let want = Self::new(&self.canonical, label, nonce, started_ms)?;
-        self.check_beside(&Self { backup: self.backup.clone(), ..want })
-    }
-
-    fn check_beside(&self, want: &Self) -> Result<(), NameError> {
         for (field, found, want) in [
             ("names.source", &self.source, &want.source),
             ("names.staging", &self.staging, &want.staging),
             ("names.install", &self.install, &want.install),
-            ("names.backup", &self.backup, &want.backup),
         ] {
             if found != want {
                 return Err(bad(field, found.as_str(), format!("must be {want}")));

@@ -84,14 +84,8 @@ impl Role {
         }
         let base = SIDECARS.iter().find_map(|suffix| name.as_str().strip_suffix(suffix))?;
         match Self::of_main(canonical, base)? {
-            role @ (Self::Canonical
-            | Self::Source(_)
-            | Self::Staging(_)
-            | Self::Install(_)
-            | Self::Backup { .. }
-            | Self::JournalTmp(..)
-            | Self::Displaced(_)) => Some(Self::Sidecar(Box::new(role))),
-            _ => None,
+            role @ (Self::Canonical | Self::JournalTmp(..)) => Some(Self::Sidecar(Box::new(role))),
+            role => role.may_hold_rows().then(|| Self::Sidecar(Box::new(role))),
         }
     }
 
@@ -101,6 +95,19 @@ impl Role {
             Self::Sidecar(of) => matches!(**of, Self::JournalTmp(..)),
             role => matches!(role, Self::JournalTmp(..)),
         }
+    }
+
+    /// Whether it is a database beside canonical: a backup, what was set aside, or a file of an
+    /// unfinished upgrade.
+    pub(crate) fn may_hold_rows(&self) -> bool {
+        matches!(
+            self,
+            Self::Backup { .. }
+                | Self::Displaced(_)
+                | Self::Staging(_)
+                | Self::Install(_)
+                | Self::Source(_)
+        )
     }
 
     fn of_main(canonical: &FileName, name: &str) -> Option<Self> {

@@ -12,9 +12,9 @@
 
 use std::collections::BTreeMap;
 
-use super::refuse::refuse_full;
+use super::refuse::{refuse_full, refuse_unfinished};
 use super::steps::{FLUSH, receipt_steps, tmp};
-use super::{Plan, PlanKind, index, is_right, step};
+use super::{Plan, PlanKind, flush, index, is_right, step};
 use crate::backup::{self, Receipts};
 use crate::failure::{Code, Failure};
 use crate::fault::{Holder, Platform};
@@ -64,9 +64,7 @@ pub fn plan_adoption(
     let refuse =
         |code: Code, reason: &str, hint: &str| Err(Failure::refusal(code, reason, hint).of(file));
     if let Some(journal) = observation.journals.keys().next() {
-        let reason = "an upgrade or a restore is not finished, and may need any backup";
-        let hint = "finish it first: start the application, or recover";
-        return Err(Failure::refusal(Code::Journal, reason, hint).of(journal));
+        return Err(refuse_unfinished(journal));
     }
     let names = names(canonical, request)?;
     let Some(facts) = request.set.get(file) else {
@@ -77,12 +75,9 @@ pub fn plan_adoption(
     }
     refuse_with_receipt(observation, receipts, file)?;
     if !request.holders.is_empty() {
-        let failure = Failure::refusal(
-            Code::Held,
-            "a program has the backup open, and may change it",
-            "close that program and try again",
-        );
-        return Err(Failure { holders: request.holders.clone(), ..failure }.of(file));
+        let reason = "a program has the backup open, and may change it";
+        let failure = Failure::refusal(Code::Held, reason, "close that program and try again");
+        return Err(failure.held_by(&request.holders).of(file));
     }
     let Some(header) = &facts.header else {
         let hint = "adopt a file that is a SQLite database; nothing was touched";
@@ -235,7 +230,6 @@ fn made(
     let backup = &journal.names.backup;
     let sidecars = file.sidecars();
     let all = |names: &[FileName]| Op::Remove { files: names.iter().map(PlanPath::from).collect() };
-    let flush = |why: &str| step(Op::SyncDir { companion: None }, why);
     let set = copy_of(&journal);
     let look = || Op::Look { file: file.clone() };
     let mut steps = vec![
@@ -307,7 +301,7 @@ fn made(
 
 /// Proves that a given plan is, step by step, the adoption of the file that it looks at.
 pub(super) fn check(plan: &Plan, journal: &Journal) -> Result<(), ReadError> {
-    let contradiction = |why: &str| Err(ReadError::Contradiction(why.into()));
+    let contradiction = |why: &str| Err(ReadError::contradiction(why));
     let Some(Op::Look { file }) = plan.steps.first().map(|step: &Step| &step.op) else {
         return contradiction("steps[0]: an adoption begins with look");
     };

@@ -18,7 +18,7 @@
 
 use super::refuse::{refuse_full, refuse_unseen};
 use super::steps::displaced_by;
-use super::{Plan, PlanKind, is_right, step};
+use super::{Plan, PlanKind, flush, is_right, step};
 use crate::failure::{Code, Failure};
 use crate::fault::Platform;
 use crate::journal::{Journal, ReadError, Strategy};
@@ -44,10 +44,10 @@ pub fn plan_leave_zombie(
         let reason = "the database can be moved to a new file only on POSIX, where no other process \
                       has the database open, and not beside the journal of the old daemon, of a \
                       page copy that a restore began, or one that cannot be read";
-        let mut failure =
-            Failure::refusal(Code::Held, reason, hint).of(canonical).untouched(canonical);
-        failure.holders.clone_from(&observation.holders);
-        return Err(failure);
+        return Err(Failure::refusal(Code::Held, reason, hint)
+            .of(canonical)
+            .untouched(canonical)
+            .held_by(&observation.holders));
     }
     let bytes = |name: &FileName| observation.files.get(name).map_or(0, |facts| facts.size);
     let needs_bytes = bytes(canonical).saturating_add(bytes(&canonical.sidecars()[0]));
@@ -134,10 +134,7 @@ fn steps(canonical: &FileName, new: &FileName) -> Vec<Step> {
             "the old file's -wal is empty and its -shm holds no data; neither may stand beside \
              the new file",
         ),
-        step(
-            Op::SyncDir { companion: None },
-            "no sidecar of the old file may come back beside the new one",
-        ),
+        flush("no sidecar of the old file may come back beside the new one"),
         step(
             Op::Rename { from: new.into(), to: canonical.into() },
             "one rename makes the new file canonical; the leaked connection does not hold it",
@@ -146,16 +143,13 @@ fn steps(canonical: &FileName, new: &FileName) -> Vec<Step> {
             Op::Absent { files: sidecars.to_vec() },
             "a program may have made a -wal or -journal during the rename",
         ),
-        step(
-            Op::SyncDir { companion: None },
-            "the new file must have canonical's name for good before any program writes to it",
-        ),
+        flush("the new file must have canonical's name for good before any program writes to it"),
     ]
 }
 
 /// Proves that a plan that comes from elsewhere is, step by step, the one for this database.
 pub(super) fn check(plan: &Plan) -> Result<(), ReadError> {
-    let contradiction = |why: &str| Err(ReadError::Contradiction(why.into()));
+    let contradiction = |why: &str| Err(ReadError::contradiction(why));
     let mut ops = plan.steps.iter().map(|step| &step.op);
     let mut second = Vec::new();
     let (from, to) = loop {

@@ -311,6 +311,11 @@ fn index(at: usize) -> Option<u32> {
     u32::try_from(at).ok()
 }
 
+/// A flush of the database's directory.
+fn flush(why: &str) -> Step {
+    step(Op::SyncDir { companion: None }, why)
+}
+
 /// A step without a guard.
 fn step(op: Op, why: &str) -> Step {
     Step { op, why: why.to_owned(), when: None }

@@ -86,10 +86,8 @@ pub(super) fn check_without_journal(plan: &Plan) -> Result<(), ReadError> {
             _ => false,
         };
         if !ok {
-            return Err(ReadError::Contradiction(format!(
-                "steps[{index}] ({}): not without a journal",
-                step.op.name()
-            )));
+            let why = format!("steps[{index}] ({}): not without a journal", step.op.name());
+            return Err(ReadError::Contradiction(why));
         }
     }
     Ok(())

@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::refuse::refuse_unfinished;
 use super::steps::FLUSH;
 use super::{Plan, PlanKind, is_right, step};
 use crate::backup::{self, Backup, Receipts};
@@ -72,13 +73,7 @@ pub fn plan_prune(
     if let Some((journal, _)) =
         observation.journals.iter().find(|(_, text)| !is_committed(observation, text.as_deref()))
     {
-        let reason = "an upgrade or a restore is not finished, and may need any backup";
-        return Err(Failure::refusal(
-            Code::Journal,
-            reason,
-            "finish it first: start the application, or recover",
-        )
-        .of(journal));
+        return Err(refuse_unfinished(journal));
     }
     let (mut going, mut removed, mut left) = (Vec::new(), Vec::new(), Vec::new());
     // Those whose time lies ahead, and the others.
@@ -161,10 +156,6 @@ fn companions<'a>(
 }
 
 fn made(backups: &[FileName], companions: &[PlanPath], platform: Platform) -> Plan {
-    Plan::new(PlanKind::Prune, platform, None, steps(backups, companions))
-}
-
-fn steps(backups: &[FileName], companions: &[PlanPath]) -> Vec<Step> {
     let flush = |companion: Option<&CompanionName>, why: &str| {
         step(Op::SyncDir { companion: companion.cloned() }, why)
     };
@@ -202,7 +193,7 @@ fn steps(backups: &[FileName], companions: &[PlanPath]) -> Vec<Step> {
         "the receipt is removed last; every other file of the backup is gone",
     ));
     steps.push(flush(None, "the next prune must find no receipt"));
-    steps
+    Plan::new(PlanKind::Prune, platform, None, steps)
 }
 
 /// Proves that a given plan is, step by step, the one for the backups whose receipts it removes.
@@ -230,9 +221,8 @@ pub(super) fn check(plan: &Plan) -> Result<(), ReadError> {
     let own =
         companions.iter().all(|at| endings.iter().any(|ending| at.name.as_str().ends_with(ending)));
     if !own || backups.is_empty() {
-        return Err(ReadError::Contradiction(
-            "steps: they remove a file that belongs to no backup".into(),
-        ));
+        let why = "steps: they remove a file that belongs to no backup";
+        return Err(ReadError::contradiction(why));
     }
     is_right(plan, &made(&backups, &companions, plan.platform), "a prune of these backups")
 }

@@ -24,16 +24,13 @@ pub(super) fn refuse_held(observation: &Observation) -> Result<(), Failure> {
     if observation.holders.iter().any(|holder| holder.this_process)
         && !observation.held_on_windows()
     {
-        let mut failure = Failure::refusal(
+        let failure = Failure::refusal(
             Code::Held,
             "this process has the database open, and opening it again here would drop that \
              connection's locks",
             "close the connection (and let it be collected) before the upgrade",
-        )
-        .of(canonical)
-        .untouched(canonical);
-        failure.holders.clone_from(&observation.holders);
-        return Err(failure);
+        );
+        return Err(failure.of(canonical).untouched(canonical).held_by(&observation.holders));
     }
     Ok(())
 }
@@ -41,9 +38,7 @@ pub(super) fn refuse_held(observation: &Observation) -> Result<(), Failure> {
 /// Refuses where a program that has the database open would not be seen.
 pub(super) fn refuse_unseen(observation: &Observation) -> Result<(), Failure> {
     let Some(why) = &observation.holders_unknown else { return Ok(()) };
-    let mut failure = Failure::unseen(&observation.canonical, why);
-    failure.holders.clone_from(&observation.holders);
-    Err(failure)
+    Err(Failure::unseen(&observation.canonical, why).held_by(&observation.holders))
 }
 
 /// Refuses where a program that Windows names has the database open: pages are copied into it only
@@ -53,15 +48,18 @@ pub(super) fn refuse_other_programs(observation: &Observation) -> Result<(), Fai
     if !observation.held_on_windows() || others.is_empty() {
         return Ok(());
     }
-    let mut failure = Failure::refusal(
-        Code::Held,
-        "another program has the database open",
-        "close that program and start again",
-    )
-    .of(&observation.canonical)
-    .untouched(&observation.canonical);
-    failure.holders = others;
-    Err(failure)
+    let hint = "close that program and start again";
+    Err(Failure::refusal(Code::Held, "another program has the database open", hint)
+        .of(&observation.canonical)
+        .untouched(&observation.canonical)
+        .held_by(&others))
+}
+
+/// The refusal to touch a backup beside this journal.
+pub(super) fn refuse_unfinished(journal: &FileName) -> Failure {
+    let reason = "an upgrade or a restore is not finished, and may need any backup";
+    let hint = "finish it first: start the application, or recover";
+    Failure::refusal(Code::Journal, reason, hint).of(journal)
 }
 
 /// Refuses where the volume has not the room. `what`: the upgrade, or the restore.
@@ -109,23 +107,11 @@ pub(super) fn refuse_unread(observation: &Observation) -> Failure {
 
 /// Every file that may hold the user's data, for a person to choose from.
 pub(super) fn candidates(observation: &Observation) -> String {
-    let names: Vec<&str> = observation
-        .files
-        .keys()
-        .filter(|name| {
-            matches!(
-                Role::of(&observation.canonical, name),
-                Some(
-                    Role::Backup { .. }
-                        | Role::Staging(_)
-                        | Role::Install(_)
-                        | Role::Source(_)
-                        | Role::Displaced(_)
-                )
-            )
-        })
-        .map(FileName::as_str)
-        .collect();
+    let holds_rows = |name: &&FileName| {
+        Role::of(&observation.canonical, name).is_some_and(|role| role.may_hold_rows())
+    };
+    let names: Vec<&str> =
+        observation.files.keys().filter(holds_rows).map(FileName::as_str).collect();
     if names.is_empty() {
         "your own backups (none is in this directory)".to_owned()
     } else {

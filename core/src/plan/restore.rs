@@ -21,7 +21,7 @@ use super::steps::{
     give_wal_back, had_wal, install_companions, kept_with_backup, position_of_flip, temporary,
     write_journal,
 };
-use super::{Plan, PlanKind, index, step};
+use super::{Plan, PlanKind, flush, index, step};
 use crate::backup::Backup;
 use crate::failure::{Code, Failure, NO_HEADER};
 use crate::fault::Platform;
@@ -105,9 +105,9 @@ pub fn plan_restore(
     if kept_in_wal && of_backup.is_some_and(|backup| backup.page_size != header.page_size) {
         let reason = "the database is open in WAL mode, so it keeps the size of its pages, and \
                       the backup has pages of another size";
-        let failure =
-            refuse(Code::Held, reason.into(), "close the program that has it open and try again");
-        return Err(Failure { holders: observation.holders.clone(), ..failure }.of(canonical));
+        let hint = "close the program that has it open and try again";
+        let failure = refuse(Code::Held, reason.into(), hint);
+        return Err(failure.held_by(&observation.holders).of(canonical));
     }
     let wal = observation.files.get(&canonical.sidecars()[0]).map_or(0, |wal| wal.size);
     let copies = if strategy == Strategy::RestorePageCopy {
@@ -347,10 +347,7 @@ pub(super) fn undo(journal: &Journal, platform: Platform, copied: bool) -> Vec<S
         ));
     }
     if had_wal(journal) {
-        steps.push(step(
-            Op::SyncDir { companion: None },
-            "v2 must have one name for good before it is written to",
-        ));
+        steps.push(flush("v2 must have one name for good before it is written to"));
         let look = "v2 may be opened only while no other process has it open";
         steps.extend(give_wal_back(
             journal,

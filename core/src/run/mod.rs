@@ -190,13 +190,8 @@ impl Run {
             stage: Stage::Ready,
             budget,
             events: VecDeque::new(),
-            phase: match plan.kind {
-                PlanKind::Migrate
-                | PlanKind::SetAside
-                | PlanKind::Restore
-                | PlanKind::Prune
-                | PlanKind::LeaveZombie
-                | PlanKind::Adopt => None,
+            phase: match plan.recovery() {
+                Recovery::None => None,
                 _ => plan.journal.as_ref().map(|journal| journal.phase),
             },
             begun: !(plan.kind.begins() || plan.kind == PlanKind::Adopt),
@@ -400,7 +395,7 @@ impl Run {
     /// then keeps the state before it.
     pub fn save_state(&mut self, state: Value) -> Result<String, ReadError> {
         let Some(journal) = &self.journal else {
-            return Err(ReadError::Contradiction("this plan has no journal".into()));
+            return Err(ReadError::contradiction("this plan has no journal"));
         };
         let saved = Journal { host_state: Some(state), ..journal.clone() };
         let text = saved.to_readable_text()?;

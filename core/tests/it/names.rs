@@ -42,7 +42,7 @@ proptest! {
         ] {
             prop_assert_eq!(Role::of(canonical, &file), Some(role), "{}", file);
         }
-        prop_assert!(names.check(&label, &nonce).is_ok());
+        prop_assert!(names.check(&label, &nonce, false).is_ok());
     }
 
     /// Two databases in one directory, the name of one beginning with the other's: neither takes the other's files for its own.

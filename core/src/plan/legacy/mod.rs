@@ -16,8 +16,8 @@ pub(crate) use origin::{observations, text};
 pub use recover::{LegacyRule, legacy_backup};
 pub(super) use recover::{moved_companion, plan};
 
-use super::step;
 use super::steps::temporary;
+use super::{flush, step};
 use crate::journal::Journal;
 use crate::names::{Nonce, legacy_journal_name};
 use crate::observe::Observation;
@@ -49,6 +49,6 @@ pub(super) fn forget(journal: &Journal) -> [Step; 2] {
     let files = std::iter::once(legacy).chain(temporary(journal)).collect();
     [
         step(Op::Remove { files }, "what the application did is in this journal now"),
-        step(Op::SyncDir { companion: None }, "removed for good"),
+        flush("removed for good"),
     ]
 }

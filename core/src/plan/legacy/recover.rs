@@ -16,7 +16,7 @@ use crate::plan::refuse::{refuse_missing, refuse_unread};
 use crate::plan::steps::{
     FLUSH, clean_up, companion_names, is_kept, receipt_steps, set_aside, undo,
 };
-use crate::plan::{Plan, PlanKind, index, step};
+use crate::plan::{Plan, PlanKind, flush, index, step};
 
 /// What is seen of the legacy journal and canonical.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,7 +82,7 @@ pub(in crate::plan) fn plan(
         });
         tell_of_torn(observation, &mut journal, legacy);
     }
-    let flush = step(Op::SyncDir { companion: None }, FLUSH);
+    let first = flush(FLUSH);
     // Staging stays until the companions are back: while it is there, a companion's backup is known
     // to be whole.
     let back = undo(
@@ -93,20 +93,20 @@ pub(in crate::plan) fn plan(
         observation.platform,
     );
     match rule {
-        LegacyRule::V2 => Ok(forward(observation, journal, flush)),
+        LegacyRule::V2 => Ok(forward(observation, journal, first)),
         LegacyRule::Over => {
             let journal = Journal { phase: Phase::Committed, ..journal };
-            let steps = [flush].into_iter().chain(clean_up(&journal, true)).collect();
+            let steps = [first].into_iter().chain(clean_up(&journal, true)).collect();
             Ok(Plan {
                 cleanup_from: Some(0),
                 ..Plan::new(PlanKind::Clean, observation.platform, Some(journal), steps)
             })
         }
         LegacyRule::Unread => Err(refuse_unread(observation)),
-        LegacyRule::V1 => Ok(go_back(observation, journal, vec![flush], back)),
+        LegacyRule::V1 => Ok(go_back(observation, journal, vec![first], back)),
         LegacyRule::Missing => Err(refuse_missing(observation, &journal)),
-        LegacyRule::Foreign => Ok(move_aside(observation, journal, flush)),
-        LegacyRule::Moved => Ok(move_on(observation, journal, flush, back)),
+        LegacyRule::Foreign => Ok(move_aside(observation, journal, first)),
+        LegacyRule::Moved => Ok(move_on(observation, journal, first, back)),
     }
 }
 
@@ -114,9 +114,9 @@ fn go_back(observation: &Observation, journal: Journal, steps: Vec<Step>, undo: 
     Plan { undo, ..Plan::new(PlanKind::Undo, observation.platform, Some(journal), steps) }
 }
 
-fn forward(observation: &Observation, mut journal: Journal, flush: Step) -> Plan {
+fn forward(observation: &Observation, mut journal: Journal, first: Step) -> Plan {
     journal.phase = Phase::Committed;
-    let mut steps = vec![flush];
+    let mut steps = vec![first];
     if observation.files.contains_key(&journal.names.backup) {
         steps.extend(write_receipt(&journal));
     }
@@ -140,10 +140,10 @@ fn write_receipt(journal: &Journal) -> Vec<Step> {
 }
 
 /// Sets another program's database aside.
-fn move_aside(observation: &Observation, mut journal: Journal, flush: Step) -> Plan {
+fn move_aside(observation: &Observation, mut journal: Journal, first: Step) -> Plan {
     let canonical = &journal.names.canonical;
     let aside = displaced_name(canonical, &journal.nonce);
-    let mut steps = vec![flush];
+    let mut steps = vec![first];
     let why = "an older release made this file while v1 was moved; it is kept";
     for (from, to) in canonical
         .sidecars()
@@ -154,14 +154,12 @@ fn move_aside(observation: &Observation, mut journal: Journal, flush: Step) -> P
         steps.push(step(Op::Rename { from: from.into(), to: (&to).into() }, why));
     }
     if steps.len() > 1 {
-        steps.push(step(
-            Op::SyncDir { companion: None },
+        steps.push(flush(
             "SQLite would take a -wal or -journal that stayed behind its database for v1's",
         ));
     }
     steps.push(step(Op::Rename { from: canonical.into(), to: (&aside).into() }, why));
-    steps.push(step(
-        Op::SyncDir { companion: None },
+    steps.push(flush(
         "the other database must be set aside for good before canonical's name is used again",
     ));
     // A plan of its own: if it were part of the next one, a failure before it would put v1 back over
@@ -171,7 +169,7 @@ fn move_aside(observation: &Observation, mut journal: Journal, flush: Step) -> P
 }
 
 /// Installs the checked staging, or moves the backup back.
-fn move_on(observation: &Observation, journal: Journal, flush: Step, back: Vec<Step>) -> Plan {
+fn move_on(observation: &Observation, journal: Journal, first: Step, back: Vec<Step>) -> Plan {
     let names = &journal.names;
     let aside = displaced_name(&names.canonical, &journal.nonce);
     let [wal, shm, hot] = names.canonical.sidecars();
@@ -184,9 +182,9 @@ fn move_on(observation: &Observation, journal: Journal, flush: Step, back: Vec<S
     // must not get v1's name.
     if orphans.iter().any(|(from, _)| is_there(from)) && !orphans.iter().any(|(_, to)| is_there(to))
     {
-        return go_back(observation, journal, vec![flush], back);
+        return go_back(observation, journal, vec![first], back);
     }
-    let mut steps = vec![flush];
+    let mut steps = vec![first];
     let [aside_wal, _, aside_hot] = aside.sidecars();
     for ((from, to), aside) in orphans
         .iter()
@@ -208,10 +206,7 @@ fn move_on(observation: &Observation, journal: Journal, flush: Step, back: Vec<S
             "a -shm holds no data, so it is never moved",
         ));
     }
-    steps.push(step(
-        Op::SyncDir { companion: None },
-        "v1 must have its sidecars for good before v2 is installed",
-    ));
+    steps.push(flush("v1 must have its sidecars for good before v2 is installed"));
     steps.push(step(
         Op::Settle { file: names.backup.clone(), mode: JournalMode::Delete },
         "v1 becomes one file",
@@ -243,10 +238,7 @@ fn move_on(observation: &Observation, journal: Journal, flush: Step, back: Vec<S
             Op::Absent { files: names.canonical.sidecars().into() },
             "SQLite would replay a -wal or -journal of v1 over v2",
         ),
-        step(
-            Op::SyncDir { companion: None },
-            "v2 must be durable under canonical's name before the application writes to it",
-        ),
+        flush("v2 must be durable under canonical's name before the application writes to it"),
     ]);
     let cleanup_from = steps.len();
     steps.extend(write_receipt(&journal));
@@ -264,18 +256,12 @@ fn move_on(observation: &Observation, journal: Journal, flush: Step, back: Vec<S
 fn move_v1_back(journal: &Journal) -> [Step; 3] {
     let names = &journal.names;
     [
-        step(
-            Op::SyncDir { companion: None },
-            "what SQLite removed beside v1 must be gone for good before v1 gets another name",
-        ),
+        flush("what SQLite removed beside v1 must be gone for good before v1 gets another name"),
         step(
             Op::RenameNew { from: (&names.backup).into(), to: (&names.canonical).into() },
             "one rename makes v1 canonical again",
         ),
-        step(
-            Op::SyncDir { companion: None },
-            "v1 must be canonical for good before any file is removed",
-        ),
+        flush("v1 must be canonical for good before any file is removed"),
     ]
 }
 

@@ -36,7 +36,7 @@ use super::leave::leave_moved;
 use super::legacy::{self, LegacyJournal, LegacyRule};
 use super::refuse::{candidates, refuse_missing, refuse_unread};
 use super::steps::{FLUSH, stray_journal_tmps};
-use super::{Plan, PlanKind, step};
+use super::{Plan, PlanKind, flush, step};
 use crate::failure::{Code, Failure};
 use crate::journal::{Journal, Phase, ReadError};
 use crate::names::{FileName, Label, Nonce, journal_aside_name, legacy_journal_name};
@@ -110,10 +110,8 @@ pub(super) fn by(
     }
     match Journal::parse(text, canonical) {
         Ok(journal) if journal.file() != *name => {
-            let error = ReadError::Contradiction(format!(
-                "label {} does not belong in a file of this name",
-                journal.label
-            ));
+            let why = format!("label {} does not belong in a file of this name", journal.label);
+            let error = ReadError::Contradiction(why);
             unusable(observation, name, nonce, &error).map(Some)
         }
         // It needs nothing of the application, so any start may end it.
@@ -155,12 +153,12 @@ fn remove_tmps(observation: &Observation) -> Option<Plan> {
         return None;
     }
     let steps = vec![
-        step(Op::SyncDir { companion: None }, FLUSH),
+        flush(FLUSH),
         step(
             Op::Remove { files },
             "a start or an adoption was interrupted while it wrote this; nothing needs it",
         ),
-        step(Op::SyncDir { companion: None }, "the file must be gone for good"),
+        flush("the file must be gone for good"),
     ];
     Some(Plan {
         cleanup_from: Some(0),
@@ -211,7 +209,7 @@ fn unreadable(
     }
     let aside = journal_aside_name(name, nonce);
     let steps = vec![
-        step(Op::SyncDir { companion: None }, FLUSH),
+        flush(FLUSH),
         step(
             Op::Rename { from: name.into(), to: (&aside).into() },
             &format!(
@@ -219,7 +217,7 @@ fn unreadable(
                  are reported, and none is removed"
             ),
         ),
-        step(Op::SyncDir { companion: None }, "the journal must be set aside for good"),
+        flush("the journal must be set aside for good"),
     ];
     Ok(Plan::new(PlanKind::SetAside, observation.platform, None, steps))
 }

@@ -6,7 +6,7 @@ use crate::fault::Platform;
 use crate::journal::Journal;
 use crate::names::{FileName, PlanPath};
 use crate::op::{Op, Step};
-use crate::plan::step;
+use crate::plan::{flush, step};
 
 /// The index of the step from which on a failure is a warning. `installed` is the first step behind
 /// those that make v2 canonical, `committed` the first behind the commit.
@@ -53,10 +53,7 @@ pub(crate) fn clean_up(journal: &Journal, temporaries: bool) -> Vec<Step> {
                 "the files must be gone for good before the journal is removed",
             ));
         }
-        steps.push(step(
-            Op::SyncDir { companion: None },
-            "the files must be gone for good before the journal is removed",
-        ));
+        steps.push(flush("the files must be gone for good before the journal is removed"));
     }
     steps.extend(remove_journal(journal));
     steps

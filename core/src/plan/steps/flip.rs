@@ -5,7 +5,7 @@ use crate::fault::Platform;
 use crate::journal::{Journal, Strategy};
 use crate::names::{FileName, displaced_name};
 use crate::op::{Op, Step};
-use crate::plan::step;
+use crate::plan::{flush, step};
 
 /// What a flip finds under the backup's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,10 +56,7 @@ pub(crate) fn flip(
         ));
     }
     steps.extend([
-        step(
-            Op::SyncDir { companion: None },
-            "the backup's name must be durable before v1 loses canonical's name",
-        ),
+        flush("the backup's name must be durable before v1 loses canonical's name"),
         step(
             Op::Absent { files: sidecars.clone() },
             "SQLite would replay a -wal or -journal of v1 over v2",
@@ -83,10 +80,7 @@ pub(crate) fn flip(
             Op::Absent { files: sidecars },
             "a program may have made a -wal or -journal during the rename",
         ),
-        step(
-            Op::SyncDir { companion: None },
-            "v2 must be durable under canonical's name before the application writes to it",
-        ),
+        flush("v2 must be durable under canonical's name before the application writes to it"),
         step(Op::UnlockV1 {}, "v1 is the backup now and needs no lock"),
     ]);
     check_no_stale_handles(&mut steps, journal, platform);
@@ -114,10 +108,7 @@ pub(crate) fn flip_of_restore(journal: &Journal, platform: Platform) -> Vec<Step
             Op::Link { from: (&names.canonical).into(), to: (&displaced_by(journal)).into() },
             "a hard link gives v2 its displaced name while v2 stays canonical",
         ),
-        step(
-            Op::SyncDir { companion: None },
-            "v2's displaced name must be durable before v2 loses canonical's name",
-        ),
+        flush("v2's displaced name must be durable before v2 loses canonical's name"),
         step(
             Op::Absent { files: sidecars.clone() },
             "SQLite would replay a -wal or -journal of v2 over v1",
@@ -130,10 +121,7 @@ pub(crate) fn flip_of_restore(journal: &Journal, platform: Platform) -> Vec<Step
             Op::Absent { files: sidecars },
             "a program may have made a -wal or -journal during the rename",
         ),
-        step(
-            Op::SyncDir { companion: None },
-            "v1 must be durable under canonical's name before the application writes to it",
-        ),
+        flush("v1 must be durable under canonical's name before the application writes to it"),
         step(Op::UnlockV1 {}, "v2 is set aside now and needs no lock"),
     ];
     check_no_stale_handles(&mut steps, journal, platform);

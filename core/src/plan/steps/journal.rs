@@ -3,7 +3,7 @@
 use crate::journal::{Journal, Phase};
 use crate::names::{FileName, PlanPath, Role, journal_tmp_name};
 use crate::op::{Op, Step};
-use crate::plan::step;
+use crate::plan::{flush, step};
 
 /// Why every recovery begins with a directory fsync.
 pub(crate) const FLUSH: &str = "directory entries that a start sees may not be durable yet; they \
@@ -34,10 +34,7 @@ pub(crate) fn write_journal(journal: &Journal, phase: Phase) -> Vec<Step> {
             Op::Rename { from: (&tmp).into(), to: (&file).into() },
             "one rename replaces the journal, so no start reads half a journal",
         ),
-        step(
-            Op::SyncDir { companion: None },
-            "the journal must be durable before any step that follows",
-        ),
+        flush("the journal must be durable before any step that follows"),
     ]
 }
 
@@ -88,7 +85,7 @@ pub(crate) fn remove_journal(journal: &Journal) -> Vec<Step> {
             Op::Remove { files: vec![(&journal.file()).into()] },
             "the journal is removed last: while it exists, every start cleans up",
         ),
-        step(Op::SyncDir { companion: None }, "the next start must find no journal"),
+        flush("the next start must find no journal"),
     ]
 }
 

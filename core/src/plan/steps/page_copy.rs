@@ -14,7 +14,7 @@ use crate::names::{FileName, PlanPath};
 use crate::observe::FileFacts;
 use crate::op::{Op, Step};
 use crate::page1::JournalMode;
-use crate::plan::step;
+use crate::plan::{flush, step};
 
 /// How much of a page copy an interrupted start has done, durably.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,13 +56,10 @@ pub(crate) fn page_copy(journal: &Journal, staged: &FileName, done: Done) -> Vec
                  settled"
             ),
         ),
-        step(
-            Op::SyncDir { companion: None },
-            &format!(
-                "if SQLite's rollback journal came back after a power loss, canonical would be \
+        flush(&format!(
+            "if SQLite's rollback journal came back after a power loss, canonical would be \
                  {old} again"
-            ),
-        ),
+        )),
     ]);
     steps
 }
@@ -112,10 +109,7 @@ fn copy_what_is_there(journal: &Journal, restores: bool) -> Vec<Step> {
             Op::Rename { from: source, to: (&kept).into() },
             &format!("under its own name, {file} is whole or not there"),
         ),
-        step(
-            Op::SyncDir { companion: None },
-            &format!("{file} must be durable before canonical is written to"),
-        ),
+        flush(&format!("{file} must be durable before canonical is written to")),
     ]);
     steps
 }

@@ -7,7 +7,7 @@ use crate::journal::{Journal, Phase};
 use crate::names::FileName;
 use crate::op::{Op, Step};
 use crate::page1::JournalMode;
-use crate::plan::step;
+use crate::plan::{flush, step};
 
 /// Undoes everything before the flip. Each step may find its work done: an undo may be killed and
 /// run again. `staged`: the file that a later start would install. `copied`: the backup is a copy
@@ -60,10 +60,7 @@ pub(crate) fn restore_v1_name(journal: &Journal) -> Vec<Step> {
     let (from, to) = ((&names.backup).into(), (&names.canonical).into());
     vec![
         step(Op::Rename { from, to }, "one rename makes v1 canonical again"),
-        step(
-            Op::SyncDir { companion: None },
-            "v1 must be canonical for good before any file is removed",
-        ),
+        flush("v1 must be canonical for good before any file is removed"),
     ]
 }
 
@@ -83,10 +80,7 @@ pub(crate) fn give_wal_back(journal: &Journal, look: &str, mode: &str) -> [Step;
 
 /// The last steps of every undo.
 pub(crate) fn end_undo(journal: &Journal) -> Vec<Step> {
-    let flush = step(
-        Op::SyncDir { companion: None },
-        "the undo must be durable before the journal is removed",
-    );
+    let flush = flush("the undo must be durable before the journal is removed");
     std::iter::once(flush).chain(remove_journal(journal)).collect()
 }
 
@@ -99,10 +93,7 @@ pub(crate) fn discard_v2(journal: &Journal, staged: &FileName, platform: Platfor
     if platform != Platform::Windows {
         let flush = "the file must be gone for good before its companions are put back, so that \
                      it is never installed without them";
-        return vec![
-            step(Op::Remove { files: vec![staged.into()] }, why),
-            step(Op::SyncDir { companion: None }, flush),
-        ];
+        return vec![step(Op::Remove { files: vec![staged.into()] }, why), flush(flush)];
     }
     let mut steps =
         vec![step(Op::Remove { files: vec![staged.into(), (&tmp(journal)).into()] }, why)];
