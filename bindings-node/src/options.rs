@@ -68,6 +68,10 @@ pub(crate) struct DoctorGiven {
     companions: BTreeMap<String, PathBuf>,
     last_error: Option<Failure>,
     events: Vec<Event>,
+    /// The application listens to events.
+    pub events_heard: bool,
+    /// The application aborted the signal before the call.
+    pub aborted: bool,
     runtime: Option<String>,
     application_data: bool,
     check_up_to: Option<u64>,

@@ -71,6 +71,7 @@ impl Task {
             Given::Upgrade { shared, .. } | Given::Backups { shared, .. } => {
                 (shared.events, shared.aborted)
             }
+            Given::Doctor(given) => (given.events_heard, given.aborted),
             _ => (false, false),
         };
         let work = match given {
@@ -123,7 +124,7 @@ impl Task {
             Work::ListBackups(path) => json(&cutover::list_backups(&path)?),
             Work::Lock(path) => Ok(Product::Lock(cutover::lock(&path)?)),
             Work::Inspect(path, companions) => json(&cutover::inspect(&path, &companions)?),
-            Work::Doctor(path, options) => json(&cutover::doctor(&path, &options)?),
+            Work::Doctor(path, options) => json(&cutover::doctor(&path, &options, host)?),
         }
     }
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { openSync, closeSync } from "node:fs";
 import { test } from "node:test";
-import { CutoverError, migrate } from "cutover";
+import { CutoverError, doctor, migrate } from "cutover";
 import {
   assertUntouched,
   assertUpgraded,
@@ -145,5 +145,41 @@ test("an abort in a wait ends the wait at once", async () => {
   );
   closeSync(held);
   assert.equal(error.code, "ABORTED");
+  assertUntouched(place);
+});
+
+test("SQL that never ends is stopped in the middle, and tells how far it is", async () => {
+  const place = seed();
+  const controller = new AbortController();
+  const heard = [];
+  const onEvent = (event) => {
+    if (event.type !== "progress") return;
+    heard.push(event);
+    controller.abort("the user closed the window");
+  };
+  const sql = `CREATE TABLE u (x); INSERT INTO u WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n)
+    SELECT count(*) FROM n`;
+  const error = await failure(
+    migrate(
+      options(place.path, {
+        make: { from: "empty", run: { sql } },
+        signal: controller.signal,
+        onEvent,
+      }),
+    ),
+  );
+  assert.deepEqual(
+    [error.code, error.op, error.cause],
+    ["ABORTED", "build-sql", controller.signal.reason],
+  );
+  const { type, op, doneBytes, totalBytes } = heard[0];
+  assert.deepEqual([type, op, typeof doneBytes, totalBytes], ["progress", "build-sql", "number", null]);
+  assertUntouched(place);
+});
+
+test("a doctor whose signal is aborted looks at nothing", async () => {
+  const place = seed();
+  const error = await failure(doctor(place.path, { signal: AbortSignal.abort("enough") }));
+  assert.deepEqual([error.code, error.cause], ["ABORTED", "enough"]);
   assertUntouched(place);
 });

@@ -29,8 +29,8 @@ test("onEvent gets steps, phases and the progress of the build in order", async 
   assert.deepEqual(told, [
     "migrate",
     "building",
-    ["progress", 1, 2],
-    ["progress", 2, null],
+    ["build-progress", 1, 2],
+    ["build-progress", 2, null],
     "built",
     "committed",
   ]);

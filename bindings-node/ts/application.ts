@@ -87,7 +87,7 @@ export class Callbacks<S extends Json, R extends Json> implements Application {
       },
       warn: (message) => desk.warn(message),
       progress: (done, total) => {
-        if (desk.alive()) void this.#tell({ type: "progress", done, total: total ?? null });
+        if (desk.alive()) void this.#tell({ type: "build-progress", done, total: total ?? null });
       },
     };
   }

@@ -1,7 +1,8 @@
-import { checkFields, filePath, whole, type Check } from "./check.js";
+import { callback, checkFields, filePath, whole, type Check } from "./check.js";
 import { CutoverError } from "./error.js";
 import type { Bundle, Event, Failure } from "./generated.js";
-import { paths } from "./check-options.js";
+import { paths, signal } from "./check-options.js";
+import { Callbacks } from "./application.js";
 import { deliver } from "./session.js";
 
 /** The options of {@link doctor}. */
@@ -25,6 +26,10 @@ export interface DoctorOptions {
    * lies beside the database. 0: SQLite checks no database. Default: 1 GiB.
    */
   checkUpTo?: number;
+  /** Called with `progress`, at most ten times a second, while pages are copied or checked. */
+  onEvent?: (event: Event) => void | Promise<void>;
+  /** Stops the check. The call then fails with `ABORTED`. */
+  signal?: AbortSignal;
 }
 
 const flag: Check = (value) => (typeof value === "boolean" ? undefined : "true or false");
@@ -39,7 +44,7 @@ const error: Check = (value) => (value instanceof CutoverError ? undefined : "a 
  * The call changes nothing, takes no lock, and opens no file that this process has open. In that
  * case a separate process, `npx cutover doctor`, sees more.
  *
- * @throws {@link CutoverError} `IO` when the directory is not readable.
+ * @throws {@link CutoverError} `IO` when the directory is not readable; `ABORTED` after `signal`.
  * @throws {@link TypeError} An argument is wrong.
  */
 export async function doctor(path: string, options: DoctorOptions = {}): Promise<Bundle> {
@@ -49,6 +54,8 @@ export async function doctor(path: string, options: DoctorOptions = {}): Promise
     "events?": list,
     "applicationData?": flag,
     "checkUpTo?": whole(0, Number.MAX_SAFE_INTEGER),
+    "onEvent?": callback,
+    "signal?": signal,
   };
   checkFields("options", options, fields);
   const { companions = {}, lastError, events = [], applicationData = false, checkUpTo } = options;
@@ -62,8 +69,10 @@ export async function doctor(path: string, options: DoctorOptions = {}): Promise
     runtime,
     applicationData,
     checkUpTo,
+    eventsHeard: options.onEvent !== undefined,
+    aborted: options.signal?.aborted ?? false,
   };
-  return (await deliver({ doctor: given })) as Bundle;
+  return (await deliver({ doctor: given }, new Callbacks(options))) as Bundle;
 }
 
 /** The failure as data. */

@@ -132,6 +132,21 @@ export type Event =
     }
   | {
       /**
+       * How many bytes are done. It may stay as it is while SQLite sorts or flushes.
+       */
+      doneBytes: number;
+      /**
+       * The op's name.
+       */
+      op: OpName;
+      /**
+       * How many there are; nothing where that cannot be known, as of a build by SQL.
+       */
+      totalBytes: number | null;
+      type: "progress";
+    }
+  | {
+      /**
        * How much is done, in the application's own unit.
        */
       done: number;
@@ -139,7 +154,7 @@ export type Event =
        * How much there is to do, where the application knows it.
        */
       total: number | null;
-      type: "progress";
+      type: "build-progress";
     }
   | {
       type: "warning";

@@ -112,6 +112,9 @@ pub trait Host {
     }
 }
 
+/// An application without callbacks: it upgrades by SQL, or only asks.
+impl Host for () {}
+
 /// A build that is under way, for [`Host::build`]. `'v1` is how long v1 can be read.
 pub trait Job<'v1> {
     /// A copy of v1 that the build may open and change. The first call makes it, in v1's size; a

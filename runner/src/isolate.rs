@@ -10,8 +10,8 @@ use rusqlite::config::DbConfig;
 use crate::holders::descriptors;
 use crate::os;
 use crate::sqlite::{
-    alone, bytes, close, copy_pages, empty_log, in_use, journal_mode, on, open_existing, os_fault,
-    sidecar,
+    Watch, alone, bytes, close, copy_pages, empty_log, in_use, journal_mode, on, open_existing,
+    os_fault, sidecar,
 };
 
 /// Keeps other processes from writing to a database, until it is dropped.
@@ -25,7 +25,11 @@ pub(crate) struct Isolated {
 impl Isolated {
     /// Empties the database's write-ahead log, locks the database, and copies it to `new` in its
     /// journal mode. Returns as well what `new` could not be given of the database's rights.
-    pub(crate) fn copy(path: &Path, new: &Path) -> Result<(Self, Vec<String>), OpError> {
+    pub(crate) fn copy(
+        path: &Path,
+        new: &Path,
+        watch: &Watch<'_>,
+    ) -> Result<(Self, Vec<String>), OpError> {
         let zombie = descriptors(path);
         let isolated = Self { connection: settled_and_locked(path)?, zombie };
         let io = |error: std::io::Error| os_fault(&error);
@@ -37,7 +41,12 @@ impl Isolated {
         // Without a journal file: after a crash nothing would remove one of this name.
         journal_mode(&target, Some("MEMORY"))?;
         on(&target, target.execute_batch("PRAGMA synchronous = OFF"))?;
-        copy_pages(&isolated.connection, &mut target, "another connection writes to the database")?;
+        copy_pages(
+            &isolated.connection,
+            &mut target,
+            "another connection writes to the database",
+            watch,
+        )?;
         close(target)?;
         alone(new)?;
         isolated.stands(path)?;

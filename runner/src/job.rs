@@ -17,7 +17,7 @@ use crate::os;
 use crate::place::Paths;
 use crate::reader::Reader;
 use crate::source::OpenV1;
-use crate::sqlite::os_fault;
+use crate::sqlite::{Gauge, Watch, os_fault};
 
 pub(crate) struct HostJob<'a> {
     place: &'a Paths,
@@ -31,6 +31,8 @@ pub(crate) struct HostJob<'a> {
     staging: PathBuf,
     nonce: String,
     attempt: u32,
+    /// What stops a copy of v1.
+    stop: Gauge,
     /// The last request that failed for a reason that is not the application's. If the build fails,
     /// this is the cause.
     fault: Option<OpError>,
@@ -43,6 +45,7 @@ impl<'a> HostJob<'a> {
         (v1, opened): (&'a Reader, &'a mut OpenV1),
         locks: &'a mut CompanionLocks,
         [source, staging]: [PathBuf; 2],
+        stop: Gauge,
     ) -> Self {
         let (nonce, attempt) = run
             .journal()
@@ -55,6 +58,7 @@ impl<'a> HostJob<'a> {
             locks,
             source,
             copied: false,
+            stop,
             staging,
             nonce,
             attempt,
@@ -151,7 +155,8 @@ impl<'a> HostJob<'a> {
         let v1 = self.place.path(canonical);
         let copied = self.patiently(|job| {
             let known = job.run.journal().and_then(|journal| journal.v1.as_ref());
-            job.opened.copy(&v1, &job.source, known)
+            let watch = Watch::quiet(job.stop.clone());
+            job.opened.copy(&v1, &job.source, known, &watch)
         });
         copied.map_err(|fault| fault.of(canonical))
     }

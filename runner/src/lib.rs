@@ -87,6 +87,7 @@ mod sqlite;
 mod types;
 mod verbs;
 mod waiting;
+mod watched;
 
 pub use cutover_core as core;
 pub use cutover_core::{Backup, BuildFrom, Code, Event, Failure, Left, Recovery, Rule, Verdict};

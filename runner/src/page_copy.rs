@@ -9,9 +9,12 @@ use rusqlite::backup::{Backup, StepResult};
 
 use crate::os;
 use crate::sqlite::{
-    HeldFile, begin_to_read, bytes, close, empty_log, fault, in_use, on, open_existing,
+    HeldFile, Watch, begin_to_read, bytes, close, empty_log, fault, in_use, on, open_existing,
     open_installed, os_fault, sidecar,
 };
+
+/// How many pages are copied until it is told how far the copy is.
+const PIECE: i32 = 1000;
 
 /// A connection to a database in WAL mode whose log is empty. It tells whether another connection
 /// commits from then on.
@@ -76,6 +79,7 @@ pub(crate) fn page_copy(
     to: &Path,
     v1: &Fingerprint,
     mut witness: Option<&mut CommitWatcher>,
+    watch: &Watch<'_>,
 ) -> Result<(), OpError> {
     if os::links(to).map_err(|error| os_fault(&error))? > 1 {
         return Err(OpError::new(
@@ -97,6 +101,7 @@ pub(crate) fn page_copy(
     if !accepts_pages_of(&target, &source)? {
         return Err(changed());
     }
+    watch.set_page_size(&source);
     let mut failed = None;
     let copied = (|| {
         let backup = Backup::new(&source, &mut target).map_err(|error| fault(&error))?;
@@ -104,7 +109,7 @@ pub(crate) fn page_copy(
             Ok(StepResult::Busy | StepResult::Locked) => {
                 Err(in_use("another connection has the database locked"))
             }
-            Ok(_) => Ok(()),
+            Ok(step) => Ok(step),
             Err(error) => Err(fault(failed.insert(error))),
         };
         if let Some(witness) = &mut witness {
@@ -120,7 +125,10 @@ pub(crate) fn page_copy(
         if !(same && unseen) {
             return Err(changed());
         }
-        step(-1)
+        while step(PIECE)? == StepResult::More {
+            let _too_late_to_stop = watch.copied(&backup);
+        }
+        Ok(())
     })();
     // The end of the backup passed its error on to the target, which tells the system's.
     failed.map_or(Ok(()), |error| on(&target, Err(error)))?;

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use crate::copy::copy_open;
 use crate::os;
-use crate::sqlite::{HeldFile, begin_to_read, open_existing, os_fault};
+use crate::sqlite::{HeldFile, Watch, begin_to_read, open_existing, os_fault};
 
 /// What a copy of v1 was made through. It must be dropped after every reader of v1.
 ///
@@ -33,6 +33,7 @@ impl OpenV1 {
         path: &Path,
         to: &Path,
         known: Option<&V1>,
+        watch: &Watch<'_>,
     ) -> Result<(), OpError> {
         if self.file.is_none() {
             self.file = Some(HeldFile::open(path).map_err(|error| os_fault(&error))?);
@@ -54,7 +55,7 @@ impl OpenV1 {
             ))
         };
         is_settled(file)?;
-        copy_open(file.file(), to, &os::REFUSED_BYTES, os::create_to_build)
+        copy_open(file.file(), to, &os::REFUSED_BYTES, os::create_to_build, watch)
             .map_err(|error| os_fault(&error))?;
         // If the application closed a file of its own meanwhile, that dropped the lock.
         is_settled(file).inspect_err(|_| {

@@ -7,6 +7,10 @@ use crate::journal::{Phase, Warning};
 use crate::op_name::OpName;
 use crate::plan::{PlanKind, Recovery};
 
+fn build_host() -> OpName {
+    OpName::BuildHost
+}
+
 /// One event of a run. A run reports every wait and every retry as it happens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -59,8 +63,22 @@ pub enum Event {
         /// The phase.
         phase: Phase,
     },
-    /// The progress of the application's own build. A binding adds it to the run's events.
+    /// How far an op is that takes long: told at most ten times a second, also where nothing is
+    /// known but that it goes on.
     Progress {
+        /// The op's name.
+        // An older release wrote so what is `BuildProgress` now, without the op.
+        #[serde(default = "build_host")]
+        op: OpName,
+        /// How many bytes are done. It may stay as it is while SQLite sorts or flushes.
+        #[serde(alias = "done")]
+        done_bytes: u64,
+        /// How many there are; nothing where that cannot be known, as of a build by SQL.
+        #[serde(alias = "total")]
+        total_bytes: Option<u64>,
+    },
+    /// The progress of the application's own build. A binding adds it to the run's events.
+    BuildProgress {
         /// How much is done, in the application's own unit.
         done: u64,
         /// How much there is to do, where the application knows it.

@@ -300,7 +300,9 @@ impl Run {
         }
     }
 
-    fn can_abort(&self) -> bool {
+    /// Whether a request to stop is honoured now: v2 is not built yet, and nothing is undone.
+    #[must_use]
+    pub fn can_abort(&self) -> bool {
         self.plan.kind.begins()
             && self.list == List::Steps
             && self.phase.is_none_or(|phase| phase < Phase::Built)

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use cutover_core::{
-    FileName, Holder, JournalMode, OpError, OpErrorKind, OpOutcome, PlanKind, Role, Run,
+    FileName, Holder, JournalMode, OpError, OpErrorKind, OpName, OpOutcome, PlanKind, Role, Run,
 };
 
+use super::pages::{PageCheck, checks_pages};
 use super::{Performed, Performer};
 use crate::fsops::{plain, remove};
 use crate::holders::{Seen, holders};
@@ -15,9 +16,16 @@ use crate::os;
 use crate::page_copy::{CommitWatcher, page_copy};
 use crate::sqlite::{self, Flush, Origin, V1Lock, os_fault};
 use crate::types::{BuildBy, Unseen};
+use crate::watched::{Done, Progress, watched};
 
 impl Performer<'_> {
-    pub(super) fn settle(&mut self, file: &FileName, mode: JournalMode, run: &Run) -> Performed {
+    pub(super) fn settle(
+        &mut self,
+        file: &FileName,
+        mode: JournalMode,
+        run: &Run,
+        host: &mut dyn Host,
+    ) -> Performed {
         let own = run
             .journal()
             .is_some_and(|j| [&j.names.source, &j.names.staging, &j.names.install].contains(&file));
@@ -25,8 +33,12 @@ impl Performer<'_> {
         if !own && mode == JournalMode::Wal {
             return self.settle_held(file);
         }
-        sqlite::settle(&self.place.path(file), mode, flush).map(OpOutcome::Settled).map_err(
-            |fault| match fault.cause {
+        let path = self.place.path(file);
+        // SQLite does not tell how much of a log it has moved.
+        let progress = Progress { total: None, ..self.of_pages(OpName::Settle, file, run) };
+        watched(&progress, host, |watch| sqlite::settle(&path, mode, flush, watch))
+            .map(OpOutcome::Settled)
+            .map_err(|fault| match fault.cause {
                 // In a restore this is the copy of the backup.
                 OpErrorKind::NotADatabase | OpErrorKind::V1Corrupt if restores(run) && own => {
                     let text = format!("the backup is damaged: {}", fault.message);
@@ -36,8 +48,7 @@ impl Performer<'_> {
                     OpError { cause: OpErrorKind::Verify, ..fault }.of(file)
                 }
                 _ => fault.of(file),
-            },
-        )
+            })
     }
 
     pub(super) fn restore_mode(&self, file: &FileName, mode: JournalMode) -> Performed {
@@ -48,16 +59,19 @@ impl Performer<'_> {
 
     pub(super) fn restage(
         &mut self,
-        from: &FileName,
-        to: &FileName,
+        (from, to): (&FileName, &FileName),
         mode: JournalMode,
+        run: &Run,
+        host: &mut dyn Host,
     ) -> Performed {
         let target = self.place.path(to);
         let v1 = self.place.path(&self.place.canonical);
         self.io(&to.into(), |path| {
             plain(os::create_to_build(path, &os::Rights::of(&v1)?).map(drop))
         })?;
-        sqlite::restage(&self.place.path(from), &target, mode).map_err(|fault| {
+        let (path, progress) = (self.place.path(from), self.of_pages(OpName::Restage, from, run));
+        let staged = watched(&progress, host, |watch| sqlite::restage(&path, &target, mode, watch));
+        staged.map_err(|fault| {
             // A copy that failed must not stand in the way of the next attempt.
             let _ = remove(&target);
             fault.of(from)
@@ -76,13 +90,20 @@ impl Performer<'_> {
         Ok(OpOutcome::Plain)
     }
 
-    pub(super) fn isolate(&mut self, from: &FileName, to: &FileName) -> Performed {
+    pub(super) fn isolate(
+        &mut self,
+        from: &FileName,
+        to: &FileName,
+        run: &Run,
+        host: &mut dyn Host,
+    ) -> Performed {
         self.isolated = None;
         // A file that a failed attempt left would stand in the way.
         let new = self.place.path(to);
         remove(&new).map_err(|error| os_fault(&error).of(to))?;
-        let (isolated, lost) =
-            Isolated::copy(&self.place.path(from), &new).map_err(|fault| fault.of(from))?;
+        let (path, progress) = (self.place.path(from), self.of_pages(OpName::Isolate, from, run));
+        let copied = watched(&progress, host, |watch| Isolated::copy(&path, &new, watch));
+        let (isolated, lost) = copied.map_err(|fault| fault.of(from))?;
         self.isolated = Some(isolated);
         self.tell_lost("the new", &self.place.path(from), &lost);
         Ok(OpOutcome::Plain)
@@ -142,11 +163,22 @@ impl Performer<'_> {
         };
         self.make_staging(staging)?;
         let (v1, built) = (self.place.path(v1), self.place.path(staging));
-        let result = sqlite::build(&v1, &built, sql, &mut || self.begin_check_pages(&v1, run));
+        let progress = Progress {
+            op: OpName::BuildSql,
+            done: Done::SizeOf(&built),
+            total: None,
+            may_stop: run.can_abort(),
+        };
+        let mut pages = None;
+        let mut begun = || pages = checks_pages(run).then(|| PageCheck::begin(&v1).ok()).flatten();
+        let result =
+            watched(&progress, host, |watch| sqlite::build(&v1, &built, sql, watch, &mut begun));
+        // If the system gives no thread, the check begins after the build.
+        self.pages = pages;
         result.map(|()| OpOutcome::Plain).map_err(|fault| {
             let fault = match fault.cause {
                 OpErrorKind::V1Corrupt | OpErrorKind::NotADatabase => {
-                    self.damage_in_build(&fault, staging, host)
+                    self.damage_in_build(&fault, staging, run, host)
                 }
                 _ => fault.of(staging),
             };
@@ -174,7 +206,7 @@ impl Performer<'_> {
         made
     }
 
-    pub(super) fn check(&mut self, file: &FileName, run: &Run) -> Performed {
+    pub(super) fn check(&mut self, file: &FileName, run: &Run, host: &mut dyn Host) -> Performed {
         let no_expectations = BTreeMap::new();
         let journal = run.journal();
         let expect = journal.map_or(&no_expectations, |journal| &journal.expect);
@@ -196,13 +228,17 @@ impl Performer<'_> {
             let (examined, verified) = (self.examined.as_ref(), self.options.verify);
             Origin::Built { v1: &v1, examined, verified }
         };
-        let (facts, warnings) = sqlite::check(&path, origin, self.options.integrity, expect)
-            .map_err(|fault| match fault.cause {
-                OpErrorKind::Verify if adopts => {
-                    OpError { cause: OpErrorKind::V1Corrupt, ..fault }.of(file)
-                }
-                _ => fault.of(file),
-            })?;
+        let (integrity, progress) =
+            (self.options.integrity, self.of_pages(OpName::Check, file, run));
+        let checked_by_sqlite = watched(&progress, host, |watch| {
+            sqlite::check(&path, origin, integrity, expect, watch)
+        });
+        let (facts, warnings) = checked_by_sqlite.map_err(|fault| match fault.cause {
+            OpErrorKind::Verify if adopts => {
+                OpError { cause: OpErrorKind::V1Corrupt, ..fault }.of(file)
+            }
+            _ => fault.of(file),
+        })?;
         if let Some(known) = journal.and_then(|journal| journal.v2.as_ref())
             && (facts.size != known.size || facts.page1.as_ref() != Some(&known.page1))
         {
@@ -267,7 +303,13 @@ impl Performer<'_> {
         Ok(OpOutcome::Settled(facts))
     }
 
-    pub(super) fn page_copy(&mut self, from: &FileName, to: &FileName, run: &Run) -> Performed {
+    pub(super) fn page_copy(
+        &mut self,
+        from: &FileName,
+        to: &FileName,
+        run: &Run,
+        host: &mut dyn Host,
+    ) -> Performed {
         let Some(v1) = run.journal().and_then(|journal| journal.v1.as_ref()) else {
             return Err(OpError::new(
                 OpErrorKind::V1Changed,
@@ -275,8 +317,10 @@ impl Performer<'_> {
             )
             .of(to));
         };
+        let progress = self.of_pages(OpName::PageCopy, from, run);
         let (from, path) = (self.place.path(from), self.place.path(to));
-        page_copy(&from, &path, &v1.fingerprint, self.witness.as_mut())
+        let (v1, witness) = (&v1.fingerprint, self.witness.as_mut());
+        watched(&progress, host, |watch| page_copy(&from, &path, v1, witness, watch))
             .map(|()| OpOutcome::Plain)
             .map_err(|fault| fault.of(to))
     }

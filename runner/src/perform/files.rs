@@ -2,13 +2,17 @@
 
 use std::io::{self, Write as _};
 
-use cutover_core::{CompanionName, FileName, OpError, OpErrorKind, OpOutcome, PlanPath, Run};
+use cutover_core::{
+    CompanionName, FileName, OpError, OpErrorKind, OpName, OpOutcome, PlanPath, Run,
+};
 
-use super::{Performed, Performer, undeclared};
+use super::{Performed, Performer, denied, undeclared};
 use crate::copy::copy;
 use crate::fsops::{flushed, plain, remove, rights_if_there};
+use crate::host::Host;
 use crate::os;
-use crate::sqlite::{self, os_fault};
+use crate::sqlite::{self, Gauge, Watch, os_fault};
+use crate::watched::{Done, Progress, watched};
 
 impl Performer<'_> {
     pub(super) fn sync_file(&self, file: &PlanPath) -> Performed {
@@ -31,7 +35,13 @@ impl Performer<'_> {
         }
     }
 
-    pub(super) fn link(&mut self, from: &PlanPath, to: &PlanPath, run: &Run) -> Performed {
+    pub(super) fn link(
+        &mut self,
+        from: &PlanPath,
+        to: &PlanPath,
+        run: &Run,
+        host: &mut dyn Host,
+    ) -> Performed {
         if !os::OPENING_DROPS_LOCKS && self.is_canonical(from) {
             // On Windows, a hard link made while v1 is open cannot be removed again, and v1 can
             // then not be replaced.
@@ -52,7 +62,7 @@ impl Performer<'_> {
         }
         // A companion may be on a file system without hard links, though the database is not. If
         // this copy is interrupted, the next start replaces it.
-        self.copy(from, to)?;
+        self.copy(from, to, run, host)?;
         self.io(to, |path| flushed(os::open_to_flush(path)?.sync_all()))
     }
 
@@ -118,13 +128,20 @@ impl Performer<'_> {
         })
     }
 
-    pub(super) fn copy(&mut self, from: &PlanPath, to: &PlanPath) -> Performed {
+    pub(super) fn copy(
+        &mut self,
+        from: &PlanPath,
+        to: &PlanPath,
+        run: &Run,
+        host: &mut dyn Host,
+    ) -> Performed {
         let path = self.path(from)?;
         if to.companion.is_some() {
             // A companion may be a secret, and keeps its mode.
             let mut lost = Vec::new();
             let copied = self.io(to, |to| {
-                let (file, rights) = copy(&path, to, &(0..0), os::create_new)?;
+                let (file, rights) =
+                    copy(&path, to, &(0..0), os::create_new, &Watch::quiet(Gauge::default()))?;
                 lost = rights.lost(&file)?;
                 plain(Ok(()))
             });
@@ -134,13 +151,28 @@ impl Performer<'_> {
         // A backup may be read-only, and the database that is made of it must be writable. It gets
         // all of its rights when it was checked.
         let create = os::create_to_build;
+        let target = self.path(to)?;
+        let progress = Progress {
+            op: OpName::Copy,
+            done: Done::SizeOf(&target),
+            total: sqlite::bytes(&path),
+            may_stop: run.can_abort(),
+        };
+        let mut copied = |gap| {
+            watched(&progress, host, |watch| {
+                copy(&path, &target, gap, create, watch).map(drop).map_err(|error| {
+                    denied(&target, &error).unwrap_or_else(|| os_fault(&error)).of(to.clone())
+                })
+            })
+            .map(|()| OpOutcome::Plain)
+        };
         if !self.is_canonical(from) {
-            return self.io(to, |to| plain(copy(&path, to, &(0..0), create).map(drop)));
+            return copied(&(0..0));
         }
         // This lock is released after the copy is closed: on POSIX closing the copy's descriptor of
         // v1 drops it.
         let held = sqlite::keep_writers_out(&path).map_err(|fault| fault.of(from.clone()))?;
-        let copied = self.io(to, |to| plain(copy(&path, to, &os::REFUSED_BYTES, create).map(drop)));
+        let copied = copied(&os::REFUSED_BYTES);
         drop(held);
         copied
     }

@@ -12,7 +12,7 @@ use crate::observe::{ObserveError, verdict};
 use crate::os;
 use crate::reader::{Patience, Reader};
 use crate::source::OpenV1;
-use crate::sqlite;
+use crate::sqlite::{self, Gauge};
 
 impl Performer<'_> {
     pub(super) fn detect(&mut self, file: &FileName, host: &mut dyn Host) -> Performed {
@@ -102,7 +102,14 @@ impl Performer<'_> {
         let files = [self.place.path(source), self.place.path(staging)];
         let is_copied = self.copied.as_ref() == Some(&files[0]);
         let staging = files[1].clone();
-        let mut job = HostJob::new(self.place, run, (&v1, &mut opened), self.locks, files);
+        let mut job = HostJob::new(
+            self.place,
+            run,
+            (&v1, &mut opened),
+            self.locks,
+            files,
+            Gauge::of(host.stop()),
+        );
         job.copied = is_copied;
         let built = host.build(&mut job);
         let not_its = job.close();

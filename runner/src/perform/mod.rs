@@ -8,7 +8,9 @@ mod pages;
 use std::io::{self};
 use std::path::{Path, PathBuf};
 
-use cutover_core::{Op, OpError, OpErrorKind, OpOutcome, OsCode, PlanKind, PlanPath, Run};
+use cutover_core::{
+    FileName, Op, OpError, OpErrorKind, OpName, OpOutcome, OsCode, PlanKind, PlanPath, Run,
+};
 
 use crate::error::HostError;
 use crate::fsops::name_full_disk;
@@ -22,6 +24,7 @@ use crate::page_copy::CommitWatcher;
 use crate::place::Paths;
 use crate::sqlite::{self, Findings, V1Lock, os_fault};
 use crate::waiting::name_holders;
+use crate::watched::{Done, Progress};
 use pages::PageCheck;
 
 /// What ops need besides the plan.
@@ -108,14 +111,14 @@ impl<'a> Performer<'a> {
             }
             Op::SyncFile { file } => self.sync_file(file),
             Op::SyncDir { companion } => self.sync_dir(companion.as_ref()),
-            Op::Link { from, to } => self.link(from, to, run),
+            Op::Link { from, to } => self.link(from, to, run, host),
             Op::Rename { from, to } => self.rename(from, to),
             Op::RenameNew { from, to } => self.rename_new(from, to),
             Op::Remove { files } => self.remove(files),
             Op::RemoveLink { link, of } => self.remove_link(link, of),
             Op::Absent { files } => self.absent(files),
             Op::Copy { from, to } => {
-                let copied = self.copy(from, to)?;
+                let copied = self.copy(from, to, run, host)?;
                 let path = self.path(to)?;
                 self.staged = os::file_id(&path).ok();
                 self.copied = Some(path);
@@ -125,20 +128,20 @@ impl<'a> Performer<'a> {
                 self.look_companion(companion, *must_be_same, run)
             }
             Op::Look { file } => self.look(file, run),
-            Op::Settle { file, mode } => self.settle(file, *mode, run),
+            Op::Settle { file, mode } => self.settle(file, *mode, run, host),
             Op::RestoreMode { file, mode } => self.restore_mode(file, *mode),
             Op::BuildSql { v1, staging } => self.build_sql(v1, staging, run, host),
-            Op::CheckPages { file } => self.check_pages(file, host),
-            Op::Restage { from, to, mode } => self.restage(from, to, *mode),
-            Op::Isolate { from, to } => self.isolate(from, to),
-            Op::Check { file } => self.check(file, run),
+            Op::CheckPages { file } => self.check_pages(file, run, host),
+            Op::Restage { from, to, mode } => self.restage((from, to), *mode, run, host),
+            Op::Isolate { from, to } => self.isolate(from, to, run, host),
+            Op::Check { file } => self.check(file, run, host),
             Op::LockV1 { file } => self.lock_v1(file),
             Op::CheckV1 { file } => self.check_v1(file, run),
             Op::UnlockV1 {} => {
                 self.unlock_v1();
                 Ok(OpOutcome::Plain)
             }
-            Op::PageCopy { from, to } => self.page_copy(from, to, run),
+            Op::PageCopy { from, to } => self.page_copy(from, to, run, host),
             Op::Release {} => {
                 host.release_handles();
                 Ok(OpOutcome::Plain)
@@ -236,6 +239,12 @@ impl<'a> Performer<'a> {
     /// Warns of what a file that is made after the one of this path lacks of its rights.
     pub(super) fn tell_lost(&mut self, what: &str, path: &Path, lost: &[String]) {
         self.lost.extend(os::lost_message(what, path, lost));
+    }
+
+    /// What is told of work that reads or copies the pages of a file.
+    pub(super) fn of_pages(&self, op: OpName, file: &FileName, run: &Run) -> Progress<'static> {
+        let total = sqlite::bytes(&self.place.path(file));
+        Progress { op, done: Done::Counted, total, may_stop: run.can_abort() }
     }
 
     pub(super) fn path(&self, at: &PlanPath) -> Result<PathBuf, OpError> {

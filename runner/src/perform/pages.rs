@@ -5,84 +5,62 @@
 //! ends before the callback begins.
 
 use std::path::Path;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
-use cutover_core::{FileName, Op, OpError, OpErrorKind, OpOutcome, Run};
+use cutover_core::{FileName, Op, OpError, OpErrorKind, OpName, OpOutcome, Run};
 
 use super::{Performed, Performer};
 use crate::host::Host;
-use crate::sqlite::{self, Findings, Stop, os_fault};
+use crate::sqlite::{self, Findings, Gauge, Watch, os_fault};
 use crate::types::Integrity;
-
-/// How often the check asks whether the application wants to stop.
-const POLL: Duration = Duration::from_millis(20);
+use crate::watched::wait_for;
 
 type Found = Result<Findings, OpError>;
 
 /// A check that runs. Dropping it stops it, and waits until its connection is closed.
 pub(super) struct PageCheck {
     found: Receiver<Found>,
-    stop: Stop,
+    gauge: Gauge,
     thread: Option<JoinHandle<()>>,
 }
 
 impl PageCheck {
     /// Begins to check a settled v1.
     pub(super) fn begin(v1: &Path) -> std::io::Result<Self> {
-        let (path, stop) = (v1.to_owned(), Stop::default());
+        let (path, gauge) = (v1.to_owned(), Gauge::default());
         let (send, found) = channel();
-        let until = stop.clone();
+        let until = gauge.clone();
         let thread = std::thread::Builder::new().name("cutover-check".into()).spawn(move || {
             let open = || sqlite::open_beside(&path);
             // Nothing waits for what was stopped.
-            let _ = send.send(sqlite::examine(&open, Integrity::Quick, &until));
+            let _ = send.send(sqlite::examine(&open, Integrity::Quick, &Watch::quiet(until)));
         })?;
-        Ok(Self { found, stop, thread: Some(thread) })
-    }
-
-    /// Waits for the end. The application may stop it.
-    fn wait(&self, host: &mut dyn Host) -> Found {
-        loop {
-            match self.found.recv_timeout(POLL) {
-                Ok(found) => return found,
-                Err(RecvTimeoutError::Timeout) if host.cancelled() => {
-                    return Err(OpError::new(
-                        OpErrorKind::Aborted,
-                        "the application asked to stop",
-                    ));
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => {
-                    return Err(OpError::new(OpErrorKind::Sqlite, "the check of v1 ended early"));
-                }
-            }
-        }
+        Ok(Self { found, gauge, thread: Some(thread) })
     }
 }
 
 impl Drop for PageCheck {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.gauge.stop();
         // A panic in it was reported by `wait`.
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
-impl Performer<'_> {
-    /// Begins the check beside a build by SQL, if the plan has one. If the system gives no thread,
-    /// the check begins after the build.
-    pub(super) fn begin_check_pages(&mut self, v1: &Path, run: &Run) {
-        let checks = |op: &Op| matches!(op, Op::CheckPages { .. });
-        if run.plan().steps.iter().any(|step| checks(&step.op)) {
-            self.pages = PageCheck::begin(v1).ok();
-        }
-    }
+/// Whether the plan checks v1's pages. Beside a build by SQL the check begins with the build.
+pub(super) fn checks_pages(run: &Run) -> bool {
+    run.plan().steps.iter().any(|step| matches!(step.op, Op::CheckPages { .. }))
+}
 
-    pub(super) fn check_pages(&mut self, file: &FileName, host: &mut dyn Host) -> Performed {
-        let found = self.examined_v1(file, host)?;
+impl Performer<'_> {
+    pub(super) fn check_pages(
+        &mut self,
+        file: &FileName,
+        run: &Run,
+        host: &mut dyn Host,
+    ) -> Performed {
+        let found = self.examined_v1(file, run, host)?;
         if let Some(damage) = &found.damage {
             return Err(sqlite::damaged_v1(damage).of(file));
         }
@@ -92,13 +70,14 @@ impl Performer<'_> {
     }
 
     /// What the check finds that runs, or one that begins now.
-    fn examined_v1(&mut self, file: &FileName, host: &mut dyn Host) -> Found {
+    fn examined_v1(&mut self, file: &FileName, run: &Run, host: &mut dyn Host) -> Found {
         let check = match self.pages.take() {
             Some(check) => Ok(check),
             None => PageCheck::begin(&self.place.path(file)),
         };
         let check = check.map_err(|error| os_fault(&error).of(file))?;
-        check.wait(host).map_err(|fault| fault.of(file))
+        let progress = self.of_pages(OpName::CheckPages, file, run);
+        wait_for(&check.found, &check.gauge, &progress, host).map_err(|fault| fault.of(file))
     }
 
     /// The failure of a build by SQL that met damage: it is v1's, or else not v1's.
@@ -106,10 +85,11 @@ impl Performer<'_> {
         &mut self,
         fault: &OpError,
         staging: &FileName,
+        run: &Run,
         host: &mut dyn Host,
     ) -> OpError {
         let v1 = self.place.canonical.clone();
-        match self.examined_v1(&v1, host) {
+        match self.examined_v1(&v1, run, host) {
             Ok(Findings { damage: Some(damage), .. }) => {
                 let OpError { cause, message, .. } = sqlite::damaged_v1(&damage);
                 OpError::new(cause, format!("{message} ({})", fault.message)).of(&v1)

@@ -3,12 +3,17 @@
 use std::path::Path;
 
 use cutover_core::{Header, JournalMode, OpError, OpErrorKind};
+use rusqlite::backup::{Backup, StepResult};
 use rusqlite::fallible_iterator::FallibleIterator as _;
 use rusqlite::{Batch, Connection, ErrorCode, OpenFlags, Statement};
 
 use super::error::{Result, close, fault, fault_on, in_use, on, os_fault, run, shortened, words};
 use super::open::{bytes, facts, open, open_existing, open_to_read, uri};
 use super::settle::{Flush, settle};
+use super::watch::{Watch, stopped};
+
+/// How many pages are copied until the copy looks whether it must stop.
+const PIECE: i32 = 1000;
 
 /// Gives a new, empty file its first page, with v1's page size. Whatever builds in the file keeps
 /// that size.
@@ -35,11 +40,18 @@ pub(crate) fn lay_out(staging: &Path, v1: &Path) -> Result<()> {
 ///
 /// `begun` is called once v1 is locked, and v1 is opened by its path no more: closing it would drop
 /// that lock, and those of any connection that `begun` opens.
-pub(crate) fn build(v1: &Path, staging: &Path, sql: &str, begun: &mut dyn FnMut()) -> Result<()> {
+pub(crate) fn build(
+    v1: &Path,
+    staging: &Path,
+    sql: &str,
+    watch: &Watch<'_>,
+    begun: &mut dyn FnMut(),
+) -> Result<()> {
     let header = facts(v1).map_err(|error| os_fault(&error))?.header;
     // `ATTACH` opens with the flags of the connection, so it follows no link either.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_URI;
     let connection = run(open(staging, flags))?;
+    let watched = watch.over(&connection);
     let new = header.filter(|_| bytes(staging) == Some(0));
     if let Some(header) = &new {
         on(
@@ -77,6 +89,7 @@ pub(crate) fn build(v1: &Path, staging: &Path, sql: &str, begun: &mut dyn FnMut(
     begun();
     execute(&connection, sql)?;
     on(&connection, connection.execute_batch("COMMIT; DETACH DATABASE v1"))?;
+    drop(watched);
     close(connection)
 }
 
@@ -149,25 +162,42 @@ pub(crate) fn refused_sql(sql: &str) -> Option<&'static str> {
 
 /// Copies a whole database, including its log, into a new one. `busy` is the error's message if a
 /// lock prevents this.
-pub(crate) fn copy_pages(source: &Connection, target: &mut Connection, busy: &str) -> Result<()> {
-    let backup = run(rusqlite::backup::Backup::new(source, target))?;
-    let copied = backup.step(-1);
-    // Its end passes the error on to the target.
-    drop(backup);
-    match on(target, copied)? {
-        rusqlite::backup::StepResult::Done => Ok(()),
-        _ => Err(in_use(busy)),
+///
+/// It copies in pieces, so that it can be stopped. Where the source changes between two of them,
+/// SQLite begins the copy anew (<https://www.sqlite.org/c3ref/backup_finish.html>).
+pub(crate) fn copy_pages(
+    source: &Connection,
+    target: &mut Connection,
+    busy: &str,
+    watch: &Watch<'_>,
+) -> Result<()> {
+    watch.set_page_size(source);
+    let backup = run(Backup::new(source, target))?;
+    loop {
+        let copied = backup.step(PIECE);
+        let must_stop = watch.copied(&backup);
+        match copied {
+            Ok(StepResult::More) if must_stop => return Err(stopped()),
+            Ok(StepResult::More) => {}
+            Ok(StepResult::Done) => return Ok(()),
+            Ok(_) => return Err(in_use(busy)),
+            Err(error) => {
+                // Its end passes the error on to the target.
+                drop(backup);
+                return on(target, Err(error));
+            }
+        }
     }
 }
 
 /// Copies a database that a connection has open into a new file. SQLite copies it page by page,
 /// including what is still in the write-ahead log.
-pub(crate) fn restage(from: &Path, to: &Path, mode: JournalMode) -> Result<()> {
+pub(crate) fn restage(from: &Path, to: &Path, mode: JournalMode, watch: &Watch<'_>) -> Result<()> {
     let source = open_existing(from)?;
     let mut target = open_existing(to)?;
     on(&target, target.execute_batch("PRAGMA synchronous = OFF"))?;
-    copy_pages(&source, &mut target, "another connection writes to the built v2")?;
+    copy_pages(&source, &mut target, "another connection writes to the built v2", watch)?;
     close(target)?;
     close(source)?;
-    settle(to, mode, Flush::Later).map(drop)
+    settle(to, mode, Flush::Later, watch).map(drop)
 }

@@ -9,7 +9,8 @@ use rusqlite::Connection;
 use super::error::{Result, fault_on, os_fault, run, words};
 use super::open::{facts, installed, open_strictly, pass_over_foreign_schema};
 use super::settle::alone;
-use super::soundness::{Fault, Findings, Open, Stop, examine, foreign_keys, quoted, stand_in};
+use super::soundness::{Fault, Findings, Open, examine, foreign_keys, quoted, stand_in};
+use super::watch::Watch;
 use crate::types::{Detect, Integrity};
 
 /// Evaluates `Detect` by SQL. `None` for [`Detect::Host`].
@@ -72,6 +73,7 @@ pub(crate) fn check(
     origin: Origin,
     integrity: Integrity,
     expect: &BTreeMap<String, u64>,
+    watch: &Watch<'_>,
 ) -> Result<(FileFacts, Vec<String>)> {
     let verify = |message: String| OpError::new(OpErrorKind::Verify, message);
     let what = match origin {
@@ -92,8 +94,7 @@ pub(crate) fn check(
         return Err(verify(format!("{what} is not a database ({})", counted(facts.size, "byte"))));
     }
     let open = || run(installed(path));
-    let stop = Stop::default();
-    let mut found = examine(&open, integrity, &stop).map_err(failed)?;
+    let mut found = examine(&open, integrity, watch).map_err(failed)?;
     if let Some(damage) = found.damage {
         return Err(match origin {
             Origin::Backup => {
@@ -101,14 +102,14 @@ pub(crate) fn check(
             }
             // The copy of a damaged v1 is damaged too, and then v1 must be repaired.
             Origin::Built { v1, .. } => {
-                match examine(&|| open_strictly(v1), integrity, &stop)?.damage {
+                match examine(&|| open_strictly(v1), integrity, watch)?.damage {
                     Some(damage) => damaged_v1(&damage),
                     None => verify(format!("what was built is damaged: {damage}")),
                 }
             }
         });
     }
-    foreign_keys(&open, &mut found).map_err(failed)?;
+    foreign_keys(&open, &mut found, watch).map_err(failed)?;
     let mut warnings = Vec::new();
     if !found.unread.is_empty() {
         let names = found.unread_names();
@@ -129,7 +130,7 @@ pub(crate) fn check(
         });
     }
     for (table, want) in expect {
-        count(&open, table, *want, &found)?;
+        count(&open, table, *want, &found, watch)?;
     }
     match origin {
         Origin::Backup => {
@@ -141,9 +142,9 @@ pub(crate) fn check(
             let open = || open_strictly(v1);
             let mut before = match examined.filter(|_| integrity == Integrity::Quick) {
                 Some(known) => Findings { faults: known.faults.clone(), ..Findings::default() },
-                None => examine(&open, integrity, &stop)?,
+                None => examine(&open, integrity, watch)?,
             };
-            foreign_keys(&open, &mut before)?;
+            foreign_keys(&open, &mut before, watch)?;
             warnings.extend(no_more(&found.faults, &before.faults)?);
         }
         Origin::Built { .. } => {}
@@ -183,10 +184,11 @@ fn no_more(v2: &BTreeMap<Fault, u64>, v1: &BTreeMap<Fault, u64>) -> Result<Vec<S
 }
 
 /// Compares the number of rows of a table with what the build expects.
-fn count(open: &Open, table: &str, want: u64, found: &Findings) -> Result<()> {
+fn count(open: &Open, table: &str, want: u64, found: &Findings, watch: &Watch<'_>) -> Result<()> {
     let verify = |message: String| OpError::new(OpErrorKind::Verify, message);
     let unread = !found.unread.is_empty();
     let v2 = open()?;
+    let _watched = watch.over(&v2);
     let counts = || -> rusqlite::Result<i64> {
         if !unread {
             let sql = format!("SELECT count(*) FROM {}", quoted(table));

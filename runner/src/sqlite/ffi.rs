@@ -224,3 +224,64 @@ unsafe extern "C" fn may_read(
     };
     if allowed { ffi::SQLITE_OK } else { ffi::SQLITE_DENY }
 }
+
+/// What SQLite asks while a connection works, until this is dropped.
+pub(crate) struct OnProgress<'a> {
+    connection: &'a Connection,
+    // SQLite has its address.
+    _asked: Box<Asked<'a>>,
+}
+
+struct Asked<'a> {
+    connection: &'a Connection,
+    must_stop: Box<dyn Fn(u64) -> bool + 'a>,
+}
+
+/// Makes SQLite ask every so many instructions whether it must stop. It passes how many pages the
+/// connection has read from its files. `must_stop` must not panic
+/// (<https://www.sqlite.org/c3ref/progress_handler.html>).
+pub(crate) fn on_progress<'a>(
+    connection: &'a Connection,
+    instructions: c_int,
+    must_stop: Box<dyn Fn(u64) -> bool + 'a>,
+) -> OnProgress<'a> {
+    let asked = Box::new(Asked { connection, must_stop });
+    let address = std::ptr::from_ref::<Asked<'a>>(&asked).cast_mut().cast::<c_void>();
+    // SAFETY: the handle is open, and the address is valid until the drop below takes it back.
+    unsafe {
+        ffi::sqlite3_progress_handler(connection.handle(), instructions, Some(ask), address);
+    }
+    OnProgress { connection, _asked: asked }
+}
+
+impl Drop for OnProgress<'_> {
+    fn drop(&mut self) {
+        // SAFETY: the handle is open, because the connection is borrowed.
+        unsafe {
+            let handle = self.connection.handle();
+            ffi::sqlite3_progress_handler(handle, 0, None, std::ptr::null_mut());
+        }
+    }
+}
+
+unsafe extern "C" fn ask(asked: *mut c_void) -> c_int {
+    // SAFETY: the address that `on_progress` passed, on the thread that uses the connection.
+    let asked = unsafe { &*asked.cast::<Asked<'_>>() };
+    c_int::from((asked.must_stop)(pages_read(asked.connection)))
+}
+
+/// `SQLITE_DBSTATUS_CACHE_MISS` (<https://www.sqlite.org/c3ref/c_dbstatus_options.html>).
+fn pages_read(connection: &Connection) -> u64 {
+    let (mut missed, mut most) = (0, 0);
+    // SAFETY: the handle is open, and the numbers are ours. The call reads counters.
+    unsafe {
+        ffi::sqlite3_db_status(
+            connection.handle(),
+            ffi::SQLITE_DBSTATUS_CACHE_MISS,
+            &raw mut missed,
+            &raw mut most,
+            0,
+        );
+    }
+    u64::try_from(missed).unwrap_or_default()
+}

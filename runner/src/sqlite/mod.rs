@@ -10,6 +10,7 @@ mod regular;
 mod settle;
 mod soundness;
 mod temporary;
+mod watch;
 
 pub(crate) use build::{build, copy_pages, lay_out, refused_sql, restage};
 pub(crate) use check::{Origin, check, damaged_v1, detect};
@@ -27,4 +28,5 @@ pub(crate) use regular::sidecar;
 pub(crate) use settle::{
     Flush, alone, begin_to_read, empty_log, journal_mode, keep_writers_out, restore_mode, settle,
 };
-pub(crate) use soundness::{Findings, Open, Stop, examine};
+pub(crate) use soundness::{Findings, Open, examine};
+pub(crate) use watch::{Gauge, Watch, stopped};

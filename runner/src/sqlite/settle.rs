@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use super::error::{Result, close, in_use, on, os_fault};
 use super::open::{facts, open_existing};
 use super::regular::sidecar;
+use super::watch::Watch;
 use crate::os;
 
 /// Begins a read transaction, which holds the database's current state until it ends.
@@ -63,8 +64,14 @@ pub(crate) fn empty_log(connection: &Connection) -> Result<()> {
 }
 
 /// Settles a file set into one self-contained file with this journal mode.
-pub(crate) fn settle(path: &Path, mode: JournalMode, flush: Flush) -> Result<FileFacts> {
+pub(crate) fn settle(
+    path: &Path,
+    mode: JournalMode,
+    flush: Flush,
+    watch: &Watch<'_>,
+) -> Result<FileFacts> {
     let connection = open_existing(path)?;
+    let watched = watch.over(&connection);
     if flush == Flush::Later {
         on(&connection, connection.execute_batch("PRAGMA synchronous = OFF"))?;
     }
@@ -101,6 +108,7 @@ pub(crate) fn settle(path: &Path, mode: JournalMode, flush: Flush) -> Result<Fil
     if mode == JournalMode::Wal && journal_mode(&connection, Some("WAL"))? != "wal" {
         return Err(in_use("the database cannot be put into WAL mode"));
     }
+    drop(watched);
     close(connection)?;
     alone(path)?;
     let facts = facts(path).map_err(|error| os_fault(&error))?;

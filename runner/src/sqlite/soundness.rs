@@ -7,8 +7,6 @@
 //! functions. What a stand-in makes wrong is not told.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use cutover_core::{OpErrorKind, counted};
 use rusqlite::functions::FunctionFlags;
@@ -17,18 +15,13 @@ use rusqlite::{Connection, OptionalExtension as _};
 use super::error::{Result, fault_on, is_damage, is_foreign_schema, on, words};
 use super::ffi::drop_modules;
 use super::open::pass_over_foreign_schema;
+use super::watch::Watch;
 use crate::types::Integrity;
 
 /// How many problems SQLite names at most. There is one for each row that is wrong.
 const MOST_PROBLEMS: u32 = 100_000;
 /// How many names a message lists.
 const MOST_NAMES: usize = 10;
-/// After how many instructions of SQLite's virtual machine a check looks whether it must stop.
-const UNTIL_STOP: i32 = 10_000;
-
-/// Set to stop a check, from any thread. The check then fails as interrupted.
-pub(crate) type Stop = Arc<AtomicBool>;
-
 /// Opens the database to check; it is opened more than once.
 pub(crate) type Open<'a> = dyn Fn() -> Result<Connection> + 'a;
 
@@ -105,11 +98,13 @@ impl Fault {
 /// parsed.
 ///
 /// # Errors
-/// If SQLite could not check: the file is in use, cannot be read or is no database, or `stop` was
-/// set.
-pub(crate) fn examine(open: &Open, integrity: Integrity, stop: &Stop) -> Result<Findings> {
-    let db = opened(open, stop)?;
+/// If SQLite could not check: the file is in use, cannot be read or is no database, or `watch` was
+/// stopped.
+pub(crate) fn examine(open: &Open, integrity: Integrity, watch: &Watch<'_>) -> Result<Findings> {
+    let db = open()?;
+    let watched = watch.over(&db);
     drop_modules(&db);
+    watch.set_page_size(&db);
     let pragma = format!("PRAGMA {}({MOST_PROBLEMS})", name_of(integrity));
     let mut found = Findings::default();
     let first = read(&db, &pragma, &mut found, &Foreign::default());
@@ -149,9 +144,11 @@ pub(crate) fn examine(open: &Open, integrity: Integrity, stop: &Stop) -> Result<
             }
         }
     }
+    drop(watched);
     drop(db);
     if found.damage.is_none() {
-        let db = opened(open, stop)?;
+        let db = open()?;
+        let _watched = watch.over(&db);
         on(&db, pass_over_foreign_schema(&db))?;
         on(&db, virtual_tables(&db, &mut found))?;
     }
@@ -160,14 +157,6 @@ pub(crate) fn examine(open: &Open, integrity: Integrity, stop: &Stop) -> Result<
 
 pub(crate) fn quoted(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
-}
-
-fn opened(open: &Open, stop: &Stop) -> Result<Connection> {
-    let mut db = open()?;
-    let stop = stop.clone();
-    let handler = db.progress_handler(UNTIL_STOP, Some(move || stop.load(Ordering::Relaxed)));
-    on(&db, handler)?;
-    Ok(db)
 }
 
 fn name_of(integrity: Integrity) -> &'static str {
@@ -373,8 +362,9 @@ fn is_of_module(error: &rusqlite::Error) -> bool {
 ///
 /// # Errors
 /// SQLite's own.
-pub(crate) fn foreign_keys(open: &Open, found: &mut Findings) -> Result<()> {
+pub(crate) fn foreign_keys(open: &Open, found: &mut Findings, watch: &Watch<'_>) -> Result<()> {
     let db = open()?;
+    let _watched = watch.over(&db);
     on(&db, pass_over_foreign_schema(&db))?;
     let mut all = BTreeMap::new();
     if on_keys(&db, "PRAGMA foreign_key_check", &mut all).is_ok() {

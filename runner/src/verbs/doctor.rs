@@ -8,21 +8,27 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cutover_core::{Event, Failure, FileName, Observation, OpErrorKind, counted};
+use cutover_core::{
+    Code, Event, Failure, FileName, Observation, OpError, OpErrorKind, OpName, counted,
+};
 use cutover_support::{
     BUNDLE_VERSION, Bundle, Check, DatabaseHeader, Made, Wal, WalReader, next_start,
     read_database_header,
 };
 use rusqlite::{Connection, OpenFlags};
 
+use crate::copy::pieces;
 use crate::error::Error;
+use crate::host::Host;
 use crate::observe::{look, receipts};
 use crate::os;
 use crate::path::usable;
 use crate::place::Paths;
 use crate::session::{nonce, now_ms};
-use crate::sqlite::{Open, Stop, examine, installed, run};
+use crate::sqlite::{Open, Watch, examine, installed, run, stopped};
 use crate::types::Integrity;
+use crate::waiting::refuse_cancelled;
+use crate::watched::{Done, Progress, watched};
 
 /// The options of [`doctor`].
 #[derive(Debug, Clone)]
@@ -60,9 +66,11 @@ impl Default for DoctorOptions {
 /// Describes a database, the files beside it and its companions, and what the next start would do.
 ///
 /// # Errors
-/// `IO` when a directory, a companion or a journal cannot be read.
-pub fn doctor(path: &Path, options: &DoctorOptions) -> Result<Bundle, Error> {
+/// `IO` when a directory, a companion or a journal cannot be read; `ABORTED` when the application
+/// asked to stop.
+pub fn doctor(path: &Path, options: &DoctorOptions, host: &mut dyn Host) -> Result<Bundle, Error> {
     let place = usable(path, &options.companions)?;
+    refuse_cancelled(host)?;
     let observed = || look(&place).map_err(|blind| blind.into_failure(&place));
     let observation = observed()?;
     let receipts = receipts(&place, &observation);
@@ -73,7 +81,14 @@ pub fn doctor(path: &Path, options: &DoctorOptions) -> Result<Bundle, Error> {
         header = read_header(&canonical);
         wal = read_log(&place);
     }
-    let mut check = check(&place, &observation, options.check_up_to);
+    let mut check = match check(&place, &observation, options.check_up_to, host) {
+        Ok(check) => check,
+        Err(fault) if fault.cause == OpErrorKind::Aborted => {
+            let what = "the application asked to stop; nothing was touched";
+            return Err(Failure::refusal(Code::Aborted, what, "call again").into());
+        }
+        Err(fault) => not_made(&fault.message),
+    };
     if !held && changed(&observation, &observed()?) {
         check = not_made("the database was changed during the check");
     }
@@ -139,41 +154,64 @@ fn read_log(place: &Paths) -> Option<Wal> {
     }
 }
 
-fn check(place: &Paths, observation: &Observation, most: u64) -> Check {
+fn check(
+    place: &Paths,
+    observation: &Observation,
+    most: u64,
+    host: &mut dyn Host,
+) -> Result<Check, OpError> {
     let facts = match observation.canonical_facts() {
-        None => return not_made("there is no database"),
+        None => return Ok(not_made("there is no database")),
         Some(_) if !observation.holders.is_empty() => {
-            return not_made("a program has the database open");
+            return Ok(not_made("a program has the database open"));
         }
-        Some(facts) if facts.header.is_none() => return not_made("the file is not a database"),
+        Some(facts) if facts.header.is_none() => {
+            return Ok(not_made("the file is not a database"));
+        }
         Some(facts) => facts,
     };
-    let [wal, _, hot] = place.canonical.sidecars();
+    let [wal, _, journal] = place.canonical.sidecars();
     let bytes = |name: &FileName| observation.files.get(name).map_or(0, |facts| facts.size);
-    let (log, hot) = (bytes(&wal), bytes(&hot));
+    let [log, rollback] = [&wal, &journal].map(bytes);
     if facts.size.saturating_add(log) > most {
-        return not_made(&format!(
+        return Ok(not_made(&format!(
             "database and log have {}; only up to {most} are checked",
             counted(facts.size.saturating_add(log), "byte")
-        ));
+        )));
     }
     let path = place.path(&place.canonical);
-    if log == 0 && hot == 0 {
+    let may_stop = true;
+    let checked =
+        Progress { op: OpName::CheckPages, done: Done::Counted, total: Some(facts.size), may_stop };
+    if log == 0 && rollback == 0 {
         // A lone file can be read in place: `immutable` makes no sidecar and takes no lock.
-        return quick_check(&|| run(installed(&path)));
+        let open = || run(installed(&path));
+        return watched(&checked, host, |watch| quick_check(&open, watch));
     }
     // If SQLite opened this one in place, it would make a new -shm for the log, or roll back a hot
     // journal.
-    match Copy::of(place) {
-        Ok(copy) => copy.check(),
-        Err(error) => not_made(&format!("no private copy could be made: {}", error.kind())),
+    let directory = match Copy::directory() {
+        Ok(directory) => directory,
+        Err(error) => return Ok(no_copy(&error)),
+    };
+    let copied = directory.join(place.canonical.as_str());
+    let total = facts.size.saturating_add(log).saturating_add(rollback);
+    let copying =
+        Progress { op: OpName::Copy, done: Done::SizeOf(&copied), total: Some(total), may_stop };
+    let copy = watched(&copying, host, |watch| match Copy::of(place, directory.clone(), watch) {
+        Err(_) if watch.is_stopped() => Err(stopped()),
+        made => Ok(made),
+    })?;
+    match copy {
+        Ok(copy) => watched(&checked, host, |watch| copy.check(watch)),
+        Err(error) => Ok(no_copy(&error)),
     }
 }
 
 /// Asks SQLite whether the pages are sound. Its own text stays out of the bundle, because it may
 /// contain row data.
-fn quick_check(open: &Open) -> Check {
-    match examine(open, Integrity::Quick, &Stop::default()) {
+fn quick_check(open: &Open, watch: &Watch<'_>) -> Result<Check, OpError> {
+    Ok(match examine(open, Integrity::Quick, watch) {
         Ok(found) if found.damage.is_some() => Check::Damaged { problems: 1 },
         Ok(found) if found.unread.is_empty() => Check::Sound,
         Ok(_) => not_made(
@@ -182,9 +220,14 @@ fn quick_check(open: &Open) -> Check {
         ),
         Err(fault) => match fault.cause {
             OpErrorKind::V1Corrupt | OpErrorKind::NotADatabase => Check::Damaged { problems: 1 },
+            _ if watch.is_stopped() => return Err(stopped()),
             _ => not_made("SQLite could not read it"),
         },
-    }
+    })
+}
+
+fn no_copy(error: &std::io::Error) -> Check {
+    not_made(&format!("no private copy could be made: {}", error.kind()))
 }
 
 /// A copy of the set in a directory that only this user can read. It is removed on drop.
@@ -194,27 +237,29 @@ struct Copy {
 }
 
 impl Copy {
-    fn of(place: &Paths) -> std::io::Result<Self> {
+    fn directory() -> std::io::Result<PathBuf> {
         // SQLite follows no symbolic link here, and the temporary directory's path may contain one.
         let directory = std::fs::canonicalize(std::env::temp_dir())?
             .join(format!("cutover-doctor-{}", nonce()));
         os::create_private_directory(&directory, None)?;
+        Ok(directory)
+    }
+
+    fn of(place: &Paths, directory: PathBuf, watch: &Watch<'_>) -> std::io::Result<Self> {
         let copy = Self { database: directory.join(place.canonical.as_str()), directory };
         let [wal, _, hot] = place.canonical.sidecars();
         for name in [&place.canonical, &wal, &hot] {
             let from = place.path(name);
             if os::exists(&from) {
                 // Only the bytes are copied. `std::fs::copy` would also copy a read-only mode.
-                std::io::copy(
-                    &mut os::open_to_read(&from)?,
-                    &mut File::create_new(copy.directory.join(name.as_str()))?,
-                )?;
+                let mut to = File::create_new(copy.directory.join(name.as_str()))?;
+                pieces(&mut os::open_to_read(&from)?, &mut to, watch)?;
             }
         }
         Ok(copy)
     }
 
-    fn check(&self) -> Check {
+    fn check(&self, watch: &Watch<'_>) -> Result<Check, OpError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_NOFOLLOW;
@@ -223,7 +268,7 @@ impl Copy {
             db.busy_timeout(Duration::ZERO)?;
             Ok(db)
         };
-        quick_check(&|| run(open()))
+        quick_check(&|| run(open()), watch)
     }
 }
 

@@ -309,6 +309,7 @@ fn what_a_lost_journal_leaves_beside_a_companion_is_listed_and_left_alone() {
     let bundle = cutover::doctor(
         &database,
         &DoctorOptions { companions: options.companions.clone(), ..DoctorOptions::default() },
+        &mut (),
     )
     .unwrap();
     let text = bundle.to_text();

@@ -45,7 +45,7 @@ fn all(directory: &Path) -> BTreeMap<std::ffi::OsString, (Option<Vec<u8>>, std::
 fn examined(path: &Path) -> (Bundle, Diagnosis) {
     let directory = path.parent().unwrap();
     let before = all(directory);
-    let bundle = doctor(path, &DoctorOptions::default()).unwrap();
+    let bundle = doctor(path, &DoctorOptions::default(), &mut ()).unwrap();
     assert!(before == all(directory), "the doctor touched {:?}", all(directory).keys());
     let diagnosis = diagnose(&Dropped { text: Some(bundle.to_text()), ..Dropped::default() });
     (bundle, diagnosis)
@@ -222,7 +222,7 @@ fn what_is_open_is_not_opened_again_and_not_called_safe() {
     let (_scratch, path) = seeded("PRAGMA journal_mode=WAL;");
     let db = Connection::open(&path).unwrap();
     db.execute_batch("INSERT INTO notes (text) VALUES ('c')").unwrap();
-    let bundle = doctor(&path, &DoctorOptions::default()).unwrap();
+    let bundle = doctor(&path, &DoctorOptions::default(), &mut ()).unwrap();
     assert!(
         bundle.header.is_none()
             && bundle.wal.is_none()
@@ -274,7 +274,7 @@ fn hostile_folders_are_examined_and_left_as_they_are() {
         let path = scratch.path().join("data.db");
         lay(&path);
         let before = all(scratch.path());
-        if let Ok(bundle) = doctor(&path, &DoctorOptions::default()) {
+        if let Ok(bundle) = doctor(&path, &DoctorOptions::default(), &mut ()) {
             let found = diagnose(&Dropped { text: Some(bundle.to_text()), ..Dropped::default() });
             let wanted = if number == 3 { Safety::Safe } else { found.safety };
             assert_eq!(found.safety, wanted, "{number}: {}", found.because);
@@ -286,8 +286,8 @@ fn hostile_folders_are_examined_and_left_as_they_are() {
         }
         assert!(before == all(scratch.path()), "{number}");
     }
-    let missing =
-        doctor(Path::new("/nowhere/at/all/data.db"), &DoctorOptions::default()).unwrap_err();
+    let missing = doctor(Path::new("/nowhere/at/all/data.db"), &DoctorOptions::default(), &mut ())
+        .unwrap_err();
     assert_eq!(missing.failure.code, Code::Io);
 }
 
@@ -310,7 +310,7 @@ fn what_is_not_a_file_is_in_the_way_of_the_next_start() {
     for (name, kind, lay) in lays {
         let (_scratch, path) = seeded("");
         lay(&path.with_file_name(name));
-        let bundle = doctor(&path, &DoctorOptions::default()).unwrap();
+        let bundle = doctor(&path, &DoctorOptions::default(), &mut ()).unwrap();
         assert_eq!(bundle.next.does, Does::Refuse, "{name}: {}", bundle.next.says);
         let real = cutover::migrate(&options(&path), &mut Calm).unwrap_err().failure;
         let told = bundle.next.refusal.as_ref().unwrap();
@@ -326,7 +326,7 @@ fn what_is_not_a_file_is_in_the_way_of_the_next_start() {
     std::os::unix::fs::symlink("not-there.json", &link).unwrap();
     let companions = BTreeMap::from([("auth".to_owned(), link)]);
     let asked = DoctorOptions { companions: companions.clone(), ..DoctorOptions::default() };
-    let bundle = doctor(&path, &asked).unwrap();
+    let bundle = doctor(&path, &asked, &mut ()).unwrap();
     let upgrade = Options { companions, ..options(&path) };
     let real = cutover::migrate(&upgrade, &mut Calm).unwrap_err().failure;
     let told = bundle.next.refusal.unwrap();
@@ -404,12 +404,13 @@ fn application_data_is_in_the_bundle_only_if_asked_for() {
     let (_scratch, path) = seeded("");
     let error = Failure::refusal(Code::Host, "SECRET of the application", "hint");
     let asked = DoctorOptions { last_error: Some(error), ..DoctorOptions::default() };
-    let bundle = doctor(&path, &asked).unwrap();
+    let bundle = doctor(&path, &asked, &mut ()).unwrap();
     assert!(
         bundle.last_error.as_ref().unwrap().to_string().contains("cutover:HOST")
             && !bundle.to_text().contains("SECRET of")
     );
-    let bundle = doctor(&path, &DoctorOptions { application_data: true, ..asked }).unwrap();
+    let bundle =
+        doctor(&path, &DoctorOptions { application_data: true, ..asked }, &mut ()).unwrap();
     assert!(bundle.to_text().contains("SECRET of"));
 }
 
@@ -417,7 +418,8 @@ fn application_data_is_in_the_bundle_only_if_asked_for() {
 fn a_large_database_is_not_read() {
     let (_scratch, path) = seeded("");
     let bundle =
-        doctor(&path, &DoctorOptions { check_up_to: 4096, ..DoctorOptions::default() }).unwrap();
+        doctor(&path, &DoctorOptions { check_up_to: 4096, ..DoctorOptions::default() }, &mut ())
+            .unwrap();
     assert!(matches!(bundle.check, Check::NotMade { .. }));
     assert_eq!(
         diagnose(&Dropped { text: Some(bundle.to_text()), ..Dropped::default() }).safety,

@@ -206,7 +206,7 @@ fn its_damage_is_still_found() {
         let error = cutover::migrate(&by_callback(&bed), &mut host).unwrap_err();
         assert_eq!(error.failure.code, Code::V1Corrupt, "{}: {}", of.what, error.failure);
         drop(host);
-        let check = cutover::doctor(&bed.path(), &DoctorOptions::default()).unwrap().check;
+        let check = cutover::doctor(&bed.path(), &DoctorOptions::default(), &mut ()).unwrap().check;
         assert!(matches!(check, Check::Damaged { .. }), "{}: {check:?}", of.what);
     }
 }
@@ -268,7 +268,7 @@ fn rows_are_counted_where_they_can_be_and_else_refused_with_how_to() {
 fn the_doctor_does_not_call_it_damaged() {
     for of in &SCHEMAS {
         let bed = bed(of);
-        let check = cutover::doctor(&bed.path(), &DoctorOptions::default()).unwrap().check;
+        let check = cutover::doctor(&bed.path(), &DoctorOptions::default(), &mut ()).unwrap().check;
         assert!(matches!(check, Check::NotMade { .. }), "{}: {check:?}", of.what);
     }
 }

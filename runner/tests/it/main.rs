@@ -42,6 +42,7 @@ mod lives_on;
 mod memory;
 mod migrate;
 mod mounted_file;
+mod never_deaf;
 mod old_faults;
 mod page_copy;
 mod paths;

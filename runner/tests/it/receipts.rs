@@ -41,7 +41,7 @@ fn an_unreadable_receipt_is_that_of_one_backup() {
     let rule = Rule { keep: Some(0), older_than_ms: None };
     let pruned = cutover::prune_backups(&path, rule, &of_backups, &mut Calm).unwrap();
     assert_eq!((pruned.removed.len(), pruned.left[0].why.as_str()), (0, why));
-    let bundle = cutover::doctor(&path, &DoctorOptions::default()).unwrap();
+    let bundle = cutover::doctor(&path, &DoctorOptions::default(), &mut ()).unwrap();
     assert_eq!(bundle.receipts.values().filter(|text| text.is_none()).count(), 1);
     let refused = cutover::restore(&path, &old, &of_backups, &mut Calm).unwrap_err();
     assert_eq!(refused.failure.code, Code::Verify);

@@ -82,7 +82,7 @@ fn goes_on(path: &Path, what: &str) {
     cutover::list_backups(path).unwrap_or_else(|error| told(error));
     cutover::inspect(path, &options.companions).unwrap_or_else(|error| told(error));
     let looks = DoctorOptions { companions: options.companions.clone(), ..Default::default() };
-    cutover::doctor(path, &looks).unwrap_or_else(|error| told(error));
+    cutover::doctor(path, &looks, &mut ()).unwrap_or_else(|error| told(error));
     cutover::recover(&options, &mut app).unwrap_or_else(|error| told(error));
     cutover::migrate(&options, &mut app).unwrap_or_else(|error| told(error));
     assert_eq!(rows(path, "note"), NOTES, "{what}");
