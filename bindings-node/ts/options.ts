@@ -219,7 +219,8 @@ export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
   checkV1?: boolean;
   /**
    * Receives every step, wait and warning before it happens, and the upgrade waits until it has
-   * settled; only `progress` of a build does not wait. A failure is a warning.
+   * settled; only `build-progress` does not wait. What takes long sends `progress`, at most ten times
+   * a second. A failure is a warning.
    */
   onEvent?(event: Event): void | Promise<void>;
   /**
