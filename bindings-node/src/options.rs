@@ -58,7 +58,8 @@ enum DetectGiven {
         value: String,
     },
     UserVersion(i32),
-    Host,
+    /// A function of the application, with what tells it from every other.
+    Host(String),
 }
 
 #[derive(Deserialize)]
@@ -110,15 +111,18 @@ impl UpgradeGiven {
         lock: Option<OwnerLock>,
     ) -> Result<Options, String> {
         Label::new(self.label.clone()).map_err(|error| format!("options.label: {error}"))?;
-        let detect = match self.detect {
-            DetectGiven::Stamp { table, column, value } => Detect::Stamp { table, column, value },
-            DetectGiven::UserVersion(version) => Detect::UserVersion(version),
-            DetectGiven::Host => Detect::Host,
+        let (detect, detect_id) = match self.detect {
+            DetectGiven::Stamp { table, column, value } => {
+                (Detect::Stamp { table, column, value }, None)
+            }
+            DetectGiven::UserVersion(version) => (Detect::UserVersion(version), None),
+            DetectGiven::Host(id) => (Detect::Host, Some(id)),
         };
         let run = self.sql.map_or(BuildBy::Host, BuildBy::Sql);
         let (path, BackupOptions { companions, lock, unseen, wait_ms, integrity }) =
             shared.backups(lock)?;
         let mut options = Options::new(path, self.label, detect, Make { from: self.from, run });
+        options.detect_id = detect_id;
         options.companions = companions;
         options.lock = lock;
         options.unseen = unseen;

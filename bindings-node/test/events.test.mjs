@@ -61,17 +61,19 @@ test("a listener that never settles is given up after an abort, and told of the 
   const place = seed();
   const controller = new AbortController();
   const told = [];
-  const onEvent = ({ type, undo }) => {
-    told.push(undo === true ? "undo" : type);
-    controller.abort("enough");
-    return new Promise(() => {});
+  const onEvent = ({ type, op, undo }) => {
+    told.push(type === "step" ? [undo ? "undo" : "steps", op] : type);
+    if (op === "build-host") controller.abort("enough");
+    return controller.signal.aborted ? new Promise(() => {}) : undefined;
   };
   const run = () => assert.fail("the build began");
   const error = await failure(
     migrate(options(place.path, { ...made(run), onEvent, signal: controller.signal })),
   );
   assert.deepEqual([error.code, error.cause], ["ABORTED", "enough"]);
-  assert.equal(told[0], "plan");
+  const rest = told.slice(told.findIndex(([, op]) => op === "build-host") + 1);
+  assert.equal(rest[0], "undo", "the event that the undo begins");
+  assert.ok(rest.length > 2 && rest.slice(1).every(([list]) => list === "undo"), JSON.stringify(rest));
   assertUntouched(place);
 });
 

@@ -1,5 +1,6 @@
 // The options as they cross to the thread of a task: its `Shared` and `UpgradeGiven`.
-import type { Json, MigrateOptions } from "./options.js";
+import { randomUUID } from "node:crypto";
+import type { Detect, Json, MigrateOptions } from "./options.js";
 
 /** The options that every task shares, as they cross. */
 export function crossingShared(
@@ -22,12 +23,21 @@ export function crossingShared(
   };
 }
 
+/** Tells one `detect` from another in the whole process, which may have several workers. */
+const detects = new WeakMap<Detect & Function, string>();
+
+function idOf(detect: Detect & Function): string {
+  const id = detects.get(detect) ?? randomUUID();
+  detects.set(detect, id);
+  return id;
+}
+
 /** The options of an upgrade alone, as they cross. Callbacks stay here. */
 export function crossing<S extends Json, R extends Json>(options: MigrateOptions<S, R>): object {
   const { label, detect, make, keepBackups = null } = options;
   return {
     label,
-    detect: typeof detect === "function" ? "host" : detect,
+    detect: typeof detect === "function" ? { host: idOf(detect) } : detect,
     from: make.from,
     sql: typeof make.run === "function" ? null : make.run.sql,
     keepBackups,

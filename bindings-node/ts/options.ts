@@ -176,8 +176,9 @@ export interface MigrateOptions<S extends Json = Json, R extends Json = Json> {
    *   is unreadable, the old daemon's, or that of a restore that copies pages it is refused.
    *
    * A process may upgrade again while a leaked connection has the database open, without this
-   * option: if the process has found the database current, by a `detect` that is not a function,
-   * and neither the database nor its log changed since, the call answers at once.
+   * option: if the process has found the database current by the same `detect`, and neither the
+   * database nor its log changed since, the call answers at once. Two functions are the same only
+   * if they are one object: define `detect` once, not in each call.
    *
    * Default: "refuse".
    */

@@ -25,9 +25,17 @@ static FOUND: Mutex<VecDeque<Found>> = Mutex::new(VecDeque::new());
 #[derive(Debug)]
 struct Found {
     database: PathBuf,
-    label: Label,
-    detect: Detect,
+    key: Key,
     state: State,
+}
+
+/// Who found it: a database may be current for one upgrade and old for another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Key {
+    pub label: Label,
+    pub detect: Detect,
+    /// [`crate::Options::detect_id`].
+    pub detect_id: Option<String>,
 }
 
 /// A database as its files are, without a look into them.
@@ -63,29 +71,29 @@ fn change(path: &Path) -> Option<Change> {
     Some(Change { bytes: metadata.len(), at: metadata.modified().ok()? })
 }
 
-/// Remembers that `detect` says "current" of a database in this state. Not of a callback: two
-/// callbacks cannot be told apart here, and the answer of one says nothing about the other's. On
-/// Windows an open database can be opened again, so nothing needs to be remembered.
-pub(crate) fn remember(place: &Paths, label: &Label, detect: &Detect, state: State) {
-    if *detect == Detect::Host || !os::OPENING_DROPS_LOCKS {
+/// Remembers that `detect` says "current" of a database in this state. Not of a callback without an
+/// id: the answer of one callback says nothing about another's. On Windows an open database can be
+/// opened again, so nothing needs to be remembered.
+pub(crate) fn remember(place: &Paths, key: Key, state: State) {
+    if (key.detect == Detect::Host && key.detect_id.is_none()) || !os::OPENING_DROPS_LOCKS {
         return;
     }
     let database = place.path(&place.canonical);
     let mut all = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
-    all.retain(|found| !found.is(&database, label, detect));
+    all.retain(|found| !found.is(&database, &key));
     if all.len() >= MOST {
         all.pop_front();
     }
-    all.push_back(Found { database, label: label.clone(), detect: detect.clone(), state });
+    all.push_back(Found { database, key, state });
 }
 
 /// Whether this process has found the database current, and its files are as they were then.
 /// [`has_journal`] tells whether an upgrade was begun since.
-pub(crate) fn is_as_found(place: &Paths, label: &Label, detect: &Detect) -> bool {
+pub(crate) fn is_as_found(place: &Paths, key: &Key) -> bool {
     let database = place.path(&place.canonical);
     let then = {
         let all = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = all.iter().find(|found| found.is(&database, label, detect));
+        let found = all.iter().find(|found| found.is(&database, key));
         found.map(|found| found.state.clone())
     };
     then.is_some() && then == State::of(place)
@@ -100,8 +108,8 @@ pub(crate) fn forget(place: &Paths) {
 }
 
 impl Found {
-    fn is(&self, database: &Path, label: &Label, detect: &Detect) -> bool {
-        self.database == database && self.label == *label && self.detect == *detect
+    fn is(&self, database: &Path, key: &Key) -> bool {
+        self.database == database && self.key == *key
     }
 }
 

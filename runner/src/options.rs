@@ -34,6 +34,10 @@ pub struct Options {
     pub label: String,
     /// How v1 is told from v2.
     pub detect: Detect,
+    /// Tells the callback of [`Detect::Host`] from every other callback in this process. With it
+    /// `migrate` answers at once beside a leaked connection if this process has found the database
+    /// current, as it does for every other [`Detect`]. Default: none, and `migrate` waits.
+    pub detect_id: Option<String>,
     /// How v2 is made.
     pub make: Make,
     /// Whether [`crate::Host::verify`] checks v2 before it is installed. Default: no.
@@ -88,6 +92,7 @@ impl Options {
             path: path.into(),
             label: label.into(),
             detect,
+            detect_id: None,
             make,
             verify: false,
             companions: BTreeMap::new(),

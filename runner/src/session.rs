@@ -357,7 +357,7 @@ impl<'a> Session<'a> {
     /// then there is nothing to do, and nothing needs to be opened.
     pub(crate) fn is_as_found(&self) -> bool {
         let may_open = || own(&self.place.set(&self.place.canonical)).may_open();
-        found::is_as_found(&self.place, &self.label, &self.options.detect)
+        found::is_as_found(&self.place, &self.as_finder())
             && !may_open()
             && !found::has_journal(&self.place)
     }
@@ -366,8 +366,14 @@ impl<'a> Session<'a> {
     /// observation.
     pub(crate) fn remember(&self, is: impl Fn(&State, Option<&State>) -> bool) {
         if let Some(now) = State::of(&self.place).filter(|now| is(now, self.before.as_ref())) {
-            found::remember(&self.place, &self.label, &self.options.detect, now);
+            found::remember(&self.place, self.as_finder(), now);
         }
+    }
+
+    fn as_finder(&self) -> found::Key {
+        let Options { detect, detect_id, .. } = self.options;
+        let (detect, detect_id) = (detect.clone(), detect_id.clone());
+        found::Key { label: self.label.clone(), detect, detect_id }
     }
 
     /// Recovers until nothing is left to recover. Returns the observation that showed this, and

@@ -56,14 +56,14 @@ for (const runtime of ["node", "bun"] as const) {
   );
 }
 
-for (const runtime of ["node", "bun"] as const) {
-  posix(`${runtime}: what this process found current is so beside a leaked connection`, () => {
-    const database = new Case(seed("libsql", "wal"), "sql").copy();
-    const { result, again } = app(runtime, database, "sql", { again: true });
-    assert.equal(result.outcome, "migrated");
-    assert.deepEqual(again, { held: true, outcome: "current", waits: 0 });
-  });
-}
+for (const runtime of ["node", "bun"] as const)
+  for (const detect of ["stamp", "function"] as const)
+    posix(`${runtime}: what this process found current by a ${detect} is so beside a leaked connection`, () => {
+      const database = new Case(seed("libsql", "wal"), "sql").copy();
+      const { result, again } = app(runtime, database, "sql", { again: true, detect });
+      assert.equal(result.outcome, "migrated");
+      assert.deepEqual(again, { held: true, outcome: "current", waits: 0 });
+    });
 
 posix("without it the database is refused and left alone", () => {
   const database = new Case(seed("libsql", "wal"), "sql").copy();

@@ -95,19 +95,27 @@ fn a_database_that_was_found_current_is_so_beside_a_leaked_connection() {
         // Another label or `detect` asks something else.
         Bed::held(&Options { label: "v2-v3".into(), ..bed.options() });
         Bed::held(&Options { detect: Detect::UserVersion(3), ..bed.options() });
-        // A callback has no identity.
         Bed::held(&Options { detect: Detect::Host, ..bed.options() });
         Bed::current(&bed.options());
     }
 }
 
 #[test]
-fn of_a_callback_nothing_is_remembered() {
+fn what_a_callback_found_is_remembered_of_that_callback_alone() {
+    let by = |bed: &Bed, id: Option<&str>| Options {
+        detect: Detect::Host,
+        detect_id: id.map(str::to_owned),
+        ..bed.options()
+    };
     let bed = Bed::upgraded("delete");
-    let by_callback = Options { detect: Detect::Host, ..bed.options() };
-    cutover::migrate(&by_callback, &mut Counts::default()).unwrap();
+    for id in [None, Some("one")] {
+        cutover::migrate(&by(&bed, id), &mut Counts::default()).unwrap();
+    }
     let _leaked = bed.leaked("delete");
-    Bed::held(&by_callback);
+    Bed::current(&by(&bed, Some("one")));
+    for another in [None, Some("another")] {
+        Bed::held(&by(&bed, another));
+    }
 }
 
 #[test]

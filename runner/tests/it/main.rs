@@ -32,6 +32,7 @@ mod example;
 mod failing_flush;
 mod foreign_schema;
 mod full_disk;
+mod held;
 mod held_on_windows;
 mod killed;
 mod limits;
