@@ -11,7 +11,7 @@ use super::refuse::refuse_unfinished;
 use super::steps::FLUSH;
 use super::{Plan, PlanKind, is_right, step};
 use crate::backup::{self, Backup, Receipts};
-use crate::failure::{Code, Failure};
+use crate::failure::Failure;
 use crate::fault::Platform;
 use crate::journal::{Journal, Phase, ReadError};
 use crate::names::{
@@ -19,7 +19,7 @@ use crate::names::{
     receipt_name,
 };
 use crate::observe::Observation;
-use crate::op::{Op, Step};
+use crate::op::Op;
 use std::collections::BTreeSet;
 
 /// Which backups may be removed: those that every given condition holds of. Without a condition none

@@ -91,9 +91,9 @@ pub(crate) fn end_undo(journal: &Journal) -> Vec<Step> {
 pub(crate) fn discard_v2(journal: &Journal, staged: &FileName, platform: Platform) -> Vec<Step> {
     let why = "a start that finds this file beside a journal that says `built` would install it";
     if platform != Platform::Windows {
-        let flush = "the file must be gone for good before its companions are put back, so that \
+        let gone = "the file must be gone for good before its companions are put back, so that \
                      it is never installed without them";
-        return vec![step(Op::Remove { files: vec![staged.into()] }, why), flush(flush)];
+        return vec![step(Op::Remove { files: vec![staged.into()] }, why), flush(gone)];
     }
     let mut steps =
         vec![step(Op::Remove { files: vec![staged.into(), (&tmp(journal)).into()] }, why)];
