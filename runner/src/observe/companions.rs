@@ -52,7 +52,7 @@ pub(super) fn look_at(place: &Paths, observation: &mut Observation) -> Result<()
         };
         observation.companions.insert(companion.clone(), facts);
     }
-    if let Some((companion, backup)) = legacy_backup(&observation)
+    if let Some((companion, backup)) = legacy_backup(observation)
         && let Some((directory, _)) = place.companions.get(&companion)
         && let Some(facts) = observation.companions.get_mut(&companion)
     {
