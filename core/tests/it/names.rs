@@ -86,8 +86,8 @@ proptest! {
         prop_assume!(nonce != other_nonce && label != other_label && names.canonical != other.canonical);
         let foreign_nonce = Names::new(&names.canonical, &label, &other_nonce, ms).unwrap();
         let foreign_label = Names::new(&names.canonical, &other_label, &nonce, ms).unwrap();
-        prop_assert!(foreign_nonce.check(&label, &nonce).is_err());
-        prop_assert_eq!(foreign_label.check(&label, &nonce).unwrap_err().what, "names.backup");
+        prop_assert!(foreign_nonce.check(&label, &nonce, false).is_err());
+        prop_assert_eq!(foreign_label.check(&label, &nonce, false).unwrap_err().what, "names.backup");
         for (field, mixed) in [
             ("names.source", Names { source: foreign_nonce.source, ..names.clone() }),
             ("names.staging", Names { staging: foreign_nonce.staging, ..names.clone() }),
@@ -96,7 +96,7 @@ proptest! {
             ("names.source", Names { source: names.canonical.clone(), ..names.clone() }),
             ("names.install", Names { install: names.backup.clone(), ..names.clone() }),
         ] {
-            prop_assert_eq!(mixed.check(&label, &nonce).unwrap_err().what, field);
+            prop_assert_eq!(mixed.check(&label, &nonce, false).unwrap_err().what, field);
         }
     }
 

@@ -46,7 +46,7 @@ fn refusals(path: &Path, companion: Option<&Path>) -> Vec<(&'static str, Failure
         ("prune", cutover::prune_backups(path, rule, &more, &mut App).err()),
         ("adopt", cutover::adopt_backup(path, backup, &more, &mut App).err()),
         ("inspect", cutover::inspect(path, &companions).err()),
-        ("doctor", cutover::doctor(path, &looks).err()),
+        ("doctor", cutover::doctor(path, &looks, &mut ()).err()),
     ];
     if companion.is_none() {
         all.push(("lock", cutover::lock(path).err()));
@@ -207,7 +207,7 @@ fn any_other_folder_works_for_every_call() {
             assert_eq!(done.outcome, Outcome::Migrated, "{folder:?}");
             assert_eq!(rows(&path, "note"), NOTES, "{folder:?}");
             assert!(cutover::inspect(&path, &BTreeMap::new()).unwrap().exists, "{folder:?}");
-            cutover::doctor(&path, &DoctorOptions::default()).unwrap();
+            cutover::doctor(&path, &DoctorOptions::default(), &mut ()).unwrap();
             let backup = &cutover::list_backups(&path).unwrap()[0];
             let backup = Path::new(backup.name.as_str()).to_owned();
             cutover::restore(&path, &backup, &BackupOptions::default(), &mut App).unwrap();
