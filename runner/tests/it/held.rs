@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 
 use cutover::{BackupOptions, BuildBy, BuildFrom, Code, Error, Options};
 
@@ -31,19 +32,21 @@ fn interrupted() -> Bed {
     bed
 }
 
-fn newest_backup(bed: &Bed) -> std::path::PathBuf {
+fn newest_backup(bed: &Bed) -> PathBuf {
     bed.0.path().join(cutover::list_backups(&bed.path()).unwrap()[0].name.as_str())
 }
 
 #[test]
 fn whichever_call_is_held_says_where_the_data_is() {
+    // What is called, the database, the file that is open, and the call.
+    type Call<'a> = (&'a str, &'a Bed, PathBuf, &'a dyn Fn() -> Result<(), Error>);
     let patient = BackupOptions { wait_ms: 0, ..BackupOptions::default() };
     let (v1, v2, half) = (Bed::new(V1), upgraded(), interrupted());
     let plan = cutover::plan(&options(&v1), &mut ()).unwrap().unwrap();
     let lost = v2.0.path().join("data.db.old");
     std::fs::copy(newest_backup(&v2), &lost).unwrap();
     let backup = newest_backup(&v2);
-    let calls: [(&str, &Bed, std::path::PathBuf, &dyn Fn() -> Result<(), Error>); 7] = [
+    let calls: [Call; 7] = [
         ("migrate", &v1, v1.path(), &|| cutover::migrate(&options(&v1), &mut ()).map(drop)),
         ("run_plan", &v1, v1.path(), &|| {
             cutover::run_plan(&plan.to_text(), &options(&v1), &mut ()).map(drop)
