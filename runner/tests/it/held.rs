@@ -64,10 +64,7 @@ fn whichever_call_is_held_says_where_the_data_is() {
         let error = run().unwrap_err();
         drop(open);
         assert_eq!(error.failure.code, Code::Held, "{call}: {error}");
-        assert_eq!(
-            error.failure.data.v1,
-            Some(bed.path().display().to_string()),
-            "{call}: {error}"
-        );
+        let (data, canonical) = (&error.failure.data, bed.path().display().to_string());
+        assert!([&data.v1, &data.v2].contains(&&Some(canonical)), "{call}: {error}");
     }
 }
