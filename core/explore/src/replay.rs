@@ -14,6 +14,7 @@ use crate::sim::actors::{self, happen};
 use crate::sim::faults::Interference;
 use crate::sim::legacy::legacy_daemon;
 use crate::sim::machine::Machine;
+use crate::sim::normalizer::Normalizer;
 use crate::sim::start::{Before, End, PlanChange, Start, initial_state};
 
 /// One name of the disk, in words.
@@ -40,7 +41,7 @@ fn entry(name: &str, content: &Content) -> String {
 pub fn describe(disk: &Disk) -> Vec<String> {
     let mut lines = Vec::new();
     for (dir, prefix) in [(HOME, ""), (ASIDE, "auth/")] {
-        for (name, ino) in &disk.dirs[dir].now {
+        for (name, ino) in &*disk.dirs[dir].now {
             let inode = &disk.inodes[ino];
             let mut line = entry(&format!("{prefix}{name}"), &inode.now);
             let _ = write!(
@@ -124,6 +125,7 @@ pub fn replay(
         "starts with {}",
         describe(&initial_state(scenario).disk).join(", ")
     )]);
+    let normalizer = Normalizer::new(scenario);
     let mut state = initial_state(scenario);
     for (number, choice) in choices.iter().enumerate() {
         let exact = mutant
@@ -194,23 +196,23 @@ pub fn replay(
             Some(live) if crash.1 == 0 => {
                 log.borrow_mut()
                     .push(format!("  killed; there is {}", describe(&live.disk).join(", ")));
-                live.normalized(scenario)
+                normalizer.of(&live)
             }
             Some(live) => {
-                let live = live.normalized(scenario);
+                let live = normalizer.of(&live);
                 let disk =
                     live.disk.some_power_losses(model, exact).swap_remove(crash.1 as usize - 1);
                 log.borrow_mut()
                     .push(format!("  the power fails; there is {}", describe(&disk).join(", ")));
                 let mut after = State { disk, ledger: live.ledger };
                 after.ledger.v2_durable |= check::is_v2(&after, scenario) && scenario.links();
-                if choice.copied { after } else { after.normalized(scenario) }
+                if choice.copied { after } else { normalizer.of(&after) }
             }
         };
         if choice.copied {
             log.borrow_mut().push("  the directory is copied".to_owned());
             state.disk = state.disk.copied();
-            state = state.normalized(scenario);
+            state = normalizer.of(&state);
         }
     }
     let mut log = log.into_inner();

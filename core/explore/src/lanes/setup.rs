@@ -125,7 +125,7 @@ impl Setup<'_> {
         disk.write(dir, name, content.clone());
         let flushed =
             if self.plan.kind.begins() || known.is_some() { content } else { Content::Torn };
-        if let Some(inode) = disk.ino(dir, name).and_then(|ino| disk.inodes.get_mut(&ino)) {
+        if let Some(inode) = disk.ino(dir, name).and_then(|ino| disk.inodes_mut().get_mut(&ino)) {
             inode.durable = flushed;
         }
     }

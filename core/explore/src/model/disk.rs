@@ -10,8 +10,8 @@ use crate::model::database::Db;
 
 /// A bare file name.
 pub type Name = Rc<str>;
-/// The names of one directory.
-pub type Entries = BTreeMap<Name, u16>;
+/// The names of one directory. Most states share them with the state before.
+pub type Entries = Rc<BTreeMap<Name, u16>>;
 /// The digest of a state: equal for equal states.
 pub type Key = [u8; 16];
 
@@ -143,6 +143,7 @@ pub(crate) enum Reached {
 }
 
 pub(crate) fn apply(entries: &mut Entries, change: &Change, reached: Reached) {
+    let entries = Rc::make_mut(entries);
     match change {
         Change::Add(name, ino) => drop(entries.insert(name.clone(), *ino)),
         Change::Del(name) => drop(entries.remove(name)),
@@ -166,7 +167,7 @@ impl Dir {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Disk {
     /// Every file that has a name, or that a power loss may give a name.
-    pub inodes: BTreeMap<u16, Inode>,
+    pub inodes: Rc<BTreeMap<u16, Inode>>,
     /// The database's directory and the companion's.
     pub dirs: [Dir; 2],
     /// Windows: directory changes are in one ordered log. A flush of a file writes the log up to
@@ -190,6 +191,11 @@ impl Disk {
         Some(&self.inodes.get(&self.ino(dir, name)?)?.now)
     }
 
+    /// The files, to be changed.
+    pub fn inodes_mut(&mut self) -> &mut BTreeMap<u16, Inode> {
+        Rc::make_mut(&mut self.inodes)
+    }
+
     /// The lowest number that no file has: a file system uses numbers again.
     fn number(&mut self) -> u16 {
         self.forget();
@@ -201,9 +207,11 @@ impl Disk {
     /// Adds a file that is durable from the beginning.
     pub fn seed(&mut self, dir: usize, name: &str, content: Content) {
         let ino = self.number();
-        self.inodes.insert(ino, Inode { durable: content.clone(), now: content, lost: false });
-        for entries in [&mut self.dirs[dir].now, &mut self.dirs[dir].durable] {
-            entries.insert(name.into(), ino);
+        self.inodes_mut()
+            .insert(ino, Inode { durable: content.clone(), now: content, lost: false });
+        let Dir { now, durable, .. } = &mut self.dirs[dir];
+        for entries in [now, durable] {
+            Rc::make_mut(entries).insert(name.into(), ino);
         }
     }
 
@@ -213,7 +221,7 @@ impl Disk {
             return false;
         }
         let ino = self.number();
-        self.inodes
+        self.inodes_mut()
             .insert(ino, Inode { now: Content::Empty, durable: Content::Empty, lost: false });
         self.dirs[dir].change(Change::Add(name.into(), ino));
         true
@@ -226,14 +234,14 @@ impl Disk {
 
     /// Writes a file.
     pub fn write(&mut self, dir: usize, name: &str, content: Content) {
-        if let Some(inode) = self.ino(dir, name).and_then(|ino| self.inodes.get_mut(&ino)) {
+        if let Some(inode) = self.ino(dir, name).and_then(|ino| self.inodes_mut().get_mut(&ino)) {
             inode.now = content;
         }
     }
 
     /// Flushes a file. Pages that a failed flush lost stay lost.
     pub fn sync_file(&mut self, dir: usize, name: &str) {
-        if let Some(inode) = self.ino(dir, name).and_then(|ino| self.inodes.get_mut(&ino))
+        if let Some(inode) = self.ino(dir, name).and_then(|ino| self.inodes_mut().get_mut(&ino))
             && !inode.lost
         {
             inode.durable = inode.now.clone();
@@ -257,7 +265,7 @@ impl Disk {
 
     /// Fails a flush of a file.
     pub fn lose(&mut self, dir: usize, name: &str) {
-        if let Some(inode) = self.ino(dir, name).and_then(|ino| self.inodes.get_mut(&ino)) {
+        if let Some(inode) = self.ino(dir, name).and_then(|ino| self.inodes_mut().get_mut(&ino)) {
             inode.lost = inode.now != inode.durable;
         }
     }
@@ -302,7 +310,7 @@ impl Disk {
         let taken = self.inodes.keys().copied().collect();
         let mut copy = Self { log: self.log, held: taken, ..Self::default() };
         for (index, dir) in self.dirs.iter().enumerate() {
-            for (name, ino) in &dir.now {
+            for (name, ino) in &*dir.now {
                 copy.seed(index, name, self.inodes[ino].now.clone());
             }
         }
@@ -310,50 +318,61 @@ impl Disk {
         copy
     }
 
-    /// Makes files equal whose contents no start reads: those that have only `unread` names, now
-    /// and after any power loss.
-    pub fn mask(&mut self, unread: impl Fn(&str) -> bool) {
-        let mut read: BTreeSet<u16> = BTreeSet::new();
-        for dir in &self.dirs {
-            let named = dir.now.iter().chain(&dir.durable).map(|(name, ino)| (name, *ino));
+    /// Closes every handle, and forgets every file that no name leads to: this is what the next
+    /// start finds. Makes files equal whose contents no start reads: those that have only names of
+    /// which `reads` is false, now and after any power loss.
+    pub fn settle_numbers(&mut self, reads: impl Fn(&Name) -> bool) {
+        self.held.clear();
+        let (mut named, mut read) = (Vec::new(), Vec::new());
+        for (name, ino) in self.named() {
+            named.push(ino);
+            if !read.contains(&ino) && reads(name) {
+                read.push(ino);
+            }
+        }
+        let torn = Inode { now: Content::Torn, durable: Content::Torn, lost: false };
+        let stays = |(ino, inode): (&u16, &Inode)| {
+            named.contains(ino) && (read.contains(ino) || *inode == torn)
+        };
+        if !self.inodes.iter().all(stays) {
+            self.inodes_mut().retain(|ino, inode| {
+                if !read.contains(ino) {
+                    inode.clone_from(&torn);
+                }
+                named.contains(ino)
+            });
+        }
+    }
+
+    /// Every name that leads to a file, or may after a power loss, with that file. A name may come
+    /// more than once.
+    fn named(&self) -> impl Iterator<Item = (&Name, u16)> {
+        self.dirs.iter().flat_map(|dir| {
+            let durable = (!Rc::ptr_eq(&dir.now, &dir.durable)).then_some(&*dir.durable);
             let pending = dir.pending.iter().filter_map(|change| match change {
                 Change::Add(name, ino) | Change::Move(_, name, ino) => Some((name, *ino)),
                 Change::Del(_) => None,
             });
-            read.extend(named.chain(pending).filter(|(name, _)| !unread(name)).map(|(_, ino)| ino));
-        }
-        for (_, inode) in self.inodes.iter_mut().filter(|(ino, _)| !read.contains(ino)) {
-            *inode = Inode { now: Content::Torn, durable: Content::Torn, lost: false };
-        }
+            let entries = [&*dir.now].into_iter().chain(durable).flatten();
+            entries.map(|(name, ino)| (name, *ino)).chain(pending)
+        })
     }
 
-    /// Closes every handle, and forgets every file that no name leads to: this is what the next
-    /// start finds.
-    pub fn settle_numbers(&mut self) {
-        self.held.clear();
-        self.forget();
-    }
-
-    /// Every name: those that are visible, durable, or not yet flushed.
-    #[must_use]
-    pub fn names(&self) -> BTreeSet<Name> {
-        let mut names = BTreeSet::new();
-        for dir in &self.dirs {
-            names.extend(dir.now.keys().chain(dir.durable.keys()).cloned());
-            for change in &dir.pending {
-                match change {
-                    Change::Add(name, _) | Change::Del(name) => drop(names.insert(name.clone())),
-                    Change::Move(from, to, _) => names.extend([from.clone(), to.clone()]),
-                }
-            }
-        }
-        names
+    /// Every name: those that are visible, durable, or not yet flushed. A name may come more than
+    /// once.
+    pub fn names(&self) -> impl Iterator<Item = &Name> {
+        let gone =
+            self.dirs.iter().flat_map(|dir| &dir.pending).filter_map(|change| match change {
+                Change::Add(..) => None,
+                Change::Del(name) | Change::Move(name, ..) => Some(name),
+            });
+        self.named().map(|(name, _)| name).chain(gone)
     }
 
     /// Whether any name or text contains this.
     #[must_use]
     pub fn mentions(&self, part: &str) -> bool {
-        self.names().iter().any(|name| name.contains(part))
+        self.names().any(|name| name.contains(part))
             || self.inodes.values().flat_map(|inode| [&inode.now, &inode.durable]).any(|content| {
                 match content {
                     Content::Text(text) => text.text.contains(part),
@@ -362,11 +381,20 @@ impl Disk {
             })
     }
 
-    /// Changes every database, in database files and in logs.
-    pub fn each_database(&mut self, change: impl Fn(&mut Db)) {
-        for inode in self.inodes.values_mut() {
+    /// Changes each database, in database files and in logs, of which `is` is true.
+    pub fn each_database(&mut self, is: impl Fn(&Db) -> bool, change: impl Fn(&mut Db)) {
+        let db = |content: &Content| match content {
+            Content::Db(db) | Content::Wal(db) | Content::Hot(db) => is(db),
+            _ => false,
+        };
+        if !self.inodes.values().any(|inode| db(&inode.now) || db(&inode.durable)) {
+            return;
+        }
+        for inode in self.inodes_mut().values_mut() {
             for content in [&mut inode.now, &mut inode.durable] {
-                if let Content::Db(db) | Content::Wal(db) | Content::Hot(db) = content {
+                if let Content::Db(db) | Content::Wal(db) | Content::Hot(db) = content
+                    && is(db)
+                {
                     change(db);
                 }
             }
@@ -375,15 +403,12 @@ impl Disk {
 
     /// Forgets files that no name leads to, now or after a power loss.
     fn forget(&mut self) {
-        let mut named: BTreeSet<u16> = BTreeSet::new();
-        for dir in &self.dirs {
-            named.extend(dir.now.values().chain(dir.durable.values()).copied());
-            named.extend(dir.pending.iter().filter_map(|change| match change {
-                Change::Add(_, ino) | Change::Move(_, _, ino) => Some(*ino),
-                Change::Del(_) => None,
-            }));
+        let named: Vec<u16> = self.named().map(|(_, ino)| ino).collect();
+        let stays = |ino: &u16| named.contains(ino) || self.held.contains(ino);
+        if !self.inodes.keys().all(stays) {
+            let gone: Vec<u16> = self.inodes.keys().filter(|ino| !stays(ino)).copied().collect();
+            self.inodes_mut().retain(|ino, _| !gone.contains(ino));
         }
-        self.inodes.retain(|ino, _| named.contains(ino) || self.held.contains(ino));
     }
 
     /// Adds everything that a later start can notice to `hash`.
@@ -394,7 +419,7 @@ impl Disk {
         };
         for dir in &self.dirs {
             hash.update([0xfe]);
-            for (of, ino) in &dir.durable {
+            for (of, ino) in &*dir.durable {
                 name(hash, of);
                 hash.update(ino.to_le_bytes());
             }
@@ -419,7 +444,7 @@ impl Disk {
                 }
             }
         }
-        for (ino, inode) in &self.inodes {
+        for (ino, inode) in &*self.inodes {
             hash.update(ino.to_le_bytes());
             hash.update([u8::from(inode.lost)]);
             inode.now.feed(hash);

@@ -182,7 +182,7 @@ impl Disk {
                     pending: Vec::new(),
                 };
                 found.extend(files.into_iter().map(|inodes| Self {
-                    inodes,
+                    inodes: inodes.into(),
                     dirs: [dir(&home), dir(&aside)],
                     log: self.log,
                     held: BTreeSet::new(),

@@ -60,7 +60,7 @@ impl Explorer<'_> {
     /// nothing to do.
     fn afterwards(&mut self, state: &State) -> Option<Violation> {
         let scenario = self.scenario;
-        let state = state.normalized(scenario);
+        let state = self.normalizer.of(state);
         if !self.judged.insert(state.key()) {
             return None;
         }

@@ -9,11 +9,13 @@ use crate::model::disk::{Key, key_of};
 use crate::model::state::State;
 use crate::scenario::Scenario;
 use crate::sim::machine::Machine;
+use crate::sim::normalizer::Normalizer;
 use crate::sim::start::Start;
 
 /// What one start observed.
 pub(super) struct Looks<'a> {
     pub covered: BTreeSet<Key>,
+    pub normalizer: &'a Normalizer<'a>,
     pub own: Vec<Key>,
     pub scenario: &'a Scenario,
     pub happened: bool,
@@ -27,7 +29,7 @@ impl Looks<'_> {
     pub fn stop(&mut self, start: &Start, machine: &Machine) -> bool {
         self.came_back(&machine.state);
         let mut hash = Sha256::new();
-        machine.state.normalized(self.scenario).feed(&mut hash);
+        self.normalizer.of(&machine.state).feed(&mut hash);
         machine.process.feed(&mut hash);
         start.feed(&mut hash);
         hash.update([u8::from(self.happened), u8::from(self.crash)]);

@@ -17,6 +17,7 @@ use crate::sim::actors::{self, happen};
 use crate::sim::faults::{Interference, interferences};
 use crate::sim::legacy::legacy_daemon;
 use crate::sim::machine::{Machine, Observer};
+use crate::sim::normalizer::Normalizer;
 use crate::sim::process::Process;
 use crate::sim::start::{Before, End, PlanChange, Start, initial_state};
 use cutover_core::{Op, Run, is_displaced};
@@ -120,6 +121,7 @@ pub(crate) struct Explorer<'a> {
     covered: BTreeSet<Key>,
     /// States at the end of a start that were judged.
     judged: BTreeSet<Key>,
+    normalizer: Normalizer<'a>,
 }
 
 /// What was done with a state.
@@ -198,6 +200,7 @@ impl<'a> Explorer<'a> {
             met: BTreeMap::new(),
             covered: BTreeSet::new(),
             judged: BTreeSet::new(),
+            normalizer: Normalizer::new(scenario),
         }
     }
 
@@ -325,6 +328,7 @@ impl<'a> Explorer<'a> {
         let is_last = node.crashes + 1 >= bounds.crashes;
         let mut looks = Looks {
             covered: std::mem::take(&mut self.covered),
+            normalizer: &self.normalizer,
             own: Vec::new(),
             scenario,
             happened,
@@ -332,7 +336,7 @@ impl<'a> Explorer<'a> {
             was_v2: is_v2(&node.state, scenario),
             wrong: None,
         };
-        let (report, met) = (&mut self.report, &mut self.met);
+        let (report, met, normalizer) = (&mut self.report, &mut self.met, &self.normalizer);
         let mut found = Vec::new();
         let mut tick = 0;
         let mut observer = |state: &State| {
@@ -370,7 +374,7 @@ impl<'a> Explorer<'a> {
                 let path = Some(Rc::new(Path { before: node.path.clone(), choice }));
                 found.push(Node { state, path, crashes: node.crashes + 1, happened });
             };
-            let state = state.normalized(scenario);
+            let state = normalizer.of(state);
             if !meets(&state, &choice(0, false)) {
                 return;
             }
@@ -381,13 +385,13 @@ impl<'a> Explorer<'a> {
                     after.ledger.v2_durable |= is_v2(&after, scenario) && links;
                     if bounds.copies {
                         let copied =
-                            State { disk: after.disk.copied(), ledger: after.ledger.clone() }
-                                .normalized(scenario);
+                            State { disk: after.disk.copied(), ledger: after.ledger.clone() };
+                        let copied = normalizer.of(&copied);
                         if meets(&copied, &choice(variant, true)) {
                             queue(copied, choice(variant, true));
                         }
                     }
-                    let after = after.normalized(scenario);
+                    let after = normalizer.of(&after);
                     if meets(&after, &choice(variant, false)) {
                         queue(after, choice(variant, false));
                     }

@@ -66,7 +66,7 @@ impl<'a> Machine<'a> {
     pub fn durably(&mut self, change: impl FnOnce(&mut Disk)) {
         self.tick(|disk| {
             change(disk);
-            for inode in disk.inodes.values_mut() {
+            for inode in disk.inodes_mut().values_mut() {
                 inode.durable = inode.now.clone();
             }
             disk.sync_dir(HOME);
@@ -118,7 +118,7 @@ impl<'a> Machine<'a> {
         let canonical = self.canonical().clone();
         let mut files = BTreeMap::new();
         let mut journals = BTreeMap::new();
-        for (text, ino) in &self.state.disk.dirs[HOME].now {
+        for (text, ino) in &*self.state.disk.dirs[HOME].now {
             let Some(name) = FileName::new(&**text).ok() else { continue };
             let Some(role) = Role::of(&canonical, &name) else { continue };
             let opened = matches!(

@@ -5,7 +5,7 @@ pub mod actors;
 pub mod faults;
 pub mod legacy;
 pub mod machine;
-mod normalized;
+pub mod normalizer;
 mod page_copy;
 mod perform;
 pub mod process;
