@@ -313,12 +313,13 @@ impl Op {
         }
     }
 
-    /// The file that messages name for this op: of two files, the one that it makes or changes.
+    /// The file that messages name for this op: of two files, the one that it makes or changes. Of
+    /// `isolate` it is the database, which gets a new file.
     #[must_use]
     pub fn file(&self) -> Option<PlanPath> {
         let mut files = self.files().into_iter();
         match self {
-            Self::Remove { .. } | Self::Absent { .. } => files.next(),
+            Self::Remove { .. } | Self::Absent { .. } | Self::Isolate { .. } => files.next(),
             _ => files.next_back(),
         }
     }
