@@ -12,7 +12,14 @@ import { svg } from "./plot.js";
 import { printScaling, printScalingHead, scaling } from "./scaling.js";
 import { loadSection, startSections } from "./starts.js";
 import { print, printHead, type Section } from "./table.js";
-import { deafSection, flipSection, upgrades, upgradeSection, type Installed, type Upgrades } from "./upgrades.js";
+import {
+  deafSection,
+  flipSection,
+  upgrades,
+  upgradeSection,
+  type Installed,
+  type Upgrades,
+} from "./upgrades.js";
 import { V1 } from "./v1.js";
 
 /** Megabytes, bytes a row, rounds. */
@@ -46,7 +53,10 @@ function peersIn(folder: string): { installed: Installed; version: string } {
 }
 
 const { installed, version } = peersIn(folder);
-const load = () => loadavg().map((n) => n.toFixed(1)).join(" ");
+const load = () =>
+  loadavg()
+    .map((n) => n.toFixed(1))
+    .join(" ");
 const { "@libsql/client": libsql } = (
   JSON.parse(readFileSync(join(root, "tests/package.json"), "utf8")) as {
     dependencies: Record<string, string>;
@@ -64,7 +74,8 @@ const show = (section: Section) => {
 };
 
 show(loadSection(quick ? 5 : 20));
-for await (const section of startSections(quick ? 1 : 3, 10_000, quick ? 100 : 300, installed)) show(section);
+for await (const section of startSections(quick ? 1 : 3, 10_000, quick ? 100 : 300, installed))
+  show(section);
 
 const plotted: Section[] = sections.slice(1, 2);
 const all: Upgrades[] = [];
@@ -82,7 +93,11 @@ show(deafSection(long, quick ? 2 : 3));
 const { megabytes, rowBytes } = long.v1;
 show(pageCopySection(new V1(megabytes, rowBytes, "delete"), quick ? 2 : 3));
 const counted = quick ? 1 : 70;
-for (const section of costSections([new V1(counted, 1024), new V1(counted, 1024, "delete")], installed)) show(section);
+for (const section of costSections(
+  [new V1(counted, 1024), new V1(counted, 1024, "delete")],
+  installed,
+))
+  show(section);
 show(sizeSection(root));
 
 printScalingHead();

@@ -56,7 +56,7 @@ export async function insertRows(from: string, to: string, rowBytes: number): Pr
     const work = await v2.transaction("write");
     await work.execute(TABLE);
     const some = Math.ceil(4e6 / rowBytes);
-    for (let last = 0; ; ) {
+    for (let last = 0; ;) {
       const { rows } = await v1.execute({
         sql: "SELECT id, title, body FROM notes WHERE id > ? ORDER BY id LIMIT ?",
         args: [last, some],

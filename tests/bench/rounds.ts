@@ -75,9 +75,7 @@ export interface Result {
 }
 
 export function rounds(count: number, contenders: Contender[]): Result[] {
-  const results = contenders.map(
-    ({ name, cannot }): Result => ({ name, cannot, outputs: [] }),
-  );
+  const results = contenders.map(({ name, cannot }): Result => ({ name, cannot, outputs: [] }));
   for (let round = 0; round < count; round += 1) {
     for (const [at, contender] of contenders.entries()) {
       const result = results[at] as Result;

@@ -17,7 +17,8 @@ async function backups(count: number): Promise<string> {
   const path = new V1(0.01, 1024).copy(scratch());
   child("sql", { path });
   const folder = dirname(path);
-  const [name, ms, nonce] = /^data\.db\.v1-v2-(\d+)-(\w+)$/m.exec(readdirSync(folder).join("\n")) ?? [];
+  const [name, ms, nonce] =
+    /^data\.db\.v1-v2-(\d+)-(\w+)$/m.exec(readdirSync(folder).join("\n")) ?? [];
   if (!name || !ms || !nonce) throw new Error(`there is no backup in ${folder}`);
   const renamed = (text: string, n: number) =>
     text
@@ -69,7 +70,11 @@ export async function* scaling(
     [16384, 1024, 128].map((bytes) => new V1(megabytes, bytes)).map((v1) => [v1.rows, upgrade(v1)]),
   ];
   const files = quick ? [10, 1000] : [10, 1000, 10_000];
-  yield ["start, by files in the folder", "files", files.map((n) => [n, start(fill(v2("wal"), n))])];
+  yield [
+    "start, by files in the folder",
+    "files",
+    files.map((n) => [n, start(fill(v2("wal"), n))]),
+  ];
   yield [
     "upgrade of 1 MB, by files in the folder",
     "files",

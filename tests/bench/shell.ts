@@ -39,9 +39,7 @@ export class Shell {
   /** Ends it. Returns the most memory that it had, in KiB, where the system tells it. */
   async end(): Promise<number | null> {
     const told =
-      process.platform === "linux"
-        ? await this.run(".shell grep VmHWM /proc/$PPID/status")
-        : [];
+      process.platform === "linux" ? await this.run(".shell grep VmHWM /proc/$PPID/status") : [];
     this.#process.stdin.end();
     await once(this.#process, "exit");
     return Number(/\d+/.exec(told.join())?.[0]) || null;

@@ -22,7 +22,10 @@ export function v2(mode: "wal" | "delete"): string {
 function killed(): string {
   const [open, left] = [v2("wal"), join(scratch(), "data.db")];
   const insert = "INSERT INTO note(title) VALUES ('A'), ('B');";
-  shell(open, `PRAGMA wal_autocheckpoint=0; ${insert}\n.shell cp data.db data.db-wal ${dirname(left)}`);
+  shell(
+    open,
+    `PRAGMA wal_autocheckpoint=0; ${insert}\n.shell cp data.db data.db-wal ${dirname(left)}`,
+  );
   return left;
 }
 

@@ -70,7 +70,9 @@ function cells(row: Row, base: number[] | undefined): string[] {
 /** Columns as wide as what they hold; the first and the last are text, the others numbers. */
 export function columns(lines: string[][], widths: number[]): string {
   const aligned = (cell: string, at: number, all: string[]) =>
-    at === 0 || at === all.length - 1 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0);
+    at === 0 || at === all.length - 1
+      ? cell.padEnd(widths[at] ?? 0)
+      : cell.padStart(widths[at] ?? 0);
   return lines.map((line) => line.map(aligned).join("  ").trimEnd()).join("\n");
 }
 

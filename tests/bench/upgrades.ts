@@ -60,7 +60,10 @@ export function upgrades(v1: V1, count: number, { folder, cannot }: Installed): 
     contender(v1, BASE, "shellSql", { makes: "v2" }),
     contender(v1, "cutover { sql }", "sql", { ours: true }),
     contender(v1, "cutover { sql }, checkV1: false", "sql", { ours: true, checkV1: false }),
-    contender(v1, "drizzle's migrator in place, better-sqlite3", "drizzleInPlace", { folder, cannot }),
+    contender(v1, "drizzle's migrator in place, better-sqlite3", "drizzleInPlace", {
+      folder,
+      cannot,
+    }),
     contender(v1, "as applications write it, libSQL", "application"),
     contender(v1, "cutover, a callback with the same inserts", "callback", { ours: true }),
     contender(v1, "no v2: VACUUM INTO + fsync", "vacuumInto", { makes: "v1" }),
@@ -90,7 +93,11 @@ export function flipSection(all: Upgrades[]): Section {
   return {
     title: "flip: from phase built to phase committed",
     rows: [all[0], all.at(-1)].flatMap((at) =>
-      at ? row(at.sql, ({ flipMs = NaN }) => [flipMs], { what: `cutover { sql }, ${at.v1.megabytes} MB` }) : [],
+      at
+        ? row(at.sql, ({ flipMs = NaN }) => [flipMs], {
+            what: `cutover { sql }, ${at.v1.megabytes} MB`,
+          })
+        : [],
     ),
   };
 }
