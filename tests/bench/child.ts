@@ -1,5 +1,6 @@
 // What is measured in a process of its own: `child.js WORK JSON`. It imports nothing of cutover
 // before the work does. The last line is what it measured, as JSON.
+import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Event, Job, MigrateOptions } from "cutover";
@@ -160,6 +161,12 @@ async function firstCall({ path }: Input): Promise<Output> {
   return { ms: await time(async () => (await import("cutover")).migrate(options(path))) };
 }
 
+/** On Linux `getrusage` counts what the parent had when it forked; the status does not. */
+function peakKb(): number {
+  if (process.platform !== "linux") return process.resourceUsage().maxRSS;
+  return Number(/VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1]);
+}
+
 const works: Record<string, (input: Input) => Promise<Output>> = {
   sql: migrate,
   callback,
@@ -183,4 +190,4 @@ const [work, json] = process.argv.slice(2);
 const run = works[work ?? ""];
 if (!run || !json) throw new Error(`usage: child.js ${Object.keys(works).join("|")} JSON`);
 const output = await run(JSON.parse(json) as Input);
-console.log(JSON.stringify({ peakKb: process.resourceUsage().maxRSS, ...output }));
+console.log(JSON.stringify({ peakKb: peakKb(), ...output }));

@@ -24,22 +24,22 @@ async function inShell(open: string, commands: string, to: string): Promise<Outp
 }
 
 /** The least: no journal, nothing flushed but the whole, nothing checked, nothing installed. */
-export const shellSql = ({ path, to }: Input): Promise<Output> =>
+export const shellSql = ({ path, to = "" }: Input): Promise<Output> =>
   inShell(
     to,
     `PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; ATTACH ${literal(path)} AS v1; BEGIN; ${toV2("v1.notes")} COMMIT;`,
     to,
   );
 
-export const vacuumInto = ({ path, to }: Input): Promise<Output> =>
+export const vacuumInto = ({ path, to = "" }: Input): Promise<Output> =>
   inShell(path, `VACUUM INTO ${literal(to)};`, to);
 
 /** SQLite's backup API over a database that is there, in one durable transaction. */
-export const backupOver = ({ path, to }: Input): Promise<Output> =>
+export const backupOver = ({ path, to = "" }: Input): Promise<Output> =>
   inShell(path, `.backup ${literal(to)}`, to);
 
 /** What `cp` does, without the start of its process. */
-export async function copy({ path, to }: Input): Promise<Output> {
+export async function copy({ path, to = "" }: Input): Promise<Output> {
   const ms = await time(() => {
     copyFileSync(path, to);
     flush(to);

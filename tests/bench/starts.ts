@@ -103,7 +103,7 @@ export function loadSection(count: number): Section {
     [
       ["nothing", "Node alone"],
       ["importAlone", 'import "cutover"'],
-      ["firstCall", "the import and a start with nothing to do, which loads the addon"],
+      ["firstCall", "import, and a first start, which loads the addon"],
     ].map(([work = "", name = ""]): Contender => ({ name, once: () => child(work, { path }) })),
   );
   return {

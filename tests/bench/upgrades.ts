@@ -66,8 +66,8 @@ export function upgrades(v1: V1, count: number, { folder, cannot }: Installed): 
     }),
     contender(v1, "as applications write it, libSQL", "application"),
     contender(v1, "cutover, a callback with the same inserts", "callback", { ours: true }),
-    contender(v1, "no v2: VACUUM INTO + fsync", "vacuumInto", { makes: "v1" }),
-    contender(v1, "no v2: copy (as cp) + fsync", "copy", { makes: "v1" }),
+    contender(v1, "a copy of v1 alone: VACUUM INTO + fsync", "vacuumInto", { makes: "v1" }),
+    contender(v1, "a copy of v1 alone: as cp makes it, + fsync", "copy", { makes: "v1" }),
   ]);
   return { v1, results, sql: results[1] as Result };
 }
