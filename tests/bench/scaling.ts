@@ -54,16 +54,17 @@ export async function* scaling(
   all: Upgrades[],
   quick: boolean,
 ): AsyncGenerator<[what: string, unit: string, sizes: Sizes]> {
-  const count = quick ? 2 : 5;
-  const outputs = (one: Contender) => rounds(count, [one])[0]?.outputs ?? [];
+  const outputs = (one: Contender, count = quick ? 2 : 5) =>
+    rounds(count, [one])[0]?.outputs ?? [];
+  // One process makes many calls.
   const start = (path: string) =>
-    outputs({ name: "start", ours: true, once: () => child("start", { path }) });
+    outputs({ name: "start", ours: true, once: () => child("start", { path }) }, quick ? 1 : 3);
   const upgrade = (v1: V1, how: How = {}, work = "sql") =>
     outputs(contender(v1, "upgrade", work, { ours: true, ...how }));
   const small = new V1(1, 1024);
 
   yield ["upgrade, by bytes", "MB", all.map(({ v1, sql }) => [v1.megabytes, sql.outputs])];
-  const megabytes = quick ? 20 : 70;
+  const megabytes = quick ? 5 : 70;
   yield [
     `upgrade of ${megabytes} MB, by rows`,
     "rows",
