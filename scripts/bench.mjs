@@ -32,7 +32,7 @@ function peers() {
   const folder = join(root, "target/bench-peers");
   if (existsSync(join(folder, "node_modules/.package-lock.json"))) return folder;
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "package.json"), '{ "private": true }\n');
+  writeFileSync(join(folder, "package.json"), '{ "private": true, "allowScripts": { "better-sqlite3": true } }\n');
   const drizzle = JSON.parse(readFileSync(join(root, "tests/package.json"), "utf8")).dependencies["drizzle-orm"];
   // 13 needs Node 22. Where its addon has to be compiled, the headers beside Node save their download.
   const prefix = dirname(dirname(process.execPath));

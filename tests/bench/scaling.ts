@@ -54,8 +54,7 @@ export async function* scaling(
   all: Upgrades[],
   quick: boolean,
 ): AsyncGenerator<[what: string, unit: string, sizes: Sizes]> {
-  const outputs = (one: Contender, count = quick ? 2 : 5) =>
-    rounds(count, [one])[0]?.outputs ?? [];
+  const outputs = (one: Contender, count = quick ? 2 : 5) => rounds(count, [one])[0]?.outputs ?? [];
   // One process makes many calls.
   const start = (path: string) =>
     outputs({ name: "start", ours: true, once: () => child("start", { path }) }, quick ? 1 : 3);
