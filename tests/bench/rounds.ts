@@ -52,6 +52,8 @@ export function child(work: string, input: Input, under: string[] = []): Output 
     maxBuffer: 1 << 26,
   });
   if (error) throw new Failed(error.message);
+  // A person ends the run, not this row.
+  if (signal === "SIGINT") process.exit(130);
   if (status !== 0) {
     const why = /^\w*Error\b.*$/m.exec(stderr)?.[0] ?? stderr.trim().split("\n").at(-1);
     throw new Failed(`${why || `ended by ${signal ?? status}`}`);
