@@ -70,6 +70,8 @@ async function migrate(input: Input, more: Partial<MigrateOptions> = {}): Promis
 }
 
 async function callback(input: Input): Promise<Output> {
+  // Loaded before the call, as in `peer.application`.
+  await import("@libsql/client");
   let callbackMs = 0;
   const run = async (job: Job) => {
     const source = await job.source();
