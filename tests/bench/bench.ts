@@ -1,71 +1,111 @@
-// Measures the time of an upgrade, beside the least that any upgrade must do: its SQL on a plain
-// copy, with no journal, no check and one flush. It asserts nothing, because the time depends on
-// the machine. `npm run bench [MB…]`
-import { spawnSync } from "node:child_process";
-import { closeSync, copyFileSync, fsyncSync, openSync, statSync } from "node:fs";
+// Measures cutover beside other ways to the same v2, in one run: `bench.js FOLDER-OF-PEERS [--quick]
+// [--plot]`. It asserts nothing about time. Each v2 is checked, and one that lacks a row ends the run.
+import { readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
-import { migrate } from "cutover";
+import { fileURLToPath } from "node:url";
 import { shell } from "../corpus/compare.js";
-import { scratch } from "../corpus/corpus.js";
+import { costSections, sizeSection } from "./costs.js";
+import { pageCopySection } from "./page-copy.js";
+import { svg } from "./plot.js";
+import { printScaling, printScalingHead, scaling } from "./scaling.js";
+import { loadSection, startSections } from "./starts.js";
+import { print, printHead, type Section } from "./table.js";
+import {
+  deafSection,
+  flipSection,
+  upgrades,
+  upgradeSection,
+  type Installed,
+  type Upgrades,
+} from "./upgrades.js";
+import { V1 } from "./v1.js";
 
-const V2 = `
-  CREATE TABLE schema_info(version TEXT);
-  CREATE TABLE note(id INTEGER PRIMARY KEY, title TEXT NOT NULL, body BLOB);
-  INSERT INTO note SELECT id, upper(title), body FROM v1.notes;
-  CREATE INDEX note_title ON note(title);
-  INSERT INTO schema_info VALUES ('v2');`;
+/** Megabytes, bytes a row, rounds. */
+type Size = [megabytes: number, rowBytes: number, rounds: number];
+const QUICK: Size[] = [
+  [1, 1024, 3],
+  [20, 1024, 2],
+];
+const WHOLE: Size[] = [
+  [1, 1024, 11],
+  [70, 1024, 5],
+  [530, 65536, 3],
+  [2000, 65536, 3],
+];
 
-/** Makes a v1 of about this size, with rows of 1 KiB. */
-function v1(megabytes: number): string {
-  const database = join(scratch(), "data.db");
-  shell(
-    database,
-    `PRAGMA journal_mode=WAL; CREATE TABLE notes(id INTEGER PRIMARY KEY, title TEXT NOT NULL, body BLOB);
-     INSERT INTO notes(title, body) WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ${megabytes * 970})
-       SELECT 'note ' || n, randomblob(1000) FROM c;`,
-  );
-  return database;
+const [folder = "", ...rest] = process.argv.slice(2);
+const quick = rest.includes("--quick");
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+// So that an interrupted run removes its databases.
+process.on("SIGINT", () => process.exit(130));
+
+function peersIn(folder: string): { installed: Installed; version: string } {
+  const load = createRequire(join(folder, "package.json"));
+  try {
+    const { version } = load("better-sqlite3/package.json") as { version: string };
+    return { installed: { folder, cannot: undefined }, version };
+  } catch {
+    const cannot = "cannot run: npm could not install better-sqlite3@12";
+    return { installed: { folder, cannot }, version: "not there" };
+  }
 }
 
-function plain(database: string): void {
-  const backup = `${database}.backup`;
-  copyFileSync(database, backup);
-  const target = `${database}.v2`;
-  const sql = `PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; ATTACH '${backup}' AS v1; BEGIN; ${V2} COMMIT;`;
-  const { status, stderr } = spawnSync("sqlite3", ["-bail", target], {
-    input: sql,
-    encoding: "utf8",
-  });
-  if (status !== 0) throw new Error(stderr);
-  const handle = openSync(target, "r+");
-  fsyncSync(handle);
-  closeSync(handle);
-}
+const { installed, version } = peersIn(folder);
+const load = () =>
+  loadavg()
+    .map((n) => n.toFixed(1))
+    .join(" ");
+const { "@libsql/client": libsql } = (
+  JSON.parse(readFileSync(join(root, "tests/package.json"), "utf8")) as {
+    dependencies: Record<string, string>;
+  }
+).dependencies;
+const sqlite = shell(":memory:", "SELECT sqlite_version();")[0];
+const about = `${cpus()[0]?.model}, ${cpus().length} cores; Node ${process.version}; sqlite3 ${sqlite}; better-sqlite3 ${version}; libSQL ${libsql}`;
+console.log(`${about}\nload ${load()}; databases in ${tmpdir()}\n`);
+printHead();
 
-async function ms(work: () => unknown): Promise<number> {
-  const start = performance.now();
-  await work();
-  return performance.now() - start;
-}
+const sections: Section[] = [];
+const show = (section: Section) => {
+  sections.push(section);
+  print(section);
+};
 
-const sizes = process.argv.slice(2).map(Number);
-const table = [];
-for (const megabytes of sizes.length > 0 ? sizes : [1, 10, 50, 200]) {
-  const [one, two] = [v1(megabytes), v1(megabytes)];
-  const least = await ms(() => plain(one));
-  const ours = await ms(() =>
-    migrate({
-      path: two,
-      label: "v1-v2",
-      detect: { stamp: { table: "schema_info", column: "version", value: "v2" } },
-      make: { from: "empty", run: { sql: V2 } },
-    }),
-  );
-  table.push({
-    "v1 (MB)": (statSync(one).size / 1e6).toFixed(1),
-    "copy + SQL (ms)": Math.round(least),
-    "cutover (ms)": Math.round(ours),
-    ratio: (ours / least).toFixed(2),
-  });
+show(loadSection(quick ? 5 : 20));
+for await (const section of startSections(quick ? 1 : 3, 10_000, quick ? 100 : 300, installed))
+  show(section);
+
+const plotted: Section[] = sections.slice(1, 2);
+const all: Upgrades[] = [];
+for (const [megabytes, rowBytes, rounds] of quick ? QUICK : WHOLE) {
+  const at = upgrades(new V1(megabytes, rowBytes), rounds, installed);
+  all.push(at);
+  const section = upgradeSection(at);
+  plotted.push(section);
+  show(section);
 }
-console.table(table);
+show(flipSection(all));
+const [, , half] = all;
+const long = half ?? (all.at(-1) as Upgrades);
+show(deafSection(long, quick ? 2 : 3));
+const { megabytes, rowBytes } = long.v1;
+show(pageCopySection(new V1(megabytes, rowBytes, "delete"), quick ? 2 : 3));
+const counted = quick ? 1 : 70;
+for (const section of costSections(
+  [new V1(counted, 1024), new V1(counted, 1024, "delete")],
+  installed,
+))
+  show(section);
+show(sizeSection(root));
+
+printScalingHead();
+for await (const [what, unit, sizes] of scaling(all, quick)) printScaling(what, unit, sizes);
+console.log(`\nload at the end ${load()}`);
+
+if (rest.includes("--plot")) {
+  const path = join(root, "docs/bench.svg");
+  writeFileSync(path, svg(plotted, about));
+  console.log(`wrote ${path}`);
+}
