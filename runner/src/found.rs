@@ -91,16 +91,13 @@ pub(crate) fn remember(place: &Paths, key: Key, state: State) {
     all.push_back(Found { database, key, state });
 }
 
-/// Whether this process has found the database current, and its files are as they were then.
+/// Whether this process has found the database current, and its files are `now` as they were then.
 /// [`has_journal`] tells whether an upgrade was begun since.
-pub(crate) fn is_as_found(place: &Paths, key: &Key) -> bool {
+pub(crate) fn is_as_found(place: &Paths, key: &Key, now: Option<&State>) -> bool {
     let database = place.path(&place.canonical);
-    let then = {
-        let all = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = all.iter().find(|found| found.is(&database, key));
-        found.map(|found| found.state.clone())
-    };
-    then.is_some() && then == State::of(place)
+    let all = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = all.iter().find(|found| found.is(&database, key));
+    found.is_some_and(|found| Some(&found.state) == now)
 }
 
 /// Forgets a database, which a restore is about to change.
