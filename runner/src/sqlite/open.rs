@@ -190,13 +190,15 @@ pub(crate) fn open_strictly(path: &Path) -> Result<Connection> {
     open_strictly_in(path, mode)
 }
 
-/// [`open_to_read`] of a database whose header was just read, and that has no hot journal.
+/// [`open_to_read`] of a database whose header was just read, and that has no hot journal. It begins
+/// a transaction, so that SQLite locks the file once for all that is read of it.
 pub(crate) fn open_to_read_in(path: &Path, mode: Option<JournalMode>) -> Result<Connection> {
     let connection = open_strictly_in(path, mode)?;
     lenient(connection, path)
 }
 
 fn lenient(connection: Connection, path: &Path) -> Result<Connection> {
+    on(&connection, connection.execute_batch("BEGIN"))?;
     pass_over_foreign_schema(&connection)
         .map_err(|error| fault_of_reading(path, &error, Some(&connection)))?;
     Ok(connection)
