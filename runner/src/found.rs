@@ -57,18 +57,22 @@ impl State {
     /// `None` where there is no database, or the system does not tell when it was changed.
     pub(crate) fn of(place: &Paths) -> Option<Self> {
         let [database, wal, _, hot] = place.set(&place.canonical);
-        let filled = |path: &Path| change(path).filter(|change| change.bytes > 0);
+        let seen = |path: &Path| path.symlink_metadata().ok();
+        let filled =
+            |path: &Path| Change::of(&seen(path)?).filter(|change: &Change| change.bytes > 0);
+        let metadata = seen(&database)?;
         Some(Self {
-            id: os::file_id(&database).ok()?,
-            database: change(&database)?,
+            id: os::known_file_id(&database, &metadata).ok()?,
+            database: Change::of(&metadata)?,
             sidecars: [filled(&wal), filled(&hot)],
         })
     }
 }
 
-fn change(path: &Path) -> Option<Change> {
-    let metadata = path.symlink_metadata().ok()?;
-    Some(Change { bytes: metadata.len(), at: metadata.modified().ok()? })
+impl Change {
+    fn of(metadata: &std::fs::Metadata) -> Option<Self> {
+        Some(Self { bytes: metadata.len(), at: metadata.modified().ok()? })
+    }
 }
 
 /// Remembers that `detect` says "current" of a database in this state. Not of a callback without an
@@ -87,16 +91,13 @@ pub(crate) fn remember(place: &Paths, key: Key, state: State) {
     all.push_back(Found { database, key, state });
 }
 
-/// Whether this process has found the database current, and its files are as they were then.
+/// Whether this process has found the database current, and its files are `now` as they were then.
 /// [`has_journal`] tells whether an upgrade was begun since.
-pub(crate) fn is_as_found(place: &Paths, key: &Key) -> bool {
+pub(crate) fn is_as_found(place: &Paths, key: &Key, now: Option<&State>) -> bool {
     let database = place.path(&place.canonical);
-    let then = {
-        let all = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = all.iter().find(|found| found.is(&database, key));
-        found.map(|found| found.state.clone())
-    };
-    then.is_some() && then == State::of(place)
+    let all = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = all.iter().find(|found| found.is(&database, key));
+    found.is_some_and(|found| Some(&found.state) == now)
 }
 
 /// Forgets a database, which a restore is about to change.

@@ -1,12 +1,13 @@
 //! Refuses a path that cannot be the path of a file, before anything is done with it.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use cutover_core::{Code, Failure};
 
 use crate::os;
-use crate::place::Paths;
+use crate::place::{Look, Paths};
 
 /// Refuses the path of a database, or the paths of its companions. Nothing is opened. What is at the
 /// path of a companion is no reason here, because it must not keep a recovery from ending. Returns
@@ -15,31 +16,40 @@ pub(crate) fn usable(
     database: &Path,
     companions: &BTreeMap<String, PathBuf>,
 ) -> Result<Paths, Failure> {
-    refuse_text(database)?;
-    refuse_kind(database)?;
-    companions.values().try_for_each(|path| refuse_text(path))?;
-    refuse_folder(database)?;
-    companions.values().try_for_each(|path| refuse_folder(path))?;
-    Paths::of(database, companions)
+    let database = look(database)?;
+    refuse_kind(&database)?;
+    let mut looks = Vec::new();
+    for (name, path) in companions {
+        looks.push((name.as_str(), look(path)?));
+    }
+    refuse_folder(&database)?;
+    looks.iter().try_for_each(|(_, companion)| refuse_folder(companion))?;
+    Paths::of(database, looks)
 }
 
 /// Refuses a folder that this user may not list or enter.
-fn refuse_folder(path: &Path) -> Result<(), Failure> {
-    let denied = |error: &std::io::Error| error.kind() == std::io::ErrorKind::PermissionDenied;
-    let Ok(absolute) = std::path::absolute(path) else { return Ok(()) };
-    let real = absolute.canonicalize().unwrap_or_else(|_| {
-        // Where a link leads, if this is one.
-        let leads = std::fs::read_link(&absolute).ok();
-        leads.map_or_else(|| absolute.clone(), |leads| absolute.with_file_name(leads))
-    });
-    let Some(folder) = real.parent() else { return Ok(()) };
-    let cannot = match (std::fs::read_dir(folder), std::fs::symlink_metadata(&real)) {
-        (Err(error), _) if denied(&error) => "list",
-        (_, Err(error)) if denied(&error) => "enter",
+fn refuse_folder(look: &Look) -> Result<(), Failure> {
+    let (folder, found) = match &look.folder {
+        Ok(folder) if !look.is_link() => (folder.clone(), look.kind.as_ref().err().map(kind_of)),
+        _ => {
+            let Ok(absolute) = &look.absolute else { return Ok(()) };
+            let real = absolute.canonicalize().unwrap_or_else(|_| {
+                // Where a link leads, if this is one.
+                let leads = std::fs::read_link(absolute).ok();
+                leads.map_or_else(|| absolute.clone(), |leads| absolute.with_file_name(leads))
+            });
+            let Some(folder) = real.parent() else { return Ok(()) };
+            (folder.to_owned(), std::fs::symlink_metadata(&real).err().as_ref().map(kind_of))
+        }
+    };
+    let listed = std::fs::read_dir(&folder).err().as_ref().map(kind_of);
+    let cannot = match (listed, found) {
+        (Some(ErrorKind::PermissionDenied), _) => "list",
+        (_, Some(ErrorKind::PermissionDenied)) => "enter",
         _ => return Ok(()),
     };
     Err(refused(
-        path,
+        &look.path,
         &format!(
             "this user may not {cannot} the folder {}, where an interrupted upgrade may have left \
              files",
@@ -47,6 +57,10 @@ fn refuse_folder(path: &Path) -> Result<(), Failure> {
         ),
         "give this user the right to read and enter the folder (chmod u+rx), and start again",
     ))
+}
+
+fn kind_of(error: &std::io::Error) -> ErrorKind {
+    error.kind()
 }
 
 fn refused(path: &Path, why: &str, hint: &str) -> Failure {
@@ -88,33 +102,34 @@ pub(crate) fn refuse_no_path(path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn refuse_text(path: &Path) -> Result<(), Failure> {
+/// Looks at a path, and refuses a text that is not a path.
+fn look(path: &Path) -> Result<Look, Failure> {
     refuse_no_path(path)?;
     let refuse = |why: &str, hint: &str| Err(refused(path, why, hint));
     // Where the folder is not there, the real folder cannot be told, and a later look says so.
-    let absolute = std::path::absolute(path);
-    let real = absolute.as_ref().ok().and_then(|path| path.parent()?.canonicalize().ok());
-    let is_text = |path: &Path| path.to_str().is_some();
-    if absolute.as_deref().is_ok_and(|path| !is_text(path))
-        || real.as_deref().is_some_and(|path| !is_text(path))
+    let look = Look::at(path);
+    let is_not_text = |path: &PathBuf| path.to_str().is_none();
+    if look.absolute.as_ref().is_ok_and(is_not_text) || look.folder.as_ref().is_ok_and(is_not_text)
     {
         return refuse(NOT_UTF8, RENAME);
     }
-    match std::fs::symlink_metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::InvalidFilename => refuse(
+    match &look.kind {
+        Err(error) if error.kind() == ErrorKind::InvalidFilename => refuse(
             "the path, or a name in it, is longer than the file system takes",
             "move the file to a folder with a shorter path",
         ),
         // A look at the folder tells what else is wrong.
-        _ => Ok(()),
+        _ => Ok(look),
     }
 }
 
-fn refuse_kind(path: &Path) -> Result<(), Failure> {
+fn refuse_kind(look: &Look) -> Result<(), Failure> {
+    let leads_to = || std::fs::metadata(&look.path).ok().map(|found| found.file_type());
+    let kind = if look.is_link() { leads_to() } else { look.kind.as_ref().ok().copied() };
     // A look at the folder tells what else is wrong.
-    let Ok(found) = std::fs::metadata(path) else { return Ok(()) };
-    let hint = if found.is_dir() { NAME_THE_FILE } else { "pass the path of a regular file" };
-    os::regular(found.file_type()).map_err(|why| refused(path, &why.to_string(), hint))
+    let Some(kind) = kind else { return Ok(()) };
+    let hint = if kind.is_dir() { NAME_THE_FILE } else { "pass the path of a regular file" };
+    os::regular(kind).map_err(|why| refused(&look.path, &why.to_string(), hint))
 }
 
 const FOLDER: &str = "it is a directory, not a regular file";

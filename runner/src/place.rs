@@ -1,6 +1,8 @@
 //! Where the files of a plan are: one directory for the database, one for each companion.
 
 use std::collections::BTreeMap;
+use std::fs::FileType;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use cutover_core::{
@@ -15,6 +17,35 @@ const DANGLING: &str = "it is a symbolic link to a file that does not exist, not
 /// How many symbolic links are followed in a row: as many as Linux follows.
 const MAX_LINKS: usize = 40;
 
+/// One look at a path: its folder is resolved once, and what has the file's name in it is told.
+pub(crate) struct Look {
+    /// As it was given.
+    pub path: PathBuf,
+    pub absolute: io::Result<PathBuf>,
+    /// The real folder.
+    pub folder: io::Result<PathBuf>,
+    /// What has the name there; no link is followed.
+    pub kind: io::Result<FileType>,
+}
+
+impl Look {
+    pub(crate) fn at(path: &Path) -> Self {
+        let absolute = std::path::absolute(path);
+        let parts = absolute.as_ref().ok().and_then(|path| path.parent().zip(path.file_name()));
+        let none = || Err(io::ErrorKind::NotFound.into());
+        let folder = parts.map_or_else(none, |(folder, _)| os::real_directory(folder));
+        // Where the folder cannot be resolved, the system says why of the path as it was given.
+        let real = folder.as_ref().ok().zip(parts).map(|(folder, (_, name))| folder.join(name));
+        let kind = std::fs::symlink_metadata(real.as_deref().unwrap_or(path));
+        let kind = kind.map(|found| found.file_type());
+        Self { path: path.to_owned(), absolute, folder, kind }
+    }
+
+    pub(crate) fn is_link(&self) -> bool {
+        self.kind.as_ref().is_ok_and(FileType::is_symlink)
+    }
+}
+
 /// The real directory and file name of a database, and those of its companions.
 #[derive(Debug, Clone)]
 pub(crate) struct Paths {
@@ -27,16 +58,17 @@ pub(crate) struct Paths {
 
 impl Paths {
     /// Resolves symbolic links once. The directory must exist; the file need not.
-    pub(crate) fn of(path: &Path, companions: &BTreeMap<String, PathBuf>) -> Result<Self, Failure> {
-        let (directory, canonical) = resolve(path)?;
+    pub(crate) fn of(database: Look, companions: Vec<(&str, Look)>) -> Result<Self, Failure> {
+        let (directory, canonical) = resolve(database)?;
         let (mut places, mut dangling) = (BTreeMap::new(), None);
-        for (name, path) in companions {
-            let name = CompanionName::new(name.clone())
-                .map_err(|error| refuse(path, &error.to_string()))?;
-            let place = companion(path)?;
+        for (name, look) in companions {
+            let (path, is_link) = (look.path.clone(), look.is_link());
+            let name =
+                CompanionName::new(name).map_err(|error| refuse(&path, &error.to_string()))?;
+            let place = companion(look)?;
             if place.0 == directory && belongs(&canonical, &place.1) {
                 return Err(refuse(
-                    path,
+                    &path,
                     "a companion cannot be the database, or a file that belongs to it",
                 ));
             }
@@ -44,11 +76,10 @@ impl Paths {
                 .values()
                 .any(|(directory, name)| *directory == place.0 && is_one_name(name, &place.1))
             {
-                return Err(refuse(path, "two companions cannot be one file"));
+                return Err(refuse(&path, "two companions cannot be one file"));
             }
-            let is_link = |path: &Path| path.symlink_metadata().is_ok_and(|m| m.is_symlink());
-            if is_link(path) && !os::exists(&place.0.join(place.1.as_str())) {
-                dangling.get_or_insert_with(|| (name.clone(), path.clone()));
+            if is_link && !os::exists(&place.0.join(place.1.as_str())) {
+                dangling.get_or_insert_with(|| (name.clone(), path));
             }
             places.insert(name, place);
         }
@@ -215,10 +246,11 @@ fn refuse(path: &Path, why: &str) -> Failure {
 }
 
 /// Resolves a companion. If its directory does not exist, neither does the companion.
-fn companion(path: &Path) -> Result<(PathBuf, FileName), Failure> {
-    let absolute = std::path::absolute(path).map_err(|error| refuse(path, &error.to_string()))?;
-    match (absolute.parent(), absolute.file_name().and_then(std::ffi::OsStr::to_str)) {
-        (Some(parent), Some(name)) if !parent.exists() => {
+fn companion(look: Look) -> Result<(PathBuf, FileName), Failure> {
+    let parts = look.absolute.as_ref().ok();
+    let parts = parts.and_then(|path| path.parent().zip(path.file_name()?.to_str()));
+    match parts {
+        Some((parent, name)) if look.folder.is_err() && !parent.exists() => {
             // Once the directory is made it has this path, unless it is made through a symbolic
             // link that dangles now.
             let above = parent.ancestors().find_map(|above| {
@@ -226,16 +258,18 @@ fn companion(path: &Path) -> Result<(PathBuf, FileName), Failure> {
             });
             let directory =
                 above.map_or_else(|| parent.to_owned(), |(above, below)| above.join(below));
-            let name = FileName::new(name).map_err(|error| refuse(path, &error.to_string()))?;
+            let name =
+                FileName::new(name).map_err(|error| refuse(&look.path, &error.to_string()))?;
             Ok((os::plain(directory, &name), name))
         }
-        _ => resolve(path),
+        _ => resolve(look),
     }
 }
 
-fn resolve(path: &Path) -> Result<(PathBuf, FileName), Failure> {
-    let mut path = std::path::absolute(path).map_err(|error| refuse(path, &error.to_string()))?;
+fn resolve(mut look: Look) -> Result<(PathBuf, FileName), Failure> {
     for _ in 0..MAX_LINKS {
+        let is_link = look.is_link();
+        let path = look.absolute.map_err(|error| refuse(&look.path, &error.to_string()))?;
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(refuse(&path, "this is not the path of a file"));
         };
@@ -246,15 +280,16 @@ fn resolve(path: &Path) -> Result<(PathBuf, FileName), Failure> {
         {
             return Err(refuse(&path, &format!("the file's name {why}")));
         }
-        let directory = os::real_directory(parent)
+        let directory = look
+            .folder
             .map_err(|error| refuse(parent, &format!("the directory cannot be used: {error}")))?;
         let directory = os::plain(directory, &name);
         let name = os::stored_name(&directory, name);
-        let real = directory.join(name.as_str());
-        match std::fs::read_link(&real) {
-            Ok(target) => path = directory.join(target),
-            Err(_) => return Ok((directory, name)),
+        let leads = is_link.then(|| std::fs::read_link(directory.join(name.as_str())));
+        match leads {
+            Some(Ok(target)) => look = Look::at(&directory.join(target)),
+            _ => return Ok((directory, name)),
         }
     }
-    Err(refuse(&path, "too many symbolic links"))
+    Err(refuse(&look.path, "too many symbolic links"))
 }

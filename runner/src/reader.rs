@@ -75,7 +75,8 @@ impl Reader {
         Self::of(connection, path).map_err(|error| sqlite::fault(&error))
     }
 
-    /// [`Reader::open`] of a database whose header was just read, and that has no hot journal.
+    /// [`Reader::open`] of a database whose header was just read, and that has no hot journal. It is
+    /// in a transaction.
     pub(crate) fn open_in(path: &Path, mode: Option<JournalMode>) -> Result<Self, OpError> {
         let connection = sqlite::open_to_read_in(path, mode)?;
         Self::of(connection, path).map_err(|error| sqlite::fault(&error))

@@ -15,7 +15,7 @@ use crate::drive::{RunEnd, drive};
 use crate::error::Error;
 use crate::found::{self, State};
 use crate::fsops::name_full_disk;
-use crate::holders::{holders, own};
+use crate::holders::{Seen, holders, own};
 use crate::host::Host;
 use crate::lock::{self, CallGuard, CompanionLocks, OwnerLock};
 use crate::observe::{ObserveError, observe, receipts};
@@ -49,6 +49,8 @@ pub(crate) struct Session<'a> {
     pub(crate) access: Access,
     /// The database's files before the last observation.
     before: Option<State>,
+    /// What [`Self::is_as_found`] has just seen, for the observation after it.
+    seen: Option<(Option<State>, Seen)>,
     pub(crate) recovery: Recovery,
     /// Why no upgrade may begin after its recoveries: a companion is declared elsewhere.
     pub(crate) moved: Option<Failure>,
@@ -118,6 +120,7 @@ impl<'a> Session<'a> {
             attempt: 1,
             access,
             before: None,
+            seen: None,
             recovery: Recovery::None,
             moved: None,
             left: None,
@@ -239,9 +242,10 @@ impl<'a> Session<'a> {
     pub(crate) fn observe(&mut self, host: &mut dyn Host) -> Result<Observation, Error> {
         let (mut tries, mut moves, mut collected) = (0, 0, false);
         loop {
-            self.before = State::of(&self.place);
+            let (before, own) = self.seen.take().unwrap_or_else(|| self.see());
+            self.before = before;
             let (reason, holders, failure) =
-                match observe(&self.place, self.detect, self.options.unseen, host) {
+                match observe(&self.place, own, self.detect, self.options.unseen, host) {
                     Ok(observation)
                         if !os::OPENING_DROPS_LOCKS
                             || !observation.holders.iter().any(|holder| holder.this_process) =>
@@ -355,11 +359,18 @@ impl<'a> Session<'a> {
 
     /// Whether this process has the database open, and has found it current before, as it still is:
     /// then there is nothing to do, and nothing needs to be opened.
-    pub(crate) fn is_as_found(&self) -> bool {
-        let may_open = || own(&self.place.set(&self.place.canonical)).may_open();
-        found::is_as_found(&self.place, &self.as_finder())
-            && !may_open()
-            && !found::has_journal(&self.place)
+    pub(crate) fn is_as_found(&mut self) -> bool {
+        let (state, own) = self.see();
+        let is = !own.may_open()
+            && found::is_as_found(&self.place, &self.as_finder(), state.as_ref())
+            && !found::has_journal(&self.place);
+        self.seen = Some((state, own));
+        is
+    }
+
+    /// The database's files, and who of this process has them open.
+    fn see(&self) -> (Option<State>, Seen) {
+        (State::of(&self.place), own(&self.place.set(&self.place.canonical)))
     }
 
     /// Remembers the database as current, if `is` says so of its state now and before the last

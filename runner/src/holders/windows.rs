@@ -55,7 +55,7 @@ pub(crate) fn descriptors(_: &Path) -> Vec<i32> {
 
 /// Whether any process has a handle of the file. A handle that shares nothing cannot be opened
 /// beside another one. It is closed at once; where SQLite met it meanwhile and opened the file only
-/// to read, `sqlite::open_to_write` opens it again.
+/// to read, `sqlite::open_to_lock` opens it again.
 fn is_open(path: &Path) -> io::Result<bool> {
     let alone = File::options()
         .access_mode(FILE_READ_DATA)

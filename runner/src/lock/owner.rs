@@ -134,11 +134,14 @@ pub(crate) fn take(place: &Paths) -> Result<OwnerLock, Failure> {
     // The database's owner must own its lock files: files that root made would shut that owner out.
     // They are writable even if the database is read-only, because they would stay read-only when
     // the database no longer is. Without a database they are for those who may write beside it.
-    let rights = rights_if_there(&held.database).map_err(|error| io(&held.database, &error))?;
+    let rights = || rights_if_there(&held.database).map_err(|error| io(&held.database, &error));
     for path in [&owner_path, &cutover_path] {
-        os::regular_or_missing(path).map_err(|error| io(path, &error))?;
-        let made = match &rights {
-            Some(rights) => os::create_owner_lock(path, rights, &place.directory),
+        if let Ok(metadata) = path.symlink_metadata() {
+            os::regular(metadata.file_type()).map_err(|error| io(path, &error))?;
+            continue;
+        }
+        let made = match rights()? {
+            Some(rights) => os::create_owner_lock(path, &rights, &place.directory),
             None => os::create_lock(path, &place.directory),
         };
         match made {
@@ -165,7 +168,8 @@ pub(crate) fn take(place: &Paths) -> Result<OwnerLock, Failure> {
     };
     // SQLite would roll back into it what a rollback journal beside it says.
     os::own_or_empty(&owner_path).map_err(|error| io(&owner_path, &error))?;
-    let owner = sqlite::open_to_write(&owner_path, OpenFlags::SQLITE_OPEN_CREATE).map_err(taken)?;
+    let create = OpenFlags::SQLITE_OPEN_CREATE;
+    let owner = sqlite::open_to_lock(&owner_path, create).map_err(taken)?;
     // Without a journal file: it would have the group of this user's new files, and another user of
     // the database could not open the one that a killed process leaves.
     owner

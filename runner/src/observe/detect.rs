@@ -43,7 +43,14 @@ pub(super) fn verdict_by(
     {
         return unreadable(of_reading(&error));
     }
-    match sqlite::detect(&db.connection, detect) {
+    let answer = sqlite::detect(&db.connection, detect).and_then(|answer| {
+        // A callback may take its time, and in rollback mode no program could commit meanwhile.
+        if !db.connection.is_autocommit() {
+            db.connection.execute_batch("COMMIT")?;
+        }
+        Ok(answer)
+    });
+    match answer {
         Ok(Some(verdict)) => Ok(Some(verdict)),
         Ok(None) => match (host.detect(&db), db.met(), db.damage()) {
             // If it met another program's lock, the answer says nothing, whatever it is.

@@ -95,7 +95,7 @@ pub(crate) fn unopened(path: &Path) -> std::io::Result<FileFacts> {
     let metadata = std::fs::symlink_metadata(path)?;
     // On Windows a directory has size 0, and must not look like an empty database.
     let size = if metadata.is_dir() { metadata.len().max(1) } else { metadata.len() };
-    Ok(FileFacts { size, file_id: os::file_id(path)?, header: None, page1: None })
+    Ok(FileFacts { size, file_id: os::known_file_id(path, &metadata)?, header: None, page1: None })
 }
 
 /// A journal's text, read to one byte beyond the size limit. `None` if it is not a file or not

@@ -3,9 +3,9 @@
 use cutover_core::{CompanionRole, FileName, Observation, Role};
 
 use super::directory::blank;
-use super::{ObserveError, io, own_handles, unopened};
+use super::{ObserveError, io, unopened};
+use crate::holders::Seen;
 use crate::place::Paths;
-use crate::types::Unseen;
 use crate::{os, sqlite};
 
 /// Sees canonical, its log, and that no name in the
@@ -14,10 +14,9 @@ use crate::{os, sqlite};
 /// left, a rollback journal, no database, or a name of ours that is not a regular file's.
 pub(super) fn glance(
     place: &Paths,
+    seen: Seen,
     detects: bool,
-    unseen: Unseen,
 ) -> Result<Option<Observation>, ObserveError> {
-    let seen = own_handles(place, unseen)?;
     if !detects || !seen.holders.is_empty() {
         return Ok(None);
     }

@@ -63,14 +63,15 @@ fn io(error: &std::io::Error) -> ObserveError {
 /// Observes the directory once. Open handles of this process are checked first: on POSIX no file of
 /// the set is opened while this process has it open, because closing it drops the process's locks.
 /// Other processes are asked about only where a plan may follow, which is where canonical is not
-/// v2, or there is something to recover.
+/// v2, or there is something to recover. `own`: who of this process has the set open, just asked.
 pub(crate) fn observe(
     place: &Paths,
+    own: Seen,
     detect: Option<&Detect>,
     unseen: Unseen,
     host: &mut dyn Host,
 ) -> Result<Observation, ObserveError> {
-    let glance = glance(place, detect.is_some(), unseen)?;
+    let glance = glance(place, told(place, own, unseen)?, detect.is_some())?;
     let (glanced, verdict) = match glance {
         None => (None, None),
         Some(mut glance) => {
@@ -151,8 +152,7 @@ fn ask(
 
 /// The handles of this process. On POSIX it is an error where these cannot be told: then nothing
 /// may be opened.
-fn own_handles(place: &Paths, unseen: Unseen) -> Result<Seen, ObserveError> {
-    let mut seen = own(&place.set(&place.canonical));
+fn told(place: &Paths, mut seen: Seen, unseen: Unseen) -> Result<Seen, ObserveError> {
     if unseen == Unseen::Proceed {
         seen.unknown = None;
     }
@@ -166,9 +166,10 @@ fn own_handles(place: &Paths, unseen: Unseen) -> Result<Seen, ObserveError> {
 
 /// Everything that a plan is made from.
 fn look_before_a_plan(place: &Paths, unseen: Unseen) -> Result<Observation, ObserveError> {
-    let own = own_handles(place, unseen)?;
+    let files = place.set(&place.canonical);
+    let own = told(place, own(&files), unseen)?;
     let opens = own.may_open();
-    let mut seen = own.with_others(&place.set(&place.canonical));
+    let mut seen = own.with_others(&files);
     if unseen == Unseen::Proceed {
         seen.unknown = None;
     }

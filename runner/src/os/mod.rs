@@ -17,7 +17,7 @@ pub(crate) use platform::{
     LOCKS_V1_OVER_THE_FLIP, OPENING_DROPS_LOCKS, PLATFORM, REFUSED_BYTES, Rights, create_beside,
     create_lock, create_new, create_owner_lock, create_private, create_private_directory,
     create_to_build, denied_for_good, file_id, free_bytes, give_rights, irreplaceable,
-    is_only_in_use, links, only_its_owner_replaces, open_file_id, open_to_flush,
+    is_only_in_use, known_file_id, links, only_its_owner_replaces, open_file_id, open_to_flush,
     open_to_give_rights, plain, read_at, real_directory, rename, rename_new, says_no_flush,
     says_no_links, sqlite_gives_owners, sync_dir, why_read_only, why_unchangeable,
 };
@@ -41,8 +41,11 @@ pub(crate) fn regular_or_missing(path: &Path) -> io::Result<()> {
     std::fs::symlink_metadata(path).map_or(Ok(()), |metadata| regular(metadata.file_type()))
 }
 
-/// Refuses a sidecar that is another file as well, where SQLite would change the owner of both.
+/// Refuses what [`regular_or_missing`] refuses, and a sidecar that is another file as well, where
+/// SQLite would change the owner of both.
 pub(crate) fn own_or_missing(path: &Path) -> io::Result<()> {
+    let Ok(metadata) = std::fs::symlink_metadata(path) else { return Ok(()) };
+    regular(metadata.file_type())?;
     let shared = sqlite_gives_owners() && links(path).is_ok_and(|links| links > 1);
     if shared { Err(io::Error::other(Irregular("a hard link to another file"))) } else { Ok(()) }
 }

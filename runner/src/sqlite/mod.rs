@@ -22,7 +22,7 @@ pub(crate) use ffi::only_read;
 pub(crate) use lock::V1Lock;
 pub(crate) use open::{
     HeldFile, bytes, facts, glance, has_journal, installed, open_beside, open_existing,
-    open_installed, open_to_read, open_to_read_in, open_to_write, roll_back,
+    open_installed, open_to_lock, open_to_read, open_to_read_in, roll_back,
 };
 pub(crate) use regular::sidecar;
 pub(crate) use settle::{

@@ -45,12 +45,12 @@ pub(crate) fn pass_over_foreign_schema(connection: &Connection) -> rusqlite::Res
 /// How many times a database is opened that a passing handle of another program keeps read-only.
 const MAX_TRIES: u32 = 10;
 
-/// Opens a database to change it or lock it. It refuses a database that can only be read: SQLite
-/// would fall back to reading, and "BEGIN EXCLUSIVE" would take a shared lock only.
+/// Opens a database to lock it. It refuses a database that can only be read: SQLite would fall back
+/// to reading, and "BEGIN EXCLUSIVE" would take a shared lock only.
 ///
 /// It refuses a read-only sidecar as well. A reader of a read-only database in WAL mode leaves a
 /// read-only `-shm` (`findCreateFileMode` in `os_unix.c`), which stays read-only.
-pub(crate) fn open_to_write(path: &Path, more: OpenFlags) -> Result<Connection> {
+pub(crate) fn open_to_lock(path: &Path, more: OpenFlags) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | more;
     let mut tries = 0;
     let connection = loop {
@@ -71,7 +71,9 @@ pub(crate) fn open_to_write(path: &Path, more: OpenFlags) -> Result<Connection> 
     };
     for suffix in ["-wal", "-shm", "-journal"] {
         let sidecar = sidecar(path, suffix);
-        if let Some(raw) = os::why_read_only(&sidecar).filter(|_| os::exists(&sidecar)) {
+        if os::exists(&sidecar)
+            && let Some(raw) = os::why_read_only(&sidecar)
+        {
             let denied = OpErrorKind::Denied { os: OsCode::of(os::PLATFORM, raw) };
             return Err(OpError::new(
                 denied,
@@ -79,6 +81,12 @@ pub(crate) fn open_to_write(path: &Path, more: OpenFlags) -> Result<Connection> 
             ));
         }
     }
+    Ok(connection)
+}
+
+/// Opens a database to change it.
+pub(crate) fn open_existing(path: &Path) -> Result<Connection> {
+    let connection = open_to_lock(path, OpenFlags::empty())?;
     on(&connection, pass_over_foreign_schema(&connection))?;
     // On macOS this is a flush that reaches the platter (`F_FULLFSYNC`). Elsewhere it changes
     // nothing (<https://www.sqlite.org/pragma.html#pragma_fullfsync>).
@@ -87,10 +95,6 @@ pub(crate) fn open_to_write(path: &Path, more: OpenFlags) -> Result<Connection> 
         connection.execute_batch("PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON"),
     )?;
     Ok(connection)
-}
-
-pub(crate) fn open_existing(path: &Path) -> Result<Connection> {
-    open_to_write(path, OpenFlags::empty())
 }
 
 /// A `file:` URI of this path (<https://www.sqlite.org/uri.html>). Every byte but letters, digits
@@ -190,9 +194,11 @@ pub(crate) fn open_strictly(path: &Path) -> Result<Connection> {
     open_strictly_in(path, mode)
 }
 
-/// [`open_to_read`] of a database whose header was just read, and that has no hot journal.
+/// [`open_to_read`] of a database whose header was just read, and that has no hot journal. It begins
+/// a transaction, so that SQLite locks the file once for all that is read of it.
 pub(crate) fn open_to_read_in(path: &Path, mode: Option<JournalMode>) -> Result<Connection> {
     let connection = open_strictly_in(path, mode)?;
+    on(&connection, connection.execute_batch("BEGIN"))?;
     lenient(connection, path)
 }
 

@@ -11,8 +11,9 @@ pub(super) fn all_regular(path: &Path) -> rusqlite::Result<()> {
 
 pub(super) fn regular(path: &Path, suffix: &str) -> rusqlite::Result<()> {
     let file = sidecar(path, suffix);
-    let own = || if suffix.is_empty() { Ok(()) } else { os::own_or_missing(&file) };
-    os::regular_or_missing(&file).and_then(|()| own()).map_err(|error| {
+    let looked =
+        if suffix.is_empty() { os::regular_or_missing(&file) } else { os::own_or_missing(&file) };
+    looked.map_err(|error| {
         let which = if suffix.is_empty() {
             String::new()
         } else {

@@ -42,6 +42,12 @@ pub(crate) fn file_id(path: &Path) -> io::Result<String> {
     Ok(id_of(&std::fs::symlink_metadata(path)?))
 }
 
+/// [`file_id`] of a file whose metadata was just read.
+#[expect(clippy::unnecessary_wraps, reason = "on Windows it can fail")]
+pub(crate) fn known_file_id(_path: &Path, metadata: &std::fs::Metadata) -> io::Result<String> {
+    Ok(id_of(metadata))
+}
+
 /// Device and inode of an open file.
 pub(crate) fn open_file_id(file: &File) -> io::Result<String> {
     Ok(id_of(&file.metadata()?))

@@ -45,6 +45,11 @@ pub(crate) fn file_id(path: &Path) -> io::Result<String> {
     open_file_id(&look(path)?)
 }
 
+/// [`file_id`] of a file whose metadata was just read, which do not have it.
+pub(crate) fn known_file_id(path: &Path, _metadata: &std::fs::Metadata) -> io::Result<String> {
+    file_id(path)
+}
+
 /// Volume and file of an open file.
 pub(crate) fn open_file_id(file: &File) -> io::Result<String> {
     let mut id = FILE_ID_INFO::default();
