@@ -55,7 +55,7 @@ pub(super) fn others(files: &[PathBuf]) -> Result<Vec<Holder>, String> {
         let process = process.map_err(|error| unread(Path::new("/proc"), &error))?.path();
         let number = process.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok());
         let Some(pid) = number else { continue };
-        match holds(&process.join("fd"), &wanted) {
+        match holds_at_last(&process, &wanted) {
             Ok(_) if pid == this => listed = true,
             Ok(true) => found.push(Holder { pid, name: name_of(&process), this_process: false }),
             Ok(false) => {}
@@ -68,6 +68,23 @@ pub(super) fn others(files: &[PathBuf]) -> Result<Vec<Holder>, String> {
         }
     }
     if listed { Ok(found) } else { Err("/proc does not list this process".into()) }
+}
+
+/// How often a process is looked into.
+const LOOKS: u32 = 10;
+
+/// Whether a process has one of the files open. For an instant no process may be looked into that
+/// becomes another program (`begin_new_exec` in Linux' fs/exec.c) or another user's.
+fn holds_at_last(process: &Path, wanted: &[Identity]) -> io::Result<bool> {
+    let mut held = holds(&process.join("fd"), wanted);
+    for _ in 1..LOOKS {
+        match &held {
+            Err(error) if is_denied(error) && is_of_this_user(process) => std::thread::yield_now(),
+            _ => break,
+        }
+        held = holds(&process.join("fd"), wanted);
+    }
+    held
 }
 
 /// Whether one of these descriptors is one of the files. A process that may not be looked into may

@@ -2,8 +2,10 @@
 //!
 //! The tests need a mount namespace: one without `/proc`, in which they start themselves again.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cutover::core::DataState;
 use cutover::{
@@ -14,10 +16,14 @@ use rusqlite::Connection;
 use crate::support::directory::names;
 use crate::support::notes::{NOTES, TO_V2, V1, rows};
 use crate::support::other::Other;
+use crate::support::users::{as_user, give, is_root};
 
 /// A user, and two groups of which a process has one.
 const BOB: u32 = 5002;
 const GROUPS: [u32; 2] = [7000, 7001];
+/// How often the processes are looked at while programs start. A single look into each of them met
+/// one that could not be looked into within the first few hundred.
+const LOOKS: u32 = 2000;
 
 #[derive(Default)]
 struct Waits(u32);
@@ -209,4 +215,34 @@ fn a_process_of_this_user_that_is_hidden_is_named() {
         }
         assert_eq!(rows(&bed.path(), "notes"), NOTES);
     }
+}
+
+/// A program that starts may not be looked into for an instant, also by its own user.
+#[test]
+fn a_program_that_just_starts_is_looked_into_again() {
+    if !is_root() {
+        return;
+    }
+    let bed = Bed::new("delete");
+    give(bed.0.path(), BOB, GROUPS[0], 0o755);
+    give(&bed.path(), BOB, GROUPS[0], 0o600);
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                as_user(BOB, &GROUPS[..1], || {
+                    while !ended.load(Ordering::Relaxed) {
+                        assert!(Command::new("true").status().unwrap().success());
+                    }
+                });
+            });
+        }
+        let unknown = as_user(BOB, &GROUPS[..1], || {
+            (0..LOOKS).find_map(|_| {
+                cutover::inspect(&bed.path(), &BTreeMap::new()).unwrap().holders_unknown
+            })
+        });
+        ended.store(true, Ordering::Relaxed);
+        assert_eq!(unknown, None);
+    });
 }
