@@ -9,6 +9,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use cutover_core::Holder;
 use rustix::fs::{AtFlags, CWD, StatxFlags, fstatfs, makedev, statfs, statx};
@@ -70,16 +71,19 @@ pub(super) fn others(files: &[PathBuf]) -> Result<Vec<Holder>, String> {
     if listed { Ok(found) } else { Err("/proc does not list this process".into()) }
 }
 
-/// How often a process is looked into.
-const LOOKS: u32 = 10;
+/// How long it takes until a process is looked into again, milliseconds. It may have to wait for a
+/// core.
+const AGAIN_MS: [u64; 7] = [1, 2, 4, 8, 16, 32, 64];
 
 /// Whether a process has one of the files open. For an instant no process may be looked into that
 /// becomes another program (`begin_new_exec` in Linux' fs/exec.c) or another user's.
 fn holds_at_last(process: &Path, wanted: &[Identity]) -> io::Result<bool> {
     let mut held = holds(&process.join("fd"), wanted);
-    for _ in 1..LOOKS {
+    for delay_ms in AGAIN_MS {
         match &held {
-            Err(error) if is_denied(error) && is_of_this_user(process) => std::thread::yield_now(),
+            Err(error) if is_denied(error) && is_of_this_user(process) => {
+                std::thread::sleep(Duration::from_millis(delay_ms));
+            }
             _ => break,
         }
         held = holds(&process.join("fd"), wanted);
