@@ -18,8 +18,9 @@ use crate::support::notes::{NOTES, TO_V2, V1, rows};
 use crate::support::other::Other;
 use crate::support::users::{as_user, give, is_root};
 
-/// A user, and two groups of which a process has one.
-const BOB: u32 = 5002;
+/// A user whom no other test has, since a process of theirs is hidden here; and two groups of which a
+/// process has one.
+const BOB: u32 = 5003;
 const GROUPS: [u32; 2] = [7000, 7001];
 /// How often the processes are looked at while programs start. A single look into each of them met
 /// one that could not be looked into within the first few hundred.
