@@ -87,6 +87,11 @@ impl<'a> Performer<'a> {
         run: &mut Run,
         host: &mut dyn Host,
     ) -> Performed {
+        if let (true, _) = run.position() {
+            // The check has v1 open. An undo that opens v1 must be the last to close it, so that no
+            // sidecar stays.
+            self.pages = None;
+        }
         let result = self.perform_op(op, text, run, host);
         for message in std::mem::take(&mut self.lost) {
             run.warn_of("RIGHTS_LOST", message);

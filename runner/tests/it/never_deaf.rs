@@ -113,6 +113,29 @@ fn the_check_of_a_doctor_is_stopped() {
     }
 }
 
+/// The check of v1 that runs beside a build by SQL ends before the undo opens v1.
+#[test]
+fn an_undo_finds_no_check_of_v1_under_way() {
+    #[derive(Default)]
+    struct AfterTheBuild(bool, bool);
+    impl Host for AfterTheBuild {
+        fn event(&mut self, event: &Event) {
+            if let Event::Step { op, .. } = event {
+                (self.0, self.1) = (*op == OpName::BuildSql, self.1 || self.0);
+            }
+        }
+        fn cancelled(&mut self) -> bool {
+            self.1
+        }
+    }
+    let bed = Bed::new(&format!("PRAGMA journal_mode = WAL; {SLOW}"));
+    let options = bed.sql(BuildFrom::Empty, "CREATE TABLE u (x); PRAGMA user_version = 2");
+    let error = cutover::migrate(&options, &mut AfterTheBuild::default()).unwrap_err();
+    assert_eq!(error.failure.code, Code::Aborted, "{error}");
+    let sidecar = |name: &String| name.starts_with("data.db-");
+    assert!(!bed.names().iter().any(sidecar), "{:?}", bed.names());
+}
+
 /// After v2 was built it is too late: a request to stop changes nothing.
 #[test]
 fn a_build_that_was_not_stopped_ends() {
