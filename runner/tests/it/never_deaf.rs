@@ -117,15 +117,22 @@ fn the_check_of_a_doctor_is_stopped() {
 #[test]
 fn an_undo_finds_no_check_of_v1_under_way() {
     #[derive(Default)]
-    struct AfterTheBuild(bool, bool);
+    struct AfterTheBuild {
+        built: bool,
+        stop: bool,
+    }
     impl Host for AfterTheBuild {
         fn event(&mut self, event: &Event) {
             if let Event::Step { op, .. } = event {
-                (self.0, self.1) = (*op == OpName::BuildSql, self.1 || self.0);
+                self.stop |= self.built;
+                self.built = *op == OpName::BuildSql;
             }
         }
         fn cancelled(&mut self) -> bool {
-            self.1
+            self.stop
+        }
+        fn wait(&mut self, _delay_ms: u64) {
+            panic!("the undo waits for this very process")
         }
     }
     let bed = Bed::new(&format!("PRAGMA journal_mode = WAL; {SLOW}"));

@@ -24,7 +24,7 @@ const BOB: u32 = 5003;
 const GROUPS: [u32; 2] = [7000, 7001];
 /// How often the processes are looked at while programs start. A single look into each of them met
 /// one that could not be looked into within the first few hundred.
-const LOOKS: u32 = 2000;
+const LOOKS: u32 = 500;
 
 #[derive(Default)]
 struct Waits(u32);
