@@ -152,8 +152,8 @@ async function live(): Promise<{ live?: string[] }> {
 async function again(options: MigrateOptions): Promise<{ again?: object }> {
   if (!wish.again) return {};
   const db = createClient({ url: pathToFileURL(path as string).href });
+  // Never closed: libSQL releases a closed one whenever it is collected.
   kept.push(db, await db.execute("SELECT count(*) FROM notes"));
-  db.close();
   const { held } = await inspect(path as string);
   let waits = 0;
   const onEvent: MigrateOptions["onEvent"] = ({ type }) => {
