@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::scenario::Scenario;
 use crate::scenario::bounds::{Bounds, Faults};
-use cutover_core::{Op, PlanPath};
+use crate::sim::machine::os;
+use cutover_core::{Op, OpError, OpErrorKind, PlanPath, Platform, Retry};
 
 /// How an op fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +26,43 @@ pub enum Fail {
     Wrong,
     /// The application's own error.
     Host,
+}
+
+impl Fail {
+    /// What the runner reports of it.
+    pub(crate) fn error(self, platform: Platform) -> OpError {
+        match self {
+            Self::Busy => OpError::new(OpErrorKind::Busy, "planted: busy"),
+            Self::Shared => os(platform, 11, 32),
+            Self::Denied => os(platform, 13, 5),
+            Self::Full => os(platform, 28, 112),
+            Self::Io => os(platform, 5, 1117),
+            Self::Unsupported => os(platform, 95, 50),
+            Self::Wrong => OpError::new(OpErrorKind::Verify, "planted: wrong"),
+            Self::Host => OpError::new(OpErrorKind::Host, "planted: the application's own error"),
+        }
+    }
+
+    /// What a run does about it. It acts by the class of an error of the system, and its text alone
+    /// has the code.
+    fn effect(self, op: &Op, platform: Platform) -> Effect {
+        let error = self.error(platform);
+        match (&error.cause, op) {
+            // A page copy that an I/O error ends is half done.
+            (OpErrorKind::Os { .. }, Op::PageCopy { .. }) => Effect::Own(self),
+            (OpErrorKind::Os { .. }, op) => Effect::Class(error.class(platform, op.is_sync())),
+            _ => Effect::Own(self),
+        }
+    }
+}
+
+/// What a run does about a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    /// The same as about any error of the system of this class.
+    Class(Retry),
+    /// Something of its own.
+    Own(Fail),
 }
 
 /// A planted fault, which waits for its op.
@@ -143,11 +181,14 @@ pub(crate) fn interferences(op: &Op, bounds: &Bounds, scenario: &Scenario) -> Ve
             }
             _ => &[Fail::Shared, Fail::Denied, Fail::Full, Fail::Io],
         };
-        all.extend(
-            fails
-                .iter()
-                .flat_map(|fail| [Interference::FailsOnce(*fail), Interference::Fails(*fail)]),
-        );
+        let mut effects = Vec::new();
+        for fail in fails {
+            let effect = fail.effect(op, scenario.platform);
+            if !effects.contains(&effect) {
+                effects.push(effect);
+                all.extend([Interference::FailsOnce(*fail), Interference::Fails(*fail)]);
+            }
+        }
     }
     all
 }

@@ -341,17 +341,7 @@ impl<'a> Machine<'a> {
             }
             _ => {}
         }
-        let platform = self.scenario.platform;
-        Err(match fail {
-            Fail::Busy => OpError::new(OpErrorKind::Busy, "planted: busy"),
-            Fail::Shared => os(platform, 11, 32),
-            Fail::Denied => os(platform, 13, 5),
-            Fail::Full => os(platform, 28, 112),
-            Fail::Io => os(platform, 5, 1117),
-            Fail::Unsupported => os(platform, 95, 50),
-            Fail::Wrong => OpError::new(OpErrorKind::Verify, "planted: wrong"),
-            Fail::Host => OpError::new(OpErrorKind::Host, "planted: the application's own error"),
-        })
+        Err(fail.error(self.scenario.platform))
     }
 
     /// Releases handles, unless the scenario's leaked connections keep them.
