@@ -9,7 +9,7 @@ import { cargoTests, stage, sum } from "./stage.mjs";
 /** Tests that kill a process at each call, or explore what `--full` and `--mutants` explore: minutes. */
 const SLOW = {
   "core/explore": ["an_upgrade_by_link_has_no_bad_state", "a_page_copy_has_no_bad_state", "the_recovery_table_in_another_order", "validate_mutants::", "a_fault_planted_in_a_page_copy"],
-  runner: ["::killed_", "_killed_", "crash_states::", "full_disk::", "a_flush_that_fails", "mounted_file::interrupted", "recover::legacy::a_legacy_undo", "companion_moved::"],
+  runner: ["::killed_", "_killed_", "rights::shared::", "disks::", "crash_states::", "full_disk::", "a_flush_that_fails", "mounted_file::interrupted", "recover::legacy::a_legacy_undo", "companion_moved::"],
 };
 const folder = process.argv[2] ?? "core";
 const manifest = (() => {

@@ -21,6 +21,8 @@ use crate::support::users::{as_user, give, is_root};
 /// A user whom no other test has, since a process of theirs is hidden here; and two groups of which a
 /// process has one.
 const BOB: u32 = 5003;
+/// A user of whom no process is hidden.
+const CAROL: u32 = 5004;
 const GROUPS: [u32; 2] = [7000, 7001];
 /// How often the processes are looked at while programs start. A single look into each of them met
 /// one that could not be looked into within the first few hundred.
@@ -225,20 +227,20 @@ fn a_program_that_just_starts_is_looked_into_again() {
         return;
     }
     let bed = Bed::new("delete");
-    give(bed.0.path(), BOB, GROUPS[0], 0o755);
-    give(&bed.path(), BOB, GROUPS[0], 0o600);
+    give(bed.0.path(), CAROL, CAROL, 0o755);
+    give(&bed.path(), CAROL, CAROL, 0o600);
     let ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                as_user(BOB, &GROUPS[..1], || {
+                as_user(CAROL, &[CAROL], || {
                     while !ended.load(Ordering::Relaxed) {
                         assert!(Command::new("true").status().unwrap().success());
                     }
                 });
             });
         }
-        let unknown = as_user(BOB, &GROUPS[..1], || {
+        let unknown = as_user(CAROL, &[CAROL], || {
             (0..LOOKS).find_map(|_| {
                 cutover::inspect(&bed.path(), &BTreeMap::new()).unwrap().holders_unknown
             })

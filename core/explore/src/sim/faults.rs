@@ -4,8 +4,7 @@ use std::fmt;
 
 use crate::scenario::Scenario;
 use crate::scenario::bounds::{Bounds, Faults};
-use crate::sim::machine::os;
-use cutover_core::{Op, OpError, OpErrorKind, PlanPath, Platform, Retry};
+use cutover_core::{Op, OpError, OpErrorKind, OsCode, PlanPath, Platform, Retry};
 
 /// How an op fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,6 +25,12 @@ pub enum Fail {
     Wrong,
     /// The application's own error.
     Host,
+}
+
+/// An error of the system.
+pub(crate) fn os(platform: Platform, posix: i32, windows: i32) -> OpError {
+    let raw = if platform == Platform::Windows { windows } else { posix };
+    OpError::new(OpErrorKind::Os { os: OsCode::of(platform, raw) }, "planted or modelled")
 }
 
 impl Fail {
@@ -59,7 +64,7 @@ impl Fail {
 /// What a run does about a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Effect {
-    /// The same as about any error of the system of this class.
+    /// What it does about any error of the system of this class.
     Class(Retry),
     /// Something of its own.
     Own(Fail),

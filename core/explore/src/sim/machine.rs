@@ -9,11 +9,11 @@ use crate::model::disk::{ASIDE, Content, Disk, HOME, Name};
 use crate::model::sqlite::{Seen, seen, sidecar};
 use crate::model::state::State;
 use crate::scenario::{Scenario, Zombie};
-use crate::sim::faults::Fail;
+use crate::sim::faults::{Fail, os};
 use crate::sim::process::Process;
 use cutover_core::{
-    CompanionFacts, FileFacts, FileName, Holder, Observation, Op, OpError, OpErrorKind, OpOutcome,
-    OsCode, PlanPath, Platform, Role, Verdict, legacy_backup, may_open_canonical, must_empty_log,
+    CompanionFacts, FileFacts, FileName, Holder, Observation, Op, OpError, OpOutcome, PlanPath,
+    Platform, Role, Verdict, legacy_backup, may_open_canonical, must_empty_log,
 };
 
 /// Receives the state after every change.
@@ -36,11 +36,6 @@ pub(crate) fn companion_digest(content: &Content) -> String {
         Content::Companion(version) => format!("companion-{version}"),
         _ => "not-a-companion".to_owned(),
     }
-}
-
-pub(crate) fn os(platform: Platform, posix: i32, windows: i32) -> OpError {
-    let raw = if platform == Platform::Windows { windows } else { posix };
-    OpError::new(OpErrorKind::Os { os: OsCode::of(platform, raw) }, "planted or modelled")
 }
 
 pub(crate) fn this_process() -> Holder {

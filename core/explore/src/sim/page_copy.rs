@@ -4,7 +4,8 @@
 use crate::model::database::{Data, Db};
 use crate::model::disk::{Content, HOME};
 use crate::model::sqlite::{Seen, seen, sidecar};
-use crate::sim::machine::{Machine, Performed, os};
+use crate::sim::faults::os;
+use crate::sim::machine::{Machine, Performed};
 use cutover_core::{JournalMode, OpError, OpErrorKind, OpOutcome, Run};
 
 impl Machine<'_> {

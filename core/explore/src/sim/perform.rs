@@ -7,7 +7,8 @@ use crate::model::database::{Data, Db, INSTALL_LINE, SOURCE_LINE, STAGING_LINE, 
 use crate::model::disk::{Content, HOME};
 use crate::model::sqlite::{Seen, seen, sidecar};
 use crate::scenario::{Build, HostUse, Zombie};
-use crate::sim::machine::{Machine, Performed, companion_digest, os};
+use crate::sim::faults::os;
+use crate::sim::machine::{Machine, Performed, companion_digest};
 use cutover_core::{
     BuildFrom, CompanionName, FileName, JournalMode, Op, OpError, OpErrorKind, OpOutcome, Platform,
     Role, Run, companion_backup_tmp_name, companion_staged_name, journal_tmp_name,

@@ -3,7 +3,8 @@
 use crate::model::database::{Data, Db};
 use crate::model::disk::{Content, HOME};
 use crate::model::sqlite::{Seen, seen, sidecar};
-use crate::sim::machine::{Machine, os};
+use crate::sim::faults::os;
+use crate::sim::machine::Machine;
 use cutover_core::{FileFacts, JournalMode, OpError, OpErrorKind};
 
 impl Machine<'_> {
