@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 import { debianPackages, fail, npmInstall, root, run, rustTargets } from "./setup.mjs";
 
 const options = {
-  quick: { type: "boolean", default: false }, // 1 and 20 MB and few rounds: within a minute
+  quick: { type: "boolean", default: false }, // 1 and 20 MB and few rounds
   plot: { type: "boolean", default: false }, // writes docs/bench.svg
 };
 try {

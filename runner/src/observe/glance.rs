@@ -8,10 +8,10 @@ use crate::holders::Seen;
 use crate::place::Paths;
 use crate::{os, sqlite};
 
-/// Sees canonical, its log, and that no name in the
-/// directory asks for a recovery. An upgrade of another label is found by its journal's name alone,
-/// so the names are listed. `None` where there is more to see: an open handle, a journal or what one
-/// left, a rollback journal, no database, or a name of ours that is not a regular file's.
+/// Sees canonical, its log, and that no name in the directory asks for a recovery. An upgrade of
+/// another label is found by its journal's name alone, so the names are listed. `None` where there
+/// is more to see: an open handle, a journal or what one left, a rollback journal, no database, or a
+/// name of ours that is not a regular file's.
 pub(super) fn glance(
     place: &Paths,
     seen: Seen,
