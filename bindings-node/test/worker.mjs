@@ -6,8 +6,12 @@ import { build, made, options } from "./support.mjs";
 const { work, path } = workerData;
 const begun = () => parentPort.postMessage("begun");
 const never = () => new Promise(() => {});
+/** Until this thread is terminated nothing else runs on it. */
+const stand = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 const SLOW =
   "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 3000000) SELECT sum(n) FROM c;";
+const ENDLESS =
+  "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT count(*) FROM c;";
 
 switch (work) {
   case "migrate":
@@ -39,13 +43,18 @@ switch (work) {
   case "event":
     await migrate(
       options(path, {
-        onEvent: ({ type, op }) => void (type === "step" && op === "settle" && begun()),
+        onEvent: ({ type, op }) => {
+          if (type !== "step" || op !== "settle") return;
+          begun();
+          stand();
+        },
       }),
     );
     break;
   case "sql":
     await migrate(
       options(path, {
+        make: { from: "empty", run: { sql: ENDLESS } },
         onEvent: ({ type, op }) => void (type === "step" && op === "build-sql" && begun()),
       }),
     );
@@ -59,5 +68,5 @@ switch (work) {
     void lock(path);
     begun();
     // The lock comes while this thread does not run JavaScript.
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    stand();
 }
