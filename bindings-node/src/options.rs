@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use cutover::core::{CompanionName, Label};
+use cutover::planner::{CompanionName, Label};
 use cutover::{
     BackupOptions, BuildBy, BuildFrom, Detect, DoctorOptions, Event, Failure, Held, Integrity,
     Lock, Make, Options, OwnerLock, Unseen,
@@ -88,17 +88,19 @@ impl Shared {
             CompanionName::new(name.clone())
                 .map_err(|error| format!("options.companions: {error}"))?;
         }
-        let options = BackupOptions {
-            companions: self.companions,
-            lock: match lock {
-                Some(lock) => Lock::Own(lock),
-                None if self.held => Lock::Held,
-                None => Lock::Acquire,
-            },
-            unseen: if self.unseen { Unseen::Proceed } else { Unseen::Refuse },
-            wait_ms: self.wait_ms.unwrap_or(BackupOptions::default().wait_ms),
-            integrity: if self.full { Integrity::Full } else { Integrity::Quick },
+        let lock = match lock {
+            Some(lock) => Lock::Own(lock),
+            None if self.held => Lock::Held,
+            None => Lock::Acquire,
         };
+        let mut options = BackupOptions::default()
+            .companions(self.companions)
+            .lock(lock)
+            .unseen(if self.unseen { Unseen::Proceed } else { Unseen::Refuse })
+            .integrity(if self.full { Integrity::Full } else { Integrity::Quick });
+        if let Some(wait_ms) = self.wait_ms {
+            options.wait_ms = wait_ms;
+        }
         Ok((self.path, options))
     }
 }
@@ -119,32 +121,33 @@ impl UpgradeGiven {
             DetectGiven::Host(id) => (Detect::Host, Some(id)),
         };
         let run = self.sql.map_or(BuildBy::Host, BuildBy::Sql);
-        let (path, BackupOptions { companions, lock, unseen, wait_ms, integrity }) =
-            shared.backups(lock)?;
-        let mut options = Options::new(path, self.label, detect, Make { from: self.from, run });
+        let (path, beside) = shared.backups(lock)?;
+        let mut options = Options::new(path, self.label, detect, Make { from: self.from, run })
+            .companions(beside.companions)
+            .lock(beside.lock)
+            .unseen(beside.unseen)
+            .wait_ms(beside.wait_ms)
+            .integrity(beside.integrity)
+            .verify(self.verify)
+            .held(if self.proceed { Held::Proceed } else { Held::Refuse })
+            .check_v1(self.check_v1);
         options.detect_id = detect_id;
-        options.companions = companions;
-        options.lock = lock;
-        options.unseen = unseen;
-        options.wait_ms = wait_ms;
-        options.integrity = integrity;
-        options.verify = self.verify;
-        options.held = if self.proceed { Held::Proceed } else { Held::Refuse };
         options.keep_backups = self.keep_backups;
-        options.check_v1 = self.check_v1;
         Ok(options)
     }
 }
 
 impl From<DoctorGiven> for DoctorOptions {
     fn from(given: DoctorGiven) -> Self {
-        Self {
-            companions: given.companions,
-            last_error: given.last_error,
-            events: given.events,
-            runtime: given.runtime,
-            application_data: given.application_data,
-            check_up_to: given.check_up_to.unwrap_or(Self::default().check_up_to),
+        let mut options = Self::default()
+            .companions(given.companions)
+            .events(given.events)
+            .application_data(given.application_data);
+        options.last_error = given.last_error;
+        options.runtime = given.runtime;
+        if let Some(bytes) = given.check_up_to {
+            options.check_up_to = bytes;
         }
+        options
     }
 }

@@ -28,8 +28,8 @@
 //!         INSERT INTO note SELECT id, text FROM v1.notes;
 //!         PRAGMA user_version = 2;";
 //!     let make = Make { from: BuildFrom::Empty, run: BuildBy::Sql(sql.into()) };
-//!     let mut options = Options::new(path, "v1-v2", Detect::UserVersion(2), make);
-//!     options.lock = Lock::Own(owner.clone());
+//!     let options = Options::new(path, "v1-v2", Detect::UserVersion(2), make)
+//!         .lock(Lock::Own(owner.clone()));
 //!     let result = cutover::migrate(&options, &mut App)?;
 //!     if let Some(backup) = result.backup {
 //!         println!("Migrated local data to v2; moved old DB to {}", backup.display());
@@ -61,7 +61,7 @@
 //! - It starts no process, uses no network, and prints nothing. Its only thread checks v1, and ends
 //!   before the call does.
 //!
-//! [`core`] is the planner. This crate performs its plans with `std::fs` and SQLite.
+//! [`planner`] is the crate that plans. This crate performs its plans with `std::fs` and SQLite.
 
 mod copy;
 mod drive;
@@ -89,7 +89,7 @@ mod verbs;
 mod waiting;
 mod watched;
 
-pub use cutover_core as core;
+pub use cutover_core as planner;
 pub use cutover_core::{Backup, BuildFrom, Code, Event, Failure, Left, Recovery, Rule, Verdict};
 pub use cutover_support::Bundle;
 

@@ -22,8 +22,50 @@ pub enum Lock {
     Held,
 }
 
-/// The options of [`crate::migrate`]. [`Options::new`] sets the defaults.
+/// Methods that set a field and give the options back.
+macro_rules! setters {
+    ($options:ty { $($field:ident($value:ty) $set:expr,)* }) => {
+        impl $options {
+            $(
+                #[doc = concat!("Sets [`Self::", stringify!($field), "`](field@Self::", stringify!($field), ").")]
+                #[must_use]
+                pub fn $field(mut self, $field: $value) -> Self {
+                    self.$field = $set;
+                    self
+                }
+            )*
+
+            /// Sets the companions: each a name and a path.
+            #[must_use]
+            pub fn companions(
+                mut self,
+                companions: impl IntoIterator<Item = (impl Into<String>, impl Into<PathBuf>)>,
+            ) -> Self {
+                let owned = companions.into_iter().map(|(name, path)| (name.into(), path.into()));
+                self.companions = owned.collect();
+                self
+            }
+        }
+    };
+}
+pub(crate) use setters;
+
+/// The options of [`crate::migrate`]. [`Options::new`] sets the defaults, and a method of each
+/// field's name sets that field.
+///
+/// ```
+/// use cutover::{BuildBy, BuildFrom, Detect, Integrity, Make, Options};
+///
+/// let sql = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT); PRAGMA user_version = 2";
+/// let make = Make { from: BuildFrom::Empty, run: BuildBy::Sql(sql.into()) };
+/// let options = Options::new("data.db", "v1-v2", Detect::UserVersion(2), make)
+///     .companions([("auth", "auth.json")])
+///     .integrity(Integrity::Full)
+///     .keep_backups(2);
+/// assert_eq!(options.keep_backups, Some(2));
+/// ```
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Options {
     /// The database. cutover resolves symbolic links once; v2 replaces the real file.
     pub path: PathBuf,
@@ -107,8 +149,26 @@ impl Options {
     }
 }
 
+setters!(Options {
+    path(impl Into<PathBuf>) path.into(),
+    label(impl Into<String>) label.into(),
+    detect(Detect) detect,
+    detect_id(impl Into<String>) Some(detect_id.into()),
+    make(Make) make,
+    verify(bool) verify,
+    lock(Lock) lock,
+    held(Held) held,
+    unseen(Unseen) unseen,
+    wait_ms(u64) wait_ms,
+    integrity(Integrity) integrity,
+    check_v1(bool) check_v1,
+    keep_backups(u32) Some(keep_backups),
+});
+
 /// The options of [`crate::restore`], [`crate::prune_backups`] and [`crate::adopt_backup`].
+/// [`BackupOptions::default`] sets the defaults, and a method of each field's name sets that field.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct BackupOptions {
     /// The companions, declared as the upgrade declared them: name to path. Default: none.
     pub companions: BTreeMap<String, PathBuf>,
@@ -134,6 +194,13 @@ impl Default for BackupOptions {
         }
     }
 }
+
+setters!(BackupOptions {
+    lock(Lock) lock,
+    unseen(Unseen) unseen,
+    wait_ms(u64) wait_ms,
+    integrity(Integrity) integrity,
+});
 
 impl BackupOptions {
     /// Options of an upgrade that is never made, for a session that detects and builds nothing.

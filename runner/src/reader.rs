@@ -217,7 +217,8 @@ impl Reader {
             };
             statement.raw_bind_parameter(index + 1, value)?;
         }
-        let names = statement.column_names().map(str::to_owned).collect();
+        let name = |column| statement.column_name(column).map(str::to_owned);
+        let names = (0..statement.column_count()).map(name).collect::<Result<_, _>>()?;
         let sql = sql.to_owned();
         Ok(Rows { reader: self, statement: Some(statement), names, sql, tries: Some(tries) })
     }

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use cutover_core::{Header, JournalMode, OpError, OpErrorKind};
+use fallible_iterator::FallibleIterator as _; // `Batch::next`, where it is not its own
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::fallible_iterator::FallibleIterator as _;
 use rusqlite::{Batch, Connection, ErrorCode, OpenFlags, Statement};
 
 use super::error::{Result, close, fault, fault_on, in_use, on, os_fault, run, shortened, words};

@@ -55,7 +55,7 @@ pub(crate) fn open_to_lock(path: &Path, more: OpenFlags) -> Result<Connection> {
     let mut tries = 0;
     let connection = loop {
         let connection = run(open(path, flags))?;
-        if !on(&connection, connection.is_readonly("main"))? {
+        if !on(&connection, connection.is_readonly(rusqlite::MAIN_DB))? {
             break connection;
         }
         if !os::is_only_in_use(path) {

@@ -21,6 +21,7 @@ use crate::copy::pieces;
 use crate::error::Error;
 use crate::host::Host;
 use crate::observe::{look, receipts};
+use crate::options::setters;
 use crate::os;
 use crate::path::usable;
 use crate::place::Paths;
@@ -30,8 +31,10 @@ use crate::types::Integrity;
 use crate::waiting::refuse_cancelled;
 use crate::watched::{Done, Progress, watched};
 
-/// The options of [`doctor`].
+/// The options of [`doctor`]. [`DoctorOptions::default`] sets the defaults, and a method of each
+/// field's name sets that field.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct DoctorOptions {
     /// The companions that the upgrade declares: name to path. The bundle holds a SHA-256 of each,
     /// not its content. Default: none.
@@ -62,6 +65,14 @@ impl Default for DoctorOptions {
         }
     }
 }
+
+setters!(DoctorOptions {
+    last_error(Failure) Some(last_error),
+    events(Vec<Event>) events,
+    runtime(impl Into<String>) Some(runtime.into()),
+    application_data(bool) application_data,
+    check_up_to(u64) check_up_to,
+});
 
 /// Describes a database, the files beside it and its companions, and what the next start would do.
 ///

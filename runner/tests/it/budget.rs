@@ -3,7 +3,7 @@
 //!
 //! The test does not wait. Its host adds up the waits that cutover asks for.
 
-use cutover::core::{DataState, Strategy};
+use cutover::planner::{DataState, Strategy};
 use cutover::{BuildBy, BuildFrom, Code, Detect, Event, Host, Make, Options};
 use rusqlite::Connection;
 

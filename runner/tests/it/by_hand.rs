@@ -66,10 +66,7 @@ impl Bed {
 
     fn options(&self, run: BuildBy) -> Options {
         let make = Make { from: BuildFrom::Empty, run };
-        Options {
-            wait_ms: 0,
-            ..Options::new(self.path("data.db"), "v1-v2", Detect::UserVersion(2), make)
-        }
+        Options::new(self.path("data.db"), "v1-v2", Detect::UserVersion(2), make).wait_ms(0)
     }
 
     fn with_companion(&self) -> Options {
@@ -422,10 +419,7 @@ fn an_old_journal_leaves_a_backup_its_receipt() {
     std::fs::write(bed.path(JOURNAL), &app.old[0][JOURNAL]).unwrap();
     cutover::migrate(&bed.with_companion(), &mut app).unwrap();
     let now = cutover::list_backups(&path).unwrap();
-    let options = cutover::BackupOptions {
-        companions: bed.with_companion().companions,
-        ..cutover::BackupOptions::default()
-    };
+    let options = cutover::BackupOptions::default().companions(bed.with_companion().companions);
     let restored = cutover::restore(&path, &backup, &options, &mut app)
         .map(drop)
         .map_err(|error| error.failure.to_string());

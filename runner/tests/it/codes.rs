@@ -1,7 +1,7 @@
 //! `ERRORS.md`: every code of a failure, in the words of `explain_error`, and the test that
 //! produces it.
 
-use cutover::core::explain_error;
+use cutover::planner::explain_error;
 use cutover::{BuildBy, BuildFrom, Code, Detect, Host, Make, Options};
 
 /// If this variable is set, the test writes the file instead of comparing it.
@@ -62,7 +62,7 @@ fn the_table_of_codes_is_what_the_code_says() {
     let mut table = String::from(
         "# What a failure means\n\nMade from the code by `UPDATE_ERRORS=1 cargo test -p cutover \
          --test it codes`. A message ends with its short code, `[cutover:CODE:op:OS]`, without\nthe \
-         parts that do not apply; `explainError` and `cutover::core::explain_error` \
+         parts that do not apply; `explainError` and `cutover::planner::explain_error` \
          find it in any text and say the same.\n\n| code | what it means | the data | what to do \
          | produced by, in runner/tests/it |\n| --- | --- | --- | --- | --- |\n",
     );

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::support::interrupt::Interrupt;
 use crate::support::notes::{NOTES, TO_V2, V1, rows};
-use cutover::core::DataState;
+use cutover::planner::DataState;
 use cutover::{
     BackupOptions, BuildBy, BuildFrom, Built, Code, Detect, DoctorOptions, Error, Event, Failure,
     Host, HostError, Job, Make, MigrateResult, Options, Recovery, RestoreResult,
@@ -124,10 +124,7 @@ impl Bed {
     fn restore(&self, auth: &str) -> RestoreResult {
         let database = self.path("app/data/data.db");
         let newest = cutover::list_backups(&database).unwrap().remove(0).name;
-        let options = BackupOptions {
-            companions: [("auth".to_owned(), self.path(auth))].into(),
-            ..BackupOptions::default()
-        };
+        let options = BackupOptions::default().companions([("auth", self.path(auth))]);
         let mut host = Interrupt { at: usize::MAX, seen: 0 };
         cutover::restore(&database, Path::new(newest.as_str()), &options, &mut host).unwrap()
     }
@@ -308,7 +305,7 @@ fn what_a_lost_journal_leaves_beside_a_companion_is_listed_and_left_alone() {
     assert_eq!(listed(), orphans);
     let bundle = cutover::doctor(
         &database,
-        &DoctorOptions { companions: options.companions.clone(), ..DoctorOptions::default() },
+        &DoctorOptions::default().companions(options.companions.clone()),
         &mut (),
     )
     .unwrap();

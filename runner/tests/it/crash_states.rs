@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use cutover::core::{BuildBy, Header, Journal, JournalMode, page1_digest};
+use cutover::planner::{BuildBy, Header, Journal, JournalMode, page1_digest};
 use cutover::{Detect, Host, Make, Options};
 use cutover_explore::{
     Content, Data, Db, Disk, End, HOME, Model, Scenario, Seen, State, V1_LINE, crash_states,

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use cutover::core::api;
+use cutover::planner::api;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use cutover::core::{Code, Failure};
+use cutover::planner::{Code, Failure};
 use cutover::{BuildBy, BuildFrom, Bundle, Detect, DoctorOptions, Host, Make, Options, doctor};
 use cutover_support::{Check, Diagnosis, Does, Dropped, Safety, diagnose};
 use rusqlite::Connection;
@@ -325,9 +325,9 @@ fn what_is_not_a_file_is_in_the_way_of_the_next_start() {
     let link = path.with_file_name("auth.json");
     std::os::unix::fs::symlink("not-there.json", &link).unwrap();
     let companions = BTreeMap::from([("auth".to_owned(), link)]);
-    let asked = DoctorOptions { companions: companions.clone(), ..DoctorOptions::default() };
+    let asked = DoctorOptions::default().companions(companions.clone());
     let bundle = doctor(&path, &asked, &mut ()).unwrap();
-    let upgrade = Options { companions, ..options(&path) };
+    let upgrade = options(&path).companions(companions);
     let real = cutover::migrate(&upgrade, &mut Calm).unwrap_err().failure;
     let told = bundle.next.refusal.unwrap();
     assert_eq!((told.code, told.reason), (real.code, real.reason));
@@ -403,23 +403,20 @@ fn every_file_that_may_hold_rows_is_named() {
 fn application_data_is_in_the_bundle_only_if_asked_for() {
     let (_scratch, path) = seeded("");
     let error = Failure::refusal(Code::Host, "SECRET of the application", "hint");
-    let asked = DoctorOptions { last_error: Some(error), ..DoctorOptions::default() };
+    let asked = DoctorOptions::default().last_error(error);
     let bundle = doctor(&path, &asked, &mut ()).unwrap();
     assert!(
         bundle.last_error.as_ref().unwrap().to_string().contains("cutover:HOST")
             && !bundle.to_text().contains("SECRET of")
     );
-    let bundle =
-        doctor(&path, &DoctorOptions { application_data: true, ..asked }, &mut ()).unwrap();
+    let bundle = doctor(&path, &asked.application_data(true), &mut ()).unwrap();
     assert!(bundle.to_text().contains("SECRET of"));
 }
 
 #[test]
 fn a_large_database_is_not_read() {
     let (_scratch, path) = seeded("");
-    let bundle =
-        doctor(&path, &DoctorOptions { check_up_to: 4096, ..DoctorOptions::default() }, &mut ())
-            .unwrap();
+    let bundle = doctor(&path, &DoctorOptions::default().check_up_to(4096), &mut ()).unwrap();
     assert!(matches!(bundle.check, Check::NotMade { .. }));
     assert_eq!(
         diagnose(&Dropped { text: Some(bundle.to_text()), ..Dropped::default() }).safety,

@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use cutover::core::DataState;
+use cutover::planner::DataState;
 use cutover::{BuildBy, BuildFrom, Built, Code, DoctorOptions, HostError, Integrity, Options};
 use cutover_support::Check;
 use rusqlite::Connection;
@@ -105,7 +105,7 @@ fn build(job: &mut dyn cutover::Job) -> Result<Built, HostError> {
 }
 
 fn by_callback(bed: &Bed) -> Options {
-    Options { verify: true, ..bed.options(BuildFrom::Copy, BuildBy::Host) }
+    bed.options(BuildFrom::Copy, BuildBy::Host).verify(true)
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn without_verify_it_is_refused_with_how_to() {
         let bytes = bed.bytes();
         let mut host = Application::default();
         host.build = Some(Box::new(build));
-        let options = Options { verify: false, ..by_callback(&bed) };
+        let options = by_callback(&bed).verify(false);
         let error = cutover::migrate(&options, &mut host).unwrap_err();
         assert_eq!(error.failure.code, Code::Verify, "{}: {}", of.what, error.failure);
         let told = error.failure.to_string();
@@ -237,7 +237,13 @@ fn damage_of_the_table_with_the_collation_is_found() {
 #[test]
 fn rows_are_counted_where_they_can_be_and_else_refused_with_how_to() {
     for of in &SCHEMAS {
-        let counts = !(of.what.contains("FTS4") || of.what == "a module");
+        // Before 3.47 SQLite opens no table of FTS5 whose tokenizer it lacks.
+        let opens_fts5 = rusqlite::version_number() >= 3_047_000;
+        let counts = match of.what {
+            "a tokenizer of FTS4" | "a module" => false,
+            "a tokenizer of FTS5" => opens_fts5,
+            _ => true,
+        };
         for expected in [3, 4] {
             let bed = bed(of);
             let mut host = Application::default();
@@ -304,7 +310,7 @@ fn a_function_in_an_index_matters_to_a_full_check() {
         host.build = Some(Box::new(build));
         host.verify = Some(Box::new(|_| Ok(())));
         let result =
-            cutover::migrate(&Options { integrity, verify, ..by_callback(&bed) }, &mut host);
+            cutover::migrate(&by_callback(&bed).integrity(integrity).verify(verify), &mut host);
         if integrity == Integrity::Full && !verify {
             let text = result.unwrap_err().to_string();
             assert!(text.contains(of.names) && text.contains("VERIFY"), "{text}");
@@ -332,7 +338,7 @@ fn a_v2_that_verify_leaves_open_or_writes_to_is_not_installed() {
                 kept.set(act(v2.path()));
                 Ok(())
             }));
-            let options = Options { verify: true, wait_ms: 0, ..bed.sql(BuildFrom::Empty, TO_V2) };
+            let options = bed.sql(BuildFrom::Empty, TO_V2).verify(true).wait_ms(0);
             let result = cutover::migrate(&options, &mut host);
             drop(host);
             (bed, result)

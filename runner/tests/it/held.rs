@@ -13,7 +13,7 @@ const V1: &str = "CREATE TABLE t (x); PRAGMA user_version = 1;";
 
 fn options(bed: &Bed) -> Options {
     let sql = "CREATE TABLE u (x); PRAGMA user_version = 2;";
-    Options { wait_ms: 0, ..bed.sql(BuildFrom::Empty, sql) }
+    bed.sql(BuildFrom::Empty, sql).wait_ms(0)
 }
 
 fn upgraded() -> Bed {
@@ -40,7 +40,7 @@ fn newest_backup(bed: &Bed) -> PathBuf {
 fn whichever_call_is_held_says_where_the_data_is() {
     // What is called, the database, the file that is open, and the call.
     type Call<'a> = (&'a str, &'a Bed, PathBuf, &'a dyn Fn() -> Result<(), Error>);
-    let patient = BackupOptions { wait_ms: 0, ..BackupOptions::default() };
+    let patient = BackupOptions::default().wait_ms(0);
     let (v1, v2, half) = (Bed::new(V1), upgraded(), interrupted());
     let plan = cutover::plan(&options(&v1), &mut ()).unwrap().unwrap();
     let lost = v2.0.path().join("data.db.old");

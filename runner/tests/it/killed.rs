@@ -57,10 +57,8 @@ impl How {
             (_, BuildFrom::Copy) => BuildBy::Sql(COPY_TO_V2.into()),
             _ => BuildBy::Sql(TO_V2.into()),
         };
-        let mut options = Options {
-            wait_ms: 0,
-            ..Options::new(path, "v1-v2", Detect::UserVersion(2), Make { from, run })
-        };
+        let mut options =
+            Options::new(path, "v1-v2", Detect::UserVersion(2), Make { from, run }).wait_ms(0);
         if self.is_host() {
             options.companions.insert("auth".into(), path.with_file_name("auth.json"));
         }

@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use cutover::core::DataState;
+use cutover::planner::DataState;
 use cutover::{
     BackupOptions, BuildBy, BuildFrom, Built, Detect, Host, HostError, Job, Make, Options, Reader,
     Row, Value, Verdict,
@@ -57,7 +57,7 @@ impl Host for SortsIn {
         let mut v2 = Connection::open(job.staging())?;
         v2.execute_batch(
             "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT); PRAGMA user_version = 2;
-             CREATE VIEW sorted AS SELECT DISTINCT text FROM notes",
+             CREATE VIEW sorted AS SELECT text FROM notes GROUP BY text",
         )?;
         let write = v2.transaction()?;
         for row in &rows {
@@ -87,7 +87,7 @@ fn child() {
         let _ = zero.and_then(|zero| zero.read_at(&mut [0], 0));
     }
     if let Some(backup) = std::env::var_os(RESTORES) {
-        let options = BackupOptions { wait_ms: 0, ..BackupOptions::default() };
+        let options = BackupOptions::default().wait_ms(0);
         match cutover::restore(path.as_ref(), backup.as_ref(), &options, &mut NoHost) {
             Ok(done) => eprintln!("done {:?}", done.warnings),
             Err(error) => eprintln!("{}", error.failure),
@@ -102,7 +102,7 @@ fn child() {
     let mut host: Box<dyn Host> = Box::new(NoHost);
     if let Ok(callback) = sorts_in {
         host = Box::new(SortsIn(callback));
-        options = Options { detect: Detect::Host, verify: true, ..options };
+        options = options.detect(Detect::Host).verify(true);
         options.make.run = BuildBy::Host;
     }
     match cutover::migrate(&options, &mut *host) {

@@ -56,11 +56,8 @@ impl Bed {
 
     fn options(&self) -> Options {
         let make = Make { from: BuildFrom::Empty, run: BuildBy::Host };
-        let companions = [("auth".to_owned(), self.auth())].into();
-        Options {
-            companions,
-            ..Options::new(self.database(), "v1-v2", Detect::UserVersion(2), make)
-        }
+        let companions = [("auth", self.auth())];
+        Options::new(self.database(), "v1-v2", Detect::UserVersion(2), make).companions(companions)
     }
 
     fn migrate(&self) -> Result<MigrateResult, cutover::Error> {
@@ -497,10 +494,7 @@ fn backups_are_listed_pruned_and_restored_without_following_a_link() {
             std::fs::rename(path, &kept).unwrap();
             if kind.put(&bed, path) {
                 let what = format!("{kind:?} at {}", path.display());
-                let beside = || BackupOptions {
-                    companions: bed.options().companions,
-                    ..BackupOptions::default()
-                };
+                let beside = || BackupOptions::default().companions(bed.options().companions);
                 assert!(
                     cutover::list_backups(&bed.database()).unwrap().iter().all(|b| !b.whole),
                     "{what}"

@@ -55,7 +55,7 @@ impl Bed {
 
     fn options(&self) -> Options {
         let make = Make { from: BuildFrom::Empty, run: BuildBy::Sql(TO_V2.into()) };
-        Options { wait_ms: 100, ..Options::new(self.path(), "v1-v2", Detect::UserVersion(2), make) }
+        Options::new(self.path(), "v1-v2", Detect::UserVersion(2), make).wait_ms(100)
     }
 
     /// A leaked connection that has read: in WAL mode it made a log without bytes, and `-shm`.
@@ -93,19 +93,21 @@ fn a_database_that_was_found_current_is_so_beside_a_leaked_connection() {
             Bed::current(&bed.options());
         }
         // Another label or `detect` asks something else.
-        Bed::held(&Options { label: "v2-v3".into(), ..bed.options() });
-        Bed::held(&Options { detect: Detect::UserVersion(3), ..bed.options() });
-        Bed::held(&Options { detect: Detect::Host, ..bed.options() });
+        Bed::held(&bed.options().label("v2-v3"));
+        Bed::held(&bed.options().detect(Detect::UserVersion(3)));
+        Bed::held(&bed.options().detect(Detect::Host));
         Bed::current(&bed.options());
     }
 }
 
 #[test]
 fn what_a_callback_found_is_remembered_of_that_callback_alone() {
-    let by = |bed: &Bed, id: Option<&str>| Options {
-        detect: Detect::Host,
-        detect_id: id.map(str::to_owned),
-        ..bed.options()
+    let by = |bed: &Bed, id: Option<&str>| {
+        let options = bed.options().detect(Detect::Host);
+        match id {
+            None => options,
+            Some(id) => options.detect_id(id),
+        }
     };
     let bed = Bed::upgraded("delete");
     for id in [None, Some("one")] {
@@ -166,7 +168,7 @@ fn a_restore_forgets_what_was_found() {
     let backup = cutover::list_backups(&bed.path()).unwrap().remove(0).name;
     let leaked = bed.leaked("delete");
     Bed::current(&bed.options());
-    let options = BackupOptions { wait_ms: 0, ..BackupOptions::default() };
+    let options = BackupOptions::default().wait_ms(0);
     let refused =
         cutover::restore(&bed.path(), backup.as_str().as_ref(), &options, &mut Counts::default());
     assert_eq!(refused.unwrap_err().failure.code, Code::Held);

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use cutover::core::Strategy;
+use cutover::planner::Strategy;
 use cutover::{BuildBy, BuildFrom, Built, Detect, Event, Host, HostError, Job, Make, Options};
 use rusqlite::Connection;
 

@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cutover::core::Strategy;
+use cutover::planner::Strategy;
 use cutover::{BackupOptions, BuildBy, BuildFrom, Detect, Make, Options, Outcome, RestoreResult};
 use rusqlite::Connection;
 

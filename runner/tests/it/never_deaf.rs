@@ -1,7 +1,7 @@
 //! Work that takes long tells how far it is, and the application stops it in the middle. Each work
 //! here ends only when it is stopped, or takes far longer than a test waits for.
 
-use cutover::core::OpName;
+use cutover::planner::OpName;
 use cutover::{BuildBy, BuildFrom, Built, Code, DoctorOptions, Error, Event, Host, HostError, Job};
 
 use crate::support::bed::Bed;
@@ -149,7 +149,7 @@ fn a_build_that_was_not_stopped_ends() {
     struct Late(bool);
     impl Host for Late {
         fn event(&mut self, event: &Event) {
-            self.0 |= matches!(event, Event::Phase { phase: cutover::core::Phase::Built });
+            self.0 |= matches!(event, Event::Phase { phase: cutover::planner::Phase::Built });
         }
         fn cancelled(&mut self) -> bool {
             self.0

@@ -5,7 +5,7 @@
     reason = "an application of closures is made test by test"
 )]
 
-use cutover::{BuildBy, BuildFrom, Code, Options};
+use cutover::{BuildBy, BuildFrom, Code};
 
 use crate::support::bed::{Application, Bed, told};
 use crate::support::notes::{TO_V2, V1};
@@ -179,7 +179,7 @@ fn a_fault_of_another_kind_is_not_what_v1_had() {
 fn a_renamed_table_keeps_its_faults() {
     let bed = old(&OLD[0]);
     let sql = "ALTER TABLE t RENAME TO renamed; PRAGMA user_version = 2";
-    let options = Options { check_v1: false, ..bed.sql(BuildFrom::Copy, sql) };
+    let options = bed.sql(BuildFrom::Copy, sql).check_v1(false);
     let result = cutover::migrate(&options, &mut Application::default()).unwrap();
     assert_eq!(told(&result), ["2 rows: NULL value in renamed.c, as in the old database"]);
 }

@@ -32,9 +32,9 @@ fn options(path: &Path) -> Options {
 fn refusals(path: &Path, companion: Option<&Path>) -> Vec<(&'static str, Failure)> {
     let companions: BTreeMap<String, PathBuf> =
         companion.map(|companion| ("auth".to_owned(), companion.to_owned())).into_iter().collect();
-    let options = Options { companions: companions.clone(), ..options(path) };
-    let more = BackupOptions { companions: companions.clone(), ..BackupOptions::default() };
-    let looks = DoctorOptions { companions: companions.clone(), ..DoctorOptions::default() };
+    let options = options(path).companions(companions.clone());
+    let more = BackupOptions::default().companions(companions.clone());
+    let looks = DoctorOptions::default().companions(companions.clone());
     let rule = cutover::Rule { keep: Some(1), ..cutover::Rule::default() };
     let backup = Path::new("data.db.v1-v2-1-00000000");
     let mut all: Vec<(&str, Option<Error>)> = vec![
@@ -150,7 +150,7 @@ fn a_name_is_as_long_as_its_label_allows_or_refused_by_every_call_before_anythin
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x".repeat(most));
         Connection::open(&path).unwrap().execute_batch(V1).unwrap();
-        let labelled = |path: &Path| Options { label: label.into(), ..options(path) };
+        let labelled = |path: &Path| options(path).label(label);
         let backup = cutover::migrate(&labelled(&path), &mut App).unwrap().backup.unwrap();
         let more = BackupOptions::default();
         cutover::restore(&path, &backup, &more, &mut App).unwrap();
@@ -199,7 +199,7 @@ fn any_other_folder_works_for_every_call() {
             let path = folder.join("data.db");
             Connection::open(&path).unwrap().execute_batch(V1).unwrap();
             let make = Make { from: BuildFrom::Empty, run };
-            let options = Options { make, ..options(&path) };
+            let options = options(&path).make(make);
             let owner = cutover::lock(&path).unwrap();
             drop(owner);
             assert!(cutover::plan(&options, &mut App).unwrap().is_some(), "{folder:?}");

@@ -3,7 +3,7 @@
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
-use cutover::core::JournalMode;
+use cutover::planner::JournalMode;
 use cutover_support::{TextEncoding, WalReader, WalState, read_database_header, read_wal};
 use rusqlite::Connection;
 

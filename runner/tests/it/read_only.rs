@@ -54,8 +54,7 @@ fn what_is_read_only_is_upgraded_and_restored() {
     is("of v2");
 
     read_only(&backup);
-    let options =
-        BackupOptions { companions: options.companions.clone(), ..BackupOptions::default() };
+    let options = BackupOptions::default().companions(options.companions.clone());
     cutover::restore(&database, &backup, &options, &mut App).unwrap();
     assert_eq!(rows(&database, "notes"), NOTES);
     Connection::open(&database).unwrap().execute_batch("DELETE FROM notes").unwrap();

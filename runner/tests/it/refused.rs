@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use cutover::core::DataState;
+use cutover::planner::DataState;
 use cutover::{BuildBy, BuildFrom, Code, Detect, Event, Host, Lock, Make, Options, Outcome};
 use rusqlite::Connection;
 
@@ -148,7 +148,7 @@ fn seed(directory: &Path, mode: &str) -> PathBuf {
 fn options(path: &Path, refusal: Refusal) -> Options {
     let make = Make { from: BuildFrom::Empty, run: BuildBy::Sql(TO_V2.into()) };
     let lock = if refusal == Refusal::Volume { Lock::Held } else { Lock::Acquire };
-    Options { lock, ..Options::new(path, "v1-v2", Detect::UserVersion(2), make) }
+    Options::new(path, "v1-v2", Detect::UserVersion(2), make).lock(lock)
 }
 
 fn assert_told(refusal: Refusal, failure: &cutover::Failure) {

@@ -7,7 +7,7 @@ use std::os::windows::fs::OpenOptionsExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 
-use cutover::core::DataState;
+use cutover::planner::DataState;
 use cutover::{
     BackupOptions, BuildBy, BuildFrom, Code, Detect, Error, Event, Host, Make, Options, Recovery,
     RestoreResult,
@@ -57,7 +57,7 @@ impl Bed {
 
     fn restore(&self, host: &mut dyn Host) -> Result<RestoreResult, Error> {
         let newest = cutover::list_backups(&self.path()).unwrap()[0].name.as_str().to_owned();
-        let options = BackupOptions { wait_ms: 400, ..BackupOptions::default() };
+        let options = BackupOptions::default().wait_ms(400);
         cutover::restore(&self.path(), Path::new(&newest), &options, host)
     }
 

@@ -205,18 +205,14 @@ fn is_v1(database: &Path) -> bool {
 
 fn upgrade(database: &Path) -> Options {
     let make = Make { from: BuildFrom::Empty, run: BuildBy::Host };
-    Options {
-        companions: beside(database, 10_000).companions,
-        ..Options::new(database, "v1-v2", Detect::UserVersion(2), make)
-    }
+    Options::new(database, "v1-v2", Detect::UserVersion(2), make)
+        .companions(beside(database, 10_000).companions)
 }
 
 fn beside(database: &Path, wait_ms: u64) -> BackupOptions {
-    BackupOptions {
-        companions: [("auth".to_owned(), database.with_file_name("auth.json"))].into(),
-        wait_ms,
-        ..BackupOptions::default()
-    }
+    BackupOptions::default()
+        .companions([("auth", database.with_file_name("auth.json"))])
+        .wait_ms(wait_ms)
 }
 
 fn restore(

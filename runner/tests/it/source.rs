@@ -36,7 +36,7 @@ fn seed(directory: &Path, mode: &str) -> PathBuf {
 
 fn options(path: &Path) -> Options {
     let make = Make { from: BuildFrom::Empty, run: BuildBy::Host };
-    Options { wait_ms: 0, ..Options::new(path, "v1-v2", Detect::UserVersion(2), make) }
+    Options::new(path, "v1-v2", Detect::UserVersion(2), make).wait_ms(0)
 }
 
 fn copies(path: &Path) -> Vec<String> {

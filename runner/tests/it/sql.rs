@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use cutover::core::DataState;
+use cutover::planner::DataState;
 use cutover::{
     BuildBy, BuildFrom, Built, Code, Detect, Host, HostError, Job, Make, Options, Reader, Verdict,
 };
@@ -255,11 +255,7 @@ fn a_reader_only_reads() {
                  INSERT INTO texts VALUES ('milk');"
             ))
             .unwrap();
-        let options = Options {
-            detect: Detect::Host,
-            verify: true,
-            ..bed.options(BuildFrom::Copy, BuildBy::Host)
-        };
+        let options = bed.options(BuildFrom::Copy, BuildBy::Host).detect(Detect::Host).verify(true);
         let stray = bed.directory.path().join("stray");
         let mut host = Asks { stray: stray.clone(), asked: BTreeMap::new() };
         cutover::migrate(&options, &mut host).unwrap();

@@ -34,7 +34,7 @@ fn starts() {
         Lock::Acquire
     };
     let make = Make { from: BuildFrom::Empty, run: BuildBy::Sql("SELECT 1".into()) };
-    let options = Options { lock, ..Options::new(path, "v1-v2", Detect::UserVersion(2), make) };
+    let options = Options::new(path, "v1-v2", Detect::UserVersion(2), make).lock(lock);
     let start = || {
         let result = cutover::migrate(&options, &mut Quiet).unwrap();
         assert_eq!(result.outcome, Outcome::Current);

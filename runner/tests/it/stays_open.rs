@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use cutover::core::DataState;
+use cutover::planner::DataState;
 use cutover::{BackupOptions, BuildBy, BuildFrom, Code, Detect, Error, Event, Host, Make, Options};
 use rusqlite::Connection;
 

@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
-use cutover::core::{Op, Plan};
+use cutover::planner::{Op, Plan};
 use cutover::{BuildBy, BuildFrom, Detect, Make, Options};
 
 use crate::support::strace;

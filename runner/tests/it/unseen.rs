@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cutover::core::DataState;
+use cutover::planner::DataState;
 use cutover::{
     BackupOptions, BuildBy, BuildFrom, Code, Detect, Failure, Host, Make, Options, Outcome, Unseen,
 };
@@ -53,11 +53,7 @@ impl Bed {
 
     fn options(&self, unseen: Unseen) -> Options {
         let make = Make { from: BuildFrom::Empty, run: BuildBy::Sql(TO_V2.into()) };
-        Options {
-            unseen,
-            wait_ms: 100,
-            ..Options::new(self.path(), "v1-v2", Detect::UserVersion(2), make)
-        }
+        Options::new(self.path(), "v1-v2", Detect::UserVersion(2), make).unseen(unseen).wait_ms(100)
     }
 
     fn refused(&self) -> Failure {
@@ -115,7 +111,7 @@ fn without_proc_an_upgrade_is_refused_and_says_why() {
         let failure = refused.unwrap_err().failure;
         assert_eq!((failure.code, failure.data.state), (Code::Held, DataState::Untouched));
         assert_eq!(rows(&bed.path(), "note"), NOTES);
-        let proceeds = BackupOptions { unseen: Unseen::Proceed, ..options };
+        let proceeds = options.unseen(Unseen::Proceed);
         cutover::restore(&bed.path(), &backup, &proceeds, &mut Waits::default()).unwrap();
         assert_eq!(rows(&bed.path(), "notes"), NOTES);
     }

@@ -7,8 +7,8 @@
 
 use std::path::Path;
 
-use cutover::core::DataState;
-use cutover::{BuildBy, BuildFrom, Built, Code, Detect, Options, Verdict};
+use cutover::planner::DataState;
+use cutover::{BuildBy, BuildFrom, Built, Code, Detect, Verdict};
 use rusqlite::Connection;
 
 use crate::support::bed::{Application, Bed};
@@ -143,7 +143,7 @@ fn a_damaged_v1_is_never_upgraded() {
                     calls.set(calls.get() + 1);
                     own(job)
                 }));
-                let options = Options { keep_backups: Some(1), ..bed.options(from, run.clone()) };
+                let options = bed.options(from, run.clone()).keep_backups(1);
                 let error = cutover::migrate(&options, &mut host).unwrap_err();
                 let told = format!("{what}, {from:?}, {run:?}: {}", error.failure);
                 assert_eq!(error.failure.code, Code::V1Corrupt, "{told}");
@@ -193,7 +193,7 @@ fn without_the_check_a_build_that_meets_damage_fails_as_v1_corrupt() {
             BuildFrom::Copy => "CREATE TABLE note AS SELECT * FROM notes; PRAGMA user_version = 2",
         };
         let bed = harmed(overwritten);
-        let options = Options { check_v1: false, ..bed.sql(from, sql) };
+        let options = bed.sql(from, sql).check_v1(false);
         let error = cutover::migrate(&options, &mut Application::default()).unwrap_err();
         assert_eq!(error.failure.code, Code::V1Corrupt, "{from:?}: {}", error.failure);
         assert_eq!(bed.names(), ["data.db"]);
@@ -210,7 +210,7 @@ fn without_the_check_a_build_that_meets_damage_fails_as_v1_corrupt() {
                 _ => Ok(Built::default()),
             }
         }));
-        let options = Options { check_v1: false, ..bed.options(BuildFrom::Empty, BuildBy::Host) };
+        let options = bed.options(BuildFrom::Empty, BuildBy::Host).check_v1(false);
         let error = cutover::migrate(&options, &mut host).unwrap_err();
         assert_eq!(error.failure.code, Code::V1Corrupt, "{}", error.failure);
         let cause = error.cause.map(|cause| cause.to_string()).unwrap_or_default();
@@ -226,12 +226,12 @@ fn the_check_is_left_out_only_if_the_options_say_so() {
     let (what, lost) = HARMS[0];
     for (check_v1, installed) in [(true, false), (false, true)] {
         let bed = harmed(lost);
-        let options = Options { check_v1, ..bed.sql(BuildFrom::Empty, TO_V2) };
+        let options = bed.sql(BuildFrom::Empty, TO_V2).check_v1(check_v1);
         let plan = cutover::plan(&options, &mut Application::default()).unwrap().unwrap();
         let checks = plan.steps.iter().any(|step| step.op.name() == "check-pages");
         assert_eq!(checks, check_v1, "{what}");
         let text = plan.to_text();
-        let other = Options { check_v1: !check_v1, ..options.clone() };
+        let other = options.clone().check_v1(!check_v1);
         let refused = cutover::run_plan(&text, &other, &mut Application::default()).unwrap_err();
         assert_eq!(refused.failure.code, Code::Journal, "a given plan does not decide it");
         let result = cutover::migrate(&options, &mut Application::default());
@@ -249,7 +249,7 @@ fn a_detect_that_meets_damage_is_v1_corrupt() {
             let read = db.all("SELECT sum(length(text)) FROM notes", &[]);
             if fails { read.map(|_| Verdict::Old) } else { Ok(Verdict::Old) }
         }));
-        let options = Options { detect: Detect::Host, ..bed.sql(BuildFrom::Empty, TO_V2) };
+        let options = bed.sql(BuildFrom::Empty, TO_V2).detect(Detect::Host);
         let error = cutover::migrate(&options, &mut host).unwrap_err();
         assert_eq!(error.failure.code, Code::V1Corrupt, "{}", error.failure);
         assert_eq!(error.cause.is_some(), fails);

@@ -8,7 +8,7 @@ use std::os::windows::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cutover::core::DataState;
+use cutover::planner::DataState;
 use cutover::{
     BuildBy, BuildFrom, Code, Detect, Error, Host, Make, MigrateResult, Options, Outcome,
 };

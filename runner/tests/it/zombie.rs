@@ -77,11 +77,7 @@ impl Bed {
 
     fn options(&self, held: Held, sql: &str) -> Options {
         let make = Make { from: BuildFrom::Empty, run: BuildBy::Sql(sql.into()) };
-        Options {
-            held,
-            wait_ms: 100,
-            ..Options::new(self.path(), "v1-v2", Detect::UserVersion(2), make)
-        }
+        Options::new(self.path(), "v1-v2", Detect::UserVersion(2), make).held(held).wait_ms(100)
     }
 
     fn is_the_zombies(&self, path: &Path) -> bool {
@@ -345,10 +341,7 @@ fn holds() {
     let zombie =
         ["", "-wal", "-shm"].map(|suffix| File::open(format!("{}{suffix}", path.display())));
     let make = Make { from: BuildFrom::Empty, run: BuildBy::Sql(TO_V2.into()) };
-    let options = Options {
-        held: Held::Proceed,
-        ..Options::new(path, "v1-v2", Detect::UserVersion(2), make)
-    };
+    let options = Options::new(path, "v1-v2", Detect::UserVersion(2), make).held(Held::Proceed);
     cutover::migrate(&options, &mut Counts::default()).unwrap();
     drop(zombie);
 }

@@ -62,7 +62,7 @@ fn leave(bed: &Bed, name: &str, left: Left) {
 }
 
 fn options() -> BackupOptions {
-    BackupOptions { wait_ms: 0, ..BackupOptions::default() }
+    BackupOptions::default().wait_ms(0)
 }
 
 fn adopt(bed: &Bed, name: &str) -> Result<AdoptResult, cutover::Error> {

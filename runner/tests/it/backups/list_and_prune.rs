@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cutover::{BackupOptions, Options, Outcome, Rule};
+use cutover::{BackupOptions, Outcome, Rule};
 
 use super::{Bed, Calm, DAY_MS};
 use crate::support::interrupt::Interrupt;
@@ -99,7 +99,7 @@ fn a_prune_by_age_takes_the_companions_backups_of_what_it_takes() {
         let mut expected: Vec<&str> = backups[..left]
             .iter()
             .flat_map(|backup| backup.companions.values())
-            .map(cutover::core::FileName::as_str)
+            .map(cutover::planner::FileName::as_str)
             .collect();
         expected.sort_unstable();
         assert_eq!(
@@ -123,7 +123,7 @@ fn an_upgrade_that_prunes_and_is_killed_is_ended_by_a_start_that_prunes() {
         let bed = two_backups();
         bed.restore().unwrap();
         let path = bed.path("data.db");
-        let options = Options { keep_backups: Some(1), ..bed.options() };
+        let options = bed.options().keep_backups(1);
         let mut host = Interrupt { at, seen: 0 };
         let killed = catch_unwind(AssertUnwindSafe(|| {
             cutover::migrate(&options, &mut host).map(drop).unwrap();
@@ -191,8 +191,7 @@ fn an_upgrade_may_prune_and_a_prune_that_fails_is_a_warning() {
     let stays = bed.path(&format!("{}-shm", bed.backups()[0].name));
     std::fs::create_dir(&stays).unwrap();
     let mut host = Calm::default();
-    let result =
-        cutover::migrate(&Options { keep_backups: Some(1), ..bed.options() }, &mut host).unwrap();
+    let result = cutover::migrate(&bed.options().keep_backups(1), &mut host).unwrap();
     assert_eq!(
         (result.outcome, result.warnings[0].code.as_deref()),
         (Outcome::Migrated, Some("PRUNE"))

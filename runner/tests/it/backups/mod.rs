@@ -63,7 +63,7 @@ impl Bed {
 
     fn with_companion(&self) -> Options {
         let make = Make { from: BuildFrom::Empty, run: BuildBy::Host };
-        Options { make, companions: self.beside().companions, ..self.options() }
+        self.options().make(make).companions(self.beside().companions)
     }
 
     /// Makes the newest backup this many days older in its name and its receipt.
@@ -100,15 +100,13 @@ impl Bed {
     }
 
     fn beside(&self) -> BackupOptions {
-        BackupOptions {
-            companions: [("auth".to_owned(), self.path("auth.json"))].into(),
-            wait_ms: 0,
-            ..BackupOptions::default()
-        }
+        BackupOptions::default().companions([("auth", self.path("auth.json"))]).wait_ms(0)
     }
 
     fn migrate(&self, keep_backups: Option<u32>) -> cutover::MigrateResult {
-        cutover::migrate(&Options { keep_backups, ..self.options() }, &mut Calm::default()).unwrap()
+        let mut options = self.options();
+        options.keep_backups = keep_backups;
+        cutover::migrate(&options, &mut Calm::default()).unwrap()
     }
 
     fn backups(&self) -> Vec<cutover::Backup> {
@@ -123,7 +121,7 @@ impl Bed {
         cutover::restore(
             &self.path("data.db"),
             &self.newest(),
-            &BackupOptions { wait_ms: 0, ..BackupOptions::default() },
+            &BackupOptions::default().wait_ms(0),
             &mut Calm::default(),
         )
     }

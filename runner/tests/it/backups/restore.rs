@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use cutover::core::DataState;
+use cutover::planner::DataState;
 use cutover::{BackupOptions, Code, Outcome, Recovery, Rule};
 use rusqlite::Connection;
 
@@ -39,7 +39,7 @@ fn v1_is_the_database_again_and_v2_is_set_aside_with_every_row() {
         let seen = cutover::inspect(&bed.path("data.db"), &[].into()).unwrap();
         assert_eq!(
             (
-                seen.displaced.keys().map(cutover::core::FileName::as_str).collect::<Vec<_>>(),
+                seen.displaced.keys().map(cutover::planner::FileName::as_str).collect::<Vec<_>>(),
                 seen.leftovers.len()
             ),
             (vec![displaced.to_str().unwrap()], 0)

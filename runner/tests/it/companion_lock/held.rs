@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use cutover::{BackupOptions, Code, Event, Lock, Options, Outcome, Recovery, Rule};
+use cutover::{BackupOptions, Code, Event, Lock, Outcome, Recovery, Rule};
 
 use super::{App, Bed, options};
 
@@ -33,8 +33,7 @@ fn a_holder_that_does_not_let_go_is_named_and_nothing_is_touched() {
             "elsewhere/auth.json" => Lock::Own(cutover::lock(&bed.database("B")).unwrap()),
             _ => Lock::Acquire,
         };
-        let options =
-            Options { lock, wait_ms: 400, ..options(&bed.database("B"), &bed.path(name)) };
+        let options = options(&bed.database("B"), &bed.path(name)).lock(lock).wait_ms(400);
         let mut waits = Vec::new();
         let mut host =
             App { on_wait: Some(Box::new(|event| waits.push(event.clone()))), ..App::default() };
@@ -111,9 +110,7 @@ fn calls_of_this_process_wait_for_the_lock_like_another_process() {
         }
         assert_eq!(names.0, bed.names("B"));
         // A database that is v2 already needs nothing of the companion.
-        let result =
-            cutover::migrate(&Options { wait_ms: 0, ..bed.options("B") }, &mut App::default())
-                .unwrap();
+        let result = cutover::migrate(&bed.options("B").wait_ms(0), &mut App::default()).unwrap();
         assert_eq!(result.outcome, Outcome::Current);
     }));
     cutover::migrate(&bed.options("A"), &mut host).unwrap();
@@ -126,11 +123,7 @@ fn calls_of_this_process_wait_for_the_lock_like_another_process() {
 }
 
 fn beside(bed: &Bed) -> BackupOptions {
-    BackupOptions {
-        companions: [("auth".to_owned(), bed.auth())].into(),
-        wait_ms: 0,
-        ..BackupOptions::default()
-    }
+    BackupOptions::default().companions([("auth", bed.auth())]).wait_ms(0)
 }
 
 fn newest(bed: &Bed) -> PathBuf {

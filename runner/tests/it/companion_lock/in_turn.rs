@@ -1,6 +1,6 @@
 //! Processes that upgrade at once take a companion's lock one after the other, and lose no content.
 
-use cutover::{Code, Options, Outcome, Recovery};
+use cutover::{Code, Outcome, Recovery};
 
 use super::{App, Bed};
 
@@ -84,7 +84,7 @@ fn a_killed_holder_no_longer_holds_the_lock() {
         first.wait_for("stopped");
         first.child.kill().unwrap();
         first.child.wait().unwrap();
-        let options = |directory| Options { wait_ms: 0, ..bed.options(directory) };
+        let options = |directory| bed.options(directory).wait_ms(0);
         assert_eq!(
             cutover::migrate(&options("B"), &mut App::default()).unwrap().outcome,
             Outcome::Migrated

@@ -1,6 +1,6 @@
 //! An upgrade makes, names and takes the lock files of its companions.
 
-use cutover::{BuildBy, Code, Event, Make, Options, Outcome};
+use cutover::{BuildBy, Code, Event, Outcome};
 
 use super::{App, Bed};
 use crate::support::notes::TO_V2;
@@ -17,12 +17,10 @@ fn a_lock_that_cannot_be_made_stops_only_an_upgrade() {
     );
     assert!(bed.is_v1("B") && bed.names("B") == ["data.db"] && bed.content() == "v1");
 
-    let bare = Options { companions: [].into(), ..bed.options("B") };
-    cutover::migrate(
-        &Options { make: Make { run: BuildBy::Sql(TO_V2.into()), ..bare.make.clone() }, ..bare },
-        &mut App::default(),
-    )
-    .unwrap();
+    let mut bare = bed.options("B");
+    bare.companions.clear();
+    bare.make.run = BuildBy::Sql(TO_V2.into());
+    cutover::migrate(&bare, &mut App::default()).unwrap();
     assert_eq!(
         cutover::migrate(&bed.options("B"), &mut App::default()).unwrap().outcome,
         Outcome::Current

@@ -40,15 +40,13 @@ impl Bed {
     }
 
     fn options(&self, run: BuildBy) -> Options {
-        Options {
-            wait_ms: 400,
-            ..Options::new(
-                self.path(),
-                "v1-v2",
-                Detect::UserVersion(2),
-                Make { from: BuildFrom::Empty, run },
-            )
-        }
+        Options::new(
+            self.path(),
+            "v1-v2",
+            Detect::UserVersion(2),
+            Make { from: BuildFrom::Empty, run },
+        )
+        .wait_ms(400)
     }
 
     fn sql(&self) -> Options {

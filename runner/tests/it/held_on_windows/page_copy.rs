@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::windows::fs::OpenOptionsExt as _;
 
-use cutover::core::{DataState, Strategy};
+use cutover::planner::{DataState, Strategy};
 use cutover::{BackupOptions, BuildBy, BuildFrom, Built, Code, Event, Job, Outcome};
 use rusqlite::Connection;
 
@@ -127,7 +127,7 @@ fn what_the_holder_commits_while_v2_is_built_is_in_v2() {
             let mut late = true;
             let mut host = Script::default();
             host.on_event = Some(Box::new(|event| {
-                if let Event::Phase { phase: cutover::core::Phase::Installing } = event
+                if let Event::Phase { phase: cutover::planner::Phase::Installing } = event
                     && std::mem::take(&mut late)
                 {
                     live.execute_batch("UPDATE notes SET text = 'soap' WHERE id = 1").unwrap();

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::os::windows::fs::OpenOptionsExt as _;
 
-use cutover::core::DataState;
+use cutover::planner::DataState;
 use cutover::{BuildBy, Code, Event, Outcome, Recovery};
 
 use super::{Bed, Script, elsewhere};

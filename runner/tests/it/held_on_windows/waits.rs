@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::os::windows::fs::OpenOptionsExt as _;
 
-use cutover::core::{DataState, Strategy};
+use cutover::planner::{DataState, Strategy};
 use cutover::{BuildBy, Code, Options, Outcome, Recovery};
 use rusqlite::Connection;
 
@@ -34,7 +34,7 @@ fn all_waits_of_one_start_are_within_the_budget() {
             zombie.borrow().as_ref().unwrap().execute_batch("SELECT * FROM note").unwrap();
             Ok(built)
         }));
-        let options = Options { wait_ms, ..bed.options(BuildBy::Host) };
+        let options = bed.options(BuildBy::Host).wait_ms(wait_ms);
         let result = cutover::migrate(&options, &mut host).unwrap();
         assert!(host.waited_ms <= wait_ms, "{} of {wait_ms}", host.waited_ms);
         // The leaked connection has staging open to the end. cutover copies it, and the next start
@@ -78,8 +78,7 @@ fn a_state_is_saved_when_a_scanner_lets_go_of_the_journal() {
             result?;
             build_v2(job)
         }));
-        let result =
-            cutover::migrate(&Options { wait_ms, ..bed.options(BuildBy::Host) }, &mut host);
+        let result = cutover::migrate(&bed.options(BuildBy::Host).wait_ms(wait_ms), &mut host);
         drop(host);
         match result {
             Ok(result) => {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use cutover::{BuildBy, BuildFrom, Built, Code, Make, Options};
+use cutover::{BuildBy, BuildFrom, Built, Code, Make};
 use rusqlite::Connection;
 use serde_json::json;
 
@@ -53,10 +53,8 @@ fn a_v2_that_is_not_what_it_must_be_is_not_installed() {
         ("nonsense", Code::Host),
     ] {
         let bed = Bed::new("wal");
-        let options = Options {
-            make: Make { from: BuildFrom::Empty, run: BuildBy::Sql(sql.into()) },
-            ..bed.sql()
-        };
+        let options =
+            bed.sql().make(Make { from: BuildFrom::Empty, run: BuildBy::Sql(sql.into()) });
         let error = cutover::migrate(&options, &mut Scripted::default()).unwrap_err();
         assert_eq!(error.failure.code, code, "{sql}: {}", error.failure);
         bed.assert_untouched("wal");
@@ -84,7 +82,7 @@ fn wrong_counts_and_a_failing_verify_are_undone() {
         verify: Some(Box::new(|_| Err("a note is missing".into()))),
         ..Scripted::default()
     };
-    let error = cutover::migrate(&Options { verify: true, ..bed.sql() }, &mut host).unwrap_err();
+    let error = cutover::migrate(&bed.sql().verify(true), &mut host).unwrap_err();
     assert_eq!(error.cause.unwrap().to_string(), "a note is missing");
     drop(host);
     bed.assert_untouched("wal");
@@ -99,10 +97,9 @@ fn foreign_key_violations_of_v1_are_warnings() {
              INSERT INTO tag VALUES (99)",
         )
         .unwrap();
-    let options = Options {
-        make: Make { from: BuildFrom::Copy, run: BuildBy::Sql("PRAGMA user_version = 2".into()) },
-        ..bed.sql()
-    };
+    let options = bed
+        .sql()
+        .make(Make { from: BuildFrom::Copy, run: BuildBy::Sql("PRAGMA user_version = 2".into()) });
     let result = cutover::migrate(&options, &mut Scripted::default()).unwrap();
     assert_eq!(result.warnings.len(), 1);
     assert!(
@@ -124,10 +121,7 @@ fn a_renamed_parent_keeps_its_violations() {
         )
         .unwrap();
     let rename = "ALTER TABLE notes RENAME TO note; PRAGMA user_version = 2";
-    let options = Options {
-        make: Make { from: BuildFrom::Copy, run: BuildBy::Sql(rename.into()) },
-        ..bed.sql()
-    };
+    let options = bed.sql().make(Make { from: BuildFrom::Copy, run: BuildBy::Sql(rename.into()) });
     let result = cutover::migrate(&options, &mut Scripted::default()).unwrap();
     assert!(
         result.warnings[0].message.contains("1 row of tag refers to rows of note that"),
@@ -179,7 +173,7 @@ fn a_schema_whose_pages_are_wrong_is_damage_with_or_without_verify() {
         Ok(Built::default())
     }));
     host.verify = Some(Box::new(|_| Ok(())));
-    let options = Options { verify: true, ..bed.host(BuildFrom::Copy) };
+    let options = bed.host(BuildFrom::Copy).verify(true);
     let error = cutover::migrate(&options, &mut host).unwrap_err();
     assert!(matches!(error.failure.code, Code::Verify | Code::V1Corrupt), "{:?}", error.failure);
     assert_eq!(bed.names(), ["data.db"]);

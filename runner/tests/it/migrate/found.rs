@@ -1,6 +1,6 @@
 //! A start finds a v1, a v2, a file that is neither, or what a killed program left beside it.
 
-use cutover::{BuildBy, BuildFrom, Code, Detect, Make, Options, Outcome, Value, Verdict};
+use cutover::{BuildBy, BuildFrom, Code, Detect, Make, Outcome, Value, Verdict};
 
 use super::{Bed, Scripted};
 use crate::support::directory::real;
@@ -104,11 +104,10 @@ fn every_way_to_detect_works() {
         [(stamp(), stamped.as_str()), (Detect::Host, TO_V2), (Detect::UserVersion(2), TO_V2)]
     {
         let bed = Bed::new("wal");
-        let options = Options {
-            detect,
-            make: Make { from: BuildFrom::Empty, run: BuildBy::Sql(sql.into()) },
-            ..bed.sql()
-        };
+        let options = bed
+            .sql()
+            .detect(detect)
+            .make(Make { from: BuildFrom::Empty, run: BuildBy::Sql(sql.into()) });
         let mut host = Scripted {
             detect: Some(Box::new(|db| {
                 let version = db.all("PRAGMA user_version", &[]).unwrap()[0][0].1.clone();

@@ -1,6 +1,6 @@
 //! `run_plan` performs a plan from JSON as it is, or refuses a plan that is not safe.
 
-use cutover::core::Platform;
+use cutover::planner::Platform;
 use cutover::{Code, Event};
 
 use super::{Bed, Scripted};
@@ -19,7 +19,7 @@ fn a_plan_given_as_json_is_performed_as_it_is() {
     }));
     let result = cutover::run_plan(&text, &bed.sql(), &mut host).unwrap();
     drop(host);
-    let plan = cutover::core::Plan::parse(&text).unwrap();
+    let plan = cutover::planner::Plan::parse(&text).unwrap();
     assert_eq!(performed, plan.steps.iter().map(|step| step.op.name()).collect::<Vec<_>>());
     bed.assert_migrated(&result);
 
@@ -56,7 +56,7 @@ fn a_plan_that_would_lose_v1_is_not_performed() {
         bed.assert_untouched("wal");
     }
     let other = if cfg!(windows) { Platform::Linux } else { Platform::Windows };
-    let elsewhere = cutover::core::Plan { platform: other, ..plan }.to_text();
+    let elsewhere = cutover::planner::Plan { platform: other, ..plan }.to_text();
     assert_eq!(
         cutover::run_plan(&elsewhere, &bed.sql(), &mut Scripted::default())
             .unwrap_err()

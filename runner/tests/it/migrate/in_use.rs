@@ -1,8 +1,8 @@
 //! Another program, or another call of this process, uses the database while an upgrade runs.
 
-use cutover::core::{DataState, Holder};
+use cutover::planner::{DataState, Holder};
 use cutover::{
-    BuildFrom, Code, Detect, Error, Event, Lock, MigrateResult, Options, Outcome, Reader, Verdict,
+    BuildFrom, Code, Detect, Error, Event, Lock, MigrateResult, Outcome, Reader, Verdict,
 };
 use rusqlite::Connection;
 
@@ -18,7 +18,7 @@ fn a_second_call_of_this_process_is_refused_until_the_first_has_ended() {
     let bed = Bed::new("WAL");
     let lock = cutover::lock(&bed.path()).unwrap();
     for lock in [Lock::Own(lock), Lock::Held] {
-        let options = Options { lock, verify: true, ..bed.sql() };
+        let options = bed.sql().lock(lock).verify(true);
         let mut refused = Vec::new();
         let verify = |_: &Reader| {
             let mut quiet = Scripted::default();
@@ -46,7 +46,7 @@ fn what_an_old_application_writes_meanwhile_is_in_v2() {
     let mut late = Some("written while v2 was built");
     let mut host = Scripted::default();
     host.on_event = Some(Box::new(|event| {
-        if let Event::Phase { phase: cutover::core::Phase::Built } = event
+        if let Event::Phase { phase: cutover::planner::Phase::Built } = event
             && let Some(text) = late.take()
         {
             Connection::open(&path)
@@ -68,7 +68,7 @@ fn a_program_that_never_stops_writing_is_named_after_three_tries() {
     let path = bed.path();
     let mut host = Scripted::default();
     host.on_event = Some(Box::new(|event| {
-        if let Event::Phase { phase: cutover::core::Phase::Built } = event {
+        if let Event::Phase { phase: cutover::planner::Phase::Built } = event {
             Connection::open(&path)
                 .unwrap()
                 .execute("INSERT INTO notes (text) VALUES ('again')", [])
@@ -127,7 +127,7 @@ fn a_connection_of_another_process_is_named() {
         // Wine's Restart Manager names no process. cutover takes an unnamed holder for a virus
         // scanner, and copies v2 into the open file.
         Ok(result) if cfg!(windows) => {
-            assert_eq!(result.strategy, Some(cutover::core::Strategy::PageCopy));
+            assert_eq!(result.strategy, Some(cutover::planner::Strategy::PageCopy));
             bed.assert_migrated(&result);
         }
         result => {
@@ -180,7 +180,7 @@ fn the_owner_lock_is_held_once_and_released() {
     assert!(String::from_utf8_lossy(&legacy.stderr).contains("locked"), "{legacy:?}");
     let other = Bed::new("wal");
     assert!(refused(cutover::migrate(
-        &Options { lock: Lock::Own(lock.clone()), ..other.sql() },
+        &other.sql().lock(Lock::Own(lock.clone())),
         &mut Scripted::default()
     )));
     // Each of the two locks is enough to refuse. This one is the lock of the file.
@@ -194,11 +194,7 @@ fn the_owner_lock_is_held_once_and_released() {
         cutover::migrate(&other.sql(), &mut Scripted::default()).unwrap().outcome,
         Outcome::Migrated
     );
-    cutover::migrate(
-        &Options { lock: Lock::Own(lock.clone()), ..bed.sql() },
-        &mut Scripted::default(),
-    )
-    .unwrap();
+    cutover::migrate(&bed.sql().lock(Lock::Own(lock.clone())), &mut Scripted::default()).unwrap();
     assert!(refused(cutover::migrate(&bed.sql(), &mut Scripted::default())));
     lock.release();
     assert_eq!(
@@ -217,7 +213,7 @@ fn a_check_that_fails_after_v1_changed_begins_anew() {
     };
     for fails in ["expect", "build", "verify"] {
         let bed = Bed::new("wal");
-        let options = Options { verify: true, ..bed.host(BuildFrom::Empty) };
+        let options = bed.host(BuildFrom::Empty).verify(true);
         let (mut builds, mut looks) = (0, 0);
         let mut host = Scripted::default();
         host.build = Some(Box::new(|job| {
@@ -278,7 +274,7 @@ fn a_lock_that_a_callback_meets_is_waited_for_and_its_holder_is_named() {
             Err("a callback may say what it likes".into())
         }));
         let wait_ms = if stays { 60 } else { 10_000 };
-        let options = Options { wait_ms, ..bed.host(BuildFrom::Empty) };
+        let options = bed.host(BuildFrom::Empty).wait_ms(wait_ms);
         let result = cutover::migrate(&options, &mut host);
         drop(host);
         if !stays {
@@ -330,7 +326,7 @@ fn a_detect_that_meets_a_lock_is_asked_again() {
                 }
             }
         }));
-        let options = Options { detect: Detect::Host, wait_ms: 100, ..bed.sql() };
+        let options = bed.sql().detect(Detect::Host).wait_ms(100);
         let result = cutover::migrate(&options, &mut host);
         drop(host);
         assert!(waits > 0);
@@ -369,7 +365,7 @@ fn a_program_in_exclusive_mode_is_named() {
                 told.extend(holders.clone());
             }
         }));
-        let options = Options { wait_ms: 100, ..bed.sql() };
+        let options = bed.sql().wait_ms(100);
         let failure = cutover::migrate(&options, &mut host).unwrap_err().failure;
         drop(host);
         let said = failure.to_string();

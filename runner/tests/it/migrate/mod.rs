@@ -58,7 +58,7 @@ impl Bed {
     }
 
     fn host(&self, from: BuildFrom) -> Options {
-        Options { make: Make { from, run: BuildBy::Host }, ..self.sql() }
+        self.sql().make(Make { from, run: BuildBy::Host })
     }
 
     fn notes(&self, table: &str) -> Vec<String> {

@@ -70,10 +70,7 @@ fn a_legacy_undo_that_always_fails_stops_no_start() {
                 std::fs::rename(bed.find(".v1-v2-1"), bed.path("data.db")).unwrap();
             }
             let journal = std::fs::read(bed.path("data.db.v1-v2-migration.json")).unwrap();
-            let options = Options {
-                make: Make { from: BuildFrom::Empty, run: BuildBy::Host },
-                ..bed.options()
-            };
+            let options = bed.options().make(Make { from: BuildFrom::Empty, run: BuildBy::Host });
             let mut host = Fails(Interrupt { at, seen: 0 }, Vec::new());
             let interrupted = catch_unwind(AssertUnwindSafe(|| {
                 cutover::migrate(&options, &mut host).map(drop).unwrap();
@@ -219,8 +216,8 @@ fn secrets(bed: &Bed) -> Vec<(String, Vec<u8>)> {
 }
 
 fn with_companion(bed: &Bed) -> Options {
-    let companions = [("auth".to_owned(), bed.path("auth.json"))].into();
-    Options { companions, ..bed.options() }
+    let companions = [("auth", bed.path("auth.json"))];
+    bed.options().companions(companions)
 }
 
 /// A backup is torn only if it is the beginning of the companion. Anything else is put back, what it

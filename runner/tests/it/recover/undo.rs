@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 
-use cutover::{BuildBy, BuildFrom, Event, Host, HostError, Make, Options, Outcome, Recovery};
+use cutover::{BuildBy, BuildFrom, Event, Host, HostError, Make, Outcome, Recovery};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -25,8 +25,7 @@ fn the_host_gets_its_state_back_and_the_attempt_is_counted() {
         fn wait(&mut self, _delay_ms: u64) {}
     }
     let bed = Bed::new();
-    let options =
-        Options { make: Make { from: BuildFrom::Empty, run: BuildBy::Host }, ..bed.options() };
+    let options = bed.options().make(Make { from: BuildFrom::Empty, run: BuildBy::Host });
     for attempt in 1..=3 {
         assert!(
             catch_unwind(AssertUnwindSafe(
@@ -68,8 +67,7 @@ fn an_undo_that_always_fails_stops_no_start() {
         fn wait(&mut self, _delay_ms: u64) {}
     }
     let bed = Bed::new();
-    let options =
-        Options { make: Make { from: BuildFrom::Empty, run: BuildBy::Host }, ..bed.options() };
+    let options = bed.options().make(Make { from: BuildFrom::Empty, run: BuildBy::Host });
     let mut host = Fails { builds: false, asked: Vec::new() };
     assert!(
         catch_unwind(AssertUnwindSafe(|| cutover::migrate(&options, &mut host).map(drop))).is_err()

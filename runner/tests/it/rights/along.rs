@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cutover::core::Warning;
-use cutover::{BackupOptions, BuildBy, BuildFrom, Built, Host, HostError, Job, Make, Options};
+use cutover::planner::Warning;
+use cutover::{BackupOptions, BuildBy, BuildFrom, Built, Host, HostError, Job, Make};
 use rusqlite::Connection;
 
 use super::{Quiet, folder, options};
@@ -70,7 +70,7 @@ fn acl_and_attributes_come_along_to_every_file_that_stays() {
         }
         let make = Make { from: BuildFrom::Empty, run: BuildBy::Host };
         let companions: BTreeMap<String, PathBuf> = [("auth".to_owned(), auth.clone())].into();
-        let options = Options { make, companions: companions.clone(), ..options(&path) };
+        let options = options(&path).make(make).companions(companions.clone());
         let done = cutover::migrate(&options, &mut App).unwrap();
         assert_eq!(done.warnings, []);
         let backup = done.backup.unwrap();
@@ -83,7 +83,7 @@ fn acl_and_attributes_come_along_to_every_file_that_stays() {
         for path in every() {
             assert_along(&path, "after the upgrade");
         }
-        let beside = BackupOptions { companions, ..BackupOptions::default() };
+        let beside = BackupOptions::default().companions(companions);
         let done = cutover::restore(&path, &backup, &beside, &mut Quiet).unwrap();
         assert!(lost(&done.warnings).is_empty());
         assert_along(&done.displaced, "after the restore");
@@ -133,8 +133,8 @@ fn where_an_acl_cannot_be_set_its_mask_is_not_taken_for_the_groups_rights() {
         let path = PathBuf::from(path);
         let make = Make { from: BuildFrom::Empty, run: BuildBy::Host };
         let auth = path.with_file_name("auth.json");
-        let companions = [("auth".to_owned(), auth.clone())].into();
-        let options = Options { make, companions, ..options(&path) };
+        let companions = [("auth", auth.clone())];
+        let options = options(&path).make(make).companions(companions);
         let done = cutover::migrate(&options, &mut App).unwrap();
         let told = lost(&done.warnings);
         assert!(told.len() >= 2, "{:?}", done.warnings);

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use cutover::core::DataState;
-use cutover::core::Strategy;
+use cutover::planner::DataState;
+use cutover::planner::Strategy;
 use cutover::{BackupOptions, Code, Failure, Outcome, Recovery, Rule};
 
 use super::{Quiet, folder, options, upgrade_as_bob};

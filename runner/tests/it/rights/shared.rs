@@ -42,8 +42,8 @@ impl Host for App {
 
 fn shared(path: &Path) -> Options {
     let make = Make { from: BuildFrom::Empty, run: BuildBy::Host };
-    let companions = [("auth".to_owned(), path.with_file_name("auth.json"))].into();
-    Options { make, companions, ..options(path) }
+    let companions = [("auth", path.with_file_name("auth.json"))];
+    options(path).make(make).companions(companions)
 }
 
 const DATABASE: &str = "CUTOVER_TEST_SHARED_DATABASE";
@@ -77,11 +77,10 @@ fn goes_on(path: &Path, what: &str) {
     let mut app = App { at: usize::MAX, seen: 0 };
     let options = shared(path);
     let told = |error: cutover::Error| -> ! { panic!("{what}: {}", error.failure) };
-    let beside =
-        BackupOptions { companions: options.companions.clone(), ..BackupOptions::default() };
+    let beside = BackupOptions::default().companions(options.companions.clone());
     cutover::list_backups(path).unwrap_or_else(|error| told(error));
     cutover::inspect(path, &options.companions).unwrap_or_else(|error| told(error));
-    let looks = DoctorOptions { companions: options.companions.clone(), ..Default::default() };
+    let looks = DoctorOptions::default().companions(options.companions.clone());
     cutover::doctor(path, &looks, &mut ()).unwrap_or_else(|error| told(error));
     cutover::recover(&options, &mut app).unwrap_or_else(|error| told(error));
     cutover::migrate(&options, &mut app).unwrap_or_else(|error| told(error));

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cutover::{BuildBy, BuildFrom, Built, Event, Host, HostError, Job, Make, Options};
+use cutover::{BuildBy, BuildFrom, Built, Event, Host, HostError, Job, Make};
 use rusqlite::Connection;
 
 use super::options;
@@ -166,8 +166,8 @@ fn no_file_gives_a_user_more_than_v1_gave() {
             let locks = database.iter().zip(&of_directory);
             let locks = locks.map(|(may, of_directory)| may | writes(*of_directory)).collect();
             let make = Make { from: BuildFrom::Copy, run: BuildBy::Host };
-            let companions = [("auth".to_owned(), auth.clone())].into();
-            let options = Options { make, companions, ..options(&path) };
+            let companions = [("auth", auth.clone())];
+            let options = options(&path).make(make).companions(companions);
             let mut host = Watches {
                 directory: directory.path(),
                 given: [database, companion, locks],

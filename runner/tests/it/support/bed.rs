@@ -79,7 +79,7 @@ impl Bed {
 
     pub fn restore(&self) -> Result<RestoreResult, Error> {
         let newest = cutover::list_backups(&self.path()).unwrap()[0].name.to_string();
-        let options = BackupOptions { wait_ms: 0, ..BackupOptions::default() };
+        let options = BackupOptions::default().wait_ms(0);
         cutover::restore(&self.path(), newest.as_ref(), &options, &mut Application::default())
     }
 }

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cutover::core::Warning;
+use cutover::planner::Warning;
 use cutover::{
     BackupOptions, BuildBy, BuildFrom, Built, Detect, Event, Host, HostError, Job, Make,
     MigrateResult, Options, RecoverResult,
@@ -111,11 +111,8 @@ impl Bed {
 
     fn options(&self) -> Options {
         let make = Make { from: BuildFrom::Empty, run: BuildBy::Host };
-        let companions = [("auth".to_owned(), self.auth.clone())].into();
-        Options {
-            companions,
-            ..Options::new(&self.database, "v1-v2", Detect::UserVersion(2), make)
-        }
+        let companions = [("auth", self.auth.clone())];
+        Options::new(&self.database, "v1-v2", Detect::UserVersion(2), make).companions(companions)
     }
 
     pub fn migrate(&self, does: Does) -> Result<MigrateResult, cutover::Error> {
@@ -128,8 +125,8 @@ impl Bed {
 
     pub fn restore(&self) -> Result<Vec<Warning>, cutover::Error> {
         let newest = cutover::list_backups(&self.database)?[0].name.as_str().to_owned();
-        let companions = [("auth".to_owned(), self.auth.clone())].into();
-        let options = BackupOptions { companions, ..BackupOptions::default() };
+        let companions = [("auth", self.auth.clone())];
+        let options = BackupOptions::default().companions(companions);
         cutover::restore(
             &self.database,
             Path::new(&newest),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use cutover::core::Warning;
+use cutover::planner::Warning;
 use cutover::{
     BackupOptions, BuildBy, BuildFrom, Built, Detect, Host, HostError, Job, Make, Options, Rule,
 };
@@ -183,7 +183,7 @@ impl App {
     }
 
     pub fn beside(&self, root: &Path) -> BackupOptions {
-        BackupOptions { companions: self.companions(root), wait_ms: 0, ..Default::default() }
+        BackupOptions::default().companions(self.companions(root)).wait_ms(0)
     }
 
     /// Starts the application, and describes the directory when it has ended.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use cutover::core::DataState;
+use cutover::planner::DataState;
 use cutover::{
     BackupOptions, BuildBy, BuildFrom, Built, Code, Detect, Event, Failure, Host, HostError, Job,
     Make, Options, Outcome, Recovery,
@@ -71,8 +71,7 @@ pub fn is_refused_until_freed(fix: &dyn Fn(&Path), free: &dyn Fn(&Path), says: [
     let make = Make { from: BuildFrom::Empty, run: BuildBy::Host };
     let mut options = Options::new(&path, "v1-v2", Detect::UserVersion(2), make);
     options.companions.insert("auth".into(), auth.clone());
-    let beside =
-        BackupOptions { companions: options.companions.clone(), ..BackupOptions::default() };
+    let beside = BackupOptions::default().companions(options.companions.clone());
     let told = |failure: &Failure| {
         assert_eq!((failure.code, &failure.op), (Code::Io, &None), "{failure}");
         assert!(failure.path.as_ref().unwrap().ends_with("auth.json"), "{failure}");
