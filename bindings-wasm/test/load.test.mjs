@@ -32,7 +32,13 @@ test("the module that plans stays small, and the size of each module is printed"
 });
 
 test("the functions need their module, and two calls of load load it once", async () => {
-  assert.throws(() => cutover.explainError("cutover:IO"));
+  const calls = [
+    () => cutover.explainError("cutover:IO"),
+    () => cutover.validatePlan("{}"),
+    () => cutover.plan({}, {}),
+    () => cutover.planRecovery({}, { label: "v1-v2", nonce: "1a2b3c4d" }),
+  ];
+  for (const call of calls) assert.throws(call, /is not loaded; call load\(\) first/);
   await Promise.all([cutover.load(), cutover.load()]);
   assert.equal(cutover.explainError("cutover:IO").code, "IO");
 });

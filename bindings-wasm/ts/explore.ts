@@ -114,7 +114,9 @@ async function start(hear: (said: Said) => void, fail: (error: Error) => void): 
     const { Worker } = (await import(
       /* @vite-ignore */ /* webpackIgnore: true */ threads
     )) as typeof import("node:worker_threads");
-    const thread = new Worker(new URL("./worker.js", import.meta.url));
+    // A bundler must not see this worker either.
+    const program = "./worker.js";
+    const thread = new Worker(new URL(program, import.meta.url));
     return thread.on("message", hear).on("error", fail);
   }
   const thread = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });

@@ -10,19 +10,27 @@ import type { Explanation, Finding, Observation, Plan, Request } from "./generat
  *
  * @throws What `fetch` or `WebAssembly` throws. Then the next call tries again.
  */
-export const load: (source?: Source) => Promise<void> = once(
-  init,
-  new URL("./wasm/cutover_wasm_bg.wasm", import.meta.url),
-);
+export const load = (source?: Source): Promise<void> =>
+  begin(source).then(() => {
+    loaded = true;
+  });
+
+const begin = once(init, new URL("./wasm/cutover_wasm_bg.wasm", import.meta.url));
+let loaded = false;
+
+function planner(): typeof wasm {
+  if (loaded) return wasm;
+  throw new Error("cutover-wasm: its module is not loaded; call load() first, and wait for it");
+}
 
 /**
  * Plans a migration from an observation.
  *
  * @throws `CutoverError` when the migration is refused; `TypeError` when an argument is not what it
- * must be.
+ * must be; `Error` before {@link load} has ended, as the other functions do.
  */
 export function plan(observation: Observation, request: Request): Plan {
-  return opened(wasm.plan(JSON.stringify(observation), JSON.stringify(request)));
+  return opened(planner().plan(JSON.stringify(observation), JSON.stringify(request)));
 }
 
 /**
@@ -35,7 +43,7 @@ export function planRecovery(
   observation: Observation,
   { label, nonce }: { label: string; nonce: string },
 ): Plan | null {
-  return opened(wasm.planRecovery(JSON.stringify(observation), label, nonce));
+  return opened(planner().planRecovery(JSON.stringify(observation), label, nonce));
 }
 
 /**
@@ -46,7 +54,7 @@ export function planRecovery(
  */
 export function validatePlan(plan: Plan | string, target?: Observation): Finding[] {
   const text = typeof plan === "string" ? plan : (JSON.stringify(plan) ?? "");
-  return opened(wasm.validatePlan(text, target && JSON.stringify(target)));
+  return opened(planner().validatePlan(text, target && JSON.stringify(target)));
 }
 
 /**
@@ -55,7 +63,7 @@ export function validatePlan(plan: Plan | string, target?: Observation): Finding
  */
 export function explainError(error: unknown): Explanation | null {
   return opened(
-    wasm.explainError(
+    planner().explainError(
       error instanceof Error ? error.message : typeof error === "string" ? error : "",
     ),
   );

@@ -39,11 +39,12 @@ if (typeof scope.WorkerGlobalScope !== "undefined") {
   scope.onmessage = ({ data }) => void perform(data, (said) => scope.postMessage(said));
 } else {
   const threads = "node:worker_threads";
-  const { parentPort } = (await import(
-    /* @vite-ignore */ /* webpackIgnore: true */ threads
-  )) as typeof import("node:worker_threads");
-  parentPort?.on(
-    "message",
-    (task: Task) => void perform(task, (said) => parentPort.postMessage(said)),
+  // Not awaited here: a worker that a bundler makes is a script, which cannot wait.
+  void import(/* @vite-ignore */ /* webpackIgnore: true */ threads).then(
+    ({ parentPort }: typeof import("node:worker_threads")) =>
+      parentPort?.on(
+        "message",
+        (task: Task) => void perform(task, (said) => parentPort.postMessage(said)),
+      ),
   );
 }

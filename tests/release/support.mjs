@@ -26,21 +26,24 @@ export const contents = (name) =>
     .map((line) => /^\S+ +\S+ +(\d+) \S+ \S+ package\/(.+)$/.exec(line))
     .map(([, size, file]) => ({ file, size: Number(size) }));
 
-/** A new folder, which this process removes at its end. */
-export function folder() {
-  const made = mkdtempSync(join(tmpdir(), "cutover-release-"));
-  process.on("exit", () => rmSync(made, { recursive: true, force: true }));
+const folders = [];
+process.on("exit", () => folders.forEach((made) => rmSync(made, { recursive: true, force: true })));
+
+/** A new folder, in `parent`, which this process removes at its end. */
+export function folder(parent = tmpdir()) {
+  const made = mkdtempSync(join(parent, "cutover-release-"));
+  folders.push(made);
   return made;
 }
 
-/** An empty folder into which npm installed `cutover` from the tarballs alone, as on that system. */
-export function install({ os, cpu, libc }) {
+/** An empty folder into which npm installed a package from the tarballs alone, as on that system. */
+export function install({ os, cpu, libc }, name = "cutover") {
   const made = folder();
-  const file = (name) => `file:${tarballs[name]}`;
+  const file = (wanted) => `file:${tarballs[wanted]}`;
   const manifest = {
     private: true,
-    dependencies: { cutover: file("cutover") },
-    overrides: Object.fromEntries(addons.map((name) => [name, file(name)])),
+    dependencies: { [name]: file(name) },
+    overrides: Object.fromEntries(addons.map((addon) => [addon, file(addon)])),
   };
   writeFileSync(join(made, "package.json"), JSON.stringify(manifest));
   const system = [`--os=${os}`, `--cpu=${cpu}`, ...(libc ? [`--libc=${libc}`] : [])];
