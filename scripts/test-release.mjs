@@ -24,6 +24,7 @@ const environment = { CUTOVER_RELEASE_LAB: lab, CUTOVER_RUNTIMES: JSON.stringify
 await tests("run", environment);
 await tests("bundlers", environment);
 await tests("pure", environment);
+await tests("formats", environment);
 await tests("neighbours", environment);
 await tests("again");
 sum();

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::count::counted;
-use crate::journal::{Receipt, Strategy, V1, Warning};
+use crate::journal::{ReadError, Receipt, Strategy, V1, Warning};
 use crate::names::{CompanionName, FileName, Label, Nonce, Role, receipt_name};
 use crate::observe::Observation;
 
@@ -38,6 +38,9 @@ pub struct Backup {
     pub whole: bool,
     /// Why it is not whole.
     pub why: Option<String>,
+    /// A newer release wrote its receipt.
+    #[serde(skip)]
+    pub(crate) newer: bool,
     /// How v2 became canonical. With `page-copy` the backup is a copy that SQLite made, else it is
     /// v1's own file. Nothing without a receipt.
     pub strategy: Option<Strategy>,
@@ -90,6 +93,7 @@ fn look_at(observation: &Observation, receipts: &Receipts, name: &FileName) -> O
         size,
         whole: true,
         why: None,
+        newer: false,
         strategy: None,
         v1: None,
         companions: BTreeMap::new(),
@@ -97,7 +101,12 @@ fn look_at(observation: &Observation, receipts: &Receipts, name: &FileName) -> O
         warnings: Vec::new(),
     };
     backup.why = match read_backup(&observation.canonical, receipts, name) {
-        Err(why) => Some(why),
+        Err(why) => {
+            let receipt = receipts.get(&receipt_name(name)).and_then(Option::as_deref);
+            backup.newer =
+                matches!(receipt.map(Receipt::parse), Some(Err(ReadError::TooNew { .. })));
+            Some(why)
+        }
         Ok(receipt) => {
             let known = receipt.v1.as_ref().map(|v1| v1.fingerprint.size);
             backup.strategy = Some(receipt.strategy);

@@ -74,7 +74,8 @@ fn words(code: Code) -> (&'static str, &'static str, &'static str) {
              set the option `unseen` if you know that there is none.",
         ),
         Code::Newer => (
-            "A newer release of the application wrote this database.",
+            "A newer release of the application wrote this database, or what belongs to it: the journal \
+             of an upgrade, the receipt of a backup, a plan.",
             UNTOUCHED,
             "Start the newer release, or restore an older backup.",
         ),

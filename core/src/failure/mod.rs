@@ -37,7 +37,7 @@ pub enum Code {
     Owned,
     /// A process has the file set open.
     Held,
-    /// A newer release wrote the database.
+    /// A newer release wrote the database, or a journal, a receipt or a plan of it.
     Newer,
     /// The file is not a SQLite database.
     NotADatabase,

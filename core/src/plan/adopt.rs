@@ -52,7 +52,8 @@ pub struct AdoptRequest {
 ///
 /// # Errors
 /// - `IO`: the file has no name that a backup may have, is the database itself, or is not there.
-/// - `JOURNAL`: an upgrade or a restore is unfinished, or a newer release wrote the receipt.
+/// - `JOURNAL`: an upgrade or a restore is unfinished.
+/// - `NEWER`: a newer release wrote the receipt.
 /// - `VERIFY`: the backup is whole, or has a receipt that does not fit it.
 /// - `NOT_A_DATABASE`, `HELD`, `NO_SPACE`.
 pub fn plan_adoption(
@@ -189,7 +190,7 @@ fn refuse_with_receipt(
     let aside = "look at both files; to adopt the backup as it is, move this receipt away first";
     match text.as_deref().map(Receipt::parse) {
         Some(Err(error @ ReadError::TooNew { .. })) => refuse(
-            Code::Journal,
+            Code::Newer,
             format!("the backup's receipt cannot be used: {error}"),
             "adopt nothing: the newer release can restore this backup",
         ),

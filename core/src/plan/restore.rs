@@ -57,7 +57,7 @@ pub struct Restore {
 /// Plans the restore of a backup. Refuses before any file is touched.
 ///
 /// # Errors
-/// `VERIFY` when the backup is not whole, `JOURNAL` beside a journal, `NOT_A_DATABASE` where there
+/// `VERIFY` when the backup is not whole, `NEWER` when a newer release wrote its receipt, `JOURNAL` beside a journal, `NOT_A_DATABASE` where there
 /// is none to set aside, `HELD` where a program holds the database or it cannot be told whether one
 /// does, `NO_SPACE`, `IO`.
 pub fn plan_restore(
@@ -71,6 +71,11 @@ pub fn plan_restore(
                       it: it has neither the application's callbacks nor its `detect`";
         let hint = "finish it first: start the application, or recover";
         return Err(refuse(Code::Journal, reason.into(), hint).of(journal));
+    }
+    if let Some(why) = backup.why.as_ref().filter(|_| backup.newer) {
+        let hint =
+            "the newer release of the application can restore this backup; nothing was touched";
+        return Err(refuse(Code::Newer, why.clone(), hint).of(&backup.name));
     }
     if let Some(why) = not_whole(observation, backup) {
         let reason = format!("the backup is not whole: {why}");

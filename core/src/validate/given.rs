@@ -59,7 +59,11 @@ pub fn refuse_given(
 /// The refusal of a text that is not a plan.
 #[must_use]
 pub fn refuse_unread_plan(error: &ReadError) -> Failure {
-    refuse(format!("the plan cannot be used: {error}"))
+    let why = format!("the plan cannot be used: {error}");
+    match error {
+        ReadError::TooNew { .. } => Failure::refusal(Code::Newer, why, "nothing was touched"),
+        _ => refuse(why),
+    }
 }
 
 fn refuse(why: String) -> Failure {

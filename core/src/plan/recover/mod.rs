@@ -176,7 +176,7 @@ fn unusable(
 ) -> Result<Plan, Failure> {
     if let ReadError::TooNew { .. } = error {
         return Err(Failure::refusal(
-            Code::Journal,
+            Code::Newer,
             format!("the journal of an interrupted upgrade cannot be used: {error}"),
             "nothing was touched",
         )

@@ -202,7 +202,7 @@ fn what_is_not_to_be_adopted_is_refused() {
     for text in newer.values_mut().flatten() {
         *text = text.replace("\"version\": 1", "\"version\": 9");
     }
-    assert_eq!(code(&whole, &newer, &asked), Code::Journal);
+    assert_eq!(code(&whole, &newer, &asked), Code::Newer);
     // Half a receipt, as a killed adoption leaves it.
     for half in [None, Some("{\"version\": 1, \"la".to_owned())] {
         let half = Receipts::from([(receipt_name(&file), half)]);

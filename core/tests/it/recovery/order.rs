@@ -104,7 +104,7 @@ fn the_order_of_the_rows_decides() {
     let mut seen = directory();
     put_journal(&mut seen, &our_journal(), r#"{"version":3,"phase":"built"}"#);
     let failure = refused(&seen);
-    assert_eq!(failure.code, Code::Journal);
+    assert_eq!(failure.code, Code::Newer);
     assert!(failure.to_string().contains("start the newer release"), "{}", failure.to_string());
     put_journal(&mut seen, &our_journal(), r#"{"version":1}"#);
     assert_eq!(planned(&seen).kind, PlanKind::SetAside);

@@ -309,7 +309,9 @@ fn a_backup_with_a_receipt_that_does_not_fit_it_is_not_adopted() {
     let receipt = format!("{backup}.json");
     let newer = bed.read(&receipt).replace("\"version\": 1", "\"version\": 9");
     std::fs::write(bed.path(&receipt), newer).unwrap();
-    refused(&bed, &backup, Code::Journal, "newer");
+    refused(&bed, &backup, Code::Newer, "newer");
+    let error = cutover::restore(&bed.path("data.db"), backup.as_ref(), &options(), &mut ());
+    assert_eq!(error.unwrap_err().failure.code, Code::Newer);
     // Half a receipt, as a killed adoption leaves it.
     std::fs::write(bed.path(&receipt), "{\"version\": 1, \"lab").unwrap();
     adopt(&bed, &backup).unwrap();

@@ -85,7 +85,7 @@ fn what_cannot_be_recovered_is_refused_and_nothing_is_touched() {
         text.replace("v1-v2", "v0-v1").replace(r#""hostState": null"#, r#""hostState": 1"#)
     };
     let cases: [(Change<'_>, bool, Code, &str); 4] = [
-        (&newer, false, Code::Journal, "start the newer release"),
+        (&newer, false, Code::Newer, "start the newer release"),
         (&other_label, false, Code::Journal, "another upgrade of this database (v0-v1)"),
         (&hostile, true, Code::Journal, "choose a whole database among"),
         (&str::to_owned, true, Code::Journal, "the database itself is missing"),
