@@ -54,6 +54,10 @@ for (const [name, dependency] of Object.entries(NEIGHBOURS))
     t.diagnostic(`rusqlite ${versions(program, "rusqlite")}, libsqlite3-sys ${sqlite}`);
   });
 
+test("the packed crates compile", () => {
+  cargo(root, "package", "--quiet", "--allow-dirty", "--package=cutover-core", "--package=cutover-support", "--package=cutover");
+});
+
 /** The oldest that Cargo.toml takes; `npm test` runs with the newest. */
 const OLDEST = "0.32.1";
 test(`the tests of the runner pass with rusqlite ${OLDEST}`, () => {
