@@ -1,7 +1,7 @@
 // The Rust crate beside the crates that bring an SQLite of their own: a program links one, so all must agree on it.
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { folder, root } from "./support.mjs";
@@ -37,13 +37,15 @@ const NEIGHBOURS = {
   "sea-orm 1": 'sea-orm = { version = "1", features = ["sqlx-sqlite", "runtime-tokio-rustls"] }',
   "refinery 0.8": 'refinery = { version = "0.8", features = ["rusqlite-bundled"] }',
   "refinery 0.9": 'refinery = { version = "0.9", features = ["rusqlite-bundled"] }',
-  "tauri-plugin-sql 2": 'tauri-plugin-sql = { version = "2", features = ["sqlite"] }',
+  "tauri-plugin-sql 2": 'tauri-plugin-sql = { version = "2", features = ["sqlite"] }\ntauri = { version = "2", default-features = false, features = ["wry"] }',
 };
+/** The example of the guide. */
+const TAURI = readFileSync(join(root, "docs/guide.md"), "utf8").split("```rust,ignore\n")[1].split("```")[0];
 for (const [name, dependency] of Object.entries(NEIGHBOURS))
   test(`cutover compiles beside ${name}`, (t) => {
     const program = join(lab, name.replace(" ", "-"));
     mkdirSync(join(program, "src"), { recursive: true });
-    writeFileSync(join(program, "src/lib.rs"), "pub use cutover::migrate;\n");
+    writeFileSync(join(program, "src/lib.rs"), name.startsWith("tauri") ? TAURI : "pub use cutover::migrate;\n");
     const manifest = `[package]\nname = "neighbour"\nversion = "0.0.0"\nedition = "2024"\n\n[dependencies]\ncutover = { path = ${JSON.stringify(join(root, "runner"))} }\n${dependency}\n\n[workspace]\n`;
     writeFileSync(join(program, "Cargo.toml"), manifest);
     // On Linux Tauri wants the libraries of a desktop; for Windows it compiles without.

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use cutover_core::{Header, JournalMode, OpError, OpErrorKind};
-use fallible_iterator::FallibleIterator as _; // `Batch::next`, where it is not its own
+// `Batch::next`, where rusqlite does not have it itself, as 0.32 does.
+#[allow(unused_imports)]
+use fallible_iterator::FallibleIterator as _;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Batch, Connection, ErrorCode, OpenFlags, Statement};
 
