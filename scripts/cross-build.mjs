@@ -37,6 +37,17 @@ export function crossTools(platforms) {
   }
 }
 
+/** A program of crates.io in the folder of the tools, compiled once. */
+export function cargoTool(name, version) {
+  const program = join(tools, "bin", name);
+  const { stdout } = spawnSync(program, ["--version"], { encoding: "utf8" });
+  if (!stdout?.includes(version)) {
+    console.log(`release tools: ${name} ${version}`);
+    run("cargo", ["install", "--quiet", "--locked", `--root=${tools}`, `${name}@${version}`]);
+  }
+  return program;
+}
+
 /** Builds the addon of a platform below `directory`, and gives its path. `undefined`: it cannot be built here, and why was printed. */
 export function crossBuild(platform, directory) {
   const { target, libc } = PLATFORMS[platform];

