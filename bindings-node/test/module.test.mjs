@@ -21,6 +21,7 @@ test("import and require load one module", () => {
     "lock",
     "migrate",
     "plan",
+    "planRestore",
     "pruneBackups",
     "recover",
     "restore",
