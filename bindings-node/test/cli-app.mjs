@@ -1,13 +1,13 @@
 // An application with a command line of its own: `cli-app.mjs DATABASE WORD...`. The environment
 // says what happens: DIE_AT (it kills itself before that step), HOLD_ON and HOLD_AT (it holds the
 // run at an event of that type and op until a signal arrives, or, with HOLD_FOREVER, for good),
-// DETECT_FAILS, COMPANION.
+// DETECT (fails, or what it says), WAIT_MS, COMPANION.
 import { migrate } from "cutover";
 import { main } from "cutover/cli";
 import { options } from "./support.mjs";
 
 const [path, ...words] = process.argv.slice(2);
-const { DIE_AT, HOLD_ON, HOLD_AT, HOLD_FOREVER, DETECT_FAILS, COMPANION } = process.env;
+const { DIE_AT, HOLD_ON, HOLD_AT, HOLD_FOREVER, DETECT, WAIT_MS, COMPANION } = process.env;
 
 const stopped = new Promise((resolve) => {
   if (HOLD_ON && !HOLD_FOREVER)
@@ -16,9 +16,11 @@ const stopped = new Promise((resolve) => {
 let steps = 0;
 const migrateOptions = options(path, {
   ...(COMPANION && { companions: { auth: COMPANION } }),
-  ...(DETECT_FAILS && {
+  ...(WAIT_MS && { waitMs: Number(WAIT_MS) }),
+  ...(DETECT && {
     detect: () => {
-      throw new Error("the application is ill");
+      if (DETECT === "fails") throw new Error("the application is ill");
+      return DETECT;
     },
   }),
   async onEvent({ type, op, doneBytes }) {

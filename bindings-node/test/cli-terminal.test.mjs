@@ -30,11 +30,15 @@ function terminal(name, args, { env = {}, columns = 120 } = {}) {
   tmux("send-keys", "-t", name, "Enter");
   return {
     keys: (...keys) => tmux("send-keys", "-t", name, ...keys),
-    /** What the terminal shows once it shows `wanted`. `escapes`: with the colours. */
-    async shows(wanted, ...escapes) {
+    /**
+     * What the terminal shows once it shows `wanted`. Long lines are joined, but not with `flag`:
+     * `-e` is for colours, `-N` for lines as they are.
+     */
+    async shows(wanted, flag = "-J") {
       for (;;) {
-        const screen = tmux("capture-pane", "-p", "-J", ...escapes, "-t", name);
+        const screen = tmux("capture-pane", "-p", flag, "-t", name);
         if (wanted.test(screen)) return screen;
+        assert.doesNotMatch(screen, ENDED);
         await new Promise((resolve) => setImmediate(resolve));
       }
     },
@@ -70,74 +74,94 @@ if (process.platform !== "win32") {
     "m",
   );
 
-  test("a bar has bytes, rate and time; Ctrl-C stops the restore, which says what is left", async () => {
-    const place = await slow();
-    const screen = terminal("bar", [app, place.path, "restore", place.backup], { env });
-    assert.match(await screen.shows(BAR), BAR);
-    screen.keys("C-c");
-    const after = await screen.shows(ENDED);
-    assert.match(after, /^ended with 130$/m);
-    assert.match(after, /^stopping; a second Ctrl-C ends this process at once/m);
-    assert.match(after, /^Nothing is left behind\.$/m);
-    assert.match(after, /\[cutover:ABORTED/);
-    assertUpgraded(place);
-  });
+  test(
+    "a bar has bytes, rate and time; Ctrl-C stops the restore, which says what is left",
+    { timeout: 60_000 },
+    async () => {
+      const place = await slow();
+      const screen = terminal("bar", [app, place.path, "restore", place.backup], { env });
+      assert.match(await screen.shows(BAR), BAR);
+      screen.keys("C-c");
+      const after = await screen.shows(ENDED);
+      assert.match(after, /^ended with 130$/m);
+      assert.match(after, /^stopping; a second Ctrl-C ends this process at once/m);
+      assert.match(after, /^Nothing is left behind\.$/m);
+      assert.match(after, /\[cutover:ABORTED/);
+      assertUpgraded(place);
+    },
+  );
 
-  test("once it has ended the bar is gone, and the answer stands alone", async () => {
-    const place = seed();
-    const { backup } = await migrate(options(place.path));
-    const restored = await terminal("end", [cli, "restore", place.path, basename(backup)]).shows(
-      ENDED,
-    );
-    assert.match(restored, /^.* is again what .* holds; the backup stays\./);
-    const explored = await terminal("explored", [cli, "explore"]).shows(ENDED);
-    for (const screen of [restored, explored]) {
-      assert.match(screen, /^ended with 0$/m);
-      assert.doesNotMatch(screen, /[█░]|^\[\d/m);
-    }
-  });
+  test(
+    "once it has ended the bar is gone, and the answer stands alone",
+    { timeout: 60_000 },
+    async () => {
+      const place = seed();
+      const { backup } = await migrate(options(place.path));
+      const restored = await terminal("end", [cli, "restore", place.path, basename(backup)]).shows(
+        ENDED,
+      );
+      assert.match(restored, /^.* is again what .* holds; the backup stays\./);
+      const explored = await terminal("explored", [cli, "explore"]).shows(ENDED);
+      for (const screen of [restored, explored]) {
+        assert.match(screen, /^ended with 0$/m);
+        assert.doesNotMatch(screen, /[█░]|^\[\d/m);
+      }
+    },
+  );
 
-  test("a narrow terminal gets a line that fits", async () => {
-    const place = await slow();
-    const screen = terminal("narrow", [app, place.path, "restore", place.backup], {
-      env,
-      columns: 50,
-    });
-    const shown = await screen.shows(new RegExp(CHECK, "m"));
-    assert.equal(shown.split("\n").filter((line) => /check|░/.test(line)).length, 1, shown);
-    screen.keys("C-c");
-    await screen.shows(ENDED);
-  });
+  test(
+    "a narrow terminal gets a line that fits, also with the ^C of Ctrl-C behind it",
+    { timeout: 60_000 },
+    async () => {
+      const place = await slow();
+      const screen = terminal("narrow", [app, place.path, "restore", place.backup], {
+        env,
+        columns: 50,
+      });
+      const shown = await screen.shows(new RegExp(CHECK, "m"), "-N");
+      assert.equal(shown.split("\n").filter((line) => /check|[█░%]/.test(line)).length, 1, shown);
+      screen.keys("C-c");
+      assert.doesNotMatch(await screen.shows(ENDED), /[█░]/);
+    },
+  );
 
-  test("a second Ctrl-C ends the process at once, and loses nothing", async () => {
-    const place = await slow();
-    const screen = terminal("twice", [app, place.path, "restore", place.backup], {
-      env: { ...env, HOLD_FOREVER: "1" },
-    });
-    await screen.shows(BAR);
-    screen.keys("C-c");
-    await screen.shows(/^stopping; /m);
-    screen.keys("C-c");
-    assert.match(await screen.shows(ENDED), /^ended with 130$/m);
-    const again = await terminal("again", [app, place.path, "recover"]).shows(ENDED);
-    assert.match(again, /^The interrupted work is undone\.\n\nended with 0$/m);
-    assertUpgraded(place);
-  });
+  test(
+    "a second Ctrl-C ends the process at once, and loses nothing",
+    { timeout: 60_000 },
+    async () => {
+      const place = await slow();
+      const screen = terminal("twice", [app, place.path, "restore", place.backup], {
+        env: { ...env, HOLD_FOREVER: "1" },
+      });
+      await screen.shows(BAR);
+      screen.keys("C-c");
+      await screen.shows(/^stopping; /m);
+      screen.keys("C-c");
+      assert.match(await screen.shows(ENDED), /^ended with 130$/m);
+      const again = await terminal("again", [app, place.path, "recover"]).shows(ENDED);
+      assert.match(again, /^The interrupted work is undone\.\n\nended with 0$/m);
+      assertUpgraded(place);
+    },
+  );
 
-  test("a terminal has colours, but for NO_COLOR, --no-color and a dumb one", async () => {
-    const { path } = seed();
-    const GREEN = /\u001b\[32mThe data is safe/;
-    const shown = async (name, args, env) =>
-      terminal(name, [cli, "status", ...args, path], { env }).shows(ENDED, "-e");
-    assert.match(await shown("colours", [], {}), GREEN);
-    for (const [name, args, env] of [
-      ["no-color", [], { NO_COLOR: "1" }],
-      ["option", ["--no-color"], {}],
-      ["dumb", [], { TERM: "dumb" }],
-    ]) {
-      const screen = await shown(name, args, env);
-      assert.match(screen, /^The data is safe/m, name);
-      assert.doesNotMatch(screen, /\u001b\[/, name);
-    }
-  });
+  test(
+    "a terminal has colours, but for NO_COLOR, --no-color and a dumb one",
+    { timeout: 60_000 },
+    async () => {
+      const { path } = seed();
+      const GREEN = /\u001b\[32mThe data is safe/;
+      const shown = async (name, args, env) =>
+        terminal(name, [cli, "status", ...args, path], { env }).shows(ENDED, "-e");
+      assert.match(await shown("colours", [], {}), GREEN);
+      for (const [name, args, env] of [
+        ["no-color", [], { NO_COLOR: "1" }],
+        ["option", ["--no-color"], {}],
+        ["dumb", [], { TERM: "dumb" }],
+      ]) {
+        const screen = await shown(name, args, env);
+        assert.match(screen, /^The data is safe/m, name);
+        assert.doesNotMatch(screen, /\u001b\[/, name);
+      }
+    },
+  );
 }

@@ -345,7 +345,8 @@ test("every exit code is given for its reason", async () => {
     "unavailable",
     runWith({ env: { CUTOVER_NATIVE_PATH: join(directory, "none.node") } }, "status", path),
   );
-  ends("fault", myapp(path, { DETECT_FAILS: "1" }, "plan"));
+  ends("fault", myapp(path, { DETECT: "fails" }, "plan"));
+  ends("files", myapp(path, { DETECT: "newer" }, "plan"));
   ends("io", run("status", join(directory, "nowhere", "data.db")));
   ends("io", run("doctor", path, "--out", path));
   ends("files", run("adopt", path, backup));
@@ -353,6 +354,13 @@ test("every exit code is given for its reason", async () => {
   const owner = await lock(path);
   ends("inUse", run("prune", "--keep", "3", path));
   owner.release();
+  const holder = spawn("sqlite3", [path], { stdio: ["pipe", "pipe", "inherit"] });
+  holder.stdin.write("SELECT count(*) FROM note;\n");
+  await once(holder.stdout, "data");
+  ends("inUse", myapp(path, { WAIT_MS: "0" }, "restore", backup));
+  const ended = once(holder, "exit");
+  holder.kill();
+  await ended;
   writeFileSync(path, "something else");
   ends("bad", run("status", path));
   if (!windows) {

@@ -110,7 +110,7 @@ interface Shown {
   known: boolean;
 }
 
-/** One line of the terminal, with room for the `^C` that a terminal adds. */
+/** What fits on a line of the terminal with the `^C` that it adds. */
 const line = (options: Options, params: Params, shown: Shown) =>
   text(options, params, shown).slice(0, params.maxWidth - 3);
 
