@@ -12,13 +12,25 @@ import { json, table, type Line } from "../output.js";
 import { bytes } from "../progress.js";
 import { COMPANION, time, type Call, type Verb } from "../verb.js";
 
+/** The diagnosis judges the data; of a plan, whether to perform it. */
 const VERDICTS = {
-  safe: { exit: exitCodes.ok, style: "green", says: "The data is safe." },
-  "not-safe": { exit: exitCodes.bad, style: "red", says: "The data is not safe." },
+  safe: {
+    exit: exitCodes.ok,
+    style: "green",
+    data: "The data is safe.",
+    plan: "This plan is safe to perform.",
+  },
+  "not-safe": {
+    exit: exitCodes.bad,
+    style: "red",
+    data: "The data is not safe.",
+    plan: "Do not perform this plan.",
+  },
   "cannot-tell": {
     exit: exitCodes.cannotTell,
     style: "yellow",
-    says: "status cannot tell whether the data is safe.",
+    data: "status cannot tell whether the data is safe.",
+    plan: "status cannot tell whether this plan is safe.",
   },
 } as const;
 
@@ -57,7 +69,10 @@ async function given(path: string): Promise<Diagnosis | undefined> {
   // It opens no file that this process has open; closing it would drop the locks of SQLite.
   const { exists, size, held, header } = await inspect(path);
   if (!exists || held || header !== null || (size ?? 0) > MOST) return undefined;
-  const text = readFileSync(path, "utf8");
+  const raw = readFileSync(path);
+  // PowerShell's `>` writes UTF-16.
+  const utf16 = raw[0] === 0xff && raw[1] === 0xfe;
+  const text = new TextDecoder(utf16 ? "utf-16le" : "utf-8").decode(raw);
   if (!/^\s*\{/.test(text)) return undefined;
   const diagnosis = diagnose({ text });
   // What is no text of cutover's may be a database that another program wrote over.
@@ -71,11 +86,11 @@ const looking = ({ companions, onEvent, signal }: Call["options"]) => ({
   signal,
 });
 
-function judged({ safety, because, v1, v2, next, action, facts }: Diagnosis): Line[] {
-  const { style, says } = VERDICTS[safety];
+function judged({ kind, safety, because, v1, v2, next, action, facts }: Diagnosis): Line[] {
+  const { style, data, plan } = VERDICTS[safety];
   const row = (name: string, text: string): Line => [["dim", name.padEnd(13)], text];
   return [
-    [[style, says]],
+    [[style, kind === "plan" ? plan : data]],
     because,
     "",
     row("v1:", v1.says),
