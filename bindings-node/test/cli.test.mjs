@@ -46,6 +46,7 @@ test("help names every verb, and each verb has a page with its options and examp
       const { status, stdout } = run(...asked);
       assert.deepEqual([status, stdout.startsWith(`usage: cutover ${verb}`)], [0, true], stdout);
       assert.match(stdout, /^examples\n  cutover /m);
+      for (const line of stdout.split("\n")) assert.ok(line.length <= 100, line);
     }
   }
   assert.match(
@@ -237,6 +238,7 @@ test("backups are listed, adopted and pruned", async () => {
   );
   const adopted = run("adopt", path, backup);
   assert.equal(adopted.status, 0, adopted.stderr);
+  assert.equal(adopted.stderr.match(/^warning: /gm).length, 1, adopted.stderr);
   assert.match(run("backups", path).stdout, new RegExp(`^${backup} .* whole$`, "m"));
   renameSync(path, join(directory, "v2"));
   shell(path, "PRAGMA user_version=1; CREATE TABLE notes(id INTEGER PRIMARY KEY, body);");
@@ -364,7 +366,9 @@ test("every exit code is given for its reason", async () => {
   ends("bad", run("status", path));
   if (!windows) {
     const { path, backup } = await upgraded();
-    ends("inUse", await holding(path, () => myapp(path, { WAIT_MS: "0" }, "restore", backup)));
+    const held = await holding(path, () => myapp(path, { WAIT_MS: "100" }, "restore", backup));
+    ends("inUse", held);
+    assert.match(held.stderr, /^waiting up to 0\.1 s: .*sqlite3.* \(\d+\)/m);
     ends("io", runWith({ stdio: ["ignore", full(), "pipe"] }, "backups", path));
     ends("stopped", await stopped("SIGTERM"));
   }

@@ -61,7 +61,7 @@ export const COMPANION: Options = {
   companion: {
     value: "NAME=FILE",
     many: true,
-    says: "a file that the application upgrades with the database, and its name in the options",
+    says: "a file that the upgrade changes too, and the application's name for it",
   },
 };
 
@@ -71,7 +71,7 @@ export const CHANGE: Options = {
   unseen: {
     value: "refuse|proceed",
     oneOf: ["refuse", "proceed"],
-    says: "where other programs cannot be seen: proceed says that none has the database open",
+    says: "where no program can be seen: proceed says that none has it open",
   },
 };
 

@@ -117,7 +117,7 @@ export const doctor: Verb = {
     ...COMPANION,
     out: { value: "FILE", says: "write the bundle to a new file; one that exists is refused" },
     "application-data": {
-      says: "include the application's saved state, report and messages, which may be personal",
+      says: "include the application's state, report and messages, maybe personal",
     },
   },
   examples: [
