@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cutover::core::{OpName, PlanKind};
+use cutover::planner::{OpName, PlanKind};
 use cutover::{BackupOptions, Code, Event, Host};
 
 use super::{Bed, Calm};
