@@ -35,7 +35,8 @@ const REFUSAL = `if (Number.parseInt(process.versions.node, 10) < 20)
   throw new Error(\`cutover needs Node 20 or newer, or Bun; this is Node \${process.versions.node}\`);`;
 
 const platforms = readdirSync(join(directory, "ts/platforms")).map((file) => `platforms/${file}`);
-const entries = ["index.ts", "pure.ts", "cli/main.ts", ...platforms];
+const entries = ["index.ts", "pure.ts", "cli.ts", "cli/main.ts", ...platforms];
+const { version } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"));
 const bundle = await rolldown({
   input: Object.fromEntries(
     entries.map((file) => [file.replace(/\.ts$/, ""), join(directory, "ts", file)]),
@@ -44,15 +45,26 @@ const bundle = await rolldown({
   platform: "node",
   external: [/^node:/, /^cutover-/, /\/wasm\/cutover_wasm/],
   resolve: { extensionAlias: { ".js": [".ts"] } },
+  transform: { define: { VERSION: JSON.stringify(version) } },
 });
-await bundle.write({
+const { output } = await bundle.write({
   dir: dist,
   format: "cjs",
   chunkFileNames: "[name].js",
   banner: REFUSAL,
-  codeSplitting: { groups: [{ name: "shared", test: /\/ts\/(?!platforms|cli|pure\.ts)/ }] },
+  codeSplitting: {
+    groups: [
+      { name: "shared", test: /\/ts\/(?!platforms|cli|pure\.ts)/ },
+      { name: "cli/command", test: /\/ts\/cli\/(?!main)|node_modules/ },
+    ],
+  },
 });
 chmodSync(join(dist, "cli/main.js"), 0o755);
+copyFileSync(join(directory, "cli.schema.json"), join(dist, "cli.schema.json"));
+writeFileSync(
+  join(dist, "cli/licenses.txt"),
+  licenses(output.flatMap(({ moduleIds }) => moduleIds ?? [])),
+);
 
 const made = join(directory, "../bindings-wasm/script");
 const wasm = join(dist, "wasm");
@@ -66,4 +78,18 @@ for (const name of ["cutover_wasm", "cutover_wasm_diagnose", "cutover_wasm_explo
     join(wasm, `${name}.js`),
     `${script}\nexports.script = wasm_bindgen;\nexports.packed = "${packed}";\n`,
   );
+}
+
+/** What the packages that the bundle contains are licensed under. */
+function licenses(modules) {
+  const folders = modules.flatMap(
+    (id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id.replaceAll("\\", "/")) ?? [],
+  );
+  const notices = [...new Set(folders)].sort().map((folder) => {
+    const { name, version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+    const file = readdirSync(folder).find((file) => /^licen[cs]e/i.test(file));
+    if (file === undefined) throw new Error(`${name} has no licence file`);
+    return `${name} ${version}\n\n${readFileSync(join(folder, file), "utf8").trim()}\n`;
+  });
+  return `The command line (dist/cli/command.js) contains these packages.\n\n${notices.join(`\n${"-".repeat(72)}\n\n`)}`;
 }

@@ -47,6 +47,7 @@ enum UpgradeVerb {
 #[serde(rename_all = "camelCase")]
 enum BackupVerb {
     Restore(PathBuf),
+    PlanRestore(PathBuf),
     Prune(Rule),
     Adopt(PathBuf),
 }
@@ -114,6 +115,9 @@ impl Task {
             }
             Work::Backups(BackupVerb::Restore(backup), path, options) => {
                 json(&cutover::restore(&path, &backup, &options, host)?)
+            }
+            Work::Backups(BackupVerb::PlanRestore(backup), path, options) => {
+                json(&cutover::plan_restore(&path, &backup, &options, host)?)
             }
             Work::Backups(BackupVerb::Adopt(backup), path, options) => {
                 json(&cutover::adopt_backup(&path, &backup, &options, host)?)

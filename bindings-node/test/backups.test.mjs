@@ -3,7 +3,16 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { test } from "node:test";
-import { adoptBackup, listBackups, lock, migrate, pruneBackups, recover, restore } from "cutover";
+import {
+  adoptBackup,
+  listBackups,
+  lock,
+  migrate,
+  planRestore,
+  pruneBackups,
+  recover,
+  restore,
+} from "cutover";
 import { assertUpgraded, build, failure, made, options, seed, shell, V1 } from "./support.mjs";
 
 test("the list has each backup with the content of its receipt", async () => {
@@ -185,4 +194,25 @@ test("a rule or an upgrade removes old backups", async () => {
     (await listBackups(place.path)).map(({ name }) => name),
     [backup, backups[1]].map((path) => basename(path)),
   );
+});
+
+test("the plan of a restore is what the restore performs, and making it changes nothing", async () => {
+  const place = seed();
+  const { backup } = await migrate(options(place.path));
+  const before = [place.names(), readFileSync(place.path, "hex")];
+  const plan = await planRestore(place.path, basename(backup));
+  assert.deepEqual([place.names(), readFileSync(place.path, "hex")], before);
+  assert.equal(plan.kind, "restore");
+  const left = plan.steps.map(({ why }) => why);
+  const onEvent = ({ type, why }) => {
+    if (type !== "step") return;
+    const at = left.indexOf(why);
+    assert.ok(at >= 0, why);
+    left.splice(0, at + 1);
+  };
+  const { warnings } = await restore(place.path, backup, { onEvent });
+  assert.deepEqual(warnings, []);
+  assert.deepEqual(left, []);
+  assert.equal((await failure(planRestore(place.path, "data.db.v1-v2-1-00000000"))).code, "IO");
+  await assert.rejects(planRestore(place.path, 1), TypeError);
 });

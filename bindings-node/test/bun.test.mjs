@@ -27,11 +27,13 @@ for (const file of bun ? files : [])
 
 // Under Wine the bundler of Bun cannot read its own directory ("ENOENT opening root directory").
 if (bun && !process.env.WINEPREFIX)
-  test("a program that Bun compiled contains the addon", () => {
+  test("a program that Bun compiled contains the addon and the command line", () => {
     const [place, program] = [seed(), seed(null).directory];
     const libc = process.platform === "linux" ? "-gnu" : "";
     const platform = `cutover/${process.platform}-${process.arch}${libc}`;
-    const entry = JSON.stringify(createRequire(import.meta.url).resolve(platform));
+    const { resolve } = createRequire(import.meta.url);
+    const entry = JSON.stringify(resolve(platform));
+    const cli = resolve("cutover/cli");
     const options = JSON.stringify({
       path: place.path,
       label: "v1-v2",
@@ -40,18 +42,21 @@ if (bun && !process.env.WINEPREFIX)
     });
     writeFileSync(
       join(program, "app.ts"),
-      `import { migrate } from ${entry}; console.log((await migrate(${options} as const)).outcome);`,
+      `import { migrate } from ${entry}; import { main } from ${JSON.stringify(cli)};
+       const options = ${options} as const;
+       if (process.argv[2] === "db") process.exitCode = await main(process.argv.slice(3), { name: "app db", migrate: options });
+       else console.log((await migrate(options)).outcome);`,
     );
     const built = spawnSync(bun, ["build", "--compile", "app.ts", "--outfile", "app.exe"], {
       cwd: program,
       encoding: "utf8",
     });
     assert.equal(built.status, 0, built.stderr);
-    const { stdout, stderr } = spawnSync(join(program, "app.exe"), {
-      cwd: program,
-      encoding: "utf8",
-      env: {},
-    });
+    const run = (...words) =>
+      spawnSync(join(program, "app.exe"), words, { cwd: program, encoding: "utf8", env: {} });
+    const { stdout, stderr } = run();
     assert.equal(stdout, "migrated\n", stderr);
     assertUpgraded(place);
+    const backups = run("db", "backups");
+    assert.match(backups.stdout, /^data\.db\.v1-v2-\S+ .* whole$/m, backups.stderr);
   });

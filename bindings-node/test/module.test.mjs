@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "node:test";
 import * as esm from "cutover";
+import * as cli from "cutover/cli";
 
 const require = createRequire(import.meta.url);
 
@@ -21,6 +22,7 @@ test("import and require load one module", () => {
     "lock",
     "migrate",
     "plan",
+    "planRestore",
     "pruneBackups",
     "recover",
     "restore",
@@ -31,13 +33,19 @@ test("import and require load one module", () => {
   for (const name of names) assert.equal(esm[name], cjs[name]);
 });
 
+test("cutover/cli is one module too", () => {
+  const cjs = require("cutover/cli");
+  assert.deepEqual(Object.keys(cjs).sort(), ["exitCodes", "main"]);
+  assert.equal(cli.main, cjs.main);
+});
+
 // A Node of the day pretends, so the test shows that the check comes first, not what Node 18 lacks.
 test("a Node that is too old is refused in one sentence, before anything else is loaded", () => {
   const old = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "18.20.8" } });
     require("node:module").prototype.require = new Proxy(require("node:module").prototype.require, {
       apply: (load, self, [id]) => (id.startsWith("node:") || id.endsWith(".node") ? process.exit(9) : Reflect.apply(load, self, [id])),
     });`;
-  for (const entry of ["index.js", "pure.js", "cli/main.js", "platforms/win32-x64.js"]) {
+  for (const entry of ["index.js", "pure.js", "cli.js", "cli/main.js", "platforms/win32-x64.js"]) {
     const file = join(require.resolve("cutover"), "..", entry);
     const load = `${old} try { require(${JSON.stringify(file)}); } catch (error) { console.log(error.message); }`;
     const { status, stdout } = spawnSync(process.execPath, ["-e", load], { encoding: "utf8" });

@@ -2,7 +2,7 @@ import { Callbacks } from "./application.js";
 import { callback, checkFields, filePath, oneOf, refuse, whole } from "./check.js";
 import { lock, paths, signal } from "./check-options.js";
 import { crossingShared } from "./crossing.js";
-import type { Backup, Left, Recovery, Warning } from "./generated.js";
+import type { Backup, Left, Plan, Recovery, Warning } from "./generated.js";
 import { Lock } from "./lock.js";
 import type { MigrateOptions } from "./options.js";
 import { deliver } from "./session.js";
@@ -164,6 +164,21 @@ export async function restore(
   options: BackupOptions = {},
 ): Promise<RestoreResult> {
   return (await work({ restore: backupName(backup) }, path, options)) as RestoreResult;
+}
+
+/**
+ * Plans what {@link restore} would do first: the restore, or the recovery of one that was
+ * interrupted. It takes no lock, and changes what any reader of the database changes: SQLite rolls
+ * back the hot rollback journal of a killed process. It assumes that the file system has hard links.
+ *
+ * @throws As {@link restore}, for what the call can tell without performing the plan.
+ */
+export async function planRestore(
+  path: string,
+  backup: string,
+  options: BackupOptions = {},
+): Promise<Plan> {
+  return (await work({ planRestore: backupName(backup) }, path, options)) as Plan;
 }
 
 /** A backup's name, checked. A URL is never one, nor does a file's name have a NUL. */

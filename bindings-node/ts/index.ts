@@ -9,6 +9,7 @@
 export {
   adoptBackup,
   listBackups,
+  planRestore,
   pruneBackups,
   restore,
   type AdoptResult,

@@ -43,8 +43,8 @@
 //! [`recover`] only finishes or undoes. [`restore`] makes a backup the database again.
 //! [`list_backups`] and [`prune_backups`] list and remove backups; [`adopt_backup`] gives one that
 //! the daemon before cutover left a receipt. [`inspect`] and [`doctor`] look
-//! without changing anything. [`plan`] returns the steps of an upgrade as data, and [`run_plan`]
-//! performs such a plan.
+//! without changing anything. [`plan`] returns the steps of an upgrade as data, [`run_plan`]
+//! performs such a plan, and [`plan_restore`] returns the steps of a restore.
 //!
 //! # What this crate never does
 //!
@@ -102,7 +102,7 @@ pub use types::{BuildBy, Detect, Held, Integrity, Make, Unseen};
 pub use verbs::{
     AdoptResult, CompanionResult, DoctorOptions, InspectedCompanion, Inspection, MigrateResult,
     Outcome, PruneResult, RecoverResult, RestoreResult, adopt_backup, doctor, inspect,
-    list_backups, lock, migrate, plan, prune_backups, recover, restore, run_plan,
+    list_backups, lock, migrate, plan, plan_restore, prune_backups, recover, restore, run_plan,
 };
 
 /// Compiles the Rust code of `docs/guide.md` as a test.

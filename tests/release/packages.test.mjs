@@ -26,13 +26,19 @@ test("there are the packages of one release", (t) => {
     const size = files.reduce((sum, file) => sum + file.size, 0);
     t.diagnostic(`${name}: ${files.length} files, ${size} bytes`);
     assert.ok(files.some(({ file }) => file === "LICENSE"));
-    const allowed = /^(?:LICENSE|README\.md|package\.json|dist\/.+\.(?:js|d\.ts|wasm)|cutover\.node)$/;
+    const allowed = /^(?:LICENSE|README\.md|package\.json|dist\/.+\.(?:js|d\.ts|wasm)|dist\/cli\.schema\.json|dist\/cli\/licenses\.txt|cutover\.node)$/;
     assert.deepEqual(files.filter(({ file }) => !allowed.test(file)), []);
   }
   for (const name of addons) {
     const [{ size }] = contents(name).filter(({ file }) => file === "cutover.node");
     assert.ok(size <= MOST, `${name}: ${size}`);
   }
+});
+
+test("what the command line contains of other packages comes with their licences", () => {
+  const licences = packed("cutover", "dist/cli/licenses.txt").toString();
+  for (const name of ["cli-progress", "leven", "pretty-bytes", "string-width", "emoji-regex"])
+    assert.match(licences, new RegExp(`^${name} [\\d.]+\\n\\n.*(?:Copyright|MIT)`, "m"), name);
 });
 
 test("no file of a package names a folder of the machine that built it", () => {

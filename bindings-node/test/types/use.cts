@@ -1,5 +1,8 @@
 // How an application uses the types, as CommonJS.
 import cutover = require("cutover");
+import cli = require("cutover/cli");
+
+export const ended: Promise<cli.ExitCode> = cli.main(["status", "data.db"]);
 
 export async function start(path: string): Promise<string | null> {
   const result: cutover.MigrateResult = await cutover.migrate({

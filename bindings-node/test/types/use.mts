@@ -15,6 +15,7 @@ import {
   type Job,
   type OpName,
 } from "cutover";
+import { exitCodes, main, type CliOptions, type ExitCode } from "cutover/cli";
 
 interface Report {
   notes: number;
@@ -84,6 +85,21 @@ export async function back(path: string): Promise<string | undefined> {
   // @ts-expect-error the rule does not exist
   await pruneBackups(path, { newest: 1 });
   return displaced;
+}
+
+/** The command line of an application whose build has a report. */
+export async function db(words: string[]): Promise<boolean> {
+  const migrate = {
+    path: "x",
+    label: "x",
+    detect: { userVersion: 2 },
+    make: { from: "empty" as const, run: build },
+  };
+  const options: CliOptions = { name: "myapp db", migrate };
+  const code: ExitCode = await main(words, options);
+  // @ts-expect-error the option does not exist
+  await main(words, { title: "myapp" });
+  return code === exitCodes.inUse;
 }
 
 // The type of the report is the one of the build.

@@ -18,4 +18,4 @@ pub use lock::lock;
 pub use migrate::{MigrateResult, Outcome, migrate};
 pub use plan::{plan, run_plan};
 pub use recover::{RecoverResult, recover};
-pub use restore::{CompanionResult, RestoreResult, restore};
+pub use restore::{CompanionResult, RestoreResult, plan_restore, restore};

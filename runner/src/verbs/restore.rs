@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cutover_core::{
-    Code, CompanionName, DataState, Event, Failure, FileName, Journal, Label, Observation,
+    Code, CompanionName, DataState, Event, Failure, FileName, Journal, Label, Observation, Plan,
     Recovery, RestoreRequest, Role, Strategy, Warning, companion_backup_name, companions_of,
-    displaced_by, displaced_name, is_in_place, journal_tmp_name, plan_restore,
-    recover_before_restore,
+    displaced_by, displaced_name, is_in_place, journal_tmp_name, recover_before_restore,
 };
 use serde::Serialize;
 
@@ -20,7 +19,7 @@ use crate::options::BackupOptions;
 use crate::os;
 use crate::path::usable;
 use crate::place::Paths;
-use crate::session::{MAX_ATTEMPTS, MAX_RECOVERIES, Session, nonce};
+use crate::session::{Access, MAX_ATTEMPTS, MAX_RECOVERIES, Session, nonce};
 use crate::verbs::backups::named;
 use crate::waiting::refuse_cancelled;
 
@@ -79,15 +78,63 @@ pub fn restore(
     options: &BackupOptions,
     host: &mut dyn Host,
 ) -> Result<RestoreResult, Error> {
-    let place = usable(path, &options.companions)?;
-    let found = named(&place, backup).and_then(|name| Ok((label_of(&place, &name)?, name)));
-    let (label, name) = found.map_err(|failure| place.locate(failure))?;
+    let (place, label, name) = asked(path, backup, options)?;
     let options = options.stand_in(path, label.as_str());
     let mut session = Session::own_at(place, &options, host)?;
     session.detect = None;
     found::forget(&session.place);
     let result = put_back(&mut session, &name, &label, host);
     result.map_err(|error| session.locate(error))
+}
+
+/// The plan that [`restore`] would perform first: of the restore, or of the recovery of one that
+/// was interrupted. It takes no lock, and changes no more than any reader of the database does. As
+/// [`crate::plan`], it assumes that the database can be given a hard link.
+///
+/// # Errors
+/// As [`restore`], as far as they can be known beforehand.
+pub fn plan_restore(
+    path: &Path,
+    backup: &Path,
+    options: &BackupOptions,
+    host: &mut dyn Host,
+) -> Result<Plan, Error> {
+    let (place, label, name) = asked(path, backup, options)?;
+    let options = options.stand_in(path, label.as_str());
+    let mut session = Session::of(place, &options, Access::Look)?;
+    session.detect = None;
+    let planned = planned(&mut session, &name, &label, host);
+    planned.map_err(|error| session.locate(error))
+}
+
+fn planned(
+    session: &mut Session,
+    name: &FileName,
+    label: &Label,
+    host: &mut dyn Host,
+) -> Result<Plan, Error> {
+    let observation = session.observe(host)?;
+    let plan = if let Some(plan) = recover_before_restore(&observation, label, &nonce())? {
+        plan
+    } else {
+        session.refuse_irreplaceable()?;
+        let request = request(&session.place, &observation, name)?;
+        cutover_core::plan_restore(&observation, &request)?.plan
+    };
+    session.refuse_sticky(&plan)?;
+    Ok(plan)
+}
+
+/// The paths, the label of the upgrade that made the backup, and the backup's name.
+fn asked(
+    path: &Path,
+    backup: &Path,
+    options: &BackupOptions,
+) -> Result<(Paths, Label, FileName), Error> {
+    let place = usable(path, &options.companions)?;
+    let found = named(&place, backup).and_then(|name| Ok((label_of(&place, &name)?, name)));
+    let (label, name) = found.map_err(|failure| place.locate(failure))?;
+    Ok((place, label, name))
 }
 
 /// The label of the upgrade that made a backup.
@@ -156,7 +203,7 @@ fn put_back(
             );
         }
         let request = request(&session.place, &observation, name)?;
-        let restore = plan_restore(&observation, &request)?;
+        let restore = cutover_core::plan_restore(&observation, &request)?;
         attempt += 1;
         let replaces = restore
             .plan

@@ -3,6 +3,7 @@
 mod adopt;
 mod interrupted_restore;
 mod list_and_prune;
+mod plan_restore;
 mod restore;
 
 use std::path::{Path, PathBuf};
