@@ -127,7 +127,14 @@ test("each platform has an entry, its types and its package", async () => {
   if (PLATFORMS) assert.deepEqual(platforms.toSorted(), Object.keys(PLATFORMS).sort());
   assert.deepEqual(
     Object.keys(exports).sort(),
-    [".", "./pure", "./package.json", ...platforms.map((name) => `./${name}`)].sort(),
+    [
+      ".",
+      "./pure",
+      "./cli",
+      "./cli.schema.json",
+      "./package.json",
+      ...platforms.map((name) => `./${name}`),
+    ].sort(),
   );
   for (const { types, default: file } of Object.values(exports).filter((entry) => entry.types))
     assert.ok(existsSync(join(face, types)) && existsSync(join(face, file)), file);
