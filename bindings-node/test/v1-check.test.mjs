@@ -52,6 +52,22 @@ test("damage that a callback meets through its reader is V1_CORRUPT, with its ow
   }
 });
 
+test("damage that a callback meets with a SQLite of its own is V1_CORRUPT as well", async () => {
+  const read = made(async (job) =>
+    shell(await job.source(), "SELECT sum(length(body)) FROM notes"),
+  );
+  const { path } = harmed(true);
+  const error = await failure(migrate(options(path, { checkV1: false, ...read })));
+  assert.equal(error.code, "V1_CORRUPT", error.message);
+  assert.match(String(error.cause), /malformed/);
+  // An error that says so of a sound v1 stays the application's own.
+  const lies = made(() => {
+    throw new Error("database disk image is malformed");
+  });
+  const other = await failure(migrate(options(seed(ROWS).path, { checkV1: false, ...lies })));
+  assert.equal(other.code, "HOST", other.message);
+});
+
 test("verify opens v2 by its path, and every reader has one", async () => {
   const place = seed();
   const paths = {};

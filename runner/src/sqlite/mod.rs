@@ -15,7 +15,7 @@ mod watch;
 pub(crate) use build::{build, copy_pages, lay_out, refused_sql, restage};
 pub(crate) use check::{Origin, check, damaged_v1, detect};
 pub(crate) use error::{
-    close, fault, fault_of_reading, fault_on, in_use, is_damage, no_space, on,
+    close, fault, fault_of_reading, fault_on, in_use, is_damage, names_damage, no_space, on,
     os_fault, run, shortened, words,
 };
 pub(crate) use ffi::only_read;
