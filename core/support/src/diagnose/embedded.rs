@@ -12,8 +12,8 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use crate::bundle::Given;
 use cutover_core::ReadError;
 
-/// The most objects in a text that are tried.
-const MOST_TRIED: usize = 200;
+/// The fields of the formats. An object without them, such as a line of a log, has none inside.
+const FIELDS: [&str; 4] = ["\"observation\"", "\"steps\"", "\"phase\"", "\"startedMs\""];
 
 /// The format that a text has, by the fields that only this format has. One field alone proves
 /// nothing: a line of a log may have a `phase` or `steps` too.
@@ -190,29 +190,40 @@ fn mentions_bundle(text: &str) -> bool {
 
 /// The known objects of a text, and the rest of it.
 fn scan(text: &str) -> (Vec<(Form, String)>, String) {
-    let (mut found, mut rest) = (Vec::new(), String::new());
-    let (mut from, mut at, mut tried) = (0, 0, 0);
+    let (mut objects, mut rest) = (Vec::new(), String::new());
+    let (mut from, mut at) = (0, 0);
+    // An object that does not end is read to the end of the text, and one that may have another
+    // inside is read again: a hostile text may begin many.
+    let mut left = text.len().saturating_mul(4);
     while let Some(begin) = text[at..].find('{').map(|found| at + found) {
         at = begin + 1;
         let begins_object = text[at..].trim_start_matches([' ', '\t', '\r', '\n', '\u{a0}']);
         if !begins_object.starts_with('"') {
             continue;
         }
-        tried += 1;
-        if tried > MOST_TRIED {
-            break;
+        let found = object(text, begin);
+        let end = found.as_ref().map_or(text.len(), |(_, end)| *end);
+        if let Some((object, _)) = found {
+            if let Ok(Some(form)) = Form::of(&object) {
+                objects.push((form, object));
+                rest.push_str(&text[from..begin]);
+                rest.push('\n');
+                from = end;
+                at = end;
+                continue;
+            }
+            if !FIELDS.iter().any(|field| object.contains(field)) {
+                at = end;
+                continue;
+            }
         }
-        let Some((object, end)) = object(text, begin) else { continue };
-        if let Ok(Some(form)) = Form::of(&object) {
-            found.push((form, object));
-            rest.push_str(&text[from..begin]);
-            rest.push('\n');
-            from = end;
-            at = end;
-        }
+        left = match left.checked_sub(end - begin) {
+            Some(left) => left,
+            None => break,
+        };
     }
     rest.push_str(&text[from..]);
-    (found, rest)
+    (objects, rest)
 }
 
 /// The object that begins here, and where it ends. A line break inside of a text is none of JSON: a

@@ -20,14 +20,13 @@ pub(super) fn pieces(name: &str, text: &str) -> Vec<Piece> {
     if trimmed.starts_with('{') {
         match Form::of(trimmed) {
             Ok(Some(form)) => return vec![of_form(name, form, trimmed)],
-            Ok(None) => return vec![Piece::of(name, log_line::diagnose(trimmed))],
             // A text that is cut short is not judged by its rest: the missing part could change the
             // answer.
             Err(error) if error.is_eof() => {
                 let why = format!("it begins as JSON and is cut short ({error})");
                 return vec![damaged(name, unknown(&why))];
             }
-            Err(_) => {}
+            Ok(None) | Err(_) => {}
         }
     }
     let Embedded { texts, rest, is_damaged } = embedded::find(trimmed);

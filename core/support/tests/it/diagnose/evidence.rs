@@ -68,6 +68,11 @@ fn a_bundle_is_found_in_what_people_send() {
         ),
         ("a log before it", format!("12:00 ERROR EBUSY: busy, rename 'a'\n{whole}\n")),
         ("JSON before it", format!("{{\"level\": 30, \"msg\": \"up\"}}\n{whole}")),
+        (
+            "a long log before it",
+            format!("{}{whole}", "{\"a\":{\"b\":{\"c\":1}}}\n".repeat(20_000)),
+        ),
+        ("inside of another object", format!("{{\"ticket\": 7, \"report\": {whole}}}")),
     ] {
         let found = text(&sent);
         assert_eq!(
@@ -176,4 +181,13 @@ fn lines_of_json_are_no_journal_and_no_plan() {
         assert_eq!(found.kind, Kind::Line, "{line}: {}", found.because);
         assert_eq!(found.explanation.unwrap().os.as_deref(), Some("EBUSY"));
     }
+}
+
+/// A hostile text may begin objects without end.
+#[test]
+fn a_text_that_begins_many_objects_is_read_a_few_times_only() {
+    let hostile = "{\"a\":".repeat(400_000);
+    assert_eq!(text(&format!("x {hostile}")).kind, Kind::Unknown);
+    let found = text(&format!("{}\n{hostile}", sound().to_text()));
+    assert_eq!(found.safety, Safety::Safe, "{}", found.because);
 }
