@@ -80,6 +80,7 @@ pub(super) fn merge(mut pieces: Vec<Piece>) -> Diagnosis {
     let explanation = pieces.iter().find_map(|piece| piece.diagnosis.explanation.clone());
     let mut databases: Vec<String> =
         pieces.iter().filter_map(|piece| piece.database.clone()).collect();
+    databases.sort();
     if databases.len() < 2 {
         databases.clear();
     }
