@@ -226,7 +226,7 @@ fn scan(text: &str) -> (Vec<(Form, String)>, String) {
     (objects, rest)
 }
 
-/// The object that begins here, and where it ends. A line break inside of a text is none of JSON: a
+/// The object that begins here, and where it ends. A line break inside of a text is not JSON: a
 /// mail program broke the line.
 fn object(text: &str, begin: usize) -> Option<(String, usize)> {
     let mut object = String::new();
