@@ -58,7 +58,7 @@ export function debianPackages(tools) {
 /** Programs that the tests measure and check with, and the Debian packages that bring them. */
 export function testTools() {
   if (process.platform !== "linux") return;
-  debianPackages({ sqlite3: "sqlite3", strace: "strace", tmux: "tmux", chromium: "chromium", "x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64-win32" });
+  debianPackages({ sqlite3: "sqlite3", strace: "strace", tmux: "tmux", chromium: "chromium", python3: "python3", "x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64-win32" });
 }
 
 /** Brings a fresh clone, or one that was pulled, to where the addon, the browser's modules and page, and the TypeScript can run. */

@@ -26,7 +26,7 @@ test("a v1 that lost rows is not upgraded, unless the options leave its check ou
     const error = await failure(migrate(options(path, made(build, from))));
     assert.ok(error instanceof CutoverError);
     assert.equal(error.code, "V1_CORRUPT", error.message);
-    assert.doesNotMatch(error.message, /your data is whole/);
+    assert.doesNotMatch(error.message, /your data is (whole|untouched)/);
   }
   const { path } = harmed(false);
   assert.equal((await migrate(options(path, { checkV1: false }))).outcome, "migrated");
@@ -50,6 +50,22 @@ test("damage that a callback meets through its reader is V1_CORRUPT, with its ow
     assert.equal(error.code, "V1_CORRUPT", error.message);
     assert.equal(error.cause, own);
   }
+});
+
+test("damage that a callback meets with a SQLite of its own is V1_CORRUPT as well", async () => {
+  const read = made(async (job) =>
+    shell(await job.source(), "SELECT sum(length(body)) FROM notes"),
+  );
+  const { path } = harmed(true);
+  const error = await failure(migrate(options(path, { checkV1: false, ...read })));
+  assert.equal(error.code, "V1_CORRUPT", error.message);
+  assert.match(String(error.cause), /malformed/);
+  // An error that says so of a sound v1 stays the application's own.
+  const lies = made(() => {
+    throw new Error("database disk image is malformed");
+  });
+  const other = await failure(migrate(options(seed(ROWS).path, { checkV1: false, ...lies })));
+  assert.equal(other.code, "HOST", other.message);
 });
 
 test("verify opens v2 by its path, and every reader has one", async () => {

@@ -596,6 +596,14 @@ export type BuildFrom = "empty" | "copy";
  */
 export type Model = "M0" | "M1" | "M2" | "M3" | "Windows";
 /**
+ * What the input was taken for.
+ */
+export type Kind = "bundle" | "plan" | "journal" | "receipt" | "line" | "file" | "folder" | "unknown";
+/**
+ * Whether the data is safe; of a plan, whether performing it is.
+ */
+export type Safety = "safe" | "not-safe" | "cannot-tell";
+/**
  * What is wrong with a plan.
  */
 export type FindingKind =
@@ -614,13 +622,9 @@ export type FindingKind =
   | "case-collision"
   | "windows-name";
 /**
- * What the input was taken for.
+ * Whether a claim holds.
  */
-export type Kind = "bundle" | "plan" | "journal" | "receipt" | "line" | "file" | "folder" | "unknown";
-/**
- * Whether the data is safe; of a plan, whether performing it is.
- */
-export type Safety = "safe" | "not-safe" | "cannot-tell";
+export type Answer = "yes" | "no" | "cannot-tell";
 /**
  * What a file holds.
  */
@@ -883,9 +887,18 @@ export interface Warning {
  */
 export interface Bundle {
   /**
+   * Of the companions that the receipts name, and their backups, the files that are in the
+   * database's directory.
+   */
+  beside: FileName[];
+  /**
    * Whether SQLite finds the pages of canonical sound.
    */
   check: Check;
+  /**
+   * How much canonical holds. Nothing where the pages are not sound, or were not checked.
+   */
+  content: Content | null;
   /**
    * The events that the application kept, oldest first.
    */
@@ -921,6 +934,10 @@ export interface Bundle {
     [k: string]: string | null;
   };
   /**
+   * What the `-shm` beside canonical says of its log.
+   */
+  shm: Shm | null;
+  /**
    * Always 1.
    */
   version: number;
@@ -928,6 +945,19 @@ export interface Bundle {
    * What the log of canonical holds. Nothing where canonical has no log, or was not opened.
    */
   wal: Wal | null;
+}
+/**
+ * How much a database holds. Its rows are counted, and not told.
+ */
+export interface Content {
+  /**
+   * Their rows.
+   */
+  rows: number;
+  /**
+   * The tables that SQLite can count, without those of SQLite itself.
+   */
+  tables: number;
 }
 /**
  * A process that has a file of the set open.
@@ -1564,6 +1594,24 @@ export interface Header {
   userVersion: number;
 }
 /**
+ * What the `-shm` file says of the log that it belongs to. It outlives a log that is removed by
+ * hand.
+ */
+export interface Shm {
+  /**
+   * How many of them are in the database already.
+   */
+  checkpointedFrames: number;
+  /**
+   * The valid frames of the log.
+   */
+  frames: number;
+  /**
+   * The two salts of the log, in hex.
+   */
+  salts: string;
+}
+/**
  * What a log holds.
  */
 export interface Wal {
@@ -1588,6 +1636,11 @@ export interface Wal {
    * The header, where it is valid.
    */
   header: WalHeader | null;
+  /**
+   * The 100 bytes of the database header after the last commit, in hex. Nothing where no commit
+   * changed page 1.
+   */
+  headerAfter: string | null;
   /**
    * The number of pages of the database after the last commit.
    */
@@ -1818,6 +1871,14 @@ export interface Diagnosis {
    */
   because: string;
   /**
+   * The databases, where there are several: ask which is meant.
+   */
+  databases: string[];
+  /**
+   * The pieces of the input, where there are several. The worst of them decides.
+   */
+  evidence: Evidence[];
+  /**
    * The explanation of the error, where there is one.
    */
   explanation: Explanation | null;
@@ -1834,13 +1895,25 @@ export interface Diagnosis {
    */
   header: DatabaseHeader | null;
   /**
+   * Whether the file is intact: only pages that were read prove it.
+   */
+  intact: Claim;
+  /**
    * What the input was taken for.
    */
   kind: Kind;
   /**
+   * Which program made the newest bundle, when and where. Nothing where there is none.
+   */
+  made: Made | null;
+  /**
    * What the next start will do.
    */
   next: string;
+  /**
+   * The path of the database, where the input tells it.
+   */
+  path: string | null;
   /**
    * The plan that was given, or that the next start would perform.
    */
@@ -1849,6 +1922,10 @@ export interface Diagnosis {
    * An answer to the customer, ready to send.
    */
   reply: string;
+  /**
+   * Whether the user's rows are there.
+   */
+  rows: Claim;
   /**
    * Whether the data is safe; of a plan, whether performing it is.
    */
@@ -1865,6 +1942,31 @@ export interface Diagnosis {
    * What the database's log holds.
    */
   wal: Wal | null;
+}
+/**
+ * One piece of the input, and what it says.
+ */
+export interface Evidence {
+  /**
+   * When it was made, in Unix milliseconds. Nothing where that is now, or unknown.
+   */
+  atMs: number | null;
+  /**
+   * What it was taken for.
+   */
+  kind: Kind;
+  /**
+   * Which piece it is.
+   */
+  name: string;
+  /**
+   * What it says of the data.
+   */
+  safety: Safety;
+  /**
+   * Why.
+   */
+  says: string;
 }
 /**
  * An explanation of a failure.
@@ -1926,6 +2028,19 @@ export interface Finding {
   why: string | null;
 }
 /**
+ * A claim about a database.
+ */
+export interface Claim {
+  /**
+   * Whether it holds.
+   */
+  answer: Answer;
+  /**
+   * What proves or contradicts it, or what is missing for a proof.
+   */
+  says: string;
+}
+/**
  * Where v1 or v2 is.
  */
 export interface Place {
@@ -1939,9 +2054,14 @@ export interface Place {
   says: string;
 }
 /**
- * What a person dropped or pasted: a text, or files.
+ * What a person dropped or pasted: a text, files, or both.
  */
 export interface Dropped {
+  /**
+   * The database that is meant, by its name in `files`, where there are several. Without it all
+   * are judged, and the worst answer is given.
+   */
+  database: string | null;
   /**
    * The files of a folder, or some of them.
    */
@@ -1951,7 +2071,7 @@ export interface Dropped {
    */
   platform: Platform | null;
   /**
-   * A bundle, plan, journal, receipt, or any text with an error in it.
+   * A bundle, plan, journal, receipt, a mail with such a thing in it, or any text with an error.
    */
   text: string | null;
   /**
@@ -1965,12 +2085,22 @@ export interface Dropped {
  */
 export interface DroppedFile {
   /**
+   * What SQLite's `quick_check` said of this database just now, with its log and rollback
+   * journal. Nothing where the pages were not read.
+   */
+  check: Check | null;
+  /**
+   * How much this database holds, where it was counted.
+   */
+  content: Content | null;
+  /**
    * The beginning of a file that is or may be a database, in hex. It must have 100 bytes at
-   * least, and should be the whole first page, of at most 65536 bytes.
+   * least, and should be the whole first page, of at most 65536 bytes. Of a `-shm` the first 136
+   * bytes.
    */
   head: string | null;
   /**
-   * Its bare name.
+   * Its name, behind its path in the folder where it is in one below: `profile/data.db`.
    */
   name: string;
   /**
@@ -1978,7 +2108,7 @@ export interface DroppedFile {
    */
   size: number;
   /**
-   * The file's text, where its name ends in `.json` and it is small.
+   * The file's text, where it is a text: a journal, a receipt, a bundle, a log, a mail.
    */
   text: string | null;
   /**

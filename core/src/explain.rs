@@ -57,7 +57,7 @@ fn words(code: Code) -> (&'static str, &'static str, &'static str) {
     const UNTOUCHED: &str = "Nothing was touched.";
     const NO_ROW_LOST: &str = "No row is lost. The rows are in the old database, or in the new one \
                                with the old one beside it.";
-    const WHOLE: &str = "The database is whole and in its place.";
+    const IN_PLACE: &str = "The database is in its place, with every row that it had.";
     match code {
         Code::Owned => (
             "Another instance of the application is using this database, or one of its companions. Or \
@@ -95,7 +95,7 @@ fn words(code: Code) -> (&'static str, &'static str, &'static str) {
         Code::NoSpace => (
             "There is not enough free space for the upgrade, the disk quota of the user is used up, or \
              SQLite's temporary folder is full.",
-            WHOLE,
+            IN_PLACE,
             "Free the space that the message names, have the quota raised, or set SQLITE_TMPDIR to \
              another folder, and start again.",
         ),
@@ -115,22 +115,22 @@ fn words(code: Code) -> (&'static str, &'static str, &'static str) {
         ),
         Code::Host => (
             "The application's own part of the upgrade failed.",
-            WHOLE,
+            IN_PLACE,
             "The application's own error names the cause. Correct it there, and start again.",
         ),
         Code::Verify => (
             "The new database, or the backup, did not pass its checks, so it was not installed.",
-            WHOLE,
+            IN_PLACE,
             "Correct what builds the new database, or choose another backup.",
         ),
         Code::StillOld => (
             "The upgraded database still looks like the old one, so it was not installed.",
-            WHOLE,
+            IN_PLACE,
             "Correct what builds the new database: it does not set what detect looks for.",
         ),
         Code::Aborted => (
             "The application asked to stop before anything was installed.",
-            WHOLE,
+            IN_PLACE,
             "Start again to upgrade.",
         ),
     }

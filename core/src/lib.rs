@@ -70,7 +70,7 @@
 //! observation.free_bytes = Some(0);
 //! let refusal = plan_migration(&observation, &request).unwrap_err();
 //! let explanation = explain_error(&refusal.to_string()).ok_or("not an error of cutover")?;
-//! assert_eq!(explanation.data, "The database is whole and in its place.");
+//! assert_eq!(explanation.data, "The database is in its place, with every row that it had.");
 //! # Ok(())
 //! # }
 //! ```

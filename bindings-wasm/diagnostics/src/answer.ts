@@ -5,18 +5,28 @@ import { lanesView } from "./lanes-view.js";
 import { markdown } from "./report.js";
 import { story } from "./story.js";
 import type { Taken } from "./take.js";
-import { headline, KINDS, SHORT, three, where } from "./words.js";
+import { ANSWERS, headline, KINDS, SHORT, three, where } from "./words.js";
 
 /**
  * Shows the diagnosis of what the person gave. `since`: when the page began to judge, milliseconds
  * of the page's clock.
  */
-export function answer(diagnosis: Diagnosis, taken: Taken, since: number): void {
+export function answer(
+  diagnosis: Diagnosis,
+  taken: Taken,
+  since: number,
+  again: (more: { database?: string; all?: boolean }) => void,
+): void {
   const section = the("answer", HTMLElement);
   section.dataset["safety"] = diagnosis.safety;
   section.dataset["kind"] = diagnosis.kind;
   const title = h("h2", { id: "answer-title", tabindex: "-1" }, headline(diagnosis));
-  replace(section, verdict(diagnosis, taken, title), ...more(diagnosis, taken));
+  replace(
+    section,
+    verdict(diagnosis, taken, title),
+    which(diagnosis, taken, again),
+    ...more(diagnosis, taken),
+  );
   const took = performance.now() - since;
   section.dataset["took"] = took.toFixed(1);
   const read = section.querySelector(".read");
@@ -32,6 +42,75 @@ export function answer(diagnosis: Diagnosis, taken: Taken, since: number): void 
   announce(`${SHORT[diagnosis.safety]}. ${headline(diagnosis)}`);
   title.focus({ preventScroll: true });
   section.scrollIntoView({ block: "start" });
+}
+
+/** Takes the old answer away, and tells how far the reading is. `stop` ends it. */
+export function busy(
+  title: string,
+  stop: () => void,
+): { onProgress: (doing: string, part: number) => void } {
+  const section = the("answer", HTMLElement);
+  for (const name of ["safety", "kind", "took"]) delete section.dataset[name];
+  const bar = h("progress", { max: 1, "aria-label": "How far the reading is" });
+  const doing = h("p", {}, `Reading ${title}`);
+  const stopped = h("button", { type: "button", click: stop }, "Stop reading");
+  replace(
+    section,
+    h("h2", { id: "answer-title", tabindex: "-1" }, "Judging"),
+    h("div", { class: "busy" }, doing, bar, h("p", { class: "actions" }, stopped)),
+  );
+  return {
+    onProgress(what, part) {
+      doing.textContent = `${what}: ${Math.min(100, Math.floor(100 * part))} %`;
+      bar.value = Math.min(1, part);
+    },
+  };
+}
+
+/** Asks which database is meant, and whether to read what is large. */
+function which(
+  { databases, path }: Diagnosis,
+  { more }: Taken,
+  again: (more: { database?: string; all?: boolean }) => void,
+): HTMLElement | null {
+  if (databases.length === 0 && !more) return null;
+  return h(
+    "section",
+    { class: "which", "aria-labelledby": "which-title" },
+    databases.length > 0 && h("h3", { id: "which-title" }, "Which database is meant?"),
+    databases.length > 0 &&
+      h(
+        "ul",
+        {},
+        ...items(databases, (database) =>
+          h(
+            "li",
+            {},
+            h(
+              "button",
+              {
+                type: "button",
+                "data-database": database,
+                "aria-current": database === path && "true",
+                click: () => again({ database }),
+              },
+              database,
+            ),
+          ),
+        ),
+      ),
+    more &&
+      h(
+        "p",
+        { class: "actions" },
+        databases.length === 0 && h("span", { id: "which-title" }, "There are pages left to read."),
+        h(
+          "button",
+          { type: "button", "data-all": "", click: () => again({ all: true }) },
+          "Read every page, however long it takes",
+        ),
+      ),
+  );
 }
 
 /** Shows that the page could not read what the person gave. */
@@ -59,7 +138,11 @@ export function failed(title: string, why: string): void {
 }
 
 function verdict(diagnosis: Diagnosis, taken: Taken, title: HTMLElement): HTMLElement {
-  const { safety, because, kind, reply } = diagnosis;
+  const { safety, because, kind, reply, intact, rows } = diagnosis;
+  const claims: [string, Diagnosis["intact"]][] = [
+    ["The file is intact", intact],
+    ["Your rows are there", rows],
+  ];
   const places: [string, string, string | null][] = [
     ["Where is v1, the old database?", diagnosis.v1.says, diagnosis.v1.file],
     ["Where is v2, the upgraded one?", diagnosis.v2.says, diagnosis.v2.file],
@@ -82,7 +165,21 @@ function verdict(diagnosis: Diagnosis, taken: Taken, title: HTMLElement): HTMLEl
         `Read as ${KINDS[kind]}: `,
         h("span", { class: "given" }, taken.title),
       ),
+      origin(diagnosis),
     ),
+    kind !== "plan" &&
+      h(
+        "dl",
+        { class: "claims" },
+        ...claims.map(([claim, { answer, says }]) =>
+          h(
+            "div",
+            { class: answer },
+            h("dt", {}, claim),
+            h("dd", {}, h("b", {}, `${ANSWERS[answer]}. `), says),
+          ),
+        ),
+      ),
     h(
       "dl",
       { class: "places" },
@@ -120,6 +217,18 @@ function verdict(diagnosis: Diagnosis, taken: Taken, title: HTMLElement): HTMLEl
   );
 }
 
+/** Who made the bundle, when and where. */
+function origin({ made, path }: Diagnosis): HTMLElement | null {
+  if (!made) return null;
+  const { atMs, cutover, sqlite, platform, arch, runtime } = made;
+  return h(
+    "p",
+    { class: "made" },
+    `Made ${date(atMs)} UTC on ${platform} ${arch}${runtime ? `, ${runtime}` : ""}, by cutover ${cutover} with SQLite ${sqlite}`,
+    path !== null && h("span", {}, ", for ", h("code", {}, path)),
+  );
+}
+
 /** A text with its parts in backticks as code. */
 function prose(text: string): (Node | string)[] {
   return text
@@ -134,8 +243,22 @@ function save(text: string, name: string): void {
 }
 
 function more(diagnosis: Diagnosis, taken: Taken): (HTMLElement | null)[] {
-  const { explanation, findings, plan, facts, backups, header, wal } = diagnosis;
+  const { explanation, findings, plan, facts, backups, header, wal, evidence } = diagnosis;
   return [
+    evidence.length > 0
+      ? h(
+          "section",
+          { class: "evidence", "aria-labelledby": "evidence-title" },
+          h("h3", { id: "evidence-title" }, "What each piece says"),
+          h(
+            "ul",
+            {},
+            ...items(evidence, ({ name, kind, safety, says }) =>
+              h("li", {}, h("b", {}, `${name} (${KINDS[kind]}): ${SHORT[safety]}. `), says),
+            ),
+          ),
+        )
+      : null,
     explanation &&
       h(
         "section",

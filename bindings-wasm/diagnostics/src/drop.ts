@@ -1,14 +1,33 @@
 // The files that a person dropped or picked.
 
+/** A file, with its path in the folder. */
+export interface Given {
+  path: string;
+  file: File;
+}
+
 /**
- * Files. `folder` is the name of the folder if they are all its files. `below` counts the files and
- * folders deeper in it, which the page leaves out.
+ * Files. `folder` is the name of the folder if there is one. `beside` are the files that came with
+ * it. `left`: whether files below were left out, because there are too many or they are too deep.
  */
 export interface Found {
-  files: File[];
+  files: Given[];
   folder: string | null;
-  below: number;
+  beside: Given[];
+  left: boolean;
 }
+
+/** The most files that are looked at, and the deepest folder below the one that was given. */
+const MOST_FILES = 2000;
+const DEEPEST = 6;
+
+/** Files without a folder. */
+export const loose = (files: Iterable<File>): Found => ({
+  files: [...files].map((file) => ({ path: file.name, file })),
+  folder: null,
+  beside: [],
+  left: false,
+});
 
 /** What a person dropped. The browser clears it after the event, so this reads it at once. */
 export function dropped(data: DataTransfer): () => Promise<Found & { text: string }> {
@@ -17,51 +36,70 @@ export function dropped(data: DataTransfer): () => Promise<Found & { text: strin
   const entries = [...data.items]
     .map((item) => (item.kind === "file" ? item.webkitGetAsEntry() : null))
     .filter((entry) => entry !== null);
-  const [only] = entries;
   return async () => {
-    if (only?.isDirectory && entries.length === 1)
-      return { ...(await inside(only as FileSystemDirectoryEntry)), text: "" };
-    // Several items may or may not be a whole folder. A folder among them is not a file.
-    const plain =
-      entries.length === 0
-        ? files
-        : await Promise.all(
-            entries
-              .filter((entry) => entry.isFile)
-              .map((entry) => open(entry as FileSystemFileEntry)),
-          );
-    return { files: plain, folder: null, below: 0, text };
+    if (entries.length === 0) return { ...loose(files), text };
+    const folders = entries.filter((entry) => entry.isDirectory) as FileSystemDirectoryEntry[];
+    const plain = await Promise.all(
+      entries.filter((entry) => entry.isFile).map((entry) => open(entry as FileSystemFileEntry)),
+    );
+    if (folders.length === 0) return { ...loose(plain), text };
+    const walk = new Walk();
+    const [only] = folders;
+    for (const folder of folders)
+      await walk.into(folder, folders.length > 1 ? `${folder.name}/` : "", 0);
+    return {
+      files: walk.files,
+      folder: folders.length === 1 && only ? only.name : `${folders.length} folders`,
+      beside: loose(plain).files,
+      left: walk.left,
+      text,
+    };
   };
 }
 
 const open = (entry: FileSystemFileEntry) =>
   new Promise<File>((resolve, reject) => entry.file(resolve, reject));
 
-/** The files of a directory, without its subdirectories. */
-async function inside(directory: FileSystemDirectoryEntry): Promise<Found> {
-  const reader = directory.createReader();
-  const files: File[] = [];
-  let below = 0;
-  for (;;) {
-    const some = await new Promise<FileSystemEntry[]>((resolve, reject) =>
-      reader.readEntries(resolve, reject),
-    );
-    if (some.length === 0) return { files, folder: directory.name, below };
-    below += some.filter((entry) => entry.isDirectory).length;
-    files.push(
-      ...(await Promise.all(
-        some.filter((entry) => entry.isFile).map((entry) => open(entry as FileSystemFileEntry)),
-      )),
-    );
+class Walk {
+  readonly files: Given[] = [];
+  left = false;
+
+  async into(directory: FileSystemDirectoryEntry, path: string, depth: number): Promise<void> {
+    const reader = directory.createReader();
+    const below: FileSystemDirectoryEntry[] = [];
+    for (;;) {
+      const some = await new Promise<FileSystemEntry[]>((resolve, reject) =>
+        reader.readEntries(resolve, reject),
+      );
+      if (some.length === 0) break;
+      for (const entry of some) {
+        if (entry.isDirectory) below.push(entry as FileSystemDirectoryEntry);
+        else if (this.files.length < MOST_FILES)
+          this.files.push({
+            path: path + entry.name,
+            file: await open(entry as FileSystemFileEntry),
+          });
+        else this.left = true;
+      }
+    }
+    for (const folder of below)
+      if (depth < DEEPEST && this.files.length < MOST_FILES)
+        await this.into(folder, `${path}${folder.name}/`, depth + 1);
+      else this.left = true;
   }
 }
 
-/** The files of the picked folder, without its subfolders, and its name. */
+/** The files of the picked folder, with those below it, and its name. */
 export function picked(files: FileList): Found {
-  const direct = [...files].filter((file) => file.webkitRelativePath.split("/").length === 2);
+  const all = [...files].map((file) => ({
+    path: file.webkitRelativePath.split("/").slice(1).join("/"),
+    file,
+  }));
+  const near = all.filter(({ path }) => path.split("/").length <= DEEPEST + 1);
   return {
-    files: direct,
-    below: files.length - direct.length,
+    files: near.slice(0, MOST_FILES),
     folder: files[0]?.webkitRelativePath.split("/")[0] ?? "",
+    beside: [],
+    left: near.length < all.length || near.length > MOST_FILES,
   };
 }

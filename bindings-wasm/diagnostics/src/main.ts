@@ -1,11 +1,11 @@
 import "./style.css";
 import { diagnose, load, type Platform } from "cutover-wasm/diagnose";
-import { answer, failed } from "./answer.js";
+import { answer, busy, failed } from "./answer.js";
 import { h, the } from "./dom.js";
-import { dropped, picked, type Found } from "./drop.js";
+import { dropped, loose, picked, type Found } from "./drop.js";
 import { examples } from "./examples.js";
 import { matrix } from "./matrix.js";
-import { takeFiles, takeText, type Taken } from "./take.js";
+import { takeFiles, takeText, type How, type Taken } from "./take.js";
 
 /** The longest text that the box shows, characters. A longer text would freeze the box. */
 const MOST_SHOWN = 200_000;
@@ -13,20 +13,36 @@ const MOST_SHOWN = 200_000;
 const box = the("text", HTMLTextAreaElement);
 const veil = the("veil", HTMLElement);
 const crashes = matrix();
-let turn = 0;
+/** The case that is being judged. A new one ends it. */
+let current = new AbortController();
+
+/** How a case is judged again: another database is meant, or all pages are to be read. */
+type Again = (more: Pick<How, "database" | "all">) => void;
 
 /** Judges what the person gave, unless the person gave something else meanwhile. */
-async function judge(title: string, take: () => Taken | Promise<Taken>): Promise<void> {
+async function judge(
+  title: string,
+  take: (how: How) => Taken | Promise<Taken>,
+  more: Pick<How, "database" | "all"> = {},
+): Promise<void> {
   const since = performance.now();
-  const mine = (turn += 1);
+  current.abort();
+  const mine = (current = new AbortController());
+  // The reading may be stopped, and what is known by then is still judged.
+  const reading = new AbortController();
+  mine.signal.addEventListener("abort", () => reading.abort());
+  const { onProgress } = busy(title, () => reading.abort());
+  const again: Again = (next) => void judge(title, take, { ...more, ...next });
   try {
-    const taken = await take();
+    const how = { platform: platform(), onProgress, signal: reading.signal, ...more };
+    const taken = await take(how);
+    if (mine.signal.aborted) return;
     const diagnosis = await diagnose(taken.given);
-    if (mine !== turn) return;
-    answer(diagnosis, taken, since);
+    if (mine.signal.aborted) return;
+    answer(diagnosis, taken, since, again);
     if (diagnosis.plan) crashes.adopt(diagnosis.plan);
   } catch (error) {
-    if (mine === turn) failed(title, error instanceof Error ? error.message : String(error));
+    if (!mine.signal.aborted) failed(title, error instanceof Error ? error.message : String(error));
   }
 }
 
@@ -34,7 +50,7 @@ const text = (given: string, title?: string) =>
   void judge("the text", () => takeText(given, title));
 const platform = () => (the("platform", HTMLSelectElement).value || null) as Platform | null;
 const files = (found: Found) =>
-  void judge(found.folder ?? "the files", () => takeFiles(found, platform()));
+  void judge(found.folder ?? "the files", (how) => takeFiles(found, how));
 
 the("drop", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault();
@@ -51,7 +67,7 @@ for (const [id, folder] of [
   const input = the(id, HTMLInputElement);
   input.addEventListener("change", () => {
     if (!input.files?.length) return;
-    files(folder ? picked(input.files) : { files: [...input.files], folder: null, below: 0 });
+    files(folder ? picked(input.files) : loose(input.files));
     input.value = "";
   });
 }
@@ -67,7 +83,7 @@ addEventListener("paste", (event) => {
     return;
   const pasted = data.getData("text/plain");
   event.preventDefault();
-  if (data.files.length > 0) return files({ files: [...data.files], folder: null, below: 0 });
+  if (data.files.length > 0) return files(loose(data.files));
   // The text before is another case, and both together would be neither.
   box.value = pasted.length <= MOST_SHOWN ? pasted : "";
   text(pasted, "the pasted text");
@@ -90,13 +106,17 @@ addEventListener("drop", (event) => {
   veil.hidden = true;
   if (!event.dataTransfer) return;
   const take = dropped(event.dataTransfer);
-  void judge("the dropped files", async () => {
-    const found = await take();
-    return found.files.length > 0 || found.folder !== null
-      ? takeFiles(found, platform())
-      : takeText(found.text, "the dropped text");
+  let found: ReturnType<typeof take> | undefined;
+  void judge("the dropped files", async (how) => {
+    const { text, ...rest } = await (found ??= take());
+    return rest.files.length > 0 || rest.folder !== null
+      ? takeFiles(rest, how)
+      : takeText(text, "the dropped text");
   });
 });
+
+/** A short code and nothing else: an address that another person made proves nothing. */
+const CODE = /^[A-Za-z0-9_:-]{1,100}$/;
 
 /** Judges a short code in the address: `#code`. */
 function address(): void {
@@ -106,7 +126,7 @@ function address(): void {
   } catch {
     // The code is judged undecoded.
   }
-  if (code !== "" && document.getElementById(code) === null)
+  if (CODE.test(code) && document.getElementById(code) === null)
     text(`#${code}`, "the code in the address");
 }
 addEventListener("hashchange", address);

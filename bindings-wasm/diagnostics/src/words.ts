@@ -13,19 +13,41 @@ export const KINDS: Record<Kind, string> = {
 };
 
 /** The answer in one sentence. */
-export function headline({ kind, safety }: Pick<Diagnosis, "kind" | "safety">): string {
+export function headline({
+  kind,
+  safety,
+  made,
+}: Pick<Diagnosis, "kind" | "safety" | "made">): string {
   const plan: Record<Safety, string> = {
     safe: "This plan is safe to perform.",
     "not-safe": "Do not perform this plan.",
     "cannot-tell": "This is not enough to judge the plan.",
   };
   const data: Record<Safety, string> = {
-    safe: "The data is safe.",
+    // A bundle has no pages: it says when the doctor read them.
+    safe: made && kind === "bundle" ? `The data was safe on ${day(made.atMs)}.` : "The data is safe.",
     "not-safe": "The data is not safe.",
     "cannot-tell": "This is not enough to judge the data.",
   };
   return (kind === "plan" ? plan : data)[safety];
 }
+
+const day = (ms: number) =>
+  new Date(ms).toLocaleString("en-GB", {
+    day: "numeric",
+    month: "long",
+    year: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+    timeZone: "UTC",
+    timeZoneName: "short",
+  });
+
+export const ANSWERS: Record<Diagnosis["intact"]["answer"], string> = {
+  yes: "Yes",
+  no: "No",
+  "cannot-tell": "Cannot tell",
+};
 
 export const SHORT: Record<Safety, string> = {
   safe: "Safe",

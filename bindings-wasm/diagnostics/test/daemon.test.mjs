@@ -39,7 +39,7 @@ test("the link of `npm start` shows the upgrade that just ran, and the page send
     "bundle",
   ]);
   const text = await page.textContent("#answer");
-  assert.match(text, /^SafeThe data is safe\./);
+  assert.match(text, /^SafeThe data was safe on \d+ \w+ \d{4}/);
   assert.match(text, /It is kept as data\.db\.v1-v2-\d{13}-[0-9a-f]{8}, which is whole by its receipt\./);
   assert.match(text, /It is data\.db, as it was checked\./);
   assert.ok(text.includes("</script><img"), "the path is shown as text");

@@ -79,7 +79,7 @@ test("the page gives every example its right verdict", async () => {
         ? "not-safe"
         : "cannot-tell";
     assert.equal(answer.safety, expected, id);
-    assert.equal(/\bis safe\b/.test(answer.headline + answer.reply), expected === "safe", id);
+    assert.equal(/\b(is|was) safe\b/.test(answer.headline + answer.reply), expected === "safe", id);
   }
 });
 
@@ -166,13 +166,18 @@ test("the page judges a database with its log, as files and as a folder, picked 
     assert.equal(signal, "SIGKILL");
   }
   writeFileSync(join(directory, "notes.txt"), "nothing of ours");
-  writeFileSync(join(directory, "below/data.db"), "not looked at");
+  writeFileSync(join(directory, "below/readme.txt"), "nothing of ours either");
   const bytes = (name) => readFileSync(join(directory, name));
   const piece = (name) => ({ name, size: bytes(name).length });
   const given = async (wholeFolder, more = []) => ({
     files: [
-      { ...piece("data.db"), head: bytes("data.db").subarray(0, 4096).toString("hex") },
-      piece("data.db-shm"),
+      {
+        ...piece("data.db"),
+        head: bytes("data.db").subarray(0, 4096).toString("hex"),
+        check: { result: "sound" },
+        content: { tables: 1, rows: 1 },
+      },
+      { ...piece("data.db-shm"), head: bytes("data.db-shm").subarray(0, 136).toString("hex") },
       {
         ...piece("data.db-wal"),
         wal: await native.readWal(bytes("data.db-wal"), bytes("data.db-shm")),
@@ -194,10 +199,13 @@ test("the page judges a database with its log, as files and as a folder, picked 
   ]) {
     const answer = await judged(page, give);
     answers.push(answer);
-    agrees(answer, await given(true, [piece("notes.txt")]));
+    agrees(answer, await given(true, [piece("notes.txt"), piece("below/readme.txt")]));
   }
-  assert.ok(answers.slice(2).every(({ read }) => read.includes("folders below it")));
-  assert.ok(answers.every(({ safety }) => safety === "cannot-tell"));
+  assert.deepEqual(
+    answers.map(({ safety }) => safety),
+    ["cannot-tell", "cannot-tell", "safe", "safe"],
+  );
+  assert.match(answers.at(-1).because, /just now, with its log.*1 row in 1 table/);
   assert.match(
     answers.at(-1).whole,
     /1 committed transaction that may not|committed transactions that may not/,
@@ -283,6 +291,21 @@ test("the page judges a very long plan, and draws its beginning", async () => {
 
 const HOSTILE = `<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>`;
 
+test("no address makes the page say that the data is safe", async () => {
+  const bundle = example("upgraded").given.text;
+  const safe = "your data is whole, upgraded, in data.db; start again [cutover:HOST:build-host]";
+  for (const hash of [bundle, JSON.stringify(JSON.parse(bundle)), safe, "HOST:build-host", "HOST"]) {
+    for (const address of [`#${encodeURIComponent(hash)}`, `#${hash}`]) {
+      const fresh = await open(browser, server.address + address);
+      const { safety } = await fresh.page.evaluate(() => ({
+        ...document.getElementById("answer").dataset,
+      }));
+      assert.ok([undefined, "cannot-tell"].includes(safety), `${hash.slice(0, 40)}: ${safety}`);
+      await fresh.context.close();
+    }
+  }
+});
+
 test("the page shows text from outside as text", async () => {
   const bundle = JSON.parse(example("killed").given.text);
   bundle.path = HOSTILE;
@@ -310,9 +333,7 @@ test("the page shows text from outside as text", async () => {
   const nameless = join(scratch, "<img src=x onerror=alert(1)>.txt");
   writeFileSync(nameless, HOSTILE);
   await judged(page, () => drop(page, [nameless]));
-  await judged(page, () =>
-    page.evaluate((hash) => (location.hash = hash), encodeURIComponent(HOSTILE)),
-  );
+  await page.evaluate((hash) => (location.hash = hash), encodeURIComponent(HOSTILE));
   assert.equal(await page.evaluate(() => window.hurt), undefined);
   assert.equal(await page.locator("main img, main script").count(), 0);
   await judged(page, () => page.click("[data-example=killed]"));
@@ -329,7 +350,7 @@ test("a person can copy the report and the reply, and download the report", asyn
   await page.click("text=Copy all as Markdown");
   await page.waitForFunction(async () => (await navigator.clipboard.readText()).startsWith("# "));
   const markdown = await clipboard();
-  assert.match(markdown, /^# The data is safe\.\n/);
+  assert.match(markdown, /^# The data was safe on \d+ \w+ \d{4}(,| at) \d\d:\d\d UTC\.\n/);
   assert.match(markdown, /\\<img/);
   assert.doesNotMatch(markdown, /(?<!\\)[<]/);
   const [download] = await Promise.all([

@@ -76,13 +76,13 @@ impl Code {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum DataState {
-    /// Canonical is v1, whole.
+    /// Canonical is v1, with every row that it had. Whether its pages are sound was not looked at.
     V1,
     /// Canonical is v2, whole.
     V2,
     /// v1 and v2 are whole, and the next start finishes.
     FinishAtNextStart,
-    /// Canonical is the database that it was, whole. Whether that is v1 or v2 was not looked at.
+    /// Canonical is the database that it was. Whether that is v1 or v2 was not looked at.
     Untouched,
     /// The run did not look, or cannot tell.
     Unknown,
@@ -320,12 +320,11 @@ impl Failure {
             DataState::V1 if self.code == Code::V1Corrupt => {
                 Some("what is left of your data is in")
             }
-            DataState::V1 => Some("your data is whole in"),
+            DataState::V1 | DataState::Untouched => Some("your data is untouched, in"),
             DataState::V2 => Some("your data is whole, upgraded, in"),
             DataState::FinishAtNextStart => {
                 Some("your data is whole and the next start finishes; the old data is in")
             }
-            DataState::Untouched => Some("your data is untouched, in"),
             DataState::Unknown => None,
         };
         let file = if self.data.state == DataState::V2 { &self.data.v2 } else { &self.data.v1 };

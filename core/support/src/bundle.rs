@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::next_start::NextStart;
-use crate::{DatabaseHeader, Wal};
+use crate::{DatabaseHeader, Shm, Wal};
 use cutover_core::{
     Code, Event, Failure, FileName, Observation, Platform, ReadError, Warning, WarningFrom,
     read_bounded, write_json,
@@ -45,8 +45,15 @@ pub struct Bundle {
     pub header: Option<DatabaseHeader>,
     /// What the log of canonical holds. Nothing where canonical has no log, or was not opened.
     pub wal: Option<Wal>,
+    /// What the `-shm` beside canonical says of its log.
+    pub shm: Option<Shm>,
     /// Whether SQLite finds the pages of canonical sound.
     pub check: Check,
+    /// How much canonical holds. Nothing where the pages are not sound, or were not checked.
+    pub content: Option<Content>,
+    /// Of the companions that the receipts name, and their backups, the files that are in the
+    /// database's directory.
+    pub beside: BTreeSet<FileName>,
     /// What the next start would do, with its plan where it would recover.
     pub next: NextStart,
     /// The last failure that the application kept.
@@ -100,6 +107,17 @@ pub enum Check {
     },
 }
 
+/// How much a database holds. Its rows are counted, and not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Content {
+    /// The tables that SQLite can count, without those of SQLite itself.
+    pub tables: u64,
+    /// Their rows.
+    pub rows: u64,
+}
+
 /// The part that is read of a bundle from elsewhere. The diagnosis works the rest out anew.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -113,7 +131,11 @@ pub(crate) struct Given {
     #[serde(rename = "header")]
     _header: IgnoredAny,
     pub wal: Option<Wal>,
+    pub shm: Option<Shm>,
     pub check: Check,
+    pub content: Option<Content>,
+    #[serde(default)]
+    pub beside: BTreeSet<FileName>,
     #[serde(rename = "next")]
     _next: IgnoredAny,
     pub last_error: Option<Said>,

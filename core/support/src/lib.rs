@@ -29,15 +29,21 @@
 pub mod api;
 
 mod bundle;
+mod companions;
+mod date;
 mod diagnose;
 mod header;
 mod next_start;
 mod wal;
 
-pub use bundle::{BUNDLE_VERSION, Bundle, Check, MAX_BUNDLE_BYTES, Made, WITHHELD, shorten};
+pub use bundle::{
+    BUNDLE_VERSION, Bundle, Check, Content, MAX_BUNDLE_BYTES, Made, WITHHELD, shorten,
+};
+pub use companions::{KeptCompanion, kept_companions};
 pub use diagnose::{
-    Diagnosis, Dropped, DroppedFile, Kind, MAX_FILES, MAX_TEXT, Place, Safety, diagnose, names_in,
+    Answer, Claim, Diagnosis, Dropped, DroppedFile, Evidence, Kind, MAX_FILES, MAX_TEXT, Place,
+    Safety, diagnose, names_in,
 };
 pub use header::{DatabaseHeader, TextEncoding, read_database_header};
 pub use next_start::{Canonical, Does, NextStart, identify, next_start};
-pub use wal::{Wal, WalHeader, WalReader, WalState, read_wal};
+pub use wal::{Shm, Wal, WalHeader, WalReader, WalState, read_shm, read_wal};

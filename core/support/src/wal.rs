@@ -3,7 +3,7 @@
 //!
 //! Layout: <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>.
 
-use cutover_core::counted;
+use cutover_core::{HEADER_BYTES, counted};
 use serde::{Deserialize, Serialize};
 
 const HEADER: usize = 32;
@@ -68,11 +68,29 @@ pub struct Wal {
     pub uncommitted_frames: u64,
     /// The number of pages of the database after the last commit.
     pub pages_after: Option<u32>,
+    /// The 100 bytes of the database header after the last commit, in hex. Nothing where no commit
+    /// changed page 1.
+    #[serde(default)]
+    pub header_after: Option<String>,
     /// The number of frames that are in the database already, as the `-shm` says. Nothing where no
     /// `-shm` of this log was given.
     pub checkpointed_frames: Option<u32>,
     /// The commits that are not wholly in the database yet. Without a `-shm` every commit counts.
     pub commits_not_checkpointed: u64,
+}
+
+/// What the `-shm` file says of the log that it belongs to. It outlives a log that is removed by
+/// hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Shm {
+    /// The valid frames of the log.
+    pub frames: u32,
+    /// How many of them are in the database already.
+    pub checkpointed_frames: u32,
+    /// The two salts of the log, in hex.
+    pub salts: String,
 }
 
 /// Reads a log in pieces.
@@ -85,7 +103,9 @@ pub struct WalReader {
     sum: (u32, u32),
     /// Whether a frame was not valid. No frame behind it is valid then.
     ended: bool,
-    shm: Option<(u32, [u8; 8])>,
+    /// The header in the last valid frame of page 1, committed or not.
+    page1: Option<String>,
+    shm: Option<Shm>,
 }
 
 impl WalReader {
@@ -105,6 +125,7 @@ impl WalReader {
             committed_frames: 0,
             uncommitted_frames: 0,
             pages_after: None,
+            header_after: None,
             checkpointed_frames: None,
             commits_not_checkpointed: 0,
         };
@@ -114,7 +135,8 @@ impl WalReader {
             salts: [0; 8],
             sum: (0, 0),
             ended: false,
-            shm: shm.and_then(checkpointed),
+            page1: None,
+            shm: shm.and_then(read_shm),
         }
     }
 
@@ -195,7 +217,7 @@ impl WalReader {
         }
         let salts = cutover_core::hex(&self.salts);
         self.wal.checkpointed_frames =
-            self.shm.filter(|(_, salts)| *salts == self.salts).map(|(frames, _)| frames);
+            self.shm.as_ref().filter(|shm| shm.salts == salts).map(|shm| shm.checkpointed_frames);
         self.wal.header =
             Some(WalHeader { big_endian, page_size, checkpoint_sequence: word(12), salts });
     }
@@ -220,11 +242,16 @@ impl WalReader {
             return;
         }
         self.wal.valid_frames += 1;
+        if be32(part, 0) == 1 {
+            let header = part.get(FRAME_HEADER..FRAME_HEADER + HEADER_BYTES);
+            self.page1 = header.map(cutover_core::hex);
+        }
         let pages = be32(part, 4);
         if pages != 0 {
             self.wal.commits += 1;
             self.wal.committed_frames = self.wal.valid_frames;
             self.wal.pages_after = Some(pages);
+            self.wal.header_after.clone_from(&self.page1);
             if self
                 .wal
                 .checkpointed_frames
@@ -260,15 +287,20 @@ fn checksum(big_endian: bool, mut sum: (u32, u32), bytes: &[u8]) -> (u32, u32) {
     sum
 }
 
-/// Reads the header of a `-shm`: the number of frames that are in the database, and the salts of
-/// their log. The two copies of the header must be equal, else a writer was killed between them.
-/// The words are of the machine's own order, which is little-endian wherever SQLite runs today.
+/// Reads the header of a `-shm`, which has 136 bytes. Nothing where the two copies of it differ,
+/// because a writer was killed between them, or where the file is no `-shm`. The words are of the
+/// machine's own order, which is little-endian wherever SQLite runs today.
 ///
 /// Layout: <https://www.sqlite.org/walformat.html#the_wal_index_header>.
-fn checkpointed(shm: &[u8]) -> Option<(u32, [u8; 8])> {
+#[must_use]
+pub fn read_shm(shm: &[u8]) -> Option<Shm> {
     let (one, two) = (shm.get(..48)?, shm.get(48..96)?);
-    let frames = u32::from_le_bytes(shm.get(96..100)?.try_into().ok()?);
-    let last = u32::from_le_bytes(one.get(16..20)?.try_into().ok()?);
-    let salts = one.get(32..40)?.try_into().ok()?;
-    (one == two && one.get(12) == Some(&1) && frames <= last).then_some((frames, salts))
+    let word = |at: usize| Some(u32::from_le_bytes(shm.get(at..at + 4)?.try_into().ok()?));
+    let (frames, checkpointed_frames) = (word(16)?, word(96)?);
+    let salts = cutover_core::hex(one.get(32..40)?);
+    (one == two && one.get(12) == Some(&1) && checkpointed_frames <= frames).then_some(Shm {
+        frames,
+        checkpointed_frames,
+        salts,
+    })
 }

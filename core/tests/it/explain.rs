@@ -42,7 +42,7 @@ fn a_message_says_what_where_why_and_what_to_do_and_ends_with_its_code() {
     assert_eq!(
         failure.to_string(),
         "cutover: rename failed on C:\\app\\data.db: the system said so (ERROR_SHARING_VIOLATION, \
-         32); held by backupd (pid 7); your data is whole in C:\\app\\data.db; the file is in use \
+         32); held by backupd (pid 7); your data is untouched, in C:\\app\\data.db; the file is in use \
          by the system (a mount point, or another program); free it and start again \
          [cutover:IO:rename:EBUSY]"
     );

@@ -2,6 +2,7 @@
 
 use cutover_core::{FileName, OpError, OpErrorKind, OpOutcome, Run, Strategy, Verdict};
 
+use super::pages::checks_pages;
 use super::{Performed, Performer};
 use crate::error::HostError;
 use crate::fsops::{plain, remove};
@@ -128,9 +129,15 @@ impl Performer<'_> {
         match built {
             Ok(built) => Ok(OpOutcome::Built { expect: built.expect, report: built.report }),
             Err(error) => {
-                let not_its = not_its.filter(|_| !host.cancelled());
+                if let Some(not_its) = not_its.filter(|_| !host.cancelled()) {
+                    self.cause.get_or_insert(error);
+                    return Err(not_its);
+                }
+                // The application may have met it with a SQLite of its own, where nothing had
+                // checked v1 before.
+                let met = !checks_pages(run) && sqlite::names_damage(&error.to_string());
                 let fault = self.host_fault("build", error);
-                Err(not_its.unwrap_or(fault))
+                Err(if met { self.damage_met(fault, run, host) } else { fault })
             }
         }
     }

@@ -80,6 +80,15 @@ impl Performer<'_> {
         wait_for(&check.found, &check.gauge, &progress, host).map_err(|fault| fault.of(file))
     }
 
+    /// The failure of a callback that says that it met damage: v1's, if v1 has any.
+    pub(super) fn damage_met(&mut self, fault: OpError, run: &Run, host: &mut dyn Host) -> OpError {
+        let v1 = self.place.canonical.clone();
+        match self.examined_v1(&v1, run, host) {
+            Ok(Findings { damage: Some(damage), .. }) => sqlite::damaged_v1(&damage).of(&v1),
+            _ => fault,
+        }
+    }
+
     /// The failure of a build by SQL that met damage: it is v1's, or else not v1's.
     pub(super) fn damage_in_build(
         &mut self,

@@ -140,6 +140,12 @@ pub(crate) fn is_damage(connection: &Connection, error: &rusqlite::Error) -> boo
         && fault_on(connection, error).cause == OpErrorKind::V1Corrupt
 }
 
+/// Whether an error of the application's says that its SQLite met a damaged page. SQLite does not
+/// translate its texts.
+pub(crate) fn names_damage(said: &str) -> bool {
+    ["database disk image is malformed", "SQLITE_CORRUPT"].iter().any(|text| said.contains(text))
+}
+
 /// SQLite's own words, without the statement.
 pub(crate) fn words(error: &rusqlite::Error) -> String {
     match error {

@@ -15,8 +15,8 @@ mod watch;
 pub(crate) use build::{build, copy_pages, lay_out, refused_sql, restage};
 pub(crate) use check::{Origin, check, damaged_v1, detect};
 pub(crate) use error::{
-    close, fault, fault_of_reading, fault_on, in_use, is_damage, no_space, on, os_fault, run,
-    shortened, words,
+    close, fault, fault_of_reading, fault_on, in_use, is_damage, names_damage, no_space, on,
+    os_fault, run, shortened, words,
 };
 pub(crate) use ffi::only_read;
 pub(crate) use lock::V1Lock;
@@ -28,5 +28,5 @@ pub(crate) use regular::sidecar;
 pub(crate) use settle::{
     Flush, alone, begin_to_read, empty_log, journal_mode, keep_writers_out, restore_mode, settle,
 };
-pub(crate) use soundness::{Findings, Open, examine};
+pub(crate) use soundness::{Findings, Open, count, examine};
 pub(crate) use watch::{Gauge, Watch, stopped};

@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use super::error::{Result, fault_on, is_damage, is_foreign_schema, on, words};
 use super::ffi::drop_modules;
 use super::open::pass_over_foreign_schema;
-use super::watch::Watch;
+use super::watch::{Watch, stopped};
 use crate::types::Integrity;
 
 /// How many problems SQLite names at most. There is one for each row that is wrong.
@@ -153,6 +153,32 @@ pub(crate) fn examine(open: &Open, integrity: Integrity, watch: &Watch<'_>) -> R
         on(&db, virtual_tables(&db, &mut found))?;
     }
     Ok(found)
+}
+
+/// Counts the tables of a sound database, and their rows. Tables of SQLite's own and those in which
+/// a virtual table keeps its index do not count. Nothing where SQLite cannot read one of them.
+///
+/// # Errors
+/// If `watch` was stopped, or the file cannot be opened.
+pub(crate) fn count(open: &Open, watch: &Watch<'_>) -> Result<Option<(u64, u64)>> {
+    let sql = "SELECT name, name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND \
+               name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+    let db = open()?;
+    let _watched = watch.over(&db);
+    let counted = || -> rusqlite::Result<(u64, u64)> {
+        let (mut tables, mut rows) = (0, 0_u64);
+        for (table, _) in pairs::<String>(&db, sql)? {
+            let sql = format!("SELECT count(*) FROM {}", quoted(&table));
+            let count: i64 = db.query_row(&sql, [], |row| row.get(0))?;
+            rows = rows.saturating_add(u64::try_from(count).unwrap_or_default());
+            tables += 1;
+        }
+        Ok((tables, rows))
+    };
+    match counted() {
+        Err(_) if watch.is_stopped() => Err(stopped()),
+        counted => Ok(counted.ok()),
+    }
 }
 
 pub(crate) fn quoted(identifier: &str) -> String {

@@ -12,8 +12,8 @@ use cutover_core::{
     Code, Event, Failure, FileName, Observation, OpError, OpErrorKind, OpName, counted,
 };
 use cutover_support::{
-    BUNDLE_VERSION, Bundle, Check, DatabaseHeader, Made, Wal, WalReader, next_start,
-    read_database_header,
+    BUNDLE_VERSION, Bundle, Check, Content, DatabaseHeader, Made, Wal, WalReader, kept_companions,
+    next_start, read_database_header, read_shm,
 };
 use rusqlite::{Connection, OpenFlags};
 
@@ -26,7 +26,7 @@ use crate::os;
 use crate::path::usable;
 use crate::place::Paths;
 use crate::session::{nonce, now_ms};
-use crate::sqlite::{Open, Watch, examine, installed, run, stopped};
+use crate::sqlite::{Open, Watch, count, examine, installed, run, stopped};
 use crate::types::Integrity;
 use crate::waiting::refuse_cancelled;
 use crate::watched::{Done, Progress, watched};
@@ -87,23 +87,30 @@ pub fn doctor(path: &Path, options: &DoctorOptions, host: &mut dyn Host) -> Resu
     let receipts = receipts(&place, &observation);
     let held = observation.holders.iter().any(|holder| holder.this_process);
     let canonical = place.path(&place.canonical);
-    let (mut header, mut wal) = (None, None);
+    let (mut header, mut wal, mut shm) = (None, None, None);
     if !held {
         header = read_header(&canonical);
-        wal = read_log(&place);
+        let index = read_index(&place);
+        wal = read_log(&place, &index);
+        shm = read_shm(&index);
     }
-    let mut check = match check(&place, &observation, options.check_up_to, host) {
-        Ok(check) => check,
+    let (mut check, mut content) = match check(&place, &observation, options.check_up_to, host) {
+        Ok(checked) => checked,
         Err(fault) if fault.cause == OpErrorKind::Aborted => {
             let what = "the application asked to stop; nothing was touched";
             return Err(Failure::refusal(Code::Aborted, what, "call again").into());
         }
-        Err(fault) => not_made(&fault.message),
+        Err(fault) => (not_made(&fault.message), None),
     };
     if !held && changed(&observation, &observed()?) {
-        check = not_made("the database was changed during the check");
+        (check, content) = (not_made("the database was changed during the check"), None);
     }
     let next = next_start(&observation, &receipts);
+    let beside = kept_companions(&place.canonical, &receipts)
+        .into_iter()
+        .flat_map(|kept| [kept.file, kept.backup])
+        .filter(|name| os::exists(&place.path(name)))
+        .collect();
     let made = Made {
         at_ms: now_ms(),
         cutover: env!("CARGO_PKG_VERSION").into(),
@@ -120,7 +127,10 @@ pub fn doctor(path: &Path, options: &DoctorOptions, host: &mut dyn Host) -> Resu
         receipts,
         header,
         wal,
+        shm,
         check,
+        content,
+        beside,
         next,
         last_error: options.last_error.clone(),
         events: options.events.clone(),
@@ -148,14 +158,21 @@ fn read_header(path: &Path) -> Option<DatabaseHeader> {
     read_database_header(&page, Some(size)).ok()
 }
 
-fn read_log(place: &Paths) -> Option<Wal> {
-    let [wal, shm, _] = place.canonical.sidecars().map(|name| place.path(&name));
-    let mut file = os::open_to_read(&wal).ok()?;
+/// The header of the `-shm`, which is the index of the log; empty where it cannot be read.
+fn read_index(place: &Paths) -> Vec<u8> {
+    let [_, shm, _] = place.canonical.sidecars().map(|name| place.path(&name));
     let mut head = Vec::new();
-    if let Ok(shm) = os::open_to_read(&shm) {
-        shm.take(136).read_to_end(&mut head).ok()?;
+    let read = os::open_to_read(&shm).and_then(|shm| shm.take(136).read_to_end(&mut head));
+    if read.is_err() {
+        head.clear();
     }
-    let mut reader = WalReader::new(Some(&head));
+    head
+}
+
+fn read_log(place: &Paths, index: &[u8]) -> Option<Wal> {
+    let [wal, ..] = place.canonical.sidecars().map(|name| place.path(&name));
+    let mut file = os::open_to_read(&wal).ok()?;
+    let mut reader = WalReader::new(Some(index));
     let mut piece = vec![0; 1 << 20];
     loop {
         match file.read(&mut piece).ok()? {
@@ -170,7 +187,8 @@ fn check(
     observation: &Observation,
     most: u64,
     host: &mut dyn Host,
-) -> Result<Check, OpError> {
+) -> Result<(Check, Option<Content>), OpError> {
+    let not_made = |why: &str| (not_made(why), None);
     let facts = match observation.canonical_facts() {
         None => return Ok(not_made("there is no database")),
         Some(_) if !observation.holders.is_empty() => {
@@ -203,7 +221,7 @@ fn check(
     // journal.
     let directory = match Copy::directory() {
         Ok(directory) => directory,
-        Err(error) => return Ok(no_copy(&error)),
+        Err(error) => return Ok((no_copy(&error), None)),
     };
     let copied = directory.join(place.canonical.as_str());
     let total = facts.size.saturating_add(log).saturating_add(rollback);
@@ -215,13 +233,22 @@ fn check(
     })?;
     match copy {
         Ok(copy) => watched(&checked, host, |watch| copy.check(watch)),
-        Err(error) => Ok(no_copy(&error)),
+        Err(error) => Ok((no_copy(&error), None)),
     }
 }
 
-/// Asks SQLite whether the pages are sound. Its own text stays out of the bundle, because it may
-/// contain row data.
-fn quick_check(open: &Open, watch: &Watch<'_>) -> Result<Check, OpError> {
+/// Asks SQLite whether the pages are sound, and counts the rows. Its own text stays out of the
+/// bundle, because it may contain row data.
+fn quick_check(open: &Open, watch: &Watch<'_>) -> Result<(Check, Option<Content>), OpError> {
+    let check = pages(open, watch)?;
+    let content = match check {
+        Check::Sound => count(open, watch)?.map(|(tables, rows)| Content { tables, rows }),
+        _ => None,
+    };
+    Ok((check, content))
+}
+
+fn pages(open: &Open, watch: &Watch<'_>) -> Result<Check, OpError> {
     Ok(match examine(open, Integrity::Quick, watch) {
         Ok(found) if found.damage.is_some() => Check::Damaged { problems: 1 },
         Ok(found) if found.unread.is_empty() => Check::Sound,
@@ -270,7 +297,7 @@ impl Copy {
         Ok(copy)
     }
 
-    fn check(&self, watch: &Watch<'_>) -> Result<Check, OpError> {
+    fn check(&self, watch: &Watch<'_>) -> Result<(Check, Option<Content>), OpError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_NOFOLLOW;

@@ -61,7 +61,7 @@ pub struct MigrateResult {
 /// leaves a v2 as it is.
 ///
 /// # Errors
-/// See [`crate::Code`]. The failure says where the data is: v1 is whole and in its place, unless v2
+/// See [`crate::Code`]. The failure says where the data is: v1 is untouched and in its place, unless v2
 /// is.
 pub fn migrate(options: &Options, host: &mut dyn Host) -> Result<MigrateResult, Error> {
     let mut session = Session::own(options, host)?;

@@ -273,7 +273,10 @@ fn a_given_plan_that_links_is_refused_before_anything_is_built() {
     let no_links = ["--inject=link,linkat:error=EPERM".into()];
     let (output, calls) = strace::run("link,linkat,pwrite64", &no_links, &program);
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(told.contains("a hard link, which it cannot get here; your data is whole"), "{told}");
+    assert!(
+        told.contains("a hard link, which it cannot get here; your data is untouched"),
+        "{told}"
+    );
     assert!(told.contains("start without a plan") && told.contains("[cutover:JOURNAL"), "{told}");
     assert!(!calls.iter().any(|call| call.contains(".building-")), "{calls:?}");
     assert_eq!(directory::names(directory.path()), ["data.db"]);

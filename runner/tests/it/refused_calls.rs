@@ -62,7 +62,7 @@ fn a_call_that_is_refused_costs_no_row_and_is_reported_with_its_code() {
             } else {
                 assert!(said.contains("cutover:IO:"), "{what}");
                 assert!(!own(call) || said.contains(&format!(":{code}]")), "{what}");
-                if said.contains("your data is whole in") {
+                if said.contains("your data is untouched, in") {
                     assert_eq!(rows(&database, "notes"), NOTES, "{what}");
                     assert_eq!(
                         names(directory.path()).len() == 1,

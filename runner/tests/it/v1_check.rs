@@ -148,6 +148,7 @@ fn a_damaged_v1_is_never_upgraded() {
                 let told = format!("{what}, {from:?}, {run:?}: {}", error.failure);
                 assert_eq!(error.failure.code, Code::V1Corrupt, "{told}");
                 assert!(!told.contains("your data is whole"), "{told}");
+                assert!(!told.contains("your data is untouched"), "{told}");
                 // A file that is cut is not even opened.
                 let begun = !what.contains("cut");
                 assert_eq!(told.contains("what is left of your data is in"), begun, "{told}");

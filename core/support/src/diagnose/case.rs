@@ -1,8 +1,10 @@
 //! What is known of a directory. A bundle and a folder are both judged as a case.
 
-use crate::bundle::Check;
-use crate::{DatabaseHeader, Wal, WalState};
-use cutover_core::{Observation, Receipts, counted};
+use std::collections::BTreeSet;
+
+use crate::bundle::{Check, Content};
+use crate::{DatabaseHeader, Shm, Wal, WalState};
+use cutover_core::{FileName, Observation, Receipts, counted};
 
 /// What is known of a directory.
 pub(super) struct Case<'a> {
@@ -10,11 +12,17 @@ pub(super) struct Case<'a> {
     pub receipts: &'a Receipts,
     pub header: Option<&'a DatabaseHeader>,
     pub wal: Option<&'a Wal>,
+    pub shm: Option<&'a Shm>,
     pub check: &'a Check,
+    pub content: Option<Content>,
+    /// Of the companions that the receipts name, and their backups, the files that are there.
+    pub beside: &'a BTreeSet<FileName>,
     /// Whether all files of the directory are known.
     pub whole: bool,
     /// The message of the last failure.
     pub last_error: Option<&'a str>,
+    /// When the pages were read, in words. Nothing where that is now.
+    pub at: Option<String>,
 }
 
 /// What a log holds, in one sentence.
@@ -34,4 +42,16 @@ pub(super) fn log(wal: &Wal) -> String {
             )
         }
     }
+}
+
+pub(super) fn bytes_of(observation: &Observation, name: &FileName) -> u64 {
+    observation.files.get(name).map_or(0, |facts| facts.size)
+}
+
+/// Names, for a sentence. There may be many.
+pub(super) fn names<'a>(names: impl Iterator<Item = &'a FileName>) -> String {
+    const MOST: usize = 5;
+    let all: Vec<&str> = names.map(FileName::as_str).collect();
+    let told = all.iter().take(MOST).copied().collect::<Vec<_>>().join(", ");
+    if all.len() > MOST { format!("{told} and {} more", all.len() - MOST) } else { told }
 }

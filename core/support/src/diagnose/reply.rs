@@ -5,7 +5,8 @@
 //! and then what to leave alone. It uses no word of cutover's own, and says *safe* only where that
 //! is proven.
 
-use super::{Diagnosis, Kind, Safety};
+use super::errors::{Class, class_of};
+use super::{Answer, Diagnosis, Kind, Safety};
 use crate::next_start::{Canonical, Does};
 use cutover_core::{Code, Explanation, FileName, PlanKind};
 
@@ -14,8 +15,9 @@ use cutover_core::{Code, Explanation, FileName, PlanKind};
     clippy::struct_excessive_bools,
     reason = "each is one fact of the directory, and they combine freely"
 )]
-pub(super) struct Seen<'a> {
-    pub canonical: &'a FileName,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub canonical: FileName,
     pub is: Canonical,
     pub does: Does,
     /// The code with which the next start refuses.
@@ -30,6 +32,8 @@ pub(super) struct Seen<'a> {
     pub kept: bool,
     /// Whether the database may be a v1 that a restore put back.
     pub restored: bool,
+    /// When the pages were read, in words. Nothing where that is now.
+    pub at: Option<String>,
 }
 
 const SEND: &str = "Please close the application and send us a copy of the whole folder that your \
@@ -112,7 +116,11 @@ fn safe(diagnosis: &Diagnosis, seen: Option<&Seen>) -> (String, String) {
         }
         (None, _) => (order, format!("{AGAIN}. {ELSE}")),
     };
-    (format!("Your data is safe.{said}"), please)
+    let safe = seen.and_then(|seen| seen.at.as_ref()).map_or_else(
+        || "Your data is safe.".to_owned(),
+        |at| format!("Your data was safe on {at}, when the report was made."),
+    );
+    (format!("{safe}{said}"), please)
 }
 
 fn not_safe(diagnosis: &Diagnosis, seen: Option<&Seen>) -> (String, String) {
@@ -123,6 +131,9 @@ fn not_safe(diagnosis: &Diagnosis, seen: Option<&Seen>) -> (String, String) {
         }
         (Some(Seen { is: Canonical::Missing, .. }), _) => {
             "is missing. Other files may hold some or all of your data."
+        }
+        _ if diagnosis.intact.answer == Answer::Yes => {
+            "can be read, but some or all of your data is not in it."
         }
         (Some(Seen { is: Canonical::NotADatabase, .. }), _) | (None, Some(Code::NotADatabase)) => {
             "holds something else now, or cannot be read."
@@ -209,32 +220,42 @@ fn of_code(code: Code, op: Option<&str>, os: Option<&str>) -> (&'static str, &'s
         "Please close other programs that may use it, such as a backup, a cloud folder or a virus \
          scanner, or restart the computer. Then start the application again.",
     );
-    match (code, os) {
+    match (code, os.and_then(class_of)) {
         (Code::Owned, _) => (
             "The application seems to be open already, perhaps without a window.",
             "Please use the one that is open, or restart the computer and start the application \
              once.",
         ),
-        (Code::NoSpace, _) | (Code::Io, Some("ENOSPC" | "EDQUOT")) => FULL,
-        (Code::Io, Some("EPERM" | "EACCES")) if matches!(op, Some("fsync" | "fdatasync")) => (
+        (_, Some(Class::NoAddon)) => (
+            "A part of the application is missing or does not fit this computer.",
+            "Please install the application again, in the version for this computer, and start \
+             it.",
+        ),
+        (Code::NoSpace, _) | (Code::Io, Some(Class::NoSpace)) => FULL,
+        (Code::Io, Some(Class::Denied)) if matches!(op, Some("fsync" | "fdatasync")) => (
             "It is a known fault of the version that you have.",
             "Please install the newest version of the application and start it; it goes on by \
              itself.",
         ),
-        (Code::Held, _) | (Code::Io, Some("EPERM" | "EACCES" | "EBUSY")) => IN_USE,
-        (Code::Io, Some("EROFS")) => (
+        (Code::Held, _) | (Code::Io, Some(Class::Denied | Class::InUse)) => IN_USE,
+        (Code::Io, Some(Class::ReadOnly)) => (
             "The disk that your data is on cannot be written to.",
             "Please make it writable, and start the application again.",
         ),
-        (Code::Io, Some("EFBIG")) => (
+        (Code::Io, Some(Class::TooLarge)) => (
             "The disk that your data is on, or a limit of the computer, does not allow a file of \
              that size.",
             "Please send us the whole message.",
         ),
-        (Code::Io, Some("EIO")) => (
+        (Code::Io, Some(Class::Disk | Class::Io)) => (
             "The disk that your data is on reports an error, and may be failing.",
             "Before anything else, please copy the whole folder that your data is in to another \
              disk or a USB stick, and tell us.",
+        ),
+        (Code::Io, Some(Class::Missing)) => (
+            "A file or a folder that the application needs was not found.",
+            "Please look whether the disk that your data is on is connected, and start the \
+             application again.",
         ),
         (Code::Io, _) => (
             "The computer reported an error while a file was read or written.",

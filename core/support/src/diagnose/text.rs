@@ -1,85 +1,84 @@
-//! Judges a text: a bundle, a plan, a journal, a receipt, or lines of a log.
+//! Judges a text: a bundle, a plan, a journal, a receipt, lines of a log, or a mail with some of
+//! them in it.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
-use super::{Diagnosis, Kind, MAX_TEXT, Place, Safety, blank, judge, log_line, unknown};
+use super::embedded::{self, Embedded, Form};
+use super::merge::Piece;
+use super::{ASK, Diagnosis, Kind, MAX_TEXT, Place, Safety, blank, judge, log_line, unknown};
 use crate::bundle::Given;
+use crate::date::date;
 use cutover_core::{FileName, Journal, LegacyJournal, Plan, ReadError, Receipt, counted, validate};
 
-pub(super) fn diagnose(text: &str) -> Diagnosis {
+/// The pieces of evidence in a text. `name`: the text's own, for the person.
+pub(super) fn pieces(name: &str, text: &str) -> Vec<Piece> {
     if text.len() > MAX_TEXT {
-        return unknown(&format!("it has {} bytes; at most {MAX_TEXT} are read", text.len()));
+        let why = format!("it has {} bytes; at most {MAX_TEXT} are read", text.len());
+        return vec![damaged(name, unknown(&why))];
     }
     let trimmed = text.trim_start_matches('\u{feff}').trim();
-    if !trimmed.starts_with('{') {
-        return log_line::diagnose(trimmed);
-    }
-    let form = match Form::of(trimmed) {
-        Ok(form) => form,
-        // A text that is cut short is not judged by its rest: the missing part could change the
-        // answer.
-        Err(error) if error.is_eof() => {
-            return unknown(&format!("it begins as JSON and is cut short ({error})"));
+    if trimmed.starts_with('{') {
+        match Form::of(trimmed) {
+            Ok(Some(form)) => return vec![of_form(name, form, trimmed)],
+            // A text that is cut short is not judged by its rest: the missing part could change the
+            // answer.
+            Err(error) if error.is_eof() => {
+                let why = format!("it begins as JSON and is cut short ({error})");
+                return vec![damaged(name, unknown(&why))];
+            }
+            Ok(None) | Err(_) => {}
         }
-        Err(_) => None,
-    };
-    match form {
-        Some(Form::Bundle) => match Given::parse(trimmed) {
-            Ok(bundle) => judge::bundle(&bundle),
-            Err(error) => unreadable(Kind::Bundle, "bundle", &error),
+    }
+    let Embedded { texts, rest, is_damaged } = embedded::find(trimmed);
+    let mut pieces: Vec<Piece> =
+        texts.iter().map(|(form, text)| of_form(name, *form, text)).collect();
+    if is_damaged {
+        let mut diagnosis = blank(
+            Kind::Bundle,
+            "There seems to be a bundle in it that is damaged or cut short, as a mail or a chat \
+             does it. What it says is not judged by what is left of it.",
+        );
+        diagnosis.action = format!("Ask for the bundle as a file. {ASK}");
+        pieces.push(damaged(name, diagnosis.with_reply()));
+    }
+    pieces.push(Piece::of(name, log_line::diagnose(&rest)));
+    pieces
+}
+
+fn damaged(name: &str, diagnosis: Diagnosis) -> Piece {
+    Piece { is_damaged: true, ..Piece::of(name, diagnosis) }
+}
+
+fn of_form(name: &str, form: Form, text: &str) -> Piece {
+    let diagnosis = match form {
+        Form::Bundle => match Given::parse(text) {
+            Ok(bundle) => {
+                let told = format!("the bundle of {}", date(bundle.made.at_ms));
+                let diagnosis = judge::bundle(&bundle);
+                return Piece { known: Some(bundle.into()), ..Piece::of(&told, diagnosis) };
+            }
+            Err(error) => return damaged(name, unreadable(Kind::Bundle, "bundle", &error)),
         },
-        Some(Form::Plan) => match Plan::parse(trimmed) {
+        Form::Plan => match Plan::parse(text) {
             Ok(plan) => of_plan(plan),
             Err(error) => {
                 let mut diagnosis = unreadable(Kind::Plan, "plan", &error);
                 if !matches!(error, ReadError::TooNew { .. }) {
                     diagnosis.safety = Safety::NotSafe;
-                    diagnosis.findings = cutover_core::validate_text(trimmed, None);
+                    diagnosis.findings = cutover_core::validate_text(text, None);
                     diagnosis.action =
                         "Do not perform the plan. Make it anew with this release.".into();
                 }
                 diagnosis.with_reply()
             }
         },
-        Some(Form::Journal) => of_journal(trimmed),
-        Some(Form::Receipt) => match Receipt::parse(trimmed) {
+        Form::Journal => of_journal(text),
+        Form::Receipt => match Receipt::parse(text) {
             Ok(receipt) => of_receipt(&receipt),
             Err(error) => unreadable(Kind::Receipt, "receipt", &error),
         },
-        None => log_line::diagnose(trimmed),
-    }
-}
-
-/// The format that a text seems to have, by the fields that only this format has.
-#[derive(Clone, Copy)]
-enum Form {
-    Bundle,
-    Plan,
-    Journal,
-    Receipt,
-}
-
-impl Form {
-    fn of(text: &str) -> serde_json::Result<Option<Self>> {
-        /// The fields that tell the formats apart.
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Seen {
-            observation: Option<IgnoredAny>,
-            steps: Option<IgnoredAny>,
-            phase: Option<IgnoredAny>,
-            started_ms: Option<IgnoredAny>,
-        }
-        let seen: Seen = serde_json::from_str(text)?;
-        Ok(match seen {
-            Seen { observation: Some(_), .. } => Some(Self::Bundle),
-            Seen { steps: Some(_), .. } => Some(Self::Plan),
-            Seen { phase: Some(_), .. } => Some(Self::Journal),
-            Seen { started_ms: Some(_), .. } => Some(Self::Receipt),
-            _ => None,
-        })
-    }
+    };
+    Piece::of(name, diagnosis)
 }
 
 fn unreadable(kind: Kind, what: &str, error: &ReadError) -> Diagnosis {

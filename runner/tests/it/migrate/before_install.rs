@@ -23,7 +23,7 @@ fn a_failing_build_is_undone_and_its_own_error_comes_back() {
         assert_eq!(error.failure.code, Code::Host);
         assert_eq!(error.cause.unwrap().to_string(), "the keychain is locked");
         assert!(
-            error.failure.to_string().contains("your data is whole in"),
+            error.failure.to_string().contains("your data is untouched, in"),
             "{}",
             error.failure.to_string()
         );

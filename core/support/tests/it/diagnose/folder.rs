@@ -11,7 +11,15 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn file(name: &str, size: u64) -> DroppedFile {
-    DroppedFile { name: name.into(), size, text: None, head: None, wal: None }
+    DroppedFile {
+        name: name.into(),
+        size,
+        text: None,
+        head: None,
+        wal: None,
+        check: None,
+        content: None,
+    }
 }
 
 fn dropped_database(name: &str, mode: JournalMode, changes: u32) -> DroppedFile {
@@ -39,6 +47,13 @@ fn a_folder_is_judged_by_names_sizes_headers_and_journals() {
         ]
     };
     let found = folder(files(), true);
+    assert_eq!((found.kind, found.safety), (Kind::Folder, Safety::CannotTell), "no page was read");
+    let read = || {
+        let mut files = files();
+        files[1].check = Some(Check::Sound);
+        files
+    };
+    let found = folder(read(), true);
     assert_eq!((found.kind, found.safety), (Kind::Folder, Safety::Safe), "{}", found.because);
     assert!(
         found.plan.is_some() && found.facts.iter().any(|fact| fact == "Left out: 1 other file."),
@@ -46,7 +61,7 @@ fn a_folder_is_judged_by_names_sizes_headers_and_journals() {
         found.facts
     );
     assert_eq!(
-        folder(files(), false).safety,
+        folder(read(), false).safety,
         Safety::CannotTell,
         "a part of a folder proves nothing"
     );
@@ -68,13 +83,15 @@ fn a_folder_is_judged_by_names_sizes_headers_and_journals() {
 
 #[test]
 fn one_file_alone_proves_nothing() {
-    let found = folder(vec![dropped_database("data.db", JournalMode::Wal, 7)], true);
+    let whole = folder(vec![dropped_database("data.db", JournalMode::Wal, 7)], true);
+    assert_eq!((whole.kind, whole.safety), (Kind::Folder, Safety::CannotTell));
+    let found = folder(vec![dropped_database("data.db", JournalMode::Wal, 7)], false);
     assert_eq!(
         (found.kind, found.safety, found.header.is_some()),
         (Kind::File, Safety::CannotTell, true)
     );
     let found =
-        folder(vec![DroppedFile { head: Some(hex(&[0; 100])), ..file("data.db", 8192) }], true);
+        folder(vec![DroppedFile { head: Some(hex(&[0; 100])), ..file("data.db", 8192) }], false);
     assert!(
         found.safety == Safety::NotSafe && found.because.contains("all zero"),
         "{}",
@@ -82,7 +99,7 @@ fn one_file_alone_proves_nothing() {
     );
     let found = folder(
         vec![DroppedFile { wal: Some(read_wal(&[], None)), ..file("data.db-wal", 0) }],
-        true,
+        false,
     );
     assert_eq!((found.kind, found.safety), (Kind::File, Safety::CannotTell));
     assert_eq!(folder(vec![file("readme.txt", 3)], true).kind, Kind::Unknown);
@@ -102,7 +119,7 @@ proptest! {
         text in proptest::option::of("\\PC{0,40}"),
         whole_folder in any::<bool>(),
     ) {
-        let files = names.iter().zip(sizes).map(|(name, size)| DroppedFile { name: name.clone(), size, text: text.clone(), head: head.clone(), wal: None }).collect();
+        let files = names.iter().zip(sizes).map(|(name, size)| DroppedFile { name: name.clone(), size, text: text.clone(), head: head.clone(), ..file("", 0) }).collect();
         // A file may have any name, so the reply may hold any word: `fit_to_send` is not called.
         let found = diagnose(&Dropped { files, whole_folder, ..Dropped::default() });
         prop_assert_ne!(found.safety, Safety::Safe);

@@ -1,21 +1,24 @@
 //! What a support person is told. *Safe* needs a proof: where the proof is gone, so is the word.
 
 mod bundle;
+mod claims;
+mod errors;
+mod evidence;
 mod folder;
 mod places;
 mod reply;
 mod safety;
 mod text;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cutover_core::{
     BuildBy, BuildFrom, Code, Event, Failure, FileFacts, FileName, Journal, JournalMode,
     Observation, Phase, Platform, Strategy, Warning, WarningFrom, plan_migration, receipt_name,
 };
 use cutover_support::{
-    Bundle, Canonical, Check, Diagnosis, Does, Dropped, DroppedFile, Kind, Made, Place, Safety,
-    Wal, diagnose, next_start, read_wal, shorten,
+    Answer, Bundle, Canonical, Check, Content, Diagnosis, Does, Dropped, DroppedFile, Kind, Made,
+    Place, Safety, Wal, diagnose, next_start, read_wal, shorten,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -71,6 +74,7 @@ fn fit_to_send(found: Diagnosis) -> Diagnosis {
         prose.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_lowercase).collect();
     if found.kind != Kind::Plan {
         let opening = match found.safety {
+            Safety::Safe if found.made.is_some() => "Your data was safe on ",
             Safety::Safe => "Your data is safe.",
             Safety::NotSafe => "Something is wrong with your data.",
             Safety::CannotTell => "We cannot tell yet whether all of your data is there.",
@@ -120,7 +124,10 @@ fn bundle(observation: Observation, check: Check, wal: Option<Wal>) -> Bundle {
         receipts: BTreeMap::new(),
         header: None,
         wal,
+        shm: None,
         check,
+        content: None,
+        beside: BTreeSet::new(),
         next,
         last_error: None,
         events: vec![],

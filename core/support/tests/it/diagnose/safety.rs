@@ -6,7 +6,7 @@ use super::*;
 fn a_sound_database_is_safe_and_an_unread_one_is_not_called_so() {
     let sound = of(settled(), Check::Sound);
     assert_eq!((sound.kind, sound.safety), (Kind::Bundle, Safety::Safe), "{}", sound.because);
-    assert!(sound.reply.starts_with("Your data is safe."), "{}", sound.reply);
+    assert!(sound.reply.starts_with("Your data was safe on "), "{}", sound.reply);
     let unread = of(settled(), unchecked());
     assert_eq!(unread.safety, Safety::CannotTell, "{}", unread.because);
     assert!(unread.reply.contains("cannot tell yet") && !unread.reply.contains("is safe"));
@@ -20,18 +20,21 @@ fn a_sound_database_is_safe_and_an_unread_one_is_not_called_so() {
 }
 
 #[test]
-fn an_interrupted_upgrade_is_safe_by_what_its_journal_recorded() {
+fn an_interrupted_upgrade_is_safe_only_if_its_pages_were_read() {
     for phase in [Phase::Building, Phase::Built] {
         let mut observation = interrupted(&journal(phase));
         observation.files.insert(our_names().install, v2());
         observation.verdict = None;
         let found = of(observation.clone(), unchecked());
+        assert_eq!(found.safety, Safety::CannotTell, "a header proves no page");
+        assert!(found.because.contains("header and size of the v1"), "{}", found.because);
+        let found = of(observation.clone(), Check::Sound);
         assert_eq!(found.safety, Safety::Safe, "{phase:?}: {}", found.because);
         assert_eq!(found.v1.file.as_deref(), Some("data.db"));
         let kind = serde_json::to_value(found.plan.as_ref().unwrap().kind).unwrap();
         assert_eq!(kind, if phase == Phase::Built { "finish" } else { "undo" });
         assert!(found.findings.is_empty());
-        // A later write, a log, and a rollback journal: each takes the proof away.
+        // A later write, a log, and a rollback journal: what the journal recorded says less.
         let mut changed = observation.clone();
         changed.files.insert(canonical(), database("1", JournalMode::Delete, 8));
         let mut logged = observation.clone();
@@ -51,7 +54,8 @@ fn v2_in_place_is_safe_and_v1_is_the_backup() {
     let mut observation = interrupted(&journal(Phase::Built));
     flip(&mut observation);
     observation.verdict = None;
-    let found = of(observation.clone(), unchecked());
+    assert_eq!(of(observation.clone(), unchecked()).safety, Safety::CannotTell);
+    let found = of(observation.clone(), Check::Sound);
     assert_eq!(
         (found.safety, found.v2.file.as_deref()),
         (Safety::Safe, Some("data.db")),
@@ -63,7 +67,7 @@ fn v2_in_place_is_safe_and_v1_is_the_backup() {
     let written = journal(Phase::Committed).receipt(NOW_MS).to_text();
     observation.journals.clear();
     observation.files.remove(&our_journal());
-    let mut made = bundle(observation, unchecked(), None);
+    let mut made = bundle(observation, Check::Sound, None);
     made.receipts.insert(receipt_name(&our_names().backup), Some(written));
     let found = text(&made.to_text());
     assert_eq!((found.safety, found.backups.len()), (Safety::Safe, 1), "{}", found.because);

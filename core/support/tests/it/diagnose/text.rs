@@ -55,7 +55,7 @@ fn journals_and_receipts_alone_prove_nothing() {
 }
 
 #[test]
-fn a_line_is_explained_and_only_our_whole_message_says_safe() {
+fn a_line_is_explained_and_none_is_called_safe() {
     for (line, safety, code) in [
         ("#IO:fsync:EIO", Safety::CannotTell, Code::Io),
         ("OWNED", Safety::CannotTell, Code::Owned),
@@ -80,7 +80,7 @@ fn a_line_is_explained_and_only_our_whole_message_says_safe() {
     let found = text(&format!("[boot] {whole} at start"));
     assert_eq!(
         (found.safety, found.v1.file.as_deref()),
-        (Safety::Safe, Some("data.db")),
+        (Safety::CannotTell, Some("data.db")),
         "{}",
         found.because
     );
@@ -91,7 +91,7 @@ fn a_line_is_explained_and_only_our_whole_message_says_safe() {
         "",
         "Unknown error",
         "fsync",
-        "EPERM",
+        "EPERMANENT",
         "cutover:",
         "hello world, this is a log",
         "{\"a\":1}",
