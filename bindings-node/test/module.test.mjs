@@ -56,6 +56,27 @@ test("a Node that is too old is refused in one sentence, before anything else is
   }
 });
 
+// `node:crypto` alone takes longer to load than everything else together.
+test("an import loads one file beside the entry, and no module that is slow to load", () => {
+  const tell = `const loaded = [];
+    require("node:module").prototype.require = new Proxy(require("node:module").prototype.require, {
+      apply: (load, self, [id]) => (loaded.push(id), Reflect.apply(load, self, [id])),
+    });
+    require(${JSON.stringify(require.resolve("cutover"))});
+    console.log(loaded.join());`;
+  const { stdout } = spawnSync(process.execPath, ["-e", tell], { encoding: "utf8" });
+  const [entry, shared, ...builtin] = stdout.trim().split(",");
+  assert.deepEqual([entry, shared], [require.resolve("cutover"), "./shared.js"]);
+  assert.deepEqual(builtin.toSorted(), [
+    "node:buffer",
+    "node:fs",
+    "node:module",
+    "node:path",
+    "node:util",
+    "node:util/types",
+  ]);
+});
+
 // The compiler is a native program of the system that installed it. Its answer depends on no
 // system.
 if (process.platform !== "win32")

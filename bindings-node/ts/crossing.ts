@@ -1,5 +1,4 @@
 // The options as they cross to the thread of a task: its `Shared` and `UpgradeGiven`.
-import { randomUUID } from "node:crypto";
 import type { Detect, Json, MigrateOptions } from "./options.js";
 
 /** The options that every task shares, as they cross. */
@@ -27,7 +26,7 @@ export function crossingShared(
 const detects = new WeakMap<Detect & Function, string>();
 
 function idOf(detect: Detect & Function): string {
-  const id = detects.get(detect) ?? randomUUID();
+  const id = detects.get(detect) ?? crypto.randomUUID();
   detects.set(detect, id);
   return id;
 }
