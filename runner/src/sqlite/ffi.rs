@@ -233,7 +233,9 @@ pub(crate) struct OnProgress<'a> {
 }
 
 struct Asked<'a> {
-    connection: &'a Connection,
+    /// The handle itself: while rusqlite prepares a statement, it gives the handle to no one, and
+    /// panics. SQLite asks meanwhile, too, when it reads a long schema.
+    handle: *mut ffi::sqlite3,
     must_stop: Box<dyn Fn(u64) -> bool + 'a>,
 }
 
@@ -245,11 +247,14 @@ pub(crate) fn on_progress<'a>(
     instructions: c_int,
     must_stop: Box<dyn Fn(u64) -> bool + 'a>,
 ) -> OnProgress<'a> {
-    let asked = Box::new(Asked { connection, must_stop });
+    // SAFETY: the handle is open, and used only until the drop below, which the borrow of the
+    // connection outlives.
+    let handle = unsafe { connection.handle() };
+    let asked = Box::new(Asked { handle, must_stop });
     let address = std::ptr::from_ref::<Asked<'a>>(&asked).cast_mut().cast::<c_void>();
     // SAFETY: the handle is open, and the address is valid until the drop below takes it back.
     unsafe {
-        ffi::sqlite3_progress_handler(connection.handle(), instructions, Some(ask), address);
+        ffi::sqlite3_progress_handler(handle, instructions, Some(ask), address);
     }
     OnProgress { connection, _asked: asked }
 }
@@ -267,16 +272,16 @@ impl Drop for OnProgress<'_> {
 unsafe extern "C" fn ask(asked: *mut c_void) -> c_int {
     // SAFETY: the address that `on_progress` passed, on the thread that uses the connection.
     let asked = unsafe { &*asked.cast::<Asked<'_>>() };
-    c_int::from((asked.must_stop)(pages_read(asked.connection)))
+    c_int::from((asked.must_stop)(pages_read(asked.handle)))
 }
 
 /// `SQLITE_DBSTATUS_CACHE_MISS` (<https://www.sqlite.org/c3ref/c_dbstatus_options.html>).
-fn pages_read(connection: &Connection) -> u64 {
+fn pages_read(handle: *mut ffi::sqlite3) -> u64 {
     let (mut missed, mut most) = (0, 0);
     // SAFETY: the handle is open, and the numbers are ours. The call reads counters.
     unsafe {
         ffi::sqlite3_db_status(
-            connection.handle(),
+            handle,
             ffi::SQLITE_DBSTATUS_CACHE_MISS,
             &raw mut missed,
             &raw mut most,

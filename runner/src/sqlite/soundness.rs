@@ -102,7 +102,7 @@ impl Fault {
 /// stopped.
 pub(crate) fn examine(open: &Open, integrity: Integrity, watch: &Watch<'_>) -> Result<Findings> {
     let db = open()?;
-    let watched = watch.over(&db);
+    let watched = watch.over_check(&db);
     drop_modules(&db);
     watch.set_page_size(&db);
     let pragma = format!("PRAGMA {}({MOST_PROBLEMS})", name_of(integrity));
@@ -449,5 +449,55 @@ impl Findings {
         let faults =
             faults.map(|(fault, count)| format!("in the old database: {}", fault.tell(*count)));
         unread.into_iter().chain(faults).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::Gauge;
+
+    #[test]
+    fn a_check_of_long_rows_is_stopped_in_the_middle() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("data.db");
+        let db = Connection::open(&path).unwrap();
+        db.execute_batch(
+            "PRAGMA page_size = 512; CREATE TABLE long (body BLOB); INSERT INTO long WITH RECURSIVE \
+             c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 1000) SELECT \
+             zeroblob(8192) FROM c",
+        )
+        .unwrap();
+        drop(db);
+        let bytes = std::fs::metadata(&path).unwrap().len();
+        let gauge = Gauge::default();
+        let mut stop = |gauge: &Gauge| gauge.stop();
+        let watch = Watch::new(gauge.clone(), &mut stop);
+        let open = || on_path(&path);
+        examine(&open, Integrity::Quick, &watch).unwrap_err();
+        assert!((1..bytes * 3 / 4).contains(&gauge.bytes()), "{} of {bytes}", gauge.bytes());
+    }
+
+    /// SQLite reads the schema while it prepares the first statement, and asks meanwhile.
+    #[test]
+    fn a_long_schema_is_read_under_a_watch() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("data.db");
+        let db = Connection::open(&path).unwrap();
+        let tables = (0..500).map(|n| format!("CREATE TABLE t{n} (x);"));
+        db.execute_batch(&format!("BEGIN; {} COMMIT", tables.collect::<String>())).unwrap();
+        drop(db);
+        let (db, mut looks) = (on_path(&path).unwrap(), 0);
+        let mut look = |_: &Gauge| looks += 1;
+        let watch = Watch::new(Gauge::default(), &mut look);
+        let watched = watch.over(&db);
+        db.prepare("SELECT * FROM t0").unwrap();
+        drop(watched);
+        drop(watch);
+        assert!(looks > 0);
+    }
+
+    fn on_path(path: &std::path::Path) -> Result<Connection> {
+        super::super::error::run(super::super::open::installed(path))
     }
 }

@@ -14,6 +14,9 @@ use super::ffi::{OnProgress, on_progress};
 
 /// After how many instructions of SQLite's virtual machine a connection looks at its watch.
 const INSTRUCTIONS: i32 = 1000;
+/// After how many it looks in a check, which counts pages of b-trees instead: a page of some rows,
+/// and with it all pages that long rows go on in (`checkProgress` in `btree.c`).
+const IN_A_CHECK: i32 = 50;
 
 /// The failure of work that was stopped.
 pub(crate) fn stopped() -> OpError {
@@ -102,10 +105,19 @@ impl<'a> Watch<'a> {
 
     /// Watches what a connection does, until the answer is dropped.
     pub(crate) fn over<'b>(&'b self, connection: &'b Connection) -> OnProgress<'b> {
+        self.every(INSTRUCTIONS, connection)
+    }
+
+    /// Watches a connection that checks a whole database.
+    pub(crate) fn over_check<'b>(&'b self, connection: &'b Connection) -> OnProgress<'b> {
+        self.every(IN_A_CHECK, connection)
+    }
+
+    fn every<'b>(&'b self, instructions: i32, connection: &'b Connection) -> OnProgress<'b> {
         let before = self.gauge.pages.load(Ordering::Relaxed);
         on_progress(
             connection,
-            INSTRUCTIONS,
+            instructions,
             Box::new(move |read| {
                 self.gauge.pages.store(before.saturating_add(read), Ordering::Relaxed);
                 // No panic of the application may pass through SQLite.
