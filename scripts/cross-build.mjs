@@ -63,7 +63,10 @@ export function crossBuild(platform, directory) {
     `--target-dir=${directory}`,
     "--message-format=json-render-diagnostics",
   ];
-  const env = { ...process.env, ...environment, CARGO_ENCODED_RUSTFLAGS: flags.join("\x1f") };
+  // At O2 clang inlines so much that SQLite has 370 KB more, and no upgrade is measurably faster for it.
+  const cflags = [...(PLATFORMS[platform].os === "linux" ? ["-fno-asynchronous-unwind-tables", "-fno-unwind-tables"] : []), "-mllvm", "-inline-threshold=50"];
+  const small = zig ? { [`CFLAGS_${target.replaceAll("-", "_")}`]: cflags.join(" ") } : {};
+  const env = { ...process.env, ...environment, ...small, CARGO_ENCODED_RUSTFLAGS: flags.join("\x1f") };
   const { status, stdout } = spawnSync("cargo", args, { cwd: root, env, encoding: "utf8", maxBuffer: 1 << 28, stdio: ["ignore", "pipe", "inherit"] });
   if (status !== 0) return undefined;
   const messages = stdout.split("\n").filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
