@@ -53,7 +53,7 @@ export function platformPackage(platform, directory) {
     ...(libc && { libc: [libc] }),
     main: "./cutover.node",
     exports: { ".": "./cutover.node", "./package.json": "./package.json" },
-    files: ["cutover.node"],
+    files: ["cutover.node", "NOTICES.txt"],
   };
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);

@@ -2,7 +2,7 @@
 import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PLATFORMS, platformPackage } from "../bindings-node/platforms.mjs";
-import { crossBuild, crossTools } from "./cross-build.mjs";
+import { cargoTool, crossBuild, crossTools } from "./cross-build.mjs";
 import { fail, npmInstall, root, run, rustTargets } from "./setup.mjs";
 
 /** What an addon may have, bytes. The aim is 2,500,000: SQLite at O2 has 1,050,000 to 1,200,000, and what an unwinding panic needs 400,000. */
@@ -26,6 +26,12 @@ crossTools(platforms);
 run(process.execPath, ["bindings-wasm/build.mjs"]);
 run(process.execPath, ["bindings-node/face.mjs"]);
 
+/** The licences of what is compiled into the programs of a crate. */
+const about = cargoTool("cargo-about", "0.9.3", "--features=cli");
+const notices = (crate) =>
+  run(about, ["generate", "--offline", "--locked", `--manifest-path=${crate}/Cargo.toml`, "scripts/notices.hbs"], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+const [ofAddons, ofModules] = ["bindings-node", "bindings-wasm/diagnose"].map(notices);
+
 const large = [];
 for (const platform of platforms) {
   const library = crossBuild(platform, join(root, "target/release-build")) ?? fail(`the addon of ${platform} cannot be built`);
@@ -48,7 +54,9 @@ for (const [name, room] of [["cutover", "bindings-node"], ["cutover-wasm", "bind
 }
 for (const name of readdirSync(staged)) {
   copyFileSync(join(root, "LICENSE"), join(staged, name, "LICENSE"));
-  if (!(name.replace("cutover-", "") in PLATFORMS)) copyFileSync(join(root, "README.md"), join(staged, name, "README.md"));
+  const isAddon = name.replace("cutover-", "") in PLATFORMS;
+  writeFileSync(join(staged, name, "NOTICES.txt"), isAddon ? ofAddons : ofModules);
+  if (!isAddon) copyFileSync(join(root, "README.md"), join(staged, name, "README.md"));
   run("npm", ["pack", "--silent", "--pack-destination", packages], { cwd: join(staged, name) });
 }
 console.log(`packages: ${packages}`);

@@ -38,12 +38,12 @@ export function crossTools(platforms) {
 }
 
 /** A program of crates.io in the folder of the tools, compiled once. */
-export function cargoTool(name, version) {
+export function cargoTool(name, version, ...more) {
   const program = join(tools, "bin", name);
   const { stdout } = spawnSync(program, ["--version"], { encoding: "utf8" });
   if (!stdout?.includes(version)) {
     console.log(`release tools: ${name} ${version}`);
-    run("cargo", ["install", "--quiet", "--locked", `--root=${tools}`, `${name}@${version}`]);
+    run("cargo", ["install", "--quiet", "--locked", `--root=${tools}`, `${name}@${version}`, ...more]);
   }
   return program;
 }

@@ -26,12 +26,21 @@ test("there are the packages of one release", (t) => {
     const size = files.reduce((sum, file) => sum + file.size, 0);
     t.diagnostic(`${name}: ${files.length} files, ${size} bytes`);
     assert.ok(files.some(({ file }) => file === "LICENSE"));
-    const allowed = /^(?:LICENSE|README\.md|package\.json|dist\/.+\.(?:js|d\.ts|wasm)|dist\/cli\.schema\.json|dist\/cli\/licenses\.txt|cutover\.node)$/;
+    const allowed = /^(?:LICENSE|NOTICES\.txt|README\.md|package\.json|dist\/.+\.(?:js|d\.ts|wasm)|dist\/cli\.schema\.json|dist\/cli\/licenses\.txt|cutover\.node)$/;
     assert.deepEqual(files.filter(({ file }) => !allowed.test(file)), []);
   }
   for (const name of addons) {
     const [{ size }] = contents(name).filter(({ file }) => file === "cutover.node");
     assert.ok(size <= MOST, `${name}: ${size}`);
+  }
+});
+
+test("each package has the licences of what is compiled into it", () => {
+  for (const name of Object.keys(tarballs)) {
+    const text = packed(name, "NOTICES.txt").toString();
+    const crates = addons.includes(name) ? ["rusqlite", "libsqlite3-sys", "serde_json", "sha2"] : ["serde_json", "sha2", "wasm-bindgen"];
+    for (const crate of crates) assert.match(text, new RegExp(`^- ${crate} [\\d.]+`, "m"), `${name}: ${crate}`);
+    assert.match(text, /Permission is hereby granted/);
   }
 });
 
