@@ -18,12 +18,11 @@ const FAILED_TEST = /^(?:✖ (?!failing tests:)(.+?)(?: \([\d.]+ms\))?|---- (.+)
 /**
  * Runs one stage, shows what it prints, and counts its tests. A stage that fails without a failed test counts as one.
  * `through`: a file that takes what the stage prints, for a program that can write to nothing else.
- * `beside`: other stages go on meanwhile; what this one prints is shown when it has ended.
- * `behind`: beside, and the others come first.
+ * `behind`: other stages go on meanwhile and come first; what the stage prints is shown when it has ended.
  */
-export async function stage(name, [command, ...args], { env = {}, cwd = root, count, through, behind = false, beside = behind } = {}) {
+export async function stage(name, [command, ...args], { env = {}, cwd = root, count, through, behind = false } = {}) {
   const title = `\n── ${name}: ${[command, ...args].slice(0, 6).join(" ")}${args.length > 5 ? " …" : ""}`;
-  if (!beside) console.log(title);
+  if (!behind) console.log(title);
   const begun = performance.now();
   const file = through && openSync(through, "w");
   // On Linux such a stage gets a core only where no other process wants it: with the lowest priority alone it still delays them.
@@ -35,11 +34,11 @@ export async function stage(name, [command, ...args], { env = {}, cwd = root, co
   let errors = "";
   child.stdout?.on("data", (chunk) => {
     output += chunk;
-    if (!beside) process.stdout.write(chunk);
+    if (!behind) process.stdout.write(chunk);
   });
   child.stderr?.on("data", (chunk) => {
     errors += chunk;
-    if (!beside) process.stderr.write(chunk);
+    if (!behind) process.stderr.write(chunk);
   });
   const status = await new Promise((resolve) => {
     child.on("error", (error) => {
@@ -49,7 +48,7 @@ export async function stage(name, [command, ...args], { env = {}, cwd = root, co
     });
     child.on("close", resolve);
   });
-  if (beside) console.log(`${title}\n${output}${status === 0 ? "" : errors}`);
+  if (behind) console.log(`${title}\n${output}${status === 0 ? "" : errors}`);
   if (through) {
     closeSync(file);
     output = readFileSync(through, "utf8");

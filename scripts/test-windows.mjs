@@ -1,5 +1,4 @@
 // `npm run test:windows`: the tests that hold on Windows, with Windows programs. On Windows they run as they are; on Linux in the lab (windows-lab.mjs).
-// `npm test` has set up already and says `--no-setup`: what it tests meanwhile must not be built anew.
 import { copyFileSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { bun, root, run, setup } from "./setup.mjs";
@@ -7,7 +6,7 @@ import { cargoTests, nodeTest, nodeTests, stage, sum } from "./stage.mjs";
 import { TARGET, windowsLab } from "./windows-lab.mjs";
 
 const native = process.platform === "win32";
-if (!process.argv.includes("--no-setup")) setup();
+setup();
 const { cargo, env, tree, through, node } = native ? here() : windowsLab();
 const target = native ? [] : ["--target", TARGET];
 

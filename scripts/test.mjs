@@ -19,9 +19,6 @@ const explorer = (async () => {
   await stage("every mutant of every plan", explore("--mutants"), { count: explored, behind: true });
 })();
 
-// Programs under Wine wait for Wine most of the time: their stage alone keeps no core busy.
-const windows = process.platform === "darwin" ? undefined : stage("Windows", [node, "scripts/test-windows.mjs", "--no-setup"], { count: onWindows, beside: true });
-
 await lints();
 if (process.platform === "linux") {
   // SQLite is compiled where there is a compiler for it; whether our own code fits macOS needs none.
@@ -43,7 +40,7 @@ if (process.platform !== "win32") {
 if (process.platform === "linux") {
   await stage("the page in Chromium", [node, ...nodeTest, ...tests("bindings-wasm/diagnostics/test")], { count: nodeTests });
 }
-await windows;
+if (process.platform !== "darwin") await stage("Windows", [node, "scripts/test-windows.mjs"], { count: onWindows });
 await explorer;
 
 sum();
