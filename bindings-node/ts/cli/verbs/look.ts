@@ -56,11 +56,12 @@ export const status: Verb = {
     ["status --quiet DB && echo safe", "the exit code alone"],
   ],
   async run({ path, options }) {
-    const diagnosis =
-      (await given(path)) ??
+    const sent = await given(path);
+    const looked = async () =>
       diagnose({ text: JSON.stringify(await examine(path, looking(options))) });
+    const diagnosis = sent ?? (await looked());
     const { exit } = VERDICTS[diagnosis.safety];
-    return { data: diagnosis, words: judged(diagnosis), exit };
+    return { data: diagnosis, words: judged(diagnosis, sent !== undefined), exit };
   },
 };
 
@@ -86,11 +87,21 @@ const looking = ({ companions, onEvent, signal }: Call["options"]) => ({
   signal,
 });
 
-function judged({ kind, safety, because, v1, v2, next, action, facts }: Diagnosis): Line[] {
-  const { style, data, plan } = VERDICTS[safety];
+/** A bundle that was sent has no pages: it says what they were when the doctor read them. */
+function headline({ kind, safety, made }: Diagnosis, sent: boolean): string {
+  const { data, plan } = VERDICTS[safety];
+  if (kind === "plan") return plan;
+  if (!sent || safety !== "safe" || made === null) return data;
+  const form = { dateStyle: "long", timeStyle: "short", timeZone: "UTC" } as const;
+  return `The data was safe on ${new Date(made.atMs).toLocaleString("en-GB", form)} UTC.`;
+}
+
+function judged(diagnosis: Diagnosis, sent: boolean): Line[] {
+  const { safety, because, v1, v2, next, action, facts } = diagnosis;
+  const { style } = VERDICTS[safety];
   const row = (name: string, text: string): Line => [["dim", name.padEnd(13)], text];
   return [
-    [[style, kind === "plan" ? plan : data]],
+    [[style, headline(diagnosis, sent)]],
     because,
     "",
     row("v1:", v1.says),

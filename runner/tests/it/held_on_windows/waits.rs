@@ -5,7 +5,7 @@ use std::fs::File;
 use std::os::windows::fs::OpenOptionsExt as _;
 
 use cutover::planner::{DataState, Strategy};
-use cutover::{BuildBy, Code, Options, Outcome, Recovery};
+use cutover::{BuildBy, Code, Outcome, Recovery};
 use rusqlite::Connection;
 
 use super::{Bed, Script, build_v2};
