@@ -123,21 +123,20 @@ export async function takeFiles(found: Found, how: How): Promise<Taken> {
 
 /** What was found, with archives unpacked. An archive alone is a folder. */
 async function unpacked({ files, folder, beside, left }: Found) {
-  const names: Record<string, string> = {};
+  let archives = 0;
   const open = async (given: Given[]) => {
     const all: Given[] = [];
     for (const one of given)
       if (await isArchive(one.file)) {
-        const inside = await unpack(one.file);
-        names[one.file.name] = one.file.name;
-        all.push(...inside);
+        archives += 1;
+        all.push(...(await unpack(one.file)));
       } else all.push(one);
     return all;
   };
   const [only] = files;
   const alone = folder === null && files.length === 1;
   const opened = folder === null ? await open(files) : files;
-  const zipped = alone && Object.keys(names).length > 0 && opened.length > 1;
+  const zipped = alone && archives > 0 && opened.length > 1;
   const note = left ? "Some files were left out: there are too many, or they are too deep." : "";
   const title =
     folder !== null

@@ -61,8 +61,8 @@ pub struct MigrateResult {
 /// leaves a v2 as it is.
 ///
 /// # Errors
-/// See [`crate::Code`]. The failure says where the data is: v1 is untouched and in its place, unless v2
-/// is.
+/// See [`crate::Code`]. The failure says where the data is: v1 is untouched and in its place,
+/// unless v2 is.
 pub fn migrate(options: &Options, host: &mut dyn Host) -> Result<MigrateResult, Error> {
     let mut session = Session::own(options, host)?;
     let mut result = session.migrate(host).map_err(|error| session.locate(error))?;

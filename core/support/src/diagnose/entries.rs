@@ -38,11 +38,17 @@ pub(super) fn entries(text: &str) -> Vec<Entry> {
 fn without_colours(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((at, mark)) = ["\u{1b}[", "\\u001b[", "\\u001B[", "\\x1b["]
-        .iter()
-        .filter_map(|mark| Some((rest.find(mark)?, *mark)))
-        .min()
-    {
+    // One search for what all of them begin with: a search for each would read the rest of a long
+    // log again at every colour.
+    while let Some(at) = rest.find(['\u{1b}', '\\']) {
+        let mark = ["\u{1b}[", "\\u001b[", "\\u001B[", "\\x1b["]
+            .into_iter()
+            .find(|mark| rest[at..].starts_with(mark));
+        let Some(mark) = mark else {
+            plain.push_str(&rest[..=at]);
+            rest = &rest[at + 1..];
+            continue;
+        };
         plain.push_str(&rest[..at]);
         let behind = &rest[at + mark.len()..];
         let end = behind.find(|c: char| !c.is_ascii_digit() && c != ';' && c != '?');

@@ -5,7 +5,7 @@ use super::case::{Case, bytes_of, log, names};
 use super::claims;
 use super::places::places;
 use super::reply::Seen;
-use super::{Answer, Diagnosis, Kind, Safety, blank};
+use super::{Answer, COPY, Diagnosis, Kind, NO_START, Safety, blank};
 use crate::bundle::Given;
 use crate::date::date;
 use crate::next_start::{self, Canonical, Does, NextStart, next_start};
@@ -126,7 +126,6 @@ fn after_restore(action: &str, safety: Safety, aside: &[&FileName]) -> String {
 }
 
 fn action(kind: Kind, safety: Safety, next: &NextStart, case: &Case, backups: &[Backup]) -> String {
-    let copy = "First copy the whole folder to another disk. Do not remove or rename any file.";
     let canonical = &case.observation.canonical;
     match (safety, next.does) {
         (Safety::NotSafe, _) => {
@@ -134,7 +133,7 @@ fn action(kind: Kind, safety: Safety, next: &NextStart, case: &Case, backups: &[
                 Canonical::Missing => {
                     "Do not start the application on it: it could make a new, empty database."
                 }
-                _ => "Do not start the application on it: its writes could lose more rows.",
+                _ => NO_START,
             };
             let kept = backups.iter().find(|backup| backup.whole);
             let then = match (&next.refusal, next.canonical, kept) {
@@ -151,7 +150,7 @@ fn action(kind: Kind, safety: Safety, next: &NextStart, case: &Case, backups: &[
                 ),
                 _ => String::new(),
             };
-            format!("{copy} {stay}{then}")
+            format!("{COPY} {stay}{then}")
         }
         (_, Does::Refuse) => {
             next.refusal.as_ref().map_or_else(String::new, |refusal| sentence(&refusal.hint))
@@ -162,7 +161,7 @@ fn action(kind: Kind, safety: Safety, next: &NextStart, case: &Case, backups: &[
         (Safety::Safe, _) => "Start the application. Nothing else needs to be done.".into(),
         (Safety::CannotTell, Does::Recover) => {
             format!(
-                "{copy} Then start a release of the application that upgrades with cutover. It ends \
+                "{COPY} Then start a release of the application that upgrades with cutover. It ends \
                  the upgrade by itself."
             )
         }

@@ -3,7 +3,7 @@
 
 use super::contradictions::since;
 use super::known::Known;
-use super::{Claim, Diagnosis, Evidence, Kind, Safety, unknown};
+use super::{COPY, Claim, Diagnosis, Evidence, Kind, NO_START, Safety, unknown};
 
 /// One piece of the input.
 pub(super) struct Piece {
@@ -134,9 +134,7 @@ fn compare(pieces: &mut [Piece]) {
             };
             diagnosis.safety = Safety::NotSafe;
             diagnosis.rows = Claim::no(why);
-            "First copy the whole folder to another disk. Do not remove or rename any file. Do not \
-             start the application on it: its writes could lose more rows."
-                .clone_into(&mut diagnosis.action);
+            diagnosis.action = format!("{COPY} {NO_START}");
         }
     }
 }

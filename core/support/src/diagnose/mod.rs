@@ -297,6 +297,9 @@ fn blank(kind: Kind, because: &str) -> Diagnosis {
 const ASK: &str = "Ask for the database's whole folder, or for what `npx cutover doctor <path of the \
                    database>` writes. Until then, do not remove or rename a file there.";
 
+const COPY: &str = "First copy the whole folder to another disk. Do not remove or rename any file.";
+const NO_START: &str = "Do not start the application on it: its writes could lose more rows.";
+
 fn unknown(why: &str) -> Diagnosis {
     blank(Kind::Unknown, &format!("Cutover cannot judge this: {why}."))
 }
