@@ -1,46 +1,17 @@
 // The doctor, in an application and as a separate process.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import {
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmdirSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { createRequire } from "node:module";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, sep } from "node:path";
 import { test } from "node:test";
 import { CutoverError, doctor, lock, migrate, restore } from "cutover";
 import { diagnose } from "cutover/pure";
+import { all, runWith } from "./cli-support.mjs";
 import { failure, options, seed, shell, V1 } from "./support.mjs";
 
-const require = createRequire(import.meta.url);
-const cli = join(require.resolve("cutover"), "../cli/main.js");
-
-/** The name, content and time of change of every file in a directory. */
-const all = ({ directory }) =>
-  readdirSync(directory)
-    .sort()
-    .map((name) => [
-      name,
-      statSync(join(directory, name)).mtimeMs,
-      readFileSync(join(directory, name), "hex"),
-    ]);
-
-/** Runs the command with its own temporary directory, which must be empty afterwards. */
-function run(...args) {
-  const temporary = mkdtempSync(join(tmpdir(), "cutover-cli-"));
-  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], {
-    encoding: "utf8",
-    env: { ...process.env, TMPDIR: temporary, HOME: tmpdir() },
-  });
-  assert.deepEqual(readdirSync(temporary), []);
-  rmdirSync(temporary);
-  return { status, stdout, stderr };
-}
+/** Without the home directory of the person who tests. */
+const run = (...args) => runWith({ env: { HOME: tmpdir() } }, ...args);
 
 test("doctor writes one bundle, which the diagnosis reads, and changes nothing", () => {
   const place = seed();
