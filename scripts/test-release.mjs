@@ -5,7 +5,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameS
 import { join } from "node:path";
 import { withoutRelr } from "../tests/release/relr.mjs";
 import { cargoTool } from "./cross-build.mjs";
-import { bun, debianPackages, testTools, fail, root, run } from "./setup.mjs";
+import { bun, debianPackages, fail, root, run, testTools } from "./setup.mjs";
 import { nodeTest, nodeTests, stage, sum } from "./stage.mjs";
 import { windowsRuntimes } from "./windows-lab.mjs";
 
@@ -21,8 +21,8 @@ testTools();
 debianPackages({ "qemu-aarch64": "qemu-user libc6-arm64-cross libstdc++6-arm64-cross", "/lib/ld-musl-x86_64.so.1": "musl" });
 npmLab();
 muslNode();
-await tests("packages", { CUTOVER_RELEASE_LAB: lab });
 const environment = { CUTOVER_RELEASE_LAB: lab, CUTOVER_RUNTIMES: JSON.stringify(runtimes()) };
+await tests("packages", environment);
 await tests("run", environment);
 await tests("bundlers", environment);
 await tests("pure", environment);

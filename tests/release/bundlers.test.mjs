@@ -6,7 +6,8 @@ import { createRequire } from "node:module";
 import { delimiter, join } from "node:path";
 import { test } from "node:test";
 import { PLATFORMS } from "../../bindings-node/platforms.mjs";
-import { folder, install, root } from "./support.mjs";
+import { windows as windowsPath } from "../../scripts/windows-lab.mjs";
+import { SQL, folder, install, root, seeded } from "./support.mjs";
 
 const lab = process.env.CUTOVER_RELEASE_LAB;
 const { createPackageWithOptions, extractFile } = await import(createRequire(join(lab, "package.json")).resolve("@electron/asar"));
@@ -25,20 +26,12 @@ function shell(command, cwd) {
   return stdout;
 }
 
-/** A v1. */
-function seeded() {
-  const path = join(folder(), "data.db");
-  execFileSync("sqlite3", [path, "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL); INSERT INTO notes (text) VALUES ('milk'), ('bread'); PRAGMA user_version = 1;"]);
-  return path;
-}
-
 /** An application that upgrades the database of its argument. */
 function application(platform = "linux-x64-gnu") {
   const app = folder(bundlers);
   cpSync(join(install(PLATFORMS[platform]), "node_modules"), join(app, "node_modules"), { recursive: true });
   writeFileSync(join(app, "package.json"), '{ "private": true }\n');
-  const sql = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL); INSERT INTO note SELECT id, text FROM v1.notes; PRAGMA user_version = 2;";
-  const options = `{ path: process.argv[2], label: "v1-v2", detect: { userVersion: 2 }, make: { from: "empty", run: { sql: ${JSON.stringify(sql)} } } }`;
+  const options = `{ path: process.argv[2], label: "v1-v2", detect: { userVersion: 2 }, make: { from: "empty", run: { sql: ${JSON.stringify(SQL)} } } }`;
   writeFileSync(join(app, "app.mjs"), `${entry.replace("linux-x64-gnu", platform)}migrate(${options}).then((result) => console.log(result.outcome));\n`);
   return app;
 }
@@ -74,7 +67,6 @@ test("a program that Bun compiled for Windows contains the addon for Windows, an
   shell(`bun build --compile --target=bun-windows-x64 --compile-executable-path='${runtime}' --outfile=app.exe app.mjs`, app);
   const addon = join(app, "node_modules/cutover-win32-x64/cutover.node");
   assert.ok(readFileSync(join(app, "app.exe")).includes(readFileSync(addon)));
-  const windowsPath = (path) => `Z:${path.replaceAll("/", "\\")}`;
   const environment = Object.entries({ ...windows.env, CUTOVER_NATIVE_PATH: windowsPath(addon) }).map(([key, value]) => `${key}='${value}'`);
   const start = [...environment, ...windows.command.slice(0, -1)].join(" ");
   assertUpgrades(`${start} '${join(app, "app.exe")}'`, folder(), windowsPath);

@@ -1,12 +1,12 @@
 // An older release beside what a newer one left: it refuses each of its files as `NEWER`, and touches nothing. The newer one is this tree with every
 // version of a format raised by one, built and packed. (That a newer release reads what older ones left is proven on tests/disks.)
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { cpSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { PLATFORMS } from "../../bindings-node/platforms.mjs";
-import { folder, install, root } from "./support.mjs";
+import { SQL, clone, install, seeded } from "./support.mjs";
 
 const platform = "linux-x64-gnu";
 const lab = join(process.env.CUTOVER_RELEASE_LAB, "rust");
@@ -22,26 +22,19 @@ const VERSIONS = {
 };
 
 test("the newer release is built", () => {
-  const clone = join(lab, "newer");
-  rmSync(clone, { recursive: true, force: true });
-  for (const file of execFileSync("git", ["ls-files", "-z"], { cwd: root, encoding: "utf8" }).split("\0").filter(Boolean)) {
-    mkdirSync(join(clone, dirname(file)), { recursive: true });
-    cpSync(join(root, file), join(clone, file));
-  }
+  const raised = clone(join(lab, "newer"));
   for (const [name, file] of Object.entries(VERSIONS)) {
-    const text = readFileSync(join(clone, file), "utf8");
-    const raised = text.replace(new RegExp(`(const ${name}: u32 = )(\\d+)`), (_, head, version) => head + (Number(version) + 1));
-    assert.notEqual(raised, text, name);
-    writeFileSync(join(clone, file), raised);
+    const text = readFileSync(join(raised, file), "utf8");
+    const next = text.replace(new RegExp(`(const ${name}: u32 = )(\\d+)`), (_, head, version) => head + (Number(version) + 1));
+    assert.notEqual(next, text, name);
+    writeFileSync(join(raised, file), next);
   }
   const env = { ...process.env, CARGO_TARGET_DIR: join(lab, "target") };
-  const { status, stdout, stderr } = spawnSync(process.execPath, ["bindings-node/build.mjs"], { cwd: clone, encoding: "utf8", env });
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["bindings-node/build.mjs"], { cwd: raised, encoding: "utf8", env });
   assert.equal(status, 0, stdout + stderr);
   const name = `node_modules/cutover-${platform}`;
-  cpSync(join(clone, "bindings-node", name), join(newer, name), { recursive: true });
+  cpSync(join(raised, "bindings-node", name), join(newer, name), { recursive: true });
 });
-
-const SQL = "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL); INSERT INTO note SELECT id, text FROM v1.notes; PRAGMA user_version = 2;";
 
 /** Runs JavaScript with a release. `options` are those of the upgrade of `path`. */
 function run(release, path, code) {
@@ -49,12 +42,6 @@ function run(release, path, code) {
   const options = `{ path, label: "v1-v2", detect: { userVersion: 2 }, make: { from: "empty", run: { sql: ${JSON.stringify(SQL)} } } }`;
   writeFileSync(program, `import * as cutover from "cutover";\nconst path = process.argv[2];\nconst options = ${options};\n${code}\n`);
   return spawnSync(process.execPath, [program, path], { cwd: release, encoding: "utf8" });
-}
-
-function seeded() {
-  const path = join(folder(), "data.db");
-  execFileSync("sqlite3", [path, "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL); INSERT INTO notes (text) VALUES ('milk'); PRAGMA user_version = 1;"]);
-  return path;
 }
 
 /** Every file of the folder of a database, with its bytes. An owner lock has none. */

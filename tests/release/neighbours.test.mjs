@@ -1,17 +1,19 @@
 // The Rust crate beside the crates that bring an SQLite of their own: a program links one, so all must agree on it.
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
-import { folder, root } from "./support.mjs";
+import { clone, root, seeded } from "./support.mjs";
 
 const lab = join(process.env.CUTOVER_RELEASE_LAB, "rust");
 /** What was compiled is kept between runs, and shared. */
 const env = { ...process.env, CARGO_TARGET_DIR: join(lab, "target") };
+/** SQLite as an application compiles it: .cargo/config.toml of this tree leaves out what sqlx calls, and gives way to the environment. */
+const ofApplication = { ...env, LIBSQLITE3_FLAGS: "" };
 
 function cargo(cwd, ...args) {
-  const { status, stdout, stderr } = spawnSync("cargo", args, { cwd, encoding: "utf8", env, maxBuffer: 1 << 28 });
+  const { status, stdout, stderr } = spawnSync("cargo", args, { cwd, encoding: "utf8", env: ofApplication, maxBuffer: 1 << 28 });
   assert.equal(status, 0, `cargo ${args.join(" ")}\n${stdout}${stderr}`);
   return stdout;
 }
@@ -26,9 +28,7 @@ test("a program with diesel and sqlx upgrades, and all three read v2", () => {
   const program = join(root, "tests/release/beside");
   cargo(program, "build", "--quiet");
   assert.equal(versions(program, "libsqlite3-sys").length, 1);
-  const path = join(folder(), "data.db");
-  execFileSync("sqlite3", [path, "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL); INSERT INTO notes (text) VALUES ('milk'), ('bread'); PRAGMA user_version = 1;"]);
-  const said = execFileSync(join(lab, "target/debug/beside"), [path], { encoding: "utf8" });
+  const said = execFileSync(join(lab, "target/debug/beside"), [seeded()], { encoding: "utf8" });
   assert.equal(said, 'Migrated ["milk", "bread"] ["milk", "bread"]\n');
 });
 
@@ -63,16 +63,10 @@ test("the packed crates compile", () => {
 /** The oldest that Cargo.toml takes; `npm test` runs with the newest. */
 const OLDEST = "0.32.1";
 test(`the tests of the runner pass with rusqlite ${OLDEST}`, () => {
-  const clone = join(lab, "oldest");
-  rmSync(clone, { recursive: true, force: true });
-  const files = execFileSync("git", ["ls-files", "-z"], { cwd: root, encoding: "utf8" }).split("\0");
-  for (const file of files.filter(Boolean)) {
-    mkdirSync(join(clone, dirname(file)), { recursive: true });
-    cpSync(join(root, file), join(clone, file));
-  }
-  cargo(clone, "update", "--quiet", "--package=rusqlite", `--precise=${OLDEST}`);
-  assert.deepEqual(versions(clone, "rusqlite"), [OLDEST]);
+  const oldest = clone(join(lab, "oldest"));
+  cargo(oldest, "update", "--quiet", "--package=rusqlite", `--precise=${OLDEST}`);
+  assert.deepEqual(versions(oldest, "rusqlite"), [OLDEST]);
   const args = ["scripts/rust-tests.mjs", "--package", "cutover"];
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: clone, encoding: "utf8", env, maxBuffer: 1 << 28 });
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: oldest, encoding: "utf8", env, maxBuffer: 1 << 28 });
   assert.equal(status, 0, stdout + stderr);
 });

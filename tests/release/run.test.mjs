@@ -5,7 +5,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { PLATFORMS } from "../../bindings-node/platforms.mjs";
-import { folder, install, packed } from "./support.mjs";
+import { install, packed, seeded } from "./support.mjs";
 
 const runtimes = JSON.parse(process.env.CUTOVER_RUNTIMES);
 const sample = packed("cutover", "README.md").toString().split("```ts\n")[1].split("```")[0];
@@ -16,8 +16,7 @@ for (const { platform, name, command, env = {}, windows } of runtimes) {
   test(`the README's example runs on ${platform} in ${name}`, () => {
     if (!installed.has(platform)) installed.set(platform, install(PLATFORMS[platform]));
     const place = installed.get(platform);
-    const path = join(folder(), "data.db");
-    shell(path, "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL); INSERT INTO notes (text) VALUES ('milk'), ('bread'); PRAGMA user_version = 1;");
+    const path = seeded();
     const there = (file) => (windows ? `Z:${file.replaceAll("/", "\\")}` : file);
     const program = join(place, "app.mjs");
     writeFileSync(program, `${sample.replace('"/home/me/.app/data.db"', JSON.stringify(there(path)))}\nconsole.log(process.platform, process.arch, process.versions.bun ?? process.versions.node);\n`);

@@ -1,8 +1,8 @@
 // What npm run build:release made, and folders in which it is installed.
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -52,3 +52,27 @@ export function install({ os, cpu, libc }, name = "cutover") {
   if (status !== 0) throw new Error(stdout + stderr);
   return made;
 }
+
+/** The files of this tree that git knows, in a new folder. */
+export function clone(directory) {
+  rmSync(directory, { recursive: true, force: true });
+  const files = execFileSync("git", ["ls-files", "-z"], { cwd: root, encoding: "utf8" });
+  for (const file of files.split("\0").filter(Boolean)) {
+    mkdirSync(join(directory, dirname(file)), { recursive: true });
+    cpSync(join(root, file), join(directory, file));
+  }
+  return directory;
+}
+
+/** A v1, in a folder of its own. */
+export function seeded() {
+  const path = join(folder(), "data.db");
+  const sql = `CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
+    INSERT INTO notes (text) VALUES ('milk'), ('bread'); PRAGMA user_version = 1;`;
+  execFileSync("sqlite3", [path, sql]);
+  return path;
+}
+
+/** What makes v2 of it. */
+export const SQL =
+  "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL); INSERT INTO note SELECT id, text FROM v1.notes; PRAGMA user_version = 2;";
