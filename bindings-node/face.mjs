@@ -35,7 +35,8 @@ const REFUSAL = `if (Number.parseInt(process.versions.node, 10) < 20)
   throw new Error(\`cutover needs Node 20 or newer, or Bun; this is Node \${process.versions.node}\`);`;
 
 const platforms = readdirSync(join(directory, "ts/platforms")).map((file) => `platforms/${file}`);
-const entries = ["index.ts", "pure.ts", "cli.ts", "cli/main.ts", ...platforms];
+const own = ["index.ts", "pure.ts", "cli.ts", "cli/main.ts", "testing.ts", "testing/child.ts"];
+const entries = [...own, ...platforms];
 const { version } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"));
 const bundle = await rolldown({
   input: Object.fromEntries(
@@ -54,7 +55,7 @@ const { output } = await bundle.write({
   banner: REFUSAL,
   codeSplitting: {
     groups: [
-      { name: "shared", test: /\/ts\/(?!platforms|cli|pure\.ts)/ },
+      { name: "shared", test: /\/ts\/(?!platforms|cli|testing|pure\.ts)/ },
       { name: "cli/command", test: /\/ts\/cli\/(?!main)|node_modules/ },
     ],
   },

@@ -131,6 +131,7 @@ test("each platform has an entry, its types and its package", async () => {
       ".",
       "./pure",
       "./cli",
+      "./testing",
       "./cli.schema.json",
       "./package.json",
       ...platforms.map((name) => `./${name}`),

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { test } from "node:test";
 import * as esm from "cutover";
 import * as cli from "cutover/cli";
+import * as testing from "cutover/testing";
 
 const require = createRequire(import.meta.url);
 
@@ -33,6 +34,12 @@ test("import and require load one module", () => {
   for (const name of names) assert.equal(esm[name], cjs[name]);
 });
 
+test("cutover/testing is one module too", () => {
+  const cjs = require("cutover/testing");
+  assert.deepEqual(Object.keys(cjs).sort(), ["pauseAt", "sweep"]);
+  assert.equal(testing.sweep, cjs.sweep);
+});
+
 test("cutover/cli is one module too", () => {
   const cjs = require("cutover/cli");
   assert.deepEqual(Object.keys(cjs).sort(), ["exitCodes", "main"]);
@@ -45,7 +52,7 @@ test("a Node that is too old is refused in one sentence, before anything else is
     require("node:module").prototype.require = new Proxy(require("node:module").prototype.require, {
       apply: (load, self, [id]) => (id.startsWith("node:") || id.endsWith(".node") ? process.exit(9) : Reflect.apply(load, self, [id])),
     });`;
-  for (const entry of ["index.js", "pure.js", "cli.js", "cli/main.js", "platforms/win32-x64.js"]) {
+  for (const entry of ["index.js", "pure.js", "cli.js", "cli/main.js", "testing.js", "platforms/win32-x64.js"]) {
     const file = join(require.resolve("cutover"), "..", entry);
     const load = `${old} try { require(${JSON.stringify(file)}); } catch (error) { console.log(error.message); }`;
     const { status, stdout } = spawnSync(process.execPath, ["-e", load], { encoding: "utf8" });

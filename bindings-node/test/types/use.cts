@@ -1,7 +1,9 @@
 // How an application uses the types, as CommonJS.
 import cutover = require("cutover");
 import cli = require("cutover/cli");
+import testing = require("cutover/testing");
 
+export const swept: Promise<testing.SweepReport> = testing.sweep({ scenario: "/scenario.js" });
 export const ended: Promise<cli.ExitCode> = cli.main(["status", "data.db"]);
 
 export async function start(path: string): Promise<string | null> {

@@ -15,6 +15,7 @@ import {
   type Job,
   type OpName,
 } from "cutover";
+import { pauseAt, sweep, type Context, type SweepReport } from "cutover/testing";
 import { exitCodes, main, type CliOptions, type ExitCode } from "cutover/cli";
 
 interface Report {
@@ -125,3 +126,16 @@ await migrate<bigint>({
   detect: { userVersion: 2 },
   make: { from: "copy", run: { sql: "" } },
 });
+
+export const begin = ({ directory, options }: Context) =>
+  migrate(
+    options<null, Report>({
+      path: `${directory}/data.db`,
+      label: "v1-v2",
+      detect: { userVersion: 2 },
+      make: { from: "empty", run: { sql: "" } },
+    }),
+  );
+export const swept: Promise<SweepReport> = sweep({ scenario: new URL("file:///scenario.ts") });
+export const paused = (path: string): Promise<{ outcome: string }> =>
+  pauseAt("before-flip", (onEvent) => begin({ directory: path, options: (own) => own, onEvent }), (event) => event.type);
