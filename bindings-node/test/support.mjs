@@ -19,6 +19,12 @@ process.on("exit", () =>
   }),
 );
 
+/** A directory that is removed when this process ends. */
+export function scratch(directory) {
+  scratches.push(directory);
+  return directory;
+}
+
 export function shell(path, sql) {
   return execFileSync("sqlite3", [path, sql], { encoding: "utf8" }).trimEnd();
 }
@@ -30,8 +36,7 @@ export const V2 =
 
 /** A directory with a v1 in it. */
 export function seed(sql = V1) {
-  const directory = mkdtempSync(join(tmpdir(), "cutover-node-"));
-  scratches.push(directory);
+  const directory = scratch(mkdtempSync(join(tmpdir(), "cutover-node-")));
   const path = join(directory, "data.db");
   if (sql) shell(path, sql);
   return { directory, path, names: () => readdirSync(directory).sort() };

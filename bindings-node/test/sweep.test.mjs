@@ -1,11 +1,11 @@
 // The testing kit: it passes a sound upgrade, and finds each fault that is planted in one.
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { test } from "node:test";
 import { migrate } from "cutover";
 import { pauseAt, sweep } from "cutover/testing";
-import { assertUntouched, assertUpgraded, failure, options, seed } from "./support.mjs";
+import { assertUpgraded, failure, options, scratch, seed } from "./support.mjs";
 
 const scenario = new URL("./sweep-scenario.mjs", import.meta.url);
 
@@ -14,9 +14,9 @@ async function planted(plant, more = {}) {
   process.env.CUTOVER_PLANT = plant;
   try {
     const error = await failure(sweep({ scenario, ...more }));
-    // The folder of a case that was asked for stays. Under Wine Bun cannot remove a folder ("EFAULT").
+    // The folder of a case that was asked for stays.
     const kept = /the folder stays: (.*)$/m.exec(error.message)?.[1];
-    if (kept && !(process.versions.bun && process.env.WINEPREFIX)) rmSync(dirname(kept), { recursive: true });
+    if (kept) scratch(dirname(kept));
     return error;
   } finally {
     delete process.env.CUTOVER_PLANT;

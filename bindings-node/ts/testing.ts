@@ -13,4 +13,5 @@
 export { pauseAt } from "./testing/pause.js";
 export type { Point } from "./testing/points.js";
 export type { CheckContext, Context, Scenario } from "./testing/scenario.js";
-export { sweep, type SweepOptions, type SweepReport, type Tried } from "./testing/sweep.js";
+export type { SweepReport, Tried } from "./testing/report.js";
+export { sweep, type SweepOptions } from "./testing/sweep.js";

@@ -117,7 +117,9 @@ class Kit implements Context {
     return result;
   }
 
+  /** A build that fails is compared with what it leaves; no other need be. */
   async #build<T>(call: () => T | Promise<T>): Promise<T> {
+    if (fault?.kind !== "throw") return await this.#in("build", call);
     const path = this.#path as string;
     const before = tree(root, path);
     return await this.#in("build", async () => {

@@ -10,7 +10,7 @@ import { inspect } from "../inspect.js";
 import { diagnose } from "../pure/diagnose.js";
 import { kills, others, twice, type Case } from "./cases.js";
 import { run, type Run } from "./run.js";
-import { table } from "./table.js";
+import { table, type SweepReport, type Tried } from "./report.js";
 import type { Fault, Line, Task } from "./task.js";
 
 /** The options of {@link sweep}. */
@@ -24,33 +24,6 @@ export interface SweepOptions {
   only?: string;
   /** The most time that one process of the sweep takes, milliseconds. Default: 60000. */
   timeoutMs?: number;
-}
-
-/** What was tried at one point. */
-export interface Tried {
-  /** The name of the case: a point, two points joined by `+`, or a fault and a point. */
-  id: string;
-  /** The kind of the fault. */
-  group: Case["group"];
-  /** What failed, or `null`. */
-  failure: string | null;
-  /** What the failed process printed. */
-  printed: string;
-}
-
-/** The result of {@link sweep}. */
-export interface SweepReport {
-  /** The URL of the scenario. */
-  scenario: string;
-  /** The runtime that ran it. */
-  runtime: string;
-  points: Tried[];
-  /** The points that failed. */
-  failures: Tried[];
-  /** The faults that were not tried, and what they need. */
-  notTried: { what: string; why: string }[];
-  /** The report as a text. */
-  table: string;
 }
 
 /**
@@ -135,9 +108,9 @@ async function judged(trial: Trial, only: string | undefined): Promise<SweepRepo
   const report = { scenario: trial.scenario, runtime, points, failures, notTried };
   const said = table(report);
   console.log(said);
-  const whole = { ...report, table: said };
-  if (failures.length > 0) throw Object.assign(new Error(said), { report: whole });
-  return whole;
+  const swept = { ...report, table: said };
+  if (failures.length > 0) throw Object.assign(new Error(said), { report: swept });
+  return swept;
 }
 
 function untried(plain: Line[], rest: Case[]): SweepReport["notTried"] {

@@ -1,6 +1,32 @@
-// The report as a text.
-import { GROUPS } from "./cases.js";
-import type { SweepReport } from "./sweep.js";
+// The report of a sweep, and its text.
+import { GROUPS, type Case } from "./cases.js";
+
+/** What was tried at one point. */
+export interface Tried {
+  /** The name of the case: a point, two points joined by `+`, or a fault and a point. */
+  id: string;
+  /** The kind of the fault. */
+  group: Case["group"];
+  /** What failed, or `null`. */
+  failure: string | null;
+  /** What the failed process printed. */
+  printed: string;
+}
+
+/** The result of a sweep. */
+export interface SweepReport {
+  /** The URL of the scenario. */
+  scenario: string;
+  /** The runtime that ran it. */
+  runtime: string;
+  points: Tried[];
+  /** The points that failed. */
+  failures: Tried[];
+  /** The faults that were not tried, and what they need. */
+  notTried: { what: string; why: string }[];
+  /** The report as a text. */
+  table: string;
+}
 
 export function table(report: Omit<SweepReport, "table">): string {
   const { scenario, runtime, points, failures, notTried } = report;
